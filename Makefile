@@ -1,0 +1,107 @@
+# NeTracker. `make help` lists the targets; V=1 shows whole commands. All that is built is under build/.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+CFLAGS ?= -O2 -g
+
+BUILD := build
+WARNINGS := -Wall -Wextra -Wshadow
+STANDARD := -std=gnu11 -I. -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS)
+LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl
+SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+# The BPF object needs libbpf's headers and the kernel's uapi, of no particular kernel.
+MACHINE := $(shell uname -m)
+BPF_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
+MULTIARCH := $(shell $(CC) -print-multiarch)
+BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_MACHINE) -g -O2 -Wall -I. -idirafter /usr/include/$(MULTIARCH)
+
+SOURCES := $(filter-out src/main.c,$(wildcard src/*.c))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
+UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+
+ifeq ($(V),1)
+say = @:
+quiet =
+else
+say = @printf '  %-6s %s\n' $(1) $(2)
+quiet = @
+endif
+# make -s: nothing but errors
+ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+say = @:
+endif
+
+.PHONY: all unit test install clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/netracker
+
+help:
+	@echo 'make            build $(BUILD)/netracker'
+	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
+	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
+	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
+	@echo 'make clean      remove $(BUILD)'
+	@echo 'V=1             show whole commands'
+
+$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBRARIES) -o $@
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libnetracker.a: $(OBJECTS)
+	$(call say,AR,$@)
+	$(quiet)rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+$(BUILD)/netracker.bpf.o: bpf/netracker.bpf.c
+	$(call say,BPF,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+	$(quiet)$(LLVM_STRIP) -g $@
+
+$(BUILD)/src/bpf_object.o: src/bpf_object.S $(BUILD)/netracker.bpf.o
+	$(call say,EMBED,$(BUILD)/netracker.bpf.o)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/netracker.bpf.o"' -c $< -o $@
+
+$(BUILD)/sanitized/%.o: %.c
+	$(call say,CC-SAN,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP -c $< -o $@
+
+$(BUILD)/sanitized/libnetracker.a: $(SANITIZED_OBJECTS)
+	$(call say,AR,$@)
+	$(quiet)rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
+	$(call say,TEST,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
+
+unit: $(UNIT_TESTS)
+
+test: all unit
+	$(quiet)V=$(V) tests/run $(TESTS)
+
+install: all
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/sbin/netracker)
+	$(quiet)install -D -m 755 $(BUILD)/netracker $(DESTDIR)$(PREFIX)/sbin/netracker
+
+clean:
+	$(quiet)rm -rf $(BUILD)
+
+# Flags and the version stand here.
+$(OBJECTS) $(SANITIZED_OBJECTS) $(BUILD)/src/main.o $(BUILD)/netracker.bpf.o: Makefile
+
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d)

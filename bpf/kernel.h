@@ -1,0 +1,251 @@
+/* The kernel's own structures, as little of them as is read. CO-RE relocates every access to the running kernel's
+ * layout (preserve_access_index), so members stand here by name only; the build needs no vmlinux.h of any kernel.
+ * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other one.
+ */
+#ifndef NETRACKER_BPF_KERNEL_H
+#define NETRACKER_BPF_KERNEL_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+#include <stdbool.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	__s64 counter;
+} atomic64_t;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+	} in6_u;
+};
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	unsigned char skc_ipv6only : 1;
+	possible_net_t skc_net;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+	atomic64_t skc_cookie;
+	unsigned long skc_flags;
+};
+
+typedef struct {
+	int owned;
+} socket_lock_t;
+
+struct socket;
+
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+	struct socket *sk_socket;
+	socket_lock_t sk_lock;
+	__u16 sk_protocol;
+};
+
+struct inet_sock {
+	struct sock sk;
+	__be32 inet_saddr;
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+	void *icsk_ulp_data;
+};
+
+struct minmax_sample {
+	__u32 t;
+	__u32 v;
+};
+
+struct minmax {
+	struct minmax_sample s[3];
+};
+
+struct tcp_sock {
+	struct inet_connection_sock inet_conn;
+	__u32 segs_out, segs_in;
+	__u64 bytes_sent, bytes_received, bytes_retrans;
+	__u32 total_retrans;
+	__u32 srtt_us;
+	struct minmax rtt_min;
+	__u8 chrono_type;
+	__u32 chrono_start;
+	__u32 chrono_stat[3];
+	__u8 syn_fastopen_child : 1;
+};
+
+struct tcp_sock___mptcp {
+	bool is_mptcp;
+};
+
+struct mptcp_subflow_context {
+	struct sock *conn;
+};
+
+struct socket {
+	struct sock *sk;
+	struct file *file;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct dentry *d_parent;
+	struct qstr d_name;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct inode {
+	__u16 i_mode;
+};
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct mm_struct {
+	struct file *exe_file;
+};
+
+struct kernfs_node {
+	struct kernfs_node *parent; /* until 6.14 */
+	const char *name;
+	__u64 id;
+};
+
+struct kernfs_node___rcu {
+	struct kernfs_node *__parent; /* 633488947ef6, 6.15 */
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct task_struct {
+	unsigned int flags;
+	int tgid;
+	__u64 start_boottime;
+	__u64 self_exec_id;
+	char comm[16];
+	struct mm_struct *mm;
+	struct task_struct *group_leader;
+	const struct cred *cred;
+	struct css_set *cgroups;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__tcp {
+	struct bpf_iter_meta *meta;
+	struct sock_common *sk_common;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
+};
+
+struct sk_buff;
+
+/* Only to ask which helpers this kernel has: bpf_get_socket_cookie() came to tracing programs in the same release,
+ * 5.12, as this one (c5dbb89fc2ac, 34b2021cc616). */
+enum bpf_func_id___since_5_12 {
+	BPF_FUNC_check_mtu___since_5_12 = 163,
+};
+
+#pragma clang attribute pop
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define IPPROTO_MPTCP 262
+
+#define PF_KTHREAD 0x00200000
+
+#define SOCK_DEAD 0 /* bits of skc_flags (enum sock_flags) */
+#define SOCK_DONE 1
+
+#define ECONNRESET 104
+#define ETIMEDOUT 110
+#define EHOSTUNREACH 113
+#define ENETUNREACH 101
+
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+enum tcp_state {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
+	TCP_NEW_SYN_RECV,
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/loader.c). */
+#ifndef NETRACKER_BPF_MAPS_H
+#define NETRACKER_BPF_MAPS_H
+
+#include "kernel.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+/* How the core's parser reads a packet: in place where the bytes are in the linear area, else by copy. */
+struct nt_frame {
+	struct __sk_buff *skb;
+};
+
+#define NT_LOAD(frame, offset, to, size) load_bytes(((struct nt_frame *)(frame))->skb, (offset), (to), (size))
+
+static __always_inline long load_bytes(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
+{
+	return bpf_skb_load_bytes(skb, offset, to, size);
+}
+
+#include "../core/event.h"
+
+const volatile struct nt_config config SEC(".rodata.config");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NT_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+static __always_inline void count(__u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		(*value)++;
+}
+
+/* One wake-up for many events: the reader polls on a short timer, and is woken only where the buffer fills faster. */
+static __always_inline __u64 ring_flags(void)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
+										     : BPF_RB_NO_WAKEUP;
+}
+
+#endif

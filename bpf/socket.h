@@ -1,0 +1,514 @@
+/* The socket context: one entry a connection of a local TCP socket, from its first state to its change to CLOSE.
+ *
+ * Everything is read at that change: at tcp_destroy_sock the counts and sk_err of an aborted socket are gone or wrong.
+ * The entry stays until the socket is destroyed, since a socket can live several connections and an owner can become
+ * known after the end.
+ */
+#ifndef NETRACKER_BPF_SOCKET_H
+#define NETRACKER_BPF_SOCKET_H
+
+#include "owner.h"
+#include "wire_of_socket.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64); /* address of the struct sock */
+	__type(value, struct nt_socket);
+} sockets SEC(".maps");
+
+/* Listeners, for the owner of what nobody has read or closed yet, and to tell servers from clients among the
+ * connections that were there before. */
+struct nt_listener_key {
+	__u8 address[16]; /* all zero: any */
+	__u32 netns;
+	__u16 port;
+	__u16 padding;
+};
+
+struct nt_listener {
+	__u64 socket;
+	struct nt_owner owner;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct nt_listener_key);
+	__type(value, struct nt_listener);
+} listeners SEC(".maps");
+
+/* Owners of MPTCP sockets, by address: their subflows are opened and closed by the kernel's workers. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64);
+	__type(value, struct nt_owner);
+} mptcp_owners SEC(".maps");
+
+static const struct nt_socket empty_socket;
+
+static __always_inline void put_ipv4(__u8 *address, __be32 ipv4)
+{
+	__builtin_memset(address, 0, 10);
+	address[10] = address[11] = 0xff;
+	__builtin_memcpy(address + 12, &ipv4, 4);
+}
+
+static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+
+	if (sk->__sk_common.skc_family == AF_INET) {
+		put_ipv4(socket->local, tp->inet_conn.icsk_inet.inet_saddr);
+		put_ipv4(socket->remote, sk->__sk_common.skc_daddr);
+	} else {
+		bpf_probe_read_kernel(socket->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		bpf_probe_read_kernel(socket->remote, 16, &sk->__sk_common.skc_v6_daddr);
+	}
+	/* skc_num is 0 at CLOSE, inet_sport is not */
+	socket->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
+	socket->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+}
+
+static __always_inline __u64 read_cookie(struct sock *sk)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_12, BPF_FUNC_check_mtu___since_5_12))
+		return bpf_get_socket_cookie(sk);
+	return sk->__sk_common.skc_cookie.counter;
+}
+
+static __always_inline void read_counts(struct nt_socket_counts *counts, struct tcp_sock *tp,
+					const struct nt_socket *socket)
+{
+	__u32 jiffies = bpf_jiffies64();
+	__u32 busy = tp->chrono_stat[0], receiver = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
+	__u32 running = jiffies - tp->chrono_start;
+
+	switch (tp->chrono_type) { /* enum tcp_chrono: the one that is running is not in its sum yet */
+	case 1:
+		busy += running;
+		break;
+	case 2:
+		receiver += running;
+		break;
+	case 3:
+		sndbuf += running;
+		break;
+	}
+	counts->busy_jiffies = busy;
+	counts->receiver_limited_jiffies = receiver;
+	counts->sndbuf_limited_jiffies = sndbuf;
+	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies : 0;
+	counts->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
+	counts->bytes_received = tp->bytes_received;
+	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)
+		counts->bytes_received--; /* the kernel counts the peer's FIN */
+	counts->segments_out = tp->segs_out;
+	counts->segments_in = tp->segs_in;
+	counts->retransmits = tp->total_retrans;
+	counts->srtt_us = tp->srtt_us >> 3;
+	counts->min_rtt_us = tp->rtt_min.s[0].v;
+	counts->error = tp->inet_conn.icsk_inet.sk.sk_err;
+	counts->valid = 1;
+}
+
+/* Whether the process that is running is at work on this socket. A softirq takes a socket only where no process has
+ * it; so the lock's owner flag tells them apart, also for an accepted socket (inet_csk_listen_stop() ends those that
+ * nobody accepted without it). */
+static __always_inline bool in_process(struct sock *sk)
+{
+	return sk->sk_lock.owned;
+}
+
+/* The last to read or close a server's connection is its owner; a client's is who connected. */
+static __always_inline void note_owner(struct nt_socket *socket, struct sock *sk, __u8 by)
+{
+	if (socket->role == NT_ROLE_CLIENT && socket->owner.process.pid && socket->owner.by == NT_OWNER_CONNECT)
+		return;
+	if (!in_process(sk))
+		return;
+	if (socket->owner.process.pid == bpf_get_current_pid_tgid() >> 32 && socket->owner.by <= NT_OWNER_ACCEPT)
+		return;
+	owner_from_current(&socket->owner, by);
+}
+
+static __always_inline void note_mptcp_owner(struct nt_socket *socket, struct tcp_sock *tp)
+{
+	struct tcp_sock___mptcp *newer = (void *)tp;
+	struct mptcp_subflow_context *subflow;
+	struct nt_owner *owner;
+	__u64 connection;
+
+	if (!bpf_core_field_exists(newer->is_mptcp) || !BPF_CORE_READ(newer, is_mptcp))
+		return;
+	subflow = tp->inet_conn.icsk_ulp_data;
+	connection = (__u64)BPF_CORE_READ(subflow, conn);
+	owner = bpf_map_lookup_elem(&mptcp_owners, &connection);
+	if (owner)
+		socket->owner = *owner;
+}
+
+static __always_inline void mptcp_socket_changed(struct sock *sk, int new_state)
+{
+	struct nt_owner owner = {};
+	__u64 address = (__u64)sk;
+
+	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_CLOSE)
+		return;
+	if (in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
+		bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY);
+}
+
+static __always_inline void listener_key(struct nt_listener_key *key, struct sock *sk, __u16 port)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->netns = sk->__sk_common.skc_net.net->ns.inum;
+	key->port = port;
+	if (sk->__sk_common.skc_family == AF_INET6)
+		bpf_probe_read_kernel(key->address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+	else if (sk->__sk_common.skc_rcv_saddr)
+		put_ipv4(key->address, sk->__sk_common.skc_rcv_saddr);
+}
+
+static __always_inline void listener_begins(struct sock *sk)
+{
+	struct nt_listener listener = {.socket = (__u64)sk};
+	struct nt_listener_key key;
+
+	listener_key(&key, sk, sk->__sk_common.skc_num);
+	owner_from_current(&listener.owner, NT_OWNER_LISTEN);
+	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+}
+
+static __always_inline void listener_ends(struct tcp_sock *tp)
+{
+	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
+	struct nt_listener_key key;
+	struct nt_listener *listener;
+
+	listener_key(&key, sk, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport));
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (listener && listener->socket == (__u64)sk)
+		bpf_map_delete_elem(&listeners, &key);
+}
+
+static __always_inline struct nt_listener *listener_find(const struct nt_socket *socket)
+{
+	struct nt_listener_key key = {.netns = socket->netns, .port = socket->local_port};
+	struct nt_listener *listener;
+
+	__builtin_memcpy(key.address, socket->local, 16);
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	if (listener)
+		return listener;
+	__builtin_memset(key.address, 0, 16);
+	return bpf_map_lookup_elem(&listeners, &key);
+}
+
+/* Tells of a socket, with what the wire knows of its connection where that is not told yet. */
+static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
+					__u8 old_state, __u64 now)
+{
+	struct nt_socket_event *event;
+	struct wire_found found = {};
+
+	if (config.wire_enabled)
+		wire_of_socket(&found, socket);
+	if (found.wire)
+		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	else
+		event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
+	if (!event) {
+		count(NT_COUNT_SOCKET_RING_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);
+	event->header.type = type;
+	event->header.now = now;
+	event->address = address;
+	event->socket = *socket;
+	event->counts.old_state = old_state;
+	read_counts(&event->counts, tp, socket);
+	if (found.wire)
+		tell_wire_of_socket(event, &found);
+	bpf_ringbuf_submit(event, ring_flags());
+}
+
+static __always_inline void client_begins(__u64 address, struct sock *sk, struct tcp_sock *tp, __u64 now)
+{
+	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
+	struct nt_socket socket = {.role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now};
+
+	socket.cookie = read_cookie(sk);
+	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
+	if (before && before->cookie == socket.cookie) {
+		socket.nth = before->nth + 1;
+		if (before->state != TCP_CLOSE)
+			count(NT_COUNT_SOCKETS_STALE);
+	}
+	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
+		note_mptcp_owner(&socket, tp);
+	if (bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY))
+		count(NT_COUNT_SOCKETS_FULL);
+	else
+		count(NT_COUNT_SOCKETS_OPENED);
+}
+
+/* The kernel names the child's addresses only after this change: they are read when it is established. */
+static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 now)
+{
+	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now};
+
+	socket.cookie = read_cookie(sk);
+	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
+	if (bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY))
+		count(NT_COUNT_SOCKETS_FULL);
+}
+
+static __always_inline void note_listener(struct nt_socket *socket)
+{
+	struct nt_listener *listener;
+
+	if (socket->owner.process.pid || socket->role != NT_ROLE_SERVER)
+		return;
+	listener = listener_find(socket);
+	if (!listener)
+		return;
+	socket->owner = listener->owner;
+	socket->owner.by = NT_OWNER_LISTEN;
+}
+
+static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
+{
+	read_tuple(socket, tp);
+	socket->state = TCP_ESTABLISHED;
+	socket->established_ns = now;
+	socket->established_jiffies = bpf_jiffies64();
+	if (socket->role == NT_ROLE_SERVER)
+		count(NT_COUNT_SOCKETS_OPENED);
+	note_listener(socket);
+	if (config.open_events)
+		tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
+}
+
+static __always_inline void local_fin(struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp, __u64 now)
+{
+	socket->flags |= NT_SOCKET_LOCAL_FIN;
+	if (!socket->first_fin_ns)
+		socket->first_fin_ns = now;
+	note_owner(socket, sk, NT_OWNER_CLOSE);
+	note_mptcp_owner(socket, tp);
+}
+
+static __always_inline void remote_fin(struct nt_socket *socket, __u64 now)
+{
+	socket->flags |= NT_SOCKET_REMOTE_FIN;
+	if (!(socket->flags & NT_SOCKET_LOCAL_FIN))
+		socket->flags |= NT_SOCKET_REMOTE_FIRST;
+	if (!socket->first_fin_ns)
+		socket->first_fin_ns = now;
+}
+
+static __always_inline bool owner_is_known(const struct nt_socket *socket)
+{
+	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
+}
+
+/* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). */
+static __always_inline bool is_local_abort(__u8 old_state, int error)
+{
+	return !error && old_state != TCP_FIN_WAIT2 && old_state != TCP_LAST_ACK && old_state != TCP_CLOSING &&
+	       old_state != TCP_SYN_SENT;
+}
+
+static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
+					  __u8 old_state, __u64 now)
+{
+	int error = sk->sk_err;
+
+	/* A child that its listener could not keep never was a connection; one of TCP Fast Open was. */
+	if (old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER) {
+		if (!BPF_CORE_READ_BITFIELD_PROBED(tp, syn_fastopen_child)) {
+			bpf_map_delete_elem(&sockets, &address);
+			return;
+		}
+		count(NT_COUNT_SOCKETS_OPENED);
+	}
+	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+		read_tuple(socket, tp);
+	socket->state = TCP_CLOSE;
+	socket->close_ns = now;
+	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
+		remote_fin(socket, now);
+	if (is_local_abort(old_state, error)) {
+		note_owner(socket, sk, NT_OWNER_CLOSE);
+		socket->flags |= NT_SOCKET_AWAITS_REASON;
+	} else if (error == ECONNRESET && sk->__sk_common.skc_flags & (1 << SOCK_DEAD)) {
+		/* RFC 9293 3.10.7.4: data for a closed reader; tcp_reset() sets the same error as for a RST received */
+		socket->flags |= NT_SOCKET_AWAITS_REASON;
+	}
+	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
+		socket->first_fin_ns = now;
+	note_mptcp_owner(socket, tp);
+	note_listener(socket);
+	if (socket->role == NT_ROLE_SERVER && !owner_is_known(socket))
+		socket->flags |= NT_SOCKET_AWAITS_OWNER;
+	count(NT_COUNT_SOCKETS_CLOSED);
+	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
+}
+
+static __always_inline void tell_more(__u64 address, const struct nt_socket *socket)
+{
+	struct nt_socket_more_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		count(NT_COUNT_MORE_RING_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->header.type = NT_EVENT_TYPE_SOCKET_MORE;
+	event->header.now = bpf_ktime_get_boot_ns();
+	event->address = address;
+	event->cookie = socket->cookie;
+	event->nth = socket->nth;
+	event->reset_sent = !!(socket->flags & NT_SOCKET_RESET_SENT);
+	event->reset_reason = socket->reset_reason;
+	event->awaits_owner = !!(socket->flags & NT_SOCKET_AWAITS_OWNER);
+	event->owner = socket->owner;
+	bpf_ringbuf_submit(event, ring_flags());
+}
+
+static __always_inline void socket_destroyed(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
+
+	if (!socket)
+		return;
+	if (socket->flags & NT_SOCKET_AWAITS_OWNER) {
+		socket->flags &= ~NT_SOCKET_AWAITS_OWNER;
+		note_owner(socket, sk, NT_OWNER_CLOSE);
+		tell_more(address, socket);
+	}
+	bpf_map_delete_elem(&sockets, &address);
+}
+
+static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
+{
+	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
+
+	if (!socket)
+		return;
+	socket->flags |= NT_SOCKET_RESET_SENT;
+	socket->reset_reason = reason;
+	if (socket->flags & NT_SOCKET_AWAITS_REASON) {
+		socket->flags &= ~NT_SOCKET_AWAITS_REASON;
+		tell_more(address, socket);
+	}
+}
+
+static __always_inline void socket_read(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
+
+	if (socket)
+		note_owner(socket, sk, NT_OWNER_IO);
+}
+
+static __always_inline void socket_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk,
+						 struct tcp_sock *tp, int old_state, int new_state)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	switch (new_state) {
+	case TCP_SYN_RECV:
+		socket->flags |= NT_SOCKET_SIMULTANEOUS;
+		break;
+	case TCP_ESTABLISHED:
+		socket_established(address, socket, tp, now);
+		break;
+	case TCP_FIN_WAIT1:
+	case TCP_LAST_ACK:
+		socket->state = new_state;
+		local_fin(socket, sk, tp, now);
+		break;
+	case TCP_CLOSE_WAIT:
+	case TCP_CLOSING:
+		socket->state = new_state;
+		remote_fin(socket, now);
+		break;
+	case TCP_CLOSE:
+		if (socket->state != TCP_CLOSE)
+			socket_closes(address, socket, sk, tp, old_state, now);
+		break;
+	}
+}
+
+static __always_inline void state_changed(struct sock *sk, int old_state, int new_state)
+{
+	__u64 address = (__u64)sk;
+	struct nt_socket *socket;
+	struct tcp_sock *tp;
+
+	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT)
+		return;
+	/* MPTCP's own sockets come here too, and are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
+	if (sk->sk_protocol == IPPROTO_MPTCP)
+		return mptcp_socket_changed(sk, new_state);
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp)
+		return;
+	if (new_state == TCP_SYN_SENT)
+		return client_begins(address, sk, tp, bpf_ktime_get_boot_ns());
+	if (new_state == TCP_LISTEN)
+		return listener_begins(sk);
+	if (old_state == TCP_LISTEN) {
+		if (new_state == TCP_SYN_RECV)
+			server_begins(address, sk, bpf_ktime_get_boot_ns());
+		else if (new_state == TCP_CLOSE)
+			listener_ends(tp);
+		return;
+	}
+	socket = bpf_map_lookup_elem(&sockets, &address);
+	if (socket)
+		socket_changes_state(address, socket, sk, tp, old_state, new_state);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_set_state, struct sock *sk, int old_state, int new_state)
+{
+	state_changed(sk, old_state, new_state);
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_destroy, struct sock *sk)
+{
+	socket_destroyed(sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(socket_receive, struct sock *sk)
+{
+	socket_read(sk);
+	return 0;
+}
+
+enum sk_rst_reason___since_6_10 { SK_RST_REASON_TCP_STATE___since_6_10 = 14 };
+
+SEC("tp_btf/tcp_send_reset")
+int BPF_PROG(socket_send_reset, struct sock *sk)
+{
+	__u8 reason = 0;
+
+	/* The third argument came with the enumeration (b533fb9cf4f7, 6.10). */
+	if (bpf_core_enum_value_exists(enum sk_rst_reason___since_6_10, SK_RST_REASON_TCP_STATE___since_6_10))
+		reason = ((volatile __u64 *)ctx)[2];
+	socket_sends_reset((__u64)sk, reason);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* What the wire knows of a socket's connection, at the socket's events. */
+#ifndef NETRACKER_BPF_WIRE_OF_SOCKET_H
+#define NETRACKER_BPF_WIRE_OF_SOCKET_H
+
+#include "wire_tables.h"
+
+struct wire_found {
+	struct nt_wire *wire; /* NULL: none */
+	bool is_half_open;
+	int end; /* the key's end that the socket is */
+};
+
+/* The cookie tells; without one on either side, the tuple in the namespace of our interfaces does. */
+static __always_inline bool wire_is_sockets(const struct nt_wire *wire, int end, const struct nt_socket *socket)
+{
+	__u64 cookie = wire->cookie[end & 1];
+
+	if (cookie && socket->cookie)
+		return cookie == socket->cookie;
+	return socket->netns == config.own_netns;
+}
+
+static __always_inline int key_of_socket(struct nt_key *key, const struct nt_socket *socket)
+{
+	struct nt_packet packet = {};
+
+	__builtin_memcpy(packet.source, socket->local, 16);
+	__builtin_memcpy(packet.destination, socket->remote, 16);
+	packet.source_port = socket->local_port;
+	packet.destination_port = socket->remote_port;
+	return nt_key_from_packet(key, &packet, config.own_netns);
+}
+
+static __always_inline void wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
+{
+	struct nt_key key;
+
+	found->end = key_of_socket(&key, socket);
+	found->is_half_open = false;
+	found->wire = bpf_map_lookup_elem(&established, &key);
+	if (!found->wire) {
+		found->wire = bpf_map_lookup_elem(&half_open, &key);
+		found->is_half_open = true;
+	}
+	if (found->wire && !wire_is_sockets(found->wire, found->end, socket))
+		found->wire = NULL;
+}
+
+/* Nothing more will be seen of a connection that nobody answered or that lost its peer. */
+static __always_inline bool ends_without_packets(__u8 old_state, int error)
+{
+	return old_state == TCP_SYN_SENT || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found)
+{
+	struct nt_wire *wire = found->wire;
+	struct nt_key key = wire->key;
+
+	event->wire_status = NT_WIRE_OPEN;
+	event->has_streams = 0;
+	event->wire = *wire;
+	if (config.follow_packets) {
+		struct nt_streams *followed = bpf_map_lookup_elem(&streams, &key);
+
+		if (followed) {
+			event->streams[0] = followed->of[0];
+			event->streams[1] = followed->of[1];
+			event->has_streams = 1;
+		}
+	}
+	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE ||
+	    !ends_without_packets(event->counts.old_state, event->counts.error))
+		return;
+	event->wire_status = NT_WIRE_SETTLED;
+	if (found->is_half_open) {
+		forget_ack(wire);
+		if (!take_half_open(&key))
+			count(NT_COUNT_WIRE_SETTLED);
+	} else if (!wire->cookie[!found->end]) {
+		/* where the other side is a socket of this machine, it has its own end still to tell */
+		if (!bpf_map_delete_elem(&established, &key))
+			count(NT_COUNT_WIRE_SETTLED);
+	}
+	if (config.follow_packets)
+		bpf_map_delete_elem(&streams, &key);
+}
+
+#endif

@@ -1,0 +1,208 @@
+/* What the kernel side tells user space: the ring buffer's events, the counters and the loader's settings.
+ *
+ * Each context tells what it knows, once; user space joins (src/join.c). One layout for the BPF object and the loader,
+ * which are always built together: every member is naturally aligned, and every hole is an explicit member.
+ *
+ * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), ports are in host byte order, times are
+ * nanoseconds of CLOCK_BOOTTIME, 0 where the moment was not seen.
+ */
+#ifndef NETRACKER_CORE_EVENT_H
+#define NETRACKER_CORE_EVENT_H
+
+#ifndef NT_LOAD /* a BPF host has its own */
+#include "buffer.h"
+#endif
+#include "connection.h"
+#include "key.h"
+#include "port.h"
+#include "record.h"
+#include "stream.h"
+
+enum nt_event_type {
+	NT_EVENT_TYPE_PROCESS,       /* struct nt_process_event: a process that was not described before */
+	NT_EVENT_TYPE_SOCKET_OPEN,   /* struct nt_socket_event: it became established */
+	NT_EVENT_TYPE_SOCKET_CLOSE,  /* struct nt_socket_event: its change to CLOSE */
+	NT_EVENT_TYPE_SOCKET_STATUS, /* struct nt_socket_event: still open, as an iterator found it */
+	NT_EVENT_TYPE_SOCKET_MORE,   /* struct nt_socket_more_event: what became known after the change to CLOSE */
+	NT_EVENT_TYPE_WIRE_END,      /* struct nt_wire_event */
+};
+
+/* A process, told apart from another of the same pid by when it started, and from what it was before an execve(2) by
+ * the kernel's count of them (task_struct.self_exec_id). */
+struct nt_process_id {
+	__u64 start_ns;
+	__u64 cgroup_id; /* of the unified hierarchy: a process that moves is described again */
+	__u32 pid;       /* thread group id in the initial pid namespace */
+	__u32 exec_id;
+};
+
+struct nt_owner {
+	struct nt_process_id process; /* pid 0: no owner is known */
+	char comm[NT_COMM_SIZE];      /* the thread group leader's, when the owner became known */
+	__u32 uid;
+	__u8 by; /* enum nt_owner_by */
+	__u8 padding[3];
+};
+
+/* Bits of struct nt_socket.flags */
+enum nt_socket_flag {
+	NT_SOCKET_FOUND = 1,          /* was there before the tracker */
+	NT_SOCKET_LOCAL_FIN = 2,      /* sent one */
+	NT_SOCKET_REMOTE_FIN = 4,     /* received one */
+	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
+	NT_SOCKET_SIMULTANEOUS = 16,  /* both sides were in SYN_SENT (RFC 9293 3.5) */
+	NT_SOCKET_RESET_SENT = 32,    /* sent a RST */
+	NT_SOCKET_AWAITS_OWNER = 64,  /* nobody has read or closed it yet */
+	NT_SOCKET_AWAITS_REASON = 128, /* a RST is about to be sent */
+};
+
+/* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
+struct nt_socket {
+	__u64 cookie; /* 0 where the kernel gives none */
+	__u64 start_ns, established_ns, first_fin_ns, close_ns;
+	__u8 local[16], remote[16];
+	__u16 local_port, remote_port;
+	__u32 netns;
+	struct nt_owner owner;
+	__u32 established_jiffies;
+	__u32 nth; /* connections that this socket had before this one */
+	__u8 role;  /* enum nt_role */
+	__u8 state; /* the kernel's TCP state number */
+	__u8 flags; /* enum nt_socket_flag */
+	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
+	__u32 padding;
+};
+
+/* The socket's own counts, at its change to CLOSE (or now, for those still open). */
+struct nt_socket_counts {
+	__u64 bytes_sent;     /* payload, each byte once */
+	__u64 bytes_received; /* payload, in order */
+	__u32 segments_out, segments_in, retransmits;
+	__u32 srtt_us, min_rtt_us; /* 0 / ~0: no sample */
+	__u32 busy_jiffies, receiver_limited_jiffies, sndbuf_limited_jiffies; /* each exclusive of the others */
+	__u32 lifetime_jiffies; /* since established; 0 where that was not seen */
+	__u32 error;            /* sk_err */
+	__u8 old_state;         /* before CLOSE */
+	__u8 valid;             /* 0: the socket was not readable */
+	__u8 padding[2];
+	__u32 padding2;
+};
+
+/* What the wire context knows of one connection: the value of its tables. */
+struct nt_wire {
+	struct nt_key key;
+	struct nt_connection connection;
+	__u64 cookie[2]; /* by index of the key's end: the socket that sends from it, 0: not seen */
+	__u32 ifindex;   /* where the first packet was seen */
+	__u8 syn_left;   /* the SYN was seen leaving by an interface */
+	__u8 waits_for_ack; /* counted in the half-open slots */
+	__u8 padding[2];
+};
+
+/* Where a socket's connection stood on the wire at the socket's event. */
+enum nt_wire_status {
+	NT_WIRE_ABSENT,  /* not in the tables: never seen, or its end was told before */
+	NT_WIRE_OPEN,    /* going on: its end will be told later */
+	NT_WIRE_SETTLED, /* the socket's end is all that will be known: taken out of the tables */
+};
+
+struct nt_event_header {
+	__u32 type; /* enum nt_event_type */
+	__u32 padding;
+	__u64 now;
+};
+
+struct nt_socket_event {
+	struct nt_event_header header;
+	__u64 address; /* of the kernel's struct sock: names the socket until it is destroyed */
+	struct nt_socket socket;
+	struct nt_socket_counts counts;
+	__u32 wire_status; /* enum nt_wire_status */
+	__u32 has_streams;
+	struct nt_wire wire;  /* unless NT_WIRE_ABSENT */
+	struct nt_stream streams[2]; /* by index of the key's end, where every packet is followed */
+};
+
+/* The length of a socket's event that has nothing of the wire. */
+#define NT_SOCKET_EVENT_SHORT __builtin_offsetof(struct nt_socket_event, wire)
+
+struct nt_socket_more_event {
+	struct nt_event_header header;
+	__u64 address;
+	__u64 cookie;
+	__u32 nth;
+	__u8 reset_sent;
+	__u8 reset_reason;
+	__u8 awaits_owner; /* still */
+	__u8 padding;
+	struct nt_owner owner;
+};
+
+enum nt_wire_why {
+	NT_WIRE_ENDED,   /* FINs of both, or a RST */
+	NT_WIRE_IDLE,    /* silent beyond the limit */
+	NT_WIRE_REPLACED, /* another connection began on the same tuple */
+	NT_WIRE_EXIT,    /* still open when tracking ended */
+};
+
+struct nt_wire_event {
+	struct nt_event_header header;
+	struct nt_wire wire;
+	__u32 why; /* enum nt_wire_why */
+	__u32 has_streams;
+	struct nt_stream streams[2];
+};
+
+#define NT_PATH_COMPONENTS 16
+#define NT_PATH_COMPONENT_SIZE 128
+
+/* The length of a wire's event without streams. */
+#define NT_WIRE_EVENT_SHORT __builtin_offsetof(struct nt_wire_event, streams)
+
+/* A path as the kernel's trees are walked: from its last component to its first, each ended by a NUL. A path with more
+ * components is not known. */
+struct nt_path {
+	__u32 count;
+	__u32 known;
+	char component[NT_PATH_COMPONENTS][NT_PATH_COMPONENT_SIZE];
+};
+
+struct nt_process_event {
+	struct nt_event_header header;
+	struct nt_process_id process;
+	struct nt_path executable, cgroup;
+};
+
+/* Set by the loader before the object is loaded. */
+struct nt_config {
+	__u32 own_netns;         /* inode number of the namespace whose interfaces are watched */
+	__u32 wire_enabled;
+	__u32 follow_packets;
+	__u32 open_events;       /* tell NT_EVENT_TYPE_SOCKET_OPEN */
+	__u32 wakeup_bytes;      /* wake the reader when the ring buffer holds more */
+	__u32 padding;
+};
+
+/* Indexes of the per-CPU counters. */
+enum nt_counter {
+	NT_COUNT_SOCKETS_OPENED,
+	NT_COUNT_SOCKETS_FOUND,
+	NT_COUNT_SOCKETS_CLOSED, /* told, or lost in the ring */
+	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
+	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
+	NT_COUNT_SOCKET_RING_FULL,
+	NT_COUNT_MORE_RING_FULL,
+	NT_COUNT_PROCESS_RING_FULL,
+	NT_COUNT_WIRE_OPENED,
+	NT_COUNT_WIRE_ENDED,     /* told, or lost in the ring */
+	NT_COUNT_WIRE_SETTLED,   /* taken out with its socket's event */
+	NT_COUNT_WIRE_RING_FULL,
+	NT_COUNT_HALF_OPEN_BEGUN,
+	NT_COUNT_HALF_OPEN_TAKEN, /* left the half-open table by being established, ended or settled */
+	NT_COUNT_HALF_OPEN_FULL,
+	NT_COUNT_ESTABLISHED_FULL,
+	NT_COUNT_PACKETS_MALFORMED,
+	NT_COUNTERS,
+};
+
+#endif

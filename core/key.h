@@ -1,0 +1,61 @@
+/* The key of a connection: both end points and the network namespace, the same for packets of both directions.
+ *
+ * The VLAN and the interface are no part of it: one connection's packets may be seen on several.
+ */
+#ifndef NETRACKER_CORE_KEY_H
+#define NETRACKER_CORE_KEY_H
+
+#include "packet.h"
+
+/* A key of hash tables in the kernel, which compare every byte: there must be no padding. */
+struct nt_key {
+	union {
+		__u8 address[2][16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
+		__u64 words[2][2];
+	};
+	__u16 port[2]; /* host byte order */
+	__u32 netns;   /* inode number; 0 where there is none */
+};
+NT_STATIC_ASSERT(sizeof(struct nt_key) == 40, "struct nt_key has no hidden padding");
+
+/* Which end point comes first does not matter, only that it is the same one for both directions on one machine. */
+NT_INLINE int nt_key_source_is_first(const struct nt_packet *packet)
+{
+	const __u64 *source = packet->address_words, *destination = packet->address_words + 2;
+
+	if (source[1] != destination[1])
+		return source[1] < destination[1];
+	if (source[0] != destination[0])
+		return source[0] < destination[0];
+	return packet->source_port <= packet->destination_port;
+}
+
+/* Fills the key of a packet. Returns the index (0 or 1) of its source in the key; 0 where both ends are the same. */
+NT_INLINE int nt_key_from_packet(struct nt_key *key, const struct nt_packet *packet, __u32 netns)
+{
+	key->netns = netns;
+	if (nt_key_source_is_first(packet)) {
+		key->words[0][0] = packet->address_words[0];
+		key->words[0][1] = packet->address_words[1];
+		key->words[1][0] = packet->address_words[2];
+		key->words[1][1] = packet->address_words[3];
+		key->port[0] = packet->source_port;
+		key->port[1] = packet->destination_port;
+		return 0;
+	}
+	key->words[0][0] = packet->address_words[2];
+	key->words[0][1] = packet->address_words[3];
+	key->words[1][0] = packet->address_words[0];
+	key->words[1][1] = packet->address_words[1];
+	key->port[0] = packet->destination_port;
+	key->port[1] = packet->source_port;
+	return 1;
+}
+
+NT_INLINE int nt_key_is_self(const struct nt_key *key)
+{
+	return key->words[0][0] == key->words[1][0] && key->words[0][1] == key->words[1][1] &&
+	       key->port[0] == key->port[1];
+}
+
+#endif

@@ -1,0 +1,475 @@
+/* The parser: from a frame to what the tracker needs of a TCP segment. One parser for every host.
+ *
+ * The includer defines, before it includes this header,
+ *
+ *	NT_LOAD(frame, offset, to, size)
+ *
+ * which copies `size` bytes (a constant) at `offset` of the frame to `to` and gives 0, or less than 0 where they are
+ * not all there: bpf_skb_load_bytes() over an skb (it reaches what lies outside the linear area too), core/buffer.h
+ * over plain memory. `frame` is passed through untouched. On the common path (Ethernet known, IPv4 or IPv6 without
+ * options, TCP) the whole parse costs two loads, a look at the flags two small ones.
+ *
+ * Input is hostile: every length is checked against the one around it before it is used.
+ * References: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 4302 (AH), RFC 2003 (IPIP), RFC 4213 (6in4),
+ * IEEE 802.1Q.
+ */
+#ifndef NETRACKER_CORE_PACKET_H
+#define NETRACKER_CORE_PACKET_H
+
+#include "port.h"
+
+#ifndef NT_LOAD
+#error "define NT_LOAD(frame, offset, to, size) before including packet.h"
+#endif
+
+#define NT_ETHERTYPE_IPV4 0x0800
+#define NT_ETHERTYPE_IPV6 0x86dd
+#define NT_ETHERTYPE_VLAN 0x8100
+#define NT_ETHERTYPE_SERVICE_VLAN 0x88a8 /* 802.1ad */
+#define NT_ETHERTYPE_OLD_SERVICE_VLAN 0x9100 /* QinQ before 802.1ad, still in use */
+
+#define NT_PROTOCOL_HOP_BY_HOP 0
+#define NT_PROTOCOL_IPV4 4
+#define NT_PROTOCOL_TCP 6
+#define NT_PROTOCOL_IPV6 41
+#define NT_PROTOCOL_ROUTING 43
+#define NT_PROTOCOL_FRAGMENT 44
+#define NT_PROTOCOL_AUTHENTICATION 51
+#define NT_PROTOCOL_DESTINATION 60
+
+#define NT_ETHERNET_HEADER 14
+#define NT_IPV4_HEADER 20
+#define NT_IPV6_HEADER 40
+#define NT_TCP_HEADER 20
+
+#define NT_MOST_VLAN_TAGS 4
+#define NT_MOST_EXTENSION_HEADERS 8
+#define NT_MOST_TUNNELS 4
+
+#define NT_NO_VLAN 0xffff
+#define NT_VLAN_ID(tag) ((tag) & 0x0fff)
+
+enum nt_tcp_flag { NT_FIN = 1, NT_SYN = 2, NT_RST = 4, NT_PSH = 8, NT_ACK = 16, NT_URG = 32 };
+
+/* What a parse came to. */
+enum nt_parse {
+	NT_PACKET_TCP = 0,
+	NT_PACKET_NOT_IP,
+	NT_PACKET_NOT_TCP,
+	NT_PACKET_FRAGMENT,  /* a fragment that does not hold the TCP header; network_offset says where its IP is */
+	NT_PACKET_TRUNCATED, /* captured too short to hold the headers */
+	NT_PACKET_MALFORMED, /* lengths that contradict each other, or headers without end */
+};
+
+/* Options of a parse. */
+enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* look into IPIP and 6in4 */
+
+enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length is the first fragment's alone */
+
+/* One TCP segment. Addresses in network byte order, IPv4 as ::ffff:a.b.c.d; everything else in host byte order.
+ * The words see the addresses as memory has them: good for comparing and hashing, nothing else.
+ */
+struct nt_packet {
+	union {
+		struct {
+			__u8 source[16];
+			__u8 destination[16];
+		};
+		__u32 address_parts[8];
+		__u64 address_words[4]; /* source: 0 and 1, destination: 2 and 3 */
+	};
+	__u32 sequence;
+	__u32 acknowledgement;
+	__u32 payload_length; /* by the IP length, not by what was captured */
+	__u16 source_port;
+	__u16 destination_port;
+	__u16 window;
+	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
+	__u16 network_offset; /* of the (innermost) IP header in the frame */
+	__u8 flags; /* enum nt_tcp_flag */
+	__u8 marks; /* enum nt_packet_mark */
+};
+NT_STATIC_ASSERT(sizeof(struct nt_packet) == 56, "struct nt_packet has no hidden padding");
+
+/* Headers as they are on the wire, aligned so that a whole load needs no assembling byte by byte. */
+struct nt_ipv4_header {
+	__u8 version_and_length;
+	__u8 service;
+	__u16 total_length;
+	__u16 identification;
+	__u16 fragment;
+	__u8 time_to_live;
+	__u8 protocol;
+	__u16 checksum;
+	__u32 source;
+	__u32 destination;
+};
+NT_STATIC_ASSERT(sizeof(struct nt_ipv4_header) == NT_IPV4_HEADER, "RFC 791 section 3.1");
+
+struct nt_ipv6_header {
+	__u8 version_and_class;
+	__u8 class_and_flow[3];
+	__u16 payload_length;
+	__u8 next_header;
+	__u8 hop_limit;
+	__u32 addresses[8];
+};
+NT_STATIC_ASSERT(sizeof(struct nt_ipv6_header) == NT_IPV6_HEADER, "RFC 8200 section 3");
+
+struct nt_tcp_header {
+	__u16 source_port;
+	__u16 destination_port;
+	__u32 sequence;
+	__u32 acknowledgement;
+	__u8 data_offset;
+	__u8 flags;
+	__u16 window;
+	__u16 checksum;
+	__u16 urgent;
+};
+NT_STATIC_ASSERT(sizeof(struct nt_tcp_header) == NT_TCP_HEADER, "RFC 9293 section 3.1");
+
+NT_INLINE __u16 nt_network16(__u16 value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap16(value);
+#else
+	return value;
+#endif
+}
+
+NT_INLINE __u32 nt_network32(__u32 value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap32(value);
+#else
+	return value;
+#endif
+}
+
+/* Where the parser stands inside one IP packet. */
+struct nt_cursor {
+	__u32 offset;   /* of the header to read next */
+	__u32 end;      /* where the IP packet ends */
+	__u8 protocol;  /* of the header at offset */
+	__u8 fragment;  /* enum nt_fragment */
+};
+
+enum nt_fragment { NT_WHOLE, NT_FIRST_OF_FRAGMENTS, NT_LATER_FRAGMENT };
+
+/* Where an IP packet that says it is `length` long ends. 0: it says it is longer than the frame. */
+NT_INLINE __u32 nt_packet_end(__u32 offset, __u32 length, __u32 frame_length)
+{
+	if (offset > frame_length || length > frame_length - offset)
+		return 0;
+	return offset + length;
+}
+
+NT_INLINE void nt_set_ipv4_address(__u32 *parts, __u32 address)
+{
+	parts[0] = 0;
+	parts[1] = 0;
+	parts[2] = nt_network32(0xffff);
+	parts[3] = address;
+}
+
+NT_INLINE enum nt_parse nt_parse_ipv4_header(void *frame, __u32 frame_length, struct nt_cursor *cursor,
+					     struct nt_packet *packet)
+{
+	struct nt_ipv4_header header;
+	__u32 header_length, total_length, fragment;
+
+	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	header_length = (header.version_and_length & 0x0f) * 4;
+	total_length = nt_network16(header.total_length);
+	if (header.version_and_length >> 4 != 4 || header_length < NT_IPV4_HEADER)
+		return NT_PACKET_MALFORMED;
+	/* Segmentation offload leaves 0 where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not known yet. */
+	if (!total_length && frame_length > cursor->offset)
+		total_length = frame_length - cursor->offset;
+	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
+	if (!cursor->end || total_length < header_length)
+		return NT_PACKET_MALFORMED;
+
+	fragment = nt_network16(header.fragment);
+	if (fragment & 0x1fff)
+		cursor->fragment = NT_LATER_FRAGMENT;
+	else if (fragment & 0x2000)
+		cursor->fragment = NT_FIRST_OF_FRAGMENTS;
+	cursor->protocol = header.protocol;
+	cursor->offset += header_length;
+	nt_set_ipv4_address(packet->address_parts, header.source);
+	nt_set_ipv4_address(packet->address_parts + 4, header.destination);
+	return NT_PACKET_TCP;
+}
+
+NT_INLINE enum nt_parse nt_parse_ipv6_header(void *frame, __u32 frame_length, struct nt_cursor *cursor,
+					     struct nt_packet *packet)
+{
+	struct nt_ipv6_header header;
+	__u32 total_length;
+
+	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	if (header.version_and_class >> 4 != 6)
+		return NT_PACKET_MALFORMED;
+	total_length = NT_IPV6_HEADER + nt_network16(header.payload_length);
+	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that says so. */
+	if (!header.payload_length && frame_length > cursor->offset)
+		total_length = frame_length - cursor->offset;
+	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
+	if (!cursor->end || total_length < NT_IPV6_HEADER)
+		return NT_PACKET_MALFORMED;
+
+	cursor->protocol = header.next_header;
+	cursor->offset += NT_IPV6_HEADER;
+	__builtin_memcpy(packet->address_parts, header.addresses, sizeof(header.addresses));
+	return NT_PACKET_TCP;
+}
+
+/* One extension header behind. NT_PACKET_NOT_TCP: there was none to pass. */
+NT_INLINE enum nt_parse nt_pass_extension_header(void *frame, struct nt_cursor *cursor)
+{
+	__u16 part[2]; /* next header and length; of a fragment header also the offset and the more-fragments bit */
+	const __u8 *bytes = (const __u8 *)part;
+	__u32 length, fragment;
+
+	switch (cursor->protocol) {
+	case NT_PROTOCOL_HOP_BY_HOP:
+	case NT_PROTOCOL_ROUTING:
+	case NT_PROTOCOL_DESTINATION:
+	case NT_PROTOCOL_FRAGMENT:
+	case NT_PROTOCOL_AUTHENTICATION:
+		break;
+	default:
+		return NT_PACKET_NOT_TCP;
+	}
+	if (cursor->end - cursor->offset < 8)
+		return NT_PACKET_MALFORMED;
+	if (NT_LOAD(frame, cursor->offset, part, sizeof(part)) < 0)
+		return NT_PACKET_TRUNCATED;
+	length = (bytes[1] + 1) * 8;
+	if (cursor->protocol == NT_PROTOCOL_AUTHENTICATION)
+		length = (bytes[1] + 2) * 4; /* RFC 4302 section 2.2 */
+	if (cursor->protocol == NT_PROTOCOL_FRAGMENT) {
+		length = 8;
+		fragment = nt_network16(part[1]);
+		if (fragment & 0xfff8)
+			cursor->fragment = NT_LATER_FRAGMENT;
+		else if (fragment & 1) /* an atomic fragment (RFC 6946) is a whole packet */
+			cursor->fragment = NT_FIRST_OF_FRAGMENTS;
+	}
+	if (length > cursor->end - cursor->offset)
+		return NT_PACKET_MALFORMED;
+	cursor->protocol = bytes[0];
+	cursor->offset += length;
+	return NT_PACKET_TCP;
+}
+
+/* To the first header that is no extension header. */
+NT_INLINE enum nt_parse nt_pass_extension_headers(void *frame, struct nt_cursor *cursor)
+{
+	enum nt_parse result;
+	int i;
+
+	for (i = 0; i <= NT_MOST_EXTENSION_HEADERS; i++) {
+		/* What follows in a later fragment is the middle of a packet, whatever its next header says. */
+		if (cursor->fragment == NT_LATER_FRAGMENT)
+			return NT_PACKET_FRAGMENT;
+		if (cursor->protocol == NT_PROTOCOL_TCP)
+			return NT_PACKET_TCP;
+		result = nt_pass_extension_header(frame, cursor);
+		if (result == NT_PACKET_NOT_TCP)
+			return NT_PACKET_TCP;
+		if (result != NT_PACKET_TCP)
+			return result;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+NT_INLINE enum nt_parse nt_parse_tcp_header(void *frame, const struct nt_cursor *cursor, struct nt_packet *packet)
+{
+	struct nt_tcp_header header;
+	__u32 room = cursor->end - cursor->offset;
+	__u32 header_length;
+
+	if (room < NT_TCP_HEADER)
+		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
+	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	header_length = (header.data_offset >> 4) * 4;
+	if (header_length < NT_TCP_HEADER)
+		return NT_PACKET_MALFORMED;
+	if (header_length > room)
+		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
+
+	packet->source_port = nt_network16(header.source_port);
+	packet->destination_port = nt_network16(header.destination_port);
+	packet->sequence = nt_network32(header.sequence);
+	packet->acknowledgement = nt_network32(header.acknowledgement);
+	packet->window = nt_network16(header.window);
+	packet->flags = header.flags;
+	packet->payload_length = room - header_length;
+	packet->marks = cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FIRST_FRAGMENT : 0;
+	return NT_PACKET_TCP;
+}
+
+/* One IP header with its extension headers: cursor is then at what it carries. */
+NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length, __u16 ethertype,
+						struct nt_cursor *cursor, struct nt_packet *packet)
+{
+	enum nt_parse result;
+
+	packet->network_offset = cursor->offset;
+	cursor->fragment = NT_WHOLE;
+	if (ethertype == NT_ETHERTYPE_IPV4)
+		result = nt_parse_ipv4_header(frame, frame_length, cursor, packet);
+	else if (ethertype == NT_ETHERTYPE_IPV6)
+		result = nt_parse_ipv6_header(frame, frame_length, cursor, packet);
+	else
+		return NT_PACKET_NOT_IP;
+	if (result != NT_PACKET_TCP)
+		return result;
+	return nt_pass_extension_headers(frame, cursor);
+}
+
+/* Parses from the IP header on.
+ *
+ * offset: of the IP header in the frame; ethertype: in host byte order; frame_length: the frame's length as it was
+ * sent, in bytes from the frame's beginning (skb->len, or a capture's original length); options: enum nt_parse_option.
+ * packet->vlan is left as it is: the caller sets it to NT_NO_VLAN, or to the VLAN whose tag the device took away.
+ * The other members are valid only where the result is NT_PACKET_TCP; network_offset for NT_PACKET_FRAGMENT too.
+ */
+NT_INLINE enum nt_parse nt_parse_ip(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, __u32 options,
+				    struct nt_packet *packet)
+{
+	struct nt_cursor cursor = { .offset = offset };
+	enum nt_parse result;
+	int depth;
+
+	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
+		result = nt_parse_network_header(frame, frame_length, ethertype, &cursor, packet);
+		if (result != NT_PACKET_TCP)
+			return result;
+		if (cursor.protocol == NT_PROTOCOL_TCP)
+			return nt_parse_tcp_header(frame, &cursor, packet);
+		if (!(options & NT_PARSE_TUNNELS))
+			return NT_PACKET_NOT_TCP;
+		if (cursor.protocol == NT_PROTOCOL_IPV4)
+			ethertype = NT_ETHERTYPE_IPV4;
+		else if (cursor.protocol == NT_PROTOCOL_IPV6)
+			ethertype = NT_ETHERTYPE_IPV6;
+		else
+			return NT_PACKET_NOT_TCP;
+		/* The first fragment of a tunnel's packet holds an inner packet that is longer than itself. */
+		if (cursor.fragment == NT_FIRST_OF_FRAGMENTS)
+			return NT_PACKET_FRAGMENT;
+		frame_length = cursor.end;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+NT_INLINE int nt_is_vlan(__u16 ethertype)
+{
+	return ethertype == NT_ETHERTYPE_VLAN || ethertype == NT_ETHERTYPE_SERVICE_VLAN ||
+	       ethertype == NT_ETHERTYPE_OLD_SERVICE_VLAN;
+}
+
+/* Passes the VLAN tags in line at *offset, whose type is *ethertype; sets *vlan to the outermost unless it is set.
+ * 0, or -1 where the frame ends in them. VLAN number 0 is a priority without a VLAN (802.1Q section 9.6).
+ */
+NT_INLINE int nt_pass_vlan_tags(void *frame, __u32 *offset, __u16 *ethertype, __u16 *vlan)
+{
+	__u16 tag[2];
+	int i;
+
+	for (i = 0; i < NT_MOST_VLAN_TAGS; i++) {
+		if (!nt_is_vlan(*ethertype))
+			return 0;
+		if (NT_LOAD(frame, *offset, tag, sizeof(tag)) < 0)
+			return -1;
+		if (*vlan == NT_NO_VLAN && NT_VLAN_ID(nt_network16(tag[0])))
+			*vlan = NT_VLAN_ID(nt_network16(tag[0]));
+		*ethertype = nt_network16(tag[1]);
+		*offset += sizeof(tag);
+	}
+	return 0;
+}
+
+/* Parses what follows an EtherType: VLAN tags still in line, then IP. Arguments as for nt_parse_ip(). */
+NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length,
+					   __u32 options, struct nt_packet *packet)
+{
+	if (nt_pass_vlan_tags(frame, &offset, &ethertype, &packet->vlan) < 0)
+		return NT_PACKET_TRUNCATED;
+	return nt_parse_ip(frame, offset, ethertype, frame_length, options, packet);
+}
+
+/* Parses an Ethernet frame at offset 0. */
+NT_INLINE enum nt_parse nt_parse_ethernet(void *frame, __u32 frame_length, __u32 options, struct nt_packet *packet)
+{
+	__u16 ethertype;
+
+	if (NT_LOAD(frame, NT_ETHERNET_HEADER - 2, &ethertype, sizeof(ethertype)) < 0)
+		return NT_PACKET_TRUNCATED;
+	return nt_parse_ethertype(frame, NT_ETHERNET_HEADER, nt_network16(ethertype), frame_length, options, packet);
+}
+
+/* A look at a packet that costs two small loads, to leave early with most of them.
+ * The flags (enum nt_tcp_flag) of a plain TCP segment, with NT_PEEK_PAYLOAD if it carries data;
+ * NT_PEEK_NOT_TCP: nothing for us; NT_PEEK_PARSE: only the whole parse can tell (options, extension headers, fragments,
+ * VLAN tags, anything odd). Nothing is promised about the packet's lengths.
+ */
+enum nt_peek { NT_PEEK_PAYLOAD = 0x100, NT_PEEK_NOT_TCP = 0x200, NT_PEEK_PARSE = 0x400 };
+
+NT_INLINE __u32 nt_peek_tcp(void *frame, __u32 offset, __u32 length)
+{
+	__u8 part[2]; /* data offset, flags */
+
+	if (NT_LOAD(frame, offset + 12, part, sizeof(part)) < 0)
+		return NT_PEEK_PARSE;
+	return part[1] | (length != (__u32)(part[0] >> 4) * 4 ? NT_PEEK_PAYLOAD : 0);
+}
+
+NT_INLINE __u32 nt_peek_ipv4(void *frame, __u32 offset)
+{
+	struct {
+		__u8 version_and_length, service;
+		__u16 total_length, identification, fragment;
+		__u8 time_to_live, protocol;
+		__u16 checksum;
+	} header;
+
+	if (NT_LOAD(frame, offset, &header, sizeof(header)) < 0)
+		return NT_PEEK_PARSE;
+	if (header.protocol != NT_PROTOCOL_TCP)
+		return header.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_PEEK_PARSE : NT_PEEK_NOT_TCP;
+	if (header.version_and_length != 0x45 || (header.fragment & nt_network16(0x3fff)))
+		return NT_PEEK_PARSE;
+	return nt_peek_tcp(frame, offset + NT_IPV4_HEADER, nt_network16(header.total_length) - NT_IPV4_HEADER);
+}
+
+NT_INLINE __u32 nt_peek_ipv6(void *frame, __u32 offset)
+{
+	struct {
+		__u16 payload_length;
+		__u8 next_header, hop_limit;
+	} header;
+
+	if (NT_LOAD(frame, offset + 4, &header, sizeof(header)) < 0 || header.next_header != NT_PROTOCOL_TCP)
+		return NT_PEEK_PARSE;
+	return nt_peek_tcp(frame, offset + NT_IPV6_HEADER, nt_network16(header.payload_length));
+}
+
+/* offset: of the IP header; ethertype: in host byte order. */
+NT_INLINE __u32 nt_peek(void *frame, __u32 offset, __u16 ethertype)
+{
+	if (ethertype == NT_ETHERTYPE_IPV4)
+		return nt_peek_ipv4(frame, offset);
+	if (ethertype == NT_ETHERTYPE_IPV6)
+		return nt_peek_ipv6(frame, offset);
+	return nt_is_vlan(ethertype) ? NT_PEEK_PARSE : NT_PEEK_NOT_TCP;
+}
+
+#endif

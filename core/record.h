@@ -1,0 +1,160 @@
+/* The connection record: NeTracker's one product. Every source (live, replay) fills it, every sink (JSON, text, ...)
+ * writes it. Names and meanings are those of docs/record.md.
+ *
+ * A value that is not known is absent: its bit in `present` is clear and its member is never read.
+ * Addresses are in network byte order, IPv4 held as an IPv4-mapped IPv6 address (::ffff:a.b.c.d); ports are in host
+ * byte order; times are nanoseconds. Strings behind pointers belong to whoever filled the record and must stay valid
+ * until the record was written. Strings come from the system and are hostile: only sinks escape them.
+ */
+#ifndef NETRACKER_CORE_RECORD_H
+#define NETRACKER_CORE_RECORD_H
+
+#include "port.h"
+
+#define NT_RECORD_VERSION 1
+#define NT_ID_SIZE 17           /* 16 hexadecimal digits and NUL */
+#define NT_COMMUNITY_ID_SIZE 32 /* "1:", 28 characters of base64, NUL */
+#define NT_COMM_SIZE 16
+#define NT_IFNAME_SIZE 16
+#define NT_CONTAINER_SIZE 65 /* 64 hexadecimal digits and NUL */
+#define NT_HISTORY_SIZE 32   /* Zeek's letters and NUL */
+#define NT_CONN_STATE_SIZE 8
+#define NT_REASON_SIZE 40
+
+enum nt_event_kind { NT_EVENT_CLOSE, NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
+enum nt_role { NT_ROLE_CLIENT, NT_ROLE_SERVER, NT_ROLE_OBSERVER };
+enum nt_owner_by { NT_OWNER_CONNECT, NT_OWNER_IO, NT_OWNER_CLOSE, NT_OWNER_ACCEPT, NT_OWNER_LISTEN, NT_OWNER_SCAN };
+enum nt_outcome {
+	NT_OUTCOME_CLOSED,
+	NT_OUTCOME_RESET,
+	NT_OUTCOME_REFUSED,
+	NT_OUTCOME_TIMEOUT,
+	NT_OUTCOME_UNREACHABLE,
+	NT_OUTCOME_EXPIRED,
+	NT_OUTCOME_OPEN,
+};
+enum nt_end { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
+enum nt_limited_by { NT_LIMITED_RECEIVER, NT_LIMITED_SNDBUF, NT_LIMITED_NETWORK, NT_LIMITED_APP };
+
+/* Bits of `seen`, in the order they are written. */
+enum nt_seen { NT_SEEN_WIRE = 1, NT_SEEN_PACKETS = 2, NT_SEEN_SOCKET = 4, NT_SEEN_CALLS = 8 };
+
+/* Bits of `gaps`, in the order they are written. */
+enum nt_gap {
+	NT_GAP_START = 1,
+	NT_GAP_DIRECTION = 2,
+	NT_GAP_OWNER = 4,
+	NT_GAP_PACKETS = 8,
+	NT_GAP_WIRE_END = 16,
+	NT_GAP_BYTES_MOD_4G = 32,
+	NT_GAP_EVICTED = 64,
+	NT_GAP_EVENTS = 128,
+};
+
+/* Bits of `present`: the members that may be absent. What has no bit here is always there. */
+enum nt_present {
+	NT_HAS_COMMUNITY_ID,
+	NT_HAS_NETNS,
+	NT_HAS_IFNAME,
+	NT_HAS_VLAN,
+	NT_HAS_PID,
+	NT_HAS_COMM,
+	NT_HAS_EXE,
+	NT_HAS_UID,
+	NT_HAS_OWNER_BY,
+	NT_HAS_OPENER_PID,
+	NT_HAS_CGROUP,
+	NT_HAS_CONTAINER,
+	NT_HAS_START,
+	NT_HAS_DURATION,
+	NT_HAS_FIRST_FIN,
+	NT_HAS_WIRE_DURATION,
+	NT_HAS_SYN_SYNACK,
+	NT_HAS_SYNACK_ACK,
+	NT_HAS_HANDSHAKE,
+	NT_HAS_SYN_FINACK,
+	NT_HAS_ACCEPT_WAIT,
+	NT_HAS_ENDED_BY,
+	NT_HAS_REASON,
+	NT_HAS_STATE,
+	NT_HAS_CONN_STATE,
+	NT_HAS_HISTORY,
+	NT_HAS_SRC_BYTES,
+	NT_HAS_DST_BYTES,
+	NT_HAS_SRC_PACKETS,
+	NT_HAS_DST_PACKETS,
+	NT_HAS_SRC_RETRANSMITS,
+	NT_HAS_DST_RETRANSMITS,
+	NT_HAS_RTT,
+	NT_HAS_MIN_RTT,
+	NT_HAS_LIMITED_BY,
+};
+#define NT_PRESENT(bit) (1ULL << (bit))
+
+struct nt_record {
+	__u64 present; /* NT_PRESENT(NT_HAS_...) */
+
+	__u8 event; /* enum nt_event_kind */
+	__u8 role;  /* enum nt_role */
+	__u8 outcome;
+	__u8 ended_by; /* enum nt_end */
+	__u8 owner_by;
+	__u8 limited_by;
+	__u8 seen; /* enum nt_seen bits */
+	__u8 state; /* the kernel's TCP state number, TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12) */
+	__u32 gaps; /* enum nt_gap bits */
+
+	char id[NT_ID_SIZE];
+	char community_id[NT_COMMUNITY_ID_SIZE];
+
+	__u8 src_ip[16], dst_ip[16];
+	__u16 src_port, dst_port;
+
+	__u32 netns; /* inode number */
+	char ifname[NT_IFNAME_SIZE];
+	__u16 vlan;
+
+	__u32 pid, uid, opener_pid;
+	char comm[NT_COMM_SIZE];
+	char container[NT_CONTAINER_SIZE];
+	const char *exe, *cgroup;
+
+	__u64 start_ns; /* since the Unix epoch, UTC */
+	__u64 duration_ns, first_fin_ns, wire_duration_ns;
+	__u64 syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns, accept_wait_ns;
+
+	char reason[NT_REASON_SIZE];
+	char conn_state[NT_CONN_STATE_SIZE];
+	char history[NT_HISTORY_SIZE];
+
+	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_end; one present bit each */
+	__u32 rtt_us, min_rtt_us;
+};
+
+NT_INLINE int nt_record_has(const struct nt_record *record, int bit)
+{
+	return (record->present >> bit) & 1;
+}
+
+NT_INLINE void nt_record_set(struct nt_record *record, int bit)
+{
+	record->present |= NT_PRESENT(bit);
+}
+
+NT_INLINE void nt_record_unset(struct nt_record *record, int bit)
+{
+	record->present &= ~NT_PRESENT(bit);
+}
+
+/* 4 or 6: an address is IPv4 where it is IPv4-mapped (RFC 4291 2.5.5.2). */
+NT_INLINE int nt_address_family(const __u8 *address)
+{
+	int i;
+
+	for (i = 0; i < 10; i++)
+		if (address[i])
+			return 6;
+	return address[10] == 0xff && address[11] == 0xff ? 4 : 6;
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* What one side sent, for hosts that follow every packet: packets, payload bytes, retransmissions.
+ *
+ * Bytes are the union of the sequence ranges seen: each byte once, in 64 bits, however often the 32-bit sequence
+ * numbers went round. What is kept is the highest sequence number seen and the holes below it; everything else below
+ * it was seen. The number of holes is bounded: where there are more, the oldest is forgotten (NT_STREAM_OVERFLOW), and
+ * its bytes count as a retransmission if they come after all.
+ *
+ * The same packet may be seen on several interfaces, and leaving as well as coming in (lo): a side's packets count
+ * only from the interface and the direction that its first was seen on.
+ */
+#ifndef NETRACKER_CORE_STREAM_H
+#define NETRACKER_CORE_STREAM_H
+
+#include "connection.h"
+
+#ifndef NT_STREAM_RANGES
+#define NT_STREAM_RANGES 4
+#endif
+
+enum nt_stream_flag {
+	NT_STREAM_BEGUN = 1,       /* interface and direction are set */
+	NT_STREAM_BASED = 2,       /* base and highest are set */
+	NT_STREAM_SYN = 4,         /* a SYN was seen: base is where the payload begins */
+	NT_STREAM_FIN = 8,
+	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too few, retransmissions too many */
+	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, or a fragment's length is not known */
+};
+
+struct nt_range {
+	__u32 start, end; /* [start, end); empty where equal */
+};
+
+struct nt_stream {
+	__u64 packets;
+	__u64 bytes;
+	__u64 retransmits;
+	__u32 base;    /* the lowest sequence number of the payload, while the holes can tell */
+	__u32 highest; /* one beyond the highest seen */
+	__u32 fin_sequence;
+	__u32 interface;
+	struct nt_range hole[NT_STREAM_RANGES];
+	__u8 direction;
+	__u8 flags; /* enum nt_stream_flag */
+	__u8 zero[6];
+};
+NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
+
+/* The packet belongs to what is counted for this side. interface: any number that tells interfaces apart. */
+NT_INLINE int nt_stream_counts(struct nt_stream *stream, __u32 interface, __u8 direction)
+{
+	if (!(stream->flags & NT_STREAM_BEGUN)) {
+		stream->interface = interface;
+		stream->direction = direction;
+		stream->flags |= NT_STREAM_BEGUN;
+	}
+	return stream->interface == interface && stream->direction == direction;
+}
+
+/* The hole to give up: the one furthest behind. */
+NT_INLINE __u32 nt_stream_oldest_hole(const struct nt_stream *stream)
+{
+	__u32 oldest = 0, distance = 0;
+	int i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++) {
+		if (stream->highest - stream->hole[i].start > distance) {
+			distance = stream->highest - stream->hole[i].start;
+			oldest = i;
+		}
+	}
+	return oldest;
+}
+
+NT_INLINE void nt_stream_add_hole(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	__u32 slot = NT_STREAM_RANGES, i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++)
+		if (stream->hole[i].start == stream->hole[i].end)
+			slot = i;
+	if (slot == NT_STREAM_RANGES) {
+		stream->flags |= NT_STREAM_OVERFLOW;
+		slot = nt_stream_oldest_hole(stream);
+	}
+	if (slot >= NT_STREAM_RANGES) /* never: for the kernel's verifier */
+		return;
+	stream->hole[slot].start = start;
+	stream->hole[slot].end = end;
+}
+
+/* What lies too far behind can be no hole any more: sequence numbers would be ambiguous. */
+NT_INLINE void nt_stream_forget_old(struct nt_stream *stream)
+{
+	int i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++) {
+		if (stream->hole[i].start == stream->hole[i].end ||
+		    stream->highest - stream->hole[i].start < NT_MOST_WINDOW)
+			continue;
+		stream->hole[i].end = stream->hole[i].start;
+		stream->flags |= NT_STREAM_INCOMPLETE;
+	}
+	if (stream->highest - stream->base >= NT_MOST_WINDOW)
+		stream->base = stream->highest - NT_MOST_WINDOW;
+}
+
+/* Takes [start, end), which lies below the highest, out of one hole. Returns how many bytes of it were in the hole;
+ * sets *rest where the hole was split in two.
+ */
+NT_INLINE __u32 nt_stream_fill_hole(struct nt_range *hole, __u32 start, __u32 end, struct nt_range *rest)
+{
+	__u32 from = nt_sequence_after(start, hole->start) ? start : hole->start;
+	__u32 to = nt_sequence_after(hole->end, end) ? end : hole->end;
+
+	if (hole->start == hole->end || !nt_sequence_after(to, from))
+		return 0;
+	if (from == hole->start) {
+		hole->start = to;
+	} else {
+		if (to != hole->end) {
+			rest->start = to;
+			rest->end = hole->end;
+		}
+		hole->end = from;
+	}
+	return to - from;
+}
+
+/* New bytes in [start, end), which lies between base and highest. */
+NT_INLINE __u32 nt_stream_fill(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	struct nt_range rest = { 0, 0 };
+	__u32 bytes = 0;
+	int i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++)
+		bytes += nt_stream_fill_hole(&stream->hole[i], start, end, &rest);
+	if (rest.start != rest.end)
+		nt_stream_add_hole(stream, rest.start, rest.end);
+	return bytes;
+}
+
+/* New bytes in [start, end), where it reaches beyond the highest. */
+NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	__u32 highest = stream->highest;
+
+	stream->highest = end;
+	if (nt_sequence_after(start, highest))
+		nt_stream_add_hole(stream, highest, start);
+	else
+		start = highest;
+	nt_stream_forget_old(stream);
+	return end - start;
+}
+
+/* New bytes in [start, end), where it begins below the lowest: only a stream whose SYN was not seen has such. */
+NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	__u32 base = stream->base;
+
+	stream->base = start;
+	if (nt_sequence_after(base, end))
+		nt_stream_add_hole(stream, end, base);
+	else
+		end = base;
+	return end - start;
+}
+
+/* Adds a range to the union. Returns how many of its bytes are new. */
+NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	__u32 bytes = 0;
+
+	if (!(stream->flags & NT_STREAM_BASED)) {
+		stream->base = start;
+		stream->highest = start;
+		stream->flags |= NT_STREAM_BASED;
+	}
+	if (nt_sequence_after(stream->base, start)) {
+		if (!(stream->flags & NT_STREAM_SYN) && stream->highest - start < NT_MOST_WINDOW)
+			bytes += nt_stream_extend_down(stream, start, end);
+		start = stream->base;
+	}
+	if (nt_sequence_after(end, stream->highest)) {
+		__u32 above = stream->highest;
+
+		bytes += nt_stream_extend_up(stream, start, end);
+		end = above;
+	}
+	if (nt_sequence_after(end, start))
+		bytes += nt_stream_fill(stream, start, end);
+	return bytes;
+}
+
+/* A SYN: 1 where it was sent before. A SYN-ACK is not counted then, as the kernel counts none for the socket that it
+ * will become.
+ */
+NT_INLINE int nt_stream_syn(struct nt_stream *stream, const struct nt_packet *packet)
+{
+	__u32 base = packet->sequence + 1;
+	int again = (stream->flags & NT_STREAM_SYN) && stream->base == base && !(packet->flags & NT_ACK);
+
+	/* Another sequence number before any payload: a SYN cookie's changes with time. */
+	if (!stream->bytes) {
+		stream->base = base;
+		stream->highest = base;
+	}
+	stream->flags |= NT_STREAM_SYN | NT_STREAM_BASED;
+	return again;
+}
+
+/* A FIN: 1 where it was sent before. */
+NT_INLINE int nt_stream_fin(struct nt_stream *stream, __u32 sequence)
+{
+	int again = (stream->flags & NT_STREAM_FIN) && stream->fin_sequence == sequence;
+
+	stream->flags |= NT_STREAM_FIN;
+	stream->fin_sequence = sequence;
+	return again;
+}
+
+/* One byte or none, the one before the next: a probe whether the peer is there (RFC 1122 4.2.3.6). */
+NT_INLINE int nt_stream_is_keepalive(const struct nt_stream *stream, const struct nt_packet *packet)
+{
+	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & (NT_SYN | NT_FIN)) &&
+	       packet->payload_length <= 1 && packet->sequence + 1 == stream->highest;
+}
+
+NT_INLINE void nt_stream_payload(struct nt_stream *stream, const struct nt_packet *packet)
+{
+	__u32 start = packet->sequence + !!(packet->flags & NT_SYN);
+	__u32 bytes, again = 0;
+	int keepalive = nt_stream_is_keepalive(stream, packet);
+
+	if (packet->flags & NT_SYN)
+		again = nt_stream_syn(stream, packet);
+	if (packet->payload_length || (packet->flags & NT_FIN)) {
+		bytes = nt_stream_add(stream, start, start + packet->payload_length);
+		stream->bytes += bytes;
+		again |= bytes < packet->payload_length && !keepalive;
+	}
+	if (packet->flags & NT_FIN)
+		again |= nt_stream_fin(stream, start + packet->payload_length);
+	stream->retransmits += again;
+}
+
+/* Takes one packet of this side. */
+NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface,
+			      __u8 direction)
+{
+	if (!nt_stream_counts(stream, interface, direction))
+		return;
+	stream->packets++;
+	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
+		stream->flags |= NT_STREAM_INCOMPLETE;
+	/* What a RST carries is no part of the stream (RFC 9293 3.5.3). */
+	if (!(packet->flags & NT_RST))
+		nt_stream_payload(stream, packet);
+}
+
+/* Bytes that were sent were not seen, or are counted wrong. */
+NT_INLINE int nt_stream_is_incomplete(const struct nt_stream *stream)
+{
+	int i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++)
+		if (stream->hole[i].start != stream->hole[i].end)
+			return 1;
+	return !!(stream->flags & (NT_STREAM_OVERFLOW | NT_STREAM_INCOMPLETE));
+}
+
+#endif

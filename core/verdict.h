@@ -1,0 +1,201 @@
+/* What a connection came to: outcome, Zeek's conn_state, bytes by sequence numbers. Pure, over core/connection.h. */
+#ifndef NETRACKER_CORE_VERDICT_H
+#define NETRACKER_CORE_VERDICT_H
+
+#include "connection.h"
+#include "record.h"
+
+/* The first FIN or RST of either side; 0: none yet. */
+NT_INLINE __u64 nt_connection_first_end(const struct nt_connection *connection)
+{
+	__u64 first = connection->rst_ns;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (connection->fin_ns[i] && (!first || connection->fin_ns[i] < first))
+			first = connection->fin_ns[i];
+	return first;
+}
+
+NT_INLINE int nt_connection_reset_by_anyone(const struct nt_connection *connection)
+{
+	return !!((connection->side[0] | connection->side[1]) & NT_SIDE_RST);
+}
+
+/* Which end of the connection a key's index is. */
+NT_INLINE enum nt_end nt_connection_end_of(const struct nt_connection *connection, int index)
+{
+	return index == connection->src_index ? NT_SRC : NT_DST;
+}
+
+NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection *connection, int *ended_by)
+{
+	/* Two RSTs cross: the first counts. */
+	int by = connection->side[0] & NT_SIDE_RST ? 0 : 1;
+
+	if ((connection->side[0] & connection->side[1] & NT_SIDE_RST) && connection->first_end)
+		by = connection->first_end - 1;
+	*ended_by = nt_connection_end_of(connection, by);
+	if (*ended_by == NT_DST && !nt_connection_is_established(connection) && !nt_connection_has_synack(connection))
+		return NT_OUTCOME_REFUSED;
+	return NT_OUTCOME_RESET;
+}
+
+/* How the packets so far say that it ended: closed, reset, refused, or open where they do not.
+ * *ended_by: enum nt_end, -1 where absent.
+ */
+NT_INLINE enum nt_outcome nt_connection_outcome(const struct nt_connection *connection, int *ended_by)
+{
+	*ended_by = -1;
+	switch (nt_connection_state(connection)) {
+	case NT_STATE_RESET:
+		return nt_connection_reset_outcome(connection, ended_by);
+	case NT_STATE_CLOSED:
+		*ended_by = nt_connection_end_of(connection, connection->first_end - 1);
+		return NT_OUTCOME_CLOSED;
+	default:
+		return NT_OUTCOME_OPEN;
+	}
+}
+
+/* The same for one that nothing more is expected of: silent beyond the limit, or replaced by another. */
+NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection *connection, int *ended_by)
+{
+	enum nt_outcome outcome = nt_connection_outcome(connection, ended_by);
+
+	if (outcome != NT_OUTCOME_OPEN)
+		return outcome;
+	if (connection->first_end)
+		*ended_by = nt_connection_end_of(connection, connection->first_end - 1);
+	else if (!nt_connection_is_established(connection))
+		return NT_OUTCOME_TIMEOUT;
+	return NT_OUTCOME_EXPIRED;
+}
+
+/* What sequence numbers tell of the payload that a side sent. */
+enum nt_known {
+	NT_KNOWN_NOT,
+	NT_KNOWN_MODULO, /* exact, modulo 2^32 */
+};
+
+/* side: the key's index. From the SYN's and the FIN's sequence numbers, as neither takes part in the payload. */
+NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connection, int side, __u32 *bytes)
+{
+	__u8 sent = connection->side[side & 1];
+
+	*bytes = 0;
+	if ((sent & NT_SIDE_FIN) && (sent & NT_SIDE_SYN)) {
+		*bytes = connection->fin_sequence[side & 1] - connection->isn[side & 1] - 1;
+		return NT_KNOWN_MODULO;
+	}
+	/* Without a handshake only a SYN or a FIN can carry data. */
+	if (!nt_connection_is_established(connection) && !(sent & NT_SIDE_FIN) &&
+	    !(connection->marks & NT_MARK_SYN_PAYLOAD))
+		return NT_KNOWN_MODULO;
+	return NT_KNOWN_NOT;
+}
+
+/* A side's state as Zeek's TCP analyser names it. */
+enum nt_endpoint {
+	NT_ENDPOINT_INACTIVE,
+	NT_ENDPOINT_PARTIAL,
+	NT_ENDPOINT_SYN_SENT,
+	NT_ENDPOINT_SYNACK_SENT,
+	NT_ENDPOINT_ESTABLISHED,
+	NT_ENDPOINT_CLOSED,
+	NT_ENDPOINT_RESET,
+};
+
+NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int side)
+{
+	int peer = 1 - side;
+
+	if (!(connection->side[side] & NT_SIDE_RST))
+		return 0;
+	/* A FIN, then a RST, then the peer's FIN: Zeek takes the RST back. */
+	return !((connection->side[side] & connection->side[peer] & NT_SIDE_FIN) &&
+		 !(connection->side[peer] & NT_SIDE_RST) && connection->fin_ns[side] <= connection->rst_ns);
+}
+
+NT_INLINE enum nt_endpoint nt_connection_endpoint(const struct nt_connection *connection, int side)
+{
+	__u8 sent = connection->side[side], peer = connection->side[1 - side];
+
+	if (nt_endpoint_was_reset(connection, side))
+		return NT_ENDPOINT_RESET;
+	if (sent & NT_SIDE_FIN)
+		return NT_ENDPOINT_CLOSED;
+	if (sent & NT_SIDE_SYN) {
+		if (peer & NT_SIDE_SYN)
+			return NT_ENDPOINT_ESTABLISHED;
+		return sent & NT_SIDE_SYNACK ? NT_ENDPOINT_SYNACK_SENT : NT_ENDPOINT_SYN_SENT;
+	}
+	if (!(sent & NT_SIDE_SEEN))
+		return NT_ENDPOINT_INACTIVE;
+	if (side == connection->src_index && (peer & NT_SIDE_SYNACK))
+		return NT_ENDPOINT_ESTABLISHED; /* its SYN was not seen, its ACK was */
+	if (side != connection->src_index && (peer & NT_SIDE_SYN) && !nt_connection_is_established(connection))
+		return NT_ENDPOINT_INACTIVE;
+	return NT_ENDPOINT_PARTIAL;
+}
+
+/* ^?S[^HAFGIQ]*R: the opener sent SYN, then RST, and nothing that tells of an answer between. */
+NT_INLINE int nt_history_is_syn_reset(const struct nt_connection *connection)
+{
+	__u32 length = connection->history_length, i = 0;
+	char letter;
+
+	if (length && connection->history[0] == '^')
+		i = 1;
+	if (i >= length || connection->history[i] != 'S')
+		return 0;
+	for (; i < length && i < NT_CONNECTION_HISTORY; i++) {
+		letter = connection->history[i];
+		if (letter == 'R')
+			return 1;
+		if (letter == 'H' || letter == 'A' || letter == 'F' || letter == 'G' || letter == 'I' || letter == 'Q')
+			return 0;
+	}
+	return 0;
+}
+
+NT_INLINE const char *nt_connection_reset_state(const struct nt_connection *connection, enum nt_endpoint src,
+						enum nt_endpoint dst)
+{
+	int no_payload = !((connection->letters[0] | connection->letters[1]) & NT_LETTER_DATA) &&
+			 !nt_connection_is_established(connection);
+
+	if (dst == NT_ENDPOINT_RESET) {
+		if (src == NT_ENDPOINT_SYN_SENT || src == NT_ENDPOINT_SYNACK_SENT ||
+		    (src == NT_ENDPOINT_RESET && no_payload))
+			return "REJ";
+		return src <= NT_ENDPOINT_PARTIAL ? "RSTRH" : "RSTR";
+	}
+	if (dst <= NT_ENDPOINT_PARTIAL)
+		return nt_history_is_syn_reset(connection) ? "RSTOS0" : "OTH";
+	return "RSTO";
+}
+
+/* Zeek's conn_state, for user space: the string is a constant. The order of the tests is Zeek's. */
+NT_INLINE const char *nt_connection_conn_state(const struct nt_connection *connection)
+{
+	int self = !!(connection->marks & NT_MARK_SELF);
+	enum nt_endpoint src = nt_connection_endpoint(connection, connection->src_index);
+	enum nt_endpoint dst = self ? src : nt_connection_endpoint(connection, 1 - connection->src_index);
+
+	if (src == NT_ENDPOINT_RESET || dst == NT_ENDPOINT_RESET)
+		return nt_connection_reset_state(connection, src, dst);
+	if (src == NT_ENDPOINT_CLOSED && dst == NT_ENDPOINT_CLOSED)
+		return "SF";
+	if (src == NT_ENDPOINT_CLOSED)
+		return dst <= NT_ENDPOINT_PARTIAL ? "SH" : "S2";
+	if (dst == NT_ENDPOINT_CLOSED)
+		return src <= NT_ENDPOINT_PARTIAL ? "SHR" : "S3";
+	if (src == NT_ENDPOINT_SYN_SENT && dst == NT_ENDPOINT_INACTIVE)
+		return "S0";
+	if (src == NT_ENDPOINT_ESTABLISHED && dst == NT_ENDPOINT_ESTABLISHED)
+		return "S1";
+	return "OTH";
+}
+
+#endif

@@ -1,0 +1,28 @@
+/* A capture file, pcap or pcapng, packet by packet. */
+#ifndef NETRACKER_CAPTURE_FILE_H
+#define NETRACKER_CAPTURE_FILE_H
+
+#include <linux/types.h>
+
+struct capture_file;
+
+struct capture_packet {
+	const __u8 *data; /* valid until the next call */
+	__u32 captured;   /* bytes in data */
+	__u32 length;     /* bytes that the frame had */
+	__u64 ns;         /* since the Unix epoch; 1 at least */
+};
+
+/* "-" is standard input. 0, or -1 after having said why. */
+int capture_file_open(struct capture_file **file, const char *name);
+
+/* 1: a packet; 0: the end; -1: the file is broken here, and it was said how. */
+int capture_file_next(struct capture_file *file, struct capture_packet *packet);
+
+/* libpcap's DLT_ number. */
+int capture_file_link_type(const struct capture_file *file);
+
+/* NULL is allowed. */
+void capture_file_close(struct capture_file *file);
+
+#endif

@@ -1,0 +1,10 @@
+/* What `netracker` and `netracker COMMAND` run. Each returns the exit status. */
+#ifndef NETRACKER_COMMANDS_H
+#define NETRACKER_COMMANDS_H
+
+#include "src/options.h"
+
+int live_run(const struct options *options);
+int replay_run(const struct options *options);
+
+#endif

@@ -1,0 +1,14 @@
+/* Which records the user asked for: -4 -6 -p -c -L -D --role --outcome --min-duration.
+ *
+ * -L and -D are the local and the remote port of a client or server, the source's and destination's of an observer.
+ * What a record does not know matches no filter that asks for it.
+ */
+#ifndef NETRACKER_FILTER_H
+#define NETRACKER_FILTER_H
+
+#include "src/options.h"
+#include "core/record.h"
+
+bool filter_accepts(const struct options *options, const struct nt_record *record);
+
+#endif

@@ -1,0 +1,7 @@
+/* What --help prints, one text a command. */
+#ifndef NETRACKER_HELP_H
+#define NETRACKER_HELP_H
+
+extern const char help_live[], help_replay[];
+
+#endif

@@ -1,0 +1,44 @@
+/* The interfaces that are watched: which, and the programs on them.
+ *
+ * tcx links where the kernel has them (6.6): they live beside others' programs and go with the process. clsact
+ * elsewhere (src/clsact.h).
+ */
+#ifndef NETRACKER_INTERFACES_H
+#define NETRACKER_INTERFACES_H
+
+#include <net/if.h>
+#include <stdbool.h>
+
+#include "src/loader.h"
+#include "src/options.h"
+
+struct interface {
+	unsigned int index;
+	char name[IF_NAMESIZE];
+	bool attached; /* false once it is gone: its name is still needed */
+	int link_fds[2]; /* tcx, ingress and egress; -1 with clsact */
+	struct interface *next;
+};
+
+struct interfaces {
+	struct loader *loader;
+	const struct options *options;
+	struct interface *list;
+	int notices_fd; /* readable when links come, change or go */
+	bool without_tcx;
+};
+
+/* Attaches to those there are. Returns EXIT_STATUS_DONE, or another after having said why. interfaces_close() either
+ * way. */
+int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options);
+
+/* To be called when notices_fd is readable: attaches to what came up, lets go of what vanished. As interfaces_open();
+ * EXIT_STATUS_INTERFACE where none of those asked for is left. */
+int interfaces_update(struct interfaces *interfaces);
+
+/* NULL: never watched. */
+const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);
+
+void interfaces_close(struct interfaces *interfaces);
+
+#endif

@@ -1,0 +1,460 @@
+/* Live tracking: the kernel side's events, joined and written as records. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+#include "src/books.h"
+#include "src/clock.h"
+#include "src/commands.h"
+#include "src/filter.h"
+#include "src/interfaces.h"
+#include "src/join.h"
+#include "src/live_record.h"
+#include "src/loader.h"
+#include "src/message.h"
+#include "src/observer.h"
+#include "src/process_table.h"
+#include "src/reset_reasons.h"
+#include "src/seed.h"
+#include "src/sink.h"
+#include "src/sweep.h"
+
+#define POLL_NS 50000000L
+#define SWEEP_EVERY_NS 1000000000ULL
+#define JOIN_CAPACITY 65536
+#define PROCESS_CAPACITY 16384
+
+struct live {
+	const struct options *options;
+	struct loader loader;
+	struct interfaces interfaces;
+	struct ring_buffer *ring;
+	struct join *join;
+	struct process_table *processes;
+	struct reset_reasons *reset_reasons;
+	struct sweep *sweep;
+	struct sink *sink;
+	struct live_names names;
+	struct books books;
+	__u64 records;       /* of any event that were asked for */
+	__u64 socket_closes; /* told by the kernel side */
+	__u64 wire_claimed;   /* wire ends that were sockets' */
+	__u64 ring_lost_seen; /* losses that a record's gap has told of */
+	__u64 swept_ns, ends_ns;
+	int epoll_fd, signal_fd, timer_fd, clock_fd;
+	int status;
+	bool ending;
+};
+
+static void end(struct live *live, int status)
+{
+	live->ending = true;
+	if (!live->status)
+		live->status = status;
+}
+
+/* ---- records out ---- */
+
+static void write_record(struct live *live, const struct nt_record *record)
+{
+	bool closes = record->event == NT_EVENT_CLOSE;
+	int error;
+
+	if (!options_want_event(live->options, record->event) || !filter_accepts(live->options, record)) {
+		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		return;
+	}
+	if (live->options->max_records && live->records >= live->options->max_records) {
+		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		return;
+	}
+	live->records++;
+	live->books.written += closes;
+	error = sink_write(live->sink, record);
+	if (error == -EPIPE)
+		end(live, EXIT_STATUS_DONE);
+	if (live->options->max_records && live->records >= live->options->max_records)
+		end(live, EXIT_STATUS_DONE);
+}
+
+static void socket_joined(void *context, const struct joined_socket *joined)
+{
+	struct live *live = context;
+	struct nt_record record;
+
+	live_record_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
+	write_record(live, &record);
+}
+
+static void wire_left_over(void *context, const struct nt_wire_event *event, enum join_passage passage)
+{
+	struct live *live = context;
+	struct nt_record record;
+	bool open = event->why == NT_WIRE_EXIT;
+
+	live->books.open += open;
+	if (passage == JOIN_FORWARDED && !live->options->forwarded) {
+		live->books.filtered[BOOKS_FILTERED_FORWARDED] += !open;
+		return;
+	}
+	live_record_observer(&record, event, &live->names);
+	write_record(live, &record);
+}
+
+static void wire_was_claimed(void *context)
+{
+	((struct live *)context)->wire_claimed++;
+}
+
+static void end_was_lost(void *context)
+{
+	((struct live *)context)->books.lost[BOOKS_LOST_JOIN_FULL]++;
+}
+
+/* ---- events in ---- */
+
+/* An open socket is told of at once, as it is now. */
+static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_socket_event whole = {};
+	struct joined_socket joined = {.event = &whole};
+	struct nt_record record;
+
+	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
+	if (whole.wire_status != NT_WIRE_ABSENT)
+		joined.wire = &whole.wire;
+	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
+		joined.streams = whole.streams;
+	live_record_socket(&record, kind, &joined, &live->names, whole.header.now);
+	write_record(live, &record);
+}
+
+static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
+{
+	struct nt_wire_event whole = {};
+
+	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
+	join_wire(live->join, &whole);
+}
+
+static int handle_event(void *context, void *data, size_t size)
+{
+	struct live *live = context;
+	const struct nt_event_header *header = data;
+
+	switch (header->type) {
+	case NT_EVENT_TYPE_PROCESS:
+		process_table_add(live->processes, data);
+		break;
+	case NT_EVENT_TYPE_SOCKET_OPEN:
+		tell_open_socket(live, NT_EVENT_OPEN, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_STATUS:
+		tell_open_socket(live, NT_EVENT_EXIT, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_CLOSE:
+		live->socket_closes++;
+		join_socket(live->join, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_MORE:
+		join_more(live->join, data);
+		break;
+	case NT_EVENT_TYPE_WIRE_END:
+		handle_wire(live, data, size);
+		break;
+	}
+	return 0;
+}
+
+/* Losses in the ring since the last look: records written next confess it. */
+static void notice_losses(struct live *live)
+{
+	__u64 counters[NT_COUNTERS], lost;
+
+	loader_counters(&live->loader, counters);
+	lost = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL] + counters[NT_COUNT_MORE_RING_FULL];
+	live->names.events_lost = lost != live->ring_lost_seen;
+	live->ring_lost_seen = lost;
+}
+
+static void flush(struct live *live)
+{
+	int error = sink_flush(live->sink);
+
+	if (error == -EPIPE)
+		end(live, EXIT_STATUS_DONE);
+}
+
+static void sweep_if_due(struct live *live, __u64 now)
+{
+	if (now - live->swept_ns < SWEEP_EVERY_NS)
+		return;
+	live->swept_ns = now;
+	notice_losses(live);
+	if (live->sweep)
+		sweep_idle(live->sweep, now, handle_event, live);
+}
+
+static void tick(struct live *live)
+{
+	__u64 now;
+
+	ring_buffer__consume(live->ring);
+	now = clock_boot_ns();
+	sweep_if_due(live, now);
+	join_expire(live->join, now);
+	flush(live);
+	if (live->ends_ns && now >= live->ends_ns)
+		end(live, EXIT_STATUS_DONE);
+}
+
+/* ---- set-up ---- */
+
+static __u32 inode_of_own_netns(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/net", &status) ? 0 : status.st_ino;
+}
+
+static const char *name_of_interface(void *context, __u32 ifindex)
+{
+	return interfaces_name(&((struct live *)context)->interfaces, ifindex);
+}
+
+static const char *name_of_reason(void *context, unsigned int reason)
+{
+	return reset_reasons_name(((struct live *)context)->reset_reasons, reason);
+}
+
+static bool add_to_epoll(const struct live *live, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+	return fd < 0 || !epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_timer(void)
+{
+	struct itimerspec period = {.it_interval.tv_nsec = POLL_NS, .it_value.tv_nsec = POLL_NS};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0)
+		timerfd_settime(fd, 0, &period, NULL);
+	return fd;
+}
+
+static int no_memory(void)
+{
+	message_error("cannot start: not enough memory");
+	return EXIT_STATUS_BROKEN;
+}
+
+static int set_up_user_side(struct live *live)
+{
+	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost};
+
+	live->names = (struct live_names){
+		.interface_name = name_of_interface,
+		.reset_reason = name_of_reason,
+		.context = live,
+		.boot_hash = clock_boot_hash(),
+		.boot_to_utc_ns = clock_boot_to_utc(),
+		.own_netns = inode_of_own_netns(),
+		.every_packet = live->options->every_packet,
+	};
+	live->processes = process_table_new(PROCESS_CAPACITY);
+	live->join = join_new(JOIN_CAPACITY, live->names.own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
+	live->reset_reasons = reset_reasons_new();
+	live->names.processes = live->processes;
+	if (!live->processes || !live->join || !live->reset_reasons)
+		return no_memory();
+	return sink_open(&live->sink, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+}
+
+static int set_up_polling(struct live *live)
+{
+	live->ring = ring_buffer__new(live->loader.events_fd, handle_event, live, NULL);
+	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	live->timer_fd = open_timer();
+	live->clock_fd = clock_open_steps();
+	if (!live->ring || live->epoll_fd < 0 || live->timer_fd < 0)
+		return no_memory();
+	if (!add_to_epoll(live, live->signal_fd) || !add_to_epoll(live, live->timer_fd) ||
+	    !add_to_epoll(live, live->clock_fd) || !add_to_epoll(live, live->interfaces.notices_fd) ||
+	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring)))
+		return no_memory();
+	return EXIT_STATUS_DONE;
+}
+
+/* The sockets' events come before the wire's: what begins in between has its socket. */
+static int attach(struct live *live)
+{
+	int status = loader_open(&live->loader, live->options, live->names.own_netns);
+
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
+		status = loader_attach_sockets(&live->loader);
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
+		live->sweep = sweep_new(&live->loader);
+		status = interfaces_open(&live->interfaces, &live->loader, live->options);
+	}
+	if (status == EXIT_STATUS_DONE)
+		status = set_up_polling(live);
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
+		seed_existing(&live->loader);
+	return status;
+}
+
+/* ---- the loop ---- */
+
+static void drain(int fd)
+{
+	char buffer[256];
+
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		;
+}
+
+static void handle_ready(struct live *live, int fd)
+{
+	if (fd == live->signal_fd) {
+		drain(fd);
+		end(live, EXIT_STATUS_DONE);
+	} else if (fd == live->timer_fd) {
+		drain(fd);
+	} else if (fd == live->clock_fd) {
+		live->names.boot_to_utc_ns = clock_boot_to_utc();
+		clock_await_step(fd);
+	} else if (fd == live->interfaces.notices_fd) {
+		int status = interfaces_update(&live->interfaces);
+
+		if (status == EXIT_STATUS_INTERFACE)
+			end(live, status);
+	}
+}
+
+static void run(struct live *live)
+{
+	struct epoll_event ready[8];
+
+	if (live->options->max_time_ns)
+		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	message_detail("tracking");
+	while (!live->ending) {
+		int i, count = epoll_wait(live->epoll_fd, ready, 8, -1);
+
+		for (i = 0; i < count; i++)
+			handle_ready(live, ready[i].data.fd);
+		tick(live);
+	}
+}
+
+/* ---- the end ---- */
+
+static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 *lost = live->books.lost;
+	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
+			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
+
+	lost[BOOKS_LOST_SOCKETS_FULL] = counters[NT_COUNT_SOCKETS_FULL];
+	lost[BOOKS_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_STALE];
+	lost[BOOKS_LOST_HALF_OPEN_FULL] = counters[NT_COUNT_HALF_OPEN_FULL] + pushed_out;
+	lost[BOOKS_LOST_ESTABLISHED_FULL] = counters[NT_COUNT_ESTABLISHED_FULL];
+	lost[BOOKS_LOST_RING_FULL] = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL];
+	lost[BOOKS_LOST_SINK_FAILED] = sink_lost(live->sink, NT_EVENT_CLOSE);
+}
+
+/* What the wire saw of sockets is no view of its own. */
+static void count_books(struct live *live)
+{
+	struct books *books = &live->books;
+	__u64 counters[NT_COUNTERS];
+
+	loader_counters(&live->loader, counters);
+	count_losses(live, counters);
+	books->found = counters[NT_COUNT_SOCKETS_FOUND];
+	books->opened = counters[NT_COUNT_SOCKETS_OPENED] + counters[NT_COUNT_SOCKETS_FULL] +
+			counters[NT_COUNT_WIRE_OPENED] - counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
+	books->open += seed_open_sockets(&live->loader);
+	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
+	books->recursion_misses = loader_recursion_misses(&live->loader);
+}
+
+/* What is held back goes out first; then, where asked for, what is still open. */
+static void finish(struct live *live)
+{
+	int error;
+
+	interfaces_close(&live->interfaces);
+	loader_detach(&live->loader);
+	ring_buffer__consume(live->ring);
+	if (options_want_event(live->options, NT_EVENT_EXIT) && live->options->contexts & CONTEXT_SOCKET) {
+		seed_tell_open(&live->loader);
+		ring_buffer__consume(live->ring);
+	}
+	if (live->sweep)
+		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
+	join_finish(live->join);
+	error = sink_finish(live->sink);
+	if (error && error != -EPIPE && !live->status)
+		live->status = EXIT_STATUS_BROKEN;
+	count_books(live);
+}
+
+static void clean_up(struct live *live)
+{
+	interfaces_close(&live->interfaces);
+	ring_buffer__free(live->ring);
+	sweep_free(live->sweep);
+	loader_close(&live->loader);
+	sink_close(live->sink);
+	join_free(live->join);
+	process_table_free(live->processes);
+	reset_reasons_free(live->reset_reasons);
+}
+
+int live_run(const struct options *options)
+{
+	struct live live = {.options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1};
+	int status;
+
+	live.interfaces.notices_fd = -1;
+	live.signal_fd = block_signals();
+	status = set_up_user_side(&live);
+	if (status == EXIT_STATUS_DONE)
+		status = attach(&live);
+	if (status == EXIT_STATUS_DONE) {
+		run(&live);
+		finish(&live);
+		status = live.status;
+		if (!options->quiet)
+			books_print(&live.books, stderr);
+	}
+	clean_up(&live);
+	return status;
+}

@@ -1,0 +1,247 @@
+#include "src/loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "src/bpf_object.h"
+#include "src/message.h"
+
+#define RING_BYTES_SMALLEST (1U << 20)
+#define RING_BYTES_LARGEST (16U << 20)
+
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char line[1024];
+	char *end;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	vsnprintf(line, sizeof(line), format, arguments);
+	end = strchr(line, '\n');
+	if (end)
+		*end = '\0';
+	message_detail("%s", line);
+	return 0;
+}
+
+static unsigned long memory_megabytes(void)
+{
+	struct sysinfo info;
+
+	return sysinfo(&info) ? 1024 : (unsigned long)((unsigned long long)info.totalram * info.mem_unit >> 20);
+}
+
+/* The largest power of two, between bounds, that `per_gigabyte` allows. */
+static __u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest)
+{
+	unsigned long wanted = memory_megabytes() * per_gigabyte / 1024;
+	__u32 size = smallest;
+
+	while (size < largest && size * 2UL <= wanted)
+		size *= 2;
+	return size;
+}
+
+/* From 6.1 on a table may grow as it fills: before, programs of this type deadlock in the allocator (ee53cbfb1ebf). */
+static bool kernel_is_at_least(int major, int minor)
+{
+	struct utsname name;
+	int is_major = 0, is_minor = 0;
+
+	if (uname(&name) || sscanf(name.release, "%d.%d", &is_major, &is_minor) != 2)
+		return false;
+	return is_major > major || (is_major == major && is_minor >= minor);
+}
+
+static struct bpf_map *map_named(const struct loader *loader, const char *name)
+{
+	return bpf_object__find_map_by_name(loader->object, name);
+}
+
+static void size_table(const struct loader *loader, const char *name, __u32 entries, bool grows)
+{
+	struct bpf_map *map = map_named(loader, name);
+
+	if (!map)
+		return;
+	bpf_map__set_max_entries(map, entries);
+	if (grows && kernel_is_at_least(6, 1))
+		bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
+}
+
+static void configure(const struct loader *loader, const struct options *options, __u32 own_netns)
+{
+	struct bpf_map *map = map_named(loader, ".rodata.config");
+	__u32 ring_bytes = sized_for_machine(4UL << 20, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
+	struct nt_config config = {
+		.own_netns = own_netns,
+		.wire_enabled = !!(options->contexts & CONTEXT_WIRE),
+		.follow_packets = options->every_packet,
+		.open_events = options_want_event(options, NT_EVENT_OPEN),
+		.wakeup_bytes = ring_bytes / 4,
+	};
+
+	bpf_map__set_initial_value(map, &config, sizeof(config));
+	bpf_map__set_max_entries(map_named(loader, "events"), ring_bytes);
+	size_table(loader, "sockets", sized_for_machine(65536, 16384, 1U << 20), true);
+	size_table(loader, "established", sized_for_machine(65536, 16384, 1U << 20), true);
+	size_table(loader, "half_open", sized_for_machine(16384, 8192, 65536), false);
+	if (options->every_packet)
+		size_table(loader, "streams", sized_for_machine(65536, 16384, 1U << 20), true);
+}
+
+static int explain_load_failure(int error)
+{
+	if (error == -EPERM || error == -EACCES) {
+		message_error("cannot load programs into the kernel: not permitted; run as root, or with CAP_BPF, "
+			      "CAP_PERFMON and CAP_NET_ADMIN");
+		return EXIT_STATUS_PRIVILEGES;
+	}
+	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer with BTF (-v says more)",
+		      strerror(-error));
+	return EXIT_STATUS_KERNEL;
+}
+
+static int check_kernel(void)
+{
+	struct btf *btf;
+
+	if (geteuid()) {
+		message_error("cannot track connections: not root; run it with sudo");
+		return EXIT_STATUS_PRIVILEGES;
+	}
+	btf = btf__load_vmlinux_btf();
+	if (!btf) {
+		message_error("cannot track connections: this kernel has no BTF (/sys/kernel/btf/vmlinux); boot one built "
+			      "with CONFIG_DEBUG_INFO_BTF");
+		return EXIT_STATUS_KERNEL;
+	}
+	btf__free(btf);
+	return EXIT_STATUS_DONE;
+}
+
+static int fd_of_map(const struct loader *loader, const char *name)
+{
+	struct bpf_map *map = map_named(loader, name);
+
+	return map ? bpf_map__fd(map) : -1;
+}
+
+int loader_open(struct loader *loader, const struct options *options, __u32 own_netns)
+{
+	size_t size = netracker_bpf_object_end - netracker_bpf_object;
+	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "netracker");
+	int status, error;
+
+	memset(loader, 0, sizeof(*loader));
+	libbpf_set_print(print_libbpf);
+	status = check_kernel();
+	if (status != EXIT_STATUS_DONE)
+		return status;
+	loader->object = bpf_object__open_mem(netracker_bpf_object, size, &open_options);
+	if (!loader->object)
+		return explain_load_failure(-errno);
+	configure(loader, options, own_netns);
+	error = bpf_object__load(loader->object);
+	if (error)
+		return explain_load_failure(error);
+	loader->cpus = libbpf_num_possible_cpus();
+	loader->events_fd = fd_of_map(loader, "events");
+	loader->counters_fd = fd_of_map(loader, "counters");
+	loader->sockets_fd = fd_of_map(loader, "sockets");
+	loader->half_open_fd = fd_of_map(loader, "half_open");
+	loader->established_fd = fd_of_map(loader, "established");
+	loader->streams_fd = fd_of_map(loader, "streams");
+	loader->waiting_fd = fd_of_map(loader, "waiting");
+	return EXIT_STATUS_DONE;
+}
+
+struct bpf_program *loader_program(const struct loader *loader, const char *name)
+{
+	return bpf_object__find_program_by_name(loader->object, name);
+}
+
+int loader_attach_sockets(struct loader *loader)
+{
+	static const char *const names[] = {"socket_set_state", "socket_destroy", "socket_receive", "socket_send_reset"};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		struct bpf_link *link = bpf_program__attach(loader_program(loader, names[i]));
+
+		if (!link) {
+			message_error("cannot attach %s: %s; the kernel lacks what it needs (-v says more)", names[i],
+				      strerror(errno));
+			return EXIT_STATUS_KERNEL;
+		}
+		loader->links[loader->link_count++] = link;
+	}
+	return EXIT_STATUS_DONE;
+}
+
+void loader_detach(struct loader *loader)
+{
+	while (loader->link_count)
+		bpf_link__destroy(loader->links[--loader->link_count]);
+}
+
+void loader_close(struct loader *loader)
+{
+	loader_detach(loader);
+	bpf_object__close(loader->object);
+	loader->object = NULL;
+}
+
+void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
+{
+	__u64 *values = calloc(loader->cpus, sizeof(*values));
+	__u32 counter;
+	int cpu;
+
+	memset(counters, 0, NT_COUNTERS * sizeof(*counters));
+	for (counter = 0; values && counter < NT_COUNTERS; counter++) {
+		if (bpf_map_lookup_elem(loader->counters_fd, &counter, values))
+			continue;
+		for (cpu = 0; cpu < loader->cpus; cpu++)
+			counters[counter] += values[cpu];
+	}
+	free(values);
+}
+
+__u64 loader_recursion_misses(const struct loader *loader)
+{
+	struct bpf_program *program;
+	__u64 misses = 0;
+
+	bpf_object__for_each_program(program, loader->object) {
+		struct bpf_prog_info info = {};
+		__u32 length = sizeof(info);
+
+		if (bpf_program__fd(program) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+			misses += info.recursion_misses;
+	}
+	return misses;
+}
+
+__u64 loader_table_entries(int map_fd)
+{
+	__u64 count = 0;
+	char key[64], next[64];
+	void *before = NULL;
+
+	while (map_fd >= 0 && !bpf_map_get_next_key(map_fd, before, next)) {
+		memcpy(key, next, sizeof(key));
+		before = key;
+		count++;
+	}
+	return count;
+}

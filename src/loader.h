@@ -1,0 +1,44 @@
+/* The kernel side: loaded, attached, read and taken off again. Everything goes with the process, also after kill -9. */
+#ifndef NETRACKER_LOADER_H
+#define NETRACKER_LOADER_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/libbpf.h>
+
+#include "core/event.h"
+#include "src/options.h"
+
+struct loader {
+	struct bpf_object *object;
+	struct bpf_link *links[16];
+	unsigned int link_count;
+	int events_fd, counters_fd, sockets_fd, half_open_fd, established_fd, streams_fd, waiting_fd;
+	int cpus;
+};
+
+/* Loads the kernel side for these options. Returns the exit status that tells what is missing, having said it, or
+ * EXIT_STATUS_DONE. loader_close() either way. */
+int loader_open(struct loader *loader, const struct options *options, __u32 own_netns);
+
+/* Attaches the socket context. As loader_open(). */
+int loader_attach_sockets(struct loader *loader);
+
+/* No more events after this; the tables can still be read. */
+void loader_detach(struct loader *loader);
+
+void loader_close(struct loader *loader);
+
+/* Sums of the per-CPU counters, by enum nt_counter. */
+void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
+
+/* Events that the kernel did not give to our programs since one was running on that CPU already. */
+__u64 loader_recursion_misses(const struct loader *loader);
+
+struct bpf_program *loader_program(const struct loader *loader, const char *name);
+
+/* 0 where the table does not exist. */
+__u64 loader_table_entries(int map_fd);
+
+#endif

@@ -1,0 +1,55 @@
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/commands.h"
+#include "src/help.h"
+#include "src/message.h"
+
+static const struct command commands[] = {
+	{ "", COMMAND_LIVE, help_live, live_run },
+	{ "replay", COMMAND_REPLAY, help_replay, replay_run },
+};
+
+static const struct command *find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* Where 0, 1 or 2 is closed, the next file opened would get that number, and what is printed would go into it. */
+static void occupy_standard_descriptors(void)
+{
+	int fd = 0;
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDONLY);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	bool named = argc > 1 && argv[1][0] != '-' && argv[1][0];
+	const struct command *command = find_command(named ? argv[1] : "");
+	struct options options;
+	int status;
+
+	occupy_standard_descriptors();
+	if (!command) {
+		message_error("%s: no such command; there is replay, and live tracking without a command; "
+			      "see: netracker --help", argv[1]);
+		return EXIT_STATUS_USAGE;
+	}
+	status = options_parse(&options, command, argc - named, argv + named);
+	if (status < 0) {
+		message_set_levels(options.quiet, options.verbose);
+		status = command->run(&options);
+	}
+	options_free(&options);
+	return status;
+}

@@ -1,0 +1,64 @@
+/* Records from packets: what the wire, live or captured, tells of a connection.
+ *
+ * Used whole for observers, and in parts for the record of a socket whose packets were seen.
+ */
+#ifndef NETRACKER_OBSERVER_H
+#define NETRACKER_OBSERVER_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "core/event.h"
+
+/* What was counted of one side, where every packet was followed. */
+struct observer_traffic {
+	__u64 packets, bytes, retransmits;
+	bool complete; /* nothing was missed that can be told to be missing */
+};
+
+struct observer_view {
+	const struct nt_key *key;
+	const struct nt_connection *connection;
+	const struct observer_traffic *traffic; /* two, by index of the key's end; NULL: not followed */
+	const char *interface;                  /* NULL: not known */
+	enum nt_wire_why why;
+	__u64 now;           /* the moment of the record, in the clock of the connection's times */
+	__s64 to_utc_ns;     /* from that clock to the Unix epoch's */
+	__u64 most_bytes;    /* no side can have sent more payload; 0: not known */
+};
+
+/* Fills the whole record but for `reason`, and but for strings other than the interface's. event is NT_EVENT_EXIT for
+ * NT_WIRE_EXIT, else NT_EVENT_CLOSE.
+ */
+void observer_record(struct nt_record *record, const struct observer_view *view);
+
+/* Fills what the wire knows of the times inside a connection, its conn_state and its history; adds to `seen`. */
+void observer_wire_part(struct nt_record *record, const struct nt_connection *connection);
+
+/* Fills packets, bytes and retransmissions of both sides; adds to `seen` and to `gaps`. */
+void observer_traffic_part(struct nt_record *record, const struct nt_connection *connection,
+			   const struct observer_traffic traffic[2]);
+
+/* Inline: how many ranges a struct nt_stream holds is its includer's choice. */
+static inline struct observer_traffic observer_traffic_of(const struct nt_stream *stream)
+{
+	return (struct observer_traffic){
+		.packets = stream->packets,
+		.bytes = stream->bytes,
+		.retransmits = stream->retransmits,
+		.complete = !nt_stream_is_incomplete(stream),
+	};
+}
+
+static inline void observer_streams_part(struct nt_record *record, const struct nt_connection *connection,
+					 const struct nt_stream streams[2])
+{
+	const struct observer_traffic traffic[2] = {
+		observer_traffic_of(&streams[0]),
+		observer_traffic_of(&streams[1]),
+	};
+
+	observer_traffic_part(record, connection, traffic);
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* Values of options. Each parser takes the whole text and returns false where it is not a valid value. */
+#ifndef NETRACKER_OPTION_VALUES_H
+#define NETRACKER_OPTION_VALUES_H
+
+#include "src/options.h"
+#include "src/record_fields.h"
+
+/* Decimal digits only, least <= number <= most. */
+bool parse_number(const char *text, __u64 least, __u64 most, __u64 *number);
+
+/* A number, with a fraction if need be, and ns, us, ms, s, m or h; s where there is no unit. At most 100 years. */
+bool parse_duration(const char *text, __u64 *ns);
+
+/* Ports 1 to 65535 separated by commas, added to the set. */
+bool parse_ports(const char *text, struct port_set *set);
+
+/* Words separated by commas, to bits 1 << index. */
+bool parse_words(const char *text, const struct field_names *names, unsigned int *bits);
+
+#endif

@@ -1,0 +1,33 @@
+/* What the kernel side has described of processes: path of the executable, control group, container. Bounded: the
+ * longest unused gives way.
+ */
+#ifndef NETRACKER_PROCESS_TABLE_H
+#define NETRACKER_PROCESS_TABLE_H
+
+#include <linux/types.h>
+
+#include "core/event.h"
+
+struct process {
+	struct nt_process_id id;
+	char *executable;                  /* NULL: not known */
+	char *cgroup;                      /* NULL: not known */
+	char container[NT_CONTAINER_SIZE]; /* "": none in the path */
+	struct process *older, *newer, *next_in_bucket;
+};
+
+struct process_table;
+
+struct process_table *process_table_new(unsigned int capacity); /* NULL: no memory */
+void process_table_free(struct process_table *table);
+
+void process_table_add(struct process_table *table, const struct nt_process_event *event);
+
+/* NULL: not described. Valid until the next process_table_add(). */
+const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id);
+
+/* The container's id in a cgroup path: the last run of exactly 64 hexadecimal digits (as Docker, Podman, containerd and
+ * CRI-O write it); "" where there is none. */
+void container_of_cgroup(char container[NT_CONTAINER_SIZE], const char *cgroup);
+
+#endif

@@ -1,0 +1,224 @@
+#include "src/record_fields.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_SECOND 1000000000ULL
+
+#define LIST(...) ((const char *const[]){ __VA_ARGS__ })
+#define NAMES(symbol, ...) \
+	const struct field_names symbol = { LIST(__VA_ARGS__), sizeof(LIST(__VA_ARGS__)) / sizeof(char *) }
+
+NAMES(record_event_names, "close", "open", "update", "exit");
+NAMES(record_role_names, "client", "server", "observer");
+NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "open");
+NAMES(record_end_names, "src", "dst");
+NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "evicted", "events");
+static NAMES(family_names, "ipv4", "ipv6");
+static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan");
+static NAMES(limited_by_names, "receiver", "sndbuf", "network", "app");
+static NAMES(seen_names, "wire", "packets", "socket", "calls");
+/* The kernel's TCP states, include/net/tcp_states.h; 0 is none. */
+static NAMES(state_names, NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
+	     "close_wait", "last_ack", "listen", "closing", "new_syn_recv");
+
+const char *field_name(const struct field_names *names, unsigned int index)
+{
+	return index < names->count ? names->names[index] : NULL;
+}
+
+void record_address_text(char out[ADDRESS_TEXT_SIZE], const __u8 address[16])
+{
+	if (nt_address_family(address) == 4)
+		inet_ntop(AF_INET, address + 12, out, ADDRESS_TEXT_SIZE);
+	else
+		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT_SIZE);
+}
+
+void record_time_text(char out[FIELD_STORAGE_SIZE], __u64 epoch_ns, int decimals)
+{
+	time_t seconds = (time_t)(epoch_ns / NS_PER_SECOND);
+	__u64 nanoseconds = epoch_ns % NS_PER_SECOND;
+	struct tm utc;
+	size_t used;
+
+	gmtime_r(&seconds, &utc);
+	used = strftime(out, FIELD_STORAGE_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+	if (decimals == 3)
+		snprintf(out + used, FIELD_STORAGE_SIZE - used, ".%03lluZ", nanoseconds / 1000000);
+	else
+		snprintf(out + used, FIELD_STORAGE_SIZE - used, ".%09lluZ", nanoseconds);
+}
+
+static const void *member(const struct record_field *field, const struct nt_record *record)
+{
+	return (const char *)record + field->offset;
+}
+
+static __u64 member_integer(const struct record_field *field, const struct nt_record *record)
+{
+	const void *place = member(field, record);
+
+	switch (field->size) {
+	case sizeof(__u8):
+		return *(const __u8 *)place;
+	case sizeof(__u16):
+		return *(const __u16 *)place;
+	case sizeof(__u32):
+		return *(const __u32 *)place;
+	default:
+		return *(const __u64 *)place;
+	}
+}
+
+static bool set_string(struct field_value *value, const char *string, size_t size)
+{
+	value->string = string;
+	value->string_size = size;
+	return string != NULL;
+}
+
+static bool set_stored(struct field_value *value)
+{
+	return set_string(value, value->storage, sizeof(value->storage));
+}
+
+static bool get_integer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	value->integer = member_integer(field, record);
+	return true;
+}
+
+static bool get_characters(const struct record_field *field, const struct nt_record *record,
+			   struct field_value *value)
+{
+	return set_string(value, member(field, record), field->size);
+}
+
+static bool get_pointer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	const char *const *pointer = member(field, record);
+
+	return set_string(value, *pointer, *pointer ? strlen(*pointer) : 0);
+}
+
+static bool get_name(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	const char *name = field_name(field->names, (unsigned int)member_integer(field, record));
+
+	return set_string(value, name, name ? strlen(name) : 0);
+}
+
+static bool get_bits(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	__u64 bits = member_integer(field, record);
+	unsigned int i;
+
+	value->list_count = 0;
+	for (i = 0; i < field->names->count; i++)
+		if (bits & 1U << i)
+			value->list[value->list_count++] = field->names->names[i];
+	return true;
+}
+
+static bool get_version(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	(void)field, (void)record;
+	value->integer = NT_RECORD_VERSION;
+	return true;
+}
+
+static bool get_family(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	const char *name = field_name(field->names, nt_address_family(member(field, record)) == 4 ? 0 : 1);
+
+	return set_string(value, name, strlen(name));
+}
+
+static bool get_address(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	record_address_text(value->storage, member(field, record));
+	return set_stored(value);
+}
+
+static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	record_time_text(value->storage, member_integer(field, record), 9);
+	return set_stored(value);
+}
+
+static bool get_complete(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	value->integer = member_integer(field, record) == 0;
+	return true;
+}
+
+#define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
+#define INTEGER(name, present, m) { name, FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
+#define CHARACTERS(name, present, m) { name, FIELD_STRING, present, get_characters, MEMBER(m), NULL }
+#define POINTER(name, present, m) { name, FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
+#define ENUMERATOR(name, present, m, names) { name, FIELD_STRING, present, get_name, MEMBER(m), names }
+#define BITS(name, m, names) { name, FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
+#define ADDRESS(name, m) { name, FIELD_STRING, FIELD_ALWAYS, get_address, MEMBER(m), NULL }
+
+const struct record_field record_fields[] = {
+	{ "v", FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
+	CHARACTERS("id", FIELD_ALWAYS, id),
+	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
+	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
+	{ "family", FIELD_STRING, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
+	ADDRESS("src_ip", src_ip),
+	INTEGER("src_port", FIELD_ALWAYS, src_port),
+	ADDRESS("dst_ip", dst_ip),
+	INTEGER("dst_port", FIELD_ALWAYS, dst_port),
+	CHARACTERS("community_id", NT_HAS_COMMUNITY_ID, community_id),
+	INTEGER("netns", NT_HAS_NETNS, netns),
+	CHARACTERS("ifname", NT_HAS_IFNAME, ifname),
+	INTEGER("vlan", NT_HAS_VLAN, vlan),
+	INTEGER("pid", NT_HAS_PID, pid),
+	CHARACTERS("comm", NT_HAS_COMM, comm),
+	POINTER("exe", NT_HAS_EXE, exe),
+	INTEGER("uid", NT_HAS_UID, uid),
+	ENUMERATOR("owner_by", NT_HAS_OWNER_BY, owner_by, &owner_by_names),
+	INTEGER("opener_pid", NT_HAS_OPENER_PID, opener_pid),
+	POINTER("cgroup", NT_HAS_CGROUP, cgroup),
+	CHARACTERS("container", NT_HAS_CONTAINER, container),
+	{ "start", FIELD_STRING, NT_HAS_START, get_time, MEMBER(start_ns), NULL },
+	INTEGER("duration_ns", NT_HAS_DURATION, duration_ns),
+	INTEGER("first_fin_ns", NT_HAS_FIRST_FIN, first_fin_ns),
+	INTEGER("wire_duration_ns", NT_HAS_WIRE_DURATION, wire_duration_ns),
+	INTEGER("syn_synack_ns", NT_HAS_SYN_SYNACK, syn_synack_ns),
+	INTEGER("synack_ack_ns", NT_HAS_SYNACK_ACK, synack_ack_ns),
+	INTEGER("handshake_ns", NT_HAS_HANDSHAKE, handshake_ns),
+	INTEGER("syn_finack_ns", NT_HAS_SYN_FINACK, syn_finack_ns),
+	INTEGER("accept_wait_ns", NT_HAS_ACCEPT_WAIT, accept_wait_ns),
+	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
+	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_end_names),
+	CHARACTERS("reason", NT_HAS_REASON, reason),
+	ENUMERATOR("state", NT_HAS_STATE, state, &state_names),
+	CHARACTERS("conn_state", NT_HAS_CONN_STATE, conn_state),
+	CHARACTERS("history", NT_HAS_HISTORY, history),
+	INTEGER("src_bytes", NT_HAS_SRC_BYTES, bytes[NT_SRC]),
+	INTEGER("dst_bytes", NT_HAS_DST_BYTES, bytes[NT_DST]),
+	INTEGER("src_packets", NT_HAS_SRC_PACKETS, packets[NT_SRC]),
+	INTEGER("dst_packets", NT_HAS_DST_PACKETS, packets[NT_DST]),
+	INTEGER("src_retransmits", NT_HAS_SRC_RETRANSMITS, retransmits[NT_SRC]),
+	INTEGER("dst_retransmits", NT_HAS_DST_RETRANSMITS, retransmits[NT_DST]),
+	INTEGER("rtt_us", NT_HAS_RTT, rtt_us),
+	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
+	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &limited_by_names),
+	BITS("seen", seen, &seen_names),
+	{ "complete", FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
+	BITS("gaps", gaps, &record_gap_names),
+};
+
+const unsigned int record_field_count = sizeof(record_fields) / sizeof(record_fields[0]);
+
+bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	if (field->present != FIELD_ALWAYS && !nt_record_has(record, field->present))
+		return false;
+	return field->get(field, record, value);
+}

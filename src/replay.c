@@ -1,0 +1,316 @@
+/* netracker replay FILE: the tracker over a capture, with the capture's own clock. */
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/replay_table.h"
+
+#include "core/packet.h"
+#include "src/books.h"
+#include "src/capture_file.h"
+#include "src/capture_link.h"
+#include "src/commands.h"
+#include "src/filter.h"
+#include "src/message.h"
+#include "src/observer.h"
+#include "src/replay_fragments.h"
+#include "src/sink.h"
+
+#define NS_PER_SECOND 1000000000ULL
+/* Longer than the largest gap between two retransmissions of a SYN (docs/record.md). */
+#define HALF_OPEN_NS (70 * NS_PER_SECOND)
+/* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */
+#define ENDED_NS (120 * NS_PER_SECOND)
+/* So many that have ended may wait, whatever the time: memory grows only with what is open. */
+#define MOST_ENDED 65536
+
+struct replay {
+	const struct options *options;
+	struct capture_file *file;
+	struct replay_table *table;
+	struct replay_fragments *fragments;
+	struct sink *sink;
+	struct books books;
+	__u64 now; /* the capture's clock, where it stood highest */
+	__u64 records;
+	__u64 malformed, truncated;
+	int link_type;
+	int error; /* of the sink; -ENOMEM */
+};
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopped = 1;
+}
+
+static void stop_on_signals(void)
+{
+	struct sigaction action = { .sa_handler = stop };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+static bool is_full(const struct replay *replay)
+{
+	return replay->options->max_records && replay->records >= replay->options->max_records;
+}
+
+static bool is_over(const struct replay *replay)
+{
+	return stopped || replay->error || is_full(replay);
+}
+
+/* True where the record was wanted. */
+static bool write_record(struct replay *replay, const struct nt_record *record)
+{
+	if (is_full(replay) || !options_want_event(replay->options, record->event) ||
+	    !filter_accepts(replay->options, record))
+		return false;
+	replay->records++;
+	if (sink_write(replay->sink, record) == -EPIPE)
+		replay->error = -EPIPE;
+	return true;
+}
+
+static void fill_record(const struct replay *replay, struct nt_record *record, const struct replay_entry *entry,
+			enum nt_wire_why why)
+{
+	const struct observer_traffic traffic[2] = {
+		observer_traffic_of(&entry->streams[0]),
+		observer_traffic_of(&entry->streams[1]),
+	};
+	const struct observer_view view = {
+		.key = &entry->key,
+		.connection = &entry->connection,
+		.traffic = traffic,
+		.why = why,
+		.now = replay->now,
+	};
+
+	observer_record(record, &view);
+}
+
+/* Writes the last record of a connection, and forgets it. */
+static void finish(struct replay *replay, struct replay_entry *entry, enum nt_wire_why why)
+{
+	struct nt_record record;
+	bool wanted;
+
+	fill_record(replay, &record, entry, why);
+	wanted = write_record(replay, &record);
+	if (record.event == NT_EVENT_EXIT)
+		replay->books.open++;
+	else if (wanted)
+		replay->books.written++;
+	else
+		replay->books.filtered[BOOKS_FILTERED_OPTION]++;
+	replay_table_remove(replay->table, entry);
+}
+
+static void tell_open(struct replay *replay, const struct replay_entry *entry)
+{
+	struct nt_record record;
+
+	if (!options_want_event(replay->options, NT_EVENT_OPEN))
+		return;
+	fill_record(replay, &record, entry, NT_WIRE_EXIT);
+	record.event = NT_EVENT_OPEN;
+	write_record(replay, &record);
+}
+
+static bool has_waited(const struct replay *replay, const struct replay_entry *entry, __u64 limit)
+{
+	return entry && replay->now > entry->connection.last_seen_ns + limit;
+}
+
+static void expire(struct replay *replay)
+{
+	struct replay_entry *entry;
+
+	while (entry = replay_table_oldest(replay->table, REPLAY_HALF_OPEN), has_waited(replay, entry, HALF_OPEN_NS))
+		finish(replay, entry, NT_WIRE_IDLE);
+	while (entry = replay_table_oldest(replay->table, REPLAY_ENDED),
+	       has_waited(replay, entry, ENDED_NS) || replay_table_count(replay->table, REPLAY_ENDED) > MOST_ENDED)
+		finish(replay, entry, NT_WIRE_ENDED);
+}
+
+static enum replay_queue queue_of(const struct nt_connection *connection)
+{
+	switch (nt_connection_state(connection)) {
+	case NT_STATE_SYN_SENT:
+	case NT_STATE_SYN_RECEIVED:
+		return REPLAY_HALF_OPEN;
+	case NT_STATE_CLOSED:
+	case NT_STATE_RESET:
+		return REPLAY_ENDED;
+	default:
+		return REPLAY_ESTABLISHED;
+	}
+}
+
+static struct replay_entry *begin(struct replay *replay, const struct nt_key *key, const struct nt_packet *packet,
+				  int source, __u64 now)
+{
+	struct replay_entry *entry = replay_table_add(replay->table, key, REPLAY_HALF_OPEN);
+
+	if (!entry) {
+		message_error("%s: no memory for more connections; the records up to here are written",
+			      replay->options->file);
+		replay->error = -ENOMEM;
+		return NULL;
+	}
+	replay->books.opened++;
+	nt_connection_begin(&entry->connection, packet, source, now);
+	return entry;
+}
+
+static void take_segment(struct replay *replay, const struct nt_packet *packet, const struct capture_place *place,
+			 __u64 now)
+{
+	struct replay_entry *entry;
+	struct nt_key key;
+	int source = nt_key_from_packet(&key, packet, 0);
+	__u32 step = 0;
+
+	entry = replay_table_find(replay->table, &key);
+	if (entry)
+		step = nt_connection_step(&entry->connection, packet, source, now);
+	if (step & NT_STEP_NEW)
+		finish(replay, entry, NT_WIRE_REPLACED);
+	if (!entry || step & NT_STEP_NEW)
+		entry = begin(replay, &key, packet, source, now);
+	if (!entry)
+		return;
+	nt_connection_note(&entry->connection, packet, source);
+	nt_stream_step(&entry->streams[source], packet, place->interface, place->direction);
+	replay_table_move(replay->table, entry, queue_of(&entry->connection));
+	if (step & NT_STEP_ESTABLISHED)
+		tell_open(replay, entry);
+}
+
+static enum nt_parse parse_fragment(struct replay *replay, const struct nt_buffer *frame, __u32 frame_length,
+				    __u32 options, struct nt_packet *packet)
+{
+	struct nt_buffer whole;
+	__u32 length;
+	__u16 ethertype;
+
+	length = replay_fragments_add(replay->fragments, frame, packet->network_offset, frame_length, &whole);
+	if (!length)
+		return NT_PACKET_FRAGMENT;
+	ethertype = whole.data[0] >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+	return nt_parse_ip(&whole, 0, ethertype, length, options, packet);
+}
+
+static void take_packet(struct replay *replay, const struct capture_packet *captured)
+{
+	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+	__u32 options = replay->options->tunnels ? NT_PARSE_TUNNELS : 0;
+	struct capture_place place;
+	struct nt_packet packet;
+	enum nt_parse result;
+
+	if (captured->ns > replay->now)
+		replay->now = captured->ns;
+	expire(replay);
+	if (capture_link_locate(replay->link_type, &frame, &place)) {
+		replay->truncated++;
+		return;
+	}
+	packet.vlan = place.vlan;
+	result = nt_parse_ip(&frame, place.offset, place.ethertype, captured->length, options, &packet);
+	if (result == NT_PACKET_FRAGMENT || (result == NT_PACKET_TCP && packet.marks & NT_PACKET_FIRST_FRAGMENT))
+		result = parse_fragment(replay, &frame, captured->length, options, &packet);
+	if (result == NT_PACKET_TCP)
+		take_segment(replay, &packet, &place, captured->ns);
+	replay->malformed += result == NT_PACKET_MALFORMED;
+	replay->truncated += result == NT_PACKET_TRUNCATED;
+}
+
+static void finish_all(struct replay *replay)
+{
+	struct replay_entry *entry;
+
+	while ((entry = replay_table_oldest(replay->table, REPLAY_ENDED)))
+		finish(replay, entry, NT_WIRE_ENDED);
+	while ((entry = replay_table_oldest(replay->table, REPLAY_ESTABLISHED)))
+		finish(replay, entry, NT_WIRE_EXIT);
+	while ((entry = replay_table_oldest(replay->table, REPLAY_HALF_OPEN)))
+		finish(replay, entry, NT_WIRE_EXIT);
+}
+
+static void tell_books(struct replay *replay)
+{
+	__u64 lost = sink_lost(replay->sink, NT_EVENT_CLOSE);
+
+	replay->books.written -= lost;
+	replay->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
+	if (!replay->options->quiet)
+		books_print(&replay->books, stderr);
+	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
+		       "missing %llu",
+		       (unsigned long long)replay->malformed, (unsigned long long)replay->truncated,
+		       (unsigned long long)replay_fragments_given_up(replay->fragments));
+}
+
+/* Returns the exit status. */
+static int read_all(struct replay *replay)
+{
+	struct capture_packet packet;
+	int result = 1;
+
+	while (!is_over(replay) && (result = capture_file_next(replay->file, &packet)) == 1)
+		take_packet(replay, &packet);
+	finish_all(replay);
+	replay->error = replay->error ? replay->error : sink_flush(replay->sink);
+	tell_books(replay);
+	if (result < 0 || (replay->error && replay->error != -EPIPE))
+		return EXIT_STATUS_BROKEN;
+	return EXIT_STATUS_DONE;
+}
+
+static int run(struct replay *replay)
+{
+	const char *name = replay->options->file;
+	const char *link;
+
+	if (capture_file_open(&replay->file, name))
+		return EXIT_STATUS_BROKEN;
+	replay->link_type = capture_file_link_type(replay->file);
+	if (!capture_link_is_known(replay->link_type)) {
+		link = pcap_datalink_val_to_name(replay->link_type);
+		message_error("%s: cannot read link type %s (%d); Ethernet, raw IP, null, loop, Linux cooked, PPP, FDDI "
+			      "and Cisco HDLC captures can be read",
+			      name, link ? link : "of no name", replay->link_type);
+		return EXIT_STATUS_BROKEN;
+	}
+	replay->table = replay_table_new();
+	replay->fragments = replay_fragments_new();
+	if (!replay->table || !replay->fragments) {
+		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
+		return EXIT_STATUS_BROKEN;
+	}
+	if (sink_open(&replay->sink, replay->options))
+		return EXIT_STATUS_BROKEN;
+	return read_all(replay);
+}
+
+int replay_run(const struct options *options)
+{
+	struct replay replay = { .options = options };
+	int status;
+
+	stop_on_signals();
+	status = run(&replay);
+	sink_close(replay.sink);
+	replay_fragments_free(replay.fragments);
+	replay_table_free(replay.table);
+	capture_file_close(replay.file);
+	return status;
+}

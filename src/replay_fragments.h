@@ -1,0 +1,33 @@
+/* Puts fragments of IP packets together again, as far as the headers go: the payload itself nobody asks for.
+ *
+ * Bounded: REPLAY_FRAGMENTED packets at a time, the oldest gives way. Fragments may come in any order and twice; where
+ * two overlap, the first that came is kept.
+ */
+#ifndef NETRACKER_REPLAY_FRAGMENTS_H
+#define NETRACKER_REPLAY_FRAGMENTS_H
+
+#include <linux/types.h>
+
+#include "core/buffer.h"
+
+#define REPLAY_FRAGMENTED 512
+
+struct replay_fragments;
+
+/* NULL: no memory. */
+struct replay_fragments *replay_fragments_new(void);
+
+/* NULL is allowed. */
+void replay_fragments_free(struct replay_fragments *fragments);
+
+/* Takes the fragment whose IP header is at `offset`; frame_length as for nt_parse_ip(). Returns the whole packet's
+ * length in bytes when this was the last of it that was missing; *whole then holds it from its IP header on, without
+ * options and extension headers, and as much of its payload as is kept (valid until the next call). Else 0.
+ */
+__u32 replay_fragments_add(struct replay_fragments *fragments, const struct nt_buffer *frame, __u32 offset,
+			   __u32 frame_length, struct nt_buffer *whole);
+
+/* Packets that were given up because a fragment of theirs never came, and those that are waiting for one. */
+__u64 replay_fragments_given_up(const struct replay_fragments *fragments);
+
+#endif

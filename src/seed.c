@@ -1,0 +1,167 @@
+#include "src/seed.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "src/message.h"
+
+#define NAMED_NAMESPACES "/run/netns"
+#define MOST_NAMESPACES 65536
+
+struct namespaces {
+	ino_t *seen;
+	unsigned int count;
+};
+
+static bool is_seen(const struct namespaces *namespaces, ino_t inode)
+{
+	unsigned int i;
+
+	for (i = 0; i < namespaces->count; i++)
+		if (namespaces->seen[i] == inode)
+			return true;
+	return false;
+}
+
+static bool note_namespace(struct namespaces *namespaces, ino_t inode)
+{
+	ino_t *seen;
+
+	if (is_seen(namespaces, inode) || namespaces->count == MOST_NAMESPACES)
+		return false;
+	seen = realloc(namespaces->seen, (namespaces->count + 1) * sizeof(*seen));
+	if (!seen)
+		return false;
+	namespaces->seen = seen;
+	seen[namespaces->count++] = inode;
+	return true;
+}
+
+/* Reading an iterator runs its program over everything there is. */
+static void run_iterator(struct bpf_link *link)
+{
+	char buffer[4096];
+	int fd = bpf_iter_create(bpf_link__fd(link));
+
+	if (fd < 0) {
+		message_detail("cannot read the sockets there are: %s", strerror(errno));
+		return;
+	}
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		;
+	close(fd);
+}
+
+static void run_in_namespace(struct namespaces *namespaces, const char *path, struct bpf_link *link)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &status) && note_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
+		run_iterator(link);
+	close(fd);
+}
+
+static void run_in_named_namespaces(struct namespaces *namespaces, struct bpf_link *link)
+{
+	DIR *directory = opendir(NAMED_NAMESPACES);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char path[512];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), NAMED_NAMESPACES "/%s", entry->d_name);
+		run_in_namespace(namespaces, path, link);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void run_in_namespaces_of_processes(struct namespaces *namespaces, struct bpf_link *link)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		struct stat status;
+		char path[512];
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		if (!stat(path, &status) && !is_seen(namespaces, status.st_ino))
+			run_in_namespace(namespaces, path, link);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+/* An iterator over sockets sees those of the namespace that its reader is in when it opens it. */
+static void run_everywhere(struct loader *loader, const char *program)
+{
+	struct bpf_link *link = bpf_program__attach_iter(loader_program(loader, program), NULL);
+	struct namespaces namespaces = {};
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (!link || own < 0) {
+		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+	} else {
+		run_in_namespace(&namespaces, "/proc/self/ns/net", link);
+		run_in_named_namespaces(&namespaces, link);
+		run_in_namespaces_of_processes(&namespaces, link);
+		if (setns(own, CLONE_NEWNET))
+			message_error("cannot return to the own network namespace: %s", strerror(errno));
+	}
+	if (own >= 0)
+		close(own);
+	bpf_link__destroy(link);
+	free(namespaces.seen);
+}
+
+void seed_existing(struct loader *loader)
+{
+	struct bpf_link *link;
+
+	run_everywhere(loader, "seed_sockets");
+	link = bpf_program__attach_iter(loader_program(loader, "seed_owners"), NULL);
+	if (link)
+		run_iterator(link);
+	bpf_link__destroy(link);
+}
+
+void seed_tell_open(struct loader *loader)
+{
+	run_everywhere(loader, "tell_open_sockets");
+}
+
+__u64 seed_open_sockets(const struct loader *loader)
+{
+	struct nt_socket *value = malloc(sizeof(*value));
+	__u64 key, next, open = 0;
+	void *from = NULL;
+
+	while (value && !bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
+		key = next;
+		from = &key;
+		/* a server's counts from the moment it is established */
+		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, value) && value->state != 7 /* CLOSE */ &&
+		    !(value->role == NT_ROLE_SERVER && value->state == 3 /* SYN_RECV */))
+			open++;
+	}
+	free(value);
+	return open;
+}

@@ -1,0 +1,334 @@
+#include "src/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/message.h"
+#include "src/sink_format.h"
+
+#define FLUSH_AT (64 * 1024)
+#define BUFFER_LIMIT (1024 * 1024) /* what waits at most while the output refuses */
+#define FLUSH_WAIT_MS 200
+#define FINISH_WAIT_MS 5000
+#define WAIT_FOREVER (-1)
+#define EVENT_KINDS (NT_EVENT_EXIT + 1)
+#define WIDTH_UNKNOWN 132
+
+struct sink {
+	enum output_format format;
+	const char *name; /* for messages */
+	int fd;
+	bool regular, terminal;
+	bool patient; /* waits for ever for a reader */
+	bool stuck;   /* the reader took nothing for as long as we wait */
+	bool refused; /* the last flush failed, or records were lost, and we said so */
+	struct sink_view view;
+	struct text_buffer waiting; /* lines; the first may have got out in part */
+	struct text_buffer kinds;   /* of each waiting line: enum nt_event_kind, or KIND_HEADER */
+	__u64 dropped[EVENT_KINDS];
+};
+
+#define KIND_HEADER EVENT_KINDS
+
+static int open_output(struct sink *sink, const struct options *options)
+{
+	int error;
+
+	sink->name = options->output ? options->output : "standard output";
+	if (!options->output) {
+		sink->fd = dup(STDOUT_FILENO);
+		if (sink->fd >= 0)
+			fcntl(sink->fd, F_SETFD, FD_CLOEXEC);
+	} else
+		sink->fd = open(options->output, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	if (sink->fd >= 0)
+		return 0;
+	error = errno;
+	message_error("%s: cannot write: %s; name another file with -o", sink->name, strerror(error));
+	return -error;
+}
+
+/* A file that a killed writer left in the middle of a line: our first line shall not be the end of that one. */
+static bool ends_in_half_line(const struct sink *sink, off_t size)
+{
+	char path[32], last = '\n';
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &last, 1, size - 1) != 1)
+		last = '\n';
+	close(fd);
+	return last != '\n';
+}
+
+static bool colour_wanted(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return !(no_colour && *no_colour) && terminal && strcmp(terminal, "dumb");
+}
+
+static unsigned int terminal_width(int fd)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col)
+		return WIDTH_UNKNOWN;
+	return size.ws_col;
+}
+
+static void add_kind(struct sink *sink, unsigned int kind)
+{
+	text_char(&sink->kinds, (char)kind);
+}
+
+static void add_header(struct sink *sink)
+{
+	if (sink->format != FORMAT_TEXT)
+		return;
+	sink_text_header(&sink->waiting, &sink->view);
+	add_kind(sink, KIND_HEADER);
+}
+
+static void begin_output(struct sink *sink)
+{
+	struct stat status;
+	off_t size = 0;
+
+	if (!fstat(sink->fd, &status) && S_ISREG(status.st_mode)) {
+		sink->regular = true;
+		size = status.st_size;
+	}
+	sink->terminal = isatty(sink->fd);
+	if (sink->terminal) {
+		sink->view.width = terminal_width(sink->fd);
+		sink->view.colour = colour_wanted();
+	}
+	if (!size)
+		add_header(sink);
+	else if (ends_in_half_line(sink, size)) {
+		text_char(&sink->waiting, '\n');
+		add_kind(sink, KIND_HEADER);
+	}
+}
+
+int sink_open(struct sink **sink, const struct options *options)
+{
+	struct sink *opened = calloc(1, sizeof(*opened));
+	int error;
+
+	if (!opened) {
+		message_error("output: out of memory");
+		return -ENOMEM;
+	}
+	opened->format = options->format;
+	opened->patient = options->command == COMMAND_REPLAY;
+	error = open_output(opened, options);
+	if (error) {
+		free(opened);
+		return error;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	begin_output(opened);
+	*sink = opened;
+	return 0;
+}
+
+bool sink_is_terminal(const struct sink *sink)
+{
+	return sink->terminal;
+}
+
+/* A window that changed its size gets a heading for the columns it has now. */
+static void follow_width(struct sink *sink)
+{
+	unsigned int width;
+
+	if (!sink->terminal || sink->waiting.used)
+		return;
+	width = terminal_width(sink->fd);
+	if (width == sink->view.width)
+		return;
+	sink->view.width = width;
+	add_header(sink);
+}
+
+static void append_record(struct sink *sink, const struct nt_record *record)
+{
+	if (sink->format == FORMAT_JSON)
+		sink_json_record(&sink->waiting, record);
+	else
+		sink_text_record(&sink->waiting, record, &sink->view);
+	add_kind(sink, record->event);
+}
+
+static void count_dropped(struct sink *sink, const struct nt_record *record)
+{
+	sink->dropped[record->event]++;
+	if (!sink->refused)
+		message_error("%s: takes no more: its reader is too slow; records are lost until it reads", sink->name);
+	sink->refused = true;
+}
+
+int sink_write(struct sink *sink, const struct nt_record *record)
+{
+	size_t used, lines;
+	int error = 0;
+
+	follow_width(sink);
+	used = sink->waiting.used;
+	lines = sink->kinds.used;
+	if (used < BUFFER_LIMIT)
+		append_record(sink, record);
+	if (sink->waiting.failed || sink->kinds.failed) {
+		error = -ENOMEM;
+		sink->waiting.failed = sink->kinds.failed = false;
+		sink->waiting.used = used;
+		sink->kinds.used = lines;
+	}
+	if (sink->kinds.used == lines)
+		count_dropped(sink, record);
+	if (sink->waiting.used >= FLUSH_AT)
+		return sink_flush(sink);
+	return error;
+}
+
+/* Takes bytes off the front, and the kinds of the lines that end in them. */
+static void forget(struct sink *sink, size_t bytes)
+{
+	size_t lines = 0, i;
+
+	if (!bytes)
+		return;
+	for (i = 0; i < bytes; i++)
+		lines += sink->waiting.bytes[i] == '\n';
+	sink->waiting.used -= bytes;
+	memmove(sink->waiting.bytes, sink->waiting.bytes + bytes, sink->waiting.used);
+	sink->kinds.used -= lines;
+	memmove(sink->kinds.bytes, sink->kinds.bytes + lines, sink->kinds.used);
+}
+
+/* How much of what was written is whole lines. Takes the rest out of a regular file, unless someone wrote after it. */
+static size_t keep_whole_lines(struct sink *sink, size_t written)
+{
+	const char *last = memrchr(sink->waiting.bytes, '\n', written);
+	size_t whole = last ? (size_t)(last - sink->waiting.bytes) + 1 : 0;
+	off_t end = lseek(sink->fd, 0, SEEK_CUR);
+	struct stat status;
+
+	if (whole == written || !sink->regular)
+		return written;
+	if (end < 0 || fstat(sink->fd, &status) || status.st_size != end)
+		return written;
+	if (ftruncate(sink->fd, end - (off_t)(written - whole)) || lseek(sink->fd, 0, SEEK_END) < 0)
+		return written;
+	return whole;
+}
+
+/* 0 when the descriptor takes a write of PIPE_BUF bytes at once (pipe(7)), or is one that never makes wait. */
+static int await_reader(const struct sink *sink, int wait_ms)
+{
+	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+	int ready;
+
+	if (sink->regular)
+		return 0;
+	ready = poll(&writable, 1, wait_ms);
+	if (ready < 0)
+		return -errno;
+	return ready ? 0 : -EAGAIN;
+}
+
+/* Writes as much as goes; the -errno that stopped it. In pieces, as a pipe that has room for one page blocks a writer
+ * who has more.
+ */
+static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
+{
+	while (*written < sink->waiting.used) {
+		size_t size = sink->waiting.used - *written;
+		int error = await_reader(sink, sink->stuck ? 0 : wait_ms);
+		ssize_t taken;
+
+		sink->stuck = error == -EAGAIN;
+		if (error)
+			return error;
+		if (!sink->regular && size > PIPE_BUF)
+			size = PIPE_BUF;
+		taken = write(sink->fd, sink->waiting.bytes + *written, size);
+		if (taken < 0 && errno != EAGAIN)
+			return -errno;
+		if (taken > 0)
+			*written += (size_t)taken;
+	}
+	return 0;
+}
+
+static void report(struct sink *sink, int error)
+{
+	if (error == -EPIPE || error == -EAGAIN || error == -EINTR)
+		return;
+	if (error && !sink->refused)
+		message_error("%s: cannot write: %s; make room, or name another file with -o", sink->name,
+			      strerror(-error));
+	else if (!error && sink->refused)
+		message_error("%s: can be written again", sink->name);
+	sink->refused = error != 0;
+}
+
+static int flush(struct sink *sink, int wait_ms)
+{
+	size_t written = 0;
+	int error;
+
+	if (!sink->waiting.used)
+		return 0;
+	error = write_waiting(sink, &written, wait_ms);
+	if (error)
+		written = keep_whole_lines(sink, written);
+	forget(sink, written);
+	report(sink, error);
+	return error;
+}
+
+int sink_flush(struct sink *sink)
+{
+	return flush(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
+}
+
+int sink_finish(struct sink *sink)
+{
+	sink->stuck = false;
+	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+}
+
+__u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
+{
+	__u64 lost = sink->dropped[event];
+	size_t i;
+
+	for (i = 0; i < sink->kinds.used; i++)
+		lost += sink->kinds.bytes[i] == (char)event;
+	return lost;
+}
+
+void sink_close(struct sink *sink)
+{
+	if (!sink)
+		return;
+	close(sink->fd);
+	text_free(&sink->waiting);
+	text_free(&sink->kinds);
+	free(sink);
+}

@@ -1,0 +1,41 @@
+/* Where records go: lines of one format into one descriptor, through a buffer.
+ *
+ * A line either gets out whole or is counted as lost. When the output refuses (a full disk), or a pipe's or terminal's
+ * reader does not read, lines wait in the buffer, half a line that got into a regular file is taken out of it again,
+ * and the next flush tries again; a line that finds the buffer full is lost. The sink itself says, once, that the
+ * output refuses or that records are lost, and once more when it recovers.
+ */
+#ifndef NETRACKER_SINK_H
+#define NETRACKER_SINK_H
+
+#include "src/options.h"
+#include "core/record.h"
+
+struct sink;
+
+/* Standard output, or options->output (appended to; created if need be). Ignores SIGPIPE for the process. 0, or -errno
+ * after having said why.
+ */
+int sink_open(struct sink **sink, const struct options *options);
+
+/* Adds one line. 0, or the -errno of a flush that became necessary. */
+int sink_write(struct sink *sink, const struct nt_record *record);
+
+/* 0 when nothing waits any more; -EPIPE when the reader went away; -EINTR when a signal came first; else -errno. Live
+ * tracking, which must go on, waits at most 0.2 s for a reader (-EAGAIN); replay waits for ever.
+ */
+int sink_flush(struct sink *sink);
+
+/* The last flush: as sink_flush(), but waits up to 5 s for a reader that takes nothing. */
+int sink_finish(struct sink *sink);
+
+/* True where a person watches: flush after every poll cycle, else when convenient. */
+bool sink_is_terminal(const struct sink *sink);
+
+/* Records of one event kind that have not got out: lost, or waiting in the buffer. Exact after sink_finish(). */
+__u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
+
+/* Does not flush. NULL is allowed. */
+void sink_close(struct sink *sink);
+
+#endif

@@ -1,0 +1,19 @@
+/* The formats a sink can write. Each appends one line, with its newline. */
+#ifndef NETRACKER_SINK_FORMAT_H
+#define NETRACKER_SINK_FORMAT_H
+
+#include "src/record_fields.h"
+#include "src/text_buffer.h"
+
+/* Who reads. */
+struct sink_view {
+	unsigned int width; /* of the terminal, in characters; 0: no terminal */
+	bool colour;
+};
+
+void sink_json_record(struct text_buffer *text, const struct nt_record *record);
+
+void sink_text_header(struct text_buffer *text, const struct sink_view *view);
+void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view);
+
+#endif

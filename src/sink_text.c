@@ -1,0 +1,115 @@
+/* The text format: a heading, then one line a record, laid out in columns. */
+#include "src/sink_format.h"
+#include "src/text_columns.h"
+
+#define COLOUR_BOLD "\033[1m"
+#define COLOUR_OFF "\033[0m"
+
+/* One line while it is laid out. */
+struct layout {
+	struct text_buffer *text;
+	const struct sink_view *view;
+	unsigned int position; /* where the line stands */
+	unsigned int planned;  /* where it would stand had no cell been wider than its column */
+};
+
+static bool is_dropped(const struct text_column *column, unsigned int level)
+{
+	return column->drop && column->drop <= level;
+}
+
+static unsigned int table_width(const struct text_table *table, unsigned int level)
+{
+	unsigned int width = 0, i;
+
+	for (i = 0; i < table->count; i++)
+		if (!is_dropped(&table->columns[i], level))
+			width += table->columns[i].width + (width ? 1 : 0);
+	return width;
+}
+
+/* How many of the drop steps it takes until the rest fits. */
+static unsigned int drop_level(const struct text_table *table, unsigned int width)
+{
+	unsigned int last = 0, level, i;
+
+	for (i = 0; i < table->count; i++)
+		if (table->columns[i].drop > last)
+			last = table->columns[i].drop;
+	for (level = 0; level < last && table_width(table, level) > width;)
+		level++;
+	return level;
+}
+
+/* A cell that outgrew its column takes the space from the next ones' padding, so that lines find back to the grid. */
+static void put_cell(struct layout *layout, const struct text_column *column, const struct text_buffer *cell,
+		     const char *colour)
+{
+	unsigned int start = layout->planned ? layout->planned + 1 : 0, end = start + column->width;
+	unsigned int at = start;
+
+	if (column->alignment == RIGHT && cell->used < column->width)
+		at = end - (unsigned int)cell->used;
+	if (layout->position && at <= layout->position)
+		at = layout->position + 1;
+	text_spaces(layout->text, at - layout->position);
+	if (colour)
+		text_string(layout->text, colour);
+	text_append(layout->text, cell->bytes, cell->used);
+	if (colour)
+		text_string(layout->text, COLOUR_OFF);
+	layout->position = at + (unsigned int)cell->used;
+	layout->planned = end;
+}
+
+static bool passes_edge(const struct layout *layout, const struct text_buffer *cell)
+{
+	return layout->position + 1 + cell->used > layout->view->width;
+}
+
+static void put_record_cell(struct layout *layout, const struct text_column *column, struct text_buffer *cell,
+			    const struct nt_record *record)
+{
+	column->print(cell, record);
+	if (column->print_short && layout->view->width && passes_edge(layout, cell)) {
+		cell->used = 0;
+		column->print_short(cell, record);
+	}
+	put_cell(layout, column, cell, layout->view->colour && column->colour ? column->colour(record) : NULL);
+}
+
+/* The record's line, or the heading where there is no record. */
+static void print_line(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+{
+	const struct text_table *table = view->width ? &terminal_table : &file_table;
+	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
+	struct layout layout = { .text = text, .view = view };
+	struct text_buffer cell = { 0 };
+
+	for (i = 0; i < table->count; i++) {
+		const struct text_column *column = &table->columns[i];
+
+		if (is_dropped(column, level))
+			continue;
+		cell.used = 0;
+		if (record) {
+			put_record_cell(&layout, column, &cell, record);
+			continue;
+		}
+		text_string(&cell, column->heading);
+		put_cell(&layout, column, &cell, view->colour ? COLOUR_BOLD : NULL);
+	}
+	text_char(text, '\n');
+	text->failed = text->failed || cell.failed;
+	text_free(&cell);
+}
+
+void sink_text_header(struct text_buffer *text, const struct sink_view *view)
+{
+	print_line(text, NULL, view);
+}
+
+void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+{
+	print_line(text, record, view);
+}

@@ -1,0 +1,186 @@
+#include "src/sweep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+
+#include "core/waiting.h"
+
+#define BATCH 512
+#define ESTABLISHED_EVERY_NS (60ULL * 1000000000)
+/* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
+#define WATCH_AGE_NS (3600ULL * 1000000000)
+
+struct sweep {
+	int half_open_fd, established_fd, streams_fd;
+	__s32 *waiting; /* the kernel's slots, mapped */
+	__u64 established_swept_ns, half_open_taken;
+	__u32 *watched; /* slots that are marked */
+	unsigned int watched_count, watched_room;
+	struct nt_key *keys;
+	struct nt_wire *wires;
+};
+
+struct pass {
+	struct sweep *sweep;
+	int map_fd;
+	__u64 now;
+	bool finish;
+	sweep_handler handler;
+	void *context;
+};
+
+struct sweep *sweep_new(const struct loader *loader)
+{
+	struct sweep *sweep = calloc(1, sizeof(*sweep));
+
+	if (!sweep)
+		return NULL;
+	sweep->half_open_fd = loader->half_open_fd;
+	sweep->established_fd = loader->established_fd;
+	sweep->streams_fd = loader->streams_fd;
+	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
+	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
+	sweep->waiting = mmap(NULL, NT_WAITING_SLOTS * sizeof(__s32), PROT_READ | PROT_WRITE, MAP_SHARED,
+			      loader->waiting_fd, 0);
+	if (sweep->waiting == MAP_FAILED)
+		sweep->waiting = NULL;
+	if (sweep->keys && sweep->wires && sweep->waiting)
+		return sweep;
+	sweep_free(sweep);
+	return NULL;
+}
+
+void sweep_free(struct sweep *sweep)
+{
+	if (!sweep)
+		return;
+	if (sweep->waiting)
+		munmap(sweep->waiting, NT_WAITING_SLOTS * sizeof(__s32));
+	free(sweep->watched);
+	free(sweep->keys);
+	free(sweep->wires);
+	free(sweep);
+}
+
+static void mark_slot(struct sweep *sweep, __u32 slot, __s32 by)
+{
+	__atomic_fetch_add(&sweep->waiting[slot], by, __ATOMIC_RELAXED);
+}
+
+static void watch(struct sweep *sweep, const struct nt_key *key)
+{
+	if (sweep->watched_count == sweep->watched_room) {
+		unsigned int room = sweep->watched_room ? sweep->watched_room * 2 : 256;
+		__u32 *watched = realloc(sweep->watched, room * sizeof(*watched));
+
+		if (!watched)
+			return;
+		sweep->watched = watched;
+		sweep->watched_room = room;
+	}
+	sweep->watched[sweep->watched_count] = nt_waiting_slot(key);
+	mark_slot(sweep, sweep->watched[sweep->watched_count++], 1);
+}
+
+static void stop_watching(struct sweep *sweep)
+{
+	while (sweep->watched_count)
+		mark_slot(sweep, sweep->watched[--sweep->watched_count], -1);
+}
+
+static bool is_a_sockets(const struct nt_wire *wire)
+{
+	return wire->cookie[0] || wire->cookie[1];
+}
+
+static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
+{
+	if (pass->finish)
+		return 0;
+	if (pass->map_fd == pass->sweep->half_open_fd)
+		return SWEEP_HALF_OPEN_NS;
+	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
+}
+
+static void tell(const struct pass *pass, const struct nt_wire *wire)
+{
+	struct nt_wire_event event = {
+		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = pass->now},
+		.wire = *wire,
+		.why = pass->finish ? NT_WIRE_EXIT : NT_WIRE_IDLE,
+	};
+
+	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
+		event.has_streams = 1;
+		bpf_map_delete_elem(pass->sweep->streams_fd, &wire->key);
+	}
+	pass->handler(pass->context, &event, sizeof(event));
+}
+
+static void consider(const struct pass *pass, const struct nt_wire *wire)
+{
+	__u64 limit = limit_of(pass, wire);
+	__u64 silent = pass->now > wire->connection.last_seen_ns ? pass->now - wire->connection.last_seen_ns : 0;
+
+	if (silent >= limit) {
+		if (bpf_map_delete_elem(pass->map_fd, &wire->key))
+			return; /* ended just now: told by the kernel side */
+		if (pass->map_fd == pass->sweep->half_open_fd)
+			pass->sweep->half_open_taken++;
+		if (wire->waits_for_ack)
+			mark_slot(pass->sweep, nt_waiting_slot(&wire->key), -1);
+		tell(pass, wire);
+	} else if (limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS) {
+		watch(pass->sweep, &wire->key);
+	}
+}
+
+static void walk(const struct pass *pass)
+{
+	__u32 position, next, count, i;
+	void *from = NULL;
+	int error;
+
+	do {
+		count = BATCH;
+		error = bpf_map_lookup_batch(pass->map_fd, from, &next, pass->sweep->keys, pass->sweep->wires, &count,
+					     NULL);
+		if (error && error != -ENOENT)
+			return;
+		for (i = 0; i < count; i++)
+			consider(pass, &pass->sweep->wires[i]);
+		position = next;
+		from = &position;
+	} while (!error);
+}
+
+void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
+{
+	struct pass pass = {sweep, sweep->half_open_fd, now, false, handler, context};
+
+	walk(&pass);
+	if (now - sweep->established_swept_ns < ESTABLISHED_EVERY_NS)
+		return;
+	sweep->established_swept_ns = now;
+	stop_watching(sweep);
+	pass.map_fd = sweep->established_fd;
+	walk(&pass);
+}
+
+void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
+{
+	struct pass pass = {sweep, sweep->half_open_fd, now, true, handler, context};
+
+	walk(&pass);
+	pass.map_fd = sweep->established_fd;
+	walk(&pass);
+}
+
+__u64 sweep_half_open_taken(const struct sweep *sweep)
+{
+	return sweep->half_open_taken;
+}

@@ -1,0 +1,72 @@
+#include "src/text_buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(struct text_buffer *text, size_t size)
+{
+	size_t capacity = text->capacity ? text->capacity : 256;
+	char *bytes;
+
+	if (text->failed)
+		return false;
+	if (text->capacity - text->used >= size)
+		return true;
+	while (capacity - text->used < size)
+		capacity *= 2;
+	bytes = realloc(text->bytes, capacity);
+	if (!bytes) {
+		text->failed = true;
+		return false;
+	}
+	text->bytes = bytes;
+	text->capacity = capacity;
+	return true;
+}
+
+void text_append(struct text_buffer *text, const char *bytes, size_t size)
+{
+	if (!size || !reserve(text, size))
+		return;
+	memcpy(text->bytes + text->used, bytes, size);
+	text->used += size;
+}
+
+void text_string(struct text_buffer *text, const char *string)
+{
+	text_append(text, string, strlen(string));
+}
+
+void text_char(struct text_buffer *text, char byte)
+{
+	text_append(text, &byte, 1);
+}
+
+void text_spaces(struct text_buffer *text, size_t count)
+{
+	if (!count || !reserve(text, count))
+		return;
+	memset(text->bytes + text->used, ' ', count);
+	text->used += count;
+}
+
+void text_format(struct text_buffer *text, const char *format, ...)
+{
+	char formatted[256];
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(formatted, sizeof(formatted), format, arguments);
+	va_end(arguments);
+	if (size > 0)
+		text_append(text, formatted, (size_t)size < sizeof(formatted) ? (size_t)size : sizeof(formatted) - 1);
+}
+
+void text_free(struct text_buffer *text)
+{
+	free(text->bytes);
+	*text = (struct text_buffer){ 0 };
+}

@@ -1,0 +1,347 @@
+#include "src/text_columns.h"
+
+#include <time.h>
+
+#include "src/escape.h"
+#include "src/record_fields.h"
+
+#define NS_PER_MS 1000000ULL
+#define NS_PER_SECOND 1000000000ULL
+
+#define COLOUR_RED "\033[31m"
+#define COLOUR_YELLOW "\033[33m"
+#define COLOUR_CYAN "\033[36m"
+
+static void print_absent(struct text_buffer *cell)
+{
+	text_char(cell, '-');
+}
+
+static void print_name(struct text_buffer *cell, const struct field_names *names, unsigned int index)
+{
+	const char *name = field_name(names, index);
+
+	text_string(cell, name ? name : "-");
+}
+
+/* The moment of the record: its start and what it lasted. */
+static bool record_moment(const struct nt_record *record, __u64 *epoch_ns)
+{
+	*epoch_ns = record->start_ns + record->duration_ns;
+	return nt_record_has(record, NT_HAS_START) && nt_record_has(record, NT_HAS_DURATION);
+}
+
+static void print_local_time(struct text_buffer *cell, const struct nt_record *record)
+{
+	struct tm local;
+	char text[16];
+	time_t seconds;
+	__u64 moment;
+
+	if (!record_moment(record, &moment))
+		return print_absent(cell);
+	seconds = (time_t)(moment / NS_PER_SECOND);
+	localtime_r(&seconds, &local);
+	strftime(text, sizeof(text), "%H:%M:%S", &local);
+	text_string(cell, text);
+}
+
+static void print_utc_time(struct text_buffer *cell, const struct nt_record *record)
+{
+	char text[FIELD_STORAGE_SIZE];
+	__u64 moment;
+
+	if (!record_moment(record, &moment))
+		return print_absent(cell);
+	record_time_text(text, moment, 3);
+	text_string(cell, text);
+}
+
+static void print_event(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_name(cell, &record_event_names, record->event);
+}
+
+static void print_role(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_name(cell, &record_role_names, record->role);
+}
+
+static void print_role_letter(struct text_buffer *cell, const struct nt_record *record)
+{
+	text_char(cell, record->role == NT_ROLE_CLIENT ? 'C' : record->role == NT_ROLE_SERVER ? 'S' : 'O');
+}
+
+static void print_pid(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_PID))
+		return print_absent(cell);
+	text_format(cell, "%u", record->pid);
+}
+
+static void print_comm(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_COMM))
+		return print_absent(cell);
+	escape_word(cell, record->comm, sizeof(record->comm));
+}
+
+static void print_end(struct text_buffer *cell, const __u8 *address, __u16 port)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	record_address_text(text, address);
+	text_format(cell, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", text, port);
+}
+
+static void print_src(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_end(cell, record->src_ip, record->src_port);
+}
+
+static void print_dst(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_end(cell, record->dst_ip, record->dst_port);
+}
+
+static void print_outcome(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_name(cell, &record_outcome_names, record->outcome);
+}
+
+static void print_ended_by(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_ENDED_BY))
+		return print_absent(cell);
+	print_name(cell, &record_end_names, record->ended_by);
+}
+
+/* "closed:src"; of an open connection, what the record tells of it. */
+static void print_outcome_and_end(struct text_buffer *cell, const struct nt_record *record)
+{
+	static const char *const open_words[] = {
+		[NT_EVENT_CLOSE] = "open",
+		[NT_EVENT_OPEN] = "opened",
+		[NT_EVENT_UPDATE] = "update",
+		[NT_EVENT_EXIT] = "still-open",
+	};
+
+	if (record->outcome == NT_OUTCOME_OPEN && record->event <= NT_EVENT_EXIT)
+		return text_string(cell, open_words[record->event]);
+	print_outcome(cell, record);
+	if (!nt_record_has(record, NT_HAS_ENDED_BY))
+		return;
+	text_char(cell, ':');
+	print_ended_by(cell, record);
+}
+
+static const char *outcome_colour(const struct nt_record *record)
+{
+	switch (record->outcome) {
+	case NT_OUTCOME_RESET:
+	case NT_OUTCOME_REFUSED:
+	case NT_OUTCOME_TIMEOUT:
+	case NT_OUTCOME_UNREACHABLE:
+		return COLOUR_RED;
+	case NT_OUTCOME_EXPIRED:
+		return COLOUR_YELLOW;
+	case NT_OUTCOME_OPEN:
+		return COLOUR_CYAN;
+	default:
+		return NULL;
+	}
+}
+
+static const char *gaps_colour(const struct nt_record *record)
+{
+	return record->gaps ? COLOUR_YELLOW : NULL;
+}
+
+/* Three significant digits and the largest unit that leaves something before the point. */
+static void print_scaled(struct text_buffer *cell, double value, const char *unit)
+{
+	text_format(cell, value < 9.995 ? "%.2f%s" : value < 99.95 ? "%.1f%s" : "%.0f%s", value, unit);
+}
+
+static void print_two_units(struct text_buffer *cell, __u64 value, unsigned int divisor, char large, char small)
+{
+	text_format(cell, "%llu%c%02llu%c", (unsigned long long)(value / divisor), large,
+		    (unsigned long long)(value % divisor), small);
+}
+
+static void print_short_duration(struct text_buffer *cell, __u64 ns)
+{
+	__u64 seconds = (ns + NS_PER_SECOND / 2) / NS_PER_SECOND;
+
+	if (ns < 1000)
+		text_format(cell, "%lluns", (unsigned long long)ns);
+	else if (ns < 999500)
+		print_scaled(cell, (double)ns / 1e3, "us");
+	else if (ns < 999500000)
+		print_scaled(cell, (double)ns / 1e6, "ms");
+	else if (ns < 59950000000)
+		print_scaled(cell, (double)ns / 1e9, "s");
+	else if (seconds < 3600)
+		print_two_units(cell, seconds, 60, 'm', 's');
+	else if (seconds < 86400)
+		print_two_units(cell, seconds / 60, 60, 'h', 'm');
+	else if (seconds < 100 * 86400)
+		print_two_units(cell, seconds / 3600, 24, 'd', 'h');
+	else
+		text_format(cell, "%llud", (unsigned long long)(seconds / 86400));
+}
+
+static void print_milliseconds(struct text_buffer *cell, __u64 ns)
+{
+	text_format(cell, "%llu.%03llu", (unsigned long long)(ns / NS_PER_MS),
+		    (unsigned long long)(ns % NS_PER_MS / 1000));
+}
+
+static void print_optional(struct text_buffer *cell, const struct nt_record *record, int bit, __u64 value,
+			   void (*print)(struct text_buffer *cell, __u64 value))
+{
+	if (nt_record_has(record, bit))
+		print(cell, value);
+	else
+		print_absent(cell);
+}
+
+static void print_duration_short(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_short_duration);
+}
+
+static void print_duration_ms(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_milliseconds);
+}
+
+static void print_handshake_short(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, print_short_duration);
+}
+
+static void print_handshake_ms(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, print_milliseconds);
+}
+
+static void print_count(struct text_buffer *cell, __u64 count)
+{
+	text_format(cell, "%llu", (unsigned long long)count);
+}
+
+static void print_short_count(struct text_buffer *cell, __u64 count)
+{
+	static const char *const units[] = { "K", "M", "G", "T", "P", "E" };
+	double value = (double)count / 1024;
+	unsigned int unit = 0;
+
+	if (count < 1000)
+		return print_count(cell, count);
+	for (; value >= 999.5 && unit < 5; unit++)
+		value /= 1024;
+	print_scaled(cell, value, units[unit]);
+}
+
+static void print_src_bytes_short(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], print_short_count);
+}
+
+static void print_dst_bytes_short(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], print_short_count);
+}
+
+static void print_src_bytes(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], print_count);
+}
+
+static void print_dst_bytes(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], print_count);
+}
+
+static void print_src_retransmits(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_SRC_RETRANSMITS, record->retransmits[NT_SRC], print_count);
+}
+
+static void print_dst_retransmits(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DST_RETRANSMITS, record->retransmits[NT_DST], print_count);
+}
+
+static void print_both_retransmits(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_src_retransmits(cell, record);
+	text_char(cell, '/');
+	print_dst_retransmits(cell, record);
+}
+
+static void print_gaps(struct text_buffer *cell, const struct nt_record *record)
+{
+	const char *separator = "";
+	unsigned int i;
+
+	if (!record->gaps)
+		print_absent(cell);
+	for (i = 0; i < record_gap_names.count; i++) {
+		if (!(record->gaps & 1U << i))
+			continue;
+		text_format(cell, "%s%s", separator, record_gap_names.names[i]);
+		separator = "+";
+	}
+}
+
+static void print_gap_letters(struct text_buffer *cell, const struct nt_record *record)
+{
+	static const char letters[] = "SDOPWBEL"; /* in the order of enum nt_gap; L: events lost */
+	unsigned int i;
+
+	for (i = 0; i < sizeof(letters) - 1; i++)
+		if (record->gaps & 1U << i)
+			text_char(cell, letters[i]);
+}
+
+static const struct text_column terminal_columns[] = {
+	{ "TIME", 8, LEFT, 6, print_local_time, NULL, NULL },
+	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
+	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
+	{ "R", 1, LEFT, 5, print_role_letter, NULL, NULL },
+	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
+	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
+	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
+	{ "LASTED", 6, RIGHT, 8, print_duration_short, NULL, NULL },
+	{ "SHAKE", 6, RIGHT, 1, print_handshake_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 4, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 4, print_dst_bytes_short, NULL, NULL },
+	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
+	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
+};
+
+static const struct text_column file_columns[] = {
+	{ "TIME", 24, LEFT, 0, print_utc_time, NULL, NULL },
+	{ "EVENT", 6, LEFT, 0, print_event, NULL, NULL },
+	{ "ROLE", 8, LEFT, 0, print_role, NULL, NULL },
+	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
+	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
+	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
+	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
+	{ "OUTCOME", 11, LEFT, 0, print_outcome, NULL, NULL },
+	{ "BY", 3, LEFT, 0, print_ended_by, NULL, NULL },
+	{ "DURATION_MS", 12, RIGHT, 0, print_duration_ms, NULL, NULL },
+	{ "HANDSHAKE_MS", 12, RIGHT, 0, print_handshake_ms, NULL, NULL },
+	{ "SRC_BYTES", 10, RIGHT, 0, print_src_bytes, NULL, NULL },
+	{ "DST_BYTES", 10, RIGHT, 0, print_dst_bytes, NULL, NULL },
+	{ "SRC_RETR", 8, RIGHT, 0, print_src_retransmits, NULL, NULL },
+	{ "DST_RETR", 8, RIGHT, 0, print_dst_retransmits, NULL, NULL },
+	{ "GAPS", 4, LEFT, 0, print_gaps, NULL, NULL },
+};
+
+#define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
+
+const struct text_table terminal_table = { terminal_columns, COUNT(terminal_columns) };
+const struct text_table file_table = { file_columns, COUNT(file_columns) };

@@ -1,0 +1,227 @@
+#!/usr/bin/python3
+"""Connections that fail: refused, unanswered, given up, unreachable; and those whose other side vanishes."""
+import errno
+import socket
+import sys
+
+from harness import (COUNT, case, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, main, outgoing,
+                     outgoing_ipv6, routed, routed_ipv6)
+from traffic import exchange_all, require, settle
+
+BOGUS_MAC = "02:00:00:00:00:99"
+TCP_USER_TIMEOUT = 18
+NOBODY = 99  # a host of the subnet that does not exist
+PREFIX = {socket.AF_INET: "32", socket.AF_INET6: "128"}
+FAST_NEIGHBOURS = {"mcast_solicit": 1, "ucast_solicit": 1, "retrans_time_ms": 200}
+
+
+def address_of(world, host):
+    subnet = world.place.subnet
+    return subnet.ipv6(host) if world.place.family == socket.AF_INET6 else subnet.ipv4(host)
+
+
+def swallow(side, address):
+    """Frames to this address go to a machine that does not exist."""
+    side.namespace.ip("neigh replace %s lladdr %s nud permanent dev %s" % (address, BOGUS_MAC, side.interface))
+
+
+def closed_port(world):
+    listener = world.listen(world.server("nt-closed"))
+    listener.close()
+    return listener.port
+
+
+@case("refused", outgoing, incoming, outgoing_ipv6, incoming_ipv6, loopback, loopback_ipv6, elsewhere)
+def refused(world):
+    client, port = world.client(), closed_port(world)
+    for _ in range(COUNT):
+        end = world.attempt(client, world.place.server.address, port)
+        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
+        end.close_quietly()
+        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+
+@case("refused, not blocking and the descriptor kept")
+def refused_kept(world):
+    client, port = world.client(uid=4321), closed_port(world)
+    ends = [world.attempt(client, world.place.server.address, port, blocking=False) for _ in range(COUNT)]
+    settle(1.2)
+    for end in ends:
+        end.receive_error(errno.ECONNREFUSED)
+        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+
+@case("no answer", outgoing, incoming, outgoing_ipv6, elsewhere)
+def no_answer(world):
+    """The SYN and its retransmission vanish; the kernel gives up."""
+    address = address_of(world, NOBODY)
+    swallow(world.place.client, address)
+    client = world.client()
+    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    for end in ends:
+        failed = end.await_error(errno.ETIMEDOUT)
+        end.close_quietly()
+        world.expect_attempt(end, "timeout", reason=["etimedout"], close=failed)
+
+
+@case("given up while connecting", outgoing, incoming, outgoing_ipv6, elsewhere)
+def given_up(world):
+    address = address_of(world, NOBODY)
+    swallow(world.place.client, address)
+    client = world.client()
+    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    settle(0.3)
+    for end in ends:
+        end.close_quietly()
+        world.expect_attempt(end, "timeout", reason=["gave_up"], close=end.closed_at)
+
+
+@case("killed while connecting")
+def killed_while_connecting(world):
+    address = address_of(world, NOBODY)
+    swallow(world.place.client, address)
+    client = world.client()
+    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    settle(0.1)
+    killed = client.kill()
+    for end in ends:
+        world.expect_attempt(end, "timeout", reason=["gave_up"], close=killed)
+
+
+def expect_unreachable(world, ends, code, reason, **facts):
+    for end in ends:
+        failed = end.await_error(code)
+        end.close_quietly()
+        world.expect_attempt(end, "unreachable", reason=[reason], close=failed, **facts)
+
+
+@case("unreachable, no neighbour", outgoing, incoming, outgoing_ipv6)
+def no_neighbour(world):
+    """The outgoing interface's own neighbour timers are shortened; nobody answers for the address."""
+    side, address = world.place.client, address_of(world, NOBODY)
+    family = "ipv6" if world.place.family == socket.AF_INET6 else "ipv4"
+    side.namespace.sysctl({"net.%s.neigh.%s.%s" % (family, side.interface, key): value
+                           for key, value in FAST_NEIGHBOURS.items()})
+    client = world.client()
+    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    # Without a neighbour not one frame is sent, so there is no wire.
+    expect_unreachable(world, ends, errno.EHOSTUNREACH, "ehostunreach", seen=["socket"])
+
+
+def attempts_beyond(world):
+    """Each from an address of its own: a router limits its ICMP messages for each source."""
+    client, place = world.client(), world.place
+    ends = []
+    for number in range(COUNT):
+        address = address_of(world, 100 + number)
+        place.client.namespace.ip("addr add %s/%s dev %s nodad" % (address, PREFIX[place.family], place.client.interface))
+        handle = client.socket(place.family)
+        client.do("bind", handle=handle, address=address, port=0)
+        ends.append(world.attempt(client, place.beyond, 4000, handle, blocking=False))
+    return ends
+
+
+@case("unreachable, ICMP host unreachable", routed)
+def host_unreachable(world):
+    world.place.router.ip("route add unreachable %s" % world.place.beyond)
+    expect_unreachable(world, attempts_beyond(world), errno.EHOSTUNREACH, "ehostunreach")
+
+
+@case("unreachable, ICMP net unreachable", routed, routed_ipv6)
+def net_unreachable(world):
+    """The router knows no way."""
+    expect_unreachable(world, attempts_beyond(world), errno.ENETUNREACH, "enetunreach")
+
+
+@case("no route at all")
+def no_route(world):
+    """connect() fails before there is a connection: no record."""
+    client = world.client()
+    for _ in range(COUNT):
+        end = world.attempt(client, "198.19.255.1", 4000)
+        require(end.errno == errno.ENETUNREACH, "connect: %d" % end.errno)
+        end.close_quietly()
+
+
+def vanish(world):
+    """From now on no frame of one side reaches the other."""
+    swallow(world.place.client, world.place.server.address)
+    swallow(world.place.server, world.place.client.address)
+
+
+def set_keepalive(end):
+    for level, option, value in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                                 (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
+                                 (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
+                                 (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 1)):
+        end.set_option(level, option, value)
+
+
+@case("peer vanished: data unanswered here, keep-alive unanswered there")
+def vanished(world):
+    """The client has data that nobody acknowledges, the idle server sends probes."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        client.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
+        set_keepalive(server)
+    vanish(world)
+    for number, (client, _) in enumerate(pairs):
+        client.send(1000 + number)
+    for number, (client, server) in enumerate(pairs):
+        lost = {"client": client.receive_error(errno.ETIMEDOUT), "server": server.receive_error(errno.ETIMEDOUT)}
+        received = client.sent - 1000 - number
+        world.expect(client, server, "timeout", None,
+                     client_facts={"close": lost["client"], "reason": ["etimedout"]},
+                     server_facts={"close": lost["server"], "reason": ["keepalive_timeout"], "src_bytes": received})
+        client.close_quietly()
+        server.close_quietly()
+
+
+@case("peer vanished: the link goes down", elsewhere)
+def link_down(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        for end in (client, server):
+            end.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
+    world.place.server.namespace.ip("link set %s down" % world.place.server.interface)
+    for client, server in pairs:
+        client.send(10)
+        set_keepalive(server)
+    for client, server in pairs:
+        lost = client.receive_error(errno.ETIMEDOUT)
+        gone = server.receive_error(errno.ETIMEDOUT)
+        world.expect(client, server, "timeout", None,
+                     client_facts={"close": lost, "reason": ["etimedout"]},
+                     server_facts={"close": gone, "reason": ["keepalive_timeout"], "src_bytes": client.sent - 10})
+        client.close_quietly()
+        server.close_quietly()
+
+
+@case("peer vanished after its FIN was seen", outgoing, incoming)
+def vanished_after_fin(world):
+    """The server's last data and FIN are never acknowledged."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        server.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
+        client.shutdown()
+        server.receive_eof()
+    vanish(world)
+    for client, server in pairs:
+        server.send(50)
+    for client, server in pairs:
+        gone = server.await_error(errno.ETIMEDOUT)
+        server.close_quietly()
+        client.abort()
+        world.view(server, client.local, client.remote, outcome="timeout", ended_by=None, reason=["etimedout"],
+                   start=client.connect_at, close=gone, src_bytes=client.sent, dst_bytes=server.sent,
+                   first_fin=client.fin_at)
+        world.view(client, client.local, client.remote, outcome="reset", ended_by="src", reason="sent",
+                   start=client.connect_at, close=client.rst_at, src_bytes=client.sent, dst_bytes=server.sent - 50,
+                   first_fin=client.fin_at)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+#!/usr/bin/python3
+"""How connections end: who closes, who resets, in which order, and what stays open."""
+import errno
+import sys
+
+from harness import (COUNT, PACKETS_AND_SOCKET, REGISTERED, SOCKET, Arena, case, elsewhere, incoming, incoming_ipv6,
+                     loopback, loopback_ipv6, main, outgoing, outgoing_ipv6)
+from peer import now
+from traffic import exchange, exchange_all, settle
+
+SECOND_NS = 1_000_000_000
+# A reader that polls sees a record a little after it was written.
+READER_NS = 150_000_000
+
+
+def close_in_turn(world, first_ends, second_ends, pause=0.0):
+    for end in first_ends:
+        end.close()
+    settle(pause)
+    for end in second_ends:
+        end.receive_eof()
+        end.close()
+
+
+@case("server closes first", outgoing, incoming, outgoing_ipv6, incoming_ipv6, elsewhere, loopback)
+def server_closes_first(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    close_in_turn(world, [server for _, server in pairs], [client for client, _ in pairs], 0.1)
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=server)
+
+
+@case("client closes first, server a second later", outgoing, incoming, elsewhere, loopback_ipv6)
+def client_closes_first(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    close_in_turn(world, [client for client, _ in pairs], [server for _, server in pairs], 1.0)
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=client)
+
+
+def reset(world, resetting, suffering):
+    for end in resetting:
+        end.abort()
+    for end in suffering:
+        end.receive_error(errno.ECONNRESET)
+        end.close_quietly()
+
+
+@case("client resets", outgoing, incoming, elsewhere, incoming_ipv6)
+def client_resets(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    reset(world, [client for client, _ in pairs], [server for _, server in pairs])
+    for client, server in pairs:
+        world.expect(client, server, "reset", by=client)
+
+
+@case("server resets", outgoing, incoming, elsewhere, outgoing_ipv6)
+def server_resets(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    reset(world, [server for _, server in pairs], [client for client, _ in pairs])
+    for client, server in pairs:
+        world.expect(client, server, "reset", by=server)
+
+
+@case("close with unread data resets")
+def unread_data_resets(world):
+    pairs = world.pairs(COUNT)
+    for number, (client, server) in enumerate(pairs):
+        exchange(client, server, 50, 60)
+        client.send(200 + number)
+    settle()
+    for client, server in pairs:
+        server.close_with_unread_data()
+        client.receive_error(errno.ECONNRESET)
+        client.close_quietly()
+        world.expect(client, server, "reset", by=server, server_facts={"reason": ["tcp_abort_on_close"]})
+
+
+@case("half-close, data back")
+def half_close(world):
+    pairs = world.pairs(COUNT)
+    for number, (client, server) in enumerate(pairs):
+        client.send(300 + number)
+        client.shutdown()
+    settle(0.1)
+    for number, (client, server) in enumerate(pairs):
+        server.receive(300 + number)
+        server.receive_eof()
+        server.send(20000 + number)
+        server.close()
+    settle(0.1)
+    for number, (client, server) in enumerate(pairs):
+        client.receive(20000 + number)
+        client.receive_eof()
+        client.close()
+        world.expect(client, server, "closed", by=client)
+
+
+@case("half-close, then reset by the client")
+def half_close_then_reset(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        client.shutdown()
+        server.receive_eof()
+    settle()
+    for client, server in pairs:
+        client.abort()
+        settle(0.005)
+        server.close_quietly()
+        world.expect(client, server, "reset", by=client)
+
+
+@case("no data at all")
+def no_data(world):
+    pairs = world.pairs(COUNT)
+    settle()
+    close_in_turn(world, [client for client, _ in pairs], [server for _, server in pairs])
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=client)
+
+
+@case("held open after both FINs")
+def held_after_fins(world):
+    """The descriptors stay open for seconds; the records are out a second after CLOSE."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        client.shutdown()
+        server.receive_eof()
+        server.shutdown()
+        client.receive_eof()
+    out_by = now() + SECOND_NS + READER_NS
+    settle(1.5)
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=client, out_by=out_by)
+        client.close_quietly()
+        server.close_quietly()
+
+
+@case("held open after a reset")
+def held_after_reset(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, _ in pairs:
+        client.abort()
+    out_by = now() + SECOND_NS + READER_NS
+    settle(1.5)
+    for client, server in pairs:
+        world.expect(client, server, "reset", by=client, out_by=out_by, server_facts={"owner_by": ["io"]})
+        server.close_quietly()
+
+
+@case("held open after EOF without a FIN")
+def held_without_fin(world):
+    """The holder's connection is still open, so only the peer's record is there, though the wire has not ended."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    for client, server in pairs:
+        client.close()
+    out_by = now() + 3 * SECOND_NS + READER_NS
+    unended = ["wire_end"] if "wire" in world.place.seen else []
+    settle(3.2)
+    for client, server in pairs:
+        server.receive_eof()
+        server.close()
+        world.expect(client, server, "closed", by=client, server_facts={"gaps_allowed": ["wire_end"]},
+                     client_facts={"out_by": out_by, "gaps": unended})
+
+
+@case("process killed")
+def process_killed(world):
+    server = world.server()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        victim = world.client("nt-victim%d" % number)
+        client, served = world.pair(victim, listener)
+        exchange(client, served, 100 + number, 200 + number)
+        settle(0.01)
+        client.fin_at = client.closed_at = victim.kill()
+        served.receive_eof()
+        served.close()
+        world.expect(client, served, "closed", by=client)
+
+
+@case("process ends without closing")
+def process_ends(world):
+    server = world.server("nt-short")
+    listener = world.listen(server)
+    client = world.client()
+    pairs = [world.pair(client, listener) for _ in range(COUNT)]
+    exchange_all(pairs)
+    settle()
+    end = server.exit()
+    for client_end, server_end in pairs:
+        server_end.fin_at = server_end.closed_at = end
+        client_end.receive_eof()
+        client_end.close()
+        world.expect(client_end, server_end, "closed", by=server_end)
+
+
+def arenas():
+    """The same endings once more for a tracker without the wire, and for one that follows every packet."""
+    near = [one for one in REGISTERED if one.build in (outgoing, incoming)]
+    return [Arena("t", REGISTERED),
+            Arena("s", near, ["--context", "socket"], seen=SOCKET),
+            Arena("p", near, ["--packets"], seen=PACKETS_AND_SOCKET)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(arenas))

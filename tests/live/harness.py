@@ -1,0 +1,450 @@
+"""Cases, the places they happen in, and the run: one tracker over many cases, each in namespaces of its own.
+
+A program registers cases with @case and ends with sys.exit(main()). A case is a function of a World; it makes traffic
+and says with World.expect() what the records must be. It fails if a record is missing, wrong, or one too many.
+
+Options of a program: --list, --only WORD (cases whose name holds the word), --traffic (no tracker: the traffic is
+checked against what a sniffer sees), --keep (the tracker's output stays), --jobs N, and after `--` more arguments for
+the tracker.
+"""
+import argparse
+import atexit
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+
+import records
+import sniffer
+from netns import Net, add_addresses, link
+from peer import now
+from tracker import Tracker, TrackerError, unavailable
+from traffic import TrafficError, World
+
+COUNT = 20
+BEYOND_IPV4, BEYOND_IPV6 = "198.19.%d.1", "fd01:0:0:%x::1"
+JOBS = 3
+# The join waits at most 2 s for a wire that has not ended, and a reader polls.
+LAST_RECORD_SECONDS = 3.5
+SHOWN_PROBLEMS = 4
+SOCKET = ("socket",)
+WIRE_AND_SOCKET = ("wire", "socket")
+PACKETS_AND_SOCKET = ("wire", "packets", "socket")
+
+
+class Skip(Exception):
+    """This machine cannot do it; the text says why."""
+
+
+class Side:
+    def __init__(self, namespace, address, interface, source=None):
+        self.namespace, self.address, self.interface = namespace, address, interface
+        self.source = source or address
+
+
+class Place:
+    """Where a case happens: a client's side and a server's side; and whether its packets cross the tracker's."""
+
+    def __init__(self, tracker_namespace, subnet, client, server, wire=True, family=socket.AF_INET):
+        self.tracker_namespace, self.subnet = tracker_namespace, subnet
+        self.client, self.server, self.wire, self.family = client, server, wire, family
+        self.seen = WIRE_AND_SOCKET if wire else SOCKET
+
+
+def sides(net, here, suffix, sysctls):
+    """A link between the tracker's namespace and a new one: both ends, on a subnet of their own."""
+    subnet = net.subnet()
+    there = net.namespace(suffix, sysctls)
+    near, far = "nt%d" % subnet.number, "eth0"
+    link(here, near, there, far)
+    add_addresses(here, near, subnet, 1)
+    add_addresses(there, far, subnet, 2)
+    return subnet, (here, near, 1), (there, far, 2)
+
+
+def side(subnet, end, family):
+    namespace, interface, host = end
+    address = subnet.ipv6(host) if family == socket.AF_INET6 else subnet.ipv4(host)
+    return Side(namespace, address, interface)
+
+
+def outgoing(net, here, suffix, family=socket.AF_INET, **sysctls):
+    subnet, near, far = sides(net, here, suffix, sysctls)
+    return Place(here, subnet, side(subnet, near, family), side(subnet, far, family), family=family)
+
+
+def incoming(net, here, suffix, family=socket.AF_INET, **sysctls):
+    subnet, near, far = sides(net, here, suffix, sysctls)
+    return Place(here, subnet, side(subnet, far, family), side(subnet, near, family), family=family)
+
+
+def outgoing_ipv6(net, here, suffix, **sysctls):
+    return outgoing(net, here, suffix, socket.AF_INET6, **sysctls)
+
+
+def incoming_ipv6(net, here, suffix, **sysctls):
+    return incoming(net, here, suffix, socket.AF_INET6, **sysctls)
+
+
+def loopback(net, here, suffix, **_):
+    """Both ends in the tracker's namespace, on a loopback address of this case's own."""
+    subnet = net.subnet()
+    end = Side(here, subnet.loopback(), "lo", source="127.0.0.1")
+    return Place(here, subnet, end, end)
+
+
+def loopback_ipv6(net, here, suffix, **_):
+    subnet = net.subnet()
+    here.ip("addr add %s/128 dev lo nodad" % subnet.ipv6(1))
+    end = Side(here, subnet.ipv6(1), "lo")
+    return Place(here, subnet, end, end, family=socket.AF_INET6)
+
+
+def elsewhere(net, here, suffix, **sysctls):
+    """Two other namespaces: the tracker sees the sockets and no packet."""
+    first = net.namespace(suffix + "a", sysctls)
+    subnet, near, far = sides(net, first, suffix + "b", sysctls)
+    return Place(here, subnet, side(subnet, near, socket.AF_INET), side(subnet, far, socket.AF_INET), wire=False)
+
+
+def bridged(net, here, suffix, **sysctls):
+    """Two namespaces as containers have them: on a bridge in the tracker's."""
+    subnet = net.subnet()
+    bridge = "br%d" % subnet.number
+    here.ip("link add %s type bridge" % bridge, "link set %s up" % bridge)
+    ends = []
+    for host in (2, 3):
+        there = net.namespace("%s%d" % (suffix, host), sysctls)
+        port = "nt%dp%d" % (subnet.number, host)
+        link(here, port, there, "eth0")
+        here.ip("link set %s master %s" % (port, bridge))
+        add_addresses(there, "eth0", subnet, host)
+        ends.append(side(subnet, (there, "eth0", host), socket.AF_INET))
+    return Place(here, subnet, ends[0], ends[1])
+
+
+def unlinked(net, here, suffix, **sysctls):
+    """Like outgoing, but the link does not exist before place.join()."""
+    subnet, there = net.subnet(), net.namespace(suffix, sysctls)
+    near, far = (here, "nt%d" % subnet.number, 1), (there, "eth0", 2)
+    place = Place(here, subnet, side(subnet, near, socket.AF_INET), side(subnet, far, socket.AF_INET))
+
+    def join():
+        link(here, near[1], there, far[1])
+        add_addresses(here, near[1], subnet, 1)
+        add_addresses(there, far[1], subnet, 2)
+    place.join = join
+    return place
+
+
+def routed(net, here, suffix, family=socket.AF_INET, **sysctls):
+    """The client's traffic goes through a router; place.beyond is an address behind it that no link has."""
+    place = outgoing(net, here, suffix, family, **sysctls)
+    place.router = place.server.namespace
+    place.router.sysctl({"net.ipv4.ip_forward": 1, "net.ipv4.icmp_ratelimit": 0, "net.ipv6.conf.all.forwarding": 1,
+                         "net.ipv6.icmp.ratelimit": 0})
+    beyond = BEYOND_IPV6 if family == socket.AF_INET6 else BEYOND_IPV4
+    place.beyond = beyond % place.subnet.number
+    here.ip("route add %s via %s" % (place.beyond, place.server.address))
+    return place
+
+
+def routed_ipv6(net, here, suffix, **sysctls):
+    return routed(net, here, suffix, socket.AF_INET6, **sysctls)
+
+
+class Case:
+    def __init__(self, function, name, build, sysctls):
+        self.function, self.name, self.build, self.sysctls = function, name, build, sysctls
+        self.place = None
+        self.process = None
+        self.views = []
+        self.problems = []
+        self.skipped = None
+
+    def copy(self, label):
+        return Case(self.function, self.name + label, self.build, self.sysctls)
+
+
+REGISTERED = []
+
+
+def case(name, *places, **sysctls):
+    """Registers a function as one case for each place (default: once to the outside and once from it)."""
+    def register(function):
+        for build in places or (outgoing, incoming):
+            label = name if len(places) == 1 else "%s, %s" % (name, build.__name__.replace("_", " "))
+            REGISTERED.append(Case(function, label, build,
+                                   {key.replace("__", "."): value for key, value in sysctls.items()}))
+        return function
+    return register
+
+
+class CaseProcess:
+    """A case's traffic, made in a child: its views, or why there are none, come back through a pipe."""
+
+    def __init__(self, case):
+        reader, writer = os.pipe()
+        self.case = case
+        self.reader = reader
+        self.data = b""
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(reader)
+            write_result(writer, case)
+        os.close(writer)
+
+    def read(self):
+        """False once the child has said all."""
+        data = os.read(self.reader, 1 << 20)
+        self.data += data
+        return bool(data)
+
+    def finish(self):
+        os.close(self.reader)
+        os.waitpid(self.pid, 0)
+        result = json.loads(self.data) if self.data else {"problems": ["the traffic's process died"]}
+        self.case.views = result.get("views", [])
+        self.case.skipped = result.get("skipped")
+        self.case.problems = result.get("problems", [])
+
+
+def write_result(writer, case):
+    with os.fdopen(writer, "w") as file:
+        json.dump(make_traffic(case), file)
+    os._exit(0)
+
+
+def make_traffic(case):
+    world = World(case.name, case.place)
+    try:
+        case.function(world)
+        return {"views": world.views}
+    except Skip as reason:
+        return {"views": [], "skipped": str(reason)}
+    except TrafficError as error:
+        where = traceback.extract_tb(error.__traceback__)[1]
+        return {"problems": ["traffic: %s (line %d of %s)" % (error, where.lineno, case.function.__name__)]}
+    except Exception:
+        return {"problems": ["traffic: " + traceback.format_exc()]}
+    finally:
+        world.stop()
+
+
+def run_cases(cases, jobs, tracker):
+    """All traffic, `jobs` cases at a time, while the tracker's records are read and their arrival noted."""
+    waiting, running = list(cases), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            process = CaseProcess(waiting.pop(0))
+            running[process.reader] = process
+        for reader in select.select(list(running), [], [], 0.02)[0]:
+            if not running[reader].read():
+                running.pop(reader).finish()
+        if tracker:
+            tracker.poll()
+
+
+class Arena:
+    """One tracker, its namespace, and the cases that happen around it."""
+
+    def __init__(self, name, cases, arguments=(), sysctls=None, seen=WIRE_AND_SOCKET):
+        self.name, self.arguments, self.sysctls, self.seen = name, list(arguments), sysctls or {}, seen
+        self.cases = [one.copy(self.label()) for one in cases]
+        self.extra = []
+
+    def label(self):
+        return " (%s)" % " ".join(self.arguments) if self.arguments else ""
+
+    def run(self, net, options, directory):
+        here = net.namespace(self.name, self.sysctls)
+        for number, one in enumerate(self.cases):
+            one.place = one.build(net, here, "%s%d" % (self.name, number), **one.sysctls)
+            if one.place.wire:
+                one.place.seen = self.seen
+        if options.traffic:
+            self.run_with_sniffer(here, options)
+        else:
+            self.run_with_tracker(here, options, directory)
+
+    def run_with_sniffer(self, here, options):
+        watch = sniffer.Sniffer(here)
+        run_cases(self.cases, options.jobs, None)
+        packets = watch.stop()
+        for one in self.cases:
+            one.problems += sniffer.problems(one.views, packets)
+
+    def run_with_tracker(self, here, options, directory):
+        try:
+            tracker = Tracker(here, "--events", "close", *self.arguments, *options.arguments, directory=directory)
+        except TrackerError as error:
+            for one in self.cases:
+                one.problems.append("tracker: %s" % error)
+            return
+        clock = read_clock()
+        run_cases(self.cases, options.jobs, tracker)
+        wanted = sum(len(one.views) for one in self.cases)
+        tracker.wait(lambda got: sum(1 for record in got if self.case_of(record)) >= wanted, LAST_RECORD_SECONDS)
+        # One record too many would come as late as a right one.
+        tracker.wait(lambda got: False, 0.3)
+        self.judge(tracker, clock)
+
+    def judge(self, tracker, clock):
+        try:
+            status = tracker.stop()
+        except TrackerError as error:
+            status = str(error)
+        if status != 0:
+            self.extra.append("the tracker ended with %s: %s" % (status, tracker.stderr().strip()[-300:]))
+        if tracker.bad_lines:
+            self.extra.append("no JSON: %r" % tracker.bad_lines[0])
+        self.extra += form_problems(tracker.records)
+        for one in self.cases:
+            own = [record for record in tracker.records if self.case_of(record) is one]
+            one.problems += records.match(one.views, own, clock)
+
+    def case_of(self, record):
+        """The case that a record's addresses belong to, if it is from a namespace of ours."""
+        for one in self.cases:
+            if one.place.subnet.owns(record.get("src_ip", "")) or one.place.subnet.owns(record.get("dst_ip", "")):
+                return one
+        return None
+
+
+def form_problems(found):
+    """Form, and that no two views share an id."""
+    problems = []
+    identities = {}
+    for record in found:
+        arrived = record.pop("_arrived")
+        problems += ["%s: %s" % (record.get("id"), problem) for problem in records.form_problems(record)]
+        record["_arrived"] = arrived
+        if record.get("event") == "close" and identities.setdefault(record.get("id"), record) is not record:
+            problems.append("two records have the id %s" % record.get("id"))
+    return problems
+
+
+def read_clock():
+    first = now()
+    realtime = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    return records.Clock(realtime - (first + now()) // 2)
+
+
+class Tally:
+    """Prints one line a case and the last line that the test runner reads."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def passes(self, name):
+        self.passed += 1
+        print("ok    %s" % name, flush=True)
+
+    def skips(self, name, reason):
+        self.skipped += 1
+        print("skip  %s: %s" % (name, reason), flush=True)
+
+    def fails(self, name, problems):
+        self.failed += 1
+        print("FAIL  %s: %d problems" % (name, len(problems)))
+        for problem in problems[:SHOWN_PROBLEMS]:
+            print("      %s" % problem)
+        sys.stdout.flush()
+
+    def judge(self, name, problems):
+        if problems:
+            self.fails(name, problems)
+        else:
+            self.passes(name)
+
+    def finish(self):
+        print("%d passed, %d failed, %d skipped" % (self.passed, self.failed, self.skipped), flush=True)
+        return 1 if self.failed else 0
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
+    parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument("--only", metavar="WORD", help="only the cases whose name holds this")
+    parser.add_argument("--traffic", action="store_true", help="check the traffic itself, without a tracker")
+    parser.add_argument("--keep", action="store_true", help="leave the tracker's output behind and say where")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="cases at a time (default %(default)s)")
+    parser.add_argument("arguments", nargs="*", help="more arguments for the tracker, after --")
+    return parser.parse_args()
+
+
+def on_signal(number, _):
+    sys.exit(128 + number)
+
+
+class Run:
+    """What a whole program has: options, namespaces, a directory for output; all cleaned up whatever happens."""
+
+    def __init__(self):
+        self.options = parse_arguments()
+        self.tally = Tally()
+        self.pid = os.getpid()
+        self.net = None
+        self.directory = None
+
+    def wanted(self, name):
+        return not self.options.only or self.options.only.lower() in name.lower()
+
+    def reason_to_skip(self):
+        if self.options.traffic:
+            return None if os.geteuid() == 0 else "needs root"
+        return unavailable()
+
+    def set_up(self):
+        self.net = Net()
+        self.directory = tempfile.mkdtemp(prefix="nt-live-")
+        atexit.register(self.clean_up)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, on_signal)
+
+    def clean_up(self):
+        if os.getpid() != self.pid:
+            return
+        self.net.delete()
+        if self.options.keep:
+            print("# output is in %s" % self.directory)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def main(arenas=None):
+    """Runs the registered cases: all around one tracker, unless the program divides them among several."""
+    run = Run()
+    groups = arenas() if arenas else [Arena("t", REGISTERED)]
+    for arena in groups:
+        arena.cases = [one for one in arena.cases if run.wanted(one.name)]
+    if run.options.list:
+        print("\n".join(one.name for arena in groups for one in arena.cases))
+        return 0
+    reason = run.reason_to_skip()
+    if reason:
+        for one in (one for arena in groups for one in arena.cases):
+            run.tally.skips(one.name, reason)
+        return run.tally.finish()
+    run.set_up()
+    for arena in groups:
+        if arena.cases:
+            arena.run(run.net, run.options, run.directory)
+            report(arena, run)
+    return run.tally.finish()
+
+
+def report(arena, run):
+    for one in arena.cases:
+        if one.skipped:
+            run.tally.skips(one.name, one.skipped)
+        else:
+            run.tally.judge(one.name, one.problems)
+    if not run.options.traffic:
+        run.tally.judge("form of every record, tracker ends well (%s)" % arena.name, arena.extra)

@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+"""Who owns a connection: workers, children, threads, passed descriptors, and ends that nobody took up."""
+import errno
+import os
+import shutil
+import sys
+import tempfile
+
+from harness import COUNT, case, elsewhere, incoming, loopback, main, outgoing
+from peer import now
+from traffic import End, exchange, exchange_all, settle
+
+USER = 12345
+OTHER_USER = 23456
+LISTENER_ONLY = {"owner_by": ["listen"], "gaps": ["owner"]}
+SECOND_NS = 1_000_000_000
+
+
+def workers(server, count):
+    """Children that share their parent's listeners, as a pre-forked server has them."""
+    return [server.fork("nt-worker%d" % number, USER + number) for number in range(count)]
+
+
+def close_both(world, pairs):
+    """The client ends every connection."""
+    for client, server in pairs:
+        client.close()
+        server.receive_eof()
+        server.close()
+        world.expect(client, server, "closed", by=client)
+
+
+def preforked_pairs(world):
+    server = world.server("nt-master")
+    listener = world.listen(server)
+    pool = workers(server, 4)
+    client = world.client(uid=OTHER_USER)
+    pairs = [world.pair(client, listener, pool[number % len(pool)]) for number in range(COUNT)]
+    return pool, pairs
+
+
+@case("pre-forked workers", outgoing, incoming, elsewhere, loopback)
+def preforked(world):
+    pool, pairs = preforked_pairs(world)
+    exchange_all(pairs)
+    settle()
+    close_both(world, pairs)
+    for worker in pool:
+        worker.stop()
+
+
+@case("pre-forked workers all waiting in accept()")
+def preforked_waiting(world):
+    server = world.server("nt-master")
+    listener = world.listen(server)
+    pool = workers(server, COUNT)
+    client = world.client()
+    for worker in pool:
+        worker.begin("accept", handle=listener.handle)
+    settle()
+    clients = [world.connect(client, listener) for _ in range(COUNT)]
+    by_port = {end.local[1]: end for end in clients}
+    pairs = []
+    for worker in pool:
+        accepted = worker.accepted(worker.finish_well(worker.finish()))
+        pairs.append((by_port[accepted.remote[1]], accepted))
+    exchange_all(pairs)
+    close_both(world, pairs)
+    for worker in pool:
+        worker.stop()
+
+
+@case("pre-forked workers whose clients reset", outgoing, incoming, elsewhere)
+def preforked_reset(world):
+    pool, pairs = preforked_pairs(world)
+    exchange_all(pairs)
+    settle()
+    for client, server in pairs:
+        client.abort()
+        server.receive_error(errno.ECONNRESET)
+        server.close_quietly()
+        world.expect(client, server, "reset", by=client)
+    for worker in pool:
+        worker.stop()
+
+
+@case("pre-forked workers whose clients reset before any data")
+def preforked_reset_unread(world):
+    """Nothing was read, so the worker is known only by its close(), after the connection has ended."""
+    pool, pairs = preforked_pairs(world)
+    settle()
+    for client, server in pairs:
+        client.abort()
+        server.receive_error(errno.ECONNRESET)
+        server.close_quietly()
+        world.expect(client, server, "reset", by=client, server_facts={"owner_by": ["close"]})
+    for worker in pool:
+        worker.stop()
+
+
+@case("pre-forked workers that only write")
+def preforked_write_only(world):
+    pool, pairs = preforked_pairs(world)
+    for number, (client, server) in enumerate(pairs):
+        server.send(500 + number)
+        server.close()
+        client.receive(500 + number)
+        client.receive_eof()
+        settle(0.005)
+        client.close()
+        world.expect(client, server, "closed", by=server)
+    for worker in pool:
+        worker.stop()
+
+
+@case("fork per connection, exec as inetd does")
+def inetd(world):
+    directory = tempfile.mkdtemp(prefix="nt-live-")
+    # A copy, so that the executable of parent and child differ.
+    executable = shutil.copy(os.path.realpath("/usr/bin/python3"), os.path.join(directory, "nt-handler"))
+    os.chmod(directory, 0o755)
+    try:
+        serve_by_exec(world, executable)
+    finally:
+        shutil.rmtree(directory)
+
+
+def serve_by_exec(world, executable):
+    server, client = world.server("nt-inetd"), world.client()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        client_end, server_end = world.pair(client, listener)
+        child = server.fork_exec(server_end, "nt-child%d" % number, executable)
+        exchange(client_end, server_end, 400 + number, 3000 + number)
+        close_both(world, [(client_end, server_end)])
+        child.stop()
+
+
+@case("fork per connection")
+def fork_per_connection(world):
+    server, client = world.server("nt-forker"), world.client()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        client_end, server_end = world.pair(client, listener)
+        child = server.fork("nt-kid%d" % number, USER + number)
+        server.do("close", handle=server_end.handle)
+        server_end.move(child, server_end.handle)
+        exchange(client_end, server_end, 10 + number, 20 + number)
+        close_both(world, [(client_end, server_end)])
+        child.stop()
+
+
+@case("a thread with a name of its own", outgoing, incoming, loopback)
+def named_threads(world):
+    """The owner's comm is the process's, whatever its threads are called."""
+    server, client = world.server("nt-leader"), world.client("nt-chief")
+    listener = world.listen(server)
+    for number in range(COUNT):
+        handle = client.socket(world.place.family)
+        connected = client.finish_well(client.call("in_thread", name="thread-c%d" % number, inner="connect", arguments={
+            "handle": handle, "address": listener.address, "port": listener.port, "blocking": True}))
+        client_end = End(client, handle, "client")
+        client_end.connected(connected, listener.address, listener.port)
+        accepted = server.finish_well(server.call("in_thread", name="thread-s%d" % number, inner="accept",
+                                                  arguments={"handle": listener.handle}))
+        server_end = server.accepted(accepted)
+        client_end.send(77 + number)
+        read_in_thread(server_end, 77 + number)
+        close_both(world, [(client_end, server_end)])
+
+
+def read_in_thread(end, count):
+    end.peer.finish_well(end.peer.call("in_thread", name="thread-read", inner="receive",
+                                       arguments={"handle": end.handle, "count": count}))
+    end.received += count
+
+
+@case("descriptor passed to another process", outgoing, incoming, elsewhere)
+def passed_descriptor(world):
+    """The server's owner is who reads and closes in the end; a client's is who connected."""
+    one, other = world.channel()
+    acceptor, handler = world.server("nt-acceptor", channel=one), world.server("nt-handler", USER, channel=other)
+    left, right = world.channel()
+    connector = world.client("nt-connector", channel=left)
+    user = world.client("nt-user", OTHER_USER, channel=right)
+    listener = world.listen(acceptor)
+    for number in range(COUNT):
+        client, server = world.pair(connector, listener)
+        if number % 2:
+            exchange(client, server, 90, 80)
+        pass_on(server, handler)
+        pass_on(client, user)
+        exchange(client, server, 100 + number, 200 + number)
+        settle(0.005)
+        close_both(world, [(client, server)])
+
+
+def pass_on(end, receiver):
+    """Into the other process, and out of the first."""
+    end.peer.do("send_descriptor", handle=end.handle)
+    handle = receiver.do("receive_descriptor")["handle"]
+    end.peer.do("close", handle=end.handle)
+    end.move(receiver, handle)
+
+
+@case("client gone before accept(), FIN")
+def gone_before_accept_fin(world):
+    server, client = world.server("nt-master"), world.client()
+    listener = world.listen(server)
+    worker = server.fork("nt-worker", USER)
+    clients = [world.connect(client, listener) for _ in range(COUNT)]
+    for number, end in enumerate(clients):
+        end.send(100 + number)
+        end.close()
+    settle(0.2)
+    for number, client_end in enumerate(clients):
+        server_end = worker.accept(listener)
+        server_end.receive(100 + number)
+        server_end.receive_eof()
+        server_end.close()
+        world.expect(client_end, server_end, "closed", by=client_end)
+    worker.stop()
+
+
+@case("client gone before accept(), reset", outgoing, incoming, elsewhere)
+def gone_before_accept_reset(world):
+    server, client = world.server("nt-master"), world.client()
+    listener = world.listen(server)
+    worker = server.fork("nt-worker", USER)
+    clients = [world.connect(client, listener) for _ in range(COUNT)]
+    for number, end in enumerate(clients):
+        end.send(100 + number)
+        settle(0.002)
+        end.abort()
+    settle(0.2)
+    for client_end in clients:
+        server_end = worker.accept(listener)
+        server_end.close_quietly()
+        # After a reset the kernel no longer knows the accepted socket's peer.
+        server_end.local, server_end.remote = client_end.remote, client_end.local
+        world.expect(client_end, server_end, "reset", by=client_end, server_facts={"owner_by": ["close"]})
+    worker.stop()
+
+
+def never_accepted_ends(world, listener, client):
+    pairs = []
+    for number in range(COUNT):
+        end = world.connect(client, listener)
+        end.send(30 + number)
+        pairs.append((end, world.unaccepted(end, listener)))
+    return pairs
+
+
+@case("never accepted, the listener closes")
+def never_accepted(world):
+    server, client = world.server("nt-lazy"), world.client()
+    listener = world.listen(server)
+    pairs = never_accepted_ends(world, listener, client)
+    settle(0.1)
+    closed = listener.close()
+    for client_end, server_end in pairs:
+        server_end.rst_at = closed
+        client_end.receive_error(errno.ECONNRESET)
+        client_end.close_quietly()
+        world.expect(client_end, server_end, "reset", by=server_end, server_facts=LISTENER_ONLY)
+
+
+@case("never accepted, the client resets")
+def never_accepted_reset(world):
+    """The listener stays, so only a second after CLOSE is it clear that nobody will take the connection up."""
+    server, client = world.server("nt-lazy"), world.client()
+    listener = world.listen(server)
+    pairs = never_accepted_ends(world, listener, client)
+    settle()
+    for client_end, server_end in pairs:
+        client_end.abort()
+    out_by = now() + SECOND_NS + 150_000_000
+    for client_end, server_end in pairs:
+        world.expect(client_end, server_end, "reset", by=client_end, server_facts=dict(LISTENER_ONLY, out_by=out_by))
+    settle(1.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+"""Ways of connecting: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies, volume."""
+import errno
+import socket
+import sys
+
+from harness import (COUNT, REGISTERED, Arena, Skip, bridged, case, elsewhere, incoming, incoming_ipv6, loopback,
+                     loopback_ipv6, main, outgoing, outgoing_ipv6, unlinked)
+from sniffer import FIN, Sniffer, exchanges
+from traffic import IPPROTO_MPTCP, End, TrafficError, at, exchange, exchange_all, require, settle
+
+TCP_FASTOPEN = 23
+SYN_COOKIES = "SYN cookies"
+MORE_THAN_4_GIB = (1 << 32) + 123_456_789
+
+
+def close_by_client(world, pairs, **facts):
+    for client, server in pairs:
+        client.close()
+        server.receive_eof()
+        settle(0.002)
+        server.close()
+        world.expect(client, server, "closed", by=client, **facts)
+
+
+@case("IPv4-mapped server, IPv4 client", outgoing, incoming, elsewhere)
+def mapped_server(world):
+    server, client = world.server(), world.client()
+    listener = server.listen(socket.AF_INET6, "::")
+    pairs = []
+    for _ in range(COUNT):
+        client_end = world.attempt(client, world.place.server.address, listener.port)
+        pairs.append((client_end, server.accept(listener)))
+    exchange_all(pairs)
+    close_by_client(world, pairs)
+
+
+@case("IPv4-mapped client, IPv4 server")
+def mapped_client(world):
+    server, client = world.server(), world.client()
+    listener = world.listen(server)
+    pairs = []
+    for _ in range(COUNT):
+        client_end = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
+                                   client.socket(socket.AF_INET6))
+        pairs.append((client_end, server.accept(listener)))
+    exchange_all(pairs)
+    close_by_client(world, pairs)
+
+
+@case("IPv4-mapped client, refused")
+def mapped_refused(world):
+    client, server = world.client(), world.server()
+    listener = world.listen(server)
+    listener.close()
+    for _ in range(COUNT):
+        end = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
+                            client.socket(socket.AF_INET6))
+        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
+        end.close_quietly()
+        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+
+def bound_socket(world, client, port):
+    handle = client.socket(world.place.family)
+    client.do("bind", handle=handle, address=world.place.client.address, port=port)
+    return handle
+
+
+@case("the same four-tuple, server closes first", outgoing, incoming, elsewhere, incoming_ipv6)
+def same_tuple(world):
+    """The server's TIME_WAIT socket gives way to the next SYN, whose timestamp must be later: hence the pause."""
+    server, client = world.server(), world.client()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40000))
+        require(not end.errno, "connect: %d" % end.errno)
+        server_end = server.accept(listener)
+        exchange(end, server_end, 10 + number, 20 + number)
+        server_end.close()
+        end.receive_eof()
+        end.close()
+        world.expect(end, server_end, "closed", by=server_end)
+        settle(0.01)
+
+
+@case("the same four-tuple, resets", outgoing, incoming, elsewhere)
+def same_tuple_reset(world):
+    server, client = world.server(), world.client()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40001))
+        require(not end.errno, "connect: %d" % end.errno)
+        server_end = server.accept(listener)
+        exchange(end, server_end, 10 + number, 20 + number)
+        end.abort()
+        server_end.receive_error(errno.ECONNRESET)
+        server_end.close_quietly()
+        world.expect(end, server_end, "reset", by=end)
+
+
+@case("the same four-tuple, refused")
+def same_tuple_refused(world):
+    client, listener = world.client(), world.listen(world.server())
+    listener.close()
+    for _ in range(COUNT):
+        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40002))
+        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
+        end.close_quietly()
+        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+
+@case("one descriptor: refused twice, connected, disconnected, connected again", outgoing, incoming, elsewhere)
+def reused_descriptor(world):
+    server, client = world.server(), world.client()
+    listener, closed = world.listen(server), world.listen(server)
+    closed.close()
+    for number in range(COUNT // 2):
+        handle = client.socket(world.place.family)
+        for _ in range(2):
+            refused = world.attempt(client, closed.address, closed.port, handle)
+            require(refused.errno == errno.ECONNREFUSED, "connect: %d" % refused.errno)
+            world.expect_attempt(refused, "refused", "dst", close=refused.connect_at)
+        first = reconnect(world, client, listener, handle)
+        exchange(*first, 100 + number, 200 + number)
+        first[0].disconnect()
+        first[1].receive_error(errno.ECONNRESET)
+        first[1].close_quietly()
+        world.expect(*first, "reset", by=first[0])
+        second = reconnect(world, client, listener, handle)
+        exchange(*second, 300 + number, 400 + number)
+        close_by_client(world, [second])
+
+
+def reconnect(world, client, listener, handle):
+    end = world.attempt(client, listener.address, listener.port, handle)
+    require(not end.errno, "connect: %d" % end.errno)
+    return end, listener.peer.accept(listener)
+
+
+@case("a socket connected to itself", loopback, loopback_ipv6, outgoing)
+def self_connect(world):
+    """One socket, one record: what it sends is what it receives."""
+    client, address = world.client(), world.place.client.address
+    for number in range(COUNT):
+        handle = client.socket(world.place.family)
+        port = client.do("bind", handle=handle, address=address, port=0)["local"][1]
+        end = world.attempt(client, address, port, handle)
+        require(not end.errno, "connect: %d" % end.errno)
+        end.send(100 + number)
+        end.receive(100 + number)
+        settle(0.003)
+        end.close()
+        world.view(end, end.local, end.remote, outcome="closed", ended_by="src", start=end.connect_at,
+                   first_fin=end.fin_at, src_bytes=end.sent, dst_bytes=end.received, gaps_allowed=["direction"],
+                   any_wire=True)
+
+
+@case("two container-like namespaces over a bridge", bridged)
+def containers(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    close_by_client(world, pairs)
+
+
+@case("refused over a bridge", bridged)
+def containers_refused(world):
+    mapped = world.listen(world.server())
+    mapped.close()
+    client = world.client()
+    for _ in range(COUNT):
+        end = world.attempt(client, mapped.address, mapped.port)
+        end.close_quietly()
+        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+
+@case("loopback", loopback, loopback_ipv6)
+def local(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    close_by_client(world, pairs)
+
+
+def fast_open(world, client, listener, count):
+    handle = client.socket(world.place.family)
+    end = End(client, handle, "client")
+    result = client.do("connect_fastopen", handle=handle, address=listener.address, port=listener.port, count=count)
+    end.connected(result, listener.address, listener.port)
+    end.sent = count
+    return end, listener.peer.accept(listener)
+
+
+@case("TCP Fast Open", outgoing, incoming, outgoing_ipv6, elsewhere)
+def tcp_fast_open(world):
+    """The first connection only fetches the cookie; the others' SYN carries data."""
+    server, client = world.server(), world.client()
+    listener = world.listen(server, options=[(socket.IPPROTO_TCP, TCP_FASTOPEN, 64)])
+    pairs = []
+    for number in range(COUNT + 1):
+        client_end, server_end = fast_open(world, client, listener, 100 + number)
+        server_end.receive(100 + number)
+        server_end.send(500 + number)
+        client_end.receive(500 + number)
+        pairs.append((client_end, server_end))
+    settle()
+    close_by_client(world, pairs)
+    require(server.counter("TcpExt", "TCPFastOpenPassive") >= COUNT, "no SYN carried data")
+
+
+@case("MPTCP", outgoing, incoming, elsewhere)
+def mptcp(world):
+    """A subflow each; the kernel ends it some time after the application, so a sniffer says who and when."""
+    server, client = world.server(), world.client()
+    try:
+        listener = world.listen(server, protocol=IPPROTO_MPTCP)
+    except TrafficError as error:
+        raise Skip("no MPTCP: %s" % error)
+    sniffer = Sniffer(world.place.client.namespace)
+    pairs = [world.pair(client, listener, protocol=IPPROTO_MPTCP) for _ in range(COUNT)]
+    exchange_all(pairs)
+    settle(0.1)
+    for client_end, server_end in pairs:
+        client_end.close()
+        server_end.receive_eof()
+        server_end.close()
+    settle(0.3)
+    found = exchanges(sniffer.stop())
+    for client_end, server_end in pairs:
+        expect_subflow(world, client_end, server_end, found)
+    require(server.counter("MPTcpExt", "MPCapableACKRX") >= COUNT, "no MPTCP was spoken")
+
+
+def expect_subflow(world, client, server, found):
+    one, = found[tuple(client.local), tuple(client.remote)]
+    fins = {side: at(one.sent_by(side, FIN)[0].at) for side in ("src", "dst")}
+    client.fin_at, server.fin_at = fins["src"], fins["dst"]
+    client.closed_at = server.closed_at = None
+    first = client if fins["src"].before < fins["dst"].before else server
+    world.expect(client, server, "closed", by=first)
+
+
+@case(SYN_COOKIES, outgoing, incoming, incoming_ipv6, loopback, elsewhere, net__ipv4__tcp_syncookies=2)
+def syn_cookies(world):
+    """No socket, not even a half-open one, exists at the server before the handshake's last packet."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle()
+    close_by_client(world, pairs)
+    require(pairs[0][1].peer.counter("TcpExt", "SyncookiesRecv") >= COUNT, "no SYN cookie was used")
+
+
+@case("more than 4 GiB", loopback)
+def volume(world):
+    client, server = world.pairs(1)[0]
+    exchange(client, server, 100, 1000)
+    client.peer.begin("pour", handle=client.handle, total=MORE_THAN_4_GIB)
+    server.peer.begin("drain", handle=server.handle, total=MORE_THAN_4_GIB)
+    client.sent += client.peer.finish_well(client.peer.finish())["sent"]
+    server.received += server.peer.finish_well(server.peer.finish())["received"]
+    require(client.sent == server.received == MORE_THAN_4_GIB + 100, "%d bytes sent" % client.sent)
+    close_by_client(world, [(client, server)])
+
+
+@case("an interface that comes up later", unlinked)
+def late_interface(world):
+    """A link made while the tracker runs is tracked once it is up."""
+    world.place.join()
+    settle(0.5)
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    close_by_client(world, pairs)
+
+
+def arenas():
+    """With SYN cookies in its own namespace the tracker has a run of its own."""
+    cookies = [one for one in REGISTERED if one.name.startswith(SYN_COOKIES)]
+    others = [one for one in REGISTERED if one not in cookies]
+    return [Arena("t", others), Arena("c", cookies, sysctls={"net.ipv4.tcp_syncookies": 2})]
+
+
+if __name__ == "__main__":
+    sys.exit(main(arenas))

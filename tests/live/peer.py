@@ -1,0 +1,356 @@
+#!/usr/bin/python3
+"""A traffic peer: a process that does the socket calls a test orders and reports each with its own clock.
+
+Orders and answers are JSON messages over a SOCK_SEQPACKET socket. The sockets are in blocking mode and every order is
+one plain system call, so that what the tracker sees is what the order says. An answer holds CLOCK_BOOTTIME before and
+after the call: whatever the call caused happened between the two.
+
+Run as a program it is the exec'd half of an inetd-style server: its connection is descriptor 0.
+"""
+import ctypes
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+
+MESSAGE_SIZE = 65536
+CHUNK = bytes(1 << 20)
+ALL = socket.MSG_WAITALL
+MSG_FASTOPEN = 0x20000000
+TCP_FASTOPEN = 23
+AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
+ETH_P_ALL = 3
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def now():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def set_name(name):
+    """Names the calling thread; of the main thread this is the process's comm."""
+    pr_set_name = 15
+    libc.prctl(pr_set_name, ctypes.c_char_p(name.encode()), 0, 0, 0)
+
+
+def die_with_parent():
+    pr_set_pdeathsig = 1
+    libc.prctl(pr_set_pdeathsig, signal.SIGKILL, 0, 0, 0)
+
+
+def unmapped(address):
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+class Peer:
+    """The command loop of one process. Every method order_* is an order."""
+
+    def __init__(self, control, channel=None):
+        self.control = control
+        self.channel = channel
+        self.sockets = {}
+        self.next_handle = 1
+        self.fds_to_send = []
+
+    def run(self):
+        self.answer(self.introduction())
+        while True:
+            message = self.control.recv(MESSAGE_SIZE)
+            if not message:
+                return
+            order = json.loads(message)
+            self.answer(self.obey(order["order"], order["arguments"]))
+
+    def introduction(self):
+        return {"pid": os.getpid(), "uid": os.getuid(), "exe": os.readlink("/proc/self/exe"),
+                "comm": open("/proc/self/comm", errors="replace").read().rstrip("\n")}
+
+    def answer(self, result):
+        message = [json.dumps(result).encode()]
+        if self.fds_to_send:
+            socket.send_fds(self.control, message, self.fds_to_send)
+            for fd in self.fds_to_send:
+                os.close(fd)
+            self.fds_to_send = []
+        else:
+            self.control.send(message[0])
+
+    def obey(self, name, arguments):
+        try:
+            return getattr(self, "order_" + name)(**arguments)
+        except OSError as error:
+            return {"errno": error.errno, "error": str(error), "order": name}
+
+    def timed(self, call, *arguments):
+        before = now()
+        code, value = 0, None
+        try:
+            value = call(*arguments)
+        except OSError as error:
+            code = error.errno
+        return value, {"before": before, "after": now(), "errno": code}
+
+    def keep(self, sock):
+        handle = self.next_handle
+        self.next_handle += 1
+        self.sockets[handle] = sock
+        return handle
+
+    @staticmethod
+    def addresses(sock):
+        result = {}
+        for key, call in (("local", sock.getsockname), ("remote", sock.getpeername)):
+            try:
+                result[key] = [unmapped(call()[0]), call()[1]]
+            except OSError:
+                result[key] = None
+        return result
+
+    # Sockets
+
+    def order_listen(self, family, address, port, backlog, protocol, options):
+        sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        for level, option, value in options:
+            sock.setsockopt(level, option, value)
+        sock.bind((address, port))
+        sock.listen(backlog)
+        return {"handle": self.keep(sock), "port": sock.getsockname()[1]}
+
+    def order_accept(self, handle):
+        accepted, result = self.timed(self.sockets[handle].accept)
+        if accepted:
+            result["handle"] = self.keep(accepted[0])
+            result.update(self.addresses(accepted[0]))
+        return result
+
+    def order_socket(self, family, protocol, options):
+        sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+        for level, option, value in options:
+            sock.setsockopt(level, option, value)
+        return {"handle": self.keep(sock)}
+
+    def order_bind(self, handle, address, port):
+        sock = self.sockets[handle]
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        return self.addresses(sock)
+
+    def order_connect(self, handle, address, port, blocking):
+        sock = self.sockets[handle]
+        sock.setblocking(blocking)
+        result = self.timed(sock.connect, (address, port))[1]
+        sock.setblocking(True)
+        if result["errno"] == errno.EINPROGRESS:
+            result["errno"] = 0
+        result.update(self.addresses(sock))
+        return result
+
+    def order_await_error(self, handle):
+        """Waits until the connection has failed; answers with SO_ERROR."""
+        sock = self.sockets[handle]
+        poll = select.poll()
+        poll.register(sock, 0)
+        poll.poll()
+        moment = now()
+        return {"before": moment, "after": moment, "errno": sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}
+
+    def order_connect_fastopen(self, handle, address, port, count):
+        sock = self.sockets[handle]
+        result = self.timed(sock.sendto, CHUNK[:count], MSG_FASTOPEN, (address, port))[1]
+        result.update(self.addresses(sock))
+        return result
+
+    def order_disconnect(self, handle):
+        """connect() to AF_UNSPEC, which Python's own connect() cannot express."""
+        fd = self.sockets[handle].fileno()
+
+        def disconnect():
+            if libc.connect(fd, AF_UNSPEC_ADDRESS, len(AF_UNSPEC_ADDRESS)):
+                raise OSError(ctypes.get_errno(), "connect(AF_UNSPEC)")
+        return self.timed(disconnect)[1]
+
+    def order_send(self, handle, count):
+        return self.timed(self.sockets[handle].sendall, CHUNK[:count])[1]
+
+    def order_receive(self, handle, count):
+        """Reads until count bytes came, or the end of the stream or an error."""
+        received = 0
+        data, result = b"", {}
+        while received < count:
+            data, result = self.timed(self.sockets[handle].recv, count - received, ALL)
+            if not data:
+                break
+            received += len(data)
+        return dict(result, received=received, eof=data == b"")
+
+    def order_set_option(self, handle, level, option, value):
+        self.sockets[handle].setsockopt(level, option, value)
+        return {}
+
+    def order_set_linger_zero(self, handle):
+        self.sockets[handle].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return {}
+
+    def order_shutdown(self, handle):
+        return self.timed(self.sockets[handle].shutdown, socket.SHUT_WR)[1]
+
+    def order_close(self, handle):
+        return self.timed(os.close, self.sockets.pop(handle).detach())[1]
+
+    # Volumes past 4 GiB, without touching each byte
+
+    def order_pour(self, handle, total):
+        sock = self.sockets[handle]
+        file = os.memfd_create("payload")
+        os.write(file, CHUNK * 16)
+        size = os.fstat(file).st_size
+        sent = 0
+        while sent < total:
+            offset = sent % size
+            sent += os.sendfile(sock.fileno(), file, offset, min(size - offset, total - sent))
+        os.close(file)
+        return {"sent": sent}
+
+    def order_drain(self, handle, total):
+        fd = self.sockets[handle].fileno()
+        received = 0
+        while received < total:
+            # MSG_TRUNC on TCP discards the payload in the kernel, so no buffer is needed.
+            count = libc.recv(fd, None, ctypes.c_size_t(min(total - received, 1 << 24)), socket.MSG_TRUNC)
+            if count <= 0:
+                raise OSError(ctypes.get_errno(), "recv(MSG_TRUNC)")
+            received += count
+        return {"received": received}
+
+    def order_counter(self, group, name):
+        """A counter of this network namespace, as /proc/net/snmp and /proc/net/netstat have them."""
+        for path in ("/proc/self/net/snmp", "/proc/self/net/netstat"):
+            with open(path) as file:
+                lines = [line.split() for line in file if line.startswith(group + ":")]
+            if lines and name in lines[0]:
+                return {"value": int(lines[1][lines[0].index(name)])}
+        return {"value": 0}
+
+    # Processes and threads
+
+    def order_in_thread(self, name, inner, arguments):
+        result = {}
+
+        def work():
+            set_name(name)
+            result.update(self.obey(inner, arguments))
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return result
+
+    def order_fork(self, name, uid):
+        """A child that inherits every socket and takes orders of its own."""
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            self.control.close()
+            mine.close()
+            self.become_child(theirs, name, uid)
+        theirs.close()
+        self.fds_to_send = [mine.detach()]
+        return {"pid": pid}
+
+    def become_child(self, control, name, uid):
+        die_with_parent()
+        set_name(name)
+        if uid is not None:
+            os.setuid(uid)
+        self.control = control
+        run_and_exit(self)
+
+    def order_fork_exec(self, handle, name, executable):
+        """inetd: the child's connection is its standard input and output, and it becomes another program."""
+        mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                connection = self.sockets[handle].fileno()
+                os.dup2(connection, 0)
+                os.dup2(connection, 1)
+                os.set_inheritable(theirs.fileno(), True)
+                os.execv(executable, [executable, "-I", "-S", __file__, str(theirs.fileno()), name])
+            finally:
+                os._exit(127)
+        theirs.close()
+        self.fds_to_send = [mine.detach()]
+        return {"pid": pid}
+
+    def order_send_descriptor(self, handle):
+        socket.send_fds(self.channel, [b"d"], [self.sockets[handle].fileno()])
+        return {}
+
+    def order_receive_descriptor(self):
+        fds = socket.recv_fds(self.channel, 1, 1)[1]
+        return {"handle": self.keep(socket.socket(fileno=fds[0]))}
+
+    def order_exit(self):
+        self.answer({"before": now()})
+        os._exit(0)
+
+    # Frames of a host without sockets
+
+    def order_packet_socket(self, ifname):
+        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        sock.bind((ifname, ETH_P_ALL))
+        return {"handle": self.keep(sock)}
+
+    def order_send_frame(self, handle, frame):
+        return self.timed(self.sockets[handle].send, bytes.fromhex(frame))[1]
+
+    def order_receive_frame(self, handle, prefix_offset, prefix, timeout):
+        """The next frame that holds the given bytes at the given offset."""
+        sock, wanted = self.sockets[handle], bytes.fromhex(prefix)
+        deadline = time.monotonic() + timeout
+        while True:
+            sock.settimeout(max(deadline - time.monotonic(), 0.001))
+            try:
+                frame, origin = sock.recvfrom(MESSAGE_SIZE)
+            except socket.timeout:
+                return {"frame": None}
+            outgoing = origin[2] == socket.PACKET_OUTGOING
+            if not outgoing and frame[prefix_offset:prefix_offset + len(wanted)] == wanted:
+                return {"frame": frame.hex(), "at": now()}
+
+
+def run_and_exit(peer):
+    status = 1
+    try:
+        peer.run()
+        status = 0
+    except (OSError, KeyboardInterrupt):
+        pass
+    finally:
+        os._exit(status)
+
+
+def main():
+    """Takes over descriptor 0 as connection 1, closing its copies, which is no end of the connection."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    set_name(sys.argv[2])
+    die_with_parent()
+    peer = Peer(control)
+    peer.keep(socket.socket(fileno=os.dup(0)))
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    run_and_exit(peer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""What docs/record.md says about every record, and the comparison of records with the views a test expects."""
+import base64
+import hashlib
+import ipaddress
+import platform
+import re
+import struct
+from datetime import datetime, timezone
+
+TOLERANCE_NS = 5_000_000
+# The sender's clock brackets its system call, but a softirq can be late on a busy machine: a straggler may be
+# this late if 95 % of a case's times keep the tolerance.
+STRAGGLER_NS = 20_000_000
+STRAGGLER_SHARE = 0.05
+
+EVENTS = ("close", "open", "update", "exit")
+ROLES = ("client", "server", "observer")
+OUTCOMES = ("closed", "reset", "refused", "timeout", "unreachable", "expired", "open")
+OWNER_BY = ("connect", "io", "close", "accept", "listen", "scan")
+SEEN = ("wire", "packets", "socket", "calls")
+GAPS = ("start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "evicted", "events")
+STATES = ("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait",
+          "last_ack", "listen", "closing", "new_syn_recv")
+CONN_STATES = ("S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH")
+LIMITS = ("receiver", "sndbuf", "network", "app")
+LARGEST_INTEGER = 1 << 53
+# The tracepoint tcp_send_reset has had a reason since Linux 6.10.
+KERNEL_NAMES_REASONS = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) >= (6, 10)
+
+
+def integer(value):
+    return type(value) is int and 0 <= value < LARGEST_INTEGER
+
+
+def port(value):
+    return integer(value) and value < 65536
+
+
+def text(value):
+    return isinstance(value, str) and value != ""
+
+
+def pattern(expression):
+    compiled = re.compile(expression)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value)
+
+
+def one_of(*values):
+    return lambda value: value in values
+
+
+def list_of(values):
+    """Some of the values, each at most once, in their order."""
+    return lambda value: isinstance(value, list) and value == [item for item in values if item in value]
+
+
+# Every key in its order, and what its value must look like.
+FORM = {
+    "v": one_of(1), "id": pattern("[0-9a-f]{16}"), "event": one_of(*EVENTS), "host": text, "role": one_of(*ROLES),
+    "family": one_of("ipv4", "ipv6"), "src_ip": text, "src_port": port, "dst_ip": text, "dst_port": port,
+    "community_id": pattern(r"1:[A-Za-z0-9+/]{27}="), "netns": integer, "ifname": text, "vlan": integer,
+    "pid": integer, "comm": text, "exe": text, "uid": integer, "owner_by": one_of(*OWNER_BY), "opener_pid": integer,
+    "cgroup": text, "container": text, "start": pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"),
+    "duration_ns": integer, "first_fin_ns": integer, "wire_duration_ns": integer, "syn_synack_ns": integer,
+    "synack_ack_ns": integer, "handshake_ns": integer, "syn_finack_ns": integer, "accept_wait_ns": integer,
+    "outcome": one_of(*OUTCOMES), "ended_by": one_of("src", "dst"), "reason": pattern("[a-z0-9_]+"),
+    "state": one_of(*STATES), "conn_state": one_of(*CONN_STATES), "history": text, "src_bytes": integer,
+    "dst_bytes": integer, "src_packets": integer, "dst_packets": integer, "src_retransmits": integer,
+    "dst_retransmits": integer, "rtt_us": integer, "min_rtt_us": integer, "limited_by": one_of(*LIMITS),
+    "seen": list_of(SEEN), "complete": one_of(True, False), "gaps": list_of(GAPS),
+}
+KEYS = list(FORM)
+ALWAYS = {"v", "id", "event", "role", "family", "src_ip", "src_port", "dst_ip", "dst_port", "outcome", "seen",
+          "complete", "gaps"}
+
+
+def community_id(record):
+    ends = sorted((ipaddress.ip_address(record[side + "_ip"]).packed, record[side + "_port"])
+                  for side in ("src", "dst"))
+    digest = hashlib.sha1(struct.pack("!H", 0) + ends[0][0] + ends[1][0] + b"\x06\x00" +
+                          struct.pack("!HH", ends[0][1], ends[1][1])).digest()
+    return "1:" + base64.b64encode(digest).decode()
+
+
+def form_problems(record):
+    """What is wrong with a record whatever it is about."""
+    problems = ["unknown key %s" % key for key in record if key not in FORM]
+    problems += ["%s is %r" % (key, value) for key, value in record.items() if key in FORM and not FORM[key](value)]
+    problems += ["%s is missing" % key for key in sorted(ALWAYS - set(record))]
+    if [key for key in record if key in FORM] != [key for key in KEYS if key in record]:
+        problems.append("keys out of order: %s" % ",".join(record))
+    return problems or meaning_problems(record)
+
+
+def meaning_problems(record):
+    """Values that cannot stand beside each other."""
+    problems = []
+    if record["complete"] != (not record["gaps"]):
+        problems.append("complete is %s with gaps %s" % (record["complete"], record["gaps"]))
+    if record.get("community_id") != community_id(record):
+        problems.append("community_id is %s, not %s" % (record.get("community_id"), community_id(record)))
+    if ("state" in record) != (record["event"] in ("open", "update", "exit")):
+        problems.append("state %s in a %s record" % (record.get("state"), record["event"]))
+    if ("start" in record) == ("start" in record["gaps"]):
+        problems.append("start %s with gaps %s" % (record.get("start"), record["gaps"]))
+    if (record["outcome"] == "open") != (record["event"] != "close"):
+        problems.append("outcome %s in a %s record" % (record["outcome"], record["event"]))
+    if record["family"] != family_of(record["src_ip"]):
+        problems.append("family %s of %s" % (record["family"], record["src_ip"]))
+    if "pid" in record and "owner_by" not in record:
+        problems.append("pid without owner_by")
+    return problems
+
+
+def family_of(address):
+    return "ipv6" if ":" in address else "ipv4"
+
+
+def key_of(record):
+    return (record["event"], record["role"], record.get("netns"), record["src_ip"], record["src_port"],
+            record["dst_ip"], record["dst_port"])
+
+
+def view_key(view):
+    return (view["event"], view["role"], view["netns"], *view["src"], *view["dst"])
+
+
+def describe_key(key):
+    return "%s %s netns %s %s:%s -> %s:%s" % key
+
+
+class Clock:
+    """Turns a record's wall-clock start into CLOCK_BOOTTIME."""
+
+    def __init__(self, realtime_minus_boottime_ns):
+        self.offset = realtime_minus_boottime_ns
+
+    def boottime(self, start):
+        seconds = datetime.strptime(start[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
+        return int(seconds) * 1_000_000_000 + int(start[20:29]) - self.offset
+
+
+class Times:
+    """The differences between a case's times and the applications' clocks."""
+
+    def __init__(self):
+        self.differences = []
+
+    def compare(self, what, value, low, high):
+        difference = value - high if value > high else value - low if value < low else 0
+        self.differences.append((abs(difference), what, difference))
+
+    def problems(self):
+        late = [difference for difference in self.differences if difference[0] > TOLERANCE_NS]
+        worst = [difference for difference in late if difference[0] > STRAGGLER_NS]
+        if worst or len(late) > STRAGGLER_SHARE * len(self.differences):
+            return ["%s is off by %.3f ms (%d of %d times off by over 5 ms)" %
+                    (what, difference / 1e6, len(late), len(self.differences))
+                    for _, what, difference in sorted(worst or late, reverse=True)[:3]]
+        return []
+
+
+def match(views, records, clock):
+    """Compares what is expected with what was recorded: the list of problems, empty if all is true."""
+    problems, pairs = pair_up(views, records)
+    times = Times()
+    for view, record in pairs:
+        found = [problem for check in CHECKS for problem in check(view, record)]
+        problems += ["%s: %s" % (describe_key(view_key(view)), problem) for problem in found]
+        compare_times(view, record, clock, times)
+    return problems + times.problems()
+
+
+def pair_up(views, records):
+    """Views and records of one socket's tuple, in the order in which the connections began."""
+    problems, pairs = [], []
+    expected, found = group(views, view_key), group(records, key_of)
+    for key in {**expected, **found}:
+        wanted = sorted(expected.get(key, []), key=lambda view: view["order"])
+        got = sorted(found.get(key, []), key=lambda record: record.get("start", ""))
+        if len(wanted) != len(got):
+            problems.append("%s: %d records, should be %d" % (describe_key(key), len(got), len(wanted)))
+        else:
+            pairs += zip(wanted, got)
+    return problems, pairs
+
+
+def group(items, key):
+    groups = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
+def check_owner(view, record):
+    if view["owner"] is None:
+        return ["%s is %r, should be absent" % (key, record[key]) for key in ("pid", "comm", "exe", "uid", "owner_by")
+                if key in record]
+    problems = ["%s is %r, should be %r" % (key, record.get(key), value) for key, value in view["owner"].items()
+                if record.get(key) != value]
+    if record.get("owner_by") not in view["owner_by"]:
+        problems.append("owner_by is %r, should be in %s" % (record.get("owner_by"), view["owner_by"]))
+    return problems
+
+
+def check_bytes(view, record):
+    return ["%s is %r, should be %r" % (key, record.get(key), view[key]) for key in ("src_bytes", "dst_bytes")
+            if key in view and record.get(key) != view[key]]
+
+
+def check_outcome(view, record):
+    problems = ["%s is %r, should be %r" % (key, record.get(key), view[key]) for key in ("outcome", "ended_by", "state")
+                if key in view and record.get(key) != view[key]]
+    reason, wanted = record.get("reason"), view["reason"]
+    if wanted == "sent":
+        wrong = (reason is None) == KERNEL_NAMES_REASONS
+    else:
+        wrong = reason is not None if wanted is None else reason not in wanted
+    if wrong:
+        problems.append("reason is %r, should be %s" % (reason, wanted or "absent"))
+    return problems
+
+
+def check_gaps(view, record):
+    gaps = [gap for gap in record["gaps"] if gap not in view["gaps_allowed"]]
+    return [] if gaps == view["gaps"] else ["gaps are %s, should be %s" % (record["gaps"], view["gaps"])]
+
+
+def check_seen(view, record):
+    return [] if record["seen"] == view["seen"] else ["seen is %s, should be %s" % (record["seen"], view["seen"])]
+
+
+def check_wire(view, record):
+    """Zeek's words and the handshake's times where the wire was seen from the SYN to the end."""
+    if "wire" not in record["seen"] or record["gaps"] or record["event"] != "close" or view.get("any_wire"):
+        return []
+    problems = []
+    established = record["outcome"] in ("closed", "reset") and view["role"] != "observer"
+    states = {"closed": ("SF",), "refused": ("REJ",), "reset": ("RSTO", "RSTR", "RSTOS0", "RSTRH"),
+              "timeout": ("S0", "S1"), "unreachable": ("S0",)}.get(record["outcome"], CONN_STATES)
+    if "conn_state" in view:
+        states = view["conn_state"]
+    if record.get("conn_state") not in states:
+        problems.append("conn_state is %r, should be in %s" % (record.get("conn_state"), states))
+    if established and not all(key in record for key in ("syn_synack_ns", "synack_ack_ns", "handshake_ns")):
+        problems.append("no handshake times: %s" % record)
+    elif established and record["syn_synack_ns"] + record["synack_ack_ns"] != record["handshake_ns"]:
+        problems.append("handshake_ns is not the sum of its parts")
+    if established and record["ended_by"] != first_end(record["history"]):
+        problems.append("history %s with ended_by %s" % (record["history"], record["ended_by"]))
+    return problems
+
+
+def first_end(history):
+    """The side of the history's first FIN, or of its RST if not both sides' FINs came before it."""
+    both_fins = "F" in history and "f" in history
+    letters = [letter for letter in history if letter in ("Ff" if both_fins else "Rr" if "r" in history.lower() else "Ff")]
+    return None if not letters else "src" if letters[0].isupper() else "dst"
+
+
+def compare_times(view, record, clock, times):
+    start = view.get("start")
+    if start is None:
+        return
+    if "start" not in record:
+        times.compare("start (absent)", 0, STRAGGLER_NS * 2, STRAGGLER_NS * 2)
+        return
+    times.compare("start", clock.boottime(record["start"]), *start)
+    for key, span in (("first_fin_ns", view.get("first_fin")), ("duration_ns", view.get("close"))):
+        if span and key in record:
+            times.compare(key, record[key], span[0] - start[1], span[1] - start[0])
+        elif span:
+            times.compare(key + " (absent)", 0, STRAGGLER_NS * 2, STRAGGLER_NS * 2)
+
+
+def check_deadline(view, record):
+    """out_by: the moment by which the record had to be readable."""
+    if "out_by" not in view or record["_arrived"] <= view["out_by"]:
+        return []
+    return ["came %.0f ms late" % ((record["_arrived"] - view["out_by"]) / 1e6)]
+
+
+def check_absent(view, record):
+    return ["%s is %r, should be absent" % (key, record[key]) for key in view.get("absent", []) if key in record]
+
+
+CHECKS = (check_owner, check_bytes, check_outcome, check_gaps, check_seen, check_wire, check_deadline, check_absent)

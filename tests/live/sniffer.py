@@ -1,0 +1,211 @@
+"""What crossed a namespace's interfaces: every SYN, FIN and RST, as an oracle for the traffic itself.
+
+It shares nothing with the tracker: an AF_PACKET socket, the kernel's receive time, and a filter so that volume does
+not drown it.
+"""
+import collections
+import ctypes
+import os
+import pickle
+import select
+import socket
+import struct
+import time
+
+from netns import enter
+from peer import ETH_P_ALL, now
+
+FIN, SYN, RST, ACK = 1, 2, 4, 16
+SO_TIMESTAMPNS = 35
+SO_ATTACH_FILTER = 26
+SO_RCVBUFFORCE = 33
+RECEIVE_BUFFER = 16 << 20
+SNAP = 128
+LATE_NS = 20_000_000
+
+# Classic BPF, one (code, jump if true, jump if false, operand) a line: IPv4 or IPv6 without extension headers, TCP,
+# and one of SYN, FIN, RST.
+FILTER = [
+    (0x28, 0, 0, 12),      # 0  ethertype
+    (0x15, 0, 5, 0x0800),  # 1  IPv4, else 7
+    (0x30, 0, 0, 23),      # 2  protocol
+    (0x15, 0, 9, 6),       # 3  TCP, else 13
+    (0xb1, 0, 0, 14),      # 4  the IPv4 header's length
+    (0x50, 0, 0, 27),      # 5  flags
+    (0x45, 5, 6, 7),       # 6  12, else 13
+    (0x15, 0, 5, 0x86dd),  # 7  IPv6, else 13
+    (0x30, 0, 0, 20),      # 8  next header
+    (0x15, 0, 3, 6),       # 9  TCP, else 13
+    (0x30, 0, 0, 67),      # 10 flags
+    (0x45, 0, 1, 7),       # 11 12, else 13
+    (0x06, 0, 0, SNAP),    # 12 accept
+    (0x06, 0, 0, 0),       # 13 reject
+]
+
+Packet = collections.namedtuple("Packet", "at src dst flags seq length")
+
+
+class Sniffer:
+    """Runs in a child until stop()."""
+
+    def __init__(self, namespace):
+        self.reader, writer = os.pipe()
+        self.control, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self.reader)
+            self.control.close()
+            work(namespace, theirs, writer)
+        os.close(writer)
+        theirs.close()
+        self.control.recv(1)
+
+    def stop(self):
+        """All packets, each once, though it may have crossed several interfaces."""
+        time.sleep(0.2)
+        self.control.close()
+        with os.fdopen(self.reader, "rb") as file:
+            packets = pickle.load(file)
+        os.waitpid(self.pid, 0)
+        return once(packets)
+
+
+def work(namespace, control, writer):
+    status = 1
+    try:
+        enter(namespace.name)
+        sock = packet_socket()
+        offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - now()
+        control.send(b"r")
+        with os.fdopen(writer, "wb") as file:
+            pickle.dump(capture(sock, control, offset), file)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def packet_socket():
+    code = b"".join(struct.pack("=HBBI", *line) for line in FILTER)
+    memory = ctypes.create_string_buffer(code)
+    program = struct.pack("@HP", len(FILTER), ctypes.addressof(memory))
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    return sock
+
+
+def capture(sock, control, offset):
+    packets = []
+    while True:
+        ready = select.select([sock, control], [], [])[0]
+        if sock in ready:
+            frame, ancillary = sock.recvmsg(SNAP, 64)[:2]
+            seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
+            packets.append(parse(frame, seconds * 1_000_000_000 + nanoseconds - offset))
+        elif control in ready:
+            return packets
+
+
+def parse(frame, moment):
+    if frame[12:14] == b"\x08\x00":
+        family, addresses, header = socket.AF_INET, frame[26:34], 14 + (frame[14] & 15) * 4
+        total = 14 + struct.unpack("!H", frame[16:18])[0]
+    else:
+        family, addresses, header = socket.AF_INET6, frame[22:54], 54
+        total = 54 + struct.unpack("!H", frame[18:20])[0]
+    half = len(addresses) // 2
+    sport, dport, seq = struct.unpack("!HHI", frame[header:header + 8])
+    length = total - header - (frame[header + 12] >> 4) * 4
+    return Packet(moment, (socket.inet_ntop(family, addresses[:half]), sport),
+                  (socket.inet_ntop(family, addresses[half:]), dport), frame[header + 13], seq, length)
+
+
+def once(packets):
+    seen, result = set(), []
+    for packet in sorted(packets):
+        key = packet[1:]
+        if key not in seen:
+            seen.add(key)
+            result.append(packet)
+    return result
+
+
+class Exchange:
+    """The packets of one connection, from its SYN on."""
+
+    def __init__(self, syn):
+        self.syn = syn
+        self.packets = [syn]
+
+    def sent_by(self, side, flag):
+        address = self.syn.src if side == "src" else self.syn.dst
+        return [packet for packet in self.packets if packet.src == address and packet.flags & flag]
+
+    def first(self, flag):
+        found = [packet for packet in self.packets if packet.flags & flag]
+        return found[0] if found else None
+
+    def side_of(self, packet):
+        return "src" if packet.src == self.syn.src else "dst"
+
+    def payload(self, side):
+        """Modulo 2^32, from the sequence numbers of a side's SYN and FIN; None without a FIN."""
+        syn, fin = self.sent_by(side, SYN), self.sent_by(side, FIN)
+        return (fin[0].seq + fin[0].length - syn[0].seq - 1) % (1 << 32) if syn and fin else None
+
+
+def exchanges(packets):
+    """By (src, dst): the connections of one tuple, in their order. A SYN with another number begins the next."""
+    result = collections.defaultdict(list)
+    for packet in packets:
+        if packet.flags & SYN and not packet.flags & ACK:
+            result[packet.src, packet.dst].append(Exchange(packet))
+            continue
+        for key in ((packet.src, packet.dst), (packet.dst, packet.src)):
+            if result.get(key):
+                result[key][-1].packets.append(packet)
+                break
+    return result
+
+
+def problems(views, packets):
+    """Where the views of one case disagree with the packets."""
+    found = exchanges(packets)
+    texts = []
+    by_tuple = collections.defaultdict(list)
+    for view in sorted(views, key=lambda view: view["order"]):
+        if view["role"] == "client" and "wire" in view["seen"] and view["start"]:
+            by_tuple[tuple(view["src"]), tuple(view["dst"])].append(view)
+    for key, expected in by_tuple.items():
+        if len(found[key]) != len(expected):
+            texts.append("%s: %d SYNs for %d connections" % (key, len(found[key]), len(expected)))
+            continue
+        for view, one in zip(expected, found[key]):
+            texts += ["%s: %s" % (key, text) for text in disagreements(view, one)]
+    return texts
+
+
+def disagreements(view, one):
+    texts = []
+    if not view["start"][0] - LATE_NS <= one.syn.at <= view["start"][1] + LATE_NS:
+        texts.append("SYN %.3f ms from connect()" % ((one.syn.at - view["start"][0]) / 1e6))
+    fins = [one.sent_by(side, FIN) for side in ("src", "dst")]
+    first_fin, first_rst = one.first(FIN), one.first(RST)
+    if view["outcome"] == "closed":
+        if not all(fins) or one.side_of(first_fin) != view["ended_by"]:
+            texts.append("not closed by %s" % view["ended_by"])
+    elif view["outcome"] in ("reset", "refused"):
+        if not first_rst or all(fins) and max(fin[0].at for fin in fins) < first_rst.at:
+            texts.append("no RST before both FINs")
+        elif one.side_of(first_rst) != view["ended_by"]:
+            texts.append("RST not by %s" % view["ended_by"])
+    end = min((packet.at for packet in (first_fin, first_rst) if packet), default=None)
+    span = view.get("first_fin")
+    if span and end and not span[0] - LATE_NS <= end <= span[1] + LATE_NS:
+        texts.append("first FIN or RST %.3f ms from the application's" % ((end - span[0]) / 1e6))
+    for side in ("src", "dst"):
+        payload = one.payload(side)
+        if view.get(side + "_bytes") is not None and payload is not None and payload != view[side + "_bytes"] % (1 << 32):
+            texts.append("%d payload bytes by %s, should be %d" % (payload, side, view[side + "_bytes"]))
+    return texts

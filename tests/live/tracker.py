@@ -1,0 +1,111 @@
+"""Runs the tracker under test in a namespace and reads what it writes."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+
+from netns import enter
+from peer import now
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.environ.get("NETRACKER", os.path.join(ROOT, "build", "netracker"))
+READY_LINE = "netracker: tracking"
+READY_TIMEOUT = 30
+STOP_TIMEOUT = 20
+POLL_SECONDS = 0.02
+
+
+class TrackerError(Exception):
+    """The tracker did not start, or did not end."""
+
+
+def unavailable():
+    """Why nothing can be tried here; None where it can."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not os.access(PROGRAM, os.X_OK):
+        return "%s is not built" % os.path.relpath(PROGRAM, ROOT)
+    return None
+
+
+class Tracker:
+    """A running tracker. Its records arrive in self.records, each with `_arrived`, the moment it was read."""
+
+    def __init__(self, namespace, *arguments, directory=None, verbose=True, format="json"):
+        self.directory = directory or tempfile.mkdtemp(prefix="nt-live-")
+        handle, self.path = tempfile.mkstemp(dir=self.directory, prefix="records-")
+        os.close(handle)
+        self.stderr_path = self.path + ".stderr"
+        self.records, self.bad_lines = [], []
+        self.read_to = 0
+        self.format = format
+        command = [PROGRAM, "-f", format, "-o", self.path, *(["-v"] if verbose else []), *arguments]
+        with open(self.stderr_path, "wb") as stderr:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                            stderr=stderr, preexec_fn=lambda: enter(namespace.name))
+        if verbose:
+            self.wait_until_ready()
+
+    def stderr(self):
+        with open(self.stderr_path, errors="replace") as file:
+            return file.read()
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + READY_TIMEOUT
+        while READY_LINE not in self.stderr():
+            if self.process.poll() is not None:
+                raise TrackerError("exit status %d: %s" % (self.process.returncode, self.stderr().strip()))
+            if time.monotonic() > deadline:
+                self.kill()
+                raise TrackerError("no %r within %d s: %s" % (READY_LINE, READY_TIMEOUT, self.stderr().strip()))
+            time.sleep(POLL_SECONDS)
+
+    def lines(self):
+        """New whole lines of the output."""
+        with open(self.path, "rb") as file:
+            file.seek(self.read_to)
+            data = file.read()
+        whole = data[:data.rfind(b"\n") + 1]
+        self.read_to += len(whole)
+        return whole.decode(errors="surrogateescape").splitlines()
+
+    def poll(self):
+        arrived = now()
+        for line in self.lines() if self.format == "json" else []:
+            try:
+                record = json.loads(line)
+                record["_arrived"] = arrived
+                self.records.append(record)
+            except (ValueError, TypeError):
+                self.bad_lines.append(line)
+
+    def wait(self, enough, seconds):
+        """Polls until enough(records) or the time is over."""
+        deadline = time.monotonic() + seconds
+        self.poll()
+        while not enough(self.records) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            self.poll()
+        return enough(self.records)
+
+    def stop(self, signal_number=signal.SIGINT):
+        """Ends the tracker and reads the rest: its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        return self.collect()
+
+    def collect(self, timeout=STOP_TIMEOUT):
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise TrackerError("did not end within %d s" % timeout)
+        self.poll()
+        return status
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()

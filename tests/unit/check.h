@@ -1,0 +1,51 @@
+/* Checks for the unit tests: a failed one prints where and what, and the program goes on. */
+#ifndef NETRACKER_TESTS_CHECK_H
+#define NETRACKER_TESTS_CHECK_H
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static unsigned int check_passed, check_failed;
+
+#define CHECK(condition) check_true((condition), #condition, __FILE__, __LINE__)
+#define CHECK_EQUAL(actual, expected) check_equal((actual), (expected), #actual, __FILE__, __LINE__)
+#define CHECK_STRING(actual, expected) check_string((actual), (expected), #actual, __FILE__, __LINE__)
+
+__attribute__((unused)) static int check_true(int condition, const char *text, const char *file, int line)
+{
+	if (condition)
+		check_passed++;
+	else {
+		check_failed++;
+		printf("%s:%d: failed: %s\n", file, line, text);
+	}
+	return condition;
+}
+
+__attribute__((unused)) static int check_equal(int64_t actual, int64_t expected, const char *text, const char *file,
+					       int line)
+{
+	if (check_true(actual == expected, text, file, line))
+		return 1;
+	printf("  is       %" PRId64 "\n  expected %" PRId64 "\n", actual, expected);
+	return 0;
+}
+
+__attribute__((unused)) static int check_string(const char *actual, const char *expected, const char *text,
+						const char *file, int line)
+{
+	if (check_true(!strcmp(actual, expected), text, file, line))
+		return 1;
+	printf("  is       %s\n  expected %s\n", actual, expected);
+	return 0;
+}
+
+/* The runner reads this line. Returns main()'s value. */
+__attribute__((unused)) static int check_finish(void)
+{
+	printf("%u passed, %u failed, 0 skipped\n", check_passed, check_failed);
+	return check_failed ? 1 : 0;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* A record with every member set, each to a value of its own. */
+#ifndef NETRACKER_TESTS_SAMPLE_RECORD_H
+#define NETRACKER_TESTS_SAMPLE_RECORD_H
+
+#include <linux/types.h>
+#include <string.h>
+
+#include "core/record.h"
+
+static const __u8 sample_src_ipv4[16] = { [10] = 0xff, [11] = 0xff, 198, 18, 0, 1 };
+static const __u8 sample_dst_ipv4[16] = { [10] = 0xff, [11] = 0xff, 198, 18, 0, 2 };
+
+__attribute__((unused)) static struct nt_record sample_record(void)
+{
+	struct nt_record record = {
+		.present = NT_PRESENT(NT_HAS_LIMITED_BY + 1) - 1,
+		.event = NT_EVENT_CLOSE,
+		.role = NT_ROLE_SERVER,
+		.outcome = NT_OUTCOME_RESET,
+		.ended_by = NT_DST,
+		.owner_by = NT_OWNER_IO,
+		.limited_by = NT_LIMITED_SNDBUF,
+		.seen = NT_SEEN_WIRE | NT_SEEN_SOCKET,
+		.state = 5,
+		.id = "00112233445566aa",
+		.community_id = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
+		.src_port = 34855,
+		.dst_port = 80,
+		.netns = 4026531840,
+		.ifname = "eth0",
+		.vlan = 100,
+		.pid = 1234,
+		.uid = 33,
+		.opener_pid = 1200,
+		.comm = "nginx",
+		.container = "abc",
+		.exe = "/usr/sbin/nginx",
+		.cgroup = "/system.slice/nginx.service",
+		.start_ns = 1700000000001000000, /* 2023-11-14T22:13:20.001Z */
+		.duration_ns = 1500000000,
+		.first_fin_ns = 1400000000,
+		.wire_duration_ns = 1500000001,
+		.syn_synack_ns = 20000,
+		.synack_ack_ns = 30000,
+		.handshake_ns = 50000,
+		.syn_finack_ns = 1400000001,
+		.accept_wait_ns = 7000,
+		.reason = "tcp_abort_on_close",
+		.conn_state = "RSTR",
+		.history = "ShADadr",
+		.bytes = { 77, 4294967297 },
+		.packets = { 6, 5 },
+		.retransmits = { 1, 2 },
+		.rtt_us = 45,
+		.min_rtt_us = 40,
+	};
+
+	memcpy(record.src_ip, sample_src_ipv4, sizeof(record.src_ip));
+	memcpy(record.dst_ip, sample_dst_ipv4, sizeof(record.dst_ip));
+	return record;
+}
+
+#endif

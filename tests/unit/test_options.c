@@ -1,0 +1,243 @@
+/* The command line: what each option sets, and what is said to a wrong one. */
+#include "src/options.h"
+
+#include <stdlib.h>
+
+#include "core/record.h"
+#include "src/help.h"
+#include "tests/unit/check.h"
+
+#define GO_ON (-1)
+#define USAGE 2
+
+static const struct command live = { "", COMMAND_LIVE, help_live, NULL };
+static const struct command replay = { "replay", COMMAND_REPLAY, help_replay, NULL };
+
+static char said[4096]; /* on stderr */
+
+/* Splits at spaces. Strings in *options stay valid until the next call. */
+static int parse(struct options *options, const struct command *command, const char *line)
+{
+	static char words[512];
+	char *argv[64], *text = NULL;
+	FILE *real_stderr = stderr;
+	int argc = 0, status;
+	size_t size;
+
+	snprintf(words, sizeof(words), "%s", line);
+	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	stderr = open_memstream(&text, &size);
+	status = options_parse(options, command, argc, argv);
+	fclose(stderr);
+	stderr = real_stderr;
+	snprintf(said, sizeof(said), "%s", text);
+	free(text);
+	return status;
+}
+
+static struct options accepted(const struct command *command, const char *line)
+{
+	static struct options options;
+
+	if (!CHECK_EQUAL(parse(&options, command, line), GO_ON))
+		printf("  %s: %s", line, said);
+	return options;
+}
+
+/* Refused with one line of stderr that contains the text. */
+static void refused(const struct command *command, const char *line, const char *text)
+{
+	struct options options;
+
+	if (!CHECK_EQUAL(parse(&options, command, line), USAGE) || !CHECK(strstr(said, text) != NULL) ||
+	    !CHECK(!strncmp(said, "netracker: ", 11)) || !CHECK(strchr(said, '\n') == said + strlen(said) - 1))
+		printf("  %s: %s\n", line, said);
+	options_free(&options);
+}
+
+static void test_defaults(void)
+{
+	struct options options = accepted(&live, "netracker");
+
+	CHECK_EQUAL(options.events, 1 << NT_EVENT_CLOSE);
+	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET | CONTEXT_WIRE);
+	CHECK_EQUAL(options.format, FORMAT_TEXT);
+	CHECK(!options.interface_count && !options.no_interfaces && !options.output);
+	options_free(&options);
+
+	options = accepted(&replay, "replay a.pcap");
+	CHECK_EQUAL(options.events, 1 << NT_EVENT_CLOSE | 1 << NT_EVENT_EXIT);
+	CHECK_STRING(options.file, "a.pcap");
+	options_free(&options);
+}
+
+static void test_filters(void)
+{
+	struct options options = accepted(&live, "netracker -4 -p 42 -c nginx -L 80,443 -L 8080 -D 65535 "
+						 "--role client,observer --outcome reset,open");
+
+	CHECK(options.ipv4_only && !options.ipv6_only);
+	CHECK_EQUAL(options.pid, 42);
+	CHECK_STRING(options.comm, "nginx");
+	CHECK(port_set_has(&options.local_ports, 80) && port_set_has(&options.local_ports, 443));
+	CHECK(port_set_has(&options.local_ports, 8080) && !port_set_has(&options.local_ports, 81));
+	CHECK(port_set_has(&options.remote_ports, 65535) && !port_set_has(&options.remote_ports, 80));
+	CHECK_EQUAL(options.roles, 1 << NT_ROLE_CLIENT | 1 << NT_ROLE_OBSERVER);
+	CHECK_EQUAL(options.outcomes, 1 << NT_OUTCOME_RESET | 1 << NT_OUTCOME_OPEN);
+	options_free(&options);
+}
+
+static void test_the_rest(void)
+{
+	struct options options = accepted(&live, "netracker -i eth0 -i lo -n 5 -t 0.5 -f json -o out "
+						 "--events open,exit --context wire --packets --forwarded -v");
+
+	CHECK_EQUAL(options.interface_count, 2);
+	CHECK_STRING(options.interfaces[0], "eth0");
+	CHECK_STRING(options.interfaces[1], "lo");
+	CHECK_EQUAL(options.max_records, 5);
+	CHECK_EQUAL(options.max_time_ns, 500000000);
+	CHECK_EQUAL(options.format, FORMAT_JSON);
+	CHECK_STRING(options.output, "out");
+	CHECK_EQUAL(options.events, 1 << NT_EVENT_OPEN | 1 << NT_EVENT_EXIT);
+	CHECK_EQUAL(options.contexts, CONTEXT_WIRE);
+	CHECK(options.every_packet && options.forwarded && options.verbose && !options.quiet);
+	options_free(&options);
+
+	options = accepted(&live, "netracker -i none");
+	CHECK(options.no_interfaces);
+	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
+	options_free(&options);
+
+	options = accepted(&replay, "replay --tunnels -q -- -odd-name");
+	CHECK(options.tunnels && options.quiet);
+	CHECK_STRING(options.file, "-odd-name");
+	options_free(&options);
+}
+
+static __u64 min_duration(const char *value)
+{
+	struct options options;
+	char line[64];
+
+	snprintf(line, sizeof(line), "netracker --min-duration %s", value);
+	options = accepted(&live, line);
+	options_free(&options);
+	return options.min_duration_ns;
+}
+
+static void test_durations(void)
+{
+	CHECK_EQUAL(min_duration("500us"), 500000);
+	CHECK_EQUAL(min_duration("10ms"), 10000000);
+	CHECK_EQUAL(min_duration("2s"), 2000000000);
+	CHECK_EQUAL(min_duration("2"), 2000000000);
+	CHECK_EQUAL(min_duration("1.5m"), 90000000000);
+	CHECK_EQUAL(min_duration("1h"), 3600000000000);
+	CHECK_EQUAL(min_duration(".5"), 500000000);
+	CHECK_EQUAL(min_duration("7ns"), 7);
+	CHECK_EQUAL(min_duration("0"), 0);
+}
+
+static void test_wrong_values(void)
+{
+	static const char *const durations[] = { "-1",  "1x",    "ms", "nan", "inf", "0x10", "1e9",
+						 "1.2.3", ".", "s",  "1d",  "99999999999999999999999999" };
+	char line[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		snprintf(line, sizeof(line), "netracker --min-duration=%s", durations[i]);
+		refused(&live, line, "10ms");
+	}
+	refused(&live, "netracker -p 0", "-p/--pid: '0' is not valid; valid: a process id from 1");
+	refused(&live, "netracker -p 99999999999999999999", "process id");
+	refused(&live, "netracker -p -1", "process id");
+	refused(&live, "netracker -p 12x", "process id");
+	refused(&live, "netracker -c sixteen-bytes-xx", "1 to 15 bytes");
+	refused(&live, "netracker -c ", "value is missing");
+	refused(&live, "netracker -L 0", "1 to 65535");
+	refused(&live, "netracker -L 65536", "1 to 65535");
+	refused(&live, "netracker -D 80,,443", "1 to 65535");
+	refused(&live, "netracker -D 80,", "1 to 65535");
+	refused(&live, "netracker -D http", "1 to 65535");
+	refused(&live, "netracker --role Client", "client, server, observer");
+	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
+	refused(&live, "netracker --events update", "open, close, exit");
+	refused(&live, "netracker --context calls", "socket, wire");
+	refused(&live, "netracker -f csv", "text, json");
+	refused(&live, "netracker -n 0", "a number from 1 on");
+	refused(&live, "netracker -t 0", "seconds above 0");
+	refused(&live, "netracker -i lo -i none", "none and no other");
+	refused(&live, "netracker -f \033[31mx", "'\\x1b[31mx' is not valid");
+}
+
+static void test_wrong_options(void)
+{
+	refused(&live, "netracker --colour", "--colour: no such option; see: netracker --help");
+	refused(&live, "netracker -x", "-x: no such option");
+	refused(&live, "netracker -qx", "-x: no such option");
+	refused(&live, "netracker --packets=3", "--packets: takes no value");
+	refused(&live, "netracker -p", "-p/--pid: its value is missing: a process id");
+	refused(&live, "netracker --role", "--role: its value is missing: client, server, observer");
+	refused(&live, "netracker --tunnels", "--tunnels: not an option of live tracking: only replay");
+	refused(&live, "netracker -q replay x", "replay: unexpected; a command comes before its options");
+	refused(&live, "netracker -4 -6", "-4 and -6 exclude each other");
+	refused(&live, "netracker -q -v", "-q and -v exclude each other");
+	refused(&live, "netracker -i none --context wire", "-i none leaves nothing");
+	refused(&live, "netracker -i lo --context socket", "-i needs the wire context");
+	refused(&live, "netracker -i none --packets", "--packets needs");
+	refused(&live, "netracker --context socket --forwarded", "--forwarded needs");
+}
+
+static void test_wrong_replay(void)
+{
+	refused(&replay, "replay", "which file?");
+	refused(&replay, "replay a b", "b: one file at a time; see: netracker replay --help");
+	refused(&replay, "replay -i lo a", "-i/--interface: not an option of replay: the packets are the file's");
+	refused(&replay, "replay -p 1 a", "a capture knows no processes");
+	refused(&replay, "replay -c x a", "a capture knows no processes");
+	refused(&replay, "replay -t 1 a", "a file ends by itself");
+	refused(&replay, "replay --role client a", "not an option of replay");
+	refused(&replay, "replay --context wire a", "not an option of replay");
+	refused(&replay, "replay --packets a", "not an option of replay");
+	refused(&replay, "replay --forwarded a", "not an option of replay");
+}
+
+/* Every long option of the help is one, and its lines fit into 100 characters. */
+static void test_help(const struct command *command)
+{
+	const char *line, *end;
+	struct options options;
+
+	for (line = command->help; *line; line = end + 1) {
+		const char *option = strstr(line, " --");
+		char words[64];
+
+		end = strchr(line, '\n');
+		CHECK(end - line <= 100);
+		if (strncmp(line, "  ", 2) || !option || option > line + 8)
+			continue;
+		snprintf(words, sizeof(words), "x %.*s=", (int)strcspn(option + 1, " ,"), option + 1);
+		parse(&options, command, words);
+		CHECK(!strstr(said, "no such option"));
+		CHECK(!strstr(said, "not an option"));
+		options_free(&options);
+	}
+}
+
+int main(void)
+{
+	test_defaults();
+	test_filters();
+	test_the_rest();
+	test_durations();
+	test_wrong_values();
+	test_wrong_options();
+	test_wrong_replay();
+	test_help(&live);
+	test_help(&replay);
+	return check_finish();
+}

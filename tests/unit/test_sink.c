@@ -1,0 +1,357 @@
+/* Where lines go: files appended to, full disks, readers that leave, terminals. */
+#include "src/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/sample_record.h"
+
+#define LINES_BEYOND_THE_BUFFER 3000
+
+static char path[] = "/tmp/netracker-test-XXXXXX";
+
+static struct sink *open_sink(enum output_format format, const char *output)
+{
+	struct options options = { .command = COMMAND_LIVE, .format = format, .output = output };
+	struct sink *sink = NULL;
+
+	CHECK_EQUAL(sink_open(&sink, &options), 0);
+	return sink;
+}
+
+static int write_records(struct sink *sink, unsigned int count)
+{
+	struct nt_record record = sample_record();
+	int error = 0;
+
+	while (count--) {
+		int result = sink_write(sink, &record);
+
+		error = result ? result : error;
+	}
+	return error;
+}
+
+static void set_file(const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	fputs(text, file);
+	fclose(file);
+}
+
+struct content {
+	unsigned int headings, json, text, other;
+	char last; /* byte */
+};
+
+static struct content read_file(void)
+{
+	struct content content = { 0 };
+	FILE *file = fopen(path, "r");
+	char line[4096];
+
+	while (fgets(line, sizeof(line), file)) {
+		size_t length = strlen(line);
+
+		content.last = line[length - 1];
+		if (!strncmp(line, "TIME ", 5))
+			content.headings++;
+		else if (line[0] == '{' && length > 2 && !strcmp(line + length - 2, "}\n"))
+			content.json++;
+		else if (!strncmp(line, "2023-11-14T", 11) && content.last == '\n')
+			content.text++;
+		else
+			content.other++;
+	}
+	fclose(file);
+	return content;
+}
+
+static void test_append(void)
+{
+	struct sink *sink;
+
+	set_file("");
+	for (int run = 0; run < 2; run++) {
+		sink = open_sink(FORMAT_TEXT, path);
+		CHECK(!sink_is_terminal(sink));
+		CHECK_EQUAL(write_records(sink, 2), 0);
+		CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 2);
+		CHECK_EQUAL(sink_flush(sink), 0);
+		CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+		sink_close(sink);
+	}
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 4);
+	CHECK_EQUAL(read_file().other, 0);
+}
+
+/* An earlier writer was killed in the middle of a line. */
+static void test_append_to_half_a_line(void)
+{
+	struct sink *sink;
+
+	set_file("{\"v\":1,\"id\"");
+	sink = open_sink(FORMAT_JSON, path);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	sink_close(sink);
+	CHECK_EQUAL(read_file().json, 1);
+	CHECK_EQUAL(read_file().other, 1);
+}
+
+static void test_flushed_by_itself(void)
+{
+	struct sink *sink;
+
+	set_file("");
+	sink = open_sink(FORMAT_JSON, path);
+	CHECK_EQUAL(write_records(sink, 200), 0);
+	CHECK(sink_lost(sink, NT_EVENT_CLOSE) < 200);
+	sink_close(sink);
+	CHECK(read_file().json > 0);
+	CHECK_EQUAL(read_file().other, 0);
+}
+
+static void limit_file_size(rlim_t bytes)
+{
+	struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+/* The file cannot grow past a byte within a line, later it can. */
+static void test_no_room_then_room(void)
+{
+	struct sink *sink;
+
+	signal(SIGXFSZ, SIG_IGN);
+	set_file("");
+	sink = open_sink(FORMAT_JSON, path);
+	limit_file_size(5000);
+	write_records(sink, 20);
+	CHECK_EQUAL(sink_flush(sink), -EFBIG);
+	CHECK(sink_lost(sink, NT_EVENT_CLOSE) > 0);
+	CHECK_EQUAL(read_file().json + sink_lost(sink, NT_EVENT_CLOSE), 20);
+	CHECK_EQUAL(read_file().other, 0);
+	CHECK_EQUAL(read_file().last, '\n');
+
+	limit_file_size(RLIM_INFINITY);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	CHECK_EQUAL(read_file().json, 21);
+	CHECK_EQUAL(read_file().other, 0);
+	sink_close(sink);
+}
+
+/* What does not fit into the buffer is lost and counted, all else gets out later. */
+static void test_no_room_for_long(void)
+{
+	struct sink *sink;
+	__u64 lost;
+
+	set_file("");
+	sink = open_sink(FORMAT_JSON, path);
+	limit_file_size(0);
+	CHECK_EQUAL(write_records(sink, LINES_BEYOND_THE_BUFFER), -EFBIG);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), LINES_BEYOND_THE_BUFFER);
+	limit_file_size(RLIM_INFINITY);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	lost = sink_lost(sink, NT_EVENT_CLOSE);
+	CHECK(lost > 0 && lost < LINES_BEYOND_THE_BUFFER);
+	CHECK_EQUAL(read_file().json + lost, LINES_BEYOND_THE_BUFFER);
+	CHECK_EQUAL(read_file().other, 0);
+	sink_close(sink);
+}
+
+static void test_full_device(void)
+{
+	struct sink *sink = open_sink(FORMAT_JSON, "/dev/full");
+	struct nt_record record = sample_record();
+
+	record.event = NT_EVENT_OPEN;
+	CHECK_EQUAL(sink_write(sink, &record), 0);
+	write_records(sink, 2);
+	CHECK_EQUAL(sink_flush(sink), -ENOSPC);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 2);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_OPEN), 1);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_EXIT), 0);
+	sink_close(sink);
+}
+
+static void test_cannot_open(void)
+{
+	struct options options = { .output = "/nonexistent/file" };
+	struct sink *sink;
+
+	CHECK_EQUAL(sink_open(&sink, &options), -ENOENT);
+	options.output = "/";
+	CHECK_EQUAL(sink_open(&sink, &options), -EISDIR);
+}
+
+/* Runs with standard output replaced. */
+static struct sink *open_on(int fd, int *saved)
+{
+	fflush(stdout);
+	*saved = dup(STDOUT_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	return open_sink(FORMAT_TEXT, NULL);
+}
+
+static void restore(int saved)
+{
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+}
+
+static void test_reader_leaves(void)
+{
+	struct sink *sink;
+	int ends[2], saved;
+
+	CHECK_EQUAL(pipe(ends), 0);
+	sink = open_on(ends[1], &saved);
+	restore(saved);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	close(ends[0]);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), -EPIPE);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 1);
+	sink_close(sink);
+	close(ends[1]);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Everything there is to read; how many lines that is. */
+static unsigned int drain(int fd)
+{
+	unsigned int lines = 0;
+	char bytes[4096];
+	ssize_t size;
+
+	while ((size = read(fd, bytes, sizeof(bytes))) > 0)
+		while (size)
+			lines += bytes[--size] == '\n';
+	return lines;
+}
+
+/* A live tracker goes on while nobody reads its pipe, and loses only what finds no room. */
+static void test_reader_sleeps(void)
+{
+	unsigned int lines = 0;
+	struct sink *sink;
+	double began;
+	int ends[2], saved, error;
+
+	CHECK_EQUAL(pipe2(ends, O_NONBLOCK), 0);
+	fcntl(ends[1], F_SETFL, 0);
+	sink = open_on(ends[1], &saved);
+	restore(saved);
+	began = seconds();
+	CHECK_EQUAL(write_records(sink, 4 * LINES_BEYOND_THE_BUFFER), -EAGAIN);
+	CHECK(seconds() - began < 2);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_OPEN), 0);
+	do {
+		error = sink_flush(sink);
+		lines += drain(ends[0]);
+	} while (error == -EAGAIN);
+	CHECK_EQUAL(error, 0);
+	CHECK(sink_lost(sink, NT_EVENT_CLOSE) > 0);
+	CHECK_EQUAL(lines + sink_lost(sink, NT_EVENT_CLOSE), 4 * LINES_BEYOND_THE_BUFFER + 1);
+	sink_close(sink);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static const char *read_terminal(int fd)
+{
+	static char text[4096];
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+
+	text[size > 0 ? size : 0] = '\0';
+	return text;
+}
+
+static void set_width(int fd, unsigned short columns)
+{
+	const struct winsize size = { .ws_row = 24, .ws_col = columns };
+
+	ioctl(fd, TIOCSWINSZ, &size);
+}
+
+static void test_terminal(void)
+{
+	int controller, terminal, saved;
+	struct sink *sink;
+	const char *text;
+
+	setenv("TERM", "xterm", 1);
+	setenv("NO_COLOR", "1", 1);
+	CHECK_EQUAL(openpty(&controller, &terminal, NULL, NULL, NULL), 0);
+	set_width(terminal, 100);
+	sink = open_on(terminal, &saved);
+	restore(saved);
+	CHECK(sink_is_terminal(sink));
+	CHECK_EQUAL(sink_flush(sink), 0);
+	text = read_terminal(controller);
+	CHECK(strstr(text, "LASTED\r\n") && !strchr(text, '\033'));
+
+	/* the window grows: a heading again, with what now fits */
+	set_width(terminal, 132);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	text = read_terminal(controller);
+	CHECK(strstr(text, "GAPS\r\n") && strstr(text, "reset:dst") && !strchr(text, '\033'));
+	sink_close(sink);
+
+	/* empty is as if it were not set: https://no-color.org */
+	setenv("NO_COLOR", "", 1);
+	sink = open_on(terminal, &saved);
+	restore(saved);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	CHECK(strstr(read_terminal(controller), "\033[31mreset:dst\033[0m") != NULL);
+	sink_close(sink);
+	close(terminal);
+	close(controller);
+}
+
+int main(void)
+{
+	int fd = mkstemp(path);
+
+	if (!CHECK(fd >= 0))
+		return check_finish();
+	test_append();
+	test_append_to_half_a_line();
+	test_flushed_by_itself();
+	test_no_room_then_room();
+	test_no_room_for_long();
+	test_full_device();
+	test_cannot_open();
+	test_reader_leaves();
+	test_reader_sleeps();
+	test_terminal();
+	close(fd);
+	unlink(path);
+	return check_finish();
+}
