@@ -94,6 +94,25 @@ static __always_inline void established_ends(const struct nt_wire *wire, const s
 	tell_wire_end(event, &sighting->key, !bpf_map_delete_elem(&established, &sighting->key));
 }
 
+/* Counts the packet in its side's stream. Apart from the rest, for the verifier. */
+static __noinline int follow(struct nt_streams *followed, const struct sighting *sighting, __u32 ifindex)
+{
+	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0], &sighting->packet, ifindex,
+		       sighting->leaving);
+	return 0;
+}
+
+static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_connection *connection,
+					  const struct sighting *sighting)
+{
+	struct nt_streams *followed = bpf_map_lookup_elem(&streams, &sighting->key);
+
+	if (!followed)
+		return;
+	nt_connection_note(connection, &sighting->packet, sighting->source & 1);
+	follow(followed, sighting, skb->ifindex);
+}
+
 static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
@@ -109,6 +128,11 @@ static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace 
 		count(NT_COUNT_HALF_OPEN_FULL);
 	else
 		count(NT_COUNT_HALF_OPEN_BEGUN);
+	if (!config.follow_packets)
+		return;
+	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
+	bpf_map_update_elem(&streams, &sighting->key, &workspace->followed, BPF_ANY);
+	follow_packet(skb, &wire->connection, sighting);
 }
 
 static __always_inline void wire_established(struct nt_wire *wire, const struct sighting *sighting)
@@ -129,23 +153,39 @@ static __noinline int step(struct nt_wire *wire, struct sighting *sighting)
 	return 0;
 }
 
-static __always_inline void half_open_stepped(struct nt_wire *wire, const struct sighting *sighting, __u32 result)
+/* Where every packet is followed, the last acknowledgement is still to come after the second FIN. */
+static __always_inline bool has_ended(struct nt_wire *wire, const struct sighting *sighting)
 {
-	if (result & NT_STEP_NEW)
+	const struct nt_packet *packet = &sighting->packet;
+	__u32 source = sighting->source & 1;
+
+	if (!config.follow_packets)
+		return sighting->step & NT_STEP_ENDED;
+	if (packet->flags & NT_ACK && wire->connection.side[!source] & NT_SIDE_FIN &&
+	    packet->acknowledgement == wire->connection.fin_sequence[!source] + 1)
+		wire->fin_acknowledged[!source] = 1;
+	if (sighting->step & NT_STEP_ENDED)
+		return nt_connection_state(&wire->connection) == NT_STATE_RESET;
+	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
+}
+
+static __always_inline void half_open_stepped(struct nt_wire *wire, const struct sighting *sighting)
+{
+	if (sighting->step & NT_STEP_NEW)
 		half_open_ends(wire, sighting, NT_WIRE_REPLACED);
-	else if (result & NT_STEP_ENDED)
+	else if (has_ended(wire, sighting))
 		half_open_ends(wire, sighting, NT_WIRE_ENDED);
-	else if (result & NT_STEP_ESTABLISHED)
+	else if (sighting->step & NT_STEP_ESTABLISHED)
 		wire_established(wire, sighting);
 	else if (nt_connection_has_synack(&wire->connection))
 		expect_ack(wire);
 }
 
-static __always_inline void established_stepped(struct nt_wire *wire, const struct sighting *sighting, __u32 result)
+static __always_inline void established_stepped(struct nt_wire *wire, const struct sighting *sighting)
 {
-	if (result & NT_STEP_NEW)
+	if (sighting->step & NT_STEP_NEW)
 		established_ends(wire, sighting, NT_WIRE_REPLACED);
-	else if (result & NT_STEP_ENDED)
+	else if (has_ended(wire, sighting))
 		established_ends(wire, sighting, NT_WIRE_ENDED);
 }
 
@@ -178,22 +218,16 @@ static __always_inline void connection_packet(struct __sk_buff *skb, struct work
 		step(wire, sighting);
 		if (!(sighting->step & NT_STEP_NEW))
 			note_sighting(skb, wire, sighting);
+		if (config.follow_packets && !(sighting->step & NT_STEP_NEW))
+			follow_packet(skb, &wire->connection, sighting);
 		if (is_half_open)
-			half_open_stepped(wire, sighting, sighting->step);
+			half_open_stepped(wire, sighting);
 		else
-			established_stepped(wire, sighting, sighting->step);
+			established_stepped(wire, sighting);
 		begins = begins && sighting->step & NT_STEP_NEW;
 	}
 	if (begins)
 		wire_begins(skb, workspace);
-}
-
-/* Whether a connection of this hash waits for the ACK that completes its handshake. */
-static __always_inline bool ack_is_expected(const struct nt_key *key)
-{
-	__s32 *slot = waiting_slot(key);
-
-	return slot && *slot > 0;
 }
 
 /* The parser in two parts, with what lies between them in memory: for the verifier, as above. */
@@ -219,12 +253,34 @@ static __noinline int parse_ip(struct __sk_buff *skb, struct sighting *sighting)
 	return 0;
 }
 
+/* Whether the packet can be of no interest: it is no TCP, or changes no state and no handshake waits for it. */
+static __always_inline bool can_leave(struct __sk_buff *skb, __u32 network_offset)
+{
+	struct nt_frame frame = {.skb = skb};
+	__u32 slot;
+	__s32 *waits;
+
+	switch (nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot)) {
+	case NT_LOOK_DONE:
+		return true;
+	case NT_LOOK_SLOT:
+		if (config.follow_packets)
+			return false;
+		waits = bpf_map_lookup_elem(&waiting, &slot);
+		return !waits || *waits <= 0;
+	default:
+		return false;
+	}
+}
+
 static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_offset, bool leaving)
 {
 	struct workspace *workspace;
 	struct sighting *sighting;
 	__u32 zero = 0;
 
+	if (can_leave(skb, network_offset))
+		return;
 	workspace = bpf_map_lookup_elem(&workspaces, &zero);
 	if (!workspace)
 		return;
@@ -236,9 +292,6 @@ static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_off
 	if (sighting->parsed != NT_PACKET_TCP)
 		return;
 	sighting->source = nt_key_from_packet(&sighting->key, &sighting->packet, config.own_netns);
-	if (!(sighting->packet.flags & (NT_SYN | NT_FIN | NT_RST)) && !config.follow_packets &&
-	    !ack_is_expected(&sighting->key))
-		return;
 	sighting->leaving = leaving;
 	sighting->now = bpf_ktime_get_boot_ns();
 	connection_packet(skb, workspace);

@@ -26,7 +26,7 @@ struct nt_streams {
 };
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);
 	__type(key, struct nt_key);
 	__type(value, struct nt_streams);
@@ -50,6 +50,7 @@ struct sighting {
 struct workspace {
 	struct sighting sighting;
 	struct nt_wire fresh;
+	struct nt_streams followed;
 };
 
 struct {

@@ -96,7 +96,7 @@ struct nt_wire {
 	__u32 ifindex;   /* where the first packet was seen */
 	__u8 syn_left;   /* the SYN was seen leaving by an interface */
 	__u8 waits_for_ack; /* counted in the half-open slots */
-	__u8 padding[2];
+	__u8 fin_acknowledged[2]; /* by index of the key's end: of its FIN; where every packet is followed */
 };
 
 /* Where a socket's connection stood on the wire at the socket's event. */

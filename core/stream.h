@@ -140,7 +140,7 @@ NT_INLINE __u32 nt_stream_fill(struct nt_stream *stream, __u32 start, __u32 end)
 	return bytes;
 }
 
-/* New bytes in [start, end), where it reaches beyond the highest. */
+/* New bytes in [start, end), which reaches beyond the highest. */
 NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32 end)
 {
 	__u32 highest = stream->highest;
@@ -154,11 +154,13 @@ NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32
 	return end - start;
 }
 
-/* New bytes in [start, end), where it begins below the lowest: only a stream whose SYN was not seen has such. */
+/* New bytes in [start, end), which begins below the lowest: only a stream whose SYN was not seen has such. */
 NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u32 end)
 {
 	__u32 base = stream->base;
 
+	if ((stream->flags & NT_STREAM_SYN) || stream->highest - start >= NT_MOST_WINDOW)
+		return 0;
 	stream->base = start;
 	if (nt_sequence_after(base, end))
 		nt_stream_add_hole(stream, end, base);
@@ -167,26 +169,28 @@ NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u
 	return end - start;
 }
 
-/* Adds a range to the union. Returns how many of its bytes are new. */
+/* Adds a range to the union. Returns how many of its bytes are new. What lies more than 2 GiB ahead cannot be told from
+ * what lies behind, and is taken for that.
+ */
 NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
 {
-	__u32 bytes = 0;
+	__u32 highest, bytes = 0;
 
 	if (!(stream->flags & NT_STREAM_BASED)) {
 		stream->base = start;
 		stream->highest = start;
 		stream->flags |= NT_STREAM_BASED;
 	}
-	if (nt_sequence_after(stream->base, start)) {
-		if (!(stream->flags & NT_STREAM_SYN) && stream->highest - start < NT_MOST_WINDOW)
-			bytes += nt_stream_extend_down(stream, start, end);
-		start = stream->base;
+	highest = stream->highest;
+	if (nt_sequence_after(end, highest)) {
+		bytes = nt_stream_extend_up(stream, start, end);
+		if (!nt_sequence_after(highest, start))
+			return bytes;
+		end = highest;
 	}
-	if (nt_sequence_after(end, stream->highest)) {
-		__u32 above = stream->highest;
-
-		bytes += nt_stream_extend_up(stream, start, end);
-		end = above;
+	if (nt_sequence_after(stream->base, start)) {
+		bytes += nt_stream_extend_down(stream, start, end);
+		start = stream->base;
 	}
 	if (nt_sequence_after(end, start))
 		bytes += nt_stream_fill(stream, start, end);

@@ -1,5 +1,7 @@
 /* The slots that tell, before any look-up, whether a packet may complete a handshake: shared by the kernel side, which
  * counts the connections that wait, and by user space, which takes stale ones out.
+ *
+ * A slot is found from a plain packet with one load and no parse (nt_peek_slot()), or from a connection's key.
  */
 #ifndef NETRACKER_CORE_WAITING_H
 #define NETRACKER_CORE_WAITING_H
@@ -9,12 +11,94 @@
 #define NT_WAITING_SLOT_BITS 16
 #define NT_WAITING_SLOTS (1 << NT_WAITING_SLOT_BITS)
 
+/* The same for both directions: end points are mixed by exclusive or, in which what IPv4-mapped addresses have in common
+ * cancels itself out. */
+NT_INLINE __u32 nt_slot_of_mix(__u64 addresses, __u16 ports)
+{
+	return (addresses ^ ports) * 0x9e3779b97f4a7c15ULL >> (64 - NT_WAITING_SLOT_BITS);
+}
+
 NT_INLINE __u32 nt_waiting_slot(const struct nt_key *key)
 {
-	__u64 mixed = key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1] ^
-		      ((__u64)key->port[0] << 16 | key->port[1]);
+	return nt_slot_of_mix(key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1],
+			      nt_network16(key->port[0] ^ key->port[1]));
+}
 
-	return mixed * 0x9e3779b97f4a7c15ULL >> (64 - NT_WAITING_SLOT_BITS);
+/* Two 32-bit parts as memory has them, one 64-bit word. */
+NT_INLINE __u64 nt_words_of(__u32 first, __u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)second << 32 | first;
+#else
+	return (__u64)first << 32 | second;
+#endif
+}
+
+/* TCP without options before it: what most packets are. */
+struct nt_plain_tcp {
+	__u16 source_port, destination_port;
+	__u32 sequence, acknowledgement;
+	__u8 data_offset, flags;
+};
+#define NT_PLAIN_TCP 14 /* bytes, without the structure's padding */
+
+struct nt_plain_ipv4 {
+	__u8 version_and_length, service;
+	__u16 total_length, identification, fragment;
+	__u8 time_to_live, protocol;
+	__u16 checksum;
+	__u32 source, destination;
+	struct nt_plain_tcp tcp;
+};
+
+struct nt_plain_ipv6 {
+	__u32 version;
+	__u16 payload_length;
+	__u8 next_header, hop_limit;
+	__u32 addresses[8];
+	struct nt_plain_tcp tcp;
+};
+
+enum nt_look {
+	NT_LOOK_DONE,  /* nothing for the tracker */
+	NT_LOOK_SLOT,  /* plain TCP without SYN, FIN and RST: only of interest where *slot waits */
+	NT_LOOK_PARSE, /* only the whole parse can tell */
+};
+
+NT_INLINE enum nt_look nt_look_at_tcp(const struct nt_plain_tcp *tcp, __u64 addresses, __u32 *slot)
+{
+	if (tcp->flags & (NT_SYN | NT_FIN | NT_RST))
+		return NT_LOOK_PARSE;
+	*slot = nt_slot_of_mix(addresses, tcp->source_port ^ tcp->destination_port);
+	return NT_LOOK_SLOT;
+}
+
+/* offset: of the IP header; ethertype: in host byte order. */
+NT_INLINE enum nt_look nt_peek_slot(void *frame, __u32 offset, __u16 ethertype, __u32 *slot)
+{
+	struct nt_plain_ipv4 ipv4;
+	struct nt_plain_ipv6 ipv6;
+	__u32 high, low;
+
+	switch (ethertype) {
+	case NT_ETHERTYPE_IPV4:
+		if (NT_LOAD(frame, offset, &ipv4, NT_IPV4_HEADER + NT_PLAIN_TCP) < 0)
+			return NT_LOOK_PARSE;
+		if (ipv4.protocol != NT_PROTOCOL_TCP)
+			return ipv4.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_LOOK_PARSE : NT_LOOK_DONE;
+		if (ipv4.version_and_length != 0x45 || ipv4.fragment & nt_network16(0x3fff))
+			return NT_LOOK_PARSE;
+		return nt_look_at_tcp(&ipv4.tcp, nt_words_of(0, ipv4.source ^ ipv4.destination), slot);
+	case NT_ETHERTYPE_IPV6:
+		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0 ||
+		    ipv6.next_header != NT_PROTOCOL_TCP)
+			return NT_LOOK_PARSE;
+		high = ipv6.addresses[0] ^ ipv6.addresses[2] ^ ipv6.addresses[4] ^ ipv6.addresses[6];
+		low = ipv6.addresses[1] ^ ipv6.addresses[3] ^ ipv6.addresses[5] ^ ipv6.addresses[7];
+		return nt_look_at_tcp(&ipv6.tcp, nt_words_of(high, low), slot);
+	default:
+		return nt_is_vlan(ethertype) ? NT_LOOK_PARSE : NT_LOOK_DONE;
+	}
 }
 
 #endif

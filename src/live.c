@@ -319,7 +319,7 @@ static int attach(struct live *live)
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
 		status = loader_attach_sockets(&live->loader);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
-		live->sweep = sweep_new(&live->loader);
+		live->sweep = sweep_new(&live->loader, live->options->every_packet);
 		status = interfaces_open(&live->interfaces, &live->loader, live->options);
 	}
 	if (status == EXIT_STATUS_DONE)

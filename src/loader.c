@@ -95,7 +95,7 @@ static void configure(const struct loader *loader, const struct options *options
 	size_table(loader, "established", sized_for_machine(65536, 16384, 1U << 20), true);
 	size_table(loader, "half_open", sized_for_machine(16384, 8192, 65536), false);
 	if (options->every_packet)
-		size_table(loader, "streams", sized_for_machine(65536, 16384, 1U << 20), true);
+		size_table(loader, "streams", sized_for_machine(32768, 16384, 1U << 18), false);
 }
 
 static int explain_load_failure(int error)

@@ -16,6 +16,7 @@
 
 struct sweep {
 	int half_open_fd, established_fd, streams_fd;
+	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
 	__s32 *waiting; /* the kernel's slots, mapped */
 	__u64 established_swept_ns, half_open_taken;
 	__u32 *watched; /* slots that are marked */
@@ -33,7 +34,7 @@ struct pass {
 	void *context;
 };
 
-struct sweep *sweep_new(const struct loader *loader)
+struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
 
@@ -42,6 +43,7 @@ struct sweep *sweep_new(const struct loader *loader)
 	sweep->half_open_fd = loader->half_open_fd;
 	sweep->established_fd = loader->established_fd;
 	sweep->streams_fd = loader->streams_fd;
+	sweep->follows_packets = follows_packets;
 	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
 	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
 	sweep->waiting = mmap(NULL, NT_WAITING_SLOTS * sizeof(__s32), PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -101,9 +103,18 @@ static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
+	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
+		return SWEEP_ENDED_NS;
 	if (pass->map_fd == pass->sweep->half_open_fd)
 		return SWEEP_HALF_OPEN_NS;
 	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
+}
+
+static enum nt_wire_why why_of(const struct pass *pass, const struct nt_wire *wire)
+{
+	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
+		return NT_WIRE_ENDED;
+	return pass->finish ? NT_WIRE_EXIT : NT_WIRE_IDLE;
 }
 
 static void tell(const struct pass *pass, const struct nt_wire *wire)
@@ -111,7 +122,7 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 	struct nt_wire_event event = {
 		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = pass->now},
 		.wire = *wire,
-		.why = pass->finish ? NT_WIRE_EXIT : NT_WIRE_IDLE,
+		.why = why_of(pass, wire),
 	};
 
 	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
@@ -163,7 +174,7 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 	struct pass pass = {sweep, sweep->half_open_fd, now, false, handler, context};
 
 	walk(&pass);
-	if (now - sweep->established_swept_ns < ESTABLISHED_EVERY_NS)
+	if (now - sweep->established_swept_ns < (sweep->follows_packets ? 0 : ESTABLISHED_EVERY_NS))
 		return;
 	sweep->established_swept_ns = now;
 	stop_watching(sweep);

@@ -13,13 +13,16 @@
 /* What a socket of this machine holds open may be silent for as long as it likes; but sockets' ends can be missed. */
 #define SWEEP_SOCKETS_NS (5ULL * 24 * 3600 * 1000000000)
 
+/* Where every packet is followed: how long the last acknowledgement may take. */
+#define SWEEP_ENDED_NS 1000000000ULL
+
 struct sweep;
 
 /* Takes a struct nt_wire_event. */
 typedef int (*sweep_handler)(void *context, void *data, size_t size);
 
 /* NULL: no memory. */
-struct sweep *sweep_new(const struct loader *loader);
+struct sweep *sweep_new(const struct loader *loader, bool follows_packets);
 void sweep_free(struct sweep *sweep);
 
 /* To be called about every second. now: CLOCK_BOOTTIME, ns. */

@@ -6,7 +6,7 @@ import sys
 
 from harness import (COUNT, case, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, main, outgoing,
                      outgoing_ipv6, routed, routed_ipv6)
-from traffic import exchange_all, require, settle
+from traffic import SENT_RESET, await_failures, exchange_all, require, settle
 
 BOGUS_MAC = "02:00:00:00:00:99"
 TCP_USER_TIMEOUT = 18
@@ -58,8 +58,7 @@ def no_answer(world):
     swallow(world.place.client, address)
     client = world.client()
     ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
-    for end in ends:
-        failed = end.await_error(errno.ETIMEDOUT)
+    for end, failed in zip(ends, await_failures(ends, errno.ETIMEDOUT)):
         end.close_quietly()
         world.expect_attempt(end, "timeout", reason=["etimedout"], close=failed)
 
@@ -89,8 +88,7 @@ def killed_while_connecting(world):
 
 
 def expect_unreachable(world, ends, code, reason, **facts):
-    for end in ends:
-        failed = end.await_error(code)
+    for end, failed in zip(ends, await_failures(ends, code)):
         end.close_quietly()
         world.expect_attempt(end, "unreachable", reason=[reason], close=failed, **facts)
 
@@ -166,14 +164,18 @@ def vanished(world):
         client.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
         set_keepalive(server)
     vanish(world)
+    expect_silence(world, pairs)
+
+
+def expect_silence(world, pairs):
     for number, (client, _) in enumerate(pairs):
         client.send(1000 + number)
+    lost = await_failures([end for pair in pairs for end in pair], errno.ETIMEDOUT)
     for number, (client, server) in enumerate(pairs):
-        lost = {"client": client.receive_error(errno.ETIMEDOUT), "server": server.receive_error(errno.ETIMEDOUT)}
-        received = client.sent - 1000 - number
-        world.expect(client, server, "timeout", None,
-                     client_facts={"close": lost["client"], "reason": ["etimedout"]},
-                     server_facts={"close": lost["server"], "reason": ["keepalive_timeout"], "src_bytes": received})
+        world.expect(client, server, "timeout", None, any_wire=True,
+                     client_facts={"close": lost[2 * number], "reason": ["etimedout"]},
+                     server_facts={"close": lost[2 * number + 1], "reason": ["keepalive_timeout"],
+                                   "src_bytes": client.sent - 1000 - number})
         client.close_quietly()
         server.close_quietly()
 
@@ -183,20 +185,10 @@ def link_down(world):
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for client, server in pairs:
-        for end in (client, server):
-            end.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
-    world.place.server.namespace.ip("link set %s down" % world.place.server.interface)
-    for client, server in pairs:
-        client.send(10)
+        client.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
         set_keepalive(server)
-    for client, server in pairs:
-        lost = client.receive_error(errno.ETIMEDOUT)
-        gone = server.receive_error(errno.ETIMEDOUT)
-        world.expect(client, server, "timeout", None,
-                     client_facts={"close": lost, "reason": ["etimedout"]},
-                     server_facts={"close": gone, "reason": ["keepalive_timeout"], "src_bytes": client.sent - 10})
-        client.close_quietly()
-        server.close_quietly()
+    world.place.server.namespace.ip("link set %s down" % world.place.server.interface)
+    expect_silence(world, pairs)
 
 
 @case("peer vanished after its FIN was seen", outgoing, incoming)
@@ -209,18 +201,17 @@ def vanished_after_fin(world):
         client.shutdown()
         server.receive_eof()
     vanish(world)
-    for client, server in pairs:
+    for _, server in pairs:
         server.send(50)
-    for client, server in pairs:
-        gone = server.await_error(errno.ETIMEDOUT)
+    gone = await_failures([server for _, server in pairs], errno.ETIMEDOUT)
+    for (client, server), lost in zip(pairs, gone):
         server.close_quietly()
         client.abort()
+        facts = {"start": client.connect_at, "first_fin": client.fin_at, "src_bytes": client.sent, "any_wire": True}
         world.view(server, client.local, client.remote, outcome="timeout", ended_by=None, reason=["etimedout"],
-                   start=client.connect_at, close=gone, src_bytes=client.sent, dst_bytes=server.sent,
-                   first_fin=client.fin_at)
-        world.view(client, client.local, client.remote, outcome="reset", ended_by="src", reason="sent",
-                   start=client.connect_at, close=client.rst_at, src_bytes=client.sent, dst_bytes=server.sent - 50,
-                   first_fin=client.fin_at)
+                   close=lost, dst_bytes=server.sent, **facts)
+        world.view(client, client.local, client.remote, outcome="reset", ended_by="src", reason=SENT_RESET,
+                   close=client.rst_at, dst_bytes=server.sent - 50, **facts)
 
 
 if __name__ == "__main__":

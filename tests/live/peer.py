@@ -155,14 +155,27 @@ class Peer:
         result.update(self.addresses(sock))
         return result
 
-    def order_await_error(self, handle):
-        """Waits until the connection has failed; answers with SO_ERROR."""
-        sock = self.sockets[handle]
+    def order_await_failures(self, handles):
+        """Waits until each connection has failed: when, and its SO_ERROR.
+
+        The sign is POLLHUP, the state CLOSE. POLLERR alone can be an ICMP message that the kernel keeps to itself
+        until the SYN's retransmission has failed too.
+        """
         poll = select.poll()
-        poll.register(sock, 0)
-        poll.poll()
-        moment = now()
-        return {"before": moment, "after": moment, "errno": sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}
+        waiting = {self.sockets[handle].fileno(): handle for handle in handles}
+        for fd in waiting:
+            poll.register(fd, 0)
+        failures = {}
+        while waiting:
+            for fd, events in poll.poll():
+                if events & select.POLLHUP:
+                    failures[waiting.pop(fd)] = now()
+                    poll.unregister(fd)
+            time.sleep(0.0005)
+        return {"failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
+
+    def error_of(self, handle):
+        return self.sockets[handle].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def order_connect_fastopen(self, handle, address, port, count):
         sock = self.sockets[handle]

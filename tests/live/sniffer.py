@@ -42,7 +42,7 @@ FILTER = [
     (0x06, 0, 0, 0),       # 13 reject
 ]
 
-Packet = collections.namedtuple("Packet", "at src dst flags seq length")
+Packet = collections.namedtuple("Packet", "at src dst flags seq ack length")
 
 
 class Sniffer:
@@ -115,10 +115,10 @@ def parse(frame, moment):
         family, addresses, header = socket.AF_INET6, frame[22:54], 54
         total = 54 + struct.unpack("!H", frame[18:20])[0]
     half = len(addresses) // 2
-    sport, dport, seq = struct.unpack("!HHI", frame[header:header + 8])
+    sport, dport, seq, ack = struct.unpack("!HHII", frame[header:header + 12])
     length = total - header - (frame[header + 12] >> 4) * 4
     return Packet(moment, (socket.inet_ntop(family, addresses[:half]), sport),
-                  (socket.inet_ntop(family, addresses[half:]), dport), frame[header + 13], seq, length)
+                  (socket.inet_ntop(family, addresses[half:]), dport), frame[header + 13], seq, ack, length)
 
 
 def once(packets):

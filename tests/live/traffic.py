@@ -209,13 +209,6 @@ class End:
                 "%s where %s should be" % (result["errno"], errno.errorcode[code]))
         return span_of(result)
 
-    def await_error(self, code):
-        """Waits for the connection to fail, reading nothing."""
-        result = self.peer.call("await_error", handle=self.handle)
-        require(result["errno"] == code,
-                "%s where %s should be" % (result["errno"], errno.errorcode[code]))
-        return span_of(result)
-
     def set_option(self, level, option, value):
         self.peer.do("set_option", handle=self.handle, level=level, option=option, value=value)
 
@@ -242,6 +235,21 @@ class End:
 
     def disconnect(self):
         self.rst_at = span_of(self.peer.do("disconnect", handle=self.handle))
+
+
+def await_failures(ends, code):
+    """Waits for the connections of several ends to fail with this error, reading nothing: when each did."""
+    by_peer = {}
+    for end in ends:
+        by_peer.setdefault(end.peer, []).append(end)
+    for peer, own in by_peer.items():
+        peer.begin("await_failures", handles=[end.handle for end in own])
+    failures = {}
+    for peer, own in by_peer.items():
+        for end, (moment, found) in zip(own, peer.finish_well(peer.finish())["failures"]):
+            require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
+            failures[end] = at(moment)
+    return [failures[end] for end in ends]
 
 
 def later(first, second):
