@@ -97,11 +97,9 @@ struct tcp_sock {
 	__u32 chrono_start;
 	__u32 chrono_stat[3];
 	__u8 syn_fastopen_child : 1;
+	bool is_mptcp; /* with CONFIG_MPTCP */
 };
 
-struct tcp_sock___mptcp {
-	bool is_mptcp;
-};
 
 struct mptcp_subflow_context {
 	struct sock *conn;
@@ -211,6 +209,10 @@ struct sk_buff;
  * 5.12, as this one (c5dbb89fc2ac, 34b2021cc616). */
 enum bpf_func_id___since_5_12 {
 	BPF_FUNC_check_mtu___since_5_12 = 163,
+};
+
+enum bpf_func_id___since_5_11 {
+	BPF_FUNC_get_current_task_btf___since_5_11 = 158,
 };
 
 #pragma clang attribute pop

@@ -101,28 +101,93 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	return 0;
 }
 
-/* Makes `task` the owner. A kernel thread is nobody's owner: 0. */
-static __noinline int owner_from_task(struct nt_owner *owner, struct task_struct *task, __u8 by)
+/* The processes that were owners last on each CPU: most connections in a row have the same few. */
+#define RECENT_PROCESSES 4
+
+struct recent_processes {
+	struct nt_process_id process[RECENT_PROCESSES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct recent_processes);
+} recent_processes SEC(".maps");
+
+static __always_inline bool is_recent(const struct nt_process_id *process)
 {
-	struct task_struct *leader;
+	__u32 zero = 0;
+	struct recent_processes *recent = bpf_map_lookup_elem(&recent_processes, &zero);
+	struct nt_process_id *slot;
+
+	if (!recent)
+		return false;
+	slot = &recent->process[process->pid % RECENT_PROCESSES];
+	if (slot->pid == process->pid && slot->exec_id == process->exec_id && slot->start_ns == process->start_ns &&
+	    slot->cgroup_id == process->cgroup_id)
+		return true;
+	*slot = *process;
+	return false;
+}
+
+/* Two ways to read a task: in place, through a pointer that the verifier knows, or by copies (5.10 has no
+ * bpf_get_current_task_btf(), and what hangs on a struct file has no type). A kernel thread is nobody's owner: false. */
+static __always_inline bool read_task_in_place(struct nt_owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+
+	if (task->flags & PF_KTHREAD)
+		return false;
+	owner->process.pid = task->tgid;
+	owner->process.start_ns = leader->start_boottime;
+	owner->process.exec_id = leader->self_exec_id;
+	owner->process.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	owner->uid = task->cred->uid.val;
+	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), leader->comm);
+	return true;
+}
+
+static __always_inline bool read_task_by_copy(struct nt_owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
 		return false;
-	leader = BPF_CORE_READ(task, group_leader);
 	owner->process.pid = BPF_CORE_READ(task, tgid);
 	owner->process.start_ns = BPF_CORE_READ(leader, start_boottime);
 	owner->process.exec_id = BPF_CORE_READ(leader, self_exec_id);
 	owner->process.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	BPF_CORE_READ_INTO(&owner->comm, leader, comm);
 	owner->uid = BPF_CORE_READ(task, cred, uid.val);
-	owner->by = by;
-	describe_process(&owner->process, task);
+	BPF_CORE_READ_INTO(&owner->comm, leader, comm);
 	return true;
 }
 
-static __always_inline bool owner_from_current(struct nt_owner *owner, __u8 by)
+/* What both have in common once the task is read. Returns 1 for the callers that return it. */
+static __always_inline int owner_is(struct nt_owner *owner, struct task_struct *task, __u8 by)
 {
-	return owner_from_task(owner, (struct task_struct *)bpf_get_current_task(), by);
+	owner->by = by;
+	if (!is_recent(&owner->process))
+		describe_process(&owner->process, task);
+	return 1;
+}
+
+/* Makes the running process the owner, unless it is a kernel thread: then 0. */
+static __noinline int owner_from_current(struct nt_owner *owner, __u8 by)
+{
+	struct task_struct *task;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_11, BPF_FUNC_get_current_task_btf___since_5_11)) {
+		task = bpf_get_current_task_btf();
+		return read_task_in_place(owner, task) ? owner_is(owner, task, by) : 0;
+	}
+	task = (struct task_struct *)bpf_get_current_task();
+	return read_task_by_copy(owner, task) ? owner_is(owner, task, by) : 0;
+}
+
+static __noinline int owner_from_task(struct nt_owner *owner, struct task_struct *task, __u8 by)
+{
+	return read_task_by_copy(owner, task) ? owner_is(owner, task, by) : 0;
 }
 
 #endif

@@ -10,7 +10,7 @@
 
 static __always_inline void seed_listener(struct sock *sk)
 {
-	struct nt_listener listener = {.socket = (__u64)sk};
+	struct nt_listener listener = {};
 	struct nt_listener_key key;
 
 	listener_key(&key, sk, sk->__sk_common.skc_num);
@@ -150,6 +150,7 @@ int tell_open_sockets(struct bpf_iter__tcp *ctx)
 	socket->state = common->skc_state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
+	note_listener(socket);
 	tell_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
 	return 0;
 }

@@ -18,7 +18,8 @@ struct {
 } sockets SEC(".maps");
 
 /* Listeners, for the owner of what nobody has read or closed yet, and to tell servers from clients among the
- * connections that were there before. */
+ * connections that were there before. They stay when they are closed, which ends what they have not accepted, until
+ * another takes their place. */
 struct nt_listener_key {
 	__u8 address[16]; /* all zero: any */
 	__u32 netns;
@@ -27,7 +28,6 @@ struct nt_listener_key {
 };
 
 struct nt_listener {
-	__u64 socket;
 	struct nt_owner owner;
 };
 
@@ -133,14 +133,18 @@ static __always_inline void note_owner(struct nt_socket *socket, struct sock *sk
 	owner_from_current(&socket->owner, by);
 }
 
+static __always_inline bool owner_is_known(const struct nt_socket *socket)
+{
+	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
+}
+
 static __always_inline void note_mptcp_owner(struct nt_socket *socket, struct tcp_sock *tp)
 {
-	struct tcp_sock___mptcp *newer = (void *)tp;
 	struct mptcp_subflow_context *subflow;
 	struct nt_owner *owner;
 	__u64 connection;
 
-	if (!bpf_core_field_exists(newer->is_mptcp) || !BPF_CORE_READ(newer, is_mptcp))
+	if (owner_is_known(socket) || !bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
 		return;
 	subflow = tp->inet_conn.icsk_ulp_data;
 	connection = (__u64)BPF_CORE_READ(subflow, conn);
@@ -154,7 +158,8 @@ static __always_inline void mptcp_socket_changed(struct sock *sk, int new_state)
 	struct nt_owner owner = {};
 	__u64 address = (__u64)sk;
 
-	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_CLOSE)
+	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK &&
+	    new_state != TCP_CLOSE)
 		return;
 	if (in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
 		bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY);
@@ -173,24 +178,12 @@ static __always_inline void listener_key(struct nt_listener_key *key, struct soc
 
 static __always_inline void listener_begins(struct sock *sk)
 {
-	struct nt_listener listener = {.socket = (__u64)sk};
+	struct nt_listener listener = {};
 	struct nt_listener_key key;
 
 	listener_key(&key, sk, sk->__sk_common.skc_num);
 	owner_from_current(&listener.owner, NT_OWNER_LISTEN);
 	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
-}
-
-static __always_inline void listener_ends(struct tcp_sock *tp)
-{
-	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
-	struct nt_listener_key key;
-	struct nt_listener *listener;
-
-	listener_key(&key, sk, bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport));
-	listener = bpf_map_lookup_elem(&listeners, &key);
-	if (listener && listener->socket == (__u64)sk)
-		bpf_map_delete_elem(&listeners, &key);
 }
 
 static __always_inline struct nt_listener *listener_find(const struct nt_socket *socket)
@@ -287,9 +280,10 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 	socket->established_jiffies = bpf_jiffies64();
 	if (socket->role == NT_ROLE_SERVER)
 		count(NT_COUNT_SOCKETS_OPENED);
+	if (!config.open_events)
+		return;
 	note_listener(socket);
-	if (config.open_events)
-		tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
+	tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
 }
 
 static __always_inline void local_fin(struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp, __u64 now)
@@ -308,11 +302,6 @@ static __always_inline void remote_fin(struct nt_socket *socket, __u64 now)
 		socket->flags |= NT_SOCKET_REMOTE_FIRST;
 	if (!socket->first_fin_ns)
 		socket->first_fin_ns = now;
-}
-
-static __always_inline bool owner_is_known(const struct nt_socket *socket)
-{
-	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
 }
 
 /* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). */
@@ -467,8 +456,6 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 	if (old_state == TCP_LISTEN) {
 		if (new_state == TCP_SYN_RECV)
 			server_begins(address, sk, bpf_ktime_get_boot_ns());
-		else if (new_state == TCP_CLOSE)
-			listener_ends(tp);
 		return;
 	}
 	socket = bpf_map_lookup_elem(&sockets, &address);

@@ -313,14 +313,14 @@ int wire_egress(struct __sk_buff *skb)
 
 /* Devices without a link layer: tun, WireGuard, PPP, tunnels */
 SEC("tc")
-int wire_ingress_l3(struct __sk_buff *skb)
+int wire_ingress_plain(struct __sk_buff *skb)
 {
 	packet_seen(skb, 0, false);
 	return TC_ACT_UNSPEC;
 }
 
 SEC("tc")
-int wire_egress_l3(struct __sk_buff *skb)
+int wire_egress_plain(struct __sk_buff *skb)
 {
 	packet_seen(skb, 0, true);
 	return TC_ACT_UNSPEC;

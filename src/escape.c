@@ -95,6 +95,17 @@ static void json_ascii(struct text_buffer *text, unsigned char byte)
 	text_char(text, (char)byte);
 }
 
+/* How many bytes from here on stand for themselves in JSON. */
+static size_t plain_run(const char *bytes, size_t size)
+{
+	size_t run = 0;
+
+	while (run < size && bytes[run] >= FIRST_PRINTABLE && bytes[run] <= LAST_PRINTABLE && bytes[run] != '"' &&
+	       bytes[run] != '\\')
+		run++;
+	return run;
+}
+
 void escape_json(struct text_buffer *text, const char *string, size_t size)
 {
 	size_t length = strnlen(string, size), i = 0;
@@ -102,9 +113,15 @@ void escape_json(struct text_buffer *text, const char *string, size_t size)
 	text_char(text, '"');
 	while (i < length) {
 		unsigned char byte = (unsigned char)string[i];
+		size_t taken = plain_run(string + i, length - i);
 		unsigned int code_point;
-		size_t taken = 1;
 
+		if (taken) {
+			text_append(text, string + i, taken);
+			i += taken;
+			continue;
+		}
+		taken = 1;
 		if (byte < 0x80)
 			json_ascii(text, byte);
 		else if ((taken = utf8_decode(string + i, length - i, &code_point)))

@@ -90,14 +90,13 @@ static struct interface *find_attached(const struct interfaces *interfaces, unsi
 	return NULL;
 }
 
-static int attach_tcx(struct interfaces *interfaces, struct interface *interface, const char *names[2])
+static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
 	static const enum bpf_attach_type types[2] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
 	int way;
 
 	for (way = 0; way < 2; way++) {
-		int program = bpf_program__fd(loader_program(interfaces->loader, names[way]));
-		int fd = bpf_link_create(program, interface->index, types[way], NULL);
+		int fd = bpf_link_create(bpf_program__fd(programs[way]), interface->index, types[way], NULL);
 
 		if (fd < 0)
 			return -errno;
@@ -122,19 +121,23 @@ static void detach(struct interfaces *interfaces, struct interface *interface)
 
 static int attach(struct interfaces *interfaces, struct interface *interface)
 {
-	const char *ethernet[2] = {"wire_ingress", "wire_egress"}, *plain[2] = {"wire_ingress_l3", "wire_egress_l3"};
-	const char **names = has_ethernet_header(interface->name) ? ethernet : plain;
+	bool ethernet = has_ethernet_header(interface->name);
+	struct bpf_program *const programs[2] = {
+		loader_wire_program(interfaces->loader, false, ethernet),
+		loader_wire_program(interfaces->loader, true, ethernet),
+	};
 	int error = -EINVAL;
 
+	if (!programs[0] || !programs[1])
+		return -ENOTSUP;
 	if (!interfaces->without_tcx) {
-		error = attach_tcx(interfaces, interface, names);
+		error = attach_tcx(interface, programs);
 		if (error)
 			detach(interfaces, interface);
 	}
 	if (error == -EINVAL) { /* before 6.6 */
 		interfaces->without_tcx = true;
-		error = clsact_attach(interface->index, loader_program(interfaces->loader, names[0]),
-				      loader_program(interfaces->loader, names[1]));
+		error = clsact_attach(interface->index, programs[0], programs[1]);
 	}
 	interface->attached = !error;
 	return error;

@@ -39,7 +39,8 @@ static unsigned long memory_megabytes(void)
 	return sysinfo(&info) ? 1024 : (unsigned long)((unsigned long long)info.totalram * info.mem_unit >> 20);
 }
 
-/* The largest power of two, between bounds, that `per_gigabyte` allows. */
+/* The largest power of two, between bounds, that `per_gigabyte` allows. Larger than need be is slower too: each
+ * look-up then misses the CPU's cache. */
 static __u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest)
 {
 	unsigned long wanted = memory_megabytes() * per_gigabyte / 1024;
@@ -91,11 +92,11 @@ static void configure(const struct loader *loader, const struct options *options
 
 	bpf_map__set_initial_value(map, &config, sizeof(config));
 	bpf_map__set_max_entries(map_named(loader, "events"), ring_bytes);
-	size_table(loader, "sockets", sized_for_machine(65536, 16384, 1U << 20), true);
-	size_table(loader, "established", sized_for_machine(65536, 16384, 1U << 20), true);
-	size_table(loader, "half_open", sized_for_machine(16384, 8192, 65536), false);
+	size_table(loader, "sockets", sized_for_machine(8192, 32768, 1U << 20), true);
+	size_table(loader, "established", sized_for_machine(8192, 32768, 1U << 20), true);
+	size_table(loader, "half_open", sized_for_machine(1024, 8192, 65536), false);
 	if (options->every_packet)
-		size_table(loader, "streams", sized_for_machine(32768, 16384, 1U << 18), false);
+		size_table(loader, "streams", sized_for_machine(8192, 32768, 1U << 18), false);
 }
 
 static int explain_load_failure(int error)
@@ -135,10 +136,30 @@ static int fd_of_map(const struct loader *loader, const char *name)
 	return map ? bpf_map__fd(map) : -1;
 }
 
+static struct bpf_object *open_object(void)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "netracker");
+
+	return bpf_object__open_mem(netracker_bpf_object, netracker_bpf_object_end - netracker_bpf_object, &options);
+}
+
+static bool is_plain(const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	return !strcmp(name, "wire_ingress_plain") || !strcmp(name, "wire_egress_plain");
+}
+
+static void choose_programs(struct bpf_object *object, bool plain)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, object)
+		bpf_program__set_autoload(program, is_plain(program) == plain);
+}
+
 int loader_open(struct loader *loader, const struct options *options, __u32 own_netns)
 {
-	size_t size = netracker_bpf_object_end - netracker_bpf_object;
-	LIBBPF_OPTS(bpf_object_open_opts, open_options, .object_name = "netracker");
 	int status, error;
 
 	memset(loader, 0, sizeof(*loader));
@@ -146,10 +167,11 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	status = check_kernel();
 	if (status != EXIT_STATUS_DONE)
 		return status;
-	loader->object = bpf_object__open_mem(netracker_bpf_object, size, &open_options);
+	loader->object = open_object();
 	if (!loader->object)
 		return explain_load_failure(-errno);
 	configure(loader, options, own_netns);
+	choose_programs(loader->object, false);
 	error = bpf_object__load(loader->object);
 	if (error)
 		return explain_load_failure(error);
@@ -167,6 +189,44 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 struct bpf_program *loader_program(const struct loader *loader, const char *name)
 {
 	return bpf_object__find_program_by_name(loader->object, name);
+}
+
+static int share_tables(struct bpf_object *object, const struct bpf_object *of)
+{
+	struct bpf_map *map;
+	int error = 0;
+
+	bpf_object__for_each_map(map, object) {
+		const struct bpf_map *shared = bpf_object__find_map_by_name(of, bpf_map__name(map));
+
+		if (!error && shared)
+			error = bpf_map__reuse_fd(map, bpf_map__fd(shared));
+	}
+	return error;
+}
+
+static void load_plain(struct loader *loader)
+{
+	struct bpf_object *object = open_object();
+
+	if (!object)
+		return;
+	choose_programs(object, true);
+	if (share_tables(object, loader->object) || bpf_object__load(object))
+		bpf_object__close(object);
+	else
+		loader->plain_object = object;
+}
+
+struct bpf_program *loader_wire_program(struct loader *loader, bool leaving, bool has_ethernet_header)
+{
+	if (has_ethernet_header)
+		return loader_program(loader, leaving ? "wire_egress" : "wire_ingress");
+	if (!loader->plain_object)
+		load_plain(loader);
+	if (!loader->plain_object)
+		return NULL;
+	return bpf_object__find_program_by_name(loader->plain_object, leaving ? "wire_egress_plain" : "wire_ingress_plain");
 }
 
 int loader_attach_sockets(struct loader *loader)
@@ -196,8 +256,9 @@ void loader_detach(struct loader *loader)
 void loader_close(struct loader *loader)
 {
 	loader_detach(loader);
+	bpf_object__close(loader->plain_object);
 	bpf_object__close(loader->object);
-	loader->object = NULL;
+	loader->plain_object = loader->object = NULL;
 }
 
 void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])

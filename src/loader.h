@@ -12,6 +12,7 @@
 
 struct loader {
 	struct bpf_object *object;
+	struct bpf_object *plain_object; /* the programs for devices without a link layer, over the same tables; NULL */
 	struct bpf_link *links[16];
 	unsigned int link_count;
 	int events_fd, counters_fd, sockets_fd, half_open_fd, established_fd, streams_fd, waiting_fd;
@@ -37,6 +38,11 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
 __u64 loader_recursion_misses(const struct loader *loader);
 
 struct bpf_program *loader_program(const struct loader *loader, const char *name);
+
+/* The wire context's program for an interface: leaving or coming in, with an Ethernet header or with none. Those for
+ * devices without one are loaded when the first is asked for: most machines have none, and loading takes time. NULL:
+ * they cannot be loaded. */
+struct bpf_program *loader_wire_program(struct loader *loader, bool leaving, bool has_ethernet_header);
 
 /* 0 where the table does not exist. */
 __u64 loader_table_entries(int map_fd);

@@ -37,19 +37,40 @@ void record_address_text(char out[ADDRESS_TEXT_SIZE], const __u8 address[16])
 		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT_SIZE);
 }
 
+/* The digits of a number, with zeros before it; returns behind them. */
+static char *put_digits(char *out, unsigned int number, int digits)
+{
+	int i;
+
+	for (i = digits - 1; i >= 0; i--) {
+		out[i] = (char)('0' + number % 10);
+		number /= 10;
+	}
+	return out + digits;
+}
+
 void record_time_text(char out[FIELD_STORAGE_SIZE], __u64 epoch_ns, int decimals)
 {
 	time_t seconds = (time_t)(epoch_ns / NS_PER_SECOND);
-	__u64 nanoseconds = epoch_ns % NS_PER_SECOND;
+	unsigned int nanoseconds = (unsigned int)(epoch_ns % NS_PER_SECOND);
 	struct tm utc;
-	size_t used;
 
 	gmtime_r(&seconds, &utc);
-	used = strftime(out, FIELD_STORAGE_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-	if (decimals == 3)
-		snprintf(out + used, FIELD_STORAGE_SIZE - used, ".%03lluZ", nanoseconds / 1000000);
-	else
-		snprintf(out + used, FIELD_STORAGE_SIZE - used, ".%09lluZ", nanoseconds);
+	out = put_digits(out, (unsigned int)utc.tm_year + 1900, 4);
+	*out++ = '-';
+	out = put_digits(out, (unsigned int)utc.tm_mon + 1, 2);
+	*out++ = '-';
+	out = put_digits(out, (unsigned int)utc.tm_mday, 2);
+	*out++ = 'T';
+	out = put_digits(out, (unsigned int)utc.tm_hour, 2);
+	*out++ = ':';
+	out = put_digits(out, (unsigned int)utc.tm_min, 2);
+	*out++ = ':';
+	out = put_digits(out, (unsigned int)utc.tm_sec, 2);
+	*out++ = '.';
+	out = put_digits(out, decimals == 3 ? nanoseconds / 1000000 : nanoseconds, decimals);
+	*out++ = 'Z';
+	*out = '\0';
 }
 
 static const void *member(const struct record_field *field, const struct nt_record *record)

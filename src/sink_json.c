@@ -6,8 +6,11 @@ static void print_list(struct text_buffer *text, const struct field_value *value
 	unsigned int i;
 
 	text_char(text, '[');
-	for (i = 0; i < value->list_count; i++)
-		text_format(text, "%s\"%s\"", i ? "," : "", value->list[i]);
+	for (i = 0; i < value->list_count; i++) {
+		text_string(text, i ? ",\"" : "\"");
+		text_string(text, value->list[i]);
+		text_char(text, '"');
+	}
 	text_char(text, ']');
 }
 
@@ -15,7 +18,7 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 {
 	switch (type) {
 	case FIELD_INTEGER:
-		text_format(text, "%llu", (unsigned long long)value->integer);
+		text_integer(text, value->integer);
 		break;
 	case FIELD_STRING:
 		escape_json(text, value->string, value->string_size);
@@ -31,16 +34,18 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 
 void sink_json_record(struct text_buffer *text, const struct nt_record *record)
 {
-	const char *separator = "{";
+	const char *separator = "{\"";
 	struct field_value value;
 	unsigned int i;
 
 	for (i = 0; i < record_field_count; i++) {
 		if (!record_field_get(&record_fields[i], record, &value))
 			continue;
-		text_format(text, "%s\"%s\":", separator, record_fields[i].name);
+		text_string(text, separator);
+		text_string(text, record_fields[i].name);
+		text_append(text, "\":", 2);
 		print_value(text, record_fields[i].type, &value);
-		separator = ",";
+		separator = ",\"";
 	}
 	text_string(text, "}\n");
 }

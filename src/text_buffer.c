@@ -5,15 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool reserve(struct text_buffer *text, size_t size)
+bool text_grow(struct text_buffer *text, size_t size)
 {
 	size_t capacity = text->capacity ? text->capacity : 256;
 	char *bytes;
 
 	if (text->failed)
 		return false;
-	if (text->capacity - text->used >= size)
-		return true;
 	while (capacity - text->used < size)
 		capacity *= 2;
 	bytes = realloc(text->bytes, capacity);
@@ -26,27 +24,26 @@ static bool reserve(struct text_buffer *text, size_t size)
 	return true;
 }
 
-void text_append(struct text_buffer *text, const char *bytes, size_t size)
-{
-	if (!size || !reserve(text, size))
-		return;
-	memcpy(text->bytes + text->used, bytes, size);
-	text->used += size;
-}
-
 void text_string(struct text_buffer *text, const char *string)
 {
 	text_append(text, string, strlen(string));
 }
 
-void text_char(struct text_buffer *text, char byte)
+void text_integer(struct text_buffer *text, unsigned long long integer)
 {
-	text_append(text, &byte, 1);
+	char digits[20];
+	size_t first = sizeof(digits);
+
+	do {
+		digits[--first] = (char)('0' + integer % 10);
+		integer /= 10;
+	} while (integer);
+	text_append(text, digits + first, sizeof(digits) - first);
 }
 
 void text_spaces(struct text_buffer *text, size_t count)
 {
-	if (!count || !reserve(text, count))
+	if (!count || !text_reserve(text, count))
 		return;
 	memset(text->bytes + text->used, ' ', count);
 	text->used += count;

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct text_buffer {
 	char *bytes; /* not NUL-terminated */
@@ -11,9 +12,30 @@ struct text_buffer {
 	bool failed;
 };
 
-void text_append(struct text_buffer *text, const char *bytes, size_t size);
+bool text_grow(struct text_buffer *text, size_t size);
+
+/* Inline: a line is put together from some hundred pieces, thousands of times a second. */
+static inline bool text_reserve(struct text_buffer *text, size_t size)
+{
+	return text->capacity - text->used >= size || text_grow(text, size);
+}
+
+static inline void text_append(struct text_buffer *text, const char *bytes, size_t size)
+{
+	if (!size || !text_reserve(text, size))
+		return;
+	memcpy(text->bytes + text->used, bytes, size);
+	text->used += size;
+}
+
+static inline void text_char(struct text_buffer *text, char byte)
+{
+	if (text_reserve(text, 1))
+		text->bytes[text->used++] = byte;
+}
+
 void text_string(struct text_buffer *text, const char *string);
-void text_char(struct text_buffer *text, char byte);
+void text_integer(struct text_buffer *text, unsigned long long integer);
 void text_spaces(struct text_buffer *text, size_t count);
 
 /* At most 255 bytes. */

@@ -9,6 +9,7 @@ the tracker.
 """
 import argparse
 import atexit
+import inspect
 import json
 import os
 import select
@@ -33,6 +34,7 @@ JOBS = 3
 # The join waits at most 2 s for a wire that has not ended, and a reader polls.
 LAST_RECORD_SECONDS = 3.5
 SHOWN_PROBLEMS = 4
+YIELDED = b"y"
 SOCKET = ("socket",)
 WIRE_AND_SOCKET = ("wire", "socket")
 PACKETS_AND_SOCKET = ("wire", "packets", "socket")
@@ -55,6 +57,7 @@ class Place:
         self.tracker_namespace, self.subnet = tracker_namespace, subnet
         self.client, self.server, self.wire, self.family = client, server, wire, family
         self.seen = WIRE_AND_SOCKET if wire else SOCKET
+        self.observed = ("wire",)
 
 
 def sides(net, here, suffix, sysctls):
@@ -187,27 +190,41 @@ def case(name, *places, **sysctls):
 
 
 class CaseProcess:
-    """A case's traffic, made in a child: its views, or why there are none, come back through a pipe."""
+    """A case's traffic, made in a child: its views, or why there are none, come back through a socket.
+
+    A generator function stops at its `yield` until proceed() is called.
+    """
 
     def __init__(self, case):
-        reader, writer = os.pipe()
         self.case = case
-        self.reader = reader
         self.data = b""
+        self.socket, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(reader)
-            write_result(writer, case)
-        os.close(writer)
+            self.socket.close()
+            report_traffic(theirs, case)
+        theirs.close()
+
+    def fileno(self):
+        return self.socket.fileno()
+
+    def wait_for_yield(self):
+        self.data = self.socket.recv(len(YIELDED))
+
+    def proceed(self):
+        """After its yield; a case that failed before it has nothing to proceed with."""
+        if self.data == YIELDED:
+            self.data = b""
+            self.socket.send(YIELDED)
 
     def read(self):
         """False once the child has said all."""
-        data = os.read(self.reader, 1 << 20)
+        data = self.socket.recv(1 << 20)
         self.data += data
         return bool(data)
 
     def finish(self):
-        os.close(self.reader)
+        self.socket.close()
         os.waitpid(self.pid, 0)
         result = json.loads(self.data) if self.data else {"problems": ["the traffic's process died"]}
         self.case.views = result.get("views", [])
@@ -215,22 +232,25 @@ class CaseProcess:
         self.case.problems = result.get("problems", [])
 
 
-def write_result(writer, case):
-    with os.fdopen(writer, "w") as file:
-        json.dump(make_traffic(case), file)
-    os._exit(0)
+def report_traffic(control, case):
+    try:
+        control.sendall(json.dumps(make_traffic(control, case)).encode())
+    finally:
+        os._exit(0)
 
 
-def make_traffic(case):
+def make_traffic(control, case):
     world = World(case.name, case.place)
     try:
-        case.function(world)
+        for _ in case.function(world) or ():
+            control.send(YIELDED)
+            control.recv(len(YIELDED))
         return {"views": world.views}
     except Skip as reason:
         return {"views": [], "skipped": str(reason)}
     except TrafficError as error:
         where = traceback.extract_tb(error.__traceback__)[1]
-        return {"problems": ["traffic: %s (line %d of %s)" % (error, where.lineno, case.function.__name__)]}
+        return {"problems": ["traffic: %s (line %d of %s)" % (error, where.lineno, where.name)]}
     except Exception:
         return {"problems": ["traffic: " + traceback.format_exc()]}
     finally:
@@ -239,16 +259,36 @@ def make_traffic(case):
 
 def run_cases(cases, jobs, tracker):
     """All traffic, `jobs` cases at a time, while the tracker's records are read and their arrival noted."""
-    waiting, running = list(cases), {}
+    waiting, running = list(cases), []
     while waiting or running:
         while waiting and len(running) < jobs:
-            process = CaseProcess(waiting.pop(0))
-            running[process.reader] = process
-        for reader in select.select(list(running), [], [], 0.02)[0]:
-            if not running[reader].read():
-                running.pop(reader).finish()
-        if tracker:
-            tracker.poll()
+            running.append(CaseProcess(waiting.pop(0)))
+        collect(running, tracker)
+
+
+def collect(running, tracker):
+    """One round: takes what the running cases said, and the records that came meanwhile."""
+    for process in select.select(running, [], [], 0.02)[0]:
+        if not process.read():
+            running.remove(process)
+            process.finish()
+    if tracker:
+        tracker.poll()
+
+
+def begin_cases(cases):
+    """Runs generator cases up to their yield."""
+    running = [CaseProcess(one) for one in cases]
+    for process in running:
+        process.wait_for_yield()
+    return running
+
+
+def end_cases(running, tracker):
+    for process in running:
+        process.proceed()
+    while running:
+        collect(running, tracker)
 
 
 class Arena:
@@ -257,6 +297,7 @@ class Arena:
     def __init__(self, name, cases, arguments=(), sysctls=None, seen=WIRE_AND_SOCKET):
         self.name, self.arguments, self.sysctls, self.seen = name, list(arguments), sysctls or {}, seen
         self.cases = [one.copy(self.label()) for one in cases]
+        self.begins_before = any(inspect.isgeneratorfunction(one.function) for one in self.cases)
         self.extra = []
 
     def label(self):
@@ -275,25 +316,38 @@ class Arena:
 
     def run_with_sniffer(self, here, options):
         watch = sniffer.Sniffer(here)
-        run_cases(self.cases, options.jobs, None)
+        if self.begins_before:
+            end_cases(begin_cases(self.cases), None)
+        else:
+            run_cases(self.cases, options.jobs, None)
         packets = watch.stop()
         for one in self.cases:
             one.problems += sniffer.problems(one.views, packets)
 
     def run_with_tracker(self, here, options, directory):
+        begun = begin_cases(self.cases) if self.begins_before else []
         try:
             tracker = Tracker(here, "--events", "close", *self.arguments, *options.arguments, directory=directory)
         except TrackerError as error:
             for one in self.cases:
                 one.problems.append("tracker: %s" % error)
+            end_cases(begun, None)
             return
         clock = read_clock()
-        run_cases(self.cases, options.jobs, tracker)
+        if self.begins_before:
+            end_cases(begun, tracker)
+        else:
+            run_cases(self.cases, options.jobs, tracker)
         wanted = sum(len(one.views) for one in self.cases)
-        tracker.wait(lambda got: sum(1 for record in got if self.case_of(record)) >= wanted, LAST_RECORD_SECONDS)
+        tracker.wait(lambda got: sum(1 for record in got if self.case_of(record)) >= wanted, self.patience())
         # One record too many would come as late as a right one.
         tracker.wait(lambda got: False, 0.3)
         self.judge(tracker, clock)
+
+    def patience(self):
+        """Seconds until the last record must have come."""
+        last = max((view.get("out_by", 0) for one in self.cases for view in one.views), default=0)
+        return max(LAST_RECORD_SECONDS, (last - now()) / 1e9)
 
     def judge(self, tracker, clock):
         try:

@@ -174,6 +174,10 @@ class Peer:
             time.sleep(0.0005)
         return {"failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
 
+    def order_await_connection(self, handle):
+        select.select([], [self.sockets[handle]], [])
+        return {"code": self.error_of(handle)}
+
     def error_of(self, handle):
         return self.sockets[handle].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 

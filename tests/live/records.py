@@ -144,13 +144,18 @@ class Times:
     """The differences between a case's times and the applications' clocks."""
 
     def __init__(self):
-        self.differences = []
+        self.differences, self.missing = [], []
 
     def compare(self, what, value, low, high):
         difference = value - high if value > high else value - low if value < low else 0
         self.differences.append((abs(difference), what, difference))
 
+    def miss(self, what):
+        self.missing.append(what)
+
     def problems(self):
+        if self.missing:
+            return ["%s is missing (%d of %d times)" % (self.missing[0], len(self.missing), len(self.differences))]
         late = [difference for difference in self.differences if difference[0] > TOLERANCE_NS]
         worst = [difference for difference in late if difference[0] > STRAGGLER_NS]
         if worst or len(late) > STRAGGLER_SHARE * len(self.differences):
@@ -227,7 +232,7 @@ def check_gaps(view, record):
 
 
 def check_seen(view, record):
-    return [] if record["seen"] == view["seen"] else ["seen is %s, should be %s" % (record["seen"], view["seen"])]
+    return [] if view["seen"] in (None, record["seen"]) else ["seen is %s, should be %s" % (record["seen"], view["seen"])]
 
 
 def check_wire(view, record):
@@ -263,21 +268,27 @@ def compare_times(view, record, clock, times):
     if start is None:
         return
     if "start" not in record:
-        times.compare("start (absent)", 0, STRAGGLER_NS * 2, STRAGGLER_NS * 2)
+        times.miss("start")
         return
     times.compare("start", clock.boottime(record["start"]), *start)
+    durations = dict(view.get("wire_times", {}))
     for key, span in (("first_fin_ns", view.get("first_fin")), ("duration_ns", view.get("close"))):
-        if span and key in record:
-            times.compare(key, record[key], span[0] - start[1], span[1] - start[0])
-        elif span:
-            times.compare(key + " (absent)", 0, STRAGGLER_NS * 2, STRAGGLER_NS * 2)
+        if span:
+            durations[key] = (span[0] - start[1], span[1] - start[0])
+    for key, (low, high) in durations.items():
+        if key in record:
+            times.compare(key, record[key], low, high)
+        else:
+            times.miss(key)
 
 
 def check_deadline(view, record):
-    """out_by: the moment by which the record had to be readable."""
-    if "out_by" not in view or record["_arrived"] <= view["out_by"]:
-        return []
-    return ["came %.0f ms late" % ((record["_arrived"] - view["out_by"]) / 1e6)]
+    """out_from, out_by: the moments between which the record had to become readable."""
+    if record["_arrived"] > view.get("out_by", record["_arrived"]):
+        return ["came %.0f ms late" % ((record["_arrived"] - view["out_by"]) / 1e6)]
+    if record["_arrived"] < view.get("out_from", 0):
+        return ["came %.0f ms early" % ((view["out_from"] - record["_arrived"]) / 1e6)]
+    return []
 
 
 def check_absent(view, record):

@@ -175,7 +175,7 @@ def problems(views, packets):
     texts = []
     by_tuple = collections.defaultdict(list)
     for view in sorted(views, key=lambda view: view["order"]):
-        if view["role"] == "client" and "wire" in view["seen"] and view["start"]:
+        if view["role"] == "client" and "wire" in (view["seen"] or ()) and not view.get("any_wire"):
             by_tuple[tuple(view["src"]), tuple(view["dst"])].append(view)
     for key, expected in by_tuple.items():
         if len(found[key]) != len(expected):

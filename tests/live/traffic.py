@@ -209,6 +209,11 @@ class End:
                 "%s where %s should be" % (result["errno"], errno.errorcode[code]))
         return span_of(result)
 
+    def await_connection(self):
+        """Waits until a connect() in progress has succeeded."""
+        code = self.peer.do("await_connection", handle=self.handle)["code"]
+        require(code == 0, "connect: %s" % errno.errorcode.get(code, code))
+
     def set_option(self, level, option, value):
         self.peer.do("set_option", handle=self.handle, level=level, option=option, value=value)
 

@@ -1,5 +1,5 @@
-/* The core as a BPF program: that it compiles under clang -target bpf, and that a kernel's verifier takes it. Nothing
- * ever runs it; tests/unit/test_core_bpf.sh loads it where it may.
+/* The core as a BPF program: that it compiles under clang -target bpf, and that a kernel's verifier takes it. Only
+ * test_core_bpf.c runs it.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>

@@ -1,0 +1,825 @@
+/* core/connection.h: every row of the table above the state machine, one function each; then core/verdict.h: outcomes
+ * (docs/record.md) and Zeek's conn_state. What is expected comes from RFC 9293 and Zeek's documentation.
+ */
+#include <linux/types.h>
+#include <stdlib.h>
+
+#include "core/buffer.h"
+#include "core/connection.h"
+#include "core/verdict.h"
+
+#include "tests/unit/check.h"
+
+#define CLIENT 1 /* indexes in the key: the client's need not be the first */
+#define SERVER 0
+#define CLIENT_ISN 0xfffffff0u /* the sequence numbers go round inside the connection */
+#define SERVER_ISN 7000u
+#define MS 1000000ull
+
+/* Offsets from an ISN: 0 is the SYN, 1 the first byte. */
+#define C(offset) (CLIENT_ISN + (offset))
+#define S(offset) (SERVER_ISN + (offset))
+
+static struct nt_connection connection;
+static __u64 now;
+
+static struct nt_packet segment(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
+{
+	struct nt_packet packet = {
+		.sequence = sequence,
+		.acknowledgement = flags & NT_ACK ? acknowledgement : 0,
+		.payload_length = length,
+		.flags = flags,
+		.vlan = NT_NO_VLAN,
+		.source_port = source == CLIENT ? 40000 : 2000,
+		.destination_port = source == CLIENT ? 2000 : 40000,
+	};
+
+	packet.source[15] = source;
+	packet.destination[15] = 1 - source;
+	return packet;
+}
+
+static __u32 begin(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
+{
+	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, length);
+	__u32 result;
+
+	now = 1000 * MS;
+	memset(&connection, 0xff, sizeof(connection));
+	result = nt_connection_begin(&connection, &packet, source, now);
+	nt_connection_note(&connection, &packet, source);
+	return result;
+}
+
+static __u32 step(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
+{
+	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, length);
+	__u32 result;
+
+	now += MS;
+	result = nt_connection_step(&connection, &packet, source, now);
+	if (!(result & NT_STEP_NEW))
+		nt_connection_note(&connection, &packet, source);
+	return result;
+}
+
+#define STATE() nt_connection_state(&connection)
+
+/* The connection in each of the states, by the shortest way. */
+static void syn_sent(void)
+{
+	begin(CLIENT, NT_SYN, C(0), 0, 0);
+}
+
+static void syn_received(void)
+{
+	syn_sent();
+	step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
+}
+
+static void established(void)
+{
+	syn_received();
+	step(CLIENT, NT_ACK, C(1), S(1), 0);
+}
+
+static void half_closed(void)
+{
+	established();
+	step(CLIENT, NT_FIN | NT_ACK, C(1), S(1), 0);
+}
+
+static void closed(void)
+{
+	half_closed();
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(2), 0);
+}
+
+static void reset(void)
+{
+	established();
+	step(SERVER, NT_RST, S(1), 0, 0);
+}
+
+static void midstream(void)
+{
+	begin(CLIENT, NT_ACK | NT_PSH, 500, 600, 10);
+}
+
+typedef void (*way)(void);
+static const way ways[] = { syn_sent, syn_received, established, half_closed, closed, reset };
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+static const char *history(void)
+{
+	static char text[NT_CONNECTION_HISTORY + 1];
+
+	memcpy(text, connection.history, connection.history_length);
+	text[connection.history_length] = 0;
+	return text;
+}
+
+/* ---- beginnings ---- */
+
+static void begins_with_syn(void)
+{
+	CHECK_EQUAL(begin(CLIENT, NT_SYN, C(0), 0, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	CHECK_EQUAL(connection.syn_ns, now);
+	CHECK_EQUAL(connection.first_ns, now);
+	CHECK_EQUAL(connection.marks, 0);
+	CHECK_STRING(history(), "S");
+}
+
+static void begins_with_synack(void)
+{
+	CHECK_EQUAL(begin(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	CHECK_EQUAL(connection.syn_ns, 0);
+	CHECK_EQUAL(connection.synack_ns, now);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_STRING(history(), "^hA");
+}
+
+static void begins_midstream(void)
+{
+	CHECK_EQUAL(begin(CLIENT, NT_ACK, 500, 600, 10), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	CHECK_EQUAL(connection.marks, NT_MARK_MIDSTREAM);
+	CHECK_EQUAL(begin(CLIENT, NT_FIN | NT_ACK, 500, 600, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+	CHECK_EQUAL(begin(CLIENT, NT_RST, 500, 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	CHECK_EQUAL(begin(CLIENT, 0, 500, 0, 0), NT_STEP_CHANGED); /* a null scan */
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+}
+
+/* Who speaks from a system port to one that is none is the server. */
+static void begins_midstream_with_the_server(void)
+{
+	struct nt_packet packet = segment(SERVER, NT_ACK, 1, 1, 5);
+
+	packet.source_port = 80;
+	nt_connection_begin(&connection, &packet, SERVER, MS);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	CHECK_EQUAL(connection.marks, NT_MARK_MIDSTREAM | NT_MARK_FLIPPED);
+	nt_connection_note(&connection, &packet, SERVER);
+	CHECK_STRING(history(), "^d");
+}
+
+/* ---- SYN_SENT ---- */
+
+static void syn_sent_synack(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+	CHECK_EQUAL(connection.synack_ns, now);
+	CHECK_EQUAL(connection.last_change_ns, now);
+}
+
+static void syn_sent_synack_for_another(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(0), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(0x20000), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+	CHECK_EQUAL(connection.synack_ns, 0);
+}
+
+static void syn_sent_simultaneous_open(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_SYN, S(0), 0, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	CHECK_EQUAL(step(CLIENT, NT_SYN | NT_ACK, C(0), S(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+	CHECK_EQUAL(step(CLIENT, NT_SYN | NT_ACK, C(0), S(1), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, now);
+	CHECK(connection.marks & NT_MARK_SIMULTANEOUS);
+	CHECK_STRING(nt_connection_conn_state(&connection), "S1");
+}
+
+/* A SYN that the server answers with a SYN of its own, and the client then with a SYN-ACK. */
+static void syn_sent_split_handshake(void)
+{
+	syn_sent();
+	step(SERVER, NT_SYN, S(0), 0, 0);
+	step(CLIENT, NT_SYN | NT_ACK, C(0), S(1), 0);
+	CHECK_EQUAL(connection.synack_ns, 0);
+	CHECK_EQUAL(step(SERVER, NT_ACK, S(1), C(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+}
+
+static void syn_sent_simultaneous_synack_of_another(void)
+{
+	syn_sent();
+	step(SERVER, NT_SYN, S(0), 0, 0);
+	CHECK_EQUAL(step(CLIENT, NT_SYN | NT_ACK, C(5), S(1), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+}
+
+static void syn_sent_refused(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_RST | NT_ACK, 0, C(1), 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	CHECK_EQUAL(connection.rst_ns, now);
+}
+
+static void syn_sent_rst_for_another(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_RST, 0, 0, 0), NT_STEP_REPEAT); /* acknowledges nothing */
+	CHECK_EQUAL(step(SERVER, NT_RST | NT_ACK, 0, C(0), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+	CHECK_STRING(history(), "S");
+}
+
+static void syn_sent_given_up(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(CLIENT, NT_RST, C(1), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+/* RFC 9293 figure 9: the other end is still in an old connection, which is what this RST is for. */
+static void syn_sent_old_connection_reset(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_ACK, 300, C(0) - 1000000, 0), 0);
+	CHECK_EQUAL(step(CLIENT, NT_RST, C(0) - 1000000, 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+	CHECK_EQUAL(step(CLIENT, NT_SYN, C(0), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_CHANGED);
+}
+
+static void syn_sent_synack_not_seen(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, 0);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 10), 0);
+
+	syn_sent();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(0) - 40, S(1), 0), 0); /* an older connection's */
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_ACK, S(1), C(1), 10), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+	syn_sent();
+	CHECK_EQUAL(step(SERVER, NT_ACK, S(1), C(0) - 3, 10), 0); /* an older connection's */
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
+}
+
+/* The SYN-ACK was captured after what it led to. */
+static void synack_comes_late(void)
+{
+	syn_sent();
+	step(CLIENT, NT_ACK, C(1), S(1), 0);
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(connection.synack_ns, now);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+}
+
+/* ---- SYN_RECEIVED ---- */
+
+static void syn_received_ack(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, now);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), 0);
+	CHECK_EQUAL(connection.ack_ns, now - MS);
+}
+
+static void syn_received_ack_with_data(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_ACK | NT_PSH, C(1), S(1), 100), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, now);
+}
+
+static void syn_received_ack_further_on(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(200), S(3000), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+}
+
+static void syn_received_ack_of_another(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(0), 0), 0);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(0), S(1), 0), 0);
+	CHECK_EQUAL(step(CLIENT, 0, C(1), 0, 10), 0);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+}
+
+static void syn_received_fin(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_FIN | NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+	syn_received();
+	CHECK_EQUAL(step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+}
+
+/* TCP Fast Open: the server may send before the ACK, which still completes the handshake. */
+static void syn_received_fast_open(void)
+{
+	begin(CLIENT, NT_SYN, C(0), 0, 100);
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(101), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(step(SERVER, NT_ACK | NT_PSH, S(1), C(101), 50), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, 0);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(101), S(51), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(connection.ack_ns, now);
+}
+
+static void syn_received_cookies(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, 99999, C(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(connection.synack_ns, now - MS);
+	/* The ACK says which it was: the first here. */
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(connection.isn[SERVER], SERVER_ISN);
+	CHECK_STRING(history(), "ShhA");
+}
+
+static void syn_received_syn_captured_late(void)
+{
+	begin(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
+	CHECK_EQUAL(step(CLIENT, NT_SYN, C(0), 0, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(connection.syn_ns, now);
+	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+	CHECK_STRING(history(), "^hS");
+	begin(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
+	CHECK_EQUAL(step(CLIENT, NT_SYN, C(9), 0, 0), NT_STEP_NEW);
+}
+
+static void syn_received_rst(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_RST, C(1), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	syn_received();
+	CHECK_EQUAL(step(SERVER, NT_RST, S(1), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+/* ---- ESTABLISHED and after ---- */
+
+static void established_data(void)
+{
+	established();
+	CHECK_EQUAL(step(CLIENT, NT_ACK | NT_PSH, C(1), S(1), 100), 0);
+	CHECK_EQUAL(step(SERVER, NT_ACK, S(1), C(101), 0), 0);
+	CHECK_EQUAL(connection.last_seen_ns, now);
+	CHECK_EQUAL(connection.last_change_ns, connection.ack_ns);
+}
+
+static void established_fin(void)
+{
+	established();
+	CHECK_EQUAL(step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+	CHECK_EQUAL(connection.fin_ns[SERVER], now);
+	CHECK_EQUAL(connection.fin_ns[CLIENT], 0);
+}
+
+static void established_rst(void)
+{
+	established();
+	CHECK_EQUAL(step(CLIENT, NT_RST | NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+static void half_closed_fin(void)
+{
+	half_closed();
+	CHECK_EQUAL(step(CLIENT, NT_FIN | NT_ACK, C(1), S(1), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(connection.fin_ns[CLIENT], now - MS);
+	CHECK_EQUAL(step(SERVER, NT_ACK, S(1), C(2), 5000), 0);
+	CHECK_EQUAL(step(SERVER, NT_FIN | NT_ACK, S(5001), C(2), 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.last_change_ns, now);
+}
+
+static void half_closed_rst(void)
+{
+	half_closed();
+	CHECK_EQUAL(step(SERVER, NT_RST, S(1), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+static void closed_changes_no_more(void)
+{
+	__u64 end;
+
+	closed();
+	end = now;
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(2), S(2), 0), 0);
+	CHECK_EQUAL(step(SERVER, NT_FIN | NT_ACK, S(1), C(2), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(CLIENT, NT_RST, C(2), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_RST, S(2), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.last_change_ns, end);
+	CHECK_EQUAL(connection.rst_ns, 0);
+	CHECK_STRING(history(), "ShAFfRr");
+}
+
+static void reset_changes_no_more(void)
+{
+	__u64 end;
+
+	reset();
+	end = now;
+	CHECK_EQUAL(step(CLIENT, NT_FIN | NT_ACK, C(1), S(1), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_RST, S(1), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(SERVER, NT_RST, S(2), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step(CLIENT, NT_RST, C(2), 0, 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	CHECK_EQUAL(connection.last_change_ns, end);
+	CHECK_EQUAL(connection.rst_ns, end);
+	CHECK_STRING(history(), "ShArFrR"); /* R again only with another sequence number */
+}
+
+static void fin_without_handshake(void)
+{
+	syn_sent();
+	CHECK_EQUAL(step(CLIENT, NT_FIN, C(1), 0, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+}
+
+/* ---- SYN in every state ---- */
+
+static void same_syn_is_no_other_connection(void)
+{
+	struct nt_connection before;
+	__u32 i;
+
+	for (i = 0; i < WAYS; i++) {
+		ways[i]();
+		if (ways[i] == closed)
+			continue;
+		before = connection;
+		now += 70000 * MS;
+		CHECK_EQUAL(step(CLIENT, NT_SYN, C(0), 0, 0), NT_STEP_REPEAT);
+		before.last_seen_ns = now;
+		CHECK(!memcmp(&before, &connection, sizeof(before)));
+	}
+}
+
+static void same_synack_changes_nothing(void)
+{
+	struct nt_connection before;
+	__u32 i;
+
+	for (i = 1; i < WAYS; i++) {
+		ways[i]();
+		before = connection;
+		CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_REPEAT);
+		before.last_seen_ns = now;
+		CHECK(!memcmp(&before, &connection, sizeof(before)));
+	}
+}
+
+static void other_syn_is_another_connection(void)
+{
+	struct nt_connection before;
+	__u32 i;
+
+	for (i = 0; i < WAYS; i++) {
+		ways[i]();
+		before = connection;
+		CHECK_EQUAL(step(CLIENT, NT_SYN, C(12345), 0, 0), NT_STEP_NEW);
+		CHECK(!memcmp(&before, &connection, sizeof(before)));
+	}
+	for (i = 1; i < WAYS; i++) { /* in SYN_SENT it is a simultaneous open */
+		ways[i]();
+		CHECK_EQUAL(step(SERVER, NT_SYN, S(12345), 0, 0), NT_STEP_NEW);
+	}
+}
+
+static void same_syn_after_close_is_another_connection(void)
+{
+	closed();
+	CHECK_EQUAL(step(CLIENT, NT_SYN, C(0), 0, 0), NT_STEP_NEW);
+}
+
+static void syn_after_midstream_is_another_connection(void)
+{
+	midstream();
+	CHECK_EQUAL(step(CLIENT, NT_SYN, 9, 0, 0), NT_STEP_NEW);
+	midstream();
+	CHECK_EQUAL(step(SERVER, NT_SYN, 9, 0, 0), NT_STEP_NEW);
+	midstream();
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, 9, 9, 0), NT_STEP_REPEAT);
+}
+
+/* ---- a socket connected to itself ---- */
+
+static struct nt_packet to_itself(__u8 flags, __u32 sequence, __u32 acknowledgement)
+{
+	struct nt_packet packet = segment(CLIENT, flags, sequence, acknowledgement, 0);
+
+	memcpy(packet.destination, packet.source, 16);
+	packet.destination_port = packet.source_port;
+	return packet;
+}
+
+static __u32 step_to_itself(__u8 flags, __u32 sequence, __u32 acknowledgement)
+{
+	struct nt_packet packet = to_itself(flags, sequence, acknowledgement);
+
+	now += MS;
+	return nt_connection_step(&connection, &packet, 0, now);
+}
+
+static void connects_to_itself(void)
+{
+	struct nt_packet syn = to_itself(NT_SYN, C(0), 0);
+	int ended_by;
+
+	nt_connection_begin(&connection, &syn, 0, now = MS);
+	CHECK_EQUAL(connection.marks, NT_MARK_SELF);
+	CHECK_EQUAL(step_to_itself(NT_SYN, C(0), 0), NT_STEP_REPEAT);
+	CHECK_EQUAL(step_to_itself(NT_SYN | NT_ACK, C(0), C(1)), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+	CHECK_EQUAL(step_to_itself(NT_ACK, C(1), C(1)), 0);
+	CHECK_EQUAL(step_to_itself(NT_FIN | NT_ACK, C(1), C(1)), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(nt_connection_outcome(&connection, &ended_by), NT_OUTCOME_CLOSED);
+	CHECK_STRING(nt_connection_conn_state(&connection), "SF");
+}
+
+/* ---- odd flags, history ---- */
+
+static void odd_flags(void)
+{
+	CHECK_EQUAL(begin(CLIENT, NT_SYN | NT_FIN, C(0), 0, 0), NT_STEP_CHANGED);
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+	CHECK_STRING(history(), "Q");
+	CHECK_EQUAL(begin(CLIENT, NT_SYN | NT_RST, C(0), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_STRING(history(), "Q");
+	established();
+	CHECK_EQUAL(step(CLIENT, NT_FIN | NT_RST, C(1), 0, 0), NT_STEP_CHANGED | NT_STEP_ENDED);
+	CHECK_EQUAL(step(CLIENT, NT_FIN | NT_RST, C(2), 0, 0), NT_STEP_REPEAT);
+	CHECK_STRING(history(), "ShAI");
+}
+
+static void history_of_a_whole_connection(void)
+{
+	established();
+	step(CLIENT, NT_ACK | NT_PSH, C(1), S(1), 10);
+	step(SERVER, NT_ACK, S(1), C(11), 0);
+	step(SERVER, NT_ACK | NT_PSH, S(1), C(11), 20);
+	step(CLIENT, NT_ACK, C(11), S(21), 0);
+	step(CLIENT, NT_FIN | NT_ACK | NT_PSH, C(11), S(21), 5);
+	step(SERVER, NT_FIN | NT_ACK, S(21), C(17), 0);
+	step(CLIENT, NT_ACK, C(17), S(22), 0);
+	CHECK_STRING(history(), "ShADadFf");
+}
+
+static void history_is_bounded(void)
+{
+	__u32 i;
+
+	established();
+	for (i = 0; i < 100; i++)
+		step(CLIENT, NT_RST, C(i), 0, 0);
+	CHECK_EQUAL(connection.history_length, NT_CONNECTION_HISTORY);
+	CHECK_EQUAL(history()[NT_CONNECTION_HISTORY - 1], 'R');
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+/* ---- outcomes: docs/record.md ---- */
+
+static void check_outcome(enum nt_outcome outcome, int ended_by)
+{
+	int by = 99;
+
+	CHECK_EQUAL(nt_connection_outcome(&connection, &by), outcome);
+	CHECK_EQUAL(by, ended_by);
+}
+
+static void check_idle_outcome(enum nt_outcome outcome, int ended_by)
+{
+	int by = 99;
+
+	CHECK_EQUAL(nt_connection_idle_outcome(&connection, &by), outcome);
+	CHECK_EQUAL(by, ended_by);
+}
+
+static void outcomes_of_ended_ones(void)
+{
+	closed();
+	check_outcome(NT_OUTCOME_CLOSED, NT_SRC);
+	check_idle_outcome(NT_OUTCOME_CLOSED, NT_SRC);
+	established();
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0);
+	step(CLIENT, NT_FIN | NT_ACK, C(1), S(2), 0);
+	check_outcome(NT_OUTCOME_CLOSED, NT_DST);
+	reset();
+	check_outcome(NT_OUTCOME_RESET, NT_DST);
+	half_closed();
+	step(CLIENT, NT_RST, C(2), 0, 0);
+	check_outcome(NT_OUTCOME_RESET, NT_SRC);
+	syn_sent();
+	step(SERVER, NT_RST | NT_ACK, 0, C(1), 0);
+	check_outcome(NT_OUTCOME_REFUSED, NT_DST);
+	syn_sent();
+	step(CLIENT, NT_RST, C(1), 0, 0);
+	check_outcome(NT_OUTCOME_RESET, NT_SRC);
+	syn_received();
+	step(CLIENT, NT_RST, C(1), 0, 0);
+	check_outcome(NT_OUTCOME_RESET, NT_SRC);
+	syn_received();
+	step(SERVER, NT_RST, S(1), 0, 0);
+	check_outcome(NT_OUTCOME_RESET, NT_DST);
+	midstream();
+	step(SERVER, NT_RST, 600, 0, 0);
+	check_outcome(NT_OUTCOME_RESET, NT_DST);
+}
+
+static void outcomes_of_silent_ones(void)
+{
+	syn_sent();
+	check_outcome(NT_OUTCOME_OPEN, -1);
+	check_idle_outcome(NT_OUTCOME_TIMEOUT, -1);
+	syn_received();
+	check_idle_outcome(NT_OUTCOME_TIMEOUT, -1);
+	established();
+	check_outcome(NT_OUTCOME_OPEN, -1);
+	check_idle_outcome(NT_OUTCOME_EXPIRED, -1);
+	half_closed();
+	check_outcome(NT_OUTCOME_OPEN, -1);
+	check_idle_outcome(NT_OUTCOME_EXPIRED, NT_SRC);
+}
+
+static void first_end(void)
+{
+	established();
+	CHECK_EQUAL(nt_connection_first_end(&connection), 0);
+	half_closed();
+	CHECK_EQUAL(nt_connection_first_end(&connection), now);
+	step(SERVER, NT_RST, S(1), 0, 0);
+	CHECK_EQUAL(nt_connection_first_end(&connection), now - MS);
+	CHECK(nt_connection_reset_by_anyone(&connection));
+}
+
+/* ---- conn_state: Zeek's documentation of conn.log ---- */
+
+#define CHECK_CONN_STATE(expected) CHECK_STRING(nt_connection_conn_state(&connection), expected)
+
+static void conn_states_of_attempts(void)
+{
+	syn_sent();
+	CHECK_CONN_STATE("S0");
+	step(SERVER, NT_RST | NT_ACK, 0, C(1), 0);
+	CHECK_CONN_STATE("REJ");
+	syn_sent();
+	step(CLIENT, NT_RST, C(1), 0, 0);
+	CHECK_CONN_STATE("RSTOS0");
+	syn_sent();
+	step(CLIENT, NT_FIN, C(1), 0, 0);
+	CHECK_CONN_STATE("SH");
+	syn_received();
+	CHECK_CONN_STATE("S1");
+	step(CLIENT, NT_RST, C(1), 0, 0);
+	CHECK_CONN_STATE("RSTO");
+	begin(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
+	step(SERVER, NT_RST, S(1), 0, 0);
+	CHECK_CONN_STATE("RSTRH");
+	begin(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0);
+	CHECK_CONN_STATE("SHR");
+}
+
+static void conn_states_of_connections(void)
+{
+	established();
+	CHECK_CONN_STATE("S1");
+	half_closed();
+	CHECK_CONN_STATE("S2");
+	established();
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0);
+	CHECK_CONN_STATE("S3");
+	closed();
+	CHECK_CONN_STATE("SF");
+	step(CLIENT, NT_RST, C(2), 0, 0);
+	CHECK_CONN_STATE("SF");
+	reset();
+	CHECK_CONN_STATE("RSTR");
+	established();
+	step(CLIENT, NT_RST, C(1), 0, 0);
+	CHECK_CONN_STATE("RSTO");
+	half_closed();
+	step(SERVER, NT_RST, S(1), 0, 0);
+	CHECK_CONN_STATE("RSTR");
+	half_closed(); /* FIN and RST of one side, then the other's FIN: Zeek takes the RST back */
+	step(CLIENT, NT_RST, C(2), 0, 0);
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(2), 0);
+	CHECK_CONN_STATE("SF");
+	midstream();
+	CHECK_CONN_STATE("OTH");
+	step(CLIENT, NT_RST, 510, 0, 0);
+	CHECK_CONN_STATE("OTH");
+	midstream();
+	step(SERVER, NT_RST, 600, 0, 0);
+	CHECK_CONN_STATE("RSTRH");
+}
+
+/* ---- bytes by sequence numbers ---- */
+
+static void check_bytes(int side, enum nt_known known, __u32 bytes)
+{
+	__u32 value;
+
+	CHECK_EQUAL(nt_connection_bytes(&connection, side, &value), known);
+	CHECK_EQUAL(value, bytes);
+}
+
+static void bytes_by_sequence_numbers(void)
+{
+	established();
+	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
+	step(CLIENT, NT_FIN | NT_ACK, C(1 + 100), S(1), 20); /* round 2^32 */
+	check_bytes(CLIENT, NT_KNOWN_MODULO, 120);
+	check_bytes(SERVER, NT_KNOWN_NOT, 0);
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(122), 0);
+	check_bytes(SERVER, NT_KNOWN_MODULO, 0);
+	syn_sent();
+	check_bytes(CLIENT, NT_KNOWN_MODULO, 0);
+	check_bytes(SERVER, NT_KNOWN_MODULO, 0);
+	begin(CLIENT, NT_SYN, C(0), 0, 10);
+	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
+	reset();
+	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
+	midstream();
+	step(CLIENT, NT_FIN | NT_ACK, 510, 600, 0);
+	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
+}
+
+/* ---- any packets at all ---- */
+
+/* Whatever comes, the bounds hold and an ended connection stays ended. */
+static void any_packets(void)
+{
+	__u32 i, odd = 0;
+
+	srand(7);
+	begin(CLIENT, NT_SYN, C(0), 0, 0);
+	for (i = 0; i < 200000; i++) {
+		int source = rand() & 1;
+		__u32 sequence = (source == CLIENT ? C(0) : S(0)) + rand() % 3;
+		__u32 acknowledgement = (source == CLIENT ? S(0) : C(0)) + rand() % 3;
+		__u8 flags = rand() & (NT_FIN | NT_SYN | NT_RST | NT_ACK);
+		enum nt_state before = STATE();
+
+		if (step(source, flags, sequence, acknowledgement, rand() % 2) & NT_STEP_NEW)
+			begin(source, flags, sequence, acknowledgement, 0);
+		else
+			odd += before >= NT_STATE_CLOSED && STATE() != before;
+		odd += connection.history_length > NT_CONNECTION_HISTORY || connection.src_index > 1;
+	}
+	CHECK_EQUAL(odd, 0);
+}
+
+int main(void)
+{
+	static const way rows[] = {
+		begins_with_syn, begins_with_synack, begins_midstream, begins_midstream_with_the_server,
+		syn_sent_synack, syn_sent_synack_for_another, syn_sent_simultaneous_open, syn_sent_split_handshake,
+		syn_sent_simultaneous_synack_of_another, syn_sent_refused, syn_sent_rst_for_another, syn_sent_given_up,
+		syn_sent_old_connection_reset, syn_sent_synack_not_seen, synack_comes_late,
+		syn_received_ack, syn_received_ack_with_data, syn_received_ack_further_on, syn_received_ack_of_another,
+		syn_received_fin, syn_received_fast_open, syn_received_cookies, syn_received_syn_captured_late,
+		syn_received_rst,
+		established_data, established_fin, established_rst, half_closed_fin, half_closed_rst,
+		closed_changes_no_more, reset_changes_no_more, fin_without_handshake,
+		same_syn_is_no_other_connection, same_synack_changes_nothing, other_syn_is_another_connection,
+		same_syn_after_close_is_another_connection, syn_after_midstream_is_another_connection,
+		connects_to_itself, odd_flags, history_of_a_whole_connection, history_is_bounded,
+		outcomes_of_ended_ones, outcomes_of_silent_ones, first_end,
+		conn_states_of_attempts, conn_states_of_connections, bytes_by_sequence_numbers, any_packets,
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		rows[i]();
+	return check_finish();
+}

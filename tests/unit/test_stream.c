@@ -1,0 +1,362 @@
+/* core/stream.h: against hand-made sequences, and against a model that remembers every single byte. */
+#include <linux/types.h>
+#include <stdlib.h>
+
+#define NT_STREAM_RANGES 8
+#include "core/buffer.h"
+#include "core/stream.h"
+
+#include "tests/unit/check.h"
+
+static struct nt_stream stream;
+
+static void take(__u8 flags, __u32 sequence, __u32 length)
+{
+	struct nt_packet packet = { .flags = flags, .sequence = sequence, .payload_length = length };
+
+	nt_stream_step(&stream, &packet, 1, 0);
+}
+
+static void data(__u32 sequence, __u32 length)
+{
+	take(NT_ACK, sequence, length);
+}
+
+/* Begins with a SYN, its sequence number `isn`; the payload is at isn + 1. */
+static void begin(__u32 isn)
+{
+	memset(&stream, 0, sizeof(stream));
+	take(NT_SYN, isn, 0);
+}
+
+static void check(__u64 packets, __u64 bytes, __u64 retransmits)
+{
+	CHECK_EQUAL(stream.packets, packets);
+	CHECK_EQUAL(stream.bytes, bytes);
+	CHECK_EQUAL(stream.retransmits, retransmits);
+}
+
+static void in_order(void)
+{
+	begin(99);
+	data(100, 10);
+	data(110, 20);
+	data(130, 0);
+	take(NT_FIN | NT_ACK, 130, 5);
+	data(136, 0); /* the ACK of the peer's FIN */
+	check(6, 35, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void sent_again(void)
+{
+	begin(99);
+	data(100, 10);
+	data(100, 10);
+	check(3, 10, 1);
+	data(105, 10); /* in part */
+	check(4, 15, 2);
+	data(100, 4);
+	check(5, 15, 3);
+	take(NT_FIN | NT_ACK, 115, 0);
+	take(NT_FIN | NT_ACK, 115, 0);
+	check(7, 15, 4);
+	take(NT_FIN | NT_ACK | NT_PSH, 105, 10); /* data and FIN: one segment */
+	check(8, 15, 5);
+}
+
+static void handshake_sent_again(void)
+{
+	begin(99);
+	take(NT_SYN, 99, 0);
+	check(2, 0, 1);
+	memset(&stream, 0, sizeof(stream));
+	take(NT_SYN | NT_ACK, 99, 0);
+	take(NT_SYN | NT_ACK, 99, 0);
+	check(2, 0, 0);
+}
+
+static void out_of_order(void)
+{
+	begin(99);
+	data(120, 10);
+	CHECK(nt_stream_is_incomplete(&stream));
+	data(110, 10);
+	data(100, 10);
+	check(4, 30, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+	data(100, 30);
+	check(5, 30, 1);
+}
+
+static void holes_filled_in_part(void)
+{
+	begin(99);
+	data(200, 100); /* the hole is 100 to 200 */
+	data(140, 20);  /* two holes: 100 to 140, 160 to 200 */
+	check(3, 120, 0);
+	data(130, 40); /* 10 new, 20 old, 10 new */
+	check(4, 140, 1);
+	data(100, 200);
+	check(5, 200, 2);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void a_segment_over_many_holes(void)
+{
+	__u32 i;
+
+	begin(99);
+	for (i = 1; i <= 7; i++)
+		data(100 + i * 20, 10);
+	data(100, 200);
+	check(9, 200, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void keep_alives(void)
+{
+	begin(99);
+	data(99, 0); /* before there was any payload */
+	data(99, 1);
+	check(3, 0, 0);
+	data(100, 10);
+	data(109, 0);
+	data(109, 1);
+	check(6, 10, 0);
+	data(108, 2); /* two bytes are none */
+	check(7, 10, 1);
+}
+
+static void sequence_numbers_go_round(void)
+{
+	begin(0xfffffff0u - 1);
+	data(0xfffffff0u, 32);
+	check(2, 32, 0);
+	data(0xfffffff8u, 16);
+	check(3, 32, 1);
+	data(48, 16);
+	data(16, 32);
+	check(5, 80, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void more_than_four_gigabytes(void)
+{
+	const __u32 size = 65000;
+	__u64 i, count = 5ull * 1024 * 1024 * 1024 / size;
+
+	begin(12345);
+	for (i = 0; i < count; i++)
+		data(12346 + (__u32)(i * size), size);
+	check(count + 1, count * size, 0);
+	data(12346 + (__u32)((count - 1) * size), size);
+	check(count + 2, count * size, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+/* A capture with most of the packets missing: never more bytes than were seen. */
+static void large_gaps(void)
+{
+	__u32 i;
+
+	begin(0);
+	for (i = 1; i <= 40; i++)
+		data(1 + i * 300000000u, 1000);
+	check(41, 40000, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+	begin(0);
+	data(1 + 0x90000000u, 1000); /* more than 2 GiB ahead looks like something behind */
+	check(2, 0, 1);
+}
+
+static void begins_in_the_middle(void)
+{
+	memset(&stream, 0, sizeof(stream));
+	data(1000, 10);
+	data(980, 20); /* was on its way when the capture began */
+	check(2, 30, 0);
+	data(900, 10); /* and leaves a hole */
+	check(3, 40, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+	data(905, 100);
+	check(4, 110, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+	take(NT_FIN, 1010, 0);
+	check(5, 110, 1);
+}
+
+static void nothing_before_the_syn(void)
+{
+	begin(1000);
+	data(900, 50);
+	check(2, 0, 1);
+	data(990, 21); /* 10 of it are payload */
+	check(3, 10, 2);
+}
+
+static void too_many_holes(void)
+{
+	__u32 i;
+
+	begin(99);
+	for (i = 1; i <= NT_STREAM_RANGES; i++)
+		data(100 + i * 20, 10);
+	CHECK(!(stream.flags & NT_STREAM_OVERFLOW));
+	data(1000, 10);
+	CHECK(stream.flags & NT_STREAM_OVERFLOW);
+	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 1) * 10);
+	data(100, 20); /* the oldest hole was given up: too few bytes, and it says so */
+	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 1) * 10);
+	data(130, 10); /* the others are still known */
+	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 2) * 10);
+}
+
+static void fin_with_a_hole_before_it(void)
+{
+	begin(99);
+	take(NT_FIN | NT_ACK, 150, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+	data(100, 50);
+	check(3, 50, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void payload_of_syn_and_rst(void)
+{
+	memset(&stream, 0, sizeof(stream));
+	take(NT_SYN, 99, 10); /* Fast Open */
+	check(1, 10, 0);
+	data(100, 10); /* it was not taken */
+	data(110, 5);
+	check(3, 15, 1);
+	take(NT_RST | NT_ACK, 115, 20);
+	check(4, 15, 1);
+}
+
+static void syn_cookies(void)
+{
+	memset(&stream, 0, sizeof(stream));
+	take(NT_SYN | NT_ACK, 5000, 0);
+	take(NT_SYN | NT_ACK, 900000, 0);
+	data(900001, 10);
+	check(3, 10, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+static void first_fragments(void)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4,
+				    .marks = NT_PACKET_FIRST_FRAGMENT };
+
+	memset(&stream, 0, sizeof(stream));
+	nt_stream_step(&stream, &packet, 1, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+}
+
+static void other_interfaces(void)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10 };
+	__u32 i;
+
+	memset(&stream, 0, sizeof(stream));
+	for (i = 0; i < 3; i++) {
+		nt_stream_step(&stream, &packet, 3, 1);
+		nt_stream_step(&stream, &packet, 3, 0); /* lo: leaving, then coming in */
+		nt_stream_step(&stream, &packet, 4, 1);
+		packet.sequence += 10;
+	}
+	check(3, 30, 0);
+}
+
+/* ---- the model ---- */
+
+#define SPAN 4000
+
+/* Segments in any order, cut anywhere, over a stream of SPAN bytes; few enough holes to be kept. */
+static void check_against_model(__u32 isn, unsigned int seed)
+{
+	static __u8 seen[SPAN];
+	__u64 bytes = 0, retransmits = 0;
+	__u32 at = 0, i, k;
+
+	srand(seed);
+	memset(seen, 0, sizeof(seen));
+	begin(isn);
+	for (i = 0; i < 300; i++) {
+		__u32 start = at > 300 ? at - 300 + rand() % 320 : rand() % (at + 20);
+		__u32 length = 2 + rand() % 60, fresh = 0;
+
+		if (start + length > SPAN)
+			break;
+		for (k = start; k < start + length; k++) {
+			fresh += !seen[k];
+			seen[k] = 1;
+		}
+		bytes += fresh;
+		retransmits += fresh < length;
+		at = start + length > at ? start + length : at;
+		data(isn + 1 + start, length);
+		if (stream.flags & NT_STREAM_OVERFLOW)
+			return;
+		if (stream.bytes != bytes || stream.retransmits != retransmits)
+			break;
+	}
+	CHECK_EQUAL(stream.bytes, bytes);
+	CHECK_EQUAL(stream.retransmits, retransmits);
+}
+
+static void compares_with_the_model(void)
+{
+	unsigned int seed;
+
+	for (seed = 1; seed <= 2000; seed++)
+		check_against_model(seed % 2 ? seed : 0u - seed, seed);
+}
+
+/* Whatever comes: bytes never exceed what was sent, and nothing is undefined (the sanitizer says). */
+static void any_segments(void)
+{
+	__u64 sent = 0;
+	__u32 i;
+
+	srand(3);
+	memset(&stream, 0, sizeof(stream));
+	for (i = 0; i < 300000; i++) {
+		__u32 length = rand() % 3 ? rand() % 2000 : 0;
+		__u32 sequence = rand() % 4 ? (__u32)(i * 1000) : (__u32)rand() * 2 + (rand() & 1);
+
+		sent += length;
+		take(rand() & (NT_SYN | NT_FIN | NT_ACK), sequence, length);
+		if (stream.bytes > sent)
+			break;
+	}
+	CHECK(stream.bytes <= sent);
+	CHECK_EQUAL(stream.packets, 300000);
+}
+
+int main(void)
+{
+	in_order();
+	sent_again();
+	handshake_sent_again();
+	out_of_order();
+	holes_filled_in_part();
+	a_segment_over_many_holes();
+	keep_alives();
+	sequence_numbers_go_round();
+	more_than_four_gigabytes();
+	large_gaps();
+	begins_in_the_middle();
+	nothing_before_the_syn();
+	too_many_holes();
+	fin_with_a_hole_before_it();
+	payload_of_syn_and_rst();
+	syn_cookies();
+	first_fragments();
+	other_interfaces();
+	compares_with_the_model();
+	any_segments();
+	return check_finish();
+}
