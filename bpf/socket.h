@@ -304,11 +304,22 @@ static __always_inline void remote_fin(struct nt_socket *socket, __u64 now)
 		socket->first_fin_ns = now;
 }
 
-/* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). */
-static __always_inline bool is_local_abort(__u8 old_state, int error)
+/* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). From
+ * FIN_WAIT2 a socket also leaves in order: orphaned, or when the peer's FIN came. */
+static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int error)
 {
-	return !error && old_state != TCP_FIN_WAIT2 && old_state != TCP_LAST_ACK && old_state != TCP_CLOSING &&
-	       old_state != TCP_SYN_SENT;
+	unsigned long flags = sk->__sk_common.skc_flags;
+
+	switch (old_state) {
+	case TCP_SYN_SENT:
+	case TCP_LAST_ACK:
+	case TCP_CLOSING:
+		return false;
+	case TCP_FIN_WAIT2:
+		return !error && !(flags & (1 << SOCK_DEAD | 1 << SOCK_DONE));
+	default:
+		return !error;
+	}
 }
 
 static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
@@ -330,7 +341,7 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	socket->close_ns = now;
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
 		remote_fin(socket, now);
-	if (is_local_abort(old_state, error)) {
+	if (is_local_abort(sk, old_state, error)) {
 		note_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	} else if (error == ECONNRESET && sk->__sk_common.skc_flags & (1 << SOCK_DEAD)) {

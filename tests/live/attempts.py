@@ -6,23 +6,11 @@ import sys
 
 from harness import (COUNT, case, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, main, outgoing,
                      outgoing_ipv6, routed, routed_ipv6)
-from traffic import SENT_RESET, await_failures, exchange_all, require, settle
+from traffic import NOBODY, SENT_RESET, await_failures, exchange_all, require, settle, swallow
 
-BOGUS_MAC = "02:00:00:00:00:99"
 TCP_USER_TIMEOUT = 18
-NOBODY = 99  # a host of the subnet that does not exist
 PREFIX = {socket.AF_INET: "32", socket.AF_INET6: "128"}
 FAST_NEIGHBOURS = {"mcast_solicit": 1, "ucast_solicit": 1, "retrans_time_ms": 200}
-
-
-def address_of(world, host):
-    subnet = world.place.subnet
-    return subnet.ipv6(host) if world.place.family == socket.AF_INET6 else subnet.ipv4(host)
-
-
-def swallow(side, address):
-    """Frames to this address go to a machine that does not exist."""
-    side.namespace.ip("neigh replace %s lladdr %s nud permanent dev %s" % (address, BOGUS_MAC, side.interface))
 
 
 def closed_port(world):
@@ -54,7 +42,7 @@ def refused_kept(world):
 @case("no answer", outgoing, incoming, outgoing_ipv6, elsewhere)
 def no_answer(world):
     """The SYN and its retransmission vanish; the kernel gives up."""
-    address = address_of(world, NOBODY)
+    address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
     ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
@@ -65,7 +53,7 @@ def no_answer(world):
 
 @case("given up while connecting", outgoing, incoming, outgoing_ipv6, elsewhere)
 def given_up(world):
-    address = address_of(world, NOBODY)
+    address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
     ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
@@ -77,7 +65,7 @@ def given_up(world):
 
 @case("killed while connecting")
 def killed_while_connecting(world):
-    address = address_of(world, NOBODY)
+    address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
     ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
@@ -96,7 +84,7 @@ def expect_unreachable(world, ends, code, reason, **facts):
 @case("unreachable, no neighbour", outgoing, incoming, outgoing_ipv6)
 def no_neighbour(world):
     """The outgoing interface's own neighbour timers are shortened; nobody answers for the address."""
-    side, address = world.place.client, address_of(world, NOBODY)
+    side, address = world.place.client, world.address(NOBODY)
     family = "ipv6" if world.place.family == socket.AF_INET6 else "ipv4"
     side.namespace.sysctl({"net.%s.neigh.%s.%s" % (family, side.interface, key): value
                            for key, value in FAST_NEIGHBOURS.items()})
@@ -111,7 +99,7 @@ def attempts_beyond(world):
     client, place = world.client(), world.place
     ends = []
     for number in range(COUNT):
-        address = address_of(world, 100 + number)
+        address = world.address(100 + number)
         place.client.namespace.ip("addr add %s/%s dev %s nodad" % (address, PREFIX[place.family], place.client.interface))
         handle = client.socket(place.family)
         client.do("bind", handle=handle, address=address, port=0)

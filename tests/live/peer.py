@@ -249,6 +249,17 @@ class Peer:
             received += count
         return {"received": received}
 
+    def order_storm(self, handle, address, port, count):
+        """Connections to an own listener, one after the other, as fast as it goes."""
+        listener = self.sockets[handle]
+        for _ in range(count):
+            client = socket.socket(listener.family, socket.SOCK_STREAM)
+            client.connect((address, port))
+            server = listener.accept()[0]
+            client.close()
+            server.close()
+        return {}
+
     def order_counter(self, group, name):
         """A counter of this network namespace, as /proc/net/snmp and /proc/net/netstat have them."""
         for path in ("/proc/self/net/snmp", "/proc/self/net/netstat"):

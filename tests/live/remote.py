@@ -9,10 +9,9 @@ from harness import (COUNT, REGISTERED, Arena, Place, Skip, case, incoming, inco
 from peer import now
 from rawhost import RawConnection, RawHost
 from sniffer import ACK, FIN, RST, SYN
-from traffic import SENT_RESET, End, at, exchange_all, require, settle
+from traffic import NOBODY, SENT_RESET, End, at, exchange_all, require, settle
 
 RAW_HOST = 77
-DROPPED = 88  # an address of the subnet that nobody has
 HALF_OPEN_NS = 70_000_000_000
 WAIT_70 = "written 70 s later"
 FORWARDED = "passing through"
@@ -52,19 +51,15 @@ def translated(net, here, suffix, **_):
     return place
 
 
-def raw_address(place):
-    return place.subnet.ipv6(RAW_HOST) if place.family == socket.AF_INET6 else place.subnet.ipv4(RAW_HOST)
-
-
 def remote_client(world):
     """A raw host at the client's side of the link, beyond the namespace of the server."""
     place = world.place
-    return RawHost(world.client("nt-raw"), place.client, place.server, raw_address(place), place.family)
+    return RawHost(world.client("nt-raw"), place.client, place.server, world.address(RAW_HOST), place.family)
 
 
 def remote_server(world):
     place = world.place
-    return RawHost(world.server("nt-raw"), place.server, place.client, raw_address(place), place.family)
+    return RawHost(world.server("nt-raw"), place.server, place.client, world.address(RAW_HOST), place.family)
 
 
 def connect_to(world, client, host, port):
@@ -241,7 +236,7 @@ def half_open_scan(world):
 @case("a SYN and its own RST before any answer", incoming)
 def aborted_attempt(world):
     host = remote_client(world)
-    target = (world.place.subnet.ipv4(DROPPED), 80)
+    target = (world.address(NOBODY), 80)
     for number in range(COUNT):
         syn = host.send(23000 + number, target, SYN, 5000)
         settle(0.005)
@@ -253,7 +248,7 @@ def aborted_attempt(world):
 def unanswered_syn(world):
     """Twice, with the same sequence number: one attempt."""
     host = remote_client(world)
-    target = (world.place.subnet.ipv4(DROPPED), 80)
+    target = (world.address(NOBODY), 80)
     first = [host.send(24000 + number, target, SYN, 5000) for number in range(COUNT)]
     settle(1)
     for number, syn in enumerate(first):

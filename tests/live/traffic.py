@@ -15,6 +15,8 @@ from netns import enter
 
 ANSWER_TIMEOUT = 40
 IPPROTO_MPTCP = 262
+NOBODY = 99  # a host that no subnet has
+BOGUS_MAC = "02:00:00:00:00:99"
 # Stands for whatever reason the kernel gives for a RST that it sends.
 SENT_RESET = "sent"
 UNSPECIFIED = ("0.0.0.0", "::")
@@ -273,7 +275,10 @@ class World:
         self.place = place
         self.peers = []
         self.views = []
-        self.channel_ends = []
+
+    def address(self, host):
+        subnet = self.place.subnet
+        return subnet.ipv6(host) if self.place.family == socket.AF_INET6 else subnet.ipv4(host)
 
     # Peers and connections
 
@@ -382,6 +387,11 @@ def end_times(end, client, server, outcome):
     last = later(client.fin_at, server.fin_at)
     ended_first_and_let_go = end.fin_at is first and end.closed_at and end.closed_at.before <= last.before
     return {"first_fin": first, "close": None if ended_first_and_let_go else last}
+
+
+def swallow(side, address):
+    """From now on frames to this address go to a machine that does not exist."""
+    side.namespace.ip("neigh replace %s lladdr %s nud permanent dev %s" % (address, BOGUS_MAC, side.interface))
 
 
 def exchange(client, server, up, down):

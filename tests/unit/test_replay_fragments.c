@@ -2,6 +2,7 @@
 #include "src/replay_fragments.h"
 
 #include <arpa/inet.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/packet.h"

@@ -1,0 +1,201 @@
+#!/usr/bin/python3
+"""The books balance: the account at the end against the records, and against the kernel's own counters."""
+import errno
+import re
+import sys
+
+from harness import check, incoming, loopback, main_of_checks, outgoing
+from rawhost import RawHost
+from sniffer import ACK, RST, SYN
+from traffic import NOBODY, exchange_all, require, settle, swallow
+
+COUNT = 20
+STORM = 2000
+RAW_HOST = 77
+ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (.*)$", re.MULTILINE)
+ENTRY = re.compile(r"(\d+) (written|filtered|summarised|still open|lost)\b")
+MIB = {"client": "ActiveOpens", "server": "PassiveOpens"}
+
+
+def account(tracker):
+    """The books' one line: {entry: count}."""
+    line = ACCOUNT.search(tracker.stderr())
+    require(line, "no account on stderr: %r" % tracker.stderr()[-300:])
+    books = {"opened": int(line[1]), "found": int(line[2])}
+    books.update((entry, int(count)) for count, entry in ENTRY.findall(line[3]))
+    return books
+
+
+def balance_problems(books):
+    right = sum(books.get(entry, 0) for entry in ("written", "filtered", "summarised", "still open", "lost"))
+    if books["opened"] + books["found"] != right:
+        return ["the books do not balance: %s" % books]
+    return []
+
+
+def finish(bench, tracker, wanted):
+    """Waits for a number of records of this check, ends the tracker: the books, and what is wrong at once."""
+    tracker.wait(lambda got: len(bench.own(got)) >= wanted, 5)
+    status = tracker.stop()
+    books = account(tracker)
+    closed = sum(1 for record in tracker.records if record["event"] == "close")
+    problems = balance_problems(books)
+    if status:
+        problems.append("exit status %d" % status)
+    if closed != books["written"]:
+        problems.append("%d close records, the account says %d written" % (closed, books["written"]))
+    return books, problems
+
+
+def mixed_traffic(world):
+    """Closed, reset, refused and given up: how many records."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for number, (client, server) in enumerate(pairs):
+        if number % 2:
+            client.abort()
+            server.close_quietly()
+        else:
+            client.close()
+            server.receive_eof()
+            server.close()
+    client, port = pairs[0][0].peer, pairs[0][0].remote[1]
+    nobody = world.address(NOBODY)
+    swallow(world.place.client, nobody)
+    for _ in range(COUNT):
+        refused = world.attempt(client, world.place.server.address, port + 1 if port < 65535 else port - 1)
+        require(refused.errno == errno.ECONNREFUSED, "connect: %d" % refused.errno)
+        world.attempt(client, nobody, 4000, blocking=False).close()
+    return 2 * COUNT + 2 * COUNT
+
+
+@check("every record is in the account")
+def records_in_account(bench):
+    worlds = [bench.world(outgoing), bench.world(incoming), bench.world(loopback)]
+    tracker = bench.tracker()
+    wanted = sum(mixed_traffic(world) for world in worlds[:2]) + 2 * COUNT
+    close_all(worlds[2].pairs(COUNT))
+    books, problems = finish(bench, tracker, wanted)
+    own = len(bench.own(tracker.records))
+    return problems + ([] if own == wanted else ["%d records, should be %d" % (own, wanted)])
+
+
+def close_all(pairs):
+    for client, server in pairs:
+        client.close()
+        server.close()
+
+
+@check("what a filter holds back is counted")
+def filtered_counted(bench):
+    world = bench.world()
+    tracker = bench.tracker("--role", "server")
+    close_all(world.pairs(COUNT))
+    books, problems = finish(bench, tracker, COUNT)
+    if books.get("filtered", 0) < COUNT:
+        problems.append("%d filtered, should be %d or more" % (books.get("filtered", 0), COUNT))
+    if any(record["role"] != "server" for record in tracker.records):
+        problems.append("a record that is no server's")
+    return problems
+
+
+@check("what is still open is counted, with and without an exit record")
+def open_counted(bench):
+    world = bench.world()
+    tracker, other = bench.tracker("--events", "close,exit"), bench.tracker()
+    pairs = world.pairs(COUNT)
+    settle(0.2)
+    books, problems = finish(bench, tracker, 0)
+    quiet_books, quiet_problems = finish(bench, other, 0)
+    exits = [record for record in bench.own(tracker.records) if record["event"] == "exit"]
+    if len(exits) != 2 * COUNT or books["still open"] < 2 * COUNT:
+        problems.append("%d exit records and %d still open of %d" % (len(exits), books["still open"], 2 * COUNT))
+    if bench.own(other.records) or quiet_books["still open"] < 2 * COUNT:
+        problems.append("without exit records: %s" % quiet_books)
+    close_all(pairs)
+    return problems + quiet_problems
+
+
+@check("what was found at the start is counted")
+def found_counted(bench):
+    world = bench.world()
+    pairs = world.pairs(COUNT)
+    tracker = bench.tracker()
+    close_all(pairs[:COUNT // 2])
+    books, problems = finish(bench, tracker, COUNT)
+    if books["found"] < 2 * COUNT or books["still open"] < COUNT:
+        problems.append("found %d, still open %d" % (books["found"], books["still open"]))
+    close_all(pairs[COUNT // 2:])
+    return problems
+
+
+def counters(peer):
+    return {name: peer.counter("Tcp", name) for name in ("ActiveOpens", "PassiveOpens", "AttemptFails")}
+
+
+def growth(peer, before):
+    return {name: value - before[name] for name, value in counters(peer).items()}
+
+
+def kernel_problems(bench, tracker, world, grown):
+    """The records of each namespace against what its counters grew by: ActiveOpens is the clients', and so on."""
+    problems = []
+    for end, delta in grown.items():
+        inode = end.namespace.inode
+        own = [record for record in bench.own(tracker.records) if record.get("netns") == inode]
+        found = {"ActiveOpens": sum(record["role"] == "client" for record in own),
+                 "PassiveOpens": sum(record["role"] == "server" for record in own),
+                 "AttemptFails": sum(record["outcome"] in ("refused", "timeout", "unreachable") and
+                                     record["role"] == "client" or half_open_reset(record) for record in own)}
+        if found != delta:
+            problems.append("records say %s, the kernel %s" % (found, delta))
+    return problems
+
+
+def half_open_reset(record):
+    """A listener's half-open connection that its client reset."""
+    return record["role"] == "observer" and record["outcome"] == "reset"
+
+
+@check("against the kernel's ActiveOpens, PassiveOpens and AttemptFails")
+def against_kernel(bench):
+    """Everything that the counters count, in fresh namespaces: opened, refused, given up, reset while half open."""
+    world = bench.world(incoming)
+    watchers = {world.place.client: world.client("nt-watch"), world.place.server: world.server("nt-watch")}
+    before = {end: counters(peer) for end, peer in watchers.items()}
+    tracker = bench.tracker()
+    wanted = mixed_traffic(world) + half_open_scans(world)
+    settle(0.2)
+    grown = {end: growth(peer, before[end]) for end, peer in watchers.items()}
+    books, problems = finish(bench, tracker, wanted)
+    return problems + kernel_problems(bench, tracker, world, grown)
+
+
+def half_open_scans(world):
+    host = RawHost(world.client("nt-raw"), world.place.client, world.place.server, world.address(RAW_HOST))
+    listener = world.listen(world.server("nt-scanned"))
+    for number in range(COUNT):
+        host.send(30000 + number, (listener.address, listener.port), SYN, 100)
+        host.expect(SYN | ACK, (listener.port, 30000 + number))
+        host.send(30000 + number, (listener.address, listener.port), RST, 101)
+    return COUNT
+
+
+@check("%d connections as fast as one process can" % STORM)
+def storm(bench):
+    """Each found once at each end, none lost."""
+    world = bench.world(loopback)
+    peer = world.client("nt-storm")
+    before = counters(peer)
+    tracker = bench.tracker()
+    listener = world.listen(peer, backlog=1024)
+    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=STORM)
+    grown = growth(peer, before)
+    books, problems = finish(bench, tracker, 2 * STORM)
+    if books["lost"]:
+        problems.append("%d lost" % books["lost"])
+    return problems + kernel_problems(bench, tracker, world, {world.place.client: grown})
+
+
+if __name__ == "__main__":
+    sys.exit(main_of_checks())

@@ -1,0 +1,62 @@
+"""Runs `netracker replay` and counts checks."""
+import json
+import os
+import subprocess
+import sys
+import traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+NETRACKER = os.path.join(ROOT, "build", "netracker")
+
+passed = failed = 0
+
+
+class Result:
+    def __init__(self, process):
+        self.status = process.returncode
+        self.output = process.stdout
+        self.errors = process.stderr.decode()
+
+    @property
+    def records(self):
+        return [json.loads(line) for line in self.output.splitlines()]
+
+
+def replay(capture, *arguments, file="-"):
+    """capture: bytes, given on standard input unless a file is named."""
+    process = subprocess.run([NETRACKER, "replay", "-f", "json", *arguments, file], input=capture,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+    return Result(process)
+
+
+def check(condition, text):
+    global passed, failed
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+        caller = traceback.extract_stack()
+        where = next(frame for frame in reversed(caller) if frame.filename != __file__)
+        print(f"failed: {where.name}:{where.lineno}: {text}")
+
+
+def equal(actual, expected, text):
+    check(actual == expected, f"{text}: is {actual!r}, expected {expected!r}")
+
+
+def holds(record, **expected):
+    """Every named member has that value; None: it is absent."""
+    for name, value in expected.items():
+        equal(record.get(name), value, name)
+
+
+def run(tests):
+    global failed
+    for test in tests:
+        try:
+            test()
+        except Exception:  # the other tests shall still run
+            failed += 1
+            traceback.print_exc(file=sys.stdout)
+    print(f"{passed} passed, {failed} failed, 0 skipped")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+"""replay on captures made here: ends, timeouts, reused ports, broken files, options, the books."""
+import random
+import re
+import struct
+
+import harness
+import pcap
+from harness import check, equal, holds, replay
+from pcap import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, capture, connection, packet
+
+MS = 1_000_000
+S = 1_000_000_000
+
+
+def one(result):
+    equal(len(result.records), 1, "records")
+    return result.records[0]
+
+
+def books(result):
+    match = re.search(r"(\d+) opened \+ (\d+) found at start = (\d+) written", result.errors)
+    check(match, "the books are printed")
+    check("the books balance" in result.errors, "the books balance")
+    return int(match[1]), int(match[3])
+
+
+def closed():
+    result = replay(capture(connection()))
+    equal(result.status, 0, "status")
+    equal(books(result), (1, 1), "opened, written")
+    holds(one(result), event="close", role="observer", family="ipv4", src_ip="198.18.0.9", src_port=40000,
+          dst_ip="198.18.0.1", dst_port=80, netns=None, start="2023-11-14T22:13:20.000000000Z", duration_ns=50 * MS,
+          first_fin_ns=40 * MS, wire_duration_ns=50 * MS, syn_synack_ns=10 * MS, synack_ack_ns=1 * MS,
+          handshake_ns=11 * MS, syn_finack_ns=50 * MS, outcome="closed", ended_by="src", conn_state="SF",
+          history="ShADdFf", src_bytes=10, dst_bytes=20, src_packets=5, dst_packets=3,
+          src_retransmits=0, dst_retransmits=0, seen=["wire", "packets"], complete=True, gaps=[])
+
+
+def ipv6():
+    record = one(replay(capture(connection(("fd00::9", 40000), ("fd00::1", 80)))))
+    holds(record, family="ipv6", src_ip="fd00::9", dst_ip="fd00::1", outcome="closed", src_bytes=10, dst_bytes=20)
+
+
+def reset():
+    packets = connection()[:5] + [(0.035, packet(SERVER, CLIENT, RST, 51021))]
+    holds(one(replay(capture(packets))), event="close", outcome="reset", ended_by="dst", conn_state="RSTR",
+          first_fin_ns=35 * MS, duration_ns=35 * MS, syn_finack_ns=None)
+
+
+def refused():
+    packets = [(0, packet(CLIENT, SERVER, SYN, 1)), (0.001, packet(SERVER, CLIENT, RST | ACK, 0, 2))]
+    holds(one(replay(capture(packets))), outcome="refused", ended_by="dst", conn_state="REJ", src_bytes=0, dst_bytes=0)
+
+
+def half_open_scan():
+    packets = connection()[:2] + [(0.011, packet(CLIENT, SERVER, RST, 1001))]
+    holds(one(replay(capture(packets))), outcome="reset", ended_by="src", conn_state="RSTO")
+
+
+def reset_after_both_fins():
+    packets = connection()[:-1] + [(0.06, packet(CLIENT, SERVER, RST, 1012))]
+    holds(one(replay(capture(packets))), outcome="closed", ended_by="src", duration_ns=50 * MS, src_packets=5)
+
+
+def unanswered():
+    """Written 70 s after the last SYN; a later SYN of the same sequence number belongs to it."""
+    syn = packet(CLIENT, SERVER, SYN, 1)
+    other = connection(("198.18.0.8", 1234), at=120)
+    result = replay(capture([(0, syn), (1, syn), (64, syn)] + other))
+    equal([r["outcome"] for r in result.records], ["closed", "open"], "64 s + 70 s are not over at 120 s")
+    result = replay(capture([(0, syn), (1, syn), (40, syn)] + other), "--outcome", "timeout")
+    holds(one(result), event="close", outcome="timeout", ended_by=None, duration_ns=0, src_packets=3, src_retransmits=2,
+          conn_state="S0", history="S", syn_synack_ns=None)
+
+
+def unanswered_synack():
+    packets = connection()[:2] + connection(("198.18.0.8", 1234), at=90)
+    holds(replay(capture(packets)).records[0], outcome="timeout", src_ip="198.18.0.9", syn_synack_ns=10 * MS,
+          handshake_ns=None)
+
+
+def established_has_no_limit():
+    packets = connection()[:5] + connection(("198.18.0.8", 1234), at=100_000)
+    packets += [(100_001 + at, frame) for at, frame in connection()[5:]]
+    records = replay(capture(packets)).records
+    equal(sorted(r["outcome"] for r in records), ["closed", "closed"], "outcomes")
+
+
+def still_open():
+    packets = connection()[:5] + [(7, packet(CLIENT, SERVER, ACK, 1011, 51021))]
+    result = replay(capture(packets))
+    equal(books(result), (1, 0), "opened, written")
+    holds(one(result), event="exit", outcome="open", ended_by=None, duration_ns=7 * S, wire_duration_ns=11 * MS,
+          first_fin_ns=None, state=None)
+
+
+def one_fin_only():
+    holds(one(replay(capture(connection()[:6]))), event="exit", outcome="open", first_fin_ns=40 * MS, conn_state="S2")
+
+
+def port_used_again():
+    """Closed, and left open: each SYN with a sequence number of its own is a connection of its own."""
+    packets = connection() + connection(at=1, isn=777000, sent=5)[:5] + connection(at=2, isn=888000, sent=7)
+    records = replay(capture(packets)).records
+    equal([r["outcome"] for r in records], ["closed", "expired", "closed"], "outcomes")
+    equal([r["src_bytes"] for r in records], [10, 5, 7], "bytes")
+    equal(len({r["id"] for r in records}), 3, "ids")
+    equal(len({r["community_id"] for r in records}), 1, "community ids")
+
+
+def last_packets_after_the_end():
+    """A FIN sent again and the ACKs after the close are the connection's; they change neither its end nor its time."""
+    packets = connection() + [(1, packet(SERVER, CLIENT, FIN | ACK, 51021, 1012)),
+                              (1.001, packet(CLIENT, SERVER, ACK, 1012, 51022))]
+    holds(one(replay(capture(packets))), duration_ns=50 * MS, src_packets=6, dst_packets=4, dst_retransmits=1)
+
+
+def begins_in_the_middle():
+    packets = [(at, frame) for at, frame in connection()[3:]]
+    holds(one(replay(capture(packets))), outcome="closed", start="2023-11-14T22:13:20.020000000Z", src_port=40000,
+          src_bytes=10, dst_bytes=20, handshake_ns=None, complete=False, gaps=["start", "direction"])
+
+
+def socket_connected_to_itself():
+    me = ("127.0.0.1", 5000)
+    packets = [(0, packet(me, me, SYN, 1)), (0.001, packet(me, me, SYN | ACK, 1, 2)),
+               (0.002, packet(me, me, ACK | PSH, 2, 2, b"hello")), (0.003, packet(me, me, FIN | ACK, 7, 7))]
+    holds(one(replay(capture(packets))), outcome="closed", src_ip="127.0.0.1", dst_ip="127.0.0.1", src_port=5000,
+          dst_port=5000, src_bytes=5, dst_bytes=5)
+
+
+def capture_with_gaps():
+    """A segment that was not captured: bytes are what was seen, never the span, and it says so."""
+    packets = connection(received=20)
+    del packets[4]
+    holds(one(replay(capture(packets))), dst_bytes=0, gaps=["packets"], complete=False, outcome="closed")
+
+
+def more_than_four_gigabytes():
+    """Sequence numbers that go round: 70000 super-packets of 64000 bytes, of which only the headers were captured."""
+    count, size = 70000, 64000
+    frame = bytearray(packet(CLIENT, SERVER, ACK, 0, 51001))
+    struct.pack_into(">H", frame, 16, 40 + size)
+    header = struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 54, 1)
+    out = [header]
+
+    def add(captured, length, index):
+        out.append(struct.pack("<IIII", pcap.START + index // 100000, index % 100000, len(captured), length))
+        out.append(bytes(captured))
+
+    for index, (_, whole) in enumerate(connection()[:3]):
+        add(whole[:54], len(whole), index)
+    for index in range(count):
+        struct.pack_into(">I", frame, 38, (1001 + index * size) & 0xffffffff)
+        add(frame, 54 + size, 10 + index)
+    fin = packet(CLIENT, SERVER, FIN | ACK, (1001 + count * size) & 0xffffffff, 51001)
+    add(fin, len(fin), count + 20)
+    holds(one(replay(b"".join(out))), src_bytes=count * size, src_packets=count + 3, src_retransmits=0, gaps=[])
+
+
+def vlan_tags():
+    plain = connection()
+    tagged = [(at, frame[:12] + struct.pack(">HHHHH", 0x88a8, 0xe00a, 0x8100, 20, 0x0800) + frame[14:])
+              for at, frame in plain]
+    holds(one(replay(capture(tagged))), vlan=10, outcome="closed", src_bytes=10)
+    mixed = [tagged[i] if i % 2 else plain[i] for i in range(len(plain))]
+    holds(one(replay(capture(mixed))), vlan=None, outcome="closed")
+
+
+def tunnels():
+    def wrap(frame):
+        return frame[:14] + pcap.ipv4("198.19.0.1", "198.19.0.2", frame[14:], protocol=4)
+
+    packets = [(at, wrap(frame)) for at, frame in connection()]
+    equal(replay(capture(packets)).records, [], "not looked into unless asked to")
+    holds(one(replay(capture(packets), "--tunnels")), src_ip="198.18.0.9", outcome="closed", src_bytes=10, dst_bytes=20)
+
+
+def fragments():
+    def cut(frame, size):
+        header, payload = bytearray(frame[14:34]), frame[34:]
+        pieces = []
+        for at in range(0, len(payload), size):
+            piece = payload[at:at + size]
+            more = 0x2000 if at + size < len(payload) else 0
+            struct.pack_into(">HHH", header, 2, 20 + len(piece), 99, at // 8 | more)
+            pieces.append(frame[:14] + bytes(header) + piece)
+        return pieces
+
+    for order in (1, -1):
+        packets = []
+        for at, frame in connection(sent=100, received=200):
+            packets += [(at, piece) for piece in cut(frame, 8)[::order]]
+        holds(one(replay(capture(packets))), src_bytes=100, dst_bytes=200, src_packets=5, dst_packets=3,
+              outcome="closed", gaps=[])
+
+
+def events():
+    packets = connection() + connection(("198.18.0.8", 1), at=1)[:5]
+    equal([r["event"] for r in replay(capture(packets)).records], ["close", "exit"], "by default")
+    result = replay(capture(packets), "--events", "open,close,exit")
+    equal([r["event"] for r in result.records], ["open", "open", "close", "exit"], "all")
+    holds(result.records[0], outcome="open", handshake_ns=11 * MS, duration_ns=11 * MS)
+    equal(result.records[0]["id"], result.records[2]["id"], "id of both records of one connection")
+    equal([r["event"] for r in replay(capture(packets), "--events", "exit").records], ["exit"], "exit only")
+
+
+def filters_and_counts():
+    packets = connection() + connection(("198.18.0.8", 1), ("198.18.0.1", 443), at=1)
+    result = replay(capture(packets), "-D", "443")
+    equal([r["dst_port"] for r in result.records], [443], "ports")
+    check("1 written" in result.errors and "1 filtered" in result.errors, "books: " + result.errors)
+    equal(len(replay(capture(packets), "-n", "1").records), 1, "-n 1")
+    equal(replay(capture(packets), "-q").errors, "", "-q")
+
+
+def broken_files():
+    """Cut anywhere: the records up to the break, one line that says so, status 1."""
+    whole = capture(connection())
+    for length in range(len(whole)):
+        result = replay(whole[:length])
+        at_boundary = result.status == 0
+        equal(result.status, 0 if at_boundary else 1, f"status when cut at {length}")
+        lines = [line for line in result.errors.splitlines() if "cannot read" in line or "broken after" in line]
+        equal(len(lines), 0 if at_boundary else 1, f"lines when cut at {length}: {result.errors}")
+        if length >= 24 + 16 + 54:
+            equal(len(result.records), 1, f"records when cut at {length}")
+            check("the books balance" in result.errors, "books")
+
+
+def not_a_capture():
+    for content in (b"", b"hello, world\n" * 10, b"\0" * 100):
+        result = replay(content)
+        equal((result.status, result.records, len(result.errors.splitlines())), (1, [], 1), "not a capture")
+        check(result.errors.startswith("netracker: "), result.errors)
+    result = replay(None, file="/nonexistent.pcap")
+    equal((result.status, len(result.errors.splitlines())), (1, 1), "no such file")
+    check("/nonexistent.pcap" in result.errors and "No such file" in result.errors, result.errors)
+    result = replay(capture([], link_type=105))
+    equal((result.status, len(result.errors.splitlines())), (1, 1), "a link type that is not read")
+    check("IEEE802_11" in result.errors, result.errors)
+
+
+def hostile_bytes():
+    """Any bytes at all: never a crash, and the books always balance."""
+    generator = random.Random(5)
+    whole = capture(connection() + connection(("fd00::9", 1), ("fd00::1", 2), at=1))
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(generator.choice((1, 4, 20))):
+            data[generator.randrange(24, len(data))] = generator.randrange(256)
+        result = replay(bytes(data), "--tunnels")
+        check(result.status in (0, 1), f"status {result.status}")
+        check("the books balance" in result.errors, "books: " + result.errors)
+
+
+def many_connections():
+    packets = []
+    for port in range(20000, 25000):
+        packets += connection(("198.18.0.9", port), at=port / 1000)
+    result = replay(capture(sorted(packets, key=lambda pair: pair[0])))
+    equal(books(result), (5000, 5000), "opened, written")
+    check(all(r["outcome"] == "closed" and r["src_bytes"] == 10 for r in result.records), "records")
+    equal(len({r["src_port"] for r in result.records}), 5000, "ports")
+
+
+if __name__ == "__main__":
+    harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered, unanswered_synack,
+                 established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
+                 begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
+                 vlan_tags, tunnels, fragments, events, filters_and_counts, broken_files, not_a_capture, hostile_bytes,
+                 many_connections])
