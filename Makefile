@@ -35,7 +35,7 @@ ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @:
 endif
 
-.PHONY: all unit test install clean help
+.PHONY: all unit bench test install clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -44,6 +44,7 @@ all: $(BUILD)/netracker
 help:
 	@echo 'make            build $(BUILD)/netracker'
 	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
+	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
 	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
 	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
 	@echo 'make clean      remove $(BUILD)'
@@ -90,6 +91,13 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
 unit: $(UNIT_TESTS)
+
+$(BUILD)/bench/%: bench/%.c $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
+	$(call say,BENCH,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $^ $(LIBRARIES) -o $@
+
+bench: all $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 
 test: all unit
 	$(quiet)V=$(V) tests/run $(TESTS)

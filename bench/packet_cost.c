@@ -1,0 +1,97 @@
+/* What one packet costs in the wire context, by BPF_PROG_TEST_RUN: the least of many runs, beside an empty program.
+ * As root: build/bench/packet_cost [--packets]
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "src/loader.h"
+#include "src/options.h"
+
+#define REPEAT 200000
+#define ROUNDS 15
+
+enum { ETHERNET = 14, IPV4 = 20, TCP = 20 };
+
+static size_t make_frame(unsigned char *frame, unsigned int flags, unsigned int payload, unsigned int source_port)
+{
+	unsigned char *ip = frame + ETHERNET, *tcp = ip + IPV4;
+	unsigned int length = IPV4 + TCP + payload;
+
+	memset(frame, 0, ETHERNET + length);
+	frame[12] = 0x08;
+	ip[0] = 0x45;
+	ip[2] = length >> 8;
+	ip[3] = length;
+	ip[8] = 64;
+	ip[9] = 6;
+	memcpy(ip + 12, (unsigned char[]){198, 18, 0, 1, 198, 18, 0, 2}, 8);
+	tcp[0] = source_port >> 8;
+	tcp[1] = source_port;
+	tcp[2] = 0;
+	tcp[3] = 80;
+	tcp[7] = 1;
+	tcp[12] = TCP / 4 << 4;
+	tcp[13] = flags;
+	return ETHERNET + length;
+}
+
+static unsigned int least_ns(int program, unsigned char *frame, size_t size)
+{
+	unsigned int least = ~0U;
+	int round;
+
+	for (round = 0; round < ROUNDS; round++) {
+		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = size, .repeat = REPEAT);
+
+		if (bpf_prog_test_run_opts(program, &run)) {
+			perror("test run");
+			return 0;
+		}
+		if (run.duration < least)
+			least = run.duration;
+	}
+	return least;
+}
+
+static int load_empty_program(void)
+{
+	static const struct bpf_insn code[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "empty", "GPL", code, 2, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		unsigned int flags, payload;
+	} packets[] = {
+		{"data", 0x18, 1400},
+		{"pure ACK", 0x10, 0},
+		{"SYN, sent again", 0x02, 0},
+	};
+	struct options options = {.contexts = CONTEXT_WIRE, .every_packet = argc > 1 && !strcmp(argv[1], "--packets")};
+	unsigned char frame[2000];
+	struct loader loader;
+	unsigned int empty, i;
+
+	if (loader_open(&loader, &options, 1))
+		return 1;
+	empty = least_ns(load_empty_program(), frame, make_frame(frame, 0x10, 0, 1000));
+	printf("%-16s %4u ns\n", "empty program", empty);
+	for (i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
+		size_t size = make_frame(frame, packets[i].flags, packets[i].payload, 1000);
+		unsigned int ns = least_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame, size);
+
+		printf("%-16s %4u ns, %u over the empty program\n", packets[i].name, ns, ns - empty);
+	}
+	loader_close(&loader);
+	return 0;
+}
