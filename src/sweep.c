@@ -10,7 +10,7 @@
 #include "core/waiting.h"
 
 #define BATCH 512
-#define ESTABLISHED_EVERY_NS (60ULL * 1000000000)
+#define ALL_EVERY_NS (60ULL * 1000000000)
 /* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
 
@@ -18,8 +18,10 @@ struct sweep {
 	int half_open_fd, established_fd, streams_fd;
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
 	__s32 *waiting; /* the kernel's slots, mapped */
-	__u64 established_swept_ns, half_open_taken;
-	__u32 *watched; /* slots that are marked */
+	__u64 all_swept_ns, half_open_taken;
+	__u16 *expected; /* by slot: what its count should be, by the entries there are */
+	__u16 *excess;   /* by slot: how much more it was at the last look */
+	__u32 *watched;  /* slots that are marked */
 	unsigned int watched_count, watched_room;
 	struct nt_key *keys;
 	struct nt_wire *wires;
@@ -30,6 +32,7 @@ struct pass {
 	int map_fd;
 	__u64 now;
 	bool finish;
+	bool settles; /* the slots are put right after it */
 	sweep_handler handler;
 	void *context;
 };
@@ -50,7 +53,9 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 			      loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
-	if (sweep->keys && sweep->wires && sweep->waiting)
+	sweep->expected = calloc(NT_WAITING_SLOTS, sizeof(*sweep->expected));
+	sweep->excess = calloc(NT_WAITING_SLOTS, sizeof(*sweep->excess));
+	if (sweep->keys && sweep->wires && sweep->waiting && sweep->expected && sweep->excess)
 		return sweep;
 	sweep_free(sweep);
 	return NULL;
@@ -62,6 +67,8 @@ void sweep_free(struct sweep *sweep)
 		return;
 	if (sweep->waiting)
 		munmap(sweep->waiting, NT_WAITING_SLOTS * sizeof(__s32));
+	free(sweep->expected);
+	free(sweep->excess);
 	free(sweep->watched);
 	free(sweep->keys);
 	free(sweep->wires);
@@ -132,6 +139,32 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 	pass->handler(pass->context, &event, sizeof(event));
 }
 
+static void expect(struct sweep *sweep, const struct nt_key *key)
+{
+	__u16 *expected = &sweep->expected[nt_waiting_slot(key)];
+
+	*expected += *expected < 0xffff;
+}
+
+/* What the LRU pushed out has left its count behind: a slot that counted too many twice in a row is put right. */
+static void settle_slots(struct sweep *sweep)
+{
+	__u32 slot;
+
+	for (slot = 0; slot < NT_WAITING_SLOTS; slot++) {
+		__s32 excess = sweep->waiting[slot] - sweep->expected[slot];
+
+		if (excess > 0 && sweep->excess[slot]) {
+			__s32 by = excess < sweep->excess[slot] ? excess : sweep->excess[slot];
+
+			mark_slot(sweep, slot, -by);
+			excess -= by;
+		}
+		sweep->excess[slot] = excess <= 0 ? 0 : excess < 0xffff ? excess : 0xffff;
+	}
+	memset(sweep->expected, 0, NT_WAITING_SLOTS * sizeof(*sweep->expected));
+}
+
 static void consider(const struct pass *pass, const struct nt_wire *wire)
 {
 	__u64 limit = limit_of(pass, wire);
@@ -145,8 +178,10 @@ static void consider(const struct pass *pass, const struct nt_wire *wire)
 		if (wire->waits_for_ack)
 			mark_slot(pass->sweep, nt_waiting_slot(&wire->key), -1);
 		tell(pass, wire);
-	} else if (limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS) {
+	} else if (pass->settles && limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS) {
 		watch(pass->sweep, &wire->key);
+	} else if (pass->settles && wire->waits_for_ack) {
+		expect(pass->sweep, &wire->key);
 	}
 }
 
@@ -171,20 +206,39 @@ static void walk(const struct pass *pass)
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {sweep, sweep->half_open_fd, now, false, handler, context};
+	bool all = now - sweep->all_swept_ns >= ALL_EVERY_NS;
+	struct pass pass = {
+		.sweep = sweep,
+		.map_fd = sweep->half_open_fd,
+		.now = now,
+		.settles = all,
+		.handler = handler,
+		.context = context,
+	};
 
+	if (all) {
+		sweep->all_swept_ns = now;
+		stop_watching(sweep);
+	}
 	walk(&pass);
-	if (now - sweep->established_swept_ns < (sweep->follows_packets ? 0 : ESTABLISHED_EVERY_NS))
+	if (all)
+		settle_slots(sweep);
+	if (!all && !sweep->follows_packets)
 		return;
-	sweep->established_swept_ns = now;
-	stop_watching(sweep);
 	pass.map_fd = sweep->established_fd;
 	walk(&pass);
 }
 
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {sweep, sweep->half_open_fd, now, true, handler, context};
+	struct pass pass = {
+		.sweep = sweep,
+		.map_fd = sweep->half_open_fd,
+		.now = now,
+		.finish = true,
+		.handler = handler,
+		.context = context,
+	};
 
 	walk(&pass);
 	pass.map_fd = sweep->established_fd;

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import time
+import weakref
 
 import peer as peer_process
 from netns import enter
@@ -50,6 +51,7 @@ class Peer:
         self.pid, self.uid = introduction["pid"], introduction["uid"]
         self.comm, self.exe = introduction["comm"], introduction["exe"]
         control.settimeout(ANSWER_TIMEOUT)
+        CONTROLS.add(control)
 
     def owner(self):
         return {"pid": self.pid, "comm": self.comm, "uid": self.uid, "exe": self.exe}
@@ -142,13 +144,17 @@ class Peer:
             self.own_child = False
 
 
-def start_peer(namespace, name, uid=None, channel=None, close_in_child=()):
-    """A new process in a namespace. The sockets of other peers must not stay open in it, or they never see an end."""
+# The control sockets of this process's peers: a new peer must not keep them open, or the others never see an end.
+CONTROLS = weakref.WeakSet()
+
+
+def start_peer(namespace, name, uid=None, channel=None):
+    """A new process in a namespace."""
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
         try:
-            for sock in (mine, *close_in_child):
+            for sock in (mine, *CONTROLS):
                 sock.close()
             enter(namespace.name)
             peer_process.Peer(theirs, channel).become_child(theirs, name, uid)
@@ -283,7 +289,7 @@ class World:
     # Peers and connections
 
     def start(self, namespace, name, uid=None, channel=None):
-        peer = start_peer(namespace, name, uid, channel, [other.control for other in self.peers])
+        peer = start_peer(namespace, name, uid, channel)
         self.peers.append(peer)
         return peer
 
