@@ -1,6 +1,7 @@
 #include "src/loader.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +10,11 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 
 #include "src/bpf_object.h"
 #include "src/message.h"
+
+#define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
@@ -81,7 +83,7 @@ static void size_table(const struct loader *loader, const char *name, __u32 entr
 static void configure(const struct loader *loader, const struct options *options, __u32 own_netns)
 {
 	struct bpf_map *map = map_named(loader, ".rodata.config");
-	__u32 ring_bytes = sized_for_machine(4UL << 20, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
+	__u32 ring_bytes = sized_for_machine(256UL << 10, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
 	struct nt_config config = {
 		.own_netns = own_netns,
 		.wire_enabled = !!(options->contexts & CONTEXT_WIRE),
@@ -113,19 +115,15 @@ static int explain_load_failure(int error)
 
 static int check_kernel(void)
 {
-	struct btf *btf;
-
 	if (geteuid()) {
 		message_error("cannot track connections: not root; run it with sudo");
 		return EXIT_STATUS_PRIVILEGES;
 	}
-	btf = btf__load_vmlinux_btf();
-	if (!btf) {
-		message_error("cannot track connections: this kernel has no BTF (/sys/kernel/btf/vmlinux); boot one built "
-			      "with CONFIG_DEBUG_INFO_BTF");
+	if (access(KERNEL_BTF, R_OK)) {
+		message_error("cannot track connections: this kernel has no BTF (%s: %s); boot one built with "
+			      "CONFIG_DEBUG_INFO_BTF", KERNEL_BTF, strerror(errno));
 		return EXIT_STATUS_KERNEL;
 	}
-	btf__free(btf);
 	return EXIT_STATUS_DONE;
 }
 
@@ -175,6 +173,7 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	error = bpf_object__load(loader->object);
 	if (error)
 		return explain_load_failure(error);
+	malloc_trim(0); /* the kernel's BTF took megabytes */
 	loader->cpus = libbpf_num_possible_cpus();
 	loader->events_fd = fd_of_map(loader, "events");
 	loader->counters_fd = fd_of_map(loader, "counters");
