@@ -36,12 +36,11 @@ static __always_inline void wire_of_socket(struct wire_found *found, const struc
 	struct nt_key key;
 
 	found->end = key_of_socket(&key, socket);
-	found->is_half_open = false;
-	found->wire = bpf_map_lookup_elem(&established, &key);
-	if (!found->wire) {
+	found->is_half_open = !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND);
+	if (found->is_half_open)
 		found->wire = bpf_map_lookup_elem(&half_open, &key);
-		found->is_half_open = true;
-	}
+	else
+		found->wire = bpf_map_lookup_elem(&established, &key);
 	if (found->wire && !wire_is_sockets(found->wire, found->end, socket))
 		found->wire = NULL;
 }

@@ -1,7 +1,5 @@
 #include "src/record_id.h"
 
-#include <stdio.h>
-
 /* FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
 #define FNV_OFFSET_BASIS 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
@@ -30,7 +28,13 @@ static __u64 hash_tuple(__u64 hash, const struct nt_record *record)
 
 static void set_id(struct nt_record *record, __u64 hash)
 {
-	snprintf(record->id, sizeof(record->id), "%016llx", (unsigned long long)hash);
+	int i;
+
+	for (i = NT_ID_SIZE - 2; i >= 0; i--) {
+		record->id[i] = "0123456789abcdef"[hash & 0xf];
+		hash >>= 4;
+	}
+	record->id[NT_ID_SIZE - 1] = '\0';
 }
 
 void record_id_observer(struct nt_record *record)

@@ -210,8 +210,10 @@ static void forget(struct sink *sink, size_t bytes)
 {
 	size_t lines = 0, i;
 
-	if (!bytes)
+	if (bytes == sink->waiting.used) {
+		sink->waiting.used = sink->kinds.used = 0;
 		return;
+	}
 	for (i = 0; i < bytes; i++)
 		lines += sink->waiting.bytes[i] == '\n';
 	sink->waiting.used -= bytes;

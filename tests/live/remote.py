@@ -199,14 +199,6 @@ def answer_late(world, end, connection):
                wire_times={"syn_synack_ns": since(end, synack)})
 
 
-def observer(world, host, port, dst, syn, outcome, ended_by, **facts):
-    """The view of packets that no socket of this machine answers for."""
-    end = End(host.peer, None, "observer")
-    namespace = facts.pop("namespace", world.place.server.namespace)
-    world.view(end, [host.address, port], list(dst), outcome=outcome, ended_by=ended_by, start=syn, owner=None,
-               netns=namespace.inode, seen=list(world.place.observed), **facts)
-
-
 @case("a SYN to a closed port, from outside", incoming, incoming_ipv6)
 def scanned_closed_port(world):
     host, listener = remote_client(world), world.listen(world.server())
@@ -215,7 +207,7 @@ def scanned_closed_port(world):
     for number in range(COUNT):
         syn = host.send(21000 + number, target, SYN, 5000)
         answer = host.expect(RST | ACK)
-        observer(world, host, 21000 + number, target, syn, "refused", "dst", close=at(answer.at),
+        world.observe((host.address, 21000 + number), target, syn, "refused", "dst", close=at(answer.at),
                  first_fin=at(answer.at), conn_state=["REJ"])
 
 
@@ -229,7 +221,7 @@ def half_open_scan(world):
         connection.expect(SYN | ACK)
         settle(0.01)
         reset = connection.send(RST)
-        observer(world, host, connection.port, target, syn, "reset", "src", close=reset, first_fin=reset,
+        world.observe((host.address, connection.port), target, syn, "reset", "src", close=reset, first_fin=reset,
                  conn_state=["RSTO"])
 
 
@@ -241,7 +233,7 @@ def aborted_attempt(world):
         syn = host.send(23000 + number, target, SYN, 5000)
         settle(0.005)
         reset = host.send(23000 + number, target, RST, 5001)
-        observer(world, host, 23000 + number, target, syn, "reset", "src", close=reset, conn_state=["RSTOS0"])
+        world.observe((host.address, 23000 + number), target, syn, "reset", "src", close=reset, conn_state=["RSTOS0"])
 
 
 @case("a SYN that nobody answers, %s" % WAIT_70, incoming)
@@ -253,7 +245,7 @@ def unanswered_syn(world):
     settle(1)
     for number, syn in enumerate(first):
         again = host.send(24000 + number, target, SYN, 5000)
-        observer(world, host, 24000 + number, target, syn, "timeout", None, conn_state=["S0"],
+        world.observe((host.address, 24000 + number), target, syn, "timeout", None, conn_state=["S0"],
                  out_from=again.before + HALF_OPEN_NS, out_by=again.after + HALF_OPEN_NS + 3_000_000_000)
 
 
@@ -266,7 +258,7 @@ def unacknowledged_synack(world):
     settle(2)
     last = now()
     for number, syn in enumerate(first):
-        observer(world, host, 25000 + number, target, syn, "timeout", None, conn_state=["S1"],
+        world.observe((host.address, 25000 + number), target, syn, "timeout", None, conn_state=["S1"],
                  out_from=syn.before + HALF_OPEN_NS, out_by=last + HALF_OPEN_NS + 3_000_000_000)
 
 
@@ -314,9 +306,8 @@ def shown(world):
     left, right = through(world)
     for number in range(COUNT):
         client, server, syn, fin, last = pass_through(left, right, number)
-        observer(world, left, client.port, (right.address, 80), syn, "closed", "src", first_fin=fin, close=last,
-                 src_bytes=client.sent, dst_bytes=server.sent, conn_state=["SF"],
-                 namespace=world.place.tracker_namespace)
+        world.observe((left.address, client.port), (right.address, 80), syn, "closed", "src", first_fin=fin,
+                      close=last, src_bytes=client.sent, dst_bytes=server.sent, conn_state=["SF"])
 
 
 @case("%s between sockets of this machine" % FORWARDED, forwarding)

@@ -17,6 +17,13 @@ STOP_TIMEOUT = 20
 POLL_SECONDS = 0.02
 
 
+def prepare(namespace_name):
+    """As a shell starts a program, though the harness itself may ignore signals."""
+    enter(namespace_name)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class TrackerError(Exception):
     """The tracker did not start, or did not end."""
 
@@ -31,9 +38,13 @@ def unavailable():
 
 
 class Tracker:
-    """A running tracker. Its records arrive in self.records, each with `_arrived`, the moment it was read."""
+    """A running tracker. Its records arrive in self.records, each with `_arrived`, the moment it was read.
 
-    def __init__(self, namespace, *arguments, directory=None, verbose=True, format="json"):
+    It writes to a file of its own, unless it is given a stdout. One that is not verbose does not say when it is ready.
+    """
+
+    def __init__(self, namespace, *arguments, directory=None, verbose=True, format="json", stdout=None,
+                 environment=None, wait=True):
         self.directory = directory or tempfile.mkdtemp(prefix="nt-live-")
         handle, self.path = tempfile.mkstemp(dir=self.directory, prefix="records-")
         os.close(handle)
@@ -41,11 +52,13 @@ class Tracker:
         self.records, self.bad_lines = [], []
         self.read_to = 0
         self.format = format
-        command = [PROGRAM, "-f", format, "-o", self.path, *(["-v"] if verbose else []), *arguments]
+        command = [PROGRAM, "-f", format, *([] if stdout else ["-o", self.path]), *(["-v"] if verbose else []),
+                   *arguments]
         with open(self.stderr_path, "wb") as stderr:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                            stderr=stderr, preexec_fn=lambda: enter(namespace.name))
-        if verbose:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL,
+                                            stderr=stderr, env=environment,
+                                            preexec_fn=lambda: prepare(namespace.name))
+        if verbose and wait:
             self.wait_until_ready()
 
     def stderr(self):

@@ -346,6 +346,12 @@ class World:
         listener = self.listen(server)
         return [self.pair(client, listener, **options) for _ in range(count)]
 
+    def pairs_at(self, port, count):
+        """Established connections to a server on a given port."""
+        listener = self.listen(self.server(), port=port)
+        client = self.client()
+        return [self.pair(client, listener) for _ in range(count)]
+
     # Truth
 
     def view(self, end, src, dst, **facts):
@@ -370,6 +376,15 @@ class World:
                 merged["reason"] = SENT_RESET
             merged.update(own or {})
             self.view(end, client.local, client.remote, **merged)
+
+    def observe(self, src, dst, syn, outcome, ended_by, **facts):
+        """The view of packets that no socket of this machine answers for, as the tracker's namespace sees them."""
+        view = {"case": self.name, "role": "observer", "netns": self.place.tracker_namespace.inode, "event": "close",
+                "src": list(src), "dst": list(dst), "owner": None, "seen": list(self.place.observed), "reason": None,
+                "gaps": [], "gaps_allowed": [], "outcome": outcome, "ended_by": ended_by, "start": syn,
+                "order": syn.before}
+        view.update(facts)
+        self.views.append(view)
 
     def expect_attempt(self, end, outcome, ended_by=None, **facts):
         """A client's view of a connection that never was."""

@@ -1,0 +1,490 @@
+#!/usr/bin/python3
+"""Every option on live traffic: several trackers watch one menu of connections, each with an option of its own.
+
+What an option must let through is decided from the test's own truth, never from a record.
+"""
+import errno
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import records
+from harness import (COUNT, SOCKET, check, incoming, loopback, main_of_checks, outgoing, outgoing_ipv6, read_clock)
+from rawhost import RawHost
+from sniffer import ACK, RST, SYN
+from tracker import PROGRAM
+from traffic import at, exchange, exchange_all, require, settle
+
+EACH = 5
+LONG_SECONDS = 0.6
+PORTS = {"plain": 4441, "long": 4442, "reset": 4443, "mapped": 4444, "other": 4445}
+RAW_HOST = 77
+RAW_PORT = 45000
+RECORD_SECONDS = 4
+UNTIL_READY = 2.0
+UNTIL_WRITTEN = 0.5
+HOSTILE_NAME = 'a"b\\\n\x1b[31m|,'
+
+
+class Menu:
+    """Connections that differ in family, owner, port, outcome, duration, role and interface."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.outgoing = bench.world(outgoing, "outgoing")
+        self.incoming = bench.world(incoming, "incoming")
+        self.six = bench.world(outgoing_ipv6, "ipv6")
+        self.local = bench.world(loopback, "loopback")
+        self.worlds = (self.outgoing, self.incoming, self.six, self.local)
+        self.peers = {world: (world.client("nt-c-" + world.name), world.server("nt-s-" + world.name))
+                      for world in self.worlds}
+        self.raw = RawHost(self.incoming.client("nt-raw"), self.incoming.place.client, self.incoming.place.server,
+                           self.incoming.address(RAW_HOST))
+
+    def pairs(self, world, port):
+        client, server = self.peers[world]
+        listener = world.listen(server, port=PORTS[port])
+        return [world.pair(client, listener) for _ in range(EACH)]
+
+    def serve(self):
+        """Makes all traffic: the views."""
+        short = [(world, self.pairs(world, "plain")) for world in self.worlds]
+        long = [(world, self.pairs(world, "long")) for world in self.worlds]
+        for _, pairs in short + long:
+            exchange_all(pairs)
+        self.close(short)
+        self.reset(self.outgoing)
+        self.refuse(self.incoming)
+        self.scan()
+        settle(LONG_SECONDS)
+        self.close(long)
+        return [view for world in self.worlds for view in world.views]
+
+    @staticmethod
+    def close(served):
+        for world, pairs in served:
+            for client, server in pairs:
+                client.close()
+                server.receive_eof()
+                server.close()
+                world.expect(client, server, "closed", by=client)
+
+    def reset(self, world):
+        for client, server in self.pairs(world, "reset"):
+            client.abort()
+            server.receive_error(errno.ECONNRESET)
+            server.close_quietly()
+            world.expect(client, server, "reset", by=client)
+
+    def refuse(self, world):
+        for _ in range(EACH):
+            end = world.attempt(self.peers[world][0], world.place.server.address, PORTS["other"])
+            require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
+            end.close_quietly()
+            world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+
+    def scan(self):
+        """From a host without sockets: observers."""
+        target = (self.incoming.place.server.address, PORTS["other"])
+        for number in range(EACH):
+            syn = self.raw.send(RAW_PORT + number, target, SYN, 5000)
+            answer = self.raw.expect(RST | ACK, (target[1], RAW_PORT + number))
+            self.incoming.observe((self.raw.address, RAW_PORT + number), target, syn, "refused", "dst",
+                                  close=at(answer.at))
+
+
+def local_port(view):
+    return view["dst"][1] if view["role"] == "server" else view["src"][1]
+
+
+def remote_port(view):
+    return view["src"][1] if view["role"] == "server" else view["dst"][1]
+
+
+def lasted(view):
+    span = view.get("close") or view["first_fin"]
+    return span[0] - view["start"][1]
+
+
+def comm(view):
+    return view["owner"] and view["owner"]["comm"]
+
+
+def ipv6(view):
+    return ":" in view["src"][0]
+
+
+# Name, arguments (with the menu's facts in braces), and which views must come through.
+FILTERS = [
+    ("-4", "-4", lambda view, facts: not ipv6(view)),
+    ("-6", "-6", lambda view, facts: ipv6(view)),
+    ("-p", "-p {pid}", lambda view, facts: view["owner"] and view["owner"]["pid"] == facts["pid"]),
+    ("-c", "-c nt-s-outgoing", lambda view, facts: comm(view) == "nt-s-outgoing"),
+    ("-L", "-L 4442,4441", lambda view, facts: local_port(view) in (4441, 4442)),
+    ("-L, an observer's source port", "-L 45001", lambda view, facts: local_port(view) == 45001),
+    ("-D", "-D 4443,4445", lambda view, facts: remote_port(view) in (4443, 4445)),
+    ("--role server", "--role server", lambda view, facts: view["role"] == "server"),
+    ("--role client,observer", "--role client,observer", lambda view, facts: view["role"] != "server"),
+    ("--outcome refused", "--outcome refused", lambda view, facts: view["outcome"] == "refused"),
+    ("--outcome closed,reset", "--outcome closed,reset", lambda view, facts: view["outcome"] in ("closed", "reset")),
+    ("--min-duration 300ms", "--min-duration 300ms", lambda view, facts: lasted(view) > 300_000_000),
+    ("--min-duration 0.3", "--min-duration 0.3", lambda view, facts: lasted(view) > 300_000_000),
+    ("two filters together", "-4 --role client --outcome closed",
+     lambda view, facts: not ipv6(view) and view["role"] == "client" and view["outcome"] == "closed"),
+    ("no filter", "", lambda view, facts: True),
+]
+AT_ONCE = 8
+
+
+def through(predicate, views, facts):
+    return [view for view in views if predicate(view, facts)]
+
+
+def watch(bench, arguments):
+    """One tracker for each line of arguments, all at once."""
+    trackers = [bench.tracker(*line.split(), wait=False) for line in arguments]
+    for tracker in trackers:
+        tracker.wait_until_ready()
+    return trackers
+
+
+def wait_all(bench, trackers, wanted):
+    for tracker, count in zip(trackers, wanted):
+        tracker.wait(lambda got, count=count: len(bench.own(got)) >= count, RECORD_SECONDS)
+
+
+def judge(bench, tracker, views, clock):
+    """All that a tracker wrote about this check, against what it should have."""
+    status = tracker.stop()
+    problems = records.match(views, bench.own(tracker.records), clock)
+    if status:
+        problems.append("exit status %d: %s" % (status, tracker.stderr()[-200:]))
+    if tracker.bad_lines:
+        problems.append("no JSON: %r" % tracker.bad_lines[0])
+    return problems
+
+
+def filter_problems(bench, filters):
+    menu = Menu(bench)
+    facts = {"pid": menu.peers[menu.local][0].pid}
+    trackers = watch(bench, [arguments.format(**facts) for _, arguments, _ in filters])
+    clock = read_clock()
+    views = menu.serve()
+    expected = [through(predicate, views, facts) for _, _, predicate in filters]
+    wait_all(bench, trackers, [len(wanted) for wanted in expected])
+    problems = []
+    for (name, _, _), tracker, wanted in zip(filters, trackers, expected):
+        require(wanted, "%s: nothing on the menu" % name)
+        problems += ["%s: %s" % (name, text) for text in judge(bench, tracker, wanted, clock)]
+    return problems
+
+
+for start in range(0, len(FILTERS), AT_ONCE):
+    group = FILTERS[start:start + AT_ONCE]
+    check("filters: " + "; ".join(name for name, _, _ in group))(
+        lambda bench, group=group: filter_problems(bench, group))
+
+
+def with_wire_only_at(views, subnets):
+    """The views as a tracker of some interfaces has them: elsewhere no wire and no observers."""
+    result = []
+    for view in views:
+        near = any(subnet.owns(view["src"][0]) or subnet.owns(view["dst"][0]) for subnet in subnets)
+        if near:
+            result.append(view)
+        elif view["role"] != "observer":
+            result.append(dict(view, seen=list(SOCKET)))
+    return result
+
+
+@check("-i NAME, -i twice, -i lo, -i none, --context socket, --context socket,wire")
+def interfaces(bench):
+    menu = Menu(bench)
+    places = {"incoming": menu.incoming.place, "outgoing": menu.outgoing.place, "six": menu.six.place,
+              "local": menu.local.place}
+    one, two = places["incoming"].server.interface, places["outgoing"].client.interface
+    lines = [("-i %s" % one, ["incoming"]), ("-i %s -i %s" % (one, two), ["incoming", "outgoing"]),
+             ("-i lo", ["local"]), ("-i none", []), ("--context socket", []), ("--context socket,wire", list(places))]
+    trackers = watch(bench, [line for line, _ in lines])
+    clock = read_clock()
+    views = menu.serve()
+    expected = [with_wire_only_at(views, [places[name].subnet for name in names]) for _, names in lines]
+    wait_all(bench, trackers, [len(wanted) for wanted in expected])
+    return ["%s: %s" % (line, text) for (line, _), tracker, wanted in zip(lines, trackers, expected)
+            for text in judge(bench, tracker, wanted, clock)]
+
+
+@check("--context wire")
+def wire_only(bench):
+    """No socket is known, so each connection that an interface of ours saw is one observer's."""
+    world = bench.world(outgoing)
+    tracker = bench.tracker("--context", "wire")
+    clock = read_clock()
+    for number, (client, server) in enumerate(world.pairs(COUNT)):
+        exchange(client, server, 100 + number, 200 + number)
+        client.close()
+        server.receive_eof()
+        server.close()
+        world.observe(client.local, client.remote, client.connect_at, "closed", "src", close=server.fin_at,
+                      first_fin=client.fin_at, src_bytes=client.sent, dst_bytes=server.sent, conn_state=["SF"])
+    tracker.wait(lambda got: len(bench.own(got)) >= COUNT, RECORD_SECONDS)
+    return judge(bench, tracker, world.views, clock)
+
+
+@check("--events open,close and exit: one id through a view's records")
+def events(bench):
+    world = bench.world(outgoing)
+    trackers = watch(bench, ["--events open,close,exit", "--events exit", "--events open"])
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    settle(0.3)
+    for client, server in pairs[:COUNT // 2]:
+        client.close()
+        server.receive_eof()
+        server.close()
+    trackers[0].wait(lambda got: len(bench.own(got)) >= 3 * COUNT, RECORD_SECONDS)
+    for tracker in trackers:
+        tracker.stop()
+    ended_at = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    by_event = [count_events(bench.own(tracker.records)) for tracker in trackers]
+    wanted = [{"open": 2 * COUNT, "close": COUNT, "exit": COUNT}, {"exit": COUNT}, {"open": 2 * COUNT}]
+    problems = ["%s, should be %s" % (got, should) for got, should in zip(by_event, wanted) if got != should]
+    return problems + life_problems(bench.own(trackers[0].records), pairs, ended_at)
+
+
+def count_events(found):
+    counts = {}
+    for record in found:
+        counts[record["event"]] = counts.get(record["event"], 0) + 1
+    return counts
+
+
+def life_problems(found, pairs, ended_at):
+    """open, then close or exit, with the same id, start and owner; an exit's duration reaches to the end."""
+    problems = []
+    connected = {end.local[1]: end.connect_at for end, _ in pairs}
+    lives = records.group(found, lambda record: record["id"])
+    for record in found:
+        problems += records.form_problems({key: value for key, value in record.items() if key != "_arrived"})
+        if record["event"] != "close" and record["state"] != "established":
+            problems.append("%s record in state %s" % (record["event"], record["state"]))
+        lasted_ns = ended_at - connected[record["src_port"]].before
+        if record["event"] == "exit" and not lasted_ns - 2e9 < record["duration_ns"] < lasted_ns:
+            problems.append("an exit record's duration is %d of %d ns" % (record["duration_ns"], lasted_ns))
+    for life in lives.values():
+        if [record["event"] for record in life] not in (["open", "close"], ["open", "exit"]):
+            problems.append("one id's events are %s" % [record["event"] for record in life])
+        if len({(record.get("start"), record.get("pid"), record["role"]) for record in life}) != 1:
+            problems.append("start, pid or role changed: %s" % life)
+    return problems
+
+
+@check("-n ends the run after so many records")
+def count_limit(bench):
+    world = bench.world(outgoing)
+    tracker = bench.tracker("-n", "7", "-L", str(PORTS["plain"]))
+    listener = world.listen(world.server(), port=PORTS["plain"])
+    client = world.client()
+    for _ in range(COUNT):
+        one, other = world.pair(client, listener)
+        one.close()
+        other.close()
+    status = tracker.collect(5)
+    return [] if status == 0 and len(tracker.records) == 7 else ["status %d, %d records" % (status, len(tracker.records))]
+
+
+@check("-t ends the run after so many seconds")
+def time_limit(bench):
+    begun = time.monotonic()
+    tracker = bench.tracker("-t", "2")
+    status = tracker.collect(8)
+    seconds = time.monotonic() - begun
+    return [] if status == 0 and 1.9 < seconds < 4.5 else ["status %d after %.1f s" % (status, seconds)]
+
+
+def run_to_end(*arguments):
+    """A run that ends by itself: its exit status, output and messages."""
+    done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+def close_some(world):
+    """A few connections: the addresses of their clients' and servers' ends."""
+    pairs = world.pairs_at(PORTS["plain"], EACH)
+    for client, server in pairs:
+        client.close()
+        server.receive_eof()
+        server.close()
+    return [(client.local, client.remote) for client, server in pairs]
+
+
+def watch_some(bench, worlds, *arguments, **options):
+    """A tracker of the servers' records of a few connections, until it has written them."""
+    tracker = bench.tracker("-L", str(PORTS["plain"]), *arguments, **options)
+    if not options.get("verbose", True):
+        settle(UNTIL_READY)
+    addresses = [address for world in worlds for address in close_some(world)]
+    settle(UNTIL_WRITTEN)
+    return addresses, tracker.stop(), tracker
+
+
+@check("-o appends")
+def append(bench):
+    path = os.path.join(bench.directory, "appended")
+    with open(path, "w") as file:
+        file.write('{"before":1}\n')
+    _, status, _ = watch_some(bench, [bench.world(outgoing)], "-o", path)
+    with open(path) as file:
+        lines = [json.loads(line) for line in file]
+    good = status == 0 and len(lines) == 1 + EACH and lines[0] == {"before": 1}
+    return [] if good else ["status %d, %d lines" % (status, len(lines))]
+
+
+@check("-f json on standard output; -q says nothing")
+def standard_output(bench):
+    path = os.path.join(bench.directory, "stdout")
+    with open(path, "wb") as file:
+        _, status, tracker = watch_some(bench, [bench.world(outgoing)], "-q", stdout=file, verbose=False)
+    with open(path) as file:
+        count = sum(1 for line in file if json.loads(line)["event"] == "close")
+    problems = [] if count == EACH and status == 0 else ["status %d, %d lines" % (status, count)]
+    return problems + (["-q, but: %s" % tracker.stderr()] if tracker.stderr() else [])
+
+
+@check("text: a line a connection, the same columns, whole IPv6 addresses, no escapes")
+def text_to_file(bench):
+    path = os.path.join(bench.directory, "text")
+    with open(path, "wb") as file:
+        addresses = watch_some(bench, [bench.world(outgoing), bench.world(outgoing_ipv6)], format="text", stdout=file)[0]
+    with open(path) as file:
+        return text_problems(file.read(), addresses)
+
+
+def text_problems(text, addresses):
+    header, *lines = text.splitlines()
+    problems = [] if len(lines) == len(addresses) else ["%d lines for %d records" % (len(lines), len(addresses))]
+    if re.search(r"[^\n\x20-\x7e]", text):
+        problems.append("bytes that are not printable ASCII")
+    if "SRC" not in header or "DST" not in header:
+        problems.append("header: %r" % header)
+    fields = {len(line.split()) for line in lines}
+    if len(fields) > 1:
+        problems.append("lines have %s fields" % sorted(fields))
+    for local, remote in addresses:
+        if not any(local[0] in line and remote[0] in line and str(local[1]) in line for line in lines):
+            problems.append("no line has %s port %d" % tuple(local))
+    return problems
+
+
+def on_terminal(bench, columns, environment):
+    """What a tracker prints on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    watch_some(bench, [bench.world(outgoing)], format="text", stdout=slave,
+               environment=dict(os.environ, TERM="xterm-256color", **environment))
+    os.close(slave)
+    return read_all(master).decode(errors="replace").replace("\r", "")
+
+
+def read_all(master):
+    output = b""
+    while True:
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            data = b""
+        if not data:
+            os.close(master)
+            return output
+        output += data
+
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@check("text on a terminal: its width is kept, colour unless NO_COLOR")
+def text_on_terminal(bench):
+    problems = []
+    headers = {}
+    for columns, environment in ((132, {}), (100, {}), (132, {"NO_COLOR": "1"})):
+        text = on_terminal(bench, columns, environment)
+        plain = COLOUR.sub("", text).splitlines()
+        widest = max(map(len, plain), default=0)
+        headers[columns] = plain[0] if plain else ""
+        if len(plain) != 1 + EACH or widest > columns:
+            problems.append("%d columns: %d lines, the widest %d" % (columns, len(plain), widest))
+        if bool(COLOUR.search(text)) == ("NO_COLOR" in environment):
+            problems.append("colour: %s with %s" % (bool(COLOUR.search(text)), environment))
+        if "\x1b" in COLOUR.sub("", text):
+            problems.append("an escape sequence that is no colour")
+    if len(headers[100].split()) >= len(headers[132].split()):
+        problems.append("no column dropped out at 100: %r" % headers[100])
+    return problems
+
+
+@check("hostile process names stay inside their value")
+def hostile_names(bench):
+    """A JSON parser gets the name back or an escaped form of it; text stays a line of printable ASCII."""
+    world = bench.world(outgoing)
+    path = os.path.join(bench.directory, "hostile")
+    with open(path, "wb") as file:
+        trackers = [bench.tracker("-D", str(PORTS["plain"])),
+                    bench.tracker("-D", str(PORTS["plain"]), format="text", stdout=file)]
+        listener, client = world.listen(world.server(), port=PORTS["plain"]), world.client(HOSTILE_NAME)
+        for _ in range(EACH):
+            one, other = world.pair(client, listener)
+            one.close()
+            other.close()
+        settle(UNTIL_WRITTEN)
+        for tracker in trackers:
+            tracker.stop()
+    with open(path) as file:
+        lines = file.read().splitlines()
+    own = bench.own(trackers[0].records)
+    problems = [] if len(lines) == 1 + EACH and all(line.isprintable() and line.isascii() for line in lines) else \
+        ["text lines: %r" % lines]
+    if len(own) != EACH or trackers[0].bad_lines or not all(record["comm"].startswith('a"b') for record in own):
+        problems.append("JSON: %d records, bad lines %r" % (len(own), trackers[0].bad_lines[:1]))
+    return problems
+
+
+@check("--help has examples, --version a number")
+def help_and_version(bench):
+    problems = []
+    for arguments, expression in ((["--help"], r"(?s)usage.*--min-duration.*example"), (["--version"], r"netracker \d+\.\d+")):
+        status, output, messages = run_to_end(*arguments)
+        if status or messages or not re.search(expression, output):
+            problems.append("%s: status %d, %r" % (arguments, status, (output + messages)[:100]))
+    return problems
+
+
+@check("two trackers at once")
+def two_at_once(bench):
+    """Both see all; the end of one leaves the other at work."""
+    world = bench.world(outgoing)
+    trackers = watch(bench, ["", "-4"])
+    client, listener = world.client(), world.listen(world.server())
+    clock = read_clock()
+    problems = []
+    for number in range(COUNT):
+        one, other = world.pair(client, listener)
+        one.close()
+        other.receive_eof()
+        other.close()
+        world.expect(one, other, "closed", by=one)
+        if number == COUNT // 2 - 1:
+            trackers[0].wait(lambda got: len(bench.own(got)) >= COUNT, RECORD_SECONDS)
+            problems += judge(bench, trackers[0], list(world.views), clock)
+    trackers[1].wait(lambda got: len(bench.own(got)) >= 2 * COUNT, RECORD_SECONDS)
+    return problems + judge(bench, trackers[1], world.views, clock)
+
+
+if __name__ == "__main__":
+    sys.exit(main_of_checks())
