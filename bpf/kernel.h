@@ -219,6 +219,7 @@ enum bpf_func_id___since_5_11 {
 
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define IPPROTO_MPTCP 262
 

@@ -228,6 +228,27 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
+static __always_inline void tell_more(__u64 address, const struct nt_socket *socket)
+{
+	struct nt_socket_more_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+
+	if (!event) {
+		count(NT_COUNT_MORE_RING_FULL);
+		return;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->header.type = NT_EVENT_TYPE_SOCKET_MORE;
+	event->header.now = bpf_ktime_get_boot_ns();
+	event->address = address;
+	event->cookie = socket->cookie;
+	event->nth = socket->nth;
+	event->reset_sent = !!(socket->flags & NT_SOCKET_RESET_SENT);
+	event->reset_reason = socket->reset_reason;
+	event->awaits_owner = !!(socket->flags & NT_SOCKET_AWAITS_OWNER);
+	event->owner = socket->owner;
+	bpf_ringbuf_submit(event, ring_flags());
+}
+
 static __always_inline void client_begins(__u64 address, struct sock *sk, struct tcp_sock *tp, __u64 now)
 {
 	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
@@ -278,6 +299,9 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 	socket->state = TCP_ESTABLISHED;
 	socket->established_ns = now;
 	socket->established_jiffies = bpf_jiffies64();
+	/* a RST in SYN_SENT was for an older connection of the peer (RFC 9293 figure 9) */
+	socket->flags &= ~NT_SOCKET_RESET_SENT;
+	socket->reset_reason = 0;
 	if (socket->role == NT_ROLE_SERVER)
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!config.open_events)
@@ -322,19 +346,29 @@ static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int 
 	}
 }
 
+/* A client that could not get its port or route sent no SYN (connect() sets SYN_SENT first); a child that its listener
+ * could not keep was nobody's connection, but for one of TCP Fast Open, which serves before it is established. */
+static __always_inline bool never_was(const struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
+{
+	if (old_state == TCP_SYN_SENT)
+		return !tp->segs_out;
+	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER &&
+	       !BPF_CORE_READ_BITFIELD_PROBED(tp, syn_fastopen_child);
+}
+
 static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
 					  __u8 old_state, __u64 now)
 {
 	int error = sk->sk_err;
 
-	/* A child that its listener could not keep never was a connection; one of TCP Fast Open was. */
-	if (old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER) {
-		if (!BPF_CORE_READ_BITFIELD_PROBED(tp, syn_fastopen_child)) {
-			bpf_map_delete_elem(&sockets, &address);
-			return;
-		}
-		count(NT_COUNT_SOCKETS_OPENED);
+	if (never_was(socket, tp, old_state)) {
+		if (socket->role == NT_ROLE_CLIENT)
+			count(NT_COUNT_SOCKETS_NOT_BEGUN);
+		bpf_map_delete_elem(&sockets, &address);
+		return;
 	}
+	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+		count(NT_COUNT_SOCKETS_OPENED);
 	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
 		read_tuple(socket, tp);
 	socket->state = TCP_CLOSE;
@@ -358,25 +392,14 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
 }
 
-static __always_inline void tell_more(__u64 address, const struct nt_socket *socket)
+/* Who reads or closes it after its end. */
+static __always_inline void tell_awaited_owner(__u64 address, struct nt_socket *socket, struct sock *sk, __u8 by)
 {
-	struct nt_socket_more_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-
-	if (!event) {
-		count(NT_COUNT_MORE_RING_FULL);
+	if (!(socket->flags & NT_SOCKET_AWAITS_OWNER))
 		return;
-	}
-	__builtin_memset(event, 0, sizeof(*event));
-	event->header.type = NT_EVENT_TYPE_SOCKET_MORE;
-	event->header.now = bpf_ktime_get_boot_ns();
-	event->address = address;
-	event->cookie = socket->cookie;
-	event->nth = socket->nth;
-	event->reset_sent = !!(socket->flags & NT_SOCKET_RESET_SENT);
-	event->reset_reason = socket->reset_reason;
-	event->awaits_owner = !!(socket->flags & NT_SOCKET_AWAITS_OWNER);
-	event->owner = socket->owner;
-	bpf_ringbuf_submit(event, ring_flags());
+	socket->flags &= ~NT_SOCKET_AWAITS_OWNER;
+	note_owner(socket, sk, by);
+	tell_more(address, socket);
 }
 
 static __always_inline void socket_destroyed(struct sock *sk)
@@ -386,11 +409,7 @@ static __always_inline void socket_destroyed(struct sock *sk)
 
 	if (!socket)
 		return;
-	if (socket->flags & NT_SOCKET_AWAITS_OWNER) {
-		socket->flags &= ~NT_SOCKET_AWAITS_OWNER;
-		note_owner(socket, sk, NT_OWNER_CLOSE);
-		tell_more(address, socket);
-	}
+	tell_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	bpf_map_delete_elem(&sockets, &address);
 }
 
@@ -413,8 +432,10 @@ static __always_inline void socket_read(struct sock *sk)
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
-	if (socket)
-		note_owner(socket, sk, NT_OWNER_IO);
+	if (!socket)
+		return;
+	note_owner(socket, sk, NT_OWNER_IO);
+	tell_awaited_owner(address, socket, sk, NT_OWNER_IO);
 }
 
 static __always_inline void socket_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk,

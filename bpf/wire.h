@@ -9,8 +9,8 @@
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
-/* The socket that the packet was sent by: 0 where that is no TCP socket, or not of this machine. A RST may carry the
- * kernel's own control socket. */
+/* The socket that the packet was sent by: 0 where that is no TCP socket, or not of this machine. A RST, and before 6.13
+ * the ACK of a time-wait socket too, may be sent by the kernel's own control socket, a raw one. */
 static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
 {
 	struct bpf_sock *sk;
@@ -21,7 +21,7 @@ static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
 	if (!sk)
 		return 0;
 	sk = bpf_sk_fullsock(sk); /* NULL: a request socket, whose cookie its child inherits */
-	if (sk && sk->protocol != IPPROTO_TCP)
+	if (sk && (sk->protocol != IPPROTO_TCP || sk->type != SOCK_STREAM))
 		return 0;
 	return bpf_get_socket_cookie(skb);
 }

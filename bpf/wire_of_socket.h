@@ -68,8 +68,10 @@ static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, c
 			event->has_streams = 1;
 		}
 	}
-	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE ||
-	    !ends_without_packets(event->counts.old_state, event->counts.error))
+	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
+		return;
+	wire->socket_closed[found->end & 1] = 1;
+	if (!ends_without_packets(event->counts.old_state, event->counts.error))
 		return;
 	event->wire_status = NT_WIRE_SETTLED;
 	if (found->is_half_open) {

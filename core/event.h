@@ -96,7 +96,9 @@ struct nt_wire {
 	__u32 ifindex;   /* where the first packet was seen */
 	__u8 syn_left;   /* the SYN was seen leaving by an interface */
 	__u8 waits_for_ack; /* counted in the half-open slots */
+	__u8 socket_closed[2];    /* by index of the key's end: its socket has told of its own end */
 	__u8 fin_acknowledged[2]; /* by index of the key's end: of its FIN; where every packet is followed */
+	__u8 padding[6];
 };
 
 /* Where a socket's connection stood on the wire at the socket's event. */
@@ -190,6 +192,7 @@ enum nt_counter {
 	NT_COUNT_SOCKETS_CLOSED, /* told, or lost in the ring */
 	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
 	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
+	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: the address or the port could not be had */
 	NT_COUNT_SOCKET_RING_FULL,
 	NT_COUNT_MORE_RING_FULL,
 	NT_COUNT_PROCESS_RING_FULL,

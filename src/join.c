@@ -2,30 +2,37 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 struct held_socket {
-	struct nt_socket_event event;
-	struct nt_wire wire;
-	struct nt_stream streams[2];
-	bool has_wire, has_streams, wire_ended;
+	struct nt_socket_event event; /* its wire part is what is known by now */
+	bool wire_ended;
 	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: waits for it no more */
-	struct held_socket *older, *newer, *next_in_tuple, *next_in_address;
+	TAILQ_ENTRY(held_socket) by_age;
+	LIST_ENTRY(held_socket) in_tuple, in_address;
 };
 
 struct held_wire {
 	struct nt_wire_event event;
 	bool claimed[2]; /* by index of the key's end */
 	__u64 deadline;
-	struct held_wire *older, *newer, *next_in_tuple;
+	TAILQ_ENTRY(held_wire) by_age;
+	LIST_ENTRY(held_wire) in_tuple;
 };
+
+LIST_HEAD(socket_bucket, held_socket);
+LIST_HEAD(wire_bucket, held_wire);
 
 struct join {
 	struct join_output output;
 	__u32 own_netns;
 	bool sockets_are_told;
 	unsigned int capacity, buckets, socket_count, wire_count;
-	struct held_socket *oldest_socket, *newest_socket, **sockets_by_tuple, **sockets_by_address;
-	struct held_wire *oldest_wire, *newest_wire, **wires_by_tuple;
+	__u64 wires_due; /* before that no wire's end is to be let go */
+	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
+	TAILQ_HEAD(, held_wire) wires;
+	struct socket_bucket *sockets_by_tuple, *sockets_by_address;
+	struct wire_bucket *wires_by_tuple;
 };
 
 struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output)
@@ -39,41 +46,72 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_t
 	join->sockets_are_told = sockets_are_told;
 	join->capacity = capacity;
 	join->buckets = capacity / 2 + 1;
+	TAILQ_INIT(&join->sockets);
+	TAILQ_INIT(&join->wires);
 	join->sockets_by_tuple = calloc(join->buckets, sizeof(*join->sockets_by_tuple));
 	join->sockets_by_address = calloc(join->buckets, sizeof(*join->sockets_by_address));
 	join->wires_by_tuple = calloc(join->buckets, sizeof(*join->wires_by_tuple));
-	if (!join->sockets_by_tuple || !join->sockets_by_address || !join->wires_by_tuple) {
-		join_free(join);
-		return NULL;
-	}
-	return join;
+	if (join->sockets_by_tuple && join->sockets_by_address && join->wires_by_tuple)
+		return join;
+	join_free(join);
+	return NULL;
 }
 
-/* The same for both directions and both ends. */
-static unsigned int tuple_bucket(const struct join *join, const __u8 *one, __u16 one_port, const __u8 *other,
-				 __u16 other_port)
+/* ---- which connection is whose ---- */
+
+/* The same for both directions. */
+static unsigned int tuple_hash(const __u8 *one, __u16 one_port, const __u8 *other, __u16 other_port)
 {
 	__u64 a[2], b[2];
 
 	memcpy(a, one, sizeof(a));
 	memcpy(b, other, sizeof(b));
-	return (((a[0] ^ a[1]) + (b[0] ^ b[1]) + ((__u64)one_port + other_port) * 0x10001) * 0x9e3779b97f4a7c15ULL >>
-		32) % join->buckets;
+	return ((a[0] ^ a[1]) + (b[0] ^ b[1]) + ((__u64)one_port + other_port) * 0x10001) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
-static unsigned int socket_bucket(const struct join *join, const struct nt_socket *socket)
+static unsigned int bucket_of_socket(const struct join *join, const struct nt_socket *socket)
 {
-	return tuple_bucket(join, socket->local, socket->local_port, socket->remote, socket->remote_port);
+	return tuple_hash(socket->local, socket->local_port, socket->remote, socket->remote_port) % join->buckets;
 }
 
-static unsigned int wire_bucket(const struct join *join, const struct nt_key *key)
+static unsigned int bucket_of_wire(const struct join *join, const struct nt_key *key)
 {
-	return tuple_bucket(join, key->address[0], key->port[0], key->address[1], key->port[1]);
+	return tuple_hash(key->address[0], key->port[0], key->address[1], key->port[1]) % join->buckets;
 }
 
-static unsigned int address_bucket(const struct join *join, __u64 address)
+static unsigned int bucket_of_address(const struct join *join, __u64 address)
 {
 	return (address * 0x9e3779b97f4a7c15ULL >> 32) % join->buckets;
+}
+
+/* One descriptor can connect the same tuple again and again: the packets belong to the life that they were sent in. */
+static bool wire_fits_life(const struct nt_connection *connection, int end, const struct nt_socket *socket)
+{
+	__u64 first = connection->first_ns;
+	bool opened = end == connection->src_index;
+
+	if (first > socket->close_ns)
+		return false;
+	if (socket->flags & NT_SOCKET_FOUND) /* neither its start nor its role is sure */
+		return true;
+	if (socket->role == NT_ROLE_SERVER) /* is born after the SYN */
+		return !opened && first <= socket->start_ns;
+	if (opened) /* connect() precedes the SYN */
+		return first >= socket->start_ns;
+	return connection->marks & NT_MARK_SIMULTANEOUS || socket->flags & NT_SOCKET_SIMULTANEOUS;
+}
+
+/* Which end of the wire's connection the socket is; -1 where this is another connection. */
+static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
+{
+	int end = join_end_of_socket(&wire->key, socket);
+
+	if (end < 0)
+		return -1;
+	if (wire->cookie[end] && socket->cookie ? wire->cookie[end] != socket->cookie
+						: socket->netns != join->own_netns)
+		return -1;
+	return wire_fits_life(&wire->connection, end, socket) ? end : -1;
 }
 
 static bool end_is(const struct nt_key *key, int end, const __u8 *address, __u16 port)
@@ -81,74 +119,89 @@ static bool end_is(const struct nt_key *key, int end, const __u8 *address, __u16
 	return key->port[end] == port && !memcmp(key->address[end], address, 16);
 }
 
-/* Which end of the wire's connection the socket is, or -1 where it is not this connection. */
-static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
+int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket)
 {
-	int end = end_is(&wire->key, 0, socket->local, socket->local_port) ? 0 : 1;
-	__u64 cookie = wire->cookie[end], first = wire->connection.first_ns;
+	int end;
 
-	if (!end_is(&wire->key, end, socket->local, socket->local_port) ||
-	    !end_is(&wire->key, !end, socket->remote, socket->remote_port))
-		return -1;
-	if (cookie && socket->cookie ? cookie != socket->cookie : socket->netns != join->own_netns)
-		return -1;
-	/* One descriptor can connect the same tuple again: the packets belong to the life they were sent in. A
-	 * client's SYN follows its connect(), a server's socket follows the SYN. */
-	if (socket->role == NT_ROLE_CLIENT && first < socket->start_ns)
-		return -1;
-	return first <= socket->close_ns ? end : -1;
+	for (end = 0; end < 2; end++)
+		if (end_is(key, end, socket->local, socket->local_port) &&
+		    end_is(key, !end, socket->remote, socket->remote_port))
+			return end;
+	return -1;
 }
 
-/* ---- socket ends ---- */
-
-static void unlink_socket(struct join *join, struct held_socket *held)
+/* Of several connections of one tuple that fit, as without a cookie, the one that began closest to the socket is its. */
+static __u64 distance(const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	struct held_socket **link = &join->sockets_by_tuple[socket_bucket(join, &held->event.socket)];
+	__u64 first = wire->connection.first_ns;
 
-	while (*link != held)
-		link = &(*link)->next_in_tuple;
-	*link = held->next_in_tuple;
-	link = &join->sockets_by_address[address_bucket(join, held->event.address)];
-	while (*link != held)
-		link = &(*link)->next_in_address;
-	*link = held->next_in_address;
-	*(held->older ? &held->older->newer : &join->oldest_socket) = held->newer;
-	*(held->newer ? &held->newer->older : &join->newest_socket) = held->older;
-	join->socket_count--;
+	return first > socket->start_ns ? first - socket->start_ns : socket->start_ns - first;
 }
+
+/* A client's socket is known by its SYN; a server's exists only once the connection is established. */
+static bool is_a_sockets(const struct nt_wire *wire, int end)
+{
+	return wire->cookie[end] &&
+	       (end == wire->connection.src_index || nt_connection_is_established(&wire->connection));
+}
+
+/* Under SYN cookies the first packet of a server's that has its socket's cookie may be its FIN. */
+static bool may_be_a_sockets(const struct nt_wire *wire, int end)
+{
+	const struct nt_connection *connection = &wire->connection;
+
+	return !wire->cookie[end] && end != connection->src_index && !(connection->marks & NT_MARK_SELF) &&
+	       nt_connection_is_established(connection) && !(connection->side[end] & NT_SIDE_FIN);
+}
+
+static bool is_any_sockets(const struct held_wire *held)
+{
+	return held->claimed[0] || held->claimed[1] || is_a_sockets(&held->event.wire, 0) ||
+	       is_a_sockets(&held->event.wire, 1);
+}
+
+/* Of a connection that no socket is known to take part in. That a completed handshake passed through is sure only where
+ * sockets are told of: else it may be that of a server with SYN cookies. */
+static enum join_passage passage_of(const struct join *join, const struct nt_wire *wire)
+{
+	bool completed = nt_connection_is_established(&wire->connection);
+
+	return wire->syn_left || (completed && join->sockets_are_told) ? JOIN_FORWARDED : JOIN_OBSERVED;
+}
+
+/* ---- what is held ---- */
 
 static void link_socket(struct join *join, struct held_socket *held)
 {
-	struct held_socket **tuple = &join->sockets_by_tuple[socket_bucket(join, &held->event.socket)];
-	struct held_socket **address = &join->sockets_by_address[address_bucket(join, held->event.address)];
+	unsigned int tuple = bucket_of_socket(join, &held->event.socket);
+	unsigned int address = bucket_of_address(join, held->event.address);
 
-	held->next_in_tuple = *tuple;
-	*tuple = held;
-	held->next_in_address = *address;
-	*address = held;
-	held->older = join->newest_socket;
-	*(held->older ? &held->older->newer : &join->oldest_socket) = held;
-	join->newest_socket = held;
+	TAILQ_INSERT_TAIL(&join->sockets, held, by_age);
+	LIST_INSERT_HEAD(&join->sockets_by_tuple[tuple], held, in_tuple);
+	LIST_INSERT_HEAD(&join->sockets_by_address[address], held, in_address);
 	join->socket_count++;
 }
 
-static void tell_socket(const struct join *join, const struct held_socket *held)
+static void unlink_socket(struct join *join, struct held_socket *held)
 {
-	struct joined_socket joined = {
-		.event = &held->event,
-		.wire = held->has_wire ? &held->wire : NULL,
-		.streams = held->has_wire && held->has_streams ? held->streams : NULL,
-		.wire_ended = held->wire_ended,
-	};
-
-	join->output.socket(join->output.context, &joined);
+	TAILQ_REMOVE(&join->sockets, held, by_age);
+	LIST_REMOVE(held, in_tuple);
+	LIST_REMOVE(held, in_address);
+	join->socket_count--;
 }
 
-static void release_socket(struct join *join, struct held_socket *held)
+static void link_wire(struct join *join, struct held_wire *held)
 {
-	unlink_socket(join, held);
-	tell_socket(join, held);
-	free(held);
+	TAILQ_INSERT_TAIL(&join->wires, held, by_age);
+	LIST_INSERT_HEAD(&join->wires_by_tuple[bucket_of_wire(join, &held->event.wire.key)], held, in_tuple);
+	join->wire_count++;
+}
+
+static void unlink_wire(struct join *join, struct held_wire *held)
+{
+	TAILQ_REMOVE(&join->wires, held, by_age);
+	LIST_REMOVE(held, in_tuple);
+	join->wire_count--;
 }
 
 static bool socket_is_complete(const struct held_socket *held)
@@ -156,68 +209,19 @@ static bool socket_is_complete(const struct held_socket *held)
 	return !held->wire_deadline && !held->owner_deadline && !held->reason_deadline;
 }
 
-static void give_wire(struct held_socket *held, const struct nt_wire *wire, const struct nt_stream *streams, bool ended)
+static void release_socket(struct join *join, struct held_socket *held)
 {
-	held->has_wire = true;
-	held->wire = *wire;
-	held->has_streams = streams;
-	if (streams)
-		memcpy(held->streams, streams, sizeof(held->streams));
-	held->wire_ended = ended;
-	if (ended)
-		held->wire_deadline = 0;
-}
+	bool has_wire = held->event.wire_status != NT_WIRE_ABSENT;
+	struct joined_socket joined = {
+		.event = &held->event,
+		.wire = has_wire ? &held->event.wire : NULL,
+		.streams = has_wire && held->event.has_streams ? held->event.streams : NULL,
+		.wire_ended = held->wire_ended,
+	};
 
-/* ---- wire ends ---- */
-
-static void unlink_wire(struct join *join, struct held_wire *held)
-{
-	struct held_wire **link = &join->wires_by_tuple[wire_bucket(join, &held->event.wire.key)];
-
-	while (*link != held)
-		link = &(*link)->next_in_tuple;
-	*link = held->next_in_tuple;
-	*(held->older ? &held->older->newer : &join->oldest_wire) = held->newer;
-	*(held->newer ? &held->newer->older : &join->newest_wire) = held->older;
-	join->wire_count--;
-}
-
-static void link_wire(struct join *join, struct held_wire *held)
-{
-	struct held_wire **tuple = &join->wires_by_tuple[wire_bucket(join, &held->event.wire.key)];
-
-	held->next_in_tuple = *tuple;
-	*tuple = held;
-	held->older = join->newest_wire;
-	*(held->older ? &held->older->newer : &join->oldest_wire) = held;
-	join->newest_wire = held;
-	join->wire_count++;
-}
-
-/* A client's socket is known by its SYN; a server's exists only once the connection is established. */
-static bool end_is_a_socket(const struct nt_wire *wire, int end)
-{
-	return wire->cookie[end] &&
-	       (end == wire->connection.src_index || nt_connection_is_established(&wire->connection));
-}
-
-static bool is_any_sockets(const struct held_wire *held)
-{
-	return held->claimed[0] || held->claimed[1] || end_is_a_socket(&held->event.wire, 0) ||
-	       end_is_a_socket(&held->event.wire, 1);
-}
-
-static bool all_have_claimed(const struct held_wire *held)
-{
-	const struct nt_wire *wire = &held->event.wire;
-
-	return is_any_sockets(held) && (held->claimed[0] || !end_is_a_socket(wire, 0)) &&
-	       (held->claimed[1] || !end_is_a_socket(wire, 1));
-}
-
-static enum join_passage passage_of(const struct nt_wire *wire)
-{
-	return wire->syn_left || nt_connection_is_established(&wire->connection) ? JOIN_FORWARDED : JOIN_OBSERVED;
+	unlink_socket(join, held);
+	join->output.socket(join->output.context, &joined);
+	free(held);
 }
 
 static void release_wire(struct join *join, struct held_wire *held)
@@ -226,48 +230,94 @@ static void release_wire(struct join *join, struct held_wire *held)
 	if (is_any_sockets(held))
 		join->output.claimed(join->output.context);
 	else
-		join->output.observer(join->output.context, &held->event, passage_of(&held->event.wire));
+		join->output.observer(join->output.context, &held->event, passage_of(join, &held->event.wire));
 	free(held);
 }
 
-static const struct nt_stream *streams_of(const struct nt_wire_event *event)
+/* Until when a socket may still come for it; 0: none will. */
+static __u64 wire_deadline(const struct held_wire *held)
 {
-	return event->has_streams ? event->streams : NULL;
+	const struct nt_wire *wire = &held->event.wire;
+	__u64 deadline = 0;
+	int end;
+
+	if (held->event.why == NT_WIRE_EXIT)
+		return 0;
+	for (end = 0; end < 2; end++) {
+		if (held->claimed[end])
+			continue;
+		if (is_a_sockets(wire, end))
+			return held->event.header.now + JOIN_CLAIM_NS;
+		if (may_be_a_sockets(wire, end))
+			deadline = held->event.header.now + JOIN_UNCLAIMED_NS;
+	}
+	return deadline;
 }
 
-static void claim_ended_wire(struct join *join, struct held_socket *socket)
-{
-	struct held_wire *wire = join->wires_by_tuple[socket_bucket(join, &socket->event.socket)];
+/* ---- the two joined ---- */
 
-	for (; wire; wire = wire->next_in_tuple) {
+static void claim(struct held_wire *wire, int end, struct held_socket *socket)
+{
+	wire->claimed[end] = true;
+	socket->event.wire_status = NT_WIRE_SETTLED;
+	socket->event.wire = wire->event.wire;
+	socket->event.has_streams = wire->event.has_streams;
+	if (wire->event.has_streams)
+		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
+	socket->wire_ended = wire->event.why != NT_WIRE_EXIT;
+	socket->wire_deadline = 0;
+}
+
+static struct held_wire *wire_of_socket(const struct join *join, const struct held_socket *socket)
+{
+	struct held_wire *wire, *best = NULL;
+
+	LIST_FOREACH(wire, &join->wires_by_tuple[bucket_of_socket(join, &socket->event.socket)], in_tuple) {
 		int end = end_of_socket(join, &wire->event.wire, &socket->event.socket);
 
-		if (end < 0 || wire->claimed[end])
-			continue;
-		give_wire(socket, &wire->event.wire, streams_of(&wire->event), true);
-		wire->claimed[end] = true;
-		if (nt_key_is_self(&wire->event.wire.key))
-			wire->claimed[!end] = true;
-		if (all_have_claimed(wire))
-			release_wire(join, wire);
-		return;
+		if (end >= 0 && !wire->claimed[end] &&
+		    (!best || distance(&wire->event.wire, &socket->event.socket) <
+				      distance(&best->event.wire, &socket->event.socket)))
+			best = wire;
 	}
+	return best;
 }
 
-static void claim_by_held_sockets(struct join *join, struct held_wire *wire)
+static struct held_socket *socket_of_wire(const struct join *join, const struct held_wire *wire, int end)
 {
-	struct held_socket *socket = join->sockets_by_tuple[wire_bucket(join, &wire->event.wire.key)], *next;
+	struct held_socket *socket, *best = NULL;
 
-	for (; socket; socket = next) {
-		int end = socket->wire_deadline ? end_of_socket(join, &wire->event.wire, &socket->event.socket) : -1;
+	LIST_FOREACH(socket, &join->sockets_by_tuple[bucket_of_wire(join, &wire->event.wire.key)], in_tuple) {
+		if (!socket->wire_ended && end_of_socket(join, &wire->event.wire, &socket->event.socket) == end &&
+		    (!best || distance(&wire->event.wire, &socket->event.socket) <
+				      distance(&wire->event.wire, &best->event.socket)))
+			best = socket;
+	}
+	return best;
+}
 
-		next = socket->next_in_tuple;
-		if (end < 0 || wire->claimed[end])
+static void find_wire(struct join *join, struct held_socket *socket)
+{
+	struct held_wire *wire = wire_of_socket(join, socket);
+
+	if (!wire)
+		return;
+	claim(wire, join_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	wire->deadline = wire_deadline(wire);
+	if (!wire->deadline)
+		release_wire(join, wire);
+}
+
+static void find_sockets(struct join *join, struct held_wire *wire)
+{
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		struct held_socket *socket = socket_of_wire(join, wire, end);
+
+		if (!socket)
 			continue;
-		wire->claimed[end] = true;
-		if (nt_key_is_self(&wire->event.wire.key))
-			wire->claimed[!end] = true;
-		give_wire(socket, &wire->event.wire, streams_of(&wire->event), true);
+		claim(wire, end, socket);
 		if (socket_is_complete(socket))
 			release_socket(join, socket);
 	}
@@ -275,17 +325,17 @@ static void claim_by_held_sockets(struct join *join, struct held_wire *wire)
 
 /* ---- what comes in ---- */
 
-static void hold_back(struct held_socket *held, const struct nt_socket_event *event)
+static void set_deadlines(const struct join *join, struct held_socket *held)
 {
+	struct nt_socket_event *event = &held->event;
 	const struct nt_socket *socket = &event->socket;
-	const struct nt_stream *streams = event->has_streams ? event->streams : NULL;
 
-	if (event->wire_status == NT_WIRE_SETTLED)
-		give_wire(held, &event->wire, streams, true);
-	if (event->wire_status == NT_WIRE_OPEN) {
-		give_wire(held, &event->wire, streams, false);
+	/* The kernel side looks by tuple: it may have met the next connection already. */
+	if (event->wire_status != NT_WIRE_ABSENT && end_of_socket(join, &event->wire, socket) < 0)
+		event->wire_status = NT_WIRE_ABSENT;
+	held->wire_ended = event->wire_status == NT_WIRE_SETTLED;
+	if (event->wire_status == NT_WIRE_OPEN)
 		held->wire_deadline = socket->close_ns + JOIN_WIRE_NS;
-	}
 	if (socket->flags & NT_SOCKET_AWAITS_OWNER)
 		held->owner_deadline = socket->close_ns + JOIN_OWNER_NS;
 	if (socket->flags & NT_SOCKET_AWAITS_REASON)
@@ -301,23 +351,32 @@ void join_socket(struct join *join, const struct nt_socket_event *event, size_t 
 		return;
 	}
 	memcpy(&held->event, event, length < sizeof(*event) ? length : sizeof(*event));
-	hold_back(held, &held->event);
+	set_deadlines(join, held);
 	link_socket(join, held);
-	if (!held->has_wire)
-		claim_ended_wire(join, held);
+	if (!held->wire_ended)
+		find_wire(join, held);
 	if (socket_is_complete(held))
 		release_socket(join, held);
 	else if (join->socket_count > join->capacity)
-		release_socket(join, join->oldest_socket);
+		release_socket(join, TAILQ_FIRST(&join->sockets));
+}
+
+static struct held_socket *socket_by_address(const struct join *join, const struct nt_socket_more_event *event)
+{
+	struct held_socket *held;
+
+	LIST_FOREACH(held, &join->sockets_by_address[bucket_of_address(join, event->address)], in_address) {
+		if (held->event.address == event->address && held->event.socket.cookie == event->cookie &&
+		    held->event.socket.nth == event->nth)
+			return held;
+	}
+	return NULL;
 }
 
 void join_more(struct join *join, const struct nt_socket_more_event *event)
 {
-	struct held_socket *held = join->sockets_by_address[address_bucket(join, event->address)];
+	struct held_socket *held = socket_by_address(join, event);
 
-	while (held && (held->event.address != event->address || held->event.socket.cookie != event->cookie ||
-			held->event.socket.nth != event->nth))
-		held = held->next_in_address;
 	if (!held)
 		return;
 	if (event->reset_sent) {
@@ -333,33 +392,39 @@ void join_more(struct join *join, const struct nt_socket_more_event *event)
 		release_socket(join, held);
 }
 
-void join_wire(struct join *join, const struct nt_wire_event *event)
+static void hold_wire(struct join *join, const struct nt_wire_event *event)
 {
-	struct held_wire *held;
+	struct held_wire *held = calloc(1, sizeof(*held));
 
-	if (!join->sockets_are_told) {
-		join->output.observer(join->output.context, event, JOIN_OBSERVED);
-		return;
-	}
-	held = calloc(1, sizeof(*held));
 	if (!held) {
 		join->output.no_memory(join->output.context);
 		return;
 	}
 	held->event = *event;
 	link_wire(join, held);
-	claim_by_held_sockets(join, held);
-	if (is_any_sockets(held))
-		held->deadline = event->header.now + JOIN_CLAIM_NS;
-	else if (nt_connection_is_established(&event->wire.connection) && event->why != NT_WIRE_EXIT)
-		held->deadline = event->header.now + JOIN_UNCLAIMED_NS;
-	else
-		held->deadline = event->header.now;
-	if (all_have_claimed(held) || held->deadline <= event->header.now)
-		release_wire(join, held);
-	else if (join->wire_count > join->capacity)
-		release_wire(join, join->oldest_wire);
+	find_sockets(join, held);
+	held->deadline = wire_deadline(held);
+	if (!held->deadline)
+		return release_wire(join, held);
+	if (held->deadline < join->wires_due)
+		join->wires_due = held->deadline;
+	if (join->wire_count > join->capacity)
+		release_wire(join, TAILQ_FIRST(&join->wires));
 }
+
+void join_wire(struct join *join, const struct nt_wire_event *event)
+{
+	const struct nt_wire *wire = &event->wire;
+
+	if (join->sockets_are_told)
+		hold_wire(join, event);
+	else if (is_a_sockets(wire, 0) || is_a_sockets(wire, 1))
+		join->output.observer(join->output.context, event, JOIN_OBSERVED);
+	else
+		join->output.observer(join->output.context, event, passage_of(join, wire));
+}
+
+/* ---- what goes out in time ---- */
 
 static void give_up_waiting(__u64 *deadline, __u64 now)
 {
@@ -367,32 +432,48 @@ static void give_up_waiting(__u64 *deadline, __u64 now)
 		*deadline = 0;
 }
 
+static void expire_sockets(struct join *join, __u64 now)
+{
+	struct held_socket *held = TAILQ_FIRST(&join->sockets), *next;
+
+	for (; held; held = next) {
+		next = TAILQ_NEXT(held, by_age);
+		give_up_waiting(&held->wire_deadline, now);
+		give_up_waiting(&held->owner_deadline, now);
+		give_up_waiting(&held->reason_deadline, now);
+		if (socket_is_complete(held))
+			release_socket(join, held);
+	}
+}
+
+static void expire_wires(struct join *join, __u64 now)
+{
+	struct held_wire *held = TAILQ_FIRST(&join->wires), *next;
+
+	if (now < join->wires_due)
+		return;
+	join->wires_due = ~0ULL;
+	for (; held; held = next) {
+		next = TAILQ_NEXT(held, by_age);
+		if (held->deadline <= now)
+			release_wire(join, held);
+		else if (held->deadline < join->wires_due)
+			join->wires_due = held->deadline;
+	}
+}
+
 void join_expire(struct join *join, __u64 now)
 {
-	struct held_socket *socket, *next_socket;
-	struct held_wire *wire, *next_wire;
-
-	for (socket = join->oldest_socket; socket; socket = next_socket) {
-		next_socket = socket->newer;
-		give_up_waiting(&socket->wire_deadline, now);
-		give_up_waiting(&socket->owner_deadline, now);
-		give_up_waiting(&socket->reason_deadline, now);
-		if (socket_is_complete(socket))
-			release_socket(join, socket);
-	}
-	for (wire = join->oldest_wire; wire; wire = next_wire) {
-		next_wire = wire->newer;
-		if (wire->deadline <= now)
-			release_wire(join, wire);
-	}
+	expire_sockets(join, now);
+	expire_wires(join, now);
 }
 
 void join_finish(struct join *join)
 {
-	while (join->oldest_socket)
-		release_socket(join, join->oldest_socket);
-	while (join->oldest_wire)
-		release_wire(join, join->oldest_wire);
+	while (!TAILQ_EMPTY(&join->sockets))
+		release_socket(join, TAILQ_FIRST(&join->sockets));
+	while (!TAILQ_EMPTY(&join->wires))
+		release_wire(join, TAILQ_FIRST(&join->wires));
 }
 
 unsigned int join_held(const struct join *join)
@@ -402,19 +483,18 @@ unsigned int join_held(const struct join *join)
 
 void join_free(struct join *join)
 {
+	struct held_socket *socket;
+	struct held_wire *wire;
+
 	if (!join)
 		return;
-	while (join->oldest_socket) {
-		struct held_socket *held = join->oldest_socket;
-
-		unlink_socket(join, held);
-		free(held);
+	while ((socket = TAILQ_FIRST(&join->sockets))) {
+		unlink_socket(join, socket);
+		free(socket);
 	}
-	while (join->oldest_wire) {
-		struct held_wire *held = join->oldest_wire;
-
-		unlink_wire(join, held);
-		free(held);
+	while ((wire = TAILQ_FIRST(&join->wires))) {
+		unlink_wire(join, wire);
+		free(wire);
 	}
 	free(join->sockets_by_tuple);
 	free(join->sockets_by_address);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,8 +159,8 @@ __u64 seed_open_sockets(const struct loader *loader)
 		key = next;
 		from = &key;
 		/* a server's counts from the moment it is established */
-		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, value) && value->state != 7 /* CLOSE */ &&
-		    !(value->role == NT_ROLE_SERVER && value->state == 3 /* SYN_RECV */))
+		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, value) && value->state != TCP_CLOSE &&
+		    (value->role != NT_ROLE_SERVER || value->established_ns || value->flags & NT_SOCKET_FOUND))
 			open++;
 	}
 	free(value);

@@ -106,13 +106,20 @@ static bool is_a_sockets(const struct nt_wire *wire)
 	return wire->cookie[0] || wire->cookie[1];
 }
 
+/* Every socket of this machine that took part has told of its end: nothing but a RST can follow. */
+static bool is_left_over(const struct nt_wire *wire)
+{
+	return is_a_sockets(wire) && (!wire->cookie[0] || wire->socket_closed[0]) &&
+	       (!wire->cookie[1] || wire->socket_closed[1]);
+}
+
 static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return SWEEP_ENDED_NS;
-	if (pass->map_fd == pass->sweep->half_open_fd)
+	if (pass->map_fd == pass->sweep->half_open_fd || is_left_over(wire))
 		return SWEEP_HALF_OPEN_NS;
 	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
 }
