@@ -93,10 +93,10 @@ struct tcp_sock {
 	__u32 total_retrans;
 	__u32 srtt_us;
 	struct minmax rtt_min;
-	__u8 chrono_type;
+	__u8 chrono_type; /* a bit field on older kernels */
 	__u32 chrono_start;
 	__u32 chrono_stat[3];
-	__u8 syn_fastopen_child : 1;
+	struct request_sock *fastopen_rsk; /* a child of TCP Fast Open has it until the handshake's ACK */
 	bool is_mptcp; /* with CONFIG_MPTCP */
 };
 

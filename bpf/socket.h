@@ -85,7 +85,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	__u32 busy = tp->chrono_stat[0], receiver = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
 	__u32 running = jiffies - tp->chrono_start;
 
-	switch (tp->chrono_type) { /* enum tcp_chrono: the one that is running is not in its sum yet */
+	/* enum tcp_chrono: the one that is running is not in its sum yet */
+	switch (BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
 	case 1:
 		busy += running;
 		break;
@@ -352,8 +353,7 @@ static __always_inline bool never_was(const struct nt_socket *socket, struct tcp
 {
 	if (old_state == TCP_SYN_SENT)
 		return !tp->segs_out;
-	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER &&
-	       !BPF_CORE_READ_BITFIELD_PROBED(tp, syn_fastopen_child);
+	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER && !tp->fastopen_rsk;
 }
 
 static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,

@@ -9,6 +9,16 @@
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
+/* What is beyond the quick look is done by global functions, which the verifier goes through once each, and not again
+ * for every way that leads to them. They take the packet only, as Linux 5.10 allows no other pointer: what they work on
+ * is in the workspace. */
+static __always_inline struct workspace *own_workspace(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&workspaces, &zero);
+}
+
 /* The socket that the packet was sent by: 0 where that is no TCP socket, or not of this machine. A RST, and before 6.13
  * the ACK of a time-wait socket too, may be sent by the kernel's own control socket, a raw one. */
 static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
@@ -36,20 +46,14 @@ static __always_inline void note_sighting(struct __sk_buff *skb, struct nt_wire 
 		wire->syn_left = 1;
 }
 
-/* A wire's end in the ring buffer, not submitted yet: whoever takes the entry out of its table submits it. */
-static __always_inline struct nt_wire_event *prepare_wire_end(const struct nt_wire *wire, __u32 why, __u64 now)
+/* How the connection stands at its end, set down before it is taken out of its table, which uses the entry again at
+ * once. Not in the ring buffer: up to 6.1 the verifier forgets that a record reserved there is not NULL. */
+static __always_inline void note_wire_end(struct nt_wire_event *event, const struct nt_wire *wire, __u32 why, __u64 now)
 {
-	struct nt_wire_event *event;
 	struct nt_streams *followed = NULL;
 
 	if (config.follow_packets)
 		followed = bpf_map_lookup_elem(&streams, &wire->key);
-	if (followed)
-		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	else
-		event = bpf_ringbuf_reserve(&events, NT_WIRE_EVENT_SHORT, 0);
-	if (!event)
-		return NULL;
 	event->header.type = NT_EVENT_TYPE_WIRE_END;
 	event->header.padding = 0;
 	event->header.now = now;
@@ -60,60 +64,60 @@ static __always_inline struct nt_wire_event *prepare_wire_end(const struct nt_wi
 		event->streams[0] = followed->of[0];
 		event->streams[1] = followed->of[1];
 	}
-	return event;
 }
 
-static __always_inline void tell_wire_end(struct nt_wire_event *event, const struct nt_key *key, bool taken)
+static __always_inline void tell_wire_end(struct nt_wire_event *event)
 {
-	if (!taken) {
-		if (event)
-			bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
-		return;
-	}
+	__u64 size = event->has_streams ? sizeof(*event) : NT_WIRE_EVENT_SHORT;
+
 	if (config.follow_packets)
-		bpf_map_delete_elem(&streams, key);
+		bpf_map_delete_elem(&streams, &event->wire.key);
 	count(NT_COUNT_WIRE_ENDED);
-	if (event)
-		bpf_ringbuf_submit(event, ring_flags());
-	else
+	if (bpf_ringbuf_output(&events, event, size, ring_flags()))
 		count(NT_COUNT_WIRE_RING_FULL);
 }
 
-static __always_inline void half_open_ends(struct nt_wire *wire, const struct sighting *sighting, __u32 why)
+static __always_inline void half_open_ends(struct nt_wire *wire, struct workspace *workspace, __u32 why)
 {
-	struct nt_wire_event *event = prepare_wire_end(wire, why, sighting->now);
-
+	note_wire_end(&workspace->end, wire, why, workspace->sighting.now);
 	forget_ack(wire);
-	tell_wire_end(event, &sighting->key, !take_half_open(&sighting->key));
+	if (!take_half_open(&workspace->sighting.key))
+		tell_wire_end(&workspace->end);
 }
 
-static __always_inline void established_ends(const struct nt_wire *wire, const struct sighting *sighting, __u32 why)
+static __always_inline void established_ends(const struct nt_wire *wire, struct workspace *workspace, __u32 why)
 {
-	struct nt_wire_event *event = prepare_wire_end(wire, why, sighting->now);
-
-	tell_wire_end(event, &sighting->key, !bpf_map_delete_elem(&established, &sighting->key));
+	note_wire_end(&workspace->end, wire, why, workspace->sighting.now);
+	if (!bpf_map_delete_elem(&established, &workspace->sighting.key))
+		tell_wire_end(&workspace->end);
 }
 
-/* Counts the packet in its side's stream. Apart from the rest, for the verifier. */
-static __noinline int follow(struct nt_streams *followed, const struct sighting *sighting, __u32 ifindex)
+/* Counts the packet in its side's stream: 1 if that is kept. */
+__noinline int follow(struct __sk_buff *skb)
 {
-	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0], &sighting->packet, ifindex,
+	struct workspace *workspace = own_workspace();
+	struct nt_streams *followed;
+	struct sighting *sighting;
+
+	if (!config.follow_packets || !workspace)
+		return 0;
+	sighting = &workspace->sighting;
+	followed = bpf_map_lookup_elem(&streams, &sighting->key);
+	if (!followed)
+		return 0;
+	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0], &sighting->packet, skb->ifindex,
 		       sighting->leaving);
-	return 0;
+	return 1;
 }
 
 static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_connection *connection,
 					  const struct sighting *sighting)
 {
-	struct nt_streams *followed = bpf_map_lookup_elem(&streams, &sighting->key);
-
-	if (!followed)
-		return;
-	nt_connection_note(connection, &sighting->packet, sighting->source & 1);
-	follow(followed, sighting, skb->ifindex);
+	if (config.follow_packets && follow(skb))
+		nt_connection_note(connection, &sighting->packet, sighting->source & 1);
 }
 
-static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace *workspace)
+static __always_inline void begin_wire(struct __sk_buff *skb, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
 	struct nt_wire *wire = &workspace->fresh;
@@ -135,6 +139,15 @@ static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace 
 	follow_packet(skb, &wire->connection, sighting);
 }
 
+__noinline int wire_begins(struct __sk_buff *skb)
+{
+	struct workspace *workspace = own_workspace();
+
+	if (workspace)
+		begin_wire(skb, workspace);
+	return 0;
+}
+
 static __always_inline void wire_established(struct nt_wire *wire, const struct sighting *sighting)
 {
 	long error;
@@ -143,14 +156,6 @@ static __always_inline void wire_established(struct nt_wire *wire, const struct 
 	error = bpf_map_update_elem(&established, &sighting->key, wire, BPF_NOEXIST);
 	if (!take_half_open(&sighting->key) && error)
 		count(NT_COUNT_ESTABLISHED_FULL);
-}
-
-/* The core's step over an entry of either table. Apart from the rest, and its result in memory, so that the verifier
- * need not go through what follows for every way through the state machine. */
-static __noinline int step(struct nt_wire *wire, struct sighting *sighting)
-{
-	sighting->step = nt_connection_step(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
-	return 0;
 }
 
 /* Where every packet is followed, the last acknowledgement is still to come after the second FIN. */
@@ -169,88 +174,98 @@ static __always_inline bool has_ended(struct nt_wire *wire, const struct sightin
 	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
 }
 
-static __always_inline void half_open_stepped(struct nt_wire *wire, const struct sighting *sighting)
+static __always_inline void half_open_stepped(struct nt_wire *wire, struct workspace *workspace)
 {
+	const struct sighting *sighting = &workspace->sighting;
+
 	if (sighting->step & NT_STEP_NEW)
-		half_open_ends(wire, sighting, NT_WIRE_REPLACED);
+		half_open_ends(wire, workspace, NT_WIRE_REPLACED);
 	else if (has_ended(wire, sighting))
-		half_open_ends(wire, sighting, NT_WIRE_ENDED);
+		half_open_ends(wire, workspace, NT_WIRE_ENDED);
 	else if (sighting->step & NT_STEP_ESTABLISHED)
 		wire_established(wire, sighting);
 	else if (nt_connection_has_synack(&wire->connection))
 		expect_ack(wire);
 }
 
-static __always_inline void established_stepped(struct nt_wire *wire, const struct sighting *sighting)
+static __always_inline void established_stepped(struct nt_wire *wire, struct workspace *workspace)
 {
-	if (sighting->step & NT_STEP_NEW)
-		established_ends(wire, sighting, NT_WIRE_REPLACED);
-	else if (has_ended(wire, sighting))
-		established_ends(wire, sighting, NT_WIRE_ENDED);
+	if (workspace->sighting.step & NT_STEP_NEW)
+		established_ends(wire, workspace, NT_WIRE_REPLACED);
+	else if (has_ended(wire, &workspace->sighting))
+		established_ends(wire, workspace, NT_WIRE_ENDED);
 }
 
-/* Where the connection of the packet is: what opens or continues a handshake is looked for among the half-open first,
- * what ends a connection among the established. */
-static __always_inline struct nt_wire *find_wire(const struct sighting *sighting, bool *is_half_open)
+static __always_inline void step(struct __sk_buff *skb, struct nt_wire *wire, struct sighting *sighting)
 {
-	bool ends = sighting->packet.flags & (NT_FIN | NT_RST);
+	sighting->step = nt_connection_step(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
+	if (sighting->step & NT_STEP_NEW)
+		return;
+	note_sighting(skb, wire, sighting);
+	follow_packet(skb, &wire->connection, sighting);
+}
+
+/* Both step the packet's connection where it is in their table: 1 if it is there, and goes on. */
+__noinline int step_half_open(struct __sk_buff *skb)
+{
+	struct workspace *workspace = own_workspace();
 	struct nt_wire *wire;
 
-	*is_half_open = !ends;
-	wire = ends ? bpf_map_lookup_elem(&established, &sighting->key)
-		    : bpf_map_lookup_elem(&half_open, &sighting->key);
-	if (wire)
-		return wire;
-	*is_half_open = ends;
-	return ends ? bpf_map_lookup_elem(&half_open, &sighting->key)
-		    : bpf_map_lookup_elem(&established, &sighting->key);
+	if (!workspace)
+		return 0;
+	wire = bpf_map_lookup_elem(&half_open, &workspace->sighting.key);
+	if (!wire)
+		return 0;
+	step(skb, wire, &workspace->sighting);
+	half_open_stepped(wire, workspace);
+	return !(workspace->sighting.step & NT_STEP_NEW);
 }
 
-/* Steps the connection that the packet belongs to. A new one begins with a SYN only: what had begun before the tracker
- * is the socket context's to know. */
-static __always_inline void connection_packet(struct __sk_buff *skb, struct workspace *workspace)
+__noinline int step_established(struct __sk_buff *skb)
 {
-	struct sighting *sighting = &workspace->sighting;
-	bool begins = (sighting->packet.flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN, is_half_open;
-	struct nt_wire *wire = find_wire(sighting, &is_half_open);
+	struct workspace *workspace = own_workspace();
+	struct nt_wire *wire;
 
-	if (wire) {
-		step(wire, sighting);
-		if (!(sighting->step & NT_STEP_NEW))
-			note_sighting(skb, wire, sighting);
-		if (config.follow_packets && !(sighting->step & NT_STEP_NEW))
-			follow_packet(skb, &wire->connection, sighting);
-		if (is_half_open)
-			half_open_stepped(wire, sighting);
-		else
-			established_stepped(wire, sighting);
-		begins = begins && sighting->step & NT_STEP_NEW;
-	}
-	if (begins)
-		wire_begins(skb, workspace);
+	if (!workspace)
+		return 0;
+	wire = bpf_map_lookup_elem(&established, &workspace->sighting.key);
+	if (!wire)
+		return 0;
+	step(skb, wire, &workspace->sighting);
+	established_stepped(wire, workspace);
+	return !(workspace->sighting.step & NT_STEP_NEW);
 }
 
-/* The parser in two parts, with what lies between them in memory: for the verifier, as above. */
-static __noinline int pass_vlan_tags(struct __sk_buff *skb, __u32 offset, struct sighting *sighting)
+/* What opens or continues a handshake is looked for among the half-open first, what ends a connection among the
+ * established. A new one begins with a SYN only: what had begun before the tracker is the socket context's to know. */
+static __always_inline void connection_packet(struct __sk_buff *skb, __u8 flags)
 {
+	bool known;
+
+	if (flags & (NT_FIN | NT_RST))
+		known = step_established(skb) || step_half_open(skb);
+	else
+		known = step_half_open(skb) || step_established(skb);
+	if (!known && (flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
+		wire_begins(skb);
+}
+
+__noinline int parse(struct __sk_buff *skb, __u32 offset)
+{
+	struct workspace *workspace = own_workspace();
 	struct nt_frame frame = {.skb = skb};
 	__u16 ethertype = bpf_ntohs(skb->protocol);
+	struct nt_packet *packet;
+	enum nt_parse result;
 
-	sighting->packet.vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
-	if (nt_pass_vlan_tags(&frame, &offset, &ethertype, &sighting->packet.vlan))
-		ethertype = 0;
-	sighting->network_offset = offset;
-	sighting->ethertype = ethertype;
-	return 0;
-}
-
-static __noinline int parse_ip(struct __sk_buff *skb, struct sighting *sighting)
-{
-	struct nt_frame frame = {.skb = skb};
-
-	sighting->parsed = nt_parse_ip(&frame, sighting->network_offset, sighting->ethertype, skb->len, 0,
-				       &sighting->packet);
-	return 0;
+	if (!workspace)
+		return NT_PACKET_NOT_IP;
+	packet = &workspace->sighting.packet;
+	packet->vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
+	result = nt_parse_ethertype(&frame, offset, ethertype, skb->len, 0, packet);
+	if (result == NT_PACKET_MALFORMED || result == NT_PACKET_TRUNCATED)
+		count(NT_COUNT_PACKETS_MALFORMED);
+	return result;
 }
 
 /* Whether the packet can be of no interest: it is no TCP, or changes no state and no handshake waits for it. */
@@ -277,24 +292,17 @@ static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_off
 {
 	struct workspace *workspace;
 	struct sighting *sighting;
-	__u32 zero = 0;
 
-	if (can_leave(skb, network_offset))
+	if (can_leave(skb, network_offset) || parse(skb, network_offset) != NT_PACKET_TCP)
 		return;
-	workspace = bpf_map_lookup_elem(&workspaces, &zero);
+	workspace = own_workspace();
 	if (!workspace)
 		return;
 	sighting = &workspace->sighting;
-	pass_vlan_tags(skb, network_offset, sighting);
-	parse_ip(skb, sighting);
-	if (sighting->parsed == NT_PACKET_MALFORMED || sighting->parsed == NT_PACKET_TRUNCATED)
-		count(NT_COUNT_PACKETS_MALFORMED);
-	if (sighting->parsed != NT_PACKET_TCP)
-		return;
 	sighting->source = nt_key_from_packet(&sighting->key, &sighting->packet, config.own_netns);
 	sighting->leaving = leaving;
 	sighting->now = bpf_ktime_get_boot_ns();
-	connection_packet(skb, workspace);
+	connection_packet(skb, sighting->packet.flags);
 }
 
 SEC("tc")

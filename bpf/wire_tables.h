@@ -40,9 +40,6 @@ struct sighting {
 	__u32 source; /* index of the key's end that sent it */
 	__u32 leaving;
 	__u32 step; /* enum nt_step: what it did to its connection */
-	__u32 network_offset;
-	__u32 ethertype;
-	__u32 parsed; /* enum nt_parse */
 };
 
 /* Room to work in: TC programs are not interrupted by others on their CPU. In a map the verifier takes what it holds
@@ -51,6 +48,7 @@ struct workspace {
 	struct sighting sighting;
 	struct nt_wire fresh;
 	struct nt_streams followed;
+	struct nt_wire_event end;
 };
 
 struct {

@@ -25,10 +25,10 @@
  *                 data or FIN that acknowledges the SYN        ESTABLISHED   the SYN-ACK passed elsewhere
  *                 other ACK of the other side                  SYN_SENT      3.10.7.3: a challenge from an older one
  *   SYN_RECEIVED  ACK of the opener for the SYN-ACK            ESTABLISHED   3.5 figure 6
- *                 ACK of the other side for the opener's       ESTABLISHED   3.5 figure 8, half of it: a split handshake
+ *                 ACK of the other side for the opener's       ESTABLISHED   3.5 figure 8, half of it
  *                 SYN-ACK of the other side after the opener's ESTABLISHED   3.5 figure 8
  *                 data or FIN of the other side                ESTABLISHED   it may send once it was acknowledged
- *                 SYN-ACK, another sequence number             SYN_RECEIVED  SYN cookies (RFC 4987 3.6) change with time
+ *                 SYN-ACK, another sequence number             SYN_RECEIVED  RFC 4987 3.6: cookies change with time
  *                 SYN of the opener, began with the SYN-ACK    SYN_RECEIVED  captured in the wrong order
  *                 RST                                          RESET         3.10.7.4
  *   ESTABLISHED   FIN                                          HALF_CLOSED   3.6
@@ -76,7 +76,13 @@ enum nt_side {
 };
 
 /* Letters of the history that a side gives once; written only by packets of that side. */
-enum nt_letter { NT_LETTER_ACK = 1, NT_LETTER_DATA = 2, NT_LETTER_RST = 4, NT_LETTER_FIN_RST = 8, NT_LETTER_ODD_SYN = 16 };
+enum nt_letter {
+	NT_LETTER_ACK = 1,
+	NT_LETTER_DATA = 2,
+	NT_LETTER_RST = 4,
+	NT_LETTER_FIN_RST = 8,
+	NT_LETTER_ODD_SYN = 16, /* SYN together with FIN or RST */
+};
 
 enum nt_connection_mark {
 	NT_MARK_MIDSTREAM = 1,    /* neither SYN nor SYN-ACK came first */
@@ -233,12 +239,14 @@ NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct
 	return NT_STEP_CHANGED | nt_connection_set_syn(connection, packet, source);
 }
 
-/* The SYN-ACK answers the other side's SYN. Where its sender had sent a SYN too (RFC 9293 figure 8), it says it again. */
+/* The SYN-ACK answers the other side's SYN. Where its sender had sent a SYN too (RFC 9293 figure 8), it repeats it. */
 NT_INLINE int nt_connection_synack_fits(const struct nt_connection *connection, const struct nt_packet *packet,
 					int source)
 {
-	int peer = (connection->marks & NT_MARK_SELF ? source : 1 - source) & 1;
+	int peer = connection->marks & NT_MARK_SELF ? source : 1 - source;
 
+	NT_FORGET(peer); /* verifiers before Linux 6.10 do not follow the exclusive or that this becomes */
+	peer &= 1;
 	if ((connection->side[source] & NT_SIDE_SYN) && connection->isn[source] != packet->sequence)
 		return 0;
 	return (connection->side[peer] & NT_SIDE_SYN) && nt_acknowledges_syn(packet, connection->isn[peer]);
@@ -286,7 +294,7 @@ NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const str
 	return 1;
 }
 
-/* The opener acknowledges: the handshake is complete where the SYN-ACK was seen, and must have been where it was not. */
+/* The opener acknowledges: the handshake is complete, also where the SYN-ACK was not seen. */
 NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const struct nt_packet *packet, int source,
 					 __u64 now)
 {
@@ -302,8 +310,8 @@ NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const
 	return NT_STEP_CHANGED;
 }
 
-/* The side that answered sends data or a FIN, or acknowledges the other's SYN-ACK: it is synchronised. Anything less may
- * be the challenge of an older connection (RFC 9293 figure 9).
+/* The side that answered sends data or a FIN, or acknowledges the other's SYN-ACK: it is synchronised. Anything less
+ * may be the challenge of an older connection (RFC 9293 figure 9).
  */
 NT_INLINE __u32 nt_connection_answerer_data(const struct nt_connection *connection, const struct nt_packet *packet,
 					    int source)

@@ -12,4 +12,8 @@
 
 #define NT_STATIC_ASSERT(condition, text) _Static_assert(condition, text)
 
+/* The compiler forgets what it knows of an integer, and keeps the test of its bounds that follows: the kernel's verifier
+ * wants to see it. */
+#define NT_FORGET(integer) __asm__ volatile("" : "+r"(integer))
+
 #endif

@@ -56,36 +56,38 @@ NT_INLINE int nt_stream_counts(struct nt_stream *stream, __u32 interface, __u8 d
 	return stream->interface == interface && stream->direction == direction;
 }
 
-/* The hole to give up: the one furthest behind. */
-NT_INLINE __u32 nt_stream_oldest_hole(const struct nt_stream *stream)
+/* How far behind the hole begins that is furthest behind. */
+NT_INLINE __u32 nt_stream_furthest_hole(const struct nt_stream *stream)
 {
-	__u32 oldest = 0, distance = 0;
+	__u32 furthest = 0;
+	int i;
+
+	for (i = 0; i < NT_STREAM_RANGES; i++)
+		if (stream->highest - stream->hole[i].start > furthest)
+			furthest = stream->highest - stream->hole[i].start;
+	return furthest;
+}
+
+/* Where no room is left, the hole furthest behind is given up. */
+NT_INLINE void nt_stream_add_hole(struct nt_stream *stream, struct nt_range added)
+{
+	__u32 furthest;
 	int i;
 
 	for (i = 0; i < NT_STREAM_RANGES; i++) {
-		if (stream->highest - stream->hole[i].start > distance) {
-			distance = stream->highest - stream->hole[i].start;
-			oldest = i;
+		if (stream->hole[i].start == stream->hole[i].end) {
+			stream->hole[i] = added;
+			return;
 		}
 	}
-	return oldest;
-}
-
-NT_INLINE void nt_stream_add_hole(struct nt_stream *stream, __u32 start, __u32 end)
-{
-	__u32 slot = NT_STREAM_RANGES, i;
-
-	for (i = 0; i < NT_STREAM_RANGES; i++)
-		if (stream->hole[i].start == stream->hole[i].end)
-			slot = i;
-	if (slot == NT_STREAM_RANGES) {
-		stream->flags |= NT_STREAM_OVERFLOW;
-		slot = nt_stream_oldest_hole(stream);
+	stream->flags |= NT_STREAM_OVERFLOW;
+	furthest = nt_stream_furthest_hole(stream);
+	for (i = 0; i < NT_STREAM_RANGES; i++) {
+		if (stream->highest - stream->hole[i].start == furthest) {
+			stream->hole[i] = added;
+			return;
+		}
 	}
-	if (slot >= NT_STREAM_RANGES) /* never: for the kernel's verifier */
-		return;
-	stream->hole[slot].start = start;
-	stream->hole[slot].end = end;
 }
 
 /* What lies too far behind can be no hole any more: sequence numbers would be ambiguous. */
@@ -126,54 +128,65 @@ NT_INLINE __u32 nt_stream_fill_hole(struct nt_range *hole, __u32 start, __u32 en
 	return to - from;
 }
 
-/* New bytes in [start, end), which lies between base and highest. */
-NT_INLINE __u32 nt_stream_fill(struct nt_stream *stream, __u32 start, __u32 end)
+/* New bytes in [start, end), which lies between base and highest. Here and below, *split is the hole that comes to be. */
+NT_INLINE __u32 nt_stream_fill(struct nt_stream *stream, __u32 start, __u32 end, struct nt_range *split)
 {
-	struct nt_range rest = { 0, 0 };
 	__u32 bytes = 0;
 	int i;
 
 	for (i = 0; i < NT_STREAM_RANGES; i++)
-		bytes += nt_stream_fill_hole(&stream->hole[i], start, end, &rest);
-	if (rest.start != rest.end)
-		nt_stream_add_hole(stream, rest.start, rest.end);
+		bytes += nt_stream_fill_hole(&stream->hole[i], start, end, split);
 	return bytes;
 }
 
 /* New bytes in [start, end), which reaches beyond the highest. */
-NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32 end)
+NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 highest = stream->highest;
 
 	stream->highest = end;
-	if (nt_sequence_after(start, highest))
-		nt_stream_add_hole(stream, highest, start);
-	else
-		start = highest;
-	nt_stream_forget_old(stream);
+	if (!nt_sequence_after(start, highest))
+		return end - highest;
+	split->start = highest;
+	split->end = start;
 	return end - start;
 }
 
 /* New bytes in [start, end), which begins below the lowest: only a stream whose SYN was not seen has such. */
-NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u32 end)
+NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 base = stream->base;
 
 	if ((stream->flags & NT_STREAM_SYN) || stream->highest - start >= NT_MOST_WINDOW)
 		return 0;
 	stream->base = start;
-	if (nt_sequence_after(base, end))
-		nt_stream_add_hole(stream, end, base);
-	else
-		end = base;
+	if (!nt_sequence_after(base, end))
+		return base - start;
+	split->start = end;
+	split->end = base;
 	return end - start;
 }
 
+/* New bytes in [start, end), which begins below the highest and does not reach beyond it. */
+NT_INLINE __u32 nt_stream_add_below(struct nt_stream *stream, __u32 start, __u32 end, struct nt_range *split)
+{
+	__u32 bytes = 0;
+
+	if (nt_sequence_after(stream->base, start)) {
+		bytes = nt_stream_extend_down(stream, start, end, split);
+		start = stream->base;
+	}
+	if (nt_sequence_after(end, start))
+		bytes += nt_stream_fill(stream, start, end, split);
+	return bytes;
+}
+
 /* Adds a range to the union. Returns how many of its bytes are new. What lies more than 2 GiB ahead cannot be told from
- * what lies behind, and is taken for that.
+ * what lies behind, and is taken for that. One hole at most comes to be.
  */
 NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
 {
+	struct nt_range split = { 0, 0 };
 	__u32 highest, bytes = 0;
 
 	if (!(stream->flags & NT_STREAM_BASED)) {
@@ -183,17 +196,14 @@ NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
 	}
 	highest = stream->highest;
 	if (nt_sequence_after(end, highest)) {
-		bytes = nt_stream_extend_up(stream, start, end);
-		if (!nt_sequence_after(highest, start))
-			return bytes;
+		bytes = nt_stream_extend_up(stream, start, end, &split);
 		end = highest;
 	}
-	if (nt_sequence_after(stream->base, start)) {
-		bytes += nt_stream_extend_down(stream, start, end);
-		start = stream->base;
-	}
-	if (nt_sequence_after(end, start))
-		bytes += nt_stream_fill(stream, start, end);
+	if (nt_sequence_after(highest, start))
+		bytes += nt_stream_add_below(stream, start, end, &split);
+	if (split.start != split.end)
+		nt_stream_add_hole(stream, split);
+	nt_stream_forget_old(stream);
 	return bytes;
 }
 

@@ -1,7 +1,7 @@
 /* Link layers of capture files: where in a frame the network layer is.
  *
- * Ethernet (with LLC/SNAP), raw IP, null and loop, Linux cooked v1 and v2, PPP, FDDI, Cisco HDLC; between them and IP: VLAN
- * tags, MPLS, PPPoE. Whatever else is no IP, and none of ours.
+ * Ethernet (with LLC/SNAP), raw IP, null and loop, Linux cooked v1 and v2, PPP, FDDI, Cisco HDLC; between them and IP:
+ * VLAN tags, MPLS, PPPoE. Whatever else is no IP, and none of ours.
  */
 #ifndef NETRACKER_CAPTURE_LINK_H
 #define NETRACKER_CAPTURE_LINK_H

@@ -130,7 +130,7 @@ int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket)
 	return -1;
 }
 
-/* Of several connections of one tuple that fit, as without a cookie, the one that began closest to the socket is its. */
+/* Of several connections that fit, as may be without a cookie, a socket's is the one that began closest to it. */
 static __u64 distance(const struct nt_wire *wire, const struct nt_socket *socket)
 {
 	__u64 first = wire->connection.first_ns;
@@ -474,11 +474,6 @@ void join_finish(struct join *join)
 		release_socket(join, TAILQ_FIRST(&join->sockets));
 	while (!TAILQ_EMPTY(&join->wires))
 		release_wire(join, TAILQ_FIRST(&join->wires));
-}
-
-unsigned int join_held(const struct join *join)
-{
-	return join->socket_count;
 }
 
 void join_free(struct join *join)

@@ -5,8 +5,12 @@
  *   - its owner, where nobody has read or closed it yet, JOIN_OWNER_NS at most;
  *   - the reason of the RST that ends it, JOIN_REASON_NS at most.
  * A wire's end that belongs to a socket never becomes a record of its own; it waits for its sockets' ends (two, where
- * both sides are on this machine) for JOIN_CLAIM_NS. Whose it is, is decided in the order that docs/architecture.md
- * gives. Times are nanoseconds of the events' clock.
+ * both sides are on this machine). Whose it is:
+ *   1. the sockets' whose cookies its packets carried: a client's from the SYN on, a server's once it is established;
+ *   2. else a socket's with the same tuple in the namespace of our interfaces (SYN cookies);
+ *   3. else nobody's here: it passed through if its SYN left by an interface, or if its handshake was completed;
+ *   4. else it was for this machine, and no socket answered it.
+ * Times are nanoseconds of the events' clock.
  */
 #ifndef NETRACKER_JOIN_H
 #define NETRACKER_JOIN_H
@@ -18,21 +22,23 @@
 #include "core/event.h"
 
 #define JOIN_WIRE_NS 2000000000ULL
-#define JOIN_OWNER_NS 900000000ULL
+#define JOIN_OWNER_NS 900000000ULL /* its record is to be out within a second of the change to CLOSE */
 #define JOIN_REASON_NS 50000000ULL
+/* A wire's end waits for a socket: for one whose cookie it has (whose last FIN may be sent again and again until it is
+ * acknowledged), and for one that it may have without its cookie. */
 #define JOIN_CLAIM_NS 300000000000ULL
-#define JOIN_UNCLAIMED_NS 1000000000ULL /* a finished connection that no cookie tells of: whether a socket does */
+#define JOIN_UNCLAIMED_NS 1000000000ULL
 
 /* A socket's end with all that is known of it. */
 struct joined_socket {
 	const struct nt_socket_event *event;
-	const struct nt_wire *wire;        /* NULL: the wire saw nothing of it */
-	const struct nt_stream *streams;   /* two, by index of the key's end; NULL: not followed */
-	bool wire_ended;
+	const struct nt_wire *wire;      /* NULL: the wire saw nothing of it */
+	const struct nt_stream *streams; /* two, by index of the key's end; NULL: not followed */
+	bool wire_ended;                 /* false: its packets go on */
 };
 
 enum join_passage {
-	JOIN_OBSERVED, /* answered by no socket: an observer's record */
+	JOIN_OBSERVED,  /* answered by no socket: an observer's record */
 	JOIN_FORWARDED, /* passed through */
 };
 
@@ -47,8 +53,8 @@ struct join_output {
 struct join;
 
 /* capacity: the most socket ends, and the most wire ends, that are held; beyond it the oldest goes out as it is.
- * sockets_are_told: false where the socket context is off, and all that the wire tells is an observer's. NULL: no
- * memory. */
+ * sockets_are_told: false where the socket context is off: then the wire's ends of sockets are observers' too.
+ * Returns NULL where there is no memory. */
 struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output);
 void join_free(struct join *join);
 
@@ -63,7 +69,7 @@ void join_expire(struct join *join, __u64 now);
 /* Lets go of all. */
 void join_finish(struct join *join);
 
-/* Socket ends that are held. */
-unsigned int join_held(const struct join *join);
+/* Which end of the key the socket is (0 where it is both); -1: it has another tuple. */
+int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket);
 
 #endif

@@ -47,6 +47,7 @@ struct live {
 	struct sweep *sweep;
 	struct sink *sink;
 	struct live_names names;
+	__u32 own_netns;
 	struct books books;
 	__u64 records;       /* of any event that were asked for */
 	__u64 socket_closes; /* told by the kernel side */
@@ -284,11 +285,11 @@ static int set_up_user_side(struct live *live)
 		.context = live,
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
-		.own_netns = inode_of_own_netns(),
 		.every_packet = live->options->every_packet,
 	};
+	live->own_netns = inode_of_own_netns();
 	live->processes = process_table_new(PROCESS_CAPACITY);
-	live->join = join_new(JOIN_CAPACITY, live->names.own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
+	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
 	live->reset_reasons = reset_reasons_new();
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join || !live->reset_reasons)
@@ -314,7 +315,7 @@ static int set_up_polling(struct live *live)
 /* The sockets' events come before the wire's: what begins in between has its socket. */
 static int attach(struct live *live)
 {
-	int status = loader_open(&live->loader, live->options, live->names.own_netns);
+	int status = loader_open(&live->loader, live->options, live->own_netns);
 
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
 		status = loader_attach_sockets(&live->loader);

@@ -1,5 +1,6 @@
 #include "src/live_record.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -29,16 +30,19 @@ static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 fro
 		set_u64(record, bit, member, to - from);
 }
 
-static void set_reason(struct nt_record *record, const char *reason)
+static enum nt_end own_end(const struct nt_socket *socket)
 {
-	snprintf(record->reason, sizeof(record->reason), "%s", reason);
-	nt_record_set(record, NT_HAS_REASON);
+	return socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
 }
 
-/* src is who opened: a client's own side, a server's peer. */
+static bool is_connected_to_itself(const struct nt_socket *socket)
+{
+	return socket->local_port == socket->remote_port && !memcmp(socket->local, socket->remote, 16);
+}
+
 static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 {
-	bool client = socket->role != NT_ROLE_SERVER;
+	bool client = own_end(socket) == NT_SRC;
 
 	record->role = socket->role;
 	memcpy(record->src_ip, client ? socket->local : socket->remote, 16);
@@ -48,6 +52,13 @@ static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 	community_id(record->community_id, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
 	nt_record_set(record, NT_HAS_COMMUNITY_ID);
 	set_u32(record, NT_HAS_NETNS, &record->netns, socket->netns);
+}
+
+static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct live_names *names)
+{
+	__u64 socket = event->socket.cookie ? event->socket.cookie : event->address;
+
+	record_id_socket(record, names->boot_hash, socket, event->socket.nth);
 }
 
 static void fill_owner(struct nt_record *record, const struct nt_owner *owner, struct process_table *processes)
@@ -79,47 +90,74 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 	}
 }
 
-/* A server's connection starts with the first SYN, where that was seen. */
-static __u64 start_of(const struct nt_socket *socket, const struct nt_wire *wire)
+/* The wire's connection as the socket's record tells it: where both sides opened it, src is the socket's own side, and
+ * not the one that was seen first. */
+static struct nt_connection view_of_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	if (socket->role == NT_ROLE_SERVER && wire && wire->connection.syn_ns)
-		return wire->connection.syn_ns;
-	return socket->start_ns;
+	struct nt_connection view = wire->connection;
+	int end = join_end_of_socket(&wire->key, socket);
+	int src = own_end(socket) == NT_SRC ? end : !end, i;
+
+	if (end < 0 || view.src_index == src || view.marks & NT_MARK_SELF)
+		return view;
+	view.src_index = src;
+	for (i = 0; i < view.history_length && i < NT_CONNECTION_HISTORY; i++)
+		view.history[i] = isupper(view.history[i]) ? tolower(view.history[i]) : toupper(view.history[i]);
+	return view;
 }
 
-static void fill_times(struct nt_record *record, const struct nt_socket *socket, const struct nt_wire *wire,
+static void fill_wire(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
+		      const struct live_names *names)
+{
+	if (!wire)
+		return;
+	observer_wire_part(record, wire);
+	observer_place_part(record, wire, names->interface_name(names->context, joined->wire->ifindex));
+	if (joined->streams)
+		observer_streams_part(record, wire, joined->streams);
+}
+
+/* A server's connection starts with the first SYN, where that was seen. */
+static __u64 start_of(const struct nt_socket *socket, const struct nt_connection *wire)
+{
+	return socket->role == NT_ROLE_SERVER && wire && wire->syn_ns ? wire->syn_ns : socket->start_ns;
+}
+
+static __u64 first_fin_of(const struct nt_record *record, const struct nt_socket *socket,
+			  const struct nt_connection *wire)
+{
+	if (wire && nt_connection_first_end(wire))
+		return nt_connection_first_end(wire);
+	if (socket->flags & (NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN))
+		return socket->first_fin_ns;
+	/* No FIN: the RST that ended it, if there was one, came or went as it changed to CLOSE. */
+	if (record->outcome == NT_OUTCOME_RESET || record->outcome == NT_OUTCOME_REFUSED ||
+	    socket->flags & NT_SOCKET_RESET_SENT)
+		return socket->close_ns;
+	return 0;
+}
+
+static void fill_times(struct nt_record *record, const struct nt_socket *socket, const struct nt_connection *wire,
 		       const struct live_names *names, __u64 end)
 {
 	__u64 start = start_of(socket, wire);
-	__u64 first_fin = wire && nt_connection_first_end(&wire->connection) ? nt_connection_first_end(&wire->connection)
-									   : socket->first_fin_ns;
 
-	if (!start)
-		record->gaps |= NT_GAP_START;
-	else
+	if (start)
 		set_u64(record, NT_HAS_START, &record->start_ns, start + names->boot_to_utc_ns);
+	else
+		record->gaps |= NT_GAP_START;
 	set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
-	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin);
-	if (!nt_record_has(record, NT_HAS_HANDSHAKE) && socket->role == NT_ROLE_CLIENT && !wire)
-		set_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, socket->start_ns, socket->established_ns);
-}
-
-static void fill_wire(struct nt_record *record, const struct nt_wire *wire, const struct live_names *names)
-{
-	const char *name = names->interface_name(names->context, wire->ifindex);
-
-	record->seen |= NT_SEEN_WIRE;
-	observer_wire_part(record, &wire->connection);
-	if (name) {
-		snprintf(record->ifname, sizeof(record->ifname), "%s", name);
-		nt_record_set(record, NT_HAS_IFNAME);
-	}
+	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin_of(record, socket, wire));
+	if (socket->role == NT_ROLE_CLIENT && !wire)
+		set_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, start, socket->established_ns);
 }
 
 static void fill_rtt(struct nt_record *record, const struct nt_socket_counts *counts)
 {
-	if (counts->srtt_us)
-		set_u32(record, NT_HAS_RTT, &record->rtt_us, counts->srtt_us);
+	/* Without a sample the least one is that of the connection which the descriptor had before. */
+	if (!counts->srtt_us)
+		return;
+	set_u32(record, NT_HAS_RTT, &record->rtt_us, counts->srtt_us);
 	if (counts->min_rtt_us != ~0U)
 		set_u32(record, NT_HAS_MIN_RTT, &record->min_rtt_us, counts->min_rtt_us);
 }
@@ -148,7 +186,7 @@ static void fill_limited_by(struct nt_record *record, const struct nt_socket_cou
 
 static void fill_counts(struct nt_record *record, const struct nt_socket *socket, const struct nt_socket_counts *counts)
 {
-	int own = socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
+	enum nt_end own = own_end(socket);
 
 	if (!counts->valid)
 		return;
@@ -166,12 +204,119 @@ static void fill_counts(struct nt_record *record, const struct nt_socket *socket
 /* ---- outcome ---- */
 
 struct verdict {
-	int outcome;
-	int ended_by; /* enum nt_end; -1: absent */
+	enum nt_outcome outcome;
+	int ended_by;       /* enum nt_end; -1: absent */
+	const char *reason; /* NULL: absent */
 };
 
-static void fill_verdict(struct nt_record *record, struct verdict verdict)
+static struct verdict ended(enum nt_outcome outcome, enum nt_end by)
 {
+	return (struct verdict){.outcome = outcome, .ended_by = by};
+}
+
+static struct verdict failed(enum nt_outcome outcome, const char *reason)
+{
+	return (struct verdict){.outcome = outcome, .ended_by = -1, .reason = reason};
+}
+
+/* What the kernel makes of ICMP (icmp_err_convert[] and icmpv6_err_convert()) and of a neighbour that does not answer;
+ * but ECONNREFUSED, which a RST gives too. */
+static bool is_unreachable(int error)
+{
+	switch (error) {
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENONET:
+	case EACCES:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static struct verdict verdict_of_attempt(int error, const struct nt_connection *wire)
+{
+	int by;
+
+	if (is_unreachable(error))
+		return failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
+	switch (error) {
+	case ETIMEDOUT:
+		return failed(NT_OUTCOME_TIMEOUT, "etimedout");
+	case ECONNREFUSED: /* by a port unreachable, if the wire saw no RST */
+		if (wire && !nt_connection_reset_by_anyone(wire))
+			return failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
+		return ended(NT_OUTCOME_REFUSED, NT_DST);
+	case ECONNRESET: /* simultaneous open */
+		return ended(NT_OUTCOME_REFUSED, NT_DST);
+	}
+	if (wire && nt_connection_outcome(wire, &by) == NT_OUTCOME_REFUSED)
+		return ended(NT_OUTCOME_REFUSED, NT_DST);
+	return failed(NT_OUTCOME_TIMEOUT, "gave_up");
+}
+
+/* Without what the wire knows: whoever sent a RST, or who closed first. */
+static struct verdict verdict_of_socket(const struct nt_socket *socket, const struct nt_socket_counts *counts)
+{
+	enum nt_end own = own_end(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
+	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
+	bool reset_received = !reset_sent && (counts->error == ECONNRESET || counts->error == EPIPE);
+	bool both_fins = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
+
+	if (both_fins || (counts->old_state == TCP_FIN_WAIT2 && !reset_sent && !reset_received))
+		return ended(NT_OUTCOME_CLOSED, socket->flags & NT_SOCKET_REMOTE_FIRST ? peer : own);
+	return ended(NT_OUTCOME_RESET, reset_received ? peer : own);
+}
+
+/* sk_err's timeouts and ICMP errors win, then a RST, then FINs; the wire knows who sent which first. */
+static struct verdict verdict_of_connection(const struct nt_socket *socket, const struct nt_socket_counts *counts,
+					    const struct nt_connection *wire)
+{
+	struct verdict wires = failed(NT_OUTCOME_OPEN, NULL);
+
+	if (counts->error == ETIMEDOUT) /* of the timers only that of keep-alive resets what it gives up */
+		return failed(NT_OUTCOME_TIMEOUT,
+			      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
+	if (is_unreachable(counts->error) || counts->error == ECONNREFUSED)
+		return failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(counts->error));
+	if (wire)
+		wires.outcome = nt_connection_outcome(wire, &wires.ended_by);
+	if (wires.outcome == NT_OUTCOME_CLOSED || wires.outcome == NT_OUTCOME_RESET)
+		return wires;
+	return verdict_of_socket(socket, counts);
+}
+
+static bool was_only_tried(const struct nt_socket *socket, const struct nt_socket_counts *counts)
+{
+	return counts->old_state == TCP_SYN_SENT ||
+	       (counts->old_state == TCP_SYN_RECV && socket->role == NT_ROLE_CLIENT);
+}
+
+static void set_reason(struct nt_record *record, const char *reason)
+{
+	size_t i;
+
+	for (i = 0; reason[i] && i < sizeof(record->reason) - 1; i++)
+		record->reason[i] = tolower((unsigned char)reason[i]);
+	nt_record_set(record, NT_HAS_REASON);
+}
+
+static void fill_outcome(struct nt_record *record, const struct nt_socket_event *event,
+			 const struct nt_connection *wire, const struct live_names *names)
+{
+	const struct nt_socket *socket = &event->socket;
+	struct verdict verdict = was_only_tried(socket, &event->counts)
+					 ? verdict_of_attempt(event->counts.error, wire)
+					 : verdict_of_connection(socket, &event->counts, wire);
+
+	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)own_end(socket) && socket->reset_reason)
+		verdict.reason = names->reset_reason(names->context, socket->reset_reason);
+	if (verdict.reason)
+		set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
 	if (verdict.ended_by < 0)
 		return;
@@ -179,107 +324,17 @@ static void fill_verdict(struct nt_record *record, struct verdict verdict)
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-/* A port unreachable from a firewall refuses as a RST does; only the wire tells them apart. */
-static struct verdict verdict_of_attempt(struct nt_record *record, int error, const struct nt_wire *wire)
-{
-	switch (error) {
-	case ECONNREFUSED:
-		if (wire && !nt_connection_reset_by_anyone(&wire->connection)) {
-			set_reason(record, "econnrefused");
-			return (struct verdict){NT_OUTCOME_UNREACHABLE, -1};
-		}
-		return (struct verdict){NT_OUTCOME_REFUSED, NT_DST};
-	case ECONNRESET:
-		return (struct verdict){NT_OUTCOME_REFUSED, NT_DST};
-	case EHOSTUNREACH:
-		set_reason(record, "ehostunreach");
-		return (struct verdict){NT_OUTCOME_UNREACHABLE, -1};
-	case ENETUNREACH:
-		set_reason(record, "enetunreach");
-		return (struct verdict){NT_OUTCOME_UNREACHABLE, -1};
-	case 0:
-	case ECONNABORTED: /* ss -K */
-		set_reason(record, "gave_up");
-		return (struct verdict){NT_OUTCOME_TIMEOUT, -1};
-	default:
-		set_reason(record, "etimedout");
-		return (struct verdict){NT_OUTCOME_TIMEOUT, -1};
-	}
-}
-
-static bool both_fins(const struct nt_socket *socket)
-{
-	return socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
-}
-
-static struct verdict verdict_of_socket(const struct nt_socket *socket, const struct nt_socket_counts *counts)
-{
-	int own = socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
-	bool reset_received = counts->error == ECONNRESET || counts->error == EPIPE;
-	bool left_in_order = counts->old_state == TCP_FIN_WAIT2 || counts->old_state == TCP_CLOSING ||
-			     counts->old_state == TCP_LAST_ACK;
-
-	if (both_fins(socket) || (left_in_order && !reset_received && !(socket->flags & NT_SOCKET_RESET_SENT)))
-		return (struct verdict){NT_OUTCOME_CLOSED, socket->flags & NT_SOCKET_REMOTE_FIRST ? !own : own};
-	if (reset_received && !(socket->flags & NT_SOCKET_RESET_SENT))
-		return (struct verdict){NT_OUTCOME_RESET, !own};
-	return (struct verdict){NT_OUTCOME_RESET, own};
-}
-
-/* sk_err's timeouts and ICMP errors win, then a RST, then FINs; the wire knows who sent which first. */
-static struct verdict verdict_of_established(struct nt_record *record, const struct nt_socket *socket,
-					     const struct nt_socket_counts *counts, const struct nt_wire *wire,
-					     const char *reset_reason)
-{
-	struct verdict wires;
-
-	switch (counts->error) {
-	case ETIMEDOUT:
-		set_reason(record, reset_reason && strstr(reset_reason, "keepalive") ? "keepalive_timeout" : "etimedout");
-		return (struct verdict){NT_OUTCOME_TIMEOUT, -1};
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-		set_reason(record, counts->error == EHOSTUNREACH ? "ehostunreach" : "enetunreach");
-		return (struct verdict){NT_OUTCOME_UNREACHABLE, -1};
-	}
-	if (wire) {
-		wires.outcome = nt_connection_outcome(&wire->connection, &wires.ended_by);
-		if (wires.outcome == NT_OUTCOME_CLOSED || wires.outcome == NT_OUTCOME_RESET)
-			return wires;
-	}
-	return verdict_of_socket(socket, counts);
-}
-
-static void fill_outcome(struct nt_record *record, const struct joined_socket *joined, const struct live_names *names)
-{
-	const struct nt_socket *socket = &joined->event->socket;
-	const struct nt_socket_counts *counts = &joined->event->counts;
-	const char *reset_reason = socket->reset_reason ? names->reset_reason(names->context, socket->reset_reason) : NULL;
-	int own = socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
-	struct verdict verdict;
-
-	if (counts->old_state == TCP_SYN_SENT)
-		verdict = verdict_of_attempt(record, counts->error, joined->wire);
-	else
-		verdict = verdict_of_established(record, socket, counts, joined->wire, reset_reason);
-	fill_verdict(record, verdict);
-	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == own && reset_reason)
-		set_reason(record, reset_reason);
-}
-
-static bool is_connected_to_itself(const struct nt_socket *socket)
-{
-	return socket->local_port == socket->remote_port && !memcmp(socket->local, socket->remote, 16);
-}
-
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct live_names *names)
 {
 	const struct nt_socket *socket = &joined->event->socket;
+	bool both_opened = socket->flags & NT_SOCKET_SIMULTANEOUS && !is_connected_to_itself(socket);
 
-	if (socket->flags & NT_SOCKET_FOUND || (socket->flags & NT_SOCKET_SIMULTANEOUS && !is_connected_to_itself(socket)))
+	if (socket->flags & NT_SOCKET_FOUND || both_opened)
 		record->gaps |= NT_GAP_DIRECTION;
 	if (joined->wire && !joined->wire_ended && record->event == NT_EVENT_CLOSE)
 		record->gaps |= NT_GAP_WIRE_END;
+	if (names->every_packet && !joined->streams)
+		record->gaps |= NT_GAP_PACKETS;
 	if (names->events_lost)
 		record->gaps |= NT_GAP_EVENTS;
 }
@@ -289,26 +344,29 @@ void live_record_socket(struct nt_record *record, enum nt_event_kind event, cons
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool closed = event == NT_EVENT_CLOSE;
+	const struct nt_connection *wire = NULL;
+	struct nt_connection view;
 
 	memset(record, 0, sizeof(*record));
 	record->event = event;
 	record->outcome = NT_OUTCOME_OPEN;
 	record->seen = NT_SEEN_SOCKET;
+	if (joined->wire) {
+		view = view_of_socket(joined->wire, socket);
+		wire = &view;
+	}
 	fill_tuple(record, socket);
-	record_id_socket(record, names->boot_hash, socket->cookie ? socket->cookie : joined->event->address, socket->nth);
+	fill_id(record, joined->event, names);
 	fill_owner(record, &socket->owner, names->processes);
-	if (joined->wire)
-		fill_wire(record, joined->wire, names);
-	if (joined->streams)
-		observer_streams_part(record, &joined->wire->connection, joined->streams);
-	fill_times(record, socket, joined->wire, names, closed ? socket->close_ns : now);
-	fill_counts(record, socket, &joined->event->counts);
 	if (closed) {
-		fill_outcome(record, joined, names);
+		fill_outcome(record, joined->event, wire, names);
 	} else {
 		record->state = socket->state;
 		nt_record_set(record, NT_HAS_STATE);
 	}
+	fill_wire(record, joined, wire, names);
+	fill_times(record, socket, wire, names, closed ? socket->close_ns : now);
+	fill_counts(record, socket, &joined->event->counts);
 	fill_gaps(record, joined, names);
 }
 
@@ -329,6 +387,8 @@ void live_record_observer(struct nt_record *record, const struct nt_wire_event *
 	};
 
 	observer_record(record, &view);
+	if (names->every_packet && !event->has_streams)
+		record->gaps |= NT_GAP_PACKETS;
 	if (names->events_lost)
 		record->gaps |= NT_GAP_EVENTS;
 }

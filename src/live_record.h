@@ -15,9 +15,8 @@ struct live_names {
 	void *context;
 	__u64 boot_hash;         /* of the boot id */
 	__s64 boot_to_utc_ns;    /* CLOCK_REALTIME less CLOCK_BOOTTIME */
-	__u32 own_netns;
-	bool every_packet;
-	bool events_lost;        /* since the last record: gap `events` */
+	bool every_packet;       /* was asked for */
+	bool events_lost;        /* a moment ago: gap `events` */
 };
 
 /* now: for events other than close. Strings of the record belong to the process table. */

@@ -134,14 +134,14 @@ static void fill_tuple(struct nt_record *record, const struct nt_key *key, const
 	}
 }
 
-static void fill_place(struct nt_record *record, const struct observer_view *view)
+void observer_place_part(struct nt_record *record, const struct nt_connection *connection, const char *interface)
 {
-	if (view->interface) {
-		snprintf(record->ifname, sizeof(record->ifname), "%s", view->interface);
+	if (interface) {
+		snprintf(record->ifname, sizeof(record->ifname), "%s", interface);
 		nt_record_set(record, NT_HAS_IFNAME);
 	}
-	if (view->connection->vlan != NT_NO_VLAN) {
-		record->vlan = view->connection->vlan;
+	if (connection->vlan != NT_NO_VLAN) {
+		record->vlan = connection->vlan;
 		nt_record_set(record, NT_HAS_VLAN);
 	}
 }
@@ -181,7 +181,7 @@ void observer_record(struct nt_record *record, const struct observer_view *view)
 		record->gaps |= NT_GAP_DIRECTION;
 	fill_outcome(record, view);
 	fill_tuple(record, view->key, view->connection);
-	fill_place(record, view);
+	observer_place_part(record, view->connection, view->interface);
 	fill_times(record, view);
 	observer_wire_part(record, view->connection);
 	if (view->traffic)

@@ -35,6 +35,9 @@ void observer_record(struct nt_record *record, const struct observer_view *view)
 /* Fills what the wire knows of the times inside a connection, its conn_state and its history; adds to `seen`. */
 void observer_wire_part(struct nt_record *record, const struct nt_connection *connection);
 
+/* Fills where the first packet was seen. interface: NULL where its name is not known. */
+void observer_place_part(struct nt_record *record, const struct nt_connection *connection, const char *interface);
+
 /* Fills packets, bytes and retransmissions of both sides; adds to `seen` and to `gaps`. */
 void observer_traffic_part(struct nt_record *record, const struct nt_connection *connection,
 			   const struct observer_traffic traffic[2]);

@@ -1,14 +1,21 @@
 #include "src/process_table.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* How many processes that are alive are passed over for one that has to give way. */
+#define MOST_SPARED 16
+
+LIST_HEAD(process_bucket, process);
+
 struct process_table {
-	unsigned int capacity, count, buckets;
-	struct process *oldest, *newest;
-	struct process **bucket;
+	unsigned int capacity, count;
+	TAILQ_HEAD(, process) processes; /* longest unused first */
+	struct process_bucket *buckets;  /* as many as the capacity */
 };
 
 static bool same_process(const struct nt_process_id *a, const struct nt_process_id *b)
@@ -17,11 +24,11 @@ static bool same_process(const struct nt_process_id *a, const struct nt_process_
 	       a->cgroup_id == b->cgroup_id;
 }
 
-static struct process **bucket_of(const struct process_table *table, const struct nt_process_id *id)
+static struct process_bucket *bucket_of(const struct process_table *table, const struct nt_process_id *id)
 {
 	__u64 hash = (id->start_ns ^ id->cgroup_id * 31 ^ ((__u64)id->pid << 20) ^ id->exec_id) * 0x9e3779b97f4a7c15ULL;
 
-	return &table->bucket[(hash >> 32) % table->buckets];
+	return &table->buckets[(hash >> 32) % table->capacity];
 }
 
 struct process_table *process_table_new(unsigned int capacity)
@@ -31,37 +38,18 @@ struct process_table *process_table_new(unsigned int capacity)
 	if (!table)
 		return NULL;
 	table->capacity = capacity;
-	table->buckets = capacity;
-	table->bucket = calloc(capacity, sizeof(*table->bucket));
-	if (!table->bucket) {
-		free(table);
-		return NULL;
-	}
-	return table;
-}
-
-static void unlink_age(struct process_table *table, struct process *process)
-{
-	*(process->older ? &process->older->newer : &table->oldest) = process->newer;
-	*(process->newer ? &process->newer->older : &table->newest) = process->older;
-}
-
-static void link_newest(struct process_table *table, struct process *process)
-{
-	process->older = table->newest;
-	process->newer = NULL;
-	*(table->newest ? &table->newest->newer : &table->oldest) = process;
-	table->newest = process;
+	TAILQ_INIT(&table->processes);
+	table->buckets = calloc(capacity, sizeof(*table->buckets));
+	if (table->buckets)
+		return table;
+	free(table);
+	return NULL;
 }
 
 static void process_remove(struct process_table *table, struct process *process)
 {
-	struct process **link = bucket_of(table, &process->id);
-
-	while (*link != process)
-		link = &(*link)->next_in_bucket;
-	*link = process->next_in_bucket;
-	unlink_age(table, process);
+	TAILQ_REMOVE(&table->processes, process, by_use);
+	LIST_REMOVE(process, in_bucket);
 	free(process->executable);
 	free(process->cgroup);
 	free(process);
@@ -72,33 +60,59 @@ void process_table_free(struct process_table *table)
 {
 	if (!table)
 		return;
-	while (table->oldest)
-		process_remove(table, table->oldest);
-	free(table->bucket);
+	while (!TAILQ_EMPTY(&table->processes))
+		process_remove(table, TAILQ_FIRST(&table->processes));
+	free(table->buckets);
 	free(table);
 }
 
-/* Last component first becomes "/first/.../last"; none becomes "/". NULL: not known, or no memory. */
-static char *path_turned(const struct nt_path *path)
+static void note_use(struct process_table *table, struct process *process)
 {
-	char *text = malloc(NT_PATH_COMPONENTS * NT_PATH_COMPONENT_SIZE + 2), *end = text;
+	TAILQ_REMOVE(&table->processes, process, by_use);
+	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
+}
+
+static bool is_alive(const struct process *process)
+{
+	return !kill(process->id.pid, 0) || errno == EPERM;
+}
+
+/* A process that lives on may have a connection that ends hours from now, when thousands have come and gone. */
+static void make_room(struct process_table *table)
+{
+	int spared;
+
+	for (spared = 0; spared < MOST_SPARED && is_alive(TAILQ_FIRST(&table->processes)); spared++)
+		note_use(table, TAILQ_FIRST(&table->processes));
+	process_remove(table, TAILQ_FIRST(&table->processes));
+}
+
+/* A component that fills its room may have been cut. */
+static bool path_is_whole(const struct nt_path *path)
+{
 	__u32 i;
 
-	if (!text || !path->known || path->count > NT_PATH_COMPONENTS) {
-		free(text);
-		return NULL;
-	}
-	*end++ = '/';
-	for (i = path->count; i > 0; i--) {
-		size_t length = strnlen(path->component[i - 1], NT_PATH_COMPONENT_SIZE - 1);
+	if (!path->known || path->count > NT_PATH_COMPONENTS)
+		return false;
+	for (i = 0; i < path->count; i++)
+		if (strnlen(path->component[i], NT_PATH_COMPONENT_SIZE) >= NT_PATH_COMPONENT_SIZE - 1)
+			return false;
+	return true;
+}
 
-		if (i != path->count)
-			*end++ = '/';
-		memcpy(end, path->component[i - 1], length);
-		end += length;
+/* "/first/.../last"; "/" where there are no components. NULL: not known, or no memory. */
+static char *path_text(const struct nt_path *path)
+{
+	char text[NT_PATH_COMPONENTS * NT_PATH_COMPONENT_SIZE + 1] = "/", *end = text;
+	__u32 i;
+
+	if (!path_is_whole(path))
+		return NULL;
+	for (i = path->count; i > 0; i--) {
+		*end++ = '/';
+		end = stpcpy(end, path->component[i - 1]);
 	}
-	*end++ = '\0';
-	return realloc(text, end - text);
+	return strdup(text);
 }
 
 void container_of_cgroup(char container[NT_CONTAINER_SIZE], const char *cgroup)
@@ -121,37 +135,34 @@ void container_of_cgroup(char container[NT_CONTAINER_SIZE], const char *cgroup)
 
 void process_table_add(struct process_table *table, const struct nt_process_event *event)
 {
-	struct process *process = (struct process *)process_table_find(table, &event->process);
-	struct process **bucket;
+	struct process *process;
 
-	if (process)
+	if (process_table_find(table, &event->process))
 		return;
-	if (table->count == table->capacity)
-		process_remove(table, table->oldest);
 	process = calloc(1, sizeof(*process));
 	if (!process)
 		return;
+	if (table->count == table->capacity)
+		make_room(table);
 	process->id = event->process;
-	process->executable = path_turned(&event->executable);
-	process->cgroup = path_turned(&event->cgroup);
+	process->executable = path_text(&event->executable);
+	process->cgroup = path_text(&event->cgroup);
 	if (process->cgroup)
 		container_of_cgroup(process->container, process->cgroup);
-	bucket = bucket_of(table, &process->id);
-	process->next_in_bucket = *bucket;
-	*bucket = process;
-	link_newest(table, process);
+	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
+	LIST_INSERT_HEAD(bucket_of(table, &process->id), process, in_bucket);
 	table->count++;
 }
 
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id)
 {
-	struct process *process = *bucket_of(table, id);
+	struct process *process;
 
-	while (process && !same_process(&process->id, id))
-		process = process->next_in_bucket;
-	if (process) {
-		unlink_age(table, process);
-		link_newest(table, process);
+	LIST_FOREACH(process, bucket_of(table, id), in_bucket) {
+		if (!same_process(&process->id, id))
+			continue;
+		note_use(table, process);
+		return process;
 	}
-	return process;
+	return NULL;
 }

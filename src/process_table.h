@@ -1,10 +1,11 @@
 /* What the kernel side has described of processes: path of the executable, control group, container. Bounded: the
- * longest unused gives way.
+ * longest unused gives way, a dead one if it can be.
  */
 #ifndef NETRACKER_PROCESS_TABLE_H
 #define NETRACKER_PROCESS_TABLE_H
 
 #include <linux/types.h>
+#include <sys/queue.h>
 
 #include "core/event.h"
 
@@ -13,14 +14,17 @@ struct process {
 	char *executable;                  /* NULL: not known */
 	char *cgroup;                      /* NULL: not known */
 	char container[NT_CONTAINER_SIZE]; /* "": none in the path */
-	struct process *older, *newer, *next_in_bucket;
+	TAILQ_ENTRY(process) by_use;
+	LIST_ENTRY(process) in_bucket;
 };
 
 struct process_table;
 
-struct process_table *process_table_new(unsigned int capacity); /* NULL: no memory */
+/* capacity: at least 1. Returns NULL where there is no memory. */
+struct process_table *process_table_new(unsigned int capacity);
 void process_table_free(struct process_table *table);
 
+/* Where there is no memory for it, nothing is known of the process. */
 void process_table_add(struct process_table *table, const struct nt_process_event *event);
 
 /* NULL: not described. Valid until the next process_table_add(). */

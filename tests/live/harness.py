@@ -299,12 +299,14 @@ class Arena:
         self.cases = [one.copy(self.label()) for one in cases]
         self.begins_before = any(inspect.isgeneratorfunction(one.function) for one in self.cases)
         self.extra = []
+        self.account = None
 
     def label(self):
         return " (%s)" % " ".join(self.arguments) if self.arguments else ""
 
     def run(self, net, options, directory):
         here = net.namespace(self.name, self.sysctls)
+        self.net = net
         for number, one in enumerate(self.cases):
             one.place = one.build(net, here, "%s%d" % (self.name, number), **one.sysctls)
             if one.place.wire:
@@ -358,17 +360,28 @@ class Arena:
             self.extra.append("the tracker ended with %s: %s" % (status, tracker.stderr().strip()[-300:]))
         if tracker.bad_lines:
             self.extra.append("no JSON: %r" % tracker.bad_lines[0])
+        self.account = account_of(tracker)
         self.extra += form_problems(tracker.records)
         for one in self.cases:
             own = [record for record in tracker.records if self.case_of(record) is one]
             one.problems += records.match(one.views, own, clock)
 
     def case_of(self, record):
-        """The case that a record's addresses belong to, if it is from a namespace of ours."""
+        """The case that a record's addresses belong to, if it is from a namespace of ours.
+
+        The tracker sees the whole machine, on which other tests may run with the same addresses.
+        """
+        if record.get("netns") not in self.net.inodes():
+            return None
         for one in self.cases:
             if one.place.subnet.owns(record.get("src_ip", "")) or one.place.subnet.owns(record.get("dst_ip", "")):
                 return one
         return None
+
+
+def account_of(tracker):
+    """What the tracker itself says about its losses."""
+    return " ".join(line for line in tracker.stderr().splitlines() if " = " in line)
 
 
 def form_problems(found):
@@ -376,9 +389,7 @@ def form_problems(found):
     problems = []
     identities = {}
     for record in found:
-        arrived = record.pop("_arrived")
         problems += ["%s: %s" % (record.get("id"), problem) for problem in records.form_problems(record)]
-        record["_arrived"] = arrived
         if record.get("event") == "close" and identities.setdefault(record.get("id"), record) is not record:
             problems.append("two records have the id %s" % record.get("id"))
     return problems
@@ -498,8 +509,8 @@ class Bench:
             tracker.kill()
 
     def owns(self, record):
-        """Whether a record is about this check's addresses."""
-        return any(world.place.subnet.owns(record.get(key, "")) for world in self.worlds for key in ("src_ip", "dst_ip"))
+        """Whether a record is about this check's addresses, in a namespace of ours."""
+        return record.get("netns") in self.net.inodes() and any(world.place.subnet.owns(record.get(key, "")) for world in self.worlds for key in ("src_ip", "dst_ip"))
 
     def own(self, records):
         return [record for record in records if self.owns(record)]
@@ -575,3 +586,5 @@ def report(arena, run):
             run.tally.judge(one.name, one.problems)
     if not run.options.traffic:
         run.tally.judge("form of every record, tracker ends well (%s)" % arena.name, arena.extra)
+        if any(one.problems for one in arena.cases):
+            print("# the tracker says: %s" % arena.account)

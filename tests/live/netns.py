@@ -107,6 +107,9 @@ class Net:
                                "net.ipv4.tcp_synack_retries": 1, "net.ipv4.tcp_fastopen": 3}, **(sysctls or {})))
         return namespace
 
+    def inodes(self):
+        return {namespace.inode for namespace in self.namespaces}
+
     def subnet(self):
         self.subnets += 1
         return Subnet(self.subnets)

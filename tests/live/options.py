@@ -272,7 +272,7 @@ def life_problems(found, pairs, ended_at):
     connected = {end.local[1]: end.connect_at for end, _ in pairs}
     lives = records.group(found, lambda record: record["id"])
     for record in found:
-        problems += records.form_problems({key: value for key, value in record.items() if key != "_arrived"})
+        problems += records.form_problems(record)
         if record["event"] != "close" and record["state"] != "established":
             problems.append("%s record in state %s" % (record["event"], record["state"]))
         lasted_ns = ended_at - connected[record["src_port"]].before
@@ -394,16 +394,15 @@ def on_terminal(bench, columns, environment):
 
 
 def read_all(master):
+    """What a terminal has been sent so far; the peers, forked from here, keep it open."""
+    os.set_blocking(master, False)
     output = b""
     while True:
         try:
-            data = os.read(master, 65536)
+            output += os.read(master, 65536)
         except OSError:
-            data = b""
-        if not data:
             os.close(master)
             return output
-        output += data
 
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

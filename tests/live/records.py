@@ -84,6 +84,7 @@ def community_id(record):
 
 def form_problems(record):
     """What is wrong with a record whatever it is about."""
+    record = {key: value for key, value in record.items() if key != "_arrived"}
     problems = ["unknown key %s" % key for key in record if key not in FORM]
     problems += ["%s is %r" % (key, value) for key, value in record.items() if key in FORM and not FORM[key](value)]
     problems += ["%s is missing" % key for key in sorted(ALWAYS - set(record))]
@@ -167,6 +168,9 @@ class Times:
 
 def match(views, records, clock):
     """Compares what is expected with what was recorded: the list of problems, empty if all is true."""
+    malformed = [problem for record in records for problem in form_problems(record)]
+    if malformed:
+        return malformed
     problems, pairs = pair_up(views, records)
     times = Times()
     for view, record in pairs:
@@ -251,8 +255,8 @@ def check_wire(view, record):
         problems.append("no handshake times: %s" % record)
     elif established and record["syn_synack_ns"] + record["synack_ack_ns"] != record["handshake_ns"]:
         problems.append("handshake_ns is not the sum of its parts")
-    if established and record["ended_by"] != first_end(record["history"]):
-        problems.append("history %s with ended_by %s" % (record["history"], record["ended_by"]))
+    if established and record.get("ended_by") != first_end(record.get("history", "")):
+        problems.append("history %s with ended_by %s" % (record.get("history"), record.get("ended_by")))
     return problems
 
 

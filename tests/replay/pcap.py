@@ -38,12 +38,13 @@ def packet(source, destination, *arguments, **more):
 
 def capture(packets, link_type=ETHERNET):
     """packets: (time, frame). The bytes of a nanosecond pcap file."""
-    out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, link_type)
+    out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, link_type)]
     for time, frame in packets:
         nanoseconds = START * 1_000_000_000 + round(time * 1_000_000_000)
-        out += struct.pack("<IIII", nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000, len(frame), len(frame))
-        out += frame
-    return out
+        out.append(struct.pack("<IIII", nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000, len(frame),
+                               len(frame)))
+        out.append(frame)
+    return b"".join(out)
 
 
 def connection(client=CLIENT, server=SERVER, at=0.0, isn=1000, sent=10, received=20):

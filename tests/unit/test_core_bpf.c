@@ -1,5 +1,5 @@
-/* The core as a BPF object (core_bpf.c): it compiles without globals and tables, the verifier takes it, and in the kernel
- * it comes to the same as in user space.
+/* The core as a BPF object (core_bpf.c): it compiles without globals and tables, the verifier takes it, and in the
+ * kernel it comes to the same as in user space.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>

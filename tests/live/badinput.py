@@ -1,0 +1,311 @@
+#!/usr/bin/python3
+"""Bad input and bad ends: the exit status, one clear line, and nothing left attached."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from harness import Skip, check, main_of_checks, outgoing
+from tracker import PROGRAM, TrackerError, prepare
+from traffic import settle
+
+OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
+NOBODY_UID = "65534"
+END_SECONDS = 10
+FEW, MANY = 20, 600
+ATTACHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attached.py")
+TIMED_OUT = "does not end"
+ACCOUNT_LINES = re.compile(r"netracker: (\d+ opened|the books|  |watching|tracking)")
+
+
+def finish(process):
+    """Exit status and messages; a program that does not end is killed and says so."""
+    try:
+        output, messages = process.communicate(timeout=END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        output, messages = process.communicate()
+        return TIMED_OUT, messages.decode(errors="replace")
+    return process.returncode, messages.decode(errors="replace")
+
+
+def start(bench, *arguments, stdout=subprocess.DEVNULL, before=()):
+    return subprocess.Popen([*before, PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=stdout,
+                            stderr=subprocess.PIPE, preexec_fn=lambda: prepare(bench.here.name))
+
+
+def complaints(messages):
+    """What is neither the account at the end nor a note about the start."""
+    return [line for line in messages.splitlines() if not ACCOUNT_LINES.match(line)]
+
+
+def one_line_problems(label, result, status, word):
+    """The status, and exactly one line that names the matter and says what to do."""
+    got, messages = result
+    lines = complaints(messages)
+    problems = [] if got == status else ["%s: exit status %s, should be %d" % (label, got, status)]
+    if len(lines) != 1:
+        problems.append("%s: %d lines: %r" % (label, len(lines), lines))
+    elif not re.match(r"netracker: .+; .+", lines[0]) or word not in lines[0]:
+        problems.append("%s: does not say about %r what to do: %r" % (label, word, lines[0]))
+    return problems
+
+
+WRONG_USAGE = [
+    ("--bogus", "--bogus"), ("-f yaml", "yaml"), ("-p none", "none"), ("-p 0", "0"), ("-p -1", "-1"), ("-n 0", "0"),
+    ("-n many", "many"), ("-t soon", "soon"), ("-t -5", "-5"), ("-L 0", "0"), ("-L 65536", "65536"), ("-L 80,", "80,"),
+    ("-D http-alt", "http-alt"), ("--role boss", "boss"), ("--outcome lost", "lost"), ("--events death", "death"),
+    ("--context air", "air"), ("--min-duration 5parsecs", "5parsecs"), ("--min-duration -1s", "-1s"), ("-i", "-i"),
+    ("-o", "-o"), ("nonsense", "nonsense"), ("--context wire -i none", "none"),
+    ("-c a-name-longer-than-any-process-has", "a-name-longer-than-any-process-has"),
+    ("-n 99999999999999999999999", "99999999999999999999999"),
+]
+
+
+@check("wrong options and values")
+def wrong_usage(bench):
+    problems = []
+    for line, word in WRONG_USAGE:
+        result = finish(start(bench, *line.split()))
+        problems += one_line_problems(line, result, USAGE, word)
+    return problems
+
+
+@check("not root")
+def not_root(bench):
+    process = subprocess.Popen(["setpriv", "--reuid", NOBODY_UID, "--regid", NOBODY_UID, "--clear-groups", "sh", "-c",
+                                "exec \"$0\"", PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    return one_line_problems("as nobody", finish(process), PRIVILEGES, "root")
+
+
+@check("root without capabilities")
+def no_capabilities(bench):
+    before = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
+    return one_line_problems("without capabilities", finish(start(bench, before=before)), PRIVILEGES, "")
+
+
+@check("unknown interface")
+def unknown_interface(bench):
+    problems = one_line_problems("-i nosuch0", finish(start(bench, "-i", "nosuch0")), INTERFACE, "nosuch0")
+    problems += one_line_problems("a known and an unknown one", finish(start(bench, "-i", "lo", "-i", "nosuch1")),
+                                  INTERFACE, "nosuch1")
+    long_name = "x" * 200
+    return problems + one_line_problems("too long a name", finish(start(bench, "-i", long_name)), INTERFACE, "xxx")
+
+
+@check("an interface vanishes: the last one ends the run, one of two does not")
+def vanishing_interface(bench):
+    world = bench.world(outgoing)
+    interface = world.place.client.interface
+    only = bench.tracker("-i", interface)
+    both = bench.tracker("-i", "lo", "-i", interface)
+    every = bench.tracker()
+    bench.here.ip("link del %s" % interface)
+    status = only.collect(END_SECONDS)
+    problems = one_line_problems("the last one", (status, only.stderr()), INTERFACE, interface)
+    settle(0.5)
+    for label, tracker in (("one of two", both), ("of all", every)):
+        if tracker.process.poll() is not None:
+            problems.append("%s: ended with %d: %s" % (label, tracker.process.returncode, tracker.stderr()[-200:]))
+        elif tracker.stop() != OK:
+            problems.append("%s: exit status %d" % (label, tracker.process.returncode))
+    return problems
+
+
+@check("output that cannot be written")
+def unwritable(bench):
+    problems = []
+    for path in ("/nonexistent/file", "/dev/null/file", bench.directory):
+        problems += one_line_problems("-o " + path, finish(start(bench, "-o", path)), BROKE, path)
+    return problems
+
+
+def connections(world, count):
+    for client, server in world.pairs_at(4441, count):
+        client.close()
+        server.receive_eof()
+        server.close()
+
+
+@check("standard output is full from the start (/dev/full)")
+def full_output(bench):
+    """It may go on in the hope of room: then what was lost is counted all the same."""
+    world = bench.world(outgoing)
+    with open("/dev/full", "wb") as full:
+        tracker = bench.tracker("-L", "4441", stdout=full)
+        connections(world, FEW)
+        settle(1.5)
+        status = tracker.stop()
+    lost = re.search(r"(\d+) lost", tracker.stderr())
+    problems = one_line_problems("/dev/full", (status, tracker.stderr()), BROKE, "space")
+    if not lost or int(lost[1]) != FEW:
+        problems.append("%d records lost, but: %s" % (FEW, tracker.stderr()))
+    return problems
+
+
+@check("the disk fills up: whole lines only, the loss is counted")
+def full_disk(bench):
+    world = bench.world(outgoing)
+    mount = os.path.join(bench.directory, "small")
+    os.mkdir(mount)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "nt-live", mount], capture_output=True, text=True)
+    if done.returncode:
+        raise Skip("no small file system: %s" % done.stderr.strip())
+    try:
+        return fill(bench, world, os.path.join(mount, "records"))
+    finally:
+        subprocess.run(["umount", "-l", mount])
+
+
+def fill(bench, world, path):
+    tracker = bench.tracker("-L", "4441", "-o", path)
+    peer = world.client("nt-storm")
+    listener = peer.listen(world.place.family, world.place.client.address, port=4441)
+    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=MANY)
+    settle(0.5)
+    status = tracker.stop()
+    with open(path, "rb") as file:
+        data = file.read()
+    lines = data.count(b"\n")
+    counts = {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)", tracker.stderr())}
+    problems = [] if status == BROKE else ["exit status %d" % status]
+    if not data.endswith(b"\n") or not 0 < lines < MANY:
+        problems.append("the file ends in %r after %d lines" % (data[-20:], lines))
+    if counts.get("written") != lines or counts["written"] + counts.get("lost", 0) < MANY:
+        problems.append("%d lines: %s" % (lines, tracker.stderr()))
+    if len(complaints(tracker.stderr())) != 1:
+        problems.append("messages: %r" % complaints(tracker.stderr()))
+    return problems
+
+
+@check("a reader that goes away (| head -n 3)")
+def closed_pipe(bench):
+    world = bench.world(outgoing)
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as file:
+        tracker = bench.tracker("-L", "4441", stdout=file)
+    head = subprocess.Popen(["head", "-n", "3"], stdin=reader, stdout=subprocess.PIPE)
+    os.close(reader)
+    connections(world, FEW)
+    lines = head.communicate(timeout=END_SECONDS)[0].count(b"\n")
+    again = bench.world(outgoing)
+    connections(again, FEW)
+    try:
+        status = tracker.collect(END_SECONDS)
+    except TrackerError:
+        return ["does not end after its reader went away"]
+    problems = [] if status == OK and lines == 3 else ["exit status %s, %d lines" % (status, lines)]
+    return problems + ["says: %s" % line for line in complaints(tracker.stderr())]
+
+
+def attached(bench):
+    """tcx programs and clsact filters on the interfaces of the check's namespace."""
+    done = bench.here.run(sys.executable, ATTACHED)
+    found = done.stdout.splitlines()
+    if done.returncode:
+        # Before Linux 6.6 there is no tcx to ask for.
+        found = []
+    links = bench.here.run("ip", "-o", "link").stdout
+    for name in re.findall(r"^\d+: ([^:@]+)", links, re.MULTILINE):
+        if "clsact" in bench.here.run("tc", "qdisc", "show", "dev", name).stdout:
+            found.append("%s clsact" % name)
+    return found
+
+
+def end_problems(bench, label, number, status):
+    """Exit records where asked for, the status, and a clean interface."""
+    world = bench.world(outgoing)
+    pairs = world.pairs_at(4441, FEW)
+    tracker = bench.tracker("--events", "close,exit")
+    if not attached(bench):
+        return ["%s: nothing was attached: %s" % (label, tracker.stderr())]
+    got = tracker.stop(number)
+    problems = [] if got == status else ["%s: exit status %s" % (label, got)]
+    exits = [record for record in bench.own(tracker.records) if record["event"] == "exit"]
+    wanted = 0 if number == signal.SIGKILL else 2 * FEW
+    if len(exits) != wanted:
+        problems.append("%s: %d exit records, should be %d" % (label, len(exits), wanted))
+    settle(0.3)
+    left = attached(bench)
+    for client, server in pairs:
+        client.close()
+        server.close()
+    return problems + ["%s: still attached: %s" % (label, line) for line in left]
+
+
+@check("SIGINT: exit records, a clean detach")
+def interrupted(bench):
+    return end_problems(bench, "SIGINT", signal.SIGINT, OK)
+
+
+@check("SIGTERM: exit records, a clean detach")
+def terminated(bench):
+    return end_problems(bench, "SIGTERM", signal.SIGTERM, OK)
+
+
+@check("kill -9 leaves nothing attached, and the next start works")
+def killed(bench):
+    problems = end_problems(bench, "SIGKILL", signal.SIGKILL, -signal.SIGKILL)
+    tracker = bench.tracker()
+    problems += [] if tracker.stop() == OK else ["the next start: %s" % tracker.stderr()]
+    return problems + ["after the next: %s" % line for line in attached(bench)]
+
+
+@check("a stranger's clsact stays")
+def stranger(bench):
+    """Another program's qdisc on an interface of ours, before and after, with a filter where this kernel has any."""
+    world = bench.world(outgoing)
+    interface = world.place.client.interface
+    done = bench.here.run("tc", "qdisc", "add", "dev", interface, "clsact")
+    if done.returncode:
+        raise Skip("no clsact: %s" % done.stderr.strip())
+    bench.here.run("tc", "filter", "add", "dev", interface, "ingress", "prio", "7", "protocol", "ip", "matchall",
+                   "action", "ok")
+    before = strangers(bench, interface)
+    tracker = bench.tracker("-L", "4441")
+    connections(world, FEW)
+    settle(0.5)
+    status = tracker.stop()
+    own = [record for record in bench.own(tracker.records) if record["seen"] == ["wire", "socket"]]
+    problems = [] if status == OK and len(own) == FEW else ["status %d, %d records with wire" % (status, len(own))]
+    after = strangers(bench, interface)
+    return problems + ([] if before == after else ["before: %s; after: %s" % (before, after)])
+
+
+def strangers(bench, interface):
+    return (bench.here.run("tc", "qdisc", "show", "dev", interface).stdout,
+            bench.here.run("tc", "filter", "show", "dev", interface, "ingress").stdout)
+
+
+@check("SIGINT during the start")
+def interrupted_early(bench):
+    problems = []
+    for milliseconds in (5, 50, 200, 400, 600):
+        process = start(bench)
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGINT)
+        status, messages = finish(process)
+        # Before it has set up its handlers a program ends by the signal itself.
+        if status not in (OK, -signal.SIGINT):
+            problems.append("after %d ms: exit status %s: %s" % (milliseconds, status, messages))
+    return problems + ["still attached: %s" % line for line in attached(bench)]
+
+
+@check("no BTF")
+def no_btf(bench):
+    """A mount namespace in which /sys has none."""
+    command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf 2>/dev/null || '
+               'mount -t tmpfs none /sys/kernel || exit 99; exec "$0" -t 1', PROGRAM]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: prepare(bench.here.name))
+    result = finish(process)
+    if result[0] == 99:
+        raise Skip("nothing can be mounted over /sys/kernel/btf")
+    return one_line_problems("no BTF", result, KERNEL, "BTF")
+
+
+if __name__ == "__main__":
+    sys.exit(main_of_checks())

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+"""The tests' own judge is judged: a true record passes, and each single untruth in it is found."""
+import copy
+import sys
+
+import harness
+import records
+
+SECOND = 1_000_000_000
+START = 5 * SECOND
+CLOCK = records.Clock(0)
+
+VIEW = {"case": "checker", "role": "server", "netns": 7, "event": "close", "src": ["198.18.0.1", 40000],
+        "dst": ["198.18.0.2", 80], "owner": {"pid": 11, "comm": "nt", "uid": 3, "exe": "/bin/nt"},
+        "owner_by": ["io", "close"], "seen": ["wire", "socket"], "reason": None, "gaps": [], "gaps_allowed": [],
+        "outcome": "closed", "ended_by": "src", "start": [START, START], "first_fin": [START + SECOND, START + SECOND],
+        "close": [START + 2 * SECOND, START + 2 * SECOND], "src_bytes": 100, "dst_bytes": 200, "order": START,
+        "out_from": 6, "out_by": 10}
+
+RECORD = {"v": 1, "id": "0123456789abcdef", "event": "close", "role": "server", "family": "ipv4",
+          "src_ip": "198.18.0.1", "src_port": 40000, "dst_ip": "198.18.0.2", "dst_port": 80, "community_id": "",
+          "netns": 7, "ifname": "eth0", "pid": 11, "comm": "nt", "exe": "/bin/nt", "uid": 3, "owner_by": "io",
+          "start": "1970-01-01T00:00:05.000000000Z", "duration_ns": 2 * SECOND, "first_fin_ns": SECOND,
+          "wire_duration_ns": 2 * SECOND, "syn_synack_ns": 10, "synack_ack_ns": 20, "handshake_ns": 30,
+          "syn_finack_ns": 2 * SECOND, "outcome": "closed", "ended_by": "src", "conn_state": "SF", "history": "ShFf",
+          "src_bytes": 100, "dst_bytes": 200, "seen": ["wire", "socket"], "complete": True, "gaps": [], "_arrived": 8}
+RECORD["community_id"] = records.community_id(RECORD)
+
+ABSENT = object()
+# One untruth each: the key and a value that a true record of VIEW cannot have.
+UNTRUTHS = [
+    ("v", 2), ("id", "0123"), ("event", "exit"), ("role", "client"), ("family", "ipv6"), ("src_ip", "198.18.0.9"),
+    ("src_port", 40001), ("dst_port", 81), ("community_id", "1:LQU9qZlK+B5F3KDmev6m5PMibrg="), ("netns", 8),
+    ("pid", 12), ("pid", "11"), ("comm", "thread"), ("exe", "/bin/other"), ("uid", 0), ("owner_by", "listen"),
+    ("owner_by", ABSENT), ("start", "1970-01-01T00:00:05.030000000Z"), ("start", "1970-01-01T00:00:05.0Z"),
+    ("start", ABSENT), ("duration_ns", 2 * SECOND + 30_000_000), ("duration_ns", ABSENT), ("duration_ns", 2.5),
+    ("first_fin_ns", SECOND - 30_000_000), ("handshake_ns", 31), ("syn_synack_ns", ABSENT), ("outcome", "reset"),
+    ("ended_by", "dst"), ("ended_by", ABSENT), ("reason", "tcp_state"), ("state", "established"),
+    ("conn_state", "RSTO"), ("conn_state", ABSENT), ("history", "ShfF"), ("src_bytes", 101), ("dst_bytes", ABSENT),
+    ("dst_bytes", 0), ("src_bytes", 1 << 53), ("seen", ["socket"]), ("seen", ["socket", "wire"]),
+    ("complete", False), ("gaps", ["owner"]), ("gaps", "none"), ("verdict", 1), ("_arrived", 5), ("_arrived", 11),
+]
+
+
+def problems_of(views, found):
+    return harness.form_problems(found) + records.match(views, found, CLOCK)
+
+
+def changed(key, value):
+    record = copy.deepcopy(RECORD)
+    if value is ABSENT:
+        del record[key]
+    else:
+        record[key] = value
+    return record
+
+
+def reordered():
+    record = copy.deepcopy(RECORD)
+    record["id"] = record.pop("id")
+    return record
+
+
+def second(seconds, **changes):
+    """The same tuple again, later."""
+    record = dict(copy.deepcopy(RECORD), id="%016x" % seconds, start="1970-01-01T00:00:%02d.000000000Z" % seconds)
+    view = dict(VIEW, start=[seconds * SECOND] * 2, order=seconds * SECOND,
+                first_fin=[(seconds + 1) * SECOND] * 2, close=[(seconds + 2) * SECOND] * 2)
+    return view, dict(record, **changes)
+
+
+def cases():
+    """Name, whether problems must be found, views, records."""
+    yield "a true record", False, [VIEW], [RECORD]
+    for key, value in UNTRUTHS:
+        yield "%s: %s" % (key, "absent" if value is ABSENT else repr(value)), True, [VIEW], [changed(key, value)]
+    yield "keys out of order", True, [VIEW], [reordered()]
+    yield "no record", True, [VIEW], []
+    yield "one record too many", True, [VIEW], [RECORD, dict(RECORD, id="f" * 16)]
+    yield "a record that nobody expects", True, [], [RECORD]
+    again_view, again = second(9)
+    yield "the same tuple twice", False, [VIEW, again_view], [again, RECORD]
+    yield "one id for two", True, [VIEW, again_view], [dict(again, id=RECORD["id"]), RECORD]
+    yield "the second's bytes in the first", True, [VIEW, again_view], [dict(again, src_bytes=1), RECORD]
+    many = [second(10 + number) for number in range(40)]
+    yield "one time of many 6 ms off", False, [view for view, _ in many], [
+        dict(record, duration_ns=record["duration_ns"] + (number == 0) * 6_000_000)
+        for number, (_, record) in enumerate(many)]
+    yield "a tenth of the times 6 ms off", True, [view for view, _ in many], [
+        dict(record, duration_ns=record["duration_ns"] + (number < 12) * 6_000_000)
+        for number, (_, record) in enumerate(many)]
+
+
+def main():
+    tally = harness.Tally()
+    for name, must_fail, views, found in cases():
+        problems = problems_of(views, copy.deepcopy(found))
+        if bool(problems) == must_fail:
+            tally.passes(name)
+        else:
+            tally.fails(name, problems or ["nothing was found wrong"])
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
