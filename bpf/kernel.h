@@ -63,6 +63,7 @@ struct sock {
 	int sk_err;
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
+	__u8 sk_shutdown;
 	__u16 sk_protocol;
 };
 
@@ -224,6 +225,8 @@ enum bpf_func_id___since_5_11 {
 #define IPPROTO_MPTCP 262
 
 #define PF_KTHREAD 0x00200000
+
+#define RCV_SHUTDOWN 1
 
 #define SOCK_DEAD 0 /* bits of skc_flags (enum sock_flags) */
 #define SOCK_DONE 1

@@ -52,20 +52,24 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 		count(NT_COUNT_SOCKETS_FOUND);
 }
 
+/* The TCP socket that the iterator is at, whole; NULL: a request or time-wait socket, or the end. */
+static __always_inline struct tcp_sock *iterated(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+
+	return common ? bpf_skc_to_tcp_sock(common) : NULL;
+}
+
 SEC("iter/tcp")
 int seed_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct sock_common *common = ctx->sk_common;
-	struct tcp_sock *tp;
+	struct tcp_sock *tp = iterated(ctx);
 	struct sock *sk;
 
-	if (!common)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(common);
 	if (!tp)
 		return 0;
 	sk = &tp->inet_conn.icsk_inet.sk;
-	switch (common->skc_state) {
+	switch (sk->__sk_common.skc_state) {
 	case TCP_LISTEN:
 		seed_listener(sk);
 		break;
@@ -127,27 +131,29 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
+/* A server's child is a view once it is established. */
+static __always_inline bool is_a_view(const struct nt_socket *socket)
+{
+	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
+}
+
 /* Tells of those still open. */
 SEC("iter/tcp")
 int tell_open_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct sock_common *common = ctx->sk_common;
+	struct tcp_sock *tp = iterated(ctx);
 	struct nt_socket *socket;
-	struct tcp_sock *tp;
 	struct sock *sk;
 	__u64 address;
 
-	if (!common)
-		return 0;
-	tp = bpf_skc_to_tcp_sock(common);
 	if (!tp)
 		return 0;
 	sk = &tp->inet_conn.icsk_inet.sk;
 	address = (__u64)sk;
 	socket = bpf_map_lookup_elem(&sockets, &address);
-	if (!socket || socket->state == TCP_CLOSE)
+	if (!socket || socket->state == TCP_CLOSE || !is_a_view(socket))
 		return 0;
-	socket->state = common->skc_state;
+	socket->state = sk->__sk_common.skc_state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
 	note_listener(socket);

@@ -208,7 +208,7 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	struct wire_found found = {};
 
 	if (config.wire_enabled)
-		wire_of_socket(&found, socket);
+		wire_of_socket(&found, socket, type, old_state);
 	if (found.wire)
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	else
@@ -250,6 +250,13 @@ static __always_inline void tell_more(__u64 address, const struct nt_socket *soc
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
+/* What is born again at the address of one whose end was missed. */
+static __always_inline void count_stale(const struct nt_socket *before)
+{
+	if (before->state != TCP_CLOSE && (before->role == NT_ROLE_CLIENT || before->established_ns))
+		count(NT_COUNT_SOCKETS_STALE);
+}
+
 static __always_inline void client_begins(__u64 address, struct sock *sk, struct tcp_sock *tp, __u64 now)
 {
 	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
@@ -257,10 +264,10 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, struct
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (before && before->cookie == socket.cookie) {
-		socket.nth = before->nth + 1;
-		if (before->state != TCP_CLOSE)
-			count(NT_COUNT_SOCKETS_STALE);
+	if (before) {
+		count_stale(before);
+		if (before->cookie == socket.cookie)
+			socket.nth = before->nth + 1;
 	}
 	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
 		note_mptcp_owner(&socket, tp);
@@ -273,12 +280,19 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, struct
 /* The kernel names the child's addresses only after this change: they are read when it is established. */
 static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 now)
 {
-	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now};
+	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *before;
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY))
+	if (!bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST))
+		return;
+	before = bpf_map_lookup_elem(&sockets, &address);
+	if (!before) {
 		count(NT_COUNT_SOCKETS_FULL);
+		return;
+	}
+	count_stale(before);
+	*before = socket;
 }
 
 static __always_inline void note_listener(struct nt_socket *socket)
@@ -297,6 +311,9 @@ static __always_inline void note_listener(struct nt_socket *socket)
 static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
 {
 	read_tuple(socket, tp);
+	/* before 5.12 only the wire context has the kernel make one, when the SYN leaves */
+	if (!socket->cookie)
+		socket->cookie = read_cookie(&tp->inet_conn.icsk_inet.sk);
 	socket->state = TCP_ESTABLISHED;
 	socket->established_ns = now;
 	socket->established_jiffies = bpf_jiffies64();
@@ -347,6 +364,13 @@ static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int 
 	}
 }
 
+static __always_inline bool nobody_can_read(struct sock *sk, __u8 old_state)
+{
+	if (sk->__sk_common.skc_flags & (1 << SOCK_DEAD))
+		return true;
+	return (old_state == TCP_FIN_WAIT1 || old_state == TCP_FIN_WAIT2) && sk->sk_shutdown & RCV_SHUTDOWN;
+}
+
 /* A client that could not get its port or route sent no SYN (connect() sets SYN_SENT first); a child that its listener
  * could not keep was nobody's connection, but for one of TCP Fast Open, which serves before it is established. */
 static __always_inline bool never_was(const struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
@@ -356,17 +380,24 @@ static __always_inline bool never_was(const struct nt_socket *socket, struct tcp
 	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER && !tp->fastopen_rsk;
 }
 
+static __always_inline void take_back(__u64 address, struct nt_socket *socket)
+{
+	if (socket->role == NT_ROLE_SERVER) {
+		bpf_map_delete_elem(&sockets, &address);
+		return;
+	}
+	count(NT_COUNT_SOCKETS_NOT_BEGUN);
+	socket->state = TCP_CLOSE;
+	socket->nth--;
+}
+
 static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
 					  __u8 old_state, __u64 now)
 {
 	int error = sk->sk_err;
 
-	if (never_was(socket, tp, old_state)) {
-		if (socket->role == NT_ROLE_CLIENT)
-			count(NT_COUNT_SOCKETS_NOT_BEGUN);
-		bpf_map_delete_elem(&sockets, &address);
-		return;
-	}
+	if (never_was(socket, tp, old_state))
+		return take_back(address, socket);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
@@ -378,8 +409,8 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	if (is_local_abort(sk, old_state, error)) {
 		note_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
-	} else if (error == ECONNRESET && sk->__sk_common.skc_flags & (1 << SOCK_DEAD)) {
-		/* RFC 9293 3.10.7.4: data for a closed reader; tcp_reset() sets the same error as for a RST received */
+	} else if (error == ECONNRESET && nobody_can_read(sk, old_state)) {
+		/* RFC 9293 3.10.7.4: tcp_reset() sets the same error for data that nobody can read as for a RST received */
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	}
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)

@@ -128,10 +128,7 @@ static __always_inline void begin_wire(struct __sk_buff *skb, struct workspace *
 	nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
 	note_sighting(skb, wire, sighting);
 	count(NT_COUNT_WIRE_OPENED);
-	if (bpf_map_update_elem(&half_open, &sighting->key, wire, BPF_ANY))
-		count(NT_COUNT_HALF_OPEN_FULL);
-	else
-		count(NT_COUNT_HALF_OPEN_BEGUN);
+	put_half_open(&sighting->key, wire);
 	if (!config.follow_packets)
 		return;
 	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
@@ -213,7 +210,7 @@ __noinline int step_half_open(struct __sk_buff *skb)
 
 	if (!workspace)
 		return 0;
-	wire = bpf_map_lookup_elem(&half_open, &workspace->sighting.key);
+	wire = find_half_open(&workspace->sighting.key);
 	if (!wire)
 		return 0;
 	step(skb, wire, &workspace->sighting);

@@ -10,13 +10,16 @@ struct wire_found {
 	int end; /* the key's end that the socket is */
 };
 
-/* The cookie tells; without one on either side, the tuple in the namespace of our interfaces does. */
+/* The cookie tells; without one on either side, the tuple in the namespace of our interfaces does, and that a server's
+ * socket is born after the SYN: a later one is the next connection's. */
 static __always_inline bool wire_is_sockets(const struct nt_wire *wire, int end, const struct nt_socket *socket)
 {
 	__u64 cookie = wire->cookie[end & 1];
 
 	if (cookie && socket->cookie)
 		return cookie == socket->cookie;
+	if (socket->role == NT_ROLE_SERVER && socket->start_ns && wire->connection.first_ns > socket->start_ns)
+		return false;
 	return socket->netns == config.own_netns;
 }
 
@@ -31,16 +34,22 @@ static __always_inline int key_of_socket(struct nt_key *key, const struct nt_soc
 	return nt_key_from_packet(key, &packet, config.own_netns);
 }
 
-static __always_inline void wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
+/* Where to look: a socket's own state says which table its connection should be in. The other one is looked at where
+ * the wire can be a step behind (a client's last ACK has not left when it becomes established), or never saw that step
+ * (a child of TCP Fast Open): not for every socket that ends. */
+static __always_inline void wire_of_socket(struct wire_found *found, const struct nt_socket *socket, __u32 type,
+					   __u8 old_state)
 {
+	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_FOUND;
 	struct nt_key key;
 
 	found->end = key_of_socket(&key, socket);
-	found->is_half_open = !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND);
-	if (found->is_half_open)
-		found->wire = bpf_map_lookup_elem(&half_open, &key);
-	else
-		found->wire = bpf_map_lookup_elem(&established, &key);
+	found->is_half_open = !synchronised;
+	found->wire = synchronised ? bpf_map_lookup_elem(&established, &key) : find_half_open(&key);
+	if (!found->wire && (synchronised ? type != NT_EVENT_TYPE_SOCKET_CLOSE : old_state != TCP_SYN_SENT)) {
+		found->is_half_open = synchronised;
+		found->wire = synchronised ? find_half_open(&key) : bpf_map_lookup_elem(&established, &key);
+	}
 	if (found->wire && !wire_is_sockets(found->wire, found->end, socket))
 		found->wire = NULL;
 }

@@ -1,4 +1,8 @@
-/* The wire context's tables. Half-open connections live apart: a flood of SYNs pushes out only its like. */
+/* The wire context's tables. Half-open connections live apart: a flood of SYNs pushes out only its like.
+ *
+ * An LRU table hands its elements out in turn, and each is cold in the CPU's caches. So half-open connections are kept
+ * in a plain one, whose memory is used again at once, and only those that it has no room for in an LRU one.
+ */
 #ifndef NETRACKER_BPF_WIRE_TABLES_H
 #define NETRACKER_BPF_WIRE_TABLES_H
 
@@ -7,11 +11,21 @@
 #include "../core/waiting.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct nt_key);
 	__type(value, struct nt_wire);
 } half_open SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct nt_key);
+	__type(value, struct nt_wire);
+} half_open_overflow SEC(".maps");
+
+/* Set when something was put there; user space clears it when it finds it empty. */
+__u32 overflow_is_used;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -95,13 +109,36 @@ static __always_inline void forget_ack(struct nt_wire *wire)
 	__sync_fetch_and_add(slot, -1);
 }
 
+static __always_inline struct nt_wire *find_half_open(const struct nt_key *key)
+{
+	struct nt_wire *wire = bpf_map_lookup_elem(&half_open, key);
+
+	if (wire || !overflow_is_used)
+		return wire;
+	return bpf_map_lookup_elem(&half_open_overflow, key);
+}
+
+static __always_inline void put_half_open(const struct nt_key *key, const struct nt_wire *wire)
+{
+	long error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
+
+	if (error) {
+		overflow_is_used = 1;
+		error = bpf_map_update_elem(&half_open_overflow, key, wire, BPF_ANY);
+	}
+	count(error ? NT_COUNT_HALF_OPEN_FULL : NT_COUNT_HALF_OPEN_BEGUN);
+}
+
 /* Of two processors that take the same entry out, one gets 0. Copy it first: the table reuses it at once. */
 static __always_inline long take_half_open(const struct nt_key *key)
 {
-	if (bpf_map_delete_elem(&half_open, key))
-		return -1;
-	count(NT_COUNT_HALF_OPEN_TAKEN);
-	return 0;
+	long error = bpf_map_delete_elem(&half_open, key);
+
+	if (error && overflow_is_used)
+		error = bpf_map_delete_elem(&half_open_overflow, key);
+	if (!error)
+		count(NT_COUNT_HALF_OPEN_TAKEN);
+	return error;
 }
 
 #endif

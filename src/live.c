@@ -400,7 +400,8 @@ static void count_books(struct live *live)
 	count_losses(live, counters);
 	books->found = counters[NT_COUNT_SOCKETS_FOUND];
 	books->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
-			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] - counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
+			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] -
+			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	books->open += seed_open_sockets(&live->loader);
 	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
 	books->recursion_misses = loader_recursion_misses(&live->loader);

@@ -96,7 +96,8 @@ static void configure(const struct loader *loader, const struct options *options
 	bpf_map__set_max_entries(map_named(loader, "events"), ring_bytes);
 	size_table(loader, "sockets", sized_for_machine(8192, 32768, 1U << 20), true);
 	size_table(loader, "established", sized_for_machine(8192, 32768, 1U << 20), true);
-	size_table(loader, "half_open", sized_for_machine(1024, 8192, 65536), false);
+	size_table(loader, "half_open", sized_for_machine(1024, 8192, 1U << 17), true);
+	size_table(loader, "half_open_overflow", sized_for_machine(512, 4096, 65536), false);
 	if (options->every_packet)
 		size_table(loader, "streams", sized_for_machine(8192, 32768, 1U << 18), false);
 }
@@ -179,6 +180,8 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	loader->counters_fd = fd_of_map(loader, "counters");
 	loader->sockets_fd = fd_of_map(loader, "sockets");
 	loader->half_open_fd = fd_of_map(loader, "half_open");
+	loader->overflow_fd = fd_of_map(loader, "half_open_overflow");
+	loader->globals_fd = fd_of_map(loader, ".bss");
 	loader->established_fd = fd_of_map(loader, "established");
 	loader->streams_fd = fd_of_map(loader, "streams");
 	loader->waiting_fd = fd_of_map(loader, "waiting");

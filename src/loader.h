@@ -15,7 +15,7 @@ struct loader {
 	struct bpf_object *plain_object; /* the programs for devices without a link layer, over the same tables; NULL */
 	struct bpf_link *links[16];
 	unsigned int link_count;
-	int events_fd, counters_fd, sockets_fd, half_open_fd, established_fd, streams_fd, waiting_fd;
+	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd, globals_fd;
 	int cpus;
 };
 

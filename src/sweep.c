@@ -15,7 +15,7 @@
 #define WATCH_AGE_NS (3600ULL * 1000000000)
 
 struct sweep {
-	int half_open_fd, established_fd, streams_fd;
+	int half_open_fd, overflow_fd, established_fd, streams_fd, globals_fd;
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
 	__s32 *waiting; /* the kernel's slots, mapped */
 	__u64 all_swept_ns, half_open_taken;
@@ -44,6 +44,8 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 	if (!sweep)
 		return NULL;
 	sweep->half_open_fd = loader->half_open_fd;
+	sweep->overflow_fd = loader->overflow_fd;
+	sweep->globals_fd = loader->globals_fd;
 	sweep->established_fd = loader->established_fd;
 	sweep->streams_fd = loader->streams_fd;
 	sweep->follows_packets = follows_packets;
@@ -113,13 +115,18 @@ static bool is_left_over(const struct nt_wire *wire)
 	       (!wire->cookie[1] || wire->socket_closed[1]);
 }
 
+static bool is_half_open(const struct pass *pass)
+{
+	return pass->map_fd != pass->sweep->established_fd;
+}
+
 static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return SWEEP_ENDED_NS;
-	if (pass->map_fd == pass->sweep->half_open_fd || is_left_over(wire))
+	if (is_half_open(pass) || is_left_over(wire))
 		return SWEEP_HALF_OPEN_NS;
 	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
 }
@@ -180,7 +187,7 @@ static void consider(const struct pass *pass, const struct nt_wire *wire)
 	if (silent >= limit) {
 		if (bpf_map_delete_elem(pass->map_fd, &wire->key))
 			return; /* ended just now: told by the kernel side */
-		if (pass->map_fd == pass->sweep->half_open_fd)
+		if (is_half_open(pass))
 			pass->sweep->half_open_taken++;
 		if (wire->waits_for_ack)
 			mark_slot(pass->sweep, nt_waiting_slot(&wire->key), -1);
@@ -192,64 +199,67 @@ static void consider(const struct pass *pass, const struct nt_wire *wire)
 	}
 }
 
-static void walk(const struct pass *pass)
+/* Returns how many entries there were. */
+static __u64 walk(struct pass *pass, int map_fd)
 {
 	__u32 position, next, count, i;
 	void *from = NULL;
+	__u64 entries = 0;
 	int error;
 
+	pass->map_fd = map_fd;
 	do {
 		count = BATCH;
-		error = bpf_map_lookup_batch(pass->map_fd, from, &next, pass->sweep->keys, pass->sweep->wires, &count,
-					     NULL);
+		error = bpf_map_lookup_batch(map_fd, from, &next, pass->sweep->keys, pass->sweep->wires, &count, NULL);
 		if (error && error != -ENOENT)
-			return;
+			break;
 		for (i = 0; i < count; i++)
 			consider(pass, &pass->sweep->wires[i]);
+		entries += count;
 		position = next;
 		from = &position;
 	} while (!error);
+	return entries;
+}
+
+/* The table for what a flood leaves no room for is looked at by the kernel side only while it is used. */
+static void walk_overflow(struct pass *pass)
+{
+	struct sweep *sweep = pass->sweep;
+	__u32 zero = 0, is_used = 0;
+
+	if (bpf_map_lookup_elem(sweep->globals_fd, &zero, &is_used) || !is_used)
+		return;
+	if (walk(pass, sweep->overflow_fd))
+		return;
+	is_used = 0;
+	bpf_map_update_elem(sweep->globals_fd, &zero, &is_used, BPF_ANY);
 }
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
 	bool all = now - sweep->all_swept_ns >= ALL_EVERY_NS;
-	struct pass pass = {
-		.sweep = sweep,
-		.map_fd = sweep->half_open_fd,
-		.now = now,
-		.settles = all,
-		.handler = handler,
-		.context = context,
-	};
+	struct pass pass = {.sweep = sweep, .now = now, .settles = all, .handler = handler, .context = context};
 
 	if (all) {
 		sweep->all_swept_ns = now;
 		stop_watching(sweep);
 	}
-	walk(&pass);
+	walk(&pass, sweep->half_open_fd);
+	walk_overflow(&pass);
 	if (all)
 		settle_slots(sweep);
-	if (!all && !sweep->follows_packets)
-		return;
-	pass.map_fd = sweep->established_fd;
-	walk(&pass);
+	if (all || sweep->follows_packets)
+		walk(&pass, sweep->established_fd);
 }
 
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {
-		.sweep = sweep,
-		.map_fd = sweep->half_open_fd,
-		.now = now,
-		.finish = true,
-		.handler = handler,
-		.context = context,
-	};
+	struct pass pass = {.sweep = sweep, .now = now, .finish = true, .handler = handler, .context = context};
 
-	walk(&pass);
-	pass.map_fd = sweep->established_fd;
-	walk(&pass);
+	walk(&pass, sweep->half_open_fd);
+	walk_overflow(&pass);
+	walk(&pass, sweep->established_fd);
 }
 
 __u64 sweep_half_open_taken(const struct sweep *sweep)

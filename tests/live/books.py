@@ -10,7 +10,9 @@ from sniffer import ACK, RST, SYN
 from traffic import NOBODY, exchange_all, require, settle, swallow
 
 COUNT = 20
-STORM = 2000
+STORM = 10000
+TIMEOUTS = 3000
+CONNECT_SECONDS = 2.9  # as long as a SYN and its one retransmission wait
 RAW_HOST = 77
 ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (.*)$", re.MULTILINE)
 ENTRY = re.compile(r"(\d+) (written|filtered|summarised|still open|lost)\b")
@@ -180,20 +182,41 @@ def half_open_scans(world):
     return COUNT
 
 
-@check("%d connections as fast as one process can" % STORM)
+@check("%d connections as fast as two processes can" % (2 * STORM))
 def storm(bench):
-    """Each found once at each end, none lost."""
-    world = bench.world(loopback)
-    peer = world.client("nt-storm")
-    before = counters(peer)
+    """Each found once at each end, none lost: state changes in softirqs interrupt those of processes all the time."""
+    worlds = [bench.world(loopback), bench.world(loopback)]
+    peers = [world.client("nt-storm") for world in worlds]
+    before = counters(peers[0])
     tracker = bench.tracker()
-    listener = world.listen(peer, backlog=1024)
-    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=STORM)
-    grown = growth(peer, before)
-    books, problems = finish(bench, tracker, 2 * STORM)
+    for world, peer in zip(worlds, peers):
+        listener = world.listen(peer, backlog=1024)
+        peer.begin("storm", handle=listener.handle, address=listener.address, port=listener.port, count=STORM)
+    for peer in peers:
+        peer.finish_well(peer.finish())
+    grown = growth(peers[0], before)
+    books, problems = finish(bench, tracker, 4 * STORM)
     if books["lost"]:
         problems.append("%d lost" % books["lost"])
-    return problems + kernel_problems(bench, tracker, {world.place.client: grown})
+    return problems + kernel_problems(bench, tracker, {worlds[0].place.client: grown})
+
+
+@check("%d connects that time out while the machine is busy" % TIMEOUTS)
+def timeouts_under_load(bench):
+    """A timer's softirq interrupts whatever runs, the tracker's own work in the kernel too."""
+    world, busy = bench.world(outgoing), bench.world(loopback)
+    nobody = world.address(NOBODY)
+    swallow(world.place.client, nobody)
+    waiting, storming = world.client("nt-waiting"), busy.client("nt-storm")
+    tracker = bench.tracker("--outcome", "timeout")
+    waiting.do("connect_many", family=world.place.family, address=nobody, port=4000, count=TIMEOUTS,
+               seconds=CONNECT_SECONDS)
+    listener = busy.listen(storming, backlog=1024)
+    storming.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=2 * STORM)
+    settle(CONNECT_SECONDS)
+    books, problems = finish(bench, tracker, TIMEOUTS)
+    found = len({record["src_port"] for record in bench.own(tracker.records)})
+    return problems + ([] if found == TIMEOUTS else ["%d of %d found: %s" % (found, TIMEOUTS, tracker.stderr())])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -267,6 +268,19 @@ class Peer:
             server = listener.accept()[0]
             client.close()
             server.close()
+        return {}
+
+    def order_connect_many(self, family, address, port, count, seconds):
+        """Connects that nobody waits for, spread evenly over some seconds."""
+        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+        begun = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0, begun + seconds * number / count - time.monotonic()))
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            sock.connect_ex((address, port))
+            self.keep(sock)
         return {}
 
     def order_counter(self, group, name):
