@@ -4,8 +4,9 @@ import errno
 import socket
 import sys
 
-from harness import (COUNT, case, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, main, outgoing,
-                     outgoing_ipv6, routed, routed_ipv6)
+from harness import COUNT, case, main
+from places import (elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6, routed,
+                    routed_ipv6)
 from traffic import NOBODY, SENT_RESET, await_failures, exchange_all, require, settle, swallow
 
 TCP_USER_TIMEOUT = 18
@@ -45,8 +46,8 @@ def no_answer(world):
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
-    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
-    for end, failed in zip(ends, await_failures(ends, errno.ETIMEDOUT)):
+    handles = [client.socket(world.place.family) for _ in range(COUNT)]
+    for end, failed in world.failing_attempts(client, address, 4000, handles, errno.ETIMEDOUT):
         end.close_quietly()
         world.expect_attempt(end, "timeout", reason=["etimedout"], close=failed)
 
@@ -75,8 +76,8 @@ def killed_while_connecting(world):
         world.expect_attempt(end, "timeout", reason=["gave_up"], close=killed)
 
 
-def expect_unreachable(world, ends, code, reason, **facts):
-    for end, failed in zip(ends, await_failures(ends, code)):
+def expect_unreachable(world, address, client, handles, code, reason, **facts):
+    for end, failed in world.failing_attempts(client, address, 4000, handles, code):
         end.close_quietly()
         world.expect_attempt(end, "unreachable", reason=[reason], close=failed, **facts)
 
@@ -89,34 +90,39 @@ def no_neighbour(world):
     side.namespace.sysctl({"net.%s.neigh.%s.%s" % (family, side.interface, key): value
                            for key, value in FAST_NEIGHBOURS.items()})
     client = world.client()
-    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    handles = [client.socket(world.place.family) for _ in range(COUNT)]
     # Without a neighbour not one frame is sent, so there is no wire.
-    expect_unreachable(world, ends, errno.EHOSTUNREACH, "ehostunreach", seen=["socket"])
+    expect_unreachable(world, address, client, handles, errno.EHOSTUNREACH, "ehostunreach", seen=["socket"])
 
 
-def attempts_beyond(world):
-    """Each from an address of its own: a router limits its ICMP messages for each source."""
-    client, place = world.client(), world.place
-    ends = []
+def sockets_with_addresses(world, client):
+    """Each with an address of its own: a router limits its ICMP messages for each source."""
+    place = world.place
+    handles = []
     for number in range(COUNT):
         address = world.address(100 + number)
-        place.client.namespace.ip("addr add %s/%s dev %s nodad" % (address, PREFIX[place.family], place.client.interface))
-        handle = client.socket(place.family)
-        client.do("bind", handle=handle, address=address, port=0)
-        ends.append(world.attempt(client, place.beyond, 4000, handle, blocking=False))
-    return ends
+        place.client.namespace.ip("addr add %s/%s dev %s nodad" %
+                                  (address, PREFIX[place.family], place.client.interface))
+        handles.append(client.socket(place.family))
+        client.do("bind", handle=handles[-1], address=address, port=0)
+    return handles
+
+
+def beyond_router(world, code, reason):
+    client = world.client()
+    expect_unreachable(world, world.place.beyond, client, sockets_with_addresses(world, client), code, reason)
 
 
 @case("unreachable, ICMP host unreachable", routed)
 def host_unreachable(world):
     world.place.router.ip("route add unreachable %s" % world.place.beyond)
-    expect_unreachable(world, attempts_beyond(world), errno.EHOSTUNREACH, "ehostunreach")
+    beyond_router(world, errno.EHOSTUNREACH, "ehostunreach")
 
 
 @case("unreachable, ICMP net unreachable", routed, routed_ipv6)
 def net_unreachable(world):
     """The router knows no way."""
-    expect_unreachable(world, attempts_beyond(world), errno.ENETUNREACH, "enetunreach")
+    beyond_router(world, errno.ENETUNREACH, "enetunreach")
 
 
 @case("no route at all")
@@ -155,15 +161,18 @@ def vanished(world):
     expect_silence(world, pairs)
 
 
-def expect_silence(world, pairs):
+def expect_silence(world, pairs, refused_by_device=False):
+    """What the device would not take may count as transmitted or not."""
     for number, (client, _) in enumerate(pairs):
         client.send(1000 + number)
     lost = await_failures([end for pair in pairs for end in pair], errno.ETIMEDOUT)
     for number, (client, server) in enumerate(pairs):
+        received = client.sent - 1000 - number
         world.expect(client, server, "timeout", None, any_wire=True,
-                     client_facts={"close": lost[2 * number], "reason": ["etimedout"]},
+                     client_facts={"close": lost[2 * number], "reason": ["etimedout"],
+                                   "src_bytes": [client.sent, received] if refused_by_device else client.sent},
                      server_facts={"close": lost[2 * number + 1], "reason": ["keepalive_timeout"],
-                                   "src_bytes": client.sent - 1000 - number})
+                                   "src_bytes": received})
         client.close_quietly()
         server.close_quietly()
 
@@ -176,7 +185,7 @@ def link_down(world):
         client.set_option(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, 1000)
         set_keepalive(server)
     world.place.server.namespace.ip("link set %s down" % world.place.server.interface)
-    expect_silence(world, pairs)
+    expect_silence(world, pairs, refused_by_device=True)
 
 
 @case("peer vanished after its FIN was seen", outgoing, incoming)

@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 
-from harness import Skip, check, main_of_checks, outgoing
+from bench import check, main_of_checks
+from harness import Skip
+from places import outgoing
 from tracker import PROGRAM, TrackerError, prepare
 from traffic import settle
 

@@ -6,7 +6,8 @@ Each case is a generator: what is before its `yield` happens before the tracker 
 import errno
 import sys
 
-from harness import COUNT, REGISTERED, Arena, case, elsewhere, incoming, loopback, main, outgoing, outgoing_ipv6
+from harness import COUNT, REGISTERED, Arena, case, main
+from places import elsewhere, incoming, loopback, outgoing, outgoing_ipv6
 from traffic import NOBODY, SENT_RESET, await_failures, exchange_all, settle, swallow
 
 USER = 12345

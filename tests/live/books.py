@@ -4,7 +4,8 @@ import errno
 import re
 import sys
 
-from harness import check, incoming, loopback, main_of_checks, outgoing
+from bench import check, main_of_checks
+from places import incoming, loopback, outgoing
 from rawhost import RawHost
 from sniffer import ACK, RST, SYN
 from traffic import NOBODY, exchange_all, require, settle, swallow

@@ -3,9 +3,10 @@
 import errno
 import sys
 
-from harness import (COUNT, PACKETS_AND_SOCKET, REGISTERED, SOCKET, Arena, case, elsewhere, incoming, incoming_ipv6,
-                     loopback, loopback_ipv6, main, outgoing, outgoing_ipv6)
+from harness import COUNT, REGISTERED, Arena, case, main
 from peer import now
+from places import (PACKETS_AND_SOCKET, SOCKET, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing,
+                    outgoing_ipv6)
 from traffic import exchange, exchange_all, settle
 
 SECOND_NS = 1_000_000_000

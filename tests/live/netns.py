@@ -82,7 +82,8 @@ def remove_leftovers():
 
 
 def link(left, left_name, right, right_name):
-    run_ip("link", "add", left_name, "netns", left.name, "type", "veth", "peer", "name", right_name, "netns", right.name)
+    run_ip("link", "add", left_name, "netns", left.name, "type", "veth",
+           "peer", "name", right_name, "netns", right.name)
     left.ip("link set %s up" % left_name)
     right.ip("link set %s up" % right_name)
 

@@ -16,7 +16,9 @@ import termios
 import time
 
 import records
-from harness import (COUNT, SOCKET, check, incoming, loopback, main_of_checks, outgoing, outgoing_ipv6, read_clock)
+from bench import check, main_of_checks
+from harness import COUNT, read_clock
+from places import SOCKET, incoming, loopback, outgoing, outgoing_ipv6
 from rawhost import RawHost
 from sniffer import ACK, RST, SYN
 from tracker import PROGRAM
@@ -297,7 +299,8 @@ def count_limit(bench):
         one.close()
         other.close()
     status = tracker.collect(5)
-    return [] if status == 0 and len(tracker.records) == 7 else ["status %d, %d records" % (status, len(tracker.records))]
+    count = len(tracker.records)
+    return [] if status == 0 and count == 7 else ["status %d, %d records" % (status, count)]
 
 
 @check("-t ends the run after so many seconds")
@@ -362,7 +365,8 @@ def standard_output(bench):
 def text_to_file(bench):
     path = os.path.join(bench.directory, "text")
     with open(path, "wb") as file:
-        addresses = watch_some(bench, [bench.world(outgoing), bench.world(outgoing_ipv6)], format="text", stdout=file)[0]
+        worlds = [bench.world(outgoing), bench.world(outgoing_ipv6)]
+        addresses = watch_some(bench, worlds, format="text", stdout=file)[0]
     with open(path) as file:
         return text_problems(file.read(), addresses)
 
@@ -457,10 +461,11 @@ def hostile_names(bench):
 @check("--help has examples, --version a number")
 def help_and_version(bench):
     problems = []
-    for arguments, expression in ((["--help"], r"(?s)usage.*--min-duration.*example"), (["--version"], r"netracker \d+\.\d+")):
-        status, output, messages = run_to_end(*arguments)
+    expected = {"--help": r"(?s)usage.*--min-duration.*example", "--version": r"netracker \d+\.\d+"}
+    for argument, expression in expected.items():
+        status, output, messages = run_to_end(argument)
         if status or messages or not re.search(expression, output):
-            problems.append("%s: status %d, %r" % (arguments, status, (output + messages)[:100]))
+            problems.append("%s: status %d, %r" % (argument, status, (output + messages)[:100]))
     return problems
 
 

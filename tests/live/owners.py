@@ -6,8 +6,9 @@ import shutil
 import sys
 import tempfile
 
-from harness import COUNT, case, elsewhere, incoming, loopback, main, outgoing
+from harness import COUNT, case, main
 from peer import now
+from places import elsewhere, incoming, loopback, outgoing
 from traffic import End, exchange, exchange_all, settle
 
 USER = 12345

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""Ways of connecting: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies, volume."""
+"""Ways of connecting: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies."""
 import errno
 import socket
 import sys
 
-from harness import (COUNT, REGISTERED, Arena, Skip, bridged, case, elsewhere, incoming, incoming_ipv6, loopback,
-                     loopback_ipv6, main, outgoing, outgoing_ipv6, unlinked)
+from harness import COUNT, REGISTERED, Arena, Skip, case, main
+from places import (bridged, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6,
+                    unlinked)
 from sniffer import FIN, Sniffer, exchanges
 from traffic import IPPROTO_MPTCP, End, TrafficError, at, exchange, exchange_all, require, settle
 

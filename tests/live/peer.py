@@ -7,6 +7,7 @@ after the call: whatever the call caused happened between the two.
 
 Run as a program it is the exec'd half of an inetd-style server: its connection is descriptor 0.
 """
+import contextlib
 import ctypes
 import errno
 import json
@@ -48,6 +49,16 @@ def die_with_parent():
 
 def unmapped(address):
     return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+@contextlib.contextmanager
+def ahead_of_others():
+    """So that a time taken is the event's and not that of the process's turn."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 class Peer:
@@ -160,15 +171,18 @@ class Peer:
         """Waits until each connection has failed: when, and its SO_ERROR.
 
         The sign is POLLHUP, the state CLOSE. POLLERR alone can be an ICMP message that the kernel keeps to itself
-        until the SYN's retransmission has failed too. For the wait the peer goes ahead of other processes, so that its
-        clock is that of the failure and not that of its turn.
+        until the SYN's retransmission has failed too.
         """
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-        try:
+        with ahead_of_others():
             failures = self.wait_for_hangups(handles)
-        finally:
-            os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         return {"failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
+
+    def order_attempt_until_failure(self, handles, address, port):
+        """connect() on each, not blocking, and the wait: an attempt may fail before the next has begun."""
+        with ahead_of_others():
+            attempts = [self.order_connect(handle, address, port, False) for handle in handles]
+            failures = self.wait_for_hangups(handles)
+        return {"attempts": attempts, "failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
 
     def wait_for_hangups(self, handles):
         poll = select.poll()

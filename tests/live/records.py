@@ -214,7 +214,7 @@ def check_owner(view, record):
 
 def check_bytes(view, record):
     return ["%s is %r, should be %r" % (key, record.get(key), view[key]) for key in ("src_bytes", "dst_bytes")
-            if key in view and record.get(key) != view[key]]
+            if key in view and record.get(key) not in (view[key] if isinstance(view[key], list) else [view[key]])]
 
 
 def check_outcome(view, record):
@@ -236,7 +236,9 @@ def check_gaps(view, record):
 
 
 def check_seen(view, record):
-    return [] if view["seen"] in (None, record["seen"]) else ["seen is %s, should be %s" % (record["seen"], view["seen"])]
+    if view["seen"] in (None, record["seen"]):
+        return []
+    return ["seen is %s, should be %s" % (record["seen"], view["seen"])]
 
 
 def check_wire(view, record):
@@ -263,7 +265,8 @@ def check_wire(view, record):
 def first_end(history):
     """The side of the history's first FIN, or of its RST if not both sides' FINs came before it."""
     both_fins = "F" in history and "f" in history
-    letters = [letter for letter in history if letter in ("Ff" if both_fins else "Rr" if "r" in history.lower() else "Ff")]
+    kind = "r" if "r" in history.lower() and not both_fins else "f"
+    letters = [letter for letter in history if letter.lower() == kind]
     return None if not letters else "src" if letters[0].isupper() else "dst"
 
 

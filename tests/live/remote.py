@@ -4,12 +4,12 @@ import errno
 import socket
 import sys
 
-from harness import (COUNT, REGISTERED, Arena, Place, Skip, case, incoming, incoming_ipv6, main, outgoing, outgoing_ipv6,
-                     side, sides)
+from harness import COUNT, REGISTERED, Arena, Skip, case, main
 from peer import now
+from places import Place, incoming, incoming_ipv6, outgoing, outgoing_ipv6, side, sides
 from rawhost import RawConnection, RawHost
 from sniffer import ACK, FIN, RST, SYN
-from traffic import NOBODY, SENT_RESET, End, at, exchange_all, require, settle
+from traffic import NOBODY, SENT_RESET, at, exchange_all, require, settle
 
 RAW_HOST = 77
 HALF_OPEN_NS = 70_000_000_000

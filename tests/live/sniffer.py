@@ -205,7 +205,7 @@ def disagreements(view, one):
     if span and end and not span[0] - LATE_NS <= end <= span[1] + LATE_NS:
         texts.append("first FIN or RST %.3f ms from the application's" % ((end - span[0]) / 1e6))
     for side in ("src", "dst"):
-        payload = one.payload(side)
-        if view.get(side + "_bytes") is not None and payload is not None and payload != view[side + "_bytes"] % (1 << 32):
-            texts.append("%d payload bytes by %s, should be %d" % (payload, side, view[side + "_bytes"]))
+        payload, expected = one.payload(side), view.get(side + "_bytes")
+        if None not in (payload, expected) and payload != expected % (1 << 32):
+            texts.append("%d payload bytes by %s, should be %d" % (payload, side, expected))
     return texts

@@ -329,6 +329,17 @@ class World:
             end.local[0] = self.place.client.source
         return end
 
+    def failing_attempts(self, peer, address, port, handles, code):
+        """Attempts that all end in an error of the kernel's finding: pairs of an end and when that was."""
+        result = peer.do("attempt_until_failure", handles=handles, address=address, port=port)
+        ends = []
+        for handle, attempt, (moment, found) in zip(handles, result["attempts"], result["failures"]):
+            require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
+            end = End(peer, handle, "client")
+            end.connected(attempt, address, port)
+            ends.append((end, at(moment)))
+        return ends
+
     def unaccepted(self, client_end, listener):
         """The server's end of a connection that waits in the listener's queue."""
         end = End(listener.peer, None, "server")

@@ -1,0 +1,81 @@
+"""Checks that are no cases: each has trackers, namespaces and arguments of its own, and says what is wrong."""
+from harness import Run, Skip
+from places import outgoing
+from tracker import Tracker, TrackerError, unavailable
+from traffic import TrafficError, World
+
+
+class Bench:
+    """What a check has that is no case: namespaces and trackers of its own."""
+
+    def __init__(self, net, directory, suffix):
+        self.net, self.directory = net, directory
+        self.here = net.namespace(suffix)
+        self.suffix = suffix
+        self.worlds, self.trackers = [], []
+
+    def world(self, build=outgoing, name="bench"):
+        place = build(self.net, self.here, "%sw%d" % (self.suffix, len(self.worlds)))
+        self.worlds.append(World(name, place))
+        return self.worlds[-1]
+
+    def tracker(self, *arguments, **options):
+        tracker = Tracker(self.here, *arguments, directory=self.directory, **options)
+        self.trackers.append(tracker)
+        return tracker
+
+    def stop(self):
+        for world in self.worlds:
+            world.stop()
+        for tracker in self.trackers:
+            tracker.kill()
+
+    def owns(self, record):
+        """Whether a record is about this check's addresses, in a namespace of ours."""
+        if record.get("netns") not in self.net.inodes():
+            return False
+        subnets = [world.place.subnet for world in self.worlds]
+        return any(subnet.owns(record[key]) for subnet in subnets for key in ("src_ip", "dst_ip"))
+
+    def own(self, records):
+        return [record for record in records if self.owns(record)]
+
+
+CHECKS = []
+
+
+def check(name):
+    """Registers a function of a Bench: it returns a list of problems, or raises Skip."""
+    def register(function):
+        CHECKS.append((name, function))
+        return function
+    return register
+
+
+def run_check(run, number, name, function):
+    bench = Bench(run.net, run.directory, "k%d" % number)
+    try:
+        run.tally.judge(name, function(bench))
+    except Skip as reason:
+        run.tally.skips(name, reason)
+    except (TrafficError, TrackerError) as error:
+        run.tally.fails(name, ["%s: %s" % (type(error).__name__, error)])
+    finally:
+        bench.stop()
+
+
+def main_of_checks():
+    """Runs the registered checks, one after the other."""
+    run = Run()
+    wanted = [(name, function) for name, function in CHECKS if run.wanted(name)]
+    if run.options.list:
+        print("\n".join(name for name, _ in wanted))
+        return 0
+    reason = unavailable()
+    for name, _ in wanted if reason else ():
+        run.tally.skips(name, reason)
+    if not reason:
+        run.set_up()
+        for number, (name, function) in enumerate(wanted):
+            run_check(run, number, name, function)
+    return run.tally.finish()
