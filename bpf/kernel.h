@@ -60,7 +60,7 @@ struct socket;
 
 struct sock {
 	struct sock_common __sk_common;
-	int sk_err;
+	int sk_err, sk_err_soft;
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
 	__u8 sk_shutdown;
@@ -231,6 +231,7 @@ enum bpf_func_id___since_5_11 {
 #define SOCK_DEAD 0 /* bits of skc_flags (enum sock_flags) */
 #define SOCK_DONE 1
 
+#define E2BIG 7
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define EHOSTUNREACH 113

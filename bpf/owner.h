@@ -77,6 +77,7 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 	path->count = i;
 }
 
+/* 0 where it is described now, or was before. */
 static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task)
 {
 	struct nt_process_event *event;
@@ -87,7 +88,7 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		count(NT_COUNT_PROCESS_RING_FULL);
-		return 0;
+		return -1;
 	}
 	event->header.type = NT_EVENT_TYPE_PROCESS;
 	event->header.padding = 0;
@@ -115,20 +116,20 @@ struct {
 	__type(value, struct recent_processes);
 } recent_processes SEC(".maps");
 
-static __always_inline bool is_recent(const struct nt_process_id *process)
+static __always_inline void describe_unless_recent(const struct nt_process_id *process, struct task_struct *task)
 {
 	__u32 zero = 0;
 	struct recent_processes *recent = bpf_map_lookup_elem(&recent_processes, &zero);
 	struct nt_process_id *slot;
 
 	if (!recent)
-		return false;
+		return;
 	slot = &recent->process[process->pid % RECENT_PROCESSES];
 	if (slot->pid == process->pid && slot->exec_id == process->exec_id && slot->start_ns == process->start_ns &&
 	    slot->cgroup_id == process->cgroup_id)
-		return true;
-	*slot = *process;
-	return false;
+		return;
+	if (!describe_process(process, task))
+		*slot = *process;
 }
 
 /* Two ways to read a task: in place, through a pointer that the verifier knows, or by copies (5.10 has no
@@ -167,8 +168,7 @@ static __always_inline bool read_task_by_copy(struct nt_owner *owner, struct tas
 static __always_inline int owner_is(struct nt_owner *owner, struct task_struct *task, __u8 by)
 {
 	owner->by = by;
-	if (!is_recent(&owner->process))
-		describe_process(&owner->process, task);
+	describe_unless_recent(&owner->process, task);
 	return 1;
 }
 

@@ -41,6 +41,7 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 {
 	struct nt_socket socket = {.flags = NT_SOCKET_FOUND};
 	__u64 address = (__u64)sk;
+	long error;
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -48,8 +49,11 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 	read_tuple(&socket, tp);
 	seed_fins(&socket);
 	socket.role = listener_find(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
-	if (!bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST))
+	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	if (!error)
 		count(NT_COUNT_SOCKETS_FOUND);
+	else if (error == -E2BIG)
+		count(NT_COUNT_SOCKETS_FULL);
 }
 
 /* The TCP socket that the iterator is at, whole; NULL: a request or time-wait socket, or the end. */

@@ -224,6 +224,9 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	event->socket = *socket;
 	event->counts.old_state = old_state;
 	read_counts(&event->counts, tp, socket);
+	/* An ICMP error that came while connect() was at work: the reason why the application gave up. */
+	if (old_state == TCP_SYN_SENT && !event->counts.error)
+		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
 		tell_wire_of_socket(event, &found);
 	bpf_ringbuf_submit(event, ring_flags());

@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from netns import enter
-from peer import now
+from peer import die_with_parent, now
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("NETRACKER", os.path.join(ROOT, "build", "netracker"))
@@ -18,8 +18,9 @@ POLL_SECONDS = 0.02
 
 
 def prepare(namespace_name):
-    """As a shell starts a program, though the harness itself may ignore signals."""
+    """As a shell starts a program, though the harness itself may ignore signals; it must not outlive the harness."""
     enter(namespace_name)
+    die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
 
