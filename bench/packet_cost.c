@@ -2,6 +2,7 @@
  * As root: build/bench/packet_cost [--packets]
  */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,10 +41,9 @@ static size_t make_frame(unsigned char *frame, unsigned int flags, unsigned int 
 	return ETHERNET + length;
 }
 
-static unsigned int least_ns(int program, unsigned char *frame, size_t size)
+static int least_ns(int program, unsigned char *frame, size_t size)
 {
-	unsigned int least = ~0U;
-	int round;
+	int least = INT_MAX, round;
 
 	for (round = 0; round < ROUNDS; round++) {
 		LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = size, .repeat = REPEAT);
@@ -52,14 +52,14 @@ static unsigned int least_ns(int program, unsigned char *frame, size_t size)
 			perror("test run");
 			return 0;
 		}
-		if (run.duration < least)
-			least = run.duration;
+		if ((int)run.duration < least)
+			least = (int)run.duration;
 	}
 	return least;
 }
 
 /* Five packets that make a connection, each run once: the mean over many connections. */
-static unsigned int connection_ns(int program, unsigned char *frame)
+static int connection_ns(int program, unsigned char *frame)
 {
 	static const struct {
 		unsigned int flags, sequence, acknowledgement, back;
@@ -88,7 +88,7 @@ static unsigned int connection_ns(int program, unsigned char *frame)
 			total += run.duration;
 		}
 	}
-	return total / CONNECTIONS;
+	return (int)(total / CONNECTIONS);
 }
 
 static int load_empty_program(void)
@@ -114,20 +114,21 @@ int main(int argc, char **argv)
 	struct options options = {.contexts = CONTEXT_WIRE, .every_packet = argc > 1 && !strcmp(argv[1], "--packets")};
 	unsigned char frame[2000];
 	struct loader loader;
-	unsigned int empty, i;
+	unsigned int i;
+	int empty;
 
 	if (loader_open(&loader, &options, 1))
 		return 1;
 	empty = least_ns(load_empty_program(), frame, make_frame(frame, 0x10, 0, 1000));
-	printf("%-16s %4u ns\n", "empty program", empty);
+	printf("%-16s %4d ns\n", "empty program", empty);
 	for (i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
 		size_t size = make_frame(frame, packets[i].flags, packets[i].payload, 1000);
-		unsigned int ns = least_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame, size);
+		int ns = least_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame, size);
 
-		printf("%-16s %4u ns, %u over the empty program\n", packets[i].name, ns, ns - empty);
+		printf("%-16s %4d ns, %d over the empty program\n", packets[i].name, ns, ns - empty);
 	}
 	empty = connection_ns(load_empty_program(), frame);
-	printf("%-16s %4u ns over the empty program, its five packets, each run once\n", "connection",
+	printf("%-16s %4d ns over the empty program, its five packets, each run once\n", "connection",
 	       connection_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame) - empty);
 	loader_close(&loader);
 	return 0;

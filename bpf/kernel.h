@@ -90,7 +90,8 @@ struct minmax {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 segs_out, segs_in;
-	__u64 bytes_sent, bytes_received, bytes_retrans;
+	__u64 bytes_sent, bytes_received, bytes_retrans, bytes_acked;
+	__u32 write_seq, snd_una;
 	__u32 total_retrans;
 	__u32 srtt_us;
 	struct minmax rtt_min;
@@ -236,6 +237,11 @@ enum bpf_func_id___since_5_11 {
 #define ETIMEDOUT 110
 #define EHOSTUNREACH 113
 #define ENETUNREACH 101
+
+static inline __attribute__((always_inline)) bool is_out_of_reach(int error)
+{
+	return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+}
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000

@@ -43,7 +43,6 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 	__u64 address = (__u64)sk;
 	long error;
 
-	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	socket.state = sk->__sk_common.skc_state;
 	read_tuple(&socket, tp);

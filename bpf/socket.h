@@ -55,6 +55,13 @@ static __always_inline void put_ipv4(__u8 *address, __be32 ipv4)
 	__builtin_memcpy(address + 12, &ipv4, 4);
 }
 
+static __always_inline __u64 read_cookie(struct sock *sk)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_12, BPF_FUNC_check_mtu___since_5_12))
+		return bpf_get_socket_cookie(sk);
+	return sk->__sk_common.skc_cookie.counter;
+}
+
 static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock *tp)
 {
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
@@ -69,13 +76,29 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 	/* skc_num is 0 at CLOSE, inet_sport is not */
 	socket->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);
 	socket->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	if (!socket->cookie)
+		socket->cookie = read_cookie(sk);
 }
 
-static __always_inline __u64 read_cookie(struct sock *sk)
+/* What the application wrote: acknowledged, or not yet. Less SYN and FIN, which take sequence numbers too; a child's SYN
+ * is acknowledged before it is born. */
+static __always_inline __u64 bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_12, BPF_FUNC_check_mtu___since_5_12))
-		return bpf_get_socket_cookie(sk);
-	return sk->__sk_common.skc_cookie.counter;
+	__u64 written = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
+	__u64 flags = (socket->role == NT_ROLE_CLIENT) + !!(socket->flags & NT_SOCKET_LOCAL_FIN);
+
+	return written > flags ? written - flags : 0;
+}
+
+static __always_inline __u64 bytes_transmitted(struct tcp_sock *tp, const struct nt_socket *socket)
+{
+	__u64 transmitted = tp->bytes_sent - tp->bytes_retrans, written;
+
+	/* What a device refuses is new data again at the next try, and counted again: the case of a peer out of reach. */
+	if (!is_out_of_reach(tp->inet_conn.icsk_inet.sk.sk_err))
+		return transmitted;
+	written = bytes_written(tp, socket);
+	return transmitted < written ? transmitted : written;
 }
 
 static __always_inline void read_counts(struct nt_socket_counts *counts, struct tcp_sock *tp,
@@ -101,7 +124,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->receiver_limited_jiffies = receiver;
 	counts->sndbuf_limited_jiffies = sndbuf;
 	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies : 0;
-	counts->bytes_sent = tp->bytes_sent - tp->bytes_retrans;
+	counts->bytes_sent = bytes_transmitted(tp, socket);
 	counts->bytes_received = tp->bytes_received;
 	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)
 		counts->bytes_received--; /* the kernel counts the peer's FIN */
@@ -253,6 +276,12 @@ static __always_inline void tell_more(__u64 address, const struct nt_socket *soc
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
+/* The change to this state was done before: no socket comes to it twice in a row. */
+static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 state)
+{
+	return socket->state == state;
+}
+
 /* What is born again at the address of one whose end was missed. */
 static __always_inline void count_stale(const struct nt_socket *before)
 {
@@ -268,6 +297,8 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, struct
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (before) {
+		if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket.cookie)
+			return;
 		count_stale(before);
 		if (before->cookie == socket.cookie)
 			socket.nth = before->nth + 1;
@@ -280,12 +311,12 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, struct
 		count(NT_COUNT_SOCKETS_OPENED);
 }
 
-/* The kernel names the child's addresses only after this change: they are read when it is established. */
+/* The kernel gives the child its addresses, and an older one its cookie, only after this change: they are read when it
+ * is established. */
 static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 now)
 {
 	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *before;
 
-	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (!bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST))
 		return;
@@ -294,6 +325,8 @@ static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 
 		count(NT_COUNT_SOCKETS_FULL);
 		return;
 	}
+	if (is_repeated(before, TCP_SYN_RECV))
+		return;
 	count_stale(before);
 	*before = socket;
 }
@@ -314,9 +347,6 @@ static __always_inline void note_listener(struct nt_socket *socket)
 static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
 {
 	read_tuple(socket, tp);
-	/* before 5.12 only the wire context has the kernel make one, when the SYN leaves */
-	if (!socket->cookie)
-		socket->cookie = read_cookie(&tp->inet_conn.icsk_inet.sk);
 	socket->state = TCP_ESTABLISHED;
 	socket->established_ns = now;
 	socket->established_jiffies = bpf_jiffies64();
@@ -482,7 +512,8 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 		socket->flags |= NT_SOCKET_SIMULTANEOUS;
 		break;
 	case TCP_ESTABLISHED:
-		socket_established(address, socket, tp, now);
+		if (!is_repeated(socket, TCP_ESTABLISHED))
+			socket_established(address, socket, tp, now);
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
@@ -495,7 +526,7 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 		remote_fin(socket, now);
 		break;
 	case TCP_CLOSE:
-		if (socket->state != TCP_CLOSE)
+		if (!is_repeated(socket, TCP_CLOSE))
 			socket_closes(address, socket, sk, tp, old_state, now);
 		break;
 	}
@@ -529,9 +560,55 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 		socket_changes_state(address, socket, sk, tp, old_state, new_state);
 }
 
+/* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between would lose
+ * us every change of state it makes. So a second copy, attached after the first, does what the first left undone: each
+ * change that the first one did not leave its mark for. Where a softirq comes between the two, it takes the mark away
+ * and a change is done twice, which changes nothing (is_repeated() and the like see to that). */
+struct change_mark {
+	__u64 address;
+	__u64 states;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct change_mark);
+} change_marks SEC(".maps");
+
+static __always_inline __u64 states_of(int old_state, int new_state)
+{
+	return (__u64)old_state << 32 | (__u32)new_state;
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_set_state, struct sock *sk, int old_state, int new_state)
 {
+	struct change_mark *mark;
+	__u32 zero = 0;
+
+	state_changed(sk, old_state, new_state);
+	mark = bpf_map_lookup_elem(&change_marks, &zero);
+	if (mark) {
+		mark->address = (__u64)sk;
+		mark->states = states_of(old_state, new_state);
+	}
+	return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_set_state_again, struct sock *sk, int old_state, int new_state)
+{
+	__u32 zero = 0;
+	struct change_mark *mark = bpf_map_lookup_elem(&change_marks, &zero);
+
+	if (!mark)
+		return 0;
+	if (mark->address == (__u64)sk && mark->states == states_of(old_state, new_state)) {
+		mark->address = 0;
+		return 0;
+	}
+	count(NT_COUNT_RECURSION_CAUGHT);
 	state_changed(sk, old_state, new_state);
 	return 0;
 }

@@ -246,6 +246,8 @@ __noinline int parse(struct __sk_buff *skb, __u32 offset)
 	result = nt_parse_ethertype(&frame, offset, ethertype, skb->len, 0, packet);
 	if (result == NT_PACKET_MALFORMED || result == NT_PACKET_TRUNCATED)
 		count(NT_COUNT_PACKETS_MALFORMED);
+	if (skb->gso_segs > 1)
+		packet->segments = skb->gso_segs;
 	return result;
 }
 

@@ -57,7 +57,7 @@ static __always_inline void wire_of_socket(struct wire_found *found, const struc
 /* Nothing more will be seen of a connection that nobody answered or that lost its peer. */
 static __always_inline bool ends_without_packets(__u8 old_state, int error)
 {
-	return old_state == TCP_SYN_SENT || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+	return old_state == TCP_SYN_SENT || is_out_of_reach(error);
 }
 
 static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found)

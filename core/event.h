@@ -193,6 +193,7 @@ enum nt_counter {
 	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
 	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: the address or the port could not be had */
+	NT_COUNT_RECURSION_CAUGHT,  /* done by the second copy of a program that was interrupted */
 	NT_COUNT_SOCKET_RING_FULL,
 	NT_COUNT_MORE_RING_FULL,
 	NT_COUNT_PROCESS_RING_FULL,

@@ -7,7 +7,7 @@
  * which copies `size` bytes (a constant) at `offset` of the frame to `to` and gives 0, or less than 0 where they are
  * not all there: bpf_skb_load_bytes() over an skb (it reaches what lies outside the linear area too), core/buffer.h
  * over plain memory. `frame` is passed through untouched. On the common path (Ethernet known, IPv4 or IPv6 without
- * options, TCP) the whole parse costs two loads, a look at the flags two small ones.
+ * options, TCP) the whole parse costs two loads.
  *
  * Input is hostile: every length is checked against the one around it before it is used.
  * References: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 4302 (AH), RFC 2003 (IPIP), RFC 4213 (6in4),
@@ -86,10 +86,12 @@ struct nt_packet {
 	__u16 window;
 	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
 	__u16 network_offset; /* of the (innermost) IP header in the frame */
+	__u16 segments; /* that this one stands for: more than 1 where GSO or GRO keeps them together */
 	__u8 flags; /* enum nt_tcp_flag */
 	__u8 marks; /* enum nt_packet_mark */
+	__u8 zero[6];
 };
-NT_STATIC_ASSERT(sizeof(struct nt_packet) == 56, "struct nt_packet has no hidden padding");
+NT_STATIC_ASSERT(sizeof(struct nt_packet) == 64, "struct nt_packet has no hidden padding");
 
 /* Headers as they are on the wire, aligned so that a whole load needs no assembling byte by byte. */
 struct nt_ipv4_header {
@@ -309,6 +311,7 @@ NT_INLINE enum nt_parse nt_parse_tcp_header(void *frame, const struct nt_cursor 
 	packet->sequence = nt_network32(header.sequence);
 	packet->acknowledgement = nt_network32(header.acknowledgement);
 	packet->window = nt_network16(header.window);
+	packet->segments = 1;
 	packet->flags = header.flags;
 	packet->payload_length = room - header_length;
 	packet->marks = cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FIRST_FRAGMENT : 0;
@@ -339,6 +342,7 @@ NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length,
  * offset: of the IP header in the frame; ethertype: in host byte order; frame_length: the frame's length as it was
  * sent, in bytes from the frame's beginning (skb->len, or a capture's original length); options: enum nt_parse_option.
  * packet->vlan is left as it is: the caller sets it to NT_NO_VLAN, or to the VLAN whose tag the device took away.
+ * packet->segments is 1: no header says more, a caller that knows more sets it afterwards (skb->gso_segs).
  * The other members are valid only where the result is NT_PACKET_TCP; network_offset for NT_PACKET_FRAGMENT too.
  */
 NT_INLINE enum nt_parse nt_parse_ip(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, __u32 options,
@@ -414,62 +418,6 @@ NT_INLINE enum nt_parse nt_parse_ethernet(void *frame, __u32 frame_length, __u32
 	if (NT_LOAD(frame, NT_ETHERNET_HEADER - 2, &ethertype, sizeof(ethertype)) < 0)
 		return NT_PACKET_TRUNCATED;
 	return nt_parse_ethertype(frame, NT_ETHERNET_HEADER, nt_network16(ethertype), frame_length, options, packet);
-}
-
-/* A look at a packet that costs two small loads, to leave early with most of them.
- * The flags (enum nt_tcp_flag) of a plain TCP segment, with NT_PEEK_PAYLOAD if it carries data;
- * NT_PEEK_NOT_TCP: nothing for us; NT_PEEK_PARSE: only the whole parse can tell (options, extension headers, fragments,
- * VLAN tags, anything odd). Nothing is promised about the packet's lengths.
- */
-enum nt_peek { NT_PEEK_PAYLOAD = 0x100, NT_PEEK_NOT_TCP = 0x200, NT_PEEK_PARSE = 0x400 };
-
-NT_INLINE __u32 nt_peek_tcp(void *frame, __u32 offset, __u32 length)
-{
-	__u8 part[2]; /* data offset, flags */
-
-	if (NT_LOAD(frame, offset + 12, part, sizeof(part)) < 0)
-		return NT_PEEK_PARSE;
-	return part[1] | (length != (__u32)(part[0] >> 4) * 4 ? NT_PEEK_PAYLOAD : 0);
-}
-
-NT_INLINE __u32 nt_peek_ipv4(void *frame, __u32 offset)
-{
-	struct {
-		__u8 version_and_length, service;
-		__u16 total_length, identification, fragment;
-		__u8 time_to_live, protocol;
-		__u16 checksum;
-	} header;
-
-	if (NT_LOAD(frame, offset, &header, sizeof(header)) < 0)
-		return NT_PEEK_PARSE;
-	if (header.protocol != NT_PROTOCOL_TCP)
-		return header.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_PEEK_PARSE : NT_PEEK_NOT_TCP;
-	if (header.version_and_length != 0x45 || (header.fragment & nt_network16(0x3fff)))
-		return NT_PEEK_PARSE;
-	return nt_peek_tcp(frame, offset + NT_IPV4_HEADER, nt_network16(header.total_length) - NT_IPV4_HEADER);
-}
-
-NT_INLINE __u32 nt_peek_ipv6(void *frame, __u32 offset)
-{
-	struct {
-		__u16 payload_length;
-		__u8 next_header, hop_limit;
-	} header;
-
-	if (NT_LOAD(frame, offset + 4, &header, sizeof(header)) < 0 || header.next_header != NT_PROTOCOL_TCP)
-		return NT_PEEK_PARSE;
-	return nt_peek_tcp(frame, offset + NT_IPV6_HEADER, nt_network16(header.payload_length));
-}
-
-/* offset: of the IP header; ethertype: in host byte order. */
-NT_INLINE __u32 nt_peek(void *frame, __u32 offset, __u16 ethertype)
-{
-	if (ethertype == NT_ETHERTYPE_IPV4)
-		return nt_peek_ipv4(frame, offset);
-	if (ethertype == NT_ETHERTYPE_IPV6)
-		return nt_peek_ipv6(frame, offset);
-	return nt_is_vlan(ethertype) ? NT_PEEK_PARSE : NT_PEEK_NOT_TCP;
 }
 
 #endif

@@ -13,7 +13,6 @@
 
 #define NT_RECORD_VERSION 1
 #define NT_ID_SIZE 17           /* 16 hexadecimal digits and NUL */
-#define NT_COMMUNITY_ID_SIZE 32 /* "1:", 28 characters of base64, NUL */
 #define NT_COMM_SIZE 16
 #define NT_IFNAME_SIZE 16
 #define NT_CONTAINER_SIZE 65 /* 64 hexadecimal digits and NUL */
@@ -53,7 +52,6 @@ enum nt_gap {
 
 /* Bits of `present`: the members that may be absent. What has no bit here is always there. */
 enum nt_present {
-	NT_HAS_COMMUNITY_ID,
 	NT_HAS_NETNS,
 	NT_HAS_IFNAME,
 	NT_HAS_VLAN,
@@ -105,7 +103,6 @@ struct nt_record {
 	__u32 gaps; /* enum nt_gap bits */
 
 	char id[NT_ID_SIZE];
-	char community_id[NT_COMMUNITY_ID_SIZE];
 
 	__u8 src_ip[16], dst_ip[16];
 	__u16 src_port, dst_port;
@@ -120,6 +117,7 @@ struct nt_record {
 	const char *exe, *cgroup;
 
 	__u64 start_ns; /* since the Unix epoch, UTC */
+	__u64 end_ns;   /* the same: the moment that the record speaks of, its change to CLOSE where it closed */
 	__u64 duration_ns, first_fin_ns, wire_duration_ns;
 	__u64 syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns, accept_wait_ns;
 

@@ -244,7 +244,7 @@ NT_INLINE int nt_stream_is_keepalive(const struct nt_stream *stream, const struc
 NT_INLINE void nt_stream_payload(struct nt_stream *stream, const struct nt_packet *packet)
 {
 	__u32 start = packet->sequence + !!(packet->flags & NT_SYN);
-	__u32 bytes, again = 0;
+	__u32 bytes = 0, again = 0;
 	int keepalive = nt_stream_is_keepalive(stream, packet);
 
 	if (packet->flags & NT_SYN)
@@ -256,7 +256,9 @@ NT_INLINE void nt_stream_payload(struct nt_stream *stream, const struct nt_packe
 	}
 	if (packet->flags & NT_FIN)
 		again |= nt_stream_fin(stream, start + packet->payload_length);
-	stream->retransmits += again;
+	/* Where some bytes are new, how many of the segments hold old ones cannot be told. */
+	if (again)
+		stream->retransmits += bytes ? 1 : packet->segments;
 }
 
 /* Takes one packet of this side. */
@@ -265,7 +267,7 @@ NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *
 {
 	if (!nt_stream_counts(stream, interface, direction))
 		return;
-	stream->packets++;
+	stream->packets += packet->segments;
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
 		stream->flags |= NT_STREAM_INCOMPLETE;
 	/* What a RST carries is no part of the stream (RFC 9293 3.5.3). */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/record.h"
+
 #define IPV4_OFFSET 12 /* where the IPv4 address starts in an IPv4-mapped one */
 
 struct endpoint {
@@ -59,7 +61,7 @@ static void base64(char *out, const __u8 digest[SHA1_DIGEST_LENGTH])
 	*out = '\0';
 }
 
-void community_id(char out[NT_COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
+void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
 		  __u16 dst_port)
 {
 	bool ipv4 = nt_address_family(src) == 4 && nt_address_family(dst) == 4;

@@ -3,12 +3,13 @@
 #define NETRACKER_COMMUNITY_ID_H
 
 #include <linux/types.h>
-#include "core/record.h"
+
+#define COMMUNITY_ID_SIZE 32 /* "1:", 28 characters of base64, NUL */
 
 /* Addresses as in struct nt_record (network byte order, IPv4-mapped ones are hashed as IPv4), ports in host byte order.
  * The direction does not matter.
  */
-void community_id(char out[NT_COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
+void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
 		  __u16 dst_port);
 
 #endif

@@ -189,6 +189,15 @@ static int watch_new(struct interfaces *interfaces)
 	return status;
 }
 
+static bool any_attached(const struct interfaces *interfaces)
+{
+	const struct interface *interface = interfaces->list;
+
+	while (interface && !interface->attached)
+		interface = interface->next;
+	return interface;
+}
+
 static void let_go_of_vanished(struct interfaces *interfaces)
 {
 	struct interface *interface;
@@ -199,20 +208,14 @@ static void let_go_of_vanished(struct interfaces *interfaces)
 		if (!interface->attached || if_indextoname(interface->index, name))
 			continue;
 		detach(interfaces, interface);
-		if (interfaces->options->interface_count)
+		if (!interfaces->options->interface_count)
+			message_detail("interface %s vanished", interface->name);
+		else if (any_attached(interfaces))
 			message_error("interface %s vanished: tracking goes on without it", interface->name);
 		else
-			message_detail("interface %s vanished", interface->name);
+			message_error("interface %s vanished: none of those to watch is left; tracking ends",
+				      interface->name);
 	}
-}
-
-static bool any_attached(const struct interfaces *interfaces)
-{
-	const struct interface *interface = interfaces->list;
-
-	while (interface && !interface->attached)
-		interface = interface->next;
-	return interface;
 }
 
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options)
@@ -226,7 +229,7 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	for (i = 0; i < options->interface_count; i++) {
 		if (if_nametoindex(options->interfaces[i]))
 			continue;
-		message_error("no interface is named %s; ip link shows those there are", options->interfaces[i]);
+		message_error("interface %s: there is none of this name; ip link shows those there are", options->interfaces[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notices_fd = open_notices();
@@ -241,10 +244,8 @@ int interfaces_update(struct interfaces *interfaces)
 	drain_notices(interfaces->notices_fd);
 	let_go_of_vanished(interfaces);
 	status = watch_new(interfaces);
-	if (status == EXIT_STATUS_DONE && interfaces->options->interface_count && !any_attached(interfaces)) {
-		message_error("none of the interfaces to watch is left: ending");
+	if (status == EXIT_STATUS_DONE && interfaces->options->interface_count && !any_attached(interfaces))
 		return EXIT_STATUS_INTERFACE;
-	}
 	return status;
 }
 

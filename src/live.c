@@ -190,6 +190,15 @@ static void notice_losses(struct live *live)
 	live->ring_lost_seen = lost;
 }
 
+/* Since the last look little time has passed: a loss seen then concerns the last records too. */
+static void notice_last_losses(struct live *live)
+{
+	bool lost_before = live->names.events_lost;
+
+	notice_losses(live);
+	live->names.events_lost |= lost_before;
+}
+
 static void flush(struct live *live)
 {
 	int error = sink_flush(live->sink);
@@ -290,9 +299,8 @@ static int set_up_user_side(struct live *live)
 	live->own_netns = inode_of_own_netns();
 	live->processes = process_table_new(PROCESS_CAPACITY);
 	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
-	live->reset_reasons = reset_reasons_new();
 	live->names.processes = live->processes;
-	if (!live->processes || !live->join || !live->reset_reasons)
+	if (!live->processes || !live->join)
 		return no_memory();
 	return sink_open(&live->sink, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
 }
@@ -317,6 +325,8 @@ static int attach(struct live *live)
 {
 	int status = loader_open(&live->loader, live->options, live->own_netns);
 
+	if (status == EXIT_STATUS_DONE && !(live->reset_reasons = reset_reasons_new()))
+		status = no_memory();
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
 		status = loader_attach_sockets(&live->loader);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
@@ -405,6 +415,11 @@ static void count_books(struct live *live)
 	books->open += seed_open_sockets(&live->loader);
 	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
 	books->recursion_misses = loader_recursion_misses(&live->loader);
+	books->recursion_misses -= counters[NT_COUNT_RECURSION_CAUGHT] < books->recursion_misses ?
+					   counters[NT_COUNT_RECURSION_CAUGHT] : books->recursion_misses;
+	message_detail("%llu packets malformed, %llu processes not described",
+		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
+		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FULL]);
 }
 
 /* What is held back goes out first; then, where asked for, what is still open. */
@@ -414,6 +429,7 @@ static void finish(struct live *live)
 
 	interfaces_close(&live->interfaces);
 	loader_detach(&live->loader);
+	notice_last_losses(live);
 	ring_buffer__consume(live->ring);
 	if (options_want_event(live->options, NT_EVENT_EXIT) && live->options->contexts & CONTEXT_SOCKET) {
 		seed_tell_open(&live->loader);

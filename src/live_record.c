@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "core/verdict.h"
-#include "src/community_id.h"
 #include "src/observer.h"
 #include "src/record_id.h"
 
@@ -49,8 +48,6 @@ static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 	memcpy(record->dst_ip, client ? socket->remote : socket->local, 16);
 	record->src_port = client ? socket->local_port : socket->remote_port;
 	record->dst_port = client ? socket->remote_port : socket->local_port;
-	community_id(record->community_id, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
-	nt_record_set(record, NT_HAS_COMMUNITY_ID);
 	set_u32(record, NT_HAS_NETNS, &record->netns, socket->netns);
 }
 
@@ -142,6 +139,7 @@ static void fill_times(struct nt_record *record, const struct nt_socket *socket,
 {
 	__u64 start = start_of(socket, wire);
 
+	record->end_ns = end + names->boot_to_utc_ns;
 	if (start)
 		set_u64(record, NT_HAS_START, &record->start_ns, start + names->boot_to_utc_ns);
 	else

@@ -10,11 +10,15 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <cap-ng.h>
 
 #include "src/bpf_object.h"
 #include "src/message.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+
+/* The second copy of socket_set_state: what it misses, the first one did. */
+#define STAND_BY "socket_set_state_again"
 
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
@@ -102,11 +106,12 @@ static void configure(const struct loader *loader, const struct options *options
 		size_table(loader, "streams", sized_for_machine(8192, 32768, 1U << 18), false);
 }
 
+#define WHO_MAY "run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+
 static int explain_load_failure(int error)
 {
 	if (error == -EPERM || error == -EACCES) {
-		message_error("cannot load programs into the kernel: not permitted; run as root, or with CAP_BPF, "
-			      "CAP_PERFMON and CAP_NET_ADMIN");
+		message_error("cannot load programs into the kernel: not permitted; " WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer with BTF (-v says more)",
@@ -114,10 +119,23 @@ static int explain_load_failure(int error)
 	return EXIT_STATUS_KERNEL;
 }
 
+static bool is_capable(unsigned int capability)
+{
+	return capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* To the kernel CAP_SYS_ADMIN is CAP_BPF and CAP_PERFMON too: capabilities(7). */
+static bool may_load_programs(void)
+{
+	bool may_trace = is_capable(CAP_SYS_ADMIN) || (is_capable(CAP_BPF) && is_capable(CAP_PERFMON));
+
+	return may_trace && is_capable(CAP_NET_ADMIN);
+}
+
 static int check_kernel(void)
 {
-	if (geteuid()) {
-		message_error("cannot track connections: not root; run it with sudo");
+	if (!may_load_programs()) {
+		message_error("cannot track connections: not permitted; " WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	if (access(KERNEL_BTF, R_OK)) {
@@ -233,7 +251,8 @@ struct bpf_program *loader_wire_program(struct loader *loader, bool leaving, boo
 
 int loader_attach_sockets(struct loader *loader)
 {
-	static const char *const names[] = {"socket_set_state", "socket_destroy", "socket_receive", "socket_send_reset"};
+	static const char *const names[] = {"socket_set_state", STAND_BY, "socket_destroy", "socket_receive",
+					    "socket_send_reset"};
 	unsigned int i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -288,23 +307,9 @@ __u64 loader_recursion_misses(const struct loader *loader)
 		struct bpf_prog_info info = {};
 		__u32 length = sizeof(info);
 
-		if (bpf_program__fd(program) >= 0 &&
+		if (bpf_program__fd(program) >= 0 && strcmp(bpf_program__name(program), STAND_BY) &&
 		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
 			misses += info.recursion_misses;
 	}
 	return misses;
-}
-
-__u64 loader_table_entries(int map_fd)
-{
-	__u64 count = 0;
-	char key[64], next[64];
-	void *before = NULL;
-
-	while (map_fd >= 0 && !bpf_map_get_next_key(map_fd, before, next)) {
-		memcpy(key, next, sizeof(key));
-		before = key;
-		count++;
-	}
-	return count;
 }

@@ -44,7 +44,4 @@ struct bpf_program *loader_program(const struct loader *loader, const char *name
  * they cannot be loaded. */
 struct bpf_program *loader_wire_program(struct loader *loader, bool leaving, bool has_ethernet_header);
 
-/* 0 where the table does not exist. */
-__u64 loader_table_entries(int map_fd);
-
 #endif

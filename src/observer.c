@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/verdict.h"
-#include "src/community_id.h"
 #include "src/record_id.h"
 
 /* No link carries more: 800 Gb/s. Where that fits into 32 bits it needs no other proof that the
@@ -126,8 +125,6 @@ static void fill_tuple(struct nt_record *record, const struct nt_key *key, const
 	memcpy(record->dst_ip, key->address[dst], sizeof(record->dst_ip));
 	record->src_port = key->port[src];
 	record->dst_port = key->port[dst];
-	community_id(record->community_id, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
-	nt_record_set(record, NT_HAS_COMMUNITY_ID);
 	if (key->netns) {
 		record->netns = key->netns;
 		nt_record_set(record, NT_HAS_NETNS);
@@ -152,6 +149,7 @@ static void fill_times(struct nt_record *record, const struct observer_view *vie
 	__u64 start = start_of(connection);
 	__u64 end = record->event == NT_EVENT_CLOSE ? connection->last_change_ns : view->now;
 
+	record->end_ns = end + view->to_utc_ns;
 	record->start_ns = start + view->to_utc_ns;
 	nt_record_set(record, NT_HAS_START);
 	if (!connection->syn_ns)

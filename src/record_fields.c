@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "src/community_id.h"
+
 #define NS_PER_SECOND 1000000000ULL
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__ })
@@ -164,6 +166,14 @@ static bool get_address(const struct record_field *field, const struct nt_record
 	return set_stored(value);
 }
 
+static bool get_community_id(const struct record_field *field, const struct nt_record *record,
+			     struct field_value *value)
+{
+	(void)field;
+	community_id(value->storage, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
+	return set_stored(value);
+}
+
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_time_text(value->storage, member_integer(field, record), 9);
@@ -176,25 +186,26 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 	return true;
 }
 
+#define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
-#define INTEGER(name, present, m) { name, FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
-#define CHARACTERS(name, present, m) { name, FIELD_STRING, present, get_characters, MEMBER(m), NULL }
-#define POINTER(name, present, m) { name, FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
-#define ENUMERATOR(name, present, m, names) { name, FIELD_STRING, present, get_name, MEMBER(m), names }
-#define BITS(name, m, names) { name, FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
-#define ADDRESS(name, m) { name, FIELD_STRING, FIELD_ALWAYS, get_address, MEMBER(m), NULL }
+#define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
+#define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL }
+#define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
+#define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_STRING, present, get_name, MEMBER(m), names }
+#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
+#define ADDRESS(name, m) { KEY(name), FIELD_STRING, FIELD_ALWAYS, get_address, MEMBER(m), NULL }
 
 const struct record_field record_fields[] = {
-	{ "v", FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
+	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
 	CHARACTERS("id", FIELD_ALWAYS, id),
 	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
 	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
-	{ "family", FIELD_STRING, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
+	{ KEY("family"), FIELD_STRING, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
 	ADDRESS("src_ip", src_ip),
 	INTEGER("src_port", FIELD_ALWAYS, src_port),
 	ADDRESS("dst_ip", dst_ip),
 	INTEGER("dst_port", FIELD_ALWAYS, dst_port),
-	CHARACTERS("community_id", NT_HAS_COMMUNITY_ID, community_id),
+	{ KEY("community_id"), FIELD_STRING, FIELD_ALWAYS, get_community_id, 0, 0, NULL },
 	INTEGER("netns", NT_HAS_NETNS, netns),
 	CHARACTERS("ifname", NT_HAS_IFNAME, ifname),
 	INTEGER("vlan", NT_HAS_VLAN, vlan),
@@ -206,7 +217,7 @@ const struct record_field record_fields[] = {
 	INTEGER("opener_pid", NT_HAS_OPENER_PID, opener_pid),
 	POINTER("cgroup", NT_HAS_CGROUP, cgroup),
 	CHARACTERS("container", NT_HAS_CONTAINER, container),
-	{ "start", FIELD_STRING, NT_HAS_START, get_time, MEMBER(start_ns), NULL },
+	{ KEY("start"), FIELD_STRING, NT_HAS_START, get_time, MEMBER(start_ns), NULL },
 	INTEGER("duration_ns", NT_HAS_DURATION, duration_ns),
 	INTEGER("first_fin_ns", NT_HAS_FIRST_FIN, first_fin_ns),
 	INTEGER("wire_duration_ns", NT_HAS_WIRE_DURATION, wire_duration_ns),
@@ -231,7 +242,7 @@ const struct record_field record_fields[] = {
 	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
 	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &limited_by_names),
 	BITS("seen", seen, &seen_names),
-	{ "complete", FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
+	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
 	BITS("gaps", gaps, &record_gap_names),
 };
 

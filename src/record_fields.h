@@ -11,7 +11,7 @@
 enum field_type { FIELD_INTEGER, FIELD_STRING, FIELD_BOOLEAN, FIELD_LIST };
 
 #define FIELD_LIST_MAX 8
-#define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46) or a time */
+#define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
 
 /* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes. */
 struct field_value {
@@ -38,7 +38,8 @@ const char *field_name(const struct field_names *names, unsigned int index);
 struct record_field;
 
 struct record_field {
-	const char *name;
+	const char *key; /* as JSON has it: "name": */
+	size_t key_size;
 	enum field_type type;
 	int present; /* enum nt_present, or FIELD_ALWAYS */
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);

@@ -111,6 +111,28 @@ static void run_in_namespaces_of_processes(struct namespaces *namespaces, struct
 		closedir(directory);
 }
 
+static void run_in_own_namespace(struct namespaces *namespaces, int own, struct bpf_link *link)
+{
+	struct stat status;
+
+	if (!fstat(own, &status))
+		note_namespace(namespaces, status.st_ino);
+	run_iterator(link);
+}
+
+static void run_in_other_namespaces(struct namespaces *namespaces, int own, struct bpf_link *link)
+{
+	if (setns(own, CLONE_NEWNET)) {
+		message_note("open sockets of other network namespaces are not looked at: %s; run it as root",
+			     strerror(errno));
+		return;
+	}
+	run_in_named_namespaces(namespaces, link);
+	run_in_namespaces_of_processes(namespaces, link);
+	if (setns(own, CLONE_NEWNET))
+		message_error("cannot return to the own network namespace: %s", strerror(errno));
+}
+
 /* An iterator over sockets sees those of the namespace that its reader is in when it opens it. */
 static void run_everywhere(struct loader *loader, const char *program)
 {
@@ -121,11 +143,8 @@ static void run_everywhere(struct loader *loader, const char *program)
 	if (!link || own < 0) {
 		message_detail("cannot look at the sockets there are: %s", strerror(errno));
 	} else {
-		run_in_namespace(&namespaces, "/proc/self/ns/net", link);
-		run_in_named_namespaces(&namespaces, link);
-		run_in_namespaces_of_processes(&namespaces, link);
-		if (setns(own, CLONE_NEWNET))
-			message_error("cannot return to the own network namespace: %s", strerror(errno));
+		run_in_own_namespace(&namespaces, own, link);
+		run_in_other_namespaces(&namespaces, own, link);
 	}
 	if (own >= 0)
 		close(own);

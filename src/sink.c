@@ -146,11 +146,6 @@ int sink_open(struct sink **sink, const struct options *options)
 	return 0;
 }
 
-bool sink_is_terminal(const struct sink *sink)
-{
-	return sink->terminal;
-}
-
 /* A window that changed its size gets a heading for the columns it has now. */
 static void follow_width(struct sink *sink)
 {

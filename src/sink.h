@@ -29,9 +29,6 @@ int sink_flush(struct sink *sink);
 /* The last flush: as sink_flush(), but waits up to 5 s for a reader that takes nothing. */
 int sink_finish(struct sink *sink);
 
-/* True where a person watches: flush after every poll cycle, else when convenient. */
-bool sink_is_terminal(const struct sink *sink);
-
 /* Records of one event kind that have not got out: lost, or waiting in the buffer. Exact after sink_finish(). */
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
 

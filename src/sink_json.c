@@ -34,18 +34,17 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 
 void sink_json_record(struct text_buffer *text, const struct nt_record *record)
 {
-	const char *separator = "{\"";
+	char separator = '{';
 	struct field_value value;
 	unsigned int i;
 
 	for (i = 0; i < record_field_count; i++) {
 		if (!record_field_get(&record_fields[i], record, &value))
 			continue;
-		text_string(text, separator);
-		text_string(text, record_fields[i].name);
-		text_append(text, "\":", 2);
+		text_char(text, separator);
+		text_append(text, record_fields[i].key, record_fields[i].key_size);
 		print_value(text, record_fields[i].type, &value);
-		separator = ",\"";
+		separator = ',';
 	}
 	text_string(text, "}\n");
 }

@@ -24,23 +24,12 @@ static void print_name(struct text_buffer *cell, const struct field_names *names
 	text_string(cell, name ? name : "-");
 }
 
-/* The moment of the record: its start and what it lasted. */
-static bool record_moment(const struct nt_record *record, __u64 *epoch_ns)
-{
-	*epoch_ns = record->start_ns + record->duration_ns;
-	return nt_record_has(record, NT_HAS_START) && nt_record_has(record, NT_HAS_DURATION);
-}
-
 static void print_local_time(struct text_buffer *cell, const struct nt_record *record)
 {
 	struct tm local;
 	char text[16];
-	time_t seconds;
-	__u64 moment;
+	time_t seconds = (time_t)(record->end_ns / NS_PER_SECOND);
 
-	if (!record_moment(record, &moment))
-		return print_absent(cell);
-	seconds = (time_t)(moment / NS_PER_SECOND);
 	localtime_r(&seconds, &local);
 	strftime(text, sizeof(text), "%H:%M:%S", &local);
 	text_string(cell, text);
@@ -49,11 +38,8 @@ static void print_local_time(struct text_buffer *cell, const struct nt_record *r
 static void print_utc_time(struct text_buffer *cell, const struct nt_record *record)
 {
 	char text[FIELD_STORAGE_SIZE];
-	__u64 moment;
 
-	if (!record_moment(record, &moment))
-		return print_absent(cell);
-	record_time_text(text, moment, 3);
+	record_time_text(text, record->end_ns, 3);
 	text_string(cell, text);
 }
 
@@ -307,17 +293,17 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 }
 
 static const struct text_column terminal_columns[] = {
-	{ "TIME", 8, LEFT, 6, print_local_time, NULL, NULL },
+	{ "TIME", 8, LEFT, 5, print_local_time, NULL, NULL },
 	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
 	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
-	{ "R", 1, LEFT, 5, print_role_letter, NULL, NULL },
+	{ "R", 1, LEFT, 4, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
 	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
 	{ "LASTED", 6, RIGHT, 8, print_duration_short, NULL, NULL },
 	{ "SHAKE", 6, RIGHT, 1, print_handshake_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 4, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 4, print_dst_bytes_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 6, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 6, print_dst_bytes_short, NULL, NULL },
 	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
 	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
 };

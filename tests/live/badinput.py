@@ -17,6 +17,8 @@ OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
 NOBODY_UID = "65534"
 END_SECONDS = 10
 FEW, MANY = 20, 600
+# Other than that of another run at the same time, whose connections every tracker sees too.
+PORT = str(20000 + os.getpid() % 10000)
 ATTACHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attached.py")
 TIMED_OUT = "does not end"
 ACCOUNT_LINES = re.compile(r"netracker: (\d+ opened|the books|  |watching|tracking)")
@@ -126,7 +128,7 @@ def unwritable(bench):
 
 
 def connections(world, count):
-    for client, server in world.pairs_at(4441, count):
+    for client, server in world.pairs_at(int(PORT), count):
         client.close()
         server.receive_eof()
         server.close()
@@ -137,7 +139,7 @@ def full_output(bench):
     """It may go on in the hope of room: then what was lost is counted all the same."""
     world = bench.world(outgoing)
     with open("/dev/full", "wb") as full:
-        tracker = bench.tracker("-L", "4441", stdout=full)
+        tracker = bench.tracker("-L", PORT, stdout=full)
         connections(world, FEW)
         settle(1.5)
         status = tracker.stop()
@@ -163,9 +165,9 @@ def full_disk(bench):
 
 
 def fill(bench, world, path):
-    tracker = bench.tracker("-L", "4441", "-o", path)
+    tracker = bench.tracker("-L", PORT, "-o", path)
     peer = world.client("nt-storm")
-    listener = peer.listen(world.place.family, world.place.client.address, port=4441)
+    listener = peer.listen(world.place.family, world.place.client.address, port=int(PORT))
     peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=MANY)
     settle(0.5)
     status = tracker.stop()
@@ -188,7 +190,7 @@ def closed_pipe(bench):
     world = bench.world(outgoing)
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as file:
-        tracker = bench.tracker("-L", "4441", stdout=file)
+        tracker = bench.tracker("-L", PORT, stdout=file)
     head = subprocess.Popen(["head", "-n", "3"], stdin=reader, stdout=subprocess.PIPE)
     os.close(reader)
     connections(world, FEW)
@@ -220,7 +222,7 @@ def attached(bench):
 def end_problems(bench, label, number, status):
     """Exit records where asked for, the status, and a clean interface."""
     world = bench.world(outgoing)
-    pairs = world.pairs_at(4441, FEW)
+    pairs = world.pairs_at(int(PORT), FEW)
     tracker = bench.tracker("--events", "close,exit")
     if not attached(bench):
         return ["%s: nothing was attached: %s" % (label, tracker.stderr())]
@@ -267,7 +269,7 @@ def stranger(bench):
     bench.here.run("tc", "filter", "add", "dev", interface, "ingress", "prio", "7", "protocol", "ip", "matchall",
                    "action", "ok")
     before = strangers(bench, interface)
-    tracker = bench.tracker("-L", "4441")
+    tracker = bench.tracker("-L", PORT)
     connections(world, FEW)
     settle(0.5)
     status = tracker.stop()

@@ -12,8 +12,8 @@ from peer import die_with_parent, now
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAM = os.environ.get("NETRACKER", os.path.join(ROOT, "build", "netracker"))
 READY_LINE = "netracker: tracking"
-READY_TIMEOUT = 30
-STOP_TIMEOUT = 20
+READY_TIMEOUT = 90
+STOP_TIMEOUT = 60
 POLL_SECONDS = 0.02
 
 
@@ -23,6 +23,18 @@ def prepare(namespace_name):
     die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
+
+
+def whereabouts(pid):
+    """What a process that does not end is doing."""
+    found = []
+    for name in ("wchan", "syscall", "stack"):
+        try:
+            with open("/proc/%d/%s" % (pid, name)) as file:
+                found.append("%s %s" % (name, " ".join(file.read().split())))
+        except OSError:
+            pass
+    return ", ".join(found)
 
 
 class TrackerError(Exception):
@@ -72,8 +84,9 @@ class Tracker:
             if self.process.poll() is not None:
                 raise TrackerError("exit status %d: %s" % (self.process.returncode, self.stderr().strip()))
             if time.monotonic() > deadline:
+                where = whereabouts(self.process.pid)
                 self.kill()
-                raise TrackerError("no %r within %d s: %s" % (READY_LINE, READY_TIMEOUT, self.stderr().strip()))
+                raise TrackerError("no %r within %d s: %s; %s" % (READY_LINE, READY_TIMEOUT, where, self.stderr()))
             time.sleep(POLL_SECONDS)
 
     def lines(self):
@@ -114,8 +127,9 @@ class Tracker:
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
+            where = whereabouts(self.process.pid)
             self.kill()
-            raise TrackerError("did not end within %d s" % timeout)
+            raise TrackerError("did not end within %d s: %s; %s" % (timeout, where, self.stderr()[-200:]))
         self.poll()
         return status
 

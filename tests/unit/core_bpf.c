@@ -11,6 +11,7 @@
 #include "core/key.h"
 #include "core/record.h"
 #include "core/stream.h"
+#include "core/waiting.h"
 
 struct tracked {
 	struct nt_connection connection;
@@ -125,9 +126,12 @@ int look_into_tunnels(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int look_at_flags(struct __sk_buff *skb)
+int peek_at_slot(struct __sk_buff *skb)
 {
-	skb->mark = nt_peek(skb, NT_ETHERNET_HEADER, bpf_ntohs(skb->protocol));
+	__u32 slot = NT_WAITING_SLOTS;
+
+	nt_peek_slot(skb, NT_ETHERNET_HEADER, bpf_ntohs(skb->protocol), &slot);
+	skb->mark = slot;
 	return TC_ACT_UNSPEC;
 }
 

@@ -23,7 +23,6 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.seen = NT_SEEN_WIRE | NT_SEEN_SOCKET,
 		.state = 5,
 		.id = "00112233445566aa",
-		.community_id = "1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
 		.src_port = 34855,
 		.dst_port = 80,
 		.netns = 4026531840,
@@ -37,6 +36,7 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.exe = "/usr/sbin/nginx",
 		.cgroup = "/system.slice/nginx.service",
 		.start_ns = 1700000000001000000, /* 2023-11-14T22:13:20.001Z */
+		.end_ns = 1700000001501000000,
 		.duration_ns = 1500000000,
 		.first_fin_ns = 1400000000,
 		.wire_duration_ns = 1500000001,

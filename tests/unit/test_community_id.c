@@ -18,7 +18,7 @@ static void parse(__u8 out[16], const char *text)
 /* Both directions give the same. */
 static void check_id(const char *src, __u16 src_port, const char *dst, __u16 dst_port, const char *expected)
 {
-	char forth[NT_COMMUNITY_ID_SIZE], back[NT_COMMUNITY_ID_SIZE];
+	char forth[COMMUNITY_ID_SIZE], back[COMMUNITY_ID_SIZE];
 	__u8 src_ip[16], dst_ip[16];
 
 	parse(src_ip, src);

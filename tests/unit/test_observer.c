@@ -98,6 +98,7 @@ static void closed_connection(void)
 	CHECK_EQUAL(record.src_ip[15], 9);
 	CHECK_EQUAL(record.dst_ip[15], 1);
 	check_span(NT_HAS_START, record.start_ns, UTC + T0);
+	CHECK_EQUAL(record.end_ns, UTC + T0 + 33 * MS); /* the last change, not the last packet */
 	check_span(NT_HAS_DURATION, record.duration_ns, 33 * MS);
 	check_span(NT_HAS_WIRE_DURATION, record.wire_duration_ns, 33 * MS);
 	check_span(NT_HAS_FIRST_FIN, record.first_fin_ns, 30 * MS);
@@ -125,7 +126,8 @@ static void open_connection(void)
 	write(NT_WIRE_EXIT, false);
 	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
-	check_span(NT_HAS_DURATION, record.duration_ns, 26 * MS); /* to the moment of the record */
+	CHECK_EQUAL(record.end_ns, UTC + T0 + 26 * MS); /* the moment of the record */
+	check_span(NT_HAS_DURATION, record.duration_ns, 26 * MS);
 	check_span(NT_HAS_WIRE_DURATION, record.wire_duration_ns, 21 * MS);
 	check_absent(NT_HAS_ENDED_BY);
 	check_absent(NT_HAS_FIRST_FIN);

@@ -25,7 +25,7 @@ static void test_every_key_in_order(void)
 	CHECK_STRING(json(&record),
 		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"role\":\"server\",\"family\":\"ipv4\","
 		     "\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
-		     "\"community_id\":\"1:LQU9qZlK+B5F3KDmev6m5PMibrg=\",\"netns\":4026531840,\"ifname\":\"eth0\","
+		     "\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"ifname\":\"eth0\","
 		     "\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
 		     "\"owner_by\":\"io\",\"opener_pid\":1200,\"cgroup\":\"/system.slice/nginx.service\","
 		     "\"container\":\"abc\",\"start\":\"2023-11-14T22:13:20.001000000Z\",\"duration_ns\":1500000000,"
@@ -51,7 +51,8 @@ static void test_unknown_is_absent(void)
 	CHECK_STRING(json(&record),
 		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"exit\",\"role\":\"observer\","
 		     "\"family\":\"ipv4\",\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\","
-		     "\"dst_port\":80,\"outcome\":\"open\",\"seen\":[\"wire\",\"packets\",\"calls\"],"
+		     "\"dst_port\":80,\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"outcome\":\"open\","
+		     "\"seen\":[\"wire\",\"packets\",\"calls\"],"
 		     "\"complete\":false,\"gaps\":[\"start\",\"wire_end\",\"events\"]}\n");
 }
 

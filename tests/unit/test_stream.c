@@ -10,11 +10,17 @@
 
 static struct nt_stream stream;
 
-static void take(__u8 flags, __u32 sequence, __u32 length)
+static void take_many(__u8 flags, __u32 sequence, __u32 length, __u16 segments)
 {
-	struct nt_packet packet = { .flags = flags, .sequence = sequence, .payload_length = length };
+	struct nt_packet packet = { .flags = flags, .sequence = sequence, .payload_length = length,
+				    .segments = segments };
 
 	nt_stream_step(&stream, &packet, 1, 0);
+}
+
+static void take(__u8 flags, __u32 sequence, __u32 length)
+{
+	take_many(flags, sequence, length, 1);
 }
 
 static void data(__u32 sequence, __u32 length)
@@ -63,6 +69,21 @@ static void sent_again(void)
 	check(7, 15, 4);
 	take(NT_FIN | NT_ACK | NT_PSH, 105, 10); /* data and FIN: one segment */
 	check(8, 15, 5);
+}
+
+/* Segments that offload keeps together: each is a packet, and was sent again where none of them holds a new byte. */
+static void many_segments_in_one(void)
+{
+	begin(99);
+	take_many(NT_ACK, 100, 3000, 3);
+	check(4, 3000, 0);
+	take_many(NT_ACK, 100, 3000, 3);
+	check(7, 3000, 3);
+	take_many(NT_ACK, 1100, 4000, 4); /* how many of the four were sent before cannot be told */
+	check(11, 5000, 4);
+	take_many(NT_FIN | NT_ACK, 5100, 2000, 2);
+	take_many(NT_FIN | NT_ACK, 5100, 2000, 2);
+	check(15, 7000, 6);
 }
 
 static void handshake_sent_again(void)
@@ -247,7 +268,7 @@ static void syn_cookies(void)
 
 static void first_fragments(void)
 {
-	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4,
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4, .segments = 1,
 				    .marks = NT_PACKET_FIRST_FRAGMENT };
 
 	memset(&stream, 0, sizeof(stream));
@@ -257,7 +278,7 @@ static void first_fragments(void)
 
 static void other_interfaces(void)
 {
-	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10 };
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10, .segments = 1 };
 	__u32 i;
 
 	memset(&stream, 0, sizeof(stream));
@@ -340,6 +361,7 @@ int main(void)
 {
 	in_order();
 	sent_again();
+	many_segments_in_one();
 	handshake_sent_again();
 	out_of_order();
 	holes_filled_in_part();

@@ -1,0 +1,1 @@
+#include "/virtual/include/bcc/bpf.h" /* the one that BCC's other headers fit */

@@ -1,0 +1,1 @@
+/* BCC's headers include it and use nothing of it. */

@@ -1,0 +1,16 @@
+/* The registers that a kprobe sees, as BCC's PT_REGS_ macros name them. The installed header has user space's names on
+ * x86, and the kernel's on arm64.
+ */
+#ifndef NETRACKER_BCC_PTRACE_H
+#define NETRACKER_BCC_PTRACE_H
+
+#ifdef __x86_64__
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+#else
+#include <asm/ptrace.h>
+#endif
+
+#endif

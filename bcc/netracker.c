@@ -1,0 +1,130 @@
+/* The BCC version's wire context: the core's connections, from TC ingress and egress of one interface.
+ *
+ * BCC's C has no globals, no tables, no calls between functions, and maps only in this text itself (not in headers, not
+ * in macros): what the core does is inlined, and works on map memory. netracker.py defines NT_NETNS (inode number),
+ * NT_LINK_HEADER (bytes before the IP header), NT_CONNECTIONS (the table's size) and NT_OBSERVED_SIZE.
+ */
+#include <uapi/linux/bpf.h>
+#include <linux/pkt_cls.h>
+
+#define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
+#include "core/key.h"
+#include "core/verdict.h"
+#include "core/waiting.h"
+
+/* A connection and its verdict so far, which user space reads whole (class Observed in netracker_records.py). */
+struct observed {
+	struct nt_key key;
+	struct nt_connection connection;
+	__u32 bytes[2];      /* payload by sequence numbers, modulo 2^32, by enum nt_end */
+	__u8 bytes_known[2];
+	__u8 outcome;        /* enum nt_outcome, as if nothing more came */
+	__s8 ended_by;       /* enum nt_end, -1: nobody */
+	__u32 padding;
+};
+NT_STATIC_ASSERT(sizeof(struct observed) == NT_OBSERVED_SIZE, "user space has the same layout");
+
+/* On the stack, the verifier would follow every way through it. */
+struct workspace {
+	struct nt_packet packet;
+	struct nt_key key;
+	struct observed fresh, ended;
+	__u64 now;
+	__u32 source;
+};
+
+enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
+
+BPF_TABLE("hash", struct nt_key, struct observed, connections, NT_CONNECTIONS);
+BPF_PERCPU_ARRAY(workspaces, struct workspace, 1);
+BPF_ARRAY(counters, u64, COUNTERS);
+BPF_RINGBUF_OUTPUT(events, 16);
+BPF_PROG_ARRAY(steps, 1);
+
+static __always_inline void note_bytes(struct observed *view, int end, int index)
+{
+	view->bytes_known[end] = nt_connection_bytes(&view->connection, index, &view->bytes[end]) == NT_KNOWN_MODULO;
+}
+
+static __always_inline void judge(struct observed *view)
+{
+	int src = view->connection.src_index & 1;
+	int ended_by;
+
+	view->outcome = nt_connection_idle_outcome(&view->connection, &ended_by);
+	view->ended_by = ended_by;
+	note_bytes(view, NT_SRC, src);
+	note_bytes(view, NT_DST, view->connection.marks & NT_MARK_SELF ? src : 1 - src);
+}
+
+/* Takes it out of the table and tells of it, unless another processor did. */
+static __always_inline void end(struct workspace *work, const struct observed *view)
+{
+	work->ended = *view; /* the table uses the entry again at once */
+	if (connections.delete(&work->key))
+		return;
+	if (events.ringbuf_output(&work->ended, sizeof(work->ended), 0))
+		counters.atomic_increment(COUNT_RING_FULL);
+}
+
+static __always_inline void begin(struct workspace *work)
+{
+	work->fresh.key = work->key;
+	nt_connection_begin(&work->fresh.connection, &work->packet, work->source & 1, work->now);
+	judge(&work->fresh);
+	counters.atomic_increment(COUNT_OPENED);
+	if (connections.insert(&work->key, &work->fresh))
+		counters.atomic_increment(COUNT_TABLE_FULL);
+}
+
+/* 1: the packet belongs to a connection that is known. */
+static __always_inline int step(struct workspace *work)
+{
+	struct observed *view = connections.lookup(&work->key);
+	__u32 result;
+
+	if (!view)
+		return 0;
+	if (!(work->packet.flags & (NT_SYN | NT_FIN | NT_RST)) && nt_connection_is_established(&view->connection) &&
+	    view->connection.ack_ns) {
+		view->connection.last_seen_ns = work->now;
+		return 1;
+	}
+	result = nt_connection_step(&view->connection, &work->packet, work->source & 1, work->now);
+	if (result & NT_STEP_CHANGED)
+		judge(view);
+	if (result & (NT_STEP_NEW | NT_STEP_ENDED))
+		end(work, view);
+	return !(result & NT_STEP_NEW);
+}
+
+/* A program of its own, so that the verifier does not follow it along every way through the parser. */
+int nt_step(struct __sk_buff *skb)
+{
+	int zero = 0;
+	struct workspace *work = workspaces.lookup(&zero);
+
+	/* What had begun before the tracker is not known. */
+	if (work && !step(work) && (work->packet.flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
+		begin(work);
+	return TC_ACT_UNSPEC;
+}
+
+/* Ingress and egress: which side sent a packet is in the packet. */
+int nt_packet_seen(struct __sk_buff *skb)
+{
+	__u16 ethertype = bpf_ntohs(skb->protocol);
+	int zero = 0;
+	struct workspace *work = workspaces.lookup(&zero);
+	__u32 slot;
+
+	if (!work || nt_peek_slot(skb, NT_LINK_HEADER, ethertype, &slot) == NT_LOOK_DONE)
+		return TC_ACT_UNSPEC;
+	work->packet.vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
+	if (nt_parse_ethertype(skb, NT_LINK_HEADER, ethertype, skb->len, 0, &work->packet) != NT_PACKET_TCP)
+		return TC_ACT_UNSPEC;
+	work->source = nt_key_from_packet(&work->key, &work->packet, NT_NETNS);
+	work->now = bpf_ktime_get_boot_ns();
+	steps.call(skb, 0);
+	return TC_ACT_UNSPEC;
+}

@@ -1,0 +1,95 @@
+"""bcc/netracker.py in a lab: started, stopped, and its records as the facts of known.py name things."""
+import datetime
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+
+import known
+from eunomia import ROOT, Skip, check, equal
+
+PROGRAM = os.path.join(ROOT, "bcc/netracker.py")
+PYTHON = "/usr/bin/python3"
+START_SECONDS, END_SECONDS, PRINTED_SECONDS = 30, 20, 0.4
+ABSENT = -1
+
+
+def need_packages():
+    done = subprocess.run([PYTHON, "-c", "import bcc, pyroute2"], capture_output=True, text=True)
+    if done.returncode:
+        raise Skip(done.stderr.strip().splitlines()[-1])
+
+
+def boot_ns(start):
+    """The moment of CLOCK_BOOTTIME that a record's `start` names."""
+    second = datetime.datetime.strptime(start[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
+    utc = int(second.timestamp()) * 10 ** 9 + int(start[20:29])
+    return utc - (time.clock_gettime_ns(time.CLOCK_REALTIME) - known.now())
+
+
+def event_of(record, lab):
+    """As eunomia's event: absent times are -1. The clocks' offset is read again: a start is known to the microsecond."""
+    times = {key: record.get(key, ABSENT) for key in ("handshake_ns", "syn_finack_ns", "duration_ns")}
+    own = [lab.address(1, version) for version in (4, 6)] + ["127.0.0.1", "::1"]
+    return dict(record, **times, start_ns=boot_ns(record["start"]), lost=0,
+                direction="outgoing" if record["src_ip"] in own else "incoming")
+
+
+def allow_for_clocks(facts, nanoseconds=100000):
+    for fact in facts:
+        if "start_ns" in fact.times:
+            lowest, highest = fact.times["start_ns"]
+            fact.times["start_ns"] = lowest - nanoseconds, highest + nanoseconds
+    return facts
+
+
+def run(lab, *arguments, before=None, **more):
+    """To its end: what it printed."""
+    def prepare():
+        known.enter(lab.here.name)
+        if before:
+            before()
+    return subprocess.run([PYTHON, PROGRAM, *arguments], capture_output=True, text=True, timeout=60, preexec_fn=prepare,
+                          **more)
+
+
+class Bcc:
+    """The program in the lab's namespace, until it is stopped."""
+
+    def __init__(self, lab, *options, interface=known.INTERFACE, namespace=None, **more):
+        need_packages()
+        self.lab, self.errors = lab, ""
+        where = ["-i", interface] if interface else []
+        self.process = subprocess.Popen(
+            [PYTHON, PROGRAM, *where, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=None if namespace else lambda: known.enter(lab.here.name), **more)
+        self.wait_for_start()
+
+    def wait_for_start(self):
+        deadline = time.monotonic() + START_SECONDS
+        while "tracking" not in self.errors:
+            if not select.select([self.process.stderr], [], [], max(0, deadline - time.monotonic()))[0]:
+                self.process.kill()
+                raise AssertionError("did not start: %r" % self.errors)
+            line = self.process.stderr.readline()
+            if not line:
+                raise AssertionError("ended at once: %r" % self.errors)
+            self.errors += line
+
+    def lines(self, signal_number=signal.SIGINT):
+        time.sleep(PRINTED_SECONDS)
+        if self.process.poll() is None:
+            self.process.send_signal(signal_number)
+        output, errors = self.process.communicate(timeout=END_SECONDS)
+        self.errors += errors
+        equal(self.process.returncode, 0, "status after signal %d: %r" % (signal_number, self.errors))
+        check(" 0 lost" in self.errors, "nothing is lost: %r" % self.errors)
+        return output.splitlines()
+
+    def records(self, signal_number=signal.SIGINT):
+        return [json.loads(line) for line in self.lines(signal_number)]
+
+    def events(self, signal_number=signal.SIGINT):
+        return [event_of(record, self.lab) for record in self.records(signal_number)]

@@ -1,0 +1,155 @@
+"""The scripts of eunomia/ in a lab, the kernel's trace, and the counting of checks."""
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+
+import known
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RUN, RELOAD = os.path.join(ROOT, "eunomia/run"), os.path.join(ROOT, "eunomia/reload")
+PACKAGE = os.path.join(ROOT, "build/eunomia/package.json")
+STAND_IN = os.path.join(ROOT, "tests/frontends/package_runner.py")
+START_SECONDS, END_SECONDS, PRINTED_SECONDS = 20, 20, 0.5
+CLONE_NEWNS, MS_PRIVATE_ALL = 0x00020000, 0x44000
+FILTER = ("protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
+
+counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+
+class Skip(Exception):
+    """This machine cannot do it; the text says why."""
+
+
+def check(condition, text):
+    counts["passed" if condition else "failed"] += 1
+    if not condition:
+        print("failed: " + text)
+
+
+def equal(actual, expected, text):
+    check(actual == expected, "%s: is %r, expected %r" % (text, actual, expected))
+
+
+def run_tests(tests):
+    for test in tests:
+        try:
+            test()
+        except Skip as reason:
+            counts["skipped"] += 1
+            print("skip: %s: %s" % (test.__name__, reason))
+        except Exception:  # the other tests shall still run
+            counts["failed"] += 1
+            traceback.print_exc(file=sys.stdout)
+    print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
+    sys.exit(1 if counts["failed"] else 0)
+
+
+@contextlib.contextmanager
+def lab():
+    one = known.Lab()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def attached(lab, interface=known.INTERFACE):
+    """Qdiscs' kinds, and (hook, priority) of all filters."""
+    space = lab.here
+    kinds = [one["kind"] for one in json.loads(space.run("tc", "-j", "qdisc", "show", "dev", interface).stdout)]
+    filters = []
+    for hook in ("ingress", "egress") if "clsact" in kinds else ():
+        shown = json.loads(space.run("tc", "-j", "filter", "show", "dev", interface, hook).stdout or "[]")
+        filters += [(hook, one["pref"]) for one in shown if "options" in one]
+    return kinds, filters
+
+
+def nothing_is_left(lab, interface=known.INTERFACE):
+    kinds, filters = attached(lab, interface)
+    check("clsact" not in kinds and not filters, "left on %s: %s %s" % (interface, kinds, filters))
+
+
+def add_foreign(lab, hook="ingress", qdisc=True):
+    for command in ([("qdisc", "add", "dev", known.INTERFACE, "clsact")] if qdisc else []) + \
+            [("filter", "add", "dev", known.INTERFACE, hook, "prio", "7", *FILTER)]:
+        done = lab.here.run("tc", *command)
+        if done.returncode:
+            raise Skip("tc %s: %s" % (" ".join(command), done.stderr.strip()))
+
+
+def refuses(done, status, word, what):
+    """One line on stderr that holds the word, no traceback, and the status."""
+    lines = done.stderr.splitlines()
+    equal((done.returncode, len(lines)), (status, 1), "%s: status and lines of %r" % (what, done.stderr))
+    check(done.stderr.startswith("netracker: ") and word in done.stderr, "%s: %r" % (what, done.stderr))
+
+
+class Runner:
+    """eunomia/run in the lab, until it is stopped."""
+
+    def __init__(self, lab, *options, interface=known.INTERFACE, ecli=STAND_IN):
+        self.lab, self.interface = lab, interface
+        self.process = subprocess.Popen(
+            [RUN, "-j", interface, *(["--", *options] if options else [])], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=dict(os.environ, ECLI=ecli), preexec_fn=lambda: known.enter(lab.here.name))
+        self.wait_for_filters()
+
+    def wait_for_filters(self):
+        deadline = time.monotonic() + START_SECONDS
+        while len(attached(self.lab, self.interface)[1]) < 2:
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                self.process.kill()
+                raise AssertionError("did not start: %s" % self.process.communicate()[1].decode())
+            time.sleep(0.05)
+        time.sleep(PRINTED_SECONDS)
+
+    def stop(self, signal_number=signal.SIGINT):
+        time.sleep(PRINTED_SECONDS)
+        self.process.send_signal(signal_number)
+        output, self.errors = self.process.communicate(timeout=END_SECONDS)
+        equal(self.process.returncode, 0, "eunomia/run after signal %d: %r" % (signal_number, self.errors))
+        return [json.loads(line) for line in output.decode().splitlines() if line.startswith("{")]
+
+
+def matches(facts, events):
+    wrong = known.compare(facts, events)
+    counts["passed"] += max(len(facts) - len(wrong), 0)
+    for line in wrong:
+        check(False, line)
+
+
+class Trace:
+    """What programs print to the kernel's trace, in an instance of its own: other readers take nothing from it."""
+
+    def __init__(self):
+        # A mount of our own, which ends with this process
+        if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
+                known.libc.mount(b"tracefs", b"/sys/kernel/tracing", b"tracefs", 0, None):
+            raise Skip("tracefs cannot be mounted")
+        self.path = "/sys/kernel/tracing/instances/nt-%d" % os.getpid()
+        try:
+            os.mkdir(self.path)
+            with open(self.path + "/events/bpf_trace/bpf_trace_printk/enable", "w") as file:
+                file.write("1")
+        except OSError as error:
+            raise Skip("no trace instance: %s" % error)
+        self.file = os.open(self.path + "/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    def lines(self):
+        text = b""
+        while select.select([self.file], [], [], PRINTED_SECONDS)[0]:
+            try:
+                text += os.read(self.file, 65536)
+            except BlockingIOError:
+                break
+        return text.decode().splitlines()
+
+    def close(self):
+        os.close(self.file)
+        os.rmdir(self.path)

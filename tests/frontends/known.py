@@ -1,0 +1,165 @@
+"""Connections whose facts are known, between a tracked namespace and another, and what a front-end must say of them."""
+import contextlib
+import ipaddress
+import os
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "live"))
+from netns import CLONE_NEWNET, Net, add_addresses, enter, libc, link  # noqa: E402
+
+INTERFACE = "nt0"
+HELD_SECONDS = 0.05
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+
+
+def now():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@contextlib.contextmanager
+def inside(namespace):
+    """The calling thread in a namespace; sockets stay where they were made."""
+    back = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    enter(namespace.name)
+    try:
+        yield
+    finally:
+        libc.setns(back, CLONE_NEWNET)
+        os.close(back)
+
+
+def socket_in(namespace, address, port=0):
+    with inside(namespace):
+        one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    one.settimeout(5)
+    one.bind((address, port))
+    return one
+
+
+class Fact:
+    """What is known of a connection: exact values, and (lowest, highest) nanoseconds of times."""
+
+    def __init__(self, values, times):
+        self.values, self.times = values, times
+
+    def differences(self, event):
+        event = dict(event, src_ip=str(ipaddress.ip_address(event["src_ip"])),
+                     dst_ip=str(ipaddress.ip_address(event["dst_ip"])))
+        wrong = ["%s is %r, not %r" % (key, event[key], value) for key, value in self.values.items()
+                 if event[key] != value]
+        return wrong + ["%s is %d, not in %d..%d" % (key, event[key], *bounds) for key, bounds in self.times.items()
+                        if not bounds[0] <= event[key] <= bounds[1]]
+
+    def is_about(self, event):
+        return (event["src_port"], event["dst_port"]) == (self.values["src_port"], self.values["dst_port"])
+
+
+class Lab:
+    def __init__(self):
+        self.net = Net()
+        self.here, self.there = self.net.namespace("here"), self.net.namespace("there")
+        self.subnet = self.net.subnet()
+        link(self.here, INTERFACE, self.there, "eth0")
+        add_addresses(self.here, INTERFACE, self.subnet, 1)
+        add_addresses(self.there, "eth0", self.subnet, 2)
+
+    def close(self):
+        self.net.delete()
+
+    def address(self, host, version):
+        return self.subnet.ipv6(host) if version == 6 else self.subnet.ipv4(host)
+
+    def ends(self, version, direction):
+        """(namespace, address) of the client and of the server."""
+        ends = [(self.here, self.address(1, version)), (self.there, self.address(2, version))]
+        return ends if direction == "outgoing" else ends[::-1]
+
+    def closed(self, version, direction, first="dst", held=HELD_SECONDS, ends=None):
+        """A connection in which `first` closes first, `held` seconds after its beginning."""
+        (client_space, client_address), (server_space, server_address) = ends or self.ends(version, direction)
+        listener = socket_in(server_space, server_address)
+        listener.listen()
+        client = socket_in(client_space, client_address)
+        port = listener.getsockname()[1]
+        before = now()
+        client.connect((server_address, port))
+        connected = now()
+        server = listener.accept()[0]
+        client.sendall(b"question")
+        server.recv(64)
+        time.sleep(held)
+        values = dict(src_ip=client_address, dst_ip=server_address, src_port=client.getsockname()[1], dst_port=port,
+                      direction=direction, outcome="closed", ended_by=first, lost=0)
+        one, other = (client, server) if first == "src" else (server, client)
+        one.shutdown(socket.SHUT_WR)
+        other.recv(64)
+        closing = now()
+        other.close()
+        one.close()
+        after = now()
+        listener.close()
+        held_ns = int(held * 1e9)
+        return Fact(values, {"start_ns": (before, connected), "handshake_ns": (1, connected - before),
+                             "syn_finack_ns": (held_ns if first == "dst" else closing - connected, after - before),
+                             "duration_ns": (closing - connected, after - before + 10 ** 7)})
+
+    def refused(self, version, direction):
+        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        nobody = socket_in(server_space, server_address)
+        port = nobody.getsockname()[1]
+        nobody.close()
+        client = socket_in(client_space, client_address)
+        before = now()
+        try:
+            client.connect((server_address, port))
+            raise AssertionError("somebody listens on port %d" % port)
+        except ConnectionRefusedError:
+            pass
+        after = now()
+        values = dict(src_ip=client_address, dst_ip=server_address, src_port=client.getsockname()[1], dst_port=port,
+                      direction=direction, outcome="refused", ended_by="dst", handshake_ns=-1, syn_finack_ns=-1, lost=0)
+        client.close()
+        return Fact(values, {"start_ns": (before, after), "duration_ns": (1, after - before)})
+
+    def reset(self, version, direction):
+        """The client resets."""
+        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        listener = socket_in(server_space, server_address)
+        listener.listen()
+        client = socket_in(client_space, client_address)
+        port = listener.getsockname()[1]
+        client.connect((server_address, port))
+        server = listener.accept()[0]
+        values = dict(src_ip=client_address, dst_ip=server_address, src_port=client.getsockname()[1], dst_port=port,
+                      direction=direction, outcome="reset", ended_by="src", syn_finack_ns=-1, lost=0)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        for one in (client, server, listener):
+            one.close()
+        return Fact(values, {"handshake_ns": (1, 10 ** 9)})
+
+    def loopback(self, version):
+        ends = [(self.here, "::1" if version == 6 else "127.0.0.1")] * 2
+        return self.closed(version, "outgoing", ends=ends)
+
+    def all_kinds(self):
+        facts = []
+        for version in (4, 6):
+            for direction in ("outgoing", "incoming"):
+                facts += [self.closed(version, direction), self.closed(version, direction, "src"),
+                          self.refused(version, direction), self.reset(version, direction)]
+        return facts
+
+
+def compare(facts, events):
+    """All that is wrong: missing, one too many, wrong."""
+    wrong, left = [], list(events)
+    for fact in facts:
+        found = [event for event in left if fact.is_about(event)]
+        left = [event for event in left if not fact.is_about(event)]
+        if len(found) != 1:
+            wrong.append("%d events of %s" % (len(found), fact.values))
+        wrong += [line for event in found for line in fact.differences(event)]
+    return wrong + ["an event of nothing: %s" % event for event in left]

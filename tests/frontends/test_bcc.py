@@ -1,0 +1,229 @@
+#!/usr/bin/python3
+"""The BCC version: what it says of known connections, what it refuses, and that it leaves nothing behind."""
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+
+import bcc_runner
+import known
+from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
+from eunomia import (CLONE_NEWNS, MS_PRIVATE_ALL, ROOT, Skip, add_foreign, attached, check, equal, lab, matches,
+                     nothing_is_left, refuses, run_tests)
+
+LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
+                  r"(\d+) ns$")
+NOBODY = 65534
+
+
+def documented_keys():
+    """The order of docs/record.md."""
+    with open(os.path.join(ROOT, "docs/record.md")) as file:
+        rows = [line.split("|")[1] for line in file if line.startswith("| `")]
+    return [key for row in rows for key in re.findall(r"`(\w+)`", row)]
+
+
+def test_known_connections():
+    with lab() as here:
+        runner = Bcc(here, "--format", "json")
+        facts = allow_for_clocks(here.all_kinds())
+        records = runner.records()
+        matches(facts, [bcc_runner.event_of(record, here) for record in records])
+        order = documented_keys()
+        for record in records:
+            equal(list(record), sorted(record, key=order.index), "order of keys")
+            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"]),
+                  (1, "observer", "close", ["wire"], here.here.inode), "what every record says")
+            equal(record["complete"], not record["gaps"], "complete")
+            if record["outcome"] == "closed":
+                equal((record["src_bytes"], record["dst_bytes"], record["history"][:3]), (8, 0, "Shf"[:2] +
+                      record["history"][2]), "bytes and history")
+        equal(len({record["id"] for record in records}), len(facts), "ids")
+        nothing_is_left(here)
+
+
+def test_community_id():
+    """The value that the specification's own implementation gives (its baseline_deflt.json)."""
+    program = ("import sys, socket; sys.path.insert(0, %r); import records; mapped = lambda a: bytes(10) + b'\\xff\\xff' + "
+               "socket.inet_aton(a); print(records.community_id((mapped('128.232.110.120'), 34855), "
+               "(mapped('66.35.250.204'), 80)))" % os.path.dirname(PROGRAM))
+    done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
+    equal(done.stdout.strip(), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "Community ID " + done.stderr)
+
+
+def test_seed_line():
+    with lab() as here:
+        runner = Bcc(here)
+        facts = here.all_kinds()
+        found = [LINE.match(line) for line in runner.lines(signal.SIGTERM)]
+        check(all(found), "every line is the seed's")
+        events = [dict(zip(("src_ip", "src_port", "dst_ip", "dst_port", "syn_finack_ns"),
+                           (one[1], int(one[2]), one[3], int(one[4]), int(one[5])))) for one in found if one]
+        classic = [fact for fact in facts if "syn_finack_ns" in fact.times]
+        for fact in classic:
+            fact.values = {key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")}
+            fact.times = {"syn_finack_ns": fact.times["syn_finack_ns"]}
+        matches(classic, events)
+        nothing_is_left(here)
+
+
+def test_loopback_counts_once():
+    with lab() as here:
+        runner = Bcc(here, "--format", "json", interface="lo")
+        facts = allow_for_clocks([here.loopback(4), here.loopback(6)])
+        matches(facts, runner.events())
+        nothing_is_left(here, "lo")
+
+
+def test_namespace_and_filters():
+    """Three at once would be one interface each: so one after the other, on the same traffic."""
+    with lab() as here:
+        for options, chosen in ((("-4",), lambda fact: "." in fact.values["src_ip"]),
+                                (("-6",), lambda fact: ":" in fact.values["src_ip"])):
+            runner = Bcc(here, "--format", "json", "--netns", here.here.name, *options, namespace=here.here.name)
+            facts = [here.closed(4, "outgoing", held=0), here.closed(6, "incoming", held=0)]
+            matches(allow_for_clocks([fact for fact in facts if chosen(fact)]), runner.events())
+        runner = Bcc(here, "-n", "1", "-D", "1-"[:1], "--format", "json")
+        here.closed(4, "outgoing", held=0)
+        equal(runner.records(), [], "connections to port 1")
+        runner = Bcc(here, "-n", "1")
+        for _ in range(2):
+            here.closed(4, "outgoing", held=0)
+        runner.process.wait(timeout=10)
+        equal(len(runner.lines()), 1, "lines of -n 1")
+        equal(Bcc(here, "-t", "0.2").process.wait(timeout=10), 0, "-t ends it")
+        nothing_is_left(here)
+
+
+def test_refuses():
+    need_packages()
+    with lab() as here:
+        interface = known.INTERFACE
+        for arguments, status, word in (
+                ((), 2, "-i"), (("--bogus",), 2, "--bogus"), (("-i", interface, "-D", "0"), 2, "ports"),
+                (("-i", interface, "-t", "-1"), 2, "number"), (("-i", interface, "-p", "1"), 2, "socket"),
+                (("-i", "lo", "--context", "socket"), 2, "leave them out"), (("-i", "nt9"), 5, "no such interface"),
+                (("-i", "x" * 300), 5, "no such interface"), (("-i", "lo", "--netns", "nt-none"), 5, "namespace"),
+                (("-i", "lo", "--netns", "../x"), 5, "namespace"), (("-i", "nt9\x1b[2J"), 5, "no such interface")):
+            done = bcc_runner.run(here, *arguments)
+            refuses(done, status, word, " ".join(arguments))
+            check("\x1b" not in done.stderr, "no escape sequence: %r" % done.stderr)
+        refuses(bcc_runner.run(here, "-i", interface, before=lambda: os.setuid(NOBODY)), 3, "root", "no root")
+        done = bcc_runner.run(here, "--help")
+        check(done.returncode == 0 and "examples" in done.stdout, "help: %r" % done)
+        nothing_is_left(here)
+
+
+def test_missing_packages():
+    """-S hides Debian's packages; a link shows one of them again."""
+    with lab() as here, tempfile.TemporaryDirectory() as folder:
+        for package in "python3-pyroute2", "python3-bpfcc":
+            done = subprocess.run([PYTHON, "-S", PROGRAM, "-i", known.INTERFACE], capture_output=True, text=True,
+                                  env=dict(os.environ, PYTHONPATH=folder), preexec_fn=lambda: known.enter(here.here.name))
+            refuses(done, 4, "apt-get install " + package, package)
+            need_packages()
+            os.symlink("/usr/lib/python3/dist-packages/pyroute2", folder + "/pyroute2")
+        nothing_is_left(here)
+
+
+def test_second_instance():
+    with lab() as here:
+        runner = Bcc(here, "--format", "json")
+        refuses(bcc_runner.run(here, "-i", known.INTERFACE), 1, "another", "second instance")
+        facts = allow_for_clocks([here.closed(4, "outgoing")])
+        matches(facts, runner.events())
+        nothing_is_left(here)
+
+
+def test_killed_instance_is_replaced():
+    with lab() as here:
+        killed = Bcc(here)
+        killed.process.kill()
+        killed.process.communicate()
+        equal(len(attached(here)[1]), 2, "filters that a killed one leaves")
+        runner = Bcc(here, "--format", "json")
+        facts = allow_for_clocks([here.closed(6, "incoming")])
+        matches(facts, runner.events())
+        equal(attached(here)[1], [], "filters after the next one")
+
+
+def test_others_stay():
+    with lab() as here:
+        add_foreign(here)
+        Bcc(here).lines()
+        equal(attached(here)[1], [("ingress", 7)], "a filter that was there before")
+    with lab() as here:
+        runner = Bcc(here)
+        add_foreign(here, qdisc=False)
+        runner.lines()
+        equal(attached(here)[1], [("ingress", 7)], "a filter that was added meanwhile")
+
+
+def test_interface_goes():
+    with lab() as here:
+        runner = Bcc(here)
+        here.here.ip("link del " + known.INTERFACE)
+        errors = runner.process.communicate(timeout=20)[1]
+        check(runner.process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
+
+
+def test_output_breaks():
+    with lab() as here:
+        with open("/dev/full", "w") as full:
+            runner = subprocess.Popen([PYTHON, PROGRAM, "-i", known.INTERFACE], stdout=full, stderr=subprocess.PIPE,
+                                      text=True, preexec_fn=lambda: known.enter(here.here.name))
+        wait_for_filters(here)
+        here.closed(4, "outgoing", held=0)
+        errors = runner.communicate(timeout=20)[1]
+        check(runner.returncode == 1 and "No space" in errors and "Traceback" not in errors, "full: %r" % errors)
+        runner = Bcc(here)
+        runner.process.stdout.close()
+        here.closed(4, "outgoing", held=0)
+        status = runner.process.wait(timeout=20)
+        errors = runner.process.stderr.read()
+        check(status == 0 and "Traceback" not in errors, "closed pipe: %d %r" % (status, errors))
+        nothing_is_left(here)
+
+
+def wait_for_filters(here):
+    deadline = time.monotonic() + bcc_runner.START_SECONDS
+    while len(attached(here)[1]) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def mount_tracefs():
+    """For the test's children alone; ends with the test."""
+    if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
+            known.libc.mount(b"tracefs", b"/sys/kernel/tracing", b"tracefs", 0, None):
+        raise Skip("tracefs cannot be mounted")
+
+
+def test_sockets():
+    """All of the machine's: those of the lab are told by their ports and owner."""
+    need_packages()
+    if not os.path.exists("/sys/kernel/tracing/events"):
+        mount_tracefs()
+    with lab() as here:
+        runner = Bcc(here, "--context", "socket", "--format", "json", interface=None)
+        facts = [here.closed(4, "outgoing"), here.closed(6, "incoming"), here.refused(6, "outgoing")]
+        records = runner.records()
+        for fact in facts:
+            views = {one["role"]: one for one in records if fact.is_about(one)}
+            refused = fact.values["outcome"] == "refused"
+            equal(sorted(views), ["client"] if refused else ["client", "server"], "roles")
+            for key in "src_ip", "dst_ip", "outcome", "ended_by":
+                equal({one.get(key) for one in views.values()}, {fact.values[key]}, key)
+            client = views["client"]
+            equal((client["pid"], client["owner_by"], client["uid"]), (os.getpid(), "connect", 0), "owner")
+            lowest, highest = fact.times["start_ns"]
+            check(lowest - 10 ** 5 <= bcc_runner.boot_ns(client["start"]) <= highest + 10 ** 5, "start of the client")
+            check(all("syn_finack_ns" not in one and one["seen"][0] == "socket" for one in views.values()), "seen")
+            if not refused:
+                check(int(known.HELD_SECONDS * 1e9) < client["duration_ns"] < 10 ** 9, "duration: %s" % client)
+
+
+run_tests([test_known_connections, test_community_id, test_seed_line, test_loopback_counts_once,
+           test_namespace_and_filters, test_refuses, test_missing_packages, test_second_instance,
+           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_output_breaks, test_sockets])
