@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/message.h"
+#include <bpf/bpf.h>
 
 #define NOTES "/run/netracker"
 #define PRIORITY 49161 /* any that others hardly choose */
@@ -113,7 +113,8 @@ static bool note_read(struct note *note, const char *name)
 		      &note->programs[0], &note->programs[1], &note->created) == 7;
 }
 
-static void note_leave(const struct note *note)
+/* Before anything is attached: whatever happens then, the next start knows of it. */
+static int note_leave(const struct note *note)
 {
 	char path[256];
 	FILE *file;
@@ -121,69 +122,120 @@ static void note_leave(const struct note *note)
 	mkdir(NOTES, 0700);
 	note_path(path, sizeof(path), note);
 	file = fopen(path, "we");
-	if (file)
-		fclose(file);
-	else
-		message_note("cannot note what is attached in %s: %s; filters would stay behind if this process is killed",
-			     NOTES, strerror(errno));
+	if (!file)
+		return -errno;
+	fclose(file);
+	return 0;
 }
 
-/* Takes our filter off, where it is still the one that the note speaks of. */
-static void take_off(const struct note *note, int way)
+static void note_take_back(const struct note *note)
+{
+	char path[256];
+
+	note_path(path, sizeof(path), note);
+	unlink(path);
+	rmdir(NOTES); /* where it is empty */
+}
+
+/* The qdisc goes with the last tracker that uses it: whose note says then that it is to take it along. */
+static void bequeath_qdisc(const struct note *note)
+{
+	DIR *directory = opendir(NOTES);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char before[256], after[256];
+		struct note heir;
+
+		if (!note_read(&heir, entry->d_name) || heir.netns != note->netns || heir.ifindex != note->ifindex ||
+		    heir.created)
+			continue;
+		note_path(before, sizeof(before), &heir);
+		heir.created = 1;
+		note_path(after, sizeof(after), &heir);
+		rename(before, after);
+		break;
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void let_go_of_qdisc(const struct note *note)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	if (has_filters(note->ifindex))
+		bequeath_qdisc(note);
+	else
+		bpf_tc_hook_destroy(&hook);
+}
+
+/* Takes our filter off, where it is still the one that the note speaks of: whether it was. */
+static bool take_off(const struct note *note, int way)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = points[way]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = note->pid, .priority = PRIORITY);
 
 	if (bpf_tc_query(&hook, &filter) || filter.prog_id != note->programs[way])
-		return;
+		return false;
 	filter.prog_fd = filter.prog_id = filter.flags = 0;
-	bpf_tc_detach(&hook, &filter);
+	return !bpf_tc_detach(&hook, &filter);
 }
 
+/* Without a filter of ours the interface may be another by now, in another namespace of the same number. */
 static void undo(const struct note *note)
 {
-	char path[256];
-	int way;
+	bool ours = take_off(note, 0);
 
-	for (way = 0; way < 2; way++)
-		take_off(note, way);
-	if (note->created && !has_filters(note->ifindex)) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-
-		bpf_tc_hook_destroy(&hook);
-	}
-	note_path(path, sizeof(path), note);
-	unlink(path);
+	ours |= take_off(note, 1);
+	if (ours && note->created)
+		let_go_of_qdisc(note);
+	note_take_back(note);
 }
 
-static int put_on(struct note *note, int way, struct bpf_program *program)
+static int put_on(const struct note *note, int way, const struct bpf_program *program)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = points[way]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = note->pid, .priority = PRIORITY,
 		    .prog_fd = bpf_program__fd(program));
-	int error = bpf_tc_attach(&hook, &filter);
 
-	note->programs[way] = filter.prog_id;
-	return error;
+	return bpf_tc_attach(&hook, &filter);
+}
+
+static unsigned int id_of(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {};
+	__u32 length = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length) ? 0 : info.id;
 }
 
 int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_program *egress)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	struct note note = {.pid = getpid(), .ifindex = ifindex, .netns = own_netns()};
+	struct note note = {
+		.pid = getpid(),
+		.ifindex = ifindex,
+		.netns = own_netns(),
+		.started = started_at(getpid()),
+		.programs = {id_of(ingress), id_of(egress)},
+	};
 	int error = bpf_tc_hook_create(&hook);
 
 	if (error && error != -EEXIST)
 		return error;
-	note.started = started_at(note.pid);
 	note.created = !error;
-	error = put_on(&note, 0, ingress);
+	error = note_leave(&note);
+	if (!error)
+		error = put_on(&note, 0, ingress);
 	if (!error)
 		error = put_on(&note, 1, egress);
-	if (error)
-		undo(&note);
-	else
-		note_leave(&note);
+	if (error) {
+		take_off(&note, 0);
+		if (note.created)
+			let_go_of_qdisc(&note);
+		note_take_back(&note);
+	}
 	return error;
 }
 
@@ -224,5 +276,4 @@ void clsact_detach(unsigned int ifindex)
 void clsact_clean_up(void)
 {
 	undo_notes(is_dead, 0);
-	rmdir(NOTES); /* where it is empty */
 }
