@@ -244,7 +244,7 @@ class Sockets(Source):
 
 
 def note(text):
-    print("netracker: %s" % text, file=sys.stderr, flush=True)
+    print("netracker: %s" % " ".join(map(records.printable, str(text).split(" "))), file=sys.stderr, flush=True)
 
 
 def accepts(options, record):
@@ -320,10 +320,9 @@ def main():
         if os.geteuid():
             raise Failure(3, "loading programs into the kernel takes root; run it with sudo")
         track(options, stopped)
-    except ModuleNotFoundError as error:
-        package = "python3-bpfcc" if error.name == "bcc" else "python3-" + error.name
-        note("%s: not there for %s; apt-get install %s, run it with /usr/bin/python3"
-             % (error.name, sys.executable, package))
+    except ImportError as error:
+        note("%s; apt-get install python3-%s, and run it with /usr/bin/python3"
+             % (error, {"bcc": "bpfcc"}.get(error.name, error.name)))
         return 4
     except BrokenPipeError:  # the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -93,13 +93,16 @@ static __always_inline struct workspace *own_workspace(void)
 __noinline int parse(struct __sk_buff *skb)
 {
 	struct workspace *workspace = own_workspace();
-	__u16 ethertype;
-	__u8 version;
+	__u16 ethertype = bpf_ntohs(skb->protocol);
+	__u8 version = 0;
 
-	if (!workspace || NT_LOAD(skb, 0, &version, sizeof(version)) < 0)
-		return NT_PACKET_TRUNCATED;
-	/* A VLAN's tag may still be before the header: the packet's protocol is then the tag's. */
-	ethertype = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+	if (!workspace)
+		return NT_PACKET_NOT_IP;
+	/* A VLAN's tag is still before the network header, where the device does not take it. */
+	if (nt_is_vlan(ethertype)) {
+		NT_LOAD(skb, 0, &version, sizeof(version));
+		ethertype = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+	}
 	workspace->packet.vlan = NT_NO_VLAN;
 	return nt_parse_ip(skb, 0, ethertype, skb->len, 0, &workspace->packet);
 }

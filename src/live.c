@@ -33,6 +33,7 @@
 
 #define POLL_NS 50000000L
 #define SWEEP_EVERY_NS 1000000000ULL
+#define SWEEP_SOCKETS_EVERY_NS 60000000000ULL
 #define JOIN_CAPACITY 65536
 #define PROCESS_CAPACITY 16384
 
@@ -53,7 +54,7 @@ struct live {
 	__u64 socket_closes; /* told by the kernel side */
 	__u64 wire_claimed;   /* wire ends that were sockets' */
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
-	__u64 swept_ns, ends_ns;
+	__u64 swept_ns, sockets_swept_ns, ends_ns;
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
 	int status;
 	bool ending;
@@ -215,6 +216,10 @@ static void sweep_if_due(struct live *live, __u64 now)
 	notice_losses(live);
 	if (live->sweep)
 		sweep_idle(live->sweep, now, handle_event, live);
+	if (now - live->sockets_swept_ns < SWEEP_SOCKETS_EVERY_NS)
+		return;
+	live->sockets_swept_ns = now;
+	sweep_closed_sockets(&live->loader, now);
 }
 
 static void tick(struct live *live)

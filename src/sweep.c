@@ -1,6 +1,7 @@
 #include "src/sweep.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -265,4 +266,27 @@ void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *c
 __u64 sweep_half_open_taken(const struct sweep *sweep)
 {
 	return sweep->half_open_taken;
+}
+
+void sweep_closed_sockets(const struct loader *loader, __u64 now)
+{
+	__u64 *keys = calloc(BATCH, sizeof(*keys));
+	struct nt_socket *sockets = calloc(BATCH, sizeof(*sockets));
+	__u32 position, next, count, i;
+	void *from = NULL;
+	int error = keys && sockets ? 0 : -ENOMEM;
+
+	while (!error) {
+		count = BATCH;
+		error = bpf_map_lookup_batch(loader->sockets_fd, from, &next, keys, sockets, &count, NULL);
+		if (error && error != -ENOENT)
+			break;
+		for (i = 0; i < count; i++)
+			if (sockets[i].state == TCP_CLOSE && sockets[i].close_ns + SWEEP_CLOSED_NS < now)
+				bpf_map_delete_elem(loader->sockets_fd, &keys[i]);
+		position = next;
+		from = &position;
+	}
+	free(keys);
+	free(sockets);
 }

@@ -16,6 +16,8 @@
 /* Where every packet is followed: how long the last acknowledgement may take. */
 #define SWEEP_ENDED_NS 1000000000ULL
 
+#define SWEEP_CLOSED_NS (600ULL * 1000000000)
+
 struct sweep;
 
 /* Takes a struct nt_wire_event. */
@@ -30,6 +32,10 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 
 /* Takes everything out, as still open. */
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
+
+/* Takes entries of sockets out that closed long ago and whose destruction was missed. To be called about every minute; a
+ * socket whose descriptor is really held for that long has only its number of earlier connections forgotten. */
+void sweep_closed_sockets(const struct loader *loader, __u64 now);
 
 /* Half-open entries that were taken out from here. */
 __u64 sweep_half_open_taken(const struct sweep *sweep);

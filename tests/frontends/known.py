@@ -153,6 +153,19 @@ class Lab:
         return facts
 
 
+def syn_and_rst(source, destination, port):
+    """Two IPv4 packets by which `source` opens a connection and resets it; nobody is to answer."""
+    for flags, sequence in ((2, 1000), (4, 1001)):
+        tcp = struct.pack("!HHIIBBHHH", port, 80, sequence, 0, 5 << 4, flags, 1024, 0, 0)
+        yield struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, socket.IPPROTO_TCP, 0,
+                          socket.inet_aton(source), socket.inet_aton(destination)) + tcp
+
+
+def crafted(source, destination, port):
+    return Fact(dict(src_ip=source, dst_ip=destination, src_port=port, dst_port=80, direction="incoming",
+                     outcome="reset", ended_by="src", handshake_ns=-1, syn_finack_ns=-1, lost=0), {})
+
+
 def compare(facts, events):
     """All that is wrong: missing, one too many, wrong."""
     wrong, left = [], list(events)

@@ -4,11 +4,14 @@
 The package runs through libbpf as ecli would run it (package_runner.py); `make test-ecli` does it with ecli itself.
 """
 import base64
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -23,6 +26,7 @@ OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "un
                 "float", "double"}
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for (\S+):(\d+) -> (\S+):(\d+): (\d+) ns$")
 NOBODY = 65534
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000
 
 
 def package():
@@ -125,8 +129,36 @@ def test_loopback_counts_once():
         nothing_is_left(here, "lo")
 
 
+def test_vlan():
+    """A tag in the frame, as no device of this machine took it off."""
+    with lab() as here:
+        runner = Runner(here)
+        with known.inside(here.there):
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            wire.bind(("eth0", 0))
+        for packet in known.syn_and_rst("198.18.9.1", "198.18.9.2", 50123):
+            wire.send(b"\xff" * 6 + b"\x02\0\0\0\0\1" + struct.pack("!HHH", 0x8100, 5, 0x0800) + packet)
+        wire.close()
+        matches([known.crafted("198.18.9.1", "198.18.9.2", 50123)], runner.stop())
+
+
+def test_without_link_layer():
+    with lab() as here:
+        if here.here.run("ip", "tuntap", "add", "dev", "tun0", "mode", "tun").returncode:
+            raise Skip("no tun devices")
+        here.here.ip("addr add 198.18.8.1/24 dev tun0", "link set tun0 up")
+        with known.inside(here.here):
+            tun = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22x", b"tun0", IFF_TUN | IFF_NO_PI))
+        runner = Runner(here, interface="tun0")
+        for packet in known.syn_and_rst("198.18.8.2", "198.18.9.2", 50124):
+            os.write(tun, packet)
+        matches([known.crafted("198.18.8.2", "198.18.9.2", 50124)], runner.stop())
+        os.close(tun)
+
+
 def test_options():
-    """At the same time from both sides: each option keeps what the others drop."""
+    """Each keeps what it should, and drops the rest."""
     with lab() as here:
         runner = Runner(here, "--no-incoming", "--min-us", "40000")
         facts = [here.closed(4, "outgoing")]
@@ -280,6 +312,6 @@ def test_reload_asks():
 
 run_tests([test_package_object, test_package_sections, test_package_programs, test_package_export,
            test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_loopback_counts_once,
-           test_options, test_run_refuses, test_run_needs_root, test_second_instance,
+           test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root, test_second_instance,
            test_filters_added_meanwhile_stay, test_ecli_dies, test_reload_traces, test_reload_leaves_others,
            test_reload_refuses, test_reload_asks])
