@@ -45,6 +45,8 @@ help:
 	@echo 'make            build $(BUILD)/netracker'
 	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
 	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
+	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
+	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
 	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
 	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
 	@echo 'make clean      remove $(BUILD)'
@@ -99,6 +101,31 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
 
 bench: all $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 
+# The eunomia-bpf version: its package is made without ecc, and also with it where it is installed: both must be equal.
+ECC ?= ecc
+EUNOMIA := $(BUILD)/eunomia
+
+.PHONY: eunomia test-ecli
+
+eunomia: $(EUNOMIA)/package.json
+	$(quiet)if command -v $(ECC) >/dev/null; then \
+		mkdir -p $(EUNOMIA)/ecc && $(ECC) -o $(EUNOMIA)/ecc eunomia/netracker.bpf.c eunomia/event.h && \
+		eunomia/make-package --compare $(EUNOMIA)/package.json $(EUNOMIA)/ecc/package.json; fi
+
+$(EUNOMIA)/netracker.bpf.o: eunomia/netracker.bpf.c Makefile
+	$(call say,BPF,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+	$(quiet)$(LLVM_STRIP) -g $@
+
+$(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia/event.h
+	$(call say,PACK,$@)
+	$(quiet)eunomia/make-package $< eunomia/netracker.bpf.c eunomia/event.h > $@
+
+test-ecli: eunomia
+	$(quiet)/usr/bin/python3 tests/frontends/ecli.py
+
+
 test: all unit
 	$(quiet)V=$(V) tests/run $(TESTS)
 
@@ -112,4 +139,4 @@ clean:
 # Flags and the version stand here.
 $(OBJECTS) $(SANITIZED_OBJECTS) $(BUILD)/src/main.o $(BUILD)/netracker.bpf.o: Makefile
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
