@@ -321,8 +321,7 @@ def main():
             raise Failure(3, "loading programs into the kernel takes root; run it with sudo")
         track(options, stopped)
     except ImportError as error:
-        note("%s; apt-get install python3-%s, and run it with /usr/bin/python3"
-             % (error, {"bcc": "bpfcc"}.get(error.name, error.name)))
+        note("%s; apt-get install python3-bpfcc python3-pyroute2, and run it with /usr/bin/python3" % error)
         return 4
     except BrokenPipeError:  # the reader has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

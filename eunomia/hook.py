@@ -87,7 +87,8 @@ class Interface:
     def remove_own(self):
         found = self.own()
         for hook, one in found:
-            tc("filter", "del", "dev", self.name, hook, "prio", str(PRIORITY), "handle", one["options"]["handle"], "bpf")
+            handle = one["options"]["handle"]
+            tc("filter", "del", "dev", self.name, hook, "prio", str(PRIORITY), "handle", handle, "bpf")
         return found
 
     def add_clsact(self):

@@ -422,7 +422,7 @@ static void count_books(struct live *live)
 	books->recursion_misses = loader_recursion_misses(&live->loader);
 	books->recursion_misses -= counters[NT_COUNT_RECURSION_CAUGHT] < books->recursion_misses ?
 					   counters[NT_COUNT_RECURSION_CAUGHT] : books->recursion_misses;
-	message_detail("%llu packets malformed, %llu processes not described",
+	message_detail("tracking ended: %llu packets malformed, %llu processes not described",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
 		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FULL]);
 }

@@ -53,9 +53,14 @@ def run_tests(tests):
 @contextlib.contextmanager
 def lab():
     one = known.Lab()
+    one.processes = []
     try:
         yield one
     finally:
+        for process in one.processes:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=END_SECONDS)
         one.close()
 
 
@@ -98,6 +103,7 @@ class Runner:
         self.process = subprocess.Popen(
             [RUN, "-j", interface, *(["--", *options] if options else [])], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=dict(os.environ, ECLI=ecli), preexec_fn=lambda: known.enter(lab.here.name))
+        lab.processes.append(self.process)
         self.wait_for_filters()
 
     def wait_for_filters(self):

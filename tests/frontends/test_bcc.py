@@ -120,10 +120,10 @@ def test_refuses():
 def test_missing_packages():
     """-S hides Debian's packages; a link shows one of them again."""
     with lab() as here, tempfile.TemporaryDirectory() as folder:
-        for package, hidden in ("python3-pyroute2", True), ("python3-bpfcc", False):
+        for module, hidden in ("pyroute2", True), ("bcc", False):
             done = subprocess.run([PYTHON, "-S", PROGRAM, "-i", known.INTERFACE], capture_output=True, text=True,
                                   env=dict(os.environ, PYTHONPATH=folder), preexec_fn=lambda: known.enter(here.here.name))
-            refuses(done, 4, "apt-get install " + package, package)
+            refuses(done, 4, "'%s'; apt-get install" % module, module)
             if not hidden:
                 break
             need_packages()

@@ -18,8 +18,8 @@ import time
 import zlib
 
 import known
-from eunomia import (PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal, lab,
-                     matches, nothing_is_left, refuses, run_tests)
+from eunomia import (PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
+                     lab, matches, nothing_is_left, refuses, run_tests)
 
 # What bpf-loader-lib can make options of (arg_builder)
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
@@ -76,7 +76,8 @@ def test_package_export():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "object.o")
         object_of(one, path)
-        dump = subprocess.run(["bpftool", "-j", "btf", "dump", "file", path], capture_output=True, text=True, check=True)
+        dump = subprocess.run(["bpftool", "-j", "btf", "dump", "file", path], capture_output=True, text=True,
+                              check=True)
     types = {each["id"]: each for each in json.loads(dump.stdout)["types"]}
     seen = types[exported["type_id"]]
     equal((seen["kind"], seen["name"], seen["size"]), ("STRUCT", "event", exported["size"]), "export_types")
@@ -94,8 +95,8 @@ def test_package_as_ecc_compiles():
                        "__attribute__((unused));\n")
         triplet = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()
         subprocess.run(["clang", "-g", "-O2", "-target", "bpf", "-Wno-unknown-attributes", "-D__TARGET_ARCH_x86",
-                        "-idirafter", "/usr/include/" + triplet, "-I", ROOT + "/eunomia", "-c", "temp.c", "-o", "temp.o"],
-                       cwd=folder, check=True)
+                        "-idirafter", "/usr/include/" + triplet, "-I", ROOT + "/eunomia", "-c", "temp.c", "-o",
+                        "temp.o"], cwd=folder, check=True)
         subprocess.run(["llvm-strip", "-g", "temp.o"], cwd=folder, check=True)
         make = [ROOT + "/eunomia/make-package"]
         with open(folder + "/package.json", "w") as file:
@@ -220,6 +221,15 @@ def test_filters_added_meanwhile_stay():
         equal(attached(here)[1], [("ingress", 7)], "filters after the end")
 
 
+def test_reader_goes_away():
+    """As in `eunomia/run IF | head`."""
+    with lab() as here:
+        runner = Runner(here)
+        runner.process.stdout.close()
+        equal(runner.process.wait(10), 0, "status")
+        nothing_is_left(here)
+
+
 def test_ecli_dies():
     """Killed from outside, or the wrapper is: nothing stays attached."""
     with lab() as here:
@@ -238,6 +248,10 @@ def test_ecli_dies():
         while attached(here)[1] and time.monotonic() < deadline:
             time.sleep(0.05)
         equal(attached(here)[1], [], "filters after the wrapper was killed")
+        # What the killed one could not take away does not stop the next
+        runner = Runner(here)
+        facts = [here.closed(6, "incoming")]
+        matches(facts, runner.stop())
 
 
 def reload_in(here, *arguments, status=0):
@@ -312,6 +326,6 @@ def test_reload_asks():
 
 run_tests([test_package_object, test_package_sections, test_package_programs, test_package_export,
            test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_loopback_counts_once,
-           test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root, test_second_instance,
-           test_filters_added_meanwhile_stay, test_ecli_dies, test_reload_traces, test_reload_leaves_others,
-           test_reload_refuses, test_reload_asks])
+           test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root,
+           test_second_instance, test_filters_added_meanwhile_stay, test_reader_goes_away, test_ecli_dies,
+           test_reload_traces, test_reload_leaves_others, test_reload_refuses, test_reload_asks])

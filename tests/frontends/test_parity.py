@@ -1,44 +1,34 @@
 #!/usr/bin/python3
 """The same traffic, seen at once by the native tracker, the BCC version and the eunomia-bpf package: the same connections,
 outcomes and SYN-to-FIN-ACK figures."""
-import json
 import os
-import select
-import signal
-import subprocess
-import time
+import tempfile
 
 import known
-from bcc_runner import PRINTED_SECONDS, Bcc, event_of
-from eunomia import PACKAGE, ROOT, Runner, Skip, check, equal, lab, nothing_is_left, run_tests
+from bcc_runner import Bcc, event_of
+from tracker import PROGRAM, Tracker
+from eunomia import PACKAGE, Runner, Skip, check, equal, lab, nothing_is_left, run_tests
 
-NATIVE = os.path.join(ROOT, "build/netracker")
 MOST_APART_NS = 10 ** 6
+LAST_RECORD_SECONDS = 4
 SAME = "src_ip", "src_port", "dst_ip", "dst_port", "outcome", "ended_by"
 NEAR = "syn_finack_ns", "handshake_ns"
 
 
-class Native:
-    """The tracker sees the whole machine; of the lab's namespace there is one view of each connection."""
+def native_tracker(lab, folder):
+    return Tracker(lab.here, "-i", known.INTERFACE, directory=folder)
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.process = subprocess.Popen([NATIVE, "-f", "json", "-i", known.INTERFACE], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True,
-                                        preexec_fn=lambda: known.enter(lab.here.name))
-        if not select.select([self.process.stderr], [], [], 30)[0]:
-            self.process.kill()
-            raise AssertionError("the native tracker did not start")
-        line = self.process.stderr.readline()
-        check("tracking" in line, "the native tracker starts: %r" % line)
 
-    def events(self):
-        time.sleep(PRINTED_SECONDS)
-        self.process.send_signal(signal.SIGINT)
-        output, errors = self.process.communicate(timeout=30)
-        equal(self.process.returncode, 0, "native: %r" % errors)
-        found = [json.loads(line) for line in output.splitlines()]
-        return [event_of(one, self.lab) for one in found if one["netns"] == self.lab.here.inode]
+def native_events(tracker, lab, facts):
+    """The tracker sees the whole machine. Of a connection's views it is the one of the lab's own namespace, and the
+    client's in the other where no socket of the lab's own took part: the incoming ones that were refused.
+    """
+    def views(found):
+        own = [one for one in found if one.get("netns") in lab.net.inodes()]
+        return {one["community_id"]: one for one in sorted(own, key=lambda one: one["netns"] == lab.here.inode)}
+    tracker.wait(lambda found: len(views(found)) >= len(facts), LAST_RECORD_SECONDS)
+    equal(tracker.stop(), 0, "the native tracker: %r" % tracker.stderr()[-300:])
+    return [event_of(one, lab) for one in views(tracker.records).values()]
 
 
 def compare(name, facts, native, other):
@@ -56,17 +46,17 @@ def compare(name, facts, native, other):
 
 
 def need_native():
-    if not os.path.exists(NATIVE):
+    if not os.path.exists(PROGRAM):
         raise Skip("build/netracker is not built")
 
 
 def test_bcc():
     need_native()
-    with lab() as here:
+    with lab() as here, tempfile.TemporaryDirectory() as folder:
         bcc = Bcc(here, "--format", "json")
-        native = Native(here)
+        native = native_tracker(here, folder)
         facts = here.all_kinds()
-        compare("BCC", facts, native.events(), bcc.events())
+        compare("BCC", facts, native_events(native, here, facts), bcc.events())
         nothing_is_left(here)
 
 
@@ -74,11 +64,11 @@ def test_eunomia():
     need_native()
     if not os.path.exists(PACKAGE):
         raise Skip("build/eunomia/package.json is not built")
-    with lab() as here:
+    with lab() as here, tempfile.TemporaryDirectory() as folder:
         eunomia = Runner(here)
-        native = Native(here)
+        native = native_tracker(here, folder)
         facts = here.all_kinds()
-        compare("eunomia", facts, native.events(), with_short_addresses(eunomia.stop()))
+        compare("eunomia", facts, native_events(native, here, facts), with_short_addresses(eunomia.stop()))
         nothing_is_left(here)
 
 
@@ -92,12 +82,12 @@ def test_all_at_once():
     need_native()
     if not os.path.exists(PACKAGE):
         raise Skip("build/eunomia/package.json is not built")
-    with lab() as here:
+    with lab() as here, tempfile.TemporaryDirectory() as folder:
         eunomia = Runner(here)
         bcc = Bcc(here, "--format", "json")
-        native = Native(here)
+        native = native_tracker(here, folder)
         facts = here.all_kinds()
-        of_native, of_bcc = native.events(), bcc.events()
+        of_native, of_bcc = native_events(native, here, facts), bcc.events()
         compare("BCC", facts, of_native, of_bcc)
         compare("eunomia", facts, of_native, with_short_addresses(eunomia.stop()))
         nothing_is_left(here)
