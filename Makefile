@@ -126,7 +126,7 @@ test-ecli: eunomia
 	$(quiet)/usr/bin/python3 tests/frontends/ecli.py
 
 
-test: all unit
+test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)
 
 install: all
