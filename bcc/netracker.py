@@ -157,9 +157,12 @@ class Wire(Source):
 
     def attach(self, cleanup):
         from bcc import BPF
+        try:
+            step, program = (self.bpf.load_func(name, BPF.SCHED_CLS) for name in ("nt_step", "nt_packet_seen"))
+        except Exception as error:
+            raise Failure(4, "%s; Linux 5.10 or later is needed" % error)
         steps = self.bpf["steps"]
-        steps[ctypes.c_int(0)] = ctypes.c_int(self.bpf.load_func("nt_step", BPF.SCHED_CLS).fd)
-        program = self.bpf.load_func("nt_packet_seen", BPF.SCHED_CLS)
+        steps[ctypes.c_int(0)] = ctypes.c_int(step.fd)
         try:
             self.route.tc("add", "clsact", self.index)
             cleanup.callback(self.remove_clsact)

@@ -28,12 +28,19 @@ MSG_FASTOPEN = 0x20000000
 TCP_FASTOPEN = 23
 AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
 ETH_P_ALL = 3
+SO_TIMESTAMPNS = 35
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def now():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def kernel_receive_time(ancillary):
+    """A packet's SO_TIMESTAMPNS, in CLOCK_BOOTTIME."""
+    seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
+    return seconds * 1_000_000_000 + nanoseconds - (time.clock_gettime_ns(time.CLOCK_REALTIME) - now())
 
 
 def set_name(name):
@@ -372,6 +379,7 @@ class Peer:
 
     def order_packet_socket(self, ifname):
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.bind((ifname, ETH_P_ALL))
         return {"handle": self.keep(sock)}
 
@@ -385,12 +393,12 @@ class Peer:
         while True:
             sock.settimeout(max(deadline - time.monotonic(), 0.001))
             try:
-                frame, origin = sock.recvfrom(MESSAGE_SIZE)
+                frame, ancillary, _, origin = sock.recvmsg(MESSAGE_SIZE, 64)
             except socket.timeout:
                 return {"frame": None}
             outgoing = origin[2] == socket.PACKET_OUTGOING
             if not outgoing and frame[prefix_offset:prefix_offset + len(wanted)] == wanted:
-                return {"frame": frame.hex(), "at": now()}
+                return {"frame": frame.hex(), "at": kernel_receive_time(ancillary)}
 
 
 def run_and_exit(peer):

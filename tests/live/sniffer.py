@@ -13,10 +13,9 @@ import struct
 import time
 
 from netns import enter
-from peer import ETH_P_ALL, now
+from peer import ETH_P_ALL, SO_TIMESTAMPNS, kernel_receive_time
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
-SO_TIMESTAMPNS = 35
 SO_ATTACH_FILTER = 26
 SO_RCVBUFFORCE = 33
 RECEIVE_BUFFER = 16 << 20
@@ -75,10 +74,9 @@ def work(namespace, control, writer):
     try:
         enter(namespace.name)
         sock = packet_socket()
-        offset = time.clock_gettime_ns(time.CLOCK_REALTIME) - now()
         control.send(b"r")
         with os.fdopen(writer, "wb") as file:
-            pickle.dump(capture(sock, control, offset), file)
+            pickle.dump(capture(sock, control), file)
         status = 0
     finally:
         os._exit(status)
@@ -95,14 +93,13 @@ def packet_socket():
     return sock
 
 
-def capture(sock, control, offset):
+def capture(sock, control):
     packets = []
     while True:
         ready = select.select([sock, control], [], [])[0]
         if sock in ready:
             frame, ancillary = sock.recvmsg(SNAP, 64)[:2]
-            seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
-            packets.append(parse(frame, seconds * 1_000_000_000 + nanoseconds - offset))
+            packets.append(parse(frame, kernel_receive_time(ancillary)))
         elif control in ready:
             return packets
 

@@ -21,7 +21,7 @@ FEW, MANY = 20, 600
 PORT = str(20000 + os.getpid() % 10000)
 ATTACHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attached.py")
 TIMED_OUT = "does not end"
-ACCOUNT_LINES = re.compile(r"netracker: (\d+ opened|the books|  |watching|tracking)")
+ACCOUNT_LINES = re.compile(r"netracker: (\d+ |the books|watching|tracking)")
 
 
 def finish(process):

@@ -13,6 +13,7 @@ from traffic import NOBODY, exchange_all, require, settle, swallow
 COUNT = 20
 STORM = 10000
 TIMEOUTS = 3000
+LEAST_FOUND = TIMEOUTS * 9 // 10
 CONNECT_SECONDS = 2.9  # as long as a SYN and its one retransmission wait
 RAW_HOST = 77
 ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (.*)$", re.MULTILINE)
@@ -217,7 +218,11 @@ def timeouts_under_load(bench):
     settle(CONNECT_SECONDS)
     books, problems = finish(bench, tracker, TIMEOUTS)
     found = len({record["src_port"] for record in bench.own(tracker.records)})
-    return problems + ([] if found == TIMEOUTS else ["%d of %d found: %s" % (found, TIMEOUTS, tracker.stderr())])
+    # Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent): a
+    # timer's batch is then seen by nobody, but its views stay in the account.
+    if found < LEAST_FOUND or found + books["still open"] + books["lost"] < TIMEOUTS:
+        problems.append("%d of %d found: %s" % (found, TIMEOUTS, tracker.stderr()))
+    return problems
 
 
 if __name__ == "__main__":
