@@ -32,7 +32,7 @@ def boot_ns(start):
 
 
 def event_of(record, lab):
-    """As eunomia's event: absent times are -1. The clocks' offset is read again: a start is known to the microsecond."""
+    """As eunomia's event: absent times are -1. The clocks' offset is read again: see allow_for_clocks()."""
     times = {key: record.get(key, ABSENT) for key in ("handshake_ns", "syn_finack_ns", "duration_ns")}
     own = [lab.address(1, version) for version in (4, 6)] + ["127.0.0.1", "::1"]
     return dict(record, **times, start_ns=boot_ns(record["start"]), lost=0,

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The same traffic, seen at once by the native tracker, the BCC version and the eunomia-bpf package: the same connections,
-outcomes and SYN-to-FIN-ACK figures."""
+"""The same traffic, seen at once by the native tracker, the BCC version and the eunomia-bpf package: the same
+connections, outcomes and SYN-to-FIN-ACK figures."""
 import os
 import tempfile
 
