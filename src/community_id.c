@@ -14,6 +14,28 @@ struct endpoint {
 	__u16 port;
 };
 
+/* The two ends of a connection on this machine come one after the other, and have the same. */
+static struct {
+	__u8 addresses[2][16];
+	__u16 ports[2];
+	char text[COMMUNITY_ID_SIZE];
+} last;
+
+static bool is_last(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port)
+{
+	return last.ports[0] == src_port && last.ports[1] == dst_port && !memcmp(last.addresses[0], src, 16) &&
+	       !memcmp(last.addresses[1], dst, 16) && last.text[0];
+}
+
+static void keep_last(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port, const char *text)
+{
+	memcpy(last.addresses[0], src, 16);
+	memcpy(last.addresses[1], dst, 16);
+	last.ports[0] = src_port;
+	last.ports[1] = dst_port;
+	memcpy(last.text, text, COMMUNITY_ID_SIZE);
+}
+
 static bool is_before(const struct endpoint *a, const struct endpoint *b, size_t address_size)
 {
 	int order = memcmp(a->address, b->address, address_size);
@@ -21,26 +43,27 @@ static bool is_before(const struct endpoint *a, const struct endpoint *b, size_t
 	return order ? order < 0 : a->port <= b->port;
 }
 
-static void hash_port(SHA1_CTX *hash, __u16 port)
+static __u8 *put(__u8 *out, const void *bytes, size_t size)
 {
-	const __u8 bytes[2] = { port >> 8, port & 0xff };
-
-	SHA1Update(hash, bytes, sizeof(bytes));
+	memcpy(out, bytes, size);
+	return out + size;
 }
 
 static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoint *first,
 			   const struct endpoint *second, size_t address_size)
 {
 	const __u8 seed[2] = { 0, 0 }, protocol_and_padding[2] = { IPPROTO_TCP, 0 };
+	const __u16 ports[2] = { htons(first->port), htons(second->port) };
+	__u8 hashed[sizeof(seed) + 2 * 16 + sizeof(protocol_and_padding) + sizeof(ports)], *end = hashed;
 	SHA1_CTX hash;
 
+	end = put(end, seed, sizeof(seed));
+	end = put(end, first->address, address_size);
+	end = put(end, second->address, address_size);
+	end = put(end, protocol_and_padding, sizeof(protocol_and_padding));
+	end = put(end, ports, sizeof(ports));
 	SHA1Init(&hash);
-	SHA1Update(&hash, seed, sizeof(seed));
-	SHA1Update(&hash, first->address, address_size);
-	SHA1Update(&hash, second->address, address_size);
-	SHA1Update(&hash, protocol_and_padding, sizeof(protocol_and_padding));
-	hash_port(&hash, first->port);
-	hash_port(&hash, second->port);
+	SHA1Update(&hash, hashed, (size_t)(end - hashed));
 	SHA1Final(digest, &hash);
 }
 
@@ -69,10 +92,15 @@ void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_por
 	struct endpoint from = { src + offset, src_port }, to = { dst + offset, dst_port };
 	__u8 digest[SHA1_DIGEST_LENGTH];
 
+	if (is_last(src, src_port, dst, dst_port)) {
+		memcpy(out, last.text, COMMUNITY_ID_SIZE);
+		return;
+	}
 	if (is_before(&from, &to, 16 - offset))
 		hash_endpoints(digest, &from, &to, 16 - offset);
 	else
 		hash_endpoints(digest, &to, &from, 16 - offset);
 	memcpy(out, "1:", 2);
 	base64(out + 2, digest);
+	keep_last(src, src_port, dst, dst_port, out);
 }

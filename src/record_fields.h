@@ -8,12 +8,18 @@
 
 #include "core/record.h"
 
-enum field_type { FIELD_INTEGER, FIELD_STRING, FIELD_BOOLEAN, FIELD_LIST };
+enum field_type {
+	FIELD_INTEGER,
+	FIELD_STRING, /* any bytes: to be escaped */
+	FIELD_WORD,   /* of our own making: no byte needs it */
+	FIELD_BOOLEAN,
+	FIELD_LIST,
+};
 
 #define FIELD_LIST_MAX 8
 #define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
 
-/* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes. */
+/* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes; words end there. */
 struct field_value {
 	__u64 integer; /* FIELD_INTEGER, FIELD_BOOLEAN */
 	const char *string;

@@ -23,6 +23,11 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 	case FIELD_STRING:
 		escape_json(text, value->string, value->string_size);
 		break;
+	case FIELD_WORD:
+		text_char(text, '"');
+		text_append(text, value->string, value->string_size);
+		text_char(text, '"');
+		break;
 	case FIELD_BOOLEAN:
 		text_string(text, value->integer ? "true" : "false");
 		break;
