@@ -233,6 +233,7 @@ enum bpf_func_id___since_5_11 {
 #define SOCK_DONE 1
 
 #define E2BIG 7
+#define EEXIST 17
 #define ECONNRESET 104
 #define ETIMEDOUT 110
 #define EHOSTUNREACH 113

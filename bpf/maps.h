@@ -33,6 +33,8 @@ static __always_inline long load_bytes(struct __sk_buff *skb, __u32 offset, void
 
 const volatile struct nt_config config SEC(".rodata.config");
 
+struct nt_shared shared;
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -53,9 +55,17 @@ static __always_inline void count(__u32 counter)
 		(*value)++;
 }
 
+/* How many events a CPU tells between two looks at how full the buffer is. */
+#define EVENTS_PER_LOOK 16
+
 /* One wake-up for many events: the reader polls on a short timer, and is woken only where the buffer fills faster. */
 static __always_inline __u64 ring_flags(void)
 {
+	__u32 counter = NT_COUNT_EVENTS;
+	__u64 *told = bpf_map_lookup_elem(&counters, &counter);
+
+	if (told && ++*told % EVENTS_PER_LOOK)
+		return BPF_RB_NO_WAKEUP;
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
 										     : BPF_RB_NO_WAKEUP;
 }

@@ -162,13 +162,14 @@ static __always_inline bool owner_is_known(const struct nt_socket *socket)
 	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
 }
 
-static __always_inline void note_mptcp_owner(struct nt_socket *socket, struct tcp_sock *tp)
+static __always_inline void note_mptcp_owner(struct nt_socket *socket, struct sock *sk)
 {
 	struct mptcp_subflow_context *subflow;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct nt_owner *owner;
 	__u64 connection;
 
-	if (owner_is_known(socket) || !bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
+	if (!tp || !bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
 		return;
 	subflow = tp->inet_conn.icsk_ulp_data;
 	connection = (__u64)BPF_CORE_READ(subflow, conn);
@@ -229,9 +230,13 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 {
 	struct nt_socket_event *event;
 	struct wire_found found = {};
+	__u32 status = NT_WIRE_ABSENT;
+	int end = 0;
 
-	if (config.wire_enabled)
-		wire_of_socket(&found, socket, type, old_state);
+	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && wire_has_ended(socket))
+		status = NT_WIRE_NOT_ASKED;
+	else if (config.wire_enabled)
+		end = wire_of_socket(&found, socket);
 	if (found.wire)
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	else
@@ -245,13 +250,14 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	event->header.now = now;
 	event->address = address;
 	event->socket = *socket;
+	event->wire_status = status;
 	event->counts.old_state = old_state;
 	read_counts(&event->counts, tp, socket);
 	/* An ICMP error that came while connect() was at work: the reason why the application gave up. */
 	if (old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
-		tell_wire_of_socket(event, &found);
+		tell_wire_of_socket(event, &found, end);
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
@@ -289,26 +295,37 @@ static __always_inline void count_stale(const struct nt_socket *before)
 		count(NT_COUNT_SOCKETS_STALE);
 }
 
-static __always_inline void client_begins(__u64 address, struct sock *sk, struct tcp_sock *tp, __u64 now)
+/* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
+ * this very connection. */
+static __always_inline bool client_begins_again(__u64 address, struct nt_socket *socket)
 {
 	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
+
+	if (!before)
+		return true;
+	if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket->cookie)
+		return false;
+	count_stale(before);
+	if (before->cookie == socket->cookie)
+		socket->nth = before->nth + 1;
+	return true;
+}
+
+static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 now)
+{
 	struct nt_socket socket = {.role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now};
+	long error;
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (before) {
-		if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket.cookie)
-			return;
-		count_stale(before);
-		if (before->cookie == socket.cookie)
-			socket.nth = before->nth + 1;
-	}
 	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
-		note_mptcp_owner(&socket, tp);
-	if (bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY))
-		count(NT_COUNT_SOCKETS_FULL);
-	else
-		count(NT_COUNT_SOCKETS_OPENED);
+		note_mptcp_owner(&socket, sk);
+	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	if (error == -EEXIST && client_begins_again(address, &socket))
+		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
+	else if (error == -EEXIST)
+		return;
+	count(error ? NT_COUNT_SOCKETS_FULL : NT_COUNT_SOCKETS_OPENED);
 }
 
 /* The kernel gives the child its addresses, and an older one its cookie, only after this change: they are read when it
@@ -361,22 +378,23 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 	tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
 }
 
-static __always_inline void local_fin(struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp, __u64 now)
+static __always_inline void local_fin(struct nt_socket *socket, struct sock *sk)
 {
 	socket->flags |= NT_SOCKET_LOCAL_FIN;
 	if (!socket->first_fin_ns)
-		socket->first_fin_ns = now;
+		socket->first_fin_ns = bpf_ktime_get_boot_ns();
 	note_owner(socket, sk, NT_OWNER_CLOSE);
-	note_mptcp_owner(socket, tp);
+	if (!owner_is_known(socket))
+		note_mptcp_owner(socket, sk);
 }
 
-static __always_inline void remote_fin(struct nt_socket *socket, __u64 now)
+static __always_inline void remote_fin(struct nt_socket *socket)
 {
 	socket->flags |= NT_SOCKET_REMOTE_FIN;
 	if (!(socket->flags & NT_SOCKET_LOCAL_FIN))
 		socket->flags |= NT_SOCKET_REMOTE_FIRST;
 	if (!socket->first_fin_ns)
-		socket->first_fin_ns = now;
+		socket->first_fin_ns = bpf_ktime_get_boot_ns();
 }
 
 /* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). From
@@ -429,6 +447,8 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 {
 	int error = sk->sk_err;
 
+	if (socket->missed_end && socket->error)
+		error = socket->error;
 	if (never_was(socket, tp, old_state))
 		return take_back(address, socket);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
@@ -438,8 +458,8 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	socket->state = TCP_CLOSE;
 	socket->close_ns = now;
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
-		remote_fin(socket, now);
-	if (is_local_abort(sk, old_state, error)) {
+		remote_fin(socket);
+	if (!socket->missed_end && is_local_abort(sk, old_state, error)) {
 		note_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	} else if (error == ECONNRESET && nobody_can_read(sk, old_state)) {
@@ -448,7 +468,8 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	}
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
 		socket->first_fin_ns = now;
-	note_mptcp_owner(socket, tp);
+	if (!owner_is_known(socket))
+		note_mptcp_owner(socket, sk);
 	note_listener(socket);
 	if (socket->role == NT_ROLE_SERVER && !owner_is_known(socket))
 		socket->flags |= NT_SOCKET_AWAITS_OWNER;
@@ -466,6 +487,29 @@ static __always_inline void tell_awaited_owner(__u64 address, struct nt_socket *
 	tell_more(address, socket);
 }
 
+/* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
+static __always_inline __u8 state_before_missed_end(const struct nt_socket *socket)
+{
+	if (socket->role == NT_ROLE_CLIENT && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+		return TCP_SYN_SENT;
+	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
+}
+
+/* The change to CLOSE was missed. Where no descriptor is left, a softirq makes it in one go with the destruction; else
+ * the time of the error that ended it is known, or none. */
+static __always_inline void tell_missed_end(__u64 address, struct nt_socket *socket, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 end = bpf_ktime_get_boot_ns();
+
+	if (!tp)
+		return;
+	socket->missed_end = in_process(sk) && !socket->error ? NT_END_MISSED_UNTIMED : NT_END_MISSED;
+	if (socket->error)
+		end = socket->error_ns;
+	socket_closes(address, socket, sk, tp, state_before_missed_end(socket), end);
+}
+
 static __always_inline void socket_destroyed(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
@@ -473,8 +517,22 @@ static __always_inline void socket_destroyed(struct sock *sk)
 
 	if (!socket)
 		return;
+	if (socket->state != TCP_CLOSE)
+		tell_missed_end(address, socket, sk);
 	tell_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	bpf_map_delete_elem(&sockets, &address);
+}
+
+/* Of use where the change to CLOSE that goes with it is missed: the application takes the error away when it asks. */
+static __always_inline void socket_reports_error(struct sock *sk)
+{
+	__u64 address = (__u64)sk;
+	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
+
+	if (!socket || socket->state == TCP_CLOSE)
+		return;
+	socket->error = sk->sk_err;
+	socket->error_ns = bpf_ktime_get_boot_ns();
 }
 
 static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
@@ -502,32 +560,42 @@ static __always_inline void socket_read(struct sock *sk)
 	tell_awaited_owner(address, socket, sk, NT_OWNER_IO);
 }
 
-static __always_inline void socket_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk,
-						 struct tcp_sock *tp, int old_state, int new_state)
+/* What needs the socket's own counts, and the helper call that makes them readable. */
+static __always_inline void tcp_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
+					      int new_state)
 {
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_boot_ns();
 
+	if (!tp)
+		return;
+	if (new_state == TCP_ESTABLISHED)
+		socket_established(address, socket, tp, now);
+	else
+		socket_closes(address, socket, sk, tp, old_state, now);
+}
+
+static __always_inline void socket_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
+						 int new_state)
+{
 	switch (new_state) {
 	case TCP_SYN_RECV:
 		socket->flags |= NT_SOCKET_SIMULTANEOUS;
 		break;
 	case TCP_ESTABLISHED:
-		if (!is_repeated(socket, TCP_ESTABLISHED))
-			socket_established(address, socket, tp, now);
+	case TCP_CLOSE:
+		if (!is_repeated(socket, new_state))
+			tcp_changes_state(address, socket, sk, old_state, new_state);
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
 		socket->state = new_state;
-		local_fin(socket, sk, tp, now);
+		local_fin(socket, sk);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
 		socket->state = new_state;
-		remote_fin(socket, now);
-		break;
-	case TCP_CLOSE:
-		if (!is_repeated(socket, TCP_CLOSE))
-			socket_closes(address, socket, sk, tp, old_state, now);
+		remote_fin(socket);
 		break;
 	}
 }
@@ -536,18 +604,16 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket;
-	struct tcp_sock *tp;
 
 	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT)
 		return;
 	/* MPTCP's own sockets come here too, and are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
 	if (sk->sk_protocol == IPPROTO_MPTCP)
 		return mptcp_socket_changed(sk, new_state);
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!tp)
+	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
 	if (new_state == TCP_SYN_SENT)
-		return client_begins(address, sk, tp, bpf_ktime_get_boot_ns());
+		return client_begins(address, sk, bpf_ktime_get_boot_ns());
 	if (new_state == TCP_LISTEN)
 		return listener_begins(sk);
 	if (old_state == TCP_LISTEN) {
@@ -557,12 +623,13 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 	}
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (socket)
-		socket_changes_state(address, socket, sk, tp, old_state, new_state);
+		socket_changes_state(address, socket, sk, old_state, new_state);
 }
 
-/* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between would lose
- * us every change of state it makes. So a second copy, attached after the first, does what the first left undone: each
- * change that the first one did not leave its mark for. Where a softirq comes between the two, it takes the mark away
+/* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between loses us
+ * every change of state it makes. Where that has happened (src/stand_by.c), a second copy, attached after the first,
+ * does what the first left undone from then on: each change that the first one did not leave its mark for. Not before:
+ * two programs on this tracepoint cost three times what one does (docs/architecture.md). Where a softirq comes between the two, it takes the mark away
  * and a change is done twice, which changes nothing (is_repeated() and the like see to that). */
 struct change_mark {
 	__u64 address;
@@ -617,6 +684,13 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_destroy, struct sock *sk)
 {
 	socket_destroyed(sk);
+	return 0;
+}
+
+SEC("tp_btf/inet_sk_error_report")
+int BPF_PROG(socket_error, struct sock *sk)
+{
+	socket_reports_error(sk);
 	return 0;
 }
 

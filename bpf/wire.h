@@ -9,9 +9,8 @@
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
-/* What is beyond the quick look is done by global functions, which the verifier goes through once each, and not again
- * for every way that leads to them. They take the packet only, as Linux 5.10 allows no other pointer: what they work on
- * is in the workspace. */
+/* Global functions, which the verifier goes through once each, and not again for every way that leads to them, take the
+ * packet only, as Linux 5.10 allows no other pointer: what they work on is in the workspace. */
 static __always_inline struct workspace *own_workspace(void)
 {
 	__u32 zero = 0;
@@ -78,18 +77,11 @@ static __always_inline void tell_wire_end(struct nt_wire_event *event)
 }
 
 /* Takes the connection out of its table and tells of it, unless another processor did. */
-static __always_inline void wire_ends(struct nt_wire *wire, struct workspace *workspace, bool is_half_open, __u32 why)
+static __always_inline void wire_ends(const struct wire_found *found, struct workspace *workspace, __u32 why)
 {
-	long taken;
-
-	note_wire_end(&workspace->end, wire, why, workspace->sighting.now);
-	if (is_half_open) {
-		forget_ack(wire);
-		taken = take_half_open(&workspace->sighting.key);
-	} else {
-		taken = bpf_map_delete_elem(&established, &workspace->sighting.key);
-	}
-	if (!taken)
+	note_wire_end(&workspace->end, found->wire, why, workspace->sighting.now);
+	forget_ack(found->wire);
+	if (take_wire(found, &workspace->sighting.key))
 		tell_wire_end(&workspace->end);
 }
 
@@ -118,42 +110,54 @@ static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_conne
 		nt_connection_note(connection, &sighting->packet, sighting->source & 1);
 }
 
-static __always_inline void begin_wire(struct __sk_buff *skb, struct workspace *workspace)
+static __always_inline void fill_wire(struct nt_wire *wire, struct __sk_buff *skb, const struct sighting *sighting)
 {
-	const struct sighting *sighting = &workspace->sighting;
-	struct nt_wire *wire = &workspace->fresh;
-
 	__builtin_memset(wire, 0, sizeof(*wire));
 	wire->key = sighting->key;
 	wire->ifindex = skb->ifindex;
 	nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
 	note_sighting(skb, wire, sighting);
-	count(NT_COUNT_WIRE_OPENED);
-	put_half_open(&sighting->key, wire);
-	if (!config.follow_packets)
-		return;
-	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
-	bpf_map_update_elem(&streams, &sighting->key, &workspace->followed, BPF_ANY);
-	follow_packet(skb, &wire->connection, sighting);
 }
 
-__noinline int wire_begins(struct __sk_buff *skb)
+static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
 {
-	struct workspace *workspace = own_workspace();
-
-	if (workspace)
-		begin_wire(skb, workspace);
-	return 0;
+	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
+	bpf_map_update_elem(&streams, &workspace->sighting.key, &workspace->followed, BPF_ANY);
+	follow(skb);
 }
 
-static __always_inline void wire_established(struct nt_wire *wire, const struct sighting *sighting)
+/* A SYN is counted, and has its letter already. */
+static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace *workspace)
+{
+	const struct sighting *sighting = &workspace->sighting;
+	struct nt_slot *slot = slot_of(&sighting->key);
+
+	if (!slot)
+		return;
+	count(NT_COUNT_WIRE_OPENED);
+	if (claim_slot(slot)) {
+		fill_wire(&slot->wire, skb, sighting);
+		*(volatile __u32 *)&slot->live = 1;
+	} else {
+		fill_wire(&workspace->fresh, skb, sighting);
+		put_half_open(slot, &sighting->key, &workspace->fresh);
+	}
+	if (config.follow_packets)
+		begin_stream(skb, workspace);
+}
+
+static __always_inline void wire_established(const struct wire_found *found, const struct sighting *sighting)
 {
 	long error;
 
-	forget_ack(wire);
-	error = bpf_map_update_elem(&established, &sighting->key, wire, BPF_NOEXIST);
-	if (!take_half_open(&sighting->key) && error)
-		count(NT_COUNT_ESTABLISHED_FULL);
+	forget_ack(found->wire);
+	if (found->place == IN_SLOT)
+		return;
+	error = bpf_map_update_elem(&established, &sighting->key, found->wire, BPF_NOEXIST);
+	if (take_half_open(&sighting->key) || !error)
+		return;
+	__sync_fetch_and_add(&found->slot->elsewhere, -1);
+	count(NT_COUNT_ESTABLISHED_FULL);
 }
 
 /* Where every packet is followed, the last acknowledgement is still to come after the second FIN. */
@@ -172,83 +176,72 @@ static __always_inline bool has_ended(struct nt_wire *wire, const struct sightin
 	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
 }
 
-/* Where the connection of the packet is: what opens or continues a handshake is looked for among the half-open first,
- * what ends a connection among the established. */
-static __always_inline struct nt_wire *find_wire(const struct nt_key *key, __u8 flags, bool *is_half_open)
-{
-	bool ends = flags & (NT_FIN | NT_RST);
-	struct nt_wire *wire = ends ? bpf_map_lookup_elem(&established, key) : find_half_open(key);
-
-	*is_half_open = !ends;
-	if (wire)
-		return wire;
-	*is_half_open = ends;
-	return ends ? find_half_open(key) : bpf_map_lookup_elem(&established, key);
-}
-
-static __always_inline void stepped(struct nt_wire *wire, struct workspace *workspace, bool is_half_open)
+static __always_inline void stepped(const struct wire_found *found, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
 
 	if (sighting->step & NT_STEP_NEW)
-		wire_ends(wire, workspace, is_half_open, NT_WIRE_REPLACED);
-	else if (has_ended(wire, sighting))
-		wire_ends(wire, workspace, is_half_open, NT_WIRE_ENDED);
-	else if (is_half_open && sighting->step & NT_STEP_ESTABLISHED)
-		wire_established(wire, sighting);
-	else if (is_half_open && nt_connection_has_synack(&wire->connection))
-		expect_ack(wire);
+		wire_ends(found, workspace, NT_WIRE_REPLACED);
+	else if (has_ended(found->wire, sighting))
+		wire_ends(found, workspace, NT_WIRE_ENDED);
+	else if (sighting->step & NT_STEP_ESTABLISHED)
+		wire_established(found, sighting);
+	else if (!nt_connection_is_established(&found->wire->connection) &&
+		 nt_connection_has_synack(&found->wire->connection))
+		expect_ack(found->wire);
 }
 
-/* Steps the packet's connection: 1 if it is known, and goes on. In one place, however it was found: the less code, the
- * more of the CPU's instruction cache is left to the kernel's own path. */
-__noinline int step_connection(struct __sk_buff *skb)
+/* Steps the packet's connection. A new one begins with a SYN only: what had begun before the tracker is the socket
+ * context's to know. */
+static __always_inline void connection_packet(struct __sk_buff *skb, struct workspace *workspace)
 {
-	struct workspace *workspace = own_workspace();
-	struct sighting *sighting;
-	struct nt_wire *wire;
-	bool is_half_open;
+	struct sighting *sighting = &workspace->sighting;
+	__u8 flags = sighting->packet.flags;
+	struct wire_found found;
 
-	if (!workspace)
-		return 0;
-	sighting = &workspace->sighting;
-	wire = find_wire(&sighting->key, sighting->packet.flags, &is_half_open);
-	if (!wire)
-		return 0;
-	sighting->step = nt_connection_step(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
-	if (!(sighting->step & NT_STEP_NEW)) {
-		note_sighting(skb, wire, sighting);
-		follow_packet(skb, &wire->connection, sighting);
+	find_wire(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
+	if (found.wire) {
+		sighting->step = nt_connection_step(&found.wire->connection, &sighting->packet, sighting->source & 1,
+						    sighting->now);
+		if (!(sighting->step & NT_STEP_NEW)) {
+			note_sighting(skb, found.wire, sighting);
+			follow_packet(skb, &found.wire->connection, sighting);
+		}
+		stepped(&found, workspace);
+		if (!(sighting->step & NT_STEP_NEW))
+			return;
 	}
-	stepped(wire, workspace, is_half_open);
-	return !(sighting->step & NT_STEP_NEW);
+	if ((flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
+		wire_begins(skb, workspace);
 }
 
-/* A new one begins with a SYN only: what had begun before the tracker is the socket context's to know. */
-static __always_inline void connection_packet(struct __sk_buff *skb, __u8 flags)
-{
-	if (!step_connection(skb) && (flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
-		wire_begins(skb);
-}
-
+/* All that a packet can look like. */
 __noinline int parse(struct __sk_buff *skb, __u32 offset)
 {
 	struct workspace *workspace = own_workspace();
 	struct nt_frame frame = {.skb = skb};
-	__u16 ethertype = bpf_ntohs(skb->protocol);
-	struct nt_packet *packet;
 	enum nt_parse result;
 
 	if (!workspace)
 		return NT_PACKET_NOT_IP;
-	packet = &workspace->sighting.packet;
-	packet->vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
-	result = nt_parse_ethertype(&frame, offset, ethertype, skb->len, 0, packet);
+	result = nt_parse_ethertype(&frame, offset, bpf_ntohs(skb->protocol), skb->len, 0, &workspace->sighting.packet);
 	if (result == NT_PACKET_MALFORMED || result == NT_PACKET_TRUNCATED)
 		count(NT_COUNT_PACKETS_MALFORMED);
+	return result;
+}
+
+/* What most packets are in place, without a call. */
+static __always_inline bool is_tcp(struct __sk_buff *skb, __u32 network_offset, struct nt_packet *packet)
+{
+	struct nt_frame frame = {.skb = skb};
+
+	packet->vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
+	if (!nt_parse_plain(&frame, network_offset, bpf_ntohs(skb->protocol), skb->len, packet) &&
+	    parse(skb, network_offset) != NT_PACKET_TCP)
+		return false;
 	if (skb->gso_segs > 1)
 		packet->segments = skb->gso_segs;
-	return result;
+	return true;
 }
 
 /* Whether the packet can be of no interest: it is no TCP, or changes no state and no handshake waits for it. */
@@ -276,16 +269,16 @@ static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_off
 	struct workspace *workspace;
 	struct sighting *sighting;
 
-	if (can_leave(skb, network_offset) || parse(skb, network_offset) != NT_PACKET_TCP)
+	if (can_leave(skb, network_offset))
 		return;
 	workspace = own_workspace();
-	if (!workspace)
+	if (!workspace || !is_tcp(skb, network_offset, &workspace->sighting.packet))
 		return;
 	sighting = &workspace->sighting;
 	sighting->source = nt_key_from_packet(&sighting->key, &sighting->packet, config.own_netns);
 	sighting->leaving = leaving;
 	sighting->now = bpf_ktime_get_boot_ns();
-	connection_packet(skb, sighting->packet.flags);
+	connection_packet(skb, workspace);
 }
 
 SEC("tc")

@@ -4,12 +4,6 @@
 
 #include "wire_tables.h"
 
-struct wire_found {
-	struct nt_wire *wire; /* NULL: none */
-	bool is_half_open;
-	int end; /* the key's end that the socket is */
-};
-
 /* The cookie tells; without one on either side, the tuple in the namespace of our interfaces does, and that a server's
  * socket is born after the SYN: a later one is the next connection's. */
 static __always_inline bool wire_is_sockets(const struct nt_wire *wire, int end, const struct nt_socket *socket)
@@ -34,24 +28,25 @@ static __always_inline int key_of_socket(struct nt_key *key, const struct nt_soc
 	return nt_key_from_packet(key, &packet, config.own_netns);
 }
 
-/* Where to look: a socket's own state says which table its connection should be in. The other one is looked at where
- * the wire can be a step behind (a client's last ACK has not left when it becomes established), or never saw that step
- * (a child of TCP Fast Open): not for every socket that ends. */
-static __always_inline void wire_of_socket(struct wire_found *found, const struct nt_socket *socket, __u32 type,
-					   __u8 old_state)
+/* Returns the key's end that the socket is. */
+static __always_inline int wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
 {
 	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_FOUND;
 	struct nt_key key;
+	int end = key_of_socket(&key, socket);
 
-	found->end = key_of_socket(&key, socket);
-	found->is_half_open = !synchronised;
-	found->wire = synchronised ? bpf_map_lookup_elem(&established, &key) : find_half_open(&key);
-	if (!found->wire && (synchronised ? type != NT_EVENT_TYPE_SOCKET_CLOSE : old_state != TCP_SYN_SENT)) {
-		found->is_half_open = synchronised;
-		found->wire = synchronised ? find_half_open(&key) : bpf_map_lookup_elem(&established, &key);
-	}
-	if (found->wire && !wire_is_sockets(found->wire, found->end, socket))
+	find_wire(found, &key, !synchronised);
+	if (found->wire && !wire_is_sockets(found->wire, end, socket))
 		found->wire = NULL;
+	return end;
+}
+
+/* The socket has seen both FINs, and so has the wire if it saw the connection at all: it told of its end then. The reader
+ * has it by now, or asks the table for the rare one that passed our interfaces one way only. Where every packet is
+ * followed the last acknowledgement is still to come. */
+static __always_inline bool wire_has_ended(const struct nt_socket *socket)
+{
+	return !config.follow_packets && socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
 }
 
 /* Nothing more will be seen of a connection that nobody answered or that lost its peer. */
@@ -60,7 +55,7 @@ static __always_inline bool ends_without_packets(__u8 old_state, int error)
 	return old_state == TCP_SYN_SENT || is_out_of_reach(error);
 }
 
-static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found)
+static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
 {
 	struct nt_wire *wire = found->wire;
 	struct nt_key key = wire->key;
@@ -79,17 +74,14 @@ static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, c
 	}
 	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
 		return;
-	wire->socket_closed[found->end & 1] = 1;
+	wire->socket_closed[end & 1] = 1;
 	if (!ends_without_packets(event->counts.old_state, event->counts.error))
 		return;
 	event->wire_status = NT_WIRE_SETTLED;
-	if (found->is_half_open) {
+	/* where the other side is a socket of this machine, it has its own end still to tell */
+	if (!nt_connection_is_established(&wire->connection) || !wire->cookie[!end]) {
 		forget_ack(wire);
-		if (!take_half_open(&key))
-			count(NT_COUNT_WIRE_SETTLED);
-	} else if (!wire->cookie[!found->end]) {
-		/* where the other side is a socket of this machine, it has its own end still to tell */
-		if (!bpf_map_delete_elem(&established, &key))
+		if (take_wire(found, &key))
 			count(NT_COUNT_WIRE_SETTLED);
 	}
 	if (config.follow_packets)

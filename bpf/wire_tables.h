@@ -1,5 +1,9 @@
 /* The wire context's tables. Half-open connections live apart: a flood of SYNs pushes out only its like.
  *
+ * Before them stands an array of slots. A connection that finds its slot free stays there from its SYN to its end, and
+ * is found without a call of a helper, which is what costs most (bench/connection-rate). A flood that takes all slots
+ * leaves the tables to the others, as if there were no slots.
+ *
  * An LRU table hands its elements out in turn, and each is cold in the CPU's caches. So half-open connections are kept
  * in a plain one, whose memory is used again at once, and only those that it has no room for in an LRU one.
  */
@@ -9,6 +13,14 @@
 #include "maps.h"
 
 #include "../core/waiting.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct nt_slot);
+} slots SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -23,9 +35,6 @@ struct {
 	__type(key, struct nt_key);
 	__type(value, struct nt_wire);
 } half_open_overflow SEC(".maps");
-
-/* Set when something was put there; user space clears it when it finds it empty. */
-__u32 overflow_is_used;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -109,24 +118,104 @@ static __always_inline void forget_ack(struct nt_wire *wire)
 	__sync_fetch_and_add(slot, -1);
 }
 
+/* Where a connection is kept. */
+enum wire_place { IN_SLOT, IN_HALF_OPEN, IN_ESTABLISHED };
+
+struct wire_found {
+	struct nt_wire *wire; /* NULL: none */
+	struct nt_slot *slot; /* its key's */
+	enum wire_place place;
+};
+
+static __always_inline struct nt_slot *slot_of(const struct nt_key *key)
+{
+	__u32 index = nt_waiting_slot(key) & config.slot_mask;
+
+	return bpf_map_lookup_elem(&slots, &index);
+}
+
+static __always_inline bool alone_in(__s32 *count)
+{
+	__sync_fetch_and_add(count, 1);
+	if (*(volatile __s32 *)count == 1)
+		return true;
+	__sync_fetch_and_add(count, -1);
+	return false;
+}
+
+static __always_inline bool claim_slot(struct nt_slot *slot)
+{
+	return !*(volatile __s32 *)&slot->claims && alone_in(&slot->claims);
+}
+
+static __always_inline bool is_in_slot(const struct nt_slot *slot, const struct nt_key *key)
+{
+	return slot->live && nt_key_equals(&slot->wire.key, key);
+}
+
+/* Of several that take the connection out, one is told true; none where two try at once: then the sweep does it. */
+static __always_inline bool take_out_of_slot(struct nt_slot *slot, const struct nt_key *key)
+{
+	bool taken = false;
+
+	if (!alone_in(&slot->takers))
+		return false;
+	if (is_in_slot(slot, key)) {
+		slot->live = 0;
+		taken = true;
+	}
+	__sync_fetch_and_add(&slot->takers, -1);
+	if (taken)
+		__sync_fetch_and_add(&slot->claims, -1);
+	return taken;
+}
+
 static __always_inline struct nt_wire *find_half_open(const struct nt_key *key)
 {
 	struct nt_wire *wire = bpf_map_lookup_elem(&half_open, key);
 
-	if (wire || !overflow_is_used)
+	if (wire || !shared.overflow_is_used)
 		return wire;
 	return bpf_map_lookup_elem(&half_open_overflow, key);
 }
 
-static __always_inline void put_half_open(const struct nt_key *key, const struct nt_wire *wire)
+/* Not in its slot: in which table is it? The more likely one is looked at first. */
+static __always_inline void find_in_tables(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
 {
-	long error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
+	found->place = likely_half_open ? IN_HALF_OPEN : IN_ESTABLISHED;
+	found->wire = likely_half_open ? find_half_open(key) : bpf_map_lookup_elem(&established, key);
+	if (found->wire)
+		return;
+	found->place = likely_half_open ? IN_ESTABLISHED : IN_HALF_OPEN;
+	found->wire = likely_half_open ? bpf_map_lookup_elem(&established, key) : find_half_open(key);
+}
 
+static __always_inline void find_wire(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
+{
+	found->wire = NULL;
+	found->place = IN_SLOT;
+	found->slot = slot_of(key);
+	if (!found->slot)
+		return;
+	if (is_in_slot(found->slot, key))
+		found->wire = &found->slot->wire;
+	else if (found->slot->elsewhere)
+		find_in_tables(found, key, likely_half_open);
+}
+
+static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
+{
+	long error;
+
+	__sync_fetch_and_add(&slot->elsewhere, 1);
+	error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
 	if (error) {
-		overflow_is_used = 1;
+		shared.overflow_is_used = 1;
 		error = bpf_map_update_elem(&half_open_overflow, key, wire, BPF_ANY);
 	}
 	count(error ? NT_COUNT_HALF_OPEN_FULL : NT_COUNT_HALF_OPEN_BEGUN);
+	if (error)
+		__sync_fetch_and_add(&slot->elsewhere, -1);
 }
 
 /* Of two processors that take the same entry out, one gets 0. Copy it first: the table reuses it at once. */
@@ -134,11 +223,24 @@ static __always_inline long take_half_open(const struct nt_key *key)
 {
 	long error = bpf_map_delete_elem(&half_open, key);
 
-	if (error && overflow_is_used)
+	if (error && shared.overflow_is_used)
 		error = bpf_map_delete_elem(&half_open_overflow, key);
 	if (!error)
 		count(NT_COUNT_HALF_OPEN_TAKEN);
 	return error;
+}
+
+/* Takes the connection out of where it was found: true for one of several that do. */
+static __always_inline bool take_wire(const struct wire_found *found, const struct nt_key *key)
+{
+	long error;
+
+	if (found->place == IN_SLOT)
+		return take_out_of_slot(found->slot, key);
+	error = found->place == IN_HALF_OPEN ? take_half_open(key) : bpf_map_delete_elem(&established, key);
+	if (!error)
+		__sync_fetch_and_add(&found->slot->elsewhere, -1);
+	return !error;
 }
 
 #endif

@@ -56,6 +56,13 @@ enum nt_socket_flag {
 	NT_SOCKET_AWAITS_REASON = 128, /* a RST is about to be sent */
 };
 
+/* The kernel may skip our program at the change to CLOSE; what is told of the end was read later. */
+enum nt_missed_end {
+	NT_END_SEEN,
+	NT_END_MISSED,         /* close_ns is right all the same */
+	NT_END_MISSED_UNTIMED, /* it is when the end was noticed */
+};
+
 /* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
 struct nt_socket {
 	__u64 cookie; /* 0 where the kernel gives none */
@@ -70,7 +77,10 @@ struct nt_socket {
 	__u8 state; /* the kernel's TCP state number */
 	__u8 flags; /* enum nt_socket_flag */
 	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
-	__u32 padding;
+	__u16 error; /* reported to the application (sk_err), and when */
+	__u8 missed_end; /* enum nt_missed_end */
+	__u8 padding;
+	__u64 error_ns;
 };
 
 /* The socket's own counts, at its change to CLOSE (or now, for those still open). */
@@ -101,11 +111,23 @@ struct nt_wire {
 	__u8 padding[6];
 };
 
+/* A place for one connection, in an array that the hash of its key is the index of. What finds its slot taken is kept in
+ * the hash tables. Both sides change the counts by atomic additions only, which is all that Linux 5.10 has: who reads 1
+ * after adding 1 is alone, and who does not takes it back. */
+struct nt_slot {
+	__s32 claims;    /* 0: free */
+	__s32 takers;    /* who is alone here takes the connection out */
+	__s32 elsewhere; /* connections of this slot that are in the hash tables; may be too many, never too few */
+	__u32 live;      /* `wire` is filled */
+	struct nt_wire wire;
+};
+
 /* Where a socket's connection stood on the wire at the socket's event. */
 enum nt_wire_status {
 	NT_WIRE_ABSENT,  /* not in the tables: never seen, or its end was told before */
 	NT_WIRE_OPEN,    /* going on: its end will be told later */
 	NT_WIRE_SETTLED, /* the socket's end is all that will be known: taken out of the tables */
+	NT_WIRE_NOT_ASKED, /* both FINs came by: most likely its end was told before */
 };
 
 struct nt_event_header {
@@ -121,7 +143,7 @@ struct nt_socket_event {
 	struct nt_socket_counts counts;
 	__u32 wire_status; /* enum nt_wire_status */
 	__u32 has_streams;
-	struct nt_wire wire;  /* unless NT_WIRE_ABSENT */
+	struct nt_wire wire;  /* where NT_WIRE_OPEN or NT_WIRE_SETTLED */
 	struct nt_stream streams[2]; /* by index of the key's end, where every packet is followed */
 };
 
@@ -182,7 +204,14 @@ struct nt_config {
 	__u32 follow_packets;
 	__u32 open_events;       /* tell NT_EVENT_TYPE_SOCKET_OPEN */
 	__u32 wakeup_bytes;      /* wake the reader when the ring buffer holds more */
-	__u32 padding;
+	__u32 slot_mask;         /* the number of slots, a power of 2, less 1 */
+};
+
+/* What both sides read and write at any time: the BPF object's .bss, which the loader maps. */
+struct nt_shared {
+	/* The kernel side sets it when it puts something into the overflow of the half-open table, user space clears it when
+	 * it finds that empty. */
+	__u32 overflow_is_used;
 };
 
 /* Indexes of the per-CPU counters. */
@@ -206,6 +235,7 @@ enum nt_counter {
 	NT_COUNT_HALF_OPEN_FULL,
 	NT_COUNT_ESTABLISHED_FULL,
 	NT_COUNT_PACKETS_MALFORMED,
+	NT_COUNT_EVENTS, /* told, or lost in the ring */
 	NT_COUNTERS,
 };
 

@@ -52,6 +52,13 @@ NT_INLINE int nt_key_from_packet(struct nt_key *key, const struct nt_packet *pac
 	return 1;
 }
 
+NT_INLINE int nt_key_equals(const struct nt_key *a, const struct nt_key *b)
+{
+	return a->words[0][0] == b->words[0][0] && a->words[0][1] == b->words[0][1] &&
+	       a->words[1][0] == b->words[1][0] && a->words[1][1] == b->words[1][1] && a->port[0] == b->port[0] &&
+	       a->port[1] == b->port[1] && a->netns == b->netns;
+}
+
 NT_INLINE int nt_key_is_self(const struct nt_key *key)
 {
 	return key->words[0][0] == key->words[1][0] && key->words[0][1] == key->words[1][1] &&

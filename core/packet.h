@@ -175,17 +175,15 @@ NT_INLINE void nt_set_ipv4_address(__u32 *parts, __u32 address)
 	parts[3] = address;
 }
 
-NT_INLINE enum nt_parse nt_parse_ipv4_header(void *frame, __u32 frame_length, struct nt_cursor *cursor,
-					     struct nt_packet *packet)
+/* What a header that was loaded says. */
+NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header, __u32 frame_length,
+					    struct nt_cursor *cursor, struct nt_packet *packet)
 {
-	struct nt_ipv4_header header;
-	__u32 header_length, total_length, fragment;
+	__u32 header_length = (header->version_and_length & 0x0f) * 4;
+	__u32 total_length = nt_network16(header->total_length);
+	__u32 fragment;
 
-	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
-		return NT_PACKET_TRUNCATED;
-	header_length = (header.version_and_length & 0x0f) * 4;
-	total_length = nt_network16(header.total_length);
-	if (header.version_and_length >> 4 != 4 || header_length < NT_IPV4_HEADER)
+	if (header->version_and_length >> 4 != 4 || header_length < NT_IPV4_HEADER)
 		return NT_PACKET_MALFORMED;
 	/* Segmentation offload leaves 0 where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not known yet. */
 	if (!total_length && frame_length > cursor->offset)
@@ -194,15 +192,45 @@ NT_INLINE enum nt_parse nt_parse_ipv4_header(void *frame, __u32 frame_length, st
 	if (!cursor->end || total_length < header_length)
 		return NT_PACKET_MALFORMED;
 
-	fragment = nt_network16(header.fragment);
+	fragment = nt_network16(header->fragment);
 	if (fragment & 0x1fff)
 		cursor->fragment = NT_LATER_FRAGMENT;
 	else if (fragment & 0x2000)
 		cursor->fragment = NT_FIRST_OF_FRAGMENTS;
-	cursor->protocol = header.protocol;
+	cursor->protocol = header->protocol;
 	cursor->offset += header_length;
-	nt_set_ipv4_address(packet->address_parts, header.source);
-	nt_set_ipv4_address(packet->address_parts + 4, header.destination);
+	nt_set_ipv4_address(packet->address_parts, header->source);
+	nt_set_ipv4_address(packet->address_parts + 4, header->destination);
+	return NT_PACKET_TCP;
+}
+
+NT_INLINE enum nt_parse nt_parse_ipv4_header(void *frame, __u32 frame_length, struct nt_cursor *cursor,
+					     struct nt_packet *packet)
+{
+	struct nt_ipv4_header header;
+
+	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	return nt_take_ipv4_header(&header, frame_length, cursor, packet);
+}
+
+NT_INLINE enum nt_parse nt_take_ipv6_header(const struct nt_ipv6_header *header, __u32 frame_length,
+					    struct nt_cursor *cursor, struct nt_packet *packet)
+{
+	__u32 total_length = NT_IPV6_HEADER + nt_network16(header->payload_length);
+
+	if (header->version_and_class >> 4 != 6)
+		return NT_PACKET_MALFORMED;
+	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that says so. */
+	if (!header->payload_length && frame_length > cursor->offset)
+		total_length = frame_length - cursor->offset;
+	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
+	if (!cursor->end || total_length < NT_IPV6_HEADER)
+		return NT_PACKET_MALFORMED;
+
+	cursor->protocol = header->next_header;
+	cursor->offset += NT_IPV6_HEADER;
+	__builtin_memcpy(packet->address_parts, header->addresses, sizeof(header->addresses));
 	return NT_PACKET_TCP;
 }
 
@@ -210,24 +238,10 @@ NT_INLINE enum nt_parse nt_parse_ipv6_header(void *frame, __u32 frame_length, st
 					     struct nt_packet *packet)
 {
 	struct nt_ipv6_header header;
-	__u32 total_length;
 
 	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
 		return NT_PACKET_TRUNCATED;
-	if (header.version_and_class >> 4 != 6)
-		return NT_PACKET_MALFORMED;
-	total_length = NT_IPV6_HEADER + nt_network16(header.payload_length);
-	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that says so. */
-	if (!header.payload_length && frame_length > cursor->offset)
-		total_length = frame_length - cursor->offset;
-	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
-	if (!cursor->end || total_length < NT_IPV6_HEADER)
-		return NT_PACKET_MALFORMED;
-
-	cursor->protocol = header.next_header;
-	cursor->offset += NT_IPV6_HEADER;
-	__builtin_memcpy(packet->address_parts, header.addresses, sizeof(header.addresses));
-	return NT_PACKET_TCP;
+	return nt_take_ipv6_header(&header, frame_length, cursor, packet);
 }
 
 /* One extension header behind. NT_PACKET_NOT_TCP: there was none to pass. */
@@ -290,32 +304,38 @@ NT_INLINE enum nt_parse nt_pass_extension_headers(void *frame, struct nt_cursor 
 	return NT_PACKET_MALFORMED;
 }
 
-NT_INLINE enum nt_parse nt_parse_tcp_header(void *frame, const struct nt_cursor *cursor, struct nt_packet *packet)
+NT_INLINE enum nt_parse nt_take_tcp_header(const struct nt_tcp_header *header, const struct nt_cursor *cursor,
+					   struct nt_packet *packet)
 {
-	struct nt_tcp_header header;
 	__u32 room = cursor->end - cursor->offset;
-	__u32 header_length;
+	__u32 header_length = (header->data_offset >> 4) * 4;
 
-	if (room < NT_TCP_HEADER)
-		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
-	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
-		return NT_PACKET_TRUNCATED;
-	header_length = (header.data_offset >> 4) * 4;
 	if (header_length < NT_TCP_HEADER)
 		return NT_PACKET_MALFORMED;
 	if (header_length > room)
 		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
 
-	packet->source_port = nt_network16(header.source_port);
-	packet->destination_port = nt_network16(header.destination_port);
-	packet->sequence = nt_network32(header.sequence);
-	packet->acknowledgement = nt_network32(header.acknowledgement);
-	packet->window = nt_network16(header.window);
+	packet->source_port = nt_network16(header->source_port);
+	packet->destination_port = nt_network16(header->destination_port);
+	packet->sequence = nt_network32(header->sequence);
+	packet->acknowledgement = nt_network32(header->acknowledgement);
+	packet->window = nt_network16(header->window);
 	packet->segments = 1;
-	packet->flags = header.flags;
+	packet->flags = header->flags;
 	packet->payload_length = room - header_length;
 	packet->marks = cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FIRST_FRAGMENT : 0;
 	return NT_PACKET_TCP;
+}
+
+NT_INLINE enum nt_parse nt_parse_tcp_header(void *frame, const struct nt_cursor *cursor, struct nt_packet *packet)
+{
+	struct nt_tcp_header header;
+
+	if (cursor->end - cursor->offset < NT_TCP_HEADER)
+		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
+	if (NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	return nt_take_tcp_header(&header, cursor, packet);
 }
 
 /* One IP header with its extension headers: cursor is then at what it carries. */
@@ -408,6 +428,46 @@ NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethe
 	if (nt_pass_vlan_tags(frame, &offset, &ethertype, &packet->vlan) < 0)
 		return NT_PACKET_TRUNCATED;
 	return nt_parse_ip(frame, offset, ethertype, frame_length, options, packet);
+}
+
+struct nt_plain_ipv4_tcp {
+	struct nt_ipv4_header ip;
+	struct nt_tcp_header tcp;
+};
+
+struct nt_plain_ipv6_tcp {
+	struct nt_ipv6_header ip;
+	struct nt_tcp_header tcp;
+};
+
+/* The same for what most packets are: TCP right behind an IP header without options, whole. Both headers are loaded at
+ * once, which hosts can do in place where the offset is a constant. 1, or 0 where only nt_parse_ethertype() can tell.
+ */
+NT_INLINE int nt_parse_plain(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, struct nt_packet *packet)
+{
+	struct nt_cursor cursor = { .offset = offset };
+	const struct nt_tcp_header *tcp;
+	struct nt_plain_ipv4_tcp ipv4;
+	struct nt_plain_ipv6_tcp ipv6;
+
+	if (ethertype == NT_ETHERTYPE_IPV4) {
+		if (NT_LOAD(frame, offset, &ipv4, sizeof(ipv4)) < 0 || ipv4.ip.version_and_length != 0x45 ||
+		    nt_take_ipv4_header(&ipv4.ip, frame_length, &cursor, packet) != NT_PACKET_TCP)
+			return 0;
+		tcp = &ipv4.tcp;
+	} else if (ethertype == NT_ETHERTYPE_IPV6) {
+		if (NT_LOAD(frame, offset, &ipv6, sizeof(ipv6)) < 0 ||
+		    nt_take_ipv6_header(&ipv6.ip, frame_length, &cursor, packet) != NT_PACKET_TCP)
+			return 0;
+		tcp = &ipv6.tcp;
+	} else {
+		return 0;
+	}
+	if (cursor.protocol != NT_PROTOCOL_TCP || cursor.fragment != NT_WHOLE ||
+	    nt_take_tcp_header(tcp, &cursor, packet) != NT_PACKET_TCP)
+		return 0;
+	packet->network_offset = offset;
+	return 1;
 }
 
 /* Parses an Ethernet frame at offset 0. */

@@ -325,12 +325,24 @@ static void find_sockets(struct join *join, struct held_wire *wire)
 
 /* ---- what comes in ---- */
 
+/* The kernel side took it for granted that the wire's end was told before. */
+static void look_for_wire(struct join *join, struct held_socket *held)
+{
+	struct nt_socket_event *event = &held->event;
+
+	event->wire_status = NT_WIRE_ABSENT;
+	find_wire(join, held);
+	if (event->wire_status == NT_WIRE_ABSENT &&
+	    join->output.find_wire(join->output.context, &event->socket, &event->wire))
+		event->wire_status = NT_WIRE_OPEN;
+}
+
 static void set_deadlines(const struct join *join, struct held_socket *held)
 {
 	struct nt_socket_event *event = &held->event;
 	const struct nt_socket *socket = &event->socket;
 
-	/* The kernel side looks by tuple: it may have met the next connection already. */
+	/* It was looked for by tuple: that may have met the next connection already. */
 	if (event->wire_status != NT_WIRE_ABSENT && end_of_socket(join, &event->wire, socket) < 0)
 		event->wire_status = NT_WIRE_ABSENT;
 	held->wire_ended = event->wire_status == NT_WIRE_SETTLED;
@@ -342,18 +354,28 @@ static void set_deadlines(const struct join *join, struct held_socket *held)
 		held->reason_deadline = socket->close_ns + JOIN_REASON_NS;
 }
 
+/* Not by calloc(), which does not use again what was freed just now (glibc's per-thread cache). */
+static void *allocate(size_t size)
+{
+	void *memory = malloc(size);
+
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
 void join_socket(struct join *join, const struct nt_socket_event *event, size_t length)
 {
-	struct held_socket *held = calloc(1, sizeof(*held));
+	struct held_socket *held = allocate(sizeof(*held));
 
 	if (!held) {
 		join->output.no_memory(join->output.context);
 		return;
 	}
 	memcpy(&held->event, event, length < sizeof(*event) ? length : sizeof(*event));
+	if (held->event.wire_status == NT_WIRE_NOT_ASKED)
+		look_for_wire(join, held);
 	set_deadlines(join, held);
 	link_socket(join, held);
-	if (!held->wire_ended)
+	if (event->wire_status != NT_WIRE_NOT_ASKED && !held->wire_ended)
 		find_wire(join, held);
 	if (socket_is_complete(held))
 		release_socket(join, held);
@@ -394,7 +416,7 @@ void join_more(struct join *join, const struct nt_socket_more_event *event)
 
 static void hold_wire(struct join *join, const struct nt_wire_event *event)
 {
-	struct held_wire *held = calloc(1, sizeof(*held));
+	struct held_wire *held = allocate(sizeof(*held));
 
 	if (!held) {
 		join->output.no_memory(join->output.context);

@@ -48,6 +48,9 @@ struct join_output {
 	void (*observer)(void *context, const struct nt_wire_event *event, enum join_passage passage);
 	void (*claimed)(void *context);   /* a wire's end was a socket's */
 	void (*no_memory)(void *context); /* an end was lost */
+	/* Whether the wire still has the connection that a socket's end belongs to, where the kernel side did not look
+	 * (NT_WIRE_NOT_ASKED): then it is copied to *wire. */
+	bool (*find_wire)(void *context, const struct nt_socket *socket, struct nt_wire *wire);
 };
 
 struct join;

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "src/books.h"
@@ -125,6 +126,31 @@ static void end_was_lost(void *context)
 	((struct live *)context)->books.lost[BOOKS_LOST_JOIN_FULL]++;
 }
 
+/* The socket has ended: the entry will not be waited for longer than others whose sockets have. */
+static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
+{
+	struct live *live = context;
+	struct nt_packet packet = {.source_port = socket->local_port, .destination_port = socket->remote_port};
+	struct nt_slot *slot;
+	struct nt_key key;
+	int end;
+
+	memcpy(packet.source, socket->local, sizeof(packet.source));
+	memcpy(packet.destination, socket->remote, sizeof(packet.destination));
+	end = nt_key_from_packet(&key, &packet, live->own_netns);
+	slot = slots_of_key(&live->loader.slots, &key);
+	if (slots_has(slot, &key)) {
+		slot->wire.socket_closed[end] = 1;
+		*wire = slot->wire;
+		return true;
+	}
+	if (!slot->elsewhere || bpf_map_lookup_elem(live->loader.established_fd, &key, wire))
+		return false;
+	wire->socket_closed[end] = 1;
+	bpf_map_update_elem(live->loader.established_fd, &key, wire, BPF_EXIST);
+	return true;
+}
+
 /* ---- events in ---- */
 
 /* An open socket is told of at once, as it is now. */
@@ -228,6 +254,8 @@ static void tick(struct live *live)
 
 	ring_buffer__consume(live->ring);
 	now = clock_boot_ns();
+	if (live->options->contexts & CONTEXT_SOCKET)
+		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
 	join_expire(live->join, now);
 	flush(live);
@@ -291,7 +319,8 @@ static int no_memory(void)
 
 static int set_up_user_side(struct live *live)
 {
-	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost};
+	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
+					   find_open_wire};
 
 	live->names = (struct live_names){
 		.interface_name = name_of_interface,

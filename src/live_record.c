@@ -130,7 +130,7 @@ static __u64 first_fin_of(const struct nt_record *record, const struct nt_socket
 	/* No FIN: the RST that ended it, if there was one, came or went as it changed to CLOSE. */
 	if (record->outcome == NT_OUTCOME_RESET || record->outcome == NT_OUTCOME_REFUSED ||
 	    socket->flags & NT_SOCKET_RESET_SENT)
-		return socket->close_ns;
+		return socket->missed_end == NT_END_MISSED_UNTIMED ? 0 : socket->close_ns;
 	return 0;
 }
 
@@ -144,7 +144,8 @@ static void fill_times(struct nt_record *record, const struct nt_socket *socket,
 		set_u64(record, NT_HAS_START, &record->start_ns, start + names->boot_to_utc_ns);
 	else
 		record->gaps |= NT_GAP_START;
-	set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
+	if (socket->missed_end != NT_END_MISSED_UNTIMED)
+		set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
 	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin_of(record, socket, wire));
 	if (socket->role == NT_ROLE_CLIENT && !wire)
 		set_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, start, socket->established_ns);
@@ -333,7 +334,7 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 		record->gaps |= NT_GAP_WIRE_END;
 	if (names->every_packet && !joined->streams)
 		record->gaps |= NT_GAP_PACKETS;
-	if (names->events_lost)
+	if (names->events_lost || socket->missed_end)
 		record->gaps |= NT_GAP_EVENTS;
 }
 

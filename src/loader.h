@@ -9,14 +9,18 @@
 
 #include "core/event.h"
 #include "src/options.h"
+#include "src/slots.h"
 
 struct loader {
 	struct bpf_object *object;
 	struct bpf_object *plain_object; /* the programs for devices without a link layer, over the same tables; NULL */
 	struct bpf_link *links[16];
 	unsigned int link_count;
-	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd, globals_fd;
+	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd;
+	struct nt_shared *shared; /* the kernel side's, mapped */
+	struct slots slots;
 	int cpus;
+	bool stand_by; /* the second copy of the state program is attached */
 };
 
 /* Loads the kernel side for these options. Returns the exit status that tells what is missing, having said it, or
@@ -25,6 +29,9 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 
 /* Attaches the socket context. As loader_open(). */
 int loader_attach_sockets(struct loader *loader);
+
+/* To be called often: attaches the second copy of the state program (bpf/socket.h) once the kernel has skipped the first. */
+void loader_watch_misses(struct loader *loader);
 
 /* No more events after this; the tables can still be read. */
 void loader_detach(struct loader *loader);

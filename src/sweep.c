@@ -15,13 +15,21 @@
 /* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
 
+/* What the LRU pushes out leaves its counts behind. By index of the count: */
+struct audit {
+	__u16 *expected; /* what it should be, by the entries there are */
+	__u16 *excess;   /* how much more it was at the last look */
+	__u32 size;
+};
+
 struct sweep {
-	int half_open_fd, overflow_fd, established_fd, streams_fd, globals_fd;
+	int half_open_fd, overflow_fd, established_fd, streams_fd;
+	struct nt_shared *shared;
+	struct slots slots; /* the loader's */
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
 	__s32 *waiting; /* the kernel's slots, mapped */
 	__u64 all_swept_ns, half_open_taken;
-	__u16 *expected; /* by slot: what its count should be, by the entries there are */
-	__u16 *excess;   /* by slot: how much more it was at the last look */
+	struct audit waits, elsewhere;
 	__u32 *watched;  /* slots that are marked */
 	unsigned int watched_count, watched_room;
 	struct nt_key *keys;
@@ -30,13 +38,27 @@ struct sweep {
 
 struct pass {
 	struct sweep *sweep;
-	int map_fd;
+	int map_fd; /* of the table that is walked; -1: the slots */
 	__u64 now;
 	bool finish;
 	bool settles; /* the slots are put right after it */
 	sweep_handler handler;
 	void *context;
 };
+
+static bool audit_new(struct audit *audit, __u32 size)
+{
+	audit->size = size;
+	audit->expected = calloc(size, sizeof(*audit->expected));
+	audit->excess = calloc(size, sizeof(*audit->excess));
+	return audit->expected && audit->excess;
+}
+
+static void audit_free(struct audit *audit)
+{
+	free(audit->expected);
+	free(audit->excess);
+}
 
 struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 {
@@ -46,7 +68,8 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 		return NULL;
 	sweep->half_open_fd = loader->half_open_fd;
 	sweep->overflow_fd = loader->overflow_fd;
-	sweep->globals_fd = loader->globals_fd;
+	sweep->shared = loader->shared;
+	sweep->slots = loader->slots;
 	sweep->established_fd = loader->established_fd;
 	sweep->streams_fd = loader->streams_fd;
 	sweep->follows_packets = follows_packets;
@@ -56,9 +79,8 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 			      loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
-	sweep->expected = calloc(NT_WAITING_SLOTS, sizeof(*sweep->expected));
-	sweep->excess = calloc(NT_WAITING_SLOTS, sizeof(*sweep->excess));
-	if (sweep->keys && sweep->wires && sweep->waiting && sweep->expected && sweep->excess)
+	if (audit_new(&sweep->waits, NT_WAITING_SLOTS) && audit_new(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
+	    sweep->wires && sweep->waiting)
 		return sweep;
 	sweep_free(sweep);
 	return NULL;
@@ -70,8 +92,8 @@ void sweep_free(struct sweep *sweep)
 		return;
 	if (sweep->waiting)
 		munmap(sweep->waiting, NT_WAITING_SLOTS * sizeof(__s32));
-	free(sweep->expected);
-	free(sweep->excess);
+	audit_free(&sweep->waits);
+	audit_free(&sweep->elsewhere);
 	free(sweep->watched);
 	free(sweep->keys);
 	free(sweep->wires);
@@ -116,18 +138,13 @@ static bool is_left_over(const struct nt_wire *wire)
 	       (!wire->cookie[1] || wire->socket_closed[1]);
 }
 
-static bool is_half_open(const struct pass *pass)
-{
-	return pass->map_fd != pass->sweep->established_fd;
-}
-
 static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return SWEEP_ENDED_NS;
-	if (is_half_open(pass) || is_left_over(wire))
+	if (!nt_connection_is_established(&wire->connection) || is_left_over(wire))
 		return SWEEP_HALF_OPEN_NS;
 	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
 }
@@ -154,49 +171,93 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 	pass->handler(pass->context, &event, sizeof(event));
 }
 
-static void expect(struct sweep *sweep, const struct nt_key *key)
+static void expect(struct audit *audit, __u32 index)
 {
-	__u16 *expected = &sweep->expected[nt_waiting_slot(key)];
-
-	*expected += *expected < 0xffff;
+	audit->expected[index] += audit->expected[index] < 0xffff;
 }
 
-/* What the LRU pushed out has left its count behind: a slot that counted too many twice in a row is put right. */
-static void settle_slots(struct sweep *sweep)
+/* How much too many a count is: what was too many at the last look too. */
+static __s32 excess_of(struct audit *audit, __u32 index, __s32 count)
 {
-	__u32 slot;
+	__s32 excess = count - audit->expected[index], settled = 0;
 
-	for (slot = 0; slot < NT_WAITING_SLOTS; slot++) {
-		__s32 excess = sweep->waiting[slot] - sweep->expected[slot];
+	if (excess > 0 && audit->excess[index])
+		settled = excess < audit->excess[index] ? excess : audit->excess[index];
+	excess -= settled;
+	audit->excess[index] = excess <= 0 ? 0 : excess < 0xffff ? excess : 0xffff;
+	audit->expected[index] = 0;
+	return settled;
+}
 
-		if (excess > 0 && sweep->excess[slot]) {
-			__s32 by = excess < sweep->excess[slot] ? excess : sweep->excess[slot];
+static void settle_counts(struct sweep *sweep)
+{
+	__u32 i;
 
-			mark_slot(sweep, slot, -by);
-			excess -= by;
-		}
-		sweep->excess[slot] = excess <= 0 ? 0 : excess < 0xffff ? excess : 0xffff;
+	for (i = 0; i < NT_WAITING_SLOTS; i++) {
+		__s32 excess = excess_of(&sweep->waits, i, sweep->waiting[i]);
+
+		if (excess)
+			mark_slot(sweep, i, -excess);
 	}
-	memset(sweep->expected, 0, NT_WAITING_SLOTS * sizeof(*sweep->expected));
+	for (i = 0; i < sweep->slots.count; i++) {
+		__s32 *elsewhere = &sweep->slots.slot[i].elsewhere;
+		__s32 excess = excess_of(&sweep->elsewhere, i, *elsewhere);
+
+		if (excess)
+			__atomic_fetch_add(elsewhere, -excess, __ATOMIC_RELAXED);
+	}
+}
+
+/* False where the kernel side took it out just now. */
+static bool take(const struct pass *pass, const struct nt_wire *wire)
+{
+	if (pass->map_fd < 0)
+		return slots_take(slots_of_key(&pass->sweep->slots, &wire->key), &wire->key);
+	if (bpf_map_delete_elem(pass->map_fd, &wire->key))
+		return false;
+	slots_forget_elsewhere(&pass->sweep->slots, &wire->key);
+	if (pass->map_fd != pass->sweep->established_fd)
+		pass->sweep->half_open_taken++;
+	return true;
 }
 
 static void consider(const struct pass *pass, const struct nt_wire *wire)
 {
+	struct sweep *sweep = pass->sweep;
 	__u64 limit = limit_of(pass, wire);
 	__u64 silent = pass->now > wire->connection.last_seen_ns ? pass->now - wire->connection.last_seen_ns : 0;
 
 	if (silent >= limit) {
-		if (bpf_map_delete_elem(pass->map_fd, &wire->key))
-			return; /* ended just now: told by the kernel side */
-		if (is_half_open(pass))
-			pass->sweep->half_open_taken++;
+		if (!take(pass, wire))
+			return;
 		if (wire->waits_for_ack)
-			mark_slot(pass->sweep, nt_waiting_slot(&wire->key), -1);
+			mark_slot(sweep, nt_waiting_slot(&wire->key), -1);
 		tell(pass, wire);
-	} else if (pass->settles && limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS) {
-		watch(pass->sweep, &wire->key);
-	} else if (pass->settles && wire->waits_for_ack) {
-		expect(pass->sweep, &wire->key);
+		return;
+	}
+	if (!pass->settles)
+		return;
+	if (pass->map_fd >= 0)
+		expect(&sweep->elsewhere, nt_waiting_slot(&wire->key) & (sweep->slots.count - 1));
+	if (limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS)
+		watch(sweep, &wire->key);
+	else if (wire->waits_for_ack)
+		expect(&sweep->waits, nt_waiting_slot(&wire->key));
+}
+
+static void walk_slots(struct pass *pass)
+{
+	const struct slots *slots = &pass->sweep->slots;
+	__u32 i;
+
+	pass->map_fd = -1;
+	for (i = 0; i < slots->count; i++) {
+		struct nt_wire wire;
+
+		if (!slots->slot[i].live)
+			continue;
+		wire = slots->slot[i].wire;
+		consider(pass, &wire);
 	}
 }
 
@@ -227,14 +288,9 @@ static __u64 walk(struct pass *pass, int map_fd)
 static void walk_overflow(struct pass *pass)
 {
 	struct sweep *sweep = pass->sweep;
-	__u32 zero = 0, is_used = 0;
 
-	if (bpf_map_lookup_elem(sweep->globals_fd, &zero, &is_used) || !is_used)
-		return;
-	if (walk(pass, sweep->overflow_fd))
-		return;
-	is_used = 0;
-	bpf_map_update_elem(sweep->globals_fd, &zero, &is_used, BPF_ANY);
+	if (sweep->shared->overflow_is_used && !walk(pass, sweep->overflow_fd))
+		sweep->shared->overflow_is_used = 0;
 }
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
@@ -246,18 +302,20 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 		sweep->all_swept_ns = now;
 		stop_watching(sweep);
 	}
+	walk_slots(&pass);
 	walk(&pass, sweep->half_open_fd);
 	walk_overflow(&pass);
-	if (all)
-		settle_slots(sweep);
 	if (all || sweep->follows_packets)
 		walk(&pass, sweep->established_fd);
+	if (all)
+		settle_counts(sweep);
 }
 
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
 	struct pass pass = {.sweep = sweep, .now = now, .finish = true, .handler = handler, .context = context};
 
+	walk_slots(&pass);
 	walk(&pass, sweep->half_open_fd);
 	walk_overflow(&pass);
 	walk(&pass, sweep->established_fd);

@@ -60,9 +60,21 @@ static void take_loss(void *context)
 	told.lost++;
 }
 
+/* What the kernel's tables have: NULL: nothing. */
+static const struct nt_wire *table;
+
+static bool find_in_table(void *context, const struct nt_socket *socket, struct nt_wire *wire)
+{
+	CHECK(context == &told);
+	CHECK(socket->cookie);
+	if (table)
+		*wire = *table;
+	return table;
+}
+
 static void begin_with(unsigned int capacity, bool sockets_are_told)
 {
-	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss};
+	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss, find_in_table};
 
 	memset(&told, 0, sizeof(told));
 	join = join_new(capacity, OWN_NETNS, sockets_are_told, &output);
@@ -84,7 +96,8 @@ static void finish(void)
 /* In room of its very length, so that a byte read beyond it is noticed. */
 static void feed_socket(const struct nt_socket_event *event)
 {
-	size_t length = event->wire_status == NT_WIRE_ABSENT ? NT_SOCKET_EVENT_SHORT : sizeof(*event);
+	bool has_wire = event->wire_status == NT_WIRE_OPEN || event->wire_status == NT_WIRE_SETTLED;
+	size_t length = has_wire ? sizeof(*event) : NT_SOCKET_EVENT_SHORT;
 	struct nt_socket_event *copy = malloc(length);
 
 	memcpy(copy, event, length);
@@ -125,6 +138,78 @@ static void socket_without_wire(void)
 	CHECK_EQUAL(last_told()->socket.cookie, CLIENT_COOKIE);
 	finish();
 	CHECK_EQUAL(told.socket_count, 1);
+}
+
+/* ---- the kernel side did not look for the wire ---- */
+
+static struct nt_socket_event close_of_both_fins(void)
+{
+	struct nt_socket_event event = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
+
+	event.wire_status = NT_WIRE_NOT_ASKED;
+	table = NULL;
+	return event;
+}
+
+static void not_asked_and_told_before(void)
+{
+	struct nt_socket_event event = close_of_both_fins();
+
+	begin();
+	feed_wire(wire_end(clients_wire("ShAfF", START + US), NT_WIRE_ENDED, START + SECOND));
+	feed_socket(&event);
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK(last_told()->wire_ended);
+	CHECK_EQUAL(last_told()->wire_first_ns, START + US);
+	finish();
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK_EQUAL(told.claimed, 1);
+}
+
+static void not_asked_and_never_seen(void)
+{
+	struct nt_socket_event event = close_of_both_fins();
+
+	begin();
+	feed_socket(&event);
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK(!last_told()->has_wire);
+	finish();
+}
+
+/* It passed our interfaces one way only: its end is waited for, as if the kernel side had told that it goes on. */
+static void not_asked_and_still_open(void)
+{
+	struct nt_socket_event event = close_of_both_fins();
+	struct nt_wire wire = clients_wire("ShAF", START + US);
+
+	begin();
+	table = &wire;
+	feed_socket(&event);
+	CHECK_EQUAL(told.socket_count, 0);
+	join_expire(join, START + SECOND + JOIN_WIRE_NS - 1);
+	CHECK_EQUAL(told.socket_count, 0);
+	join_expire(join, START + SECOND + JOIN_WIRE_NS);
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK(last_told()->has_wire);
+	CHECK(!last_told()->wire_ended);
+	finish();
+	table = NULL;
+}
+
+/* The table has another connection of the same tuple. */
+static void not_asked_and_anothers(void)
+{
+	struct nt_socket_event event = close_of_both_fins();
+	struct nt_wire wire = with_cookies(sample_wire("ShA", START + SECOND), 0x77, 0);
+
+	begin();
+	table = &wire;
+	feed_socket(&event);
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK(!last_told()->has_wire);
+	finish();
+	table = NULL;
 }
 
 static void wire_ends_first(void)
@@ -817,6 +902,10 @@ int main(void)
 {
 	socket_without_wire();
 	wire_ends_first();
+	not_asked_and_told_before();
+	not_asked_and_never_seen();
+	not_asked_and_still_open();
+	not_asked_and_anothers();
 	socket_ends_first();
 	wire_never_ends();
 	ends_at_once();

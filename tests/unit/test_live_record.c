@@ -604,6 +604,24 @@ static void observers(void)
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS | NT_GAP_EVENTS);
 }
 
+/* ---- an end that the kernel side noticed later ---- */
+
+static void missed_ends(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+
+	event.socket.missed_end = NT_END_MISSED;
+	record_of(&event, NULL, false);
+	CHECK(record.gaps & NT_GAP_EVENTS);
+	CHECK(nt_record_has(&record, NT_HAS_DURATION));
+	CHECK_EQUAL(record.duration_ns, SECOND);
+
+	event.socket.missed_end = NT_END_MISSED_UNTIMED;
+	record_of(&event, NULL, false);
+	CHECK(record.gaps & NT_GAP_EVENTS);
+	CHECK(!nt_record_has(&record, NT_HAS_DURATION));
+}
+
 int main(void)
 {
 	names.processes = process_table_new(4);
@@ -624,6 +642,7 @@ int main(void)
 	gaps();
 	simultaneous_open();
 	observers();
+	missed_ends();
 	process_table_free(names.processes);
 	return check_finish();
 }

@@ -11,6 +11,21 @@
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"
 
+/* The quick way says nothing else than the whole parse, or nothing. Returns whether it said anything. */
+static int plain_says_the_same(struct nt_buffer *buffer, __u32 frame_length, enum nt_parse result,
+			       const struct nt_packet *packet)
+{
+	struct nt_packet plain = { .vlan = NT_NO_VLAN };
+	__u16 ethertype;
+
+	if (nt_buffer_load(buffer, 12, &ethertype, sizeof(ethertype)) < 0 ||
+	    !nt_parse_plain(buffer, 14, nt_network16(ethertype), frame_length, &plain))
+		return 0;
+	CHECK_EQUAL(result, NT_PACKET_TCP);
+	CHECK(!memcmp(&plain, packet, sizeof(plain)));
+	return 1;
+}
+
 /* A block of exactly the bytes that were captured. */
 static enum nt_parse parse_part(const struct frame *frame, __u32 captured, __u32 options, struct nt_packet *packet)
 {
@@ -22,6 +37,7 @@ static enum nt_parse parse_part(const struct frame *frame, __u32 captured, __u32
 	memset(packet, 0, sizeof(*packet));
 	packet->vlan = NT_NO_VLAN;
 	result = nt_parse_ethernet(&buffer, frame->length, options, packet);
+	plain_says_the_same(&buffer, frame->length, result, packet);
 	free(block);
 	return result;
 }
@@ -562,8 +578,65 @@ static void test_key(void)
 	CHECK(nt_key_is_self(&key));
 }
 
+/* What has nothing between its headers is told the quick way; what has is not. */
+static void check_plain(void (*put_headers)(struct frame *frame), __u16 ethertype, int expected)
+{
+	struct frame frame = { .length = 0 };
+	struct nt_buffer buffer = { .data = frame.bytes };
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
+
+	put_ethernet(&frame, ethertype);
+	put_headers(&frame);
+	put_tcp(&frame);
+	buffer.length = frame.length;
+	CHECK_EQUAL(nt_parse_plain(&buffer, 14, ethertype, frame.length, &packet), expected);
+	if (expected) {
+		CHECK_EQUAL(packet.payload_length, PAYLOAD);
+		CHECK_EQUAL(packet.network_offset, 14);
+		CHECK_EQUAL(packet.sequence, SEQUENCE);
+	}
+}
+
+static void put_plain_ipv4(struct frame *frame)
+{
+	put_ipv4(frame, 0, 0x4000, 6, TCP_SIZE);
+}
+
+static void put_ipv4_with_options(struct frame *frame)
+{
+	put_ipv4(frame, 2, 0x4000, 6, TCP_SIZE);
+}
+
+static void put_first_ipv4_fragment(struct frame *frame)
+{
+	put_ipv4(frame, 0, 0x2000, 6, TCP_SIZE);
+}
+
+static void put_plain_ipv6(struct frame *frame)
+{
+	put_ipv6(frame, 6, TCP_SIZE);
+}
+
+static void put_ipv6_with_options(struct frame *frame)
+{
+	put_ipv6(frame, NT_PROTOCOL_DESTINATION, 8 + TCP_SIZE);
+	put16(frame, 6 << 8);
+	put_zeros(frame, 6);
+}
+
+static void test_plain(void)
+{
+	check_plain(put_plain_ipv4, NT_ETHERTYPE_IPV4, 1);
+	check_plain(put_plain_ipv6, NT_ETHERTYPE_IPV6, 1);
+	check_plain(put_ipv4_with_options, NT_ETHERTYPE_IPV4, 0);
+	check_plain(put_first_ipv4_fragment, NT_ETHERTYPE_IPV4, 0);
+	check_plain(put_ipv6_with_options, NT_ETHERTYPE_IPV6, 0);
+	check_plain(put_plain_ipv4, NT_ETHERTYPE_VLAN, 0);
+}
+
 int main(void)
 {
+	test_plain();
 	test_ipv4();
 	test_ipv4_options();
 	test_tcp_options();

@@ -1,0 +1,30 @@
+/* The wire context's slots (core/event.h), mapped: read and emptied here while the kernel side fills them. */
+#ifndef NETRACKER_SLOTS_H
+#define NETRACKER_SLOTS_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "core/event.h"
+
+struct slots {
+	struct nt_slot *slot; /* NULL: not mapped */
+	__u32 count;          /* a power of 2 */
+};
+
+/* 0, or -errno. fd: of the kernel's array, of `count` slots. */
+int slots_map(struct slots *slots, int fd, __u32 count);
+void slots_unmap(struct slots *slots);
+
+/* The slot of a key, whatever is in it. */
+struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key);
+
+bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
+
+/* Takes the connection out; false where the kernel side did, or is about to. */
+bool slots_take(struct nt_slot *slot, const struct nt_key *key);
+
+/* A connection of this key left the hash tables. */
+void slots_forget_elsewhere(const struct slots *slots, const struct nt_key *key);
+
+#endif
