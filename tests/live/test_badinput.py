@@ -2,9 +2,11 @@
 """Bad input and bad ends: the exit status, one clear line, and nothing left attached."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 from bench import check, main_of_checks
@@ -79,10 +81,14 @@ def wrong_usage(bench):
 
 @check("not root")
 def not_root(bench):
-    process = subprocess.Popen(["setpriv", "--reuid", NOBODY_UID, "--regid", NOBODY_UID, "--clear-groups", "sh", "-c",
-                                "exec \"$0\"", PROGRAM], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
-    return one_line_problems("as nobody", finish(process), PRIVILEGES, "root")
+    """The program is a copy where everybody may run it: a clone in /root is closed to others."""
+    with tempfile.TemporaryDirectory(prefix="nt-live-") as directory:
+        os.chmod(directory, 0o755)
+        program = shutil.copy(PROGRAM, directory)
+        process = subprocess.Popen(["setpriv", "--reuid", NOBODY_UID, "--regid", NOBODY_UID, "--clear-groups", "sh",
+                                    "-c", "exec \"$0\"", program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        return one_line_problems("as nobody", finish(process), PRIVILEGES, "root")
 
 
 @check("root without capabilities")
