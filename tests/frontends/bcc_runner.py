@@ -47,13 +47,13 @@ def allow_for_clocks(facts, nanoseconds=100000):
     return facts
 
 
-def run(lab, *arguments, before=None, **more):
+def run(lab, *arguments, before=None, program=PROGRAM, **more):
     """To its end: what it printed."""
     def prepare():
         known.enter(lab.here.name)
         if before:
             before()
-    return subprocess.run([PYTHON, PROGRAM, *arguments], capture_output=True, text=True, timeout=60, preexec_fn=prepare,
+    return subprocess.run([PYTHON, program, *arguments], capture_output=True, text=True, timeout=60, preexec_fn=prepare,
                           **more)
 
 

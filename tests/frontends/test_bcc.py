@@ -12,7 +12,7 @@ import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
 from eunomia import (CLONE_NEWNS, MS_PRIVATE_ALL, ROOT, Skip, add_foreign, attached, check, equal, lab, matches,
-                     nothing_is_left, refuses, run_tests)
+                     nothing_is_left, open_to_all, refuses, run_tests)
 
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
                   r"(\d+) ns$")
@@ -111,7 +111,10 @@ def test_refuses():
             done = bcc_runner.run(here, *arguments)
             refuses(done, status, word, " ".join(arguments))
             check("\x1b" not in done.stderr, "no escape sequence: %r" % done.stderr)
-        refuses(bcc_runner.run(here, "-i", interface, before=lambda: os.setuid(NOBODY)), 3, "root", "no root")
+        with open_to_all(os.path.dirname(PROGRAM)) as folder:
+            done = bcc_runner.run(here, "-i", interface, before=lambda: os.setuid(NOBODY),
+                                  program=os.path.join(folder, os.path.basename(PROGRAM)))
+        refuses(done, 3, "root", "no root")
         done = bcc_runner.run(here, "--help")
         check(done.returncode == 0 and "examples" in done.stdout, "help: %r" % done)
         nothing_is_left(here)

@@ -19,7 +19,7 @@ import zlib
 
 import known
 from eunomia import (PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
-                     lab, matches, nothing_is_left, refuses, run_tests)
+                     lab, matches, nothing_is_left, open_to_all, refuses, run_tests)
 
 # What bpf-loader-lib can make options of (arg_builder)
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
@@ -194,9 +194,9 @@ def test_run_refuses():
 
 
 def test_run_needs_root():
-    with lab() as here:
-        for script in (RUN, RELOAD):
-            done = subprocess.run([script, known.INTERFACE], capture_output=True, text=True, timeout=30,
+    with lab() as here, open_to_all(os.path.dirname(RUN)) as folder:
+        for script in ("run", "reload"):
+            done = subprocess.run([os.path.join(folder, script), known.INTERFACE], capture_output=True, text=True, timeout=30,
                                   preexec_fn=lambda: (known.enter(here.here.name), os.setuid(NOBODY)))
             refuses(done, 3, "root", script)
 
