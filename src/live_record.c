@@ -51,9 +51,11 @@ static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 	set_u32(record, NT_HAS_NETNS, &record->netns, socket->netns);
 }
 
+/* Without a cookie its address stands for the socket, from its start on: another may have the address after it. */
 static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct live_names *names)
 {
-	__u64 socket = event->socket.cookie ? event->socket.cookie : event->address;
+	const __u64 life[2] = {event->address, event->socket.start_ns};
+	__u64 socket = event->socket.cookie ? event->socket.cookie : record_id_hash(life, sizeof(life));
 
 	record_id_socket(record, names->boot_hash, socket, event->socket.nth);
 }

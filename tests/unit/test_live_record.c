@@ -392,6 +392,10 @@ static void identities(void)
 	strcpy(first, record_of(&event, NULL, true)->id);
 	event.address += 64;
 	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
+	event.address -= 64;
+	CHECK_STRING(record_of(&event, NULL, true)->id, first);
+	event.socket.start_ns += MS; /* the next socket at this address */
+	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
 }
 
 /* ---- counts ---- */
