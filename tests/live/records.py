@@ -24,8 +24,11 @@ STATES = ("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time
 CONN_STATES = ("S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH")
 LIMITS = ("receiver", "sndbuf", "network", "app")
 LARGEST_INTEGER = 1 << 53
+KERNEL = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
 # The tracepoint tcp_send_reset has had a reason since Linux 6.10.
-KERNEL_NAMES_REASONS = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2]) >= (6, 10)
+KERNEL_NAMES_REASONS = KERNEL >= (6, 10)
+# Tracing programs can make a socket's cookie since Linux 5.12, and only read it before.
+KERNEL_MAKES_COOKIES = KERNEL >= (5, 12)
 
 
 def integer(value):

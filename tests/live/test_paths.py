@@ -5,8 +5,9 @@ import socket
 import sys
 
 from harness import COUNT, REGISTERED, Arena, Skip, case, main
-from places import (bridged, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6,
+from places import (SOCKET, bridged, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6,
                     unlinked)
+from records import KERNEL_MAKES_COOKIES
 from sniffer import FIN, Sniffer, exchanges
 from traffic import IPPROTO_MPTCP, End, TrafficError, at, exchange, exchange_all, require, settle
 
@@ -244,11 +245,17 @@ def expect_subflow(world, client, server, found):
 
 @case(SYN_COOKIES, outgoing, incoming, incoming_ipv6, loopback, elsewhere, net__ipv4__tcp_syncookies=2)
 def syn_cookies(world):
-    """No socket, not even a half-open one, exists at the server before the handshake's last packet."""
+    """No socket, not even a half-open one, exists at the server before the handshake's last packet.
+
+    So none of its packets has given it a cookie when it is established; without one, a socket in a namespace other than
+    the tracker's has no wire.
+    """
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     settle()
-    close_by_client(world, pairs)
+    place = world.place
+    wireless = not KERNEL_MAKES_COOKIES and place.server.namespace is not place.tracker_namespace
+    close_by_client(world, pairs, server_facts={"seen": list(SOCKET)} if wireless else None)
     require(pairs[0][1].peer.counter("TcpExt", "SyncookiesRecv") >= COUNT, "no SYN cookie was used")
 
 
