@@ -396,6 +396,8 @@ def main(arenas=None):
             run.tally.skips(one.name, reason)
         return run.tally.finish()
     run.set_up()
+    if records.SLACK_NS:
+        print("# tolerances are %d ms wider than on a real machine" % (records.SLACK_NS // 1_000_000))
     for arena in groups:
         if arena.cases:
             arena.run(run.net, run.options, run.directory)
