@@ -47,6 +47,7 @@ help:
 	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
 	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
+	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
 	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
 	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
 	@echo 'make clean      remove $(BUILD)'
@@ -128,6 +129,12 @@ test-ecli: eunomia
 
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)
+
+# Downloads kernels and takes minutes: no part of `make test`.
+.PHONY: test-kernels
+
+test-kernels: all
+	$(quiet)V=$(V) tests/kernels/test_kernels.py $(KERNELS)
 
 install: all
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/sbin/netracker)
