@@ -4,6 +4,7 @@
 Each case is a generator: what is before its `yield` happens before the tracker starts.
 """
 import errno
+import socket
 import sys
 
 from harness import COUNT, REGISTERED, Arena, case, main
@@ -113,11 +114,13 @@ def half_closed(world):
 
 @case("connecting at the start", outgoing, incoming, elsewhere)
 def connecting_at_start(world):
-    """Nobody will answer; the kernel gives up three seconds after connect()."""
+    """Nobody will answer; the kernel gives up seven seconds after connect(), when a slow machine's tracker is up too."""
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
-    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    handles = [client.socket(world.place.family, options=[(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 2)])
+               for _ in range(COUNT)]
+    ends = [world.attempt(client, address, 4000, handle, blocking=False) for handle in handles]
     yield
     await_failures(ends, errno.ETIMEDOUT)
     for end in ends:
