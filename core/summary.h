@@ -1,0 +1,59 @@
+/* What is told of a connection whose SYN was seen, worked out beside it: for hosts without a record of their own to
+ * fill. Times are nanoseconds since the SYN. What is not known is -1.
+ */
+#ifndef NETRACKER_CORE_SUMMARY_H
+#define NETRACKER_CORE_SUMMARY_H
+
+#include "verdict.h"
+
+struct nt_summary {
+	__u64 start_ns;
+	long long duration_ns;   /* to the last packet that changed the state */
+	long long first_end_ns;  /* to the first FIN or RST of either side */
+	long long syn_synack_ns;
+	long long synack_ack_ns; /* from the SYN-ACK, where an ACK answered it */
+	long long handshake_ns;
+	long long syn_finack_ns; /* to the first FIN of the side that answered */
+	long long bytes[2];      /* payload by enum nt_end, modulo 2^32 */
+	__u32 index[2];          /* of the key, by enum nt_end */
+	int outcome;             /* enum nt_outcome, as if nothing more came */
+	int ended_by;            /* enum nt_end */
+};
+NT_STATIC_ASSERT(sizeof(struct nt_summary) == 88, "struct nt_summary has no hidden padding");
+
+NT_INLINE long long nt_span(__u64 from, __u64 to)
+{
+	return from && to >= from ? (long long)(to - from) : -1;
+}
+
+NT_INLINE void nt_summarise_end(struct nt_summary *summary, const struct nt_connection *connection, enum nt_end end,
+				int index)
+{
+	__u32 bytes;
+
+	summary->index[end] = index;
+	summary->bytes[end] = nt_connection_bytes(connection, index, &bytes) == NT_KNOWN_NOT ? -1 : (long long)bytes;
+}
+
+NT_INLINE void nt_summarise(struct nt_summary *summary, const struct nt_connection *connection)
+{
+	int src = connection->src_index & 1;
+	int dst = connection->marks & NT_MARK_SELF ? src : 1 - src;
+	/* A SYN-ACK that itself completes the handshake is followed by no ACK. */
+	int has_own_ack = !(connection->marks & (NT_MARK_SELF | NT_MARK_SIMULTANEOUS));
+
+	NT_FORGET(dst); /* verifiers before Linux 6.10 do not follow the exclusive or that this becomes */
+	dst &= 1;
+	summary->start_ns = connection->syn_ns;
+	summary->duration_ns = nt_span(connection->syn_ns, connection->last_change_ns);
+	summary->first_end_ns = nt_span(connection->syn_ns, nt_connection_first_end(connection));
+	summary->syn_synack_ns = nt_span(connection->syn_ns, connection->synack_ns);
+	summary->synack_ack_ns = has_own_ack ? nt_span(connection->synack_ns, connection->ack_ns) : -1;
+	summary->handshake_ns = nt_span(connection->syn_ns, connection->ack_ns);
+	summary->syn_finack_ns = nt_span(connection->syn_ns, connection->fin_ns[dst]);
+	summary->outcome = nt_connection_idle_outcome(connection, &summary->ended_by);
+	nt_summarise_end(summary, connection, NT_SRC, src);
+	nt_summarise_end(summary, connection, NT_DST, dst);
+}
+
+#endif
