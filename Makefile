@@ -103,6 +103,7 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
 bench: all $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 
 # The eunomia-bpf version: its package is made without ecc, and also with it where it is installed: both must be equal.
+# So the programs are compiled as ecc does it, without -mcpu.
 ECC ?= ecc
 EUNOMIA := $(BUILD)/eunomia
 
@@ -116,7 +117,7 @@ eunomia: $(EUNOMIA)/package.json
 $(EUNOMIA)/netracker.bpf.o: eunomia/netracker.bpf.c Makefile
 	$(call say,BPF,$<)
 	$(quiet)mkdir -p $(@D)
-	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+	$(quiet)$(CLANG) $(filter-out -mcpu=%,$(BPF_FLAGS)) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
 $(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia/event.h

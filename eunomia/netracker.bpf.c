@@ -12,13 +12,12 @@
 /* From the network header on: the same on Ethernet and on devices without a link layer. */
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes_relative((frame), (offset), (to), (size), BPF_HDR_START_NET)
 #include "../core/key.h"
-#include "../core/verdict.h"
-#include "event.h"
+#include "../core/summary.h"
+#include "fill_event.h"
 
 #define CONNECTIONS 65536
 #define RING_BYTES (1 << 20)
 #define LINEAR_BYTES 256 /* more than IP and TCP headers with common options take */
-#define LINE_SIZE 192
 
 typedef _Bool bool; /* ecli knows the name bool, and <stdbool.h> makes it another */
 
@@ -43,8 +42,9 @@ const volatile bool no_incoming = 0;
 /// @cmdarg {"long": "no-outgoing"}
 const volatile bool no_outgoing = 0;
 
-/* Keeps the structure in the BTF, as the definition that ecc adds does; ecli makes no option of this name. */
-const volatile struct event *__eunomia_dummy_event_ptr __attribute__((unused));
+/* Keeps the structure in the BTF, as the declaration that ecc adds does; ecli makes no option of this name. It has a
+ * value so that it comes before `lost`: what ecc's bpftool says of a variable depends on gaps before it. */
+const volatile struct event *__eunomia_dummy_event_ptr __attribute__((unused)) = 0;
 
 static unsigned int lost;
 
@@ -58,8 +58,9 @@ struct workspace {
 	struct nt_packet packet;
 	struct nt_key key;
 	struct tracked fresh, ended;
+	struct nt_summary summary;
 	struct event event;
-	char line[LINE_SIZE];
+	char line[192];
 	__u32 source;
 };
 
@@ -107,106 +108,30 @@ __noinline int parse(struct __sk_buff *skb)
 	return nt_parse_ip(skb, 0, ethertype, skb->len, 0, &workspace->packet);
 }
 
-static __always_inline void put_address(char text[40], const struct nt_key *key, int index)
-{
-	const __u8 *address = key->address[index & 1];
-
-	if (!key->words[index & 1][0] && *(const __u32 *)(address + 8) == bpf_htonl(0xffff))
-		BPF_SNPRINTF(text, 40, "%pI4", address + 12);
-	else
-		BPF_SNPRINTF(text, 40, "%pI6", address);
-}
-
-/* Into zeroed text. At most eight characters, copied as eight: that makes a number of them, where strings would need a
- * section .rodata.str1.1, which ecli does not load. */
-#define PUT_TEXT(text, constant) __builtin_memcpy((text), constant "\0\0\0\0\0\0\0", 8)
-
-static __always_inline void put_outcome(struct event *event, enum nt_outcome outcome)
-{
-	switch (outcome) {
-	case NT_OUTCOME_CLOSED:
-		PUT_TEXT(event->outcome, "closed");
-		break;
-	case NT_OUTCOME_RESET:
-		PUT_TEXT(event->outcome, "reset");
-		break;
-	case NT_OUTCOME_REFUSED:
-		PUT_TEXT(event->outcome, "refused");
-		break;
-	case NT_OUTCOME_TIMEOUT:
-		PUT_TEXT(event->outcome, "timeout");
-		break;
-	default:
-		PUT_TEXT(event->outcome, "expired");
-	}
-}
-
-static __always_inline void put_words(struct event *event, const struct tracked *ended)
-{
-	int ended_by;
-
-	put_outcome(event, nt_connection_idle_outcome(&ended->connection, &ended_by));
-	if (ended_by == NT_SRC)
-		PUT_TEXT(event->ended_by, "src");
-	else if (ended_by == NT_DST)
-		PUT_TEXT(event->ended_by, "dst");
-	else
-		PUT_TEXT(event->ended_by, "-");
-	if (ended->is_outgoing)
-		PUT_TEXT(event->direction, "outgoing");
-	else
-		PUT_TEXT(event->direction, "incoming");
-}
-
-static __always_inline long long since(__u64 start, __u64 then)
-{
-	return then ? (long long)(then - start) : -1;
-}
-
-static __always_inline void put_times(struct event *event, const struct nt_connection *connection, int dst)
-{
-	event->start_ns = connection->syn_ns;
-	event->duration_ns = since(connection->syn_ns, connection->last_change_ns);
-	event->handshake_ns = since(connection->syn_ns, connection->ack_ns);
-	event->syn_finack_ns = since(connection->syn_ns, connection->fin_ns[dst & 1]);
-}
-
-static __always_inline void trace(struct workspace *workspace)
-{
-	struct event *event = &workspace->event;
-
-	BPF_SNPRINTF(workspace->line, LINE_SIZE, "[TC] Total RTT (SYN - FIN-ACK) for %s:%u -> %s:%u: %lld ns",
-		     event->src_ip, event->src_port, event->dst_ip, event->dst_port, event->syn_finack_ns);
-	bpf_printk("%s", workspace->line);
-}
-
 /* Tells of the connection in the workspace, which has been taken out of its table. */
 __noinline int tell(struct __sk_buff *skb)
 {
 	struct workspace *workspace = own_workspace();
-	const struct nt_connection *connection;
 	struct event *event;
-	int src, dst;
 
 	if (!workspace)
 		return 0;
-	connection = &workspace->ended.connection;
-	event = &workspace->event;
-	src = connection->src_index & 1;
-	dst = connection->marks & NT_MARK_SELF ? src : !src;
-	__builtin_memset(event, 0, sizeof(*event));
-	put_times(event, connection, dst);
-	if (event->duration_ns < (long long)(min_us * 1000))
+	nt_summarise(&workspace->summary, &workspace->ended.connection);
+	if (workspace->summary.duration_ns < (long long)(min_us * 1000))
 		return 0;
-	put_address(event->src_ip, &workspace->key, src);
-	put_address(event->dst_ip, &workspace->key, dst);
-	event->src_port = workspace->key.port[src];
-	event->dst_port = workspace->key.port[dst & 1];
-	put_words(event, &workspace->ended);
+	event = &workspace->event;
+	__builtin_memset(event, 0, sizeof(*event));
+	put_tuple(event, &workspace->key, &workspace->summary);
+	put_words(event, &workspace->summary, workspace->ended.is_outgoing);
+	put_times(event, &workspace->summary);
 	event->ifindex = skb->ifindex;
 	event->lost = lost;
-	if (event->syn_finack_ns >= 0)
-		trace(workspace);
+	if (event->syn_finack_ns >= 0) {
+		BPF_SNPRINTF(workspace->line, sizeof(workspace->line),
+			     "[TC] Total RTT (SYN - FIN-ACK) for %s:%u -> %s:%u: %lld ns", event->src_ip,
+			     event->src_port, event->dst_ip, event->dst_port, event->syn_finack_ns);
+		bpf_printk("%s", workspace->line);
+	}
 	if (bpf_ringbuf_output(&events, event, sizeof(*event), 0))
 		__sync_fetch_and_add(&lost, 1);
 	return 0;
