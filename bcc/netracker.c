@@ -1,28 +1,25 @@
 /* The BCC version's wire context: the core's connections, from TC ingress and egress of one interface.
  *
  * BCC's C has no globals, no tables, no calls between functions, and maps only in this text itself (not in headers, not
- * in macros): what the core does is inlined, and works on map memory. netracker.py defines NT_NETNS (inode number),
- * NT_LINK_HEADER (bytes before the IP header), NT_CONNECTIONS (the table's size) and NT_OBSERVED_SIZE.
+ * in macros): what the core does is inlined, and works on map memory. The loader defines NT_NETNS (inode number),
+ * NT_LINK_HEADER (bytes before the IP header) and NT_CONNECTIONS (the table's size).
  */
 #include <uapi/linux/bpf.h>
 #include <linux/pkt_cls.h>
 
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
 #include "core/key.h"
-#include "core/verdict.h"
+#include "core/summary.h"
 #include "core/waiting.h"
 
-/* A connection and its verdict so far, which user space reads whole (class Observed in netracker_records.py). */
+/* User space has the layout from BCC, which knows no arrays of arrays: so the ends stand apart. */
 struct observed {
-	struct nt_key key;
 	struct nt_connection connection;
-	__u32 bytes[2];      /* payload by sequence numbers, modulo 2^32, by enum nt_end */
-	__u8 bytes_known[2];
-	__u8 outcome;        /* enum nt_outcome, as if nothing more came */
-	__s8 ended_by;       /* enum nt_end, -1: nobody */
+	struct nt_summary summary;
+	__u8 src[16], dst[16];
+	__u16 src_port, dst_port;
 	__u32 padding;
 };
-NT_STATIC_ASSERT(sizeof(struct observed) == NT_OBSERVED_SIZE, "user space has the same layout");
 
 /* On the stack, the verifier would follow every way through it. */
 struct workspace {
@@ -41,24 +38,6 @@ BPF_ARRAY(counters, u64, COUNTERS);
 BPF_RINGBUF_OUTPUT(events, 16);
 BPF_PROG_ARRAY(steps, 1);
 
-static __always_inline void note_bytes(struct observed *view, int end, int index)
-{
-	view->bytes_known[end] = nt_connection_bytes(&view->connection, index, &view->bytes[end]) == NT_KNOWN_MODULO;
-}
-
-static __always_inline void judge(struct observed *view)
-{
-	int src = view->connection.src_index & 1;
-	int dst = view->connection.marks & NT_MARK_SELF ? src : 1 - src;
-	int ended_by;
-
-	view->outcome = nt_connection_idle_outcome(&view->connection, &ended_by);
-	view->ended_by = ended_by;
-	note_bytes(view, NT_SRC, src);
-	NT_FORGET(dst); /* verifiers before Linux 6.10 do not follow the exclusive or that this becomes */
-	note_bytes(view, NT_DST, dst & 1);
-}
-
 /* Takes it out of the table and tells of it, unless another processor did. */
 static __always_inline void end(struct workspace *work, const struct observed *view)
 {
@@ -71,11 +50,16 @@ static __always_inline void end(struct workspace *work, const struct observed *v
 
 static __always_inline void begin(struct workspace *work)
 {
-	work->fresh.key = work->key;
-	nt_connection_begin(&work->fresh.connection, &work->packet, work->source & 1, work->now);
-	judge(&work->fresh);
+	struct observed *view = &work->fresh;
+
+	nt_connection_begin(&view->connection, &work->packet, work->source & 1, work->now);
+	nt_summarise(&view->summary, &view->connection);
+	__builtin_memcpy(view->src, work->packet.source, sizeof(view->src));
+	__builtin_memcpy(view->dst, work->packet.destination, sizeof(view->dst));
+	view->src_port = work->packet.source_port;
+	view->dst_port = work->packet.destination_port;
 	counters.atomic_increment(COUNT_OPENED);
-	if (connections.insert(&work->key, &work->fresh))
+	if (connections.insert(&work->key, view))
 		counters.atomic_increment(COUNT_TABLE_FULL);
 }
 
@@ -94,7 +78,7 @@ static __always_inline int step(struct workspace *work)
 	}
 	result = nt_connection_step(&view->connection, &work->packet, work->source & 1, work->now);
 	if (result & NT_STEP_CHANGED)
-		judge(view);
+		nt_summarise(&view->summary, &view->connection);
 	if (result & (NT_STEP_NEW | NT_STEP_ENDED))
 		end(work, view);
 	return !(result & NT_STEP_NEW);

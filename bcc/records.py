@@ -1,6 +1,5 @@
 """What the programs tell, as records: the keys and their order are those of docs/record.md."""
 import base64
-import ctypes
 import datetime
 import hashlib
 import json
@@ -11,40 +10,11 @@ import time
 OUTCOMES = "closed", "reset", "refused", "timeout", "unreachable", "expired", "open"
 ENDS = "src", "dst"
 ROLES = "client", "server", "observer"
-MARK_SELF, MARK_SIMULTANEOUS = 4, 8
+MARK_SIMULTANEOUS = 8
 NO_VLAN = 0xffff
+ABSENT = -1  # of struct nt_summary
 MOST_BYTES_PER_NS = 100  # no link carries more: where that fits into 32 bits, sequence numbers did not go round
 SYN_SENT, FIN_WAIT2, LAST_ACK, CLOSING = 2, 5, 9, 11  # include/net/tcp_states.h
-
-
-class Key(ctypes.Structure):  # core/key.h
-    _fields_ = [("address", (ctypes.c_ubyte * 16) * 2), ("port", ctypes.c_uint16 * 2), ("netns", ctypes.c_uint32)]
-
-
-class Connection(ctypes.Structure):  # core/connection.h
-    _fields_ = [*((name, ctypes.c_uint64) for name in ("first_ns", "last_change_ns", "last_seen_ns", "syn_ns",
-                                                       "synack_ns", "ack_ns")),
-                ("fin_ns", ctypes.c_uint64 * 2), ("rst_ns", ctypes.c_uint64), ("sequences", ctypes.c_uint32 * 6),
-                ("vlan", ctypes.c_uint16), ("side", ctypes.c_uint8 * 2), ("src_index", ctypes.c_uint8),
-                ("marks", ctypes.c_uint8), ("first_end", ctypes.c_uint8), ("history_length", ctypes.c_uint8),
-                ("letters", ctypes.c_uint8 * 2), ("history", ctypes.c_ubyte * 30)]
-
-
-class Observed(ctypes.Structure):  # netracker.c
-    _fields_ = [("key", Key), ("connection", Connection), ("bytes", ctypes.c_uint32 * 2),
-                ("bytes_known", ctypes.c_uint8 * 2), ("outcome", ctypes.c_uint8), ("ended_by", ctypes.c_int8),
-                ("padding", ctypes.c_uint32)]
-
-    is_established = property(lambda self: OUTCOMES[self.outcome] != "timeout")
-
-
-class Socket(ctypes.Structure):  # socket.c
-    _fields_ = [*((name, ctypes.c_uint64) for name in ("start_ns", "established_ns", "accepted_ns", "first_fin_ns",
-                                                       "close_ns")),
-                ("local", ctypes.c_ubyte * 16), ("remote", ctypes.c_ubyte * 16), ("local_port", ctypes.c_uint16),
-                ("remote_port", ctypes.c_uint16), ("pid", ctypes.c_uint32), ("uid", ctypes.c_uint32),
-                ("comm", ctypes.c_char * 16), ("role", ctypes.c_uint8), ("old_state", ctypes.c_uint8),
-                ("local_fin_first", ctypes.c_uint8), ("calls", ctypes.c_uint8), ("reset_received", ctypes.c_uint8)]
 
 
 def span(start, end):
@@ -88,33 +58,31 @@ def beginning(role, src, dst, start, *context):
 
 
 def known(record):
-    return {key: value for key, value in record.items() if value is not None}
+    return {key: value for key, value in record.items() if value not in (None, ABSENT)}
 
 
-def of_observed(view, ifname, most_bytes):
+def is_half_open(view):
+    return OUTCOMES[view.summary.outcome] == "timeout"
+
+
+def of_observed(view, netns, ifname, most_bytes):
     """most_bytes(): what the interface carried, no side of the connection can have sent more."""
-    wire, key = view.connection, view.key
-    source = wire.src_index
-    answerer = source if wire.marks & MARK_SELF else 1 - source
-    src, dst = ((bytes(key.address[index]), key.port[index]) for index in (source, answerer))
-    duration = span(wire.syn_ns, wire.last_change_ns)
-    ends = [moment for moment in (*wire.fin_ns, wire.rst_ns) if moment]
+    wire, summary = view.connection, view.summary
     is_exact = (wire.last_seen_ns - wire.syn_ns) * MOST_BYTES_PER_NS < 1 << 32 or most_bytes() < 1 << 32
-    sent = [view.bytes[end] if view.bytes_known[end] and is_exact else None for end in (0, 1)]
     gaps = ["direction"] * bool(wire.marks & MARK_SIMULTANEOUS)
-    gaps += ["bytes_mod_4g"] * (any(view.bytes_known) and not is_exact)
-    one_ack = wire.marks & (MARK_SELF | MARK_SIMULTANEOUS)
-    return known({
-        **beginning("observer", src, dst, wire.syn_ns, struct.pack("=I", key.netns)),
-        "netns": key.netns, "ifname": ifname, "vlan": None if wire.vlan == NO_VLAN else wire.vlan,
-        "start": start_text(wire.syn_ns), "duration_ns": duration,
-        "first_fin_ns": span(wire.syn_ns, min(ends, default=0)), "wire_duration_ns": duration,
-        "syn_synack_ns": span(wire.syn_ns, wire.synack_ns),
-        "synack_ack_ns": None if one_ack else span(wire.synack_ns, wire.ack_ns),
-        "handshake_ns": span(wire.syn_ns, wire.ack_ns), "syn_finack_ns": span(wire.syn_ns, wire.fin_ns[answerer]),
-        "outcome": OUTCOMES[view.outcome], "ended_by": None if view.ended_by < 0 else ENDS[view.ended_by],
-        "history": bytes(wire.history[:wire.history_length]).decode("ascii"),
-        "src_bytes": sent[0], "dst_bytes": sent[1], "seen": ["wire"], "complete": not gaps, "gaps": gaps})
+    gaps += ["bytes_mod_4g"] * (any(sent >= 0 for sent in summary.bytes) and not is_exact)
+    values = {
+        "netns": netns, "ifname": ifname, "vlan": None if wire.vlan == NO_VLAN else wire.vlan,
+        "start": start_text(summary.start_ns), "duration_ns": summary.duration_ns,
+        "first_fin_ns": summary.first_end_ns, "wire_duration_ns": summary.duration_ns,
+        "syn_synack_ns": summary.syn_synack_ns, "synack_ack_ns": summary.synack_ack_ns,
+        "handshake_ns": summary.handshake_ns, "syn_finack_ns": summary.syn_finack_ns,
+        "outcome": OUTCOMES[summary.outcome], "ended_by": ENDS[summary.ended_by] if summary.ended_by >= 0 else None,
+        "history": wire.history[:wire.history_length].decode("ascii"),
+        "src_bytes": summary.bytes[0] if is_exact else None, "dst_bytes": summary.bytes[1] if is_exact else None}
+    src, dst = (bytes(view.src), view.src_port), (bytes(view.dst), view.dst_port)
+    return known({**beginning("observer", src, dst, summary.start_ns, struct.pack("=I", netns)), **values,
+                  "seen": ["wire"], "complete": not gaps, "gaps": gaps})
 
 
 def ending(view):
@@ -132,12 +100,11 @@ def of_socket(view):
     ends = (bytes(view.local), view.local_port), (bytes(view.remote), view.remote_port)
     src, dst = ends if role == "client" else ends[::-1]
     outcome, ended_by = ending(view)
-    gaps = [] if view.pid else ["owner"]
+    owner = {"pid": view.owner.pid, "comm": view.owner.comm.decode("utf-8", "backslashreplace"), "uid": view.owner.uid,
+             "owner_by": {"client": "connect", "server": "accept"}[role]} if view.owner.pid else {}
+    gaps = [] if owner else ["owner"]
     return known({
-        **beginning(role, src, dst, view.start_ns), "pid": view.pid or None,
-        "comm": view.comm.decode("utf-8", "backslashreplace") if view.pid else None,
-        "uid": view.uid if view.pid else None,
-        "owner_by": {"client": "connect", "server": "accept"}[role] if view.pid else None,
+        **beginning(role, src, dst, view.start_ns), **owner,
         "start": start_text(view.start_ns), "duration_ns": span(view.start_ns, view.close_ns),
         "first_fin_ns": span(view.start_ns, view.first_fin_ns),
         "handshake_ns": span(view.start_ns, view.established_ns) if role == "client" else None,

@@ -13,7 +13,7 @@ struct process {
 	char comm[NT_COMM_SIZE]; /* the calling thread's */
 };
 
-/* User space reads it whole (class Socket in records.py). */
+/* User space reads it whole, and has the layout from BCC. */
 struct connection {
 	__u64 start_ns, established_ns, accepted_ns, first_fin_ns, close_ns;
 	__u8 local[16], remote[16];
@@ -26,7 +26,6 @@ struct connection {
 	__u8 reset_received;
 	__u8 padding[3];
 };
-_Static_assert(sizeof(struct connection) == NT_SOCKET_SIZE, "user space has the same layout");
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
 

@@ -75,10 +75,10 @@ class Bcc:
             if not select.select([self.process.stderr], [], [], max(0, deadline - time.monotonic()))[0]:
                 self.process.kill()
                 raise AssertionError("did not start: %r" % self.errors)
-            line = self.process.stderr.readline()
-            if not line:
+            said = os.read(self.process.stderr.fileno(), 65536)
+            if not said:
                 raise AssertionError("ended at once: %r" % self.errors)
-            self.errors += line
+            self.errors += said.decode()
 
     def lines(self, signal_number=signal.SIGINT):
         time.sleep(PRINTED_SECONDS)
