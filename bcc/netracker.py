@@ -86,10 +86,11 @@ class Output:
             raise Failure(1, "output: %s; make room for it" % error.strerror)
 
     def account(self, source):
-        counts = source.counters()
-        full = counts["table full"], counts["ring buffer full"]
-        note("%d opened = %d written + %d without a line + %d still open + %d lost (table full %d, ring buffer full %d)"
-             % (counts["opened"], self.written, self.silent, sum(1 for _ in source.table), sum(full), *full))
+        lost = source.counters()
+        opened = lost.pop("opened")
+        note("%d opened = %d written + %d without a line + %d still open + %d lost (%s)"
+             % (opened, self.written, self.silent, sum(1 for _ in source.table), sum(lost.values()),
+                ", ".join("%s %d" % cause for cause in lost.items())))
 
 
 def track(options, stopped):

@@ -27,7 +27,7 @@ struct connection {
 	__u8 padding[3];
 };
 
-enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
+enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNT_END_MISSED, COUNTERS };
 
 BPF_TABLE("hash", u64, struct connection, sockets, NT_CONNECTIONS);
 BPF_TABLE("lru_hash", u64, struct process, callers, 4096);
@@ -45,6 +45,9 @@ static __always_inline void opened(u64 address, struct connection *connection)
 {
 	connection->start_ns = bpf_ktime_get_boot_ns();
 	counters.atomic_increment(COUNT_OPENED);
+	/* The kernel skips a program where it interrupts another; then the socket's memory becomes another socket. */
+	if (sockets.lookup(&address))
+		counters.atomic_increment(COUNT_END_MISSED);
 	if (sockets.update(&address, connection))
 		counters.atomic_increment(COUNT_TABLE_FULL);
 }

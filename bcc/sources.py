@@ -22,7 +22,6 @@ CONNECTIONS = 65536
 HALF_OPEN_SECONDS, ESTABLISHED_SECONDS = 70, 7200
 LOOPBACK_OR_ETHERNET = 772, 1  # ARPHRD_*: what has an Ethernet header
 ACCEPTS_AT_ONCE = 4096  # processes that wait in accept(); by itself the kernel follows 10 or so
-COUNTERS = "opened", "table full", "ring buffer full"
 
 
 class Failure(Exception):
@@ -55,6 +54,7 @@ def load(name, *cflags, **defines):
 
 class Source:
     """A loaded program: its events, counters and table of connections."""
+    counted = "opened", "table full", "ring buffer full"
 
     def start(self, bpf, table, key):
         self.bpf, self.found = bpf, []
@@ -67,7 +67,7 @@ class Source:
         return [self.record(view) for view in found]
 
     def counters(self):
-        return {name: self.bpf["counters"][number].value for number, name in enumerate(COUNTERS)}
+        return {name: self.bpf["counters"][number].value for number, name in enumerate(self.counted)}
 
 
 class Wire(Source):
@@ -164,6 +164,8 @@ class Wire(Source):
 
 
 class Sockets(Source):
+    counted = (*Source.counted, "end missed")
+
     def __init__(self, _, cleanup):
         if not any(map(os.path.exists, ("/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"))):
             raise Failure(4, "tracefs: not mounted; mount -t tracefs tracefs /sys/kernel/tracing")
@@ -177,8 +179,10 @@ class Sockets(Source):
 
     @staticmethod
     def attach_kprobes(bpf, cleanup):
+        with open("/proc/kallsyms", "rb") as symbols:  # without IPv6 one is missing
+            connects = {line.split()[2] for line in symbols} & {b"tcp_v4_connect", b"tcp_v6_connect"}
         try:
-            for name in filter(bpf.get_kprobe_functions, (b"tcp_v4_connect", b"tcp_v6_connect")):
+            for name in connects:
                 bpf.attach_kprobe(event=name, fn_name="note_connect")
                 cleanup.callback(bpf.detach_kprobe, name)
             bpf.attach_kretprobe(event="inet_csk_accept", fn_name="note_accepted", maxactive=ACCEPTS_AT_ONCE)

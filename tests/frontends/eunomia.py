@@ -140,14 +140,18 @@ def matches(facts, events):
         check(False, line)
 
 
+def mount_tracefs():
+    """For this process and its children alone; ends with them."""
+    if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
+            known.libc.mount(b"tracefs", b"/sys/kernel/tracing", b"tracefs", 0, None):
+        raise Skip("tracefs cannot be mounted")
+
+
 class Trace:
     """What programs print to the kernel's trace, in an instance of its own: other readers take nothing from it."""
 
     def __init__(self):
-        # A mount of our own, which ends with this process
-        if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
-                known.libc.mount(b"tracefs", b"/sys/kernel/tracing", b"tracefs", 0, None):
-            raise Skip("tracefs cannot be mounted")
+        mount_tracefs()
         self.path = "/sys/kernel/tracing/instances/nt-%d" % os.getpid()
         try:
             os.mkdir(self.path)

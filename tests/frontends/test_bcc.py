@@ -11,8 +11,8 @@ import time
 import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
-from eunomia import (CLONE_NEWNS, MS_PRIVATE_ALL, ROOT, Skip, add_foreign, attached, check, equal, lab, matches,
-                     nothing_is_left, open_to_all, refuses, run_tests)
+from eunomia import (ROOT, Skip, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
+                     open_to_all, refuses, run_tests)
 
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
                   r"(\d+) ns$")
@@ -192,13 +192,6 @@ def wait_for_filters(here):
     deadline = time.monotonic() + bcc_runner.START_SECONDS
     while len(attached(here)[1]) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def mount_tracefs():
-    """For the test's children alone; ends with the test."""
-    if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
-            known.libc.mount(b"tracefs", b"/sys/kernel/tracing", b"tracefs", 0, None):
-        raise Skip("tracefs cannot be mounted")
 
 
 def test_sockets():
