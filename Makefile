@@ -48,6 +48,7 @@ help:
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
 	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
+	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
 	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
 	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
 	@echo 'make clean      remove $(BUILD)'
@@ -107,7 +108,7 @@ bench: all $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 ECC ?= ecc
 EUNOMIA := $(BUILD)/eunomia
 
-.PHONY: eunomia test-ecli
+.PHONY: eunomia test-ecli test-bcc-kprobes
 
 eunomia: $(EUNOMIA)/package.json
 	$(quiet)if command -v $(ECC) >/dev/null; then \
@@ -127,6 +128,8 @@ $(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia
 test-ecli: eunomia
 	$(quiet)/usr/bin/python3 tests/frontends/ecli.py
 
+test-bcc-kprobes:
+	$(quiet)tests/frontends/bcc-kprobes-in-vm $(KERNEL)
 
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)

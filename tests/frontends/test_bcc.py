@@ -11,7 +11,7 @@ import time
 import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
-from eunomia import (ROOT, Skip, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
+from eunomia import (ROOT, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
                      open_to_all, refuses, run_tests)
 
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
