@@ -32,10 +32,11 @@ class Failure(Exception):
         self.status = status
 
 
-def need(module):
+def need(module, *names):
     try:
-        return importlib.import_module(module)
-    except (ImportError, OSError) as error:  # OSError: a shared library that BCC opens itself
+        found = importlib.import_module(module)
+        return [getattr(found, name) for name in names]
+    except (ImportError, OSError, AttributeError) as error:  # OSError: a shared library that BCC opens itself
         raise Failure(4, "%s; apt-get install python3-bpfcc python3-pyroute2, and run it with /usr/bin/python3" % error)
 
 
@@ -44,10 +45,9 @@ def load(name, *cflags, **defines):
     os.environ.setdefault("BCC_KERNEL_SOURCE", os.path.join(HERE, "headers"))
     cflags += "-I" + os.path.dirname(HERE), "-Wno-macro-redefined", *("-idirafter" + path for path in SYSTEM_HEADERS)
     cflags += tuple("-D%s=%d" % define for define in defines.items())
+    BPF, = need("bcc", "BPF")
     try:
-        return need("bcc").BPF(src_file=os.path.join(HERE, name), cflags=list(cflags))
-    except Failure:
-        raise
+        return BPF(src_file=os.path.join(HERE, name), cflags=list(cflags))
     except Exception as error:  # BCC has no class of its own for it
         raise Failure(4, "%s: BCC cannot load it: %s" % (name, error))
 
@@ -72,14 +72,14 @@ class Source:
 
 class Wire(Source):
     def __init__(self, options, cleanup):
-        pyroute2 = need("pyroute2")
-        self.netlink_error, self.name = pyroute2.NetlinkError, options.interface
+        IPRoute, self.netlink_error, netns = need("pyroute2", "IPRoute", "NetlinkError", "netns")
+        self.name = options.interface
         if options.netns:
             if "/" in options.netns or not os.path.exists("/run/netns/" + options.netns):
                 raise Failure(5, "%s: no such network namespace; `ip netns` lists them" % options.netns)
-            pyroute2.netns.setns(options.netns, flags=0)
+            netns.setns(options.netns, flags=0)
         self.netns = os.stat("/proc/thread-self/ns/net").st_ino
-        self.route = cleanup.enter_context(pyroute2.IPRoute())
+        self.route = cleanup.enter_context(IPRoute())
         found = self.route.link_lookup(ifname=self.name)
         if not found:
             raise Failure(5, "%s: no such interface%s; `ip link` lists them"
