@@ -249,7 +249,7 @@ static __always_inline bool can_leave(struct __sk_buff *skb, __u32 network_offse
 {
 	struct nt_frame frame = {.skb = skb};
 	__u32 slot;
-	__s32 *waits;
+	int *waits;
 
 	switch (nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot)) {
 	case NT_LOOK_DONE:
@@ -257,7 +257,7 @@ static __always_inline bool can_leave(struct __sk_buff *skb, __u32 network_offse
 	case NT_LOOK_SLOT:
 		if (config.follow_packets)
 			return false;
-		waits = bpf_map_lookup_elem(&waiting, &slot);
+		waits = waiting_count(slot);
 		return !waits || *waits <= 0;
 	default:
 		return false;

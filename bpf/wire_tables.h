@@ -85,37 +85,44 @@ struct {
  * without SYN, FIN or RST leave after a look at it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_WAITING_SLOTS);
+	__uint(max_entries, NT_WAITING_SLOTS / NT_WAITING_IN_LINE);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, __s32); /* an entry that the LRU pushes out leaves its count behind: that costs a look-up, no more */
+	__type(value, struct nt_waiting_line);
 } waiting SEC(".maps");
 
-static __always_inline __s32 *waiting_slot(const struct nt_key *key)
+static __always_inline int *waiting_count(__u32 slot)
 {
-	__u32 slot = nt_waiting_slot(key);
+	__u32 index = slot / NT_WAITING_IN_LINE;
+	struct nt_waiting_line *line = bpf_map_lookup_elem(&waiting, &index);
 
-	return bpf_map_lookup_elem(&waiting, &slot);
+	return line ? &line->count[slot % NT_WAITING_IN_LINE] : NULL;
 }
 
 static __always_inline void expect_ack(struct nt_wire *wire)
 {
-	__s32 *slot = waiting_slot(&wire->key);
+	int *waits;
 
-	if (wire->waits_for_ack || !slot)
+	if (wire->waits_for_ack)
+		return;
+	waits = waiting_count(nt_waiting_slot(&wire->key));
+	if (!waits)
 		return;
 	wire->waits_for_ack = 1;
-	__sync_fetch_and_add(slot, 1);
+	__sync_fetch_and_add(waits, 1);
 }
 
 static __always_inline void forget_ack(struct nt_wire *wire)
 {
-	__s32 *slot = waiting_slot(&wire->key);
+	int *waits;
 
-	if (!wire->waits_for_ack || !slot)
+	if (!wire->waits_for_ack)
+		return;
+	waits = waiting_count(nt_waiting_slot(&wire->key));
+	if (!waits)
 		return;
 	wire->waits_for_ack = 0;
-	__sync_fetch_and_add(slot, -1);
+	__sync_fetch_and_add(waits, -1);
 }
 
 /* Where a connection is kept. */

@@ -8,8 +8,16 @@
 
 #include "key.h"
 
-#define NT_WAITING_SLOT_BITS 16
+/* Small enough to stay in a CPU's cache: every packet looks at one slot. */
+#define NT_WAITING_SLOT_BITS 14
 #define NT_WAITING_SLOTS (1 << NT_WAITING_SLOT_BITS)
+
+/* As the kernel's arrays pad their elements to 8 bytes, an element holds several slots. */
+#define NT_WAITING_IN_LINE 16
+
+struct nt_waiting_line {
+	int count[NT_WAITING_IN_LINE]; /* may be too many, which costs a look-up, no more */
+};
 
 /* The same for both directions: end points are mixed by exclusive or, in which what IPv4-mapped addresses have in common
  * cancels itself out. */

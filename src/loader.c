@@ -98,7 +98,7 @@ static void configure(const struct loader *loader, const struct options *options
 {
 	struct bpf_map *map = map_named(loader, ".rodata.config");
 	__u32 ring_bytes = sized_for_machine(256UL << 10, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
-	__u32 slots = sized_for_machine(1024, 4096, 65536);
+	__u32 slots = sized_for_machine(256, 2048, 16384);
 	struct nt_config config = {
 		.own_netns = own_netns,
 		.wire_enabled = !!(options->contexts & CONTEXT_WIRE),

@@ -11,6 +11,7 @@
 #include "core/waiting.h"
 
 #define BATCH 512
+#define WAITING_SIZE (NT_WAITING_SLOTS / NT_WAITING_IN_LINE * sizeof(struct nt_waiting_line))
 #define ALL_EVERY_NS (60ULL * 1000000000)
 /* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
@@ -27,7 +28,7 @@ struct sweep {
 	struct nt_shared *shared;
 	struct slots slots; /* the loader's */
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
-	__s32 *waiting; /* the kernel's slots, mapped */
+	struct nt_waiting_line *waiting; /* the kernel's, mapped */
 	__u64 all_swept_ns, half_open_taken;
 	struct audit waits, elsewhere;
 	__u32 *watched;  /* slots that are marked */
@@ -75,7 +76,7 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 	sweep->follows_packets = follows_packets;
 	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
 	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
-	sweep->waiting = mmap(NULL, NT_WAITING_SLOTS * sizeof(__s32), PROT_READ | PROT_WRITE, MAP_SHARED,
+	sweep->waiting = mmap(NULL, WAITING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
 			      loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
@@ -91,7 +92,7 @@ void sweep_free(struct sweep *sweep)
 	if (!sweep)
 		return;
 	if (sweep->waiting)
-		munmap(sweep->waiting, NT_WAITING_SLOTS * sizeof(__s32));
+		munmap(sweep->waiting, WAITING_SIZE);
 	audit_free(&sweep->waits);
 	audit_free(&sweep->elsewhere);
 	free(sweep->watched);
@@ -100,9 +101,14 @@ void sweep_free(struct sweep *sweep)
 	free(sweep);
 }
 
+static int *waiting_count(struct sweep *sweep, __u32 slot)
+{
+	return &sweep->waiting[slot / NT_WAITING_IN_LINE].count[slot % NT_WAITING_IN_LINE];
+}
+
 static void mark_slot(struct sweep *sweep, __u32 slot, __s32 by)
 {
-	__atomic_fetch_add(&sweep->waiting[slot], by, __ATOMIC_RELAXED);
+	__atomic_fetch_add(waiting_count(sweep, slot), by, __ATOMIC_RELAXED);
 }
 
 static void watch(struct sweep *sweep, const struct nt_key *key)
@@ -194,7 +200,7 @@ static void settle_counts(struct sweep *sweep)
 	__u32 i;
 
 	for (i = 0; i < NT_WAITING_SLOTS; i++) {
-		__s32 excess = excess_of(&sweep->waits, i, sweep->waiting[i]);
+		__s32 excess = excess_of(&sweep->waits, i, *waiting_count(sweep, i));
 
 		if (excess)
 			mark_slot(sweep, i, -excess);
