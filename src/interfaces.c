@@ -267,12 +267,20 @@ const char *interfaces_name(const struct interfaces *interfaces, unsigned int in
 	return NULL;
 }
 
+void interfaces_detach(struct interfaces *interfaces)
+{
+	struct interface *interface;
+
+	for (interface = interfaces->list; interface; interface = interface->next)
+		detach(interfaces, interface);
+}
+
 void interfaces_close(struct interfaces *interfaces)
 {
+	interfaces_detach(interfaces);
 	while (interfaces->list) {
 		struct interface *interface = interfaces->list;
 
-		detach(interfaces, interface);
 		interfaces->list = interface->next;
 		free(interface);
 	}

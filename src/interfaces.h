@@ -39,6 +39,9 @@ int interfaces_update(struct interfaces *interfaces);
 /* NULL: never watched. */
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);
 
+/* No more packets after this; the names are still known. */
+void interfaces_detach(struct interfaces *interfaces);
+
 void interfaces_close(struct interfaces *interfaces);
 
 #endif

@@ -483,7 +483,7 @@ static void finish(struct live *live)
 {
 	int error;
 
-	interfaces_close(&live->interfaces);
+	interfaces_detach(&live->interfaces);
 	loader_detach(&live->loader);
 	notice_last_losses(live);
 	ring_buffer__consume(live->ring);
