@@ -134,12 +134,6 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* A server's child is a view once it is established. */
-static __always_inline bool is_a_view(const struct nt_socket *socket)
-{
-	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
-}
-
 /* Tells of those still open. */
 SEC("iter/tcp")
 int tell_open_sockets(struct bpf_iter__tcp *ctx)

@@ -80,6 +80,12 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 		socket->cookie = read_cookie(sk);
 }
 
+/* The error that ended it, also where the application took it away before the end was noticed. */
+static __always_inline int error_of(struct sock *sk, const struct nt_socket *socket)
+{
+	return socket->missed_end && socket->error ? socket->error : sk->sk_err;
+}
+
 /* What the application wrote: acknowledged, or not yet. Less SYN and FIN, which take sequence numbers too; a child's SYN
  * is acknowledged before it is born. */
 static __always_inline __u64 bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
@@ -95,7 +101,7 @@ static __always_inline __u64 bytes_transmitted(struct tcp_sock *tp, const struct
 	__u64 transmitted = tp->bytes_sent - tp->bytes_retrans, written;
 
 	/* What a device refuses is new data again at the next try, and counted again: the case of a peer out of reach. */
-	if (!is_out_of_reach(tp->inet_conn.icsk_inet.sk.sk_err))
+	if (!is_out_of_reach(error_of(&tp->inet_conn.icsk_inet.sk, socket)))
 		return transmitted;
 	written = bytes_written(tp, socket);
 	return transmitted < written ? transmitted : written;
@@ -133,7 +139,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->retransmits = tp->total_retrans;
 	counts->srtt_us = tp->srtt_us >> 3;
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
-	counts->error = tp->inet_conn.icsk_inet.sk.sk_err;
+	counts->error = error_of(&tp->inet_conn.icsk_inet.sk, socket);
 	counts->valid = 1;
 }
 
@@ -445,10 +451,8 @@ static __always_inline void take_back(__u64 address, struct nt_socket *socket)
 static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
 					  __u8 old_state, __u64 now)
 {
-	int error = sk->sk_err;
+	int error = error_of(sk, socket);
 
-	if (socket->missed_end && socket->error)
-		error = socket->error;
 	if (never_was(socket, tp, old_state))
 		return take_back(address, socket);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
@@ -490,8 +494,6 @@ static __always_inline void tell_awaited_owner(__u64 address, struct nt_socket *
 /* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
 static __always_inline __u8 state_before_missed_end(const struct nt_socket *socket)
 {
-	if (socket->role == NT_ROLE_CLIENT && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
-		return TCP_SYN_SENT;
 	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
 }
 
@@ -510,6 +512,12 @@ static __always_inline void tell_missed_end(__u64 address, struct nt_socket *soc
 	socket_closes(address, socket, sk, tp, state_before_missed_end(socket), end);
 }
 
+/* A server's child is a view once it is established. */
+static __always_inline bool is_a_view(const struct nt_socket *socket)
+{
+	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
+}
+
 static __always_inline void socket_destroyed(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
@@ -517,7 +525,7 @@ static __always_inline void socket_destroyed(struct sock *sk)
 
 	if (!socket)
 		return;
-	if (socket->state != TCP_CLOSE)
+	if (socket->state != TCP_CLOSE && is_a_view(socket))
 		tell_missed_end(address, socket, sk);
 	tell_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	bpf_map_delete_elem(&sockets, &address);
@@ -627,7 +635,7 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 }
 
 /* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between loses us
- * every change of state it makes. Where that has happened (src/stand_by.c), a second copy, attached after the first,
+ * every change of state it makes. Where that has happened (src/loader.c), a second copy, attached after the first,
  * does what the first left undone from then on: each change that the first one did not leave its mark for. Not before:
  * two programs on this tracepoint cost three times what one does (docs/architecture.md). Where a softirq comes between the two, it takes the mark away
  * and a change is done twice, which changes nothing (is_repeated() and the like see to that). */

@@ -132,7 +132,7 @@ static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace 
 	const struct sighting *sighting = &workspace->sighting;
 	struct nt_slot *slot = slot_of(&sighting->key);
 
-	if (!slot)
+	if (!slot || is_in_slot(slot, &sighting->key)) /* the one before is being taken out by another processor */
 		return;
 	count(NT_COUNT_WIRE_OPENED);
 	if (claim_slot(slot)) {
@@ -154,10 +154,15 @@ static __always_inline void wire_established(const struct wire_found *found, con
 	if (found->place == IN_SLOT)
 		return;
 	error = bpf_map_update_elem(&established, &sighting->key, found->wire, BPF_NOEXIST);
-	if (take_half_open(&sighting->key) || !error)
+	if (error == -EEXIST) /* another processor does this very thing */
 		return;
-	__sync_fetch_and_add(&found->slot->elsewhere, -1);
-	count(NT_COUNT_ESTABLISHED_FULL);
+	if (take_half_open(&sighting->key)) { /* it ended meanwhile, and was told of */
+		if (!error)
+			bpf_map_delete_elem(&established, &sighting->key);
+	} else if (error) {
+		__sync_fetch_and_add(&found->slot->elsewhere, -1);
+		count(NT_COUNT_ESTABLISHED_FULL);
+	}
 }
 
 /* Where every packet is followed, the last acknowledgement is still to come after the second FIN. */

@@ -58,7 +58,9 @@ static __always_inline bool ends_without_packets(__u8 old_state, int error)
 static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
 {
 	struct nt_wire *wire = found->wire;
-	struct nt_key key = wire->key;
+	struct nt_key key;
+
+	key_of_socket(&key, &event->socket);
 
 	event->wire_status = NT_WIRE_OPEN;
 	event->has_streams = 0;
@@ -83,6 +85,8 @@ static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, c
 		forget_ack(wire);
 		if (take_wire(found, &key))
 			count(NT_COUNT_WIRE_SETTLED);
+		else /* its end is told by another processor */
+			event->wire_status = NT_WIRE_OPEN;
 	}
 	if (config.follow_packets)
 		bpf_map_delete_elem(&streams, &key);

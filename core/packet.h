@@ -7,7 +7,7 @@
  * which copies `size` bytes (a constant) at `offset` of the frame to `to` and gives 0, or less than 0 where they are
  * not all there: bpf_skb_load_bytes() over an skb (it reaches what lies outside the linear area too), core/buffer.h
  * over plain memory. `frame` is passed through untouched. On the common path (Ethernet known, IPv4 or IPv6 without
- * options, TCP) the whole parse costs two loads.
+ * options, TCP) the whole parse costs two loads, nt_parse_plain() one.
  *
  * Input is hostile: every length is checked against the one around it before it is used.
  * References: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 4302 (AH), RFC 2003 (IPIP), RFC 4213 (6in4),

@@ -16,7 +16,7 @@
 #define NT_WAITING_IN_LINE 16
 
 struct nt_waiting_line {
-	int count[NT_WAITING_IN_LINE]; /* may be too many, which costs a look-up, no more */
+	int count[NT_WAITING_IN_LINE]; /* too many costs a look-up, no more; too few would hide a handshake's end */
 };
 
 /* The same for both directions: end points are mixed by exclusive or, in which what IPv4-mapped addresses have in common

@@ -306,6 +306,8 @@ static void find_wire(struct join *join, struct held_socket *socket)
 	wire->deadline = wire_deadline(wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
+	else if (wire->deadline < join->wires_due)
+		join->wires_due = wire->deadline;
 }
 
 static void find_sockets(struct join *join, struct held_wire *wire)

@@ -37,7 +37,9 @@
 #define POLL_MOST_NS 50000000ULL
 #define POLL_LEAST_NS 4000000ULL
 #define EVENTS_A_POLL 32
-#define LOOK_EVERY_NS 50000000ULL
+#define LOOK_EVERY_NS 20000000ULL
+/* So that signals and clocks are looked at too when events come faster than they are written. */
+#define MOST_EVENTS_A_POLL 16384
 #define SWEEP_EVERY_NS 1000000000ULL
 #define SWEEP_SOCKETS_EVERY_NS 60000000000ULL
 #define JOIN_CAPACITY 65536
@@ -57,11 +59,11 @@ struct live {
 	__u32 own_netns;
 	struct books books;
 	__u64 records;       /* of any event that were asked for */
-	__u64 socket_closes; /* told by the kernel side */
 	__u64 wire_claimed;   /* wire ends that were sockets' */
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
 	__u64 looked_ns, swept_ns, sockets_swept_ns, ends_ns;
 	__u64 poll_ns; /* until the next look at the ring buffer */
+	unsigned int events, most_events; /* of this look */
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
 	int status;
 	bool ending;
@@ -70,6 +72,7 @@ struct live {
 static void end(struct live *live, int status)
 {
 	live->ending = true;
+	live->most_events = 0;
 	if (!live->status)
 		live->status = status;
 }
@@ -132,7 +135,7 @@ static void end_was_lost(void *context)
 	((struct live *)context)->books.lost[BOOKS_LOST_JOIN_FULL]++;
 }
 
-/* The socket has ended: the entry will not be waited for longer than others whose sockets have. */
+/* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct live *live = context;
@@ -145,15 +148,13 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	memcpy(packet.destination, socket->remote, sizeof(packet.destination));
 	end = nt_key_from_packet(&key, &packet, live->own_netns);
 	slot = slots_of_key(&live->loader.slots, &key);
-	if (slots_has(slot, &key)) {
-		slot->wire.socket_closed[end] = 1;
-		*wire = slot->wire;
-		return true;
-	}
-	if (!slot->elsewhere || bpf_map_lookup_elem(live->loader.established_fd, &key, wire))
+	if (!slots_has(slot, &key))
+		return slot->elsewhere && !bpf_map_lookup_elem(live->loader.established_fd, &key, wire);
+	*wire = slot->wire;
+	if (!slots_has(slot, &key))
 		return false;
-	wire->socket_closed[end] = 1;
-	bpf_map_update_elem(live->loader.established_fd, &key, wire, BPF_EXIST);
+	if (socket->cookie && wire->cookie[end] == socket->cookie)
+		slot->wire.socket_closed[end] = 1;
 	return true;
 }
 
@@ -199,7 +200,6 @@ static int handle_event(void *context, void *data, size_t size)
 		tell_open_socket(live, NT_EVENT_EXIT, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_CLOSE:
-		live->socket_closes++;
 		join_socket(live->join, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_MORE:
@@ -209,7 +209,14 @@ static int handle_event(void *context, void *data, size_t size)
 		handle_wire(live, data, size);
 		break;
 	}
-	return 0;
+	return ++live->events < live->most_events ? 0 : -EAGAIN;
+}
+
+static void read_events(struct live *live, unsigned int most)
+{
+	live->events = 0;
+	live->most_events = most;
+	ring_buffer__consume(live->ring);
 }
 
 /* Losses in the ring since the last look: records written next confess it. */
@@ -273,9 +280,9 @@ static void set_timer(const struct live *live)
 	timerfd_settime(live->timer_fd, 0, &once, NULL);
 }
 
-static void adapt_poll(struct live *live, int events)
+static void adapt_poll(struct live *live)
 {
-	__u64 wanted = live->poll_ns * EVENTS_A_POLL / (events > 0 ? events : 1);
+	__u64 wanted = live->poll_ns * EVENTS_A_POLL / (live->events ? live->events : 1);
 
 	live->poll_ns = wanted < POLL_LEAST_NS ? POLL_LEAST_NS : wanted > POLL_MOST_NS ? POLL_MOST_NS : wanted;
 	set_timer(live);
@@ -283,14 +290,15 @@ static void adapt_poll(struct live *live, int events)
 
 static void tick(struct live *live)
 {
-	int events = ring_buffer__consume(live->ring);
-	__u64 now = clock_boot_ns();
+	__u64 now;
 
+	read_events(live, MOST_EVENTS_A_POLL);
+	now = clock_boot_ns();
 	look_around(live, now);
 	flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
 		end(live, EXIT_STATUS_DONE);
-	adapt_poll(live, events);
+	adapt_poll(live);
 }
 
 /* ---- set-up ---- */
@@ -312,9 +320,9 @@ static const char *name_of_reason(void *context, unsigned int reason)
 	return reset_reasons_name(((struct live *)context)->reset_reasons, reason);
 }
 
-static bool add_to_epoll(const struct live *live, int fd)
+static bool add_to_epoll(const struct live *live, int fd, uint32_t events)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+	struct epoll_event event = {.events = events, .data.fd = fd};
 
 	return fd < 0 || !epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
@@ -367,9 +375,10 @@ static int set_up_polling(struct live *live)
 	live->clock_fd = clock_open_steps();
 	if (!live->ring || live->epoll_fd < 0 || live->timer_fd < 0)
 		return no_memory();
-	if (!add_to_epoll(live, live->signal_fd) || !add_to_epoll(live, live->timer_fd) ||
-	    !add_to_epoll(live, live->clock_fd) || !add_to_epoll(live, live->interfaces.notices_fd) ||
-	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring)))
+	/* The ring buffer's only when it wakes us: it would be ready whenever there is anything in it. */
+	if (!add_to_epoll(live, live->signal_fd, EPOLLIN) || !add_to_epoll(live, live->timer_fd, EPOLLIN) ||
+	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notices_fd, EPOLLIN) ||
+	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring), EPOLLIN | EPOLLET))
 		return no_memory();
 	live->poll_ns = POLL_MOST_NS;
 	set_timer(live);
@@ -486,10 +495,10 @@ static void finish(struct live *live)
 	interfaces_detach(&live->interfaces);
 	loader_detach(&live->loader);
 	notice_last_losses(live);
-	ring_buffer__consume(live->ring);
+	read_events(live, ~0U);
 	if (options_want_event(live->options, NT_EVENT_EXIT) && live->options->contexts & CONTEXT_SOCKET) {
 		seed_tell_open(&live->loader);
-		ring_buffer__consume(live->ring);
+		read_events(live, ~0U);
 	}
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);

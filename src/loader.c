@@ -13,6 +13,7 @@
 #include <bpf/bpf.h>
 #include <cap-ng.h>
 
+#include "core/waiting.h"
 #include "src/bpf_object.h"
 #include "src/message.h"
 
@@ -98,7 +99,7 @@ static void configure(const struct loader *loader, const struct options *options
 {
 	struct bpf_map *map = map_named(loader, ".rodata.config");
 	__u32 ring_bytes = sized_for_machine(256UL << 10, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
-	__u32 slots = sized_for_machine(256, 2048, 16384);
+	__u32 slots = sized_for_machine(256, 2048, NT_WAITING_SLOTS);
 	struct nt_config config = {
 		.own_netns = own_netns,
 		.wire_enabled = !!(options->contexts & CONTEXT_WIRE),

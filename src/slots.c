@@ -39,7 +39,7 @@ static void add(__s32 *count, __s32 by)
 	__atomic_fetch_add(count, by, __ATOMIC_SEQ_CST);
 }
 
-bool slots_take(struct nt_slot *slot, const struct nt_key *key)
+bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
 {
 	bool taken;
 
@@ -47,7 +47,8 @@ bool slots_take(struct nt_slot *slot, const struct nt_key *key)
 		add(&slot->takers, -1);
 		return false;
 	}
-	taken = slots_has(slot, key);
+	taken = slots_has(slot, &seen->key) && slot->wire.connection.last_seen_ns == seen->connection.last_seen_ns &&
+		slot->wire.connection.first_ns == seen->connection.first_ns;
 	if (taken)
 		__atomic_store_n(&slot->live, 0, __ATOMIC_SEQ_CST);
 	add(&slot->takers, -1);

@@ -21,8 +21,9 @@ struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key
 
 bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
 
-/* Takes the connection out; false where the kernel side did, or is about to. */
-bool slots_take(struct nt_slot *slot, const struct nt_key *key);
+/* Takes the connection out, if it is as it was seen: false where a packet came since, or the kernel side took it out or
+ * is about to. */
+bool slots_take(struct nt_slot *slot, const struct nt_wire *seen);
 
 /* A connection of this key left the hash tables. */
 void slots_forget_elsewhere(const struct slots *slots, const struct nt_key *key);

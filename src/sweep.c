@@ -16,10 +16,21 @@
 /* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
 
-/* What the LRU pushes out leaves its counts behind. By index of the count: */
+/* Counts that the kernel side keeps drift: what the LRU pushes out leaves its counts behind, and two processors may take
+ * one off for the same entry. Entries come and go while the tables are walked, so a count is wrong for sure only where it
+ * was so before the walk and after it; too many costs look-ups only and is put right after several looks, too few would
+ * hide connections and is put right at once. */
+#define LOOKS_TO_SETTLE 4
+
+struct count_audit {
+	__s32 before;    /* the count before the walk */
+	__u16 expected;  /* what it should be, by the entries that were walked */
+	__u16 least;     /* by how much it was too many at each of the last looks */
+	__u8 looks;      /* how many of them */
+};
+
 struct audit {
-	__u16 *expected; /* what it should be, by the entries there are */
-	__u16 *excess;   /* how much more it was at the last look */
+	struct count_audit *counts;
 	__u32 size;
 };
 
@@ -50,15 +61,8 @@ struct pass {
 static bool audit_new(struct audit *audit, __u32 size)
 {
 	audit->size = size;
-	audit->expected = calloc(size, sizeof(*audit->expected));
-	audit->excess = calloc(size, sizeof(*audit->excess));
-	return audit->expected && audit->excess;
-}
-
-static void audit_free(struct audit *audit)
-{
-	free(audit->expected);
-	free(audit->excess);
+	audit->counts = calloc(size, sizeof(*audit->counts));
+	return audit->counts;
 }
 
 struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
@@ -93,8 +97,8 @@ void sweep_free(struct sweep *sweep)
 		return;
 	if (sweep->waiting)
 		munmap(sweep->waiting, WAITING_SIZE);
-	audit_free(&sweep->waits);
-	audit_free(&sweep->elsewhere);
+	free(sweep->waits.counts);
+	free(sweep->elsewhere.counts);
 	free(sweep->watched);
 	free(sweep->keys);
 	free(sweep->wires);
@@ -111,6 +115,11 @@ static void mark_slot(struct sweep *sweep, __u32 slot, __s32 by)
 	__atomic_fetch_add(waiting_count(sweep, slot), by, __ATOMIC_RELAXED);
 }
 
+static void expect(struct audit *audit, __u32 index)
+{
+	audit->counts[index].expected += audit->counts[index].expected < 0xffff;
+}
+
 static void watch(struct sweep *sweep, const struct nt_key *key)
 {
 	if (sweep->watched_count == sweep->watched_room) {
@@ -123,6 +132,7 @@ static void watch(struct sweep *sweep, const struct nt_key *key)
 		sweep->watched_room = room;
 	}
 	sweep->watched[sweep->watched_count] = nt_waiting_slot(key);
+	expect(&sweep->waits, sweep->watched[sweep->watched_count]);
 	mark_slot(sweep, sweep->watched[sweep->watched_count++], 1);
 }
 
@@ -177,49 +187,63 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 	pass->handler(pass->context, &event, sizeof(event));
 }
 
-static void expect(struct audit *audit, __u32 index)
+/* By how much a count is too many (less than 0: too few), as far as that is sure. */
+static __s32 excess_of(struct count_audit *count, __s32 now)
 {
-	audit->expected[index] += audit->expected[index] < 0xffff;
+	__s32 least = now < count->before ? now : count->before, most = now > count->before ? now : count->before;
+	__s32 excess = least - count->expected, missing = most - count->expected;
+
+	count->expected = 0;
+	if (excess <= 0) {
+		count->looks = 0;
+		return missing < 0 ? missing : 0;
+	}
+	if (!count->looks || excess < count->least)
+		count->least = excess < 0xffff ? excess : 0xffff;
+	if (++count->looks < LOOKS_TO_SETTLE)
+		return 0;
+	count->looks = 0;
+	return count->least;
 }
 
-/* How much too many a count is: what was too many at the last look too. */
-static __s32 excess_of(struct audit *audit, __u32 index, __s32 count)
+static void note_counts(struct sweep *sweep)
 {
-	__s32 excess = count - audit->expected[index], settled = 0;
+	__u32 i;
 
-	if (excess > 0 && audit->excess[index])
-		settled = excess < audit->excess[index] ? excess : audit->excess[index];
-	excess -= settled;
-	audit->excess[index] = excess <= 0 ? 0 : excess < 0xffff ? excess : 0xffff;
-	audit->expected[index] = 0;
-	return settled;
+	for (i = 0; i < sweep->waits.size; i++)
+		sweep->waits.counts[i].before = *waiting_count(sweep, i);
+	for (i = 0; i < sweep->elsewhere.size; i++)
+		sweep->elsewhere.counts[i].before = sweep->slots.slot[i].elsewhere;
 }
 
 static void settle_counts(struct sweep *sweep)
 {
 	__u32 i;
 
-	for (i = 0; i < NT_WAITING_SLOTS; i++) {
-		__s32 excess = excess_of(&sweep->waits, i, *waiting_count(sweep, i));
+	for (i = 0; i < sweep->waits.size; i++) {
+		__s32 excess = excess_of(&sweep->waits.counts[i], *waiting_count(sweep, i));
 
 		if (excess)
 			mark_slot(sweep, i, -excess);
 	}
-	for (i = 0; i < sweep->slots.count; i++) {
+	for (i = 0; i < sweep->elsewhere.size; i++) {
 		__s32 *elsewhere = &sweep->slots.slot[i].elsewhere;
-		__s32 excess = excess_of(&sweep->elsewhere, i, *elsewhere);
+		__s32 excess = excess_of(&sweep->elsewhere.counts[i], *elsewhere);
 
 		if (excess)
 			__atomic_fetch_add(elsewhere, -excess, __ATOMIC_RELAXED);
 	}
 }
 
-/* False where the kernel side took it out just now. */
+/* False where it changed since it was read, or the kernel side took it out just now. */
 static bool take(const struct pass *pass, const struct nt_wire *wire)
 {
+	struct nt_wire now;
+
 	if (pass->map_fd < 0)
-		return slots_take(slots_of_key(&pass->sweep->slots, &wire->key), &wire->key);
-	if (bpf_map_delete_elem(pass->map_fd, &wire->key))
+		return slots_take(slots_of_key(&pass->sweep->slots, &wire->key), wire);
+	if (bpf_map_lookup_elem(pass->map_fd, &wire->key, &now) ||
+	    now.connection.last_seen_ns != wire->connection.last_seen_ns || bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
 	slots_forget_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
@@ -295,8 +319,11 @@ static void walk_overflow(struct pass *pass)
 {
 	struct sweep *sweep = pass->sweep;
 
-	if (sweep->shared->overflow_is_used && !walk(pass, sweep->overflow_fd))
-		sweep->shared->overflow_is_used = 0;
+	if (!sweep->shared->overflow_is_used)
+		return;
+	sweep->shared->overflow_is_used = 0;
+	if (walk(pass, sweep->overflow_fd))
+		sweep->shared->overflow_is_used = 1;
 }
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
@@ -307,6 +334,7 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 	if (all) {
 		sweep->all_swept_ns = now;
 		stop_watching(sweep);
+		note_counts(sweep);
 	}
 	walk_slots(&pass);
 	walk(&pass, sweep->half_open_fd);

@@ -62,12 +62,28 @@ static void taken_once(void)
 	begin();
 	slot = put(&wire);
 	other.key.port[0]++;
-	CHECK(!slots_take(slot, &other.key));
-	CHECK(slots_take(slot, &wire.key));
-	CHECK(!slots_take(slot, &wire.key));
+	CHECK(!slots_take(slot, &other));
+	CHECK(slots_take(slot, &wire));
+	CHECK(!slots_take(slot, &wire));
 	CHECK_EQUAL(slot->claims, 0);
 	CHECK_EQUAL(slot->takers, 0);
 	CHECK(!slot->live);
+	end();
+}
+
+/* A packet came after it was read: it is not silent. */
+static void not_taken_when_it_changed(void)
+{
+	struct nt_wire wire = sample_wire("ShA", START);
+	struct nt_slot *slot;
+
+	begin();
+	slot = put(&wire);
+	slot->wire.connection.last_seen_ns++;
+	CHECK(!slots_take(slot, &wire));
+	CHECK_EQUAL(slot->claims, 1);
+	CHECK_EQUAL(slot->takers, 0);
+	CHECK(slot->live);
 	end();
 }
 
@@ -80,7 +96,7 @@ static void not_taken_while_another_takes_it(void)
 	begin();
 	slot = put(&wire);
 	slot->takers = 1;
-	CHECK(!slots_take(slot, &wire.key));
+	CHECK(!slots_take(slot, &wire));
 	CHECK_EQUAL(slot->takers, 1);
 	CHECK_EQUAL(slot->claims, 1);
 	CHECK(slot->live);
@@ -121,6 +137,7 @@ int main(void)
 {
 	found_by_its_key();
 	taken_once();
+	not_taken_when_it_changed();
 	not_taken_while_another_takes_it();
 	counts_those_elsewhere();
 	one_slot_a_connection();
