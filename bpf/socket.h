@@ -140,7 +140,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->srtt_us = tp->srtt_us >> 3;
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
 	counts->error = error_of(&tp->inet_conn.icsk_inet.sk, socket);
-	counts->valid = 1;
+	/* disconnected since: its counts are gone */
+	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
 
 /* Whether the process that is running is at work on this socket. A softirq takes a socket only where no process has
@@ -453,11 +454,12 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 {
 	int error = error_of(sk, socket);
 
-	if (never_was(socket, tp, old_state))
+	/* connect() that waits disconnects a socket in error: then its counts are gone before a missed end is noticed */
+	if (!(socket->missed_end && socket->error) && never_was(socket, tp, old_state))
 		return take_back(address, socket);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
 		count(NT_COUNT_SOCKETS_OPENED);
-	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND) && !socket->error)
 		read_tuple(socket, tp);
 	socket->state = TCP_CLOSE;
 	socket->close_ns = now;
@@ -531,14 +533,20 @@ static __always_inline void socket_destroyed(struct sock *sk)
 	bpf_map_delete_elem(&sockets, &address);
 }
 
-/* Of use where the change to CLOSE that goes with it is missed: the application takes the error away when it asks. */
+/* Of use where the change to CLOSE that goes with it is missed: the application takes the error away when it asks, and
+ * connect() that waits the addresses too. */
 static __always_inline void socket_reports_error(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
-	if (!socket || socket->state == TCP_CLOSE)
+	struct tcp_sock *tp;
+
+	if (!socket || socket->state == TCP_CLOSE || socket->error || !sk->sk_err)
 		return;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (tp && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+		read_tuple(socket, tp);
 	socket->error = sk->sk_err;
 	socket->error_ns = bpf_ktime_get_boot_ns();
 }
