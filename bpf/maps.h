@@ -47,6 +47,7 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* What helpers that change a table return is compared as an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);

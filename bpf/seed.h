@@ -41,7 +41,7 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 {
 	struct nt_socket socket = {.flags = NT_SOCKET_FOUND};
 	__u64 address = (__u64)sk;
-	long error;
+	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	socket.state = sk->__sk_common.skc_state;

@@ -321,7 +321,7 @@ static __always_inline bool client_begins_again(__u64 address, struct nt_socket 
 static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 now)
 {
 	struct nt_socket socket = {.role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now};
-	long error;
+	int error;
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;

@@ -148,7 +148,7 @@ static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace 
 
 static __always_inline void wire_established(const struct wire_found *found, const struct sighting *sighting)
 {
-	long error;
+	int error;
 
 	forget_ack(found->wire);
 	if (found->place == IN_SLOT)

@@ -212,7 +212,7 @@ static __always_inline void find_wire(struct wire_found *found, const struct nt_
 
 static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
 {
-	long error;
+	int error;
 
 	__sync_fetch_and_add(&slot->elsewhere, 1);
 	error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
@@ -226,9 +226,9 @@ static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_
 }
 
 /* Of two processors that take the same entry out, one gets 0. Copy it first: the table reuses it at once. */
-static __always_inline long take_half_open(const struct nt_key *key)
+static __always_inline int take_half_open(const struct nt_key *key)
 {
-	long error = bpf_map_delete_elem(&half_open, key);
+	int error = bpf_map_delete_elem(&half_open, key);
 
 	if (error && shared.overflow_is_used)
 		error = bpf_map_delete_elem(&half_open_overflow, key);
@@ -240,7 +240,7 @@ static __always_inline long take_half_open(const struct nt_key *key)
 /* Takes the connection out of where it was found: true for one of several that do. */
 static __always_inline bool take_wire(const struct wire_found *found, const struct nt_key *key)
 {
-	long error;
+	int error;
 
 	if (found->place == IN_SLOT)
 		return take_out_of_slot(found->slot, key);

@@ -266,7 +266,9 @@ static struct verdict verdict_of_socket(const struct nt_socket *socket, const st
 	enum nt_end own = own_end(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
 	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
 	bool reset_received = !reset_sent && (counts->error == ECONNRESET || counts->error == EPIPE);
-	bool both_fins = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
+	/* of an end that was missed not each step was seen either: what no RST and no error ended was closed */
+	bool in_order = socket->missed_end && !reset_sent && !counts->error;
+	bool both_fins = in_order || (socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN);
 
 	if (both_fins || (counts->old_state == TCP_FIN_WAIT2 && !reset_sent && !reset_received))
 		return ended(NT_OUTCOME_CLOSED, socket->flags & NT_SOCKET_REMOTE_FIRST ? peer : own);

@@ -72,11 +72,16 @@ static bool kernel_is_at_least(int major, int minor)
 	return is_major > major || (is_major == major && is_minor >= minor);
 }
 
-/* Without the stand-by a missed end is made good from the error that the socket reported, which takes the tracepoint
- * inet_sk_error_report (e6a3e4434000, 5.14), and that it is needed shows in recursion_misses (5.12). */
-static bool can_do_without_stand_by(void)
+/* The tracepoint inet_sk_error_report, from which a missed end is made good (e6a3e4434000). */
+static bool errors_are_reported(void)
 {
 	return kernel_is_at_least(5, 14);
+}
+
+/* From 7.0 on every kernel is preemptible inside, and skips programs much more often. */
+static bool stand_by_from_the_start(void)
+{
+	return !errors_are_reported() || kernel_is_at_least(7, 0);
 }
 
 static struct bpf_map *map_named(const struct loader *loader, const char *name)
@@ -187,7 +192,7 @@ static void choose_programs(struct bpf_object *object, bool plain)
 
 	bpf_object__for_each_program(program, object)
 		bpf_program__set_autoload(program, is_plain(program) == plain);
-	if (!can_do_without_stand_by())
+	if (!errors_are_reported())
 		bpf_program__set_autoload(bpf_object__find_program_by_name(object, ERROR_PROGRAM), false);
 }
 
@@ -289,14 +294,17 @@ static int attach_program(struct loader *loader, const char *name)
 
 int loader_attach_sockets(struct loader *loader)
 {
-	const char *const names[] = {STATE_PROGRAM, can_do_without_stand_by() ? ERROR_PROGRAM : STAND_BY, "socket_destroy",
-				     "socket_receive", "socket_send_reset"};
+	static const char *const names[] = {STATE_PROGRAM, "socket_destroy", "socket_receive", "socket_send_reset"};
 	int status = EXIT_STATUS_DONE;
 	unsigned int i;
 
 	for (i = 0; i < sizeof(names) / sizeof(*names) && status == EXIT_STATUS_DONE; i++)
 		status = attach_program(loader, names[i]);
-	loader->stand_by = !can_do_without_stand_by();
+	if (status == EXIT_STATUS_DONE && errors_are_reported())
+		status = attach_program(loader, ERROR_PROGRAM);
+	loader->stand_by = stand_by_from_the_start();
+	if (status == EXIT_STATUS_DONE && loader->stand_by)
+		status = attach_program(loader, STAND_BY);
 	return status;
 }
 

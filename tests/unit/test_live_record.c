@@ -624,6 +624,23 @@ static void missed_ends(void)
 	record_of(&event, NULL, false);
 	CHECK(record.gaps & NT_GAP_EVENTS);
 	CHECK(!nt_record_has(&record, NT_HAS_DURATION));
+
+	/* neither its own FIN nor its end was seen, and no RST */
+	event.counts.old_state = TCP_CLOSE_WAIT;
+	event.socket.flags = REMOTE_FIRST;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, CLOSED);
+	CHECK_EQUAL(record.ended_by, DST);
+
+	event.counts.error = ETIMEDOUT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, TIMEOUT);
+
+	event.counts.error = 0;
+	event.socket.flags |= SENT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, RESET);
+	CHECK_EQUAL(record.ended_by, SRC);
 }
 
 int main(void)
