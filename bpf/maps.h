@@ -1,4 +1,5 @@
-/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/loader.c). */
+/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/loader.c). What helpers that change a
+ * table return is kept in an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 #ifndef NETRACKER_BPF_MAPS_H
 #define NETRACKER_BPF_MAPS_H
 
@@ -47,7 +48,6 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* What helpers that change a table return is compared as an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);

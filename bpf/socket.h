@@ -539,7 +539,6 @@ static __always_inline void socket_reports_error(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
-
 	struct tcp_sock *tp;
 
 	if (!socket || socket->state == TCP_CLOSE || socket->error || !sk->sk_err)
@@ -643,10 +642,11 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 }
 
 /* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between loses us
- * every change of state it makes. Where that has happened (src/loader.c), a second copy, attached after the first,
- * does what the first left undone from then on: each change that the first one did not leave its mark for. Not before:
- * two programs on this tracepoint cost three times what one does (docs/architecture.md). Where a softirq comes between the two, it takes the mark away
- * and a change is done twice, which changes nothing (is_repeated() and the like see to that). */
+ * every change of state it makes. Where that has happened (src/loader.c), a second copy, attached after the first, does
+ * from then on what the first left undone: each change that the first one did not leave its mark for. Not before, since
+ * two programs on this tracepoint cost a web server 3 % of its connection rate (docs/architecture.md). Where a softirq
+ * comes between the two, it takes the mark away and a change is done twice, which changes nothing (is_repeated() and the
+ * like see to that). */
 struct change_mark {
 	__u64 address;
 	__u64 states;

@@ -17,23 +17,12 @@ static __always_inline bool wire_is_sockets(const struct nt_wire *wire, int end,
 	return socket->netns == config.own_netns;
 }
 
-static __always_inline int key_of_socket(struct nt_key *key, const struct nt_socket *socket)
-{
-	struct nt_packet packet = {};
-
-	__builtin_memcpy(packet.source, socket->local, 16);
-	__builtin_memcpy(packet.destination, socket->remote, 16);
-	packet.source_port = socket->local_port;
-	packet.destination_port = socket->remote_port;
-	return nt_key_from_packet(key, &packet, config.own_netns);
-}
-
 /* Returns the key's end that the socket is. */
 static __always_inline int wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
 {
 	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_FOUND;
 	struct nt_key key;
-	int end = key_of_socket(&key, socket);
+	int end = nt_key_of_socket(&key, socket, config.own_netns);
 
 	find_wire(found, &key, !synchronised);
 	if (found->wire && !wire_is_sockets(found->wire, end, socket))
@@ -60,7 +49,7 @@ static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, c
 	struct nt_wire *wire = found->wire;
 	struct nt_key key;
 
-	key_of_socket(&key, &event->socket);
+	nt_key_of_socket(&key, &event->socket, config.own_netns);
 
 	event->wire_status = NT_WIRE_OPEN;
 	event->has_streams = 0;

@@ -83,6 +83,18 @@ struct nt_socket {
 	__u64 error_ns;
 };
 
+/* The key of its connection's packets on interfaces of a network namespace. Returns the key's end that the socket is. */
+NT_INLINE int nt_key_of_socket(struct nt_key *key, const struct nt_socket *socket, __u32 netns)
+{
+	struct nt_packet packet = {};
+
+	__builtin_memcpy(packet.source, socket->local, 16);
+	__builtin_memcpy(packet.destination, socket->remote, 16);
+	packet.source_port = socket->local_port;
+	packet.destination_port = socket->remote_port;
+	return nt_key_from_packet(key, &packet, netns);
+}
+
 /* The socket's own counts, at its change to CLOSE (or now, for those still open). */
 struct nt_socket_counts {
 	__u64 bytes_sent;     /* payload, each byte once */

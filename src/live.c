@@ -139,15 +139,10 @@ static void end_was_lost(void *context)
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct live *live = context;
-	struct nt_packet packet = {.source_port = socket->local_port, .destination_port = socket->remote_port};
-	struct nt_slot *slot;
 	struct nt_key key;
-	int end;
+	int end = nt_key_of_socket(&key, socket, live->own_netns);
+	struct nt_slot *slot = slots_of_key(&live->loader.slots, &key);
 
-	memcpy(packet.source, socket->local, sizeof(packet.source));
-	memcpy(packet.destination, socket->remote, sizeof(packet.destination));
-	end = nt_key_from_packet(&key, &packet, live->own_netns);
-	slot = slots_of_key(&live->loader.slots, &key);
 	if (!slots_has(slot, &key))
 		return slot->elsewhere && !bpf_map_lookup_elem(live->loader.established_fd, &key, wire);
 	*wire = slot->wire;
