@@ -318,7 +318,8 @@ static void fill_outcome(struct nt_record *record, const struct nt_socket_event 
 
 	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)own_end(socket) && socket->reset_reason)
 		verdict.reason = names->reset_reason(names->context, socket->reset_reason);
-	if (verdict.reason)
+	/* whether the application gave up or took the error away is not known of an end that was missed */
+	if (verdict.reason && !(was_only_tried(socket, &event->counts) && socket->missed_end && !event->counts.error))
 		set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
 	if (verdict.ended_by < 0)

@@ -188,7 +188,8 @@ class Arena:
 
     def retry(self):
         """The same once more for cases that had no other fault than missing records, or no more faults than events
-        that the kernel skipped, as the tracker says; None where there are none.
+        that the kernel skipped, as the tracker says, or where a record itself says that events were lost near it (gap
+        `events`); None where there are none.
 
         Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent),
         so that on a busy machine a softirq's events may be seen by nobody; preemptible ones skip a program that they
@@ -197,7 +198,8 @@ class Arena:
         skipped = SKIPPED_EVENTS.search(self.account or "")
         allowed = int(skipped[1]) if skipped else 0
         missed = [one for one in self.cases if one.problems and
-                  (len(one.problems) <= allowed or all(RECORD_MISSED in text for text in one.problems))]
+                  (len(one.problems) <= allowed or all(RECORD_MISSED in text for text in one.problems) or
+                   any("gaps are" in text and "'events'" in text for text in one.problems))]
         if not missed:
             return None
         again = Arena(self.name + "r", [], self.arguments, self.sysctls, self.seen)

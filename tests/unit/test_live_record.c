@@ -625,6 +625,12 @@ static void missed_ends(void)
 	CHECK(record.gaps & NT_GAP_EVENTS);
 	CHECK(!nt_record_has(&record, NT_HAS_DURATION));
 
+	/* it may have given up, or the error was taken away */
+	event.counts.old_state = TCP_SYN_SENT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, TIMEOUT);
+	CHECK(!nt_record_has(&record, NT_HAS_REASON));
+
 	/* neither its own FIN nor its end was seen, and no RST */
 	event.counts.old_state = TCP_CLOSE_WAIT;
 	event.socket.flags = REMOTE_FIRST;
