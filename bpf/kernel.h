@@ -93,6 +93,7 @@ struct tcp_sock {
 	__u64 bytes_sent, bytes_received, bytes_retrans, bytes_acked;
 	__u32 write_seq, snd_una;
 	__u32 total_retrans;
+	__u32 lsndtime;
 	__u32 srtt_us;
 	struct minmax rtt_min;
 	__u8 chrono_type; /* a bit field on older kernels */

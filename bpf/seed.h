@@ -84,6 +84,14 @@ int seed_sockets(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
+/* A byte for the reader, so that its read ends now and then and it can empty the ring buffer. */
+static __always_inline void note_events(struct bpf_iter_meta *meta)
+{
+	static const char told = 1;
+
+	bpf_seq_write(meta->seq, &told, sizeof(told));
+}
+
 static __always_inline void seed_owner_of_listener(struct sock *sk, struct task_struct *task)
 {
 	struct nt_listener_key key = {};
@@ -131,10 +139,13 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 		seed_owner(socket, task);
 	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
 		seed_owner_of_listener(sk, task);
+	else
+		return 0;
+	note_events(ctx->meta);
 	return 0;
 }
 
-/* Tells of those still open. */
+/* Tells of those that are open. */
 SEC("iter/tcp")
 int tell_open_sockets(struct bpf_iter__tcp *ctx)
 {
@@ -155,6 +166,7 @@ int tell_open_sockets(struct bpf_iter__tcp *ctx)
 		read_tuple(socket, tp);
 	note_listener(socket);
 	tell_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
+	note_events(ctx->meta);
 	return 0;
 }
 

@@ -107,6 +107,17 @@ static __always_inline __u64 bytes_transmitted(struct tcp_sock *tp, const struct
 	return transmitted < written ? transmitted : written;
 }
 
+/* Of one that was there before, how long it was idle is not known. It is told as if it had been busy but for now: true
+ * while it is sending, and where it has been idle since for longer than it ever sent. Else nothing is told. */
+static __always_inline __u32 least_lifetime(struct tcp_sock *tp, __u32 jiffies, __u32 sending)
+{
+	__u32 idle = jiffies - tp->lsndtime;
+
+	if (BPF_CORE_READ_BITFIELD(tp, chrono_type))
+		return sending;
+	return idle > sending ? sending + idle : 0;
+}
+
 static __always_inline void read_counts(struct nt_socket_counts *counts, struct tcp_sock *tp,
 					const struct nt_socket *socket)
 {
@@ -129,7 +140,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->busy_jiffies = busy;
 	counts->receiver_limited_jiffies = receiver;
 	counts->sndbuf_limited_jiffies = sndbuf;
-	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies : 0;
+	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies
+							  : least_lifetime(tp, jiffies, busy + receiver + sndbuf);
 	counts->bytes_sent = bytes_transmitted(tp, socket);
 	counts->bytes_received = tp->bytes_received;
 	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)

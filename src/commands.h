@@ -5,6 +5,7 @@
 #include "src/options.h"
 
 int live_run(const struct options *options);
+int list_run(const struct options *options);
 int replay_run(const struct options *options);
 
 #endif

@@ -2,6 +2,7 @@
 
 const char help_live[] =
 "usage: netracker [OPTIONS]              every TCP connection of this machine, as it ends\n"
+"       netracker list [OPTIONS]         those that are open now; see netracker list --help\n"
 "       netracker replay [OPTIONS] FILE  those in a capture; see netracker replay --help\n"
 "\n"
 "which connections (what is not known matches no filter)\n"
@@ -13,7 +14,9 @@ const char help_live[] =
 "      --role ROLE,..        client, server, observer (seen only as packets)\n"
 "      --outcome OUTCOME,..  closed, reset, refused, timeout, unreachable, expired, open\n"
 "      --min-duration TIME   that lasted at least 500us, 10ms, 2s, 1m ...\n"
-"      --events EVENT,..     open, close, exit (open when tracking ends); default close\n"
+"      --events EVENT,..     open, update (so far), close, exit (open when tracking ends);\n"
+"                            default close\n"
+"      --interval SECONDS    between the updates of a connection; default 10\n"
 "      --forwarded           also those that only pass through this machine\n"
 "where to look\n"
 "  -i, --interface NAME      packets of this interface, repeatable; none: of none;\n"
@@ -39,6 +42,35 @@ const char help_live[] =
 "  netracker --outcome reset,refused,timeout        what goes wrong, and who ended it\n"
 "  netracker -L 80 --role server --min-duration 1s  slow connections of the web server\n"
 "  netracker -c nginx -f json -o nginx.json -t 60   a minute of nginx, for jq\n";
+
+const char help_list[] =
+"usage: netracker list [OPTIONS]         every TCP connection that is open now, in every\n"
+"                                        network namespace\n"
+"\n"
+"which connections (what is not known matches no filter)\n"
+"  -p, --pid PID             whose owner is this process\n"
+"  -c, --comm NAME           whose owner has this name\n"
+"  -L, --local-port PORT,..  local port\n"
+"  -D, --remote-port PORT,.. remote port\n"
+"  -4, -6                    IPv4 only, IPv6 only\n"
+"      --role ROLE,..        client, server\n"
+"      --min-duration TIME   that are known to be open for at least 500us, 10ms, 2s, 1m ...\n"
+"how to print\n"
+"  -f, --format FORMAT       text (default), json (one object a line)\n"
+"  -o, --output FILE         append to FILE\n"
+"  -n, --count COUNT         no more than COUNT\n"
+"  -q, --quiet               no notes                             -v, --verbose  more notes\n"
+"  -h, --help                this text                            -V, --version\n"
+"\n"
+"columns: R is the local side: C client, S server. SRC opened the connection to DST. AGE is\n"
+"known where netracker runs meanwhile. SRC-TX and DST-TX payload bytes sent, RTT smoothed\n"
+"round trip time, RETR segments resent by SRC/DST, LIMITED what holds back its sending:\n"
+"receiver, sndbuf, network, app. GAPS what could not be seen (S start, D direction, O owner).\n"
+"exit status: 0 done, 1 output broke, 2 usage, 3 not root, 4 kernel\n"
+"\n"
+"examples\n"
+"  netracker list -L 443                            who is connected to this web server\n"
+"  netracker list -p 1234 -f json | jq .            all that is known of a process's\n";
 
 const char help_replay[] =
 "usage: netracker replay [OPTIONS] FILE  every TCP connection in a capture (pcap, pcapng;\n"

@@ -61,7 +61,8 @@ struct live {
 	__u64 records;       /* of any event that were asked for */
 	__u64 wire_claimed;   /* wire ends that were sockets' */
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
-	__u64 looked_ns, swept_ns, sockets_swept_ns, ends_ns;
+	__u64 looked_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
+	enum nt_event_kind status_kind; /* what a socket that is told to be open is told as */
 	__u64 poll_ns; /* until the next look at the ring buffer */
 	unsigned int events, most_events; /* of this look */
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
@@ -192,7 +193,7 @@ static int handle_event(void *context, void *data, size_t size)
 		tell_open_socket(live, NT_EVENT_OPEN, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_STATUS:
-		tell_open_socket(live, NT_EVENT_EXIT, data, size);
+		tell_open_socket(live, live->status_kind, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_CLOSE:
 		join_socket(live->join, data, size);
@@ -212,6 +213,11 @@ static void read_events(struct live *live, unsigned int most)
 	live->events = 0;
 	live->most_events = most;
 	ring_buffer__consume(live->ring);
+}
+
+static void read_all_events(void *context)
+{
+	read_events(context, ~0U);
 }
 
 /* Losses in the ring since the last look: records written next confess it. */
@@ -256,6 +262,35 @@ static void sweep_if_due(struct live *live, __u64 now)
 	sweep_closed_sockets(&live->loader, now);
 }
 
+/* Of those that are no socket's here, only what is established is told of meanwhile: it passes through. */
+static int tell_open_wire(void *context, void *data, size_t size)
+{
+	const struct nt_wire_event *event = data;
+	struct live *live = context;
+	struct nt_record record;
+
+	(void)size;
+	if (live->options->contexts & CONTEXT_SOCKET &&
+	    (!live->options->forwarded || event->wire.cookie[0] || event->wire.cookie[1]))
+		return 0;
+	live_record_observer(&record, event, &live->names);
+	record.event = NT_EVENT_UPDATE;
+	write_record(live, &record);
+	return 0;
+}
+
+static void update_if_due(struct live *live, __u64 now)
+{
+	if (!live->options->interval_ns || now - live->updated_ns < live->options->interval_ns)
+		return;
+	live->updated_ns = now;
+	live->status_kind = NT_EVENT_UPDATE;
+	if (live->options->contexts & CONTEXT_SOCKET)
+		seed_tell_open(&live->loader, read_all_events, live);
+	if (live->sweep)
+		sweep_tell_open(live->sweep, now, tell_open_wire, live);
+}
+
 /* What has no hurry, and its price. */
 static void look_around(struct live *live, __u64 now)
 {
@@ -265,6 +300,7 @@ static void look_around(struct live *live, __u64 now)
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
+	update_if_due(live, now);
 	join_expire(live->join, now);
 }
 
@@ -396,7 +432,7 @@ static int attach(struct live *live)
 	if (status == EXIT_STATUS_DONE)
 		status = set_up_polling(live);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
-		seed_existing(&live->loader);
+		seed_existing(&live->loader, read_all_events, live);
 	return status;
 }
 
@@ -434,6 +470,7 @@ static void run(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	live->updated_ns = clock_boot_ns();
 	message_detail("tracking");
 	while (!live->ending) {
 		int i, count = epoll_wait(live->epoll_fd, ready, 8, -1);
@@ -491,9 +528,9 @@ static void finish(struct live *live)
 	loader_detach(&live->loader);
 	notice_last_losses(live);
 	read_events(live, ~0U);
+	live->status_kind = NT_EVENT_EXIT;
 	if (options_want_event(live->options, NT_EVENT_EXIT) && live->options->contexts & CONTEXT_SOCKET) {
-		seed_tell_open(&live->loader);
-		read_events(live, ~0U);
+		seed_tell_open(&live->loader, read_all_events, live);
 	}
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);

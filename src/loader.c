@@ -186,14 +186,22 @@ static bool is_plain(const struct bpf_program *program)
 	return !strcmp(name, "wire_ingress_plain") || !strcmp(name, "wire_egress_plain");
 }
 
-static void choose_programs(struct bpf_object *object, bool plain)
+static bool is_iterator(const struct bpf_program *program)
+{
+	return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
+}
+
+static bool is_for_ethernet(const struct bpf_program *program)
+{
+	return !is_plain(program) && (errors_are_reported() || strcmp(bpf_program__name(program), ERROR_PROGRAM));
+}
+
+static void choose_programs(struct bpf_object *object, bool (*is_chosen)(const struct bpf_program *program))
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, object)
-		bpf_program__set_autoload(program, is_plain(program) == plain);
-	if (!errors_are_reported())
-		bpf_program__set_autoload(bpf_object__find_program_by_name(object, ERROR_PROGRAM), false);
+		bpf_program__set_autoload(program, is_chosen(program));
 }
 
 static int map_memory(struct loader *loader)
@@ -219,7 +227,7 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	if (!loader->object)
 		return explain_load_failure(-errno);
 	configure(loader, options, own_netns);
-	choose_programs(loader->object, false);
+	choose_programs(loader->object, options->command == COMMAND_LIST ? is_iterator : is_for_ethernet);
 	error = bpf_object__load(loader->object);
 	if (error)
 		return explain_load_failure(error);
@@ -262,7 +270,7 @@ static void load_plain(struct loader *loader)
 
 	if (!object)
 		return;
-	choose_programs(object, true);
+	choose_programs(object, is_plain);
 	if (share_tables(object, loader->object) || bpf_object__load(object))
 		bpf_object__close(object);
 	else

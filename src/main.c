@@ -8,6 +8,7 @@
 
 static const struct command commands[] = {
 	{ "", COMMAND_LIVE, help_live, live_run },
+	{ "list", COMMAND_LIST, help_list, list_run },
 	{ "replay", COMMAND_REPLAY, help_replay, replay_run },
 };
 
@@ -41,7 +42,7 @@ int main(int argc, char **argv)
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; there is replay, and live tracking without a command; "
+		message_error("%s: no such command; there are list and replay, and live tracking without a command; "
 			      "see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}

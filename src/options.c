@@ -11,15 +11,19 @@
 #include "src/record_fields.h"
 
 #define GO_ON (-1)
+#define LEAST_INTERVAL_NS 100000000ULL
+#define DEFAULT_INTERVAL_NS 10000000000ULL
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
-#define BOTH (COMMAND_LIVE | COMMAND_REPLAY)
+#define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
+#define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
+#define ENDS (COMMAND_LIVE | COMMAND_REPLAY)
 #define FIRST_LONG_ONLY 256 /* past every character, so that getopt_long() can tell options without a letter */
 
 struct option_rule {
 	const char *name;
 	int letter; /* 0: none */
 	unsigned int commands;
-	const char *refusal; /* why the other command has no such option */
+	const char *refusal; /* why live tracking or replay, whichever has it not, has no such option */
 	const char *valid;   /* what a value may be; NULL: takes none */
 	bool (*set)(struct options *options, const char *value);
 };
@@ -110,8 +114,12 @@ static bool set_output(struct options *options, const char *value)
 static bool set_events(struct options *options, const char *value)
 {
 	options->events = 0;
-	return parse_words(value, &record_event_names, &options->events) &&
-	       !options_want_event(options, NT_EVENT_UPDATE);
+	return parse_words(value, &record_event_names, &options->events);
+}
+
+static bool set_interval(struct options *options, const char *value)
+{
+	return parse_duration(value, &options->interval_ns) && options->interval_ns >= LEAST_INTERVAL_NS;
 }
 
 static bool set_context(struct options *options, const char *value)
@@ -158,28 +166,29 @@ static bool set_verbose(struct options *options, const char *value)
 
 static const struct option_rule rules[] = {
 	{ "interface", 'i', COMMAND_LIVE, "the packets are the file's", "a name, or none and no other", set_interface },
-	{ "ipv4", '4', BOTH, NULL, NULL, set_ipv4 },
-	{ "ipv6", '6', BOTH, NULL, NULL, set_ipv6 },
-	{ "pid", 'p', COMMAND_LIVE, NO_PROCESSES, "a process id from 1 to 4194304", set_pid },
-	{ "comm", 'c', COMMAND_LIVE, NO_PROCESSES, "a process's name, 1 to 15 bytes", set_comm },
-	{ "local-port", 'L', BOTH, NULL, PORTS, set_local_port },
-	{ "remote-port", 'D', BOTH, NULL, PORTS, set_remote_port },
-	{ "role", 0, COMMAND_LIVE, "all of a capture is an observer's", "client, server, observer", set_role },
-	{ "outcome", 0, BOTH, NULL, "closed, reset, refused, timeout, unreachable, expired, open", set_outcome },
-	{ "min-duration", 0, BOTH, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
-	{ "count", 'n', BOTH, NULL, "a number from 1 on", set_count },
+	{ "ipv4", '4', ALL, NULL, NULL, set_ipv4 },
+	{ "ipv6", '6', ALL, NULL, NULL, set_ipv6 },
+	{ "pid", 'p', SOCKETS, NO_PROCESSES, "a process id from 1 to 4194304", set_pid },
+	{ "comm", 'c', SOCKETS, NO_PROCESSES, "a process's name, 1 to 15 bytes", set_comm },
+	{ "local-port", 'L', ALL, NULL, PORTS, set_local_port },
+	{ "remote-port", 'D', ALL, NULL, PORTS, set_remote_port },
+	{ "role", 0, SOCKETS, "all of a capture is an observer's", "client, server, observer", set_role },
+	{ "outcome", 0, ENDS, NULL, "closed, reset, refused, timeout, unreachable, expired, open", set_outcome },
+	{ "min-duration", 0, ALL, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
+	{ "count", 'n', ALL, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
-	{ "format", 'f', BOTH, NULL, "text, json", set_format },
-	{ "output", 'o', BOTH, NULL, "a file's name", set_output },
-	{ "events", 0, BOTH, NULL, "open, close, exit", set_events },
+	{ "format", 'f', ALL, NULL, "text, json", set_format },
+	{ "output", 'o', ALL, NULL, "a file's name", set_output },
+	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
+	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
 	{ "context", 0, COMMAND_LIVE, "a capture is the wire", "socket, wire", set_context },
 	{ "packets", 0, COMMAND_LIVE, "it follows every packet anyway", NULL, set_packets },
 	{ "forwarded", 0, COMMAND_LIVE, "all of a capture is written anyway", NULL, set_forwarded },
 	{ "tunnels", 0, COMMAND_REPLAY, "only replay looks into tunnels", NULL, set_tunnels },
-	{ "quiet", 'q', BOTH, NULL, NULL, set_quiet },
-	{ "verbose", 'v', BOTH, NULL, NULL, set_verbose },
-	{ "help", 'h', BOTH, NULL, NULL, NULL },
-	{ "version", 'V', BOTH, NULL, NULL, NULL },
+	{ "quiet", 'q', ALL, NULL, NULL, set_quiet },
+	{ "verbose", 'v', ALL, NULL, NULL, set_verbose },
+	{ "help", 'h', ALL, NULL, NULL, NULL },
+	{ "version", 'V', ALL, NULL, NULL, NULL },
 };
 
 #define RULES (sizeof(rules) / sizeof(rules[0]))
@@ -274,7 +283,7 @@ static int apply_rule(struct options *options, const struct command *command, co
 		return print_and_leave("netracker " NETRACKER_VERSION "\n");
 	if (!(rule->commands & command->bit)) {
 		snprintf(why, sizeof(why), "not an option of %s: %s", *command->name ? command->name : "live tracking",
-			 rule->refusal);
+			 command->bit == COMMAND_LIST ? "it lists the sockets that are open now" : rule->refusal);
 		complain(command, rule_label(rule, label), why);
 		return EXIT_STATUS_USAGE;
 	}
@@ -311,8 +320,12 @@ static const char *find_conflict(const struct options *options)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->quiet && options->verbose)
 		return "-q and -v exclude each other";
+	if (options->command == COMMAND_REPLAY && options_want_event(options, NT_EVENT_UPDATE))
+		return "--events update is live tracking's: a capture is over";
 	if (options->command != COMMAND_LIVE)
 		return NULL;
+	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))
+		return "--interval is between update records; add --events update,close";
 	if (!options->contexts)
 		return "-i none leaves nothing of --context wire; name an interface, or add the socket context";
 	if (options->contexts & CONTEXT_WIRE)
@@ -330,6 +343,8 @@ static int check_together(struct options *options, const struct command *command
 {
 	const char *conflict;
 
+	if (options_want_event(options, NT_EVENT_UPDATE) && !options->interval_ns)
+		options->interval_ns = DEFAULT_INTERVAL_NS;
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);
@@ -348,6 +363,10 @@ static void set_defaults(struct options *options, const struct command *command,
 		.format = FORMAT_TEXT,
 		.interfaces = interfaces,
 	};
+	if (command->bit == COMMAND_LIST) {
+		options->events = 1U << NT_EVENT_OPEN;
+		options->contexts = CONTEXT_SOCKET;
+	}
 	if (command->bit == COMMAND_REPLAY) {
 		options->events |= 1U << NT_EVENT_EXIT;
 		options->contexts = CONTEXT_WIRE;

@@ -5,7 +5,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2 };
+enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4 };
 enum output_format { FORMAT_TEXT, FORMAT_JSON };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 
@@ -41,6 +41,8 @@ struct options {
 	/* when to end; 0: never */
 	__u64 max_records;
 	__u64 max_time_ns;
+
+	__u64 interval_ns; /* between update records; 0: none are written */
 
 	/* where they go */
 	enum output_format format;

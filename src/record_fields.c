@@ -20,10 +20,10 @@ NAMES(record_end_names, "src", "dst");
 NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "evicted", "events");
 static NAMES(family_names, "ipv4", "ipv6");
 static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan");
-static NAMES(limited_by_names, "receiver", "sndbuf", "network", "app");
+NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "app");
 static NAMES(seen_names, "wire", "packets", "socket", "calls");
 /* The kernel's TCP states, include/net/tcp_states.h; 0 is none. */
-static NAMES(state_names, NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
+NAMES(record_state_names, NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
 	     "close_wait", "last_ack", "listen", "closing", "new_syn_recv");
 
 const char *field_name(const struct field_names *names, unsigned int index)
@@ -261,7 +261,7 @@ const struct record_field record_fields[] = {
 	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
 	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_end_names),
 	WORD("reason", NT_HAS_REASON, reason),
-	ENUMERATOR("state", NT_HAS_STATE, state, &state_names),
+	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
 	WORD("conn_state", NT_HAS_CONN_STATE, conn_state),
 	WORD("history", NT_HAS_HISTORY, history),
 	INTEGER("src_bytes", NT_HAS_SRC_BYTES, bytes[NT_SRC]),
@@ -272,7 +272,7 @@ const struct record_field record_fields[] = {
 	INTEGER("dst_retransmits", NT_HAS_DST_RETRANSMITS, retransmits[NT_DST]),
 	INTEGER("rtt_us", NT_HAS_RTT, rtt_us),
 	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
-	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &limited_by_names),
+	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &record_limited_by_names),
 	BITS("seen", seen, &seen_names),
 	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
 	BITS("gaps", gaps, &record_gap_names),

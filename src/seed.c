@@ -18,10 +18,19 @@
 
 #define NAMED_NAMESPACES "/run/netns"
 #define MOST_NAMESPACES 65536
+#define TOLD_A_READ 128 /* the smallest ring buffer holds twice as many of the longest events */
 
 struct namespaces {
 	ino_t *seen;
 	unsigned int count;
+};
+
+/* The kernel's answer to a read is at most TOLD_A_READ bytes, each of which stands for events: so the ring buffer is
+ * emptied before it is full. */
+struct iteration {
+	struct bpf_link *link;
+	void (*drain)(void *context);
+	void *context;
 };
 
 static bool is_seen(const struct namespaces *namespaces, ino_t inode)
@@ -49,21 +58,22 @@ static bool note_namespace(struct namespaces *namespaces, ino_t inode)
 }
 
 /* Reading an iterator runs its program over everything there is. */
-static void run_iterator(struct bpf_link *link)
+static void run_iterator(const struct iteration *iteration)
 {
-	char buffer[4096];
-	int fd = bpf_iter_create(bpf_link__fd(link));
+	char buffer[TOLD_A_READ];
+	int fd = bpf_iter_create(bpf_link__fd(iteration->link));
 
 	if (fd < 0) {
 		message_detail("cannot read the sockets there are: %s", strerror(errno));
 		return;
 	}
 	while (read(fd, buffer, sizeof(buffer)) > 0)
-		;
+		iteration->drain(iteration->context);
+	iteration->drain(iteration->context);
 	close(fd);
 }
 
-static void run_in_namespace(struct namespaces *namespaces, const char *path, struct bpf_link *link)
+static void run_in_namespace(struct namespaces *namespaces, const char *path, const struct iteration *iteration)
 {
 	struct stat status;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -71,11 +81,11 @@ static void run_in_namespace(struct namespaces *namespaces, const char *path, st
 	if (fd < 0)
 		return;
 	if (!fstat(fd, &status) && note_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
-		run_iterator(link);
+		run_iterator(iteration);
 	close(fd);
 }
 
-static void run_in_named_namespaces(struct namespaces *namespaces, struct bpf_link *link)
+static void run_in_named_namespaces(struct namespaces *namespaces, const struct iteration *iteration)
 {
 	DIR *directory = opendir(NAMED_NAMESPACES);
 	struct dirent *entry;
@@ -86,13 +96,13 @@ static void run_in_named_namespaces(struct namespaces *namespaces, struct bpf_li
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), NAMED_NAMESPACES "/%s", entry->d_name);
-		run_in_namespace(namespaces, path, link);
+		run_in_namespace(namespaces, path, iteration);
 	}
 	if (directory)
 		closedir(directory);
 }
 
-static void run_in_namespaces_of_processes(struct namespaces *namespaces, struct bpf_link *link)
+static void run_in_namespaces_of_processes(struct namespaces *namespaces, const struct iteration *iteration)
 {
 	DIR *directory = opendir("/proc");
 	struct dirent *entry;
@@ -105,67 +115,71 @@ static void run_in_namespaces_of_processes(struct namespaces *namespaces, struct
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
 		if (!stat(path, &status) && !is_seen(namespaces, status.st_ino))
-			run_in_namespace(namespaces, path, link);
+			run_in_namespace(namespaces, path, iteration);
 	}
 	if (directory)
 		closedir(directory);
 }
 
-static void run_in_own_namespace(struct namespaces *namespaces, int own, struct bpf_link *link)
+static void run_in_own_namespace(struct namespaces *namespaces, int own, const struct iteration *iteration)
 {
 	struct stat status;
 
 	if (!fstat(own, &status))
 		note_namespace(namespaces, status.st_ino);
-	run_iterator(link);
+	run_iterator(iteration);
 }
 
-static void run_in_other_namespaces(struct namespaces *namespaces, int own, struct bpf_link *link)
+static void run_in_other_namespaces(struct namespaces *namespaces, int own, const struct iteration *iteration)
 {
 	if (setns(own, CLONE_NEWNET)) {
 		message_note("open sockets of other network namespaces are not looked at: %s; run it as root",
 			     strerror(errno));
 		return;
 	}
-	run_in_named_namespaces(namespaces, link);
-	run_in_namespaces_of_processes(namespaces, link);
+	run_in_named_namespaces(namespaces, iteration);
+	run_in_namespaces_of_processes(namespaces, iteration);
 	if (setns(own, CLONE_NEWNET))
 		message_error("cannot return to the own network namespace: %s", strerror(errno));
 }
 
 /* An iterator over sockets sees those of the namespace that its reader is in when it opens it. */
-static void run_everywhere(struct loader *loader, const char *program)
+static void run_in_all_namespaces(const struct iteration *iteration)
 {
-	struct bpf_link *link = bpf_program__attach_iter(loader_program(loader, program), NULL);
 	struct namespaces namespaces = {};
 	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
-	if (!link || own < 0) {
+	if (own < 0) {
 		message_detail("cannot look at the sockets there are: %s", strerror(errno));
-	} else {
-		run_in_own_namespace(&namespaces, own, link);
-		run_in_other_namespaces(&namespaces, own, link);
+		return;
 	}
-	if (own >= 0)
-		close(own);
-	bpf_link__destroy(link);
+	run_in_own_namespace(&namespaces, own, iteration);
+	run_in_other_namespaces(&namespaces, own, iteration);
+	close(own);
 	free(namespaces.seen);
 }
 
-void seed_existing(struct loader *loader)
+static void run_program(struct loader *loader, const char *name, void (*run)(const struct iteration *iteration),
+			void (*drain)(void *context), void *context)
 {
-	struct bpf_link *link;
+	struct iteration iteration = {bpf_program__attach_iter(loader_program(loader, name), NULL), drain, context};
 
-	run_everywhere(loader, "seed_sockets");
-	link = bpf_program__attach_iter(loader_program(loader, "seed_owners"), NULL);
-	if (link)
-		run_iterator(link);
-	bpf_link__destroy(link);
+	if (iteration.link)
+		run(&iteration);
+	else
+		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+	bpf_link__destroy(iteration.link);
 }
 
-void seed_tell_open(struct loader *loader)
+void seed_existing(struct loader *loader, void (*drain)(void *context), void *context)
 {
-	run_everywhere(loader, "tell_open_sockets");
+	run_program(loader, "seed_sockets", run_in_all_namespaces, drain, context);
+	run_program(loader, "seed_owners", run_iterator, drain, context);
+}
+
+void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *context)
+{
+	run_program(loader, "tell_open_sockets", run_in_all_namespaces, drain, context);
 }
 
 __u64 seed_open_sockets(const struct loader *loader)

@@ -8,10 +8,11 @@
 
 #include "src/loader.h"
 
-void seed_existing(struct loader *loader);
+/* drain(context) empties the ring buffer: it is called before that can be full. */
+void seed_existing(struct loader *loader, void (*drain)(void *context), void *context);
 
-/* Has the kernel side tell of every socket that is still open. */
-void seed_tell_open(struct loader *loader);
+/* Has the kernel side tell of every socket that is open. */
+void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *context);
 
 /* How many there are in the kernel side's table. */
 __u64 seed_open_sockets(const struct loader *loader);

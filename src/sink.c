@@ -134,7 +134,8 @@ int sink_open(struct sink **sink, const struct options *options)
 		return -ENOMEM;
 	}
 	opened->format = options->format;
-	opened->patient = options->command == COMMAND_REPLAY;
+	opened->patient = options->command != COMMAND_LIVE;
+	opened->view.lists = options->command == COMMAND_LIST;
 	error = open_output(opened, options);
 	if (error) {
 		free(opened);

@@ -9,6 +9,7 @@
 struct sink_view {
 	unsigned int width; /* of the terminal, in characters; 0: no terminal */
 	bool colour;
+	bool lists; /* connections that are open */
 };
 
 void sink_json_record(struct text_buffer *text, const struct nt_record *record);

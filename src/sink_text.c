@@ -78,10 +78,17 @@ static void put_record_cell(struct layout *layout, const struct text_column *col
 	put_cell(layout, column, cell, layout->view->colour && column->colour ? column->colour(record) : NULL);
 }
 
+static const struct text_table *table_of(const struct sink_view *view)
+{
+	if (!view->width)
+		return &file_table;
+	return view->lists ? &list_table : &terminal_table;
+}
+
 /* The record's line, or the heading where there is no record. */
 static void print_line(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
 {
-	const struct text_table *table = view->width ? &terminal_table : &file_table;
+	const struct text_table *table = table_of(view);
 	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
 	struct layout layout = { .text = text, .view = view };
 	struct text_buffer cell = { 0 };

@@ -53,6 +53,7 @@ struct pass {
 	int map_fd; /* of the table that is walked; -1: the slots */
 	__u64 now;
 	bool finish;
+	bool looks;   /* everything stays where it is */
 	bool settles; /* the slots are put right after it */
 	sweep_handler handler;
 	void *context;
@@ -169,7 +170,7 @@ static enum nt_wire_why why_of(const struct pass *pass, const struct nt_wire *wi
 {
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return NT_WIRE_ENDED;
-	return pass->finish ? NT_WIRE_EXIT : NT_WIRE_IDLE;
+	return pass->finish || pass->looks ? NT_WIRE_EXIT : NT_WIRE_IDLE;
 }
 
 static void tell(const struct pass *pass, const struct nt_wire *wire)
@@ -182,7 +183,8 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 
 	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
 		event.has_streams = 1;
-		bpf_map_delete_elem(pass->sweep->streams_fd, &wire->key);
+		if (!pass->looks)
+			bpf_map_delete_elem(pass->sweep->streams_fd, &wire->key);
 	}
 	pass->handler(pass->context, &event, sizeof(event));
 }
@@ -251,12 +253,20 @@ static bool take(const struct pass *pass, const struct nt_wire *wire)
 	return true;
 }
 
+static void look(const struct pass *pass, const struct nt_wire *wire)
+{
+	if (nt_connection_is_established(&wire->connection) && nt_connection_state(&wire->connection) < NT_STATE_CLOSED)
+		tell(pass, wire);
+}
+
 static void consider(const struct pass *pass, const struct nt_wire *wire)
 {
 	struct sweep *sweep = pass->sweep;
 	__u64 limit = limit_of(pass, wire);
 	__u64 silent = pass->now > wire->connection.last_seen_ns ? pass->now - wire->connection.last_seen_ns : 0;
 
+	if (pass->looks)
+		return look(pass, wire);
 	if (silent >= limit) {
 		if (!take(pass, wire))
 			return;
@@ -352,6 +362,14 @@ void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *c
 	walk_slots(&pass);
 	walk(&pass, sweep->half_open_fd);
 	walk_overflow(&pass);
+	walk(&pass, sweep->established_fd);
+}
+
+void sweep_tell_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
+{
+	struct pass pass = {.sweep = sweep, .now = now, .looks = true, .handler = handler, .context = context};
+
+	walk_slots(&pass);
 	walk(&pass, sweep->established_fd);
 }
 

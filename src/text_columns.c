@@ -267,6 +267,30 @@ static void print_both_retransmits(struct text_buffer *cell, const struct nt_rec
 	print_dst_retransmits(cell, record);
 }
 
+static void print_state(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_STATE))
+		return print_absent(cell);
+	print_name(cell, &record_state_names, record->state);
+}
+
+static void print_rtt_us(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_RTT, record->rtt_us, print_count);
+}
+
+static void print_rtt_short(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_RTT, record->rtt_us * 1000ULL, print_short_duration);
+}
+
+static void print_limited_by(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_LIMITED_BY))
+		return print_absent(cell);
+	print_name(cell, &record_limited_by_names, record->limited_by);
+}
+
 static void print_gaps(struct text_buffer *cell, const struct nt_record *record)
 {
 	const char *separator = "";
@@ -308,6 +332,22 @@ static const struct text_column terminal_columns[] = {
 	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
 };
 
+static const struct text_column list_columns[] = {
+	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
+	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
+	{ "R", 1, LEFT, 3, print_role_letter, NULL, NULL },
+	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
+	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "AGE", 6, RIGHT, 4, print_duration_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 6, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 6, print_dst_bytes_short, NULL, NULL },
+	{ "RTT", 6, RIGHT, 5, print_rtt_short, NULL, NULL },
+	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
+	{ "LIMITED", 8, LEFT, 2, print_limited_by, NULL, NULL },
+	{ "GAPS", 4, LEFT, 1, print_gap_letters, NULL, gaps_colour },
+};
+
 static const struct text_column file_columns[] = {
 	{ "TIME", 24, LEFT, 0, print_utc_time, NULL, NULL },
 	{ "EVENT", 6, LEFT, 0, print_event, NULL, NULL },
@@ -325,9 +365,13 @@ static const struct text_column file_columns[] = {
 	{ "SRC_RETR", 8, RIGHT, 0, print_src_retransmits, NULL, NULL },
 	{ "DST_RETR", 8, RIGHT, 0, print_dst_retransmits, NULL, NULL },
 	{ "GAPS", 4, LEFT, 0, print_gaps, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "RTT_US", 8, RIGHT, 0, print_rtt_us, NULL, NULL },
+	{ "LIMITED_BY", 10, LEFT, 0, print_limited_by, NULL, NULL },
 };
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
 const struct text_table terminal_table = { terminal_columns, COUNT(terminal_columns) };
+const struct text_table list_table = { list_columns, COUNT(list_columns) };
 const struct text_table file_table = { file_columns, COUNT(file_columns) };

@@ -27,6 +27,9 @@ struct text_table {
 /* Values shortened for people; all columns fit into 132 characters with IPv4. */
 extern const struct text_table terminal_table;
 
+/* The same of connections that are open. */
+extern const struct text_table list_table;
+
 /* Exact values, never shortened, never left out, and no cell holds a space. */
 extern const struct text_table file_table;
 

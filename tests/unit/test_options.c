@@ -11,6 +11,7 @@
 #define USAGE 2
 
 static const struct command live = { "", COMMAND_LIVE, help_live, NULL };
+static const struct command list = { "list", COMMAND_LIST, help_list, NULL };
 static const struct command replay = { "replay", COMMAND_REPLAY, help_replay, NULL };
 
 static char said[4096]; /* on stderr */
@@ -54,6 +55,32 @@ static void refused(const struct command *command, const char *line, const char 
 	if (!CHECK_EQUAL(parse(&options, command, line), USAGE) || !CHECK(strstr(said, text) != NULL) ||
 	    !CHECK(!strncmp(said, "netracker: ", 11)) || !CHECK(strchr(said, '\n') == said + strlen(said) - 1))
 		printf("  %s: %s\n", line, said);
+	options_free(&options);
+}
+
+static void test_list(void)
+{
+	struct options options = accepted(&list, "list -p 7 -c sshd -L 22 -D 443 -4 --role server --min-duration 1m -n 5");
+
+	CHECK_EQUAL(options.events, 1 << NT_EVENT_OPEN);
+	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
+	CHECK_EQUAL(options.pid, 7);
+	CHECK_EQUAL(options.max_records, 5);
+	options_free(&options);
+	refused(&list, "list -i eth0", "it lists the sockets that are open now");
+	refused(&list, "list --events close", "it lists");
+	refused(&list, "list capture.pcap", "unexpected");
+}
+
+static void test_updates(void)
+{
+	struct options options = accepted(&live, "netracker --events update,close --interval 2.5");
+
+	CHECK_EQUAL(options.events, 1 << NT_EVENT_UPDATE | 1 << NT_EVENT_CLOSE);
+	CHECK_EQUAL(options.interval_ns, 2500000000);
+	options_free(&options);
+	options = accepted(&live, "netracker --events update");
+	CHECK_EQUAL(options.interval_ns, 10000000000);
 	options_free(&options);
 }
 
@@ -165,7 +192,10 @@ static void test_wrong_values(void)
 	refused(&live, "netracker -D http", "1 to 65535");
 	refused(&live, "netracker --role Client", "client, server, observer");
 	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
-	refused(&live, "netracker --events update", "open, close, exit");
+	refused(&live, "netracker --events ended", "open, update, close, exit");
+	refused(&replay, "replay --events update x.pcap", "a capture is over");
+	refused(&live, "netracker --interval 5", "add --events update,close");
+	refused(&live, "netracker --events update --interval 1ms", "from 0.1 on");
 	refused(&live, "netracker --context calls", "socket, wire");
 	refused(&live, "netracker -f csv", "text, json");
 	refused(&live, "netracker -n 0", "a number from 1 on");
@@ -231,6 +261,8 @@ static void test_help(const struct command *command)
 int main(void)
 {
 	test_defaults();
+	test_list();
+	test_updates();
 	test_filters();
 	test_the_rest();
 	test_durations();

@@ -132,15 +132,15 @@ static void test_no_terminal(void)
 	CHECK_STRING(shown(NULL, &no_terminal),
 		     "TIME                     EVENT  ROLE         PID COMM            SRC                   "
 		     "DST                   OUTCOME     BY   DURATION_MS HANDSHAKE_MS  SRC_BYTES  DST_BYTES SRC_RETR "
-		     "DST_RETR GAPS\n");
+		     "DST_RETR GAPS STATE         RTT_US LIMITED_BY\n");
 	CHECK_STRING(shown(&record, &no_terminal),
 		     "2023-11-14T22:13:21.501Z close  server      1234 nginx           198.18.0.1:34855      "
 		     "198.18.0.2:80         reset       dst     1500.000        0.050         77 4294967297        1 "
-		     "       2 -\n");
+		     "       2 -    fin_wait2         45 sndbuf\n");
 	record.present = 0;
 	record.gaps = NT_GAP_START | NT_GAP_BYTES_MOD_4G;
-	CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 16);
-	CHECK(strstr(shown(&record, &no_terminal), " start+bytes_mod_4g\n") != NULL);
+	CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 19);
+	CHECK(strstr(shown(&record, &no_terminal), " start+bytes_mod_4g ") != NULL);
 	/* found when tracking began: no start is known, but the moment of the record is */
 	CHECK(!strncmp(shown(&record, &no_terminal), "2023-11-14T22:13:21.501Z ", 25));
 	CHECK(!strncmp(at_width(&record, 132), "22:13:21 ", 9));
@@ -175,7 +175,26 @@ static void test_durations(void)
 	CHECK(strlen(duration_at(~0ULL)) <= 8);
 }
 
-/* A comm is up to 15 bytes of anything; whatever it is, the line stays one line of 16 printable words. */
+/* What ss shows too: state, round trip, what is resent. */
+static void test_list(void)
+{
+	const struct sink_view list = { .width = 132, .lists = true };
+	struct nt_record record = sample_record();
+
+	record.event = NT_EVENT_OPEN;
+	CHECK_STRING(shown(NULL, &list),
+		     "    PID COMM            R SRC                   DST                   STATE          AGE SRC-TX DST-TX "
+		     "   RTT  RETR LIMITED  GAPS\n");
+	CHECK_STRING(shown(&record, &list),
+		     "   1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s     77  4.00G "
+		     "45.0us   1/2 sndbuf   \n");
+	record.present = 0;
+	CHECK_STRING(shown(&record, &list),
+		     "      - -               S 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
+		     "     -   -/- -        \n");
+}
+
+/* A comm is up to 15 bytes of anything; whatever it is, the line stays one line of 19 printable words. */
 static void test_hostile_comm(void)
 {
 	struct nt_record record = sample_record();
@@ -192,7 +211,7 @@ static void test_hostile_comm(void)
 		for (; line < end; line++)
 			clean &= *line >= 0x20 && *line < 0x7f;
 		CHECK(clean);
-		CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 16);
+		CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 19);
 	}
 }
 
@@ -217,6 +236,7 @@ int main(void)
 	test_ipv6_whole();
 	test_no_terminal();
 	test_durations();
+	test_list();
 	test_hostile_comm();
 	test_colour();
 	return check_finish();

@@ -1,0 +1,253 @@
+#!/usr/bin/python3
+"""netracker list, and update records: open connections of several namespaces, as the test and ss know them."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from bench import check, main_of_checks
+from netns import enter
+from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
+from tracker import PROGRAM, prepare
+from traffic import exchange_all
+
+EACH = 5
+MANY = 10000
+HOLDER = """
+import socket, sys
+held = []
+if sys.argv[1] == "server":
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    print(listener.getsockname()[1], flush=True)
+    held = [listener.accept()[0] for _ in range(%d)]
+else:
+    held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(%d)]
+print("held", flush=True)
+sys.stdin.read()
+"""
+SS_STATES = {"ESTAB": "established", "CLOSE-WAIT": "close_wait"}
+INTERVAL = 0.5
+
+
+def list_in(bench, *arguments):
+    """Exit status, records, what it said."""
+    done = subprocess.run([PROGRAM, "list", "-f", "json", *arguments], preexec_fn=lambda: prepare(bench.here.name),
+                          capture_output=True, text=True)
+    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+
+
+def sides_of(pairs):
+    """Every end of every connection, with what its record must say whoever opened it."""
+    for client, server in pairs:
+        for end, peer in ((client, server), (server, client)):
+            yield end, peer
+
+
+def tuple_of(record):
+    local, remote = ("dst", "src") if record["role"] == "server" else ("src", "dst")
+    return (record[local + "_ip"], record[local + "_port"], record[remote + "_ip"], record[remote + "_port"])
+
+
+def judge(record, end, peer):
+    """What is wrong with the record of an end."""
+    if record is None:
+        return ["%s:%d is not listed" % tuple(end.local)]
+    own, other = ("dst", "src") if end.role == "server" else ("src", "dst")
+    wanted = {"event": "open", "outcome": "open", "state": "established", "role": end.role,
+              "pid": end.owner_peer.pid, "netns": end.peer.namespace.inode,
+              own + "_bytes": end.sent, other + "_bytes": peer.sent}
+    return ["%s:%d: %s is %r, should be %r" % (*end.local, key, record.get(key), value)
+            for key, value in wanted.items() if record.get(key) != value]
+
+
+def judge_all(records, pairs):
+    by_tuple = {}
+    for record in records:
+        by_tuple.setdefault((record["netns"], *tuple_of(record)), []).append(record)
+    problems = ["%r is listed %d times" % (key, len(found)) for key, found in by_tuple.items() if len(found) > 1]
+    for end, peer in sides_of(pairs):
+        found = by_tuple.get((end.peer.namespace.inode, *end.local, *end.remote), [None])
+        problems += judge(found[0], end, peer)
+    return problems
+
+
+def connect_worlds(bench):
+    pairs = []
+    for build in (outgoing, incoming, incoming_ipv6, loopback, elsewhere):
+        pairs += bench.world(build, build.__name__).pairs(EACH)
+    exchange_all(pairs)
+    return pairs
+
+
+@check("list shows what is open, with owner, state and bytes")
+def lists_open(bench):
+    pairs = connect_worlds(bench)
+    status, records, said = list_in(bench)
+    own = bench.own(records)
+    problems = judge_all(own, pairs)
+    problems += ["%d records, should be %d" % (len(own), 2 * len(pairs))] * (len(own) != 2 * len(pairs))
+    problems += ["record %s: start without having seen it" % record["id"] for record in own if "start" in record]
+    problems += ["gaps are %r" % record["gaps"] for record in own
+                 if not {"start"} <= set(record["gaps"]) <= {"start", "direction"}]
+    return problems + ["status %d: %s" % (status, said)] * bool(status or said)
+
+
+@check("list finds no connection that has ended")
+def lists_no_ended(bench):
+    pairs = bench.world().pairs(EACH)
+    for client, server in pairs:
+        client.close()
+        server.receive_eof()
+        server.close()
+    return ["still listed: %r" % record for record in bench.own(list_in(bench)[1])]
+
+
+@check("list has start, owner and id of a tracker that runs")
+def asks_running_tracker(bench):
+    tracker = bench.tracker("--events", "open,exit", "--context", "socket")
+    pairs = connect_worlds(bench)
+    own = bench.own(list_in(bench)[1])
+    problems = judge_all(own, pairs)
+    problems += ["gaps are %r" % record["gaps"] for record in own if record["gaps"]]
+    problems += ["no start: %r" % record for record in own if "start" not in record or "duration_ns" not in record]
+    tracker.stop()
+    known = {record["id"] for record in bench.own(tracker.records)}
+    problems += ["id %s is not the tracker's" % record["id"] for record in own if record["id"] not in known]
+    return problems
+
+
+@check("list and ss agree")
+def agrees_with_ss(bench):
+    """In every namespace: the same connections, states and processes."""
+    world = bench.world(incoming)
+    pairs = world.pairs(EACH)
+    for client, server in pairs[:2]:
+        client.shutdown()
+        server.receive_eof()
+    time.sleep(0.1)
+    found = {}
+    for namespace in {end.peer.namespace for pair in pairs for end in pair}:
+        done = subprocess.run(["ss", "-tnpH", "state", "established", "state", "close-wait"],
+                              preexec_fn=lambda: enter(namespace.name), capture_output=True, text=True, check=True)
+        for line in done.stdout.splitlines():
+            state, _, _, local, remote, *rest = line.split()
+            pid = re.search(r"pid=(\d+)", " ".join(rest))
+            found[(namespace.inode, local, remote)] = (SS_STATES[state], int(pid.group(1)) if pid else None)
+    listed = {}
+    for record in bench.own(list_in(bench)[1]):
+        local_ip, local_port, remote_ip, remote_port = tuple_of(record)
+        if record["state"] in SS_STATES.values():
+            listed[(record["netns"], "%s:%d" % (local_ip, local_port), "%s:%d" % (remote_ip, remote_port))] = \
+                (record["state"], record.get("pid"))
+    return ["ss: %r, list: %r" % (found, listed)] * (found != listed or not found)
+
+
+@check("list: filters")
+def filters(bench):
+    world = bench.world(incoming)
+    first, second = world.client("nt-first"), world.client("nt-second")
+    server = world.server("nt-listed")
+    listener, other = world.listen(server), world.listen(server)
+    pairs = [world.pair(first, listener) for _ in range(EACH)] + [world.pair(second, other) for _ in range(EACH)]
+    exchange_all(pairs)
+    problems = []
+    for arguments, wanted in ((["-p", str(first.pid)], EACH), (["-c", "nt-second"], EACH),
+                              (["-L", str(listener.port)], EACH), (["-D", str(other.port)], EACH),
+                              (["--role", "server"], 2 * EACH), (["-6"], 0), (["-4"], 4 * EACH),
+                              (["--min-duration", "1ms"], 0)):
+        found = len(bench.own(list_in(bench, *arguments)[1]))
+        problems += ["%s: %d, should be %d" % (" ".join(arguments), found, wanted)] * (found != wanted)
+    found = list_in(bench, "-n", "3")[1]
+    return problems + ["-n 3: %d" % len(found)] * (len(found) != 3)
+
+
+@check("list: wrong options, no privileges, a reader that goes away")
+def bad_input(bench):
+    problems = []
+    for arguments, status, word in ((["-i", "lo"], 2, "it lists the sockets that are open now"),
+                                    (["--outcome", "reset"], 2, "it lists"), (["-t", "1"], 2, "it lists"),
+                                    (["x"], 2, "unexpected"), (["--tunnels"], 2, "it lists")):
+        found, _, said = list_in(bench, *arguments)
+        if found != status or word not in said or said.count("\n") != 1:
+            problems.append("%s: status %d, said %r" % (arguments, found, said))
+    done = subprocess.run([PROGRAM, "list"], capture_output=True, text=True, user=65534, group=65534)
+    if done.returncode != 3 or done.stderr.count("\n") != 1:
+        problems.append("nobody: status %d, said %r" % (done.returncode, done.stderr))
+    pairs = bench.world().pairs(EACH)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([PROGRAM, "list"], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    if done.returncode or done.stderr or not pairs:
+        problems.append("closed pipe: status %d, said %r" % (done.returncode, done.stderr))
+    return problems
+
+
+def hold_many(namespace, count):
+    """Connections between two processes in a namespace: the listener's port, and the processes, which end with stdin."""
+    script = HOLDER % (count, count)
+    server = subprocess.Popen([sys.executable, "-c", script, "server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, preexec_fn=lambda: prepare(namespace.name))
+    number = server.stdout.readline().strip()
+    client = subprocess.Popen([sys.executable, "-c", script, number], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, preexec_fn=lambda: prepare(namespace.name))
+    for process in (client, server):
+        process.stdout.readline()
+    return int(number), (server, client)
+
+
+@check("list: %d connections, each end once" % MANY)
+def lists_many(bench):
+    port, processes = hold_many(bench.here, MANY)
+    try:
+        status, records, said = list_in(bench)
+    finally:
+        for process in processes:
+            process.communicate()
+    own = [record for record in records if record["dst_port"] == port and record["netns"] == bench.here.inode]
+    ends = {(record["role"], record["src_port"]) for record in own}
+    owners = {(record["role"], record["pid"]) for record in own}
+    problems = ["%d records of %d ends, should be %d" % (len(own), len(ends), 2 * MANY)] \
+        * (not len(own) == len(ends) == 2 * MANY)
+    problems += ["owners are %r" % owners] * (owners != {("server", processes[0].pid), ("client", processes[1].pid)})
+    return problems + ["status %d: %s" % (status, said)] * bool(status or said)
+
+
+@check("update records tell how far each connection is")
+def updates(bench):
+    world = bench.world()
+    before = world.pairs(EACH)
+    tracker = bench.tracker("--events", "update,close", "--interval", str(INTERVAL))
+    pairs = world.pairs(EACH)
+    exchange_all(pairs)
+    time.sleep(3 * INTERVAL)
+    for client, server in pairs:
+        client.close()
+        server.receive_eof()
+        server.close()
+    time.sleep(3)
+    tracker.stop()
+    own = bench.own(tracker.records)
+    closes = {record["id"]: record for record in own if record["event"] == "close"}
+    updates_of = {}
+    for record in own:
+        if record["event"] == "update":
+            updates_of.setdefault(record["id"], []).append(record)
+    problems = ["%d connections have updates, should be %d" % (len(updates_of), 2 * len(pairs + before))] \
+        * (len(updates_of) != 2 * len(pairs + before))
+    for name, last in closes.items():
+        told = updates_of.get(name, [])
+        problems += ["%s: %d updates in %.1f s" % (name, len(told), 3 * INTERVAL)] * (len(told) not in (2, 3, 4))
+        for key in ("start", "src_bytes", "dst_bytes", "pid", "community_id"):
+            problems += ["%s: %s is %r, was %r" % (name, key, last.get(key), told[-1].get(key))] \
+                * (bool(told) and told[-1].get(key) != last.get(key))
+        problems += ["%s: outcome %s" % (name, record["outcome"]) for record in told if record["outcome"] != "open"]
+        durations = [record["duration_ns"] for record in told]
+        problems += ["%s: durations %r" % (name, durations)] * (durations != sorted(durations))
+    return problems + ["%d closed" % len(closes)] * (len(closes) != 2 * len(pairs))
+
+
+if __name__ == "__main__":
+    sys.exit(main_of_checks())
