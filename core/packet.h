@@ -89,7 +89,8 @@ struct nt_packet {
 	__u16 segments; /* that this one stands for: more than 1 where GSO or GRO keeps them together */
 	__u8 flags; /* enum nt_tcp_flag */
 	__u8 marks; /* enum nt_packet_mark */
-	__u8 zero[6];
+	__u16 transport_offset; /* of the TCP header in the frame */
+	__u32 network_length; /* of the (innermost) IP packet, as its header says; IPv4: 0 where that says nothing */
 };
 NT_STATIC_ASSERT(sizeof(struct nt_packet) == 64, "struct nt_packet has no hidden padding");
 
@@ -185,6 +186,7 @@ NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header,
 
 	if (header->version_and_length >> 4 != 4 || header_length < NT_IPV4_HEADER)
 		return NT_PACKET_MALFORMED;
+	packet->network_length = total_length;
 	/* Segmentation offload leaves 0 where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not known yet. */
 	if (!total_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
@@ -221,6 +223,7 @@ NT_INLINE enum nt_parse nt_take_ipv6_header(const struct nt_ipv6_header *header,
 
 	if (header->version_and_class >> 4 != 6)
 		return NT_PACKET_MALFORMED;
+	packet->network_length = total_length;
 	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that says so. */
 	if (!header->payload_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
@@ -320,6 +323,7 @@ NT_INLINE enum nt_parse nt_take_tcp_header(const struct nt_tcp_header *header, c
 	packet->sequence = nt_network32(header->sequence);
 	packet->acknowledgement = nt_network32(header->acknowledgement);
 	packet->window = nt_network16(header->window);
+	packet->transport_offset = cursor->offset;
 	packet->segments = 1;
 	packet->flags = header->flags;
 	packet->payload_length = room - header_length;

@@ -103,6 +103,8 @@ static void test_ipv4(void)
 	CHECK(!memcmp(packet.destination, destination, 16));
 	CHECK_EQUAL(packet.vlan, NT_NO_VLAN);
 	CHECK_EQUAL(packet.network_offset, 14);
+	CHECK_EQUAL(packet.network_length, 20 + TCP_SIZE);
+	CHECK_EQUAL(packet.transport_offset, 34);
 	check_segment(&packet);
 	check_every_length(&frame, 14 + 20 + 20, 0);
 	put_zeros(&frame, 9); /* Ethernet's padding is no payload */
@@ -122,10 +124,27 @@ static void test_ipv4_options(void)
 		put_ipv4(&frame, options, 0, 6, TCP_SIZE);
 		put_tcp(&frame);
 		CHECK_EQUAL(parse(&frame, &packet), NT_PACKET_TCP);
+		CHECK_EQUAL(packet.network_length, 20 + options * 4 + TCP_SIZE);
+		CHECK_EQUAL(packet.transport_offset, 34 + options * 4);
 		check_segment(&packet);
 		/* Of the options nothing is read. */
 		check_every_length(&frame, 14 + 20 + options * 4 + 20, 0);
 	}
+}
+
+/* Segmentation offload leaves the length empty; the segment is as long as the frame. */
+static void test_ipv4_without_length(void)
+{
+	struct frame frame = { .length = 0 };
+	struct nt_packet packet;
+
+	put_ethernet(&frame, NT_ETHERTYPE_IPV4);
+	put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
+	put_tcp(&frame);
+	frame.bytes[16] = frame.bytes[17] = 0;
+	CHECK_EQUAL(parse(&frame, &packet), NT_PACKET_TCP);
+	CHECK_EQUAL(packet.network_length, 0);
+	check_segment(&packet);
 }
 
 static void test_tcp_options(void)
@@ -157,6 +176,8 @@ static void test_ipv6(void)
 	CHECK_EQUAL(parse(&frame, &packet), NT_PACKET_TCP);
 	CHECK(!memcmp(packet.source, ipv6_source, 16));
 	CHECK(!memcmp(packet.destination, ipv6_destination, 16));
+	CHECK_EQUAL(packet.network_length, 40 + TCP_SIZE);
+	CHECK_EQUAL(packet.transport_offset, 54);
 	check_segment(&packet);
 	check_every_length(&frame, 14 + 40 + 20, 0);
 }
@@ -639,6 +660,7 @@ int main(void)
 	test_plain();
 	test_ipv4();
 	test_ipv4_options();
+	test_ipv4_without_length();
 	test_tcp_options();
 	test_ipv6();
 	test_extension_headers();
