@@ -313,19 +313,19 @@ NT_INLINE enum nt_parse nt_take_tcp_header(const struct nt_tcp_header *header, c
 	__u32 room = cursor->end - cursor->offset;
 	__u32 header_length = (header->data_offset >> 4) * 4;
 
+	packet->source_port = nt_network16(header->source_port);
+	packet->destination_port = nt_network16(header->destination_port);
+	packet->flags = header->flags;
+	packet->transport_offset = cursor->offset;
 	if (header_length < NT_TCP_HEADER)
 		return NT_PACKET_MALFORMED;
 	if (header_length > room)
 		return cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FRAGMENT : NT_PACKET_MALFORMED;
 
-	packet->source_port = nt_network16(header->source_port);
-	packet->destination_port = nt_network16(header->destination_port);
 	packet->sequence = nt_network32(header->sequence);
 	packet->acknowledgement = nt_network32(header->acknowledgement);
 	packet->window = nt_network16(header->window);
-	packet->transport_offset = cursor->offset;
 	packet->segments = 1;
-	packet->flags = header->flags;
 	packet->payload_length = room - header_length;
 	packet->marks = cursor->fragment == NT_FIRST_OF_FRAGMENTS ? NT_PACKET_FIRST_FRAGMENT : 0;
 	return NT_PACKET_TCP;
@@ -367,7 +367,9 @@ NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length,
  * sent, in bytes from the frame's beginning (skb->len, or a capture's original length); options: enum nt_parse_option.
  * packet->vlan is left as it is: the caller sets it to NT_NO_VLAN, or to the VLAN whose tag the device took away.
  * packet->segments is 1: no header says more, a caller that knows more sets it afterwards (skb->gso_segs).
- * The other members are valid only where the result is NT_PACKET_TCP; network_offset for NT_PACKET_FRAGMENT too.
+ * The other members are valid only where the result is NT_PACKET_TCP; network_offset and network_length for
+ * NT_PACKET_FRAGMENT too. Where it is NT_PACKET_MALFORMED and transport_offset was set (0 before), only the TCP header's
+ * length is wrong: addresses, ports and flags are valid.
  */
 NT_INLINE enum nt_parse nt_parse_ip(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, __u32 options,
 				    struct nt_packet *packet)

@@ -86,6 +86,9 @@ enum nt_present {
 	NT_HAS_RTT,
 	NT_HAS_MIN_RTT,
 	NT_HAS_LIMITED_BY,
+	NT_HAS_SRC_IP_BYTES, /* the next three: only by Zeek's rules, in Zeek's format */
+	NT_HAS_DST_IP_BYTES,
+	NT_HAS_MISSED_BYTES,
 };
 #define NT_PRESENT(bit) (1ULL << (bit))
 
@@ -124,8 +127,11 @@ struct nt_record {
 	char reason[NT_REASON_SIZE];
 	char conn_state[NT_CONN_STATE_SIZE];
 	char history[NT_HISTORY_SIZE];
+	const char *long_history; /* NULL: `history` has it; else the whole of it, which may not fit there */
 
 	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_end; one present bit each */
+	__u64 ip_bytes[2]; /* of IP packets, by their headers; one present bit each */
+	__u64 missed_bytes; /* of payload, in gaps that were acknowledged */
 	__u32 rtt_us, min_rtt_us;
 };
 

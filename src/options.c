@@ -101,8 +101,16 @@ static bool set_time(struct options *options, const char *value)
 
 static bool set_format(struct options *options, const char *value)
 {
-	options->format = strcmp(value, "json") ? FORMAT_TEXT : FORMAT_JSON;
-	return !strcmp(value, "json") || !strcmp(value, "text");
+	static const char *const words[] = { "text", "json", "zeek" }; /* in the order of enum output_format */
+	unsigned int i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(value, words[i])) {
+			options->format = i;
+			return true;
+		}
+	}
+	return false;
 }
 
 static bool set_output(struct options *options, const char *value)
@@ -149,6 +157,19 @@ static bool set_tunnels(struct options *options, const char *value)
 	return options->tunnels = true;
 }
 
+static bool set_like(struct options *options, const char *value)
+{
+	options->rules = RULES_ZEEK;
+	options->tunnels = true;
+	return !strcmp(value, "zeek");
+}
+
+static bool set_no_checksums(struct options *options, const char *value)
+{
+	(void)value;
+	return options->ignore_checksums = true;
+}
+
 static bool set_quiet(struct options *options, const char *value)
 {
 	(void)value;
@@ -177,7 +198,7 @@ static const struct option_rule rules[] = {
 	{ "min-duration", 0, ALL, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
 	{ "count", 'n', ALL, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
-	{ "format", 'f', ALL, NULL, "text, json", set_format },
+	{ "format", 'f', ALL, NULL, "text, json, zeek", set_format },
 	{ "output", 'o', ALL, NULL, "a file's name", set_output },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
 	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
@@ -185,6 +206,8 @@ static const struct option_rule rules[] = {
 	{ "packets", 0, COMMAND_LIVE, "it follows every packet anyway", NULL, set_packets },
 	{ "forwarded", 0, COMMAND_LIVE, "all of a capture is written anyway", NULL, set_forwarded },
 	{ "tunnels", 0, COMMAND_REPLAY, "only replay looks into tunnels", NULL, set_tunnels },
+	{ "like", 0, COMMAND_REPLAY, "only replay can follow other rules", "zeek", set_like },
+	{ "no-checksums", 'C', COMMAND_REPLAY, "the kernel has checked them", NULL, set_no_checksums },
 	{ "quiet", 'q', ALL, NULL, NULL, set_quiet },
 	{ "verbose", 'v', ALL, NULL, NULL, set_verbose },
 	{ "help", 'h', ALL, NULL, NULL, NULL },
@@ -313,6 +336,15 @@ static int parse_operands(struct options *options, const struct command *command
 	return GO_ON;
 }
 
+static const char *find_replay_conflict(const struct options *options)
+{
+	if (options->ignore_checksums && options->rules != RULES_ZEEK)
+		return "-C needs --like zeek; without it checksums are not looked at";
+	if (options->rules == RULES_ZEEK && options_want_event(options, NT_EVENT_OPEN))
+		return "--like zeek writes a connection once, when it is forgotten; leave open out of --events";
+	return NULL;
+}
+
 /* What each option allows by itself, but not together. */
 static const char *find_conflict(const struct options *options)
 {
@@ -323,7 +355,7 @@ static const char *find_conflict(const struct options *options)
 	if (options->command == COMMAND_REPLAY && options_want_event(options, NT_EVENT_UPDATE))
 		return "--events update is live tracking's: a capture is over";
 	if (options->command != COMMAND_LIVE)
-		return NULL;
+		return find_replay_conflict(options);
 	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))
 		return "--interval is between update records; add --events update,close";
 	if (!options->contexts)

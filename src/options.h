@@ -6,7 +6,8 @@
 #include <stdbool.h>
 
 enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4 };
-enum output_format { FORMAT_TEXT, FORMAT_JSON };
+enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
+enum tracking_rules { RULES_OWN, RULES_ZEEK };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 
 struct port_set {
@@ -36,6 +37,8 @@ struct options {
 	unsigned int contexts;        /* bits of enum context_bit; never 0; without CONTEXT_WIRE where no_interfaces */
 	bool every_packet;            /* --packets */
 	bool tunnels;                 /* replay */
+	enum tracking_rules rules;    /* replay: --like */
+	bool ignore_checksums;        /* replay, RULES_ZEEK */
 	const char *file;             /* replay: the capture, "-" for standard input */
 
 	/* when to end; 0: never */

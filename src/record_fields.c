@@ -205,6 +205,14 @@ static bool get_community_id(const struct record_field *field, const struct nt_r
 	return set_stored(value);
 }
 
+static bool get_history(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	const char *history = record->long_history ? record->long_history : record->history;
+
+	(void)field;
+	return set_string(value, history, strlen(history));
+}
+
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_time_text(value->storage, member_integer(field, record), 9);
@@ -263,7 +271,7 @@ const struct record_field record_fields[] = {
 	WORD("reason", NT_HAS_REASON, reason),
 	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
 	WORD("conn_state", NT_HAS_CONN_STATE, conn_state),
-	WORD("history", NT_HAS_HISTORY, history),
+	{ KEY("history"), FIELD_WORD, NT_HAS_HISTORY, get_history, 0, 0, NULL },
 	INTEGER("src_bytes", NT_HAS_SRC_BYTES, bytes[NT_SRC]),
 	INTEGER("dst_bytes", NT_HAS_DST_BYTES, bytes[NT_DST]),
 	INTEGER("src_packets", NT_HAS_SRC_PACKETS, packets[NT_SRC]),

@@ -17,6 +17,7 @@
 #include "src/observer.h"
 #include "src/replay_fragments.h"
 #include "src/sink.h"
+#include "src/zeek_replay.h"
 
 #define NS_PER_SECOND 1000000000ULL
 /* Longer than the largest gap between two retransmissions of a SYN (docs/record.md). */
@@ -31,6 +32,7 @@ struct replay {
 	struct capture_file *file;
 	struct replay_table *table;
 	struct replay_fragments *fragments;
+	struct zeek_replay *zeek; /* NULL: by our own rules */
 	struct sink *sink;
 	struct books books;
 	__u64 now; /* the capture's clock, where it stood highest */
@@ -96,20 +98,25 @@ static void fill_record(const struct replay *replay, struct nt_record *record, c
 	observer_record(record, &view);
 }
 
-/* Writes the last record of a connection, and forgets it. */
-static void finish(struct replay *replay, struct replay_entry *entry, enum nt_wire_why why)
+/* Writes the last record of a connection. */
+static void write_last(struct replay *replay, const struct nt_record *record)
 {
-	struct nt_record record;
-	bool wanted;
+	bool wanted = write_record(replay, record);
 
-	fill_record(replay, &record, entry, why);
-	wanted = write_record(replay, &record);
-	if (record.event == NT_EVENT_EXIT)
+	if (record->event == NT_EVENT_EXIT)
 		replay->books.open++;
 	else if (wanted)
 		replay->books.written++;
 	else
 		replay->books.filtered[BOOKS_FILTERED_OPTION]++;
+}
+
+static void finish(struct replay *replay, struct replay_entry *entry, enum nt_wire_why why)
+{
+	struct nt_record record;
+
+	fill_record(replay, &record, entry, why);
+	write_last(replay, &record);
 	replay_table_remove(replay->table, entry);
 }
 
@@ -154,15 +161,20 @@ static enum replay_queue queue_of(const struct nt_connection *connection)
 	}
 }
 
+static void tell_no_memory(struct replay *replay)
+{
+	message_error("%s: no memory for more connections; the records up to here are written",
+		      replay->options->file);
+	replay->error = -ENOMEM;
+}
+
 static struct replay_entry *begin(struct replay *replay, const struct nt_key *key, const struct nt_packet *packet,
 				  int source, __u64 now)
 {
 	struct replay_entry *entry = replay_table_add(replay->table, key, REPLAY_HALF_OPEN);
 
 	if (!entry) {
-		message_error("%s: no memory for more connections; the records up to here are written",
-			      replay->options->file);
-		replay->error = -ENOMEM;
+		tell_no_memory(replay);
 		return NULL;
 	}
 	replay->books.opened++;
@@ -194,7 +206,8 @@ static void take_segment(struct replay *replay, const struct nt_packet *packet, 
 		tell_open(replay, entry);
 }
 
-static enum nt_parse parse_fragment(struct replay *replay, const struct nt_buffer *frame, __u32 frame_length,
+/* Where the packet is whole now, *frame is that. */
+static enum nt_parse parse_fragment(struct replay *replay, struct nt_buffer *frame, __u32 frame_length,
 				    __u32 options, struct nt_packet *packet)
 {
 	struct nt_buffer whole;
@@ -205,30 +218,56 @@ static enum nt_parse parse_fragment(struct replay *replay, const struct nt_buffe
 	if (!length)
 		return NT_PACKET_FRAGMENT;
 	ethertype = whole.data[0] >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+	*frame = whole;
+	packet->transport_offset = 0;
 	return nt_parse_ip(&whole, 0, ethertype, length, options, packet);
+}
+
+static bool is_fragment(enum nt_parse result, const struct nt_packet *packet)
+{
+	return result == NT_PACKET_FRAGMENT || (result == NT_PACKET_TCP && packet->marks & NT_PACKET_FIRST_FRAGMENT);
+}
+
+static enum nt_parse parse(struct replay *replay, struct nt_buffer *frame, const struct capture_place *place,
+			   __u32 frame_length, struct nt_packet *packet)
+{
+	__u32 options = replay->options->tunnels ? NT_PARSE_TUNNELS : 0;
+	enum nt_parse result;
+
+	packet->vlan = place->vlan;
+	packet->transport_offset = 0;
+	result = nt_parse_ip(frame, place->offset, place->ethertype, frame_length, options, packet);
+	if (!is_fragment(result, packet) || (replay->zeek && !zeek_replay_reassembles(frame, packet)))
+		return result;
+	return parse_fragment(replay, frame, frame_length, options, packet);
 }
 
 static void take_packet(struct replay *replay, const struct capture_packet *captured)
 {
 	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	__u32 options = replay->options->tunnels ? NT_PARSE_TUNNELS : 0;
 	struct capture_place place;
 	struct nt_packet packet;
 	enum nt_parse result;
 
 	if (captured->ns > replay->now)
 		replay->now = captured->ns;
-	expire(replay);
+	if (replay->zeek)
+		zeek_replay_clock(replay->zeek, captured->ns);
+	else
+		expire(replay);
 	if (capture_link_locate(replay->link_type, &frame, &place)) {
 		replay->truncated++;
 		return;
 	}
-	packet.vlan = place.vlan;
-	result = nt_parse_ip(&frame, place.offset, place.ethertype, captured->length, options, &packet);
-	if (result == NT_PACKET_FRAGMENT || (result == NT_PACKET_TCP && packet.marks & NT_PACKET_FIRST_FRAGMENT))
-		result = parse_fragment(replay, &frame, captured->length, options, &packet);
-	if (result == NT_PACKET_TCP)
+	if (replay->zeek && !zeek_replay_accepts(replay->zeek, &frame, place.offset, place.ethertype))
+		return;
+	result = parse(replay, &frame, &place, captured->length, &packet);
+	if (replay->zeek) {
+		if (zeek_replay_take(replay->zeek, &frame, result, &packet, frame.data != captured->data))
+			tell_no_memory(replay);
+	} else if (result == NT_PACKET_TCP) {
 		take_segment(replay, &packet, &place, captured->ns);
+	}
 	replay->malformed += result == NT_PACKET_MALFORMED;
 	replay->truncated += result == NT_PACKET_TRUNCATED;
 }
@@ -237,6 +276,8 @@ static void finish_all(struct replay *replay)
 {
 	struct replay_entry *entry;
 
+	if (replay->zeek)
+		zeek_replay_finish(replay->zeek);
 	while ((entry = replay_table_oldest(replay->table, REPLAY_ENDED)))
 		finish(replay, entry, NT_WIRE_ENDED);
 	while ((entry = replay_table_oldest(replay->table, REPLAY_ESTABLISHED)))
@@ -268,11 +309,36 @@ static int read_all(struct replay *replay)
 	while (!is_over(replay) && (result = capture_file_next(replay->file, &packet)) == 1)
 		take_packet(replay, &packet);
 	finish_all(replay);
-	replay->error = replay->error ? replay->error : sink_flush(replay->sink);
+	replay->error = replay->error ? replay->error : sink_finish(replay->sink);
 	tell_books(replay);
 	if (result < 0 || (replay->error && replay->error != -EPIPE))
 		return EXIT_STATUS_BROKEN;
 	return EXIT_STATUS_DONE;
+}
+
+static void zeek_began(void *context)
+{
+	((struct replay *)context)->books.opened++;
+}
+
+static void zeek_ended(void *context, const struct nt_record *record)
+{
+	write_last(context, record);
+}
+
+/* Without memory for it, false. */
+static bool choose_rules(struct replay *replay)
+{
+	const struct zeek_replay_host host = {
+		.began = zeek_began,
+		.ended = zeek_ended,
+		.context = replay,
+		.ignore_checksums = replay->options->ignore_checksums,
+	};
+
+	if (replay->options->rules == RULES_ZEEK)
+		replay->zeek = zeek_replay_new(&host);
+	return replay->zeek || replay->options->rules != RULES_ZEEK;
 }
 
 static int run(struct replay *replay)
@@ -292,7 +358,7 @@ static int run(struct replay *replay)
 	}
 	replay->table = replay_table_new();
 	replay->fragments = replay_fragments_new();
-	if (!replay->table || !replay->fragments) {
+	if (!replay->table || !replay->fragments || !choose_rules(replay)) {
 		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
 		return EXIT_STATUS_BROKEN;
 	}
@@ -311,6 +377,7 @@ int replay_run(const struct options *options)
 	sink_close(replay.sink);
 	replay_fragments_free(replay.fragments);
 	replay_table_free(replay.table);
+	zeek_replay_free(replay.zeek);
 	capture_file_close(replay.file);
 	return status;
 }

@@ -94,12 +94,23 @@ static void add_kind(struct sink *sink, unsigned int kind)
 	text_char(&sink->kinds, (char)kind);
 }
 
+/* The lines from `begin` on are no records. */
+static void add_header_kinds(struct sink *sink, size_t begin)
+{
+	for (; begin < sink->waiting.used; begin++)
+		if (sink->waiting.bytes[begin] == '\n')
+			add_kind(sink, KIND_HEADER);
+}
+
 static void add_header(struct sink *sink)
 {
-	if (sink->format != FORMAT_TEXT)
-		return;
-	sink_text_header(&sink->waiting, &sink->view);
-	add_kind(sink, KIND_HEADER);
+	size_t begin = sink->waiting.used;
+
+	if (sink->format == FORMAT_TEXT)
+		sink_text_header(&sink->waiting, &sink->view);
+	else if (sink->format == FORMAT_ZEEK)
+		sink_zeek_header(&sink->waiting);
+	add_header_kinds(sink, begin);
 }
 
 static void begin_output(struct sink *sink)
@@ -116,12 +127,13 @@ static void begin_output(struct sink *sink)
 		sink->view.width = terminal_width(sink->fd);
 		sink->view.colour = colour_wanted();
 	}
-	if (!size)
-		add_header(sink);
-	else if (ends_in_half_line(sink, size)) {
+	if (size && ends_in_half_line(sink, size)) {
 		text_char(&sink->waiting, '\n');
 		add_kind(sink, KIND_HEADER);
 	}
+	/* A log of Zeek's ends with a line that says so: what is appended is another log, with its own header. */
+	if (!size || sink->format == FORMAT_ZEEK)
+		add_header(sink);
 }
 
 int sink_open(struct sink **sink, const struct options *options)
@@ -152,7 +164,7 @@ static void follow_width(struct sink *sink)
 {
 	unsigned int width;
 
-	if (!sink->terminal || sink->waiting.used)
+	if (!sink->terminal || sink->waiting.used || sink->format != FORMAT_TEXT)
 		return;
 	width = terminal_width(sink->fd);
 	if (width == sink->view.width)
@@ -165,6 +177,8 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 {
 	if (sink->format == FORMAT_JSON)
 		sink_json_record(&sink->waiting, record);
+	else if (sink->format == FORMAT_ZEEK)
+		sink_zeek_record(&sink->waiting, record);
 	else
 		sink_text_record(&sink->waiting, record, &sink->view);
 	add_kind(sink, record->event);
@@ -308,6 +322,10 @@ int sink_flush(struct sink *sink)
 int sink_finish(struct sink *sink)
 {
 	sink->stuck = false;
+	if (sink->format == FORMAT_ZEEK && sink->waiting.used < BUFFER_LIMIT) {
+		sink_zeek_footer(&sink->waiting);
+		add_kind(sink, KIND_HEADER);
+	}
 	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
 }
 

@@ -26,7 +26,9 @@ int sink_write(struct sink *sink, const struct nt_record *record);
  */
 int sink_flush(struct sink *sink);
 
-/* The last flush: as sink_flush(), but waits up to 5 s for a reader that takes nothing. */
+/* The last flush, after the lines that end the format: as sink_flush(), but live tracking waits up to 5 s for a reader
+ * that takes nothing.
+ */
 int sink_finish(struct sink *sink);
 
 /* Records of one event kind that have not got out: lost, or waiting in the buffer. Exact after sink_finish(). */

@@ -1,4 +1,4 @@
-/* The formats a sink can write. Each appends one line, with its newline. */
+/* The formats a sink can write. Each appends one line, with its newline; Zeek's header has eight. */
 #ifndef NETRACKER_SINK_FORMAT_H
 #define NETRACKER_SINK_FORMAT_H
 
@@ -16,5 +16,9 @@ void sink_json_record(struct text_buffer *text, const struct nt_record *record);
 
 void sink_text_header(struct text_buffer *text, const struct sink_view *view);
 void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view);
+
+void sink_zeek_header(struct text_buffer *text);
+void sink_zeek_record(struct text_buffer *text, const struct nt_record *record);
+void sink_zeek_footer(struct text_buffer *text);
 
 #endif

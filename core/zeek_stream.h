@@ -1,0 +1,226 @@
+/* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and an
+ * end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
+ *
+ * The includer defines, before it includes this header,
+ *
+ *	NT_RESIZE(pointer, size)
+ *
+ * as realloc() is: NULL, and the old memory untouched, where there is none. Blocks are bounded: where more would be
+ * held, the stream is skipped, as Zeek does where too many bytes are.
+ */
+#ifndef NETRACKER_CORE_ZEEK_STREAM_H
+#define NETRACKER_CORE_ZEEK_STREAM_H
+
+#include "zeek_endpoint.h"
+
+#ifndef NT_RESIZE
+#error "define NT_RESIZE(pointer, size) before including zeek_stream.h"
+#endif
+
+#define NT_ZEEK_MOST_UNACKNOWLEDGED 16384 /* tcp_max_initial_window, tcp_max_above_hole_without_any_acks */
+#define NT_ZEEK_MOST_HELD (10 * 1024 * 1024) /* tcp_excessive_data_without_further_acks */
+#define NT_ZEEK_MOST_BLOCKS 16384
+
+/* A gap that was given up; `length` bytes. */
+typedef void (*nt_zeek_gap)(void *context, __u64 length);
+
+static inline void nt_zeek_forget_blocks(struct nt_zeek_stream *stream)
+{
+	stream->first = stream->end = 0;
+	stream->held = 0;
+}
+
+static inline void nt_zeek_skip_stream(struct nt_zeek_stream *stream)
+{
+	nt_zeek_forget_blocks(stream);
+	stream->skipped = 1;
+}
+
+/* The oldest block that ends after `sequence`, or stream->end. */
+static inline __u32 nt_zeek_find_block(const struct nt_zeek_stream *stream, __u64 sequence)
+{
+	__u32 low = stream->first, high = stream->end;
+
+	if (low < high && stream->blocks[high - 1].end <= sequence)
+		return high;
+	while (low < high) {
+		__u32 middle = low + (high - low) / 2;
+
+		if (stream->blocks[middle].end > sequence)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low;
+}
+
+/* Room for one more behind the last, or 0. */
+static inline int nt_zeek_make_room(struct nt_zeek_stream *stream)
+{
+	__u32 room = stream->room ? stream->room * 2 : 4;
+	struct nt_zeek_block *blocks;
+
+	if (stream->end < stream->room)
+		return 1;
+	if (stream->first > stream->room / 2) {
+		stream->end -= stream->first;
+		__builtin_memmove(stream->blocks, stream->blocks + stream->first, stream->end * sizeof(*blocks));
+		stream->first = 0;
+		return 1;
+	}
+	if (room > NT_ZEEK_MOST_BLOCKS)
+		return 0;
+	blocks = NT_RESIZE(stream->blocks, room * sizeof(*blocks));
+	if (!blocks)
+		return 0;
+	stream->blocks = blocks;
+	stream->room = room;
+	return 1;
+}
+
+/* As the block number `at` places after the oldest. Without room the stream is skipped, and it gives 0. */
+static inline int nt_zeek_add_block(struct nt_zeek_stream *stream, __u32 at, __u64 begin, __u64 end)
+{
+	struct nt_zeek_block *block;
+
+	if (!nt_zeek_make_room(stream)) {
+		nt_zeek_skip_stream(stream);
+		return 0;
+	}
+	block = stream->blocks + stream->first + at;
+	__builtin_memmove(block + 1, block, (stream->end - stream->first - at) * sizeof(*block));
+	*block = (struct nt_zeek_block){ begin, end };
+	stream->end++;
+	stream->held += end - begin;
+	return 1;
+}
+
+/* Where blocks are already, the older ones stay. */
+static inline void nt_zeek_insert(struct nt_zeek_stream *stream, __u64 begin, __u64 end)
+{
+	__u32 at = nt_zeek_find_block(stream, begin) - stream->first;
+	const struct nt_zeek_block *next;
+
+	while (begin < end) {
+		next = stream->blocks + stream->first + at;
+		if (stream->first + at == stream->end || end <= next->begin) {
+			nt_zeek_add_block(stream, at, begin, end);
+			return;
+		}
+		if (begin < next->begin && !nt_zeek_add_block(stream, at++, begin, next->begin))
+			return;
+		begin = stream->blocks[stream->first + at++].end;
+	}
+}
+
+static inline void nt_zeek_drop_blocks(struct nt_zeek_stream *stream, __u64 up_to)
+{
+	while (stream->first < stream->end && stream->blocks[stream->first].end <= up_to) {
+		stream->held -= stream->blocks[stream->first].end - stream->blocks[stream->first].begin;
+		stream->first++;
+	}
+	if (up_to > stream->trimmed)
+		stream->trimmed = up_to;
+}
+
+/* Delivers what has come in order (BlockInserted). */
+static inline void nt_zeek_deliver(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer)
+{
+	struct nt_zeek_stream *stream = &endpoint->stream;
+	__u32 i = nt_zeek_find_block(stream, stream->delivered);
+
+	if (i == stream->end || stream->blocks[i].begin != stream->delivered)
+		return;
+	for (; i < stream->end && stream->blocks[i].begin == stream->delivered; i++)
+		stream->delivered = stream->blocks[i].end;
+	/* The other side's acknowledgements seem to pass elsewhere: nothing is kept for them. */
+	if (nt_zeek_is_unacknowledged(endpoint) && nt_zeek_size(endpoint, peer) > NT_ZEEK_MOST_UNACKNOWLEDGED)
+		nt_zeek_drop_blocks(stream, stream->delivered);
+}
+
+/* What is missing before `up_to` is given up (Undelivered). */
+static inline void nt_zeek_give_up(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 up_to,
+				   nt_zeek_gap gap, void *context)
+{
+	struct nt_zeek_stream *stream = &endpoint->stream;
+	__u64 next;
+	__u32 i;
+
+	while (!stream->skipped && stream->delivered < up_to) {
+		for (i = nt_zeek_find_block(stream, stream->delivered); i < stream->end; i++)
+			if (stream->blocks[i].begin >= stream->delivered)
+				break;
+		next = i == stream->end || stream->blocks[i].begin > up_to ? up_to : stream->blocks[i].begin;
+		gap(context, next - stream->delivered);
+		stream->delivered = next;
+		nt_zeek_deliver(endpoint, peer);
+	}
+	if (stream->delivered < up_to)
+		stream->delivered = up_to;
+}
+
+static inline void nt_zeek_trim(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 up_to,
+				int partial, nt_zeek_gap gap, void *context)
+{
+	/* In a connection seen from its middle the first byte, or that of a keep-alive before it, is no gap. */
+	if (up_to > endpoint->stream.delivered && !(partial && up_to <= 2))
+		nt_zeek_give_up(endpoint, peer, up_to, gap, context);
+	nt_zeek_drop_blocks(&endpoint->stream, up_to);
+	nt_zeek_deliver(endpoint, peer);
+}
+
+/* The other side acknowledged up to there (AckReceived). partial: as the whole connection is (IsPartial). 1 where that
+ * was news.
+ */
+static inline int nt_zeek_acknowledge(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer,
+				      __u64 up_to, int partial, nt_zeek_gap gap, void *context)
+{
+	if (endpoint->sent_fin && up_to >= endpoint->fin)
+		up_to = endpoint->fin - 1;
+	if (up_to <= endpoint->stream.trimmed)
+		return 0;
+	nt_zeek_trim(endpoint, peer, up_to, partial, gap, context);
+	return 1;
+}
+
+/* Payload that was captured whole (DataSent). */
+static inline void nt_zeek_send(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 begin,
+				__u32 length)
+{
+	struct nt_zeek_stream *stream = &endpoint->stream;
+	__u64 acknowledged = nt_zeek_unwrapped(endpoint->acknowledged, endpoint->acknowledged_wraps) - endpoint->start;
+	__u64 end = begin + length;
+
+	if (stream->skipped)
+		return;
+	if (begin < acknowledged)
+		begin = acknowledged;
+	if (begin < stream->trimmed)
+		begin = stream->trimmed;
+	if (end < length || begin >= end)
+		return;
+	nt_zeek_insert(stream, begin, end);
+	nt_zeek_deliver(endpoint, peer);
+	if (nt_zeek_is_unacknowledged(endpoint) && stream->first < stream->end &&
+	    stream->blocks[stream->end - 1].end - stream->delivered > NT_ZEEK_MOST_UNACKNOWLEDGED)
+		nt_zeek_skip_stream(stream);
+	if (stream->held > NT_ZEEK_MOST_HELD)
+		nt_zeek_skip_stream(stream);
+}
+
+/* Something that was sent before its end is still to come (DataPending). */
+static inline int nt_zeek_is_pending(const struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer)
+{
+	__u64 delivered = endpoint->start + endpoint->stream.delivered;
+	__u64 last = nt_zeek_unwrapped(endpoint->last, endpoint->last_wraps);
+
+	if (endpoint->stream.skipped || last < delivered)
+		return 0;
+	/* A FIN takes a sequence number, a RST does not. */
+	if (delivered != last - 1 && delivered != last)
+		return 1;
+	/* Who has sent a RST acknowledges no more. */
+	return endpoint->state != NT_ZEEK_RESET && peer->stream.first < peer->stream.end;
+}
+
+#endif
