@@ -7,6 +7,9 @@
  *
  * The same packet may be seen on several interfaces, and leaving as well as coming in (lo): a side's packets count
  * only from the interface and the direction that its first was seen on.
+ *
+ * A host whose memory can grow defines NT_STREAM_GROWS. Most streams never have a hole: theirs are then in memory that
+ * the host gives when there is one (nt_stream_wants_room(), nt_stream_give_room()), NT_STREAM_RANGES at most.
  */
 #ifndef NETRACKER_CORE_STREAM_H
 #define NETRACKER_CORE_STREAM_H
@@ -38,12 +41,34 @@ struct nt_stream {
 	__u32 highest; /* one beyond the highest seen */
 	__u32 fin_sequence;
 	__u32 interface;
+#ifdef NT_STREAM_GROWS
+	struct nt_range *hole;
+	struct nt_range spilled; /* a hole that found no room */
+	__u32 room;              /* of hole[] */
+	__u8 direction;
+	__u8 flags; /* enum nt_stream_flag */
+	__u8 zero[2];
+#else
 	struct nt_range hole[NT_STREAM_RANGES];
 	__u8 direction;
 	__u8 flags; /* enum nt_stream_flag */
 	__u8 zero[6];
+#endif
 };
+#ifndef NT_STREAM_GROWS
 NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
+#endif
+
+/* How many ranges hole[] has. */
+NT_INLINE int nt_stream_room(const struct nt_stream *stream)
+{
+#ifdef NT_STREAM_GROWS
+	return (int)stream->room;
+#else
+	(void)stream;
+	return NT_STREAM_RANGES;
+#endif
+}
 
 /* The packet belongs to what is counted for this side. interface: any number that tells interfaces apart. */
 NT_INLINE int nt_stream_counts(struct nt_stream *stream, __u32 interface, __u8 direction)
@@ -62,10 +87,23 @@ NT_INLINE __u32 nt_stream_furthest_hole(const struct nt_stream *stream)
 	__u32 furthest = 0;
 	int i;
 
-	for (i = 0; i < NT_STREAM_RANGES; i++)
+	for (i = 0; i < nt_stream_room(stream); i++)
 		if (stream->highest - stream->hole[i].start > furthest)
 			furthest = stream->highest - stream->hole[i].start;
 	return furthest;
+}
+
+/* 1 where the host can still make room for the hole. */
+NT_INLINE int nt_stream_spill_hole(struct nt_stream *stream, struct nt_range added)
+{
+#ifdef NT_STREAM_GROWS
+	if (stream->room < NT_STREAM_RANGES) {
+		stream->spilled = added;
+		return 1;
+	}
+#endif
+	(void)stream, (void)added;
+	return 0;
 }
 
 /* Where no room is left, the hole furthest behind is given up. */
@@ -74,15 +112,17 @@ NT_INLINE void nt_stream_add_hole(struct nt_stream *stream, struct nt_range adde
 	__u32 furthest;
 	int i;
 
-	for (i = 0; i < NT_STREAM_RANGES; i++) {
+	for (i = 0; i < nt_stream_room(stream); i++) {
 		if (stream->hole[i].start == stream->hole[i].end) {
 			stream->hole[i] = added;
 			return;
 		}
 	}
+	if (nt_stream_spill_hole(stream, added))
+		return;
 	stream->flags |= NT_STREAM_OVERFLOW;
 	furthest = nt_stream_furthest_hole(stream);
-	for (i = 0; i < NT_STREAM_RANGES; i++) {
+	for (i = 0; i < nt_stream_room(stream); i++) {
 		if (stream->highest - stream->hole[i].start == furthest) {
 			stream->hole[i] = added;
 			return;
@@ -95,7 +135,7 @@ NT_INLINE void nt_stream_forget_old(struct nt_stream *stream)
 {
 	int i;
 
-	for (i = 0; i < NT_STREAM_RANGES; i++) {
+	for (i = 0; i < nt_stream_room(stream); i++) {
 		if (stream->hole[i].start == stream->hole[i].end ||
 		    stream->highest - stream->hole[i].start < NT_MOST_WINDOW)
 			continue;
@@ -134,7 +174,7 @@ NT_INLINE __u32 nt_stream_fill(struct nt_stream *stream, __u32 start, __u32 end,
 	__u32 bytes = 0;
 	int i;
 
-	for (i = 0; i < NT_STREAM_RANGES; i++)
+	for (i = 0; i < nt_stream_room(stream); i++)
 		bytes += nt_stream_fill_hole(&stream->hole[i], start, end, split);
 	return bytes;
 }
@@ -261,6 +301,32 @@ NT_INLINE void nt_stream_payload(struct nt_stream *stream, const struct nt_packe
 		stream->retransmits += bytes ? 1 : packet->segments;
 }
 
+#ifdef NT_STREAM_GROWS
+/* After a step: 1 where the host must now call nt_stream_give_room(). */
+NT_INLINE int nt_stream_wants_room(const struct nt_stream *stream)
+{
+	return stream->spilled.start != stream->spilled.end;
+}
+
+/* hole: `room` ranges, at least one more than there were: the same in the same order, then empty ones. NULL: there is no
+ * memory, the stream stays as it is and the hole is forgotten.
+ */
+NT_INLINE void nt_stream_give_room(struct nt_stream *stream, struct nt_range *hole, __u32 room)
+{
+	struct nt_range spilled = stream->spilled;
+
+	stream->spilled.end = stream->spilled.start;
+	if (!hole) {
+		stream->flags |= NT_STREAM_OVERFLOW;
+		return;
+	}
+	stream->hole = hole;
+	stream->room = room;
+	nt_stream_add_hole(stream, spilled);
+	nt_stream_forget_old(stream);
+}
+#endif
+
 /* Takes one packet of this side. */
 NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface,
 			      __u8 direction)
@@ -280,7 +346,7 @@ NT_INLINE int nt_stream_is_incomplete(const struct nt_stream *stream)
 {
 	int i;
 
-	for (i = 0; i < NT_STREAM_RANGES; i++)
+	for (i = 0; i < nt_stream_room(stream); i++)
 		if (stream->hole[i].start != stream->hole[i].end)
 			return 1;
 	return !!(stream->flags & (NT_STREAM_OVERFLOW | NT_STREAM_INCOMPLETE));

@@ -2,18 +2,45 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "src/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
+/* libpcap reads by stdio, whose own buffer is a page: a system call for each 40 packets. Small enough for the cache. */
+#define READ_BUFFER (128 * 1024)
 
 struct capture_file {
 	pcap_t *pcap;
+	char *buffer;
 	const char *name;
 	__u64 packets;
 };
+
+/* NULL where the file cannot be opened; *reason then says why. */
+static pcap_t *open_pcap(struct capture_file *file, char reason[PCAP_ERRBUF_SIZE])
+{
+	FILE *stream = strcmp(file->name, "-") ? fopen(file->name, "rbe") : fdopen(dup(STDIN_FILENO), "rb");
+	pcap_t *pcap;
+
+	if (!stream) {
+		snprintf(reason, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
+		return NULL;
+	}
+	file->buffer = malloc(READ_BUFFER);
+	if (file->buffer)
+		setvbuf(stream, file->buffer, _IOFBF, READ_BUFFER);
+	/* Nobody else reads it: without it libpcap's two calls for a packet take twice as long. */
+	__fsetlocking(stream, FSETLOCKING_BYCALLER);
+	pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, reason);
+	if (!pcap)
+		fclose(stream);
+	return pcap;
+}
 
 int capture_file_open(struct capture_file **file, const char *name)
 {
@@ -26,14 +53,10 @@ int capture_file_open(struct capture_file **file, const char *name)
 		return -1;
 	}
 	opened->name = name;
-	opened->pcap = pcap_open_offline_with_tstamp_precision(name, PCAP_TSTAMP_PRECISION_NANO, reason);
+	opened->pcap = open_pcap(opened, reason);
 	if (!opened->pcap) {
-		/* libpcap puts the name before some of its reasons. */
-		const char *why = strncmp(reason, name, strlen(name)) ? reason : reason + strlen(name);
-
-		message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name,
-			      why + strspn(why, ": "));
-		free(opened);
+		message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, reason);
+		capture_file_close(opened);
 		return -1;
 	}
 	*file = opened;
@@ -76,6 +99,8 @@ void capture_file_close(struct capture_file *file)
 {
 	if (!file)
 		return;
-	pcap_close(file->pcap);
+	if (file->pcap)
+		pcap_close(file->pcap); /* and the stream, which needs the buffer until then */
+	free(file->buffer);
 	free(file);
 }

@@ -1,5 +1,6 @@
 #include "src/community_id.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <sha1.h>
 #include <stdbool.h>
@@ -49,22 +50,40 @@ static __u8 *put(__u8 *out, const void *bytes, size_t size)
 	return out + size;
 }
 
+/* What is hashed and its padding (RFC 3174 section 4) fit into one block. SHA1Final() would add the padding byte by byte,
+ * which takes longer than the hashing.
+ */
+static void hash_block(__u8 digest[SHA1_DIGEST_LENGTH], __u8 block[SHA1_BLOCK_LENGTH], size_t size)
+{
+	__u64 bits = htobe64(size * 8);
+	SHA1_CTX hash;
+	size_t i;
+
+	memset(block + size, 0, SHA1_BLOCK_LENGTH - size);
+	block[size] = 0x80;
+	memcpy(block + SHA1_BLOCK_LENGTH - sizeof(bits), &bits, sizeof(bits));
+	SHA1Init(&hash);
+	SHA1Transform(hash.state, block);
+	for (i = 0; i < SHA1_DIGEST_LENGTH / sizeof(__u32); i++)
+		digest = put(digest, &(__u32){ htonl(hash.state[i]) }, sizeof(__u32));
+}
+
 static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoint *first,
 			   const struct endpoint *second, size_t address_size)
 {
 	const __u8 seed[2] = { 0, 0 }, protocol_and_padding[2] = { IPPROTO_TCP, 0 };
 	const __u16 ports[2] = { htons(first->port), htons(second->port) };
-	__u8 hashed[sizeof(seed) + 2 * 16 + sizeof(protocol_and_padding) + sizeof(ports)], *end = hashed;
-	SHA1_CTX hash;
+	__u8 hashed[SHA1_BLOCK_LENGTH], *end = hashed;
 
+	_Static_assert(sizeof(seed) + 2 * 16 + sizeof(protocol_and_padding) + sizeof(ports) <
+			       SHA1_BLOCK_LENGTH - sizeof(__u64),
+		       "two IPv6 addresses leave room for the padding");
 	end = put(end, seed, sizeof(seed));
 	end = put(end, first->address, address_size);
 	end = put(end, second->address, address_size);
 	end = put(end, protocol_and_padding, sizeof(protocol_and_padding));
 	end = put(end, ports, sizeof(ports));
-	SHA1Init(&hash);
-	SHA1Update(&hash, hashed, (size_t)(end - hashed));
-	SHA1Final(digest, &hash);
+	hash_block(digest, hashed, (size_t)(end - hashed));
 }
 
 /* RFC 4648 section 4. The 20 bytes of a SHA-1 leave two in the last group: 27 characters and one "=". */

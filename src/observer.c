@@ -54,7 +54,8 @@ void observer_wire_part(struct nt_record *record, const struct nt_connection *co
 	fill_handshake(record, connection);
 	set_span(record, NT_HAS_WIRE_DURATION, &record->wire_duration_ns, start_of(connection),
 		 connection->last_change_ns);
-	snprintf(record->conn_state, sizeof(record->conn_state), "%s", nt_connection_conn_state(connection));
+	strncpy(record->conn_state, nt_connection_conn_state(connection), sizeof(record->conn_state) - 1);
+	record->conn_state[sizeof(record->conn_state) - 1] = 0;
 	nt_record_set(record, NT_HAS_CONN_STATE);
 	memcpy(record->history, connection->history, connection->history_length);
 	record->history[connection->history_length] = 0;

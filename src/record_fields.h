@@ -17,6 +17,7 @@ enum field_type {
 };
 
 #define FIELD_LIST_MAX 8
+#define FIELD_KEY_SIZE 24     /* the longest name and what JSON puts around it; copied whole, which is faster */
 #define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
 
 /* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes; words end there. */
@@ -44,8 +45,8 @@ const char *field_name(const struct field_names *names, unsigned int index);
 struct record_field;
 
 struct record_field {
-	const char *key; /* as JSON has it: "name": */
-	size_t key_size;
+	char key[FIELD_KEY_SIZE]; /* as JSON has it: "name": */
+	size_t key_size;          /* without what is left of it */
 	enum field_type type;
 	int present; /* enum nt_present, or FIELD_ALWAYS */
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);

@@ -26,6 +26,10 @@
 #define ENDED_NS (120 * NS_PER_SECOND)
 /* So many that have ended may wait, whatever the time: memory grows only with what is open. */
 #define MOST_ENDED 65536
+/* So many packets are read before the first of them is followed, so that the entries of all are on their way from memory
+ * by then: three of four short connections are in no cache.
+ */
+#define LOOK_AHEAD 16
 
 struct replay {
 	const struct options *options;
@@ -40,6 +44,17 @@ struct replay {
 	__u64 malformed, truncated;
 	int link_type;
 	int error; /* of the sink; -ENOMEM */
+};
+
+/* A packet as it was read. What stands below result only where that is NT_PACKET_TCP. */
+struct parsed {
+	__u64 ns;
+	enum nt_parse result;
+	int source; /* as nt_key_from_packet() tells */
+	__u32 hash;
+	struct nt_key key;
+	struct nt_packet packet;
+	struct capture_place place;
 };
 
 static volatile sig_atomic_t stopped;
@@ -168,40 +183,46 @@ static void tell_no_memory(struct replay *replay)
 	replay->error = -ENOMEM;
 }
 
-static struct replay_entry *begin(struct replay *replay, const struct nt_key *key, const struct nt_packet *packet,
-				  int source, __u64 now)
+static struct replay_entry *begin(struct replay *replay, const struct parsed *parsed)
 {
-	struct replay_entry *entry = replay_table_add(replay->table, key, REPLAY_HALF_OPEN);
+	struct replay_entry *entry = replay_table_add(replay->table, &parsed->key, parsed->hash, REPLAY_HALF_OPEN);
 
 	if (!entry) {
 		tell_no_memory(replay);
 		return NULL;
 	}
 	replay->books.opened++;
-	nt_connection_begin(&entry->connection, packet, source, now);
+	nt_connection_begin(&entry->connection, &parsed->packet, parsed->source, parsed->ns);
 	return entry;
 }
 
-static void take_segment(struct replay *replay, const struct nt_packet *packet, const struct capture_place *place,
-			 __u64 now)
+static void follow_stream(struct nt_stream *stream, const struct parsed *parsed)
 {
-	struct replay_entry *entry;
-	struct nt_key key;
-	int source = nt_key_from_packet(&key, packet, 0);
+	nt_stream_step(stream, &parsed->packet, parsed->place.interface, parsed->place.direction);
+	if (nt_stream_wants_room(stream))
+		replay_table_give_room(stream);
+}
+
+static void take_segment(struct replay *replay, const struct parsed *parsed)
+{
+	struct replay_entry *entry = replay_table_find(replay->table, &parsed->key, parsed->hash);
+	enum replay_queue queue;
 	__u32 step = 0;
 
-	entry = replay_table_find(replay->table, &key);
 	if (entry)
-		step = nt_connection_step(&entry->connection, packet, source, now);
+		step = nt_connection_step(&entry->connection, &parsed->packet, parsed->source, parsed->ns);
 	if (step & NT_STEP_NEW)
 		finish(replay, entry, NT_WIRE_REPLACED);
 	if (!entry || step & NT_STEP_NEW)
-		entry = begin(replay, &key, packet, source, now);
+		entry = begin(replay, parsed);
 	if (!entry)
 		return;
-	nt_connection_note(&entry->connection, packet, source);
-	nt_stream_step(&entry->streams[source], packet, place->interface, place->direction);
-	replay_table_move(replay->table, entry, queue_of(&entry->connection));
+	nt_connection_note(&entry->connection, &parsed->packet, parsed->source);
+	follow_stream(&entry->streams[parsed->source], parsed);
+	queue = queue_of(&entry->connection);
+	/* Of what is established none is the oldest: it may last. */
+	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
+		replay_table_move(replay->table, entry, queue);
 	if (step & NT_STEP_ESTABLISHED)
 		tell_open(replay, entry);
 }
@@ -223,17 +244,44 @@ static enum nt_parse parse_fragment(struct replay *replay, struct nt_buffer *fra
 	return nt_parse_ip(&whole, 0, ethertype, length, options, packet);
 }
 
+/* What most packets of most captures are: TCP right behind IP, right behind Ethernet. 1, or 0 where only the whole parse
+ * can tell.
+ */
+static int parse_plain(const struct replay *replay, const struct nt_buffer *frame, __u32 frame_length,
+		       struct capture_place *place, struct nt_packet *packet)
+{
+	__u16 ethertype;
+
+	if (replay->link_type != DLT_EN10MB ||
+	    NT_LOAD(frame, NT_ETHERNET_HEADER - sizeof(ethertype), &ethertype, sizeof(ethertype)) < 0)
+		return 0;
+	*place = (struct capture_place){
+		.offset = NT_ETHERNET_HEADER,
+		.ethertype = nt_network16(ethertype),
+		.vlan = NT_NO_VLAN,
+	};
+	packet->vlan = NT_NO_VLAN;
+	return nt_parse_plain((void *)frame, NT_ETHERNET_HEADER, place->ethertype, frame_length, packet);
+}
+
 static bool is_fragment(enum nt_parse result, const struct nt_packet *packet)
 {
 	return result == NT_PACKET_FRAGMENT || (result == NT_PACKET_TCP && packet->marks & NT_PACKET_FIRST_FRAGMENT);
 }
 
-static enum nt_parse parse(struct replay *replay, struct nt_buffer *frame, const struct capture_place *place,
-			   __u32 frame_length, struct nt_packet *packet)
+/* *frame becomes the whole packet where this is the fragment that completes it. */
+static enum nt_parse parse(struct replay *replay, struct nt_buffer *frame, __u32 frame_length,
+			   struct capture_place *place, struct nt_packet *packet)
 {
 	__u32 options = replay->options->tunnels ? NT_PARSE_TUNNELS : 0;
 	enum nt_parse result;
 
+	if (!replay->zeek && parse_plain(replay, frame, frame_length, place, packet))
+		return NT_PACKET_TCP;
+	if (capture_link_locate(replay->link_type, frame, place))
+		return NT_PACKET_TRUNCATED;
+	if (replay->zeek && !zeek_replay_accepts(replay->zeek, frame, place->offset, place->ethertype))
+		return NT_PACKET_NOT_IP;
 	packet->vlan = place->vlan;
 	packet->transport_offset = 0;
 	result = nt_parse_ip(frame, place->offset, place->ethertype, frame_length, options, packet);
@@ -242,34 +290,57 @@ static enum nt_parse parse(struct replay *replay, struct nt_buffer *frame, const
 	return parse_fragment(replay, frame, frame_length, options, packet);
 }
 
-static void take_packet(struct replay *replay, const struct capture_packet *captured)
+static void parse_captured(struct replay *replay, const struct capture_packet *captured, struct parsed *parsed)
+{
+	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+
+	parsed->ns = captured->ns;
+	parsed->result = parse(replay, &frame, captured->length, &parsed->place, &parsed->packet);
+	if (parsed->result != NT_PACKET_TCP)
+		return;
+	parsed->source = nt_key_from_packet(&parsed->key, &parsed->packet, 0);
+	parsed->hash = replay_table_hash(replay->table, &parsed->key);
+}
+
+static void count_odd(struct replay *replay, enum nt_parse result)
+{
+	replay->malformed += result == NT_PACKET_MALFORMED;
+	replay->truncated += result == NT_PACKET_TRUNCATED;
+}
+
+static void take_packet(struct replay *replay, const struct parsed *parsed)
+{
+	if (parsed->ns > replay->now)
+		replay->now = parsed->ns;
+	expire(replay);
+	if (parsed->result == NT_PACKET_TCP)
+		take_segment(replay, parsed);
+	count_odd(replay, parsed->result);
+}
+
+static void take_packets(struct replay *replay, const struct parsed *parsed, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (parsed[i].result == NT_PACKET_TCP)
+			replay_table_prefetch(replay->table, parsed[i].hash);
+	for (i = 0; i < count && !is_over(replay); i++)
+		take_packet(replay, &parsed[i]);
+}
+
+static void take_like_zeek(struct replay *replay, const struct capture_packet *captured)
 {
 	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
 	struct capture_place place;
-	struct nt_packet packet;
+	struct nt_packet packet = { 0 };
 	enum nt_parse result;
 
-	if (captured->ns > replay->now)
-		replay->now = captured->ns;
-	if (replay->zeek)
-		zeek_replay_clock(replay->zeek, captured->ns);
-	else
-		expire(replay);
-	if (capture_link_locate(replay->link_type, &frame, &place)) {
-		replay->truncated++;
-		return;
-	}
-	if (replay->zeek && !zeek_replay_accepts(replay->zeek, &frame, place.offset, place.ethertype))
-		return;
-	result = parse(replay, &frame, &place, captured->length, &packet);
-	if (replay->zeek) {
-		if (zeek_replay_take(replay->zeek, &frame, result, &packet, frame.data != captured->data))
-			tell_no_memory(replay);
-	} else if (result == NT_PACKET_TCP) {
-		take_segment(replay, &packet, &place, captured->ns);
-	}
-	replay->malformed += result == NT_PACKET_MALFORMED;
-	replay->truncated += result == NT_PACKET_TRUNCATED;
+	zeek_replay_clock(replay->zeek, captured->ns);
+	result = parse(replay, &frame, captured->length, &place, &packet);
+	if (zeek_replay_take(replay->zeek, &frame, result, &packet, frame.data != captured->data))
+		tell_no_memory(replay);
+	count_odd(replay, result);
 }
 
 static void finish_all(struct replay *replay)
@@ -300,14 +371,36 @@ static void tell_books(struct replay *replay)
 		       (unsigned long long)replay_fragments_given_up(replay->fragments));
 }
 
+/* 0 at the end of the file or where no more is wanted, -1 where the file is broken. So does read_like_zeek(). */
+static int read_packets(struct replay *replay)
+{
+	struct parsed parsed[LOOK_AHEAD];
+	struct capture_packet captured;
+	int result = 1, count;
+
+	while (!is_over(replay) && result == 1) {
+		for (count = 0; count < LOOK_AHEAD && (result = capture_file_next(replay->file, &captured)) == 1; count++)
+			parse_captured(replay, &captured, &parsed[count]);
+		take_packets(replay, parsed, count);
+	}
+	return result < 0 ? -1 : 0;
+}
+
+static int read_like_zeek(struct replay *replay)
+{
+	struct capture_packet captured;
+	int result = 1;
+
+	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1)
+		take_like_zeek(replay, &captured);
+	return result < 0 ? -1 : 0;
+}
+
 /* Returns the exit status. */
 static int read_all(struct replay *replay)
 {
-	struct capture_packet packet;
-	int result = 1;
+	int result = replay->zeek ? read_like_zeek(replay) : read_packets(replay);
 
-	while (!is_over(replay) && (result = capture_file_next(replay->file, &packet)) == 1)
-		take_packet(replay, &packet);
 	finish_all(replay);
 	replay->error = replay->error ? replay->error : sink_finish(replay->sink);
 	tell_books(replay);

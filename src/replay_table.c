@@ -1,10 +1,26 @@
 #include "src/replay_table.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define FEWEST_BUCKETS 1024
+#define FEWEST_SLOTS 1024
+#define FEWEST_HOLES 4
+#define KEY_WORDS (sizeof(struct nt_key) / sizeof(__u64))
+/* Entries are allocated so many at a time, and stay where they are. */
+#define CHUNK_BITS 7
+#define CHUNK_ENTRIES (1U << CHUNK_BITS)
+#define CACHE_LINE 64
+#define NO_ENTRY 0xffffffffU
+
+/* Open addressing with linear probing. The hash stands here, so that other connections' entries, each a cache miss, are
+ * not looked at.
+ */
+struct slot {
+	__u32 hash;
+	__u32 index; /* of the entry, or NO_ENTRY */
+};
 
 struct queue {
 	struct replay_entry *oldest, *newest;
@@ -12,12 +28,25 @@ struct queue {
 };
 
 struct replay_table {
-	struct replay_entry **buckets;
-	__u64 bucket_count; /* a power of two */
-	__u64 count;
-	__u64 secret[2]; /* so that no capture can be made whose connections share a bucket */
+	struct slot *slots;
+	__u32 mask; /* slots less one; they are a power of two */
+	__u32 count;
+	struct replay_entry **chunks;
+	__u32 chunk_count;
+	struct replay_entry *free; /* linked by `newer` */
+	/* So that no capture can be made whose connections share slots. */
+	unsigned __int128 secret[KEY_WORDS + 1];
 	struct queue queues[REPLAY_QUEUES];
 };
+
+static struct slot *new_slots(__u64 count)
+{
+	struct slot *slots = malloc(count * sizeof(*slots));
+
+	if (slots)
+		memset(slots, 0xff, count * sizeof(*slots)); /* NO_ENTRY */
+	return slots;
+}
 
 struct replay_table *replay_table_new(void)
 {
@@ -25,9 +54,9 @@ struct replay_table *replay_table_new(void)
 
 	if (!table)
 		return NULL;
-	table->bucket_count = FEWEST_BUCKETS;
-	table->buckets = calloc(table->bucket_count, sizeof(*table->buckets));
-	if (!table->buckets || getrandom(table->secret, sizeof(table->secret), 0) != sizeof(table->secret)) {
+	table->mask = FEWEST_SLOTS - 1;
+	table->slots = new_slots(FEWEST_SLOTS);
+	if (!table->slots || getrandom(table->secret, sizeof(table->secret), 0) != sizeof(table->secret)) {
 		replay_table_free(table);
 		return NULL;
 	}
@@ -36,6 +65,7 @@ struct replay_table *replay_table_new(void)
 
 void replay_table_free(struct replay_table *table)
 {
+	__u32 i;
 	int queue;
 
 	if (!table)
@@ -43,68 +73,139 @@ void replay_table_free(struct replay_table *table)
 	for (queue = 0; queue < REPLAY_QUEUES; queue++)
 		while (table->queues[queue].oldest)
 			replay_table_remove(table, table->queues[queue].oldest);
-	free(table->buckets);
+	for (i = 0; i < table->chunk_count; i++)
+		free(table->chunks[i]);
+	free(table->chunks);
+	free(table->slots);
 	free(table);
 }
 
-/* Both halves of the product take part, and the secret in every round. */
-static __u64 mix(__u64 hash, __u64 word)
+/* Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
+ * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other.
+ */
+__u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
 {
-	unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9e3779b97f4a7c15ULL;
-
-	return (__u64)product ^ (__u64)(product >> 64);
-}
-
-static __u64 hash_of(const struct replay_table *table, const struct nt_key *key)
-{
-	__u64 words[sizeof(*key) / sizeof(__u64)], hash = table->secret[0];
+	unsigned __int128 hash = table->secret[KEY_WORDS];
+	__u64 words[KEY_WORDS];
 	unsigned int i;
+	__u32 result;
 
 	memcpy(words, key, sizeof(words));
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		hash = mix(hash, words[i]) + table->secret[1];
-	return mix(hash, table->secret[0]);
+#pragma GCC unroll 8
+	for (i = 0; i < KEY_WORDS; i++)
+		hash += table->secret[i] * words[i];
+	result = (__u32)(hash >> 96);
+	__builtin_prefetch(&table->slots[result & table->mask]);
+	return result;
 }
 
-static struct replay_entry **bucket_of(const struct replay_table *table, const struct nt_key *key)
+static void prefetch_entry(const struct replay_entry *entry)
 {
-	return &table->buckets[hash_of(table, key) & (table->bucket_count - 1)];
+	const char *line = (const char *)entry;
+	size_t offset;
+
+#pragma GCC unroll 8
+	for (offset = 0; offset < sizeof(*entry); offset += CACHE_LINE)
+		__builtin_prefetch(line + offset);
 }
 
-struct replay_entry *replay_table_find(struct replay_table *table, const struct nt_key *key)
+static struct replay_entry *entry_at(const struct replay_table *table, __u32 index)
 {
-	struct replay_entry *entry = *bucket_of(table, key);
-
-	while (entry && memcmp(&entry->key, key, sizeof(*key)))
-		entry = entry->same_bucket;
-	return entry;
+	return &table->chunks[index >> CHUNK_BITS][index & (CHUNK_ENTRIES - 1)];
 }
 
-static void link_bucket(struct replay_table *table, struct replay_entry *entry)
+void replay_table_prefetch(const struct replay_table *table, __u32 hash)
 {
-	struct replay_entry **bucket = bucket_of(table, &entry->key);
+	const struct slot *slot = &table->slots[hash & table->mask];
 
-	entry->same_bucket = *bucket;
-	*bucket = entry;
+	if (slot->index != NO_ENTRY)
+		prefetch_entry(entry_at(table, slot->index));
 }
 
-/* Without memory for more buckets it only becomes slower. */
-static void grow(struct replay_table *table)
+struct replay_entry *replay_table_find(const struct replay_table *table, const struct nt_key *key, __u32 hash)
 {
-	struct replay_entry **buckets, *entry;
-	int queue;
+	struct replay_entry *entry;
+	__u32 at;
 
-	if (table->count < table->bucket_count)
-		return;
-	buckets = calloc(table->bucket_count * 2, sizeof(*buckets));
-	if (!buckets)
-		return;
-	free(table->buckets);
-	table->buckets = buckets;
-	table->bucket_count *= 2;
-	for (queue = 0; queue < REPLAY_QUEUES; queue++)
-		for (entry = table->queues[queue].oldest; entry; entry = entry->newer)
-			link_bucket(table, entry);
+	for (at = hash & table->mask; table->slots[at].index != NO_ENTRY; at = (at + 1) & table->mask) {
+		if (table->slots[at].hash != hash)
+			continue;
+		entry = entry_at(table, table->slots[at].index);
+		if (nt_key_equals(&entry->key, key))
+			return entry;
+	}
+	return NULL;
+}
+
+static void put_slot(struct replay_table *table, struct slot slot)
+{
+	__u32 at = slot.hash & table->mask;
+
+	while (table->slots[at].index != NO_ENTRY)
+		at = (at + 1) & table->mask;
+	table->slots[at] = slot;
+}
+
+/* What follows moves up where that brings it closer to its place, so that no search stops short of it. */
+static void take_slot(struct replay_table *table, const struct replay_entry *entry)
+{
+	__u32 hole = entry->hash & table->mask, at;
+
+	while (table->slots[hole].index != entry->index)
+		hole = (hole + 1) & table->mask;
+	for (at = (hole + 1) & table->mask; table->slots[at].index != NO_ENTRY; at = (at + 1) & table->mask) {
+		if (((at - table->slots[at].hash) & table->mask) < ((at - hole) & table->mask))
+			continue;
+		table->slots[hole] = table->slots[at];
+		hole = at;
+	}
+	table->slots[hole].index = NO_ENTRY;
+}
+
+/* At most half of the slots are taken. Without memory for more they fill up, down to one that ends every search.
+ * False: not even that is left.
+ */
+static bool grow_slots(struct replay_table *table)
+{
+	__u64 count = (__u64)table->mask + 1, i;
+	struct slot *old = table->slots, *slots;
+
+	if (table->count < count / 2)
+		return true;
+	slots = count <= NO_ENTRY / 2 ? new_slots(count * 2) : NULL;
+	if (!slots)
+		return table->count < count - 1;
+	table->slots = slots;
+	table->mask = (__u32)(count * 2 - 1);
+	for (i = 0; i < count; i++)
+		if (old[i].index != NO_ENTRY)
+			put_slot(table, old[i]);
+	free(old);
+	return true;
+}
+
+static bool add_chunk(struct replay_table *table)
+{
+	struct replay_entry *chunk, **chunks;
+	__u32 count = table->chunk_count, i;
+
+	/* The list of them grows by doubling. */
+	if (!(count & (count - 1))) {
+		chunks = realloc(table->chunks, (count ? count * 2UL : 1) * sizeof(*chunks));
+		if (!chunks)
+			return false;
+		table->chunks = chunks;
+	}
+	chunk = aligned_alloc(_Alignof(struct replay_entry), CHUNK_ENTRIES * sizeof(*chunk));
+	if (!chunk)
+		return false;
+	table->chunks[table->chunk_count++] = chunk;
+	for (i = CHUNK_ENTRIES; i-- > 0;) {
+		chunk[i].index = count << CHUNK_BITS | i;
+		chunk[i].newer = table->free;
+		table->free = &chunk[i];
+	}
+	return true;
 }
 
 static void enqueue(struct replay_table *table, struct replay_entry *entry, enum replay_queue to)
@@ -128,30 +229,44 @@ static void dequeue(struct replay_table *table, struct replay_entry *entry)
 	queue->count--;
 }
 
-struct replay_entry *replay_table_add(struct replay_table *table, const struct nt_key *key, enum replay_queue queue)
+struct replay_entry *replay_table_add(struct replay_table *table, const struct nt_key *key, __u32 hash,
+				      enum replay_queue queue)
 {
-	struct replay_entry *entry = calloc(1, sizeof(*entry));
+	struct replay_entry *entry;
 
-	if (!entry)
+	if (!grow_slots(table) || (!table->free && !add_chunk(table)))
 		return NULL;
-	grow(table);
+	entry = table->free;
+	table->free = entry->newer;
 	entry->key = *key;
-	link_bucket(table, entry);
+	entry->hash = hash;
+	memset(entry->streams, 0, sizeof(entry->streams));
+	put_slot(table, (struct slot){ hash, entry->index });
 	enqueue(table, entry, queue);
 	table->count++;
 	return entry;
 }
 
+/* The oldest go one after the other. */
+static void prefetch_removal(const struct replay_table *table, const struct replay_entry *next)
+{
+	prefetch_entry(next);
+	__builtin_prefetch(&table->slots[next->hash & table->mask]);
+	if (next->newer)
+		__builtin_prefetch(next->newer);
+}
+
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry)
 {
-	struct replay_entry **link = bucket_of(table, &entry->key);
-
-	while (*link != entry)
-		link = &(*link)->same_bucket;
-	*link = entry->same_bucket;
+	take_slot(table, entry);
 	dequeue(table, entry);
+	if (entry->newer)
+		prefetch_removal(table, entry->newer);
 	table->count--;
-	free(entry);
+	free(entry->streams[0].hole);
+	free(entry->streams[1].hole);
+	entry->newer = table->free;
+	table->free = entry;
 }
 
 void replay_table_move(struct replay_table *table, struct replay_entry *entry, enum replay_queue queue)
@@ -168,4 +283,14 @@ struct replay_entry *replay_table_oldest(const struct replay_table *table, enum 
 __u64 replay_table_count(const struct replay_table *table, enum replay_queue queue)
 {
 	return table->queues[queue].count;
+}
+
+void replay_table_give_room(struct nt_stream *stream)
+{
+	__u32 room = stream->room ? stream->room * 2 : FEWEST_HOLES;
+	struct nt_range *holes = realloc(stream->hole, room * sizeof(*holes));
+
+	if (holes)
+		memset(holes + stream->room, 0, (room - stream->room) * sizeof(*holes));
+	nt_stream_give_room(stream, holes, room);
 }

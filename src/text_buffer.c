@@ -29,22 +29,34 @@ void text_string(struct text_buffer *text, const char *string)
 	text_append(text, string, strlen(string));
 }
 
+static size_t count_digits(unsigned long long integer)
+{
+	size_t digits = 1;
+
+	for (; integer >= 10000; integer /= 10000)
+		digits += 4;
+	return digits + (integer >= 10) + (integer >= 100) + (integer >= 1000);
+}
+
 void text_integer(struct text_buffer *text, unsigned long long integer)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	char digits[20];
-	size_t first = sizeof(digits);
+	size_t size = count_digits(integer);
+	char *end;
 
+	if (!text_reserve(text, size))
+		return;
+	text->used += size;
+	end = text->bytes + text->used;
 	for (; integer >= 100; integer /= 100)
-		memcpy(digits + (first -= 2), pairs + integer % 100 * 2, 2);
+		memcpy(end -= 2, pairs + integer % 100 * 2, 2);
 	if (integer >= 10)
-		memcpy(digits + (first -= 2), pairs + integer * 2, 2);
+		memcpy(end - 2, pairs + integer * 2, 2);
 	else
-		digits[--first] = (char)('0' + integer);
-	text_append(text, digits + first, sizeof(digits) - first);
+		end[-1] = (char)('0' + integer);
 }
 
 void text_spaces(struct text_buffer *text, size_t count)
