@@ -22,6 +22,8 @@ SOURCES := $(filter-out src/main.c,$(wildcard src/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+KERNEL_REPLAY := $(BUILD)/tests/replay/kernel_replay
+KERNEL_REPLAY_BPF := $(BUILD)/tests/replay/capture_clock.bpf.o
 
 ifeq ($(V),1)
 say = @:
@@ -49,7 +51,7 @@ help:
 	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
 	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
-	@echo 'make unit       build the unit tests in $(BUILD)/tests/unit'
+	@echo 'make unit       build the test programs in $(BUILD)/tests'
 	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
@@ -94,7 +96,22 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(KERNEL_REPLAY)
+
+# The kernel side with a clock of the test's own, in a program that runs captures through it.
+$(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
+	$(call say,BPF,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+	$(quiet)$(LLVM_STRIP) -g $@
+
+$(BUILD)/tests/replay/bpf_object.o: src/bpf_object.S $(KERNEL_REPLAY_BPF)
+	$(call say,EMBED,$(KERNEL_REPLAY_BPF))
+	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -c $< -o $@
+
+$(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/bpf_object.o $(BUILD)/libnetracker.a
+	$(call say,TEST,$<)
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
 $(BUILD)/bench/%: bench/%.c $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
 	$(call say,BENCH,$<)
@@ -148,6 +165,6 @@ clean:
 	$(quiet)rm -rf $(BUILD)
 
 # Flags and the version stand here.
-$(OBJECTS) $(SANITIZED_OBJECTS) $(BUILD)/src/main.o $(BUILD)/netracker.bpf.o: Makefile
+$(OBJECTS) $(SANITIZED_OBJECTS) $(BUILD)/src/main.o $(BUILD)/netracker.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/replay/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)

@@ -9,6 +9,12 @@
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
+/* A test that runs captures through these programs brings their times and lengths. */
+#ifndef NT_NOW
+#define NT_NOW() bpf_ktime_get_boot_ns()
+#define NT_FRAME_LENGTH(skb) ((skb)->len)
+#endif
+
 /* Global functions, which the verifier goes through once each, and not again for every way that leads to them, take the
  * packet only, as Linux 5.10 allows no other pointer: what they work on is in the workspace. */
 static __always_inline struct workspace *own_workspace(void)
@@ -229,7 +235,8 @@ __noinline int parse(struct __sk_buff *skb, __u32 offset)
 
 	if (!workspace)
 		return NT_PACKET_NOT_IP;
-	result = nt_parse_ethertype(&frame, offset, bpf_ntohs(skb->protocol), skb->len, 0, &workspace->sighting.packet);
+	result = nt_parse_ethertype(&frame, offset, bpf_ntohs(skb->protocol), NT_FRAME_LENGTH(skb), 0,
+				    &workspace->sighting.packet);
 	if (result == NT_PACKET_MALFORMED || result == NT_PACKET_TRUNCATED)
 		count(NT_COUNT_PACKETS_MALFORMED);
 	return result;
@@ -241,7 +248,7 @@ static __always_inline bool is_tcp(struct __sk_buff *skb, __u32 network_offset, 
 	struct nt_frame frame = {.skb = skb};
 
 	packet->vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
-	if (!nt_parse_plain(&frame, network_offset, bpf_ntohs(skb->protocol), skb->len, packet) &&
+	if (!nt_parse_plain(&frame, network_offset, bpf_ntohs(skb->protocol), NT_FRAME_LENGTH(skb), packet) &&
 	    parse(skb, network_offset) != NT_PACKET_TCP)
 		return false;
 	if (skb->gso_segs > 1)
@@ -282,7 +289,7 @@ static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_off
 	sighting = &workspace->sighting;
 	sighting->source = nt_key_from_packet(&sighting->key, &sighting->packet, config.own_netns);
 	sighting->leaving = leaving;
-	sighting->now = bpf_ktime_get_boot_ns();
+	sighting->now = NT_NOW();
 	connection_packet(skb, workspace);
 }
 

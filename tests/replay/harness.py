@@ -8,7 +8,7 @@ import traceback
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NETRACKER = os.path.join(ROOT, "build", "netracker")
 
-passed = failed = 0
+passed = failed = skipped = 0
 
 
 class Result:
@@ -50,6 +50,12 @@ def holds(record, **expected):
         equal(record.get(name), value, name)
 
 
+def skip(why):
+    global skipped
+    skipped += 1
+    print(f"skip: {why}")
+
+
 def run(tests):
     global failed
     for test in tests:
@@ -58,5 +64,5 @@ def run(tests):
         except Exception:  # the other tests shall still run
             failed += 1
             traceback.print_exc(file=sys.stdout)
-    print(f"{passed} passed, {failed} failed, 0 skipped")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     sys.exit(1 if failed else 0)

@@ -1,0 +1,186 @@
+#!/usr/bin/python3
+"""One tracker: the loaded kernel programs (BPF_PROG_TEST_RUN) and replay come to the same on the same packets.
+
+Each connection of each capture is compared. Where the kernel side leaves out packets, kernel_replay names each with the
+reason; how the records then may differ is checked too, and how many there were of each kind is printed.
+"""
+import collections
+import glob
+import json
+import os
+import subprocess
+import tempfile
+
+import harness
+from pcap import ACK, RST, SYN
+from test_captures import start_ns
+
+KERNEL_REPLAY = os.path.join(harness.ROOT, "build", "tests", "replay", "kernel_replay")
+OWN = os.path.join(harness.ROOT, "tests", "replay", "captures")
+SHARED = os.path.join(harness.ROOT, "..", "shared", "traces")
+SILENT_NS = 2 * 3600 * 1_000_000_000  # src/sweep.h
+NO_PRIVILEGES, KERNEL_LACKS = 3, 4
+
+# What a connection's end, as the kernel side tells it, says for good: later packets change none of it.
+SETTLED = ("event", "src_ip", "src_port", "dst_ip", "dst_port", "community_id", "vlan", "outcome", "ended_by",
+           "conn_state", "start", "duration_ns", "first_fin_ns", "wire_duration_ns", "syn_synack_ns", "synack_ack_ns",
+           "handshake_ns", "syn_finack_ns", "id")
+# The kernel side keeps 4 holes in a stream, replay 32 (core/stream.h).
+OF_STREAMS = ("src_bytes", "dst_bytes", "src_retransmits", "dst_retransmits", "gaps", "complete")
+
+found = collections.Counter()
+
+
+def captures():
+    paths = sorted(glob.glob(f"{OWN}/*.pcap*"))
+    shared = sorted(path for path in glob.glob(f"{SHARED}/*/*") if ".pcap" in path or ".trace" in path)
+    if not shared:
+        harness.skip("no ../shared/traces: only the project's own captures are compared")
+    return paths + shared
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def ends(record):
+    return tuple(sorted(((record["src_ip"], record["src_port"]), (record["dst_ip"], record["dst_port"]))))
+
+
+def by_ends(records):
+    groups = collections.defaultdict(list)
+    for record in records:
+        groups[ends(record)].append(record)
+    return groups
+
+
+def packets_of(record):
+    own = record["src_ip"], record["src_port"], record["dst_ip"], record["dst_port"]
+    if own[:2] == own[2:]:  # what it sends to itself is counted on both sides
+        return record["src_packets"]
+    return record["src_packets"] + record["dst_packets"]
+
+
+def end_ns(record):
+    return start_ns(record["start"]) + record.get("duration_ns", 0)
+
+
+def differing(record, other, names):
+    return [(name, record.get(name), other.get(name)) for name in names if record.get(name) != other.get(name)]
+
+
+def shares(records, others):
+    """What belongs to each of replay's records of one tuple, by time: (record, [other])."""
+    records = sorted(records, key=lambda record: start_ns(record["start"]))
+    shared = [[] for _ in records]
+    for other in others:
+        at = other.get("ns") or start_ns(other["start"])
+        began = [index for index, record in enumerate(records) if start_ns(record["start"]) <= at]
+        shared[began[-1] if began else 0].append(other)
+    return list(zip(records, shared))
+
+
+def compare_whole(record, other, where):
+    different = differing(record, other, sorted(record.keys() | other.keys()))
+    if different and "packets" in other["gaps"] and all(name in OF_STREAMS for name, _, _ in different):
+        found["equal, but for a stream with more than 4 holes"] += 1
+        return
+    found["equal"] += 1
+    harness.equal(different, [], where)
+
+
+def fin_after_reset(record, other):
+    """Zeek's conn_state is SF wherever both sides sent a FIN, also after a RST."""
+    return (other["outcome"] in ("reset", "refused") and "f" in record["history"][len(other["history"]):].lower() and
+            all(name in ("conn_state", "syn_finack_ns") for name, _, _ in differing(record, other, SETTLED)))
+
+
+def compare_end(record, other, where):
+    harness.check(record["history"].startswith(other["history"]), f"{where}: history")
+    if fin_after_reset(record, other):
+        found["equal, but for packets after the end, with a FIN after a RST"] += 1
+    else:
+        found["equal, but for packets after the end"] += 1
+        harness.equal(differing(record, other, SETTLED), [], where)
+
+
+def compare_some(record, others, left_out, where):
+    """The kernel side has less of it: left_out, and perhaps more than one record."""
+    other, rest = others[0], others[1:]
+    reasons = {packet["why"] for packet in left_out}
+    if "fragments" in reasons:  # the first may have been counted, as what it is
+        found["packets in fragments are not put together"] += 1
+        harness.check(packets_of(other) <= packets_of(record) <= packets_of(other) + len(left_out), f"{where}: packets")
+        return
+    harness.equal(sum(map(packets_of, others)) + len(left_out), packets_of(record), f"{where}: packets")
+    if other["outcome"] == "expired" and end_ns(record) - end_ns(other) >= SILENT_NS:
+        found["silent for 2 hours: given up by the kernel side"] += 1
+    elif rest:
+        found["a SYN sent again after a RST: another connection"] += 1
+        harness.equal([each["outcome"] for each in others[:-1]], ["refused"] * len(rest), where)
+    elif reasons == {"not tracked"} and all(packet["ns"] >= end_ns(other) for packet in left_out):
+        compare_end(record, other, where)
+    else:
+        found["the first packets left out: they held no SYN"] += 1
+
+
+def begins(packet):
+    return packet["flags"] & (SYN | ACK | RST) == SYN
+
+
+def compare_connection(record, others, left_out, where):
+    harness.check(not any(begins(packet) for packet in left_out if packet["why"] == "not tracked"), f"{where}: a SYN")
+    if not others:
+        found[f"left out: {left_out[0]['why'] if left_out else '?'}"] += 1
+        harness.equal(len(left_out), packets_of(record), f"{where}: packets left out")
+    elif len(others) == 1 and not left_out and others[0]["outcome"] == record["outcome"]:
+        compare_whole(record, others[0], where)
+    else:
+        compare_some(record, others, left_out, where)
+
+
+def compare_tuple(records, others, left_out, where):
+    if not records:
+        harness.equal(others, [], f"{where}: only in the kernel")
+        return
+    for (record, own_others), (_, own_left_out) in zip(shares(records, others), shares(records, left_out)):
+        at = f"{where} {record['src_ip']}:{record['src_port']} at {record['start']}"
+        compare_connection(record, own_others, own_left_out, at)
+
+
+def compare(path, records, others, left_out):
+    records, others, left_out = by_ends(records), by_ends(others), by_ends(left_out)
+    for tuple_ends in records.keys() | others.keys():
+        compare_tuple(records[tuple_ends], others[tuple_ends], left_out[tuple_ends], os.path.basename(path))
+
+
+def run_kernel(paths, directory, *arguments):
+    """What it could not do; None where it could."""
+    process = subprocess.run([KERNEL_REPLAY, *arguments, directory, *paths], stderr=subprocess.PIPE, check=False)
+    if process.returncode in (NO_PRIVILEGES, KERNEL_LACKS):
+        return process.stderr.decode().strip().splitlines()[-1]
+    harness.equal(process.returncode, 0, "status of kernel_replay: " + process.stderr.decode()[-500:])
+    return None
+
+
+def main():
+    paths = captures()
+    replayed = [harness.replay(None, file=path).records for path in paths]
+    for arguments in ((), ("--tables",)):
+        found.clear()
+        with tempfile.TemporaryDirectory() as directory:
+            refused = run_kernel(paths, directory, *arguments)
+            if refused:
+                harness.skip(refused)
+                break
+            for number, path in enumerate(paths):
+                compare(path, replayed[number], lines(f"{directory}/{number}.records.jsonl"),
+                        lines(f"{directory}/{number}.left_out.jsonl"))
+        print(f"{len(paths)} captures", *arguments)
+        for kind, count in found.most_common():
+            print(f"{count:6} {kind}")
+
+
+if __name__ == "__main__":
+    harness.run([main])
