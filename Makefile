@@ -47,6 +47,7 @@ help:
 	@echo 'make            build $(BUILD)/netracker'
 	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
 	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
+	@echo 'make fuzz T=60  fuzz each target for T seconds (libFuzzer); TARGETS="parser reader" chooses'
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
 	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
@@ -96,7 +97,11 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
-unit: $(UNIT_TESTS) $(KERNEL_REPLAY)
+$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/src/bpf_object.o $(BUILD)/sanitized/libnetracker.a
+	$(call say,LINK,$@)
+	$(quiet)$(CC) $(SANITIZERS) $^ $(LIBRARIES) -o $@
+
+unit: $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker
 
 # The kernel side with a clock of the test's own, in a program that runs captures through it.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
@@ -151,6 +156,39 @@ test-bcc-kprobes:
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)
 
+# Fuzzing: the whole product again with clang's sanitizers and libFuzzer's counters, and one program for each target.
+.PHONY: fuzz fuzz-targets
+
+T ?= 60
+FUZZ := $(BUILD)/fuzz
+FUZZERS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJECTS := $(SOURCES:%.c=$(FUZZ)/%.o)
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+
+$(FUZZ)/%.o: %.c
+	$(call say,CC-FUZZ,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CLANG) $(STANDARD) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined -MMD -MP -c $< -o $@
+
+$(FUZZ)/libnetracker.a: $(FUZZ_OBJECTS)
+	$(call say,AR,$@)
+	$(quiet)rm -f $@
+	$(quiet)$(AR) rcs $@ $^
+
+$(FUZZERS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libnetracker.a
+	$(call say,LINK,$@)
+	$(quiet)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $^ $(LIBRARIES) -o $@
+
+$(FUZZ)/make_seeds: tests/fuzz/make_seeds.c $(BUILD)/libnetracker.a
+	$(call say,CC,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.a,$^) $(LIBRARIES) -o $@
+
+fuzz-targets: $(FUZZERS) $(FUZZ)/make_seeds
+
+fuzz: fuzz-targets
+	$(quiet)tests/fuzz/run $(T) $(TARGETS)
+
 # Downloads kernels and takes minutes: no part of `make test`.
 .PHONY: test-kernels
 
@@ -165,6 +203,7 @@ clean:
 	$(quiet)rm -rf $(BUILD)
 
 # Flags and the version stand here.
-$(OBJECTS) $(SANITIZED_OBJECTS) $(BUILD)/src/main.o $(BUILD)/netracker.bpf.o $(KERNEL_REPLAY_BPF): Makefile
+$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/replay/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/replay/*.d $(BUILD)/*.d $(EUNOMIA)/*.d $(FUZZ)/*.d $(FUZZ)/*/*.d \
+	$(FUZZ)/tests/fuzz/*.d)

@@ -1,0 +1,78 @@
+/* What the fuzz targets share: the input as a stream of values, what must hold whatever the input is, and records as lines.
+ *
+ * A target is one tests/fuzz/fuzz_*.c, linked with libFuzzer (docs/testing.md).
+ */
+#ifndef NETRACKER_TESTS_FUZZ_H
+#define NETRACKER_TESTS_FUZZ_H
+
+#include <linux/types.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "src/sink_format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* libFuzzer keeps the input that led to an abort(). */
+#define MUST(condition)                                                                                                \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);                 \
+			abort();                                                                                       \
+		}                                                                                                      \
+	} while (0)
+
+struct fuzz_input {
+	const uint8_t *data;
+	size_t size;
+};
+
+/* What lies beyond the end is zero. */
+static inline void fuzz_take(struct fuzz_input *input, void *to, size_t size)
+{
+	size_t there = size < input->size ? size : input->size;
+
+	memset(to, 0, size);
+	if (there)
+		memcpy(to, input->data, there);
+	input->data += there;
+	input->size -= there;
+}
+
+static inline __u8 fuzz_byte(struct fuzz_input *input)
+{
+	__u8 byte;
+
+	fuzz_take(input, &byte, sizeof(byte));
+	return byte;
+}
+
+/* One line, with nothing in it that moves a terminal's cursor. */
+static inline void fuzz_check_line(const struct text_buffer *text)
+{
+	size_t i;
+
+	MUST(!text->failed && text->used && text->bytes[text->used - 1] == '\n');
+	for (i = 0; i + 1 < text->used; i++)
+		MUST((unsigned char)text->bytes[i] >= 0x20 && text->bytes[i] != 0x7f);
+}
+
+static inline void fuzz_check_record(const struct nt_record *record)
+{
+	static const struct sink_view file, terminal = {.width = 132};
+	struct text_buffer text = {};
+
+	sink_json_record(&text, record);
+	fuzz_check_line(&text);
+	text.used = 0;
+	sink_text_record(&text, record, &file);
+	fuzz_check_line(&text);
+	text.used = 0;
+	sink_text_record(&text, record, &terminal);
+	fuzz_check_line(&text);
+	text_free(&text);
+}
+
+#endif

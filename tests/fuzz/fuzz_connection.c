@@ -1,0 +1,208 @@
+/* The state machine and the streams over any packets between two ends, and the record of what they came to.
+ *
+ * Input: struct connection_input, again and again. Beside the core stands a map of bits: which bytes were seen.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include "core/buffer.h"
+#include "core/connection.h"
+#include "core/key.h"
+#include "core/stream.h"
+#include "core/summary.h"
+#include "src/observer.h"
+#include "tests/fuzz/connection_input.h"
+
+/* Near the wrap of both. */
+#define ISN 0xffff8000U
+#define FAR 0x60000000U
+#define MOST_BYTES (1 << 17)
+#define NS_PER_MS 1000000ULL
+
+struct sent {
+	__u64 packets, payload;
+	__u8 seen[MOST_BYTES]; /* by distance from ISN */
+	__u32 beyond;          /* the last of them */
+	__u32 base;            /* the first that can be seen: what lies before a SYN is none of its stream */
+	int plain;             /* nothing that the map does not know: jumps, fragments, other interfaces */
+};
+
+struct tracked {
+	struct nt_key key;
+	struct nt_connection connection;
+	struct nt_stream streams[2];
+	struct sent *sent; /* two */
+	__u64 now;
+};
+
+static struct nt_packet packet_of(const struct connection_input *input, int self)
+{
+	int second = !self && input->bits & CONNECTION_SECOND_END;
+	struct nt_packet packet = {
+		.sequence = ISN + input->sequence + (input->bits & CONNECTION_FAR ? FAR : 0),
+		.acknowledgement = ISN + input->acknowledgement,
+		.payload_length = input->payload_length,
+		.source_port = second || self ? 80 : 40000,
+		.destination_port = second ? 40000 : 80,
+		.vlan = NT_NO_VLAN,
+		.segments = input->segments ? input->segments : 1,
+		.flags = input->flags,
+		.marks = input->bits & CONNECTION_FRAGMENT ? NT_PACKET_FIRST_FRAGMENT : 0,
+	};
+
+	packet.source[15] = second || self ? 2 : 1;
+	packet.destination[15] = second ? 1 : 2;
+	return packet;
+}
+
+static void forget_sent(struct sent *sent)
+{
+	memset(sent->seen, 0, sent->beyond);
+	sent->packets = sent->payload = 0;
+	sent->beyond = sent->base = 0;
+	sent->plain = 1;
+}
+
+static void begin(struct tracked *tracked, const struct nt_packet *packet, int source)
+{
+	memset(tracked->streams, 0, sizeof(tracked->streams));
+	forget_sent(&tracked->sent[0]);
+	forget_sent(&tracked->sent[1]);
+	nt_connection_begin(&tracked->connection, packet, source, tracked->now);
+}
+
+static void check_connection(const struct nt_connection *connection)
+{
+	__u32 i;
+
+	MUST(connection->history_length <= NT_CONNECTION_HISTORY);
+	MUST(connection->src_index <= 1);
+	for (i = 0; i < connection->history_length; i++)
+		MUST(connection->history[i] > ' ' && connection->history[i] < 0x7f);
+	MUST(nt_connection_state(connection) <= NT_STATE_RESET);
+}
+
+/* An end is for good; an established connection is no attempt again. */
+static void check_step(enum nt_state before, enum nt_state after, __u32 step)
+{
+	MUST(!(step & NT_STEP_NEW) || after == before);
+	MUST(before < NT_STATE_CLOSED || after == before);
+	MUST(before < NT_STATE_ESTABLISHED || after >= NT_STATE_ESTABLISHED);
+	MUST(!(step & NT_STEP_ENDED) || after >= NT_STATE_CLOSED);
+}
+
+/* A SYN is plain where it comes first, or again. */
+static int syn_is_plain(struct sent *sent, const struct nt_packet *packet)
+{
+	__u32 base = packet->sequence + 1 - ISN;
+
+	if (!sent->packets)
+		sent->base = base;
+	return sent->base == base && !packet->payload_length;
+}
+
+static int is_plain(struct sent *sent, const struct nt_packet *packet, const struct connection_input *input)
+{
+	if (packet->flags & NT_RST || packet->marks ||
+	    input->bits & (CONNECTION_FAR | CONNECTION_SECOND_INTERFACE | CONNECTION_LEAVING))
+		return 0;
+	return !(packet->flags & NT_SYN) || syn_is_plain(sent, packet);
+}
+
+static void note_sent(struct sent *sent, const struct nt_packet *packet, const struct connection_input *input)
+{
+	__u32 start = packet->sequence - ISN, i;
+
+	sent->plain = sent->plain && is_plain(sent, packet, input);
+	sent->packets += packet->segments;
+	sent->payload += packet->payload_length;
+	if (!sent->plain)
+		return;
+	if (start + packet->payload_length > sent->beyond)
+		sent->beyond = start + packet->payload_length;
+	for (i = 0; i < packet->payload_length; i++)
+		sent->seen[start + i] = 1;
+}
+
+static void check_stream(const struct nt_stream *stream, const struct sent *sent)
+{
+	__u64 bytes = 0;
+	__u32 i;
+
+	MUST(stream->packets <= sent->packets);
+	MUST(stream->retransmits <= stream->packets);
+	MUST(stream->bytes <= sent->payload);
+	if (!sent->plain || stream->flags & NT_STREAM_OVERFLOW)
+		return;
+	for (i = sent->base; i < sent->beyond; i++)
+		bytes += sent->seen[i];
+	MUST(stream->bytes == bytes);
+	MUST(stream->packets == sent->packets);
+}
+
+static void check_records(const struct tracked *tracked)
+{
+	const struct observer_traffic traffic[2] = {
+		observer_traffic_of(&tracked->streams[0]),
+		observer_traffic_of(&tracked->streams[1]),
+	};
+	struct observer_view view = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
+	struct nt_summary summary;
+	struct nt_record record;
+
+	for (view.why = NT_WIRE_ENDED; view.why <= NT_WIRE_EXIT; view.why++) {
+		view.traffic = NULL;
+		observer_record(&record, &view);
+		fuzz_check_record(&record);
+		view.traffic = traffic;
+		observer_record(&record, &view);
+		fuzz_check_record(&record);
+	}
+	nt_summarise(&summary, &tracked->connection);
+	MUST(summary.outcome <= NT_OUTCOME_OPEN && summary.index[0] <= 1 && summary.index[1] <= 1);
+}
+
+static void take(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet, int first)
+{
+	int source = nt_key_from_packet(&tracked->key, packet, 0);
+	enum nt_state before = nt_connection_state(&tracked->connection);
+	__u32 step = first ? NT_STEP_NEW : nt_connection_step(&tracked->connection, packet, source, tracked->now);
+
+	if (!first)
+		check_step(before, nt_connection_state(&tracked->connection), step);
+	if (step & NT_STEP_NEW)
+		begin(tracked, packet, source);
+	nt_connection_note(&tracked->connection, packet, source);
+	nt_stream_step(&tracked->streams[source], packet, !!(input->bits & CONNECTION_SECOND_INTERFACE),
+		       !!(input->bits & CONNECTION_LEAVING));
+	note_sent(&tracked->sent[source], packet, input);
+	check_connection(&tracked->connection);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct sent sent[2];
+	struct tracked tracked = {.sent = sent, .now = 1000 * NS_PER_MS};
+	struct fuzz_input input = {data, size};
+	struct connection_input one;
+	int first = 1, self = 0;
+
+	while (input.size) {
+		struct nt_packet packet;
+
+		fuzz_take(&input, &one, sizeof(one));
+		if (first)
+			self = one.bits & CONNECTION_SELF;
+		packet = packet_of(&one, self);
+		tracked.now += one.milliseconds * NS_PER_MS;
+		if (one.bits & CONNECTION_BACK)
+			tracked.now -= tracked.now > 300 * NS_PER_MS ? 300 * NS_PER_MS : 0;
+		take(&tracked, &one, &packet, first);
+		first = 0;
+	}
+	if (first)
+		return 0;
+	check_stream(&tracked.streams[0], &sent[0]);
+	check_stream(&tracked.streams[1], &sent[1]);
+	check_records(&tracked);
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* The whole reader: the input is a capture file, what comes out are the records.
+ *
+ * The first byte chooses options, and the rest is read by libpcap from a file in memory.
+ */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "src/commands.h"
+#include "src/message.h"
+#include "src/options.h"
+#include "tests/fuzz/fuzz.h"
+
+/* 0, or -1. */
+static int write_file(int fd, const struct fuzz_input *input)
+{
+	return ftruncate(fd, 0) || pwrite(fd, input->data, input->size, 0) != (ssize_t)input->size ? -1 : 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = {data, size};
+	__u8 choice = fuzz_byte(&input);
+	struct options options = {
+		.command = COMMAND_REPLAY,
+		.contexts = CONTEXT_WIRE,
+		.format = choice & 1 ? FORMAT_JSON : FORMAT_TEXT,
+		.tunnels = choice & 2,
+		.events = ~0U,
+		.output = "/dev/null",
+		.quiet = true,
+	};
+	static int fd = -1;
+	char name[32];
+	int status;
+
+	if (fd < 0)
+		fd = memfd_create("capture", MFD_CLOEXEC);
+	MUST(fd >= 0 && !write_file(fd, &input));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	options.file = name;
+	status = replay_run(&options);
+	MUST(status == EXIT_STATUS_DONE || status == EXIT_STATUS_BROKEN);
+	return 0;
+}

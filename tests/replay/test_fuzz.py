@@ -1,0 +1,36 @@
+#!/usr/bin/python3
+"""The fuzz targets over their seeds, once, without fuzzing: `make fuzz T=60` is the real thing."""
+import os
+import subprocess
+import tempfile
+
+import harness
+
+TARGETS = ("parser", "connection", "join", "reader")
+
+
+def run(*command):
+    return subprocess.run(command, cwd=harness.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def has_libfuzzer():
+    with tempfile.TemporaryDirectory() as directory:
+        source, program = os.path.join(directory, "a.c"), os.path.join(directory, "a")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("int LLVMFuzzerTestOneInput(const char *d, unsigned long n) { return !d && n; }\n")
+        return run("clang", "-fsanitize=fuzzer,address,undefined", source, "-o", program).returncode == 0
+
+
+def main():
+    if not has_libfuzzer():
+        harness.skip("clang has no libFuzzer: install libclang-rt-dev")
+        return
+    built = run("make", "-s", "fuzz-targets")
+    harness.equal(built.returncode, 0, "make fuzz-targets: " + built.stdout.decode()[-2000:])
+    for target in TARGETS:
+        result = run("tests/fuzz/run", "0", target)
+        harness.equal(result.returncode, 0, f"{target}: {result.stdout.decode()[-2000:]}")
+
+
+if __name__ == "__main__":
+    harness.run([main])
