@@ -1,6 +1,7 @@
 #include "src/filter.h"
 
 #include <string.h>
+#include <strings.h>
 
 static bool family_accepted(const struct options *options, const struct nt_record *record)
 {
@@ -16,7 +17,42 @@ static bool owner_accepted(const struct options *options, const struct nt_record
 	if (options->comm && !(nt_record_has(record, NT_HAS_COMM) &&
 			       !strncmp(record->comm, options->comm, sizeof(record->comm))))
 		return false;
+	if (options->uid_given && !(nt_record_has(record, NT_HAS_UID) && record->uid == options->uid))
+		return false;
 	return true;
+}
+
+/* The cgroup itself or one below it. */
+static bool cgroup_accepted(const struct options *options, const struct nt_record *record)
+{
+	size_t length = options->cgroup_length;
+
+	if (!options->cgroup)
+		return true;
+	if (!nt_record_has(record, NT_HAS_CGROUP) || strncmp(record->cgroup, options->cgroup, length))
+		return false;
+	return !record->cgroup[length] || record->cgroup[length] == '/';
+}
+
+static bool place_accepted(const struct options *options, const struct nt_record *record)
+{
+	const char *container = options->container;
+
+	if (options->netns && !(nt_record_has(record, NT_HAS_NETNS) && record->netns == options->netns))
+		return false;
+	if (container && !(nt_record_has(record, NT_HAS_CONTAINER) &&
+			   !strncasecmp(record->container, container, strlen(container))))
+		return false;
+	return cgroup_accepted(options, record);
+}
+
+static bool networks_accepted(const struct options *options, const struct nt_record *record)
+{
+	__u64 src[2], dst[2];
+
+	memcpy(src, record->src_ip, sizeof(src));
+	memcpy(dst, record->dst_ip, sizeof(dst));
+	return nt_networks_pass(&options->networks, src, dst);
 }
 
 static bool ports_accepted(const struct options *options, const struct nt_record *record)
@@ -25,9 +61,7 @@ static bool ports_accepted(const struct options *options, const struct nt_record
 	__u16 local = src_is_local ? record->src_port : record->dst_port;
 	__u16 remote = src_is_local ? record->dst_port : record->src_port;
 
-	if (options->local_ports.given && !port_set_has(&options->local_ports, local))
-		return false;
-	return !options->remote_ports.given || port_set_has(&options->remote_ports, remote);
+	return nt_port_passes(&options->local_ports, local) && nt_port_passes(&options->remote_ports, remote);
 }
 
 static bool duration_accepted(const struct options *options, const struct nt_record *record)
@@ -43,6 +77,7 @@ bool filter_accepts(const struct options *options, const struct nt_record *recor
 		return false;
 	if (options->outcomes && !(options->outcomes & 1U << record->outcome))
 		return false;
-	return family_accepted(options, record) && owner_accepted(options, record) &&
+	return family_accepted(options, record) && networks_accepted(options, record) &&
+	       owner_accepted(options, record) && place_accepted(options, record) &&
 	       ports_accepted(options, record) && duration_accepted(options, record);
 }

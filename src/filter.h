@@ -1,4 +1,5 @@
-/* Which records the user asked for: -4 -6 -p -c -L -D --role --outcome --min-duration.
+/* Which records the user asked for: -4 -6 -p -c -u --cgroup --container --netns --net -L -D --role --outcome -x
+ * --min-duration.
  *
  * -L and -D are the local and the remote port of a client or server, the source's and destination's of an observer.
  * What a record does not know matches no filter that asks for it.

@@ -1,10 +1,21 @@
 #include "src/option_values.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <pwd.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DURATION_MAX_NS 3.15576e18 /* 100 years */
+#define NAMED_NAMESPACES "/run/netns/"
+#define NO_UID ((__u32)-1) /* to the kernel it is nobody: setresuid(2) */
 
 bool parse_number(const char *text, __u64 least, __u64 most, __u64 *number)
 {
@@ -53,7 +64,7 @@ bool parse_duration(const char *text, __u64 *ns)
 static bool for_each_item(const char *text, bool (*add)(const char *item, void *context, const void *valid),
 			  void *context, const void *valid)
 {
-	char item[32];
+	char item[64];
 
 	for (;;) {
 		size_t length = strcspn(text, ",");
@@ -72,20 +83,110 @@ static bool for_each_item(const char *text, bool (*add)(const char *item, void *
 
 static bool add_port(const char *item, void *context, const void *valid)
 {
-	struct port_set *set = context;
+	struct nt_port_set *set = context;
 	__u64 port;
 
 	(void)valid;
 	if (!parse_number(item, 1, 65535, &port))
 		return false;
-	set->bits[port >> 3] |= 1U << (port & 7);
+	nt_port_set_add(set, port);
 	return true;
 }
 
-bool parse_ports(const char *text, struct port_set *set)
+bool parse_ports(const char *text, struct nt_port_set *set)
 {
-	set->given = true;
 	return for_each_item(text, add_port, set, NULL);
+}
+
+/* Its family, 4 or 6; 0: no address. */
+static int parse_address(const char *text, __u8 address[16])
+{
+	memset(address, 0, 10);
+	memset(address + 10, 0xff, 2);
+	if (inet_pton(AF_INET, text, address + 12) == 1)
+		return 4;
+	return inet_pton(AF_INET6, text, address) == 1 ? 6 : 0;
+}
+
+static void fill_network(struct nt_network *network, const __u8 address[16], unsigned int bits)
+{
+	__u8 mask[16] = {}, masked[16];
+	unsigned int i;
+
+	for (i = 0; i < bits; i++)
+		mask[i / 8] |= 0x80 >> i % 8;
+	for (i = 0; i < 16; i++)
+		masked[i] = address[i] & mask[i];
+	memcpy(network->mask, mask, sizeof(mask));
+	memcpy(network->address, masked, sizeof(masked));
+	network->family = nt_address_family(masked);
+}
+
+static bool add_network(const char *item, void *context, const void *valid)
+{
+	struct nt_network_set *set = context;
+	char *slash = strchr(item, '/');
+	char text[INET6_ADDRSTRLEN];
+	size_t length = slash ? (size_t)(slash - item) : strlen(item);
+	__u8 address[16];
+	__u64 most, bits;
+	int family;
+
+	(void)valid;
+	if (set->count == NT_FILTER_NETWORKS || length >= sizeof(text))
+		return false;
+	memcpy(text, item, length);
+	text[length] = '\0';
+	family = parse_address(text, address);
+	bits = most = family == 4 ? 32 : 128;
+	if (!family || (slash && !parse_number(slash + 1, 0, most, &bits)))
+		return false;
+	fill_network(&set->network[set->count++], address, bits + (family == 4 ? 96 : 0));
+	return true;
+}
+
+bool parse_networks(const char *text, struct nt_network_set *set)
+{
+	return for_each_item(text, add_network, set, NULL);
+}
+
+/* The name first, as POSIX has it for chown(1): a name may look like a number. */
+bool parse_user(const char *text, __u32 *uid)
+{
+	const struct passwd *user = getpwnam(text);
+	__u64 number;
+
+	if (!user && !parse_number(text, 0, NO_UID - 1, &number))
+		return false;
+	*uid = user ? user->pw_uid : (__u32)number;
+	return true;
+}
+
+/* 0: there is no network namespace. */
+static __u32 netns_at(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	__u32 inode = 0;
+
+	if (fd < 0)
+		return 0;
+	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && !fstat(fd, &status))
+		inode = status.st_ino;
+	close(fd);
+	return inode;
+}
+
+bool parse_netns(const char *text, __u32 *inode)
+{
+	char path[512];
+	__u64 number;
+
+	snprintf(path, sizeof(path), "%s%s", strchr(text, '/') ? "" : NAMED_NAMESPACES, text);
+	*inode = netns_at(path);
+	if (!*inode && parse_number(text, 1, 0xffffffff, &number))
+		*inode = number;
+	return *inode != 0;
 }
 
 static bool add_word(const char *item, void *context, const void *valid)

@@ -13,6 +13,7 @@
 #define GO_ON (-1)
 #define LEAST_INTERVAL_NS 100000000ULL
 #define DEFAULT_INTERVAL_NS 10000000000ULL
+#define CGROUP_MOUNT "/sys/fs/cgroup"
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
 #define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
@@ -64,6 +65,42 @@ static bool set_comm(struct options *options, const char *value)
 	return *value && strlen(value) < NT_COMM_SIZE;
 }
 
+static bool set_user(struct options *options, const char *value)
+{
+	options->uid_given = true;
+	return parse_user(value, &options->uid);
+}
+
+static bool set_netns(struct options *options, const char *value)
+{
+	return parse_netns(value, &options->netns);
+}
+
+/* A path with the mount point would match nothing: records have a cgroup's path from the root of its hierarchy on. */
+static bool set_cgroup(struct options *options, const char *value)
+{
+	size_t length = strlen(value);
+
+	while (length && value[length - 1] == '/')
+		length--;
+	options->cgroup = value;
+	options->cgroup_length = length;
+	return *value == '/' && strncmp(value, CGROUP_MOUNT, strlen(CGROUP_MOUNT));
+}
+
+static bool set_container(struct options *options, const char *value)
+{
+	size_t length = strlen(value);
+
+	options->container = value;
+	return length && length < NT_CONTAINER_SIZE && strspn(value, "0123456789abcdefABCDEF") == length;
+}
+
+static bool set_networks(struct options *options, const char *value)
+{
+	return parse_networks(value, &options->networks);
+}
+
 static bool set_local_port(struct options *options, const char *value)
 {
 	return parse_ports(value, &options->local_ports);
@@ -82,6 +119,12 @@ static bool set_role(struct options *options, const char *value)
 static bool set_outcome(struct options *options, const char *value)
 {
 	return parse_words(value, &record_outcome_names, &options->outcomes);
+}
+
+static bool set_failed(struct options *options, const char *value)
+{
+	(void)value;
+	return options->failed = true;
 }
 
 static bool set_min_duration(struct options *options, const char *value)
@@ -183,7 +226,11 @@ static bool set_verbose(struct options *options, const char *value)
 }
 
 #define NO_PROCESSES "a capture knows no processes"
+#define NO_NAMESPACES "a capture knows no network namespaces"
 #define PORTS "ports from 1 to 65535, separated by commas"
+#define NETWORKS "at most 32 addresses or networks as 10.0.0.0/8, fd00::/8, separated by commas"
+#define NETNS "a network namespace's name (ip netns), inode number, or path as /proc/PID/ns/net"
+#define CGROUP_PATH "a path as records and /proc/PID/cgroup have it: /system.slice (without /sys/fs/cgroup)"
 
 static const struct option_rule rules[] = {
 	{ "interface", 'i', COMMAND_LIVE, "the packets are the file's", "a name, or none and no other", set_interface },
@@ -191,10 +238,16 @@ static const struct option_rule rules[] = {
 	{ "ipv6", '6', ALL, NULL, NULL, set_ipv6 },
 	{ "pid", 'p', SOCKETS, NO_PROCESSES, "a process id from 1 to 4194304", set_pid },
 	{ "comm", 'c', SOCKETS, NO_PROCESSES, "a process's name, 1 to 15 bytes", set_comm },
+	{ "user", 'u', SOCKETS, NO_PROCESSES, "a user's name, or a number from 0 to 4294967294", set_user },
+	{ "cgroup", 0, SOCKETS, NO_PROCESSES, CGROUP_PATH, set_cgroup },
+	{ "container", 0, SOCKETS, NO_PROCESSES, "how its id begins, 1 to 64 hexadecimal digits", set_container },
+	{ "netns", 0, SOCKETS, NO_NAMESPACES, NETNS, set_netns },
+	{ "net", 0, ALL, NULL, NETWORKS, set_networks },
 	{ "local-port", 'L', ALL, NULL, PORTS, set_local_port },
 	{ "remote-port", 'D', ALL, NULL, PORTS, set_remote_port },
 	{ "role", 0, SOCKETS, "all of a capture is an observer's", "client, server, observer", set_role },
 	{ "outcome", 0, ENDS, NULL, "closed, reset, refused, timeout, unreachable, expired, open", set_outcome },
+	{ "failed", 'x', ENDS, NULL, NULL, set_failed },
 	{ "min-duration", 0, ALL, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
 	{ "count", 'n', ALL, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
@@ -344,6 +397,10 @@ static const char *find_replay_conflict(const struct options *options)
 		return "--like zeek writes a connection once, when it is forgotten; leave open out of --events";
 	return NULL;
 }
+/* What went wrong: neither closed in order nor open. */
+#define FAILED_OUTCOMES                                                                       \
+	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT |       \
+	 1U << NT_OUTCOME_UNREACHABLE | 1U << NT_OUTCOME_EXPIRED)
 
 /* What each option allows by itself, but not together. */
 static const char *find_conflict(const struct options *options)
@@ -354,6 +411,8 @@ static const char *find_conflict(const struct options *options)
 		return "-q and -v exclude each other";
 	if (options->command == COMMAND_REPLAY && options_want_event(options, NT_EVENT_UPDATE))
 		return "--events update is live tracking's: a capture is over";
+	if (options->failed && !options->outcomes)
+		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
 	if (options->command != COMMAND_LIVE)
 		return find_replay_conflict(options);
 	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))
@@ -377,6 +436,8 @@ static int check_together(struct options *options, const struct command *command
 
 	if (options_want_event(options, NT_EVENT_UPDATE) && !options->interval_ns)
 		options->interval_ns = DEFAULT_INTERVAL_NS;
+	if (options->failed)
+		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);

@@ -4,16 +4,14 @@
 
 #include <linux/types.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "core/filter.h"
 
 enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4 };
 enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
-
-struct port_set {
-	bool given;
-	__u8 bits[65536 / 8]; /* bit (port & 7) of byte (port >> 3) */
-};
 
 /* Strings point into argv. */
 struct options {
@@ -23,9 +21,17 @@ struct options {
 	bool ipv4_only, ipv6_only; /* never both */
 	__u32 pid;                 /* 0: any */
 	const char *comm;          /* NULL: any */
-	struct port_set local_ports, remote_ports;
+	bool uid_given;
+	__u32 uid;
+	__u32 netns;            /* inode number; 0: any */
+	const char *cgroup;     /* a path from its hierarchy's root on; NULL: any */
+	size_t cgroup_length;   /* of that path without slashes at its end */
+	const char *container;  /* how its id begins; NULL: any */
+	struct nt_port_set local_ports, remote_ports;
+	struct nt_network_set networks;
 	unsigned int roles;    /* bits 1 << NT_ROLE_*; 0: any */
 	unsigned int outcomes; /* bits 1 << NT_OUTCOME_*; 0: any */
+	bool failed;           /* --failed; `outcomes` says it too */
 	__u64 min_duration_ns; /* 0: any */
 	unsigned int events;   /* bits 1 << NT_EVENT_*; never 0 */
 	bool forwarded;
@@ -69,11 +75,6 @@ void options_free(struct options *options);
 static inline bool options_want_event(const struct options *options, int event)
 {
 	return options->events & (1U << event);
-}
-
-static inline bool port_set_has(const struct port_set *set, __u16 port)
-{
-	return set->bits[port >> 3] & (1U << (port & 7));
 }
 
 #endif

@@ -211,6 +211,12 @@ def filters_and_counts():
     result = replay(capture(packets), "-D", "443")
     equal([r["dst_port"] for r in result.records], [443], "ports")
     check("1 written" in result.errors and "1 filtered" in result.errors, "books: " + result.errors)
+    for networks, count in (("198.18.0.8", 1), ("198.18.0.1/32", 2), ("fd00::/8,198.18.0.8/31", 2), ("198.19.0.0/16", 0)):
+        equal(len(replay(capture(packets), "--net", networks).records), count, "--net " + networks)
+    client = ("198.18.0.7", 7)
+    packets += connection(client, at=2)[:1] + [(2, packet(SERVER, client, RST | ACK, 0, 1001))]
+    equal([r["outcome"] for r in replay(capture(packets), "-x").records], ["refused"], "-x")
+    equal(len(replay(capture(packets), "-x", "--outcome", "reset,timeout").records), 0, "-x and --outcome")
     equal(len(replay(capture(packets), "-n", "1").records), 1, "-n 1")
     equal(replay(capture(packets), "-q").errors, "", "-q")
 

@@ -8,12 +8,6 @@ static bool accepts(const struct options *options, const struct nt_record *recor
 	return filter_accepts(options, record);
 }
 
-static void add_port(struct port_set *set, __u16 port)
-{
-	set->given = true;
-	set->bits[port >> 3] |= 1U << (port & 7);
-}
-
 static void test_family(void)
 {
 	struct nt_record ipv4 = sample_record(), ipv6 = sample_record();
@@ -41,21 +35,97 @@ static void test_owner(void)
 	CHECK(!accepts(&(struct options){ .comm = "nginx" }, &record));
 }
 
+static void test_user_and_namespace(void)
+{
+	struct nt_record record = sample_record();
+
+	CHECK(accepts(&(struct options){ .uid_given = true, .uid = 33 }, &record));
+	CHECK(!accepts(&(struct options){ .uid_given = true, .uid = 0 }, &record));
+	CHECK(accepts(&(struct options){ .netns = 4026531840 }, &record));
+	CHECK(!accepts(&(struct options){ .netns = 4026531841 }, &record));
+	nt_record_unset(&record, NT_HAS_UID);
+	nt_record_unset(&record, NT_HAS_NETNS);
+	record.uid = 0;
+	CHECK(!accepts(&(struct options){ .uid_given = true, .uid = 0 }, &record));
+	CHECK(!accepts(&(struct options){ .netns = 4026531840 }, &record));
+}
+
+static bool cgroup_accepts(const char *path, const struct nt_record *record)
+{
+	struct options options = { .cgroup = path, .cgroup_length = strlen(path) };
+
+	return accepts(&options, record);
+}
+
+static void test_cgroup(void)
+{
+	struct nt_record record = sample_record(); /* /system.slice/nginx.service */
+
+	CHECK(cgroup_accepts("/system.slice/nginx.service", &record));
+	CHECK(cgroup_accepts("/system.slice", &record));
+	CHECK(cgroup_accepts("", &record)); /* the root */
+	CHECK(!cgroup_accepts("/system.slice/nginx", &record));
+	CHECK(!cgroup_accepts("/system", &record));
+	CHECK(!cgroup_accepts("/system.slice/nginx.service/worker", &record));
+	CHECK(!cgroup_accepts("/nginx.service", &record));
+	nt_record_unset(&record, NT_HAS_CGROUP);
+	CHECK(!cgroup_accepts("", &record));
+}
+
+static void test_container(void)
+{
+	struct nt_record record = sample_record(); /* abc */
+
+	CHECK(accepts(&(struct options){ .container = "abc" }, &record));
+	CHECK(accepts(&(struct options){ .container = "AB" }, &record));
+	CHECK(!accepts(&(struct options){ .container = "bc" }, &record));
+	CHECK(!accepts(&(struct options){ .container = "abcd" }, &record));
+	nt_record_unset(&record, NT_HAS_CONTAINER);
+	CHECK(!accepts(&(struct options){ .container = "abc" }, &record));
+}
+
+static struct nt_network network(__u8 first_of_ipv4)
+{
+	__u8 address[16] = { [10] = 0xff, 0xff, first_of_ipv4 }, mask[16];
+	struct nt_network network = { .family = 4 };
+
+	memset(mask, 0xff, sizeof(mask));
+	memset(mask + 13, 0, 3);
+	memcpy(network.address, address, sizeof(address));
+	memcpy(network.mask, mask, sizeof(mask));
+	return network;
+}
+
+/* Either end. */
+static void test_networks(void)
+{
+	struct nt_record record = sample_record(); /* 198.18.0.1 to 198.18.0.2 */
+	struct options options = { .networks = { .count = 2, .network = { network(10), network(198) } } };
+
+	CHECK(accepts(&options, &record));
+	record.src_ip[12] = 11;
+	CHECK(accepts(&options, &record));
+	record.dst_ip[12] = 11;
+	CHECK(!accepts(&options, &record));
+	record.dst_ip[12] = 10;
+	CHECK(accepts(&options, &record));
+}
+
 /* The local port is src's of a client and dst's of a server; an observer's -L is src's. */
 static void test_ports(void)
 {
 	struct nt_record record = sample_record(); /* 34855 to 80 */
 	struct options local = { 0 }, remote = { 0 };
 
-	add_port(&local.local_ports, 80);
-	add_port(&remote.remote_ports, 80);
+	nt_port_set_add(&local.local_ports, 80);
+	nt_port_set_add(&remote.remote_ports, 80);
 	record.role = NT_ROLE_SERVER;
 	CHECK(accepts(&local, &record) && !accepts(&remote, &record));
 	record.role = NT_ROLE_CLIENT;
 	CHECK(!accepts(&local, &record) && accepts(&remote, &record));
 	record.role = NT_ROLE_OBSERVER;
 	CHECK(!accepts(&local, &record) && accepts(&remote, &record));
-	add_port(&local.local_ports, 34855);
+	nt_port_set_add(&local.local_ports, 34855);
 	CHECK(accepts(&local, &record));
 }
 
@@ -84,6 +154,10 @@ int main(void)
 {
 	test_family();
 	test_owner();
+	test_user_and_namespace();
+	test_cgroup();
+	test_container();
+	test_networks();
 	test_ports();
 	test_role_and_outcome();
 	test_duration();

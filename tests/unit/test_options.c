@@ -1,7 +1,9 @@
 /* The command line: what each option sets, and what is said to a wrong one. */
 #include "src/options.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/record.h"
 #include "src/help.h"
@@ -19,7 +21,7 @@ static char said[4096]; /* on stderr */
 /* Splits at spaces. Strings in *options stay valid until the next call. */
 static int parse(struct options *options, const struct command *command, const char *line)
 {
-	static char words[512];
+	static char words[1024];
 	char *argv[64], *text = NULL;
 	FILE *real_stderr = stderr;
 	int argc = 0, status;
@@ -108,12 +110,154 @@ static void test_filters(void)
 	CHECK(options.ipv4_only && !options.ipv6_only);
 	CHECK_EQUAL(options.pid, 42);
 	CHECK_STRING(options.comm, "nginx");
-	CHECK(port_set_has(&options.local_ports, 80) && port_set_has(&options.local_ports, 443));
-	CHECK(port_set_has(&options.local_ports, 8080) && !port_set_has(&options.local_ports, 81));
-	CHECK(port_set_has(&options.remote_ports, 65535) && !port_set_has(&options.remote_ports, 80));
+	CHECK(nt_port_passes(&options.local_ports, 80) && nt_port_passes(&options.local_ports, 443));
+	CHECK(nt_port_passes(&options.local_ports, 8080) && !nt_port_passes(&options.local_ports, 81));
+	CHECK(nt_port_passes(&options.remote_ports, 65535) && !nt_port_passes(&options.remote_ports, 80));
 	CHECK_EQUAL(options.roles, 1 << NT_ROLE_CLIENT | 1 << NT_ROLE_OBSERVER);
 	CHECK_EQUAL(options.outcomes, 1 << NT_OUTCOME_RESET | 1 << NT_OUTCOME_OPEN);
 	options_free(&options);
+}
+
+static __u32 user(const char *value)
+{
+	struct options options;
+	char line[64];
+
+	snprintf(line, sizeof(line), "netracker -u %s", value);
+	options = accepted(&live, line);
+	CHECK(options.uid_given);
+	options_free(&options);
+	return options.uid;
+}
+
+/* Root is 0 and nobody 65534 on every Debian (base-passwd). */
+static void test_users(void)
+{
+	CHECK_EQUAL(user("root"), 0);
+	CHECK_EQUAL(user("nobody"), 65534);
+	CHECK_EQUAL(user("0"), 0);
+	CHECK_EQUAL(user("4294967294"), 4294967294);
+	refused(&live, "netracker -u no-such-user-here", "-u/--user: 'no-such-user-here' is not valid; valid: a user's name");
+	refused(&live, "netracker -u 4294967295", "a user's name");
+	refused(&live, "netracker -u -1", "a user's name");
+	refused(&live, "netracker -u root,nobody", "a user's name");
+}
+
+static bool in_networks(const char *networks, const char *address)
+{
+	struct options options;
+	__u8 bytes[16] = { [10] = 0xff, 0xff };
+	char line[512];
+	__u64 words[2];
+
+	snprintf(line, sizeof(line), "netracker --net %s", networks);
+	options = accepted(&live, line);
+	options_free(&options);
+	if (inet_pton(AF_INET, address, bytes + 12) != 1)
+		CHECK_EQUAL(inet_pton(AF_INET6, address, bytes), 1);
+	memcpy(words, bytes, sizeof(words));
+	return nt_networks_pass(&options.networks, words, words);
+}
+
+static void test_networks(void)
+{
+	CHECK(in_networks("198.18.0.0/15", "198.18.0.0") && in_networks("198.18.0.0/15", "198.19.255.255"));
+	CHECK(!in_networks("198.18.0.0/15", "198.17.255.255") && !in_networks("198.18.0.0/15", "198.20.0.0"));
+	CHECK(in_networks("198.18.0.7", "198.18.0.7") && !in_networks("198.18.0.7", "198.18.0.6"));
+	CHECK(in_networks("198.18.0.7/31", "198.18.0.6")); /* bits beyond the prefix do not count */
+	CHECK(in_networks("0.0.0.0/0", "255.1.2.3") && !in_networks("0.0.0.0/0", "fd00::1"));
+	CHECK(in_networks("::/0", "fd00::1") && !in_networks("::/0", "198.18.0.1"));
+	CHECK(in_networks("fd00::/8", "fdff:ffff::1") && !in_networks("fd00::/8", "fc00::1"));
+	CHECK(in_networks("fd00::1", "fd00::1") && !in_networks("fd00::1", "fd00::2"));
+	CHECK(in_networks("fd00:0:0:1::/65", "fd00::1:7fff:0:0:0") && !in_networks("fd00:0:0:1::/65", "fd00::1:8000:0:0:0"));
+	CHECK(in_networks("::ffff:198.18.0.0/112", "198.18.3.4") && !in_networks("::ffff:198.18.0.0/112", "198.19.3.4"));
+	CHECK(in_networks("198.18.0.0/16,fd00::/8", "198.18.1.1") && in_networks("198.18.0.0/16,fd00::/8", "fd00::9"));
+	CHECK(in_networks("198.18.0.1 --net fd00::/8", "198.18.0.1") && in_networks("198.18.0.1 --net fd00::/8", "fd00::9"));
+	CHECK(in_networks("1111:2222:3333:4444:5555:6666:7777:8888/128", "1111:2222:3333:4444:5555:6666:7777:8888"));
+	CHECK(in_networks("1111:2222:3333:4444:5555:6666:123.123.123.123/128", "1111:2222:3333:4444:5555:6666:7b7b:7b7b"));
+	CHECK(in_networks("::1", "::1") && !in_networks("::1", "::"));
+}
+
+static void test_wrong_networks(void)
+{
+	static const char *const wrong[] = {
+		"198.18.0.0/33", "198.18.0/15", "198.18.0.0/", "198.18.0.0/-1", "198.18.0.0/15/2", "198.18.0.0/1x", "fd00::/129",
+		"fd00", "host.example", "198.18.0.1,", ",198.18.0.1", "/8", "fd00::1%lo", "010.0.0.1", "198.18.0.0/0x8",
+	};
+	char line[1024] = "netracker --net 198.18.0.0";
+	size_t i;
+
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "netracker --net=%s", wrong[i]);
+		refused(&live, text, "at most 32 addresses or networks as 10.0.0.0/8");
+	}
+	for (i = 1; i < NT_FILTER_NETWORKS; i++)
+		sprintf(line + strlen(line), ",198.18.0.%zu", i);
+	options_free(&(struct options){ .interfaces = accepted(&live, line).interfaces });
+	strcat(line, ",198.19.0.1");
+	refused(&live, line, "at most 32");
+}
+
+static __u32 netns(const char *value)
+{
+	struct options options;
+	char line[64];
+
+	snprintf(line, sizeof(line), "netracker --netns %s", value);
+	options = accepted(&live, line);
+	options_free(&options);
+	return options.netns;
+}
+
+static void test_places(void)
+{
+	struct options options = accepted(&live, "netracker --cgroup /system.slice/ --container 0123456789Ab");
+	struct stat status;
+
+	CHECK(!strncmp(options.cgroup, "/system.slice/", options.cgroup_length));
+	CHECK_EQUAL(options.cgroup_length, strlen("/system.slice"));
+	CHECK_STRING(options.container, "0123456789Ab");
+	options_free(&options);
+	refused(&live, "netracker --cgroup system.slice", "a path as records and /proc/PID/cgroup have it");
+	refused(&live, "netracker --cgroup /sys/fs/cgroup/system.slice", "without /sys/fs/cgroup");
+	refused(&live, "netracker --cgroup=", "a path as records");
+	refused(&live, "netracker --container web", "1 to 64 hexadecimal digits");
+	refused(&live, "netracker --container=", "1 to 64 hexadecimal digits");
+	refused(&live, "netracker --container "
+		       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0", "1 to 64 hexadecimal digits");
+
+	CHECK_EQUAL(stat("/proc/self/ns/net", &status), 0);
+	CHECK_EQUAL(netns("/proc/self/ns/net"), status.st_ino);
+	CHECK_EQUAL(netns("4026531840"), 4026531840);
+	refused(&live, "netracker --netns /proc/self/ns/uts", "a network namespace's name (ip netns), inode number, or path");
+	refused(&live, "netracker --netns /dev/null", "a network namespace's name");
+	refused(&live, "netracker --netns no-such-namespace", "a network namespace's name");
+	refused(&live, "netracker --netns 0", "a network namespace's name");
+	refused(&live, "netracker --netns 4294967296", "a network namespace's name");
+	refused(&live, "netracker --netns=", "a network namespace's name");
+}
+
+static unsigned int outcomes(const char *line)
+{
+	struct options options = accepted(&live, line);
+
+	options_free(&options);
+	return options.outcomes;
+}
+
+static void test_failed(void)
+{
+	unsigned int failed = 1 << NT_OUTCOME_RESET | 1 << NT_OUTCOME_REFUSED | 1 << NT_OUTCOME_TIMEOUT |
+			      1 << NT_OUTCOME_UNREACHABLE | 1 << NT_OUTCOME_EXPIRED;
+
+	CHECK_EQUAL(outcomes("netracker"), 0);
+	CHECK_EQUAL(outcomes("netracker -x"), failed);
+	CHECK_EQUAL(outcomes("netracker --failed"), failed);
+	CHECK_EQUAL(outcomes("netracker --outcome closed,reset -x"), 1 << NT_OUTCOME_RESET);
+	refused(&live, "netracker -x --outcome closed", "-x leaves nothing of --outcome");
+	refused(&live, "netracker --outcome open,closed -x", "-x leaves nothing of --outcome");
 }
 
 static void test_the_rest(void)
@@ -207,8 +351,8 @@ static void test_wrong_values(void)
 static void test_wrong_options(void)
 {
 	refused(&live, "netracker --colour", "--colour: no such option; see: netracker --help");
-	refused(&live, "netracker -x", "-x: no such option");
-	refused(&live, "netracker -qx", "-x: no such option");
+	refused(&live, "netracker -z", "-z: no such option");
+	refused(&live, "netracker -qz", "-z: no such option");
 	refused(&live, "netracker --packets=3", "--packets: takes no value");
 	refused(&live, "netracker -p", "-p/--pid: its value is missing: a process id");
 	refused(&live, "netracker --role", "--role: its value is missing: client, server, observer");
@@ -229,6 +373,10 @@ static void test_wrong_replay(void)
 	refused(&replay, "replay -i lo a", "-i/--interface: not an option of replay: the packets are the file's");
 	refused(&replay, "replay -p 1 a", "a capture knows no processes");
 	refused(&replay, "replay -c x a", "a capture knows no processes");
+	refused(&replay, "replay -u root a", "a capture knows no processes");
+	refused(&replay, "replay --cgroup / a", "a capture knows no processes");
+	refused(&replay, "replay --container a a", "a capture knows no processes");
+	refused(&replay, "replay --netns 1 a", "a capture knows no network namespaces");
 	refused(&replay, "replay -t 1 a", "a file ends by itself");
 	refused(&replay, "replay --role client a", "not an option of replay");
 	refused(&replay, "replay --context wire a", "not an option of replay");
@@ -264,6 +412,11 @@ int main(void)
 	test_list();
 	test_updates();
 	test_filters();
+	test_users();
+	test_networks();
+	test_wrong_networks();
+	test_places();
+	test_failed();
 	test_the_rest();
 	test_durations();
 	test_wrong_values();
