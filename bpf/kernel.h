@@ -161,13 +161,37 @@ struct kernfs_node___rcu {
 	struct kernfs_node *__parent; /* 633488947ef6, 6.15 */
 };
 
+struct list_head {
+	struct list_head *next;
+};
+
+struct cgroup_root {
+	unsigned int subsys_mask;
+	char name[64];
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_root *root;
+};
+
+struct cgroup_subsys_state {
+	__u64 serial_nr;
 };
 
 struct css_set {
+	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
+	struct list_head cgrp_links;
 };
+
+/* One of a css_set's cgroups: it has one in each hierarchy. */
+struct cgrp_cset_link {
+	struct cgroup *cgrp;
+	struct list_head cgrp_link;
+};
+
+enum cgroup_subsys_id___any { memory_cgrp_id___any };
 
 typedef struct {
 	unsigned int val;

@@ -20,9 +20,91 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(node, parent);
 }
 
+/* Hierarchies that a process can be in: the unified one, and those of version 1. */
+#define HIERARCHIES 16
+/* An id of a container has 64 digits. */
+#define NAME_WITH_ID 64
+#define LEVELS_TO_ID 8
+
+static __always_inline bool has_memory_controller(struct cgroup_root *root)
+{
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id___any, memory_cgrp_id___any))
+		return false;
+	return BPF_CORE_READ(root, subsys_mask) >> bpf_core_enum_value(enum cgroup_subsys_id___any, memory_cgrp_id___any) & 1;
+}
+
+static __always_inline bool is_systemds(struct cgroup_root *root)
+{
+	__u64 name = 0, systemd;
+
+	__builtin_memcpy(&systemd, "systemd", sizeof(systemd));
+	bpf_probe_read_kernel(&name, sizeof(name), (void *)root + bpf_core_field_offset(root->name));
+	return name == systemd;
+}
+
+/* How much a process's cgroup in one hierarchy says of where it runs; 0: nothing, it is the root. systemd's own tree is
+ * complete, but container managers may leave it, or the unified one, alone; so a name that is long enough for the id of
+ * a container counts more. Global, and pointers as numbers: the verifier goes through it once. */
+__noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
+{
+	struct cgroup *cgroup = (void *)cgroup_address;
+	struct cgroup_root *root = BPF_CORE_READ(cgroup, root);
+	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
+	int rank = 1;
+	__u32 i;
+
+	if (!kernfs_parent(node))
+		return 0;
+	if (is_systemds(root))
+		rank = 4;
+	else if (cgroup_address == unified)
+		rank = 3;
+	else if (has_memory_controller(root))
+		rank = 2;
+	for (i = 0; i < LEVELS_TO_ID && node; i++) {
+		char name[NAME_WITH_ID + 2];
+
+		if (bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(node, name)) > NAME_WITH_ID)
+			return rank + 4;
+		node = kernfs_parent(node);
+	}
+	return rank;
+}
+
+/* Of the cgroups in a css_set, one for each hierarchy, the one that says most. */
+__noinline __u64 telling_cgroup(__u64 set_address)
+{
+	struct css_set *set = (void *)set_address;
+	struct cgroup *unified = BPF_CORE_READ(set, dfl_cgrp), *best = unified;
+	struct list_head *link = BPF_CORE_READ(set, cgrp_links.next);
+	__u64 links = set_address + bpf_core_field_offset(set->cgrp_links);
+	int i, most = 0;
+
+	for (i = 0; i < HIERARCHIES && (__u64)link != links; i++) {
+		struct cgrp_cset_link *whole = (void *)link - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
+		struct cgroup *cgroup = BPF_CORE_READ(whole, cgrp);
+		int rank = cgroup_rank((__u64)cgroup, (__u64)unified);
+
+		if (rank > most) {
+			most = rank;
+			best = cgroup;
+		}
+		link = BPF_CORE_READ(link, next);
+	}
+	return (__u64)best;
+}
+
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	if (!config.cgroup_v1)
+		return BPF_CORE_READ(task, cgroups, dfl_cgrp);
+	return (struct cgroup *)telling_cgroup((__u64)BPF_CORE_READ(task, cgroups));
+}
+
 static __always_inline void walk_cgroup(struct nt_path *path, struct task_struct *task)
 {
-	struct kernfs_node *node = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn);
+	struct cgroup *cgroup = cgroup_of(task);
+	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
 	__u32 i;
 
 	for (i = 0; i < NT_PATH_COMPONENTS; i++) {
@@ -132,6 +214,21 @@ static __always_inline void describe_unless_recent(const struct nt_process_id *p
 		*slot = *process;
 }
 
+/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set. The memory of one may be used
+ * again for the next, but its number is not (css_serial_nr_next). */
+static __always_inline __u64 cgroups_identity(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	__u64 offset = bpf_core_field_offset(set->subsys), identity = (__u64)set;
+	struct cgroup_subsys_state *memory;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id___any, memory_cgrp_id___any))
+		return identity;
+	offset += bpf_core_enum_value(enum cgroup_subsys_id___any, memory_cgrp_id___any) * sizeof(memory);
+	bpf_probe_read_kernel(&memory, sizeof(memory), (void *)set + offset);
+	return identity + BPF_CORE_READ(memory, serial_nr) * 0x9e3779b97f4a7c15ULL;
+}
+
 /* Two ways to read a task: in place, through a pointer that the verifier knows, or by copies (5.10 has no
  * bpf_get_current_task_btf(), and what hangs on a struct file has no type). A kernel thread is nobody's owner: false. */
 static __always_inline bool read_task_in_place(struct nt_owner *owner, struct task_struct *task)
@@ -143,7 +240,7 @@ static __always_inline bool read_task_in_place(struct nt_owner *owner, struct ta
 	owner->process.pid = task->tgid;
 	owner->process.start_ns = leader->start_boottime;
 	owner->process.exec_id = leader->self_exec_id;
-	owner->process.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
+	owner->process.cgroup_id = config.cgroup_v1 ? cgroups_identity(task) : task->cgroups->dfl_cgrp->kn->id;
 	owner->uid = task->cred->uid.val;
 	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), leader->comm);
 	return true;
@@ -158,7 +255,10 @@ static __always_inline bool read_task_by_copy(struct nt_owner *owner, struct tas
 	owner->process.pid = BPF_CORE_READ(task, tgid);
 	owner->process.start_ns = BPF_CORE_READ(leader, start_boottime);
 	owner->process.exec_id = BPF_CORE_READ(leader, self_exec_id);
-	owner->process.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	if (config.cgroup_v1)
+		owner->process.cgroup_id = cgroups_identity(task);
+	else
+		owner->process.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	owner->uid = BPF_CORE_READ(task, cred, uid.val);
 	BPF_CORE_READ_INTO(&owner->comm, leader, comm);
 	return true;

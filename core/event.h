@@ -31,7 +31,7 @@ enum nt_event_type {
  * the kernel's count of them (task_struct.self_exec_id). */
 struct nt_process_id {
 	__u64 start_ns;
-	__u64 cgroup_id; /* of the unified hierarchy: a process that moves is described again */
+	__u64 cgroup_id; /* a process that moves to another cgroup has another, and is described again */
 	__u32 pid;       /* thread group id in the initial pid namespace */
 	__u32 exec_id;
 };
@@ -190,7 +190,7 @@ struct nt_wire_event {
 };
 
 #define NT_PATH_COMPONENTS 16
-#define NT_PATH_COMPONENT_SIZE 128
+#define NT_PATH_COMPONENT_SIZE 264 /* no name of NAME_MAX (255) bytes fills it, only one that is longer is cut */
 
 /* The length of a wire's event without streams. */
 #define NT_WIRE_EVENT_SHORT __builtin_offsetof(struct nt_wire_event, streams)
@@ -217,6 +217,7 @@ struct nt_config {
 	__u32 open_events;       /* tell NT_EVENT_TYPE_SOCKET_OPEN */
 	__u32 wakeup_bytes;      /* wake the reader when the ring buffer holds more */
 	__u32 slot_mask;         /* the number of slots, a power of 2, less 1 */
+	__u32 cgroup_v1;         /* there are hierarchies of version 1: a process has a cgroup in each */
 };
 
 /* What both sides read and write at any time: the BPF object's .bss, which the loader maps. */

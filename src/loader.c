@@ -100,6 +100,20 @@ static void size_table(const struct loader *loader, const char *name, __u32 entr
 		bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
 }
 
+/* cgroups(7): the unified hierarchy's line begins with "0::", and is the only one where version 1 is not in use. */
+static bool cgroup_v1_is_used(void)
+{
+	FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[4096];
+	bool used = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		used |= strncmp(line, "0::", 3);
+	if (file)
+		fclose(file);
+	return used;
+}
+
 static void configure(const struct loader *loader, const struct options *options, __u32 own_netns)
 {
 	struct bpf_map *map = map_named(loader, ".rodata.config");
@@ -112,6 +126,7 @@ static void configure(const struct loader *loader, const struct options *options
 		.open_events = options_want_event(options, NT_EVENT_OPEN),
 		.wakeup_bytes = ring_bytes / 4,
 		.slot_mask = slots - 1,
+		.cgroup_v1 = cgroup_v1_is_used(),
 	};
 
 	bpf_map__set_initial_value(map, &config, sizeof(config));

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,22 +114,44 @@ static char *path_text(const struct nt_path *path)
 	return strdup(text);
 }
 
-void container_of_cgroup(char container[NT_CONTAINER_SIZE], const char *cgroup)
+/* A monitor runs beside its container, not in it: libpod-conmon-ID.scope, crio-conmon-ID.scope. */
+static bool is_monitor(const char *name, size_t before_id)
 {
-	const char *at = cgroup;
+	static const char mark[] = "conmon-";
+	size_t length = sizeof(mark) - 1;
 
-	container[0] = '\0';
-	while (*at) {
+	return before_id >= length && !memcmp(name + before_id - length, mark, length);
+}
+
+bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size)
+{
+	size_t length = strnlen(name, size), at = 0;
+
+	while (at < length) {
 		size_t run = 0;
 
-		while (isxdigit((unsigned char)at[run]))
+		while (at + run < length && isalnum((unsigned char)name[at + run]))
 			run++;
-		if (run == NT_CONTAINER_SIZE - 1) {
-			memcpy(container, at, run);
+		if (run == NT_CONTAINER_SIZE - 1 && strspn(name + at, "0123456789abcdefABCDEF") >= run && at + run < size - 1 &&
+		    !is_monitor(name, at)) {
+			memcpy(container, name + at, run);
 			container[run] = '\0';
+			return true;
 		}
 		at += run ? run : 1;
 	}
+	return false;
+}
+
+/* From the innermost component on, so that of a container in another it is the inner one's. A path that is not whole may
+ * still have it. */
+static void fill_container(char container[NT_CONTAINER_SIZE], const struct nt_path *path)
+{
+	__u32 i;
+
+	for (i = 0; i < path->count && i < NT_PATH_COMPONENTS; i++)
+		if (container_in_name(container, path->component[i], NT_PATH_COMPONENT_SIZE))
+			return;
 }
 
 void process_table_add(struct process_table *table, const struct nt_process_event *event)
@@ -147,8 +168,7 @@ void process_table_add(struct process_table *table, const struct nt_process_even
 	process->id = event->process;
 	process->executable = path_text(&event->executable);
 	process->cgroup = path_text(&event->cgroup);
-	if (process->cgroup)
-		container_of_cgroup(process->container, process->cgroup);
+	fill_container(process->container, &event->cgroup);
 	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
 	LIST_INSERT_HEAD(bucket_of(table, &process->id), process, in_bucket);
 	table->count++;

@@ -119,33 +119,96 @@ static void paths(void)
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
 #define OTHER64 "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 
-/* As Docker, Podman, containerd and CRI-O name them, with cgroup drivers systemd and cgroupfs. */
+/* As Docker, Podman, containerd, CRI-O and the kubelet name them, with the cgroup drivers systemd and cgroupfs. */
 static const struct {
 	const char *cgroup, *container;
 } containers[] = {
 	{"/", ""},
-	{"", ""},
 	{"/system.slice/nginx.service", ""},
 	{"/docker/" HEX64, HEX64},
 	{"/system.slice/docker-" HEX64 ".scope", HEX64},
+	{"/docker/" HEX64 "/system.slice/nginx.service", HEX64}, /* systemd in a container */
+	{"/machine.slice/libpod-" HEX64 ".scope", HEX64},
 	{"/machine.slice/libpod-" HEX64 ".scope/container", HEX64},
-	{"/kubepods.slice/kubepods-burstable.slice/cri-containerd-" HEX64 ".scope", HEX64},
+	{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope/container", HEX64},
+	{"/libpod_parent/libpod-" HEX64, HEX64},
+	{"/machine.slice/libpod-conmon-" HEX64 ".scope", ""}, /* the monitor */
+	{"/machine.slice/crio-conmon-" HEX64 ".scope", ""},
+	{"/docker/" OTHER64 "/machine.slice/libpod-conmon-" HEX64 ".scope", OTHER64},
+	{"/kubepods.slice/kubepods-burstable.slice/"
+	 "kubepods-burstable-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/cri-containerd-" HEX64 ".scope", HEX64},
+	{"/kubepods.slice/kubepods-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/crio-" HEX64 ".scope", HEX64},
 	{"/kubepods/burstable/pod0b1ac1a5-2d2a-4f0b-9d3e-6d6bb5b0a5f1/" HEX64, HEX64},
+	{"/system.slice/containerd.service/kubepods-besteffort-pod0b1ac1a5.slice:cri-containerd:" HEX64, HEX64},
+	{"/ecs/0123456789abcdef0123456789abcdef/" HEX64, HEX64},
 	{"/docker/" OTHER64 "/docker/" HEX64, HEX64}, /* one in another: the inner */
-	{"/x/" HEX64 "0", ""},                        /* 65 digits are no id */
+	{"/lxc.payload.web", ""},
+	{"/machine.slice/systemd-nspawn@web.service/payload", ""},
+	{"/default/redis", ""}, /* `ctr run` */
+	{"/x/" HEX64 "0", ""},  /* 65 digits are no id */
+	{"/x/" HEX64 "g", ""},
+	{"/x/g" HEX64, ""},
 	{"/x/0123456789abcdef", ""},
+	{"/process_api/0123456789abcdef0123456789abcdef", ""},
 };
+
+/* From the last component to the first, as the kernel side walks. */
+static struct nt_path path_of(const char *text)
+{
+	struct nt_path path = {.known = 1};
+	const char *end = text + strlen(text);
+
+	while (end > text + 1) {
+		const char *slash = memrchr(text, '/', end - text);
+
+		memcpy(path.component[path.count++], slash + 1, end - slash - 1);
+		end = slash;
+	}
+	return path;
+}
+
+static void check_container(const struct nt_path *cgroup, const char *container)
+{
+	struct process_table *table = process_table_new(1);
+	struct nt_process_event event = process_event(DEAD(0));
+
+	event.cgroup = *cgroup;
+	process_table_add(table, &event);
+	CHECK_STRING(find(table, DEAD(0))->container, container);
+	process_table_free(table);
+}
 
 static void container_ids(void)
 {
-	char container[NT_CONTAINER_SIZE];
 	unsigned int i;
 
 	for (i = 0; i < sizeof(containers) / sizeof(containers[0]); i++) {
-		memset(container, 'x', sizeof(container));
-		container_of_cgroup(container, containers[i].cgroup);
-		CHECK_STRING(container, containers[i].container);
+		struct nt_path path = path_of(containers[i].cgroup);
+
+		check_container(&path, containers[i].container);
 	}
+}
+
+/* A path that is not known as a whole may still tell the container. */
+static void containers_of_paths_in_part(void)
+{
+	struct nt_path path = path_of("/x/docker/" HEX64);
+
+	memset(path.component[2], 'x', NT_PATH_COMPONENT_SIZE - 1); /* cut by the kernel side */
+	check_container(&path, HEX64);
+	path = path_of("/docker/" HEX64);
+	path.count = NT_PATH_COMPONENTS; /* and more above them */
+	path.known = 0;
+	check_container(&path, HEX64);
+
+	path = path_of("/docker/x");
+	memset(path.component[0], 'x', NT_PATH_COMPONENT_SIZE - 1);
+	memcpy(path.component[0] + NT_PATH_COMPONENT_SIZE - 2 - 64, "-" HEX64, 65); /* may go on where it was cut */
+	check_container(&path, "");
+	path.component[0][NT_PATH_COMPONENT_SIZE - 1] = 'x'; /* no NUL at all */
+	check_container(&path, "");
+	path.count = 100;
+	check_container(&path, "");
 }
 
 static void the_longest_unused_gives_way(void)
@@ -197,6 +260,7 @@ int main(void)
 	identity();
 	paths();
 	container_ids();
+	containers_of_paths_in_part();
 	the_longest_unused_gives_way();
 	a_living_process_stays();
 	all_live();
