@@ -9,7 +9,7 @@ CFLAGS ?= -O2 -g
 BUILD := build
 WARNINGS := -Wall -Wextra -Wshadow
 STANDARD := -std=gnu11 -I. -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS)
-LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng
+LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson
 SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # The BPF object needs libbpf's headers and the kernel's uapi, of no particular kernel.

@@ -7,5 +7,6 @@
 int live_run(const struct options *options);
 int list_run(const struct options *options);
 int replay_run(const struct options *options);
+int explain_run(const struct options *options);
 
 #endif

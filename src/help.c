@@ -4,6 +4,7 @@ const char help_live[] =
 "usage: netracker [OPTIONS]              every TCP connection of this machine, as it ends\n"
 "       netracker list [OPTIONS]         those that are open now; see netracker list --help\n"
 "       netracker replay [OPTIONS] FILE  those in a capture; see netracker replay --help\n"
+"       netracker explain [FILE]         records told in sentences; see explain --help\n"
 "\n"
 "which connections (what is not known matches no filter)\n"
 "  -p, --pid PID             whose owner is this process\n"
@@ -120,3 +121,21 @@ const char help_replay[] =
 "  netracker replay -x capture.pcap                          what went wrong\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap  the conn.log of Zeek\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .      straight from tcpdump\n";
+
+const char help_explain[] =
+"usage: netracker explain [OPTIONS] [FILE]  tells records (-f json, one a line) in sentences;\n"
+"                                           no FILE, or -: standard input\n"
+"\n"
+"      --id ID        only the records with this id\n"
+"  -q, --quiet        no notes\n"
+"  -h, --help         this text                -V, --version\n"
+"\n"
+"who opened the connection and whose it is, what each step took, what was sent, what held it\n"
+"back, who ended it and the kernel's reason, what was seen and what is not known, and why.\n"
+"A line that is no record is named on stderr; the others are told.\n"
+"exit status: 0 done, 1 no such file or id, or a line that is no record, 2 usage\n"
+"\n"
+"examples\n"
+"  netracker explain --id 8357c8fabae31427 netracker.json   one connection of a log\n"
+"  netracker replay -f json capture.pcap | netracker explain\n"
+"  netracker -f json --outcome reset,timeout | netracker explain     as it happens\n";

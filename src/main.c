@@ -10,6 +10,7 @@ static const struct command commands[] = {
 	{ "", COMMAND_LIVE, help_live, live_run },
 	{ "list", COMMAND_LIST, help_list, list_run },
 	{ "replay", COMMAND_REPLAY, help_replay, replay_run },
+	{ "explain", COMMAND_EXPLAIN, help_explain, explain_run },
 };
 
 static const struct command *find_command(const char *name)
@@ -42,7 +43,7 @@ int main(int argc, char **argv)
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; there are list and replay, and live tracking without a command; "
+		message_error("%s: no such command; there are list, replay and explain, and live tracking without a command; "
 			      "see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}

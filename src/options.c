@@ -15,7 +15,8 @@
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
-#define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
+#define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST | COMMAND_EXPLAIN)
+#define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDS (COMMAND_LIVE | COMMAND_REPLAY)
 #define FIRST_LONG_ONLY 256 /* past every character, so that getopt_long() can tell options without a letter */
@@ -213,6 +214,12 @@ static bool set_no_checksums(struct options *options, const char *value)
 	return options->ignore_checksums = true;
 }
 
+static bool set_id(struct options *options, const char *value)
+{
+	options->id = value;
+	return strlen(value) == NT_ID_SIZE - 1 && !value[strspn(value, "0123456789abcdef")];
+}
+
 static bool set_quiet(struct options *options, const char *value)
 {
 	(void)value;
@@ -234,25 +241,25 @@ static bool set_verbose(struct options *options, const char *value)
 
 static const struct option_rule rules[] = {
 	{ "interface", 'i', COMMAND_LIVE, "the packets are the file's", "a name, or none and no other", set_interface },
-	{ "ipv4", '4', ALL, NULL, NULL, set_ipv4 },
-	{ "ipv6", '6', ALL, NULL, NULL, set_ipv6 },
+	{ "ipv4", '4', RECORDS, NULL, NULL, set_ipv4 },
+	{ "ipv6", '6', RECORDS, NULL, NULL, set_ipv6 },
 	{ "pid", 'p', SOCKETS, NO_PROCESSES, "a process id from 1 to 4194304", set_pid },
 	{ "comm", 'c', SOCKETS, NO_PROCESSES, "a process's name, 1 to 15 bytes", set_comm },
 	{ "user", 'u', SOCKETS, NO_PROCESSES, "a user's name, or a number from 0 to 4294967294", set_user },
 	{ "cgroup", 0, SOCKETS, NO_PROCESSES, CGROUP_PATH, set_cgroup },
 	{ "container", 0, SOCKETS, NO_PROCESSES, "how its id begins, 1 to 64 hexadecimal digits", set_container },
 	{ "netns", 0, SOCKETS, NO_NAMESPACES, NETNS, set_netns },
-	{ "net", 0, ALL, NULL, NETWORKS, set_networks },
-	{ "local-port", 'L', ALL, NULL, PORTS, set_local_port },
-	{ "remote-port", 'D', ALL, NULL, PORTS, set_remote_port },
+	{ "net", 0, RECORDS, NULL, NETWORKS, set_networks },
+	{ "local-port", 'L', RECORDS, NULL, PORTS, set_local_port },
+	{ "remote-port", 'D', RECORDS, NULL, PORTS, set_remote_port },
 	{ "role", 0, SOCKETS, "all of a capture is an observer's", "client, server, observer", set_role },
 	{ "outcome", 0, ENDS, NULL, "closed, reset, refused, timeout, unreachable, expired, open", set_outcome },
 	{ "failed", 'x', ENDS, NULL, NULL, set_failed },
-	{ "min-duration", 0, ALL, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
-	{ "count", 'n', ALL, NULL, "a number from 1 on", set_count },
+	{ "min-duration", 0, RECORDS, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
+	{ "count", 'n', RECORDS, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
-	{ "format", 'f', ALL, NULL, "text, json, zeek", set_format },
-	{ "output", 'o', ALL, NULL, "a file's name", set_output },
+	{ "format", 'f', RECORDS, NULL, "text, json, zeek", set_format },
+	{ "output", 'o', RECORDS, NULL, "a file's name", set_output },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
 	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
 	{ "context", 0, COMMAND_LIVE, "a capture is the wire", "socket, wire", set_context },
@@ -261,6 +268,7 @@ static const struct option_rule rules[] = {
 	{ "tunnels", 0, COMMAND_REPLAY, "only replay looks into tunnels", NULL, set_tunnels },
 	{ "like", 0, COMMAND_REPLAY, "only replay can follow other rules", "zeek", set_like },
 	{ "no-checksums", 'C', COMMAND_REPLAY, "the kernel has checked them", NULL, set_no_checksums },
+	{ "id", 0, COMMAND_EXPLAIN, "it is known only when the record is written", "16 hexadecimal digits", set_id },
 	{ "quiet", 'q', ALL, NULL, NULL, set_quiet },
 	{ "verbose", 'v', ALL, NULL, NULL, set_verbose },
 	{ "help", 'h', ALL, NULL, NULL, NULL },
@@ -349,6 +357,13 @@ static int print_and_leave(const char *text)
 	return EXIT_STATUS_BROKEN;
 }
 
+static const char *why_refused(const struct command *command, const struct option_rule *rule)
+{
+	if (command->bit == COMMAND_LIST)
+		return "it lists the sockets that are open now";
+	return command->bit == COMMAND_EXPLAIN ? "it takes records as they are" : rule->refusal;
+}
+
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], why[192];
@@ -359,7 +374,7 @@ static int apply_rule(struct options *options, const struct command *command, co
 		return print_and_leave("netracker " NETRACKER_VERSION "\n");
 	if (!(rule->commands & command->bit)) {
 		snprintf(why, sizeof(why), "not an option of %s: %s", *command->name ? command->name : "live tracking",
-			 command->bit == COMMAND_LIST ? "it lists the sockets that are open now" : rule->refusal);
+			 why_refused(command, rule));
 		complain(command, rule_label(rule, label), why);
 		return EXIT_STATUS_USAGE;
 	}
@@ -374,11 +389,11 @@ static int parse_operands(struct options *options, const struct command *command
 {
 	bool replay = command->bit == COMMAND_REPLAY;
 
-	if (replay && optind < argc)
+	if (command->bit != COMMAND_LIVE && optind < argc)
 		options->file = argv[optind++];
 	if (optind < argc) {
 		complain(command, argv[optind],
-			 replay ? "one file at a time" :
+			 command->bit != COMMAND_LIVE ? "one file at a time" :
 				  "unexpected; a command comes before its options: netracker replay FILE");
 		return EXIT_STATUS_USAGE;
 	}

@@ -8,7 +8,7 @@
 
 #include "core/filter.h"
 
-enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4 };
+enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4, COMMAND_EXPLAIN = 8 };
 enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
@@ -33,6 +33,7 @@ struct options {
 	unsigned int outcomes; /* bits 1 << NT_OUTCOME_*; 0: any */
 	bool failed;           /* --failed; `outcomes` says it too */
 	__u64 min_duration_ns; /* 0: any */
+	const char *id;        /* explain; NULL: any */
 	unsigned int events;   /* bits 1 << NT_EVENT_*; never 0 */
 	bool forwarded;
 
@@ -45,7 +46,7 @@ struct options {
 	bool tunnels;                 /* replay */
 	enum tracking_rules rules;    /* replay: --like */
 	bool ignore_checksums;        /* replay, RULES_ZEEK */
-	const char *file;             /* replay: the capture, "-" for standard input */
+	const char *file;             /* replay: the capture, explain: records; "-", NULL: standard input */
 
 	/* when to end; 0: never */
 	__u64 max_records;

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "src/escape.h"
+#include "src/readable.h"
 #include "src/record_fields.h"
 
 #define NS_PER_MS 1000000ULL
@@ -143,40 +144,6 @@ static const char *gaps_colour(const struct nt_record *record)
 	return record->gaps ? COLOUR_YELLOW : NULL;
 }
 
-/* Three significant digits and the largest unit that leaves something before the point. */
-static void print_scaled(struct text_buffer *cell, double value, const char *unit)
-{
-	text_format(cell, value < 9.995 ? "%.2f%s" : value < 99.95 ? "%.1f%s" : "%.0f%s", value, unit);
-}
-
-static void print_two_units(struct text_buffer *cell, __u64 value, unsigned int divisor, char large, char small)
-{
-	text_format(cell, "%llu%c%02llu%c", (unsigned long long)(value / divisor), large,
-		    (unsigned long long)(value % divisor), small);
-}
-
-static void print_short_duration(struct text_buffer *cell, __u64 ns)
-{
-	__u64 seconds = (ns + NS_PER_SECOND / 2) / NS_PER_SECOND;
-
-	if (ns < 1000)
-		text_format(cell, "%lluns", (unsigned long long)ns);
-	else if (ns < 999500)
-		print_scaled(cell, (double)ns / 1e3, "us");
-	else if (ns < 999500000)
-		print_scaled(cell, (double)ns / 1e6, "ms");
-	else if (ns < 59950000000)
-		print_scaled(cell, (double)ns / 1e9, "s");
-	else if (seconds < 3600)
-		print_two_units(cell, seconds, 60, 'm', 's');
-	else if (seconds < 86400)
-		print_two_units(cell, seconds / 60, 60, 'h', 'm');
-	else if (seconds < 100 * 86400)
-		print_two_units(cell, seconds / 3600, 24, 'd', 'h');
-	else
-		text_format(cell, "%llud", (unsigned long long)(seconds / 86400));
-}
-
 static void print_milliseconds(struct text_buffer *cell, __u64 ns)
 {
 	text_format(cell, "%llu.%03llu", (unsigned long long)(ns / NS_PER_MS),
@@ -194,7 +161,7 @@ static void print_optional(struct text_buffer *cell, const struct nt_record *rec
 
 static void print_duration_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_short_duration);
+	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, readable_duration);
 }
 
 static void print_duration_ms(struct text_buffer *cell, const struct nt_record *record)
@@ -204,7 +171,7 @@ static void print_duration_ms(struct text_buffer *cell, const struct nt_record *
 
 static void print_handshake_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, print_short_duration);
+	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, readable_duration);
 }
 
 static void print_handshake_ms(struct text_buffer *cell, const struct nt_record *record)
@@ -217,27 +184,14 @@ static void print_count(struct text_buffer *cell, __u64 count)
 	text_format(cell, "%llu", (unsigned long long)count);
 }
 
-static void print_short_count(struct text_buffer *cell, __u64 count)
-{
-	static const char *const units[] = { "K", "M", "G", "T", "P", "E" };
-	double value = (double)count / 1024;
-	unsigned int unit = 0;
-
-	if (count < 1000)
-		return print_count(cell, count);
-	for (; value >= 999.5 && unit < 5; unit++)
-		value /= 1024;
-	print_scaled(cell, value, units[unit]);
-}
-
 static void print_src_bytes_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], print_short_count);
+	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], readable_count);
 }
 
 static void print_dst_bytes_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], print_short_count);
+	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], readable_count);
 }
 
 static void print_src_bytes(struct text_buffer *cell, const struct nt_record *record)
@@ -281,7 +235,7 @@ static void print_rtt_us(struct text_buffer *cell, const struct nt_record *recor
 
 static void print_rtt_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_RTT, record->rtt_us * 1000ULL, print_short_duration);
+	print_optional(cell, record, NT_HAS_RTT, record->rtt_us * 1000ULL, readable_duration);
 }
 
 static void print_limited_by(struct text_buffer *cell, const struct nt_record *record)
