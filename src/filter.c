@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "src/sink_format.h"
+
 static bool family_accepted(const struct options *options, const struct nt_record *record)
 {
 	int family = nt_address_family(record->src_ip);
@@ -76,6 +78,8 @@ bool filter_accepts(const struct options *options, const struct nt_record *recor
 	if (options->roles && !(options->roles & 1U << record->role))
 		return false;
 	if (options->outcomes && !(options->outcomes & 1U << record->outcome))
+		return false;
+	if (options->format == FORMAT_TRACE && !sink_trace_tells(record))
 		return false;
 	return family_accepted(options, record) && networks_accepted(options, record) &&
 	       owner_accepted(options, record) && place_accepted(options, record) &&

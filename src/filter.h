@@ -2,7 +2,8 @@
  * --min-duration.
  *
  * -L and -D are the local and the remote port of a client or server, the source's and destination's of an observer.
- * What a record does not know matches no filter that asks for it.
+ * What a record does not know matches no filter that asks for it. What has no line in the format asked for is left out
+ * too.
  */
 #ifndef NETRACKER_FILTER_H
 #define NETRACKER_FILTER_H

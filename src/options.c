@@ -145,16 +145,14 @@ static bool set_time(struct options *options, const char *value)
 
 static bool set_format(struct options *options, const char *value)
 {
-	static const char *const words[] = { "text", "json", "zeek" }; /* in the order of enum output_format */
+	static const char *const words[] = { "text", "json", "csv", "tsv", "trace", "zeek" }; /* of enum output_format */
 	unsigned int i;
 
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (!strcmp(value, words[i])) {
-			options->format = i;
-			return true;
-		}
-	}
-	return false;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(value, words[i]))
+			break;
+	options->format = i;
+	return i < sizeof(words) / sizeof(words[0]);
 }
 
 static bool set_output(struct options *options, const char *value)
@@ -258,7 +256,7 @@ static const struct option_rule rules[] = {
 	{ "min-duration", 0, RECORDS, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
 	{ "count", 'n', RECORDS, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
-	{ "format", 'f', RECORDS, NULL, "text, json, zeek", set_format },
+	{ "format", 'f', RECORDS, NULL, "text, json, csv, tsv, trace, zeek", set_format },
 	{ "output", 'o', RECORDS, NULL, "a file's name", set_output },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
 	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
@@ -428,6 +426,8 @@ static const char *find_conflict(const struct options *options)
 		return "--events update is live tracking's: a capture is over";
 	if (options->failed && !options->outcomes)
 		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
+	if (options->command == COMMAND_LIST && (options->format == FORMAT_TRACE || options->format == FORMAT_ZEEK))
+		return "-f trace and -f zeek tell of connections that ended; list writes text, json, csv, tsv";
 	if (options->command != COMMAND_LIVE)
 		return find_replay_conflict(options);
 	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))

@@ -9,7 +9,7 @@
 #include "core/filter.h"
 
 enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4, COMMAND_EXPLAIN = 8 };
-enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_ZEEK };
+enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_TSV, FORMAT_TRACE, FORMAT_ZEEK };
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 

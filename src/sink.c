@@ -106,10 +106,23 @@ static void add_header(struct sink *sink)
 {
 	size_t begin = sink->waiting.used;
 
-	if (sink->format == FORMAT_TEXT)
+	switch (sink->format) {
+	case FORMAT_TEXT:
 		sink_text_header(&sink->waiting, &sink->view);
-	else if (sink->format == FORMAT_ZEEK)
+		break;
+	case FORMAT_CSV:
+		sink_csv_header(&sink->waiting);
+		break;
+	case FORMAT_TSV:
+		sink_tsv_header(&sink->waiting);
+		break;
+	case FORMAT_ZEEK:
 		sink_zeek_header(&sink->waiting);
+		break;
+	case FORMAT_JSON:
+	case FORMAT_TRACE:
+		return;
+	}
 	add_header_kinds(sink, begin);
 }
 
@@ -175,12 +188,26 @@ static void follow_width(struct sink *sink)
 
 static void append_record(struct sink *sink, const struct nt_record *record)
 {
-	if (sink->format == FORMAT_JSON)
-		sink_json_record(&sink->waiting, record);
-	else if (sink->format == FORMAT_ZEEK)
-		sink_zeek_record(&sink->waiting, record);
-	else
+	switch (sink->format) {
+	case FORMAT_TEXT:
 		sink_text_record(&sink->waiting, record, &sink->view);
+		break;
+	case FORMAT_JSON:
+		sink_json_record(&sink->waiting, record);
+		break;
+	case FORMAT_CSV:
+		sink_csv_record(&sink->waiting, record);
+		break;
+	case FORMAT_TSV:
+		sink_tsv_record(&sink->waiting, record);
+		break;
+	case FORMAT_TRACE:
+		sink_trace_record(&sink->waiting, record);
+		break;
+	case FORMAT_ZEEK:
+		sink_zeek_record(&sink->waiting, record);
+		break;
+	}
 	add_kind(sink, record->event);
 }
 

@@ -14,6 +14,16 @@ struct sink_view {
 
 void sink_json_record(struct text_buffer *text, const struct nt_record *record);
 
+void sink_csv_header(struct text_buffer *text);
+void sink_csv_record(struct text_buffer *text, const struct nt_record *record);
+
+void sink_tsv_header(struct text_buffer *text);
+void sink_tsv_record(struct text_buffer *text, const struct nt_record *record);
+
+/* Whether it has a line there: the last record of a connection that has the figure. */
+bool sink_trace_tells(const struct nt_record *record);
+void sink_trace_record(struct text_buffer *text, const struct nt_record *record);
+
 void sink_text_header(struct text_buffer *text, const struct sink_view *view);
 void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view);
 

@@ -341,7 +341,7 @@ static void test_wrong_values(void)
 	refused(&live, "netracker --interval 5", "add --events update,close");
 	refused(&live, "netracker --events update --interval 1ms", "from 0.1 on");
 	refused(&live, "netracker --context calls", "socket, wire");
-	refused(&live, "netracker -f csv", "text, json");
+	refused(&live, "netracker -f xml", "text, json, csv, tsv, trace");
 	refused(&live, "netracker -n 0", "a number from 1 on");
 	refused(&live, "netracker -t 0", "seconds above 0");
 	refused(&live, "netracker -i lo -i none", "none and no other");
