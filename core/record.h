@@ -89,6 +89,7 @@ enum nt_present {
 	NT_HAS_SRC_IP_BYTES, /* the next three: only by Zeek's rules, in Zeek's format */
 	NT_HAS_DST_IP_BYTES,
 	NT_HAS_MISSED_BYTES,
+	NT_HAS_HOST,
 };
 #define NT_PRESENT(bit) (1ULL << (bit))
 
@@ -118,6 +119,7 @@ struct nt_record {
 	char comm[NT_COMM_SIZE];
 	char container[NT_CONTAINER_SIZE];
 	const char *exe, *cgroup;
+	const char *host; /* the machine, as its user names it */
 
 	__u64 start_ns; /* since the Unix epoch, UTC */
 	__u64 end_ns;   /* the same: the moment that the record speaks of, its change to CLOSE where it closed */

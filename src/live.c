@@ -27,6 +27,7 @@
 #include "src/message.h"
 #include "src/observer.h"
 #include "src/process_table.h"
+#include "src/record_fields.h"
 #include "src/reset_reasons.h"
 #include "src/seed.h"
 #include "src/sink.h"
@@ -80,11 +81,12 @@ static void end(struct live *live, int status)
 
 /* ---- records out ---- */
 
-static void write_record(struct live *live, const struct nt_record *record)
+static void write_record(struct live *live, struct nt_record *record)
 {
 	bool closes = record->event == NT_EVENT_CLOSE;
 	int error;
 
+	record_name_host(record, live->options->host);
 	if (!options_want_event(live->options, record->event) || !filter_accepts(live->options, record)) {
 		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
 		return;

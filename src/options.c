@@ -15,6 +15,7 @@
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
+#define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
 #define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST | COMMAND_EXPLAIN)
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
@@ -161,6 +162,12 @@ static bool set_output(struct options *options, const char *value)
 	return *value;
 }
 
+static bool set_host(struct options *options, const char *value)
+{
+	options->host = value;
+	return *value && strlen(value) <= HOST_NAME_LIMIT;
+}
+
 static bool set_events(struct options *options, const char *value)
 {
 	options->events = 0;
@@ -258,6 +265,7 @@ static const struct option_rule rules[] = {
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
 	{ "format", 'f', RECORDS, NULL, "text, json, csv, tsv, trace, zeek", set_format },
 	{ "output", 'o', RECORDS, NULL, "a file's name", set_output },
+	{ "host", 0, RECORDS, NULL, "a name of 1 to 253 bytes", set_host },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
 	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
 	{ "context", 0, COMMAND_LIVE, "a capture is the wire", "socket, wire", set_context },

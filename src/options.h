@@ -57,6 +57,7 @@ struct options {
 	/* where they go */
 	enum output_format format;
 	const char *output; /* NULL: standard output */
+	const char *host;   /* written into each record; NULL: none */
 	bool quiet, verbose;
 };
 

@@ -239,6 +239,7 @@ const struct record_field record_fields[] = {
 	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
 	WORD("id", FIELD_ALWAYS, id),
 	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
+	POINTER("host", NT_HAS_HOST, host),
 	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
 	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
 	ADDRESS("src_ip", src_ip),

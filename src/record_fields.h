@@ -62,6 +62,14 @@ extern const unsigned int record_field_count;
 /* False where the record does not know the value. */
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 
+/* NULL: the record names none. */
+static inline void record_name_host(struct nt_record *record, const char *host)
+{
+	record->host = host;
+	if (host)
+		nt_record_set(record, NT_HAS_HOST);
+}
+
 #define ADDRESS_TEXT_SIZE 46
 
 /* IPv4-mapped addresses as IPv4, others as RFC 5952 has them. */

@@ -15,6 +15,7 @@
 #include "src/filter.h"
 #include "src/message.h"
 #include "src/observer.h"
+#include "src/record_fields.h"
 #include "src/replay_fragments.h"
 #include "src/sink.h"
 #include "src/zeek_replay.h"
@@ -111,6 +112,7 @@ static void fill_record(const struct replay *replay, struct nt_record *record, c
 	};
 
 	observer_record(record, &view);
+	record_name_host(record, replay->options->host);
 }
 
 /* Writes the last record of a connection. */

@@ -206,6 +206,17 @@ def events():
     equal([r["event"] for r in replay(capture(packets), "--events", "exit").records], ["exit"], "exit only")
 
 
+def host_on_request():
+    """docs/record.md: after `event`; absent without --host. Any name, escaped."""
+    record = one(replay(capture(connection()), "--host", "db1.example"))
+    equal(list(record)[2:5], ["event", "host", "role"], "keys")
+    holds(record, host="db1.example")
+    holds(one(replay(capture(connection()))), host=None)
+    holds(one(replay(capture(connection()), "--host", 'a"b\n\x1b')), host='a"b\n\x1b')
+    for name in ("", "x" * 254):
+        equal(replay(capture(connection()), "--host", name).status, 2, f"{len(name)} bytes are no name")
+
+
 def filters_and_counts():
     packets = connection() + connection(("198.18.0.8", 1), ("198.18.0.1", 443), at=1)
     result = replay(capture(packets), "-D", "443")
@@ -275,5 +286,5 @@ if __name__ == "__main__":
     harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered, unanswered_synack,
                  established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
                  begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
-                 vlan_tags, tunnels, fragments, events, filters_and_counts, broken_files, not_a_capture, hostile_bytes,
-                 many_connections])
+                 vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
+                 not_a_capture, hostile_bytes, many_connections])

@@ -13,7 +13,7 @@ static const __u8 sample_dst_ipv4[16] = { [10] = 0xff, [11] = 0xff, 198, 18, 0, 
 __attribute__((unused)) static struct nt_record sample_record(void)
 {
 	struct nt_record record = {
-		.present = NT_PRESENT(NT_HAS_LIMITED_BY + 1) - 1,
+		.present = NT_PRESENT(NT_HAS_HOST + 1) - 1,
 		.event = NT_EVENT_CLOSE,
 		.role = NT_ROLE_SERVER,
 		.outcome = NT_OUTCOME_RESET,
@@ -34,6 +34,7 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.comm = "nginx",
 		.container = "abc",
 		.exe = "/usr/sbin/nginx",
+		.host = "db1",
 		.cgroup = "/system.slice/nginx.service",
 		.start_ns = 1700000000001000000, /* 2023-11-14T22:13:20.001Z */
 		.end_ns = 1700000001501000000,

@@ -263,7 +263,7 @@ static void test_failed(void)
 static void test_the_rest(void)
 {
 	struct options options = accepted(&live, "netracker -i eth0 -i lo -n 5 -t 0.5 -f json -o out "
-						 "--events open,exit --context wire --packets --forwarded -v");
+						 "--events open,exit --context wire --packets --forwarded -v --host db1");
 
 	CHECK_EQUAL(options.interface_count, 2);
 	CHECK_STRING(options.interfaces[0], "eth0");
@@ -272,6 +272,7 @@ static void test_the_rest(void)
 	CHECK_EQUAL(options.max_time_ns, 500000000);
 	CHECK_EQUAL(options.format, FORMAT_JSON);
 	CHECK_STRING(options.output, "out");
+	CHECK_STRING(options.host, "db1");
 	CHECK_EQUAL(options.events, 1 << NT_EVENT_OPEN | 1 << NT_EVENT_EXIT);
 	CHECK_EQUAL(options.contexts, CONTEXT_WIRE);
 	CHECK(options.every_packet && options.forwarded && options.verbose && !options.quiet);

@@ -24,7 +24,7 @@ static void test_every_column(void)
 	struct nt_record record = sample_record();
 	const char *line = line_of(sink_csv_record, &record);
 
-	CHECK_STRING(line, "1,00112233445566aa,close,server,ipv4,198.18.0.1,34855,198.18.0.2,80,"
+	CHECK_STRING(line, "1,00112233445566aa,close,db1,server,ipv4,198.18.0.1,34855,198.18.0.2,80,"
 			   "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
 			   "/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
 			   "1500000001,20000,30000,50000,1400000001,7000,reset,dst,tcp_abort_on_close,fin_wait2,RSTR,"
@@ -40,7 +40,7 @@ static void test_unknown_is_empty(void)
 	record.uid = 0;
 	record.gaps = NT_GAP_START | NT_GAP_OWNER;
 	CHECK_STRING(line_of(sink_tsv_record, &record),
-		     "1\t00112233445566aa\tclose\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
+		     "1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
 		     "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
 		     "\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
 }

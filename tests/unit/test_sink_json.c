@@ -23,7 +23,7 @@ static void test_every_key_in_order(void)
 	struct nt_record record = sample_record();
 
 	CHECK_STRING(json(&record),
-		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"role\":\"server\",\"family\":\"ipv4\","
+		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
 		     "\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
 		     "\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"ifname\":\"eth0\","
 		     "\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
