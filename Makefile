@@ -57,7 +57,7 @@ help:
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 
-$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
+$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/netracker_object.o $(BUILD)/classic_object.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBRARIES) -o $@
 
@@ -71,16 +71,15 @@ $(BUILD)/libnetracker.a: $(OBJECTS)
 	$(quiet)rm -f $@
 	$(quiet)$(AR) rcs $@ $^
 
-$(BUILD)/netracker.bpf.o: bpf/netracker.bpf.c
+$(BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/src/bpf_object.o: src/bpf_object.S $(BUILD)/netracker.bpf.o
-	$(call say,EMBED,$(BUILD)/netracker.bpf.o)
-	$(quiet)mkdir -p $(@D)
-	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/netracker.bpf.o"' -c $< -o $@
+$(BUILD)/%_object.o: src/bpf_object.S $(BUILD)/%.bpf.o
+	$(call say,EMBED,$(BUILD)/$*.bpf.o)
+	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/$*.bpf.o"' -DSYMBOL=$*_bpf_object -DSYMBOL_END=$*_bpf_object_end -c $< -o $@
 
 $(BUILD)/sanitized/%.o: %.c
 	$(call say,CC-SAN,$<)
@@ -118,7 +117,7 @@ $(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/bpf_object.
 	$(call say,TEST,$<)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
-$(BUILD)/bench/%: bench/%.c $(BUILD)/src/bpf_object.o $(BUILD)/libnetracker.a
+$(BUILD)/bench/%: bench/%.c $(BUILD)/netracker_object.o $(BUILD)/libnetracker.a
 	$(call say,BENCH,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $^ $(LIBRARIES) -o $@
@@ -203,7 +202,7 @@ clean:
 	$(quiet)rm -rf $(BUILD)
 
 # Flags and the version stand here.
-$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(KERNEL_REPLAY_BPF): Makefile
+$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/classic.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/replay/*.d $(BUILD)/*.d $(EUNOMIA)/*.d $(FUZZ)/*.d $(FUZZ)/*/*.d \
 	$(FUZZ)/tests/fuzz/*.d)

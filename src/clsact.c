@@ -138,17 +138,17 @@ static void note_take_back(const struct note *note)
 }
 
 /* The qdisc goes with the last tracker that uses it: whose note says then that it is to take it along. */
-static void bequeath_qdisc(const struct note *note)
+static void bequeath_qdisc(unsigned int ifindex)
 {
 	DIR *directory = opendir(NOTES);
+	unsigned long netns = own_netns();
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
 		char before[256], after[256];
 		struct note heir;
 
-		if (!note_read(&heir, entry->d_name) || heir.netns != note->netns || heir.ifindex != note->ifindex ||
-		    heir.created)
+		if (!note_read(&heir, entry->d_name) || heir.netns != netns || heir.ifindex != ifindex || heir.created)
 			continue;
 		note_path(before, sizeof(before), &heir);
 		heir.created = 1;
@@ -160,12 +160,12 @@ static void bequeath_qdisc(const struct note *note)
 		closedir(directory);
 }
 
-static void let_go_of_qdisc(const struct note *note)
+void clsact_let_go_of_qdisc(unsigned int ifindex)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
-	if (has_filters(note->ifindex))
-		bequeath_qdisc(note);
+	if (has_filters(ifindex))
+		bequeath_qdisc(ifindex);
 	else
 		bpf_tc_hook_destroy(&hook);
 }
@@ -189,7 +189,7 @@ static void undo(const struct note *note)
 
 	ours |= take_off(note, 1);
 	if (ours && note->created)
-		let_go_of_qdisc(note);
+		clsact_let_go_of_qdisc(note->ifindex);
 	note_take_back(note);
 }
 
@@ -233,7 +233,7 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 	if (error) {
 		take_off(&note, 0);
 		if (note.created)
-			let_go_of_qdisc(&note);
+			clsact_let_go_of_qdisc(ifindex);
 		note_take_back(&note);
 	}
 	return error;

@@ -16,4 +16,8 @@ void clsact_detach(unsigned int ifindex);
 /* Takes off what trackers of this network namespace left that are dead. */
 void clsact_clean_up(void);
 
+/* Removes the interface's clsact qdisc, which was made for us, unless there are filters on it; then the last tracker
+ * that uses it is to. */
+void clsact_let_go_of_qdisc(unsigned int ifindex);
+
 #endif

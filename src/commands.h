@@ -8,5 +8,8 @@ int live_run(const struct options *options);
 int list_run(const struct options *options);
 int replay_run(const struct options *options);
 int explain_run(const struct options *options);
+int attach_run(const struct options *options);
+int status_run(const struct options *options);
+int detach_run(const struct options *options);
 
 #endif

@@ -16,10 +16,6 @@
 #include "src/clsact.h"
 #include "src/message.h"
 
-/* From linux/bpf.h of 6.6; libbpf passes attach types on as numbers. */
-#define ATTACH_TCX_INGRESS 46
-#define ATTACH_TCX_EGRESS 47
-
 static int open_notices(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -90,8 +86,7 @@ static struct interface *find_attached(const struct interfaces *interfaces, unsi
 	return NULL;
 }
 
-/* What comes in by loopback has left by it just before: one look is enough. */
-static bool is_loopback(const char *name)
+bool interface_is_loopback(const char *name)
 {
 	struct ifreq answer;
 
@@ -103,7 +98,7 @@ static int attach_tcx(struct interface *interface, struct bpf_program *const pro
 	static const enum bpf_attach_type types[2] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
 	int way;
 
-	for (way = is_loopback(interface->name); way < 2; way++) {
+	for (way = interface_is_loopback(interface->name); way < 2; way++) {
 		int fd = bpf_link_create(bpf_program__fd(programs[way]), interface->index, types[way], NULL);
 
 		if (fd < 0)

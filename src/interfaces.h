@@ -12,6 +12,10 @@
 #include "src/loader.h"
 #include "src/options.h"
 
+/* From linux/bpf.h of 6.6; libbpf passes attach types on as numbers. */
+#define ATTACH_TCX_INGRESS 46
+#define ATTACH_TCX_EGRESS 47
+
 struct interface {
 	unsigned int index;
 	char name[IF_NAMESIZE];
@@ -43,5 +47,8 @@ const char *interfaces_name(const struct interfaces *interfaces, unsigned int in
 void interfaces_detach(struct interfaces *interfaces);
 
 void interfaces_close(struct interfaces *interfaces);
+
+/* What comes in by loopback has left by it just before: one look is enough. */
+bool interface_is_loopback(const char *name);
 
 #endif

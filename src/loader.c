@@ -42,6 +42,11 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 	return 0;
 }
 
+void loader_quieten_libbpf(void)
+{
+	libbpf_set_print(print_libbpf);
+}
+
 static unsigned long memory_megabytes(void)
 {
 	struct sysinfo info;
@@ -49,9 +54,8 @@ static unsigned long memory_megabytes(void)
 	return sysinfo(&info) ? 1024 : (unsigned long)((unsigned long long)info.totalram * info.mem_unit >> 20);
 }
 
-/* The largest power of two, between bounds, that `per_gigabyte` allows. Larger than need be is slower too: each
- * look-up then misses the CPU's cache. */
-static __u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest)
+/* Larger than need be is slower too: each look-up then misses the CPU's cache. */
+__u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest)
 {
 	unsigned long wanted = memory_megabytes() * per_gigabyte / 1024;
 	__u32 size = smallest;
@@ -140,12 +144,10 @@ static void configure(const struct loader *loader, const struct options *options
 		size_table(loader, "streams", sized_for_machine(8192, 32768, 1U << 18), false);
 }
 
-#define WHO_MAY "run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
-
 static int explain_load_failure(int error)
 {
 	if (error == -EPERM || error == -EACCES) {
-		message_error("cannot load programs into the kernel: not permitted; " WHO_MAY);
+		message_error("cannot load programs into the kernel: not permitted; " LOADER_WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer with BTF (-v says more)",
@@ -159,7 +161,7 @@ static bool is_capable(unsigned int capability)
 }
 
 /* To the kernel CAP_SYS_ADMIN is CAP_BPF and CAP_PERFMON too: capabilities(7). */
-static bool may_load_programs(void)
+bool loader_may_load_programs(void)
 {
 	bool may_trace = is_capable(CAP_SYS_ADMIN) || (is_capable(CAP_BPF) && is_capable(CAP_PERFMON));
 
@@ -168,8 +170,8 @@ static bool may_load_programs(void)
 
 static int check_kernel(void)
 {
-	if (!may_load_programs()) {
-		message_error("cannot track connections: not permitted; " WHO_MAY);
+	if (!loader_may_load_programs()) {
+		message_error("cannot track connections: not permitted; " LOADER_WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	if (access(KERNEL_BTF, R_OK)) {
@@ -234,7 +236,7 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	int status, error;
 
 	memset(loader, 0, sizeof(*loader));
-	libbpf_set_print(print_libbpf);
+	loader_quieten_libbpf();
 	status = check_kernel();
 	if (status != EXIT_STATUS_DONE)
 		return status;

@@ -44,6 +44,16 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
 /* Events that the kernel did not give to our programs since one was running on that CPU already. */
 __u64 loader_recursion_misses(const struct loader *loader);
 
+/* Whether this process has the capabilities to load and attach programs, and who has. */
+#define LOADER_WHO_MAY "run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+bool loader_may_load_programs(void);
+
+/* The largest power of two, between bounds, that so many for each GiB of this machine's memory allow. */
+__u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest);
+
+/* What libbpf says is shown with -v. */
+void loader_quieten_libbpf(void);
+
 struct bpf_program *loader_program(const struct loader *loader, const char *name);
 
 /* The wire context's program for an interface: leaving or coming in, with an Ethernet header or with none. Those for

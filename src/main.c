@@ -7,10 +7,13 @@
 #include "src/message.h"
 
 static const struct command commands[] = {
-	{ "", COMMAND_LIVE, help_live, live_run },
-	{ "list", COMMAND_LIST, help_list, list_run },
-	{ "replay", COMMAND_REPLAY, help_replay, replay_run },
-	{ "explain", COMMAND_EXPLAIN, help_explain, explain_run },
+	{ "", COMMAND_LIVE, help_live, live_run, NULL },
+	{ "list", COMMAND_LIST, help_list, list_run, "it lists the sockets that are open now" },
+	{ "replay", COMMAND_REPLAY, help_replay, replay_run, NULL },
+	{ "explain", COMMAND_EXPLAIN, help_explain, explain_run, "it takes records as they are" },
+	{ "attach", COMMAND_ATTACH, help_classic, attach_run, "it takes -i, -q and -v" },
+	{ "status", COMMAND_STATUS, help_classic, status_run, "it takes -f, -q and -v" },
+	{ "detach", COMMAND_DETACH, help_classic, detach_run, "it takes -i, -q and -v" },
 };
 
 static const struct command *find_command(const char *name)
@@ -43,8 +46,8 @@ int main(int argc, char **argv)
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; there are list, replay and explain, and live tracking without a command; "
-			      "see: netracker --help", argv[1]);
+		message_error("%s: no such command; there are list, replay, explain, attach, status and detach, and live tracking "
+			      "without a command; see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}
 	status = options_parse(&options, command, argc - named, argv + named);

@@ -16,10 +16,16 @@
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
 #define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
-#define ALL (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST | COMMAND_EXPLAIN)
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
+#define CLASSIC (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
+#define ALL (RECORDS | COMMAND_EXPLAIN | CLASSIC)
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDS (COMMAND_LIVE | COMMAND_REPLAY)
+
+/* What went wrong: neither closed in order nor open. */
+#define FAILED_OUTCOMES                                                                       \
+	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT |       \
+	 1U << NT_OUTCOME_UNREACHABLE | 1U << NT_OUTCOME_EXPIRED)
 #define FIRST_LONG_ONLY 256 /* past every character, so that getopt_long() can tell options without a letter */
 
 struct option_rule {
@@ -245,7 +251,8 @@ static bool set_verbose(struct options *options, const char *value)
 #define CGROUP_PATH "a path as records and /proc/PID/cgroup have it: /system.slice (without /sys/fs/cgroup)"
 
 static const struct option_rule rules[] = {
-	{ "interface", 'i', COMMAND_LIVE, "the packets are the file's", "a name, or none and no other", set_interface },
+	{ "interface", 'i', COMMAND_LIVE | COMMAND_ATTACH | COMMAND_DETACH, "the packets are the file's",
+	  "a name, or none and no other", set_interface },
 	{ "ipv4", '4', RECORDS, NULL, NULL, set_ipv4 },
 	{ "ipv6", '6', RECORDS, NULL, NULL, set_ipv6 },
 	{ "pid", 'p', SOCKETS, NO_PROCESSES, "a process id from 1 to 4194304", set_pid },
@@ -263,7 +270,7 @@ static const struct option_rule rules[] = {
 	{ "min-duration", 0, RECORDS, NULL, "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m", set_min_duration },
 	{ "count", 'n', RECORDS, NULL, "a number from 1 on", set_count },
 	{ "time", 't', COMMAND_LIVE, "a file ends by itself", "seconds above 0: 10, 0.5; or 10m, 1h", set_time },
-	{ "format", 'f', RECORDS, NULL, "text, json, csv, tsv, trace, zeek", set_format },
+	{ "format", 'f', RECORDS | COMMAND_STATUS, NULL, "text, json, csv, tsv, trace, zeek", set_format },
 	{ "output", 'o', RECORDS, NULL, "a file's name", set_output },
 	{ "host", 0, RECORDS, NULL, "a name of 1 to 253 bytes", set_host },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
@@ -363,13 +370,6 @@ static int print_and_leave(const char *text)
 	return EXIT_STATUS_BROKEN;
 }
 
-static const char *why_refused(const struct command *command, const struct option_rule *rule)
-{
-	if (command->bit == COMMAND_LIST)
-		return "it lists the sockets that are open now";
-	return command->bit == COMMAND_EXPLAIN ? "it takes records as they are" : rule->refusal;
-}
-
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], why[192];
@@ -380,7 +380,7 @@ static int apply_rule(struct options *options, const struct command *command, co
 		return print_and_leave("netracker " NETRACKER_VERSION "\n");
 	if (!(rule->commands & command->bit)) {
 		snprintf(why, sizeof(why), "not an option of %s: %s", *command->name ? command->name : "live tracking",
-			 why_refused(command, rule));
+			 command->refusal ? command->refusal : rule->refusal);
 		complain(command, rule_label(rule, label), why);
 		return EXIT_STATUS_USAGE;
 	}
@@ -393,17 +393,17 @@ static int apply_rule(struct options *options, const struct command *command, co
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
-	bool replay = command->bit == COMMAND_REPLAY;
+	bool takes_file = command->bit & (COMMAND_REPLAY | COMMAND_EXPLAIN);
+	const char *unexpected = command->bit & CLASSIC ? "unexpected; interfaces are named with -i" :
+				 "unexpected; a command comes before its options: netracker replay FILE";
 
-	if (command->bit != COMMAND_LIVE && optind < argc)
+	if (takes_file && optind < argc)
 		options->file = argv[optind++];
 	if (optind < argc) {
-		complain(command, argv[optind],
-			 command->bit != COMMAND_LIVE ? "one file at a time" :
-				  "unexpected; a command comes before its options: netracker replay FILE");
+		complain(command, argv[optind], takes_file ? "one file at a time" : unexpected);
 		return EXIT_STATUS_USAGE;
 	}
-	if (replay && !options->file) {
+	if (command->bit == COMMAND_REPLAY && !options->file) {
 		complain(command, "replay", "which file? netracker replay FILE");
 		return EXIT_STATUS_USAGE;
 	}
@@ -412,32 +412,35 @@ static int parse_operands(struct options *options, const struct command *command
 
 static const char *find_replay_conflict(const struct options *options)
 {
+	if (options_want_event(options, NT_EVENT_UPDATE))
+		return "--events update is live tracking's: a capture is over";
 	if (options->ignore_checksums && options->rules != RULES_ZEEK)
 		return "-C needs --like zeek; without it checksums are not looked at";
 	if (options->rules == RULES_ZEEK && options_want_event(options, NT_EVENT_OPEN))
 		return "--like zeek writes a connection once, when it is forgotten; leave open out of --events";
 	return NULL;
 }
-/* What went wrong: neither closed in order nor open. */
-#define FAILED_OUTCOMES                                                                       \
-	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT |       \
-	 1U << NT_OUTCOME_UNREACHABLE | 1U << NT_OUTCOME_EXPIRED)
 
-/* What each option allows by itself, but not together. */
-static const char *find_conflict(const struct options *options)
+static const char *find_list_conflict(const struct options *options)
 {
-	if (options->ipv4_only && options->ipv6_only)
-		return "-4 and -6 exclude each other; leave both out to see both";
-	if (options->quiet && options->verbose)
-		return "-q and -v exclude each other";
-	if (options->command == COMMAND_REPLAY && options_want_event(options, NT_EVENT_UPDATE))
-		return "--events update is live tracking's: a capture is over";
-	if (options->failed && !options->outcomes)
-		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
-	if (options->command == COMMAND_LIST && (options->format == FORMAT_TRACE || options->format == FORMAT_ZEEK))
+	if (options->format == FORMAT_TRACE || options->format == FORMAT_ZEEK)
 		return "-f trace and -f zeek tell of connections that ended; list writes text, json, csv, tsv";
-	if (options->command != COMMAND_LIVE)
-		return find_replay_conflict(options);
+	return NULL;
+}
+
+static const char *find_classic_conflict(const struct options *options)
+{
+	if (options->command == COMMAND_STATUS && options->format > FORMAT_JSON)
+		return "status writes text and json";
+	if (options->no_interfaces)
+		return "-i none is for live tracking; name an interface";
+	if (options->command == COMMAND_ATTACH && !options->interface_count)
+		return "which interface? netracker attach -i INTERFACE; ip link shows those there are";
+	return NULL;
+}
+
+static const char *find_live_conflict(const struct options *options)
+{
 	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))
 		return "--interval is between update records; add --events update,close";
 	if (!options->contexts)
@@ -451,6 +454,29 @@ static const char *find_conflict(const struct options *options)
 	if (options->forwarded)
 		return "--forwarded needs the wire context and an interface";
 	return NULL;
+}
+
+/* What each option allows by itself, but not together. */
+static const char *find_conflict(const struct options *options)
+{
+	if (options->ipv4_only && options->ipv6_only)
+		return "-4 and -6 exclude each other; leave both out to see both";
+	if (options->quiet && options->verbose)
+		return "-q and -v exclude each other";
+	if (options->failed && !options->outcomes)
+		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
+	switch (options->command) {
+	case COMMAND_LIVE:
+		return find_live_conflict(options);
+	case COMMAND_REPLAY:
+		return find_replay_conflict(options);
+	case COMMAND_LIST:
+		return find_list_conflict(options);
+	case COMMAND_EXPLAIN:
+		return NULL;
+	default:
+		return find_classic_conflict(options);
+	}
 }
 
 static int check_together(struct options *options, const struct command *command)

@@ -8,7 +8,15 @@
 
 #include "core/filter.h"
 
-enum command_bit { COMMAND_LIVE = 1, COMMAND_REPLAY = 2, COMMAND_LIST = 4, COMMAND_EXPLAIN = 8 };
+enum command_bit {
+	COMMAND_LIVE = 1,
+	COMMAND_REPLAY = 2,
+	COMMAND_LIST = 4,
+	COMMAND_EXPLAIN = 8,
+	COMMAND_ATTACH = 16,
+	COMMAND_STATUS = 32,
+	COMMAND_DETACH = 64,
+};
 enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_TSV, FORMAT_TRACE, FORMAT_ZEEK };
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
@@ -66,6 +74,7 @@ struct command {
 	enum command_bit bit;
 	const char *help;
 	int (*run)(const struct options *options); /* returns the exit status */
+	const char *refusal; /* said of an option that it has not; NULL: the option says why */
 };
 
 /* Parses the arguments of one command; argv[0] is skipped. Returns -1 when there is something to run, else the exit

@@ -12,9 +12,12 @@
 #define GO_ON (-1)
 #define USAGE 2
 
-static const struct command live = { "", COMMAND_LIVE, help_live, NULL };
-static const struct command list = { "list", COMMAND_LIST, help_list, NULL };
-static const struct command replay = { "replay", COMMAND_REPLAY, help_replay, NULL };
+static const struct command live = { "", COMMAND_LIVE, help_live, NULL, NULL };
+static const struct command list = { "list", COMMAND_LIST, help_list, NULL, "it lists the sockets that are open now" };
+static const struct command replay = { "replay", COMMAND_REPLAY, help_replay, NULL, NULL };
+static const struct command attach = { "attach", COMMAND_ATTACH, help_classic, NULL, "it takes -i, -q and -v" };
+static const struct command show_status = { "status", COMMAND_STATUS, help_classic, NULL, "it takes -f, -q and -v" };
+static const struct command detach = { "detach", COMMAND_DETACH, help_classic, NULL, "it takes -i, -q and -v" };
 
 static char said[4096]; /* on stderr */
 
@@ -385,6 +388,28 @@ static void test_wrong_replay(void)
 	refused(&replay, "replay --forwarded a", "not an option of replay");
 }
 
+static void test_classic(void)
+{
+	struct options options = accepted(&attach, "attach -i lo -i eth0.5 -q");
+
+	CHECK_EQUAL(options.interface_count, 2);
+	CHECK(!strcmp(options.interfaces[1], "eth0.5"));
+	options_free(&options);
+	options = accepted(&show_status, "status -f json");
+	CHECK_EQUAL(options.format, FORMAT_JSON);
+	options_free(&options);
+	options = accepted(&detach, "detach");
+	CHECK_EQUAL(options.interface_count, 0);
+	options_free(&options);
+	refused(&attach, "attach", "which interface? netracker attach -i INTERFACE");
+	refused(&attach, "attach lo", "lo: unexpected; interfaces are named with -i");
+	refused(&attach, "attach -i none", "-i none is for live tracking");
+	refused(&detach, "detach -i none", "-i none is for live tracking");
+	refused(&attach, "attach -i lo -p 1", "-p/--pid: not an option of attach: it takes -i, -q and -v");
+	refused(&show_status, "status -i lo", "-i/--interface: not an option of status: it takes -f, -q and -v");
+	refused(&detach, "detach -f json", "-f/--format: not an option of detach");
+}
+
 /* Every long option of the help is one, and its lines fit into 100 characters. */
 static void test_help(const struct command *command)
 {
@@ -423,6 +448,7 @@ int main(void)
 	test_wrong_values();
 	test_wrong_options();
 	test_wrong_replay();
+	test_classic();
 	test_help(&live);
 	test_help(&replay);
 	return check_finish();
