@@ -1,0 +1,505 @@
+#!/usr/bin/python3
+"""The classic mode: attach, status and detach, the lines in the kernel's trace, and what is left behind.
+
+It runs in mount, process and network namespaces of its own: bpffs and tracefs are mounted there by the program under
+test, and what it pins goes with them.
+"""
+import contextlib
+import ipaddress
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "frontends"))
+import known  # noqa: E402
+from bench import check, main_of_checks  # noqa: E402
+from harness import Skip  # noqa: E402
+from netns import run_ip  # noqa: E402
+from trace import LINE, Trace, connections_of  # noqa: E402
+from tracker import PROGRAM, prepare  # noqa: E402
+
+OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
+PINS = "/sys/fs/bpf/netracker"
+ATTACHED = os.path.join(HERE, "attached.py")
+ISOLATE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
+INSIDE = "NETRACKER_TEST_ATTACH"
+NOBODY = "65534"
+UNANSWERED_PORT, MALFORMED = 81, 7
+WAIT_SECONDS = 5
+FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
+
+
+class Result:
+    def __init__(self, process):
+        self.status = self.pid = None
+        self.pid = process.pid
+        self.output, self.messages = (text.decode(errors="backslashreplace") for text in process.communicate(timeout=60))
+        self.status = process.returncode
+
+
+def start(space, *arguments, before=(), program=PROGRAM, stdout=subprocess.PIPE):
+    return subprocess.Popen([*before, program, *arguments], stdin=subprocess.DEVNULL, stdout=stdout,
+                            stderr=subprocess.PIPE, preexec_fn=(lambda: prepare(space.name)) if space else None)
+
+
+def run(space, *arguments, **more):
+    return Result(start(space, *arguments, **more))
+
+
+def attach(space, interface=known.INTERFACE):
+    result = run(space, "attach", "-i", interface)
+    if result.status != OK:
+        raise AssertionError("attach: status %s: %s" % (result.status, result.messages))
+    return result
+
+
+def detach(space, *arguments):
+    result = run(space, "detach", *arguments)
+    return [] if result.status == OK else ["detach: status %s: %s" % (result.status, result.messages)]
+
+
+def statuses(space):
+    result = run(space, "status", "-f", "json")
+    if result.status != OK:
+        raise AssertionError("status: %s: %s" % (result.status, result.messages))
+    return [json.loads(line) for line in result.output.splitlines()]
+
+
+def only_status(space):
+    found = statuses(space)
+    if len(found) != 1:
+        raise AssertionError("%d attachments, should be 1: %s" % (len(found), found))
+    return found[0]
+
+
+@contextlib.contextmanager
+def lab():
+    one = known.Lab()
+    try:
+        yield one
+    finally:
+        run(None, "detach", "-q")
+        one.close()
+
+
+@contextlib.contextmanager
+def tracing():
+    """tracefs is there once something was attached."""
+    trace = Trace()
+    trace.lines()
+    try:
+        yield trace
+    finally:
+        trace.close()
+
+
+def differ(what, got, wanted):
+    return [] if got == wanted else ["%s: %r, should be %r" % (what, got, wanted)]
+
+
+def refusal_problems(label, result, status, word):
+    lines = result.messages.splitlines()
+    problems = differ(label + ": exit status", result.status, status)
+    if len(lines) != 1 or not re.match(r"netracker: .+; .+", lines[0]) or word not in lines[0]:
+        problems.append("%s: no one line about %r that says what to do: %r" % (label, word, result.messages))
+    return problems
+
+
+def tcx_programs(space, interface=known.INTERFACE):
+    """[(hook, program)], None before Linux 6.6."""
+    done = space.run(sys.executable, ATTACHED)
+    if done.returncode:
+        return None
+    rows = [line.rsplit(" ", 3) for line in done.stdout.splitlines()]
+    return [(hook, int(program)) for name, _, hook, program in rows if name == interface]
+
+
+def clsact_filters(space, interface=known.INTERFACE):
+    """[(hook, priority, program)]; program is None where a filter has none."""
+    found = []
+    for hook in ("ingress", "egress"):
+        shown = json.loads(space.run("tc", "-j", "filter", "show", "dev", interface, hook).stdout or "[]")
+        found += [(hook, one["pref"], one["options"].get("prog", {}).get("id")) for one in shown if "options" in one]
+    return found
+
+
+def has_clsact(space, interface=known.INTERFACE):
+    return "clsact" in space.run("tc", "qdisc", "show", "dev", interface).stdout
+
+
+def on_interface(space, interface=known.INTERFACE):
+    """[(hook, program)] by either way, without the filters of others."""
+    return (tcx_programs(space, interface) or []) + \
+        [(hook, program) for hook, _, program in clsact_filters(space, interface) if program]
+
+
+def left_behind(space, interface=known.INTERFACE):
+    problems = ["still attached: %s" % (one,) for one in on_interface(space, interface)]
+    if has_clsact(space, interface):
+        problems.append("the clsact qdisc is still there")
+    if os.path.exists(PINS):
+        problems.append("pins are still there: %s" % os.listdir(PINS))
+    return problems
+
+
+def line_problems(trace, facts):
+    """The lines of these connections: each that has a FIN of the side that answered once, no other at all."""
+    ports = {fact.values["src_port"] for fact in facts}
+    wanted = [known.Fact({key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")},
+                         {"syn_finack_ns": fact.times["syn_finack_ns"]})
+              for fact in facts if "syn_finack_ns" in fact.times]
+    own = [line for line in trace.lines() if LINE.search(line)]
+    events = [event for event in connections_of(own) if event["src_port"] in ports]
+    return known.compare(wanted, events) + form_problems(own, facts)
+
+
+def form_problems(lines, facts):
+    """Addresses stand as RFC 5952 has them, IPv6 in brackets."""
+    problems = []
+    for fact in facts:
+        if "syn_finack_ns" not in fact.times:
+            continue
+        ends = []
+        for end in ("src", "dst"):
+            address = ipaddress.ip_address(fact.values[end + "_ip"])
+            form = "[%s]:%d" if address.version == 6 else "%s:%d"
+            ends.append(form % (address.compressed, fact.values[end + "_port"]))
+        text = "for %s -> %s: " % tuple(ends)
+        if not any(text in line for line in lines):
+            problems.append("no line has %r: %s" % (text, lines[:2]))
+    return problems
+
+
+@check("lines of IPv4 and IPv6, out and in: closed from either side, refused, reset; the books; detached twice")
+def known_connections(_):
+    with lab() as here:
+        attach(here.here)
+        with tracing() as trace:
+            facts = here.all_kinds()
+            problems = line_problems(trace, facts)
+        found = only_status(here.here)
+        lines = sum(1 for fact in facts if "syn_finack_ns" in fact.times)
+        for key, value in {"opened": len(facts), "ended": len(facts), "open": 0, "dropped": 0, "without_room": 0,
+                           "lines_printed": lines, "lines_not_taken": 0, "packets_malformed": 0}.items():
+            problems += differ(key, found.get(key), value)
+        problems += detach(here.here, "-i", known.INTERFACE) + left_behind(here.here)
+        again = run(here.here, "detach", "-i", known.INTERFACE)
+        return problems + differ("detached again", (again.status, again.messages),
+                                 (OK, "netracker: nothing is attached to %s\n" % known.INTERFACE))
+
+
+@check("status: by whom, when, where, which programs")
+def status_facts(_):
+    with lab() as here:
+        before = int(time.time())
+        result = attach(here.here)
+        found = only_status(here.here)
+        programs = dict(on_interface(here.here))
+        with open("/proc/self/comm") as file:
+            own_comm = file.read().strip()
+        wanted = {"state": "attached", "interface": known.INTERFACE, "netns": here.here.inode, "uid": os.getuid(),
+                  "user": "root", "pid": result.pid, "comm": os.path.basename(PROGRAM), "parent_pid": os.getpid(),
+                  "parent_comm": own_comm, "hook": "clsact" if tcx_programs(here.here) is None else "tcx",
+                  "ingress_program": programs.get("ingress"), "egress_program": programs.get("egress")}
+        problems = [line for key, value in wanted.items() for line in differ(key, found.get(key), value)]
+        if not before <= time_of(found["time"]) <= time.time():
+            problems.append("time: %s" % found["time"])
+        text = run(here.here, "status").output
+        for word in (known.INTERFACE + ": attached", "root", "pid %d" % result.pid, own_comm, "0 opened = 0 ended"):
+            problems += [] if word in text else ["status does not say %r: %s" % (word, text)]
+        return problems
+
+
+def time_of(text):
+    return time.mktime(time.strptime(text + " UTC", "%Y-%m-%dT%H:%M:%SZ %Z")) - time.timezone
+
+
+@check("status and detach where nothing is attached")
+def nothing_attached(_):
+    with lab() as here:
+        text, lines = run(here.here, "status"), run(here.here, "status", "-f", "json")
+        return (differ("text", (text.status, "nothing is attached" in text.output, text.messages), (OK, True, "")) +
+                differ("json", (lines.status, lines.output, lines.messages), (OK, "", "")) +
+                detach(here.here) + detach(here.here, "-i", "nosuch0"))
+
+
+@check("a second attach is an error, also of two at once and under another name")
+def second_attach(_):
+    with lab() as here:
+        both = [start(here.here, "attach", "-i", known.INTERFACE) for _ in range(2)]
+        results = sorted((Result(process) for process in both), key=lambda result: result.status)
+        problems = differ("two at once", [result.status for result in results], [OK, INTERFACE])
+        problems += refusal_problems("two at once", results[1], INTERFACE, "already")
+        here.here.ip("link set %s down" % known.INTERFACE, "link set %s name renamed0" % known.INTERFACE,
+                     "link set renamed0 up")
+        problems += refusal_problems("renamed", run(here.here, "attach", "-i", "renamed0"), INTERFACE, "already")
+        text = run(here.here, "status").output
+        problems += [] if "now called renamed0" in text else ["status of the renamed one: %s" % text]
+        problems += differ("programs", len(on_interface(here.here, "renamed0")), 2)
+        return problems + detach(here.here, "-i", "renamed0") + left_behind(here.here, "renamed0")
+
+
+@check("loopback counts once")
+def loopback(_):
+    with lab() as here:
+        attach(here.here, "lo")
+        with tracing() as trace:
+            problems = line_problems(trace, [here.loopback(4), here.loopback(6)])
+        problems += differ("opened", only_status(here.here)["opened"], 2)
+        return problems + detach(here.here) + left_behind(here.here, "lo")
+
+
+@check("filters and a clsact qdisc of others stay")
+def strangers(_):
+    with lab() as here:
+        for command in (("qdisc", "add", "dev", known.INTERFACE, "clsact"),
+                        ("filter", "add", "dev", known.INTERFACE, "ingress", *FILTER)):
+            done = here.here.run("tc", *command)
+            if done.returncode:
+                raise Skip("tc %s: %s" % (" ".join(command), done.stderr.strip()))
+        attach(here.here)
+        with tracing() as trace:
+            problems = line_problems(trace, [here.closed(4, "incoming"), here.closed(6, "outgoing")])
+        problems += detach(here.here)
+        problems += differ("filters", [one[:2] for one in clsact_filters(here.here)], [("ingress", 7)])
+        here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
+        attach(here.here)
+        problems += detach(here.here)
+        return problems + ([] if has_clsact(here.here) else ["the qdisc of others is gone"])
+
+
+@check("a qdisc made by attach stays while others use it")
+def qdisc_in_use(_):
+    with lab() as here:
+        attach(here.here)
+        if tcx_programs(here.here) is not None:
+            raise Skip("this kernel has tcx, which needs no qdisc")
+        here.here.run("tc", "filter", "add", "dev", known.INTERFACE, "egress", *FILTER)
+        problems = detach(here.here)
+        return problems + differ("filters", [one[:2] for one in clsact_filters(here.here)], [("egress", 7)])
+
+
+@check("beside a live tracker: both see the same, neither takes the other off")
+def beside_tracker(bench):
+    with lab() as here:
+        attach(here.here)
+        bench.here = here.here
+        tracker = bench.tracker("-i", known.INTERFACE, "--context", "wire")
+        both = len(on_interface(here.here))
+        with tracing() as trace:
+            facts = [here.closed(4, "outgoing"), here.closed(6, "incoming")]
+            problems = line_problems(trace, facts)
+        problems += detach(here.here) + differ("programs", (both, len(on_interface(here.here))), (4, 2))
+        tracker.stop()
+        ports = [record["src_port"] for record in tracker.records]
+        problems += differ("the tracker's records", sorted(port for port in ports if port in {
+            fact.values["src_port"] for fact in facts}), sorted(fact.values["src_port"] for fact in facts))
+        return problems + left_behind(here.here)
+
+
+@check("the interface is deleted and comes again: told, and cleaned")
+def deleted_interface(_):
+    with lab() as here:
+        index = attach(here.here) and only_status(here.here)["ifindex"]
+        here.here.ip("link del %s" % known.INTERFACE)
+        run_ip("-n", here.here.name, "link", "add", known.INTERFACE, "index", str(index), "type", "veth", "peer", "name",
+               "nt9")
+        problems = differ("state", only_status(here.here)["state"], "gone")
+        text = run(here.here, "status").output
+        problems += [] if "left over" in text and "netracker detach" in text else ["status: %s" % text]
+        problems += refusal_problems("attach", run(here.here, "attach", "-i", known.INTERFACE), INTERFACE, "detach")
+        problems += detach(here.here, "-i", known.INTERFACE) + left_behind(here.here)
+        attach(here.here)
+        return problems + differ("state", only_status(here.here)["state"], "attached")
+
+
+@check("a network namespace is deleted: told, and cleaned from another")
+def deleted_namespace(_):
+    with lab() as here:
+        attach(here.here)
+        here.here.delete()
+        deadline = time.monotonic() + WAIT_SECONDS
+        while only_status(here.there)["state"] != "gone" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        problems = differ("state", only_status(here.there)["state"], "gone")
+        return problems + detach(here.there) + differ("pins", os.path.exists(PINS), False)
+
+
+@check("two namespaces with interfaces of the same name; detach without -i takes off both")
+def same_name(_):
+    with lab() as here:
+        attach(here.here, "lo")
+        attach(here.there, "lo")
+        attach(None, "lo")
+        found = {one["netns"]: one["directory"] for one in statuses(here.here)}
+        own = os.stat("/proc/self/ns/net").st_ino
+        problems = differ("directories", found, {
+            here.here.inode: "lo:%d" % here.here.inode, here.there.inode: "lo:%d" % here.there.inode, own: "lo"})
+        problems += detach(here.here, "-i", "lo")
+        problems += differ("left", len(statuses(here.here)), 2) + differ("there", len(on_interface(here.there, "lo")), 1)
+        problems += detach(here.here) + left_behind(here.there, "lo")
+        return problems + left_behind(here.here, "lo")
+
+
+@check("from `ip netns exec`, whose own /sys ends with the command")
+def netns_exec(_):
+    with lab() as here:
+        command = ["ip", "netns", "exec", here.here.name]
+        result = run(None, "attach", "-i", known.INTERFACE, before=command)
+        problems = differ("attach", (result.status, len(on_interface(here.here))), (OK, 2))
+        inside = run(None, "status", "-f", "json", before=command)
+        problems += differ("status there and here", inside.output.splitlines()[0][:20],
+                           json.dumps(only_status(None), separators=(",", ":"))[:20])
+        result = run(None, "detach", before=command)
+        return problems + differ("detach", result.status, OK) + left_behind(here.here)
+
+
+@check("names of interfaces with dots, percent signs, control characters")
+def odd_names(_):
+    problems = []
+    for name, directory in (("v.100", "v%2e100"), ("a%2e", "a%252e"), ("x\x1b[2J", "x\x1b[2J"), ("..x", "%2e%2ex"),
+                            ("\xe9-'\"$;*", "\xe9-'\"$;*"), ("123456789.1234", "123456789%2e1234")):
+        with lab() as here:
+            here.here.run("ip", "link", "set", known.INTERFACE, "down")
+            if here.here.run("ip", "link", "set", known.INTERFACE, "name", name).returncode:
+                continue
+            attach(here.here, name)
+            found, text = only_status(here.here), run(here.here, "status").output
+            problems += differ("directory", found["directory"], "%s:%d" % (directory, here.here.inode))
+            problems += differ("interface", found["interface"], name)
+            problems += [] if "\x1b" not in text else ["a control character in: %r" % text]
+            problems += detach(here.here, "-i", name) + differ("pins", os.path.exists(PINS), False)
+    return problems
+
+
+@check("more open connections than the table holds: the least recently used go, the loss is counted")
+def full_table(_):
+    with lab() as here:
+        attach(here.here)
+        most = only_status(here.here)["open_at_most"]
+        flood(here, most + most // 2)
+        flooded = only_status(here.here)
+        with tracing() as trace:
+            problems = line_problems(trace, [here.closed(4, "outgoing")])
+        found = only_status(here.here)
+        if not most // 4 <= found["dropped"] or not found["open"] <= most:
+            problems.append("open %d, dropped %d of %d" % (found["open"], found["dropped"], most))
+        problems += differ("opened", flooded["opened"], most + most // 2)
+        return problems + differ("sum", found["opened"], sum(found[key] for key in (
+            "ended", "open", "dropped", "without_room")))
+
+
+def flood(here, count):
+    """SYNs of as many connections, to the other namespace's machine: none is answered, as no address there is theirs."""
+    with known.inside(here.there):
+        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind(("eth0", 0))
+    head = b"\xff" * 6 + b"\x02\0\0\0\0\1\x08\0"
+    for number in range(count):
+        wire.send(head + syn("198.18.255.%d" % (number >> 15), 1024 + (number & 32767)))
+    wire.close()
+
+
+def syn(source, port, data_offset=5):
+    tcp = struct.pack("!HHIIBBHHH", port, UNANSWERED_PORT, 1000, 0, data_offset << 4, 2, 1024, 0, 0)
+    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, socket.IPPROTO_TCP, 0,
+                       socket.inet_aton(source), socket.inet_aton("198.18.254.1")) + tcp
+
+
+@check("malformed packets are counted")
+def malformed(_):
+    with lab() as here:
+        attach(here.here)
+        with known.inside(here.there):
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        wire.bind(("eth0", 0))
+        for data_offset in range(MALFORMED):
+            wire.send(b"\xff" * 6 + b"\x02\0\0\0\0\1\x08\0" + syn("198.18.255.1", 1024, data_offset + 6))
+        wire.close()
+        found = only_status(here.here)
+        return differ("malformed, opened", (found["packets_malformed"], found["opened"]), (MALFORMED, 0))
+
+
+@check("what is left of an interrupted attach, or was taken off by others")
+def damaged(_):
+    with lab() as here:
+        attach(here.here)
+        directory = os.path.join(PINS, os.listdir(PINS)[0])
+        if tcx_programs(here.here) is None:
+            here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "egress")
+        else:
+            os.unlink(os.path.join(directory, "egress"))
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(on_interface(here.here)) > 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        problems = differ("state", only_status(here.here)["state"], "partly")
+        problems += [] if "outgoing no more" in run(here.here, "status").output else ["status does not say which way"]
+        problems += detach(here.here) + left_behind(here.here)
+        os.makedirs(directory)
+        problems += differ("state", only_status(here.here)["state"], "unfinished")
+        problems += refusal_problems("attach", run(here.here, "attach", "-i", known.INTERFACE), INTERFACE, "detach")
+        return problems + detach(here.here, "-i", known.INTERFACE) + left_behind(here.here)
+
+
+@check("wrong usage, unknown interfaces, no privileges")
+def bad_input(_):
+    problems = []
+    with lab() as here:
+        for line, status, word in (
+                ("attach", USAGE, "which interface"), ("attach -i none", USAGE, "none"), ("attach eth0", USAGE, "eth0"),
+                ("attach -i lo -p 1", USAGE, "--pid"), ("status -i lo", USAGE, "--interface"),
+                ("status -f yaml", USAGE, "yaml"), ("detach -f json", USAGE, "--format"), ("detach x", USAGE, "x"),
+                ("attach -i nosuch0", INTERFACE, "nosuch0"), ("attach -i " + "x" * 300, INTERFACE, "xxx"),
+                ("attach -i ../..", INTERFACE, "../..")):
+            problems += refusal_problems(line, run(here.here, *line.split()), status, word)
+        for command in ("attach -i lo", "status", "detach"):
+            problems += refusal_problems("nobody: " + command, as_nobody(here, command), PRIVILEGES, "root")
+        return problems + left_behind(here.here)
+
+
+def as_nobody(here, command):
+    """The program is a copy where everybody may run it."""
+    with tempfile.TemporaryDirectory(prefix="nt-live-") as directory:
+        os.chmod(directory, 0o755)
+        return run(here.here, *command.split(), program=shutil.copy(PROGRAM, directory),
+                   before=["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"])
+
+
+@check("bpffs cannot be mounted; standard output is full")
+def broken_surroundings(_):
+    with lab() as here:
+        script = 'mount -t tmpfs none /sys/fs && exec "$0" "$@"'
+        result = run(here.here, "attach", "-i", "lo", before=[
+            "unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script])
+        problems = refusal_problems("no bpffs", result, KERNEL, "mount -t bpf bpf /sys/fs/bpf")
+        with open("/dev/full", "wb") as full:
+            process = start(here.here, "status", stdout=full)
+            messages = process.communicate(timeout=60)[1].decode()
+        return problems + differ("/dev/full", (process.returncode, "space" in messages), (BROKE, True))
+
+
+def isolate():
+    """Runs this program again, as process 1 of namespaces of its own."""
+    if os.geteuid() or os.environ.get(INSIDE) or "--list" in sys.argv:
+        return
+    tried = subprocess.run([*ISOLATE, "sh", "-c", ":"], stderr=subprocess.PIPE, text=True)
+    if tried.returncode:
+        print("skip  all: no namespaces of its own: %s\n0 passed, 0 failed, 1 skipped" % tried.stderr.strip())
+        sys.exit(0)
+    os.makedirs("/run/netns", exist_ok=True)
+    os.environ[INSIDE] = "1"
+    script = 'mount -t tmpfs none /run/netns && ip link set lo up && "$@"; exit $?'
+    os.execvp(ISOLATE[0], [*ISOLATE, "sh", "-c", script, "sh", sys.executable, *sys.argv])
+
+
+if __name__ == "__main__":
+    isolate()
+    sys.exit(main_of_checks())

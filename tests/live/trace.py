@@ -1,0 +1,44 @@
+"""What programs print to the kernel's trace, read from an instance of its own: other readers take nothing from it."""
+import os
+import re
+import select
+
+TRACEFS = "/sys/kernel/tracing"
+QUIET_SECONDS = 0.5
+LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for (\S+):(\d+) -> (\S+):(\d+): (\d+) ns$")
+
+
+class Trace:
+    """tracefs must be mounted."""
+
+    def __init__(self):
+        self.path = os.path.join(TRACEFS, "instances", "nt-attach-%s" % os.urandom(4).hex())
+        os.mkdir(self.path)
+        with open(self.path + "/events/bpf_trace/bpf_trace_printk/enable", "w") as file:
+            file.write("1")
+        self.file = os.open(self.path + "/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+
+    def lines(self):
+        """All that came since, once nothing more comes."""
+        text = b""
+        while select.select([self.file], [], [], QUIET_SECONDS)[0]:
+            try:
+                text += os.read(self.file, 65536)
+            except BlockingIOError:
+                break
+        return text.decode(errors="backslashreplace").splitlines()
+
+    def close(self):
+        os.close(self.file)
+        os.rmdir(self.path)
+
+
+def connections_of(lines):
+    """The connections that the classic mode's lines are about; others' lines are left out."""
+    found = [LINE.search(line) for line in lines]
+    return [dict(src_ip=bare(match[1]), src_port=int(match[2]), dst_ip=bare(match[3]), dst_port=int(match[4]),
+                 syn_finack_ns=int(match[5])) for match in found if match]
+
+
+def bare(address):
+    return address[1:-1] if address.startswith("[") else address
