@@ -96,7 +96,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
-$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/src/bpf_object.o $(BUILD)/sanitized/libnetracker.a
+$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_object.o $(BUILD)/classic_object.o $(BUILD)/sanitized/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $^ $(LIBRARIES) -o $@
 
@@ -111,7 +111,7 @@ $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
 
 $(BUILD)/tests/replay/bpf_object.o: src/bpf_object.S $(KERNEL_REPLAY_BPF)
 	$(call say,EMBED,$(KERNEL_REPLAY_BPF))
-	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -c $< -o $@
+	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -DSYMBOL=netracker_bpf_object -DSYMBOL_END=netracker_bpf_object_end -c $< -o $@
 
 $(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/bpf_object.o $(BUILD)/libnetracker.a
 	$(call say,TEST,$<)
