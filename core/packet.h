@@ -62,7 +62,7 @@ enum nt_parse {
 };
 
 /* Options of a parse. */
-enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* look into IPIP and 6in4 */
+enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* look into IPIP and 6in4; with tunnel.h into all others, too */
 
 enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length is the first fragment's alone */
 
@@ -361,6 +361,37 @@ NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length,
 	return nt_pass_extension_headers(frame, cursor);
 }
 
+/* As nt_parse_ip(), with a cursor that stands at the IP header, and afterwards, where the result is NT_PACKET_NOT_TCP,
+ * at what there is instead.
+ */
+NT_INLINE enum nt_parse nt_parse_ip_at(void *frame, struct nt_cursor *cursor, __u16 ethertype, __u32 frame_length,
+				       __u32 options, struct nt_packet *packet)
+{
+	enum nt_parse result;
+	int depth;
+
+	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
+		result = nt_parse_network_header(frame, frame_length, ethertype, cursor, packet);
+		if (result != NT_PACKET_TCP)
+			return result;
+		if (cursor->protocol == NT_PROTOCOL_TCP)
+			return nt_parse_tcp_header(frame, cursor, packet);
+		if (!(options & NT_PARSE_TUNNELS))
+			return NT_PACKET_NOT_TCP;
+		if (cursor->protocol == NT_PROTOCOL_IPV4)
+			ethertype = NT_ETHERTYPE_IPV4;
+		else if (cursor->protocol == NT_PROTOCOL_IPV6)
+			ethertype = NT_ETHERTYPE_IPV6;
+		else
+			return NT_PACKET_NOT_TCP;
+		/* The first fragment of a tunnel's packet holds an inner packet that is longer than itself. */
+		if (cursor->fragment == NT_FIRST_OF_FRAGMENTS)
+			return NT_PACKET_FRAGMENT;
+		frame_length = cursor->end;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
 /* Parses from the IP header on.
  *
  * offset: of the IP header in the frame; ethertype: in host byte order; frame_length: the frame's length as it was
@@ -375,29 +406,8 @@ NT_INLINE enum nt_parse nt_parse_ip(void *frame, __u32 offset, __u16 ethertype, 
 				    struct nt_packet *packet)
 {
 	struct nt_cursor cursor = { .offset = offset };
-	enum nt_parse result;
-	int depth;
 
-	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
-		result = nt_parse_network_header(frame, frame_length, ethertype, &cursor, packet);
-		if (result != NT_PACKET_TCP)
-			return result;
-		if (cursor.protocol == NT_PROTOCOL_TCP)
-			return nt_parse_tcp_header(frame, &cursor, packet);
-		if (!(options & NT_PARSE_TUNNELS))
-			return NT_PACKET_NOT_TCP;
-		if (cursor.protocol == NT_PROTOCOL_IPV4)
-			ethertype = NT_ETHERTYPE_IPV4;
-		else if (cursor.protocol == NT_PROTOCOL_IPV6)
-			ethertype = NT_ETHERTYPE_IPV6;
-		else
-			return NT_PACKET_NOT_TCP;
-		/* The first fragment of a tunnel's packet holds an inner packet that is longer than itself. */
-		if (cursor.fragment == NT_FIRST_OF_FRAGMENTS)
-			return NT_PACKET_FRAGMENT;
-		frame_length = cursor.end;
-	}
-	return NT_PACKET_MALFORMED;
+	return nt_parse_ip_at(frame, &cursor, ethertype, frame_length, options, packet);
 }
 
 NT_INLINE int nt_is_vlan(__u16 ethertype)

@@ -1,161 +1,159 @@
 #include "src/capture_link.h"
 
-#include <arpa/inet.h>
 #include <pcap/dlt.h>
-#include <string.h>
 
-#include "core/packet.h"
+#include "src/capture_radio.h"
 
-#define ETHERTYPE_MPLS 0x8847
-#define ETHERTYPE_MPLS_MULTICAST 0x8848
-#define ETHERTYPE_PPPOE_SESSION 0x8864
-#define ETHERTYPE_LEAST 0x0600 /* below it is a length (IEEE 802.3 section 3.2.6) */
-#define PPP_IPV4 0x0021
-#define PPP_IPV6 0x0057
-#define PPP_FRAMING 0xff03
+#define RAW_BSD 14 /* what OpenBSD calls DLT_RAW; libpcap does not translate it */
 #define SLL_OUTGOING 4
-#define MOST_LAYERS 8
+#define SLL_8023_FRAME 1 /* protocols that are no EtherTypes: LLC follows */
+#define SLL_LLC 4
+#define CISCO_HDLC_HEADER 4
 
-/* Address families in null and loop headers: 2 everywhere; IPv6 as NetBSD and OpenBSD, FreeBSD, Darwin have it. */
+/* Address families in null and loop headers: 2 everywhere; IPv6 as Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin
+ * have it.
+ */
 #define FAMILY_IPV4 2
+#define FAMILY_IPV6_LINUX 10
+#define FAMILY_IPV6_WINDOWS 23
 #define FAMILY_IPV6_NETBSD 24
 #define FAMILY_IPV6_FREEBSD 28
 #define FAMILY_IPV6_DARWIN 30
 
-static int load16(const struct nt_buffer *frame, __u32 offset, __u16 *value)
+#define NFLOG_PAYLOAD 9
+#define NFLOG_MOST_ATTRIBUTES 32
+
+/* Behind `header` bytes. */
+static enum nt_parse go_to(struct capture_place *place, __u32 header, __u16 type)
 {
-	if (NT_LOAD(frame, offset, value, sizeof(*value)) < 0)
-		return -1;
-	*value = ntohs(*value);
-	return 0;
+	place->layer.offset = header;
+	place->layer.type = type;
+	return NT_PACKET_TCP;
 }
 
-/* LLC with SNAP (IEEE 802.2, RFC 1042): aa aa 03, an organisation's number, then a type. */
-static int locate_llc(const struct nt_buffer *frame, struct capture_place *place)
-{
-	static const __u8 snap[] = { 0xaa, 0xaa, 0x03, 0, 0, 0 };
-	__u8 header[sizeof(snap)];
-
-	place->ethertype = 0;
-	if (NT_LOAD(frame, place->offset, header, sizeof(header)) < 0)
-		return -1;
-	if (memcmp(header, snap, sizeof(snap)))
-		return 0;
-	place->offset += sizeof(header) + 2;
-	return load16(frame, place->offset - 2, &place->ethertype);
-}
-
-static int locate_ethernet(const struct nt_buffer *frame, struct capture_place *place)
-{
-	place->offset = NT_ETHERNET_HEADER;
-	if (load16(frame, place->offset - 2, &place->ethertype))
-		return -1;
-	return place->ethertype < ETHERTYPE_LEAST ? locate_llc(frame, place) : 0;
-}
-
-static int locate_raw(const struct nt_buffer *frame, struct capture_place *place)
-{
-	__u8 version;
-
-	place->offset = 0;
-	if (NT_LOAD(frame, 0, &version, sizeof(version)) < 0)
-		return -1;
-	place->ethertype = version >> 4 == 6 ? NT_ETHERTYPE_IPV6 : NT_ETHERTYPE_IPV4;
-	return 0;
-}
-
-static __u16 ethertype_of_family(__u32 family)
+static __u16 type_of_family(__u32 family)
 {
 	switch (family) {
 	case FAMILY_IPV4:
 		return NT_ETHERTYPE_IPV4;
+	case FAMILY_IPV6_LINUX:
+	case FAMILY_IPV6_WINDOWS:
 	case FAMILY_IPV6_NETBSD:
 	case FAMILY_IPV6_FREEBSD:
 	case FAMILY_IPV6_DARWIN:
 		return NT_ETHERTYPE_IPV6;
 	default:
-		return 0;
+		return NT_LAYER_UNKNOWN;
 	}
 }
 
 /* A null header is in the byte order of the machine that captured; no family's number is above 255. */
-static int locate_null(const struct nt_buffer *frame, struct capture_place *place)
+static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_place *place)
 {
 	__u32 family;
 
-	place->offset = sizeof(family);
 	if (NT_LOAD(frame, 0, &family, sizeof(family)) < 0)
-		return -1;
-	place->ethertype = ethertype_of_family(family > 0xff ? __builtin_bswap32(family) : family);
-	return 0;
+		return NT_PACKET_TRUNCATED;
+	return go_to(place, sizeof(family), type_of_family(family > 0xff ? __builtin_bswap32(family) : family));
 }
 
-static int locate_cooked(const struct nt_buffer *frame, struct capture_place *place)
+static __u16 type_of_cooked(__u16 protocol)
 {
-	__u16 type;
-
-	place->offset = 16;
-	if (load16(frame, 0, &type) || load16(frame, 14, &place->ethertype))
-		return -1;
-	place->direction = type == SLL_OUTGOING;
-	return 0;
+	if (protocol >= NT_ETHERTYPE_LEAST)
+		return protocol;
+	return protocol == SLL_LLC || protocol == SLL_8023_FRAME ? NT_LAYER_LLC : NT_LAYER_UNKNOWN;
 }
 
-static int locate_cooked_v2(const struct nt_buffer *frame, struct capture_place *place)
+static enum nt_parse locate_cooked(const struct nt_buffer *frame, struct capture_place *place)
 {
-	__u8 type;
+	__u16 header[8];
 
-	place->offset = 20;
-	if (load16(frame, 0, &place->ethertype) || NT_LOAD(frame, 4, &place->interface, 4) < 0 ||
-	    NT_LOAD(frame, 10, &type, sizeof(type)) < 0)
-		return -1;
-	place->interface = ntohl(place->interface);
-	place->direction = type == SLL_OUTGOING;
-	return NT_LOAD(frame, 19, &type, sizeof(type));
+	if (NT_LOAD(frame, 0, header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	place->direction = nt_network16(header[0]) == SLL_OUTGOING;
+	return go_to(place, sizeof(header), type_of_cooked(nt_network16(header[7])));
 }
 
-/* PPP's protocol at place->offset, of one byte or two (RFC 1661 section 2: the last is the odd one). */
-static int pass_ppp_protocol(const struct nt_buffer *frame, struct capture_place *place)
+static enum nt_parse locate_cooked_v2(const struct nt_buffer *frame, struct capture_place *place)
 {
-	__u8 byte;
-	__u16 protocol;
+	struct {
+		__u16 protocol, reserved;
+		__u32 interface;
+		__u16 hardware;
+		__u8 packet_type, address_length, address[8];
+	} header;
 
-	if (NT_LOAD(frame, place->offset, &byte, sizeof(byte)) < 0)
-		return -1;
-	protocol = byte;
-	if (!(byte & 1) && load16(frame, place->offset, &protocol))
-		return -1;
-	place->offset += byte & 1 ? 1 : 2;
-	place->ethertype = protocol == PPP_IPV4 ? NT_ETHERTYPE_IPV4 : protocol == PPP_IPV6 ? NT_ETHERTYPE_IPV6 : 0;
-	return 0;
+	if (NT_LOAD(frame, 0, &header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	place->interface = nt_network32(header.interface);
+	place->direction = header.packet_type == SLL_OUTGOING;
+	return go_to(place, sizeof(header), type_of_cooked(nt_network16(header.protocol)));
 }
 
-/* With or without the HDLC-like framing's ff 03 (RFC 1662 section 3.1). */
-static int locate_ppp(const struct nt_buffer *frame, struct capture_place *place)
+/* A byte before the frame says whether it was sent. */
+static void take_direction(const struct nt_buffer *frame, struct capture_place *place)
 {
-	__u16 framing;
+	__u8 sent = 0;
 
-	if (load16(frame, 0, &framing))
-		return -1;
-	place->offset = framing == PPP_FRAMING ? 2 : 0;
-	return pass_ppp_protocol(frame, place);
+	nt_buffer_load(frame, 0, &sent, sizeof(sent));
+	place->direction = !!sent;
+	place->layer.offset = 1;
 }
 
-static int locate_fddi(const struct nt_buffer *frame, struct capture_place *place)
+/* Linux' PPP with a direction: in the address byte's place, or before the whole frame. */
+static enum nt_parse locate_ppp_pppd(const struct nt_buffer *frame, struct capture_place *place)
 {
-	place->offset = 13;
-	return locate_llc(frame, place);
+	__u8 control;
+
+	take_direction(frame, place);
+	if (NT_LOAD(frame, 1, &control, sizeof(control)) < 0)
+		return NT_PACKET_TRUNCATED;
+	return go_to(place, control == NT_PPP_CONTROL ? 2 : 1, NT_ETHERTYPE_PPP);
 }
 
-static int locate_link(int link_type, const struct nt_buffer *frame, struct capture_place *place)
+static enum nt_parse locate_cisco_hdlc(const struct nt_buffer *frame, struct capture_place *place)
+{
+	return nt_pass_to_ethertype((void *)frame, &place->layer, CISCO_HDLC_HEADER);
+}
+
+/* Attributes: length and type in the byte order of the machine that captured, where no type is above 255; then a value.
+ * Each begins at a multiple of four bytes.
+ */
+static enum nt_parse locate_nflog(const struct nt_buffer *frame, struct capture_place *place)
+{
+	__u8 header[4], attribute[4];
+	__u32 offset = sizeof(header), length;
+	bool big;
+	int i;
+
+	if (NT_LOAD(frame, 0, header, sizeof(header)) < 0)
+		return NT_PACKET_TRUNCATED;
+	if (header[1]) /* the version */
+		return NT_PACKET_NOT_IP;
+	for (i = 0; i < NFLOG_MOST_ATTRIBUTES; i++) {
+		if (NT_LOAD(frame, offset, attribute, sizeof(attribute)) < 0)
+			return NT_PACKET_TRUNCATED;
+		big = !attribute[2];
+		length = attribute[!big] << 8 | attribute[big];
+		if (length < sizeof(attribute))
+			return NT_PACKET_MALFORMED;
+		if (attribute[2 + big] == NFLOG_PAYLOAD)
+			return go_to(place, offset + sizeof(attribute), type_of_family(header[0]));
+		offset += (length + 3) & ~3U;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+static enum nt_parse locate(int link_type, const struct nt_buffer *frame, struct capture_place *place)
 {
 	switch (link_type) {
 	case DLT_EN10MB:
-		return locate_ethernet(frame, place);
+		return go_to(place, 0, NT_ETHERTYPE_BRIDGED);
 	case DLT_RAW:
+	case RAW_BSD:
 	case DLT_IPV4:
 	case DLT_IPV6:
-		return locate_raw(frame, place);
+		return go_to(place, 0, NT_LAYER_IP);
 	case DLT_NULL:
 	case DLT_LOOP:
 		return locate_null(frame, place);
@@ -164,21 +162,45 @@ static int locate_link(int link_type, const struct nt_buffer *frame, struct capt
 	case DLT_LINUX_SLL2:
 		return locate_cooked_v2(frame, place);
 	case DLT_PPP:
-		return locate_ppp(frame, place);
-	case DLT_FDDI:
-		return locate_fddi(frame, place);
+	case DLT_PPP_SERIAL:
+		return go_to(place, 0, NT_ETHERTYPE_PPP);
+	case DLT_PPP_ETHER:
+		return go_to(place, 0, NT_ETHERTYPE_PPPOE_SESSION);
+	case DLT_PPP_PPPD:
+		return locate_ppp_pppd(frame, place);
+	case DLT_PPP_WITH_DIR:
+		take_direction(frame, place);
+		return go_to(place, 1, NT_ETHERTYPE_PPP);
 	case DLT_C_HDLC:
-		place->offset = 4;
-		return load16(frame, 2, &place->ethertype);
+		return locate_cisco_hdlc(frame, place);
+	case DLT_C_HDLC_WITH_DIR:
+		take_direction(frame, place);
+		return locate_cisco_hdlc(frame, place);
+	case DLT_FDDI: /* frame control and two addresses */
+		return go_to(place, 1 + 12, NT_LAYER_LLC);
+	case DLT_MPLS:
+		return go_to(place, 0, NT_ETHERTYPE_MPLS);
+	case DLT_NFLOG:
+		return locate_nflog(frame, place);
+	case DLT_IEEE802_11:
+	case DLT_PRISM_HEADER:
+	case DLT_IEEE802_11_RADIO_AVS:
+	case DLT_IEEE802_11_RADIO:
+		place->layer.type = NT_LAYER_IEEE80211;
+		return capture_radio_header(link_type, frame, &place->layer.offset);
 	default:
-		return -1;
+		return NT_PACKET_NOT_IP;
 	}
 }
 
 bool capture_link_is_known(int link_type)
 {
-	static const int known[] = { DLT_EN10MB,    DLT_RAW,	    DLT_IPV4, DLT_IPV6,	 DLT_NULL, DLT_LOOP,
-				     DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_PPP,  DLT_FDDI, DLT_C_HDLC };
+	static const int known[] = {
+		DLT_EN10MB, DLT_RAW, RAW_BSD, DLT_IPV4, DLT_IPV6, DLT_NULL, DLT_LOOP, DLT_LINUX_SLL, DLT_LINUX_SLL2,
+		DLT_PPP, DLT_PPP_SERIAL, DLT_PPP_ETHER, DLT_PPP_PPPD, DLT_PPP_WITH_DIR, DLT_C_HDLC, DLT_C_HDLC_WITH_DIR,
+		DLT_FDDI, DLT_MPLS, DLT_NFLOG, DLT_IEEE802_11, DLT_PRISM_HEADER, DLT_IEEE802_11_RADIO_AVS,
+		DLT_IEEE802_11_RADIO, DLT_PPI,
+	};
 	unsigned int i;
 
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -187,62 +209,24 @@ bool capture_link_is_known(int link_type)
 	return false;
 }
 
-/* A label stack (RFC 3032), under which only the IP version tells what there is. */
-static int pass_mpls(const struct nt_buffer *frame, struct capture_place *place)
+enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, __u32 frame_length,
+				  struct capture_place *place)
 {
-	__u8 label[4], version;
-	int i;
+	enum nt_parse result = NT_PACKET_TCP;
+	struct nt_buffer inner = *frame;
+	__u32 header = 0;
 
-	for (i = 0; i < MOST_LAYERS; i++) {
-		if (NT_LOAD(frame, place->offset, label, sizeof(label)) < 0)
-			return -1;
-		place->offset += sizeof(label);
-		if (!(label[2] & 1))
-			continue;
-		if (NT_LOAD(frame, place->offset, &version, sizeof(version)) < 0)
-			return -1;
-		place->ethertype = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : version >> 4 == 6 ? NT_ETHERTYPE_IPV6 : 0;
-		return 0;
-	}
-	place->ethertype = 0;
-	return 0;
-}
-
-/* RFC 2516: six bytes, then PPP's protocol. */
-static int pass_pppoe(const struct nt_buffer *frame, struct capture_place *place)
-{
-	place->offset += 6;
-	return pass_ppp_protocol(frame, place);
-}
-
-static int pass_layer(const struct nt_buffer *frame, struct capture_place *place)
-{
-	switch (place->ethertype) {
-	case ETHERTYPE_MPLS:
-	case ETHERTYPE_MPLS_MULTICAST:
-		return pass_mpls(frame, place);
-	case ETHERTYPE_PPPOE_SESSION:
-		return pass_pppoe(frame, place);
-	default:
-		return nt_pass_vlan_tags((void *)frame, &place->offset, &place->ethertype, &place->vlan);
-	}
-}
-
-static bool is_layer(__u16 ethertype)
-{
-	return nt_is_vlan(ethertype) || ethertype == ETHERTYPE_MPLS || ethertype == ETHERTYPE_MPLS_MULTICAST ||
-	       ethertype == ETHERTYPE_PPPOE_SESSION;
-}
-
-int capture_link_locate(int link_type, const struct nt_buffer *frame, struct capture_place *place)
-{
-	int i;
-
-	*place = (struct capture_place){ .vlan = NT_NO_VLAN };
-	if (locate_link(link_type, frame, place))
-		return -1;
-	for (i = 0; i < MOST_LAYERS && is_layer(place->ethertype); i++)
-		if (pass_layer(frame, place))
-			return -1;
-	return 0;
+	*place = (struct capture_place){ .layer.vlan = NT_NO_VLAN };
+	/* A header of PPI's stands before a frame of another type. */
+	if (link_type == DLT_PPI)
+		result = capture_radio_ppi(frame, &link_type, &header);
+	if (result != NT_PACKET_TCP)
+		return result;
+	inner.data += header;
+	inner.length -= header;
+	place->layer.end = frame_length - header;
+	result = locate(link_type, &inner, place);
+	place->layer.offset += header;
+	place->layer.end += header;
+	return result;
 }

@@ -1,7 +1,6 @@
-/* Link layers of capture files: where in a frame the network layer is.
+/* Link layers of capture files: what a frame begins with, up to the first layer that core/layer.h knows.
  *
- * Ethernet (with LLC/SNAP), raw IP, null and loop, Linux cooked v1 and v2, PPP, FDDI, Cisco HDLC; between them and IP:
- * VLAN tags, MPLS, PPPoE. Whatever else is no IP, and none of ours.
+ * docs/captures.md lists the link types. Whatever else is no IP, and none of ours.
  */
 #ifndef NETRACKER_CAPTURE_LINK_H
 #define NETRACKER_CAPTURE_LINK_H
@@ -10,11 +9,10 @@
 #include <stdbool.h>
 
 #include "core/buffer.h"
+#include "core/layer.h"
 
 struct capture_place {
-	__u32 offset;    /* of the network layer's header */
-	__u16 ethertype; /* host byte order; 0: nothing that has one */
-	__u16 vlan;      /* the outermost, or NT_NO_VLAN */
+	struct nt_layer layer; /* behind the link layer's header */
 	__u32 interface; /* where the link layer tells it, else 0 */
 	__u8 direction;  /* 1: leaving, where the link layer tells it; else 0 */
 };
@@ -22,7 +20,10 @@ struct capture_place {
 /* link_type: libpcap's DLT_ number. */
 bool capture_link_is_known(int link_type);
 
-/* 0, or -1 where the frame ends before its network layer begins. */
-int capture_link_locate(int link_type, const struct nt_buffer *frame, struct capture_place *place);
+/* frame_length: the frame's length as it was sent, in bytes. NT_PACKET_TCP, which is 0: *place is set. Else what is
+ * wrong, NT_PACKET_NOT_IP where there is nothing to be found.
+ */
+enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, __u32 frame_length,
+				  struct capture_place *place);
 
 #endif

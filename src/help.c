@@ -102,7 +102,7 @@ const char help_replay[] =
 "      --min-duration TIME   that lasted at least 500us, 10ms, 2s, 1m ...\n"
 "      --events EVENT,..     open, close, exit (open at the end of the file);\n"
 "                            default close,exit\n"
-"      --tunnels             look into IPIP and 6in4 tunnels\n"
+"      --tunnels             look into tunnels: IP in IP, GRE, VXLAN, Geneve, Teredo, GTP-U ...\n"
 "which rules\n"
 "      --like zeek           when a connection begins and ends, who opened it and what was\n"
 "                            sent, as Zeek has it; looks into tunnels, validates checksums\n"

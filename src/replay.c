@@ -7,16 +7,15 @@
 
 #include "src/replay_table.h"
 
-#include "core/packet.h"
 #include "src/books.h"
 #include "src/capture_file.h"
 #include "src/capture_link.h"
+#include "src/capture_reader.h"
 #include "src/commands.h"
 #include "src/filter.h"
 #include "src/message.h"
 #include "src/observer.h"
 #include "src/record_fields.h"
-#include "src/replay_fragments.h"
 #include "src/sink.h"
 #include "src/zeek_replay.h"
 
@@ -36,26 +35,20 @@ struct replay {
 	const struct options *options;
 	struct capture_file *file;
 	struct replay_table *table;
-	struct replay_fragments *fragments;
+	struct capture_reader *reader;
 	struct zeek_replay *zeek; /* NULL: by our own rules */
 	struct sink *sink;
 	struct books books;
 	__u64 now; /* the capture's clock, where it stood highest */
 	__u64 records;
-	__u64 malformed, truncated;
-	int link_type;
 	int error; /* of the sink; -ENOMEM */
 };
 
-/* A packet as it was read. What stands below result only where that is NT_PACKET_TCP. */
-struct parsed {
-	__u64 ns;
-	enum nt_parse result;
-	int source; /* as nt_key_from_packet() tells */
-	__u32 hash;
+struct located {
+	struct capture_segment segment;
 	struct nt_key key;
-	struct nt_packet packet;
-	struct capture_place place;
+	__u32 hash;
+	int source; /* as nt_key_from_packet() tells */
 };
 
 static volatile sig_atomic_t stopped;
@@ -185,42 +178,42 @@ static void tell_no_memory(struct replay *replay)
 	replay->error = -ENOMEM;
 }
 
-static struct replay_entry *begin(struct replay *replay, const struct parsed *parsed)
+static struct replay_entry *begin(struct replay *replay, const struct located *located)
 {
-	struct replay_entry *entry = replay_table_add(replay->table, &parsed->key, parsed->hash, REPLAY_HALF_OPEN);
+	struct replay_entry *entry = replay_table_add(replay->table, &located->key, located->hash, REPLAY_HALF_OPEN);
 
 	if (!entry) {
 		tell_no_memory(replay);
 		return NULL;
 	}
 	replay->books.opened++;
-	nt_connection_begin(&entry->connection, &parsed->packet, parsed->source, parsed->ns);
+	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
 	return entry;
 }
 
-static void follow_stream(struct nt_stream *stream, const struct parsed *parsed)
+static void follow_stream(struct nt_stream *stream, const struct located *located)
 {
-	nt_stream_step(stream, &parsed->packet, parsed->place.interface, parsed->place.direction);
+	nt_stream_step(stream, &located->segment.packet, located->segment.interface, located->segment.direction);
 	if (nt_stream_wants_room(stream))
 		replay_table_give_room(stream);
 }
 
-static void take_segment(struct replay *replay, const struct parsed *parsed)
+static void take_segment(struct replay *replay, const struct located *located)
 {
-	struct replay_entry *entry = replay_table_find(replay->table, &parsed->key, parsed->hash);
+	struct replay_entry *entry = replay_table_find(replay->table, &located->key, located->hash);
 	enum replay_queue queue;
 	__u32 step = 0;
 
 	if (entry)
-		step = nt_connection_step(&entry->connection, &parsed->packet, parsed->source, parsed->ns);
+		step = nt_connection_step(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
 	if (step & NT_STEP_NEW)
 		finish(replay, entry, NT_WIRE_REPLACED);
 	if (!entry || step & NT_STEP_NEW)
-		entry = begin(replay, parsed);
+		entry = begin(replay, located);
 	if (!entry)
 		return;
-	nt_connection_note(&entry->connection, &parsed->packet, parsed->source);
-	follow_stream(&entry->streams[parsed->source], parsed);
+	nt_connection_note(&entry->connection, &located->segment.packet, located->source);
+	follow_stream(&entry->streams[located->source], located);
 	queue = queue_of(&entry->connection);
 	/* Of what is established none is the oldest: it may last. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
@@ -229,120 +222,52 @@ static void take_segment(struct replay *replay, const struct parsed *parsed)
 		tell_open(replay, entry);
 }
 
-/* Where the packet is whole now, *frame is that. */
-static enum nt_parse parse_fragment(struct replay *replay, struct nt_buffer *frame, __u32 frame_length,
-				    __u32 options, struct nt_packet *packet)
+static void locate(const struct replay *replay, struct located *located)
 {
-	struct nt_buffer whole;
-	__u32 length;
-	__u16 ethertype;
-
-	length = replay_fragments_add(replay->fragments, frame, packet->network_offset, frame_length, &whole);
-	if (!length)
-		return NT_PACKET_FRAGMENT;
-	ethertype = whole.data[0] >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
-	*frame = whole;
-	packet->transport_offset = 0;
-	return nt_parse_ip(&whole, 0, ethertype, length, options, packet);
+	located->source = nt_key_from_packet(&located->key, &located->segment.packet, 0);
+	located->hash = replay_table_hash(replay->table, &located->key);
 }
 
-/* What most packets of most captures are: TCP right behind IP, right behind Ethernet. 1, or 0 where only the whole parse
- * can tell.
- */
-static int parse_plain(const struct replay *replay, const struct nt_buffer *frame, __u32 frame_length,
-		       struct capture_place *place, struct nt_packet *packet)
+static void advance(struct replay *replay, __u64 ns)
 {
-	__u16 ethertype;
-
-	if (replay->link_type != DLT_EN10MB ||
-	    NT_LOAD(frame, NT_ETHERNET_HEADER - sizeof(ethertype), &ethertype, sizeof(ethertype)) < 0)
-		return 0;
-	*place = (struct capture_place){
-		.offset = NT_ETHERNET_HEADER,
-		.ethertype = nt_network16(ethertype),
-		.vlan = NT_NO_VLAN,
-	};
-	packet->vlan = NT_NO_VLAN;
-	return nt_parse_plain((void *)frame, NT_ETHERNET_HEADER, place->ethertype, frame_length, packet);
-}
-
-static bool is_fragment(enum nt_parse result, const struct nt_packet *packet)
-{
-	return result == NT_PACKET_FRAGMENT || (result == NT_PACKET_TCP && packet->marks & NT_PACKET_FIRST_FRAGMENT);
-}
-
-/* *frame becomes the whole packet where this is the fragment that completes it. */
-static enum nt_parse parse(struct replay *replay, struct nt_buffer *frame, __u32 frame_length,
-			   struct capture_place *place, struct nt_packet *packet)
-{
-	__u32 options = replay->options->tunnels ? NT_PARSE_TUNNELS : 0;
-	enum nt_parse result;
-
-	if (!replay->zeek && parse_plain(replay, frame, frame_length, place, packet))
-		return NT_PACKET_TCP;
-	if (capture_link_locate(replay->link_type, frame, place))
-		return NT_PACKET_TRUNCATED;
-	if (replay->zeek && !zeek_replay_accepts(replay->zeek, frame, place->offset, place->ethertype))
-		return NT_PACKET_NOT_IP;
-	packet->vlan = place->vlan;
-	packet->transport_offset = 0;
-	result = nt_parse_ip(frame, place->offset, place->ethertype, frame_length, options, packet);
-	if (!is_fragment(result, packet) || (replay->zeek && !zeek_replay_reassembles(frame, packet)))
-		return result;
-	return parse_fragment(replay, frame, frame_length, options, packet);
-}
-
-static void parse_captured(struct replay *replay, const struct capture_packet *captured, struct parsed *parsed)
-{
-	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-
-	parsed->ns = captured->ns;
-	parsed->result = parse(replay, &frame, captured->length, &parsed->place, &parsed->packet);
-	if (parsed->result != NT_PACKET_TCP)
-		return;
-	parsed->source = nt_key_from_packet(&parsed->key, &parsed->packet, 0);
-	parsed->hash = replay_table_hash(replay->table, &parsed->key);
-}
-
-static void count_odd(struct replay *replay, enum nt_parse result)
-{
-	replay->malformed += result == NT_PACKET_MALFORMED;
-	replay->truncated += result == NT_PACKET_TRUNCATED;
-}
-
-static void take_packet(struct replay *replay, const struct parsed *parsed)
-{
-	if (parsed->ns > replay->now)
-		replay->now = parsed->ns;
+	if (ns > replay->now)
+		replay->now = ns;
 	expire(replay);
-	if (parsed->result == NT_PACKET_TCP)
-		take_segment(replay, parsed);
-	count_odd(replay, parsed->result);
 }
 
-static void take_packets(struct replay *replay, const struct parsed *parsed, int count)
+static void take_ahead(struct replay *replay, const struct located *located, int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (parsed[i].result == NT_PACKET_TCP)
-			replay_table_prefetch(replay->table, parsed[i].hash);
-	for (i = 0; i < count && !is_over(replay); i++)
-		take_packet(replay, &parsed[i]);
+		replay_table_prefetch(replay->table, located[i].hash);
+	for (i = 0; i < count && !is_over(replay); i++) {
+		advance(replay, located[i].segment.ns);
+		take_segment(replay, &located[i]);
+	}
 }
 
-static void take_like_zeek(struct replay *replay, const struct capture_packet *captured)
+static void take_found(void *context, struct capture_segment *segment)
 {
-	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	struct capture_place place;
-	struct nt_packet packet = { 0 };
-	enum nt_parse result;
+	struct located located = { .segment = *segment };
 
-	zeek_replay_clock(replay->zeek, captured->ns);
-	result = parse(replay, &frame, captured->length, &place, &packet);
-	if (zeek_replay_take(replay->zeek, &frame, result, &packet, frame.data != captured->data))
+	if (segment->result != NT_PACKET_TCP)
+		return;
+	locate(context, &located);
+	take_segment(context, &located);
+}
+
+static void take_like_zeek(void *context, struct capture_segment *segment)
+{
+	struct replay *replay = context;
+
+	if (zeek_replay_take(replay->zeek, segment))
 		tell_no_memory(replay);
-	count_odd(replay, result);
+}
+
+static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32 offset, __u16 ethertype)
+{
+	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset, ethertype);
 }
 
 static void finish_all(struct replay *replay)
@@ -350,7 +275,7 @@ static void finish_all(struct replay *replay)
 	struct replay_entry *entry;
 
 	if (replay->zeek)
-		zeek_replay_finish(replay->zeek);
+		return zeek_replay_finish(replay->zeek);
 	while ((entry = replay_table_oldest(replay->table, REPLAY_ENDED)))
 		finish(replay, entry, NT_WIRE_ENDED);
 	while ((entry = replay_table_oldest(replay->table, REPLAY_ESTABLISHED)))
@@ -362,6 +287,7 @@ static void finish_all(struct replay *replay)
 static void tell_books(struct replay *replay)
 {
 	__u64 lost = sink_lost(replay->sink, NT_EVENT_CLOSE);
+	const struct capture_odd odd = capture_reader_odd(replay->reader);
 
 	replay->books.written -= lost;
 	replay->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
@@ -369,22 +295,32 @@ static void tell_books(struct replay *replay)
 		books_print(&replay->books, stderr);
 	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
 		       "missing %llu",
-		       (unsigned long long)replay->malformed, (unsigned long long)replay->truncated,
-		       (unsigned long long)replay_fragments_given_up(replay->fragments));
+		       (unsigned long long)odd.malformed, (unsigned long long)odd.truncated,
+		       (unsigned long long)odd.incomplete);
 }
 
 /* 0 at the end of the file or where no more is wanted, -1 where the file is broken. So does read_like_zeek(). */
 static int read_packets(struct replay *replay)
 {
-	struct parsed parsed[LOOK_AHEAD];
+	struct located ahead[LOOK_AHEAD];
 	struct capture_packet captured;
-	int result = 1, count;
+	int result = 1, count = 0;
 
-	while (!is_over(replay) && result == 1) {
-		for (count = 0; count < LOOK_AHEAD && (result = capture_file_next(replay->file, &captured)) == 1; count++)
-			parse_captured(replay, &captured, &parsed[count]);
-		take_packets(replay, parsed, count);
+	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1) {
+		bool is_plain = capture_reader_plain(replay->reader, &captured, &ahead[count].segment);
+
+		if (is_plain)
+			locate(replay, &ahead[count++]);
+		if (is_plain && count < LOOK_AHEAD)
+			continue;
+		take_ahead(replay, ahead, count);
+		count = 0;
+		if (is_plain || is_over(replay))
+			continue;
+		advance(replay, captured.ns);
+		capture_reader_take(replay->reader, &captured);
 	}
+	take_ahead(replay, ahead, count);
 	return result < 0 ? -1 : 0;
 }
 
@@ -393,8 +329,10 @@ static int read_like_zeek(struct replay *replay)
 	struct capture_packet captured;
 	int result = 1;
 
-	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1)
-		take_like_zeek(replay, &captured);
+	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1) {
+		zeek_replay_clock(replay->zeek, captured.ns);
+		capture_reader_take(replay->reader, &captured);
+	}
 	return result < 0 ? -1 : 0;
 }
 
@@ -422,7 +360,7 @@ static void zeek_ended(void *context, const struct nt_record *record)
 }
 
 /* Without memory for it, false. */
-static bool choose_rules(struct replay *replay)
+static bool set_up_zeek(struct replay *replay, int link_type)
 {
 	const struct zeek_replay_host host = {
 		.began = zeek_began,
@@ -430,30 +368,38 @@ static bool choose_rules(struct replay *replay)
 		.context = replay,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
+	const struct capture_reader_host reader_host = { take_like_zeek, accept_like_zeek, replay };
 
-	if (replay->options->rules == RULES_ZEEK)
-		replay->zeek = zeek_replay_new(&host);
-	return replay->zeek || replay->options->rules != RULES_ZEEK;
+	replay->zeek = zeek_replay_new(&host);
+	replay->reader = capture_reader_new(link_type, true, &reader_host);
+	return replay->zeek && replay->reader;
+}
+
+static bool set_up_own(struct replay *replay, int link_type)
+{
+	const struct capture_reader_host reader_host = { take_found, NULL, replay };
+
+	replay->table = replay_table_new();
+	replay->reader = capture_reader_new(link_type, replay->options->tunnels, &reader_host);
+	return replay->table && replay->reader;
 }
 
 static int run(struct replay *replay)
 {
-	const char *name = replay->options->file;
-	const char *link;
+	bool like_zeek = replay->options->rules == RULES_ZEEK;
+	const char *name = replay->options->file, *link;
+	int link_type;
 
 	if (capture_file_open(&replay->file, name))
 		return EXIT_STATUS_BROKEN;
-	replay->link_type = capture_file_link_type(replay->file);
-	if (!capture_link_is_known(replay->link_type)) {
-		link = pcap_datalink_val_to_name(replay->link_type);
-		message_error("%s: cannot read link type %s (%d); Ethernet, raw IP, null, loop, Linux cooked, PPP, FDDI "
-			      "and Cisco HDLC captures can be read",
-			      name, link ? link : "of no name", replay->link_type);
+	link_type = capture_file_link_type(replay->file);
+	if (!capture_link_is_known(link_type)) {
+		link = pcap_datalink_val_to_name(link_type);
+		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read", name,
+			      link ? link : "of no name", link_type);
 		return EXIT_STATUS_BROKEN;
 	}
-	replay->table = replay_table_new();
-	replay->fragments = replay_fragments_new();
-	if (!replay->table || !replay->fragments || !choose_rules(replay)) {
+	if (!(like_zeek ? set_up_zeek(replay, link_type) : set_up_own(replay, link_type))) {
 		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
 		return EXIT_STATUS_BROKEN;
 	}
@@ -470,7 +416,7 @@ int replay_run(const struct options *options)
 	stop_on_signals();
 	status = run(&replay);
 	sink_close(replay.sink);
-	replay_fragments_free(replay.fragments);
+	capture_reader_free(replay.reader);
 	replay_table_free(replay.table);
 	zeek_replay_free(replay.zeek);
 	capture_file_close(replay.file);

@@ -29,9 +29,9 @@ struct fragment {
 struct fragmented {
 	struct fragment_key key;
 	__u64 age; /* 0: unused */
+	bool complete; /* kept, but found no more */
 	__u32 total; /* 0: not known yet */
 	__u32 units_seen;
-	__u32 captured; /* bytes of `packet` that hold what was captured, from the header on */
 	__u8 seen[MOST_PAYLOAD / UNIT / 8 + 1];
 	__u8 packet[NT_IPV6_HEADER + KEPT_PAYLOAD];
 };
@@ -52,13 +52,18 @@ void replay_fragments_free(struct replay_fragments *fragments)
 	free(fragments);
 }
 
+static bool is_waiting(const struct fragmented *slot)
+{
+	return slot->age && !slot->complete;
+}
+
 __u64 replay_fragments_given_up(const struct replay_fragments *fragments)
 {
 	__u64 count = fragments->given_up;
 	int i;
 
 	for (i = 0; i < REPLAY_FRAGMENTED; i++)
-		count += !!fragments->slot[i].age;
+		count += is_waiting(&fragments->slot[i]);
 	return count;
 }
 
@@ -100,7 +105,7 @@ static bool read_ipv6(const struct nt_buffer *frame, struct nt_cursor *cursor, s
 	return true;
 }
 
-/* False where it is none, or one that cannot be: too long, or with a length that leaves a hole. */
+/* False where it is none. */
 static bool read_fragment(const struct nt_buffer *frame, __u32 offset, __u32 frame_length, struct fragment *fragment)
 {
 	struct nt_cursor cursor = { .offset = offset };
@@ -119,6 +124,12 @@ static bool read_fragment(const struct nt_buffer *frame, __u32 offset, __u32 fra
 					   read_ipv6(frame, &cursor, fragment)))
 		return false;
 	fragment->length = cursor.end - fragment->data;
+	return true;
+}
+
+/* Not too long, and of no length that leaves a hole. */
+static bool is_possible(const struct fragment *fragment)
+{
 	if (fragment->more && fragment->length % UNIT)
 		return false;
 	return fragment->length && fragment->start + fragment->length <= MOST_PAYLOAD - NT_IPV6_HEADER;
@@ -132,15 +143,14 @@ static struct fragmented *find_slot(struct replay_fragments *fragments, const st
 	for (i = 0; i < REPLAY_FRAGMENTED; i++) {
 		struct fragmented *slot = &fragments->slot[i];
 
-		if (slot->age && !memcmp(&slot->key, key, sizeof(*key)))
+		if (is_waiting(slot) && !memcmp(&slot->key, key, sizeof(*key)))
 			return slot;
 		if (slot->age < oldest->age)
 			oldest = slot;
 	}
-	fragments->given_up += !!oldest->age;
+	fragments->given_up += is_waiting(oldest);
 	memset(oldest, 0, sizeof(*oldest));
 	oldest->key = *key;
-	oldest->captured = sizeof(oldest->packet);
 	return oldest;
 }
 
@@ -159,10 +169,8 @@ static void take_unit(struct fragmented *slot, const struct nt_buffer *frame, co
 		return;
 	slot->seen[unit / 8] |= 1 << unit % 8;
 	slot->units_seen++;
-	if (to + size > sizeof(slot->packet))
-		return;
-	if (nt_buffer_load(frame, fragment->data + at, slot->packet + to, size) < 0 && to < slot->captured)
-		slot->captured = to;
+	if (to + size <= sizeof(slot->packet))
+		memcpy(slot->packet + to, frame->data + fragment->data + at, size);
 }
 
 static void take_fragment(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment)
@@ -192,24 +200,27 @@ static void write_header(struct fragmented *slot)
 	memcpy(slot->packet, &ipv6, sizeof(ipv6));
 }
 
-__u32 replay_fragments_add(struct replay_fragments *fragments, const struct nt_buffer *frame, __u32 offset,
-			   __u32 frame_length, struct nt_buffer *whole)
+enum replay_fragment replay_fragments_add(struct replay_fragments *fragments, const struct nt_buffer *frame,
+					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length)
 {
 	struct fragment fragment;
 	struct fragmented *slot;
-	__u32 length;
 
 	if (!read_fragment(frame, offset, frame_length, &fragment))
-		return 0;
+		return REPLAY_FRAGMENT_WAITS;
+	if (fragment.data + fragment.length > frame->length)
+		return REPLAY_FRAGMENT_CUT;
+	if (!is_possible(&fragment))
+		return REPLAY_FRAGMENT_WAITS;
 	slot = find_slot(fragments, &fragment.key);
 	slot->age = ++fragments->clock;
 	take_fragment(slot, frame, &fragment);
 	if (!slot->total || slot->units_seen != (slot->total + UNIT - 1) / UNIT)
-		return 0;
+		return REPLAY_FRAGMENT_WAITS;
 	write_header(slot);
-	slot->age = 0;
-	length = header_length(slot) + slot->total;
+	slot->complete = true;
+	*length = header_length(slot) + slot->total;
 	whole->data = slot->packet;
-	whole->length = length < slot->captured ? length : slot->captured;
-	return length;
+	whole->length = *length < sizeof(slot->packet) ? *length : sizeof(slot->packet);
+	return REPLAY_FRAGMENT_COMPLETES;
 }

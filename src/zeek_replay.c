@@ -81,11 +81,6 @@ bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffe
 	return replay->host.ignore_checksums || ethertype != NT_ETHERTYPE_IPV4 || header_is_right(frame, offset);
 }
 
-bool zeek_replay_reassembles(const struct nt_buffer *frame, const struct nt_packet *fragment)
-{
-	return fragment->network_offset + fragment->network_length <= frame->length;
-}
-
 /* 0 where the frame does not hold so much of it. */
 static __u32 header_length(const struct nt_buffer *frame, const struct nt_packet *packet)
 {
@@ -97,12 +92,13 @@ static __u32 header_length(const struct nt_buffer *frame, const struct nt_packet
 }
 
 /* enum nt_zeek_mark bits */
-static __u32 marks_of(const struct zeek_replay *replay, const struct nt_buffer *frame, enum nt_parse result,
-		      struct nt_packet *packet, bool reassembled)
+static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *segment)
 {
+	const struct nt_buffer *frame = segment->frame;
+	struct nt_packet *packet = &segment->packet;
 	__u32 length = header_length(frame, packet), captured = frame->length - packet->transport_offset;
 
-	if (result != NT_PACKET_TCP || !length || captured < length)
+	if (segment->result != NT_PACKET_TCP || !length || captured < length)
 		return NT_ZEEK_BAD_HEADER;
 	/* The IP header does not say how long it is: as much as was captured. */
 	if (!packet->network_length)
@@ -110,7 +106,7 @@ static __u32 marks_of(const struct zeek_replay *replay, const struct nt_buffer *
 	if (!replay->host.ignore_checksums &&
 	    !checksum_tcp_is_right(frame, packet, length + packet->payload_length))
 		return NT_ZEEK_BAD_CHECKSUM;
-	return captured < length + packet->payload_length && !reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
+	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
 }
 
 static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key *key, const struct nt_packet *packet,
@@ -126,21 +122,27 @@ static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key 
 	return entry;
 }
 
-int zeek_replay_take(struct zeek_replay *replay, const struct nt_buffer *frame, enum nt_parse result,
-		     struct nt_packet *packet, bool reassembled)
+/* Of the innermost IP header; that of a reassembled packet was made here. */
+static bool network_header_is_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
 {
-	struct nt_key key;
+	__u32 offset = segment->packet.network_offset;
+	__u8 version = segment->frame->data[offset] >> 4;
+
+	return (segment->reassembled && !offset) ||
+	       zeek_replay_accepts(replay, segment->frame, offset, version == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6);
+}
+
+int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment)
+{
+	struct nt_packet *packet = &segment->packet;
 	struct zeek_entry *entry;
+	struct nt_key key;
 	__u32 marks;
 	int source;
 
-	if (!packet->transport_offset || (result != NT_PACKET_TCP && result != NT_PACKET_MALFORMED))
+	if (!network_header_is_accepted(replay, segment))
 		return 0;
-	if (packet->network_offset && !zeek_replay_accepts(replay, frame, packet->network_offset,
-							   frame->data[packet->network_offset] >> 4 == 4 ?
-								   NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6))
-		return 0;
-	marks = marks_of(replay, frame, result, packet, reassembled);
+	marks = marks_of(replay, segment);
 	source = nt_key_from_packet(&key, packet, 0);
 	entry = zeek_table_find(replay->table, &key);
 	if (entry && nt_zeek_is_reuse(&entry->connection, packet)) {

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "core/buffer.h"
-#include "core/packet.h"
 #include "core/record.h"
+#include "src/capture_reader.h"
 
 /* Who is told of connections. */
 struct zeek_replay_host {
@@ -32,14 +32,8 @@ void zeek_replay_clock(struct zeek_replay *replay, __u64 ns);
 bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset,
 			 __u16 ethertype);
 
-/* Zeek puts fragments together only if they were captured whole; of others it takes the first as if it were all. */
-bool zeek_replay_reassembles(const struct nt_buffer *frame, const struct nt_packet *fragment);
-
-/* One that nt_parse_ip() found to be TCP, or whose TCP header it found to be wrong; transport_offset was 0 before.
- * reassembled: from fragments, `frame` may then lack the end of the payload. 0, or -ENOMEM.
- */
-int zeek_replay_take(struct zeek_replay *replay, const struct nt_buffer *frame, enum nt_parse result,
-		     struct nt_packet *packet, bool reassembled);
+/* 0, or -ENOMEM. */
+int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment);
 
 /* Ends all connections. */
 void zeek_replay_finish(struct zeek_replay *replay);

@@ -12,7 +12,7 @@
 
 #include "core/packet.h"
 #include "src/capture_file.h"
-#include "src/capture_link.h"
+#include "src/capture_reader.h"
 #include "tests/fuzz/connection_input.h"
 #include "tests/fuzz/parser_input.h"
 
@@ -109,27 +109,32 @@ static void tell_segment(struct told *told, const struct nt_packet *packet, int 
 	fwrite(&input, sizeof(input), 1, told->file);
 }
 
-static void tell_packet(struct seeds *seeds, struct told *told, const struct capture_packet *captured)
+struct telling {
+	struct seeds *seeds;
+	struct told *told;
+};
+
+static void tell_packet(void *context, struct capture_segment *segment)
 {
-	struct nt_buffer frame = {.data = captured->data, .length = captured->captured};
-	struct nt_packet packet = {.vlan = NT_NO_VLAN};
-	struct capture_place place;
+	const struct telling *telling = context;
 	struct told *connection;
 	struct nt_key key;
 	int source;
 
-	if (capture_link_locate(seeds->link_type, &frame, &place) ||
-	    nt_parse_ip(&frame, place.offset, place.ethertype, captured->length, NT_PARSE_TUNNELS, &packet) != NT_PACKET_TCP)
+	if (segment->result != NT_PACKET_TCP)
 		return;
-	source = nt_key_from_packet(&key, &packet, 0);
-	connection = told_of(seeds, told, &key);
+	source = nt_key_from_packet(&key, &segment->packet, 0);
+	connection = told_of(telling->seeds, telling->told, &key);
 	if (connection && connection->file)
-		tell_segment(connection, &packet, source, captured->ns);
+		tell_segment(connection, &segment->packet, source, segment->ns);
 }
 
 static void tell_capture(struct seeds *seeds, const char *path)
 {
 	static struct told told[MOST_CONNECTIONS];
+	const struct telling telling = {seeds, told};
+	const struct capture_reader_host host = {.take = tell_packet, .context = (void *)&telling};
+	struct capture_reader *reader;
 	struct capture_packet packet;
 	struct capture_file *file;
 
@@ -137,10 +142,12 @@ static void tell_capture(struct seeds *seeds, const char *path)
 	if (capture_file_open(&file, path))
 		return;
 	seeds->link_type = capture_file_link_type(file);
-	while (capture_file_next(file, &packet) == 1) {
+	reader = capture_reader_new(seeds->link_type, true, &host);
+	while (reader && capture_file_next(file, &packet) == 1) {
 		tell_frame(seeds, &packet);
-		tell_packet(seeds, told, &packet);
+		capture_reader_take(reader, &packet);
 	}
+	capture_reader_free(reader);
 	if (seeds->parser)
 		fclose(seeds->parser);
 	seeds->parser = NULL;

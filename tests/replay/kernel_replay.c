@@ -21,15 +21,15 @@
 
 #include "src/capture_file.h"
 #include "src/capture_link.h"
+#include "src/capture_reader.h"
 #include "src/join.h"
 #include "src/live_record.h"
 #include "src/loader.h"
 #include "src/message.h"
-#include "src/replay_fragments.h"
 #include "src/sink.h"
 #include "src/sweep.h"
 
-#include "core/packet.h"
+#include "core/layer.h"
 #include "tests/replay/capture_clock.h"
 
 /* Of BPF_PROG_TEST_RUN: a page, less the kernel's own room around a frame. */
@@ -55,7 +55,8 @@ struct kernel_replay {
 	/* of one capture */
 	struct capture_file *file;
 	int link_type;
-	struct replay_fragments *fragments;
+	struct capture_reader *reader;
+	struct capture_segment segment; /* of this frame, as replay finds it; ns 0: none */
 	struct sweep *sweep;
 	struct sink *sink;
 	FILE *left_out;
@@ -95,22 +96,12 @@ static const char *no_name(void *context, __u32 ifindex)
 
 /* ---- what replay takes ---- */
 
-/* As replay does it (src/replay.c). *reassembled: the segment had come in fragments. */
-static enum nt_parse parse_as_replay(struct kernel_replay *run, const struct capture_packet *captured,
-				     const struct capture_place *place, struct nt_packet *packet, bool *reassembled)
+static void note_segment(void *context, struct capture_segment *segment)
 {
-	struct nt_buffer frame = {.data = captured->data, .length = captured->captured}, whole;
-	enum nt_parse result = nt_parse_ip(&frame, place->offset, place->ethertype, captured->length, 0, packet);
-	__u32 length;
+	struct kernel_replay *run = context;
 
-	*reassembled = result == NT_PACKET_FRAGMENT ||
-		       (result == NT_PACKET_TCP && packet->marks & NT_PACKET_FIRST_FRAGMENT);
-	if (!*reassembled)
-		return result;
-	length = replay_fragments_add(run->fragments, &frame, packet->network_offset, captured->length, &whole);
-	if (!length)
-		return NT_PACKET_FRAGMENT;
-	return nt_parse_ip(&whole, 0, whole.data[0] >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6, length, 0, packet);
+	if (segment->result == NT_PACKET_TCP && !run->segment.ns)
+		run->segment = *segment;
 }
 
 /* An Ethernet frame is given to the kernel as it is: what lies between it and IP may be unknown there. */
@@ -157,11 +148,11 @@ static void tell_left_out(const struct kernel_replay *run, const struct nt_packe
 
 /* Other link layers are made Ethernet, with the VLAN they had. */
 static void make_frame(struct frame *frame, int link_type, const struct capture_packet *captured,
-		       const struct capture_place *place)
+		       const struct nt_layer *layer)
 {
-	bool is_ethernet = link_type == DLT_EN10MB, tagged = !is_ethernet && place->vlan != NT_NO_VLAN;
-	__u32 skipped = is_ethernet ? 0 : place->offset, header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
-	__u16 types[] = {htons(tagged ? ETHERTYPE_VLAN : place->ethertype), htons(place->vlan), htons(place->ethertype)};
+	bool is_ethernet = link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
+	__u32 skipped = is_ethernet ? 0 : layer->offset, header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
+	__u16 types[] = {htons(tagged ? ETHERTYPE_VLAN : layer->type), htons(layer->vlan), htons(layer->type)};
 
 	frame->length = header + captured->length - skipped;
 	frame->size = header + captured->captured - skipped;
@@ -194,36 +185,38 @@ static void sweep_if_due(struct kernel_replay *run)
 static int take_packet(struct kernel_replay *run, const struct capture_packet *captured)
 {
 	struct nt_buffer bytes = {.data = captured->data, .length = captured->captured};
+	const struct capture_segment *segment = &run->segment;
 	struct capture_place place;
-	struct nt_packet packet;
 	struct nt_key key;
 	struct frame frame;
-	bool reassembled, was_tracked = false, is_segment;
+	bool was_tracked = false;
 	int error = 0;
 
 	if (captured->ns > run->now)
 		run->now = captured->ns;
 	run->clock->now = captured->ns;
 	sweep_if_due(run);
-	if (capture_link_locate(run->link_type, &bytes, &place))
+	run->segment.ns = 0;
+	capture_reader_take(run->reader, captured);
+	if (capture_link_locate(run->link_type, &bytes, captured->length, &place) != NT_PACKET_TCP ||
+	    (nt_pass_layers(&bytes, &place.layer) != NT_PACKET_TCP && run->link_type != DLT_EN10MB))
 		return 0;
-	is_segment = parse_as_replay(run, captured, &place, &packet, &reassembled) == NT_PACKET_TCP;
-	if (is_segment) {
-		nt_key_from_packet(&key, &packet, 0);
+	if (segment->ns) {
+		nt_key_from_packet(&key, &segment->packet, 0);
 		was_tracked = is_tracked(run, &key);
 	}
-	make_frame(&frame, run->link_type, captured, &place);
+	make_frame(&frame, run->link_type, captured, &place.layer);
 	if (frame.size >= LEAST_BYTES)
 		error = run_program(run, &frame, place.direction);
 	ring_buffer__consume(run->ring);
-	if (!is_segment || error)
+	if (!segment->ns || error)
 		return error;
-	if (reassembled)
-		tell_left_out(run, &packet, "fragments");
+	if (segment->reassembled)
+		tell_left_out(run, &segment->packet, "fragments");
 	else if (!kernel_knows_link(run, captured))
-		tell_left_out(run, &packet, "link");
+		tell_left_out(run, &segment->packet, "link");
 	else if (!was_tracked && !is_tracked(run, &key))
-		tell_left_out(run, &packet, "not tracked");
+		tell_left_out(run, &segment->packet, "not tracked");
 	return 0;
 }
 
@@ -259,16 +252,18 @@ static int take_all(struct kernel_replay *run)
 
 static int run_capture(struct kernel_replay *run, const char *path, const char *directory, int number)
 {
+	const struct capture_reader_host host = {.take = note_segment, .context = run};
 	int status = EXIT_STATUS_BROKEN;
 
 	run->now = run->swept_ns = 0;
 	run->sink = NULL;
 	run->left_out = NULL;
-	run->fragments = replay_fragments_new();
 	run->sweep = sweep_new(&run->loader, true);
-	if (run->fragments && run->sweep && !capture_file_open(&run->file, path)) {
+	run->reader = NULL;
+	if (run->sweep && !capture_file_open(&run->file, path)) {
 		run->link_type = capture_file_link_type(run->file);
-		status = open_outputs(run, directory, number);
+		run->reader = capture_reader_new(run->link_type, false, &host);
+		status = run->reader ? open_outputs(run, directory, number) : EXIT_STATUS_BROKEN;
 		if (status == EXIT_STATUS_DONE)
 			status = take_all(run);
 		capture_file_close(run->file);
@@ -277,7 +272,7 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 		fclose(run->left_out);
 	sink_close(run->sink);
 	sweep_free(run->sweep);
-	replay_fragments_free(run->fragments);
+	capture_reader_free(run->reader);
 	return status;
 }
 

@@ -1,5 +1,6 @@
-/* src/capture_link.c: where IP begins in frames of every link type that is read, and in frames cut anywhere. Frames are
- * written by hand from libpcap's descriptions of link types (https://www.tcpdump.org/linktypes.html).
+/* src/capture_link.c and core/layer.h: where IP begins in frames of every link type that is read, behind every layer, and
+ * in frames cut anywhere. Frames are written by hand from libpcap's descriptions of link types
+ * (https://www.tcpdump.org/linktypes.html) and the standards that core/layer.h names.
  */
 #include "src/capture_link.h"
 
@@ -7,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/packet.h"
-
 #include "tests/unit/check.h"
 
 #define MACS "\x02\0\0\0\0\1\x02\0\0\0\0\2"
+#define SNAP "\xaa\xaa\x03\0\0\0"
+#define REST 60 /* bytes behind the sample, of 0x45 */
 
 struct sample {
 	int link_type;
@@ -21,48 +22,101 @@ struct sample {
 	__u16 vlan;
 };
 
+/* 802.11: frame control, duration, three addresses, sequence control */
+#define RADIO(control) control "\0\0" MACS "\x02\0\0\0\0\3" "\x10\x00"
+#define FOURTH "\x02\0\0\0\0\4"
+
 #define NO_VLAN NT_NO_VLAN
+#define FOUR 0x0800
+#define SIX 0x86dd
 static const struct sample samples[] = {
-	{ DLT_EN10MB, MACS "\x08\x00", 14, 0x0800, NO_VLAN },
-	{ DLT_EN10MB, MACS "\x86\xdd", 14, 0x86dd, NO_VLAN },
-	{ DLT_EN10MB, MACS "\x00\x30\xaa\xaa\x03\0\0\0\x08\x00", 22, 0x0800, NO_VLAN }, /* LLC and SNAP */
-	{ DLT_EN10MB, MACS "\x81\x00\x60\x2a\x08\x00", 18, 0x0800, 42 },
-	{ DLT_EN10MB, MACS "\x88\xa8\x00\x07\x81\x00\x00\x08\x86\xdd", 22, 0x86dd, 7 },
-	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x00\x21", 22, 0x0800, NO_VLAN }, /* PPPoE */
-	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x21", 21, 0x0800, NO_VLAN },
-	{ DLT_EN10MB, MACS "\x81\x00\x00\x05\x88\x64\x11\0\0\1\0\x30\x00\x57", 26, 0x86dd, 5 },
-	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\x00", 16, 0x0800, NO_VLAN },
-	{ DLT_LINUX_SLL2, "\x86\xdd\0\0\0\0\0\2\0\1\0\6\2\0\0\0\0\1\0\0", 20, 0x86dd, NO_VLAN },
-	{ DLT_NULL, "\2\0\0\0", 4, 0x0800, NO_VLAN }, /* either byte order */
-	{ DLT_NULL, "\0\0\0\2", 4, 0x0800, NO_VLAN },
-	{ DLT_NULL, "\x18\0\0\0", 4, 0x86dd, NO_VLAN },
-	{ DLT_NULL, "\x1c\0\0\0", 4, 0x86dd, NO_VLAN },
-	{ DLT_LOOP, "\0\0\0\x1e", 4, 0x86dd, NO_VLAN },
-	{ DLT_PPP, "\xff\x03\x00\x21", 4, 0x0800, NO_VLAN },
-	{ DLT_PPP, "\x00\x57", 2, 0x86dd, NO_VLAN },
-	{ DLT_C_HDLC, "\x0f\x00\x08\x00", 4, 0x0800, NO_VLAN },
-	{ DLT_FDDI, "\x50" MACS "\xaa\xaa\x03\0\0\0\x08\x00", 21, 0x0800, NO_VLAN },
+	{ DLT_EN10MB, MACS "\x08\x00", 14, FOUR, NO_VLAN },
+	{ DLT_EN10MB, MACS "\x86\xdd", 14, SIX, NO_VLAN },
+	{ DLT_EN10MB, MACS "\x00\x30" SNAP "\x08\x00", 22, FOUR, NO_VLAN },
+	{ DLT_EN10MB, MACS "\x00\x30\x06\x06\x03", 17, FOUR, NO_VLAN }, /* LLC's own number for IP */
+	{ DLT_EN10MB, MACS "\x81\x00\x60\x2a\x08\x00", 18, FOUR, 42 },
+	{ DLT_EN10MB, MACS "\x81\x00\x60\x2a\x00\x30" SNAP "\x08\x00", 26, FOUR, 42 },
+	{ DLT_EN10MB, MACS "\x88\xa8\x00\x07\x81\x00\x00\x08\x86\xdd", 22, SIX, 7 },
+	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x00\x21", 22, FOUR, NO_VLAN }, /* PPPoE */
+	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x21", 21, FOUR, NO_VLAN },
+	{ DLT_EN10MB, MACS "\x81\x00\x00\x05\x88\x64\x11\0\0\1\0\x30\x00\x57", 26, SIX, 5 },
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x10\x40\0\0\x11\x40", 22, FOUR, NO_VLAN }, /* MPLS */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40" MACS "\x08\x00", 32, FOUR, NO_VLAN }, /* Ethernet over MPLS */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\0\0\0\1" MACS "\x08\x00", 36, FOUR, NO_VLAN }, /* control word */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\0\0\0\1" MACS "\x81\0\0\x09\x08\x00", 40, FOUR, 9 },
+	{ DLT_EN10MB, MACS "\x88\xe7\0\0\0\1" MACS "\x86\xdd", 32, SIX, NO_VLAN }, /* PBB */
+	{ DLT_EN10MB, MACS "\x88\xa8\0\x03\x88\xe7\0\0\0\1" MACS "\x81\0\0\x09\x08\0", 40, FOUR, 3 },
+	{ DLT_EN10MB, MACS "\x89\x03\0\x40" MACS "\x08\x00", 30, FOUR, NO_VLAN }, /* FabricPath */
+	{ DLT_EN10MB, MACS "\x89\x26\x80\x01\0\0\x08\x00", 20, FOUR, NO_VLAN }, /* VN-tag */
+	{ DLT_EN10MB, MACS "\x89\x26\x80\x01\0\0\x81\0\0\x09\x08\x00", 24, FOUR, 9 },
+	{ DLT_EN10MB, MACS "\x89\x3f\0\0\0\1\0\0\x08\x00", 22, FOUR, NO_VLAN }, /* E-tag */
+	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\x00", 16, FOUR, NO_VLAN },
+	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x00\x04" SNAP "\x08\x00", 24, FOUR, NO_VLAN },
+	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x81\x00\0\5\x08\x00", 20, FOUR, 5 },
+	{ DLT_LINUX_SLL2, "\x86\xdd\0\0\0\0\0\2\0\1\0\6\2\0\0\0\0\1\0\0", 20, SIX, NO_VLAN },
+	{ DLT_NULL, "\2\0\0\0", 4, FOUR, NO_VLAN }, /* either byte order */
+	{ DLT_NULL, "\0\0\0\2", 4, FOUR, NO_VLAN },
+	{ DLT_NULL, "\x0a\0\0\0", 4, SIX, NO_VLAN },
+	{ DLT_NULL, "\x17\0\0\0", 4, SIX, NO_VLAN },
+	{ DLT_NULL, "\x18\0\0\0", 4, SIX, NO_VLAN },
+	{ DLT_NULL, "\x1c\0\0\0", 4, SIX, NO_VLAN },
+	{ DLT_LOOP, "\0\0\0\x1e", 4, SIX, NO_VLAN },
+	{ DLT_PPP, "\xff\x03\x00\x21", 4, FOUR, NO_VLAN },
+	{ DLT_PPP, "\x00\x57", 2, SIX, NO_VLAN },
+	{ DLT_PPP, "\x21", 1, FOUR, NO_VLAN },
+	{ DLT_PPP, "\xff\x03\x02\x81\0\0\x11\x40", 8, FOUR, NO_VLAN }, /* MPLS in PPP */
+	{ DLT_PPP_SERIAL, "\xff\x03\x00\x57", 4, SIX, NO_VLAN },
+	{ DLT_PPP_ETHER, "\x11\0\0\1\0\x30\x00\x21", 8, FOUR, NO_VLAN },
+	{ DLT_PPP_PPPD, "\1\x03\x00\x21", 4, FOUR, NO_VLAN }, /* the direction in the address' place */
+	{ DLT_PPP_PPPD, "\1\xff\x03\x00\x21", 5, FOUR, NO_VLAN },
+	{ DLT_PPP_WITH_DIR, "\0\xff\x03\x00\x57", 5, SIX, NO_VLAN },
+	{ DLT_C_HDLC, "\x0f\x00\x08\x00", 4, FOUR, NO_VLAN },
+	{ DLT_C_HDLC_WITH_DIR, "\1\x0f\x00\x86\xdd", 5, SIX, NO_VLAN },
+	{ DLT_FDDI, "\x50" MACS SNAP "\x08\x00", 21, FOUR, NO_VLAN },
+	{ DLT_MPLS, "\0\0\x11\x40", 4, FOUR, NO_VLAN },
+	{ DLT_NFLOG, "\2\0\0\x1e\x08\0\1\0\x08\0\3\0\x05\0\x0a\0\0\0\0\0\x54\0\x09\0", 24, FOUR, NO_VLAN },
+	{ DLT_NFLOG, "\x0a\0\0\x1e\0\x08\0\1\x08\0\0\3\0\x54\0\x09", 16, SIX, NO_VLAN }, /* big-endian */
+	{ DLT_IEEE802_11, RADIO("\x08\x01") SNAP "\x08\x00", 32, FOUR, NO_VLAN },
+	{ DLT_IEEE802_11, RADIO("\x08\x03") FOURTH SNAP "\x08\x00", 38, FOUR, NO_VLAN }, /* four addresses */
+	{ DLT_IEEE802_11, RADIO("\x88\x02") "\0\0" SNAP "\x86\xdd", 34, SIX, NO_VLAN }, /* QoS */
+	{ DLT_IEEE802_11, RADIO("\x88\x83") FOURTH "\0\0\0\0\0\0" SNAP "\x08\x00", 44, FOUR, NO_VLAN }, /* HT control */
+	{ DLT_IEEE802_11_RADIO, "\0\0\x0a\0\2\0\0\0\0\0" RADIO("\x08\x01") SNAP "\x08\x00", 42, FOUR, NO_VLAN },
+	{ DLT_IEEE802_11_RADIO_AVS, "\x80\x21\x10\1\0\0\0\x0a\0\0" RADIO("\x08\x01") SNAP "\x08\0", 42, FOUR, NO_VLAN },
+	{ DLT_PRISM_HEADER, "\x80\x21\x10\1\0\0\0\x0a\0\0" RADIO("\x08\x01") SNAP "\x08\0", 42, FOUR, NO_VLAN },
+	{ DLT_PPI, "\0\0\x0a\0\x69\0\0\0\0\0" RADIO("\x08\x01") SNAP "\x08\x00", 42, FOUR, NO_VLAN },
+	{ DLT_PPI, "\0\0\x08\0\1\0\0\0" MACS "\x08\x00", 22, FOUR, NO_VLAN },
 };
 
 /* What has no IP below it, or none that is looked for. */
 static const struct sample others[] = {
 	{ DLT_EN10MB, MACS "\x00\x26\x42\x42\x03\0\0\0", 0, 0, NO_VLAN }, /* spanning tree */
+	{ DLT_EN10MB, MACS "\x00\x26\xaa\xaa\x03\0\0\x0c", 0, 0, NO_VLAN }, /* another organisation's */
 	{ DLT_EN10MB, MACS "\x08\x06\0\1\x08\0\6\4", 0, 0, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\xc0\x21\1\1\0\4", 0, 0, NO_VLAN }, /* LCP */
+	{ DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x30\x00\x21", 0, 0, NO_VLAN }, /* discovery */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\x10\0\0\x21", 0, 0, NO_VLAN }, /* a pseudowire's own channel */
 	{ DLT_NULL, "\7\0\0\0\0\0\0\0", 0, 0, NO_VLAN },
 	{ DLT_PPP, "\xff\x03\xc0\x21\1\1\0\4", 0, 0, NO_VLAN },
+	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x00\x0c", 0, 0, NO_VLAN }, /* CAN */
+	{ DLT_NFLOG, "\7\0\0\x1e\x54\0\x09\0", 0, 0, NO_VLAN }, /* a bridge's */
+	{ DLT_IEEE802_11, RADIO("\x80\x00"), 0, 0, NO_VLAN }, /* a beacon */
+	{ DLT_IEEE802_11, RADIO("\x48\x01"), 0, 0, NO_VLAN }, /* without data */
+	{ DLT_IEEE802_11, RADIO("\x08\x41"), 0, 0, NO_VLAN }, /* encrypted */
+	{ DLT_IEEE802_11, RADIO("\x08\x05"), 0, 0, NO_VLAN }, /* a fragment */
 };
 
 /* The link layer's bytes in a block of their own, with what follows cut or not. */
-static int locate(const struct sample *sample, __u32 header, __u32 length, struct capture_place *place)
+static enum nt_parse locate(const struct sample *sample, __u32 header, __u32 length, struct capture_place *place)
 {
 	__u8 *block = malloc(length ? length : 1);
 	struct nt_buffer frame = { .data = block, .length = length };
-	int result;
+	enum nt_parse result;
 
 	memset(block, 0x45, length);
 	memcpy(block, sample->bytes, length < header ? length : header);
-	result = capture_link_locate(sample->link_type, &frame, place);
+	result = capture_link_locate(sample->link_type, &frame, header + REST, place);
+	if (result == NT_PACKET_TCP)
+		result = nt_pass_layers(&frame, &place->layer);
 	free(block);
 	return result;
 }
@@ -74,16 +128,16 @@ static void check_sample(const struct sample *sample)
 
 	CHECK(capture_link_is_known(sample->link_type));
 	for (length = 0; length < sample->offset; length++)
-		CHECK_EQUAL(locate(sample, sample->offset, length, &place), -1);
-	CHECK_EQUAL(locate(sample, sample->offset, sample->offset + 40, &place), 0);
-	CHECK_EQUAL(place.offset, sample->offset);
-	CHECK_EQUAL(place.ethertype, sample->ethertype);
-	CHECK_EQUAL(place.vlan, sample->vlan);
+		CHECK_EQUAL(locate(sample, sample->offset, length, &place), NT_PACKET_TRUNCATED);
+	CHECK_EQUAL(locate(sample, sample->offset, sample->offset + REST, &place), NT_PACKET_TCP);
+	CHECK_EQUAL(place.layer.offset, sample->offset);
+	CHECK_EQUAL(place.layer.type, sample->ethertype);
+	CHECK_EQUAL(place.layer.vlan, sample->vlan);
 }
 
 static void check_raw(void)
 {
-	static const int types[] = { DLT_RAW, DLT_IPV4, DLT_IPV6 };
+	static const int types[] = { DLT_RAW, 14, DLT_IPV4, DLT_IPV6 };
 	struct capture_place place;
 	unsigned int i, six;
 
@@ -91,10 +145,10 @@ static void check_raw(void)
 		for (six = 0; six < 2; six++) {
 			struct sample sample = { types[i], six ? "\x60" : "\x45", 0, 0, 0 };
 
-			CHECK_EQUAL(locate(&sample, 1, 0, &place), -1);
-			CHECK_EQUAL(locate(&sample, 1, 40, &place), 0);
-			CHECK_EQUAL(place.offset, 0);
-			CHECK_EQUAL(place.ethertype, six ? 0x86dd : 0x0800);
+			CHECK_EQUAL(locate(&sample, 1, 0, &place), NT_PACKET_TRUNCATED);
+			CHECK_EQUAL(locate(&sample, 1, 40, &place), NT_PACKET_TCP);
+			CHECK_EQUAL(place.layer.offset, 0);
+			CHECK_EQUAL(place.layer.type, six ? SIX : FOUR);
 		}
 	}
 }
@@ -111,20 +165,64 @@ static void check_mpls(void)
 		for (i = 0; i < labels; i++)
 			memcpy(bytes + 14 + i * 4, i == labels - 1 ? "\0\0\x11\x40" : "\0\0\x10\x40", 4);
 		for (length = 0; length <= 14 + labels * 4; length++)
-			CHECK_EQUAL(locate(&sample, 14 + labels * 4, length, &place), -1);
-		CHECK_EQUAL(locate(&sample, 14 + labels * 4, length, &place), 0);
-		CHECK_EQUAL(place.offset, 14 + labels * 4);
-		CHECK_EQUAL(place.ethertype, 0x0800);
+			CHECK_EQUAL(locate(&sample, 14 + labels * 4, length, &place), NT_PACKET_TRUNCATED);
+		CHECK_EQUAL(locate(&sample, 14 + labels * 4, length, &place), NT_PACKET_TCP);
+		CHECK_EQUAL(place.layer.offset, 14 + labels * 4);
+		CHECK_EQUAL(place.layer.type, FOUR);
 	}
 	memset(bytes + 14, 0, sizeof(bytes) - 14);
-	CHECK_EQUAL(locate(&sample, sizeof(bytes), sizeof(bytes), &place), 0);
-	CHECK_EQUAL(place.ethertype, 0);
+	CHECK_EQUAL(locate(&sample, sizeof(bytes), sizeof(bytes), &place), NT_PACKET_MALFORMED);
+}
+
+static void check_prism(void)
+{
+	char bytes[144 + 32 + 1] = "\0\0\0\x44\0\0\0\x90";
+	struct sample sample = { DLT_PRISM_HEADER, bytes, 144 + 32, FOUR, NO_VLAN };
+
+	memcpy(bytes + 144, RADIO("\x08\x01") SNAP "\x08\x00", 32);
+	check_sample(&sample);
+}
+
+#define SUBFRAME(length) MACS "\0" length SNAP "\x08\x00"
+/* Three, of which the first is padded: 14 + 8 + 1 bytes, then 14 + 8 twice. */
+#define AMSDU SUBFRAME("\x09") "\x45" "\0" SUBFRAME("\x08") "\0\0" SUBFRAME("\x08")
+
+static void check_amsdu(void)
+{
+	static const char bytes[] = RADIO("\x88\x02") "\x80\0" AMSDU;
+	__u32 length = sizeof(bytes) - 1;
+	struct sample sample = { DLT_IEEE802_11, bytes, length, FOUR, NO_VLAN };
+	struct nt_buffer frame = { .data = (const __u8 *)bytes, .length = length };
+	struct capture_place place;
+	int i;
+
+	CHECK_EQUAL(capture_link_locate(sample.link_type, &frame, length, &place), NT_PACKET_TCP);
+	for (i = 0; i < 3; i++) {
+		CHECK_EQUAL(nt_pass_layers(&frame, &place.layer), NT_PACKET_TCP);
+		CHECK_EQUAL(place.layer.offset, 26 + i * 24 + 22);
+		CHECK_EQUAL(place.layer.end, place.layer.offset + (i ? 0 : 1));
+		CHECK_EQUAL(nt_next_subframe(&place.layer), i < 2);
+	}
+	/* A subframe that is longer than what it is in. */
+	CHECK_EQUAL(capture_link_locate(sample.link_type, &frame, 26 + 22, &place), NT_PACKET_TCP);
+	CHECK_EQUAL(nt_pass_layers(&frame, &place.layer), NT_PACKET_MALFORMED);
+}
+
+/* PPPoE says where its packet ends; the rest is padding. */
+static void check_pppoe_end(void)
+{
+	struct sample sample = { DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x16\x00\x21", 0, 0, 0 };
+	struct capture_place place;
+
+	CHECK_EQUAL(locate(&sample, 22, 22 + REST, &place), NT_PACKET_TCP);
+	CHECK_EQUAL(place.layer.end, 14 + 6 + 0x16);
 }
 
 static void check_directions(void)
 {
 	struct sample cooked = { DLT_LINUX_SLL, "\0\4\0\1\0\6\2\0\0\0\0\1\0\0\x08\x00", 16, 0, 0 };
 	struct sample cooked_v2 = { DLT_LINUX_SLL2, "\x08\x00\0\0\0\0\1\2\0\1\4\6\2\0\0\0\0\1\0\0", 20, 0, 0 };
+	struct sample ppp = { DLT_PPP_WITH_DIR, "\1\xff\3\0\x21", 5, 0, 0 };
 	struct capture_place place;
 
 	CHECK_EQUAL(locate(&cooked, 16, 40, &place), 0);
@@ -132,6 +230,22 @@ static void check_directions(void)
 	CHECK_EQUAL(locate(&cooked_v2, 20, 60, &place), 0);
 	CHECK_EQUAL(place.direction, 1);
 	CHECK_EQUAL(place.interface, 0x0102);
+	CHECK_EQUAL(locate(&ppp, 5, 60, &place), 0);
+	CHECK_EQUAL(place.direction, 1);
+}
+
+static __u32 size_of(const struct sample *sample)
+{
+	switch (sample->link_type) {
+	case DLT_IEEE802_11:
+		return 24;
+	case DLT_EN10MB:
+		return 20;
+	case DLT_LINUX_SLL:
+		return 16;
+	default:
+		return 8;
+	}
 }
 
 static void check_others(void)
@@ -139,12 +253,9 @@ static void check_others(void)
 	struct capture_place place;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		CHECK_EQUAL(locate(&others[i], others[i].link_type == DLT_EN10MB ? 20 : 8, 60, &place), 0);
-		CHECK(place.ethertype != NT_ETHERTYPE_IPV4 && place.ethertype != NT_ETHERTYPE_IPV6);
-	}
-	CHECK(!capture_link_is_known(DLT_IEEE802_11));
-	CHECK(!capture_link_is_known(DLT_NFLOG));
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CHECK_EQUAL(locate(&others[i], size_of(&others[i]), 60, &place), NT_PACKET_NOT_IP);
+	CHECK(!capture_link_is_known(DLT_USB_LINUX));
 }
 
 int main(void)
@@ -155,6 +266,9 @@ int main(void)
 		check_sample(&samples[i]);
 	check_raw();
 	check_mpls();
+	check_prism();
+	check_amsdu();
+	check_pppoe_end();
 	check_directions();
 	check_others();
 	return check_finish();

@@ -13,6 +13,7 @@
 
 static struct replay_fragments *fragments;
 static struct nt_buffer whole;
+static enum replay_fragment last_result;
 
 /* The payload of the packet that is cut: a TCP header, then 80 bytes. */
 static void fill_payload(__u8 *payload, __u32 size)
@@ -24,7 +25,9 @@ static void fill_payload(__u8 *payload, __u32 size)
 	memcpy(payload, &tcp, sizeof(tcp));
 }
 
-/* One fragment in a block of exactly its captured size; cut: bytes that were not captured. */
+/* One fragment in a block of exactly its captured size; cut: bytes that were not captured. Returns the whole packet's
+ * length where it was the last.
+ */
 static __u32 add_part(int version, __u16 identification, __u32 start, __u32 length, bool more, __u32 cut)
 {
 	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .total_length = htons(20 + length),
@@ -34,7 +37,7 @@ static __u32 add_part(int version, __u16 identification, __u32 start, __u32 leng
 	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .payload_length = htons(8 + length),
 				       .next_header = NT_PROTOCOL_FRAGMENT };
 	__u8 extension[8] = { 6, 0, start >> 8, (start & 0xf8) | more, 0, 0, identification >> 8, identification };
-	__u32 header = version == 4 ? 20 : 48, size = header + length - cut, result;
+	__u32 header = version == 4 ? 20 : 48, size = header + length - cut, total = 0;
 	__u8 *payload = malloc(70000), *block = malloc(size);
 	struct nt_buffer frame = { .data = block, .length = size };
 
@@ -46,10 +49,11 @@ static __u32 add_part(int version, __u16 identification, __u32 start, __u32 leng
 		memcpy(block + 40, extension, 8);
 	}
 	memcpy(block + header, payload + start, length - cut);
-	result = replay_fragments_add(fragments, &frame, 0, header + length, &whole);
+	last_result = replay_fragments_add(fragments, &frame, 0, header + length, &whole, &total);
+	CHECK_EQUAL(total > 0, last_result == REPLAY_FRAGMENT_COMPLETES);
 	free(payload);
 	free(block);
-	return result;
+	return total;
 }
 
 static __u32 add(int version, __u16 identification, __u32 start, __u32 length, bool more)
@@ -113,14 +117,28 @@ static void large(int version)
 	check_whole(version, add(version, 6, 60000, 500, false), 60500);
 }
 
+/* A fragment that was not captured whole is not taken, of whatever length it is. */
 static void captured_in_part(int version)
 {
 	CHECK_EQUAL(add_part(version, 7, 0, 48, true, 20), 0);
-	check_whole(version, add_part(version, 7, 48, PAYLOAD - 48, false, 50), PAYLOAD);
-	/* Even TCP's header was not captured whole. */
-	CHECK_EQUAL(add_part(version, 8, 0, 48, true, 40), 0);
-	CHECK(add(version, 8, 48, PAYLOAD - 48, false) > 0);
-	CHECK(whole.length < (version == 4 ? 20 : 40) + 20U);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+	CHECK_EQUAL(add(version, 7, 48, PAYLOAD - 48, false), 0);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_WAITS);
+	CHECK_EQUAL(add_part(version, 8, 0, 44, true, 1), 0);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+}
+
+/* What was put together stays while what is in it is read, which may be a fragment itself. */
+static void inside_one_another(int version)
+{
+	const __u8 *outer;
+
+	CHECK_EQUAL(add(version, 11, 0, 48, true), 0);
+	CHECK(add(version, 11, 48, PAYLOAD - 48, false) > 0);
+	outer = whole.data;
+	CHECK_EQUAL(add(version, 11, 0, 48, true), 0);
+	CHECK(add(version, 11, 48, PAYLOAD - 48, false) > 0);
+	CHECK(whole.data != outer);
 }
 
 static void impossible(int version)
@@ -147,7 +165,7 @@ static void bounded(void)
 int main(void)
 {
 	static void (*const checks[])(int) = { in_order, out_of_order, twice_and_overlapping, mixed, large,
-					       captured_in_part, impossible };
+					       captured_in_part, inside_one_another, impossible };
 	unsigned int i;
 
 	fragments = replay_fragments_new();

@@ -1,0 +1,74 @@
+/* IEEE 802.11 data frames (802.11-2020 section 9.3.2). Part of layer.h.
+ *
+ * Only frames that are not encrypted, or were captured after decryption, have anything to read.
+ */
+#ifndef NETRACKER_CORE_IEEE80211_H
+#define NETRACKER_CORE_IEEE80211_H
+
+#ifndef NETRACKER_CORE_LAYER_H
+#error "include layer.h"
+#endif
+
+#define NT_80211_HEADER 24
+#define NT_80211_DATA 0x08      /* the type, in the first byte */
+#define NT_80211_TYPE 0x0c
+#define NT_80211_NO_DATA 0x40   /* subtypes: null function and the like */
+#define NT_80211_QOS 0x80
+#define NT_80211_TO_AND_FROM 0x03 /* in the second byte: both, a fourth address follows */
+#define NT_80211_MORE_FRAGMENTS 0x04
+#define NT_80211_PROTECTED 0x40
+#define NT_80211_HT_CONTROL 0x80  /* in frames with QoS */
+#define NT_80211_AMSDU 0x80       /* in the first byte of the QoS control */
+#define NT_80211_FRAGMENT 0x0f    /* in the first byte of the sequence control */
+
+/* Destination, source, a length: as Ethernet, but what follows is always LLC (9.3.2.2.2). Each begins at a multiple of
+ * four bytes from the first.
+ */
+NT_INLINE enum nt_parse nt_pass_subframe(void *frame, struct nt_layer *layer)
+{
+	__u32 end = layer->end, next;
+	__u16 length;
+	enum nt_parse result = nt_layer_load16(frame, layer, NT_ETHERNET_HEADER - 2, &length);
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	next = layer->offset + ((NT_ETHERNET_HEADER + length + 3) & ~3U);
+	layer->offset += NT_ETHERNET_HEADER;
+	if (length > end - layer->offset)
+		return NT_PACKET_MALFORMED;
+	layer->end = layer->offset + length;
+	layer->type = NT_LAYER_LLC;
+	if (next < end && end - next > NT_ETHERNET_HEADER) {
+		layer->more = next;
+		layer->more_end = end;
+	}
+	return NT_PACKET_TCP;
+}
+
+NT_INLINE enum nt_parse nt_pass_ieee80211(void *frame, struct nt_layer *layer)
+{
+	__u8 control[2], sequence, quality = 0;
+	__u32 header = NT_80211_HEADER;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, control, sizeof(control));
+
+	if (result == NT_PACKET_TCP && ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA) ||
+					(control[1] & (NT_80211_PROTECTED | NT_80211_MORE_FRAGMENTS))))
+		return NT_PACKET_NOT_IP;
+	if (result == NT_PACKET_TCP)
+		result = nt_layer_load(frame, layer, NT_80211_HEADER - 2, &sequence, sizeof(sequence));
+	if (result == NT_PACKET_TCP && (sequence & NT_80211_FRAGMENT))
+		return NT_PACKET_NOT_IP;
+	if ((control[1] & NT_80211_TO_AND_FROM) == NT_80211_TO_AND_FROM)
+		header += 6;
+	if (result == NT_PACKET_TCP && (control[0] & NT_80211_QOS)) {
+		result = nt_layer_load(frame, layer, header, &quality, sizeof(quality));
+		header += control[1] & NT_80211_HT_CONTROL ? 6 : 2;
+	}
+	if (result != NT_PACKET_TCP)
+		return result;
+	layer->offset += header;
+	layer->type = quality & NT_80211_AMSDU ? NT_LAYER_AMSDU : NT_LAYER_LLC;
+	return NT_PACKET_TCP;
+}
+
+#endif

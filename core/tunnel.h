@@ -1,0 +1,318 @@
+/* Tunnels that packet.h does not look into: from the IP packet around to the packet inside. For hosts in user space; the
+ * kernel's programs see what is inside on the tunnel's own interface.
+ *
+ * Tunnels over UDP are known by their ports, Teredo by its addresses; what does not look like the tunnel is UDP.
+ * References: RFC 2784 and 2890 (GRE), 2637 (PPTP), 8086 (GRE in UDP), 4023 (MPLS in IP),
+ * 3378 (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya,
+ * 3GPP TS 29.281 (GTP-U), draft-foschiano-erspan.
+ */
+#ifndef NETRACKER_CORE_TUNNEL_H
+#define NETRACKER_CORE_TUNNEL_H
+
+#include "layer.h"
+
+#define NT_PROTOCOL_UDP 17
+#define NT_PROTOCOL_GRE 47
+#define NT_PROTOCOL_ETHERIP 97
+#define NT_PROTOCOL_MPLS 137
+
+#define NT_UDP_HEADER 8
+#define NT_PORT_GTP_U 2152
+#define NT_PORT_GRE 4754
+#define NT_PORT_VXLAN 4789
+#define NT_PORT_VXLAN_GPE 4790
+#define NT_PORT_AYIYA 5072
+#define NT_PORT_GENEVE 6081
+#define NT_PORT_VXLAN_LINUX 8472 /* Linux' own before there was a number */
+
+#define NT_GRE_CHECKSUM 0x8000
+#define NT_GRE_ROUTING 0x4000
+#define NT_GRE_KEY 0x2000
+#define NT_GRE_SEQUENCE 0x1000
+#define NT_GRE_ACKNOWLEDGEMENT 0x0080 /* version 1 */
+#define NT_GRE_VERSION 0x0007
+#define NT_GRE_ERSPAN 0x88be /* type I, and with a sequence number type II */
+#define NT_GRE_ERSPAN_III 0x22eb
+#define NT_GRE_ARUBA_FIRST 0x8200 /* 802.11 from Aruba's access points */
+#define NT_GRE_ARUBA_LAST 0x8210
+#define NT_GRE_ARUBA_OTHER 0x9000
+
+/* Goes `header` bytes on, to what the number says. */
+NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16 type)
+{
+	if (header > layer->end - layer->offset)
+		return NT_PACKET_MALFORMED;
+	layer->offset += header;
+	layer->type = type;
+	return NT_PACKET_TCP;
+}
+
+/* Type III's header says in its last bit whether eight bytes follow it. */
+NT_INLINE enum nt_parse nt_enter_erspan_iii(void *frame, struct nt_layer *layer)
+{
+	__u8 last;
+	enum nt_parse result = nt_layer_load(frame, layer, 11, &last, sizeof(last));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	return nt_go_inside(layer, last & 1 ? 12 + 8 : 12, NT_ETHERTYPE_BRIDGED);
+}
+
+NT_INLINE enum nt_parse nt_enter_gre_payload(void *frame, struct nt_layer *layer, __u16 flags, __u16 protocol)
+{
+	if (protocol == NT_GRE_ERSPAN)
+		return nt_go_inside(layer, flags & NT_GRE_SEQUENCE ? 8 : 0, NT_ETHERTYPE_BRIDGED);
+	if (protocol == NT_GRE_ERSPAN_III)
+		return nt_enter_erspan_iii(frame, layer);
+	if ((protocol >= NT_GRE_ARUBA_FIRST && protocol <= NT_GRE_ARUBA_LAST) || protocol == NT_GRE_ARUBA_OTHER)
+		return nt_go_inside(layer, 0, NT_LAYER_IEEE80211);
+	if (protocol < NT_ETHERTYPE_LEAST)
+		return NT_PACKET_NOT_TCP;
+	return nt_go_inside(layer, 0, protocol);
+}
+
+NT_INLINE enum nt_parse nt_enter_gre(void *frame, struct nt_layer *layer)
+{
+	__u16 flags, protocol;
+	__u32 header = 4;
+	enum nt_parse result = nt_layer_load16(frame, layer, 0, &flags);
+
+	if (result == NT_PACKET_TCP)
+		result = nt_layer_load16(frame, layer, 2, &protocol);
+	if (result != NT_PACKET_TCP)
+		return result;
+	/* Source routes (RFC 1701) were taken out of GRE. Version 1 carries PPP alone, and a mere acknowledgement nothing. */
+	if ((flags & NT_GRE_VERSION) > 1 || (flags & NT_GRE_ROUTING))
+		return NT_PACKET_NOT_TCP;
+	if ((flags & NT_GRE_VERSION) == 1 && (protocol != NT_ETHERTYPE_PPP || !(flags & NT_GRE_SEQUENCE)))
+		return NT_PACKET_NOT_TCP;
+	header += flags & NT_GRE_CHECKSUM ? 4 : 0;
+	header += flags & NT_GRE_KEY ? 4 : 0;
+	header += flags & NT_GRE_SEQUENCE ? 4 : 0;
+	header += (flags & NT_GRE_VERSION) == 1 && (flags & NT_GRE_ACKNOWLEDGEMENT) ? 4 : 0;
+	result = nt_go_inside(layer, header, NT_LAYER_UNKNOWN);
+	return result == NT_PACKET_TCP ? nt_enter_gre_payload(frame, layer, flags, protocol) : result;
+}
+
+/* The flag of a network number must be there; with the flag of a protocol it is VXLAN-GPE. */
+NT_INLINE enum nt_parse nt_enter_vxlan(void *frame, struct nt_layer *layer)
+{
+	__u8 header[8];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	__u16 type = NT_ETHERTYPE_BRIDGED;
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (!(header[0] & 0x08))
+		return NT_PACKET_NOT_TCP;
+	if (header[0] & 0x04)
+		type = header[3] == 1 ? NT_ETHERTYPE_IPV4 : header[3] == 2 ? NT_ETHERTYPE_IPV6 :
+		       header[3] == 3 ? NT_ETHERTYPE_BRIDGED : NT_LAYER_UNKNOWN;
+	return nt_go_inside(layer, sizeof(header), type);
+}
+
+NT_INLINE enum nt_parse nt_enter_geneve(void *frame, struct nt_layer *layer)
+{
+	__u16 version_and_length, protocol;
+	enum nt_parse result = nt_layer_load16(frame, layer, 0, &version_and_length);
+
+	if (result == NT_PACKET_TCP)
+		result = nt_layer_load16(frame, layer, 2, &protocol);
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (version_and_length >> 14 || protocol < NT_ETHERTYPE_LEAST)
+		return NT_PACKET_NOT_TCP;
+	return nt_go_inside(layer, 8 + (version_and_length >> 8 & 0x3f) * 4, protocol);
+}
+
+/* An identity of a power of two bytes and a signature of words follow the eight bytes; 1: the packet is forwarded. */
+NT_INLINE enum nt_parse nt_enter_ayiya(void *frame, struct nt_layer *layer)
+{
+	__u8 header[8];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	__u32 length;
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	length = sizeof(header) + (1U << (header[0] >> 4)) + (header[1] >> 4) * 4;
+	if ((header[2] & 0x0f) != 1)
+		return NT_PACKET_NOT_TCP;
+	if (header[3] == NT_PROTOCOL_IPV6)
+		return nt_go_inside(layer, length, NT_ETHERTYPE_IPV6);
+	return header[3] == NT_PROTOCOL_IPV4 ? nt_go_inside(layer, length, NT_ETHERTYPE_IPV4) : NT_PACKET_NOT_TCP;
+}
+
+/* Extension headers: each says its length in words first and the type of the next one last (TS 29.281 section 5.2). */
+NT_INLINE enum nt_parse nt_pass_gtp_extensions(void *frame, struct nt_layer *layer, __u8 type)
+{
+	enum nt_parse result;
+	__u8 words;
+	int i;
+
+	for (i = 0; type; i++) {
+		result = nt_layer_load(frame, layer, 0, &words, sizeof(words));
+		if (result != NT_PACKET_TCP)
+			return result;
+		if (!words || i >= NT_MOST_EXTENSION_HEADERS)
+			return NT_PACKET_MALFORMED;
+		result = nt_layer_load(frame, layer, words * 4 - 1, &type, sizeof(type));
+		if (result != NT_PACKET_TCP)
+			return result;
+		layer->offset += words * 4;
+	}
+	return NT_PACKET_TCP;
+}
+
+/* Version 1, not GTP', a user's packet. Any of three flags brings four bytes, the last of which is an extension's type. */
+NT_INLINE enum nt_parse nt_enter_gtp(void *frame, struct nt_layer *layer)
+{
+	__u8 header[2], type = 0;
+	__u16 length;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+
+	if (result == NT_PACKET_TCP)
+		result = nt_layer_load16(frame, layer, 2, &length);
+	if (result != NT_PACKET_TCP)
+		return result;
+	if ((header[0] & 0xf0) != 0x30 || header[1] != 0xff || length > layer->end - layer->offset - 4)
+		return NT_PACKET_NOT_TCP;
+	if (header[0] & 0x04)
+		result = nt_layer_load(frame, layer, 11, &type, sizeof(type));
+	if (result == NT_PACKET_TCP)
+		result = nt_go_inside(layer, header[0] & 0x07 ? 12 : 8, NT_LAYER_IP);
+	return result == NT_PACKET_TCP ? nt_pass_gtp_extensions(frame, layer, type) : result;
+}
+
+/* 2001:0::/32 */
+NT_INLINE int nt_is_teredo_address(const __u32 *address)
+{
+	return address[0] == nt_network32(0x20010000);
+}
+
+/* Authentication and the origin's address, each at most once, may stand before the packet (RFC 4380 section 5.1.1). */
+NT_INLINE enum nt_parse nt_pass_teredo_headers(void *frame, struct nt_layer *layer)
+{
+	__u8 header[4];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+
+	if (result == NT_PACKET_TCP && header[0] == 0 && header[1] == 1) {
+		result = nt_go_inside(layer, 4 + header[2] + header[3] + 8 + 1, NT_LAYER_UNKNOWN);
+		if (result == NT_PACKET_TCP)
+			result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	}
+	if (result == NT_PACKET_TCP && header[0] == 0 && header[1] == 0)
+		result = nt_go_inside(layer, 8, NT_LAYER_UNKNOWN);
+	return result;
+}
+
+/* Peers talk to each other on ports of their own: what carries IPv6 from or to a Teredo address, and says as many bytes
+ * as there are, is Teredo.
+ */
+NT_INLINE enum nt_parse nt_enter_teredo(void *frame, struct nt_layer *layer)
+{
+	struct nt_ipv6_header header;
+
+	if (nt_pass_teredo_headers(frame, layer) != NT_PACKET_TCP ||
+	    nt_layer_load(frame, layer, 0, &header, sizeof(header)) != NT_PACKET_TCP ||
+	    header.version_and_class >> 4 != 6 ||
+	    nt_network16(header.payload_length) + (__u32)NT_IPV6_HEADER > layer->end - layer->offset ||
+	    (!nt_is_teredo_address(header.addresses) && !nt_is_teredo_address(header.addresses + 4)))
+		return NT_PACKET_NOT_TCP;
+	return nt_go_inside(layer, 0, NT_ETHERTYPE_IPV6);
+}
+
+/* Returns NT_PACKET_NOT_IP where the port is no tunnel's. */
+NT_INLINE enum nt_parse nt_enter_port(void *frame, struct nt_layer *layer, __u16 port)
+{
+	switch (port) {
+	case NT_PORT_GTP_U:
+		return nt_enter_gtp(frame, layer);
+	case NT_PORT_GRE:
+		return nt_enter_gre(frame, layer);
+	case NT_PORT_VXLAN:
+	case NT_PORT_VXLAN_GPE:
+	case NT_PORT_VXLAN_LINUX:
+		return nt_enter_vxlan(frame, layer);
+	case NT_PORT_AYIYA:
+		return nt_enter_ayiya(frame, layer);
+	case NT_PORT_GENEVE:
+		return nt_enter_geneve(frame, layer);
+	default:
+		return NT_PACKET_NOT_IP;
+	}
+}
+
+NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
+{
+	__u16 header[4];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	__u32 length = nt_network16(header[2]);
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (length && length < NT_UDP_HEADER)
+		return NT_PACKET_NOT_TCP;
+	/* 0: segmentation offload left it out, or a jumbogram (RFC 2675 section 4). */
+	if (length && length < layer->end - layer->offset)
+		layer->end = layer->offset + length;
+	layer->offset += NT_UDP_HEADER;
+	result = nt_enter_port(frame, layer, nt_network16(header[1]));
+	if (result == NT_PACKET_NOT_IP)
+		result = nt_enter_port(frame, layer, nt_network16(header[0]));
+	return result == NT_PACKET_NOT_IP ? nt_enter_teredo(frame, layer) : result;
+}
+
+/* From where the cursor stands, behind an IP header, to what is inside. NT_PACKET_NOT_TCP: it is no tunnel. */
+NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cursor, struct nt_layer *layer)
+{
+	layer->offset = cursor->offset;
+	layer->end = cursor->end;
+	switch (cursor->protocol) {
+	case NT_PROTOCOL_MPLS:
+		return nt_go_inside(layer, 0, NT_ETHERTYPE_MPLS);
+	case NT_PROTOCOL_ETHERIP:
+		return nt_go_inside(layer, 2, NT_ETHERTYPE_BRIDGED);
+	case NT_PROTOCOL_GRE:
+		return nt_enter_gre(frame, layer);
+	case NT_PROTOCOL_UDP:
+		return nt_enter_udp(frame, layer);
+	default:
+		return NT_PACKET_NOT_TCP;
+	}
+}
+
+/* Parses a captured frame from a layer on, through all layers and, with NT_PARSE_TUNNELS, tunnels.
+ *
+ * *layer is moved to the innermost that was reached: where the result is NT_PACKET_FRAGMENT, or the packet is marked
+ * NT_PACKET_FIRST_FRAGMENT, layer->end is the length of the frame for packet->network_offset. *packet is as from
+ * nt_parse_ip(), its vlan the layer's. A TCP header whose options were not captured to their end is no whole one.
+ */
+NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u32 options, struct nt_packet *packet)
+{
+	struct nt_cursor cursor;
+	enum nt_parse result;
+	int depth;
+	__u8 last;
+
+	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
+		result = nt_pass_layers(frame, layer);
+		if (result != NT_PACKET_TCP)
+			return result;
+		packet->vlan = layer->vlan;
+		cursor = (struct nt_cursor){ .offset = layer->offset };
+		result = nt_parse_ip_at(frame, &cursor, layer->type, layer->end, options, packet);
+		if (result == NT_PACKET_TCP && NT_LOAD(frame, cursor.end - packet->payload_length - 1, &last, 1) < 0)
+			return NT_PACKET_TRUNCATED;
+		if (result != NT_PACKET_NOT_TCP || !(options & NT_PARSE_TUNNELS))
+			return result;
+		/* What is inside a tunnel's packet reaches beyond its first fragment. */
+		if (cursor.fragment == NT_FIRST_OF_FRAGMENTS)
+			return NT_PACKET_FRAGMENT;
+		result = nt_enter_tunnel(frame, &cursor, layer);
+		if (result != NT_PACKET_TCP)
+			return result;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+#endif

@@ -1,0 +1,18 @@
+/* Headers that capture drivers put before 802.11 frames: radiotap, PPI, Prism, AVS. */
+#ifndef NETRACKER_CAPTURE_RADIO_H
+#define NETRACKER_CAPTURE_RADIO_H
+
+#include <linux/types.h>
+
+#include "core/buffer.h"
+#include "core/packet.h"
+
+/* Sets *length to the length of the header, in bytes; 0 where link_type has none. NT_PACKET_TCP, which is 0, or what is
+ * wrong.
+ */
+enum nt_parse capture_radio_header(int link_type, const struct nt_buffer *frame, __u32 *length);
+
+/* PPI says of what link type the frame behind it is. */
+enum nt_parse capture_radio_ppi(const struct nt_buffer *frame, int *link_type, __u32 *length);
+
+#endif
