@@ -98,7 +98,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 
 $(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_object.o $(BUILD)/classic_object.o $(BUILD)/sanitized/libnetracker.a
 	$(call say,LINK,$@)
-	$(quiet)$(CC) $(SANITIZERS) $^ $(LIBRARIES) -o $@
+	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
 unit: $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker
 
@@ -204,5 +204,5 @@ clean:
 # Flags and the version stand here.
 $(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/classic.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/tests/replay/*.d $(BUILD)/*.d $(EUNOMIA)/*.d $(FUZZ)/*.d $(FUZZ)/*/*.d \
-	$(FUZZ)/tests/fuzz/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
+-include $(wildcard $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*.d $(FUZZ)/tests/fuzz/*.d)

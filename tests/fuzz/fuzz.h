@@ -1,4 +1,4 @@
-/* What the fuzz targets share: the input as a stream of values, what must hold whatever the input is, and records as lines.
+/* What the fuzz targets share: the input as a stream of values, what must hold whatever it is, and records as lines.
  *
  * A target is one tests/fuzz/fuzz_*.c, linked with libFuzzer (docs/testing.md).
  */

@@ -161,7 +161,8 @@ static void check_records(const struct tracked *tracked)
 	MUST(summary.outcome <= NT_OUTCOME_OPEN && summary.index[0] <= 1 && summary.index[1] <= 1);
 }
 
-static void take(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet, int first)
+static void take(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet,
+		 int first)
 {
 	int source = nt_key_from_packet(&tracked->key, packet, 0);
 	enum nt_state before = nt_connection_state(&tracked->connection);

@@ -116,7 +116,9 @@ static void socket_ends(struct fuzzed_join *fuzzed)
 
 static void wire_ends(struct fuzzed_join *fuzzed)
 {
-	struct nt_wire_event event = wire_end(any_wire(fuzzed), fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1), fuzzed->now);
+	struct nt_wire wire = any_wire(fuzzed);
+	enum nt_wire_why why = fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1);
+	struct nt_wire_event event = wire_end(wire, why, fuzzed->now);
 
 	event.has_streams = fuzz_byte(&fuzzed->input) & 1;
 	fuzzed->wires_in++;
@@ -211,7 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (fuzzed.input.size) {
 		happen(&fuzzed);
 		/* beyond its capacity it lets the oldest go */
-		MUST(fuzzed.sockets_in - fuzzed.sockets_out <= CAPACITY && fuzzed.wires_in - fuzzed.wires_out <= CAPACITY);
+		MUST(fuzzed.sockets_in - fuzzed.sockets_out <= CAPACITY);
+		MUST(fuzzed.wires_in - fuzzed.wires_out <= CAPACITY);
 	}
 	join_finish(fuzzed.join);
 	MUST(fuzzed.sockets_in == fuzzed.sockets_out && fuzzed.wires_in == fuzzed.wires_out);

@@ -52,7 +52,10 @@ static FILE *open_seed(const struct seeds *seeds, const char *target, unsigned i
 static void tell_frame(struct seeds *seeds, const struct capture_packet *captured)
 {
 	const struct parser_input input = {.link_type = seeds->link_type, .options = NT_PARSE_TUNNELS};
-	struct parser_frame frame = {.captured = captured->captured, .not_captured = captured->length - captured->captured};
+	const struct parser_frame frame = {
+		.captured = captured->captured,
+		.not_captured = captured->length - captured->captured,
+	};
 
 	if (captured->captured > MOST_CAPTURED)
 		return;
@@ -95,10 +98,11 @@ static __u16 distance(struct told *told, int end, __u32 sequence)
 
 static void tell_segment(struct told *told, const struct nt_packet *packet, int source, __u64 now)
 {
+	__u64 since_last = now - told->last_ns;
 	struct connection_input input = {
 		.flags = packet->flags,
 		.bits = source ? CONNECTION_SECOND_END : 0,
-		.milliseconds = told->last_ns && now - told->last_ns < 255 * NS_PER_MS ? (now - told->last_ns) / NS_PER_MS : 255,
+		.milliseconds = since_last < 255 * NS_PER_MS ? since_last / NS_PER_MS : 255,
 		.sequence = distance(told, source, packet->sequence),
 		.payload_length = packet->payload_length,
 	};

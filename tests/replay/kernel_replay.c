@@ -151,8 +151,10 @@ static void make_frame(struct frame *frame, int link_type, const struct capture_
 		       const struct nt_layer *layer)
 {
 	bool is_ethernet = link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
-	__u32 skipped = is_ethernet ? 0 : layer->offset, header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
-	__u16 types[] = {htons(tagged ? ETHERTYPE_VLAN : layer->type), htons(layer->vlan), htons(layer->type)};
+	__u32 skipped = is_ethernet ? 0 : layer->offset;
+	__u32 header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
+	__u16 type = htons(layer->type);
+	__u16 types[] = {tagged ? htons(ETHERTYPE_VLAN) : type, htons(layer->vlan), type};
 
 	frame->length = header + captured->length - skipped;
 	frame->size = header + captured->captured - skipped;
@@ -283,7 +285,9 @@ static int set_up(struct kernel_replay *run)
 	const struct join_output output = {.context = run, .observer = write_record};
 	int status;
 
-	run->options = (struct options){.format = FORMAT_JSON, .contexts = CONTEXT_WIRE, .every_packet = true, .events = ~0U};
+	run->options = (struct options){
+		.format = FORMAT_JSON, .contexts = CONTEXT_WIRE, .every_packet = true, .events = ~0U,
+	};
 	run->names = (struct live_names){.interface_name = no_name, .every_packet = true};
 	run->join = join_new(1, 0, false, &output);
 	status = loader_open(&run->loader, &run->options, 0);

@@ -1,0 +1,88 @@
+#!/usr/bin/python3
+"""Broken capture files of each format: cut anywhere, and with bytes of their own headers changed.
+
+What a file that is cut must give is what a whole file with the packets before the cut gives.
+"""
+import glob
+import os
+import struct
+
+import harness
+from harness import check, equal, replay
+
+CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
+PCAP_ENDS = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}
+FILE_HEADER, PACKET_HEADER = 24, 16
+SECTION, SECTION_MAGIC = b"\x0a\x0d\x0d\x0a", 0x1a2b3c4d
+COMPLAINTS = ("cannot read", "broken after", "cannot begin")
+
+
+def pcap_pieces(data):
+    """Where each packet's record begins, and where the last ends."""
+    order, at = PCAP_ENDS[data[:4]], FILE_HEADER
+    while at < len(data):
+        yield at
+        at += PACKET_HEADER + struct.unpack_from(order + "I", data, at + 8)[0]
+    yield at
+
+
+def pcapng_pieces(data):
+    order, at = "<", 0
+    while at < len(data):
+        if data[at:at + 4] == SECTION:
+            order = "<" if struct.unpack_from("<I", data, at + 8)[0] == SECTION_MAGIC else ">"
+        yield at
+        at += struct.unpack_from(order + "I", data, at + 4)[0]
+    yield at
+
+
+def pieces(data):
+    return list(pcap_pieces(data) if data[:4] in PCAP_ENDS else pcapng_pieces(data))
+
+
+def complaints(result):
+    return [line for line in result.errors.splitlines() if any(word in line for word in COMPLAINTS)]
+
+
+def interesting(data, starts):
+    """All of the file's beginning and of the first records' headers, then around each record's beginning."""
+    near = {start + offset for start in starts for offset in (-5, -1, 0, 1, 4, 8, 12, 15, 16, 17, 30)}
+    return sorted(length for length in near | set(range(140)) if 0 <= length < len(data))
+
+
+def cut(name, data):
+    starts = pieces(data)
+    equal(starts[-1], len(data), f"{name}: is whole")
+    for length in interesting(data, starts):
+        before = max((start for start in starts if start <= length), default=0)
+        result, whole = replay(data[:length]), replay(data[:before])
+        is_whole = length == before and whole.status == 0
+        equal(result.status, 0 if is_whole else 1, f"{name} cut at {length}: status")
+        equal(result.output, whole.output, f"{name} cut at {length}: records")
+        equal(len(complaints(result)), 0 if is_whole else 1, f"{name} cut at {length}: lines: {result.errors}")
+
+
+def changed(name, data):
+    """Every byte of the first headers: an error is one line and status 1, and a record never is half a line."""
+    starts = pieces(data)
+    for at in sorted(set(range(starts[0], min(96, len(data)))) |
+                     {start + offset for start in starts[:6] for offset in range(32) if start + offset < len(data)}):
+        for value in (0, 0xff, data[at] ^ 1, data[at] ^ 0x80):
+            result = replay(data[:at] + bytes([value]) + data[at + 1:])
+            where = f"{name} with {value:#x} at {at}"
+            check(result.status in (0, 1), f"{where}: status {result.status}")
+            equal(len(complaints(result)), result.status, f"{where}: lines: {result.errors}")
+            check(not result.output or result.output.endswith(b"\n"), f"{where}: output")
+            check(not result.records or "the books balance" in result.errors, f"{where}: {result.errors}")
+
+
+def tests():
+    for path in sorted(glob.glob(os.path.join(CAPTURES, "fmt_*.pcap*"))):
+        with open(path, "rb") as file:
+            data = file.read()
+        yield lambda name=os.path.basename(path), data=data: cut(name, data)
+        yield lambda name=os.path.basename(path), data=data: changed(name, data)
+
+
+if __name__ == "__main__":
+    harness.run(list(tests()))
