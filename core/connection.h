@@ -37,6 +37,7 @@
  *                 RST                                          RESET         3.10.7.4: one direction was still open
  *   CLOSED        RST                                          CLOSED        nothing is left to reset
  *   RESET         FIN, RST                                     RESET         it has ended
+ *                 SYN-ACK, ACK of the opener for it            RESET         noted: the RST may have been no peer's
  *   not RESET     FIN (in SYN_SENT, SYN_RECEIVED too)          (above)       a FIN is noted whenever it comes
  *   any           SYN, same sequence number, same side         unchanged     sent again, or seen on another interface
  *   CLOSED        SYN, same sequence number                    another       3.6.1: the port is used again
@@ -269,8 +270,10 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 		if (connection->isn[source] == packet->sequence || state != NT_STATE_SYN_RECEIVED)
 			return NT_STEP_REPEAT;
 		connection->marks |= NT_MARK_COOKIES;
-	} else if (state > NT_STATE_HALF_CLOSED || !nt_connection_synack_fits(connection, packet, source)) {
+	} else if (state == NT_STATE_CLOSED || !nt_connection_synack_fits(connection, packet, source)) {
 		return NT_STEP_REPEAT;
+	} else if (state == NT_STATE_RESET) {
+		result = NT_STEP_REPEAT;
 	} else if (nt_connection_synack_completes(connection, state)) {
 		connection->side[source] |= NT_SIDE_SYNCHRONISED;
 		connection->ack_ns = now;
@@ -281,7 +284,9 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 	return result | nt_connection_set_syn(connection, packet, source);
 }
 
-/* The opener's acknowledgement fits the SYN-ACK; it may be further on where packets between were not seen. */
+/* The opener's acknowledgement fits the SYN-ACK; it may be further on where packets between were not seen. What stands
+ * next to the opener's SYN may be for a SYN-ACK with another cookie, which was not seen.
+ */
 NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const struct nt_packet *packet, int answerer)
 {
 	__u32 beyond = packet->acknowledgement - connection->isn[answerer] - 1;
@@ -289,7 +294,7 @@ NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const str
 	if (!(connection->side[answerer] & NT_SIDE_SYNACK) || beyond < NT_MOST_WINDOW)
 		return 1;
 	if (!(connection->marks & NT_MARK_COOKIES))
-		return 0;
+		return packet->sequence - connection->isn[1 - answerer] == 1;
 	connection->isn[answerer] = packet->acknowledgement - 1;
 	return 1;
 }
@@ -329,7 +334,7 @@ NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, cons
 	int established = nt_connection_is_established(connection);
 	__u32 result;
 
-	if (!(packet->flags & NT_ACK) || (connection->marks & NT_MARK_MIDSTREAM) || state > NT_STATE_HALF_CLOSED)
+	if (!(packet->flags & NT_ACK) || (connection->marks & NT_MARK_MIDSTREAM))
 		return 0;
 	if (source == connection->src_index)
 		result = nt_connection_opener_ack(connection, packet, source, now);
@@ -337,6 +342,9 @@ NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, cons
 		return 0;
 	else
 		result = nt_connection_answerer_data(connection, packet, source);
+	/* Of what has ended only the time of the handshake's ACK is still noted. */
+	if (state > NT_STATE_HALF_CLOSED)
+		return 0;
 	if (!result || established)
 		return result;
 	connection->side[source] |= NT_SIDE_SYNCHRONISED;
@@ -445,6 +453,8 @@ NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struc
  */
 NT_INLINE int nt_connection_guess_opener(const struct nt_packet *packet, int source)
 {
+	if (packet->flags & NT_SYN) /* with RST, or the whole tree of flags: what is left of its meaning */
+		return packet->flags & NT_ACK ? 1 - source : source;
 	if (packet->source_port < 1024 && packet->destination_port >= 1024)
 		return 1 - source;
 	return source;

@@ -124,7 +124,9 @@ struct nt_record {
 	__u64 start_ns; /* since the Unix epoch, UTC */
 	__u64 end_ns;   /* the same: the moment that the record speaks of, its change to CLOSE where it closed */
 	__u64 duration_ns, first_fin_ns, wire_duration_ns;
-	__u64 syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns, accept_wait_ns;
+	/* Below 0 where the packets of a capture stand in another order than they were sent in. */
+	long long syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns;
+	__u64 accept_wait_ns;
 
 	char reason[NT_REASON_SIZE];
 	char conn_state[NT_CONN_STATE_SIZE];

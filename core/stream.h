@@ -20,6 +20,9 @@
 #define NT_STREAM_RANGES 4
 #endif
 
+/* What is farther ahead is behind. */
+#define NT_MOST_AHEAD 0x80000000
+
 enum nt_stream_flag {
 	NT_STREAM_BEGUN = 1,       /* interface and direction are set */
 	NT_STREAM_BASED = 2,       /* base and highest are set */
@@ -45,15 +48,13 @@ struct nt_stream {
 	struct nt_range *hole;
 	struct nt_range spilled; /* a hole that found no room */
 	__u32 room;              /* of hole[] */
+#else
+	struct nt_range hole[NT_STREAM_RANGES];
+#endif
+	__u32 far_end; /* one beyond the last segment that was too far behind */
 	__u8 direction;
 	__u8 flags; /* enum nt_stream_flag */
 	__u8 zero[2];
-#else
-	struct nt_range hole[NT_STREAM_RANGES];
-	__u8 direction;
-	__u8 flags; /* enum nt_stream_flag */
-	__u8 zero[6];
-#endif
 };
 #ifndef NT_STREAM_GROWS
 NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
@@ -192,13 +193,11 @@ NT_INLINE __u32 nt_stream_extend_up(struct nt_stream *stream, __u32 start, __u32
 	return end - start;
 }
 
-/* New bytes in [start, end), which begins below the lowest: only a stream whose SYN was not seen has such. */
+/* New bytes in [start, end), which begins below the lowest. */
 NT_INLINE __u32 nt_stream_extend_down(struct nt_stream *stream, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 base = stream->base;
 
-	if ((stream->flags & NT_STREAM_SYN) || stream->highest - start >= NT_MOST_WINDOW)
-		return 0;
 	stream->base = start;
 	if (!nt_sequence_after(base, end))
 		return base - start;
@@ -221,14 +220,39 @@ NT_INLINE __u32 nt_stream_add_below(struct nt_stream *stream, __u32 start, __u32
 	return bytes;
 }
 
-/* Adds a range to the union. Returns how many of its bytes are new. What lies more than 2 GiB ahead cannot be told from
- * what lies behind, and is taken for that. One hole at most comes to be.
+/* New bytes in [start, end), which is farther behind than any window: garbage, or what came before was, or the capture has
+ * a gap of over 2 GiB. Where the next segment follows it, the stream goes on from there.
  */
+NT_INLINE __u32 nt_stream_add_far(struct nt_stream *stream, __u32 start, __u32 end)
+{
+	int i;
+
+	stream->flags |= NT_STREAM_INCOMPLETE;
+	if (start == stream->far_end) {
+		stream->base = start;
+		stream->highest = end;
+		for (i = 0; i < nt_stream_room(stream); i++)
+			stream->hole[i].end = stream->hole[i].start;
+	}
+	stream->far_end = end;
+	return end - start;
+}
+
+NT_INLINE int nt_stream_is_far(const struct nt_stream *stream, __u32 start)
+{
+	__u32 behind = stream->highest - start;
+
+	return (stream->flags & NT_STREAM_BASED) && behind >= NT_MOST_WINDOW && behind <= NT_MOST_AHEAD;
+}
+
+/* Adds a range to the union. Returns how many of its bytes are new. One hole at most comes to be. */
 NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
 {
 	struct nt_range split = { 0, 0 };
 	__u32 highest, bytes = 0;
 
+	if (nt_stream_is_far(stream, start))
+		return nt_stream_add_far(stream, start, end);
 	if (!(stream->flags & NT_STREAM_BASED)) {
 		stream->base = start;
 		stream->highest = start;
@@ -274,7 +298,9 @@ NT_INLINE int nt_stream_fin(struct nt_stream *stream, __u32 sequence)
 	return again;
 }
 
-/* One byte or none, the one before the next: a probe whether the peer is there (RFC 1122 4.2.3.6). */
+/* One byte or none, the one before the next: a probe whether the peer is there (RFC 1122 4.2.3.6). Its byte is no payload;
+ * where nothing was sent yet it has the SYN's own number.
+ */
 NT_INLINE int nt_stream_is_keepalive(const struct nt_stream *stream, const struct nt_packet *packet)
 {
 	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & (NT_SYN | NT_FIN)) &&
@@ -289,6 +315,8 @@ NT_INLINE void nt_stream_payload(struct nt_stream *stream, const struct nt_packe
 
 	if (packet->flags & NT_SYN)
 		again = nt_stream_syn(stream, packet);
+	if (keepalive && stream->base == stream->highest && (stream->flags & NT_STREAM_SYN))
+		return;
 	if (packet->payload_length || (packet->flags & NT_FIN)) {
 		bytes = nt_stream_add(stream, start, start + packet->payload_length);
 		stream->bytes += bytes;

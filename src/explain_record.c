@@ -25,6 +25,8 @@ static const char *wrong_type(const json_t *value, enum field_type type)
 	switch (type) {
 	case FIELD_INTEGER:
 		return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL : "an integer from 0 on";
+	case FIELD_SIGNED:
+		return json_is_integer(value) ? NULL : "an integer";
 	case FIELD_BOOLEAN:
 		return json_is_boolean(value) ? NULL : "true or false";
 	case FIELD_LIST:
@@ -127,9 +129,11 @@ bool explain_number(const json_t *record, const char *key, __u64 *number)
 {
 	const json_t *value = json_object_get(record, key);
 
-	if (value)
-		*number = (__u64)json_integer_value(value);
-	return value;
+	/* A time below 0, between packets in a wrong order, says nothing to a person. */
+	if (!value || json_integer_value(value) < 0)
+		return false;
+	*number = (__u64)json_integer_value(value);
+	return true;
 }
 
 const char *explain_word(const json_t *record, const char *key)

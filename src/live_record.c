@@ -149,8 +149,10 @@ static void fill_times(struct nt_record *record, const struct nt_socket *socket,
 	if (socket->missed_end != NT_END_MISSED_UNTIMED)
 		set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
 	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin_of(record, socket, wire));
-	if (socket->role == NT_ROLE_CLIENT && !wire)
-		set_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, start, socket->established_ns);
+	if (socket->role == NT_ROLE_CLIENT && !wire && start && socket->established_ns >= start) {
+		record->handshake_ns = (long long)(socket->established_ns - start);
+		nt_record_set(record, NT_HAS_HANDSHAKE);
+	}
 }
 
 static void fill_rtt(struct nt_record *record, const struct nt_socket_counts *counts)

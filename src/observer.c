@@ -20,6 +20,15 @@ static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 fro
 	nt_record_set(record, bit);
 }
 
+/* The same between packets, which may stand in a capture in another order than they were sent in. */
+static void set_signed_span(struct nt_record *record, int bit, long long *member, __u64 from, __u64 to)
+{
+	if (!from || !to)
+		return;
+	*member = (long long)(to - from);
+	nt_record_set(record, bit);
+}
+
 /* The SYN may have been captured after its answer. */
 static __u64 start_of(const struct nt_connection *connection)
 {
@@ -37,13 +46,13 @@ static void fill_handshake(struct nt_record *record, const struct nt_connection 
 {
 	__u64 syn = connection->syn_ns, synack = connection->synack_ns, ack = connection->ack_ns;
 
-	set_span(record, NT_HAS_SYN_SYNACK, &record->syn_synack_ns, syn, synack);
+	set_signed_span(record, NT_HAS_SYN_SYNACK, &record->syn_synack_ns, syn, synack);
 	/* A SYN-ACK that is itself what completes the handshake is followed by no ACK. */
 	if (!(connection->marks & (NT_MARK_SELF | NT_MARK_SIMULTANEOUS)))
-		set_span(record, NT_HAS_SYNACK_ACK, &record->synack_ack_ns, synack, ack);
-	set_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, syn, ack);
-	set_span(record, NT_HAS_SYN_FINACK, &record->syn_finack_ns, syn,
-		 connection->fin_ns[index_of(connection, NT_DST)]);
+		set_signed_span(record, NT_HAS_SYNACK_ACK, &record->synack_ack_ns, synack, ack);
+	set_signed_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, syn, ack);
+	set_signed_span(record, NT_HAS_SYN_FINACK, &record->syn_finack_ns, syn,
+			connection->fin_ns[index_of(connection, NT_DST)]);
 }
 
 void observer_wire_part(struct nt_record *record, const struct nt_connection *connection)

@@ -228,6 +228,7 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 #define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
 #define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
+#define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL }
 #define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL }
 #define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL }
 #define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
@@ -262,10 +263,10 @@ const struct record_field record_fields[] = {
 	INTEGER("duration_ns", NT_HAS_DURATION, duration_ns),
 	INTEGER("first_fin_ns", NT_HAS_FIRST_FIN, first_fin_ns),
 	INTEGER("wire_duration_ns", NT_HAS_WIRE_DURATION, wire_duration_ns),
-	INTEGER("syn_synack_ns", NT_HAS_SYN_SYNACK, syn_synack_ns),
-	INTEGER("synack_ack_ns", NT_HAS_SYNACK_ACK, synack_ack_ns),
-	INTEGER("handshake_ns", NT_HAS_HANDSHAKE, handshake_ns),
-	INTEGER("syn_finack_ns", NT_HAS_SYN_FINACK, syn_finack_ns),
+	SIGNED("syn_synack_ns", NT_HAS_SYN_SYNACK, syn_synack_ns),
+	SIGNED("synack_ack_ns", NT_HAS_SYNACK_ACK, synack_ack_ns),
+	SIGNED("handshake_ns", NT_HAS_HANDSHAKE, handshake_ns),
+	SIGNED("syn_finack_ns", NT_HAS_SYN_FINACK, syn_finack_ns),
 	INTEGER("accept_wait_ns", NT_HAS_ACCEPT_WAIT, accept_wait_ns),
 	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
 	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_end_names),

@@ -10,6 +10,7 @@
 
 enum field_type {
 	FIELD_INTEGER,
+	FIELD_SIGNED,
 	FIELD_STRING, /* any bytes: to be escaped */
 	FIELD_WORD,   /* of our own making: no byte needs it */
 	FIELD_BOOLEAN,
@@ -22,7 +23,7 @@ enum field_type {
 
 /* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes; words end there. */
 struct field_value {
-	__u64 integer; /* FIELD_INTEGER, FIELD_BOOLEAN */
+	__u64 integer; /* FIELD_INTEGER, FIELD_BOOLEAN; FIELD_SIGNED as two's complement */
 	const char *string;
 	size_t string_size;
 	const char *list[FIELD_LIST_MAX];

@@ -206,6 +206,9 @@ static void take_segment(struct replay *replay, const struct located *located)
 
 	if (entry)
 		step = nt_connection_step(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
+	/* Packets may stand in another order than they were sent in. */
+	if (entry && located->segment.ns < entry->connection.first_ns)
+		entry->connection.first_ns = located->segment.ns;
 	if (step & NT_STEP_NEW)
 		finish(replay, entry, NT_WIRE_REPLACED);
 	if (!entry || step & NT_STEP_NEW)

@@ -70,6 +70,9 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 	case FIELD_INTEGER:
 		text_integer(text, value->integer);
 		break;
+	case FIELD_SIGNED:
+		text_signed(text, (long long)value->integer);
+		break;
 	case FIELD_STRING:
 		print_string(text, value, separator);
 		break;

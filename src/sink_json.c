@@ -47,6 +47,9 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 	case FIELD_INTEGER:
 		text_integer(text, value->integer);
 		break;
+	case FIELD_SIGNED:
+		text_signed(text, (long long)value->integer);
+		break;
 	case FIELD_STRING:
 		escape_json(text, value->string, value->string_size);
 		break;

@@ -85,3 +85,10 @@ void text_free(struct text_buffer *text)
 	free(text->bytes);
 	*text = (struct text_buffer){ 0 };
 }
+
+void text_signed(struct text_buffer *text, long long integer)
+{
+	if (integer < 0)
+		text_char(text, '-');
+	text_integer(text, integer < 0 ? 0 - (unsigned long long)integer : (unsigned long long)integer);
+}

@@ -36,6 +36,7 @@ static inline void text_char(struct text_buffer *text, char byte)
 
 void text_string(struct text_buffer *text, const char *string);
 void text_integer(struct text_buffer *text, unsigned long long integer);
+void text_signed(struct text_buffer *text, long long integer);
 void text_spaces(struct text_buffer *text, size_t count);
 
 /* At most 255 bytes. */

@@ -169,14 +169,24 @@ static void print_duration_ms(struct text_buffer *cell, const struct nt_record *
 	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_milliseconds);
 }
 
+/* To a person a time that ran backwards says nothing. */
+static void print_handshake(struct text_buffer *cell, const struct nt_record *record,
+			    void (*print)(struct text_buffer *cell, __u64 value))
+{
+	if (nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
+		print(cell, (__u64)record->handshake_ns);
+	else
+		print_absent(cell);
+}
+
 static void print_handshake_short(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, readable_duration);
+	print_handshake(cell, record, readable_duration);
 }
 
 static void print_handshake_ms(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_HANDSHAKE, record->handshake_ns, print_milliseconds);
+	print_handshake(cell, record, print_milliseconds);
 }
 
 static void print_count(struct text_buffer *cell, __u64 count)

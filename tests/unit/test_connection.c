@@ -169,6 +169,13 @@ static void begins_midstream_with_the_server(void)
 	CHECK_EQUAL(connection.marks, NT_MARK_MIDSTREAM | NT_MARK_FLIPPED);
 	nt_connection_note(&connection, &packet, SERVER);
 	CHECK_STRING(history(), "^d");
+	/* Every flag at once: what is left of it is a SYN-ACK's, or a SYN's. */
+	begin(SERVER, NT_SYN | NT_ACK | NT_RST | NT_FIN, S(0), C(1), 0);
+	CHECK_EQUAL(connection.src_index, CLIENT);
+	packet = segment(SERVER, NT_SYN | NT_RST, S(0), 0, 0);
+	packet.source_port = 80;
+	nt_connection_begin(&connection, &packet, SERVER, MS);
+	CHECK_EQUAL(connection.src_index, SERVER);
 }
 
 /* ---- SYN_SENT ---- */
@@ -321,10 +328,19 @@ static void syn_received_ack_further_on(void)
 static void syn_received_ack_of_another(void)
 {
 	syn_received();
-	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(0), 0), 0);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(2), S(0), 0), 0);
 	CHECK_EQUAL(step(CLIENT, NT_ACK, C(0), S(1), 0), 0);
 	CHECK_EQUAL(step(CLIENT, 0, C(1), 0, 10), 0);
 	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
+}
+
+/* For a SYN-ACK with another cookie, that was not seen. */
+static void syn_received_ack_of_a_cookie(void)
+{
+	syn_received();
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(0) - 500000, 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
+	CHECK_EQUAL(connection.ack_ns, now);
+	CHECK_EQUAL(connection.isn[SERVER], S(0));
 }
 
 static void syn_received_fin(void)
@@ -455,6 +471,25 @@ static void reset_changes_no_more(void)
 	CHECK_EQUAL(connection.last_change_ns, end);
 	CHECK_EQUAL(connection.rst_ns, end);
 	CHECK_STRING(history(), "ShArFrR"); /* R again only with another sequence number */
+}
+
+/* A RST that nobody took is followed by the handshake: its times are noted, and nothing else. */
+static void reset_before_the_handshake(void)
+{
+	__u64 end;
+
+	syn_sent();
+	step(SERVER, NT_RST | NT_ACK, 0, C(1), 0);
+	end = now;
+	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(5), 0) & ~NT_STEP_REPEAT, 0);
+	CHECK_EQUAL(connection.synack_ns, now);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(5), S(1), 0), 0);
+	CHECK_EQUAL(connection.ack_ns, now);
+	CHECK_EQUAL(step(CLIENT, NT_ACK, C(5), S(1), 0), 0);
+	CHECK_EQUAL(connection.ack_ns, now - MS);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	CHECK_EQUAL(connection.last_change_ns, end);
+	CHECK_STRING(history(), "SrhA");
 }
 
 static void fin_without_handshake(void)
@@ -807,10 +842,11 @@ int main(void)
 		syn_sent_simultaneous_synack_of_another, syn_sent_refused, syn_sent_rst_for_another, syn_sent_given_up,
 		syn_sent_old_connection_reset, syn_sent_synack_not_seen, synack_comes_late,
 		syn_received_ack, syn_received_ack_with_data, syn_received_ack_further_on, syn_received_ack_of_another,
-		syn_received_fin, syn_received_fast_open, syn_received_cookies, syn_received_syn_captured_late,
+		syn_received_ack_of_a_cookie, syn_received_fin, syn_received_fast_open, syn_received_cookies, syn_received_syn_captured_late,
 		syn_received_rst,
 		established_data, established_fin, established_rst, half_closed_fin, half_closed_rst,
-		closed_changes_no_more, reset_changes_no_more, fin_without_handshake,
+		closed_changes_no_more, reset_changes_no_more, reset_before_the_handshake,
+		fin_without_handshake,
 		same_syn_is_no_other_connection, same_synack_changes_nothing, other_syn_is_another_connection,
 		same_syn_after_close_is_another_connection, syn_after_midstream_is_another_connection,
 		connects_to_itself, odd_flags, history_of_a_whole_connection, history_is_bounded,

@@ -242,7 +242,9 @@ static void clock_that_runs_backwards(void)
 	take(50 * MS, false, NT_SYN | NT_ACK, 500, 101, 0);
 	take(101 * MS, true, NT_ACK, 101, 501, 0);
 	write(NT_WIRE_EXIT, false);
-	check_absent(NT_HAS_SYN_SYNACK);
+	CHECK(nt_record_has(&record, NT_HAS_SYN_SYNACK));
+	CHECK_EQUAL(record.syn_synack_ns, -50 * (int64_t)MS);
+	check_span(NT_HAS_SYNACK_ACK, record.synack_ack_ns, 51 * MS);
 	check_span(NT_HAS_HANDSHAKE, record.handshake_ns, 1 * MS);
 }
 

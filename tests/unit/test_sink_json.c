@@ -56,6 +56,16 @@ static void test_unknown_is_absent(void)
 		     "\"complete\":false,\"gaps\":[\"start\",\"wire_end\",\"events\"]}\n");
 }
 
+static void test_negative_times(void)
+{
+	struct nt_record record = sample_record();
+
+	record.syn_synack_ns = -27000;
+	record.handshake_ns = (long long)(1ULL << 63);
+	CHECK(strstr(json(&record), ",\"syn_synack_ns\":-27000,\"synack_ack_ns\":30000,") != NULL);
+	CHECK(strstr(json(&record), ",\"handshake_ns\":-9223372036854775808,") != NULL);
+}
+
 static void test_ipv6(void)
 {
 	static const __u8 address[16] = { 0xfd, 0, [15] = 0x1a }; /* RFC 5952: fd00::1a */
@@ -153,6 +163,7 @@ int main(void)
 {
 	test_every_key_in_order();
 	test_unknown_is_absent();
+	test_negative_times();
 	test_ipv6();
 	test_states();
 	test_hostile_strings();

@@ -201,9 +201,38 @@ static void large_gaps(void)
 		data(1 + i * 300000000u, 1000);
 	check(41, 40000, 0);
 	CHECK(nt_stream_is_incomplete(&stream));
+}
+
+/* Farther behind than any window: garbage does not lead the stream astray, a gap of over 2 GiB does not end it. */
+static void far_behind(void)
+{
 	begin(0);
-	data(1 + 0x90000000u, 1000); /* more than 2 GiB ahead looks like something behind */
-	check(2, 0, 1);
+	data(1, 1000);
+	data(1 + 0x90000000u, 1000);
+	check(3, 2000, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+	data(1001, 1000);
+	data(1, 1000);
+	check(5, 3000, 1);
+	data(2001 + 0x80000000u, 1000); /* exactly half of all numbers away */
+	data(3001 + 0x80000000u, 1000); /* and it goes on from there */
+	data(4001 + 0x80000000u, 1000);
+	check(8, 6000, 1);
+	data(3001 + 0x80000000u, 1000);
+	check(9, 6000, 2);
+}
+
+/* A jump ahead that was garbage: the stream comes back to where it was. */
+static void far_ahead(void)
+{
+	begin(0);
+	data(1, 1000);
+	data(0x60000000, 10);
+	data(1001, 1000);
+	data(2001, 1000);
+	data(3001, 1000);
+	data(3001, 1000);
+	check(7, 4010, 1);
 }
 
 static void begins_in_the_middle(void)
@@ -222,13 +251,19 @@ static void begins_in_the_middle(void)
 	check(5, 110, 1);
 }
 
-static void nothing_before_the_syn(void)
+/* Payload is what was sent, also below the SYN; but a keep-alive's byte is none. */
+static void before_the_syn(void)
 {
 	begin(1000);
+	data(1000, 1);
+	check(2, 0, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+	data(1001, 9);
+	data(1000, 9); /* one byte of it is new */
+	check(4, 10, 1);
 	data(900, 50);
-	check(2, 0, 1);
-	data(990, 21); /* 10 of it are payload */
-	check(3, 10, 2);
+	check(5, 60, 1);
+	CHECK(nt_stream_is_incomplete(&stream));
 }
 
 static void too_many_holes(void)
@@ -385,8 +420,10 @@ int main(void)
 	sequence_numbers_go_round();
 	more_than_four_gigabytes();
 	large_gaps();
+	far_behind();
+	far_ahead();
 	begins_in_the_middle();
-	nothing_before_the_syn();
+	before_the_syn();
 	too_many_holes();
 	fin_with_a_hole_before_it();
 	payload_of_syn_and_rst();
