@@ -1,0 +1,198 @@
+#!/usr/bin/python3
+"""replay --like zeek and --format zeek: Zeek's answers for captures/, and those of Zeek itself where they are at hand.
+
+Beside each capture is NAME.zeekish.jsonl, what Zeek's rules give for it with checksums ignored, one connection a line;
+and NAME.zeekish-cksum.jsonl where it is something else with checksums validated.
+"""
+import glob
+import importlib.util
+import json
+import os
+import tempfile
+from decimal import Decimal
+
+import harness
+import zeek_log
+from harness import check, equal, holds
+from pcap import ACK, CLIENT, SERVER, SYN, capture, connection, packet
+
+CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
+CHECKER = os.path.join(os.path.dirname(harness.ROOT), "shared", "traces", "check.py")
+COLUMNS = ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "duration", "orig_bytes", "resp_bytes", "conn_state",
+           "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes"]
+
+
+def run(data, *arguments, file="-"):
+    return harness.replay(data, "--format", "zeek", *arguments, file=file)
+
+
+def log_of(result):
+    found = zeek_log.logs(result.output.decode())
+    equal(len(found), 1, "logs")
+    return found[0]
+
+
+def answer_of(row):
+    """What can be compared, as text; a duration in whole microseconds, as Zeek has it."""
+    answer = {name: None if row.get(name) is None else str(row[name]) for name in COLUMNS}
+    if answer["duration"]:
+        answer["duration"] = str(round(Decimal(answer["duration"]) * 1_000_000))
+    return answer
+
+
+def compare(path, answers, *arguments):
+    name = " ".join([os.path.basename(path), *arguments])
+    result = run(None, "--like", "zeek", *arguments, file=path)
+    equal(result.status, 0, name)
+    with open(answers, encoding="utf-8") as file:
+        expected = [answer_of(json.loads(line)) for line in file if line.strip()]
+    actual = [answer_of(row) for row in log_of(result).rows]
+    for answer in expected:
+        if answer in actual:
+            actual.remove(answer)
+            check(True, name)
+            continue
+        near = min(actual, key=lambda row: sum(row[c] != answer[c] for c in COLUMNS), default=dict.fromkeys(COLUMNS))
+        check(False, f"{name}: is, expected: {[(c, near[c], answer[c]) for c in COLUMNS if answer[c] != near[c]]}")
+        if near in actual:
+            actual.remove(near)
+    equal(actual, [], f"{name}: connections that should not be there")
+
+
+def golden():
+    for answers in sorted(glob.glob(os.path.join(CAPTURES, "*.zeekish*.jsonl"))):
+        stem, kind = os.path.basename(answers).split(".")[:2]
+        path = glob.glob(os.path.join(CAPTURES, stem + ".pcap*"))[0]
+        compare(path, answers, *([] if kind == "zeekish-cksum" else ["-C"]))
+
+
+def header():
+    """What zeek-cut and RITA look for, and a type for every field."""
+    log = log_of(run(capture(connection()), "--like", "zeek", "-C"))
+    equal(log.header | {"open": ""}, {"set_separator": ",", "empty_field": "(empty)", "unset_field": "-",
+                                      "path": "conn", "open": ""}, "header")
+    equal(log.fields[:7], ["ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto"], "first fields")
+    equal(len(set(log.fields)), len(log.fields), "each field once")
+    check(set(log.types) <= zeek_log.TYPES, "types")
+    check(log.closed, "the log ends with #close")
+    holds(log.rows[0], ts="1700000000.000000", proto="tcp", duration="0.050000", orig_bytes="10", resp_bytes="20",
+          conn_state="SF", local_orig="T", history="ShADdFf", orig_pkts="5", orig_ip_bytes="210", resp_pkts="3",
+          missed_bytes="0", service=None, tunnel_parents=None)
+    check(len(log.rows[0]["uid"]) == 18 and log.rows[0]["uid"].isalnum(), "uid")
+
+
+def same_uid_in_every_run():
+    data = capture(connection() + connection(("198.18.0.9", 40001), at=1))
+    first, second = (log_of(run(data, "--like", "zeek", "-C")).rows for _ in range(2))
+    equal(first, second, "rows")
+    check(first[0]["uid"] != first[1]["uid"], "uids differ")
+
+
+def own_rules():
+    """Without --like zeek: NeTracker's record; what it does not count is unset."""
+    row = log_of(run(capture(connection()))).rows[0]
+    holds(row, duration="0.050000", orig_bytes="10", history="ShADdFf", orig_pkts="5", orig_ip_bytes=None,
+          missed_bytes=None)
+
+
+def appended():
+    """Two logs one after the other, each with its header, as zeek-cut reads several."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "conn.log")
+        for _ in range(2):
+            equal(run(capture(connection()), "-o", path).status, 0, "status")
+        with open(path, encoding="utf-8") as file:
+            found = zeek_log.logs(file.read())
+    equal([(len(log.rows), log.closed) for log in found], [(1, True), (1, True)], "logs")
+
+
+def no_connection():
+    log = log_of(run(capture([])))
+    equal((log.rows, log.closed), ([], True), "rows, closed")
+
+
+def checksums():
+    """The frames made here have none: by default Zeek sees nothing in them."""
+    equal(log_of(run(capture(connection()), "--like", "zeek")).rows, [], "rows")
+
+
+def record_of_zeek():
+    """The other formats have the same values, and the books balance."""
+    result = harness.replay(capture(connection()), "--like", "zeek", "-C")
+    holds(result.records[0], event="close", outcome="closed", ended_by="src", conn_state="SF", src_bytes=10,
+          duration_ns=50_000_000, handshake_ns=None)
+    check("the books balance" in result.errors, "books")
+    scan = [(i, packet(CLIENT, (SERVER[0], 1000 + i), SYN, 1)) for i in range(20)]
+    result = harness.replay(capture(scan), "--like", "zeek", "-C")
+    equal([r["outcome"] for r in result.records].count("timeout"), 15, "attempts given up after 5 s")
+    equal([r["event"] for r in result.records].count("exit"), 5, "still open")
+    result = harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout", "-D", "1000-1003,1004")
+    equal(result.status, 2, "no such ports")
+    result = harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout", "-D", "1000,1004,1019")
+    equal(len(result.records), 2, "filters")
+
+
+def long_history():
+    """Longer than any history that NeTracker itself keeps."""
+    packets = connection()[:3] + [(1 + i / 1000, packet(CLIENT, SERVER, 4 | ACK, 1001 + i)) for i in range(200)]
+    equal(log_of(run(capture(packets), "--like", "zeek", "-C")).rows[0]["history"], "ShA" + "R" * 200, "history")
+
+
+def usage():
+    for arguments in (["--like", "suricata"], ["-C"], ["--like", "zeek", "--events", "open"]):
+        result = run(b"", *arguments)
+        equal(result.status, 2, arguments)
+        equal(result.errors.count("\n"), 1, arguments)
+
+
+# Features of captures (as their index names them) that replay does not read yet.
+NOT_READ = ("enc:geneve", "enc:gre", "enc:vxlan", "enc:gtpu", "enc:teredo", "enc:ayiya", "fabricpath", "pbb",
+            "lt:IEEE802_11_RADIO", "lt:NFLOG", "pcapng_multi_if")
+
+
+def of_zeek_itself():
+    """Zeek's answers for its own traces and others, through the checker that comes with them."""
+    if not os.path.exists(CHECKER):
+        harness.skip("shared traces: they are not beside this folder")
+        return
+    spec = importlib.util.spec_from_file_location("check", CHECKER)
+    checker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(checker)
+    folder = os.path.dirname(CHECKER)
+    with open(os.path.join(folder, "index.json"), encoding="utf-8") as file:
+        captures = json.load(file)
+    for cap in captures:
+        if cap["set"] == "zeek" and cap["stem"] in checker.BARE:
+            harness.skip(f"{cap['stem']}: answered by Zeek with another list of server ports")
+        elif any(feature.startswith(NOT_READ) for feature in cap["F"]):
+            harness.skip(f"{cap['stem']}: its link or tunnel is not read yet")
+        else:
+            of_capture(checker, folder, cap)
+
+
+def of_capture(checker, folder, cap):
+    path = os.path.join(folder, cap["set"], cap["pcap"])
+    for answers, extra in checker.zeek_expected(folder, cap):
+        wants = [(checker.zeek_norm(row), checker.zeek_columns(row)) for row in checker.lines(answers)]
+        full = all(set(columns) == set(checker.ZEEK) for _, columns in wants)
+        wants = [want for want in wants if want[1]]
+        text, error = checker.run([harness.NETRACKER], ["--like", "zeek", "--format", "zeek", *extra], path, 30)
+        rows = checker.conn_log(text) if text else []
+        _, different = checker.pair_up(wants, rows, lambda want, row: checker.zeek_differs(want[0], row, want[1]))
+        different = [d for d in different if full or d[2] != ["extra"]]
+        check(not different and not error, f"{cap['set']}/{cap['pcap']} {extra}: {error or shown(different)}")
+
+
+def shown(different):
+    """The first connection that differs, and in what."""
+    want, row, columns = different[0] if different else (None, None, [])
+    return [(c, want[0].get(c) if want else None, row.get(c) if row else None) for c in columns]
+
+
+def main():
+    harness.run([golden, header, same_uid_in_every_run, own_rules, appended, no_connection, checksums, record_of_zeek,
+                 long_history, usage, of_zeek_itself])
+
+
+if __name__ == "__main__":
+    main()
