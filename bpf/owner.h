@@ -26,6 +26,15 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 #define NAME_WITH_ID 64
 #define LEVELS_TO_ID 8
 
+/* Where names are read to for their length; what is in there is of no use to anybody. Not on the stack: up to 512 bytes are
+ * for all functions in a chain of calls. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, char[NAME_WITH_ID + 8]);
+} names_for_length SEC(".maps");
+
 static __always_inline bool has_memory_controller(struct cgroup_root *root)
 {
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id___any, memory_cgrp_id___any))
@@ -50,10 +59,11 @@ __noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
 	struct cgroup *cgroup = (void *)cgroup_address;
 	struct cgroup_root *root = BPF_CORE_READ(cgroup, root);
 	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
+	__u32 i, zero = 0;
+	char *name = bpf_map_lookup_elem(&names_for_length, &zero);
 	int rank = 1;
-	__u32 i;
 
-	if (!kernfs_parent(node))
+	if (!name || !kernfs_parent(node))
 		return 0;
 	if (is_systemds(root))
 		rank = 4;
@@ -62,9 +72,7 @@ __noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
 	else if (has_memory_controller(root))
 		rank = 2;
 	for (i = 0; i < LEVELS_TO_ID && node; i++) {
-		char name[NAME_WITH_ID + 2];
-
-		if (bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(node, name)) > NAME_WITH_ID)
+		if (bpf_probe_read_kernel_str(name, NAME_WITH_ID + 2, BPF_CORE_READ(node, name)) > NAME_WITH_ID)
 			return rank + 4;
 		node = kernfs_parent(node);
 	}
@@ -101,9 +109,8 @@ static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
 	return (struct cgroup *)telling_cgroup((__u64)BPF_CORE_READ(task, cgroups));
 }
 
-static __always_inline void walk_cgroup(struct nt_path *path, struct task_struct *task)
+static __always_inline void walk_cgroup(struct nt_path *path, struct cgroup *cgroup)
 {
-	struct cgroup *cgroup = cgroup_of(task);
 	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
 	__u32 i;
 
@@ -159,14 +166,13 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 	path->count = i;
 }
 
-/* 0 where it is described now, or was before. */
-static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task)
+/* 0 where it is described now. */
+static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task,
+				       struct cgroup *cgroup)
 {
 	struct nt_process_event *event;
 	__u8 described = 1;
 
-	if (bpf_map_lookup_elem(&described_processes, process))
-		return 0;
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		count(NT_COUNT_PROCESS_RING_FULL);
@@ -178,7 +184,7 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	event->process = *process;
 	event->executable.known = event->cgroup.known = 0;
 	walk_executable(&event->executable, task);
-	walk_cgroup(&event->cgroup, task);
+	walk_cgroup(&event->cgroup, cgroup);
 	bpf_ringbuf_submit(event, ring_flags());
 	bpf_map_update_elem(&described_processes, process, &described, BPF_ANY);
 	return 0;
@@ -210,7 +216,7 @@ static __always_inline void describe_unless_recent(const struct nt_process_id *p
 	if (slot->pid == process->pid && slot->exec_id == process->exec_id && slot->start_ns == process->start_ns &&
 	    slot->cgroup_id == process->cgroup_id)
 		return;
-	if (!describe_process(process, task))
+	if (bpf_map_lookup_elem(&described_processes, process) || !describe_process(process, task, cgroup_of(task)))
 		*slot = *process;
 }
 
