@@ -191,6 +191,16 @@ static int explain_attach_failure(const char *interface, int error)
 		message_error("interface %s: it vanished; ip link shows those there are", interface);
 		return EXIT_STATUS_INTERFACE;
 	}
+	if (error == -ENOENT) {
+		message_error("cannot attach to interface %s: the kernel lacks the clsact qdisc or the bpf classifier; "
+			      "modprobe sch_ingress cls_bpf", interface);
+		return EXIT_STATUS_KERNEL;
+	}
+	if (error == -EEXIST) {
+		message_error("cannot attach to interface %s: an ingress qdisc is in the way of clsact, or a filter of the same "
+			      "priority; tc qdisc show dev %s shows it", interface, interface);
+		return EXIT_STATUS_KERNEL;
+	}
 	message_error("cannot attach to interface %s: %s; see docs/kernels.md for what it needs", interface,
 		      strerror(-error));
 	return error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;

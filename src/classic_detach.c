@@ -132,7 +132,6 @@ int detach_run(const struct options *options)
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	status = detach_asked(options);
-	if (lock >= 0)
-		classic_unlock(lock);
+	classic_unlock(lock);
 	return status;
 }

@@ -43,7 +43,7 @@ int classic_may(const char *what)
 {
 	loader_quieten_libbpf();
 	if (!loader_may_load_programs()) {
-		message_error("cannot %s: not permitted; " LOADER_WHO_MAY, what);
+		message_error("cannot %s: not permitted; run it as root (sudo)", what);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	return mounts_enter_lasting();
@@ -66,7 +66,8 @@ int classic_lock(int *lock)
 
 void classic_unlock(int lock)
 {
-	close(lock);
+	if (lock >= 0)
+		close(lock);
 }
 
 static int open_pin(const char *directory, const char *pin)

@@ -48,7 +48,7 @@ extern const char *const classic_way_names[CLASSIC_WAYS];
  * EXIT_STATUS_DONE. */
 int classic_may(const char *what);
 
-/* Nobody else attaches or detaches until classic_unlock(). An exit status, as above. */
+/* Nobody else attaches or detaches until classic_unlock(), which leaves a lock of -1 alone. An exit status, as above. */
 int classic_lock(int *lock);
 void classic_unlock(int lock);
 

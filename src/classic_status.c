@@ -15,6 +15,7 @@
 
 #include "src/classic_pins.h"
 #include "src/escape.h"
+#include "src/kernel_trace.h"
 #include "src/message.h"
 #include "src/net_namespace.h"
 
@@ -237,19 +238,29 @@ static void print_entry(struct text_buffer *text, const struct classic_entry *en
 	print_books(text, &books);
 }
 
-static void print_text(struct text_buffer *text, const struct classic_entries *entries)
+static void print_trace(struct text_buffer *text)
 {
 	unsigned long long overrun;
+	char path[128];
+
+	if (kernel_trace_is_off(path, sizeof(path)))
+		text_format(text, "trace: turned off, all lines are lost; turn it on: echo 1 > %s\n", path);
+	if (kernel_trace_overrun(&overrun))
+		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n", overrun);
+	else
+		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
+}
+
+static void print_text(struct text_buffer *text, const struct classic_entries *entries)
+{
 	size_t i;
 
 	for (i = 0; i < entries->count; i++)
 		print_entry(text, &entries->list[i]);
 	if (!entries->count)
 		text_string(text, "nothing is attached; netracker attach -i INTERFACE does it\n");
-	else if (mounts_trace_overrun(&overrun))
-		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n", overrun);
 	else
-		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
+		print_trace(text);
 }
 
 static void json_string(struct text_buffer *text, const char *key, const char *value, size_t size)
@@ -315,6 +326,7 @@ static void json_entry(struct text_buffer *text, const struct classic_entry *ent
 {
 	unsigned long long overrun;
 	struct books books;
+	char path[128];
 
 	text_format(text, "{\"state\":\"%s\"", state_names[entry->state]);
 	json_string(text, "directory", entry->directory, sizeof(entry->directory));
@@ -324,8 +336,9 @@ static void json_entry(struct text_buffer *text, const struct classic_entry *ent
 		read_books(entry, &books);
 		json_books(text, &books);
 	}
-	if (mounts_trace_overrun(&overrun))
-		json_number(text, "trace_overrun", overrun);
+	if (kernel_trace_overrun(&overrun))
+		text_format(text, ",\"trace_on\":%s,\"trace_overrun\":%llu",
+			    kernel_trace_is_off(path, sizeof(path)) ? "false" : "true", overrun);
 	text_string(text, "}\n");
 }
 
@@ -342,9 +355,11 @@ int status_run(const struct options *options)
 {
 	struct text_buffer text = {0};
 	struct classic_entries entries;
-	int status = classic_may("look at what is attached");
+	int status = classic_may("look at what is attached"), lock = -1;
 	size_t i;
 
+	if (status == EXIT_STATUS_DONE && mounts_has_bpffs())
+		status = classic_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	text.failed = !classic_entries_read(&entries);
@@ -352,6 +367,7 @@ int status_run(const struct options *options)
 		print_text(&text, &entries);
 	for (i = 0; i < entries.count && options->format == FORMAT_JSON; i++)
 		json_entry(&text, &entries.list[i]);
+	classic_unlock(lock);
 	status = write_out(&text);
 	text_free(&text);
 	classic_entries_free(&entries);

@@ -2,10 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <linux/magic.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -18,6 +16,8 @@
 #define TRACEFS "/sys/kernel/tracing"
 #define TRACEFS_IN_DEBUGFS "/sys/kernel/debug/tracing"
 #define SAFELY (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+static bool may_end; /* process 1's namespace could not be looked at */
 
 static bool is_mounted(const char *path, long type)
 {
@@ -34,6 +34,7 @@ int mounts_enter_lasting(void)
 	if (stat("/proc/self/ns/mnt", &own) || stat(LASTING_NAMESPACE, &lasting)) {
 		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s", LASTING_NAMESPACE,
 			       strerror(errno));
+		may_end = true;
 		return EXIT_STATUS_DONE;
 	}
 	if (own.st_ino == lasting.st_ino)
@@ -60,6 +61,8 @@ int mounts_need_bpffs(void)
 		return EXIT_STATUS_DONE;
 	if (!mount("bpf", BPFFS, "bpf", SAFELY, "mode=700")) {
 		message_detail("mounted bpffs on " BPFFS);
+		if (may_end)
+			message_note("mounted bpffs on " BPFFS " in this mount namespace: what is attached ends with it");
 		return EXIT_STATUS_DONE;
 	}
 	message_error("cannot mount bpffs, where programs stay without a process: %s; try: mount -t bpf bpf " BPFFS,
@@ -83,42 +86,4 @@ void mounts_want_tracefs(void)
 	else
 		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs " TRACEFS,
 			     strerror(errno));
-}
-
-/* The number after "overrun: " in a CPU's statistics (Documentation/trace/ftrace.rst). */
-static bool read_overrun(const char *path, unsigned long long *entries)
-{
-	FILE *file = fopen(path, "re");
-	char line[128];
-	bool found = false;
-
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, "overrun: %llu", entries) == 1;
-	if (file)
-		fclose(file);
-	return found;
-}
-
-bool mounts_trace_overrun(unsigned long long *entries)
-{
-	const char *tracefs = mounts_tracefs();
-	char pattern[64];
-	bool known = false;
-	glob_t found;
-	size_t i;
-
-	*entries = 0;
-	snprintf(pattern, sizeof(pattern), "%s/per_cpu/cpu*/stats", tracefs ? tracefs : "");
-	if (!tracefs || glob(pattern, 0, NULL, &found))
-		return false;
-	for (i = 0; i < found.gl_pathc; i++) {
-		unsigned long long own;
-
-		if (!read_overrun(found.gl_pathv[i], &own))
-			continue;
-		*entries += own;
-		known = true;
-	}
-	globfree(&found);
-	return known;
 }

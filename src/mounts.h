@@ -22,8 +22,4 @@ const char *mounts_tracefs(void);
 /* Mounts it where it is not, and says how where that fails. */
 void mounts_want_tracefs(void);
 
-/* Entries of the kernel's trace, of whichever program, that were overwritten before anybody read them. False: not
- * known. */
-bool mounts_trace_overrun(unsigned long long *entries);
-
 #endif
