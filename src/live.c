@@ -20,6 +20,7 @@
 #include "src/clock.h"
 #include "src/commands.h"
 #include "src/filter.h"
+#include "src/hangup.h"
 #include "src/interfaces.h"
 #include "src/join.h"
 #include "src/live_record.h"
@@ -56,6 +57,7 @@ struct live {
 	struct reset_reasons *reset_reasons;
 	struct sweep *sweep;
 	struct sink *sink;
+	struct hangup hangup;
 	struct live_names names;
 	__u32 own_netns;
 	struct books books;
@@ -448,11 +450,24 @@ static void drain(int fd)
 		;
 }
 
+static void take_signals(struct live *live)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(live->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		enum hangup_meaning meaning = signal.ssi_signo == SIGHUP ? hangup_meaning(&live->hangup) : HANGUP_END;
+
+		if (meaning == HANGUP_REOPEN)
+			sink_reopen(live->sink);
+		else if (meaning == HANGUP_END)
+			end(live, EXIT_STATUS_DONE);
+	}
+}
+
 static void handle_ready(struct live *live, int fd)
 {
 	if (fd == live->signal_fd) {
-		drain(fd);
-		end(live, EXIT_STATUS_DONE);
+		take_signals(live);
 	} else if (fd == live->timer_fd) {
 		drain(fd);
 	} else if (fd == live->clock_fd) {
@@ -561,6 +576,7 @@ int live_run(const struct options *options)
 	int status;
 
 	live.interfaces.notices_fd = -1;
+	hangup_init(&live.hangup, options->output);
 	live.signal_fd = block_signals();
 	status = set_up_user_side(&live);
 	if (status == EXIT_STATUS_DONE)

@@ -13,6 +13,7 @@
 #include "src/capture_reader.h"
 #include "src/commands.h"
 #include "src/filter.h"
+#include "src/hangup.h"
 #include "src/message.h"
 #include "src/observer.h"
 #include "src/record_fields.h"
@@ -38,6 +39,7 @@ struct replay {
 	struct capture_reader *reader;
 	struct zeek_replay *zeek; /* NULL: by our own rules */
 	struct sink *sink;
+	struct hangup hangup;
 	struct books books;
 	__u64 now; /* the capture's clock, where it stood highest */
 	__u64 records;
@@ -51,7 +53,7 @@ struct located {
 	int source; /* as nt_key_from_packet() tells */
 };
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t stopped, hung_up;
 
 static void stop(int signal_number)
 {
@@ -59,12 +61,33 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
-static void stop_on_signals(void)
+static void hang_up(int signal_number)
+{
+	(void)signal_number;
+	hung_up = 1;
+}
+
+/* A SIGHUP that only asks for the output to be opened again must not break off the reading of a pipe. */
+static void stop_on_signals(const struct hangup *hangup)
 {
 	struct sigaction action = { .sa_handler = stop };
+	struct sigaction on_hangup = { .sa_handler = hang_up, .sa_flags = hangup->to_file ? SA_RESTART : 0 };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	if (hangup->to_file || !hangup->ignored)
+		sigaction(SIGHUP, &on_hangup, NULL);
+}
+
+static void take_hangup(struct replay *replay)
+{
+	enum hangup_meaning meaning = hangup_meaning(&replay->hangup);
+
+	hung_up = 0;
+	if (meaning == HANGUP_REOPEN)
+		sink_reopen(replay->sink);
+	else if (meaning == HANGUP_END)
+		stopped = 1;
 }
 
 static bool is_full(const struct replay *replay)
@@ -302,14 +325,22 @@ static void tell_books(struct replay *replay)
 		       (unsigned long long)odd.incomplete);
 }
 
-/* 0 at the end of the file or where no more is wanted, -1 where the file is broken. So does read_like_zeek(). */
+/* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
+static int next_packet(struct replay *replay, struct capture_packet *captured)
+{
+	if (hung_up)
+		take_hangup(replay);
+	return is_over(replay) ? 0 : capture_file_next(replay->file, captured);
+}
+
+/* What next_packet() gave last. So does read_like_zeek(). */
 static int read_packets(struct replay *replay)
 {
 	struct located ahead[LOOK_AHEAD];
 	struct capture_packet captured;
-	int result = 1, count = 0;
+	int result, count = 0;
 
-	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1) {
+	while ((result = next_packet(replay, &captured)) == 1) {
 		bool is_plain = capture_reader_plain(replay->reader, &captured, &ahead[count].segment);
 
 		if (is_plain)
@@ -324,19 +355,19 @@ static int read_packets(struct replay *replay)
 		capture_reader_take(replay->reader, &captured);
 	}
 	take_ahead(replay, ahead, count);
-	return result < 0 ? -1 : 0;
+	return result;
 }
 
 static int read_like_zeek(struct replay *replay)
 {
 	struct capture_packet captured;
-	int result = 1;
+	int result;
 
-	while (!is_over(replay) && (result = capture_file_next(replay->file, &captured)) == 1) {
+	while ((result = next_packet(replay, &captured)) == 1) {
 		zeek_replay_clock(replay->zeek, captured.ns);
 		capture_reader_take(replay->reader, &captured);
 	}
-	return result < 0 ? -1 : 0;
+	return result;
 }
 
 /* Returns the exit status. */
@@ -416,7 +447,8 @@ int replay_run(const struct options *options)
 	struct replay replay = { .options = options };
 	int status;
 
-	stop_on_signals();
+	hangup_init(&replay.hangup, options->output);
+	stop_on_signals(&replay.hangup);
 	status = run(&replay);
 	sink_close(replay.sink);
 	capture_reader_free(replay.reader);

@@ -28,6 +28,8 @@ struct sink {
 	const char *name; /* for messages */
 	int fd;
 	bool regular, terminal;
+	bool named;    /* -o: can be opened again */
+	bool half_out; /* the first waiting line got out in part */
 	bool patient; /* waits for ever for a reader */
 	bool stuck;   /* the reader took nothing for as long as we wait */
 	bool refused; /* the last flush failed, or records were lost, and we said so */
@@ -39,6 +41,11 @@ struct sink {
 
 #define KIND_HEADER EVENT_KINDS
 
+static int open_named(const char *name, int flags)
+{
+	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+}
+
 static int open_output(struct sink *sink, const struct options *options)
 {
 	int error;
@@ -49,7 +56,8 @@ static int open_output(struct sink *sink, const struct options *options)
 		if (sink->fd >= 0)
 			fcntl(sink->fd, F_SETFD, FD_CLOEXEC);
 	} else
-		sink->fd = open(options->output, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+		sink->fd = open_named(options->output, 0);
+	sink->named = options->output;
 	if (sink->fd >= 0)
 		return 0;
 	error = errno;
@@ -131,10 +139,9 @@ static void begin_output(struct sink *sink)
 	struct stat status;
 	off_t size = 0;
 
-	if (!fstat(sink->fd, &status) && S_ISREG(status.st_mode)) {
-		sink->regular = true;
+	sink->regular = !fstat(sink->fd, &status) && S_ISREG(status.st_mode);
+	if (sink->regular)
 		size = status.st_size;
-	}
 	sink->terminal = isatty(sink->fd);
 	if (sink->terminal) {
 		sink->view.width = terminal_width(sink->fd);
@@ -247,6 +254,9 @@ static void forget(struct sink *sink, size_t bytes)
 {
 	size_t lines = 0, i;
 
+	if (!bytes)
+		return;
+	sink->half_out = sink->waiting.bytes[bytes - 1] != '\n';
 	if (bytes == sink->waiting.used) {
 		sink->waiting.used = sink->kinds.used = 0;
 		return;
@@ -354,6 +364,65 @@ int sink_finish(struct sink *sink)
 		add_kind(sink, KIND_HEADER);
 	}
 	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+}
+
+/* What shall not stand in another file: the rest of a line whose beginning got out, and headings. */
+static void forget_leftovers(struct sink *sink)
+{
+	while (sink->kinds.used && (sink->half_out || sink->kinds.bytes[0] == KIND_HEADER)) {
+		const char *end = memchr(sink->waiting.bytes, '\n', sink->waiting.used);
+
+		if (sink->kinds.bytes[0] < EVENT_KINDS)
+			sink->dropped[(int)sink->kinds.bytes[0]]++;
+		forget(sink, (size_t)(end - sink->waiting.bytes) + 1);
+	}
+}
+
+/* Waiting lines come after the heading of the file that is open now. */
+static void begin_again(struct sink *sink)
+{
+	struct text_buffer waiting = sink->waiting, kinds = sink->kinds;
+
+	sink->waiting = sink->kinds = (struct text_buffer){ 0 };
+	begin_output(sink);
+	text_append(&sink->waiting, waiting.bytes, waiting.used);
+	text_append(&sink->kinds, kinds.bytes, kinds.used);
+	text_free(&waiting);
+	text_free(&kinds);
+}
+
+static bool is_same_file(int one, int other)
+{
+	struct stat of_one, of_other;
+
+	return !fstat(one, &of_one) && !fstat(other, &of_other) && of_one.st_dev == of_other.st_dev &&
+	       of_one.st_ino == of_other.st_ino;
+}
+
+void sink_reopen(struct sink *sink)
+{
+	int fd;
+
+	if (!sink->named)
+		return;
+	flush(sink, 0);
+	fd = open_named(sink->name, O_NONBLOCK); /* a FIFO without a reader shall not make us wait */
+	if (fd < 0) {
+		message_error("%s: cannot open again: %s; records go on into the file that was open", sink->name,
+			      strerror(errno));
+		return;
+	}
+	fcntl(fd, F_SETFL, O_APPEND);
+	if (!sink->regular && is_same_file(fd, sink->fd)) {
+		close(fd);
+		return;
+	}
+	close(sink->fd);
+	sink->fd = fd;
+	sink->stuck = false;
+	forget_leftovers(sink);
+	begin_again(sink);
+	message_detail("%s: opened again", sink->name);
 }
 
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event)

@@ -9,6 +9,7 @@ import json
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from tracker import PROGRAM
 from traffic import Span, at, exchange, exchange_all, require, settle
 
 EACH = 5
+ROTATIONS = 20
 LONG_SECONDS = 0.6
 # Other than those of another run at the same time, whose connections every tracker sees too.
 FIRST_PORT = 20000 + os.getpid() % 2000 * 5
@@ -357,6 +359,66 @@ def append(bench):
         lines = [json.loads(line) for line in file]
     good = status == 0 and len(lines) == 1 + EACH and lines[0] == {"before": 1}
     return [] if good else ["status %d, %d lines" % (status, len(lines))]
+
+
+@check("SIGHUP and -o: the file is opened again, no record is lost or torn")
+def rotation(bench):
+    """Renamed many times while connections end, once into a folder that is gone: one record for each, in some file."""
+    folder = os.path.join(bench.directory, "rotated")
+    path = os.path.join(folder, "log")
+    os.mkdir(folder)
+    world = bench.world(outgoing)
+    listener, peer = world.listen(world.server(), port=PORTS["plain"]), world.client()
+    tracker = bench.tracker("-L", str(PORTS["plain"]), "-o", path)
+    opened = []
+
+    def close_more():
+        for _ in range(EACH):
+            client, server = world.pair(peer, listener)
+            client.close()
+            server.receive_eof()
+            server.close()
+            opened.append(client.local[1])
+
+    for number in range(ROTATIONS):
+        close_more()
+        os.rename(path, "%s.%d" % (path, number))
+        if number == ROTATIONS // 2:
+            os.rename(folder, folder + ".gone")
+        tracker.process.send_signal(signal.SIGHUP)
+        if number == ROTATIONS // 2:
+            settle(UNTIL_WRITTEN)
+            os.rename(folder + ".gone", folder)
+            tracker.process.send_signal(signal.SIGHUP)
+        for _ in range(1000):
+            if not os.path.exists(path):
+                settle(0.01)
+    close_more()
+    settle(UNTIL_WRITTEN)
+    status = tracker.stop()
+    ports, files = [], [os.path.join(folder, name) for name in os.listdir(folder)]
+    for name in files:
+        with open(name) as file:
+            ports += [json.loads(line)["src_port"] for line in file]
+    problems = [] if status == 0 and len(files) == ROTATIONS + 1 else ["status %d, files %s" % (status, files)]
+    if sorted(ports) != sorted(opened):
+        problems.append("%d records of %d connections" % (len(ports), len(opened)))
+    said = [line for line in tracker.stderr().splitlines() if "cannot open again" in line]
+    return problems + ([] if len(said) == 1 else ["said: %r" % said])
+
+
+@check("SIGHUP without -o ends it as SIGTERM does")
+def hangup(bench):
+    path = os.path.join(bench.directory, "hung-up")
+    with open(path, "wb") as file:
+        tracker = bench.tracker("-L", str(PORTS["plain"]), stdout=file)
+        close_some(bench.world(outgoing))
+        settle(UNTIL_WRITTEN)
+        status = tracker.stop(signal.SIGHUP)
+    with open(path) as file:
+        count = sum(1 for _ in file)
+    good = status == 0 and count == EACH and "the books balance" in tracker.stderr()
+    return [] if good else ["status %d, %d lines, %s" % (status, count, tracker.stderr())]
 
 
 @check("-f json on standard output; -q says nothing")

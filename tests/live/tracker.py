@@ -21,7 +21,7 @@ def prepare(namespace_name):
     """As a shell starts a program, though the harness itself may ignore signals; it must not outlive the harness."""
     enter(namespace_name)
     die_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
 
 

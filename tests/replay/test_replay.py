@@ -1,8 +1,16 @@
 #!/usr/bin/python3
 """replay on captures made here: ends, timeouts, reused ports, broken files, options, the books."""
+import fcntl
+import json
+import os
 import random
 import re
+import signal
 import struct
+import subprocess
+import tempfile
+import termios
+import time
 
 import harness
 import pcap
@@ -272,6 +280,77 @@ def hostile_bytes():
         check("the books balance" in result.errors, "books: " + result.errors)
 
 
+def hangups(terminal=False, file=True, ignored=False):
+    """A replay of a stream that gets a SIGHUP after one connection, then another one: exit status, records by file."""
+    with tempfile.TemporaryDirectory() as directory:
+        out, moved = os.path.join(directory, "out"), os.path.join(directory, "moved")
+        controller, follower = os.openpty() if terminal else (None, None)
+
+        def prepare():
+            os.setsid()
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+            if terminal:
+                fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
+
+        target = ["-o", out] if file else []
+        process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", "--events", "open", *target, "-"],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=prepare, pass_fds=[follower] if terminal else [])
+        whole = capture(connection() + connection(("198.18.0.8", 1234), at=1))
+        first, rest = len(capture(connection()[:4])), len(capture(connection()[:5]))
+        process.stdin.write(whole[:first])
+        process.stdin.flush()
+        wait_until_asleep(process.pid)
+        if os.path.exists(out):
+            os.rename(out, moved)
+        if terminal:
+            os.close(follower)
+            os.close(controller)
+        else:
+            process.send_signal(signal.SIGHUP)
+        wait_until_asleep(process.pid)
+        try:
+            process.stdin.write(whole[first:rest])
+            process.stdin.write(whole[rest:])
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+        process.stdin = None
+        output = process.communicate(timeout=60)[0]
+        found = [count_lines(path) for path in (moved, out)] if file else [len(output.splitlines())]
+        return process.returncode, found
+
+
+def wait_until_asleep(pid):
+    """It has read all there was: it sleeps in read()."""
+    def asleep():
+        with open(f"/proc/{pid}/stat") as file:
+            state = file.read().rpartition(")")[2].split()[0]
+        with open(f"/proc/{pid}/wchan") as file:
+            return state == "Z" or (state == "S" and "pipe" in file.read())
+
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not asleep():
+        time.sleep(0.01)
+
+
+def count_lines(path):
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        data = file.read()
+    check(not data or data.endswith(b"}\n"), "whole lines")
+    return len([json.loads(line) for line in data.splitlines()])
+
+
+def hung_up():
+    """With -o the file is opened again, nothing is lost; without, or when its terminal has gone, it is the end."""
+    equal(hangups(), (0, [1, 1]), "-o: one record in each file")
+    equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it goes on")
+    equal(hangups(ignored=True), (0, [1, 1]), "nohup and -o")
+    equal(hangups(terminal=True), (0, [1, None]), "-o, its terminal has gone: it ends")
+
+
 def many_connections():
     packets = []
     for port in range(20000, 25000):
@@ -287,4 +366,4 @@ if __name__ == "__main__":
                  established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
                  begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
                  vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
-                 not_a_capture, hostile_bytes, many_connections])
+                 not_a_capture, hostile_bytes, hung_up, many_connections])

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -333,6 +334,182 @@ static void test_terminal(void)
 	close(controller);
 }
 
+static char moved[] = "/tmp/netracker-test-moved-XXXXXX";
+
+static unsigned int lines_in(const char *file)
+{
+	char command[128];
+	unsigned int lines = 0;
+	FILE *counter;
+
+	snprintf(command, sizeof(command), "wc -l < %s", file);
+	counter = popen(command, "r");
+	CHECK_EQUAL(fscanf(counter, "%u", &lines), 1);
+	pclose(counter);
+	return lines;
+}
+
+/* Rotation: the file is renamed while lines wait for it, and later. */
+static void test_rotation(void)
+{
+	struct sink *sink;
+
+	set_file("");
+	sink = open_sink(FORMAT_TEXT, path);
+	write_records(sink, 2);
+	rename(path, moved);
+	write_records(sink, 3);
+	sink_reopen(sink);
+	CHECK_EQUAL(lines_in(moved), 1 + 2 + 3);
+	write_records(sink, 4);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	CHECK_EQUAL(lines_in(moved), 1 + 2 + 3);
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 4);
+	CHECK_EQUAL(read_file().other, 0);
+
+	/* nobody moved it: no second heading */
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 5);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+
+	/* emptied in place: a heading again */
+	CHECK_EQUAL(truncate(path, 0), 0);
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 1);
+	sink_close(sink);
+}
+
+/* What the full disk did not take goes into the new file, after its heading; nothing twice, no half line in either. */
+static void test_rotation_off_a_full_disk(void)
+{
+	unsigned int before;
+	struct sink *sink;
+
+	signal(SIGXFSZ, SIG_IGN);
+	set_file("");
+	sink = open_sink(FORMAT_TEXT, path);
+	limit_file_size(1000);
+	write_records(sink, 20);
+	CHECK_EQUAL(sink_flush(sink), -EFBIG);
+	before = read_file().text;
+	CHECK(before > 0 && before < 20);
+	CHECK_EQUAL(read_file().other, 0);
+	rename(path, moved);
+	sink_reopen(sink);
+	limit_file_size(RLIM_INFINITY);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(lines_in(moved), 1 + before);
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 20 - before);
+	CHECK_EQUAL(read_file().other, 0);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	sink_close(sink);
+}
+
+/* The heading itself still waits. */
+static void test_rotation_with_nothing_out(void)
+{
+	struct sink *sink;
+
+	set_file("");
+	sink = open_sink(FORMAT_TEXT, path);
+	limit_file_size(0);
+	write_records(sink, 2);
+	CHECK_EQUAL(sink_flush(sink), -EFBIG);
+	rename(path, moved);
+	sink_reopen(sink);
+	limit_file_size(RLIM_INFINITY);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().text, 2);
+	sink_close(sink);
+}
+
+/* The name leads nowhere now: it goes on with the old file, and back when the name is right again. */
+static void test_rotation_fails(void)
+{
+	char directory[] = "/tmp/netracker-test-dir-XXXXXX", elsewhere[64], file[64];
+	struct sink *sink;
+
+	CHECK(mkdtemp(directory) != NULL);
+	snprintf(file, sizeof(file), "%s/records", directory);
+	snprintf(elsewhere, sizeof(elsewhere), "%s.moved", directory);
+	sink = open_sink(FORMAT_JSON, file);
+	write_records(sink, 1);
+	CHECK_EQUAL(rename(directory, elsewhere), 0);
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	CHECK_EQUAL(rename(elsewhere, directory), 0);
+	CHECK_EQUAL(lines_in(file), 2);
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(lines_in(file), 3);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	sink_close(sink);
+	unlink(file);
+	rmdir(directory);
+}
+
+/* A FIFO that nobody reads any more took half a line: the rest of that line does not begin the file in its place. */
+static void test_rotation_off_a_fifo(void)
+{
+	unsigned int read_lines;
+	struct sink *sink;
+	int reader;
+
+	unlink(path);
+	CHECK_EQUAL(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	sink = open_sink(FORMAT_JSON, path);
+	CHECK_EQUAL(write_records(sink, 300), -EAGAIN);
+	unlink(path);
+	sink_reopen(sink);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	read_lines = drain(reader);
+	CHECK(read_lines > 0 && read_file().json > 0);
+	CHECK_EQUAL(read_file().other, 0);
+	CHECK(sink_lost(sink, NT_EVENT_CLOSE) <= 1);
+	CHECK_EQUAL(read_lines + read_file().json + sink_lost(sink, NT_EVENT_CLOSE), 300);
+	sink_close(sink);
+	close(reader);
+}
+
+/* Standard output, and what is no file. */
+static void test_nothing_to_open_again(void)
+{
+	struct sink *sink;
+	int ends[2], saved;
+
+	CHECK_EQUAL(pipe2(ends, O_NONBLOCK), 0);
+	sink = open_on(ends[1], &saved);
+	restore(saved);
+	write_records(sink, 1);
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(drain(ends[0]), 1 + 2);
+	sink_close(sink);
+	close(ends[0]);
+	close(ends[1]);
+
+	sink = open_sink(FORMAT_JSON, "/dev/null");
+	write_records(sink, 1);
+	sink_reopen(sink);
+	write_records(sink, 1);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	sink_close(sink);
+}
+
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -349,7 +526,15 @@ int main(void)
 	test_reader_leaves();
 	test_reader_sleeps();
 	test_terminal();
+	close(mkstemp(moved));
+	test_rotation();
+	test_rotation_off_a_full_disk();
+	test_rotation_with_nothing_out();
+	test_rotation_fails();
+	test_rotation_off_a_fifo();
+	test_nothing_to_open_again();
 	close(fd);
 	unlink(path);
+	unlink(moved);
 	return check_finish();
 }
