@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "src/replay_table.h"
 
@@ -325,6 +327,20 @@ static void tell_books(struct replay *replay)
 		       (unsigned long long)odd.incomplete);
 }
 
+static void flush(struct replay *replay)
+{
+	if (sink_flush(replay->sink) == -EPIPE)
+		replay->error = -EPIPE;
+}
+
+/* A pipe's next packet may be long in coming. */
+static bool is_stream(const char *name)
+{
+	struct stat status;
+
+	return (strcmp(name, "-") ? stat(name, &status) : fstat(STDIN_FILENO, &status)) || !S_ISREG(status.st_mode);
+}
+
 /* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
@@ -338,6 +354,8 @@ static int read_packets(struct replay *replay)
 {
 	struct located ahead[LOOK_AHEAD];
 	struct capture_packet captured;
+	bool streams = is_stream(replay->options->file);
+	int most = streams ? 1 : LOOK_AHEAD;
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
@@ -345,14 +363,16 @@ static int read_packets(struct replay *replay)
 
 		if (is_plain)
 			locate(replay, &ahead[count++]);
-		if (is_plain && count < LOOK_AHEAD)
+		if (is_plain && count < most)
 			continue;
 		take_ahead(replay, ahead, count);
 		count = 0;
-		if (is_plain || is_over(replay))
-			continue;
-		advance(replay, captured.ns);
-		capture_reader_take(replay->reader, &captured);
+		if (!is_plain && !is_over(replay)) {
+			advance(replay, captured.ns);
+			capture_reader_take(replay->reader, &captured);
+		}
+		if (streams)
+			flush(replay);
 	}
 	take_ahead(replay, ahead, count);
 	return result;
@@ -360,12 +380,15 @@ static int read_packets(struct replay *replay)
 
 static int read_like_zeek(struct replay *replay)
 {
+	bool streams = is_stream(replay->options->file);
 	struct capture_packet captured;
 	int result;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
 		zeek_replay_clock(replay->zeek, captured.ns);
 		capture_reader_take(replay->reader, &captured);
+		if (streams)
+			flush(replay);
 	}
 	return result;
 }
