@@ -175,12 +175,7 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
-struct cgroup_subsys_state {
-	__u64 serial_nr;
-};
-
 struct css_set {
-	struct cgroup_subsys_state *subsys[1];
 	struct cgroup *dfl_cgrp;
 	struct list_head cgrp_links;
 };

@@ -220,19 +220,40 @@ static __always_inline void describe_unless_recent(const struct nt_process_id *p
 		*slot = *process;
 }
 
-/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set. The memory of one may be used
- * again for the next, but its number is not (css_serial_nr_next). */
+/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set, whose memory may have been that
+ * of one before; so its moves are counted too, by what is left of its number. */
+#define MOVE_COUNTS 4096
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MOVE_COUNTS);
+	__type(key, __u32);
+	__type(value, __u32);
+} cgroup_moves SEC(".maps");
+
+static __always_inline __u32 *moves_of(struct task_struct *task)
+{
+	__u32 index = (__u32)BPF_CORE_READ(task, tgid) % MOVE_COUNTS;
+
+	return bpf_map_lookup_elem(&cgroup_moves, &index);
+}
+
 static __always_inline __u64 cgroups_identity(struct task_struct *task)
 {
-	struct css_set *set = BPF_CORE_READ(task, cgroups);
-	__u64 offset = bpf_core_field_offset(set->subsys), identity = (__u64)set;
-	struct cgroup_subsys_state *memory;
+	__u64 identity = (__u64)BPF_CORE_READ(task, cgroups);
+	__u32 *moves = moves_of(task);
 
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id___any, memory_cgrp_id___any))
-		return identity;
-	offset += bpf_core_enum_value(enum cgroup_subsys_id___any, memory_cgrp_id___any) * sizeof(memory);
-	bpf_probe_read_kernel(&memory, sizeof(memory), (void *)set + offset);
-	return identity + BPF_CORE_READ(memory, serial_nr) * 0x9e3779b97f4a7c15ULL;
+	return moves ? identity + *moves * 0x9e3779b97f4a7c15ULL : identity;
+}
+
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(process_moves, struct cgroup *to, const char *path, struct task_struct *task)
+{
+	__u32 *moves = moves_of(task);
+
+	if (moves)
+		__sync_fetch_and_add(moves, 1);
+	return 0;
 }
 
 /* Two ways to read a task: in place, through a pointer that the verifier knows, or by copies (5.10 has no

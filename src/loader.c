@@ -23,6 +23,7 @@
 /* Its second copy: what that misses, the first one did. */
 #define STAND_BY "socket_set_state_again"
 #define ERROR_PROGRAM "socket_error"
+#define MOVES_PROGRAM "process_moves"
 
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
@@ -210,7 +211,13 @@ static bool is_iterator(const struct bpf_program *program)
 
 static bool is_for_ethernet(const struct bpf_program *program)
 {
-	return !is_plain(program) && (errors_are_reported() || strcmp(bpf_program__name(program), ERROR_PROGRAM));
+	const char *name = bpf_program__name(program);
+
+	if (!errors_are_reported() && !strcmp(name, ERROR_PROGRAM))
+		return false;
+	if (!cgroup_v1_is_used() && !strcmp(name, MOVES_PROGRAM))
+		return false;
+	return !is_plain(program);
 }
 
 static void choose_programs(struct bpf_object *object, bool (*is_chosen)(const struct bpf_program *program))
@@ -327,6 +334,8 @@ int loader_attach_sockets(struct loader *loader)
 		status = attach_program(loader, names[i]);
 	if (status == EXIT_STATUS_DONE && errors_are_reported())
 		status = attach_program(loader, ERROR_PROGRAM);
+	if (status == EXIT_STATUS_DONE && bpf_program__autoload(loader_program(loader, MOVES_PROGRAM)))
+		status = attach_program(loader, MOVES_PROGRAM);
 	loader->stand_by = stand_by_from_the_start();
 	if (status == EXIT_STATUS_DONE && loader->stand_by)
 		status = attach_program(loader, STAND_BY);
