@@ -4,178 +4,31 @@
 It runs in mount, process and network namespaces of its own: bpffs and tracefs are mounted there by the program under
 test, and what it pins goes with them.
 """
-import contextlib
 import ipaddress
 import json
 import os
-import re
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "frontends"))
-import known  # noqa: E402
-from bench import check, main_of_checks  # noqa: E402
-from harness import Skip  # noqa: E402
-from netns import run_ip  # noqa: E402
-from trace import LINE, Trace, connections_of  # noqa: E402
-from tracker import PROGRAM, prepare  # noqa: E402
+from bench import check, main_of_checks
+from classic import (BROKE, INTERFACE, KERNEL, OK, PINS, PRIVILEGES, USAGE, Result, attach, clsact_filters, detach,
+                     differ, flood, has_clsact, ipv6_segment, known, lab, left_behind, line_problems, on_interface,
+                     only_status, raw_sender, refusal_problems, run, start, statuses, syn, tcx_programs, tracing)
+from harness import Skip
+from netns import run_ip
+from trace import LINE
+from tracker import PROGRAM
 
-OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
-PINS = "/sys/fs/bpf/netracker"
-ATTACHED = os.path.join(HERE, "attached.py")
 ISOLATE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
 INSIDE = "NETRACKER_TEST_ATTACH"
 NOBODY = "65534"
-UNANSWERED_PORT, MALFORMED = 81, 7
+MALFORMED = 7
 WAIT_SECONDS = 5
 FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
-
-
-class Result:
-    def __init__(self, process):
-        self.status = self.pid = None
-        self.pid = process.pid
-        self.output, self.messages = (text.decode(errors="backslashreplace") for text in process.communicate(timeout=60))
-        self.status = process.returncode
-
-
-def start(space, *arguments, before=(), program=PROGRAM, stdout=subprocess.PIPE):
-    return subprocess.Popen([*before, program, *arguments], stdin=subprocess.DEVNULL, stdout=stdout,
-                            stderr=subprocess.PIPE, preexec_fn=(lambda: prepare(space.name)) if space else None)
-
-
-def run(space, *arguments, **more):
-    return Result(start(space, *arguments, **more))
-
-
-def attach(space, interface=known.INTERFACE):
-    result = run(space, "attach", "-i", interface)
-    if result.status != OK:
-        raise AssertionError("attach: status %s: %s" % (result.status, result.messages))
-    return result
-
-
-def detach(space, *arguments):
-    result = run(space, "detach", *arguments)
-    return [] if result.status == OK else ["detach: status %s: %s" % (result.status, result.messages)]
-
-
-def statuses(space):
-    result = run(space, "status", "-f", "json")
-    if result.status != OK:
-        raise AssertionError("status: %s: %s" % (result.status, result.messages))
-    return [json.loads(line) for line in result.output.splitlines()]
-
-
-def only_status(space):
-    found = statuses(space)
-    if len(found) != 1:
-        raise AssertionError("%d attachments, should be 1: %s" % (len(found), found))
-    return found[0]
-
-
-@contextlib.contextmanager
-def lab():
-    one = known.Lab()
-    try:
-        yield one
-    finally:
-        run(None, "detach", "-q")
-        one.close()
-
-
-@contextlib.contextmanager
-def tracing():
-    """tracefs is there once something was attached."""
-    trace = Trace()
-    trace.lines()
-    try:
-        yield trace
-    finally:
-        trace.close()
-
-
-def differ(what, got, wanted):
-    return [] if got == wanted else ["%s: %r, should be %r" % (what, got, wanted)]
-
-
-def refusal_problems(label, result, status, word):
-    lines = result.messages.splitlines()
-    problems = differ(label + ": exit status", result.status, status)
-    if len(lines) != 1 or not re.match(r"netracker: .+; .+", lines[0]) or word not in lines[0]:
-        problems.append("%s: no one line about %r that says what to do: %r" % (label, word, result.messages))
-    return problems
-
-
-def tcx_programs(space, interface=known.INTERFACE):
-    """[(hook, program)], None before Linux 6.6."""
-    done = space.run(sys.executable, ATTACHED)
-    if done.returncode:
-        return None
-    rows = [line.rsplit(" ", 3) for line in done.stdout.splitlines()]
-    return [(hook, int(program)) for name, _, hook, program in rows if name == interface]
-
-
-def clsact_filters(space, interface=known.INTERFACE):
-    """[(hook, priority, program)]; program is None where a filter has none."""
-    found = []
-    for hook in ("ingress", "egress"):
-        shown = json.loads(space.run("tc", "-j", "filter", "show", "dev", interface, hook).stdout or "[]")
-        found += [(hook, one["pref"], one["options"].get("prog", {}).get("id")) for one in shown if "options" in one]
-    return found
-
-
-def has_clsact(space, interface=known.INTERFACE):
-    return "clsact" in space.run("tc", "qdisc", "show", "dev", interface).stdout
-
-
-def on_interface(space, interface=known.INTERFACE):
-    """[(hook, program)] by either way, without the filters of others."""
-    return (tcx_programs(space, interface) or []) + \
-        [(hook, program) for hook, _, program in clsact_filters(space, interface) if program]
-
-
-def left_behind(space, interface=known.INTERFACE):
-    problems = ["still attached: %s" % (one,) for one in on_interface(space, interface)]
-    if has_clsact(space, interface):
-        problems.append("the clsact qdisc is still there")
-    if os.path.exists(PINS):
-        problems.append("pins are still there: %s" % os.listdir(PINS))
-    return problems
-
-
-def line_problems(trace, facts):
-    """The lines of these connections: each that has a FIN of the side that answered once, no other at all."""
-    ports = {fact.values["src_port"] for fact in facts}
-    wanted = [known.Fact({key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")},
-                         {"syn_finack_ns": fact.times["syn_finack_ns"]})
-              for fact in facts if "syn_finack_ns" in fact.times]
-    own = [line for line in trace.lines() if LINE.search(line)]
-    events = [event for event in connections_of(own) if event["src_port"] in ports]
-    return known.compare(wanted, events) + form_problems(own, facts)
-
-
-def form_problems(lines, facts):
-    """Addresses stand as RFC 5952 has them, IPv6 in brackets."""
-    problems = []
-    for fact in facts:
-        if "syn_finack_ns" not in fact.times:
-            continue
-        ends = []
-        for end in ("src", "dst"):
-            address = ipaddress.ip_address(fact.values[end + "_ip"])
-            form = "[%s]:%d" if address.version == 6 else "%s:%d"
-            ends.append(form % (address.compressed, fact.values[end + "_port"]))
-        text = "for %s -> %s: " % tuple(ends)
-        if not any(text in line for line in lines):
-            problems.append("no line has %r: %s" % (text, lines[:2]))
-    return problems
 
 
 @check("lines of IPv4 and IPv6, out and in: closed from either side, refused, reset; the books; detached twice")
@@ -310,8 +163,8 @@ def deleted_interface(_):
     with lab() as here:
         index = attach(here.here) and only_status(here.here)["ifindex"]
         here.here.ip("link del %s" % known.INTERFACE)
-        run_ip("-n", here.here.name, "link", "add", known.INTERFACE, "index", str(index), "type", "veth", "peer", "name",
-               "nt9")
+        run_ip("-n", here.here.name, "link", "add", known.INTERFACE, "index", str(index), "type", "veth",
+               "peer", "name", "nt9")
         problems = differ("state", only_status(here.here)["state"], "gone")
         text = run(here.here, "status").output
         problems += [] if "left over" in text and "netracker detach" in text else ["status: %s" % text]
@@ -344,7 +197,8 @@ def same_name(_):
         problems = differ("directories", found, {
             here.here.inode: "lo:%d" % here.here.inode, here.there.inode: "lo:%d" % here.there.inode, own: "lo"})
         problems += detach(here.here, "-i", "lo")
-        problems += differ("left", len(statuses(here.here)), 2) + differ("there", len(on_interface(here.there, "lo")), 1)
+        problems += differ("left", len(statuses(here.here)), 2)
+        problems += differ("programs there", len(on_interface(here.there, "lo")), 1)
         problems += detach(here.here) + left_behind(here.there, "lo")
         return problems + left_behind(here.here, "lo")
 
@@ -362,14 +216,16 @@ def netns_exec(_):
         return problems + differ("detach", result.status, OK) + left_behind(here.here)
 
 
-@check("names of interfaces with dots, percent signs, control characters")
+@check("names of interfaces with dots, control characters, and others that are no letters")
 def odd_names(_):
     problems = []
-    for name, directory in (("v.100", "v%2e100"), ("a%2e", "a%252e"), ("x\x1b[2J", "x\x1b[2J"), ("..x", "%2e%2ex"),
+    for name, directory in (("v.100", "v%2e100"), ("x\x1b[2J", "x\x1b[2J"), ("..x", "%2e%2ex"),
                             ("\xe9-'\"$;*", "\xe9-'\"$;*"), ("123456789.1234", "123456789%2e1234")):
         with lab() as here:
             here.here.run("ip", "link", "set", known.INTERFACE, "down")
-            if here.here.run("ip", "link", "set", known.INTERFACE, "name", name).returncode:
+            done = here.here.run("ip", "link", "set", known.INTERFACE, "name", name)
+            if done.returncode:
+                problems.append("no interface can be called %r: %s" % (name, done.stderr))
                 continue
             attach(here.here, name)
             found, text = only_status(here.here), run(here.here, "status").output
@@ -378,6 +234,29 @@ def odd_names(_):
             problems += [] if "\x1b" not in text else ["a control character in: %r" % text]
             problems += detach(here.here, "-i", name) + differ("pins", os.path.exists(PINS), False)
     return problems
+
+
+ADDRESSES = ("fd00::", "fd00::1", "fd00:0:0:1::", "fd00:1:0:0:1:0:0:1", "fd00:0:1:0:1:0:1:0", "fd00:1:1:1:1:1:0:0",
+             "fd00:1:1:1:1:1:1:0", "fd00:1:1:1:1:1:1:1", "fd00:0:0:1:0:0:0:1",
+             "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fd00:a:bc:def:1234:0:10:100", "fd00:0:0:0:1::")
+
+
+@check("IPv6 addresses are written as RFC 5952 says")
+def address_forms(_):
+    """Connections of crafted packets: a SYN, and the FINs of both."""
+    with lab() as here:
+        attach(here.here)
+        with tracing() as trace, raw_sender(here) as send:
+            for number, address in enumerate(ADDRESSES):
+                one, other = (socket.inet_pton(socket.AF_INET6, text) for text in (address, "fd00::ffff"))
+                for source, destination, ports, flags in ((one, other, (1024 + number, 80), 2),
+                                                          (other, one, (80, 1024 + number), 17),
+                                                          (one, other, (1024 + number, 80), 17)):
+                    send(0x86dd, ipv6_segment(source, destination, ports, flags))
+            own = [line for line in trace.lines() if LINE.search(line)]
+        wanted = ["for [%s]:%d -> [fd00::ffff]:80: " % (ipaddress.ip_address(address).compressed, 1024 + number)
+                  for number, address in enumerate(ADDRESSES)]
+        return ["no line has %r: %s" % (text, own) for text in wanted if not any(text in line for line in own)]
 
 
 @check("more open connections than the table holds: the least recently used go, the loss is counted")
@@ -397,33 +276,13 @@ def full_table(_):
             "ended", "open", "dropped", "without_room")))
 
 
-def flood(here, count):
-    """SYNs of as many connections, to the other namespace's machine: none is answered, as no address there is theirs."""
-    with known.inside(here.there):
-        wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    wire.bind(("eth0", 0))
-    head = b"\xff" * 6 + b"\x02\0\0\0\0\1\x08\0"
-    for number in range(count):
-        wire.send(head + syn("198.18.255.%d" % (number >> 15), 1024 + (number & 32767)))
-    wire.close()
-
-
-def syn(source, port, data_offset=5):
-    tcp = struct.pack("!HHIIBBHHH", port, UNANSWERED_PORT, 1000, 0, data_offset << 4, 2, 1024, 0, 0)
-    return struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, socket.IPPROTO_TCP, 0,
-                       socket.inet_aton(source), socket.inet_aton("198.18.254.1")) + tcp
-
-
 @check("malformed packets are counted")
 def malformed(_):
     with lab() as here:
         attach(here.here)
-        with known.inside(here.there):
-            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-        wire.bind(("eth0", 0))
-        for data_offset in range(MALFORMED):
-            wire.send(b"\xff" * 6 + b"\x02\0\0\0\0\1\x08\0" + syn("198.18.255.1", 1024, data_offset + 6))
-        wire.close()
+        with raw_sender(here) as send:
+            for data_offset in range(MALFORMED):
+                send(0x0800, syn("198.18.255.1", 1024, data_offset + 6))
         found = only_status(here.here)
         return differ("malformed, opened", (found["packets_malformed"], found["opened"]), (MALFORMED, 0))
 
