@@ -6,8 +6,10 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/capture_pcapng.h"
 #include "src/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -15,47 +17,66 @@
 #define READ_BUFFER (128 * 1024)
 
 struct capture_file {
-	pcap_t *pcap;
-	char *buffer;
+	FILE *stream;
+	char *buffer; /* of the stream */
+	pcap_t *pcap; /* one of the two */
+	struct capture_pcapng *pcapng;
 	const char *name;
 	__u64 packets;
 };
 
-/* NULL where the file cannot be opened; *reason then says why. */
-static pcap_t *open_pcap(struct capture_file *file, char reason[PCAP_ERRBUF_SIZE])
+static int cannot_read(const char *name, const char *why)
 {
-	FILE *stream = strcmp(file->name, "-") ? fopen(file->name, "rbe") : fdopen(dup(STDIN_FILENO), "rb");
-	pcap_t *pcap;
+	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, why);
+	return -1;
+}
 
-	if (!stream) {
-		snprintf(reason, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
-		return NULL;
-	}
+static int open_format(struct capture_file *file, int first_byte)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "";
+	const char *why;
+
+	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
+		return capture_pcapng_open(&file->pcapng, file->stream, &why) ? cannot_read(file->name, why) : 0;
+	file->pcap = pcap_fopen_offline_with_tstamp_precision(file->stream, PCAP_TSTAMP_PRECISION_NANO, reason);
+	return file->pcap ? 0 : cannot_read(file->name, reason);
+}
+
+static void buffer_stream(struct capture_file *file)
+{
 	file->buffer = malloc(READ_BUFFER);
 	if (file->buffer)
-		setvbuf(stream, file->buffer, _IOFBF, READ_BUFFER);
+		setvbuf(file->stream, file->buffer, _IOFBF, READ_BUFFER);
 	/* Nobody else reads it: without it libpcap's two calls for a packet take twice as long. */
-	__fsetlocking(stream, FSETLOCKING_BYCALLER);
-	pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, reason);
-	if (!pcap)
-		fclose(stream);
-	return pcap;
+	__fsetlocking(file->stream, FSETLOCKING_BYCALLER);
+}
+
+/* One byte can be put back into any stream, and tells pcapng from pcap. */
+static int open_stream(struct capture_file *file)
+{
+	int first_byte;
+
+	errno = 0;
+	file->stream = strcmp(file->name, "-") ? fopen(file->name, "rbe") : fdopen(dup(STDIN_FILENO), "rb");
+	if (!file->stream)
+		return cannot_read(file->name, strerror(errno));
+	buffer_stream(file);
+	first_byte = getc(file->stream);
+	if (first_byte == EOF)
+		return cannot_read(file->name, ferror(file->stream) ? strerror(errno) : "it is empty");
+	ungetc(first_byte, file->stream);
+	return open_format(file, first_byte);
 }
 
 int capture_file_open(struct capture_file **file, const char *name)
 {
-	char reason[PCAP_ERRBUF_SIZE] = "";
 	struct capture_file *opened = calloc(1, sizeof(*opened));
 
 	*file = NULL;
-	if (!opened) {
-		message_error("%s: cannot read: %s", name, strerror(ENOMEM));
-		return -1;
-	}
+	if (!opened)
+		return cannot_read(name, strerror(ENOMEM));
 	opened->name = name;
-	opened->pcap = open_pcap(opened, reason);
-	if (!opened->pcap) {
-		message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, reason);
+	if (open_stream(opened)) {
 		capture_file_close(opened);
 		return -1;
 	}
@@ -63,36 +84,58 @@ int capture_file_open(struct capture_file **file, const char *name)
 	return 0;
 }
 
-/* A time of 0 would mean that something did not happen. */
-static __u64 time_of(const struct pcap_pkthdr *header)
-{
-	__u64 ns = (__u64)header->ts.tv_sec * NS_PER_SECOND + header->ts.tv_usec; /* nanoseconds were asked for */
-
-	return ns ? ns : 1;
-}
-
-int capture_file_next(struct capture_file *file, struct capture_packet *packet)
+static int next_of_pcap(struct capture_file *file, struct capture_packet *packet)
 {
 	struct pcap_pkthdr *header;
 	int result = pcap_next_ex(file->pcap, &header, &packet->data);
 
-	if (result == PCAP_ERROR_BREAK)
-		return 0;
-	if (result != 1) {
-		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
-			      (unsigned long long)file->packets, pcap_geterr(file->pcap));
-		return -1;
-	}
-	file->packets++;
+	if (result != 1)
+		return result == PCAP_ERROR_BREAK ? 0 : -1;
 	packet->captured = header->caplen;
-	packet->length = header->len > header->caplen ? header->len : header->caplen;
-	packet->ns = time_of(header);
+	packet->length = header->len;
+	packet->ns = (__u64)header->ts.tv_sec * NS_PER_SECOND + header->ts.tv_usec; /* nanoseconds were asked for */
+	packet->link_type = pcap_datalink(file->pcap);
+	return 1;
+}
+
+int capture_file_next(struct capture_file *file, struct capture_packet *packet)
+{
+	int result = file->pcap ? next_of_pcap(file, packet) : capture_pcapng_next(file->pcapng, packet);
+
+	if (result < 0)
+		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
+			      (unsigned long long)file->packets,
+			      file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_why(file->pcapng));
+	if (result != 1)
+		return result;
+	file->packets++;
+	if (packet->length < packet->captured)
+		packet->length = packet->captured;
+	if (!packet->ns) /* 0 would mean that something did not happen */
+		packet->ns = 1;
 	return 1;
 }
 
 int capture_file_link_type(const struct capture_file *file)
 {
-	return pcap_datalink(file->pcap);
+	return file->pcap ? pcap_datalink(file->pcap) : -1;
+}
+
+__u64 capture_file_packets(const struct capture_file *file)
+{
+	return file->packets;
+}
+
+void capture_file_position(const struct capture_file *file, __u64 *position, __u64 *size)
+{
+	struct stat status;
+	off_t at = ftello(file->stream);
+
+	*position = *size = 0;
+	if (at < 0 || fstat(fileno(file->stream), &status) || !S_ISREG(status.st_mode))
+		return;
+	*position = (__u64)at;
+	*size = (__u64)status.st_size;
 }
 
 void capture_file_close(struct capture_file *file)
@@ -101,6 +144,9 @@ void capture_file_close(struct capture_file *file)
 		return;
 	if (file->pcap)
 		pcap_close(file->pcap); /* and the stream, which needs the buffer until then */
+	else if (file->stream)
+		fclose(file->stream);
+	capture_pcapng_close(file->pcapng);
 	free(file->buffer);
 	free(file);
 }

@@ -11,6 +11,7 @@ struct capture_packet {
 	__u32 captured;   /* bytes in data */
 	__u32 length;     /* bytes that the frame had */
 	__u64 ns;         /* since the Unix epoch; 1 at least */
+	int link_type;    /* libpcap's DLT_ number */
 };
 
 /* "-" is standard input. 0, or -1 after having said why. */
@@ -19,8 +20,13 @@ int capture_file_open(struct capture_file **file, const char *name);
 /* 1: a packet; 0: the end; -1: the file is broken here, and it was said how. */
 int capture_file_next(struct capture_file *file, struct capture_packet *packet);
 
-/* libpcap's DLT_ number. */
+/* libpcap's DLT_ number, or -1 where only the packets tell: a pcapng file may hold several. */
 int capture_file_link_type(const struct capture_file *file);
+
+__u64 capture_file_packets(const struct capture_file *file);
+
+/* How far reading has come, in bytes. *size: 0 where it is not known, as of a pipe. */
+void capture_file_position(const struct capture_file *file, __u64 *position, __u64 *size);
 
 /* NULL is allowed. */
 void capture_file_close(struct capture_file *file);

@@ -12,17 +12,15 @@ struct capture_reader {
 	struct replay_fragments *fragments;
 	struct capture_odd odd;
 	__u32 options; /* enum nt_parse_option */
-	int link_type;
 };
 
-struct capture_reader *capture_reader_new(int link_type, bool tunnels, const struct capture_reader_host *host)
+struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host)
 {
 	struct capture_reader *reader = calloc(1, sizeof(*reader));
 
 	if (!reader)
 		return NULL;
 	reader->host = *host;
-	reader->link_type = link_type;
 	reader->options = tunnels ? NT_PARSE_TUNNELS : 0;
 	reader->fragments = replay_fragments_new();
 	if (reader->fragments)
@@ -46,13 +44,12 @@ static bool headers_are_whole(const struct nt_packet *packet, __u32 captured)
 	       packet->network_offset + packet->network_length - packet->payload_length <= captured;
 }
 
-bool capture_reader_plain(const struct capture_reader *reader, const struct capture_packet *captured,
-			  struct capture_segment *segment)
+bool capture_reader_plain(const struct capture_packet *captured, struct capture_segment *segment)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
 	__u16 ethertype;
 
-	if (reader->link_type != DLT_EN10MB ||
+	if (captured->link_type != DLT_EN10MB ||
 	    NT_LOAD(&frame, NT_ETHERNET_HEADER - sizeof(ethertype), &ethertype, sizeof(ethertype)) < 0)
 		return false;
 	segment->packet.vlan = NT_NO_VLAN;
@@ -137,10 +134,16 @@ static void take_layers(struct capture_reader *reader, struct nt_layer *layer, s
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	struct capture_place place;
-	enum nt_parse result = capture_link_locate(reader->link_type, &frame, captured->length, &place);
 	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
+	struct capture_place place;
+	enum nt_parse result;
 
+	if (!capture_link_is_known(captured->link_type)) {
+		if (!reader->odd.unread++)
+			reader->odd.unread_type = captured->link_type;
+		return;
+	}
+	result = capture_link_locate(captured->link_type, &frame, captured->length, &place);
 	if (result != NT_PACKET_TCP) {
 		count_odd(reader, result);
 		return;

@@ -30,8 +30,8 @@ struct capture_reader_host {
 
 struct capture_reader;
 
-/* link_type: libpcap's DLT_ number, one that capture_link_is_known(). NULL: no memory. */
-struct capture_reader *capture_reader_new(int link_type, bool tunnels, const struct capture_reader_host *host);
+/* NULL: no memory. */
+struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host);
 
 /* NULL is allowed. */
 void capture_reader_free(struct capture_reader *reader);
@@ -39,16 +39,17 @@ void capture_reader_free(struct capture_reader *reader);
 /* The short way for what most packets of most captures are: TCP right behind IP, right behind Ethernet. False where only
  * capture_reader_take() can tell; else segment->frame and ->reassembled are not set, and host->take is not called.
  */
-bool capture_reader_plain(const struct capture_reader *reader, const struct capture_packet *captured,
-			  struct capture_segment *segment);
+bool capture_reader_plain(const struct capture_packet *captured, struct capture_segment *segment);
 
 /* Gives all segments of a frame to host->take. */
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured);
 
-/* Packets that were none. */
+/* What no segment was found in, though there may have been one. */
 struct capture_odd {
 	__u64 malformed, truncated;
-	__u64 incomplete; /* fragmented, with parts missing */
+	__u64 incomplete;  /* fragmented, with parts missing */
+	__u64 unread;      /* of link types that are not known */
+	int unread_type;   /* the first of them, a DLT_ number */
 };
 
 struct capture_odd capture_reader_odd(const struct capture_reader *reader);

@@ -312,6 +312,13 @@ static void finish_all(struct replay *replay)
 		finish(replay, entry, NT_WIRE_EXIT);
 }
 
+static const char *link_name(int link_type)
+{
+	const char *name = pcap_datalink_val_to_name(link_type);
+
+	return name ? name : "of no name";
+}
+
 static void tell_books(struct replay *replay)
 {
 	__u64 lost = sink_lost(replay->sink, NT_EVENT_CLOSE);
@@ -319,6 +326,10 @@ static void tell_books(struct replay *replay)
 
 	replay->books.written -= lost;
 	replay->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
+	if (odd.unread)
+		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
+			      "docs/captures.md lists those that can be", replay->options->file,
+			      (unsigned long long)odd.unread, link_name(odd.unread_type), odd.unread_type);
 	if (!replay->options->quiet)
 		books_print(&replay->books, stderr);
 	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
@@ -359,7 +370,7 @@ static int read_packets(struct replay *replay)
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		bool is_plain = capture_reader_plain(replay->reader, &captured, &ahead[count].segment);
+		bool is_plain = capture_reader_plain(&captured, &ahead[count].segment);
 
 		if (is_plain)
 			locate(replay, &ahead[count++]);
@@ -396,12 +407,13 @@ static int read_like_zeek(struct replay *replay)
 /* Returns the exit status. */
 static int read_all(struct replay *replay)
 {
-	int result = replay->zeek ? read_like_zeek(replay) : read_packets(replay);
+	bool broken = (replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0;
+	__u64 unread = capture_reader_odd(replay->reader).unread;
 
 	finish_all(replay);
 	replay->error = replay->error ? replay->error : sink_finish(replay->sink);
 	tell_books(replay);
-	if (result < 0 || (replay->error && replay->error != -EPIPE))
+	if (broken || (replay->error && replay->error != -EPIPE) || (unread && unread == capture_file_packets(replay->file)))
 		return EXIT_STATUS_BROKEN;
 	return EXIT_STATUS_DONE;
 }
@@ -417,7 +429,7 @@ static void zeek_ended(void *context, const struct nt_record *record)
 }
 
 /* Without memory for it, false. */
-static bool set_up_zeek(struct replay *replay, int link_type)
+static bool set_up_zeek(struct replay *replay)
 {
 	const struct zeek_replay_host host = {
 		.began = zeek_began,
@@ -428,35 +440,34 @@ static bool set_up_zeek(struct replay *replay, int link_type)
 	const struct capture_reader_host reader_host = { take_like_zeek, accept_like_zeek, replay };
 
 	replay->zeek = zeek_replay_new(&host);
-	replay->reader = capture_reader_new(link_type, true, &reader_host);
+	replay->reader = capture_reader_new(true, &reader_host);
 	return replay->zeek && replay->reader;
 }
 
-static bool set_up_own(struct replay *replay, int link_type)
+static bool set_up_own(struct replay *replay)
 {
 	const struct capture_reader_host reader_host = { take_found, NULL, replay };
 
 	replay->table = replay_table_new();
-	replay->reader = capture_reader_new(link_type, replay->options->tunnels, &reader_host);
+	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);
 	return replay->table && replay->reader;
 }
 
 static int run(struct replay *replay)
 {
 	bool like_zeek = replay->options->rules == RULES_ZEEK;
-	const char *name = replay->options->file, *link;
+	const char *name = replay->options->file;
 	int link_type;
 
 	if (capture_file_open(&replay->file, name))
 		return EXIT_STATUS_BROKEN;
 	link_type = capture_file_link_type(replay->file);
-	if (!capture_link_is_known(link_type)) {
-		link = pcap_datalink_val_to_name(link_type);
+	if (link_type >= 0 && !capture_link_is_known(link_type)) {
 		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read", name,
-			      link ? link : "of no name", link_type);
+			      link_name(link_type), link_type);
 		return EXIT_STATUS_BROKEN;
 	}
-	if (!(like_zeek ? set_up_zeek(replay, link_type) : set_up_own(replay, link_type))) {
+	if (!(like_zeek ? set_up_zeek(replay) : set_up_own(replay))) {
 		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
 		return EXIT_STATUS_BROKEN;
 	}

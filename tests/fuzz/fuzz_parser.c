@@ -56,7 +56,9 @@ static void check_plain(const struct nt_buffer *frame, const struct nt_layer *la
 static void take_frame(struct capture_reader *reader, const struct parser_input *header, const struct nt_buffer *frame,
 		       __u32 length)
 {
-	const struct capture_packet captured = {.data = frame->data, .captured = frame->length, .length = length, .ns = 1};
+	const struct capture_packet captured = {
+		.data = frame->data, .captured = frame->length, .length = length, .ns = 1, .link_type = header->link_type,
+	};
 	struct capture_place place;
 	struct nt_packet packet = {.vlan = NT_NO_VLAN};
 
@@ -76,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct capture_reader *reader;
 
 	fuzz_take(&input, &header, sizeof(header));
-	reader = capture_reader_new(header.link_type, header.options & NT_PARSE_TUNNELS, &host);
+	reader = capture_reader_new(header.options & NT_PARSE_TUNNELS, &host);
 	while (reader && input.size) {
 		struct parser_frame said;
 		struct nt_buffer frame;

@@ -145,9 +145,9 @@ static void tell_capture(struct seeds *seeds, const char *path)
 	seeds->frames = seeds->connections = 0;
 	if (capture_file_open(&file, path))
 		return;
-	seeds->link_type = capture_file_link_type(file);
-	reader = capture_reader_new(seeds->link_type, true, &host);
+	reader = capture_reader_new(true, &host);
 	while (reader && capture_file_next(file, &packet) == 1) {
+		seeds->link_type = packet.link_type;
 		tell_frame(seeds, &packet);
 		capture_reader_take(reader, &packet);
 	}

@@ -54,7 +54,6 @@ struct kernel_replay {
 
 	/* of one capture */
 	struct capture_file *file;
-	int link_type;
 	struct capture_reader *reader;
 	struct capture_segment segment; /* of this frame, as replay finds it; ns 0: none */
 	struct sweep *sweep;
@@ -105,12 +104,12 @@ static void note_segment(void *context, struct capture_segment *segment)
 }
 
 /* An Ethernet frame is given to the kernel as it is: what lies between it and IP may be unknown there. */
-static bool kernel_knows_link(const struct kernel_replay *run, const struct capture_packet *captured)
+static bool kernel_knows_link(const struct capture_packet *captured)
 {
 	struct nt_buffer frame = {.data = captured->data, .length = captured->captured};
 	struct nt_packet packet = {.vlan = NT_NO_VLAN};
 
-	return run->link_type != DLT_EN10MB ||
+	return captured->link_type != DLT_EN10MB ||
 	       nt_parse_ethernet(&frame, captured->length, 0, &packet) != NT_PACKET_NOT_IP;
 }
 
@@ -147,10 +146,10 @@ static void tell_left_out(const struct kernel_replay *run, const struct nt_packe
 /* ---- packets in ---- */
 
 /* Other link layers are made Ethernet, with the VLAN they had. */
-static void make_frame(struct frame *frame, int link_type, const struct capture_packet *captured,
+static void make_frame(struct frame *frame, const struct capture_packet *captured,
 		       const struct nt_layer *layer)
 {
-	bool is_ethernet = link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
+	bool is_ethernet = captured->link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
 	__u32 skipped = is_ethernet ? 0 : layer->offset;
 	__u32 header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
 	__u16 type = htons(layer->type);
@@ -200,14 +199,14 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	sweep_if_due(run);
 	run->segment.ns = 0;
 	capture_reader_take(run->reader, captured);
-	if (capture_link_locate(run->link_type, &bytes, captured->length, &place) != NT_PACKET_TCP ||
-	    (nt_pass_layers(&bytes, &place.layer) != NT_PACKET_TCP && run->link_type != DLT_EN10MB))
+	if (capture_link_locate(captured->link_type, &bytes, captured->length, &place) != NT_PACKET_TCP ||
+	    (nt_pass_layers(&bytes, &place.layer) != NT_PACKET_TCP && captured->link_type != DLT_EN10MB))
 		return 0;
 	if (segment->ns) {
 		nt_key_from_packet(&key, &segment->packet, 0);
 		was_tracked = is_tracked(run, &key);
 	}
-	make_frame(&frame, run->link_type, captured, &place.layer);
+	make_frame(&frame, captured, &place.layer);
 	if (frame.size >= LEAST_BYTES)
 		error = run_program(run, &frame, place.direction);
 	ring_buffer__consume(run->ring);
@@ -215,7 +214,7 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 		return error;
 	if (segment->reassembled)
 		tell_left_out(run, &segment->packet, "fragments");
-	else if (!kernel_knows_link(run, captured))
+	else if (!kernel_knows_link(captured))
 		tell_left_out(run, &segment->packet, "link");
 	else if (!was_tracked && !is_tracked(run, &key))
 		tell_left_out(run, &segment->packet, "not tracked");
@@ -263,8 +262,7 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 	run->sweep = sweep_new(&run->loader, true);
 	run->reader = NULL;
 	if (run->sweep && !capture_file_open(&run->file, path)) {
-		run->link_type = capture_file_link_type(run->file);
-		run->reader = capture_reader_new(run->link_type, false, &host);
+		run->reader = capture_reader_new(false, &host);
 		status = run->reader ? open_outputs(run, directory, number) : EXIT_STATUS_BROKEN;
 		if (status == EXIT_STATUS_DONE)
 			status = take_all(run);

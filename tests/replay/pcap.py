@@ -60,3 +60,40 @@ def connection(client=CLIENT, server=SERVER, at=0.0, isn=1000, sent=10, received
         (at + 0.050, packet(server, client, FIN | ACK, s + 1 + received, c + 2 + sent)),
         (at + 0.060, packet(client, server, ACK, c + 2 + sent, s + 2 + received)),
     ]
+
+
+# ---- pcapng, a block at a time; order: the byte order of the section, as struct has it ----
+
+def block(kind, body, order="<"):
+    body += b"\0" * (-len(body) % 4)
+    return struct.pack(order + "II", kind, 12 + len(body)) + body + struct.pack(order + "I", 12 + len(body))
+
+
+def section(order="<"):
+    return block(0x0a0d0d0a, struct.pack(order + "IHHq", 0x1a2b3c4d, 1, 0, -1), order)
+
+
+def option(code, value, order="<"):
+    return struct.pack(order + "HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
+
+
+def interface(link_type=ETHERNET, snap_length=262144, options=b"", order="<"):
+    return block(1, struct.pack(order + "HHI", link_type, 0, snap_length) + options, order)
+
+
+def enhanced(ticks, frame, number=0, order="<", length=None):
+    return block(6, struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xffffffff, len(frame),
+                                length or len(frame)) + frame + b"\0" * (-len(frame) % 4), order)
+
+
+def obsolete(ticks, frame, number=0, order="<"):
+    return block(2, struct.pack(order + "HHIIII", number, 0, ticks >> 32, ticks & 0xffffffff, len(frame), len(frame)) +
+                 frame, order)
+
+
+def simple(frame, length=None, order="<"):
+    return block(3, struct.pack(order + "I", length or len(frame)) + frame, order)
+
+
+def microseconds(time):
+    return START * 1_000_000 + round(time * 1_000_000)

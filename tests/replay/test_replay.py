@@ -265,6 +265,8 @@ def not_a_capture():
     result = replay(capture([], link_type=189))
     equal((result.status, len(result.errors.splitlines())), (1, 1), "a link type that is not read")
     check("USB_LINUX" in result.errors, result.errors)
+    result = replay(b"")
+    check("it is empty" in result.errors, result.errors)
 
 
 def hostile_bytes():
