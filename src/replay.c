@@ -423,9 +423,12 @@ static void zeek_began(void *context)
 	((struct replay *)context)->books.opened++;
 }
 
-static void zeek_ended(void *context, const struct nt_record *record)
+static void zeek_ended(void *context, struct nt_record *record)
 {
-	write_last(context, record);
+	struct replay *replay = context;
+
+	record_name_host(record, replay->options->host);
+	write_last(replay, record);
 }
 
 /* Without memory for it, false. */

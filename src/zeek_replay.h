@@ -12,7 +12,7 @@
 /* Who is told of connections. */
 struct zeek_replay_host {
 	void (*began)(void *context);
-	void (*ended)(void *context, const struct nt_record *record);
+	void (*ended)(void *context, struct nt_record *record);
 	void *context;
 	bool ignore_checksums;
 };

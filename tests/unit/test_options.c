@@ -286,6 +286,12 @@ static void test_the_rest(void)
 	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
 	options_free(&options);
 
+	options = accepted(&replay, "replay --like zeek -C -f zeek a.pcap");
+	CHECK_EQUAL(options.rules, RULES_ZEEK);
+	CHECK_EQUAL(options.format, FORMAT_ZEEK);
+	CHECK(options.ignore_checksums && options.tunnels);
+	options_free(&options);
+
 	options = accepted(&replay, "replay --tunnels -q -- -odd-name");
 	CHECK(options.tunnels && options.quiet);
 	CHECK_STRING(options.file, "-odd-name");
@@ -350,6 +356,15 @@ static void test_wrong_values(void)
 	refused(&live, "netracker -t 0", "seconds above 0");
 	refused(&live, "netracker -i lo -i none", "none and no other");
 	refused(&live, "netracker -f \033[31mx", "'\\x1b[31mx' is not valid");
+}
+
+static void test_rules(void)
+{
+	refused(&replay, "replay --like suricata a.pcap", "--like: 'suricata' is not valid; valid: zeek");
+	refused(&replay, "replay -C a.pcap", "-C needs --like zeek");
+	refused(&replay, "replay --like zeek --events open a.pcap", "leave open out of --events");
+	refused(&live, "netracker --like zeek", "only replay can follow other rules");
+	refused(&live, "netracker -C", "the kernel has checked them");
 }
 
 static void test_wrong_options(void)
@@ -446,6 +461,7 @@ int main(void)
 	test_the_rest();
 	test_durations();
 	test_wrong_values();
+	test_rules();
 	test_wrong_options();
 	test_wrong_replay();
 	test_classic();
