@@ -356,13 +356,18 @@ int sink_flush(struct sink *sink)
 	return flush(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
 }
 
+static void add_footer(struct sink *sink)
+{
+	if (sink->format != FORMAT_ZEEK || sink->waiting.used >= BUFFER_LIMIT)
+		return;
+	sink_zeek_footer(&sink->waiting);
+	add_kind(sink, KIND_HEADER);
+}
+
 int sink_finish(struct sink *sink)
 {
 	sink->stuck = false;
-	if (sink->format == FORMAT_ZEEK && sink->waiting.used < BUFFER_LIMIT) {
-		sink_zeek_footer(&sink->waiting);
-		add_kind(sink, KIND_HEADER);
-	}
+	add_footer(sink);
 	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
 }
 
@@ -416,6 +421,10 @@ void sink_reopen(struct sink *sink)
 	if (!sink->regular && is_same_file(fd, sink->fd)) {
 		close(fd);
 		return;
+	}
+	if (!sink->waiting.used) {
+		add_footer(sink);
+		flush(sink, 0);
 	}
 	close(sink->fd);
 	sink->fd = fd;

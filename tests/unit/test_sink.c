@@ -349,6 +349,27 @@ static unsigned int lines_in(const char *file)
 	return lines;
 }
 
+/* A log of Zeek's has eight lines before its records and one after, in each of its files. */
+static void test_rotation_of_zeek(void)
+{
+	struct sink *sink;
+
+	set_file("");
+	sink = open_sink(FORMAT_ZEEK, path);
+	write_records(sink, 2);
+	rename(path, moved);
+	write_records(sink, 3);
+	sink_reopen(sink);
+	CHECK_EQUAL(lines_in(moved), 8 + 2 + 3 + 1);
+	write_records(sink, 4);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	CHECK_EQUAL(lines_in(path), 8 + 4 + 1);
+	CHECK_EQUAL(lines_in(moved), 8 + 2 + 3 + 1);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	sink_close(sink);
+	remove(moved);
+}
+
 /* Rotation: the file is renamed while lines wait for it, and later. */
 static void test_rotation(void)
 {
@@ -528,6 +549,7 @@ int main(void)
 	test_terminal();
 	close(mkstemp(moved));
 	test_rotation();
+	test_rotation_of_zeek();
 	test_rotation_off_a_full_disk();
 	test_rotation_with_nothing_out();
 	test_rotation_fails();
