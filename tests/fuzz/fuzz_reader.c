@@ -25,6 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.contexts = CONTEXT_WIRE,
 		.format = choice & 1 ? FORMAT_JSON : FORMAT_TEXT,
 		.tunnels = choice & 2,
+		.rules = choice & 4 ? RULES_ZEEK : RULES_OWN,
+		.ignore_checksums = choice & 8,
 		.events = ~0U,
 		.output = "/dev/null",
 		.quiet = true,

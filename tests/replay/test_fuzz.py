@@ -6,7 +6,7 @@ import tempfile
 
 import harness
 
-TARGETS = ("parser", "connection", "join", "reader")
+TARGETS = ("parser", "connection", "zeek", "join", "reader")
 
 
 def run(*command):

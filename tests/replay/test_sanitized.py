@@ -8,7 +8,8 @@ import harness
 from test_kernel_parity import captures
 
 SANITIZED = os.path.join(harness.ROOT, "build", "sanitized", "netracker")
-OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,exit"))
+OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,exit"),
+           ("-f", "json", "--like", "zeek"), ("-f", "text", "--like", "zeek", "-C"))
 
 
 def fixed_addresses():

@@ -1,0 +1,145 @@
+/* Zeek's rules over any packets between two ends, and the records of what they came to.
+ *
+ * Input: struct connection_input, again and again, as for the state machine.
+ */
+#include "tests/fuzz/fuzz.h"
+
+#include "src/zeek_table.h"
+
+#include "core/zeek_step.h"
+#include "src/zeek_record.h"
+#include "tests/fuzz/connection_input.h"
+
+#define ISN 0xffff8000U /* near the wrap of both */
+#define FAR 0x60000000U
+#define NS_PER_MS 1000000ULL
+#define SLOW 200 /* milliseconds from here on are seconds */
+
+static struct nt_packet packet_of(const struct connection_input *input, int self)
+{
+	int second = !self && input->bits & CONNECTION_SECOND_END;
+	struct nt_packet packet = {
+		.sequence = ISN + input->sequence + (input->bits & CONNECTION_FAR ? FAR : 0),
+		.acknowledgement = ISN + input->acknowledgement,
+		.payload_length = input->payload_length,
+		.network_length = 40 + input->payload_length,
+		.source_port = second || self ? 80 : 40000,
+		.destination_port = second ? 40000 : 80,
+		.vlan = NT_NO_VLAN,
+		.window = input->segments,
+		.flags = input->flags,
+	};
+
+	packet.source[15] = second || self ? 2 : 1;
+	packet.destination[15] = second ? 1 : 2;
+	return packet;
+}
+
+static __u32 marks_of(const struct connection_input *input)
+{
+	return (input->bits & CONNECTION_FRAGMENT ? NT_ZEEK_CUT_PAYLOAD : 0) |
+	       (input->bits & CONNECTION_LEAVING ? NT_ZEEK_BAD_CHECKSUM : 0) |
+	       (input->bits & CONNECTION_SECOND_INTERFACE ? NT_ZEEK_BAD_HEADER : 0);
+}
+
+/* What waits is in order, does not overlap, and is as much as it is said to be. */
+static void check_stream(const struct nt_zeek_stream *stream)
+{
+	__u64 held = 0, end = 0;
+	__u32 i;
+
+	MUST(stream->first <= stream->end && stream->end <= stream->room);
+	MUST(stream->room <= NT_ZEEK_MOST_BLOCKS);
+	for (i = stream->first; i < stream->end; i++) {
+		MUST(stream->blocks[i].begin >= end && stream->blocks[i].begin < stream->blocks[i].end);
+		end = stream->blocks[i].end;
+		held += stream->blocks[i].end - stream->blocks[i].begin;
+	}
+	MUST(held == stream->held && held <= NT_ZEEK_MOST_HELD);
+}
+
+static void check_connection(const struct nt_zeek_connection *connection)
+{
+	const char *letter = connection->history.text;
+
+	MUST(connection->orig <= 1 && connection->first_fin <= 2);
+	MUST(connection->end[0].state <= NT_ZEEK_RESET && connection->end[1].state <= NT_ZEEK_RESET);
+	for (; letter && *letter; letter++)
+		MUST(strchr("SHFRIQADCTWG^shfriqadctwg", *letter));
+	check_stream(&connection->end[0].stream);
+	check_stream(&connection->end[1].stream);
+	/* Whatever comes, it will be forgotten some day. */
+	MUST(nt_zeek_next_timer(connection));
+}
+
+static void check_records(const struct zeek_entry *entry)
+{
+	struct text_buffer text = {};
+	struct nt_record record;
+	int at_end;
+
+	for (at_end = 0; at_end <= 1; at_end++) {
+		zeek_record(&record, entry, at_end);
+		fuzz_check_record(&record);
+	}
+	sink_zeek_record(&text, &record);
+	MUST(text.bytes[text.used - 1] == '\n' && !memchr(text.bytes, '\n', text.used - 1));
+	text_free(&text);
+}
+
+static struct zeek_entry *forget(struct zeek_table *table, struct zeek_entry *entry)
+{
+	check_records(entry);
+	zeek_table_remove(table, entry);
+	return NULL;
+}
+
+static struct zeek_entry *run_timers(struct zeek_table *table, struct zeek_entry *entry, __u64 clock)
+{
+	while (entry && entry->due <= clock) {
+		if (nt_zeek_timer(&entry->connection, clock))
+			return forget(table, entry);
+		zeek_table_schedule(table, entry);
+	}
+	return entry;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct fuzz_input input = {data, size};
+	struct zeek_table *table = zeek_table_new();
+	struct zeek_entry *entry = NULL;
+	struct connection_input one;
+	__u64 now = 1000 * NS_PER_MS, clock = now;
+	int self = size > 1 && data[1] & CONNECTION_SELF;
+
+	MUST(table);
+	while (input.size) {
+		struct nt_packet packet;
+		struct nt_key key;
+		int source;
+
+		fuzz_take(&input, &one, sizeof(one));
+		packet = packet_of(&one, self);
+		source = nt_key_from_packet(&key, &packet, 0);
+		now += one.milliseconds * NS_PER_MS * (one.milliseconds >= SLOW ? 1000 : 1);
+		if (one.bits & CONNECTION_BACK)
+			now -= now > 300 * NS_PER_MS ? 300 * NS_PER_MS : 0;
+		clock = now > clock ? now : clock;
+		entry = run_timers(table, entry, clock);
+		MUST(entry == zeek_table_find(table, &key));
+		if (entry && nt_zeek_is_reuse(&entry->connection, &packet))
+			entry = forget(table, entry);
+		if (!entry) {
+			entry = zeek_table_add(table, &key);
+			nt_zeek_begin(&entry->connection, &packet, source, nt_key_is_self(&key), now, clock);
+		}
+		nt_zeek_take(&entry->connection, &packet, source, marks_of(&one), now);
+		zeek_table_schedule(table, entry);
+		check_connection(&entry->connection);
+	}
+	if (entry)
+		check_records(entry);
+	zeek_table_free(table);
+	return 0;
+}
