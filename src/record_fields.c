@@ -127,9 +127,9 @@ static bool set_string(struct field_value *value, const char *string, size_t siz
 	return string != NULL;
 }
 
-static bool set_stored(struct field_value *value)
+static bool set_stored(struct field_value *value, size_t size)
 {
-	return set_string(value, value->storage, strlen(value->storage));
+	return set_string(value, value->storage, size);
 }
 
 static bool get_integer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
@@ -194,7 +194,7 @@ static bool get_family(const struct record_field *field, const struct nt_record 
 static bool get_address(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_address_text(value->storage, member(field, record));
-	return set_stored(value);
+	return set_stored(value, strlen(value->storage));
 }
 
 static bool get_community_id(const struct record_field *field, const struct nt_record *record,
@@ -202,7 +202,7 @@ static bool get_community_id(const struct record_field *field, const struct nt_r
 {
 	(void)field;
 	community_id(value->storage, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
-	return set_stored(value);
+	return set_stored(value, sizeof("1:") - 1 + 28);
 }
 
 static bool get_history(const struct record_field *field, const struct nt_record *record, struct field_value *value)
@@ -216,7 +216,7 @@ static bool get_history(const struct record_field *field, const struct nt_record
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_time_text(value->storage, member_integer(field, record), 9);
-	return set_stored(value);
+	return set_stored(value, sizeof("2023-11-14T22:13:20.001000000Z") - 1);
 }
 
 static bool get_complete(const struct record_field *field, const struct nt_record *record, struct field_value *value)

@@ -7,7 +7,6 @@
 
 #define FEWEST_SLOTS 1024
 #define FEWEST_HOLES 4
-#define KEY_WORDS (sizeof(struct nt_key) / sizeof(__u64))
 /* Entries are allocated so many at a time, and stay where they are. */
 #define CHUNK_BITS 7
 #define CHUNK_ENTRIES (1U << CHUNK_BITS)
@@ -35,7 +34,7 @@ struct replay_table {
 	__u32 chunk_count;
 	struct replay_entry *free; /* linked by `newer` */
 	/* So that no capture can be made whose connections share slots. */
-	unsigned __int128 secret[KEY_WORDS + 1];
+	unsigned __int128 secret[6];
 	struct queue queues[REPLAY_QUEUES];
 };
 
@@ -81,22 +80,20 @@ void replay_table_free(struct replay_table *table)
 }
 
 /* Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
- * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other.
+ * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other. The key is read
+ * member by member: a wider load would wait for the stores that have just made it.
  */
 __u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
 {
-	unsigned __int128 hash = table->secret[KEY_WORDS];
-	__u64 words[KEY_WORDS];
-	unsigned int i;
-	__u32 result;
+	const unsigned __int128 *secret = table->secret;
+	__u64 rest = (__u64)key->netns << 32 | (__u32)key->port[0] << 16 | key->port[1];
+	unsigned __int128 sum = secret[0] * key->words[0][0] + secret[1] * key->words[0][1] +
+				secret[2] * key->words[1][0] + secret[3] * key->words[1][1] + secret[4] * rest +
+				secret[5];
+	__u32 hash = (__u32)(sum >> 96);
 
-	memcpy(words, key, sizeof(words));
-#pragma GCC unroll 8
-	for (i = 0; i < KEY_WORDS; i++)
-		hash += table->secret[i] * words[i];
-	result = (__u32)(hash >> 96);
-	__builtin_prefetch(&table->slots[result & table->mask]);
-	return result;
+	__builtin_prefetch(&table->slots[hash & table->mask]);
+	return hash;
 }
 
 static void prefetch_entry(const struct replay_entry *entry)
@@ -247,13 +244,12 @@ struct replay_entry *replay_table_add(struct replay_table *table, const struct n
 	return entry;
 }
 
-/* The oldest go one after the other. */
+/* The oldest go one after the other, and are looked at before: `next` was prefetched when the one before went. */
 static void prefetch_removal(const struct replay_table *table, const struct replay_entry *next)
 {
-	prefetch_entry(next);
 	__builtin_prefetch(&table->slots[next->hash & table->mask]);
 	if (next->newer)
-		__builtin_prefetch(next->newer);
+		prefetch_entry(next->newer);
 }
 
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry)

@@ -14,7 +14,7 @@ CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 PCAP_ENDS = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}
 FILE_HEADER, PACKET_HEADER = 24, 16
 SECTION, SECTION_MAGIC = b"\x0a\x0d\x0d\x0a", 0x1a2b3c4d
-COMPLAINTS = ("cannot read", "broken after", "cannot begin")
+COMPLAINTS = ("cannot read", "cannot be read", "broken after", "cannot begin")
 
 
 def pcap_pieces(data):
