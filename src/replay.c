@@ -18,6 +18,7 @@
 #include "src/hangup.h"
 #include "src/message.h"
 #include "src/observer.h"
+#include "src/progress.h"
 #include "src/record_fields.h"
 #include "src/sink.h"
 #include "src/zeek_replay.h"
@@ -33,10 +34,12 @@
  * by then: three of four short connections are in no cache.
  */
 #define LOOK_AHEAD 16
+#define PACKETS_BETWEEN_CLOCKS 4096
 
 struct replay {
 	const struct options *options;
 	struct capture_file *file;
+	struct progress progress;
 	struct replay_table *table;
 	struct capture_reader *reader;
 	struct zeek_replay *zeek; /* NULL: by our own rules */
@@ -109,6 +112,7 @@ static bool write_record(struct replay *replay, const struct nt_record *record)
 	    !filter_accepts(replay->options, record))
 		return false;
 	replay->records++;
+	message_clear();
 	if (sink_write(replay->sink, record) == -EPIPE)
 		replay->error = -EPIPE;
 	return true;
@@ -352,11 +356,22 @@ static bool is_stream(const char *name)
 	return (strcmp(name, "-") ? stat(name, &status) : fstat(STDIN_FILENO, &status)) || !S_ISREG(status.st_mode);
 }
 
+static void show_progress(struct replay *replay)
+{
+	struct progress_view view = { .packets = capture_file_packets(replay->file) };
+
+	if (view.packets % PACKETS_BETWEEN_CLOCKS || !progress_is_due(&replay->progress))
+		return;
+	capture_file_position(replay->file, &view.position, &view.size);
+	progress_show(&replay->progress, &view);
+}
+
 /* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
 	if (hung_up)
 		take_hangup(replay);
+	show_progress(replay);
 	return is_over(replay) ? 0 : capture_file_next(replay->file, captured);
 }
 
@@ -407,9 +422,13 @@ static int read_like_zeek(struct replay *replay)
 /* Returns the exit status. */
 static int read_all(struct replay *replay)
 {
-	bool broken = (replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0;
-	__u64 unread = capture_reader_odd(replay->reader).unread;
+	__u64 unread;
+	bool broken;
 
+	progress_begin(&replay->progress, replay->options->quiet);
+	broken = (replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0;
+	message_clear();
+	unread = capture_reader_odd(replay->reader).unread;
 	finish_all(replay);
 	replay->error = replay->error ? replay->error : sink_finish(replay->sink);
 	tell_books(replay);

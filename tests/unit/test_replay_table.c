@@ -1,0 +1,113 @@
+/* src/replay_table.h against a model: a flag for each of some thousand keys. */
+#include "src/replay_table.h"
+
+#include <stdlib.h>
+
+#include "tests/unit/check.h"
+
+#define KEYS 5000
+
+static struct replay_table *table;
+
+static struct nt_key key_of(unsigned int number)
+{
+	struct nt_key key = { .netns = 0 };
+
+	memset(key.address, 0xfd, sizeof(key.address));
+	key.address[1][15] = (__u8)(number >> 8);
+	key.port[0] = (__u16)number;
+	key.port[1] = (__u16)(number % 3);
+	return key;
+}
+
+static struct replay_entry *find(unsigned int number)
+{
+	struct nt_key key = key_of(number);
+
+	return replay_table_find(table, &key, replay_table_hash(table, &key));
+}
+
+static struct replay_entry *add(unsigned int number, enum replay_queue queue)
+{
+	struct nt_key key = key_of(number);
+
+	return replay_table_add(table, &key, replay_table_hash(table, &key), queue);
+}
+
+static void test_model(void)
+{
+	static struct replay_entry *expected[KEYS];
+	unsigned int steps = 200000, count = 0, wrong = 0, number, i;
+
+	srand(1);
+	for (i = 0; i < steps; i++) {
+		/* First it fills, then it empties. */
+		number = (unsigned int)rand() % KEYS;
+		wrong += find(number) != expected[number];
+		if (expected[number] && (i >= steps / 2 || rand() % 4 == 0)) {
+			replay_table_remove(table, expected[number]);
+			expected[number] = NULL;
+			count--;
+		} else if (!expected[number] && i < steps / 2) {
+			expected[number] = add(number, REPLAY_ESTABLISHED);
+			count++;
+		}
+	}
+	for (number = 0; number < KEYS; number++)
+		wrong += find(number) != expected[number];
+	CHECK_EQUAL(wrong, 0);
+	CHECK_EQUAL(replay_table_count(table, REPLAY_ESTABLISHED), count);
+	CHECK(count < KEYS / 10);
+	while (replay_table_oldest(table, REPLAY_ESTABLISHED))
+		replay_table_remove(table, replay_table_oldest(table, REPLAY_ESTABLISHED));
+}
+
+static void test_queues(void)
+{
+	struct replay_entry *first = add(1, REPLAY_HALF_OPEN), *second = add(2, REPLAY_HALF_OPEN);
+
+	CHECK(replay_table_oldest(table, REPLAY_HALF_OPEN) == first);
+	replay_table_move(table, first, REPLAY_HALF_OPEN);
+	CHECK(replay_table_oldest(table, REPLAY_HALF_OPEN) == second);
+	replay_table_move(table, second, REPLAY_ENDED);
+	CHECK(replay_table_oldest(table, REPLAY_HALF_OPEN) == first);
+	CHECK(replay_table_oldest(table, REPLAY_ENDED) == second);
+	CHECK_EQUAL(replay_table_count(table, REPLAY_ENDED), 1);
+	replay_table_remove(table, second);
+	CHECK(!replay_table_oldest(table, REPLAY_ENDED));
+	CHECK(find(1) == first && !find(2));
+	replay_table_remove(table, first);
+}
+
+/* What an entry had before it was another's is gone; its holes are given back (the address sanitizer looks). */
+static void test_streams(void)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .payload_length = 10, .segments = 1 };
+	struct replay_entry *entry = add(1, REPLAY_ESTABLISHED);
+	struct nt_stream *stream = &entry->streams[1];
+	unsigned int i;
+
+	for (i = 0; i < 2 * NT_STREAM_RANGES; i++) {
+		packet.sequence = 20 * i;
+		nt_stream_step(stream, &packet, 0, 0);
+		if (nt_stream_wants_room(stream))
+			replay_table_give_room(stream);
+	}
+	CHECK_EQUAL(stream->room, NT_STREAM_RANGES);
+	CHECK_EQUAL(stream->bytes, 2 * NT_STREAM_RANGES * 10);
+	CHECK(stream->flags & NT_STREAM_OVERFLOW);
+	replay_table_remove(table, entry);
+	entry = add(1, REPLAY_ESTABLISHED);
+	CHECK(!entry->streams[1].hole && !entry->streams[1].packets);
+}
+
+int main(void)
+{
+	table = replay_table_new();
+	CHECK(table != NULL);
+	test_model();
+	test_queues();
+	test_streams();
+	replay_table_free(table);
+	return check_finish();
+}
