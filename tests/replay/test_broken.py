@@ -14,7 +14,7 @@ CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 PCAP_ENDS = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}
 FILE_HEADER, PACKET_HEADER = 24, 16
 SECTION, SECTION_MAGIC = b"\x0a\x0d\x0d\x0a", 0x1a2b3c4d
-COMPLAINTS = ("cannot read", "cannot be read", "broken after", "cannot begin")
+COMPLAINTS = ("cannot read", "broken after", "cannot begin")
 
 
 def pcap_pieces(data):
@@ -71,7 +71,8 @@ def changed(name, data):
             result = replay(data[:at] + bytes([value]) + data[at + 1:])
             where = f"{name} with {value:#x} at {at}"
             check(result.status in (0, 1), f"{where}: status {result.status}")
-            equal(len(complaints(result)), result.status, f"{where}: lines: {result.errors}")
+            if "left out" not in result.errors:  # packets of a link type that cannot be read, beside others or alone
+                equal(len(complaints(result)), result.status, f"{where}: lines: {result.errors}")
             check(not result.output or result.output.endswith(b"\n"), f"{where}: output")
             check(not result.records or "the books balance" in result.errors, f"{where}: {result.errors}")
 
