@@ -184,7 +184,7 @@ $(FUZZ)/make_seeds: tests/fuzz/make_seeds.c $(BUILD)/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.a,$^) $(LIBRARIES) -o $@
 
-fuzz-targets: $(FUZZERS) $(FUZZ)/make_seeds
+fuzz-targets: all $(FUZZERS) $(FUZZ)/make_seeds
 
 fuzz: fuzz-targets
 	$(quiet)tests/fuzz/run $(T) $(TARGETS)

@@ -49,29 +49,45 @@ static inline __u8 fuzz_byte(struct fuzz_input *input)
 	return byte;
 }
 
-/* One line, with nothing in it that moves a terminal's cursor. */
-static inline void fuzz_check_line(const struct text_buffer *text)
+/* Nothing in it moves a terminal's cursor, but what is allowed to. */
+static inline void fuzz_check_text(const char *bytes, size_t size, const char *allowed)
 {
 	size_t i;
 
-	MUST(!text->failed && text->used && text->bytes[text->used - 1] == '\n');
-	for (i = 0; i + 1 < text->used; i++)
-		MUST((unsigned char)text->bytes[i] >= 0x20 && text->bytes[i] != 0x7f);
+	for (i = 0; i < size; i++)
+		MUST(((unsigned char)bytes[i] >= 0x20 && bytes[i] != 0x7f) || (bytes[i] && strchr(allowed, bytes[i])));
 }
 
+/* One line. */
+static inline void fuzz_check_line(struct text_buffer *text, const char *allowed)
+{
+	MUST(!text->failed && text->used && text->bytes[text->used - 1] == '\n');
+	fuzz_check_text(text->bytes, text->used - 1, allowed);
+	text->used = 0;
+}
+
+/* In every format. */
 static inline void fuzz_check_record(const struct nt_record *record)
 {
 	static const struct sink_view file, terminal = {.width = 132};
 	struct text_buffer text = {};
 
 	sink_json_record(&text, record);
-	fuzz_check_line(&text);
-	text.used = 0;
+	fuzz_check_line(&text, "");
 	sink_text_record(&text, record, &file);
-	fuzz_check_line(&text);
-	text.used = 0;
+	fuzz_check_line(&text, "");
 	sink_text_record(&text, record, &terminal);
-	fuzz_check_line(&text);
+	fuzz_check_line(&text, "");
+	sink_csv_record(&text, record);
+	fuzz_check_line(&text, "");
+	sink_tsv_record(&text, record);
+	fuzz_check_line(&text, "\t");
+	sink_zeek_record(&text, record);
+	fuzz_check_line(&text, "\t");
+	if (sink_trace_tells(record)) {
+		sink_trace_record(&text, record);
+		fuzz_check_line(&text, "");
+	}
 	text_free(&text);
 }
 

@@ -6,7 +6,7 @@ import tempfile
 
 import harness
 
-TARGETS = ("parser", "connection", "zeek", "join", "reader")
+TARGETS = ("parser", "connection", "zeek", "join", "reader", "explain")
 
 
 def run(*command):

@@ -8,8 +8,8 @@ import harness
 from test_kernel_parity import captures
 
 SANITIZED = os.path.join(harness.ROOT, "build", "sanitized", "netracker")
-OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,exit"),
-           ("-f", "json", "--like", "zeek"), ("-f", "text", "--like", "zeek", "-C"))
+OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,exit"), ("-f", "zeek", "--like", "zeek"),
+           ("-f", "csv", "--like", "zeek", "-C"), ("-f", "text", "--like", "zeek"))
 
 
 def fixed_addresses():
