@@ -102,7 +102,7 @@ static bool is_accepted(const struct capture_reader *reader, const struct nt_lay
 			const struct capture_segment *segment)
 {
 	return !reader->host.accepts || segment->reassembled ||
-	       reader->host.accepts(reader->host.context, segment->frame, layer->offset, layer->type);
+	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);
 }
 
 static void take_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)

@@ -24,7 +24,7 @@ struct capture_reader_host {
 	/* The segment is the callee's to change; it and its frame are valid until it returns. */
 	void (*take)(void *context, struct capture_segment *segment);
 	/* False: what has its outermost IP header at `offset` is passed over. NULL: nothing is. */
-	bool (*accepts)(void *context, const struct nt_buffer *frame, __u32 offset, __u16 ethertype);
+	bool (*accepts)(void *context, const struct nt_buffer *frame, __u32 offset);
 	void *context;
 };
 

@@ -297,9 +297,9 @@ static void take_like_zeek(void *context, struct capture_segment *segment)
 		tell_no_memory(replay);
 }
 
-static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32 offset, __u16 ethertype)
+static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32 offset)
 {
-	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset, ethertype);
+	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset);
 }
 
 static void finish_all(struct replay *replay)

@@ -10,6 +10,7 @@
 #include "src/zeek_record.h"
 
 #define NS_PER_US 1000
+#define LATEST_NS (1ULL << 63) /* so that no timer's time is beyond 2^64 */
 
 struct zeek_replay {
 	struct zeek_replay_host host;
@@ -54,7 +55,7 @@ void zeek_replay_clock(struct zeek_replay *replay, __u64 ns)
 {
 	struct zeek_entry *entry;
 
-	replay->now = ns - ns % NS_PER_US;
+	replay->now = ns < LATEST_NS ? ns - ns % NS_PER_US : LATEST_NS;
 	if (replay->now > replay->clock)
 		replay->clock = replay->now;
 	while ((entry = zeek_table_first(replay->table)) && entry->due <= replay->clock) {
@@ -75,10 +76,13 @@ static bool header_is_right(const struct nt_buffer *frame, __u32 offset)
 	return checksum_ipv4_header_is_right(frame, offset);
 }
 
-bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset,
-			 __u16 ethertype)
+bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset)
 {
-	return replay->host.ignore_checksums || ethertype != NT_ETHERTYPE_IPV4 || header_is_right(frame, offset);
+	__u8 version;
+
+	if (replay->host.ignore_checksums || NT_LOAD(frame, offset, &version, sizeof(version)) < 0)
+		return true;
+	return version >> 4 != 4 || header_is_right(frame, offset);
 }
 
 /* 0 where the frame does not hold so much of it. */
@@ -126,10 +130,8 @@ static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key 
 static bool network_header_is_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
 {
 	__u32 offset = segment->packet.network_offset;
-	__u8 version = segment->frame->data[offset] >> 4;
 
-	return (segment->reassembled && !offset) ||
-	       zeek_replay_accepts(replay, segment->frame, offset, version == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6);
+	return (segment->reassembled && !offset) || zeek_replay_accepts(replay, segment->frame, offset);
 }
 
 int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment)

@@ -28,9 +28,8 @@ void zeek_replay_free(struct zeek_replay *replay);
 /* A packet of any kind was captured, at so many nanoseconds since the Unix epoch: ends what is over by then. */
 void zeek_replay_clock(struct zeek_replay *replay, __u64 ns);
 
-/* False where Zeek does not look into a packet whose outermost IP header is at `offset`, of that EtherType. */
-bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset,
-			 __u16 ethertype);
+/* False where Zeek does not look into a packet whose outermost IP header is at `offset`. */
+bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset);
 
 /* 0, or -ENOMEM. */
 int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment);
