@@ -1,14 +1,15 @@
 /* A connection by Zeek's rules: what it comes to, when it is forgotten, and what its packets did before.
  *
- * nt_zeek_begin() starts one with its first packet, nt_zeek_take() takes every packet, the first too. Before a packet is
- * taken the host asks nt_zeek_is_reuse(), and before any packet of the capture it runs what is due of every connection:
- * nt_zeek_timer(). `now` is the packet's own time, `clock` the latest of all so far: Zeek's clock never goes back, its
- * packets may. Times are nanoseconds; 0 is no time.
+ * nt_zeek_begin() starts one with its first packet, nt_zeek_take() in core/zeek_step.h takes every packet, the first
+ * too. Before a packet is taken the host asks nt_zeek_is_reuse(), and before any packet of the capture it runs what is
+ * due of every connection: nt_zeek_timer(). `now` is the packet's own time, `clock` the latest of all so far: Zeek's
+ * clock never goes back, its packets may. Times are nanoseconds; 0 is no time. At the end of a connection the host
+ * gives back what NT_RESIZE gave: history.text, and blocks of both streams.
  *
  *   sender's state       SYN                         FIN               RST               nothing of these
  *   -------------------- --------------------------- ----------------- ----------------- ------------------------------
- *   INACTIVE, originator SYN_SENT, SYNACK_SENT       CLOSED            RESET             ESTABLISHED where the peer is
- *                                                                                        and it acknowledges, else PARTIAL
+ *   INACTIVE, originator SYN_SENT, SYNACK_SENT       CLOSED            RESET             ESTABLISHED for an ACK where
+ *                                                                                        the peer is, else PARTIAL
  *   INACTIVE, responder  ESTABLISHED, and the peer   CLOSED            RESET             the same; INACTIVE for a bare
  *                        where it was SYN_SENT                                           ACK of the SYN
  *   SYN_SENT,

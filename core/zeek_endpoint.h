@@ -1,6 +1,6 @@
 /* One end point of a connection by Zeek's rules: its states, and its sequence numbers, from which Zeek takes the bytes.
  *
- * These headers (core/zeek_*.h) are for hosts in user space: core/zeek_connection.h is the one to include. They follow
+ * These headers (core/zeek_*.h) are for hosts in user space: core/zeek_step.h is the one to include. They follow
  * Zeek's rules, not RFC 9293's, also where the two differ (docs/zeek.md); names in comments like update_last_seq are
  * Zeek's own, of src/packet_analysis/protocol/tcp and src/analyzer/protocol/tcp.
  */

@@ -4,7 +4,7 @@
 
 #include "zeek_connection.h"
 
-/* The first sign that a SYN-ACK, which came first, was no scan's: its sender is the responder after all (CheckHistory). */
+/* The first sign that a SYN-ACK, which came first, was no scan's: its sender is the responder (CheckHistory). */
 static inline void nt_zeek_flip_synack(struct nt_zeek_connection *connection)
 {
 	struct nt_zeek_history *history = &connection->history;
@@ -86,7 +86,7 @@ static inline void nt_zeek_note_partial(struct nt_zeek_connection *connection, c
 		connection->partial = !(kind & NT_SYN);
 }
 
-/* connection_established: interactive services may be silent for longer (scripts/base/protocols/conn/inactivity.zeek). */
+/* connection_established: interactive services may be silent for longer (base/protocols/conn/inactivity.zeek). */
 static inline void nt_zeek_note_established(struct nt_zeek_connection *connection)
 {
 	__u16 orig_port = connection->port[connection->orig], port = connection->port[1 - connection->orig];
@@ -184,7 +184,8 @@ static inline void nt_zeek_leave_established(struct nt_zeek_connection *connecti
 	struct nt_zeek_endpoint *sender = step->sender, *peer = step->peer;
 	__u8 flags = step->packet->flags;
 
-	if ((flags & (NT_SYN | NT_ACK)) == NT_SYN && sender->state == NT_ZEEK_PARTIAL && peer->state == NT_ZEEK_INACTIVE)
+	if ((flags & (NT_SYN | NT_ACK)) == NT_SYN && sender->state == NT_ZEEK_PARTIAL &&
+	    peer->state == NT_ZEEK_INACTIVE)
 		nt_zeek_set_state(connection, sender, peer, NT_ZEEK_SYN_SENT);
 	if ((flags & (NT_FIN | NT_RST)) == NT_FIN) {
 		nt_zeek_set_state(connection, sender, peer, NT_ZEEK_CLOSED);

@@ -1,5 +1,5 @@
-/* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and an
- * end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
+/* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and
+ * an end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
  *
  * The includer defines, before it includes this header,
  *
