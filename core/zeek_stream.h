@@ -99,18 +99,18 @@ static inline int nt_zeek_add_block(struct nt_zeek_stream *stream, __u32 at, __u
 static inline void nt_zeek_insert(struct nt_zeek_stream *stream, __u64 begin, __u64 end)
 {
 	__u32 at = nt_zeek_find_block(stream, begin) - stream->first;
-	const struct nt_zeek_block *next;
+	__u64 next;
 
-	while (begin < end) {
-		next = stream->blocks + stream->first + at;
-		if (stream->first + at == stream->end || end <= next->begin) {
-			nt_zeek_add_block(stream, at, begin, end);
-			return;
-		}
-		if (begin < next->begin && !nt_zeek_add_block(stream, at++, begin, next->begin))
+	while (begin < end && stream->first + at < stream->end) {
+		next = stream->blocks[stream->first + at].begin;
+		if (end <= next)
+			break;
+		if (begin < next && !nt_zeek_add_block(stream, at++, begin, next))
 			return;
 		begin = stream->blocks[stream->first + at++].end;
 	}
+	if (begin < end)
+		nt_zeek_add_block(stream, at, begin, end);
 }
 
 static inline void nt_zeek_drop_blocks(struct nt_zeek_stream *stream, __u64 up_to)
