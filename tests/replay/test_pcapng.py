@@ -55,7 +55,8 @@ def impossible_times():
 def interfaces_that_differ():
     """Every packet of another link type and snap length, which libpcap refuses."""
     links = [(1, lambda frame: frame), (101, lambda frame: frame[14:]),
-             (113, lambda frame: b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0" + frame[14:]), (0, lambda f: b"\2\0\0\0" + f[14:])]
+             (113, lambda frame: b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0" + frame[14:]),
+             (0, lambda frame: b"\2\0\0\0" + frame[14:])]
     data = section() + b"".join(interface(link, 100 + link) for link, _ in links)
     for index, (at, frame) in enumerate(connection()):
         number = index % len(links)
@@ -149,5 +150,5 @@ def hostile_bytes():
 
 
 if __name__ == "__main__":
-    harness.run([byte_orders, resolutions, impossible_times, interfaces_that_differ, sections, other_packets, other_blocks,
-                 link_types_that_are_not_read, cut_anywhere, broken, hostile_bytes])
+    harness.run([byte_orders, resolutions, impossible_times, interfaces_that_differ, sections, other_packets,
+                 other_blocks, link_types_that_are_not_read, cut_anywhere, broken, hostile_bytes])

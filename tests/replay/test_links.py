@@ -1,0 +1,321 @@
+#!/usr/bin/python3
+"""One connection in every link type, layer and tunnel that replay reads: the record is always the same."""
+import struct
+
+import harness
+import pcap
+from harness import check, equal, holds, replay
+from pcap import ETHERNET, SERVER, connection, ethernet, ipv4, ipv6
+
+FOUR, SIX = (("198.18.0.9", 40000), SERVER), (("fd00::9", 40000), ("fd00::1", 80))
+MACS = b"\x02\0\0\0\0\1\x02\0\0\0\0\2"
+SNAP = b"\xaa\xaa\x03\0\0\0"
+CONTENTS = {"outcome": "closed", "conn_state": "SF", "src_bytes": 10, "dst_bytes": 20, "src_packets": 5,
+            "dst_packets": 3, "handshake_ns": 11_000_000, "duration_ns": 50_000_000, "gaps": []}
+
+
+def is_six(packet):
+    return packet[0] >> 4 == 6
+
+
+def typed(packet):
+    """With the EtherType before it."""
+    return (b"\x86\xdd" if is_six(packet) else b"\x08\0") + packet
+
+
+def bridged(packet):
+    return MACS + typed(packet)
+
+
+def ppp(packet):
+    return (b"\0\x57" if is_six(packet) else b"\0\x21") + packet
+
+
+def family(packet, six):
+    return six if is_six(packet) else 2
+
+
+def pppoe(packet):
+    return b"\x11\0\0\1" + struct.pack(">H", len(packet) + 2) + ppp(packet)
+
+
+def nflog(packet, order):
+    attributes = b"".join(struct.pack(order + "HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+                          for kind, value in ((1, b"\x08\0\3\0"), (10, b"prefix\0"), (9, packet)))
+    return bytes([family(packet, 10), 0, 0, 7]) + attributes
+
+
+def radio(packet, control=b"\x08\1", more=b""):
+    return control + b"\0\0" + MACS + b"\2\0\0\0\0\3\x10\0" + more + SNAP + typed(packet)
+
+
+def radiotap(frame):
+    return struct.pack("<BBHI", 0, 0, 13, 1 << 1 | 1 << 2) + b"\0\x0c\0\0\0" + frame
+
+
+LINKS = {
+    "Ethernet": (1, bridged),
+    "LLC and SNAP": (1, lambda p: MACS + struct.pack(">H", 8 + len(p)) + SNAP + typed(p)),
+    "802.1Q": (1, lambda p: MACS + b"\x81\0\0\7" + typed(p)),
+    "802.1ad": (1, lambda p: MACS + b"\x88\xa8\0\7\x81\0\0\x08" + typed(p)),
+    "PBB": (1, lambda p: MACS + b"\x88\xa8\0\7\x88\xe7\0\0\0\1" + bridged(p)),
+    "VN-tag": (1, lambda p: MACS + b"\x89\x26\x80\1\0\0" + typed(p)),
+    "VN-tag, then a VLAN": (1, lambda p: MACS + b"\x89\x26\x80\1\0\0\x81\0\0\7" + typed(p)),
+    "E-tag": (1, lambda p: MACS + b"\x89\x3f\0\0\0\1\0\0" + typed(p)),
+    "FabricPath": (1, lambda p: MACS + b"\x89\3\0\x40" + bridged(p)),
+    "PPPoE": (1, lambda p: MACS + b"\x88\x64" + pppoe(p) + b"padding"),
+    "MPLS": (1, lambda p: MACS + b"\x88\x47\0\0\x10\x40\0\0\x21\x40" + p),
+    "MPLS, upstream labels": (1, lambda p: MACS + b"\x88\x48\0\0\x11\x40" + p),
+    "Ethernet over MPLS": (1, lambda p: MACS + b"\x88\x47\0\0\x11\x40" + bridged(p)),
+    "Ethernet over MPLS, control word": (1, lambda p: MACS + b"\x88\x47\0\0\x11\x40\0\0\0\0" + bridged(p)),
+    "null": (0, lambda p: struct.pack("<I", family(p, 24)) + p),
+    "null, big-endian": (0, lambda p: struct.pack(">I", family(p, 28)) + p),
+    "loop": (108, lambda p: struct.pack(">I", family(p, 30)) + p),
+    "raw 12": (12, lambda p: p),
+    "raw 14": (14, lambda p: p),
+    "raw 101": (101, lambda p: p),
+    "raw 228, 229": (None, lambda p: p),
+    "Linux cooked": (113, lambda p: b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0" + typed(p)),
+    "Linux cooked v2": (276, lambda p: typed(p)[:2] + b"\0\0\0\0\0\2\0\1\0\6\2\0\0\0\0\1\0\0" + p),
+    "PPP": (9, ppp),
+    "PPP, protocol of a byte": (9, lambda p: ppp(p)[1:]),
+    "PPP, framed": (9, lambda p: b"\xff\3" + ppp(p)),
+    "PPP serial": (50, lambda p: b"\xff\3" + ppp(p)),
+    "PPPoE alone": (51, pppoe),
+    "PPP of pppd": (166, lambda p: b"\1\3" + ppp(p)),
+    "PPP with direction": (204, lambda p: b"\0\xff\3" + ppp(p)),
+    "Cisco HDLC": (104, lambda p: b"\x0f\0" + typed(p)),
+    "Cisco HDLC with direction": (205, lambda p: b"\0\x0f\0" + typed(p)),
+    "FDDI": (10, lambda p: b"\x50" + MACS + SNAP + typed(p)),
+    "MPLS alone": (219, lambda p: b"\0\0\x11\x40" + p),
+    "NFLOG": (239, lambda p: nflog(p, "<")),
+    "802.11": (105, radio),
+    "802.11, QoS": (105, lambda p: radio(p, b"\x88\1", b"\0\0")),
+    "802.11, four addresses, HT control": (105, lambda p: radio(p, b"\x88\x83", b"\2\0\0\0\0\4" + b"\0" * 6)),
+    "802.11 with radiotap": (127, lambda p: radiotap(radio(p)) + b"FCS!"),
+    "802.11 with AVS": (163, lambda p: struct.pack(">II", 0x80211001, 64) + b"\0" * 56 + radio(p)),
+    "802.11 with Prism": (119, lambda p: struct.pack("<II", 0x44, 144) + b"\0" * 136 + radio(p)),
+    "802.11 with PPI": (192, lambda p: struct.pack("<BBHI", 0, 0, 8, 105) + radio(p)),
+}
+
+
+def udp(port, payload, source=50000):
+    return struct.pack(">HHHH", source, port, 8 + len(payload), 0) + payload
+
+
+def gtp(packet, flags=0x30, more=b""):
+    return struct.pack(">BBHI", flags, 255, len(more) + len(packet), 77) + more + packet
+
+
+def gre(packet, flags=0, fields=b"", kind=None):
+    return struct.pack(">HH", flags, kind or (0x86dd if is_six(packet) else 0x0800)) + fields + packet
+
+
+def gpe(packet):
+    return bytes([0x0c, 0, 0, 2 if is_six(packet) else 1, 0, 0, 7, 0]) + packet
+
+
+AYIYA = b"\x11\0\0\0\0" + b"identity-of-host" + b"s" * 20
+
+TUNNELS = {
+    "IP in IP": (None, lambda p: p),
+    "GRE": (47, gre),
+    "GRE, key": (47, lambda p: gre(p, 0x2000, b"key!")),
+    "GRE, checksum, key, sequence": (47, lambda p: gre(p, 0xb000, b"ck\0\0key!seq!")),
+    "GRE, Ethernet": (47, lambda p: gre(bridged(p), kind=0x6558)),
+    "PPTP": (47, lambda p: gre(b"\xff\3" + ppp(p), 0x3001, struct.pack(">HHI", len(p) + 4, 1, 9), 0x880b)),
+    "PPTP, acknowledging": (47, lambda p: gre(ppp(p), 0x3081, struct.pack(">HHII", len(p) + 2, 1, 9, 8), 0x880b)),
+    "ERSPAN II": (47, lambda p: gre(b"\x10\1\0\1\0\0\0\0" + bridged(p), 0x1000, b"\0\0\0\1", 0x88be)),
+    "GRE in UDP": (17, lambda p: udp(4754, gre(p))),
+    "VXLAN": (17, lambda p: udp(4789, b"\x08\0\0\0\0\0\7\0" + bridged(p))),
+    "VXLAN-GPE": (17, lambda p: udp(4790, gpe(p))),
+    "Geneve": (17, lambda p: udp(6081, b"\1\0\x65\x58\0\0\7\0\1\1\1\0" + bridged(p))),
+    "AYIYA": (17, lambda p: udp(5072, b"\x45\x52" + AYIYA[:1] + (b"\x29" if is_six(p) else b"\4") + AYIYA[1:] + p)),
+    "GTP-U": (17, lambda p: udp(2152, gtp(p), 2152)),
+    "GTP-U, extension": (17, lambda p: udp(2152, gtp(p, 0x34, b"\0\1\0\x85\1\0\0\0"), 2152)),
+    "EtherIP": (97, lambda p: b"\x30\0" + bridged(p)),
+    "MPLS in IP": (137, lambda p: b"\0\0\x11\x40" + p),
+}
+OUTER = ("198.19.0.1", "198.19.0.2"), ("fd01::1", "fd01::2")
+
+
+def ip_packets(ends):
+    return [(at, frame[14:]) for at, frame in connection(*ends)]
+
+
+def check_record(result, ends, name):
+    if len(result.records) != 1:
+        check(False, f"{name}: {len(result.records)} records: {result.errors}")
+        return
+    holds(result.records[0], src_ip=ends[0][0], dst_ip=ends[1][0], **CONTENTS)
+
+
+def links():
+    for name, (link_type, wrap) in LINKS.items():
+        for ends in (FOUR, SIX):
+            number = link_type if link_type is not None else 228 if ends is FOUR else 229
+            packets = [(at, wrap(packet)) for at, packet in ip_packets(ends)]
+            check_record(replay(pcap.capture(packets, number)), ends, name)
+
+
+def enclose(protocol, inner, outer):
+    return ipv6(*outer, inner, protocol) if ":" in outer[0] else ipv4(*outer, inner, protocol)
+
+
+def tunnelled(packet, name, outer):
+    protocol, wrap = TUNNELS[name]
+    if protocol is None:
+        protocol = 41 if is_six(packet) else 4
+    return enclose(protocol, wrap(packet), outer)
+
+
+def tunnels():
+    """Only where asked for; in IPv4 and in IPv6."""
+    for name in TUNNELS:
+        for outer in OUTER:
+            for ends in (FOUR, SIX):
+                packets = [(at, bridged(tunnelled(packet, name, outer))) for at, packet in ip_packets(ends)]
+                check_record(replay(pcap.capture(packets), "--tunnels"), ends, name)
+        equal(replay(pcap.capture(packets)).records, [], f"{name}: nobody asked")
+
+
+def tunnels_in_tunnels():
+    for first, second, third in (("GRE", "VXLAN", "IP in IP"), ("GTP-U", "Geneve", "PPTP")):
+        packets = [(at, bridged(tunnelled(tunnelled(tunnelled(packet, third, OUTER[0]), second, OUTER[1]), first,
+                                          OUTER[0]))) for at, packet in ip_packets(FOUR)]
+        check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, f"{first}, {second}, {third}")
+
+
+def teredo():
+    """Of any port, by its addresses."""
+    ends = (("2001:0:4137:9e50:8000:f12a:b9c8:2815", 1286), ("fd00::1", 80))
+    for before in (b"", b"\0\0\x12\x34\1\2\3\4", b"\0\1\0\0nonce678\0\0\0\x12\x34\1\2\3\4"):
+        packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, before + packet, 3797), 17)))
+                   for at, packet in ip_packets(ends)]
+        check_record(replay(pcap.capture(packets), "--tunnels"), ends, "Teredo")
+    packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, packet, 3797), 17))) for at, packet in ip_packets(SIX)]
+    equal(replay(pcap.capture(packets), "--tunnels").records, [], "IPv6 in UDP that is not Teredo")
+
+
+def inside_and_outside():
+    """The same connection, its packets by turns inside a tunnel and outside: one."""
+    packets = [(at, bridged(tunnelled(packet, "GRE", OUTER[0]) if index % 2 else packet))
+               for index, (at, packet) in enumerate(ip_packets(FOUR))]
+    check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, "inside and outside")
+
+
+def subframes():
+    """An A-MSDU holds several packets: those of one side in one frame."""
+    def subframe(packet):
+        body = SNAP + typed(packet)
+        return MACS + struct.pack(">H", len(body)) + body
+
+    def amsdu(packets):
+        parts = [subframe(packet) for packet in packets]
+        body = b"".join(part + b"\0" * (-len(part) % 4) for part in parts[:-1]) + parts[-1]
+        return b"\x88\1\0\0" + MACS + b"\2\0\0\0\0\3\x10\0" + b"\x80\0" + body
+
+    packets = ip_packets(FOUR)
+    frames = [(packets[0][0], amsdu([packets[0][1]])), (packets[1][0], amsdu([packets[1][1]])),
+              (packets[2][0], amsdu([packets[2][1], packets[3][1]])), (packets[4][0], amsdu([packets[4][1]])),
+              (packets[5][0], amsdu([packets[5][1]])), (packets[6][0], amsdu([packets[6][1]])),
+              (packets[7][0], amsdu([packets[7][1]]))]
+    check_record(replay(pcap.capture(frames, 105)), FOUR, "A-MSDU")
+
+
+def fragments_of(packet, size, identification):
+    header, payload = bytearray(packet[:20]), packet[20:]
+    for at in range(0, len(payload), size):
+        piece = payload[at:at + size]
+        struct.pack_into(">HHH", header, 2, 20 + len(piece), identification,
+                         at // 8 | (0x2000 if at + size < len(payload) else 0))
+        yield bytes(header) + piece
+
+
+def fragments_and_tunnels():
+    """The tunnel's packets are cut, those inside are, and both."""
+    def gre_of(packet):
+        return tunnelled(packet, "GRE", OUTER[0])
+
+    def wrap(packet, number):
+        for inner in fragments_of(packet, 16, number):
+            yield from fragments_of(gre_of(inner), 24, number * 100 + inner[7])
+
+    ways = {
+        "around": lambda packet, number: fragments_of(gre_of(packet), 24, number),
+        "inside": lambda packet, number: (gre_of(piece) for piece in fragments_of(packet, 16, number)),
+        "both": wrap,
+    }
+    for name, way in ways.items():
+        packets = [(at, bridged(piece)) for number, (at, packet) in enumerate(ip_packets(FOUR), 1)
+                   for piece in way(packet, number)]
+        check(len(packets) > 16, "they are cut")
+        check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, f"fragments {name}")
+
+
+def fragments_cut_short():
+    """What was not captured whole is not put together: the first fragment stands for itself."""
+    def records(snap_length):
+        out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, snap_length, ETHERNET)]
+        for index, (_, packet) in enumerate(ip_packets(FOUR)):
+            for piece in fragments_of(packet, 24, index):
+                frame = ethernet(piece)
+                out.append(struct.pack("<IIII", pcap.START, index, min(len(frame), snap_length), len(frame)))
+                out.append(frame[:snap_length])
+        return replay(b"".join(out)).records
+
+    holds(records(100)[0], src_packets=5, dst_packets=3, src_bytes=10, dst_bytes=20, gaps=[])
+    holds(records(14 + 20 + 20)[0], src_packets=5, dst_packets=3, src_bytes=4, dst_bytes=4, gaps=["packets"])
+
+
+def truncated_headers():
+    """A packet counts when its whole TCP header was captured, with the options."""
+    packets = connection()
+    syn = bytearray(packets[0][1] + b"\2\4\5\xb4")
+    struct.pack_into(">H", syn, 16, 44)
+    syn[46] = 6 << 4
+    for captured, count in ((len(syn) - 1, 4), (len(syn), 5)):
+        out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 100, ETHERNET),
+               struct.pack("<IIII", pcap.START, 0, captured, len(syn)), bytes(syn)[:captured]]
+        for index, (_, frame) in enumerate(packets[1:], 1):
+            out.append(struct.pack("<IIII", pcap.START, index, len(frame), len(frame)) + frame)
+        holds(replay(b"".join(out)).records[0], src_packets=count)
+
+
+def not_read():
+    """Nothing of these is taken for TCP."""
+    packet = ip_packets(FOUR)[3][1]
+    hidden = {
+        "ARP": (1, MACS + b"\x08\6" + packet),
+        "LLC of another kind": (1, MACS + b"\0\x40\x42\x42\3" + packet),
+        "PPPoE discovery": (1, MACS + b"\x88\x63" + pppoe(packet)),
+        "an MPLS channel": (1, MACS + b"\x88\x47\0\0\x11\x40\x10\0\0\x21" + packet),
+        "LCP": (9, b"\xff\3\xc0\x21" + packet),
+        "802.11, encrypted": (105, radio(packet, b"\x08\x41")),
+        "802.11, a beacon": (105, radio(packet, b"\x80\0")),
+        "802.11 without data": (105, radio(packet, b"\xc8\1", b"\0\0")),
+        "another family": (0, struct.pack("<I", 7) + packet),
+        "SCTP": (1, bridged(ipv4(*OUTER[0], packet[20:], 132))),
+        "GRE with routes": (1, bridged(ipv4(*OUTER[0], gre(packet, 0x4000, b"\0" * 4), 47))),
+        "VXLAN without its flag": (1, bridged(ipv4(*OUTER[0], udp(4789, b"\0" * 8 + bridged(packet)), 17))),
+        "another port": (1, bridged(ipv4(*OUTER[0], udp(4788, b"\x08\0\0\0\0\0\7\0" + bridged(packet)), 17))),
+    }
+    for name, (link_type, frame) in hidden.items():
+        result = replay(pcap.capture([(0, frame)], link_type), "--tunnels")
+        equal((result.status, result.records), (0, []), name)
+
+
+def mapped_addresses():
+    """The Community ID of IPv4-mapped addresses is that of IPv4; the vectors are the specification's."""
+    ends = ("128.232.110.120", 34855), ("66.35.250.204", 80)
+    six = ("2001:470:e5bf:dead:4957:2174:e82c:4887", 63943), ("2607:f8b0:400c:c03::1a", 25)
+    mapped = tuple((f"::ffff:{address}", port) for address, port in ends)
+    for pair, expected, kind in ((ends, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "ipv4"),
+                                 (mapped, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "ipv4"),
+                                 (six, "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=", "ipv6")):
+        holds(replay(pcap.capture(connection(*pair))).records[0], community_id=expected, family=kind)
+
+
+if __name__ == "__main__":
+    harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes, fragments_and_tunnels,
+                 fragments_cut_short, truncated_headers, not_read, mapped_addresses])
