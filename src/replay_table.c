@@ -7,43 +7,13 @@
 
 #define FEWEST_SLOTS 1024
 #define FEWEST_HOLES 4
-/* Entries are allocated so many at a time, and stay where they are. */
-#define CHUNK_BITS 7
-#define CHUNK_ENTRIES (1U << CHUNK_BITS)
-#define CACHE_LINE 64
-#define NO_ENTRY 0xffffffffU
 
-/* Open addressing with linear probing. The hash stands here, so that other connections' entries, each a cache miss, are
- * not looked at.
- */
-struct slot {
-	__u32 hash;
-	__u32 index; /* of the entry, or NO_ENTRY */
-};
-
-struct queue {
-	struct replay_entry *oldest, *newest;
-	__u64 count;
-};
-
-struct replay_table {
-	struct slot *slots;
-	__u32 mask; /* slots less one; they are a power of two */
-	__u32 count;
-	struct replay_entry **chunks;
-	__u32 chunk_count;
-	struct replay_entry *free; /* linked by `newer` */
-	/* So that no capture can be made whose connections share slots. */
-	unsigned __int128 secret[6];
-	struct queue queues[REPLAY_QUEUES];
-};
-
-static struct slot *new_slots(__u64 count)
+static struct replay_slot *new_slots(__u64 count)
 {
-	struct slot *slots = malloc(count * sizeof(*slots));
+	struct replay_slot *slots = malloc(count * sizeof(*slots));
 
 	if (slots)
-		memset(slots, 0xff, count * sizeof(*slots)); /* NO_ENTRY */
+		memset(slots, 0xff, count * sizeof(*slots)); /* REPLAY_NO_ENTRY */
 	return slots;
 }
 
@@ -79,66 +49,11 @@ void replay_table_free(struct replay_table *table)
 	free(table);
 }
 
-/* Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
- * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other. The key is read
- * member by member: a wider load would wait for the stores that have just made it.
- */
-__u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
-{
-	const unsigned __int128 *secret = table->secret;
-	__u64 rest = (__u64)key->netns << 32 | (__u32)key->port[0] << 16 | key->port[1];
-	unsigned __int128 sum = secret[0] * key->words[0][0] + secret[1] * key->words[0][1] +
-				secret[2] * key->words[1][0] + secret[3] * key->words[1][1] + secret[4] * rest +
-				secret[5];
-	__u32 hash = (__u32)(sum >> 96);
-
-	__builtin_prefetch(&table->slots[hash & table->mask]);
-	return hash;
-}
-
-static void prefetch_entry(const struct replay_entry *entry)
-{
-	const char *line = (const char *)entry;
-	size_t offset;
-
-#pragma GCC unroll 8
-	for (offset = 0; offset < sizeof(*entry); offset += CACHE_LINE)
-		__builtin_prefetch(line + offset);
-}
-
-static struct replay_entry *entry_at(const struct replay_table *table, __u32 index)
-{
-	return &table->chunks[index >> CHUNK_BITS][index & (CHUNK_ENTRIES - 1)];
-}
-
-void replay_table_prefetch(const struct replay_table *table, __u32 hash)
-{
-	const struct slot *slot = &table->slots[hash & table->mask];
-
-	if (slot->index != NO_ENTRY)
-		prefetch_entry(entry_at(table, slot->index));
-}
-
-struct replay_entry *replay_table_find(const struct replay_table *table, const struct nt_key *key, __u32 hash)
-{
-	struct replay_entry *entry;
-	__u32 at;
-
-	for (at = hash & table->mask; table->slots[at].index != NO_ENTRY; at = (at + 1) & table->mask) {
-		if (table->slots[at].hash != hash)
-			continue;
-		entry = entry_at(table, table->slots[at].index);
-		if (nt_key_equals(&entry->key, key))
-			return entry;
-	}
-	return NULL;
-}
-
-static void put_slot(struct replay_table *table, struct slot slot)
+static void put_slot(struct replay_table *table, struct replay_slot slot)
 {
 	__u32 at = slot.hash & table->mask;
 
-	while (table->slots[at].index != NO_ENTRY)
+	while (table->slots[at].index != REPLAY_NO_ENTRY)
 		at = (at + 1) & table->mask;
 	table->slots[at] = slot;
 }
@@ -150,13 +65,13 @@ static void take_slot(struct replay_table *table, const struct replay_entry *ent
 
 	while (table->slots[hole].index != entry->index)
 		hole = (hole + 1) & table->mask;
-	for (at = (hole + 1) & table->mask; table->slots[at].index != NO_ENTRY; at = (at + 1) & table->mask) {
+	for (at = (hole + 1) & table->mask; table->slots[at].index != REPLAY_NO_ENTRY; at = (at + 1) & table->mask) {
 		if (((at - table->slots[at].hash) & table->mask) < ((at - hole) & table->mask))
 			continue;
 		table->slots[hole] = table->slots[at];
 		hole = at;
 	}
-	table->slots[hole].index = NO_ENTRY;
+	table->slots[hole].index = REPLAY_NO_ENTRY;
 }
 
 /* At most half of the slots are taken. Without memory for more they fill up, down to one that ends every search.
@@ -165,17 +80,17 @@ static void take_slot(struct replay_table *table, const struct replay_entry *ent
 static bool grow_slots(struct replay_table *table)
 {
 	__u64 count = (__u64)table->mask + 1, i;
-	struct slot *old = table->slots, *slots;
+	struct replay_slot *old = table->slots, *slots;
 
 	if (table->count < count / 2)
 		return true;
-	slots = count <= NO_ENTRY / 2 ? new_slots(count * 2) : NULL;
+	slots = count <= REPLAY_NO_ENTRY / 2 ? new_slots(count * 2) : NULL;
 	if (!slots)
 		return table->count < count - 1;
 	table->slots = slots;
 	table->mask = (__u32)(count * 2 - 1);
 	for (i = 0; i < count; i++)
-		if (old[i].index != NO_ENTRY)
+		if (old[i].index != REPLAY_NO_ENTRY)
 			put_slot(table, old[i]);
 	free(old);
 	return true;
@@ -193,12 +108,12 @@ static bool add_chunk(struct replay_table *table)
 			return false;
 		table->chunks = chunks;
 	}
-	chunk = aligned_alloc(_Alignof(struct replay_entry), CHUNK_ENTRIES * sizeof(*chunk));
+	chunk = aligned_alloc(_Alignof(struct replay_entry), REPLAY_CHUNK_ENTRIES * sizeof(*chunk));
 	if (!chunk)
 		return false;
 	table->chunks[table->chunk_count++] = chunk;
-	for (i = CHUNK_ENTRIES; i-- > 0;) {
-		chunk[i].index = count << CHUNK_BITS | i;
+	for (i = REPLAY_CHUNK_ENTRIES; i-- > 0;) {
+		chunk[i].index = count << REPLAY_CHUNK_BITS | i;
 		chunk[i].newer = table->free;
 		table->free = &chunk[i];
 	}
@@ -207,7 +122,7 @@ static bool add_chunk(struct replay_table *table)
 
 static void enqueue(struct replay_table *table, struct replay_entry *entry, enum replay_queue to)
 {
-	struct queue *queue = &table->queues[to];
+	struct replay_list *queue = &table->queues[to];
 
 	entry->queue = to;
 	entry->newer = NULL;
@@ -219,7 +134,7 @@ static void enqueue(struct replay_table *table, struct replay_entry *entry, enum
 
 static void dequeue(struct replay_table *table, struct replay_entry *entry)
 {
-	struct queue *queue = &table->queues[entry->queue];
+	struct replay_list *queue = &table->queues[entry->queue];
 
 	*(entry->older ? &entry->older->newer : &queue->oldest) = entry->newer;
 	*(entry->newer ? &entry->newer->older : &queue->newest) = entry->older;
@@ -238,7 +153,7 @@ struct replay_entry *replay_table_add(struct replay_table *table, const struct n
 	entry->key = *key;
 	entry->hash = hash;
 	memset(entry->streams, 0, sizeof(entry->streams));
-	put_slot(table, (struct slot){ hash, entry->index });
+	put_slot(table, (struct replay_slot){ hash, entry->index });
 	enqueue(table, entry, queue);
 	table->count++;
 	return entry;
@@ -249,7 +164,7 @@ static void prefetch_removal(const struct replay_table *table, const struct repl
 {
 	__builtin_prefetch(&table->slots[next->hash & table->mask]);
 	if (next->newer)
-		prefetch_entry(next->newer);
+		replay_entry_prefetch(next->newer);
 }
 
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry)
@@ -269,16 +184,6 @@ void replay_table_move(struct replay_table *table, struct replay_entry *entry, e
 {
 	dequeue(table, entry);
 	enqueue(table, entry, queue);
-}
-
-struct replay_entry *replay_table_oldest(const struct replay_table *table, enum replay_queue queue)
-{
-	return table->queues[queue].oldest;
-}
-
-__u64 replay_table_count(const struct replay_table *table, enum replay_queue queue)
-{
-	return table->queues[queue].count;
 }
 
 void replay_table_give_room(struct nt_stream *stream)

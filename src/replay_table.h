@@ -1,11 +1,13 @@
 /* The connections of a capture: found by key, kept in queues by what is awaited of them.
  *
- * Grows with what the capture holds at one time; nothing of it is ever pushed out.
+ * Grows with what the capture holds at one time; nothing of it is ever pushed out. What is done for every packet is
+ * inline.
  */
 #ifndef NETRACKER_REPLAY_TABLE_H
 #define NETRACKER_REPLAY_TABLE_H
 
 #include <linux/types.h>
+#include <stddef.h>
 
 /* Memory is cheaper here than in the kernel: room for heavy reordering, where there is any. */
 #define NT_STREAM_GROWS
@@ -33,7 +35,36 @@ struct replay_entry {
 	struct nt_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-struct replay_table;
+/* Entries are allocated so many at a time, and stay where they are. */
+#define REPLAY_CHUNK_BITS 7
+#define REPLAY_CHUNK_ENTRIES (1U << REPLAY_CHUNK_BITS)
+#define REPLAY_NO_ENTRY 0xffffffffU
+#define REPLAY_CACHE_LINE 64
+
+/* Open addressing with linear probing. The hash stands here, so that other connections' entries, each a cache miss, are
+ * not looked at.
+ */
+struct replay_slot {
+	__u32 hash;
+	__u32 index; /* of the entry, or REPLAY_NO_ENTRY */
+};
+
+struct replay_list {
+	struct replay_entry *oldest, *newest;
+	__u64 count;
+};
+
+struct replay_table {
+	struct replay_slot *slots;
+	__u32 mask; /* slots less one; they are a power of two */
+	__u32 count;
+	struct replay_entry **chunks;
+	__u32 chunk_count;
+	struct replay_entry *free; /* linked by `newer` */
+	/* So that no capture can be made whose connections share slots. */
+	unsigned __int128 secret[6];
+	struct replay_list queues[REPLAY_QUEUES];
+};
 
 /* NULL: no memory. */
 struct replay_table *replay_table_new(void);
@@ -41,14 +72,65 @@ struct replay_table *replay_table_new(void);
 /* NULL is allowed. */
 void replay_table_free(struct replay_table *table);
 
-/* What find and add want beside the key. Also asks memory for where they look first. */
-__u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key);
+/* What find and add want beside the key. Also asks memory for where they look first.
+ *
+ * Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
+ * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other. The key is read
+ * member by member: a wider load would wait for the stores that have just made it.
+ */
+static inline __u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
+{
+	const unsigned __int128 *secret = table->secret;
+	__u64 rest = (__u64)key->netns << 32 | (__u32)key->port[0] << 16 | key->port[1];
+	unsigned __int128 sum = secret[0] * key->words[0][0] + secret[1] * key->words[0][1] +
+				secret[2] * key->words[1][0] + secret[3] * key->words[1][1] + secret[4] * rest +
+				secret[5];
+	__u32 hash = (__u32)(sum >> 96);
 
-/* NULL: there is none. */
-struct replay_entry *replay_table_find(const struct replay_table *table, const struct nt_key *key, __u32 hash);
+	__builtin_prefetch(&table->slots[hash & table->mask]);
+	return hash;
+}
+
+static inline struct replay_entry *replay_entry_at(const struct replay_table *table, __u32 index)
+{
+	return &table->chunks[index >> REPLAY_CHUNK_BITS][index & (REPLAY_CHUNK_ENTRIES - 1)];
+}
+
+static inline void replay_entry_prefetch(const struct replay_entry *entry)
+{
+	const char *line = (const char *)entry;
+	size_t offset;
+
+#pragma GCC unroll 8
+	for (offset = 0; offset < sizeof(*entry); offset += REPLAY_CACHE_LINE)
+		__builtin_prefetch(line + offset);
+}
 
 /* Asks memory for the entry that a find will look at. Best some time after the hash was asked for, and before the find. */
-void replay_table_prefetch(const struct replay_table *table, __u32 hash);
+static inline void replay_table_prefetch(const struct replay_table *table, __u32 hash)
+{
+	const struct replay_slot *slot = &table->slots[hash & table->mask];
+
+	if (slot->index != REPLAY_NO_ENTRY)
+		replay_entry_prefetch(replay_entry_at(table, slot->index));
+}
+
+/* NULL: there is none. */
+static inline struct replay_entry *replay_table_find(const struct replay_table *table, const struct nt_key *key,
+						     __u32 hash)
+{
+	struct replay_entry *entry;
+	__u32 at;
+
+	for (at = hash & table->mask; table->slots[at].index != REPLAY_NO_ENTRY; at = (at + 1) & table->mask) {
+		if (table->slots[at].hash != hash)
+			continue;
+		entry = replay_entry_at(table, table->slots[at].index);
+		if (nt_key_equals(&entry->key, key))
+			return entry;
+	}
+	return NULL;
+}
 
 /* A new entry, the newest of the queue, its streams zero; the connection is for the caller to begin. NULL: no memory. */
 struct replay_entry *replay_table_add(struct replay_table *table, const struct nt_key *key, __u32 hash,
@@ -60,9 +142,15 @@ void replay_table_remove(struct replay_table *table, struct replay_entry *entry)
 void replay_table_move(struct replay_table *table, struct replay_entry *entry, enum replay_queue queue);
 
 /* NULL: the queue is empty. */
-struct replay_entry *replay_table_oldest(const struct replay_table *table, enum replay_queue queue);
+static inline struct replay_entry *replay_table_oldest(const struct replay_table *table, enum replay_queue queue)
+{
+	return table->queues[queue].oldest;
+}
 
-__u64 replay_table_count(const struct replay_table *table, enum replay_queue queue);
+static inline __u64 replay_table_count(const struct replay_table *table, enum replay_queue queue)
+{
+	return table->queues[queue].count;
+}
 
 /* For a stream that wants room for a hole. */
 void replay_table_give_room(struct nt_stream *stream);
