@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -82,7 +83,10 @@ int net_namespace_enter(__u32 inode)
 
 void net_namespace_return(int before)
 {
-	if (setns(before, CLONE_NEWNET))
+	struct stat status;
+	bool is_there = !fstat(before, &status) && (__u32)status.st_ino == net_namespace_own();
+
+	if (!is_there && setns(before, CLONE_NEWNET))
 		message_error("cannot return to the own network namespace: %s; start again", strerror(errno));
 	close(before);
 }

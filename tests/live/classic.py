@@ -12,7 +12,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "frontends"))
 import known  # noqa: E402
-from trace import LINE, Trace, connections_of  # noqa: E402
+from kernel_trace import LINE, Trace, connections_of  # noqa: E402
 from tracker import PROGRAM, prepare  # noqa: E402
 
 OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)

@@ -19,8 +19,8 @@ from classic import (BROKE, INTERFACE, KERNEL, OK, PINS, PRIVILEGES, USAGE, Resu
                      differ, flood, has_clsact, ipv6_segment, known, lab, left_behind, line_problems, on_interface,
                      only_status, raw_sender, refusal_problems, run, start, statuses, syn, tcx_programs, tracing)
 from harness import Skip
+from kernel_trace import LINE
 from netns import run_ip
-from trace import LINE
 from tracker import PROGRAM
 
 ISOLATE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
