@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "src/message.h"
@@ -20,6 +21,7 @@
 #define FLUSH_WAIT_MS 200
 #define FINISH_WAIT_MS 5000
 #define WAIT_FOREVER (-1)
+#define MOMENT_MS 10
 #define EVENT_KINDS (NT_EVENT_EXIT + 1)
 #define WIDTH_UNKNOWN 132
 
@@ -46,16 +48,23 @@ static int open_named(const char *name, int flags)
 	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 }
 
+/* A terminal that has room for less than is written makes its writer wait, whatever poll() said. An open file of our own
+ * does not, and leaves the shell's as it is. */
+static int open_standard_output(void)
+{
+	int fd = isatty(STDOUT_FILENO) ? open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+
+	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 static int open_output(struct sink *sink, const struct options *options)
 {
 	int error;
 
 	sink->name = options->output ? options->output : "standard output";
-	if (!options->output) {
-		sink->fd = dup(STDOUT_FILENO);
-		if (sink->fd >= 0)
-			fcntl(sink->fd, F_SETFD, FD_CLOEXEC);
-	} else
+	if (!options->output)
+		sink->fd = open_standard_output();
+	else
 		sink->fd = open_named(options->output, 0);
 	sink->named = options->output;
 	if (sink->fd >= 0)
@@ -97,17 +106,17 @@ static unsigned int terminal_width(int fd)
 	return size.ws_col;
 }
 
-static void add_kind(struct sink *sink, unsigned int kind)
+/* For the lines from `begin` on: a record is told by the last of its lines. */
+static void add_kinds(struct sink *sink, size_t begin, unsigned int kind)
 {
-	text_char(&sink->kinds, (char)kind);
-}
+	const char *newline, *bytes = sink->waiting.bytes;
 
-/* The lines from `begin` on are no records. */
-static void add_header_kinds(struct sink *sink, size_t begin)
-{
-	for (; begin < sink->waiting.used; begin++)
-		if (sink->waiting.bytes[begin] == '\n')
-			add_kind(sink, KIND_HEADER);
+	while (begin + 1 < sink->waiting.used &&
+	       (newline = memchr(bytes + begin, '\n', sink->waiting.used - begin - 1))) {
+		text_char(&sink->kinds, KIND_HEADER);
+		begin = newline + 1 - bytes;
+	}
+	text_char(&sink->kinds, (char)kind);
 }
 
 static void add_header(struct sink *sink)
@@ -131,7 +140,7 @@ static void add_header(struct sink *sink)
 	case FORMAT_TRACE:
 		return;
 	}
-	add_header_kinds(sink, begin);
+	add_kinds(sink, begin, KIND_HEADER);
 }
 
 static void begin_output(struct sink *sink)
@@ -143,13 +152,15 @@ static void begin_output(struct sink *sink)
 	if (sink->regular)
 		size = status.st_size;
 	sink->terminal = isatty(sink->fd);
+	if (sink->terminal && sink->named)
+		fcntl(sink->fd, F_SETFL, O_APPEND | O_NONBLOCK); /* as open_standard_output() */
 	if (sink->terminal) {
 		sink->view.width = terminal_width(sink->fd);
 		sink->view.colour = colour_wanted();
 	}
 	if (size && ends_in_half_line(sink, size)) {
 		text_char(&sink->waiting, '\n');
-		add_kind(sink, KIND_HEADER);
+		add_kinds(sink, sink->waiting.used, KIND_HEADER);
 	}
 	/* A log of Zeek's ends with a line that says so: what is appended is another log, with its own header. */
 	if (!size || sink->format == FORMAT_ZEEK)
@@ -195,6 +206,8 @@ static void follow_width(struct sink *sink)
 
 static void append_record(struct sink *sink, const struct nt_record *record)
 {
+	size_t begin = sink->waiting.used;
+
 	switch (sink->format) {
 	case FORMAT_TEXT:
 		sink_text_record(&sink->waiting, record, &sink->view);
@@ -215,7 +228,7 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 		sink_zeek_record(&sink->waiting, record);
 		break;
 	}
-	add_kind(sink, record->event);
+	add_kinds(sink, begin, record->event);
 }
 
 static void count_dropped(struct sink *sink, const struct nt_record *record)
@@ -300,26 +313,41 @@ static int await_reader(const struct sink *sink, int wait_ms)
 	return ready ? 0 : -EAGAIN;
 }
 
-/* Writes as much as goes; the -errno that stopped it. In pieces, as a pipe that has room for one page blocks a writer
- * who has more.
+/* In pieces, as a pipe that has room for one page blocks a writer who has more. A terminal may take nothing though it is
+ * ready: it has room for one byte, and a newline is two.
  */
+static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
+{
+	const struct timespec a_moment = { .tv_nsec = MOMENT_MS * 1000000 };
+	size_t size = sink->waiting.used - from;
+	int waited_ms, error;
+	ssize_t taken;
+
+	if (!sink->regular && size > PIPE_BUF)
+		size = PIPE_BUF;
+	for (waited_ms = 0;; waited_ms += MOMENT_MS) {
+		error = await_reader(sink, wait_ms);
+		if (error)
+			return error;
+		taken = write(sink->fd, sink->waiting.bytes + from, size);
+		if (taken >= 0)
+			return taken;
+		if (errno != EAGAIN || (wait_ms != WAIT_FOREVER && waited_ms >= wait_ms))
+			return -errno;
+		nanosleep(&a_moment, NULL);
+	}
+}
+
+/* Writes as much as goes; the -errno that stopped it. */
 static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
 {
 	while (*written < sink->waiting.used) {
-		size_t size = sink->waiting.used - *written;
-		int error = await_reader(sink, sink->stuck ? 0 : wait_ms);
-		ssize_t taken;
+		ssize_t taken = write_piece(sink, *written, sink->stuck ? 0 : wait_ms);
 
-		sink->stuck = error == -EAGAIN;
-		if (error)
-			return error;
-		if (!sink->regular && size > PIPE_BUF)
-			size = PIPE_BUF;
-		taken = write(sink->fd, sink->waiting.bytes + *written, size);
-		if (taken < 0 && errno != EAGAIN)
-			return -errno;
-		if (taken > 0)
-			*written += (size_t)taken;
+		sink->stuck = taken == -EAGAIN;
+		if (taken < 0)
+			return (int)taken;
+		*written += (size_t)taken;
 	}
 	return 0;
 }
@@ -358,10 +386,12 @@ int sink_flush(struct sink *sink)
 
 static void add_footer(struct sink *sink)
 {
-	if (sink->format != FORMAT_ZEEK || sink->waiting.used >= BUFFER_LIMIT)
+	size_t begin = sink->waiting.used;
+
+	if (sink->format != FORMAT_ZEEK || begin >= BUFFER_LIMIT)
 		return;
 	sink_zeek_footer(&sink->waiting);
-	add_kind(sink, KIND_HEADER);
+	add_kinds(sink, begin, KIND_HEADER);
 }
 
 int sink_finish(struct sink *sink)

@@ -1,4 +1,5 @@
-/* The formats a sink can write. Each appends one line, with its newline; Zeek's header has eight. */
+/* The formats a sink can write. Each appends one line, with its newline; Zeek's header has eight, and text has two on a
+ * narrow terminal. */
 #ifndef NETRACKER_SINK_FORMAT_H
 #define NETRACKER_SINK_FORMAT_H
 

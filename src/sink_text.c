@@ -1,4 +1,4 @@
-/* The text format: a heading, then one line a record, laid out in columns. */
+/* The text format: a heading, then one line a record, laid out in columns; two lines on a narrow terminal. */
 #include "src/sink_format.h"
 #include "src/text_columns.h"
 
@@ -17,6 +17,8 @@ static bool is_dropped(const struct text_column *column, unsigned int level)
 {
 	return column->drop && column->drop <= level;
 }
+
+#define ALL_DROPPED (~0U)
 
 static unsigned int table_width(const struct text_table *table, unsigned int level)
 {
@@ -80,15 +82,17 @@ static void put_record_cell(struct layout *layout, const struct text_column *col
 
 static const struct text_table *table_of(const struct sink_view *view)
 {
+	const struct text_table *table = view->lists ? &list_table : &terminal_table;
+
 	if (!view->width)
 		return &file_table;
-	return view->lists ? &list_table : &terminal_table;
+	return table_width(table, ALL_DROPPED) > view->width ? table->when_too_wide : table;
 }
 
-/* The record's line, or the heading where there is no record. */
-static void print_line(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+/* The record's cells, or the headings where there is no record. */
+static void print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
+		       const struct sink_view *view)
 {
-	const struct text_table *table = table_of(view);
 	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
 	struct layout layout = { .text = text, .view = view };
 	struct text_buffer cell = { 0 };
@@ -111,12 +115,20 @@ static void print_line(struct text_buffer *text, const struct nt_record *record,
 	text_free(&cell);
 }
 
+static void print_lines(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+{
+	const struct text_table *table;
+
+	for (table = table_of(view); table; table = table->second_line)
+		print_line(text, table, record, view);
+}
+
 void sink_text_header(struct text_buffer *text, const struct sink_view *view)
 {
-	print_line(text, NULL, view);
+	print_lines(text, NULL, view);
 }
 
 void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
 {
-	print_line(text, record, view);
+	print_lines(text, record, view);
 }

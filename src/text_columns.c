@@ -8,6 +8,7 @@
 
 #define NS_PER_MS 1000000ULL
 #define NS_PER_SECOND 1000000000ULL
+#define COMM_WIDTH 15
 
 #define COLOUR_RED "\033[31m"
 #define COLOUR_YELLOW "\033[33m"
@@ -73,6 +74,22 @@ static void print_comm(struct text_buffer *cell, const struct nt_record *record)
 	escape_word(cell, record->comm, sizeof(record->comm));
 }
 
+/* Cut to its column, between two escapes: whatever a process calls itself, its line is no longer than the terminal. */
+static void print_comm_cut(struct text_buffer *cell, const struct nt_record *record)
+{
+	size_t kept = 0, next = 0;
+
+	print_comm(cell, record);
+	if (cell->used <= COMM_WIDTH)
+		return;
+	while (next < COMM_WIDTH) {
+		kept = next;
+		next += cell->bytes[next] == '\\' ? sizeof("\\xNN") - 1 : 1;
+	}
+	cell->used = kept;
+	text_char(cell, '~');
+}
+
 static void print_end(struct text_buffer *cell, const __u8 *address, __u16 port)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -89,6 +106,12 @@ static void print_src(struct text_buffer *cell, const struct nt_record *record)
 static void print_dst(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_end(cell, record->dst_ip, record->dst_port);
+}
+
+static void print_indented_dst(struct text_buffer *cell, const struct nt_record *record)
+{
+	text_string(cell, "  ");
+	print_dst(cell, record);
 }
 
 static void print_outcome(struct text_buffer *cell, const struct nt_record *record)
@@ -283,7 +306,7 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 static const struct text_column terminal_columns[] = {
 	{ "TIME", 8, LEFT, 5, print_local_time, NULL, NULL },
 	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
-	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
+	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
 	{ "R", 1, LEFT, 4, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
@@ -296,9 +319,32 @@ static const struct text_column terminal_columns[] = {
 	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
 };
 
+static const struct text_column narrow_columns[] = {
+	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
+	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
+	{ "LASTED", 6, RIGHT, 0, print_duration_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 1, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 1, print_dst_bytes_short, NULL, NULL },
+};
+
+static const struct text_column narrow_list_columns[] = {
+	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "AGE", 6, RIGHT, 0, print_duration_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 1, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 1, print_dst_bytes_short, NULL, NULL },
+};
+
+/* Below either; the heading is indented too. */
+static const struct text_column second_columns[] = {
+	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
+	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
+	{ "PID", 7, RIGHT, 1, print_pid, NULL, NULL },
+};
+
 static const struct text_column list_columns[] = {
 	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
-	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
+	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
 	{ "R", 1, LEFT, 3, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
@@ -336,6 +382,26 @@ static const struct text_column file_columns[] = {
 
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
-const struct text_table terminal_table = { terminal_columns, COUNT(terminal_columns) };
-const struct text_table list_table = { list_columns, COUNT(list_columns) };
-const struct text_table file_table = { file_columns, COUNT(file_columns) };
+static const struct text_table second_table = { .columns = second_columns, .count = COUNT(second_columns) };
+static const struct text_table narrow_table = {
+	.columns = narrow_columns,
+	.count = COUNT(narrow_columns),
+	.second_line = &second_table,
+};
+static const struct text_table narrow_list_table = {
+	.columns = narrow_list_columns,
+	.count = COUNT(narrow_list_columns),
+	.second_line = &second_table,
+};
+
+const struct text_table terminal_table = {
+	.columns = terminal_columns,
+	.count = COUNT(terminal_columns),
+	.when_too_wide = &narrow_table,
+};
+const struct text_table list_table = {
+	.columns = list_columns,
+	.count = COUNT(list_columns),
+	.when_too_wide = &narrow_list_table,
+};
+const struct text_table file_table = { .columns = file_columns, .count = COUNT(file_columns) };

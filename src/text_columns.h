@@ -22,6 +22,8 @@ struct text_column {
 struct text_table {
 	const struct text_column *columns;
 	unsigned int count;
+	const struct text_table *when_too_wide; /* instead, where not even what never goes fits; or NULL */
+	const struct text_table *second_line;	/* of each record; or NULL */
 };
 
 /* Values shortened for people; all columns fit into 132 characters with IPv4. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -334,6 +335,39 @@ static void test_terminal(void)
 	close(controller);
 }
 
+#define LINES_BEYOND_A_NARROW_BUFFER 20000
+
+static void *count_lines(void *controller)
+{
+	return (void *)(uintptr_t)drain(*(int *)controller);
+}
+
+/* Two lines a record: what is lost is counted in records all the same. */
+static void test_narrow_terminal(void)
+{
+	int controller, terminal, saved;
+	struct sink *sink;
+	pthread_t reader;
+	void *lines;
+	__u64 lost;
+
+	CHECK_EQUAL(openpty(&controller, &terminal, NULL, NULL, NULL), 0);
+	set_width(terminal, 40);
+	sink = open_on(terminal, &saved);
+	restore(saved);
+	CHECK_EQUAL(write_records(sink, LINES_BEYOND_A_NARROW_BUFFER), -EAGAIN);
+	CHECK(!(fcntl(terminal, F_GETFL) & O_NONBLOCK));
+	CHECK_EQUAL(pthread_create(&reader, NULL, count_lines, &controller), 0);
+	CHECK_EQUAL(sink_finish(sink), 0);
+	lost = sink_lost(sink, NT_EVENT_CLOSE);
+	CHECK(lost > 0);
+	sink_close(sink);
+	close(terminal);
+	pthread_join(reader, &lines);
+	CHECK_EQUAL((uintptr_t)lines, 2 * (LINES_BEYOND_A_NARROW_BUFFER + 1 - lost));
+	close(controller);
+}
+
 static char moved[] = "/tmp/netracker-test-moved-XXXXXX";
 
 static unsigned int lines_in(const char *file)
@@ -547,6 +581,7 @@ int main(void)
 	test_reader_leaves();
 	test_reader_sleeps();
 	test_terminal();
+	test_narrow_terminal();
 	close(mkstemp(moved));
 	test_rotation();
 	test_rotation_of_zeek();

@@ -110,7 +110,58 @@ static void test_widths(void)
 		     " DST-TX\n");
 	CHECK(strstr(at_width(NULL, 86), "PID") && !strstr(at_width(NULL, 85), "PID"));
 	CHECK(strstr(at_width(NULL, 78), "LASTED") && !strstr(at_width(NULL, 77), "LASTED"));
-	CHECK_STRING(at_width(NULL, 1), "COMM            SRC                   DST                   OUTCOME\n");
+	CHECK_STRING(at_width(NULL, 71), "COMM            SRC                   DST                   OUTCOME\n");
+}
+
+static size_t longest_line(const char *lines)
+{
+	size_t longest = 0;
+
+	while (*lines) {
+		size_t length = strcspn(lines, "\n");
+
+		longest = length > longest ? length : longest;
+		lines += length + (lines[length] == '\n');
+	}
+	return longest;
+}
+
+/* Where not even what never goes fits, each record has two lines, down to 40 columns. */
+static void test_narrow(void)
+{
+	const struct sink_view list = { .width = 40, .lists = true };
+	struct nt_record record = widest();
+	unsigned int width;
+
+	CHECK_STRING(at_width(NULL, 40), "SRC                   OUTCOME     LASTED\n"
+					 "  DST                   COMM\n");
+	CHECK_STRING(at_width(&record, 40), "255.255.255.255:65535 refused:dst 23h59m\n"
+					    "  255.255.255.255:65535 systemd-resolve\n");
+	CHECK_STRING(at_width(NULL, 1), at_width(NULL, 40));
+	for (width = 40; width < 71; width++) {
+		CHECK(longest_line(at_width(NULL, width)) <= width);
+		CHECK(longest_line(at_width(&record, width)) <= width);
+	}
+	CHECK(strstr(at_width(NULL, 47), "PID") && !strstr(at_width(NULL, 46), "PID"));
+	CHECK(strstr(at_width(NULL, 54), "SRC-TX DST-TX\n") && !strstr(at_width(NULL, 53), "-TX"));
+	CHECK_STRING(shown(NULL, &list), "SRC                   STATE          AGE\n"
+					 "  DST                   COMM\n");
+	record = sample_record();
+	CHECK_STRING(shown(&record, &list), "198.18.0.1:34855      fin_wait2    1.50s\n"
+					    "  198.18.0.2:80         nginx\n");
+}
+
+/* On a terminal a name keeps to its column, whatever it is. */
+static void test_long_comm(void)
+{
+	struct nt_record record = sample_record();
+
+	memcpy(record.comm, "a\033[2Jb\nc\\defghi", 16);
+	CHECK(strstr(at_width(&record, 132), " a\\x1b[2Jb\\x0ac~ S ") != NULL);
+	CHECK(strstr(at_width(&record, 40), " a\\x1b[2Jb\\x0ac~\n") != NULL);
+	CHECK(strstr(shown(&record, &no_terminal), " a\\x1b[2Jb\\x0ac\\x5cdefghi ") != NULL);
+	memset(record.comm, 0xff, 16);
+	CHECK(strstr(at_width(&record, 132), " \\xff\\xff\\xff~ ") != NULL);
 }
 
 static void test_ipv6_whole(void)
@@ -233,6 +284,8 @@ int main(void)
 	test_terminal();
 	test_open();
 	test_widths();
+	test_narrow();
+	test_long_comm();
 	test_ipv6_whole();
 	test_no_terminal();
 	test_durations();
