@@ -26,8 +26,8 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 #define NAME_WITH_ID 64
 #define LEVELS_TO_ID 8
 
-/* Where names are read to for their length; what is in there is of no use to anybody. Not on the stack: up to 512 bytes are
- * for all functions in a chain of calls. */
+/* Where names are read to for their length; what is in there is of no use to anybody. Not on the stack: its 512 bytes
+ * are for all functions in a chain of calls. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -37,9 +37,12 @@ struct {
 
 static __always_inline bool has_memory_controller(struct cgroup_root *root)
 {
+	__u32 memory;
+
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id___any, memory_cgrp_id___any))
 		return false;
-	return BPF_CORE_READ(root, subsys_mask) >> bpf_core_enum_value(enum cgroup_subsys_id___any, memory_cgrp_id___any) & 1;
+	memory = bpf_core_enum_value(enum cgroup_subsys_id___any, memory_cgrp_id___any);
+	return BPF_CORE_READ(root, subsys_mask) >> memory & 1;
 }
 
 static __always_inline bool is_systemds(struct cgroup_root *root)
@@ -220,8 +223,8 @@ static __always_inline void describe_unless_recent(const struct nt_process_id *p
 		*slot = *process;
 }
 
-/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set, whose memory may have been that
- * of one before; so its moves are counted too, by what is left of its number. */
+/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set, whose memory may have been
+ * that of one before. So moves are counted too, those of all processes that share a place in the array together. */
 #define MOVE_COUNTS 4096
 
 struct {

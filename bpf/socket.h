@@ -243,6 +243,33 @@ static __always_inline struct nt_listener *listener_find(const struct nt_socket 
 	return bpf_map_lookup_elem(&listeners, &key);
 }
 
+/* A function of its own: the verifier would go through it in place of each call too often. */
+static __noinline int is_filtered(const struct nt_socket *socket, __u32 type)
+{
+	bool awaits_owner = type == NT_EVENT_TYPE_SOCKET_CLOSE && socket->flags & NT_SOCKET_AWAITS_OWNER;
+
+	return !nt_filter_has_socket(filter(), socket, awaits_owner);
+}
+
+/* Of a socket's end that nobody asked for; nothing that comes after it is told either. Not inlined, for the caller's
+ * stack. */
+static __noinline int leave_untold(struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
+{
+	struct wire_found found = {};
+	struct nt_key key;
+	int end;
+
+	count(NT_COUNT_SOCKETS_FILTERED);
+	socket->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
+	if (!config.wire_enabled)
+		return 0;
+	end = wire_of_socket(&found, socket);
+	if (!found.wire)
+		return 0;
+	nt_key_of_socket(&key, socket, config.own_netns);
+	return wire_loses_socket(&found, &key, end, old_state, error_of(&tp->inet_conn.icsk_inet.sk, socket));
+}
+
 /* Tells of a socket, with what the wire knows of its connection where that is not told yet. */
 static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 					__u8 old_state, __u64 now)
@@ -252,6 +279,11 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	__u32 status = NT_WIRE_ABSENT;
 	int end = 0;
 
+	if (config.filters && is_filtered(socket, type)) {
+		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
+			leave_untold(socket, tp, old_state);
+		return;
+	}
 	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && wire_has_ended(socket))
 		status = NT_WIRE_NOT_ASKED;
 	else if (config.wire_enabled)

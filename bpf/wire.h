@@ -71,24 +71,48 @@ static __always_inline void note_wire_end(struct nt_wire_event *event, const str
 	}
 }
 
-static __always_inline void tell_wire_end(struct nt_wire_event *event)
+/* A client is known by its SYN; a server's socket exists only once the connection is established. */
+static __always_inline bool is_of_a_socket(const struct nt_wire *wire)
+{
+	int src = wire->connection.src_index & 1;
+
+	return wire->cookie[src] || (wire->cookie[!src] && nt_connection_is_established(&wire->connection));
+}
+
+/* 1: no view of the connection whose end was noted is asked for. */
+__noinline int end_is_filtered(struct __sk_buff *skb)
+{
+	struct workspace *workspace = own_workspace();
+
+	NT_FORGET(skb); /* else the compiler passes nothing where nothing is used, which the verifier refuses */
+	if (!workspace || nt_filter_has_wire(filter(), &workspace->end.wire))
+		return 0;
+	count(config.sockets_enabled && is_of_a_socket(&workspace->end.wire) ? NT_COUNT_WIRE_SETTLED
+									       : NT_COUNT_WIRE_FILTERED);
+	return 1;
+}
+
+static __always_inline void tell_wire_end(struct __sk_buff *skb, struct nt_wire_event *event)
 {
 	__u64 size = event->has_streams ? sizeof(*event) : NT_WIRE_EVENT_SHORT;
 
 	if (config.follow_packets)
 		bpf_map_delete_elem(&streams, &event->wire.key);
+	if (config.filters && end_is_filtered(skb))
+		return;
 	count(NT_COUNT_WIRE_ENDED);
 	if (bpf_ringbuf_output(&events, event, size, ring_flags()))
 		count(NT_COUNT_WIRE_RING_FULL);
 }
 
 /* Takes the connection out of its table and tells of it, unless another processor did. */
-static __always_inline void wire_ends(const struct wire_found *found, struct workspace *workspace, __u32 why)
+static __always_inline void wire_ends(struct __sk_buff *skb, const struct wire_found *found,
+				      struct workspace *workspace, __u32 why)
 {
 	note_wire_end(&workspace->end, found->wire, why, workspace->sighting.now);
 	forget_ack(found->wire);
 	if (take_wire(found, &workspace->sighting.key))
-		tell_wire_end(&workspace->end);
+		tell_wire_end(skb, &workspace->end);
 }
 
 /* Counts the packet in its side's stream: 1 if that is kept. */
@@ -187,14 +211,14 @@ static __always_inline bool has_ended(struct nt_wire *wire, const struct sightin
 	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
 }
 
-static __always_inline void stepped(const struct wire_found *found, struct workspace *workspace)
+static __always_inline void stepped(struct __sk_buff *skb, const struct wire_found *found, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
 
 	if (sighting->step & NT_STEP_NEW)
-		wire_ends(found, workspace, NT_WIRE_REPLACED);
+		wire_ends(skb, found, workspace, NT_WIRE_REPLACED);
 	else if (has_ended(found->wire, sighting))
-		wire_ends(found, workspace, NT_WIRE_ENDED);
+		wire_ends(skb, found, workspace, NT_WIRE_ENDED);
 	else if (sighting->step & NT_STEP_ESTABLISHED)
 		wire_established(found, sighting);
 	else if (!nt_connection_is_established(&found->wire->connection) &&
@@ -218,7 +242,7 @@ static __always_inline void connection_packet(struct __sk_buff *skb, struct work
 			note_sighting(skb, found.wire, sighting);
 			follow_packet(skb, &found.wire->connection, sighting);
 		}
-		stepped(&found, workspace);
+		stepped(skb, &found, workspace);
 		if (!(sighting->step & NT_STEP_NEW))
 			return;
 	}

@@ -44,6 +44,29 @@ static __always_inline bool ends_without_packets(__u8 old_state, int error)
 	return old_state == TCP_SYN_SENT || is_out_of_reach(error);
 }
 
+/* Its socket has come to its end: what is left of it on the wire. */
+static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_found *found, const struct nt_key *key,
+							     int end, __u8 old_state, int error)
+{
+	struct nt_wire *wire = found->wire;
+	enum nt_wire_status status = NT_WIRE_SETTLED;
+
+	wire->socket_closed[end & 1] = 1;
+	if (!ends_without_packets(old_state, error))
+		return NT_WIRE_OPEN;
+	/* where the other side is a socket of this machine, it has its own end still to tell */
+	if (!nt_connection_is_established(&wire->connection) || !wire->cookie[!end]) {
+		forget_ack(wire);
+		if (take_wire(found, key))
+			count(NT_COUNT_WIRE_SETTLED);
+		else /* its end is told by another processor */
+			status = NT_WIRE_OPEN;
+	}
+	if (config.follow_packets)
+		bpf_map_delete_elem(&streams, key);
+	return status;
+}
+
 static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
 {
 	struct nt_wire *wire = found->wire;
@@ -65,20 +88,7 @@ static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, c
 	}
 	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
 		return;
-	wire->socket_closed[end & 1] = 1;
-	if (!ends_without_packets(event->counts.old_state, event->counts.error))
-		return;
-	event->wire_status = NT_WIRE_SETTLED;
-	/* where the other side is a socket of this machine, it has its own end still to tell */
-	if (!nt_connection_is_established(&wire->connection) || !wire->cookie[!end]) {
-		forget_ack(wire);
-		if (take_wire(found, &key))
-			count(NT_COUNT_WIRE_SETTLED);
-		else /* its end is told by another processor */
-			event->wire_status = NT_WIRE_OPEN;
-	}
-	if (config.follow_packets)
-		bpf_map_delete_elem(&streams, &key);
+	event->wire_status = wire_loses_socket(found, &key, end, event->counts.old_state, event->counts.error);
 }
 
 #endif

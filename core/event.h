@@ -217,6 +217,8 @@ struct nt_config {
 	__u32 open_events;       /* tell NT_EVENT_TYPE_SOCKET_OPEN */
 	__u32 wakeup_bytes;      /* wake the reader when the ring buffer holds more */
 	__u32 slot_mask;         /* the number of slots, a power of 2, less 1 */
+	__u32 filters;           /* leave untold what struct nt_filter does not let through */
+	__u32 sockets_enabled;   /* what the wire saw of a socket's connection is no view of its own */
 	__u32 cgroup_v1;         /* there are hierarchies of version 1: a process has a cgroup in each */
 };
 
@@ -233,6 +235,7 @@ enum nt_counter {
 	NT_COUNT_SOCKETS_FOUND,
 	NT_COUNT_SOCKETS_CLOSED, /* told, or lost in the ring */
 	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
+	NT_COUNT_SOCKETS_FILTERED, /* not told */
 	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: the address or the port could not be had */
 	NT_COUNT_RECURSION_CAUGHT,  /* done by the second copy of a program that was interrupted */
@@ -241,7 +244,8 @@ enum nt_counter {
 	NT_COUNT_PROCESS_RING_FULL,
 	NT_COUNT_WIRE_OPENED,
 	NT_COUNT_WIRE_ENDED,     /* told, or lost in the ring */
-	NT_COUNT_WIRE_SETTLED,   /* taken out with its socket's event */
+	NT_COUNT_WIRE_SETTLED,   /* is a socket's, whose event has what was known of it, or is filtered like it */
+	NT_COUNT_WIRE_FILTERED,  /* not told, and no socket's */
 	NT_COUNT_WIRE_RING_FULL,
 	NT_COUNT_HALF_OPEN_BEGUN,
 	NT_COUNT_HALF_OPEN_TAKEN, /* left the half-open table by being established, ended or settled */

@@ -1,13 +1,13 @@
-/* Which connections are asked for, as far as the kernel side can tell: it leaves the others untold and counts them. User
- * space applies the same tests to every record (src/filter.c).
+/* Which connections are asked for, as far as the kernel side can tell: it leaves the others untold and counts them.
+ * User space applies the same tests to every record (src/filter.c).
  *
- * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), in two words as memory has them; ports are in
- * host byte order.
+ * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), in two words as memory has them; ports are
+ * in host byte order.
  */
 #ifndef NETRACKER_CORE_FILTER_H
 #define NETRACKER_CORE_FILTER_H
 
-#include "record.h"
+#include "event.h"
 
 #define NT_FILTER_NETWORKS 32
 
@@ -53,6 +53,95 @@ NT_INLINE int nt_networks_pass(const struct nt_network_set *set, const __u64 one
 		if (nt_network_has(&set->network[i], one, family) || nt_network_has(&set->network[i], other, family))
 			return 1;
 	return !set->count;
+}
+
+/* What must be for a connection to be told of. */
+struct nt_filter {
+	__u32 family; /* 4 or 6; 0: both */
+	__u32 roles;  /* bits 1 << NT_ROLE_*; 0: any */
+	struct nt_port_set local_ports, remote_ports;
+	struct nt_network_set networks;
+	/* Given only where no packets are watched: a socket that is left untold for one of these would leave the end of
+	 * its packets waiting for it in vain. */
+	__u32 netns; /* inode number; 0: any */
+	__u32 pid;   /* 0: any */
+	__u32 uid_given, uid;
+	char comm[NT_COMM_SIZE]; /* "": any */
+};
+
+NT_INLINE int nt_filter_has_addresses(const struct nt_filter *filter, const __u64 one[2], const __u64 other[2])
+{
+	if (filter->family && nt_address_family((const __u8 *)one) != (int)filter->family)
+		return 0;
+	return nt_networks_pass(&filter->networks, one, other);
+}
+
+NT_INLINE int nt_filter_has_ports(const struct nt_filter *filter, __u16 local, __u16 remote)
+{
+	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote);
+}
+
+/* Whether a socket, or nobody, at one of its ends can have a record that passes. */
+NT_INLINE int nt_filter_has_wire(const struct nt_filter *filter, const struct nt_wire *wire)
+{
+	const struct nt_key *key = &wire->key;
+
+	return nt_filter_has_addresses(filter, key->words[0], key->words[1]) &&
+	       (nt_filter_has_ports(filter, key->port[0], key->port[1]) ||
+		nt_filter_has_ports(filter, key->port[1], key->port[0]));
+}
+
+/* Whether the socket at that end of the key, if there is one, has a record that may pass. */
+NT_INLINE int nt_filter_has_end(const struct nt_filter *filter, const struct nt_wire *wire, int end)
+{
+	int opened = end == wire->connection.src_index || wire->connection.marks & NT_MARK_SIMULTANEOUS;
+	const struct nt_key *key = &wire->key;
+
+	if (filter->roles && !(filter->roles & 1U << (opened ? NT_ROLE_CLIENT : NT_ROLE_SERVER)))
+		return 0;
+	return nt_filter_has_addresses(filter, key->words[0], key->words[1]) &&
+	       nt_filter_has_ports(filter, key->port[end], key->port[!end]);
+}
+
+NT_INLINE int nt_filter_has_comm(const struct nt_filter *filter, const char comm[NT_COMM_SIZE])
+{
+	int i;
+
+	for (i = 0; i < NT_COMM_SIZE; i++) {
+		if (filter->comm[i] != comm[i])
+			return 0;
+		if (!comm[i])
+			break;
+	}
+	return 1;
+}
+
+NT_INLINE int nt_filter_has_owner(const struct nt_filter *filter, const struct nt_owner *owner)
+{
+	if (!filter->pid && !filter->uid_given && !filter->comm[0])
+		return 1;
+	if (!owner->process.pid || (filter->pid && filter->pid != owner->process.pid))
+		return 0;
+	if (filter->uid_given && filter->uid != owner->uid)
+		return 0;
+	return !filter->comm[0] || nt_filter_has_comm(filter, owner->comm);
+}
+
+/* awaits_owner: its owner may still become another. */
+NT_INLINE int nt_filter_has_socket(const struct nt_filter *filter, const struct nt_socket *socket, int awaits_owner)
+{
+	__u64 local[2], remote[2];
+
+	if (filter->roles && !(filter->roles & 1U << (socket->role & 1)))
+		return 0;
+	if (filter->netns && filter->netns != socket->netns)
+		return 0;
+	if (!awaits_owner && !nt_filter_has_owner(filter, &socket->owner))
+		return 0;
+	__builtin_memcpy(local, __builtin_assume_aligned(socket->local, 8), sizeof(local));
+	__builtin_memcpy(remote, __builtin_assume_aligned(socket->remote, 8), sizeof(remote));
+	return nt_filter_has_ports(filter, socket->local_port, socket->remote_port) &&
+	       nt_filter_has_addresses(filter, local, remote);
 }
 
 #endif

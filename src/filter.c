@@ -85,3 +85,32 @@ bool filter_accepts(const struct options *options, const struct nt_record *recor
 	       owner_accepted(options, record) && place_accepted(options, record) &&
 	       ports_accepted(options, record) && duration_accepted(options, record);
 }
+
+/* Where packets are watched too, what a socket's packets cannot tell is left to user space: see struct nt_filter. */
+static bool fill_owner_and_namespace(struct nt_filter *filter, const struct options *options)
+{
+	if (options->contexts & CONTEXT_WIRE)
+		return false;
+	filter->netns = options->netns;
+	filter->pid = options->pid;
+	filter->uid_given = options->uid_given;
+	filter->uid = options->uid;
+	if (options->comm)
+		strncpy(filter->comm, options->comm, sizeof(filter->comm) - 1);
+	return filter->netns || filter->pid || filter->uid_given || filter->comm[0];
+}
+
+bool filter_for_kernel(struct nt_filter *filter, const struct options *options)
+{
+	bool owner_or_namespace;
+
+	memset(filter, 0, sizeof(*filter));
+	filter->family = options->ipv4_only ? 4 : options->ipv6_only ? 6 : 0;
+	filter->roles = options->roles;
+	filter->local_ports = options->local_ports;
+	filter->remote_ports = options->remote_ports;
+	filter->networks = options->networks;
+	owner_or_namespace = fill_owner_and_namespace(filter, options);
+	return owner_or_namespace || filter->family || filter->roles || filter->local_ports.given ||
+	       filter->remote_ports.given || filter->networks.count;
+}

@@ -11,6 +11,9 @@
 #include "src/options.h"
 #include "core/record.h"
 
+/* What of it the kernel side can see to. False: nothing. */
+bool filter_for_kernel(struct nt_filter *filter, const struct options *options);
+
 bool filter_accepts(const struct options *options, const struct nt_record *record);
 
 #endif

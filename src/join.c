@@ -234,8 +234,15 @@ static void release_wire(struct join *join, struct held_wire *held)
 	free(held);
 }
 
+static bool may_come(const struct join *join, const struct held_wire *held, int end)
+{
+	if (held->claimed[end])
+		return false;
+	return !join->output.is_told || join->output.is_told(join->output.context, &held->event.wire, end);
+}
+
 /* Until when a socket may still come for it; 0: none will. */
-static __u64 wire_deadline(const struct held_wire *held)
+static __u64 wire_deadline(const struct join *join, const struct held_wire *held)
 {
 	const struct nt_wire *wire = &held->event.wire;
 	__u64 deadline = 0;
@@ -244,7 +251,7 @@ static __u64 wire_deadline(const struct held_wire *held)
 	if (held->event.why == NT_WIRE_EXIT)
 		return 0;
 	for (end = 0; end < 2; end++) {
-		if (held->claimed[end])
+		if (!may_come(join, held, end))
 			continue;
 		if (is_a_sockets(wire, end))
 			return held->event.header.now + JOIN_CLAIM_NS;
@@ -303,7 +310,7 @@ static void find_wire(struct join *join, struct held_socket *socket)
 	if (!wire)
 		return;
 	claim(wire, join_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
-	wire->deadline = wire_deadline(wire);
+	wire->deadline = wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
 	else if (wire->deadline < join->wires_due)
@@ -427,7 +434,7 @@ static void hold_wire(struct join *join, const struct nt_wire_event *event)
 	held->event = *event;
 	link_wire(join, held);
 	find_sockets(join, held);
-	held->deadline = wire_deadline(held);
+	held->deadline = wire_deadline(join, held);
 	if (!held->deadline)
 		return release_wire(join, held);
 	if (held->deadline < join->wires_due)

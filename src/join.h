@@ -51,6 +51,8 @@ struct join_output {
 	/* Whether the wire still has the connection that a socket's end belongs to, where the kernel side did not look
 	 * (NT_WIRE_NOT_ASKED): then it is copied to *wire. */
 	bool (*find_wire)(void *context, const struct nt_socket *socket, struct nt_wire *wire);
+	/* Whether the socket at that end of the key tells of its end: the kernel side may filter it. NULL: every one does. */
+	bool (*is_told)(void *context, const struct nt_wire *wire, int end);
 };
 
 struct join;

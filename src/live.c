@@ -59,6 +59,7 @@ struct live {
 	struct sink *sink;
 	struct hangup hangup;
 	struct live_names names;
+	struct nt_filter kernel_filter;
 	__u32 own_netns;
 	struct books books;
 	__u64 records;       /* of any event that were asked for */
@@ -156,6 +157,11 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	if (socket->cookie && wire->cookie[end] == socket->cookie)
 		slot->wire.socket_closed[end] = 1;
 	return true;
+}
+
+static bool is_told(void *context, const struct nt_wire *wire, int end)
+{
+	return nt_filter_has_end(&((struct live *)context)->kernel_filter, wire, end);
 }
 
 /* ---- events in ---- */
@@ -382,8 +388,9 @@ static int no_memory(void)
 
 static int set_up_user_side(struct live *live)
 {
+	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options);
 	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
-					   find_open_wire};
+					   find_open_wire, kernel_filters ? is_told : NULL};
 
 	live->names = (struct live_names){
 		.interface_name = name_of_interface,
@@ -522,6 +529,7 @@ static void count_books(struct live *live)
 
 	loader_counters(&live->loader, counters);
 	count_losses(live, counters);
+	books->filtered[BOOKS_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
 	books->found = counters[NT_COUNT_SOCKETS_FOUND];
 	books->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
 			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] -

@@ -15,6 +15,7 @@
 
 #include "core/waiting.h"
 #include "src/bpf_object.h"
+#include "src/filter.h"
 #include "src/message.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
@@ -131,9 +132,13 @@ static void configure(const struct loader *loader, const struct options *options
 		.open_events = options_want_event(options, NT_EVENT_OPEN),
 		.wakeup_bytes = ring_bytes / 4,
 		.slot_mask = slots - 1,
+		.sockets_enabled = !!(options->contexts & CONTEXT_SOCKET),
 		.cgroup_v1 = cgroup_v1_is_used(),
 	};
+	struct nt_filter filter;
 
+	config.filters = filter_for_kernel(&filter, options);
+	bpf_map__set_initial_value(map_named(loader, ".rodata.filter"), &filter, sizeof(filter));
 	bpf_map__set_initial_value(map, &config, sizeof(config));
 	bpf_map__set_max_entries(map_named(loader, "events"), ring_bytes);
 	size_table(loader, "slots", slots, false);

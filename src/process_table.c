@@ -125,14 +125,14 @@ static bool is_monitor(const char *name, size_t before_id)
 
 bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size)
 {
-	size_t length = strnlen(name, size), at = 0;
+	size_t length = strnlen(name, size), id = NT_CONTAINER_SIZE - 1, at = 0;
 
 	while (at < length) {
 		size_t run = 0;
 
 		while (at + run < length && isalnum((unsigned char)name[at + run]))
 			run++;
-		if (run == NT_CONTAINER_SIZE - 1 && strspn(name + at, "0123456789abcdefABCDEF") >= run && at + run < size - 1 &&
+		if (run == id && strspn(name + at, "0123456789abcdefABCDEF") >= run && at + run < size - 1 &&
 		    !is_monitor(name, at)) {
 			memcpy(container, name + at, run);
 			container[run] = '\0';
@@ -143,8 +143,8 @@ bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size
 	return false;
 }
 
-/* From the innermost component on, so that of a container in another it is the inner one's. A path that is not whole may
- * still have it. */
+/* From the innermost component on, so that of a container in another it is the inner one's. A path that is not whole
+ * may still have it. */
 static void fill_container(char container[NT_CONTAINER_SIZE], const struct nt_path *path)
 {
 	__u32 i;

@@ -33,8 +33,8 @@ void process_table_add(struct process_table *table, const struct nt_process_even
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id);
 
 /* The container's id in the name of a cgroup: 64 hexadecimal digits between others than letters and digits (as Docker,
- * Podman, containerd and CRI-O write it). The name may end at `size` without a NUL; digits that reach its last byte may be
- * the beginning of more. False: there is none, or the cgroup is that of a container's monitor. */
+ * Podman, containerd and CRI-O write it). The name may end at `size` without a NUL; digits that reach its last byte may
+ * be the beginning of more. False: there is none, or the cgroup is that of a container's monitor. */
 bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size);
 
 #endif

@@ -74,7 +74,7 @@ static bool find_in_table(void *context, const struct nt_socket *socket, struct 
 
 static void begin_with(unsigned int capacity, bool sockets_are_told)
 {
-	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss, find_in_table};
+	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss, find_in_table, NULL};
 
 	memset(&told, 0, sizeof(told));
 	join = join_new(capacity, OWN_NETNS, sockets_are_told, &output);
@@ -886,6 +886,41 @@ static void wires_go_in_time(void)
 	finish();
 }
 
+/* The kernel side filters the server's end: it never tells. */
+static bool only_clients_are_told(void *context, const struct nt_wire *wire, int end)
+{
+	CHECK(context == &told);
+	return end == wire->connection.src_index;
+}
+
+static void begin_filtered(void)
+{
+	const struct join_output output = {&told,     take_socket, take_observer,	  take_claimed,
+					   take_loss, find_in_table, only_clients_are_told};
+
+	memset(&told, 0, sizeof(told));
+	join = join_new(CAPACITY, OWN_NETNS, true, &output);
+}
+
+/* It is not waited for, and its packets are no view of their own. */
+static void filtered_sockets_are_not_awaited(void)
+{
+	struct nt_socket_event client = with_wire(socket_close(NT_ROLE_CLIENT, START - MS, START + SECOND),
+						  local_wire("ShAFf", START), NT_WIRE_OPEN);
+
+	begin_filtered();
+	feed_wire(wire_end(with_cookies(sample_wire("ShAFf", START), 0, SERVER_COOKIE), NT_WIRE_ENDED, START + SECOND));
+	CHECK_EQUAL(told.claimed, 1); /* the client is on another machine */
+	feed_wire(wire_end(local_wire("ShAFf", START), NT_WIRE_ENDED, START + SECOND));
+	CHECK_EQUAL(told.claimed, 1); /* the client's record is still to come */
+	feed_socket(&client);
+	CHECK_EQUAL(told.claimed, 2);
+	CHECK_EQUAL(told.socket_count, 1);
+	CHECK(last_told()->wire_ended);
+	CHECK_EQUAL(told.observed + told.forwarded, 0);
+	finish();
+}
+
 static void freed_as_it_is(void)
 {
 	struct nt_socket_event event = awaiting(NT_SOCKET_AWAITS_OWNER);
@@ -934,6 +969,7 @@ int main(void)
 	too_many_sockets();
 	too_many_wires();
 	wires_go_in_time();
+	filtered_sockets_are_not_awaited();
 	freed_as_it_is();
 	return check_finish();
 }

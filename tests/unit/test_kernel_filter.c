@@ -1,0 +1,165 @@
+/* What the kernel side leaves untold is what user space would leave out of the records, and nothing else: both are
+ * asked about the same connections, with every filter and every pair of filters.
+ */
+#include <stdlib.h>
+
+#include "src/filter.h"
+#include "src/help.h"
+#include "src/live_record.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/sample_events.h"
+
+/* OWN_NETNS, OTHER_NETNS and the owner of sample_events.h, and others. */
+static const char *const filters[] = {
+	"", "-4", "-6", "-L 80", "-L 40000,40001", "-D 80", "-D 443", "--role client", "--role server",
+	"--role observer", "--role observer,client", "--net 198.18.0.1,fd00::1", "--net 198.19.0.0/16,fd01::/16",
+	"--net ::/0", "--netns 4026531840", "--netns 4026532000", "-p 4711", "-p 1", "-c worker", "-c work", "-u 33",
+	"-u root", "-x", "--cgroup /", "--min-duration 2s",
+};
+
+#define FILTERS (sizeof(filters) / sizeof(filters[0]))
+
+/* False: they exclude each other. */
+static bool parse(struct options *options, const char *one, const char *other)
+{
+	static const struct command live = { "", COMMAND_LIVE, help_live, NULL };
+	static char words[256];
+	char *argv[16];
+	int argc = 0;
+
+	snprintf(words, sizeof(words), "netracker %s %s", one, other);
+	for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	argv[argc] = NULL;
+	return options_parse(options, &live, argc, argv) < 0;
+}
+
+static const struct sample_end six_client = {{[0] = 0xfd, [15] = 1}, 40000};
+static const struct sample_end six_server = {{[0] = 0xfd, [15] = 2}, 443};
+
+static const char *no_interface(void *context, __u32 ifindex)
+{
+	(void)context, (void)ifindex;
+	return NULL;
+}
+
+static struct nt_socket_event socket_of(enum nt_role role, bool six, bool owned)
+{
+	struct nt_socket_event event = socket_close(role, START, START + SECOND);
+	const struct sample_end *local = role == NT_ROLE_CLIENT ? &six_client : &six_server;
+	const struct sample_end *remote = role == NT_ROLE_CLIENT ? &six_server : &six_client;
+
+	if (!owned)
+		memset(&event.socket.owner, 0, sizeof(event.socket.owner));
+	if (!six)
+		return event;
+	memcpy(event.socket.local, local->address, 16);
+	memcpy(event.socket.remote, remote->address, 16);
+	event.socket.local_port = local->port;
+	event.socket.remote_port = remote->port;
+	return event;
+}
+
+static bool has_a_record(const struct options *options, const struct nt_socket_event *event)
+{
+	struct process_table *processes = process_table_new(1);
+	struct live_names names = {.processes = processes, .interface_name = no_interface};
+	struct joined_socket joined = {.event = event};
+	struct options as_the_kernel = *options;
+	struct nt_record record;
+
+	/* which the kernel side does not know */
+	as_the_kernel.outcomes = 0;
+	as_the_kernel.min_duration_ns = 0;
+	as_the_kernel.cgroup = NULL;
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	process_table_free(processes);
+	return filter_accepts(&as_the_kernel, &record);
+}
+
+static bool has_an_observers_record(const struct options *options, const struct nt_wire *wire)
+{
+	struct live_names names = {.interface_name = no_interface};
+	struct nt_wire_event event = wire_end(*wire, NT_WIRE_ENDED, START + SECOND);
+	struct nt_record record;
+
+	live_record_observer(&record, &event, &names);
+	return filter_accepts(options, &record);
+}
+
+/* Without packets: exactly. With them: a socket whose record passes is told, with its packets, which wait for it. */
+static void check_socket(const struct options *options, enum nt_role role, bool six, bool owned)
+{
+	struct nt_socket_event event = socket_of(role, six, owned);
+	struct nt_wire wire = six ? sample_wire_between(&six_client, &six_server, "ShAFf", START)
+				  : sample_wire("ShAFf", START);
+	bool passes = has_a_record(options, &event);
+	struct options alone = *options;
+	struct nt_filter filter;
+	int end;
+
+	alone.contexts = CONTEXT_SOCKET;
+	filter_for_kernel(&filter, &alone);
+	CHECK_EQUAL(nt_filter_has_socket(&filter, &event.socket, 0), passes);
+	CHECK(nt_filter_has_socket(&filter, &event.socket, 1) >= passes);
+
+	filter_for_kernel(&filter, options);
+	end = join_end_of_socket(&wire.key, &event.socket);
+	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
+	CHECK_EQUAL(nt_filter_has_end(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
+	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));
+	CHECK(nt_filter_has_wire(&filter, &wire) >= has_an_observers_record(options, &wire));
+}
+
+static void check_filters(const struct options *options)
+{
+	int number;
+
+	for (number = 0; number < 8; number++)
+		check_socket(options, number & 1 ? NT_ROLE_SERVER : NT_ROLE_CLIENT, number & 2, number & 4);
+}
+
+/* Whether the kernel side looks at all. */
+static void what_the_kernel_sees_to(void)
+{
+	static const struct {
+		const char *filter;
+		bool with_packets, without;
+	} expected[] = {
+		{"", false, false}, {"-x", false, false}, {"--cgroup /", false, false}, {"--container 0", false, false},
+		{"--min-duration 1s", false, false}, {"-4", true, true}, {"-6", true, true}, {"-L 80", true, true},
+		{"-D 80", true, true}, {"--net ::1", true, true}, {"--role observer", true, true},
+		{"--netns 1", false, true}, {"-p 1", false, true}, {"-c x", false, true}, {"-u root", false, true},
+	};
+	struct nt_filter filter;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+		struct options options;
+
+		CHECK(parse(&options, expected[i].filter, ""));
+		CHECK_EQUAL(filter_for_kernel(&filter, &options), expected[i].with_packets);
+		options_free(&options);
+		CHECK(parse(&options, expected[i].filter, "-i none"));
+		CHECK_EQUAL(filter_for_kernel(&filter, &options), expected[i].without);
+		options_free(&options);
+	}
+}
+
+int main(void)
+{
+	unsigned int one, other;
+
+	for (one = 0; one < FILTERS; one++) {
+		for (other = one; other < FILTERS; other++) {
+			struct options options;
+
+			if (parse(&options, filters[one], filters[other]))
+				check_filters(&options);
+			options_free(&options);
+		}
+	}
+	what_the_kernel_sees_to();
+	return check_finish();
+}
