@@ -27,11 +27,11 @@
 #include "src/loader.h"
 #include "src/message.h"
 #include "src/observer.h"
+#include "src/output.h"
 #include "src/process_table.h"
 #include "src/record_fields.h"
 #include "src/reset_reasons.h"
 #include "src/seed.h"
-#include "src/sink.h"
 #include "src/sweep.h"
 
 /* How often the ring buffer is read: as often as to find some events each time, within bounds. Few at a time leave the
@@ -56,7 +56,7 @@ struct live {
 	struct process_table *processes;
 	struct reset_reasons *reset_reasons;
 	struct sweep *sweep;
-	struct sink *sink;
+	struct output output;
 	struct hangup hangup;
 	struct live_names names;
 	struct nt_filter kernel_filter;
@@ -100,7 +100,7 @@ static void write_record(struct live *live, struct nt_record *record)
 	}
 	live->records++;
 	live->books.written += closes;
-	error = sink_write(live->sink, record);
+	error = output_write(&live->output, record);
 	if (error == -EPIPE)
 		end(live, EXIT_STATUS_DONE);
 	if (live->options->max_records && live->records >= live->options->max_records)
@@ -252,7 +252,7 @@ static void notice_last_losses(struct live *live)
 
 static void flush(struct live *live)
 {
-	int error = sink_flush(live->sink);
+	int error = output_flush(&live->output);
 
 	if (error == -EPIPE)
 		end(live, EXIT_STATUS_DONE);
@@ -291,7 +291,7 @@ static int tell_open_wire(void *context, void *data, size_t size)
 
 static void update_if_due(struct live *live, __u64 now)
 {
-	if (!live->options->interval_ns || now - live->updated_ns < live->options->interval_ns)
+	if (!options_want_event(live->options, NT_EVENT_UPDATE) || now - live->updated_ns < live->options->interval_ns)
 		return;
 	live->updated_ns = now;
 	live->status_kind = NT_EVENT_UPDATE;
@@ -336,6 +336,7 @@ static void tick(struct live *live)
 	read_events(live, MOST_EVENTS_A_POLL);
 	now = clock_boot_ns();
 	look_around(live, now);
+	output_tick(&live->output, now, live->names.boot_to_utc_ns);
 	flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
 		end(live, EXIT_STATUS_DONE);
@@ -406,7 +407,7 @@ static int set_up_user_side(struct live *live)
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
 		return no_memory();
-	return sink_open(&live->sink, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+	return output_open(&live->output, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
 }
 
 static int set_up_polling(struct live *live)
@@ -465,7 +466,7 @@ static void take_signals(struct live *live)
 		enum hangup_meaning meaning = signal.ssi_signo == SIGHUP ? hangup_meaning(&live->hangup) : HANGUP_END;
 
 		if (meaning == HANGUP_REOPEN)
-			sink_reopen(live->sink);
+			sink_reopen(live->output.records);
 		else if (meaning == HANGUP_END)
 			end(live, EXIT_STATUS_DONE);
 	}
@@ -518,7 +519,7 @@ static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 	lost[BOOKS_LOST_HALF_OPEN_FULL] = counters[NT_COUNT_HALF_OPEN_FULL] + pushed_out;
 	lost[BOOKS_LOST_ESTABLISHED_FULL] = counters[NT_COUNT_ESTABLISHED_FULL];
 	lost[BOOKS_LOST_RING_FULL] = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL];
-	lost[BOOKS_LOST_SINK_FAILED] = sink_lost(live->sink, NT_EVENT_CLOSE);
+	lost[BOOKS_LOST_SINK_FAILED] = output_lost(&live->output, NT_EVENT_CLOSE);
 }
 
 /* What the wire saw of sockets is no view of its own. */
@@ -560,7 +561,7 @@ static void finish(struct live *live)
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
 	join_finish(live->join);
-	error = sink_finish(live->sink);
+	error = output_finish(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (error && error != -EPIPE && !live->status)
 		live->status = EXIT_STATUS_BROKEN;
 	count_books(live);
@@ -572,7 +573,7 @@ static void clean_up(struct live *live)
 	ring_buffer__free(live->ring);
 	sweep_free(live->sweep);
 	loader_close(&live->loader);
-	sink_close(live->sink);
+	output_close(&live->output);
 	join_free(live->join);
 	process_table_free(live->processes);
 	reset_reasons_free(live->reset_reasons);

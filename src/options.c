@@ -11,7 +11,7 @@
 #include "src/record_fields.h"
 
 #define GO_ON (-1)
-#define LEAST_INTERVAL_NS 100000000ULL
+#define LEAST_INTERVAL_NS 100000000ULL /* live tracking looks at its clock every 50 ms */
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
@@ -159,6 +159,7 @@ static bool set_format(struct options *options, const char *value)
 		if (!strcmp(value, words[i]))
 			break;
 	options->format = i;
+	options->format_given = true;
 	return i < sizeof(words) / sizeof(words[0]);
 }
 
@@ -174,15 +175,21 @@ static bool set_host(struct options *options, const char *value)
 	return *value && strlen(value) <= HOST_NAME_LIMIT;
 }
 
-static bool set_events(struct options *options, const char *value)
+static bool set_summary(struct options *options, const char *value)
 {
-	options->events = 0;
-	return parse_words(value, &record_event_names, &options->events);
+	(void)value;
+	return options->summary = true;
 }
 
 static bool set_interval(struct options *options, const char *value)
 {
 	return parse_duration(value, &options->interval_ns) && options->interval_ns >= LEAST_INTERVAL_NS;
+}
+
+static bool set_events(struct options *options, const char *value)
+{
+	options->events = 0;
+	return parse_words(value, &record_event_names, &options->events);
 }
 
 static bool set_context(struct options *options, const char *value)
@@ -273,8 +280,9 @@ static const struct option_rule rules[] = {
 	{ "format", 'f', RECORDS | COMMAND_STATUS, NULL, "text, json, csv, tsv, trace, zeek", set_format },
 	{ "output", 'o', RECORDS, NULL, "a file's name", set_output },
 	{ "host", 0, RECORDS, NULL, "a name of 1 to 253 bytes", set_host },
+	{ "summary", 0, ENDS, NULL, NULL, set_summary },
 	{ "events", 0, ENDS, NULL, "open, update, close, exit", set_events },
-	{ "interval", 0, COMMAND_LIVE, "a capture has no updates", "seconds from 0.1 on: 5, 0.5; or 1m", set_interval },
+	{ "interval", 0, ENDS, NULL, "a time from 0.1 s on: 5, 500ms, 1m", set_interval },
 	{ "context", 0, COMMAND_LIVE, "a capture is the wire", "socket, wire", set_context },
 	{ "packets", 0, COMMAND_LIVE, "it follows every packet anyway", NULL, set_packets },
 	{ "forwarded", 0, COMMAND_LIVE, "all of a capture is written anyway", NULL, set_forwarded },
@@ -441,8 +449,6 @@ static const char *find_classic_conflict(const struct options *options)
 
 static const char *find_live_conflict(const struct options *options)
 {
-	if (options->interval_ns && !options_want_event(options, NT_EVENT_UPDATE))
-		return "--interval is between update records; add --events update,close";
 	if (!options->contexts)
 		return "-i none leaves nothing of --context wire; name an interface, or add the socket context";
 	if (options->contexts & CONTEXT_WIRE)
@@ -463,6 +469,10 @@ static const char *find_conflict(const struct options *options)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->quiet && options->verbose)
 		return "-q and -v exclude each other";
+	if (options->interval_ns && !options->summary && !options_want_event(options, NT_EVENT_UPDATE))
+		return "--interval is for update records and tables; add --events update,close or --summary";
+	if (options->summary && !options->output && (options->format_given || options->host))
+		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->failed && !options->outcomes)
 		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
 	switch (options->command) {

@@ -60,12 +60,14 @@ struct options {
 	__u64 max_records;
 	__u64 max_time_ns;
 
-	__u64 interval_ns; /* between update records; 0: none are written */
+	__u64 interval_ns; /* between update records, and between tables; 0: no updates, tables at the end alone */
 
 	/* where they go */
 	enum output_format format;
 	const char *output; /* NULL: standard output */
 	const char *host;   /* written into each record; NULL: none */
+	bool format_given;
+	bool summary;      /* tables on standard output; records only into `output` */
 	bool quiet, verbose;
 };
 

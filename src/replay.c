@@ -18,9 +18,9 @@
 #include "src/hangup.h"
 #include "src/message.h"
 #include "src/observer.h"
+#include "src/output.h"
 #include "src/progress.h"
 #include "src/record_fields.h"
-#include "src/sink.h"
 #include "src/zeek_replay.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -43,7 +43,7 @@ struct replay {
 	struct replay_table *table;
 	struct capture_reader *reader;
 	struct zeek_replay *zeek; /* NULL: by our own rules */
-	struct sink *sink;
+	struct output output;
 	struct hangup hangup;
 	struct books books;
 	__u64 now; /* the capture's clock, where it stood highest */
@@ -90,7 +90,7 @@ static void take_hangup(struct replay *replay)
 
 	hung_up = 0;
 	if (meaning == HANGUP_REOPEN)
-		sink_reopen(replay->sink);
+		sink_reopen(replay->output.records);
 	else if (meaning == HANGUP_END)
 		stopped = 1;
 }
@@ -113,7 +113,7 @@ static bool write_record(struct replay *replay, const struct nt_record *record)
 		return false;
 	replay->records++;
 	message_clear();
-	if (sink_write(replay->sink, record) == -EPIPE)
+	if (output_write(&replay->output, record) == -EPIPE)
 		replay->error = -EPIPE;
 	return true;
 }
@@ -265,6 +265,7 @@ static void advance(struct replay *replay, __u64 ns)
 	if (ns > replay->now)
 		replay->now = ns;
 	expire(replay);
+	output_tick(&replay->output, replay->now, 0);
 }
 
 static void take_ahead(struct replay *replay, const struct located *located, int count)
@@ -325,7 +326,7 @@ static const char *link_name(int link_type)
 
 static void tell_books(struct replay *replay)
 {
-	__u64 lost = sink_lost(replay->sink, NT_EVENT_CLOSE);
+	__u64 lost = output_lost(&replay->output, NT_EVENT_CLOSE);
 	const struct capture_odd odd = capture_reader_odd(replay->reader);
 
 	replay->books.written -= lost;
@@ -344,7 +345,7 @@ static void tell_books(struct replay *replay)
 
 static void flush(struct replay *replay)
 {
-	if (sink_flush(replay->sink) == -EPIPE)
+	if (output_flush(&replay->output) == -EPIPE)
 		replay->error = -EPIPE;
 }
 
@@ -424,13 +425,15 @@ static int read_all(struct replay *replay)
 {
 	__u64 unread;
 	bool broken;
+	int error;
 
 	progress_begin(&replay->progress, replay->options->quiet);
 	broken = (replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0;
 	message_clear();
 	unread = capture_reader_odd(replay->reader).unread;
 	finish_all(replay);
-	replay->error = replay->error ? replay->error : sink_finish(replay->sink);
+	error = output_finish(&replay->output, replay->now, 0);
+	replay->error = replay->error ? replay->error : error;
 	tell_books(replay);
 	if (broken || (replay->error && replay->error != -EPIPE) || (unread && unread == capture_file_packets(replay->file)))
 		return EXIT_STATUS_BROKEN;
@@ -493,7 +496,7 @@ static int run(struct replay *replay)
 		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
 		return EXIT_STATUS_BROKEN;
 	}
-	if (sink_open(&replay->sink, replay->options))
+	if (output_open(&replay->output, replay->options))
 		return EXIT_STATUS_BROKEN;
 	return read_all(replay);
 }
@@ -506,7 +509,7 @@ int replay_run(const struct options *options)
 	hangup_init(&replay.hangup, options->output);
 	stop_on_signals(&replay.hangup);
 	status = run(&replay);
-	sink_close(replay.sink);
+	output_close(&replay.output);
 	capture_reader_free(replay.reader);
 	replay_table_free(replay.table);
 	zeek_replay_free(replay.zeek);

@@ -262,6 +262,22 @@ int sink_write(struct sink *sink, const struct nt_record *record)
 	return error;
 }
 
+int sink_write_lines(struct sink *sink, const struct text_buffer *lines)
+{
+	size_t used = sink->waiting.used, kinds = sink->kinds.used;
+
+	if (used >= BUFFER_LIMIT)
+		return -EAGAIN;
+	text_append(&sink->waiting, lines->bytes, lines->used);
+	add_kinds(sink, used, KIND_HEADER);
+	if (!lines->failed && !sink->waiting.failed && !sink->kinds.failed)
+		return 0;
+	sink->waiting.failed = sink->kinds.failed = false;
+	sink->waiting.used = used;
+	sink->kinds.used = kinds;
+	return -ENOMEM;
+}
+
 /* Takes bytes off the front, and the kinds of the lines that end in them. */
 static void forget(struct sink *sink, size_t bytes)
 {

@@ -9,6 +9,7 @@
 #define NETRACKER_SINK_H
 
 #include "src/options.h"
+#include "src/text_buffer.h"
 #include "core/record.h"
 
 struct sink;
@@ -20,6 +21,9 @@ int sink_open(struct sink **sink, const struct options *options);
 
 /* Adds one line. 0, or the -errno of a flush that became necessary. */
 int sink_write(struct sink *sink, const struct nt_record *record);
+
+/* Adds lines that are no records'. 0, or -errno where there is no room for them: none was added. */
+int sink_write_lines(struct sink *sink, const struct text_buffer *lines);
 
 /* 0 when nothing waits any more; -EPIPE when the reader went away; -EINTR when a signal came first; else -errno. Live
  * tracking, which must go on, waits at most 0.2 s for a reader (-EAGAIN); replay waits for ever.

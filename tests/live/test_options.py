@@ -477,6 +477,28 @@ def hangup(bench):
     return [] if good else ["status %d, %d lines, %s" % (status, count, tracker.stderr())]
 
 
+@check("--summary: tables of what the records say, by process and by peer")
+def summary(bench):
+    tables, records = (os.path.join(bench.directory, name) for name in ("tables", "tabulated"))
+    with open(tables, "wb") as file:
+        _, status, tracker = watch_some(bench, [bench.world(outgoing)], "--summary", "-o", records, stdout=file)
+    with open(records) as file:
+        written = [json.loads(line) for line in file]
+    with open(tables) as file:
+        lines = file.read().splitlines()
+    wanted = ["%d connections: %d closed" % (EACH, EACH)]
+    for heading, key in (("PROCESS", "comm"), ("PEER", "src_ip")):
+        names = {record[key] for record in written}
+        rows = lines[[line.split()[:1] == [heading] for line in lines].index(True) + 1:][:len(names)]
+        found = {row.split()[0] for row in rows}
+        counts = [int(row.split()[-7]) for row in rows]
+        if found != names or sum(counts) != EACH:
+            return ["%s: %r, records say %r" % (heading, rows, names)]
+    if status or len(written) != EACH or lines[:1] != wanted or "the books balance" not in tracker.stderr():
+        return ["status %d, %d records, %r, %s" % (status, len(written), lines[:2], tracker.stderr())]
+    return []
+
+
 @check("-f json on standard output; -q says nothing")
 def standard_output(bench):
     path = os.path.join(bench.directory, "stdout")

@@ -18,6 +18,7 @@ static const struct command replay = { "replay", COMMAND_REPLAY, help_replay, NU
 static const struct command attach = { "attach", COMMAND_ATTACH, help_classic, NULL, "it takes -i, -q and -v" };
 static const struct command show_status = { "status", COMMAND_STATUS, help_classic, NULL, "it takes -f, -q and -v" };
 static const struct command detach = { "detach", COMMAND_DETACH, help_classic, NULL, "it takes -i, -q and -v" };
+static const struct command explain = { "explain", COMMAND_EXPLAIN, help_explain, NULL, "it takes records as they are" };
 
 static char said[4096]; /* on stderr */
 
@@ -298,6 +299,36 @@ static void test_the_rest(void)
 	options_free(&options);
 }
 
+static void test_summary(void)
+{
+	struct options options = accepted(&live, "netracker --summary --interval 10s -o out -f csv");
+
+	CHECK(options.summary);
+	CHECK_EQUAL(options.interval_ns, 10000000000);
+	CHECK_EQUAL(options.format, FORMAT_CSV);
+	options_free(&options);
+	refused(&live, "netracker --interval 10s", "add --events update,close or --summary");
+	refused(&live, "netracker --summary -f csv", "name a file for them with -o");
+	refused(&live, "netracker --summary --interval 99ms", "from 0.1 s on");
+}
+
+static void test_explain(void)
+{
+	struct options options = accepted(&explain, "explain --id 0123456789abcdef records.json");
+
+	CHECK_STRING(options.id, "0123456789abcdef");
+	CHECK_STRING(options.file, "records.json");
+	options_free(&options);
+	options = accepted(&explain, "explain");
+	CHECK(!options.file && !options.id);
+	options_free(&options);
+	refused(&explain, "explain a b", "b: one file at a time; see: netracker explain --help");
+	refused(&explain, "explain --id 0123456789ABCDEF", "16 hexadecimal digits");
+	refused(&explain, "explain -L 80", "not an option of explain");
+	refused(&live, "netracker --id 0123456789abcdef", "not an option of live tracking");
+	refused(&replay, "replay --id 0123456789abcdef a", "not an option of replay");
+}
+
 static __u64 min_duration(const char *value)
 {
 	struct options options;
@@ -348,8 +379,8 @@ static void test_wrong_values(void)
 	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
 	refused(&live, "netracker --events ended", "open, update, close, exit");
 	refused(&replay, "replay --events update x.pcap", "a capture is over");
-	refused(&live, "netracker --interval 5", "add --events update,close");
-	refused(&live, "netracker --events update --interval 1ms", "from 0.1 on");
+	refused(&live, "netracker --interval 5", "add --events update,close or --summary");
+	refused(&live, "netracker --events update --interval 1ms", "from 0.1 s on");
 	refused(&live, "netracker --context calls", "socket, wire");
 	refused(&live, "netracker -f xml", "text, json, csv, tsv, trace");
 	refused(&live, "netracker -n 0", "a number from 1 on");
@@ -459,6 +490,8 @@ int main(void)
 	test_places();
 	test_failed();
 	test_the_rest();
+	test_summary();
+	test_explain();
 	test_durations();
 	test_wrong_values();
 	test_rules();
