@@ -36,7 +36,7 @@ int sink_flush(struct sink *sink);
 int sink_finish(struct sink *sink);
 
 /* Opens options->output again, which may be another file by now: what can be written goes into the file that was open,
- * the rest into the new one, and no line into both. Where that fails it says so and goes on with the file that was open.
+ * the rest into the new one, and no line into both. Where that fails it says so and goes on with what was open.
  */
 void sink_reopen(struct sink *sink);
 

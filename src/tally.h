@@ -1,5 +1,5 @@
 /* What --summary sums up: connections, bytes, outcomes by process and by peer, and the slowest handshakes. Pure:
- * records go in. Bounded: where there are more processes or peers than rows, those with the least are added up as "others".
+ * records go in. Bounded: where there are more processes or peers than rows, those with the least become "others".
  */
 #ifndef NETRACKER_TALLY_H
 #define NETRACKER_TALLY_H
@@ -59,8 +59,8 @@ struct tally {
 struct tally *tally_new(void);
 void tally_free(struct tally *tally);
 
-/* Adds a connection: a close or exit record. Others tell of connections that such a record will tell of too. Where there
- * is no memory for a new row, the connection is in `others`.
+/* Adds a connection: a close or exit record. Others tell of connections that such a record will tell of too. Where
+ * there is no memory for a new row, the connection is in `others`.
  */
 void tally_add(struct tally *tally, const struct nt_record *record);
 
