@@ -18,7 +18,7 @@
 
 #define NAMED_NAMESPACES "/run/netns"
 #define MOST_NAMESPACES 65536
-#define TOLD_A_READ 128 /* the smallest ring buffer holds twice as many of the longest events */
+#define TOLD_A_READ 56 /* the smallest ring buffer holds twice as many of the longest events */
 
 struct namespaces {
 	ino_t *seen;

@@ -198,7 +198,7 @@ static void happen(struct fuzzed_join *fuzzed)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzzed_join fuzzed = {.input = {data, size}, .now = START};
-	const struct join_output output = {&fuzzed, socket_out, observer_out, wire_claimed, no_memory, wire_is_open};
+	const struct join_output output = {&fuzzed, socket_out, observer_out, wire_claimed, no_memory, wire_is_open, NULL};
 	__u8 choice = fuzz_byte(&fuzzed.input);
 
 	fuzzed.names = (struct live_names){

@@ -23,7 +23,7 @@ static const char *const filters[] = {
 /* False: they exclude each other. */
 static bool parse(struct options *options, const char *one, const char *other)
 {
-	static const struct command live = { "", COMMAND_LIVE, help_live, NULL };
+	static const struct command live = { "", COMMAND_LIVE, help_live, NULL, NULL };
 	static char words[256];
 	char *argv[16];
 	int argc = 0;
