@@ -22,7 +22,7 @@ struct sent {
 	__u64 packets, payload;
 	__u8 seen[MOST_BYTES]; /* by distance from ISN */
 	__u32 beyond;          /* the last of them */
-	__u32 base;            /* the first that can be seen: what lies before a SYN is none of its stream */
+	__u32 base;            /* the SYN's number and one; 0: none was seen */
 	int plain;             /* nothing that the map does not know: jumps, fragments, other interfaces */
 };
 
@@ -105,7 +105,10 @@ static int is_plain(struct sent *sent, const struct nt_packet *packet, const str
 	if (packet->flags & NT_RST || packet->marks ||
 	    input->bits & (CONNECTION_FAR | CONNECTION_SECOND_INTERFACE | CONNECTION_LEAVING))
 		return 0;
-	return !(packet->flags & NT_SYN) || syn_is_plain(sent, packet);
+	if (packet->flags & NT_SYN)
+		return syn_is_plain(sent, packet);
+	/* before the SYN: a FIN of something older, a probe whether the peer is there (RFC 1122 4.2.3.6) */
+	return packet->sequence - ISN >= sent->base || (packet->payload_length > 1 && !(packet->flags & NT_FIN));
 }
 
 static void note_sent(struct sent *sent, const struct nt_packet *packet, const struct connection_input *input)
@@ -115,7 +118,7 @@ static void note_sent(struct sent *sent, const struct nt_packet *packet, const s
 	sent->plain = sent->plain && is_plain(sent, packet, input);
 	sent->packets += packet->segments;
 	sent->payload += packet->payload_length;
-	if (!sent->plain)
+	if (!sent->plain || !packet->payload_length)
 		return;
 	if (start + packet->payload_length > sent->beyond)
 		sent->beyond = start + packet->payload_length;
@@ -133,7 +136,7 @@ static void check_stream(const struct nt_stream *stream, const struct sent *sent
 	MUST(stream->bytes <= sent->payload);
 	if (!sent->plain || stream->flags & NT_STREAM_OVERFLOW)
 		return;
-	for (i = sent->base; i < sent->beyond; i++)
+	for (i = 0; i < sent->beyond; i++)
 		bytes += sent->seen[i];
 	MUST(stream->bytes == bytes);
 	MUST(stream->packets == sent->packets);
