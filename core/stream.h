@@ -220,20 +220,25 @@ NT_INLINE __u32 nt_stream_add_below(struct nt_stream *stream, __u32 start, __u32
 	return bytes;
 }
 
+/* What was seen is [base, highest) from now on, without holes. */
+NT_INLINE void nt_stream_begin_at(struct nt_stream *stream, __u32 base, __u32 highest)
+{
+	int i;
+
+	stream->base = base;
+	stream->highest = highest;
+	for (i = 0; i < nt_stream_room(stream); i++)
+		stream->hole[i].end = stream->hole[i].start;
+}
+
 /* New bytes in [start, end), which is farther behind than any window: garbage, or what came before was, or the capture has
  * a gap of over 2 GiB. Where the next segment follows it, the stream goes on from there.
  */
 NT_INLINE __u32 nt_stream_add_far(struct nt_stream *stream, __u32 start, __u32 end)
 {
-	int i;
-
 	stream->flags |= NT_STREAM_INCOMPLETE;
-	if (start == stream->far_end) {
-		stream->base = start;
-		stream->highest = end;
-		for (i = 0; i < nt_stream_room(stream); i++)
-			stream->hole[i].end = stream->hole[i].start;
-	}
+	if (start == stream->far_end)
+		nt_stream_begin_at(stream, start, end);
 	stream->far_end = end;
 	return end - start;
 }
@@ -277,15 +282,13 @@ NT_INLINE __u32 nt_stream_add(struct nt_stream *stream, __u32 start, __u32 end)
 NT_INLINE int nt_stream_syn(struct nt_stream *stream, const struct nt_packet *packet)
 {
 	__u32 base = packet->sequence + 1;
-	int again = (stream->flags & NT_STREAM_SYN) && stream->base == base && !(packet->flags & NT_ACK);
+	int same = (stream->flags & NT_STREAM_SYN) && stream->base == base;
 
 	/* Another sequence number before any payload: a SYN cookie's changes with time. */
-	if (!stream->bytes) {
-		stream->base = base;
-		stream->highest = base;
-	}
+	if (!same && !stream->bytes)
+		nt_stream_begin_at(stream, base, base);
 	stream->flags |= NT_STREAM_SYN | NT_STREAM_BASED;
-	return again;
+	return same && !(packet->flags & NT_ACK);
 }
 
 /* A FIN: 1 where it was sent before. */

@@ -316,6 +316,32 @@ static void syn_cookies(void)
 	CHECK(!nt_stream_is_incomplete(&stream));
 }
 
+/* The hole before the FIN stays one, and is filled once. */
+static void syn_again_after_a_fin(void)
+{
+	begin(100);
+	take(NT_FIN | NT_ACK, 512, 0);
+	take(NT_SYN, 100, 0);
+	data(6144, 256);
+	data(101, 256);
+	check(5, 512, 1);
+	CHECK(nt_stream_is_incomplete(&stream));
+	data(357, 6144 - 357);
+	check(6, 6144 - 101 + 256, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
+/* Another SYN before any payload: what a FIN said of the older one's is forgotten. */
+static void another_syn_after_a_fin(void)
+{
+	begin(100);
+	take(NT_FIN | NT_ACK, 512, 0);
+	take(NT_SYN | NT_ACK, 300, 0);
+	data(301, 300);
+	check(4, 300, 0);
+	CHECK(!nt_stream_is_incomplete(&stream));
+}
+
 static void first_fragments(void)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4, .segments = 1,
@@ -428,6 +454,8 @@ int main(void)
 	fin_with_a_hole_before_it();
 	payload_of_syn_and_rst();
 	syn_cookies();
+	syn_again_after_a_fin();
+	another_syn_after_a_fin();
 	first_fragments();
 	other_interfaces();
 	compares_with_the_model();
