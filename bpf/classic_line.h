@@ -69,7 +69,8 @@ static __always_inline void put_group(struct line *line, __u32 group)
 	}
 }
 
-/* RFC 5952 section 4.2: "::" stands for the longest run of two zero groups or more, for the first where two are as long. */
+/* RFC 5952 section 4.2: "::" stands for the longest run of two zero groups or more, for the first where two are as
+ * long. */
 static __always_inline void find_zeros(struct line *line, const __u8 *address)
 {
 	volatile struct line *found = line;

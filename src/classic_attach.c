@@ -197,8 +197,8 @@ static int explain_attach_failure(const char *interface, int error)
 		return EXIT_STATUS_KERNEL;
 	}
 	if (error == -EEXIST) {
-		message_error("cannot attach to interface %s: an ingress qdisc is in the way of clsact, or a filter of the same "
-			      "priority; tc qdisc show dev %s shows it", interface, interface);
+		message_error("cannot attach to interface %s: an ingress qdisc is in the way of clsact, or a filter of the "
+			      "same priority; tc qdisc show dev %s shows it", interface, interface);
 		return EXIT_STATUS_KERNEL;
 	}
 	message_error("cannot attach to interface %s: %s; see docs/kernels.md for what it needs", interface,
@@ -250,8 +250,8 @@ static int refuse_second(const char *interface, unsigned int ifindex)
 	classic_entries_read(&entries);
 	found = classic_find(&entries, ifindex);
 	if (found) {
-		message_error("interface %s: netracker is attached to it already, by pid %u (%.16s); netracker status shows "
-			      "it, netracker detach -i %s removes it", interface, found->attachment.pid,
+		message_error("interface %s: netracker is attached to it already, by pid %u (%.16s); netracker status "
+			      "shows it, netracker detach -i %s removes it", interface, found->attachment.pid,
 			      found->attachment.parent_comm, interface);
 		status = EXIT_STATUS_INTERFACE;
 	}

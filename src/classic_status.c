@@ -217,8 +217,8 @@ static void print_books(struct text_buffer *text, const struct books *books)
 
 	if (!books->known)
 		return;
-	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones + "
-		    "%llu without room\n", counts[CLASSIC_OPENED], counts[CLASSIC_ENDED], books->open, books->most,
+	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones "
+		    "+ %llu without room\n", counts[CLASSIC_OPENED], counts[CLASSIC_ENDED], books->open, books->most,
 		    books->dropped, counts[CLASSIC_NOT_BEGUN]);
 	text_format(text, "  lines    %llu ended = %llu printed + %llu not taken by the trace + %llu without FIN-ACK\n",
 		    counts[CLASSIC_ENDED], counts[CLASSIC_PRINTED], counts[CLASSIC_NOT_PRINTED], without_line(books));
@@ -246,7 +246,8 @@ static void print_trace(struct text_buffer *text)
 	if (kernel_trace_is_off(path, sizeof(path)))
 		text_format(text, "trace: turned off, all lines are lost; turn it on: echo 1 > %s\n", path);
 	if (kernel_trace_overrun(&overrun))
-		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n", overrun);
+		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n",
+			    overrun);
 	else
 		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
 }

@@ -32,8 +32,8 @@ int mounts_enter_lasting(void)
 	int fd, error;
 
 	if (stat("/proc/self/ns/mnt", &own) || stat(LASTING_NAMESPACE, &lasting)) {
-		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s", LASTING_NAMESPACE,
-			       strerror(errno));
+		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s",
+			       LASTING_NAMESPACE, strerror(errno));
 		may_end = true;
 		return EXIT_STATUS_DONE;
 	}
@@ -45,8 +45,8 @@ int mounts_enter_lasting(void)
 		close(fd);
 	if (!error)
 		return EXIT_STATUS_DONE;
-	message_error("cannot enter the mount namespace of process 1, where what is pinned lasts: %s; run it there, as root",
-		      strerror(error));
+	message_error("cannot enter the mount namespace of process 1, where what is pinned lasts: %s; run it there, "
+		      "as root", strerror(error));
 	return EXIT_STATUS_PRIVILEGES;
 }
 
@@ -62,7 +62,7 @@ int mounts_need_bpffs(void)
 	if (!mount("bpf", BPFFS, "bpf", SAFELY, "mode=700")) {
 		message_detail("mounted bpffs on " BPFFS);
 		if (may_end)
-			message_note("mounted bpffs on " BPFFS " in this mount namespace: what is attached ends with it");
+			message_note("mounted bpffs in this mount namespace alone: what is attached ends with it");
 		return EXIT_STATUS_DONE;
 	}
 	message_error("cannot mount bpffs, where programs stay without a process: %s; try: mount -t bpf bpf " BPFFS,
@@ -84,6 +84,6 @@ void mounts_want_tracefs(void)
 	if (!mount("tracefs", TRACEFS, "tracefs", SAFELY, NULL))
 		message_detail("mounted tracefs on " TRACEFS);
 	else
-		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs " TRACEFS,
-			     strerror(errno));
+		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs "
+			     TRACEFS, strerror(errno));
 }
