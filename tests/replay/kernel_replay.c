@@ -56,6 +56,7 @@ struct kernel_replay {
 	struct capture_file *file;
 	struct capture_reader *reader;
 	struct capture_segment segment; /* of this frame, as replay finds it; ns 0: none */
+	bool is_cut; /* its TCP header was not captured whole: such a frame no kernel ever sees */
 	struct sweep *sweep;
 	struct sink *sink;
 	FILE *left_out;
@@ -101,6 +102,7 @@ static void note_segment(void *context, struct capture_segment *segment)
 
 	if (segment->result == NT_PACKET_TCP && !run->segment.ns)
 		run->segment = *segment;
+	run->is_cut |= segment->result == NT_PACKET_TRUNCATED;
 }
 
 /* An Ethernet frame is given to the kernel as it is: what lies between it and IP may be unknown there. */
@@ -198,7 +200,10 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	run->clock->now = captured->ns;
 	sweep_if_due(run);
 	run->segment.ns = 0;
+	run->is_cut = false;
 	capture_reader_take(run->reader, captured);
+	if (run->is_cut)
+		return 0;
 	if (capture_link_locate(captured->link_type, &bytes, captured->length, &place) != NT_PACKET_TCP ||
 	    (nt_pass_layers(&bytes, &place.layer) != NT_PACKET_TCP && captured->link_type != DLT_EN10MB))
 		return 0;
