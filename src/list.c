@@ -74,7 +74,7 @@ static void take_over(const struct list *list, __u64 address)
 	struct nt_socket socket, known;
 
 	if (!bpf_map_lookup_elem(own_fd, &address, &socket) &&
-	    running_tracker_find(list->running_fd, address, socket.cookie, &known))
+	    running_tracker_find(list->running_fd, address, &socket, &known))
 		bpf_map_update_elem(own_fd, &address, &known, BPF_EXIST);
 }
 

@@ -34,9 +34,17 @@ int running_tracker_open(void)
 	return -1;
 }
 
-bool running_tracker_find(int fd, __u64 address, __u64 cookie, struct nt_socket *socket)
+/* Another socket may have the address by now. Before 5.12 cookies are 0, then the tuple must do. */
+static bool is_same(const struct nt_socket *one, const struct nt_socket *other)
+{
+	return one->cookie == other->cookie && one->netns == other->netns && one->local_port == other->local_port &&
+	       one->remote_port == other->remote_port && !memcmp(one->local, other->local, sizeof(one->local)) &&
+	       !memcmp(one->remote, other->remote, sizeof(one->remote));
+}
+
+bool running_tracker_find(int fd, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
 {
 	if (fd < 0 || bpf_map_lookup_elem(fd, &address, socket))
 		return false;
-	return socket->cookie && socket->cookie == cookie && socket->state != TCP_CLOSE;
+	return is_same(socket, as) && socket->state != TCP_CLOSE;
 }

@@ -11,7 +11,7 @@
  * read. To be called before an own table is made. Takes CAP_SYS_ADMIN. */
 int running_tracker_open(void);
 
-/* Whether it knows the socket at this address, and as the one that has this cookie. */
-bool running_tracker_find(int fd, __u64 address, __u64 cookie, struct nt_socket *socket);
+/* Whether it knows the socket at this address, and as the same connection. */
+bool running_tracker_find(int fd, __u64 address, const struct nt_socket *as, struct nt_socket *socket);
 
 #endif

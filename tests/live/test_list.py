@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 
 from bench import check, main_of_checks
+from harness import Skip
 from netns import enter
 from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
 from tracker import PROGRAM, prepare
@@ -121,6 +123,8 @@ def asks_running_tracker(bench):
 @check("list and ss agree")
 def agrees_with_ss(bench):
     """In every namespace: the same connections, states and processes."""
+    if not shutil.which("ss"):
+        raise Skip("ss is not installed (iproute2)")
     world = bench.world(incoming)
     pairs = world.pairs(EACH)
     for client, server in pairs[:2]:
