@@ -48,6 +48,7 @@ help:
 	@echo 'make            build $(BUILD)/netracker'
 	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
 	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
+	@echo 'make golden     write the answers of the golden tests anew; docs/testing.md'
 	@echo 'make fuzz T=60  fuzz each target for T seconds (libFuzzer); TARGETS="parser reader" chooses'
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
 	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
@@ -155,6 +156,12 @@ test-bcc-kprobes:
 
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)
+
+# The golden tests' answers, anew: to be looked at (git diff) before they are committed.
+.PHONY: golden
+
+golden: all
+	$(quiet)/usr/bin/python3 tests/replay/golden.py --regenerate
 
 # Fuzzing: the whole product again with clang's sanitizers and libFuzzer's counters, and one program for each target.
 .PHONY: fuzz fuzz-targets

@@ -37,13 +37,14 @@ def packet(source, destination, *arguments, **more):
 
 
 def capture(packets, link_type=ETHERNET):
-    """packets: (time, frame). The bytes of a nanosecond pcap file."""
+    """packets: (time, frame), or (time, frame, bytes of it that were captured). The bytes of a nanosecond pcap file."""
     out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, link_type)]
-    for time, frame in packets:
+    for time, frame, *cut in packets:
+        captured = frame[:cut[0]] if cut else frame
         nanoseconds = START * 1_000_000_000 + round(time * 1_000_000_000)
-        out.append(struct.pack("<IIII", nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000, len(frame),
+        out.append(struct.pack("<IIII", nanoseconds // 1_000_000_000, nanoseconds % 1_000_000_000, len(captured),
                                len(frame)))
-        out.append(frame)
+        out.append(captured)
     return b"".join(out)
 
 
