@@ -5,8 +5,9 @@
  * it was seen. The number of holes is bounded: where there are more, the oldest is forgotten (NT_STREAM_OVERFLOW), and
  * its bytes count as a retransmission if they come after all.
  *
- * The same packet may be seen on several interfaces, and leaving as well as coming in (lo): a side's packets count
- * only from the interface and the direction that its first was seen on.
+ * The same packet may be seen on several interfaces, and leaving as well as coming in (lo): a side's packets count only
+ * from the interface and the direction that its first was seen on. That one sees each before the others do. So what is
+ * new on another has not passed there: the path has changed, and the side counts on the other from then on.
  *
  * A host whose memory can grow defines NT_STREAM_GROWS. Most streams never have a hole: theirs are then in memory that
  * the host gives when there is one (nt_stream_wants_room(), nt_stream_give_room()), NT_STREAM_RANGES at most.
@@ -29,7 +30,7 @@ enum nt_stream_flag {
 	NT_STREAM_SYN = 4,         /* a SYN was seen: base is where the payload begins */
 	NT_STREAM_FIN = 8,
 	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too few, retransmissions too many */
-	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, or a fragment's length is not known */
+	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, a fragment's length is not known, or the path has changed */
 };
 
 struct nt_range {
@@ -71,15 +72,31 @@ NT_INLINE int nt_stream_room(const struct nt_stream *stream)
 #endif
 }
 
-/* The packet belongs to what is counted for this side. interface: any number that tells interfaces apart. */
-NT_INLINE int nt_stream_counts(struct nt_stream *stream, __u32 interface, __u8 direction)
+/* The packet holds what comes after all that was seen. */
+NT_INLINE int nt_stream_is_ahead(const struct nt_stream *stream, const struct nt_packet *packet)
 {
-	if (!(stream->flags & NT_STREAM_BEGUN)) {
-		stream->interface = interface;
-		stream->direction = direction;
-		stream->flags |= NT_STREAM_BEGUN;
+	int first_fin = (packet->flags & NT_FIN) && !(stream->flags & NT_STREAM_FIN);
+	__u32 end = packet->sequence + !!(packet->flags & NT_SYN) + packet->payload_length + first_fin;
+
+	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & NT_RST) && nt_sequence_after(end, stream->highest);
+}
+
+/* The packet belongs to what is counted for this side. interface: any number that tells interfaces apart. */
+NT_INLINE int nt_stream_counts(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface,
+			       __u8 direction)
+{
+	if ((stream->flags & NT_STREAM_BEGUN) && stream->interface == interface && stream->direction == direction)
+		return 1;
+	if (stream->flags & NT_STREAM_BEGUN) {
+		if (!nt_stream_is_ahead(stream, packet))
+			return 0;
+		/* Who knows how many without payload passed here before. */
+		stream->flags |= NT_STREAM_INCOMPLETE;
 	}
-	return stream->interface == interface && stream->direction == direction;
+	stream->interface = interface;
+	stream->direction = direction;
+	stream->flags |= NT_STREAM_BEGUN;
+	return 1;
 }
 
 /* How far behind the hole begins that is furthest behind. */
@@ -362,7 +379,7 @@ NT_INLINE void nt_stream_give_room(struct nt_stream *stream, struct nt_range *ho
 NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface,
 			      __u8 direction)
 {
-	if (!nt_stream_counts(stream, interface, direction))
+	if (!nt_stream_counts(stream, packet, interface, direction))
 		return;
 	stream->packets += packet->segments;
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)

@@ -16,6 +16,8 @@
 #include "src/clsact.h"
 #include "src/message.h"
 
+#define GONE_KEPT 256
+
 static int open_notices(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -146,8 +148,18 @@ static int attach(struct interfaces *interfaces, struct interface *interface)
 	return error;
 }
 
+static bool was_here(const struct interfaces *interfaces, const char *name)
+{
+	const struct interface *interface = interfaces->list;
+
+	while (interface && strcmp(interface->name, name))
+		interface = interface->next;
+	return interface;
+}
+
 static int watch(struct interfaces *interfaces, unsigned int index, const char *name)
 {
+	bool is_back = interfaces->options->interface_count && was_here(interfaces, name);
 	struct interface *interface = calloc(1, sizeof(*interface));
 	int error;
 
@@ -163,6 +175,8 @@ static int watch(struct interfaces *interfaces, unsigned int index, const char *
 	}
 	interface->next = interfaces->list;
 	interfaces->list = interface;
+	if (is_back)
+		message_error("interface %s is back", name);
 	message_detail("watching interface %s", name);
 	return 0;
 }
@@ -192,13 +206,52 @@ static int watch_new(struct interfaces *interfaces)
 	return status;
 }
 
-static bool any_attached(const struct interfaces *interfaces)
+/* A link outlives its device, and says so: tcx has the index where XDP's links have it. Another device may have its index
+ * by now. */
+static bool has_dead_link(const struct interface *interface)
 {
-	const struct interface *interface = interfaces->list;
+	int way;
 
-	while (interface && !interface->attached)
-		interface = interface->next;
-	return interface;
+	for (way = 0; way < 2; way++) {
+		struct bpf_link_info info = {0};
+		__u32 length = sizeof(info);
+
+		if (interface->link_fds[way] >= 0 && !bpf_obj_get_info_by_fd(interface->link_fds[way], &info, &length) &&
+		    !info.xdp.ifindex)
+			return true;
+	}
+	return false;
+}
+
+/* Under its name of now; one that was given a name that nobody asked for is gone. */
+static bool is_there(const struct interfaces *interfaces, struct interface *interface)
+{
+	char name[IF_NAMESIZE];
+
+	if (!if_indextoname(interface->index, name) || has_dead_link(interface) ||
+	    !is_asked_for(interfaces->options, name))
+		return false;
+	memcpy(interface->name, name, sizeof(name));
+	return true;
+}
+
+/* The names of the last that went are still needed: not those of all that a machine full of containers ever had. */
+static void forget_long_gone(struct interfaces *interfaces)
+{
+	struct interface **place = &interfaces->list;
+	unsigned int gone = 0;
+
+	while (*place) {
+		struct interface *interface = *place;
+
+		gone += !interface->attached;
+		if (interface->attached || gone <= GONE_KEPT) {
+			place = &interface->next;
+			continue;
+		}
+		*place = interface->next;
+		free(interface);
+	}
 }
 
 static void let_go_of_vanished(struct interfaces *interfaces)
@@ -206,19 +259,16 @@ static void let_go_of_vanished(struct interfaces *interfaces)
 	struct interface *interface;
 
 	for (interface = interfaces->list; interface; interface = interface->next) {
-		char name[IF_NAMESIZE];
-
-		if (!interface->attached || if_indextoname(interface->index, name))
+		if (!interface->attached || is_there(interfaces, interface))
 			continue;
 		detach(interfaces, interface);
-		if (!interfaces->options->interface_count)
-			message_detail("interface %s vanished", interface->name);
-		else if (any_attached(interfaces))
-			message_error("interface %s vanished: tracking goes on without it", interface->name);
-		else
-			message_error("interface %s vanished: none of those to watch is left; tracking ends",
+		if (interfaces->options->interface_count)
+			message_error("interface %s vanished: tracking goes on, its packets are missing until it is back",
 				      interface->name);
+		else
+			message_detail("interface %s vanished", interface->name);
 	}
+	forget_long_gone(interfaces);
 }
 
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options)
@@ -240,16 +290,11 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	return watch_new(interfaces);
 }
 
-int interfaces_update(struct interfaces *interfaces)
+void interfaces_update(struct interfaces *interfaces)
 {
-	int status;
-
 	drain_notices(interfaces->notices_fd);
 	let_go_of_vanished(interfaces);
-	status = watch_new(interfaces);
-	if (status == EXIT_STATUS_DONE && interfaces->options->interface_count && !any_attached(interfaces))
-		return EXIT_STATUS_INTERFACE;
-	return status;
+	watch_new(interfaces);
 }
 
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index)

@@ -36,11 +36,10 @@ struct interfaces {
  * way. */
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options);
 
-/* To be called when notices_fd is readable: attaches to what came up, lets go of what vanished. As interfaces_open();
- * EXIT_STATUS_INTERFACE where none of those asked for is left. */
-int interfaces_update(struct interfaces *interfaces);
+/* To be called when notices_fd is readable: attaches to what came up or is back, lets go of what vanished, and says so. */
+void interfaces_update(struct interfaces *interfaces);
 
-/* NULL: never watched. */
+/* NULL: never watched, or gone long ago. */
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);
 
 /* No more packets after this; the names are still known. */

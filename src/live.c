@@ -482,10 +482,7 @@ static void handle_ready(struct live *live, int fd)
 		live->names.boot_to_utc_ns = clock_boot_to_utc();
 		clock_await_step(fd);
 	} else if (fd == live->interfaces.notices_fd) {
-		int status = interfaces_update(&live->interfaces);
-
-		if (status == EXIT_STATUS_INTERFACE)
-			end(live, status);
+		interfaces_update(&live->interfaces);
 	}
 }
 

@@ -10,7 +10,7 @@ enum exit_status {
 	EXIT_STATUS_USAGE = 2,
 	EXIT_STATUS_PRIVILEGES = 3,
 	EXIT_STATUS_KERNEL = 4,      /* the kernel lacks something */
-	EXIT_STATUS_INTERFACE = 5,   /* an interface is unknown, or none is left */
+	EXIT_STATUS_INTERFACE = 5,   /* an interface is unknown, or has programs of `attach` already */
 };
 
 /* -q and -v. Before the call neither is set. */

@@ -367,6 +367,36 @@ static void other_interfaces(void)
 	check(3, 30, 0);
 }
 
+/* The first interface is gone, or the route leads elsewhere now: what it never saw counts where it comes. */
+static void changed_path(void)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10, .segments = 1 };
+
+	memset(&stream, 0, sizeof(stream));
+	step(&packet, 3, 1);
+	step(&packet, 4, 1);
+	CHECK(!nt_stream_is_incomplete(&stream));
+	packet.sequence = 11;
+	step(&packet, 7, 1);
+	step(&packet, 4, 1); /* a bridge behind it */
+	check(2, 20, 0);
+	CHECK(nt_stream_is_incomplete(&stream));
+	step(&packet, 7, 1);
+	check(3, 20, 1);
+	packet.flags = NT_ACK | NT_FIN;
+	packet.sequence = 21;
+	packet.payload_length = 0;
+	step(&packet, 8, 1);
+	step(&packet, 4, 1);
+	check(4, 20, 1);
+	packet.flags = NT_ACK;
+	step(&packet, 9, 1);
+	packet.flags = NT_RST;
+	packet.payload_length = 10; /* no part of the stream */
+	step(&packet, 9, 1);
+	check(4, 20, 1);
+}
+
 /* ---- the model ---- */
 
 #define SPAN 4000
@@ -458,6 +488,7 @@ int main(void)
 	another_syn_after_a_fin();
 	first_fragments();
 	other_interfaces();
+	changed_path();
 	compares_with_the_model();
 	any_segments();
 	return check_finish();
