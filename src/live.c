@@ -559,7 +559,7 @@ static void finish(struct live *live)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
 	join_finish(live->join);
 	error = output_finish(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
-	if (error && error != -EPIPE && !live->status)
+	if ((error ? error != -EPIPE : output_lost_any(&live->output)) && !live->status)
 		live->status = EXIT_STATUS_BROKEN;
 	count_books(live);
 }

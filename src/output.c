@@ -70,6 +70,11 @@ __u64 output_lost(const struct output *output, enum nt_event_kind event)
 	return event == NT_EVENT_CLOSE ? output->waiting + output->tallied : 0;
 }
 
+bool output_lost_any(const struct output *output)
+{
+	return output->records ? sink_lost_any(output->records) : output->waiting + output->tallied;
+}
+
 /* Where there is no room for the tables, they tell of the next interval too. */
 static void tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {

@@ -28,6 +28,7 @@ void output_close(struct output *output);
 int output_write(struct output *output, const struct nt_record *record);
 int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
+bool output_lost_any(const struct output *output);
 
 /* The time, nanoseconds of a clock that never goes back, and what makes it the time since the Unix epoch. Where an
  * interval is over, its tables are written.

@@ -490,6 +490,16 @@ __u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
 	return lost;
 }
 
+bool sink_lost_any(const struct sink *sink)
+{
+	unsigned int event;
+
+	for (event = 0; event < EVENT_KINDS; event++)
+		if (sink_lost(sink, event))
+			return true;
+	return false;
+}
+
 void sink_close(struct sink *sink)
 {
 	if (!sink)

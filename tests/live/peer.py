@@ -46,7 +46,7 @@ def kernel_receive_time(ancillary):
 def set_name(name):
     """Names the calling thread; of the main thread this is the process's comm."""
     pr_set_name = 15
-    libc.prctl(pr_set_name, ctypes.c_char_p(name.encode()), 0, 0, 0)
+    libc.prctl(pr_set_name, ctypes.c_char_p(os.fsencode(name)), 0, 0, 0)
 
 
 def die_with_parent():

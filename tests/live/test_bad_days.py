@@ -1,18 +1,36 @@
 #!/usr/bin/python3
 """Bad days: what goes on when interfaces, namespaces, clocks, names, disks and terminals misbehave."""
+import contextlib
+import csv
+import fcntl
+import io
+import json
+import os
+import pty
 import re
+import shutil
+import signal
+import struct
+import subprocess
 import sys
+import tempfile
+import termios
+import time
 
 import records
 from bench import check, main_of_checks
 from harness import Skip, read_clock
 from netns import add_addresses, link, run_ip
-from places import outgoing
+from places import elsewhere, outgoing
+from tracker import PROGRAM, ROOT, TrackerError, prepare
 from traffic import exchange_all, settle
 
+BROKE = 1
 EACH = 5
 LAST_RECORD_SECONDS = 5
 RETURN_SECONDS = 0.5
+# Other than those of another run at the same time, whose connections every tracker sees too.
+PORT = 20000 + os.getpid() % 10000
 
 
 def judge(bench, label, tracker, views, clock):
@@ -168,6 +186,387 @@ def interface_renamed(bench):
             problems += ["%s: interfaces are %s, should be %s" % (label, names, wanted)] * (names != wanted)
     return problems
 
+
+# Network namespaces
+
+@check("a network namespace is removed: first its name, then all that is in it")
+def namespace_removed(bench):
+    """Between two other namespaces, half of the connections ended by their names' end, half by their processes'."""
+    world = bench.world(elsewhere)
+    tracker = bench.tracker("--events", "close,exit")
+    client, server = world.client(), world.server()
+    listener = world.listen(server)
+    pairs = [world.pair(client, listener) for _ in range(2 * EACH)]
+    exchange_all(pairs)
+    clock = read_clock()
+    for side in (world.place.client, world.place.server):
+        side.namespace.delete()
+    settle(RETURN_SECONDS)
+    close_all(world, pairs[:EACH])
+    first = judge_running(bench, tracker, world.views, clock)
+    client.kill()
+    server.kill()
+    tracker.wait(lambda got: len(bench.own(got)) >= 4 * EACH, LAST_RECORD_SECONDS)
+    status = tracker.stop()
+    rest = [record for record in bench.own(tracker.records) if record["src_port"] in
+            {one.local[1] for one, _ in pairs[EACH:]}]
+    found = sorted((record["src_port"], record["role"], record["pid"], record["src_bytes"], record["dst_bytes"])
+                   for record in rest)
+    wanted = sorted((one.local[1], end.role, end.peer.pid, one.sent, other.sent)
+                    for one, other in pairs[EACH:] for end in (one, other))
+    problems = first + ["killed: %s, should be %s" % (found, wanted)] * (found != wanted)
+    problems += ["killed: a %s record" % record["event"] for record in rest if record["event"] != "close"]
+    if status or "the books balance" not in tracker.stderr():
+        problems.append("status %s: %s" % (status, tracker.stderr()[-300:]))
+    return problems
+
+
+def judge_running(bench, tracker, views, clock):
+    tracker.wait(lambda got: len(bench.own(got)) >= len(views), LAST_RECORD_SECONDS)
+    return records.match(views, bench.own(tracker.records), clock)
+
+
+@check("the name of the tracker's own network namespace is removed")
+def own_namespace_removed(bench):
+    world = bench.world(outgoing)
+    tracker = bench.tracker()
+    client, listener = world.client(), world.listen(world.server())
+    bench.here.delete()
+    clock = read_clock()
+    pairs = [world.pair(client, listener) for _ in range(EACH)]
+    exchange_all(pairs)
+    close_all(world, pairs)
+    return judge(bench, "without a name", tracker, world.views, clock)
+
+
+# The wall clock
+
+HOUR_NS = 3600 * 1_000_000_000
+
+
+def step_clock(hours):
+    time.clock_settime_ns(time.CLOCK_REALTIME, time.clock_gettime_ns(time.CLOCK_REALTIME) + hours * HOUR_NS)
+    settle(RETURN_SECONDS)
+
+
+@check("the wall clock is set: starts are by the clock of the record's moment, durations and ids as ever")
+def clock_set(bench):
+    if not os.environ.get("LIVE_MAY_SET_CLOCK"):
+        raise Skip("it sets the machine's clock: only in a guest (make test-kernels)")
+    world = bench.world(outgoing)
+    client, listener = world.client(), world.listen(world.server())
+    tracker = bench.tracker("--events", "open,close")
+    pairs = [world.pair(client, listener) for _ in range(3 * EACH)]
+    exchange_all(pairs)
+    settle(RETURN_SECONDS)
+    problems = []
+    for number, hours in enumerate((0, 30, -50)):
+        step_clock(hours)
+        world.views = []
+        close_all(world, pairs[number * EACH:(number + 1) * EACH])
+        later = [world.pair(client, listener) for _ in range(EACH)]
+        exchange_all(later)
+        close_all(world, later)
+        wanted = (number + 1) * 4 * EACH
+        tracker.wait(lambda got: len(closes_of(bench, got)) >= wanted, LAST_RECORD_SECONDS)
+        found = closes_of(bench, tracker.records)[-4 * EACH:]
+        problems += ["%+d h: %s" % (hours, text) for text in records.match(world.views, found, read_clock())]
+    ids = [{record["id"] for record in bench.own(tracker.records) if record["event"] == event}
+           for event in ("open", "close")]
+    status = tracker.stop()
+    problems += ["ids of open and close records differ"] * (ids[0] != ids[1])
+    return problems + ["status %s: %s" % (status, tracker.stderr()[-300:])] * (status != 0)
+
+
+def closes_of(bench, found):
+    return [record for record in bench.own(found) if record["event"] == "close"]
+
+
+# Names and paths
+
+NAMES = [b'q"b\\s\ne\x1b[2J', b"\xff\xfe\xc3(\x80ok", "\u00fc\u20ac\U0001f600x".encode(), b"=cmd|' /C'!A0",
+         b"t\tc\x07\x7fd\x9b31m", b"a,b;c $(id)`x`", b"-"]
+DIRECTORY = b'nt-\x1b]0;t\x07"\\\n\xff\xc3(\xe2\x82\xac, =\x9b'
+
+
+def as_json_has_it(name):
+    """docs/record.md: a byte that is no UTF-8 becomes the four characters \\xNN."""
+    return name.decode("utf-8", "surrogateescape").encode("utf-8", "surrogateescape") \
+        .decode("utf-8", "backslashreplace")
+
+
+def all_formats():
+    """As the program itself names them; zeek is replay's."""
+    said = subprocess.run([PROGRAM, "-f", "nosuch"], capture_output=True, text=True).stderr
+    return [name for name in re.search(r"valid: ([a-z, ]+)", said)[1].split(", ") if name != "zeek"]
+
+
+def serve_under_names(world, executable):
+    """One connection for each name, which its server's end has: the name by the end's port."""
+    client, server = world.client(), world.server()
+    listener = world.listen(server, port=PORT)
+    ends = []
+    for name in NAMES:
+        one, other = world.pair(client, listener)
+        server.fork_exec(other, os.fsdecode(name), os.fsdecode(executable))
+        other.send(100)
+        one.receive(100)
+        ends.append((name, one, other))
+    for _, one, other in ends:
+        other.close()
+        one.receive_eof()
+        one.close()
+    return {one.local[1]: name for name, one, _ in ends}
+
+
+@check("names and paths of any bytes stay in their place in every format, and out of the terminal")
+def hostile_names(bench):
+    world = bench.world(outgoing)
+    top = os.fsencode(tempfile.mkdtemp(dir=bench.directory))
+    directory = os.path.join(top, DIRECTORY)
+    os.mkdir(directory)
+    executable = shutil.copy(os.path.realpath(b"/usr/bin/python3"), os.path.join(directory, b"py\xfe\t"))
+    files = {name: os.path.join(bench.directory, "hostile-" + name) for name in all_formats()}
+    trackers = [bench.tracker("--role", "server", "-L", str(PORT), "-o", path, format=name)
+                for name, path in files.items()]
+    terminals = [Terminal(bench, columns, "--role", "server", "-L", str(PORT)) for columns in (40, 132)]
+    names = serve_under_names(world, executable)
+    settle(RETURN_SECONDS)
+    problems = ["status %d: %s" % (tracker.process.returncode, tracker.stderr())
+                for tracker in trackers if tracker.stop()]
+    for name, path in files.items():
+        with open(path, "rb") as file:
+            problems += ["%s: %s" % (name, text) for text in format_problems(name, file.read(), names, executable)]
+    for terminal in terminals:
+        problems += terminal.problems(len(names))
+    return problems
+
+
+def format_problems(name, data, names, executable):
+    problems = ["control bytes: %r" % byte for byte in sorted(set(re.findall(rb"[^\n\t\x20-\x7e]", data)))]
+    lines = data.decode("ascii", "replace").splitlines()
+    heading = name in ("text", "csv", "tsv")
+    if len(lines) != len(names) + heading:
+        problems.append("%d lines for %d records" % (len(lines), len(names)))
+    if name == "json":
+        problems += json_problems(lines, names, executable)
+    if name in ("csv", "tsv"):
+        rows = list(csv.DictReader(io.StringIO(data.decode("ascii", "replace")),
+                                   **({"delimiter": "\t", "quoting": csv.QUOTE_NONE} if name == "tsv" else {})))
+        wrong = [row for row in rows if None in row or None in row.values() or row["src_port"] not in map(str, names) or
+                 row["dst_port"] != str(PORT) or row["outcome"] != "closed"]
+        problems += ["a row that is torn: %r" % row for row in wrong]
+        problems += ["a formula: %r" % row for row in rows if row["comm"][:1] in tuple("=+-@")]
+    if name == "text":
+        problems += ["%d words: %r" % (len(line.split()), line) for line in lines
+                     if len(line.split()) != len(lines[0].split())]
+    return problems
+
+
+def json_problems(lines, names, executable):
+    problems = []
+    for line in lines:
+        record = json.loads(line)
+        wanted = {"comm": as_json_has_it(names[record["src_port"]][:15]), "exe": as_json_has_it(executable)}
+        problems += ["%s is %r, should be %r" % (key, record.get(key), value) for key, value in wanted.items()
+                     if record.get(key) != value]
+    return problems
+
+
+# Terminals
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal:
+    """A tracker, or another command, on a terminal of so many columns."""
+
+    def __init__(self, bench, columns, *arguments):
+        self.columns, self.text, self.said = columns, "", ""
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=slave,
+                                        stderr=subprocess.PIPE, env=dict(os.environ, TERM="xterm-256color"),
+                                        preexec_fn=lambda: prepare(bench.here.name))
+        os.close(slave)
+        settle(2)
+
+    def lines(self):
+        """What it printed until it ended, which live tracking does when told to. self.text has colour, self.said stderr."""
+        if self.text:
+            return COLOUR.sub("", self.text).splitlines()
+        self.process.terminate()
+        self.said = self.process.communicate(timeout=20)[1].decode(errors="replace")
+        os.set_blocking(self.master, False)
+        output = b""
+        try:
+            while data := os.read(self.master, 65536):
+                output += data
+        except OSError:
+            os.close(self.master)
+        self.text = output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+        return COLOUR.sub("", self.text).splitlines()
+
+    def problems(self, count):
+        """Lines of its width, of printable ASCII, two a record where it is narrow."""
+        lines = self.lines()
+        each = 2 if self.columns < 71 else 1
+        problems = ["%d columns: a line of %d: %r" % (self.columns, len(line), line) for line in lines
+                    if len(line) > self.columns]
+        problems += ["control bytes: %r" % line for line in lines if not (line.isprintable() and line.isascii())]
+        if len(lines) != each * (1 + count):
+            problems.append("%d columns: %d lines for %d records: %s" % (self.columns, len(lines), count, lines[:4]))
+        return problems
+
+
+@check("40 columns: live, list and replay write two lines a record, each whole")
+def narrow_terminal(bench):
+    world = bench.world(outgoing)
+    client, listener = world.client(), world.listen(world.server(), port=PORT)
+    live = Terminal(bench, 40, "-L", str(PORT))
+    pairs = [world.pair(client, listener) for _ in range(EACH)]
+    exchange_all(pairs)
+    listing = Terminal(bench, 40, "list", "-L", str(PORT))
+    close_all(world, pairs)
+    settle(RETURN_SECONDS)
+    replay = Terminal(bench, 40, "replay", os.path.join(ROOT, "tests", "replay", "captures", "fmt_pcap_nsec.pcap"))
+    problems = []
+    for label, terminal in (("live", live), ("list", listing)):
+        problems += ["%s: %s" % (label, text) for text in terminal.problems(EACH)]
+        for one, _ in pairs:
+            shown = re.search(r"^%s:%d +(\S+) +\S+\n  %s:%d +nt-server$" % (*one.local, *one.remote),
+                              COLOUR.sub("", terminal.text), re.MULTILINE)
+            if not shown or shown[1] != {"live": "closed:src", "list": "established"}[label]:
+                problems.append("%s: %s:%d is not shown: %r" % (label, *one.local, terminal.text))
+    replay.lines()
+    written = re.search(r"(\d+) written", replay.said)
+    return problems + ["replay: %s" % text for text in replay.problems(int(written[1]))]
+
+
+@check("a terminal that nobody reads any more: tracking goes on, ends when told to, and counts what got lost")
+def stalled_terminal(bench):
+    """As over a connection that hangs: far more than a terminal keeps."""
+    world = bench.world(outgoing)
+    terminal = Terminal(bench, 132, "-L", str(PORT))
+    storm(world, 3 * STORM)
+    settle(1)
+    begun = time.monotonic()
+    terminal.process.send_signal(signal.SIGINT)
+    said = terminal.process.communicate(timeout=20)[1].decode()
+    account = {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)", said)}
+    terminal.lines()
+    whole = terminal.text.count("\n") - 1
+    problems = ["exit status %d" % terminal.process.returncode] * (terminal.process.returncode != 1)
+    problems += ["ended after %.0f s" % (time.monotonic() - begun)] * (time.monotonic() - begun > 15)
+    if account.get("written", 0) + account.get("lost", 0) != 3 * STORM or not account.get("lost"):
+        problems.append("%d records: %s" % (3 * STORM, said))
+    return problems + ["%d lines, %s" % (whole, said)] * (whole != account.get("written"))
+
+
+# Disks
+
+STORM = 1500
+
+
+def storm(world, count):
+    """Connections one after the other, over loopback; with -L each has one record."""
+    peer = world.client("nt-storm")
+    listener = peer.listen(world.place.family, world.place.client.address, port=PORT)
+    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=count)
+    peer.stop()
+
+
+class SmallDisk:
+    """A tracker in a mount namespace of its own, whose output is on a file system of 256 KiB there."""
+
+    def __init__(self, bench):
+        script = 'mount -t tmpfs -o size=256k nt-live "$1" || exit 99; exec "$0" -f json -v -L "$2" -o "$1/records"'
+        mount = os.path.join(bench.directory, "disk")
+        os.makedirs(mount, exist_ok=True)
+        self.messages = tempfile.TemporaryFile(dir=bench.directory)
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", script, PROGRAM, mount, str(PORT)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=self.messages, preexec_fn=lambda: prepare(bench.here.name))
+        self.directory = "/proc/%d/root%s" % (self.process.pid, mount)
+        self.wait_for("netracker: tracking\n")
+
+    def said(self):
+        self.messages.seek(0)
+        return self.messages.read().decode()
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + 30
+        while text not in self.said():
+            if self.process.poll() == 99:
+                raise Skip("no small file system: %s" % self.said().strip())
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise TrackerError("does not say %r: %s" % (text, self.said()))
+            time.sleep(0.05)
+
+    def fill(self):
+        """Leaves room for nothing."""
+        path = os.path.join(self.directory, "balloon")
+        with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        return path
+
+    def records(self):
+        with open(os.path.join(self.directory, "records"), "rb") as file:
+            data = file.read()
+        return [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n") or json.loads("!")]
+
+    def stop(self):
+        """What it wrote, its exit status, and its account: the disk goes with its last process."""
+        held = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(20)
+        self.directory = "/proc/self/fd/%d" % held
+        found = self.records()
+        os.close(held)
+        return found, status, {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)", self.said())}
+
+
+@check("a full disk that gets room again: what waited is written, nothing is lost")
+def disk_recovers(bench):
+    world = bench.world(outgoing)
+    disk = SmallDisk(bench)
+    balloon = disk.fill()
+    storm(world, 4 * EACH)
+    disk.wait_for("cannot write")
+    os.unlink(balloon)
+    disk.wait_for("can be written again")
+    storm(world, 4 * EACH)
+    settle(RETURN_SECONDS)
+    found, status, account = disk.stop()
+    wanted = 8 * EACH
+    problems = ["%d records, should be %d" % (len(found), wanted)] * (len(found) != wanted)
+    problems += ["a record is there twice"] * (len({record["id"] for record in found}) != len(found))
+    if status or account != {"written": wanted, "lost": 0}:
+        problems.append("status %d: %s" % (status, disk.said()))
+    return problems
+
+
+@check("a disk that is full for long: as much is lost as is said, records flow again with room, exit status 1")
+def disk_recovers_late(bench):
+    world = bench.world(outgoing)
+    disk = SmallDisk(bench)
+    balloon = disk.fill()
+    storm(world, STORM)
+    disk.wait_for("cannot write")
+    settle(1)
+    subprocess.run(["nsenter", "--mount", "--target", str(disk.process.pid), "mount", "-o", "remount,size=16m",
+                    os.path.join(bench.directory, "disk")], check=True)
+    os.unlink(balloon)
+    disk.wait_for("can be written again")
+    storm(world, EACH)
+    settle(RETURN_SECONDS)
+    found, status, account = disk.stop()
+    problems = ["%d records: %s" % (len(found), disk.said())] * (len(found) != account["written"])
+    problems += ["status %d" % status] * (status != BROKE)
+    if not account["lost"] or account["written"] + account["lost"] != STORM + EACH:
+        problems.append("%d records: %s" % (STORM + EACH, disk.said()))
+    return problems + ["said: %s" % disk.said()] * (disk.said().count("cannot write") != 1)
 
 if __name__ == "__main__":
     sys.exit(main_of_checks())
