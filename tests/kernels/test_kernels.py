@@ -59,7 +59,8 @@ def run_in_guest(name, line):
 def run_program(name, program):
     """One program's counts. What did not pass is shown; V=1 shows all."""
     began = time.monotonic()
-    status, output = run_in_guest(name, "cd /netracker && LIVE_MAY_SET_CLOCK=1 LIVE_SLACK_MS=%d python3 tests/live/%s" % (SLACK_MS, program))
+    status, output = run_in_guest(name, "cd /netracker && LIVE_MAY_SET_CLOCK=1 LIVE_SLACK_MS=%d python3 tests/live/%s" %
+                                  (SLACK_MS, program))
     found = COUNTS.findall(output)
     counts = [int(count) for count in found[-1]] if found else [0, 0, 0]
     if (status or not sum(counts)) and not counts[1]:

@@ -392,7 +392,7 @@ class Terminal:
         settle(2)
 
     def lines(self):
-        """What it printed until it ended, which live tracking does when told to. self.text has colour, self.said stderr."""
+        """What it printed until it ended, when told to at the latest; self.text has colours too, self.said stderr."""
         if self.text:
             return COLOUR.sub("", self.text).splitlines()
         self.process.terminate()
