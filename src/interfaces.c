@@ -254,6 +254,26 @@ static void forget_long_gone(struct interfaces *interfaces)
 	}
 }
 
+static bool any_attached(const struct interfaces *interfaces)
+{
+	const struct interface *interface = interfaces->list;
+
+	while (interface && !interface->attached)
+		interface = interface->next;
+	return interface;
+}
+
+static void tell_vanished(const struct interfaces *interfaces, const char *name)
+{
+	if (!interfaces->options->interface_count)
+		message_detail("interface %s vanished", name);
+	else if (any_attached(interfaces))
+		message_error("interface %s vanished: tracking goes on, its packets are missing until it is back", name);
+	else
+		message_error("interface %s vanished: none of those to watch is left; tracking ends unless one is back "
+			      "within %d s", name, INTERFACES_GRACE_SECONDS);
+}
+
 static void let_go_of_vanished(struct interfaces *interfaces)
 {
 	struct interface *interface;
@@ -262,11 +282,7 @@ static void let_go_of_vanished(struct interfaces *interfaces)
 		if (!interface->attached || is_there(interfaces, interface))
 			continue;
 		detach(interfaces, interface);
-		if (interfaces->options->interface_count)
-			message_error("interface %s vanished: tracking goes on, its packets are missing until it is back",
-				      interface->name);
-		else
-			message_detail("interface %s vanished", interface->name);
+		tell_vanished(interfaces, interface->name);
 	}
 	forget_long_gone(interfaces);
 }
@@ -290,11 +306,20 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	return watch_new(interfaces);
 }
 
-void interfaces_update(struct interfaces *interfaces)
+void interfaces_update(struct interfaces *interfaces, __u64 now)
 {
 	drain_notices(interfaces->notices_fd);
 	let_go_of_vanished(interfaces);
 	watch_new(interfaces);
+	if (!interfaces->options->interface_count || any_attached(interfaces))
+		interfaces->none_left_ns = 0;
+	else if (!interfaces->none_left_ns)
+		interfaces->none_left_ns = now;
+}
+
+bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now)
+{
+	return interfaces->none_left_ns && now - interfaces->none_left_ns >= INTERFACES_GRACE_SECONDS * 1000000000ULL;
 }
 
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index)

@@ -30,14 +30,22 @@ struct interfaces {
 	struct interface *list;
 	int notices_fd; /* readable when links come, change or go */
 	bool without_tcx;
+	__u64 none_left_ns; /* since when all that were asked for are gone; 0: they are not */
 };
 
 /* Attaches to those there are. Returns EXIT_STATUS_DONE, or another after having said why. interfaces_close() either
  * way. */
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options);
 
-/* To be called when notices_fd is readable: attaches to what came up or is back, lets go of what vanished, and says so. */
-void interfaces_update(struct interfaces *interfaces);
+/* To be called when notices_fd is readable: attaches to what came up or is back, lets go of what vanished, and says so.
+ * now: CLOCK_BOOTTIME, ns. */
+void interfaces_update(struct interfaces *interfaces, __u64 now);
+
+/* A link that is made anew is back within that time. */
+#define INTERFACES_GRACE_SECONDS 3
+
+/* All that were asked for have been gone for so long. */
+bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now);
 
 /* NULL: never watched, or gone long ago. */
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);

@@ -312,6 +312,8 @@ static void look_around(struct live *live, __u64 now)
 	sweep_if_due(live, now);
 	update_if_due(live, now);
 	join_expire(live->join, now);
+	if (interfaces_are_gone(&live->interfaces, now))
+		end(live, EXIT_STATUS_INTERFACE);
 }
 
 static void set_timer(const struct live *live)
@@ -482,7 +484,7 @@ static void handle_ready(struct live *live, int fd)
 		live->names.boot_to_utc_ns = clock_boot_to_utc();
 		clock_await_step(fd);
 	} else if (fd == live->interfaces.notices_fd) {
-		interfaces_update(&live->interfaces);
+		interfaces_update(&live->interfaces, clock_boot_ns());
 	}
 }
 

@@ -109,7 +109,7 @@ def interface_made_anew(bench):
             problems += wire_problems(bench, tracker, pairs + later)
         else:
             problems += judge(bench, line, tracker, world.views, clock)
-        told = [len(notes(tracker, "interface %s %s" % (name, word))) for word in ("vanished: tracking", "is back")]
+        told = [len(notes(tracker, "interface %s %s" % (name, word))) for word in ("vanished: ", "is back")]
         if told != ([1, 1] if line else [0, 0]):
             problems.append("%s: says %s" % (line, notes(tracker, "interface")))
     return problems

@@ -106,6 +106,24 @@ def unknown_interface(bench):
     return problems + one_line_problems("too long a name", finish(start(bench, "-i", long_name)), INTERFACE, "xxx")
 
 
+@check("an interface vanishes for good: the last one ends the run, one of two does not")
+def vanishing_interface(bench):
+    world = bench.world(outgoing)
+    interface = world.place.client.interface
+    only = bench.tracker("-i", interface)
+    both = bench.tracker("-i", "lo", "-i", interface)
+    every = bench.tracker()
+    bench.here.ip("link del %s" % interface)
+    status = only.collect(END_SECONDS)
+    problems = one_line_problems("the last one", (status, only.stderr()), INTERFACE, interface)
+    for label, tracker in (("one of two", both), ("of all", every)):
+        if tracker.process.poll() is not None:
+            problems.append("%s: ended with %d: %s" % (label, tracker.process.returncode, tracker.stderr()[-200:]))
+        elif tracker.stop() != OK:
+            problems.append("%s: exit status %d" % (label, tracker.process.returncode))
+    return problems
+
+
 @check("output that cannot be written")
 def unwritable(bench):
     problems = []
