@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -25,8 +26,11 @@ struct capture_file {
 	__u64 packets;
 };
 
+/* Of a pipe a signal may have ended the waiting: errno is that of the call that failed. */
 static int cannot_read(const char *name, const char *why)
 {
+	if (errno == EINTR)
+		return -EINTR;
 	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, why);
 	return -1;
 }
@@ -71,17 +75,18 @@ static int open_stream(struct capture_file *file)
 int capture_file_open(struct capture_file **file, const char *name)
 {
 	struct capture_file *opened = calloc(1, sizeof(*opened));
+	int error;
 
 	*file = NULL;
 	if (!opened)
 		return cannot_read(name, strerror(ENOMEM));
 	opened->name = name;
-	if (open_stream(opened)) {
+	error = open_stream(opened);
+	if (error)
 		capture_file_close(opened);
-		return -1;
-	}
-	*file = opened;
-	return 0;
+	else
+		*file = opened;
+	return error;
 }
 
 static int next_of_pcap(struct capture_file *file, struct capture_packet *packet)
@@ -98,10 +103,17 @@ static int next_of_pcap(struct capture_file *file, struct capture_packet *packet
 	return 1;
 }
 
+static bool was_interrupted(const struct capture_file *file)
+{
+	return ferror(file->stream) && errno == EINTR;
+}
+
 int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 {
 	int result = file->pcap ? next_of_pcap(file, packet) : capture_pcapng_next(file->pcapng, packet);
 
+	if (result < 0 && was_interrupted(file))
+		return 0;
 	if (result < 0)
 		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
 			      (unsigned long long)file->packets,

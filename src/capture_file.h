@@ -14,10 +14,12 @@ struct capture_packet {
 	int link_type;    /* libpcap's DLT_ number */
 };
 
-/* "-" is standard input. 0, or -1 after having said why. */
+/* "-" is standard input. 0; -1 after having said why; -EINTR: a signal came while a pipe was waited for. */
 int capture_file_open(struct capture_file **file, const char *name);
 
-/* 1: a packet; 0: the end; -1: the file is broken here, and it was said how. */
+/* 1: a packet; 0: the end, or a signal came while the pipe's next packet was waited for; -1: the file is broken here, and
+ * it was said how.
+ */
 int capture_file_next(struct capture_file *file, struct capture_packet *packet);
 
 /* libpcap's DLT_ number, or -1 where only the packets tell: a pcapng file may hold several. */

@@ -482,10 +482,11 @@ static int run(struct replay *replay)
 {
 	bool like_zeek = replay->options->rules == RULES_ZEEK;
 	const char *name = replay->options->file;
-	int link_type;
+	int link_type, error;
 
-	if (capture_file_open(&replay->file, name))
-		return EXIT_STATUS_BROKEN;
+	error = capture_file_open(&replay->file, name);
+	if (error)
+		return error == -EINTR ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 	link_type = capture_file_link_type(replay->file);
 	if (link_type >= 0 && !capture_link_is_known(link_type)) {
 		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read", name,

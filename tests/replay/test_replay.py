@@ -329,7 +329,8 @@ def wait_until_asleep(pid):
         with open(f"/proc/{pid}/stat") as file:
             state = file.read().rpartition(")")[2].split()[0]
         with open(f"/proc/{pid}/wchan") as file:
-            return state == "Z" or (state == "S" and "pipe" in file.read())
+            where = file.read()
+        return state == "Z" or (state == "S" and ("pipe" in where or "partner" in where))
 
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not asleep():
@@ -353,6 +354,50 @@ def hung_up():
     equal(hangups(terminal=True), (0, [1, None]), "-o, its terminal has gone: it ends")
 
 
+def interrupted(data, signal_number, *arguments):
+    """What a replay of a pipe comes to that gets a signal while it waits for more than these bytes."""
+    process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", *arguments, "-"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.flush()
+    wait_until_asleep(process.pid)
+    process.send_signal(signal_number)
+    process.wait(timeout=60)
+    process.stdout, process.stderr = process.stdout.read(), process.stderr.read()
+    return harness.Result(process)
+
+
+def stopped_while_waiting():
+    """Ctrl-C and SIGTERM are an end, not a break: status 0 and what was seen so far, wherever the bytes stop."""
+    header, whole = len(capture([])), capture(connection()[:5])
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        for rules in ([], ["--like", "zeek", "-C"]):
+            result = interrupted(whole, signal_number, *rules)
+            equal((result.status, [r["outcome"] for r in result.records]), (0, ["open"]), f"{signal_number} {rules}")
+            equal(books(result), (1, 0), "opened, written")
+    for length in (0, 1, header - 1, header, header + 1, header + 16, header + 17, len(whole) - 1):
+        result = interrupted(whole[:length], signal.SIGTERM)
+        check(result.status == 0 and "broken" not in result.errors and "cannot read" not in result.errors,
+              f"{length} bytes: {result.status} {result.errors}")
+    with open(os.path.join(harness.ROOT, "tests", "replay", "captures", "fmt_pcapng_nsec.pcapng"), "rb") as file:
+        pcapng = file.read()
+    for length in (3, 12, 30, 200, len(pcapng) - 3):
+        result = interrupted(pcapng[:length], signal.SIGINT)
+        check(result.status == 0 and "broken" not in result.errors and "cannot read" not in result.errors,
+              f"pcapng, {length} bytes: {result.status} {result.errors}")
+
+
+def stopped_before_anybody_writes():
+    """The opening of a named pipe waits for who writes into it."""
+    with tempfile.TemporaryDirectory() as directory:
+        fifo = os.path.join(directory, "fifo")
+        os.mkfifo(fifo)
+        process = subprocess.Popen([harness.NETRACKER, "replay", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        wait_until_asleep(process.pid)
+        process.terminate()
+        equal((process.communicate(timeout=60), process.returncode), ((b"", b""), 0), "SIGTERM")
+
+
 def many_connections():
     packets = []
     for port in range(20000, 25000):
@@ -368,4 +413,5 @@ if __name__ == "__main__":
                  established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
                  begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
                  vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
-                 not_a_capture, hostile_bytes, hung_up, many_connections])
+                 not_a_capture, hostile_bytes, hung_up, stopped_while_waiting,
+                 stopped_before_anybody_writes, many_connections])
