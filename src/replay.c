@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/replay_table.h"
+#include "src/replay_tracker.h"
 
 #include "src/books.h"
 #include "src/capture_file.h"
@@ -17,19 +17,11 @@
 #include "src/filter.h"
 #include "src/hangup.h"
 #include "src/message.h"
-#include "src/observer.h"
 #include "src/output.h"
 #include "src/progress.h"
 #include "src/record_fields.h"
 #include "src/zeek_replay.h"
 
-#define NS_PER_SECOND 1000000000ULL
-/* Longer than the largest gap between two retransmissions of a SYN (docs/record.md). */
-#define HALF_OPEN_NS (70 * NS_PER_SECOND)
-/* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */
-#define ENDED_NS (120 * NS_PER_SECOND)
-/* So many that have ended may wait, whatever the time: memory grows only with what is open. */
-#define MOST_ENDED 65536
 /* So many packets are read before the first of them is followed, so that the entries of all are on their way from memory
  * by then: three of four short connections are in no cache.
  */
@@ -40,22 +32,15 @@ struct replay {
 	const struct options *options;
 	struct capture_file *file;
 	struct progress progress;
-	struct replay_table *table;
 	struct capture_reader *reader;
-	struct zeek_replay *zeek; /* NULL: by our own rules */
+	struct replay_tracker *tracker; /* one of the two */
+	struct zeek_replay *zeek;
 	struct output output;
 	struct hangup hangup;
 	struct books books;
 	__u64 now; /* the capture's clock, where it stood highest */
 	__u64 records;
 	int error; /* of the sink; -ENOMEM */
-};
-
-struct located {
-	struct capture_segment segment;
-	struct nt_key key;
-	__u32 hash;
-	int source; /* as nt_key_from_packet() tells */
 };
 
 static volatile sig_atomic_t stopped, hung_up;
@@ -118,25 +103,6 @@ static bool write_record(struct replay *replay, const struct nt_record *record)
 	return true;
 }
 
-static void fill_record(const struct replay *replay, struct nt_record *record, const struct replay_entry *entry,
-			enum nt_wire_why why)
-{
-	const struct observer_traffic traffic[2] = {
-		observer_traffic_of(&entry->streams[0]),
-		observer_traffic_of(&entry->streams[1]),
-	};
-	const struct observer_view view = {
-		.key = &entry->key,
-		.connection = &entry->connection,
-		.traffic = traffic,
-		.why = why,
-		.now = replay->now,
-	};
-
-	observer_record(record, &view);
-	record_name_host(record, replay->options->host);
-}
-
 /* Writes the last record of a connection. */
 static void write_last(struct replay *replay, const struct nt_record *record)
 {
@@ -150,56 +116,6 @@ static void write_last(struct replay *replay, const struct nt_record *record)
 		replay->books.filtered[BOOKS_FILTERED_OPTION]++;
 }
 
-static void finish(struct replay *replay, struct replay_entry *entry, enum nt_wire_why why)
-{
-	struct nt_record record;
-
-	fill_record(replay, &record, entry, why);
-	write_last(replay, &record);
-	replay_table_remove(replay->table, entry);
-}
-
-static void tell_open(struct replay *replay, const struct replay_entry *entry)
-{
-	struct nt_record record;
-
-	if (!options_want_event(replay->options, NT_EVENT_OPEN))
-		return;
-	fill_record(replay, &record, entry, NT_WIRE_EXIT);
-	record.event = NT_EVENT_OPEN;
-	write_record(replay, &record);
-}
-
-static bool has_waited(const struct replay *replay, const struct replay_entry *entry, __u64 limit)
-{
-	return entry && replay->now > entry->connection.last_seen_ns + limit;
-}
-
-static void expire(struct replay *replay)
-{
-	struct replay_entry *entry;
-
-	while (entry = replay_table_oldest(replay->table, REPLAY_HALF_OPEN), has_waited(replay, entry, HALF_OPEN_NS))
-		finish(replay, entry, NT_WIRE_IDLE);
-	while (entry = replay_table_oldest(replay->table, REPLAY_ENDED),
-	       has_waited(replay, entry, ENDED_NS) || replay_table_count(replay->table, REPLAY_ENDED) > MOST_ENDED)
-		finish(replay, entry, NT_WIRE_ENDED);
-}
-
-static enum replay_queue queue_of(const struct nt_connection *connection)
-{
-	switch (nt_connection_state(connection)) {
-	case NT_STATE_SYN_SENT:
-	case NT_STATE_SYN_RECEIVED:
-		return REPLAY_HALF_OPEN;
-	case NT_STATE_CLOSED:
-	case NT_STATE_RESET:
-		return REPLAY_ENDED;
-	default:
-		return REPLAY_ESTABLISHED;
-	}
-}
-
 static void tell_no_memory(struct replay *replay)
 {
 	message_error("%s: no memory for more connections; the records up to here are written",
@@ -207,87 +123,44 @@ static void tell_no_memory(struct replay *replay)
 	replay->error = -ENOMEM;
 }
 
-static struct replay_entry *begin(struct replay *replay, const struct located *located)
-{
-	struct replay_entry *entry = replay_table_add(replay->table, &located->key, located->hash, REPLAY_HALF_OPEN);
-
-	if (!entry) {
-		tell_no_memory(replay);
-		return NULL;
-	}
-	replay->books.opened++;
-	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
-	return entry;
-}
-
-static void follow_stream(struct nt_stream *stream, const struct located *located)
-{
-	nt_stream_step(stream, &located->segment.packet, located->segment.interface, located->segment.direction);
-	if (nt_stream_wants_room(stream))
-		replay_table_give_room(stream);
-}
-
-static void take_segment(struct replay *replay, const struct located *located)
-{
-	struct replay_entry *entry = replay_table_find(replay->table, &located->key, located->hash);
-	enum replay_queue queue;
-	__u32 step = 0;
-
-	if (entry)
-		step = nt_connection_step(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
-	/* Packets may stand in another order than they were sent in. */
-	if (entry && located->segment.ns < entry->connection.first_ns)
-		entry->connection.first_ns = located->segment.ns;
-	if (step & NT_STEP_NEW)
-		finish(replay, entry, NT_WIRE_REPLACED);
-	if (!entry || step & NT_STEP_NEW)
-		entry = begin(replay, located);
-	if (!entry)
-		return;
-	nt_connection_note(&entry->connection, &located->segment.packet, located->source);
-	follow_stream(&entry->streams[located->source], located);
-	queue = queue_of(&entry->connection);
-	/* Of what is established none is the oldest: it may last. */
-	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
-		replay_table_move(replay->table, entry, queue);
-	if (step & NT_STEP_ESTABLISHED)
-		tell_open(replay, entry);
-}
-
-static void locate(const struct replay *replay, struct located *located)
-{
-	located->source = nt_key_from_packet(&located->key, &located->segment.packet, 0);
-	located->hash = replay_table_hash(replay->table, &located->key);
-}
-
 static void advance(struct replay *replay, __u64 ns)
 {
 	if (ns > replay->now)
 		replay->now = ns;
-	expire(replay);
+	if (replay->zeek)
+		zeek_replay_clock(replay->zeek, ns);
+	else
+		replay_tracker_clock(replay->tracker, ns);
 	output_tick(&replay->output, replay->now, 0);
 }
 
-static void take_ahead(struct replay *replay, const struct located *located, int count)
+static void take(struct replay *replay, const struct replay_located *located)
+{
+	if (replay_tracker_take(replay->tracker, located))
+		tell_no_memory(replay);
+}
+
+static void take_ahead(struct replay *replay, const struct replay_located *located, int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++)
-		replay_table_prefetch(replay->table, located[i].hash);
+		replay_tracker_prefetch(replay->tracker, &located[i]);
 	for (i = 0; i < count && !is_over(replay); i++) {
 		advance(replay, located[i].segment.ns);
-		take_segment(replay, &located[i]);
+		take(replay, &located[i]);
 	}
 }
 
 static void take_found(void *context, struct capture_segment *segment)
 {
-	struct located located = { .segment = *segment };
+	struct replay_located located = { .segment = *segment };
+	struct replay *replay = context;
 
 	if (segment->result != NT_PACKET_TCP)
 		return;
-	locate(context, &located);
-	take_segment(context, &located);
+	replay_tracker_locate(replay->tracker, &located);
+	take(replay, &located);
 }
 
 static void take_like_zeek(void *context, struct capture_segment *segment)
@@ -305,16 +178,10 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 
 static void finish_all(struct replay *replay)
 {
-	struct replay_entry *entry;
-
 	if (replay->zeek)
-		return zeek_replay_finish(replay->zeek);
-	while ((entry = replay_table_oldest(replay->table, REPLAY_ENDED)))
-		finish(replay, entry, NT_WIRE_ENDED);
-	while ((entry = replay_table_oldest(replay->table, REPLAY_ESTABLISHED)))
-		finish(replay, entry, NT_WIRE_EXIT);
-	while ((entry = replay_table_oldest(replay->table, REPLAY_HALF_OPEN)))
-		finish(replay, entry, NT_WIRE_EXIT);
+		zeek_replay_finish(replay->zeek);
+	else
+		replay_tracker_finish(replay->tracker);
 }
 
 static const char *link_name(int link_type)
@@ -379,7 +246,7 @@ static int next_packet(struct replay *replay, struct capture_packet *captured)
 /* What next_packet() gave last. So does read_like_zeek(). */
 static int read_packets(struct replay *replay)
 {
-	struct located ahead[LOOK_AHEAD];
+	struct replay_located ahead[LOOK_AHEAD];
 	struct capture_packet captured;
 	bool streams = is_stream(replay->options->file);
 	int most = streams ? 1 : LOOK_AHEAD;
@@ -389,7 +256,7 @@ static int read_packets(struct replay *replay)
 		bool is_plain = capture_reader_plain(&captured, &ahead[count].segment);
 
 		if (is_plain)
-			locate(replay, &ahead[count++]);
+			replay_tracker_locate(replay->tracker, &ahead[count++]);
 		if (is_plain && count < most)
 			continue;
 		take_ahead(replay, ahead, count);
@@ -412,7 +279,7 @@ static int read_like_zeek(struct replay *replay)
 	int result;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		zeek_replay_clock(replay->zeek, captured.ns);
+		advance(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
 		if (streams)
 			flush(replay);
@@ -440,12 +307,20 @@ static int read_all(struct replay *replay)
 	return EXIT_STATUS_DONE;
 }
 
-static void zeek_began(void *context)
+static void note_began(void *context)
 {
 	((struct replay *)context)->books.opened++;
 }
 
-static void zeek_ended(void *context, struct nt_record *record)
+static void write_established(void *context, struct nt_record *record)
+{
+	struct replay *replay = context;
+
+	record_name_host(record, replay->options->host);
+	write_record(replay, record);
+}
+
+static void write_ended(void *context, struct nt_record *record)
 {
 	struct replay *replay = context;
 
@@ -457,8 +332,8 @@ static void zeek_ended(void *context, struct nt_record *record)
 static bool set_up_zeek(struct replay *replay)
 {
 	const struct zeek_replay_host host = {
-		.began = zeek_began,
-		.ended = zeek_ended,
+		.began = note_began,
+		.ended = write_ended,
 		.context = replay,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
@@ -471,11 +346,18 @@ static bool set_up_zeek(struct replay *replay)
 
 static bool set_up_own(struct replay *replay)
 {
+	bool tell_established = options_want_event(replay->options, NT_EVENT_OPEN);
+	const struct replay_tracker_host host = {
+		.began = note_began,
+		.established = tell_established ? write_established : NULL,
+		.ended = write_ended,
+		.context = replay,
+	};
 	const struct capture_reader_host reader_host = { take_found, NULL, replay };
 
-	replay->table = replay_table_new();
+	replay->tracker = replay_tracker_new(&host);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);
-	return replay->table && replay->reader;
+	return replay->tracker && replay->reader;
 }
 
 static int run(struct replay *replay)
@@ -512,7 +394,7 @@ int replay_run(const struct options *options)
 	status = run(&replay);
 	output_close(&replay.output);
 	capture_reader_free(replay.reader);
-	replay_table_free(replay.table);
+	replay_tracker_free(replay.tracker);
 	zeek_replay_free(replay.zeek);
 	capture_file_close(replay.file);
 	return status;

@@ -1,4 +1,4 @@
-/* The packets of a capture by Zeek's rules: what the tracker of src/replay.c is for those of NeTracker. */
+/* The packets of a capture by Zeek's rules: what src/replay_tracker.h is for those of NeTracker. */
 #ifndef NETRACKER_ZEEK_REPLAY_H
 #define NETRACKER_ZEEK_REPLAY_H
 
@@ -9,7 +9,7 @@
 #include "core/record.h"
 #include "src/capture_reader.h"
 
-/* Who is told of connections. */
+/* Who is told of connections. The record is the callee's to change, and valid until it returns. */
 struct zeek_replay_host {
 	void (*began)(void *context);
 	void (*ended)(void *context, struct nt_record *record);

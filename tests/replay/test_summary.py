@@ -96,12 +96,13 @@ def intervals():
     """By the capture's clock. Each connection is in one of them; a pause has no tables of its own."""
     packets = [refused(("198.18.0.7", 1000 + number), at=number * 0.4) for number in range(10)]
     packets += [refused(("198.18.0.7", 9), at=5000)]
-    process = run(capture(sum(packets, [])), "--summary", "--interval", "1s")
-    starts = [line for line in process.lines if line.startswith("from ")]
-    equal(starts[0], "from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:21.000Z", "the first")
-    check(len(starts) < 10, f"{len(starts)} tables")
-    counts = [int(line.split()[0]) for line in process.lines if re.match(r"\d+ connections?\b", line)]
-    equal((len(counts), sum(counts)), (len(starts), 11), "connections in all")
+    for rules in ([], ["--like", "zeek", "-C"]):
+        process = run(capture(sum(packets, [])), "--summary", "--interval", "1s", *rules)
+        starts = [line for line in process.lines if line.startswith("from ")]
+        check(1 < len(starts) < 10, f"{rules}: {len(starts)} tables")
+        equal(starts[0], "from 2023-11-14T22:13:20.000Z to 2023-11-14T22:13:21.000Z", f"{rules}: the first")
+        counts = [int(line.split()[0]) for line in process.lines if re.match(r"\d+ connections?\b", line)]
+        equal((len(counts), sum(counts)), (len(starts), 11), f"{rules}: connections in all")
 
 
 def refusals():
