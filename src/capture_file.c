@@ -7,7 +7,6 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "src/capture_pcapng.h"
@@ -26,6 +25,31 @@ struct capture_file {
 	__u64 packets;
 };
 
+struct compression {
+	__u8 magic[4], length;
+	const char *name, *reader;
+};
+
+/* NULL: it is none of these, or a pipe, which cannot be looked at again. */
+static const struct compression *find_compression(FILE *stream)
+{
+	static const struct compression known[] = {
+		{ { 0x1f, 0x8b }, 2, "gzip", "zcat" },
+		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd", "zstdcat" },
+		{ { 0xfd, '7', 'z', 'X' }, 4, "xz", "xzcat" },
+		{ { 'B', 'Z', 'h' }, 3, "bzip2", "bzcat" },
+	};
+	__u8 magic[4];
+	size_t i;
+
+	if (pread(fileno(stream), magic, sizeof(magic), 0) != sizeof(magic))
+		return NULL;
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (!memcmp(magic, known[i].magic, known[i].length))
+			return &known[i];
+	return NULL;
+}
+
 /* Of a pipe a signal may have ended the waiting: errno is that of the call that failed. */
 static int cannot_read(const char *name, const char *why)
 {
@@ -35,10 +59,22 @@ static int cannot_read(const char *name, const char *why)
 	return -1;
 }
 
+static int cannot_read_compressed(const char *name, const struct compression *compression)
+{
+	message_error("%s: cannot read: compressed with %s; try: %s FILE | netracker replay -", name, compression->name,
+		      compression->reader);
+	return -1;
+}
+
 static int open_format(struct capture_file *file, int first_byte)
 {
+	const struct compression *compression = find_compression(file->stream);
 	char reason[PCAP_ERRBUF_SIZE] = "";
 	const char *why;
+
+	if (compression)
+		return cannot_read_compressed(file->name, compression);
+	errno = 0; /* a pipe cannot be looked at before it is read */
 
 	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
 		return capture_pcapng_open(&file->pcapng, file->stream, &why) ? cannot_read(file->name, why) : 0;
@@ -138,16 +174,11 @@ __u64 capture_file_packets(const struct capture_file *file)
 	return file->packets;
 }
 
-void capture_file_position(const struct capture_file *file, __u64 *position, __u64 *size)
+__u64 capture_file_position(const struct capture_file *file)
 {
-	struct stat status;
 	off_t at = ftello(file->stream);
 
-	*position = *size = 0;
-	if (at < 0 || fstat(fileno(file->stream), &status) || !S_ISREG(status.st_mode))
-		return;
-	*position = (__u64)at;
-	*size = (__u64)status.st_size;
+	return at < 0 ? 0 : (__u64)at;
 }
 
 void capture_file_close(struct capture_file *file)

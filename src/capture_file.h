@@ -27,8 +27,8 @@ int capture_file_link_type(const struct capture_file *file);
 
 __u64 capture_file_packets(const struct capture_file *file);
 
-/* How far reading has come, in bytes. *size: 0 where it is not known, as of a pipe. */
-void capture_file_position(const struct capture_file *file, __u64 *position, __u64 *size);
+/* How far reading has come, in bytes; 0 where that is not known, as of a pipe. */
+__u64 capture_file_position(const struct capture_file *file);
 
 /* NULL is allowed. */
 void capture_file_close(struct capture_file *file);

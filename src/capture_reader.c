@@ -160,3 +160,8 @@ struct capture_odd capture_reader_odd(const struct capture_reader *reader)
 	odd.incomplete = replay_fragments_given_up(reader->fragments);
 	return odd;
 }
+
+void capture_reader_forget_unread(struct capture_reader *reader)
+{
+	reader->odd.unread = 0;
+}

@@ -54,4 +54,7 @@ struct capture_odd {
 
 struct capture_odd capture_reader_odd(const struct capture_reader *reader);
 
+/* Those that are unread are counted anew. */
+void capture_reader_forget_unread(struct capture_reader *reader);
+
 #endif

@@ -40,7 +40,7 @@ static unsigned int width_of_output(void)
 
 static bool open_input(struct explanation *explanation)
 {
-	const char *file = explanation->options->file;
+	const char *file = explanation->options->file_count ? explanation->options->files[0] : NULL;
 	struct stat status;
 
 	if (file && strcmp(file, "-")) {

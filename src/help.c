@@ -90,8 +90,9 @@ const char help_list[] =
 "  netracker list -p 1234 -f json | jq .            all that is known of a process's\n";
 
 const char help_replay[] =
-"usage: netracker replay [OPTIONS] FILE  every TCP connection in a capture (pcap, pcapng;\n"
-"                                        -: standard input)\n"
+"usage: netracker replay [OPTIONS] FILE...  every TCP connection in a capture (pcap, pcapng;\n"
+"                                           -: standard input). Several files are pieces of\n"
+"                                           one capture, in the order of their times\n"
 "\n"
 "which connections (what is not known matches no filter)\n"
 "      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8, 192.0.2.1\n"
@@ -128,6 +129,7 @@ const char help_replay[] =
 "examples\n"
 "  netracker replay capture.pcap\n"
 "  netracker replay -x capture.pcap                          what went wrong\n"
+"  netracker replay $(ls -tr ring.pcap*)                     what tcpdump -C -W left\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap  the conn.log of Zeek\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .      straight from tcpdump\n";
 

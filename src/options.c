@@ -401,17 +401,18 @@ static int apply_rule(struct options *options, const struct command *command, co
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
-	bool takes_file = command->bit & (COMMAND_REPLAY | COMMAND_EXPLAIN);
-	const char *unexpected = command->bit & CLASSIC ? "unexpected; interfaces are named with -i" :
+	const char *unexpected = command->bit == COMMAND_EXPLAIN ? "one file at a time" :
+				 command->bit & CLASSIC ? "unexpected; interfaces are named with -i" :
 				 "unexpected; a command comes before its options: netracker replay FILE";
+	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
 
-	if (takes_file && optind < argc)
-		options->file = argv[optind++];
-	if (optind < argc) {
-		complain(command, argv[optind], takes_file ? "one file at a time" : unexpected);
+	if (argc - optind > most) {
+		complain(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
 	}
-	if (command->bit == COMMAND_REPLAY && !options->file) {
+	options->files = argv + optind;
+	options->file_count = (unsigned int)(argc - optind);
+	if (command->bit == COMMAND_REPLAY && !options->file_count) {
 		complain(command, "replay", "which file? netracker replay FILE");
 		return EXIT_STATUS_USAGE;
 	}

@@ -54,7 +54,8 @@ struct options {
 	bool tunnels;                 /* replay */
 	enum tracking_rules rules;    /* replay: --like */
 	bool ignore_checksums;        /* replay, RULES_ZEEK */
-	const char *file;             /* replay: the capture, explain: records; "-", NULL: standard input */
+	char **files;                 /* replay: captures, explain: records; "-" is standard input */
+	unsigned int file_count;      /* replay: never 0; explain: 1 at most, and without one it is standard input */
 
 	/* when to end; 0: never */
 	__u64 max_records;

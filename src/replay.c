@@ -1,4 +1,4 @@
-/* netracker replay FILE: the tracker over a capture, with the capture's own clock. */
+/* netracker replay FILE...: the tracker over captures, with their own clock. Several are one stream of packets. */
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -9,17 +9,14 @@
 
 #include "src/replay_tracker.h"
 
-#include "src/books.h"
 #include "src/capture_file.h"
 #include "src/capture_link.h"
 #include "src/capture_reader.h"
 #include "src/commands.h"
-#include "src/filter.h"
 #include "src/hangup.h"
 #include "src/message.h"
-#include "src/output.h"
 #include "src/progress.h"
-#include "src/record_fields.h"
+#include "src/replay_output.h"
 #include "src/zeek_replay.h"
 
 /* So many packets are read before the first of them is followed, so that the entries of all are on their way from memory
@@ -30,17 +27,18 @@
 
 struct replay {
 	const struct options *options;
+	const char *name; /* of the file that is read */
 	struct capture_file *file;
+	bool streams;  /* its next packet may be long in coming */
+	bool is_first; /* of its packets */
 	struct progress progress;
+	struct progress_view read; /* of the files before it; the size is that of all, 0 where one has none */
 	struct capture_reader *reader;
 	struct replay_tracker *tracker; /* one of the two */
 	struct zeek_replay *zeek;
-	struct output output;
+	struct replay_output output;
 	struct hangup hangup;
-	struct books books;
-	__u64 now; /* the capture's clock, where it stood highest */
-	__u64 records;
-	int error; /* of the sink; -ENOMEM */
+	bool broken; /* a file was, or could not be read at all */
 };
 
 static volatile sig_atomic_t stopped, hung_up;
@@ -75,63 +73,29 @@ static void take_hangup(struct replay *replay)
 
 	hung_up = 0;
 	if (meaning == HANGUP_REOPEN)
-		sink_reopen(replay->output.records);
+		sink_reopen(replay->output.output.records);
 	else if (meaning == HANGUP_END)
 		stopped = 1;
 }
 
-static bool is_full(const struct replay *replay)
-{
-	return replay->options->max_records && replay->records >= replay->options->max_records;
-}
-
 static bool is_over(const struct replay *replay)
 {
-	return stopped || replay->error || is_full(replay);
-}
-
-/* True where the record was wanted. */
-static bool write_record(struct replay *replay, const struct nt_record *record)
-{
-	if (is_full(replay) || !options_want_event(replay->options, record->event) ||
-	    !filter_accepts(replay->options, record))
-		return false;
-	replay->records++;
-	message_clear();
-	if (output_write(&replay->output, record) == -EPIPE)
-		replay->error = -EPIPE;
-	return true;
-}
-
-/* Writes the last record of a connection. */
-static void write_last(struct replay *replay, const struct nt_record *record)
-{
-	bool wanted = write_record(replay, record);
-
-	if (record->event == NT_EVENT_EXIT)
-		replay->books.open++;
-	else if (wanted)
-		replay->books.written++;
-	else
-		replay->books.filtered[BOOKS_FILTERED_OPTION]++;
+	return stopped || replay_output_is_over(&replay->output);
 }
 
 static void tell_no_memory(struct replay *replay)
 {
-	message_error("%s: no memory for more connections; the records up to here are written",
-		      replay->options->file);
-	replay->error = -ENOMEM;
+	message_error("%s: no memory for more connections; the records up to here are written", replay->name);
+	replay->output.error = -ENOMEM;
 }
 
 static void advance(struct replay *replay, __u64 ns)
 {
-	if (ns > replay->now)
-		replay->now = ns;
 	if (replay->zeek)
 		zeek_replay_clock(replay->zeek, ns);
 	else
 		replay_tracker_clock(replay->tracker, ns);
-	output_tick(&replay->output, replay->now, 0);
+	replay_output_clock(&replay->output, ns);
 }
 
 static void take(struct replay *replay, const struct replay_located *located)
@@ -176,12 +140,16 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset);
 }
 
-static void finish_all(struct replay *replay)
+static void finish(struct replay *replay)
 {
+	struct capture_odd odd;
+
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else
 		replay_tracker_finish(replay->tracker);
+	odd = capture_reader_odd(replay->reader);
+	replay_output_finish(&replay->output, &odd);
 }
 
 static const char *link_name(int link_type)
@@ -191,56 +159,40 @@ static const char *link_name(int link_type)
 	return name ? name : "of no name";
 }
 
-static void tell_books(struct replay *replay)
-{
-	__u64 lost = output_lost(&replay->output, NT_EVENT_CLOSE);
-	const struct capture_odd odd = capture_reader_odd(replay->reader);
-
-	replay->books.written -= lost;
-	replay->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
-	if (odd.unread)
-		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
-			      "docs/captures.md lists those that can be", replay->options->file,
-			      (unsigned long long)odd.unread, link_name(odd.unread_type), odd.unread_type);
-	if (!replay->options->quiet)
-		books_print(&replay->books, stderr);
-	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
-		       "missing %llu",
-		       (unsigned long long)odd.malformed, (unsigned long long)odd.truncated,
-		       (unsigned long long)odd.incomplete);
-}
-
-static void flush(struct replay *replay)
-{
-	if (output_flush(&replay->output) == -EPIPE)
-		replay->error = -EPIPE;
-}
-
-/* A pipe's next packet may be long in coming. */
-static bool is_stream(const char *name)
-{
-	struct stat status;
-
-	return (strcmp(name, "-") ? stat(name, &status) : fstat(STDIN_FILENO, &status)) || !S_ISREG(status.st_mode);
-}
-
 static void show_progress(struct replay *replay)
 {
-	struct progress_view view = { .packets = capture_file_packets(replay->file) };
+	__u64 packets = capture_file_packets(replay->file);
+	struct progress_view view = replay->read;
 
-	if (view.packets % PACKETS_BETWEEN_CLOCKS || !progress_is_due(&replay->progress))
+	if (packets % PACKETS_BETWEEN_CLOCKS || !progress_is_due(&replay->progress))
 		return;
-	capture_file_position(replay->file, &view.position, &view.size);
+	view.packets += packets;
+	view.position += capture_file_position(replay->file);
 	progress_show(&replay->progress, &view);
+}
+
+/* What is over by the clock of the files before is over: connections that went on meanwhile are in pieces. */
+static void check_order(struct replay *replay, __u64 ns)
+{
+	replay->is_first = false;
+	if (ns < replay->output.now)
+		message_note("%s: begins %.6f s before what was read before it; give the pieces of a capture in the order "
+			     "of their times, captures of the same time through mergecap", replay->name,
+			     (double)(replay->output.now - ns) / 1e9);
 }
 
 /* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
+	int result;
+
 	if (hung_up)
 		take_hangup(replay);
 	show_progress(replay);
-	return is_over(replay) ? 0 : capture_file_next(replay->file, captured);
+	result = is_over(replay) ? 0 : capture_file_next(replay->file, captured);
+	if (replay->is_first && result == 1)
+		check_order(replay, captured->ns);
+	return result;
 }
 
 /* What next_packet() gave last. So does read_like_zeek(). */
@@ -248,8 +200,7 @@ static int read_packets(struct replay *replay)
 {
 	struct replay_located ahead[LOOK_AHEAD];
 	struct capture_packet captured;
-	bool streams = is_stream(replay->options->file);
-	int most = streams ? 1 : LOOK_AHEAD;
+	int most = replay->streams ? 1 : LOOK_AHEAD;
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
@@ -265,8 +216,8 @@ static int read_packets(struct replay *replay)
 			advance(replay, captured.ns);
 			capture_reader_take(replay->reader, &captured);
 		}
-		if (streams)
-			flush(replay);
+		if (replay->streams)
+			replay_output_flush(&replay->output);
 	}
 	take_ahead(replay, ahead, count);
 	return result;
@@ -274,67 +225,108 @@ static int read_packets(struct replay *replay)
 
 static int read_like_zeek(struct replay *replay)
 {
-	bool streams = is_stream(replay->options->file);
 	struct capture_packet captured;
 	int result;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
 		advance(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
-		if (streams)
-			flush(replay);
+		if (replay->streams)
+			replay_output_flush(&replay->output);
 	}
 	return result;
 }
 
-/* Returns the exit status. */
-static int read_all(struct replay *replay)
+/* Packets that cannot be read are no reason to stop, but no file may pass unread without a word. */
+static void tell_unread(struct replay *replay)
 {
-	__u64 unread;
-	bool broken;
+	const struct capture_odd odd = capture_reader_odd(replay->reader);
+
+	if (odd.unread)
+		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
+			      "docs/captures.md lists those that can be", replay->name,
+			      (unsigned long long)odd.unread, link_name(odd.unread_type), odd.unread_type);
+	if (odd.unread && odd.unread == capture_file_packets(replay->file))
+		replay->broken = true;
+	capture_reader_forget_unread(replay->reader);
+}
+
+static void read_opened(struct replay *replay)
+{
+	int link_type = capture_file_link_type(replay->file);
+
+	if (link_type >= 0 && !capture_link_is_known(link_type)) {
+		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read",
+			      replay->name, link_name(link_type), link_type);
+		replay->broken = true;
+		return;
+	}
+	if (!replay_output_open(&replay->output))
+		return;
+	if ((replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0)
+		replay->broken = true;
+	message_clear();
+	tell_unread(replay);
+}
+
+static bool stat_file(const char *name, struct stat *status)
+{
+	return !(strcmp(name, "-") ? stat(name, status) : fstat(STDIN_FILENO, status)) && S_ISREG(status->st_mode);
+}
+
+static void read_file(struct replay *replay, const char *name)
+{
+	struct stat status;
 	int error;
 
-	progress_begin(&replay->progress, replay->options->quiet);
-	broken = (replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0;
-	message_clear();
-	unread = capture_reader_odd(replay->reader).unread;
-	finish_all(replay);
-	error = output_finish(&replay->output, replay->now, 0);
-	replay->error = replay->error ? replay->error : error;
-	tell_books(replay);
-	if (broken || (replay->error && replay->error != -EPIPE) || (unread && unread == capture_file_packets(replay->file)))
-		return EXIT_STATUS_BROKEN;
-	return EXIT_STATUS_DONE;
+	replay->name = name;
+	replay->streams = !stat_file(name, &status);
+	replay->is_first = true;
+	error = capture_file_open(&replay->file, name);
+	if (error) {
+		replay->broken = replay->broken || error != -EINTR;
+		return;
+	}
+	read_opened(replay);
+	replay->read.packets += capture_file_packets(replay->file);
+	replay->read.position += capture_file_position(replay->file);
+	capture_file_close(replay->file);
+	replay->file = NULL;
 }
 
-static void note_began(void *context)
+/* In bytes; 0 where one is no file, whose size nobody knows. */
+static __u64 size_of_all(const struct options *options)
 {
-	((struct replay *)context)->books.opened++;
+	struct stat status;
+	__u64 size = 0;
+	unsigned int i;
+
+	for (i = 0; i < options->file_count; i++) {
+		if (!stat_file(options->files[i], &status))
+			return 0;
+		size += (__u64)status.st_size;
+	}
+	return size;
 }
 
-static void write_established(void *context, struct nt_record *record)
+static void read_files(struct replay *replay)
 {
-	struct replay *replay = context;
+	const struct options *options = replay->options;
+	unsigned int i;
 
-	record_name_host(record, replay->options->host);
-	write_record(replay, record);
-}
-
-static void write_ended(void *context, struct nt_record *record)
-{
-	struct replay *replay = context;
-
-	record_name_host(record, replay->options->host);
-	write_last(replay, record);
+	replay->read.size = size_of_all(options);
+	progress_begin(&replay->progress, options->quiet);
+	for (i = 0; i < options->file_count && !is_over(replay); i++)
+		read_file(replay, options->files[i]);
 }
 
 /* Without memory for it, false. */
 static bool set_up_zeek(struct replay *replay)
 {
 	const struct zeek_replay_host host = {
-		.began = note_began,
-		.ended = write_ended,
-		.context = replay,
+		.began = replay_output_began,
+		.ended = replay_output_ended,
+		.context = &replay->output,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
 	const struct capture_reader_host reader_host = { take_like_zeek, accept_like_zeek, replay };
@@ -348,10 +340,10 @@ static bool set_up_own(struct replay *replay)
 {
 	bool tell_established = options_want_event(replay->options, NT_EVENT_OPEN);
 	const struct replay_tracker_host host = {
-		.began = note_began,
-		.established = tell_established ? write_established : NULL,
-		.ended = write_ended,
-		.context = replay,
+		.began = replay_output_began,
+		.established = tell_established ? replay_output_established : NULL,
+		.ended = replay_output_ended,
+		.context = &replay->output,
 	};
 	const struct capture_reader_host reader_host = { take_found, NULL, replay };
 
@@ -360,42 +352,33 @@ static bool set_up_own(struct replay *replay)
 	return replay->tracker && replay->reader;
 }
 
+/* Returns the exit status. */
 static int run(struct replay *replay)
 {
-	bool like_zeek = replay->options->rules == RULES_ZEEK;
-	const char *name = replay->options->file;
-	int link_type, error;
+	int error;
 
-	error = capture_file_open(&replay->file, name);
-	if (error)
-		return error == -EINTR ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
-	link_type = capture_file_link_type(replay->file);
-	if (link_type >= 0 && !capture_link_is_known(link_type)) {
-		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read", name,
-			      link_name(link_type), link_type);
+	if (!(replay->options->rules == RULES_ZEEK ? set_up_zeek(replay) : set_up_own(replay))) {
+		message_error("replay: cannot begin: %s", strerror(ENOMEM));
 		return EXIT_STATUS_BROKEN;
 	}
-	if (!(like_zeek ? set_up_zeek(replay) : set_up_own(replay))) {
-		message_error("%s: cannot begin: %s", name, strerror(ENOMEM));
-		return EXIT_STATUS_BROKEN;
-	}
-	if (output_open(&replay->output, replay->options))
-		return EXIT_STATUS_BROKEN;
-	return read_all(replay);
+	read_files(replay);
+	if (replay->output.is_open)
+		finish(replay);
+	error = replay->output.error;
+	return replay->broken || (error && error != -EPIPE) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
 }
 
 int replay_run(const struct options *options)
 {
-	struct replay replay = { .options = options };
+	struct replay replay = { .options = options, .output.options = options };
 	int status;
 
 	hangup_init(&replay.hangup, options->output);
 	stop_on_signals(&replay.hangup);
 	status = run(&replay);
-	output_close(&replay.output);
+	replay_output_close(&replay.output);
 	capture_reader_free(replay.reader);
 	replay_tracker_free(replay.tracker);
 	zeek_replay_free(replay.zeek);
-	capture_file_close(replay.file);
 	return status;
 }

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """replay on captures made here: ends, timeouts, reused ports, broken files, options, the books."""
+import bz2
 import fcntl
+import gzip
 import json
+import lzma
 import os
 import random
 import re
@@ -354,6 +357,102 @@ def hung_up():
     equal(hangups(terminal=True), (0, [1, None]), "-o, its terminal has gone: it ends")
 
 
+class Files:
+    """Captures in files of a folder that goes away."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory()
+
+    def add(self, name, data):
+        path = os.path.join(self.folder.name, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        return path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.folder.cleanup()
+
+
+def several_files():
+    """Pieces of one capture, as tcpdump -C leaves them: the same as one file of all, wherever it is cut."""
+    packets = connection() + connection(("198.18.0.8", 2), at=0.0005) + connection(("fd00::9", 1), ("fd00::1", 2), at=3)
+    packets.sort(key=lambda pair: pair[0])
+    for rules in ([], ["--like", "zeek", "-C"], ["--events", "open,close,exit"]):
+        whole = replay(capture(packets), *rules)
+        for cut in range(len(packets) + 1):
+            with Files() as files:
+                pieces = [files.add("1", capture(packets[:cut])), files.add("2", capture(packets[cut:]))]
+                result = replay(b"", *rules, file=pieces)
+                equal((result.status, result.output, result.errors), (0, whole.output, whole.errors), f"{rules} at {cut}")
+                result = replay(capture(packets[cut:]), *rules, file=[pieces[0], "-"])
+                equal((result.status, result.output, result.errors), (0, whole.output, whole.errors), f"{rules} at {cut}, -")
+
+
+def several_files_of_other_kinds():
+    """Each has a link type and a format of its own."""
+    ethernet = connection()
+    raw = [(at, data[14:]) for at, data in ethernet]
+    with Files() as files:
+        result = replay(None, file=[files.add("1", capture(ethernet[:4])), files.add("2", capture(raw[4:], link_type=101))])
+    equal((result.status, len(result.records)), (0, 1), "one connection")
+    holds(result.records[0], outcome="closed", src_bytes=10, dst_bytes=20)
+
+
+def several_files_broken():
+    """What is wrong with one is said, the others are read; the status is 1 at the end."""
+    first, second = connection(), connection(("198.18.0.8", 2), at=5)
+    with Files() as files:
+        good, cut = files.add("good", capture(second)), files.add("cut", capture(first)[:-1])
+        for bad, count, words in ((cut, 2, "broken after packet"), (files.add("empty", b""), 1, "it is empty"),
+                                  (files.add("text", b"hello, world\n"), 1, "unknown file format"),
+                                  (files.add("usb", capture([], link_type=189)), 1, "USB_LINUX"),
+                                  (files.folder.name, 1, "Is a directory"), (good + "x", 1, "No such file")):
+            result = replay(None, "-q", file=[bad, good])
+            equal((result.status, len(result.records)), (1, count), words)
+            equal(len(result.errors.splitlines()), 1, result.errors)
+            check(bad in result.errors and words in result.errors, result.errors)
+        result = replay(None, file=[good + "x", good + "y"])
+        equal((result.status, result.output, len(result.errors.splitlines())), (1, b"", 2), "none can be read")
+        out = os.path.join(files.folder.name, "out")
+        replay(None, "-o", out, file=[good + "x"])
+        check(not os.path.exists(out), "no output without input")
+
+
+def several_files_in_a_wrong_order():
+    first, second = connection(), connection(("198.18.0.8", 2), at=5)
+    with Files() as files:
+        one, two = files.add("one", capture(first)), files.add("two", capture(second))
+        equal(len(replay(None, file=[two, one]).records), 2, "records")
+        for rules in ([], ["--like", "zeek", "-C"]):
+            result = replay(None, *rules, file=[two, one])
+            equal((result.status, len(result.errors.splitlines())), (0, 3), result.errors)
+            check(f"{one}: begins 5.0" in result.errors and "order" in result.errors, result.errors)
+            equal(replay(None, "-q", *rules, file=[two, one]).errors, "", "-q")
+
+
+def several_files_and_a_count():
+    """What comes after the last record wanted is not even opened."""
+    with Files() as files:
+        one = files.add("one", capture(connection() + connection(("198.18.0.8", 2), at=500)))
+        result = replay(None, "-n", "1", file=[one, one + "x"])
+    equal((result.status, len(result.records)), (0, 1), "-n 1")
+
+
+def compressed():
+    """Said which, and what to do."""
+    for name, reader, data in (("gzip", "zcat", gzip.compress(capture(connection()))),
+                               ("bzip2", "bzcat", bz2.compress(capture(connection()))),
+                               ("xz", "xzcat", lzma.compress(capture(connection()))),
+                               ("zstd", "zstdcat", bytes.fromhex("28b52ffd0458") + bytes(50))):
+        with Files() as files:
+            result = replay(None, file=files.add("capture", data))
+        equal((result.status, result.output, len(result.errors.splitlines())), (1, b"", 1), name)
+        check(f"compressed with {name}; try: {reader} " in result.errors, result.errors)
+
+
 def interrupted(data, signal_number, *arguments):
     """What a replay of a pipe comes to that gets a signal while it waits for more than these bytes."""
     process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", *arguments, "-"], stdin=subprocess.PIPE,
@@ -413,5 +512,7 @@ if __name__ == "__main__":
                  established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
                  begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
                  vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
-                 not_a_capture, hostile_bytes, hung_up, stopped_while_waiting,
+                 not_a_capture, hostile_bytes, hung_up, several_files,
+                 several_files_of_other_kinds, several_files_broken, several_files_in_a_wrong_order,
+                 several_files_and_a_count, compressed, stopped_while_waiting,
                  stopped_before_anybody_writes, many_connections])

@@ -25,8 +25,8 @@ static char said[4096]; /* on stderr */
 /* Splits at spaces. Strings in *options stay valid until the next call. */
 static int parse(struct options *options, const struct command *command, const char *line)
 {
-	static char words[1024];
-	char *argv[64], *text = NULL;
+	static char words[1024], *argv[64];
+	char *text = NULL;
 	FILE *real_stderr = stderr;
 	int argc = 0, status;
 	size_t size;
@@ -102,7 +102,14 @@ static void test_defaults(void)
 
 	options = accepted(&replay, "replay a.pcap");
 	CHECK_EQUAL(options.events, 1 << NT_EVENT_CLOSE | 1 << NT_EVENT_EXIT);
-	CHECK_STRING(options.file, "a.pcap");
+	CHECK_EQUAL(options.file_count, 1);
+	CHECK_STRING(options.files[0], "a.pcap");
+	options_free(&options);
+	options = accepted(&replay, "replay a.pcap -q b.pcap -");
+	CHECK_EQUAL(options.file_count, 3);
+	CHECK_STRING(options.files[0], "a.pcap");
+	CHECK_STRING(options.files[1], "b.pcap");
+	CHECK_STRING(options.files[2], "-");
 	options_free(&options);
 }
 
@@ -295,7 +302,7 @@ static void test_the_rest(void)
 
 	options = accepted(&replay, "replay --tunnels -q -- -odd-name");
 	CHECK(options.tunnels && options.quiet);
-	CHECK_STRING(options.file, "-odd-name");
+	CHECK_STRING(options.files[0], "-odd-name");
 	options_free(&options);
 }
 
@@ -317,10 +324,10 @@ static void test_explain(void)
 	struct options options = accepted(&explain, "explain --id 0123456789abcdef records.json");
 
 	CHECK_STRING(options.id, "0123456789abcdef");
-	CHECK_STRING(options.file, "records.json");
+	CHECK_STRING(options.files[0], "records.json");
 	options_free(&options);
 	options = accepted(&explain, "explain");
-	CHECK(!options.file && !options.id);
+	CHECK(!options.file_count && !options.id);
 	options_free(&options);
 	refused(&explain, "explain a b", "b: one file at a time; see: netracker explain --help");
 	refused(&explain, "explain --id 0123456789ABCDEF", "16 hexadecimal digits");
@@ -419,7 +426,6 @@ static void test_wrong_options(void)
 static void test_wrong_replay(void)
 {
 	refused(&replay, "replay", "which file?");
-	refused(&replay, "replay a b", "b: one file at a time; see: netracker replay --help");
 	refused(&replay, "replay -i lo a", "-i/--interface: not an option of replay: the packets are the file's");
 	refused(&replay, "replay -p 1 a", "a capture knows no processes");
 	refused(&replay, "replay -c x a", "a capture knows no processes");
