@@ -67,6 +67,7 @@ struct live {
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
 	__u64 looked_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
 	enum nt_event_kind status_kind; /* what a socket that is told to be open is told as */
+	bool began; /* before, nothing but the bytes that sockets had moved before is told */
 	__u64 poll_ns; /* until the next look at the ring buffer */
 	unsigned int events, most_events; /* of this look */
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
@@ -84,14 +85,28 @@ static void end(struct live *live, int status)
 
 /* ---- records out ---- */
 
+/* What is open is summed up whether its records are asked for or not. */
+static bool is_for_tables_alone(const struct live *live, int event)
+{
+	return output_has_tables(&live->output) && (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
+	       !options_want_event(live->options, event);
+}
+
 static void write_record(struct live *live, struct nt_record *record)
 {
 	bool closes = record->event == NT_EVENT_CLOSE;
 	int error;
 
 	record_name_host(record, live->options->host);
+	if (is_for_tables_alone(live, record->event)) {
+		if (filter_accepts(live->options, record))
+			output_sum_up(&live->output, record);
+		return;
+	}
 	if (!options_want_event(live->options, record->event) || !filter_accepts(live->options, record)) {
 		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		if (closes)
+			output_forget(&live->output, record);
 		return;
 	}
 	if (live->options->max_records && live->records >= live->options->max_records) {
@@ -166,20 +181,38 @@ static bool is_told(void *context, const struct nt_wire *wire, int end)
 
 /* ---- events in ---- */
 
-/* An open socket is told of at once, as it is now. */
-static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+static void record_open_socket(const struct live *live, struct nt_record *record, enum nt_event_kind kind,
+			       const struct nt_socket_event *event, size_t size)
 {
 	struct nt_socket_event whole = {};
 	struct joined_socket joined = {.event = &whole};
-	struct nt_record record;
 
 	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
 	if (whole.wire_status != NT_WIRE_ABSENT)
 		joined.wire = &whole.wire;
 	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
 		joined.streams = whole.streams;
-	live_record_socket(&record, kind, &joined, &live->names, whole.header.now);
+	live_record_socket(record, kind, &joined, &live->names, whole.header.now);
+}
+
+/* An open socket is told of at once, as it is now. */
+static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_record record;
+
+	record_open_socket(live, &record, kind, event, size);
 	write_record(live, &record);
+}
+
+static void tell_socket_status(struct live *live, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_record record;
+
+	if (live->began)
+		return tell_open_socket(live, live->status_kind, event, size);
+	record_open_socket(live, &record, NT_EVENT_UPDATE, event, size);
+	if (record.gaps & NT_GAP_START)
+		output_begin_from(&live->output, &record);
 }
 
 static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
@@ -203,7 +236,7 @@ static int handle_event(void *context, void *data, size_t size)
 		tell_open_socket(live, NT_EVENT_OPEN, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_STATUS:
-		tell_open_socket(live, live->status_kind, data, size);
+		tell_socket_status(live, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_CLOSE:
 		join_socket(live->join, data, size);
@@ -289,9 +322,17 @@ static int tell_open_wire(void *context, void *data, size_t size)
 	return 0;
 }
 
+/* Tables are written right after it: what they tell is of that moment. */
+static bool is_update_due(const struct live *live, __u64 now)
+{
+	if (output_has_tables(&live->output))
+		return output_interval_is_over(&live->output, now) && live->output.next_ns;
+	return options_want_event(live->options, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->interval_ns;
+}
+
 static void update_if_due(struct live *live, __u64 now)
 {
-	if (!options_want_event(live->options, NT_EVENT_UPDATE) || now - live->updated_ns < live->options->interval_ns)
+	if (!is_update_due(live, now))
 		return;
 	live->updated_ns = now;
 	live->status_kind = NT_EVENT_UPDATE;
@@ -310,7 +351,6 @@ static void look_around(struct live *live, __u64 now)
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
-	update_if_due(live, now);
 	join_expire(live->join, now);
 	if (interfaces_are_gone(&live->interfaces, now))
 		end(live, EXIT_STATUS_INTERFACE);
@@ -338,6 +378,7 @@ static void tick(struct live *live)
 	read_events(live, MOST_EVENTS_A_POLL);
 	now = clock_boot_ns();
 	look_around(live, now);
+	update_if_due(live, now);
 	output_tick(&live->output, now, live->names.boot_to_utc_ns);
 	flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
@@ -494,6 +535,9 @@ static void run(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	if (output_has_tables(&live->output) && live->options->contexts & CONTEXT_SOCKET)
+		seed_tell_open(&live->loader, read_all_events, live);
+	live->began = true;
 	live->updated_ns = clock_boot_ns();
 	message_detail("tracking");
 	while (!live->ending) {
@@ -554,9 +598,9 @@ static void finish(struct live *live)
 	notice_last_losses(live);
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
-	if (options_want_event(live->options, NT_EVENT_EXIT) && live->options->contexts & CONTEXT_SOCKET) {
+	if ((options_want_event(live->options, NT_EVENT_EXIT) || output_has_tables(&live->output)) &&
+	    live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
-	}
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
 	join_finish(live->join);

@@ -47,6 +47,22 @@ int output_write(struct output *output, const struct nt_record *record)
 	return output->records ? sink_write(output->records, record) : 0;
 }
 
+void output_sum_up(struct output *output, const struct nt_record *record)
+{
+	tally_add(output->tally, record);
+}
+
+void output_begin_from(struct output *output, const struct nt_record *record)
+{
+	byte_marks_set(&output->tally->marks, record);
+}
+
+void output_forget(struct output *output, const struct nt_record *record)
+{
+	if (output->tally)
+		byte_marks_forget(&output->tally->marks, record);
+}
+
 /* The error that matters more of the two: a reader who left, else the first. */
 static int worse(int one, int other)
 {
@@ -114,7 +130,9 @@ void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 /* The rest of an interval in which nothing happened is not worth a table. */
 static bool has_more_to_tell(const struct output *output)
 {
-	return output->tally->all.connections || !output->told;
+	const struct tally_sums *all = &output->tally->all;
+
+	return all->connections > all->outcomes[NT_OUTCOME_OPEN] || output->tally->busiest.count || !output->told;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)

@@ -30,6 +30,25 @@ int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 
+/* With --summary. Open connections: update records just before each interval's end, exit records before the last; and
+ * those that were there before tracking, before the first. None of these is written.
+ */
+void output_sum_up(struct output *output, const struct nt_record *record);
+void output_begin_from(struct output *output, const struct nt_record *record);
+
+/* A close record that is not written. */
+void output_forget(struct output *output, const struct nt_record *record);
+
+static inline bool output_has_tables(const struct output *output)
+{
+	return output->tally;
+}
+
+static inline bool output_interval_is_over(const struct output *output, __u64 now_ns)
+{
+	return output->interval_ns && now_ns >= output->next_ns;
+}
+
 /* The time, nanoseconds of a clock that never goes back, and what makes it the time since the Unix epoch. Where an
  * interval is over, its tables are written.
  */
@@ -37,7 +56,7 @@ void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns);
 
 static inline void output_tick(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
-	if (output->interval_ns && now_ns >= output->next_ns)
+	if (output_interval_is_over(output, now_ns))
 		output_tell_interval(output, now_ns, to_utc_ns);
 }
 

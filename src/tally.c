@@ -41,7 +41,7 @@ void tally_clear(struct tally *tally)
 	clear_table(&tally->processes);
 	clear_table(&tally->peers);
 	memset(&tally->all, 0, sizeof(tally->all));
-	tally->slowest_count = 0;
+	tally->busiest.count = tally->slowest.count = 0;
 }
 
 void tally_free(struct tally *tally)
@@ -49,6 +49,7 @@ void tally_free(struct tally *tally)
 	if (!tally)
 		return;
 	tally_clear(tally);
+	byte_marks_clear(&tally->marks);
 	free(tally->processes.rows);
 	free(tally->peers.rows);
 	free(tally);
@@ -63,7 +64,7 @@ static enum nt_end sender(const struct nt_record *record, enum tally_direction d
 	return src_is_ours == (direction == TALLY_SENT) ? NT_SRC : NT_DST;
 }
 
-static void add_record(struct tally_sums *sums, const struct nt_record *record)
+static void add_record(struct tally_sums *sums, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	int direction;
 
@@ -73,10 +74,8 @@ static void add_record(struct tally_sums *sums, const struct nt_record *record)
 	for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
 		enum nt_end side = sender(record, direction);
 
-		if (!nt_record_has(record, side == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES))
-			continue;
-		sums->bytes[direction] += record->bytes[side];
-		sums->bytes_known[direction]++;
+		sums->bytes[direction] += moved->bytes[side];
+		sums->bytes_known[direction] += moved->known[side];
 	}
 }
 
@@ -235,65 +234,81 @@ static struct tally_row *find_row(struct tally_table *table, const struct tally_
 	return row;
 }
 
-static void add_to_table(struct tally_table *table, const struct tally_row *key, const struct nt_record *record)
+static void add_to_table(struct tally_table *table, const struct tally_row *key, const struct nt_record *record,
+			 const struct bytes_moved *moved)
 {
 	struct tally_row *row = find_row(table, key);
 
 	if (row)
 		row->one_pid = row->one_pid && key->one_pid && row->pid == key->pid;
-	add_record(row ? &row->sums : &table->others, record);
+	add_record(row ? &row->sums : &table->others, record, moved);
 }
 
-static void add_to_processes(struct tally *tally, const struct nt_record *record)
+static void add_to_processes(struct tally *tally, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	bool has_pid = nt_record_has(record, NT_HAS_PID);
 	struct tally_row key = { .known = nt_record_has(record, NT_HAS_COMM), .one_pid = has_pid, .pid = record->pid };
 
 	if (key.known)
 		memcpy(key.key, record->comm, strnlen(record->comm, sizeof(record->comm)));
-	add_to_table(&tally->processes, &key, record);
+	add_to_table(&tally->processes, &key, record, moved);
 }
 
-static void add_to_peers(struct tally *tally, const struct nt_record *record)
+static void add_to_peers(struct tally *tally, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	struct tally_row key = { .known = true };
 
 	memcpy(key.key, record->role == NT_ROLE_SERVER ? record->src_ip : record->dst_ip, TALLY_KEY_SIZE);
-	add_to_table(&tally->peers, &key, record);
+	add_to_table(&tally->peers, &key, record, moved);
 }
 
-static void add_handshake(struct tally *tally, const struct nt_record *record)
-{
-	struct tally_handshake *slowest = tally->slowest;
-	unsigned int at = tally->slowest_count;
+/* ---- single connections ---- */
 
-	while (at && slowest[at - 1].ns < (__u64)record->handshake_ns)
+static void describe(struct tally_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
+{
+	int direction;
+
+	row->src_port = record->src_port;
+	row->dst_port = record->dst_port;
+	row->has_comm = nt_record_has(record, NT_HAS_COMM);
+	row->has_pid = nt_record_has(record, NT_HAS_PID);
+	row->pid = record->pid;
+	memcpy(row->src_ip, record->src_ip, sizeof(record->src_ip));
+	memcpy(row->dst_ip, record->dst_ip, sizeof(record->dst_ip));
+	memcpy(row->comm, record->comm, sizeof(record->comm));
+	for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
+		row->bytes[direction] = moved->bytes[sender(record, direction)];
+		row->bytes_known[direction] = moved->known[sender(record, direction)];
+	}
+}
+
+static void add_to_top(struct tally_top *top, __u64 rank, const struct nt_record *record, const struct bytes_moved *moved)
+{
+	unsigned int at = top->count;
+
+	while (at && top->rows[at - 1].rank < rank)
 		at--;
-	if (at == TALLY_SLOWEST)
+	if (at == TALLY_TOP)
 		return;
-	if (tally->slowest_count < TALLY_SLOWEST)
-		tally->slowest_count++;
-	memmove(&slowest[at + 1], &slowest[at], (tally->slowest_count - at - 1) * sizeof(*slowest));
-	slowest[at] = (struct tally_handshake){
-		.ns = (__u64)record->handshake_ns,
-		.src_port = record->src_port,
-		.dst_port = record->dst_port,
-		.has_comm = nt_record_has(record, NT_HAS_COMM),
-		.has_pid = nt_record_has(record, NT_HAS_PID),
-		.pid = record->pid,
-	};
-	memcpy(slowest[at].src_ip, record->src_ip, sizeof(record->src_ip));
-	memcpy(slowest[at].dst_ip, record->dst_ip, sizeof(record->dst_ip));
-	memcpy(slowest[at].comm, record->comm, sizeof(record->comm));
+	if (top->count < TALLY_TOP)
+		top->count++;
+	memmove(&top->rows[at + 1], &top->rows[at], (top->count - at - 1) * sizeof(*top->rows));
+	top->rows[at].rank = rank;
+	describe(&top->rows[at], record, moved);
 }
 
 void tally_add(struct tally *tally, const struct nt_record *record)
 {
-	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT)
+	struct bytes_moved moved;
+
+	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT && record->event != NT_EVENT_UPDATE)
 		return;
-	add_record(&tally->all, record);
-	if (nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
-		add_handshake(tally, record);
-	add_to_processes(tally, record);
-	add_to_peers(tally, record);
+	moved = byte_marks_advance(&tally->marks, record);
+	add_record(&tally->all, record, &moved);
+	if (moved.is_new && nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
+		add_to_top(&tally->slowest, (__u64)record->handshake_ns, record, &moved);
+	if (moved.bytes[NT_SRC] + moved.bytes[NT_DST])
+		add_to_top(&tally->busiest, moved.bytes[NT_SRC] + moved.bytes[NT_DST], record, &moved);
+	add_to_processes(tally, record, &moved);
+	add_to_peers(tally, record, &moved);
 }

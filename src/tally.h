@@ -1,5 +1,5 @@
-/* What --summary sums up: connections, bytes, outcomes by process and by peer, and the slowest handshakes. Pure:
- * records go in. Bounded: where there are more processes or peers than rows, those with the least become "others".
+/* What --summary sums up: connections, bytes, outcomes by process and by peer, the connections that moved most, and the
+ * slowest handshakes. Pure: records go in. Bounded: where there are more processes or peers than rows, those with the least become "others".
  */
 #ifndef NETRACKER_TALLY_H
 #define NETRACKER_TALLY_H
@@ -8,9 +8,10 @@
 #include <stdbool.h>
 
 #include "core/record.h"
+#include "src/byte_marks.h"
 
 #define TALLY_ROWS 2048 /* of one table */
-#define TALLY_SLOWEST 5
+#define TALLY_TOP 5
 #define TALLY_OUTCOMES (NT_OUTCOME_OPEN + 1)
 #define TALLY_KEY_SIZE 16
 
@@ -19,7 +20,7 @@ enum tally_direction { TALLY_SENT, TALLY_RECEIVED };
 struct tally_sums {
 	__u64 connections;
 	__u64 outcomes[TALLY_OUTCOMES];
-	__u64 bytes[2];       /* by enum tally_direction; of those connections whose bytes are known */
+	__u64 bytes[2];       /* by enum tally_direction: moved since the last tally_clear(), as far as known */
 	__u64 bytes_known[2]; /* of how many connections that is */
 };
 
@@ -39,8 +40,10 @@ struct tally_table {
 	__u64 folded; /* rows that were added to `others` */
 };
 
-struct tally_handshake {
-	__u64 ns;
+struct tally_connection {
+	__u64 rank; /* nanoseconds of the handshake; bytes in both directions */
+	__u64 bytes[2];
+	bool bytes_known[2];
 	__u8 src_ip[16], dst_ip[16];
 	__u16 src_port, dst_port;
 	bool has_comm, has_pid;
@@ -48,23 +51,28 @@ struct tally_handshake {
 	__u32 pid;
 };
 
+struct tally_top {
+	struct tally_connection rows[TALLY_TOP]; /* the highest rank first; of equals, the one that came first */
+	unsigned int count;
+};
+
 struct tally {
 	struct tally_sums all;
 	struct tally_table processes, peers;
-	struct tally_handshake slowest[TALLY_SLOWEST]; /* the slowest first */
-	unsigned int slowest_count;
+	struct tally_top busiest, slowest;
+	struct byte_marks marks; /* of connections that go on */
 };
 
 /* NULL without memory. */
 struct tally *tally_new(void);
 void tally_free(struct tally *tally);
 
-/* Adds a connection: a close or exit record. Others tell of connections that such a record will tell of too. Where
- * there is no memory for a new row, the connection is in `others`.
+/* Adds a connection, and what it moved since it was added before: a close, exit or update record. Where there is no
+ * memory for a new row, the connection is in `others`.
  */
 void tally_add(struct tally *tally, const struct nt_record *record);
 
-/* Everything from 0 again. */
+/* Everything from 0 again, for the next interval. */
 void tally_clear(struct tally *tally);
 
 /* Reset, refused, timeout, unreachable. */

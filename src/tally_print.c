@@ -7,7 +7,8 @@
 #define MOST_ROWS 6 /* by each of bytes, connections and failures */
 #define NAME_WIDTH 26
 #define LINE_WIDTH 80
-#define INDENT 8 /* of a line that goes on, and behind a duration */
+#define DURATION_WIDTH 8
+#define BYTES_WIDTH 14 /* of both directions */
 #define NUMBERS 7
 
 struct number_column {
@@ -177,56 +178,94 @@ static void put_end(struct text_buffer *text, const __u8 *address, __u16 port)
 }
 
 /* Words of a line, which goes on, indented, where they do not fit. */
-static void put_words(struct text_buffer *text, const struct text_buffer *words)
+static void put_words(struct text_buffer *text, const struct text_buffer *words, size_t indent)
 {
 	const char *line = text->used ? memrchr(text->bytes, '\n', text->used) : NULL;
 	size_t at = text->used - (line ? (size_t)(line - text->bytes) + 1 : 0);
 
-	if (at > INDENT && at + 1 + words->used > LINE_WIDTH) {
+	if (at > indent && at + 1 + words->used > LINE_WIDTH) {
 		text_char(text, '\n');
-		text_spaces(text, INDENT);
-	} else if (at && at != INDENT)
+		text_spaces(text, indent);
+	} else if (at && at != indent)
 		text_char(text, ' ');
 	text_append(text, words->bytes, words->used);
 	text->failed = text->failed || words->failed;
 }
 
-static void put_handshake(struct text_buffer *text, const struct tally_handshake *handshake)
+static void put_owner(struct text_buffer *text, const struct tally_connection *row, size_t indent)
 {
 	struct text_buffer words = { 0 };
 
-	readable_duration(&words, handshake->ns);
-	text_append(text, words.bytes, words.used);
-	text_spaces(text, words.used < INDENT ? INDENT - words.used : 1);
+	if (row->has_comm) {
+		escape_word(&words, row->comm, sizeof(row->comm));
+		put_words(text, &words, indent);
+	}
 	words.used = 0;
-	put_end(&words, handshake->src_ip, handshake->src_port);
+	if (row->has_pid) {
+		text_format(&words, "(%u)", row->pid);
+		put_words(text, &words, indent);
+	}
+	text_free(&words);
+}
+
+/* What stands before the ends is `indent` wide. */
+static void put_connection(struct text_buffer *text, const struct tally_connection *row, size_t indent)
+{
+	struct text_buffer words = { 0 };
+
+	put_end(&words, row->src_ip, row->src_port);
 	text_string(&words, " ->");
-	put_words(text, &words);
+	put_words(text, &words, indent);
 	words.used = 0;
-	put_end(&words, handshake->dst_ip, handshake->dst_port);
-	put_words(text, &words);
-	words.used = 0;
-	if (handshake->has_comm) {
-		escape_word(&words, handshake->comm, sizeof(handshake->comm));
-		put_words(text, &words);
-	}
-	words.used = 0;
-	if (handshake->has_pid) {
-		text_format(&words, "(%u)", handshake->pid);
-		put_words(text, &words);
-	}
+	put_end(&words, row->dst_ip, row->dst_port);
+	put_words(text, &words, indent);
+	put_owner(text, row, indent);
 	text_char(text, '\n');
 	text_free(&words);
 }
 
-static void put_handshakes(struct text_buffer *text, const struct tally *tally)
+static void put_slowest(struct text_buffer *text, const struct tally_top *slowest)
 {
+	struct text_buffer cell = { 0 };
 	unsigned int i;
 
-	if (tally->slowest_count)
+	if (slowest->count)
 		text_string(text, "\nSLOWEST HANDSHAKES\n");
-	for (i = 0; i < tally->slowest_count; i++)
-		put_handshake(text, &tally->slowest[i]);
+	for (i = 0; i < slowest->count; i++) {
+		cell.used = 0;
+		readable_duration(&cell, slowest->rows[i].rank);
+		text_append(text, cell.bytes, cell.used);
+		text_spaces(text, cell.used < DURATION_WIDTH ? DURATION_WIDTH - cell.used : 1);
+		put_connection(text, &slowest->rows[i], DURATION_WIDTH);
+	}
+	text->failed = text->failed || cell.failed;
+	text_free(&cell);
+}
+
+static void put_busiest(struct text_buffer *text, const struct tally_top *busiest)
+{
+	struct text_buffer cell = { 0 };
+	unsigned int i, direction;
+
+	if (busiest->count)
+		text_string(text, "\n  SENT   RECV BUSIEST CONNECTIONS\n");
+	for (i = 0; i < busiest->count; i++) {
+		const struct tally_connection *row = &busiest->rows[i];
+
+		for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
+			cell.used = 0;
+			if (row->bytes_known[direction])
+				readable_count(&cell, row->bytes[direction]);
+			else
+				text_char(&cell, '-');
+			text_spaces(text, cell.used < 6 ? 6 - cell.used : 0);
+			text_append(text, cell.bytes, cell.used);
+			text_char(text, ' ');
+		}
+		put_connection(text, row, BYTES_WIDTH);
+	}
+	text->failed = text->failed || cell.failed;
+	text_free(&cell);
 }
 
 static void put_times(struct text_buffer *text, __u64 from_ns, __u64 to_ns)
@@ -241,17 +280,28 @@ static void put_times(struct text_buffer *text, __u64 from_ns, __u64 to_ns)
 	text_format(text, " to %s\n", time);
 }
 
-static void put_bytes(struct text_buffer *text, const struct tally_sums *all)
+static void put_rate(struct text_buffer *text, const struct tally_sums *all, enum tally_direction direction, __u64 ns)
+{
+	if (!ns || !all->bytes_known[direction])
+		return;
+	text_string(text, " (");
+	readable_count(text, (__u64)((double)all->bytes[direction] * 1e9 / (double)ns));
+	text_string(text, "/s)");
+}
+
+static void put_bytes(struct text_buffer *text, const struct tally_sums *all, __u64 ns)
 {
 	text_string(text, "sent ");
 	print_sent(text, all);
+	put_rate(text, all, TALLY_SENT, ns);
 	text_string(text, ", received ");
 	print_received(text, all);
+	put_rate(text, all, TALLY_RECEIVED, ns);
 	text_char(text, '\n');
 }
 
-/* "124 connections: 114 closed, 10 reset", then the bytes. */
-static void put_totals(struct text_buffer *text, const struct tally_sums *all)
+/* "124 connections: 114 closed, 10 reset", then the bytes, and how many a second of so many nanoseconds (0: not known). */
+static void put_totals(struct text_buffer *text, const struct tally_sums *all, __u64 ns)
 {
 	struct text_buffer words = { 0 };
 	__u64 told = 0;
@@ -266,19 +316,20 @@ static void put_totals(struct text_buffer *text, const struct tally_sums *all)
 		words.used = 0;
 		text_format(&words, "%llu %s%s", (unsigned long long)all->outcomes[i], field_name(&record_outcome_names, i),
 			    told < all->connections ? "," : "");
-		put_words(text, &words);
+		put_words(text, &words, 0);
 	}
 	text_char(text, '\n');
 	text_free(&words);
 	if (all->connections)
-		put_bytes(text, all);
+		put_bytes(text, all, ns);
 }
 
 void tally_print(struct text_buffer *text, const struct tally *tally, __u64 from_ns, __u64 to_ns)
 {
 	put_times(text, from_ns, to_ns);
-	put_totals(text, &tally->all);
+	put_totals(text, &tally->all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
 	put_table(text, &tally->processes, "PROCESS", name_process);
 	put_table(text, &tally->peers, "PEER", name_peer);
-	put_handshakes(text, tally);
+	put_busiest(text, &tally->busiest);
+	put_slowest(text, &tally->slowest);
 }

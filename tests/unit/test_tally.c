@@ -101,8 +101,6 @@ static void test_one_record_a_connection(void)
 
 	record.event = NT_EVENT_OPEN;
 	tally_add(tally, &record);
-	record.event = NT_EVENT_UPDATE;
-	tally_add(tally, &record);
 	CHECK_EQUAL(tally->all.connections, 0);
 	record.event = NT_EVENT_EXIT;
 	tally_add(tally, &record);
@@ -110,8 +108,90 @@ static void test_one_record_a_connection(void)
 	tally_add(tally, &record);
 	CHECK_EQUAL(tally->all.connections, 2);
 	tally_clear(tally);
-	CHECK_EQUAL(tally->all.connections + tally->processes.count + tally->peers.count + tally->slowest_count, 0);
+	CHECK_EQUAL(tally->all.connections + tally->processes.count + tally->peers.count + tally->slowest.count, 0);
 	CHECK_STRING(printed(tally, 0, 0), "0 connections\n");
+	tally_free(tally);
+}
+
+static struct tally_sums next_interval(struct tally *tally, struct nt_record *record, enum nt_event_kind event, __u64 sent)
+{
+	struct tally_sums all;
+
+	record->event = event;
+	record->outcome = event == NT_EVENT_CLOSE ? NT_OUTCOME_CLOSED : NT_OUTCOME_OPEN;
+	record->bytes[NT_SRC] = sent;
+	tally_add(tally, record);
+	all = tally->all;
+	tally_clear(tally);
+	return all;
+}
+
+/* A connection over several intervals: each tells what it moved in it, and its handshake is told once. */
+static void test_bytes_of_intervals(void)
+{
+	struct nt_record record = client_record("scp", 7, 1, 0, 50);
+	struct tally *tally = tally_new();
+	struct tally_sums all = next_interval(tally, &record, NT_EVENT_UPDATE, 1000);
+
+	CHECK_EQUAL(all.bytes[TALLY_SENT], 1000);
+	CHECK_EQUAL(all.bytes[TALLY_RECEIVED], 50);
+	CHECK_EQUAL(all.outcomes[NT_OUTCOME_OPEN], 1);
+	all = next_interval(tally, &record, NT_EVENT_UPDATE, 1000);
+	CHECK(!all.bytes[TALLY_SENT] && all.bytes_known[TALLY_SENT] == 1);
+	record.event = NT_EVENT_UPDATE;
+	record.bytes[NT_SRC] = 4000;
+	tally_add(tally, &record);
+	CHECK_EQUAL(tally->slowest.count, 0);
+	CHECK(tally->busiest.count == 1 && tally->busiest.rows[0].bytes[TALLY_SENT] == 3000);
+	tally_clear(tally);
+	all = next_interval(tally, &record, NT_EVENT_CLOSE, 4001);
+	CHECK_EQUAL(all.bytes[TALLY_SENT], 1);
+	CHECK_EQUAL(all.outcomes[NT_OUTCOME_CLOSED], 1);
+	CHECK_EQUAL(tally->marks.count, 0);
+	tally_free(tally);
+}
+
+/* What a socket moved before anybody looked belongs to no interval; packets are counted from the first that was seen. */
+static void test_bytes_from_before(void)
+{
+	struct nt_record record = client_record("scp", 7, 1, 0, 50);
+	struct tally *tally = tally_new();
+	struct tally_sums all;
+
+	record.gaps = NT_GAP_START;
+	record.seen = NT_SEEN_SOCKET;
+	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1000);
+	CHECK(!all.bytes[TALLY_SENT] && !all.bytes_known[TALLY_SENT] && all.connections == 1);
+	byte_marks_set(&tally->marks, &record);
+	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1007);
+	CHECK(all.bytes[TALLY_SENT] == 7 && all.bytes_known[TALLY_SENT] == 1);
+	byte_marks_set(&tally->marks, &record);
+	byte_marks_forget(&tally->marks, &record);
+	byte_marks_forget(&tally->marks, &record);
+	CHECK_EQUAL(tally->marks.count, 0);
+	record.seen = NT_SEEN_PACKETS;
+	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1000);
+	CHECK_EQUAL(all.bytes[TALLY_SENT], 1000);
+	tally_free(tally);
+}
+
+/* Where there is no room for a mark, nothing is counted twice: the whole is counted at the end. */
+static void test_marks_are_bounded(void)
+{
+	struct nt_record record = client_record("scp", 7, 1, 0, 0);
+	struct tally *tally = tally_new();
+	struct tally_sums all;
+	unsigned int i;
+
+	for (i = 0; i < BYTE_MARKS_MOST + 9; i++) {
+		snprintf(record.id, sizeof(record.id), "%016x", i);
+		byte_marks_set(&tally->marks, &record);
+	}
+	CHECK_EQUAL(tally->marks.count, BYTE_MARKS_MOST);
+	all = next_interval(tally, &record, NT_EVENT_UPDATE, 100);
+	CHECK(!all.bytes[TALLY_SENT] && !all.bytes_known[TALLY_SENT]);
+	all = next_interval(tally, &record, NT_EVENT_CLOSE, 300);
+	CHECK_EQUAL(all.bytes[TALLY_SENT], 300);
 	tally_free(tally);
 }
 
@@ -144,9 +224,9 @@ static void test_slowest_handshakes(void)
 	nt_record_unset(&record, NT_HAS_HANDSHAKE);
 	record.handshake_ns = 1000000000;
 	tally_add(tally, &record);
-	CHECK_EQUAL(tally->slowest_count, TALLY_SLOWEST);
-	for (i = 0; i < TALLY_SLOWEST; i++)
-		CHECK_EQUAL(tally->slowest[i].pid, 9 - i);
+	CHECK_EQUAL(tally->slowest.count, TALLY_TOP);
+	for (i = 0; i < TALLY_TOP; i++)
+		CHECK_EQUAL(tally->slowest.rows[i].pid, 9 - i);
 	tally_free(tally);
 }
 
@@ -222,13 +302,16 @@ static void test_text(void)
 	CHECK_STRING(printed(tally, 1700000000001000000, 1700000060001000000),
 		     "from 2023-11-14T22:13:20.001Z to 2023-11-14T22:14:20.001Z\n"
 		     "1 connection: 1 closed\n"
-		     "sent 78, received 19.1M\n"
+		     "sent 78 (1/s), received 19.1M (326K/s)\n"
 		     "\n"
 		     "PROCESS                       CONNS   SENT   RECV  RESET REFUSED TIMEOUT UNREACH\n"
 		     "curl (15744)                      1     78  19.1M      0       0       0       0\n"
 		     "\n"
 		     "PEER                          CONNS   SENT   RECV  RESET REFUSED TIMEOUT UNREACH\n"
 		     "198.18.0.1                        1     78  19.1M      0       0       0       0\n"
+		     "\n"
+		     "  SENT   RECV BUSIEST CONNECTIONS\n"
+		     "    78  19.1M 198.18.0.2:34855 -> 198.18.0.1:80 curl (15744)\n"
 		     "\n"
 		     "SLOWEST HANDSHAKES\n"
 		     "60.1us  198.18.0.2:34855 -> 198.18.0.1:80 curl (15744)\n");
@@ -272,6 +355,9 @@ int main(void)
 {
 	test_sides();
 	test_one_record_a_connection();
+	test_bytes_of_intervals();
+	test_bytes_from_before();
+	test_marks_are_bounded();
 	test_unknown_bytes();
 	test_slowest_handshakes();
 	test_bounded();
