@@ -4,6 +4,7 @@
 
 #define COLOUR_BOLD "\033[1m"
 #define COLOUR_OFF "\033[0m"
+#define MOST_PUSHED 26 /* by one IPv6 address in full */
 
 /* One line while it is laid out. */
 struct layout {
@@ -43,14 +44,27 @@ static unsigned int drop_level(const struct text_table *table, unsigned int widt
 	return level;
 }
 
+/* On a terminal, what two long addresses would push far from its heading, or past the edge, goes on below, in its place:
+ * or as far before it as the edge demands. */
+static unsigned int go_on_below(struct layout *layout, unsigned int start, size_t used)
+{
+	unsigned int width = layout->view->width, at = layout->position + 1;
+
+	if (!width || !layout->position || at <= start || (at <= start + MOST_PUSHED && at + used <= width))
+		return start;
+	text_char(layout->text, '\n');
+	layout->position = 0;
+	return start + used <= width ? start : used < width ? width - (unsigned int)used : 0;
+}
+
 /* A cell that outgrew its column takes the space from the next ones' padding, so that lines find back to the grid. */
 static void put_cell(struct layout *layout, const struct text_column *column, const struct text_buffer *cell,
 		     const char *colour)
 {
 	unsigned int start = layout->planned ? layout->planned + 1 : 0, end = start + column->width;
-	unsigned int at = start;
+	unsigned int at = go_on_below(layout, start, cell->used);
 
-	if (column->alignment == RIGHT && cell->used < column->width)
+	if (at == start && column->alignment == RIGHT && cell->used < column->width)
 		at = end - (unsigned int)cell->used;
 	if (layout->position && at <= layout->position)
 		at = layout->position + 1;

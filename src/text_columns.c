@@ -298,6 +298,8 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 	static const char letters[] = "SDOPWBEL"; /* in the order of enum nt_gap; L: events lost */
 	unsigned int i;
 
+	if (!record->gaps)
+		print_absent(cell);
 	for (i = 0; i < sizeof(letters) - 1; i++)
 		if (record->gaps & 1U << i)
 			text_char(cell, letters[i]);
@@ -305,53 +307,68 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 
 static const struct text_column terminal_columns[] = {
 	{ "TIME", 8, LEFT, 5, print_local_time, NULL, NULL },
-	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
+	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
 	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
 	{ "R", 1, LEFT, 4, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
 	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
-	{ "LASTED", 6, RIGHT, 8, print_duration_short, NULL, NULL },
+	{ "LASTED", 6, RIGHT, 6, print_duration_short, NULL, NULL },
 	{ "SHAKE", 6, RIGHT, 1, print_handshake_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 6, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 6, print_dst_bytes_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 0, print_dst_bytes_short, NULL, NULL },
 	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
 	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
 };
 
+/* Where SRC and DST with their bytes do not fit beside each other: two lines, with room for all the rest. */
 static const struct text_column narrow_columns[] = {
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
 	{ "LASTED", 6, RIGHT, 0, print_duration_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 1, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 1, print_dst_bytes_short, NULL, NULL },
+	{ "SHAKE", 6, RIGHT, 2, print_handshake_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 3, print_dst_bytes_short, NULL, NULL },
+	{ "RETR", 5, RIGHT, 1, print_both_retransmits, NULL, NULL },
 };
 
 static const struct text_column narrow_list_columns[] = {
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
 	{ "AGE", 6, RIGHT, 0, print_duration_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 1, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 1, print_dst_bytes_short, NULL, NULL },
+	{ "RTT", 6, RIGHT, 2, print_rtt_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 3, print_dst_bytes_short, NULL, NULL },
+	{ "RETR", 5, RIGHT, 1, print_both_retransmits, NULL, NULL },
 };
 
-/* Below either; the heading is indented too. */
+/* The headings are indented too. */
 static const struct text_column second_columns[] = {
 	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
 	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
-	{ "PID", 7, RIGHT, 1, print_pid, NULL, NULL },
+	{ "PID", 7, RIGHT, 3, print_pid, NULL, NULL },
+	{ "TIME", 8, LEFT, 2, print_local_time, NULL, NULL },
+	{ "GAPS", 7, LEFT, 1, print_gaps, print_gap_letters, gaps_colour },
+};
+
+static const struct text_column second_list_columns[] = {
+	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
+	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
+	{ "PID", 7, RIGHT, 3, print_pid, NULL, NULL },
+	{ "LIMITED", 8, LEFT, 2, print_limited_by, NULL, NULL },
+	{ "GAPS", 4, LEFT, 1, print_gap_letters, NULL, gaps_colour },
 };
 
 static const struct text_column list_columns[] = {
-	{ "PID", 7, RIGHT, 7, print_pid, NULL, NULL },
+	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
 	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
 	{ "R", 1, LEFT, 3, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
 	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
 	{ "AGE", 6, RIGHT, 4, print_duration_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 6, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 6, print_dst_bytes_short, NULL, NULL },
+	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
+	{ "DST-TX", 6, RIGHT, 0, print_dst_bytes_short, NULL, NULL },
 	{ "RTT", 6, RIGHT, 5, print_rtt_short, NULL, NULL },
 	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
 	{ "LIMITED", 8, LEFT, 2, print_limited_by, NULL, NULL },
@@ -383,6 +400,10 @@ static const struct text_column file_columns[] = {
 #define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
 
 static const struct text_table second_table = { .columns = second_columns, .count = COUNT(second_columns) };
+static const struct text_table second_list_table = {
+	.columns = second_list_columns,
+	.count = COUNT(second_list_columns),
+};
 static const struct text_table narrow_table = {
 	.columns = narrow_columns,
 	.count = COUNT(narrow_columns),
@@ -391,7 +412,7 @@ static const struct text_table narrow_table = {
 static const struct text_table narrow_list_table = {
 	.columns = narrow_list_columns,
 	.count = COUNT(narrow_list_columns),
-	.second_line = &second_table,
+	.second_line = &second_list_table,
 };
 
 const struct text_table terminal_table = {

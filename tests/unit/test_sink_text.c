@@ -95,7 +95,8 @@ static void test_widths(void)
 
 	CHECK_EQUAL(count_words(at_width(NULL, 132)), 13);
 	CHECK_EQUAL(count_words(at_width(&record, 132)), 13);
-	for (width = 71; width <= 200; width++) {
+	for (width = 93; width <= 200; width++) {
+		CHECK(!strchr(at_width(NULL, width), '\n')[1]);
 		CHECK(strlen(at_width(NULL, width)) <= width + 1);
 		CHECK(strlen(at_width(&record, width)) <= width + 1);
 	}
@@ -108,9 +109,9 @@ static void test_widths(void)
 	CHECK_STRING(at_width(NULL, 100),
 		     "    PID COMM            SRC                   DST                   OUTCOME     LASTED SRC-TX"
 		     " DST-TX\n");
-	CHECK(strstr(at_width(NULL, 86), "PID") && !strstr(at_width(NULL, 85), "PID"));
-	CHECK(strstr(at_width(NULL, 78), "LASTED") && !strstr(at_width(NULL, 77), "LASTED"));
-	CHECK_STRING(at_width(NULL, 71), "COMM            SRC                   DST                   OUTCOME\n");
+	CHECK(strstr(at_width(NULL, 100), "LASTED") && !strstr(at_width(NULL, 99), "LASTED"));
+	CHECK_STRING(at_width(NULL, 93),
+		     "    PID COMM            SRC                   DST                   OUTCOME     SRC-TX DST-TX\n");
 }
 
 static size_t longest_line(const char *lines)
@@ -138,12 +139,16 @@ static void test_narrow(void)
 	CHECK_STRING(at_width(&record, 40), "255.255.255.255:65535 refused:dst 23h59m\n"
 					    "  255.255.255.255:65535 systemd-resolve\n");
 	CHECK_STRING(at_width(NULL, 1), at_width(NULL, 40));
-	for (width = 40; width < 71; width++) {
+	for (width = 40; width < 93; width++) {
 		CHECK(longest_line(at_width(NULL, width)) <= width);
 		CHECK(longest_line(at_width(&record, width)) <= width);
 	}
 	CHECK(strstr(at_width(NULL, 47), "PID") && !strstr(at_width(NULL, 46), "PID"));
 	CHECK(strstr(at_width(NULL, 54), "SRC-TX DST-TX\n") && !strstr(at_width(NULL, 53), "-TX"));
+	CHECK_STRING(at_width(NULL, 80), "SRC                   OUTCOME     LASTED  SHAKE SRC-TX DST-TX  RETR\n"
+					 "  DST                   COMM                PID TIME     GAPS\n");
+	CHECK_STRING(at_width(&record, 80), "255.255.255.255:65535 refused:dst 23h59m 12.3ms   115G   115G   1/2\n"
+					    "  255.255.255.255:65535 systemd-resolve 4194304 22:13:21 SOPB\n");
 	CHECK_STRING(shown(NULL, &list), "SRC                   STATE          AGE\n"
 					 "  DST                   COMM\n");
 	record = sample_record();
@@ -168,12 +173,19 @@ static void test_ipv6_whole(void)
 {
 	struct nt_record record = sample_record();
 	const char *line;
+	unsigned int width;
+	size_t place;
 
 	memset(record.src_ip, 0x2f, sizeof(record.src_ip));
 	memset(record.dst_ip, 0xfd, sizeof(record.dst_ip));
-	line = at_width(&record, 80);
+	line = at_width(&record, 132);
 	CHECK(strstr(line, " [2f2f:2f2f:2f2f:2f2f:2f2f:2f2f:2f2f:2f2f]:34855 ") != NULL);
-	CHECK(strstr(line, " [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80 ") != NULL);
+	CHECK(strstr(line, " [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80\n") != NULL);
+	/* what comes after them stands below its heading */
+	place = strspn(strchr(line, '\n') + 1, " ");
+	CHECK(!strncmp(at_width(NULL, 132) + place, "OUTCOME ", 8));
+	for (width = 47; width <= 200; width++)
+		CHECK(longest_line(at_width(&record, width)) <= width);
 }
 
 static void test_no_terminal(void)
@@ -238,11 +250,11 @@ static void test_list(void)
 		     "   RTT  RETR LIMITED  GAPS\n");
 	CHECK_STRING(shown(&record, &list),
 		     "   1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s     77  4.00G "
-		     "45.0us   1/2 sndbuf   \n");
+		     "45.0us   1/2 sndbuf   -\n");
 	record.present = 0;
 	CHECK_STRING(shown(&record, &list),
 		     "      - -               S 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
-		     "     -   -/- -        \n");
+		     "     -   -/- -        -\n");
 }
 
 /* A comm is up to 15 bytes of anything; whatever it is, the line stays one line of 19 printable words. */
