@@ -132,6 +132,20 @@ static int tell_losses(const struct list *list)
 	return EXIT_STATUS_BROKEN;
 }
 
+static void tell_absence(const struct list *list)
+{
+	__u64 counters[NT_COUNTERS], found;
+
+	loader_counters(&list->loader, counters);
+	found = counters[NT_COUNT_SOCKETS_FOUND];
+	if (list->records || list->output_is_gone)
+		return;
+	if (found)
+		message_note("%llu connections are open, none of them matches", (unsigned long long)found);
+	else
+		message_note("no connection is open");
+}
+
 static int list_all(struct list *list)
 {
 	int status, error;
@@ -141,6 +155,8 @@ static int list_all(struct list *list)
 	seed_tell_open(&list->loader, drain, list);
 	error = list->output_is_gone ? 0 : sink_finish(list->sink);
 	status = tell_losses(list);
+	if (status == EXIT_STATUS_DONE)
+		tell_absence(list);
 	return error && error != -EPIPE ? EXIT_STATUS_BROKEN : status;
 }
 

@@ -219,6 +219,17 @@ def lists_many(bench):
     return problems + ["status %d: %s" % (status, said)] * bool(status or said)
 
 
+@check("list says why it lists nothing; -q does not")
+def lists_nothing(bench):
+    world = bench.world()
+    world.pairs(1)
+    status, records, said = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1")
+    problems = ["status %d, %d records: %r" % (status, len(records), said)] * (
+        status != 0 or bool(records) or not re.match(r"netracker: \d+ connections are open, none of them matches\n$", said))
+    quiet = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1", "-q")
+    return problems + ["-q: %r" % (quiet,)] * (quiet != (0, [], ""))
+
+
 @check("update records tell how far each connection is")
 def updates(bench):
     world = bench.world()
