@@ -402,7 +402,8 @@ static int apply_rule(struct options *options, const struct command *command, co
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
 	const char *unexpected = command->bit == COMMAND_EXPLAIN ? "one file at a time" :
-				 command->bit & CLASSIC ? "unexpected; interfaces are named with -i" :
+				 command->bit & CLASSIC		 ? "unexpected; interfaces are named with -i" :
+				 command->bit & COMMAND_LIST	 ? "unexpected; filters have letters: -L PORT, -p PID, -c NAME" :
 				 "unexpected; a command comes before its options: netracker replay FILE";
 	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
 
