@@ -38,7 +38,7 @@ ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @:
 endif
 
-.PHONY: all unit bench test install clean help
+.PHONY: all unit bench test install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,7 +55,8 @@ help:
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
 	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
-	@echo 'make install    into $$(DESTDIR)$$(PREFIX)/sbin; PREFIX is $(PREFIX)'
+	@echo 'make install    program, man page and bash completion into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
+	@echo 'make uninstall  remove these three'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 
@@ -202,9 +203,25 @@ fuzz: fuzz-targets
 test-kernels: all
 	$(quiet)V=$(V) tests/kernels/test_kernels.py $(KERNELS)
 
+INSTALLED_PROGRAM = $(DESTDIR)$(PREFIX)/sbin/netracker
+INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8
+INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/netracker
+
 install: all
-	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/sbin/netracker)
-	$(quiet)install -D -m 755 $(BUILD)/netracker $(DESTDIR)$(PREFIX)/sbin/netracker
+	$(call say,INSTALL,'$(INSTALLED_PROGRAM)')
+	$(quiet)install -D -m 755 $(BUILD)/netracker '$(INSTALLED_PROGRAM)'
+	$(call say,INSTALL,'$(INSTALLED_PAGE)')
+	$(quiet)install -D -m 644 man/netracker.8 '$(INSTALLED_PAGE)'
+	$(call say,INSTALL,'$(INSTALLED_COMPLETION)')
+	$(quiet)install -D -m 644 completion/netracker.bash '$(INSTALLED_COMPLETION)'
+
+uninstall:
+	$(call say,REMOVE,'$(INSTALLED_PROGRAM)')
+	$(quiet)rm -f '$(INSTALLED_PROGRAM)'
+	$(call say,REMOVE,'$(INSTALLED_PAGE)')
+	$(quiet)rm -f '$(INSTALLED_PAGE)'
+	$(call say,REMOVE,'$(INSTALLED_COMPLETION)')
+	$(quiet)rm -f '$(INSTALLED_COMPLETION)'
 
 clean:
 	$(quiet)rm -rf $(BUILD)

@@ -291,7 +291,7 @@ static const struct option_rule rules[] = {
 	{ "no-checksums", 'C', COMMAND_REPLAY, "the kernel has checked them", NULL, set_no_checksums },
 	{ "id", 0, COMMAND_EXPLAIN, "it is known only when the record is written", "16 hexadecimal digits", set_id },
 	{ "quiet", 'q', ALL, NULL, NULL, set_quiet },
-	{ "verbose", 'v', ALL, NULL, NULL, set_verbose },
+	{ "verbose", 'v', RECORDS | CLASSIC, NULL, NULL, set_verbose },
 	{ "help", 'h', ALL, NULL, NULL, NULL },
 	{ "version", 'V', ALL, NULL, NULL, NULL },
 };
