@@ -9,7 +9,7 @@ _netracker_offer() {
 	shift
 	for word; do
 		printf -v quoted %q "$word"
-		[[ $quoted == "$typed"* ]] && COMPREPLY+=("$quoted")
+		[[ $quoted != "$typed"* ]] || COMPREPLY+=("$quoted")
 	done
 }
 
@@ -32,7 +32,7 @@ _netracker_offer_files() {
 _netracker_offer_entries() {
 	local typed=$1 folder=$2 path
 	for path in "$folder"/*; do
-		[[ -e $path || -L $path ]] && _netracker_offer "$typed" "${path##*/}"
+		[[ ! -e $path ]] || _netracker_offer "$typed" "${path##*/}"
 	done
 }
 
@@ -43,10 +43,17 @@ _netracker_offer_processes() {
 	done
 }
 
+# Kernel threads, which have no command line, own no connection. The x: `@` is no key.
 _netracker_offer_process_names() {
-	local names
-	mapfile -t names < <(cat /proc/[0-9]*/comm 2>/dev/null | sort -u)
-	_netracker_offer "$1" "${names[@]}"
+	local typed=$1 path program name
+	local -A names=()
+	for path in /proc/[0-9]*; do
+		{ IFS= read -rd '' program <"$path/cmdline" && IFS= read -r name <"$path/comm"; } 2>/dev/null || continue
+		[[ $program && $name ]] && names[x$name]=1
+	done
+	for name in "${!names[@]}"; do
+		_netracker_offer "$typed" "${name#x}"
+	done
 }
 
 _netracker_offer_users() {

@@ -1,0 +1,189 @@
+#!/usr/bin/python3
+"""The man page, the help texts, and what `make install` puts where; replay's and explain's examples are run."""
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+import manual
+from manual import COMMANDS, NETRACKER, PAGE, ROOT, TRACK
+
+import harness
+from harness import check, equal, skip
+
+HELP_WIDTH = 100
+LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
+CLASSIC = {"attach", "status", "detach"}
+OPTIONS = manual.options()
+INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker", "share/man/man8/netracker.8"]
+
+
+def lint():
+    for command in (["mandoc", "-Tlint", "-Wwarning", PAGE], ["groff", "-mandoc", "-ww", "-z", "-Tutf8", PAGE]):
+        if not shutil.which(command[0]):
+            skip("%s: %s is not installed" % (os.path.relpath(PAGE, ROOT), command[0]))
+            continue
+        done = subprocess.run(command, capture_output=True, text=True)
+        equal((done.returncode, done.stdout + done.stderr), (0, ""), command[0])
+
+
+def table_is_read():
+    """The options that the program refuses to know are none of those found in its source."""
+    check(len(OPTIONS) > 30, "%d options found" % len(OPTIONS))
+    for option in OPTIONS:
+        for spelling in option.spellings():
+            rest = [] if option.takes_value else ["--help"]
+            check("no such option" not in manual.run(spelling, *rest).stderr, spelling)
+        check(option.commands, "%s: no command has it" % option.name)
+    check("no such option" in manual.run("--bogus", "--help").stderr, "a wrong one is found out")
+
+
+def expected(commands):
+    return {spelling for option in OPTIONS if option.commands & commands for spelling in option.spellings()}
+
+
+def help_texts():
+    """Each names all options of its command and no other; attach, status and detach share one."""
+    for command in COMMANDS:
+        done = manual.run(*command.split(), "--help")
+        equal((done.returncode, done.stderr), (0, ""), command)
+        entries = re.findall(r"^ {2,6}-.*", done.stdout, re.M)
+        equal(sorted(manual.spellings_in("\n".join(entries))), sorted(expected(CLASSIC if command in CLASSIC else {command})),
+              "options in the help of %r" % command)
+        longest = max(done.stdout.splitlines(), key=len)
+        check(len(longest) <= HELP_WIDTH, "%r: %d columns: %s" % (command, len(longest), longest))
+        check(done.stdout.isascii() and "\t" not in done.stdout, command)
+
+
+def help_examples(folder):
+    """Each is a command line that the program takes: --help, at the end, leaves before anything runs. Those of captures
+    run."""
+    for line in [line for command in COMMANDS for line in manual.help_examples(command)]:
+        parts = [part.split() for part in line.split("|")]
+        check(any(part[0] in ("netracker", "bpftool") for part in parts), line)
+        for part in parts:
+            done = manual.run(*part[1:], "--help") if part[0] == "netracker" else None
+            check(done is None or (done.returncode, done.stderr) == (0, ""), line)
+        if "capture.pcap" in line:
+            done = run_example(line, folder)
+            equal(done.returncode, 0, line)
+            check(done.stdout or " -o " in line, "%s prints nothing" % line)
+
+
+def page_options():
+    """Each option is there with its letter, whether it takes a value, and the commands that have it."""
+    text = manual.page()
+    if text is None:
+        skip("options of the page: mandoc is not installed")
+        return
+    found = {}
+    for names, commands in LIST_ITEM.findall(manual.section(text, "OPTIONS")):
+        spellings = frozenset(manual.spellings_in(names))
+        last = max(spellings, key=len)
+        found[spellings] = (names.partition(last)[2].strip() != "", commands_of(commands))
+    equal(sorted(map(sorted, found)), sorted(sorted(option.spellings()) for option in OPTIONS), "options")
+    for option in OPTIONS:
+        equal(found.get(frozenset(option.spellings())), (option.takes_value, option.commands), option.name)
+
+
+def commands_of(text):
+    everything, _, without = text.partition(" but ")
+    if everything == "all":
+        return set(COMMANDS) - set(without.split())
+    return {"" if word == TRACK else word for word in everything.split(", ")}
+
+
+def page_facts(folder):
+    """The commands, the keys of a record, in their order, and the exit statuses."""
+    text = manual.page()
+    if text is None:
+        skip("commands and keys of the page: mandoc is not installed")
+        return
+    usages = set(re.findall(r"^     netracker (\w*)", manual.section(text, "SYNOPSIS"), re.M))
+    equal(usages, set(COMMANDS), "SYNOPSIS")
+    named = re.findall(r"^     (\w+|\(none\))(?: |$)", manual.section(text, "COMMANDS"), re.M)
+    equal(named[1:], ["(none)"] + COMMANDS[1:], "COMMANDS")
+    heading = run_example("netracker replay -q -f csv capture.pcap", folder).stdout.splitlines()[0]
+    keys = re.search(r"known: ([^.]*)\.", manual.section(text, "OUTPUT")).group(1)
+    with open(os.path.join(ROOT, "docs", "record.md")) as file:
+        no_record_has = re.findall(r"`(\w+)`", file.read().split("### Not yet\n")[1].split("\n\n")[0])
+    equal(re.split(r",\s+", keys), [key for key in heading.split(",") if key not in no_record_has], "keys")
+    with open(os.path.join(ROOT, "README.md")) as file:
+        statuses = re.findall(r"^\| (\d) \|", file.read(), re.M)
+    equal(re.findall(r"^     (\d) ", manual.section(text, "EXIT STATUS"), re.M), statuses, "exit statuses")
+
+
+def run_example(command, folder):
+    path = os.path.dirname(NETRACKER) + ":" + os.environ["PATH"]
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=folder, env=dict(os.environ, PATH=path),
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+
+
+def page_examples(folder):
+    """Those without root, in the page's order: what the page shows is printed, and no other line."""
+    ran = []
+    for example in manual.examples():
+        if example.needs_root or "nginx.json" in example.command:  # that one belongs to live tracking
+            continue
+        done = run_example(example.command, folder)
+        equal(done.returncode, 0, example.command)
+        if example.output:
+            equal(done.stdout, example.output, example.command)
+        ran.append((example.command, done.stdout))
+    said = "\n".join(output for command, output in ran if " -x " in command)
+    check("refused" in said and "closed" not in said, "what failed: %s" % said)
+    with open(os.path.join(folder, "conn.log")) as file:
+        rows = [line.split("\t") for line in file if not line.startswith("#")]
+    equal([row[11] for row in rows], ["SF", "REJ"], "conn.log: conn_state")
+    equal(len(ran), 5, "examples")
+
+
+def make(*arguments):
+    return subprocess.run(["make", "-s", "-C", ROOT, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def files_in(folder):
+    return sorted(os.path.relpath(os.path.join(where, name), folder)
+                  for where, _, names in os.walk(folder) for name in names)
+
+
+def install(folder):
+    """Exactly three files, readable by all; a stranger's file stays when they are removed."""
+    for prefix, variables in (("usr/local", []), ("opt/net tracker", ["PREFIX=/opt/net tracker"])):
+        target = os.path.join(folder, "target")
+        equal(make("install", "DESTDIR=" + target, *variables).returncode, 0, "install")
+        equal(files_in(os.path.join(target, prefix)), INSTALLED, "installed")
+        for name, mode in zip(INSTALLED, (0o755, 0o644, 0o644)):
+            equal(os.stat(os.path.join(target, prefix, name)).st_mode & 0o777, mode, name)
+        version = subprocess.run([os.path.join(target, prefix, INSTALLED[0]), "--version"], capture_output=True).stdout
+        check(version.startswith(b"netracker "), version)
+        stranger = os.path.join(target, prefix, "share", "man", "man8", "other.8")
+        open(stranger, "w").close()
+        for _ in range(2):
+            equal(make("uninstall", "DESTDIR=" + target, *variables).returncode, 0, "uninstall")
+            equal(files_in(target), [os.path.relpath(stranger, target)], "left")
+        shutil.rmtree(target)
+
+
+def make_help():
+    """Every target that it names is one."""
+    text = make("help").stdout
+    with open(os.path.join(ROOT, "Makefile")) as file:
+        targets = set(re.findall(r"^([a-z][a-z-]*):", file.read(), re.M))
+    named = set(re.findall(r"^make ([a-z-]+)", text, re.M))
+    equal(named - targets, set(), "targets that are none")
+    equal(targets - named, {"all", "help", "fuzz-targets"}, "targets not named")
+
+
+def in_folder(test):
+    def with_capture():
+        with tempfile.TemporaryDirectory(prefix="nt-manual-") as folder:
+            with open(os.path.join(folder, "capture.pcap"), "wb") as file:
+                file.write(manual.example_capture())
+            test(folder)
+    return with_capture
+
+
+harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, in_folder(page_facts),
+             in_folder(page_examples), in_folder(install), make_help])
