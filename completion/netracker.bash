@@ -1,7 +1,7 @@
 # Completion of netracker's commands, options and values in bash; needs nothing beside bash 4.4.
 #
-# Names of processes, interfaces and namespaces may hold any byte: they never go through `compgen -W`, which would expand
-# them as a shell does, and they are quoted before they reach the command line.
+# Names of processes, interfaces and namespaces may hold any byte: they never go through `compgen -W`, which would
+# expand them as a shell does, and they are quoted before they reach the command line.
 
 # Adds those of the words that begin as what was typed.
 _netracker_offer() {

@@ -19,12 +19,11 @@ from classic import (BROKE, INTERFACE, KERNEL, OK, PINS, PRIVILEGES, USAGE, Resu
                      differ, flood, has_clsact, ipv6_segment, known, lab, left_behind, line_problems, on_interface,
                      only_status, raw_sender, refusal_problems, run, start, statuses, syn, tcx_programs, tracing)
 from harness import Skip
+from isolation import isolate
 from kernel_trace import LINE
 from netns import run_ip
 from tracker import PROGRAM
 
-ISOLATE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
-INSIDE = "NETRACKER_TEST_ATTACH"
 NOBODY = "65534"
 MALFORMED = 7
 WAIT_SECONDS = 5
@@ -343,20 +342,6 @@ def broken_surroundings(_):
             process = start(here.here, "status", stdout=full)
             messages = process.communicate(timeout=60)[1].decode()
         return problems + differ("/dev/full", (process.returncode, "space" in messages), (BROKE, True))
-
-
-def isolate():
-    """Runs this program again, as process 1 of namespaces of its own."""
-    if os.geteuid() or os.environ.get(INSIDE) or "--list" in sys.argv:
-        return
-    tried = subprocess.run([*ISOLATE, "sh", "-c", ":"], stderr=subprocess.PIPE, text=True)
-    if tried.returncode:
-        print("skip  all: no namespaces of its own: %s\n0 passed, 0 failed, 1 skipped" % tried.stderr.strip())
-        sys.exit(0)
-    os.makedirs("/run/netns", exist_ok=True)
-    os.environ[INSIDE] = "1"
-    script = 'mount -t tmpfs none /run/netns && ip link set lo up && "$@"; exit $?'
-    os.execvp(ISOLATE[0], [*ISOLATE, "sh", "-c", script, "sh", sys.executable, *sys.argv])
 
 
 if __name__ == "__main__":

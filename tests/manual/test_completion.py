@@ -25,6 +25,14 @@ _netracker netracker "${!#}" || exit 3
 for word in "${COMPREPLY[@]}"; do printf 'word %s\\n' "$word"; done
 """
 PROMPT_SECONDS = 20
+TYPED = {
+    "rep\tmy\t": "<replay><my capture.pcap>",
+    "--form\tj\t": "<--format><json>",
+    "--format=js\t": "<--format=json>",
+    "--outcome closed,tim\t": "<--outcome><closed,timeout>",
+    "-o my\t-q": "<-o><my capture.pcap><-q>",
+    "replay --lik\tz\t": "<replay><--like><zeek>",
+}
 HOSTILE = "$(touch hacked)"  # 15 bytes, as long as a process's name can be
 
 
@@ -169,9 +177,7 @@ def at_a_prompt():
     with tempfile.TemporaryDirectory(prefix="nt-manual-") as folder:
         open(os.path.join(folder, "my capture.pcap"), "w").close()
         prompt = Prompt(folder)
-        for keys, given in (("rep\tmy\t", "<replay><my capture.pcap>"), ("--form\tj\t", "<--format><json>"),
-                            ("--format=js\t", "<--format=json>"), ("--outcome closed,tim\t", "<--outcome><closed,timeout>"),
-                            ("-o my\t-q", "<-o><my capture.pcap><-q>"), ("replay --lik\tz\t", "<replay><--like><zeek>")):
+        for keys, given in TYPED.items():
             prompt.send("netracker %s\n" % keys)
             prompt.wait_for(given)
         prompt.close()

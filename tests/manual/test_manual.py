@@ -49,8 +49,8 @@ def help_texts():
         done = manual.run(*command.split(), "--help")
         equal((done.returncode, done.stderr), (0, ""), command)
         entries = re.findall(r"^ {2,6}-.*", done.stdout, re.M)
-        equal(sorted(manual.spellings_in("\n".join(entries))), sorted(expected(CLASSIC if command in CLASSIC else {command})),
-              "options in the help of %r" % command)
+        wanted = expected(CLASSIC if command in CLASSIC else {command})
+        equal(sorted(manual.spellings_in("\n".join(entries))), sorted(wanted), "options in the help of %r" % command)
         longest = max(done.stdout.splitlines(), key=len)
         check(len(longest) <= HELP_WIDTH, "%r: %d columns: %s" % (command, len(longest), longest))
         check(done.stdout.isascii() and "\t" not in done.stdout, command)
