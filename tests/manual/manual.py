@@ -31,6 +31,13 @@ class Option:
     def spellings(self):
         return {self.name, self.letter} - {None}
 
+    def words(self):
+        """Where its value is of a few words: these, as the program says when it is given another."""
+        command, = sorted(self.commands)[:1]
+        said = run(*command.split(), self.name + "=?", "--help").stderr if self.takes_value else ""
+        match = re.search(r"; valid: ([a-z]+(?:, [a-z]+)*);", said)
+        return match[1].split(", ") if match else []
+
 
 def run(*arguments):
     return subprocess.run([NETRACKER, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,

@@ -87,6 +87,18 @@ def page_options():
         equal(found.get(frozenset(option.spellings())), (option.takes_value, option.commands), option.name)
 
 
+def words_of_values():
+    """Where a value is one of a few words, the page and the help without a command have them all."""
+    text, help_text = manual.page(), manual.run("--help").stdout + manual.run("replay", "--help").stdout
+    found = {option.name: option.words() for option in OPTIONS if option.words()}
+    equal(set(found), {"--role", "--outcome", "--format", "--events", "--context", "--like"}, "such options")
+    for name, words in found.items():
+        in_help = re.search(r"^ .*%s .*\n(?:        .*\n)*" % name, help_text, re.M)[0]
+        in_page = re.search(r"%s .*\[.*\n(.*)" % name, text)[0] if text else in_help
+        for label, place in (("help", in_help), ("page", in_page)):
+            equal([word for word in words if not re.search(r"\b%s\b" % word, place)], [], "%s: %s" % (name, label))
+
+
 def commands_of(text):
     everything, _, without = text.partition(" but ")
     if everything == "all":
@@ -185,5 +197,5 @@ def in_folder(test):
     return with_capture
 
 
-harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, in_folder(page_facts),
+harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, words_of_values, in_folder(page_facts),
              in_folder(page_examples), in_folder(install), make_help])
