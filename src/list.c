@@ -14,6 +14,7 @@
 #include "src/loader.h"
 #include "src/message.h"
 #include "src/process_table.h"
+#include "src/record_fields.h"
 #include "src/running_tracker.h"
 #include "src/seed.h"
 #include "src/sink.h"
@@ -45,6 +46,7 @@ static void tell(struct list *list, const struct nt_socket_event *event, size_t 
 
 	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
 	live_record_socket(&record, NT_EVENT_OPEN, &joined, &list->names, whole.header.now);
+	record_name_host(&record, list->options->host);
 	if (is_full(list) || list->output_is_gone || !filter_accepts(list->options, &record))
 		return;
 	list->records++;

@@ -96,6 +96,14 @@ def lists_open(bench):
     return problems + ["status %d: %s" % (status, said)] * bool(status or said)
 
 
+@check("list names the machine as it is told to")
+def names_host(bench):
+    pairs = connect_worlds(bench)
+    own = bench.own(list_in(bench, "--host", "box 1")[1])
+    problems = ["%d records, should be %d" % (len(own), 2 * len(pairs))] * (len(own) != 2 * len(pairs))
+    return problems + ["host is %r" % record.get("host") for record in own if record.get("host") != "box 1"]
+
+
 @check("list finds no connection that has ended")
 def lists_no_ended(bench):
     pairs = bench.world().pairs(EACH)
