@@ -32,14 +32,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.quiet = true,
 	};
 	static int fd = -1;
-	char name[32];
+	char name[32], *files[] = {name};
 	int status;
 
 	if (fd < 0)
 		fd = memfd_create("capture", MFD_CLOEXEC);
 	MUST(fd >= 0 && !write_file(fd, &input));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	options.file = name;
+	options.files = files;
+	options.file_count = 1;
 	status = replay_run(&options);
 	MUST(status == EXIT_STATUS_DONE || status == EXIT_STATUS_BROKEN);
 	return 0;
