@@ -131,7 +131,7 @@ const char help_replay[] =
 "examples\n"
 "  netracker replay capture.pcap\n"
 "  netracker replay -x capture.pcap                          what went wrong\n"
-"  netracker replay $(ls -tr ring.pcap*)                     what tcpdump -C -W left\n"
+"  netracker replay ring.pcap0 ring.pcap1                    pieces of one capture, in order\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap  the conn.log of Zeek\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .      straight from tcpdump\n";
 
