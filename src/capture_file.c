@@ -125,6 +125,16 @@ int capture_file_open(struct capture_file **file, const char *name)
 	return error;
 }
 
+/* The file's seconds are unsigned, libpcap's type for them is not. Nanoseconds were asked for; the file can have any number
+ * there, and where they come to a time before the epoch it is none.
+ */
+static __u64 time_of(const struct pcap_pkthdr *header)
+{
+	__s64 ns = (__s64)((__u64)(__u32)header->ts.tv_sec * NS_PER_SECOND) + header->ts.tv_usec;
+
+	return ns < 0 ? 0 : (__u64)ns;
+}
+
 static int next_of_pcap(struct capture_file *file, struct capture_packet *packet)
 {
 	struct pcap_pkthdr *header;
@@ -134,7 +144,7 @@ static int next_of_pcap(struct capture_file *file, struct capture_packet *packet
 		return result == PCAP_ERROR_BREAK ? 0 : -1;
 	packet->captured = header->caplen;
 	packet->length = header->len;
-	packet->ns = (__u64)header->ts.tv_sec * NS_PER_SECOND + header->ts.tv_usec; /* nanoseconds were asked for */
+	packet->ns = time_of(header);
 	packet->link_type = pcap_datalink(file->pcap);
 	return 1;
 }

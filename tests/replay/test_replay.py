@@ -453,6 +453,23 @@ def compressed():
         check(f"compressed with {name}; try: {reader} " in result.errors, result.errors)
 
 
+def times_at_the_limits():
+    """Seconds are unsigned in the file: 2038 is no limit, 2106 is. Fractions of any size never make a time below 0."""
+    def of(seconds, fraction, magic=0xa1b23c4d):
+        frame = packet(CLIENT, SERVER, SYN, 1)
+        header = struct.pack("<IHHiIII", magic, 2, 4, 0, 0, 262144, pcap.ETHERNET)
+        return replay(header + struct.pack("<IIII", seconds, fraction, len(frame), len(frame)) + frame)
+
+    equal(one(of(0x7fffffff, 5))["start"], "2038-01-19T03:14:07.000000005Z", "the last second of 31 bits")
+    equal(one(of(0x80000000, 5))["start"], "2038-01-19T03:14:08.000000005Z", "the next one")
+    equal(one(of(0xffffffff, 999999999))["start"], "2106-02-07T06:28:15.999999999Z", "the last of all")
+    for fraction in (0x80000000, 0xffffffff):
+        for magic in (0xa1b23c4d, 0xa1b2c3d4):
+            record = one(of(0, fraction, magic))
+            check(record["start"] < "1970-01-01T02", f"{fraction}: {record['start']}")
+            equal(record.get("duration_ns", 0), 0, f"{fraction}: duration")
+
+
 def interrupted(data, signal_number, *arguments):
     """What a replay of a pipe comes to that gets a signal while it waits for more than these bytes."""
     process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", *arguments, "-"], stdin=subprocess.PIPE,
@@ -514,5 +531,5 @@ if __name__ == "__main__":
                  vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
                  not_a_capture, hostile_bytes, hung_up, several_files,
                  several_files_of_other_kinds, several_files_broken, several_files_in_a_wrong_order,
-                 several_files_and_a_count, compressed, stopped_while_waiting,
+                 several_files_and_a_count, compressed, times_at_the_limits, stopped_while_waiting,
                  stopped_before_anybody_writes, many_connections])
