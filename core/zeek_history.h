@@ -14,6 +14,9 @@
 
 #include "zeek_endpoint.h"
 
+/* Who sends a FIN or RST of another sequence number each time gets a letter each time: somewhere is an end. */
+#define NT_ZEEK_MOST_LETTERS 65536
+
 /* Letters that a role gives freely only once; the responder's are 16 bits further left (HistoryMasks). */
 enum nt_zeek_letter {
 	NT_ZEEK_LETTER_SYN = 1,
@@ -31,11 +34,13 @@ struct nt_zeek_history {
 	__u32 given; /* enum nt_zeek_letter, of both roles; stays as it is when these change */
 };
 
-/* Without memory the letter is lost. */
+/* Without memory, or where there are too many, the letter is lost. */
 static inline void nt_zeek_history_add(struct nt_zeek_history *history, char letter)
 {
 	__u32 room = history->room ? history->room * 2 : 16;
 
+	if (history->length >= NT_ZEEK_MOST_LETTERS)
+		return;
 	if (history->length + 1 >= history->room) {
 		char *text = NT_RESIZE(history->text, room);
 

@@ -174,6 +174,19 @@ static void test_several_flags(void)
 	forget(&driver);
 }
 
+static void test_most_letters(void)
+{
+	struct driver driver = driver_of(CLIENT, SERVER);
+	__u32 i;
+
+	from_a(&driver, NT_SYN, 0, 0, 0);
+	for (i = 0; i < 2 * NT_ZEEK_MOST_LETTERS; i++)
+		from_b(&driver, NT_RST, 1 + i * 3, 0, 0);
+	CHECK_EQUAL(driver.connection.history.length, NT_ZEEK_MOST_LETTERS);
+	CHECK_EQUAL(strlen(driver.connection.history.text), NT_ZEEK_MOST_LETTERS);
+	forget(&driver);
+}
+
 static void test_scaled_letters(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);
@@ -244,6 +257,7 @@ int main(void)
 	test_synack_before_syn();
 	test_midstream_end();
 	test_several_flags();
+	test_most_letters();
 	test_scaled_letters();
 	test_wrong_packets();
 	test_reuse();
