@@ -19,7 +19,7 @@ BPF_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
 MULTIARCH := $(shell $(CC) -print-multiarch)
 BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_MACHINE) -g -O2 -Wall -I. -idirafter /usr/include/$(MULTIARCH)
 
-SOURCES := $(filter-out src/main.c,$(wildcard src/*.c))
+SOURCES := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
@@ -80,7 +80,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/%_object.o: src/bpf_object.S $(BUILD)/%.bpf.o
+$(BUILD)/%_object.o: src/live/bpf_object.S $(BUILD)/%.bpf.o
 	$(call say,EMBED,$(BUILD)/$*.bpf.o)
 	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/$*.bpf.o"' -DSYMBOL=$*_bpf_object -DSYMBOL_END=$*_bpf_object_end -c $< -o $@
 
@@ -112,7 +112,7 @@ $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/tests/replay/bpf_object.o: src/bpf_object.S $(KERNEL_REPLAY_BPF)
+$(BUILD)/tests/replay/bpf_object.o: src/live/bpf_object.S $(KERNEL_REPLAY_BPF)
 	$(call say,EMBED,$(KERNEL_REPLAY_BPF))
 	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -DSYMBOL=netracker_bpf_object -DSYMBOL_END=netracker_bpf_object_end -c $< -o $@
 
@@ -229,5 +229,5 @@ clean:
 # Flags and the version stand here.
 $(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/classic.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
--include $(wildcard $(BUILD)/src/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
--include $(wildcard $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*.d $(FUZZ)/tests/fuzz/*.d)
+-include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
+-include $(wildcard $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*/*.d $(FUZZ)/tests/fuzz/*.d)

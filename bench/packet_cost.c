@@ -9,8 +9,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/loader.h"
-#include "src/options.h"
+#include "src/live/loader.h"
+#include "src/cli/options.h"
 
 #define REPEAT 200000
 #define ROUNDS 15

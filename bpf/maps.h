@@ -1,4 +1,4 @@
-/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/loader.c). What helpers that change a
+/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/live/loader.c). What helpers that change a
  * table return is kept in an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 #ifndef NETRACKER_BPF_MAPS_H
 #define NETRACKER_BPF_MAPS_H

@@ -686,7 +686,7 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 }
 
 /* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between loses us
- * every change of state it makes. Where that has happened (src/loader.c), a second copy, attached after the first, does
+ * every change of state it makes. Where that has happened (src/live/loader.c), a second copy, attached after the first, does
  * from then on what the first left undone: each change that the first one did not leave its mark for. Not before, since
  * two programs on this tracepoint cost a web server 3 % of its connection rate (docs/architecture.md). Where a softirq
  * comes between the two, it takes the mark away and a change is done twice, which changes nothing (is_repeated() and the

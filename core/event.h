@@ -1,6 +1,6 @@
 /* What the kernel side tells user space: the ring buffer's events, the counters and the loader's settings.
  *
- * Each context tells what it knows, once; user space joins (src/join.c). One layout for the BPF object and the loader,
+ * Each context tells what it knows, once; user space joins (src/live/join.c). One layout for the BPF object and the loader,
  * which are always built together: every member is naturally aligned, and every hole is an explicit member.
  *
  * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), ports are in host byte order, times are

@@ -2,9 +2,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/commands.h"
-#include "src/help.h"
-#include "src/message.h"
+#include "src/cli/commands.h"
+#include "src/cli/help.h"
+#include "src/cli/message.h"
 
 static const struct command commands[] = {
 	{ "", COMMAND_LIVE, help_live, live_run, NULL },

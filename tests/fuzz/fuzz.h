@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/sink_format.h"
+#include "src/output/sink_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

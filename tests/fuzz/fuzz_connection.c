@@ -9,7 +9,7 @@
 #include "core/key.h"
 #include "core/stream.h"
 #include "core/summary.h"
-#include "src/observer.h"
+#include "src/record/observer.h"
 #include "tests/fuzz/connection_input.h"
 
 /* Near the wrap of both. */

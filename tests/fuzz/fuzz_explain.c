@@ -4,8 +4,8 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "src/explain_record.h"
-#include "src/explain_story.h"
+#include "src/explain/explain_record.h"
+#include "src/explain/explain_story.h"
 
 #define WIDTH_LEAST 40
 #define WIDTHS 61

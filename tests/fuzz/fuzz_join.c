@@ -4,9 +4,9 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "src/join.h"
-#include "src/live_record.h"
-#include "src/process_table.h"
+#include "src/live/join.h"
+#include "src/live/live_record.h"
+#include "src/live/process_table.h"
 #include "tests/unit/sample_events.h"
 
 #define CAPACITY 8

@@ -7,8 +7,8 @@
 #include "core/buffer.h"
 #include "core/layer.h"
 #include "core/waiting.h"
-#include "src/capture_link.h"
-#include "src/capture_reader.h"
+#include "src/replay/capture_link.h"
+#include "src/replay/capture_reader.h"
 #include "tests/fuzz/parser_input.h"
 
 static void check_segment(const struct nt_packet *packet, __u32 frame_length)

@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "src/commands.h"
-#include "src/message.h"
-#include "src/options.h"
+#include "src/cli/commands.h"
+#include "src/cli/message.h"
+#include "src/cli/options.h"
 #include "tests/fuzz/fuzz.h"
 
 /* 0, or -1. */

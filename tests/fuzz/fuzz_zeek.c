@@ -4,10 +4,10 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "src/zeek_table.h"
+#include "src/zeek/zeek_table.h"
 
 #include "core/zeek_step.h"
-#include "src/zeek_record.h"
+#include "src/zeek/zeek_record.h"
 #include "tests/fuzz/connection_input.h"
 
 #define ISN 0xffff8000U /* near the wrap of both */

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/replay_table.h"
+#include "src/replay/replay_table.h"
 
 #include "core/packet.h"
-#include "src/capture_file.h"
-#include "src/capture_reader.h"
+#include "src/replay/capture_file.h"
+#include "src/replay/capture_reader.h"
 #include "tests/fuzz/connection_input.h"
 #include "tests/fuzz/parser_input.h"
 

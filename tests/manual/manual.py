@@ -45,7 +45,7 @@ def run(*arguments):
 
 
 def options():
-    with open(os.path.join(ROOT, "src", "options.c")) as file:
+    with open(os.path.join(ROOT, "src", "cli", "options.c")) as file:
         return [Option(*match) for match in RULE.findall(file.read())]
 
 

@@ -19,15 +19,15 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/capture_file.h"
-#include "src/capture_link.h"
-#include "src/capture_reader.h"
-#include "src/join.h"
-#include "src/live_record.h"
-#include "src/loader.h"
-#include "src/message.h"
-#include "src/sink.h"
-#include "src/sweep.h"
+#include "src/replay/capture_file.h"
+#include "src/replay/capture_link.h"
+#include "src/replay/capture_reader.h"
+#include "src/live/join.h"
+#include "src/live/live_record.h"
+#include "src/live/loader.h"
+#include "src/cli/message.h"
+#include "src/output/sink.h"
+#include "src/live/sweep.h"
 
 #include "core/layer.h"
 #include "tests/replay/capture_clock.h"

@@ -1,4 +1,4 @@
-#include "src/books.h"
+#include "src/record/books.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
-/* src/checksum.c: packets of the RFCs' own arithmetic, and what one changed bit does to them. */
+/* src/zeek/checksum.c: packets of the RFCs' own arithmetic, and what one changed bit does to them. */
 #include <linux/types.h>
 #include <stdlib.h>
 
-#include "src/checksum.h"
+#include "src/zeek/checksum.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"

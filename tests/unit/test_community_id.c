@@ -1,5 +1,5 @@
 /* Vectors of the specification: github.com/corelight/community-id-spec, baseline/baseline_deflt.json. */
-#include "src/community_id.h"
+#include "src/record/community_id.h"
 
 #include <arpa/inet.h>
 

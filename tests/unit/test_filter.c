@@ -1,4 +1,4 @@
-#include "src/filter.h"
+#include "src/record/filter.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"

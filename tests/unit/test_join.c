@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "src/join.h"
+#include "src/live/join.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "src/live_record.h"
+#include "src/live/live_record.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"

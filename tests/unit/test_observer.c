@@ -1,5 +1,5 @@
-/* src/observer.c: records of what only packets tell, by docs/record.md. */
-#include "src/observer.h"
+/* src/record/observer.c: records of what only packets tell, by docs/record.md. */
+#include "src/record/observer.h"
 
 #include <stdlib.h>
 

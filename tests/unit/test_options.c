@@ -1,12 +1,12 @@
 /* The command line: what each option sets, and what is said to a wrong one. */
-#include "src/options.h"
+#include "src/cli/options.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "core/record.h"
-#include "src/help.h"
+#include "src/cli/help.h"
 #include "tests/unit/check.h"
 
 #define GO_ON (-1)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/process_table.h"
+#include "src/live/process_table.h"
 
 #include "tests/unit/check.h"
 

@@ -1,4 +1,4 @@
-#include "src/progress.h"
+#include "src/replay/progress.h"
 
 #include "tests/unit/check.h"
 

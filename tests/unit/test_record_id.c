@@ -1,5 +1,5 @@
 /* docs/record.md, `id`: the same in every record of one connection, another's for every other. */
-#include "src/record_id.h"
+#include "src/record/record_id.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"

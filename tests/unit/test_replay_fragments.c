@@ -1,5 +1,5 @@
-/* src/replay_fragments.c: IP packets put together again, whatever the order, and nothing beyond what was captured. */
-#include "src/replay_fragments.h"
+/* src/replay/replay_fragments.c: IP packets put together again, whatever the order, and nothing beyond what was captured. */
+#include "src/replay/replay_fragments.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* src/replay_table.h against a model: a flag for each of some thousand keys. */
-#include "src/replay_table.h"
+/* src/replay/replay_table.h against a model: a flag for each of some thousand keys. */
+#include "src/replay/replay_table.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Where lines go: files appended to, full disks, readers that leave, terminals. */
-#include "src/sink.h"
+#include "src/output/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "src/sink_format.h"
+#include "src/output/sink_format.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "src/sink_format.h"
-#include "src/zeek_local.h"
+#include "src/output/sink_format.h"
+#include "src/zeek/zeek_local.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 

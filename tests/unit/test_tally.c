@@ -1,9 +1,9 @@
 /* --summary: sums by process and by peer, bounded; and the tables, which fit 80 columns whatever the names are. */
-#include "src/tally.h"
+#include "src/output/tally.h"
 
 #include <stdlib.h>
 
-#include "src/tally_print.h"
+#include "src/output/tally_print.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 

@@ -1,0 +1,529 @@
+#include "src/live/join.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+struct held_socket {
+	struct nt_socket_event event; /* its wire part is what is known by now */
+	bool wire_ended;
+	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: waits for it no more */
+	TAILQ_ENTRY(held_socket) by_age;
+	LIST_ENTRY(held_socket) in_tuple, in_address;
+};
+
+struct held_wire {
+	struct nt_wire_event event;
+	bool claimed[2]; /* by index of the key's end */
+	__u64 deadline;
+	TAILQ_ENTRY(held_wire) by_age;
+	LIST_ENTRY(held_wire) in_tuple;
+};
+
+LIST_HEAD(socket_bucket, held_socket);
+LIST_HEAD(wire_bucket, held_wire);
+
+struct join {
+	struct join_output output;
+	__u32 own_netns;
+	bool sockets_are_told;
+	unsigned int capacity, buckets, socket_count, wire_count;
+	__u64 wires_due; /* before that no wire's end is to be let go */
+	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
+	TAILQ_HEAD(, held_wire) wires;
+	struct socket_bucket *sockets_by_tuple, *sockets_by_address;
+	struct wire_bucket *wires_by_tuple;
+};
+
+struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output)
+{
+	struct join *join = calloc(1, sizeof(*join));
+
+	if (!join)
+		return NULL;
+	join->output = *output;
+	join->own_netns = own_netns;
+	join->sockets_are_told = sockets_are_told;
+	join->capacity = capacity;
+	join->buckets = capacity / 2 + 1;
+	TAILQ_INIT(&join->sockets);
+	TAILQ_INIT(&join->wires);
+	join->sockets_by_tuple = calloc(join->buckets, sizeof(*join->sockets_by_tuple));
+	join->sockets_by_address = calloc(join->buckets, sizeof(*join->sockets_by_address));
+	join->wires_by_tuple = calloc(join->buckets, sizeof(*join->wires_by_tuple));
+	if (join->sockets_by_tuple && join->sockets_by_address && join->wires_by_tuple)
+		return join;
+	join_free(join);
+	return NULL;
+}
+
+/* ---- which connection is whose ---- */
+
+/* The same for both directions. */
+static unsigned int tuple_hash(const __u8 *one, __u16 one_port, const __u8 *other, __u16 other_port)
+{
+	__u64 a[2], b[2];
+
+	memcpy(a, one, sizeof(a));
+	memcpy(b, other, sizeof(b));
+	return ((a[0] ^ a[1]) + (b[0] ^ b[1]) + ((__u64)one_port + other_port) * 0x10001) * 0x9e3779b97f4a7c15ULL >> 32;
+}
+
+static unsigned int bucket_of_socket(const struct join *join, const struct nt_socket *socket)
+{
+	return tuple_hash(socket->local, socket->local_port, socket->remote, socket->remote_port) % join->buckets;
+}
+
+static unsigned int bucket_of_wire(const struct join *join, const struct nt_key *key)
+{
+	return tuple_hash(key->address[0], key->port[0], key->address[1], key->port[1]) % join->buckets;
+}
+
+static unsigned int bucket_of_address(const struct join *join, __u64 address)
+{
+	return (address * 0x9e3779b97f4a7c15ULL >> 32) % join->buckets;
+}
+
+/* One descriptor can connect the same tuple again and again: the packets belong to the life that they were sent in. */
+static bool wire_fits_life(const struct nt_connection *connection, int end, const struct nt_socket *socket)
+{
+	__u64 first = connection->first_ns;
+	bool opened = end == connection->src_index;
+
+	if (first > socket->close_ns)
+		return false;
+	if (socket->flags & NT_SOCKET_FOUND) /* neither its start nor its role is sure */
+		return true;
+	if (socket->role == NT_ROLE_SERVER) /* is born after the SYN */
+		return !opened && first <= socket->start_ns;
+	if (opened) /* connect() precedes the SYN */
+		return first >= socket->start_ns;
+	return connection->marks & NT_MARK_SIMULTANEOUS || socket->flags & NT_SOCKET_SIMULTANEOUS;
+}
+
+/* Which end of the wire's connection the socket is; -1 where this is another connection. */
+static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
+{
+	int end = join_end_of_socket(&wire->key, socket);
+
+	if (end < 0)
+		return -1;
+	if (wire->cookie[end] && socket->cookie ? wire->cookie[end] != socket->cookie
+						: socket->netns != join->own_netns)
+		return -1;
+	return wire_fits_life(&wire->connection, end, socket) ? end : -1;
+}
+
+static bool end_is(const struct nt_key *key, int end, const __u8 *address, __u16 port)
+{
+	return key->port[end] == port && !memcmp(key->address[end], address, 16);
+}
+
+int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket)
+{
+	int end;
+
+	for (end = 0; end < 2; end++)
+		if (end_is(key, end, socket->local, socket->local_port) &&
+		    end_is(key, !end, socket->remote, socket->remote_port))
+			return end;
+	return -1;
+}
+
+/* Of several connections that fit, as may be without a cookie, a socket's is the one that began closest to it. */
+static __u64 distance(const struct nt_wire *wire, const struct nt_socket *socket)
+{
+	__u64 first = wire->connection.first_ns;
+
+	return first > socket->start_ns ? first - socket->start_ns : socket->start_ns - first;
+}
+
+/* A client's socket is known by its SYN; a server's exists only once the connection is established. */
+static bool is_a_sockets(const struct nt_wire *wire, int end)
+{
+	return wire->cookie[end] &&
+	       (end == wire->connection.src_index || nt_connection_is_established(&wire->connection));
+}
+
+/* Under SYN cookies the first packet of a server's that has its socket's cookie may be its FIN. */
+static bool may_be_a_sockets(const struct nt_wire *wire, int end)
+{
+	const struct nt_connection *connection = &wire->connection;
+
+	return !wire->cookie[end] && end != connection->src_index && !(connection->marks & NT_MARK_SELF) &&
+	       nt_connection_is_established(connection) && !(connection->side[end] & NT_SIDE_FIN);
+}
+
+static bool is_any_sockets(const struct held_wire *held)
+{
+	return held->claimed[0] || held->claimed[1] || is_a_sockets(&held->event.wire, 0) ||
+	       is_a_sockets(&held->event.wire, 1);
+}
+
+/* Of a connection that no socket is known to take part in. That a completed handshake passed through is sure only where
+ * sockets are told of: else it may be that of a server with SYN cookies. */
+static enum join_passage passage_of(const struct join *join, const struct nt_wire *wire)
+{
+	bool completed = nt_connection_is_established(&wire->connection);
+
+	return wire->syn_left || (completed && join->sockets_are_told) ? JOIN_FORWARDED : JOIN_OBSERVED;
+}
+
+/* ---- what is held ---- */
+
+static void link_socket(struct join *join, struct held_socket *held)
+{
+	unsigned int tuple = bucket_of_socket(join, &held->event.socket);
+	unsigned int address = bucket_of_address(join, held->event.address);
+
+	TAILQ_INSERT_TAIL(&join->sockets, held, by_age);
+	LIST_INSERT_HEAD(&join->sockets_by_tuple[tuple], held, in_tuple);
+	LIST_INSERT_HEAD(&join->sockets_by_address[address], held, in_address);
+	join->socket_count++;
+}
+
+static void unlink_socket(struct join *join, struct held_socket *held)
+{
+	TAILQ_REMOVE(&join->sockets, held, by_age);
+	LIST_REMOVE(held, in_tuple);
+	LIST_REMOVE(held, in_address);
+	join->socket_count--;
+}
+
+static void link_wire(struct join *join, struct held_wire *held)
+{
+	TAILQ_INSERT_TAIL(&join->wires, held, by_age);
+	LIST_INSERT_HEAD(&join->wires_by_tuple[bucket_of_wire(join, &held->event.wire.key)], held, in_tuple);
+	join->wire_count++;
+}
+
+static void unlink_wire(struct join *join, struct held_wire *held)
+{
+	TAILQ_REMOVE(&join->wires, held, by_age);
+	LIST_REMOVE(held, in_tuple);
+	join->wire_count--;
+}
+
+static bool socket_is_complete(const struct held_socket *held)
+{
+	return !held->wire_deadline && !held->owner_deadline && !held->reason_deadline;
+}
+
+static void release_socket(struct join *join, struct held_socket *held)
+{
+	bool has_wire = held->event.wire_status != NT_WIRE_ABSENT;
+	struct joined_socket joined = {
+		.event = &held->event,
+		.wire = has_wire ? &held->event.wire : NULL,
+		.streams = has_wire && held->event.has_streams ? held->event.streams : NULL,
+		.wire_ended = held->wire_ended,
+	};
+
+	unlink_socket(join, held);
+	join->output.socket(join->output.context, &joined);
+	free(held);
+}
+
+static void release_wire(struct join *join, struct held_wire *held)
+{
+	unlink_wire(join, held);
+	if (is_any_sockets(held))
+		join->output.claimed(join->output.context);
+	else
+		join->output.observer(join->output.context, &held->event, passage_of(join, &held->event.wire));
+	free(held);
+}
+
+static bool may_come(const struct join *join, const struct held_wire *held, int end)
+{
+	if (held->claimed[end])
+		return false;
+	return !join->output.is_told || join->output.is_told(join->output.context, &held->event.wire, end);
+}
+
+/* Until when a socket may still come for it; 0: none will. */
+static __u64 wire_deadline(const struct join *join, const struct held_wire *held)
+{
+	const struct nt_wire *wire = &held->event.wire;
+	__u64 deadline = 0;
+	int end;
+
+	if (held->event.why == NT_WIRE_EXIT)
+		return 0;
+	for (end = 0; end < 2; end++) {
+		if (!may_come(join, held, end))
+			continue;
+		if (is_a_sockets(wire, end))
+			return held->event.header.now + JOIN_CLAIM_NS;
+		if (may_be_a_sockets(wire, end))
+			deadline = held->event.header.now + JOIN_UNCLAIMED_NS;
+	}
+	return deadline;
+}
+
+/* ---- the two joined ---- */
+
+static void claim(struct held_wire *wire, int end, struct held_socket *socket)
+{
+	wire->claimed[end] = true;
+	socket->event.wire_status = NT_WIRE_SETTLED;
+	socket->event.wire = wire->event.wire;
+	socket->event.has_streams = wire->event.has_streams;
+	if (wire->event.has_streams)
+		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
+	socket->wire_ended = wire->event.why != NT_WIRE_EXIT;
+	socket->wire_deadline = 0;
+}
+
+static struct held_wire *wire_of_socket(const struct join *join, const struct held_socket *socket)
+{
+	struct held_wire *wire, *best = NULL;
+
+	LIST_FOREACH(wire, &join->wires_by_tuple[bucket_of_socket(join, &socket->event.socket)], in_tuple) {
+		int end = end_of_socket(join, &wire->event.wire, &socket->event.socket);
+
+		if (end >= 0 && !wire->claimed[end] &&
+		    (!best || distance(&wire->event.wire, &socket->event.socket) <
+				      distance(&best->event.wire, &socket->event.socket)))
+			best = wire;
+	}
+	return best;
+}
+
+static struct held_socket *socket_of_wire(const struct join *join, const struct held_wire *wire, int end)
+{
+	struct held_socket *socket, *best = NULL;
+
+	LIST_FOREACH(socket, &join->sockets_by_tuple[bucket_of_wire(join, &wire->event.wire.key)], in_tuple) {
+		if (!socket->wire_ended && end_of_socket(join, &wire->event.wire, &socket->event.socket) == end &&
+		    (!best || distance(&wire->event.wire, &socket->event.socket) <
+				      distance(&wire->event.wire, &best->event.socket)))
+			best = socket;
+	}
+	return best;
+}
+
+static void find_wire(struct join *join, struct held_socket *socket)
+{
+	struct held_wire *wire = wire_of_socket(join, socket);
+
+	if (!wire)
+		return;
+	claim(wire, join_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	wire->deadline = wire_deadline(join, wire);
+	if (!wire->deadline)
+		release_wire(join, wire);
+	else if (wire->deadline < join->wires_due)
+		join->wires_due = wire->deadline;
+}
+
+static void find_sockets(struct join *join, struct held_wire *wire)
+{
+	int end;
+
+	for (end = 0; end < 2; end++) {
+		struct held_socket *socket = socket_of_wire(join, wire, end);
+
+		if (!socket)
+			continue;
+		claim(wire, end, socket);
+		if (socket_is_complete(socket))
+			release_socket(join, socket);
+	}
+}
+
+/* ---- what comes in ---- */
+
+/* The kernel side took it for granted that the wire's end was told before. */
+static void look_for_wire(struct join *join, struct held_socket *held)
+{
+	struct nt_socket_event *event = &held->event;
+
+	event->wire_status = NT_WIRE_ABSENT;
+	find_wire(join, held);
+	if (event->wire_status == NT_WIRE_ABSENT &&
+	    join->output.find_wire(join->output.context, &event->socket, &event->wire))
+		event->wire_status = NT_WIRE_OPEN;
+}
+
+static void set_deadlines(const struct join *join, struct held_socket *held)
+{
+	struct nt_socket_event *event = &held->event;
+	const struct nt_socket *socket = &event->socket;
+
+	/* It was looked for by tuple: that may have met the next connection already. */
+	if (event->wire_status != NT_WIRE_ABSENT && end_of_socket(join, &event->wire, socket) < 0)
+		event->wire_status = NT_WIRE_ABSENT;
+	held->wire_ended = event->wire_status == NT_WIRE_SETTLED;
+	if (event->wire_status == NT_WIRE_OPEN)
+		held->wire_deadline = socket->close_ns + JOIN_WIRE_NS;
+	if (socket->flags & NT_SOCKET_AWAITS_OWNER)
+		held->owner_deadline = socket->close_ns + JOIN_OWNER_NS;
+	if (socket->flags & NT_SOCKET_AWAITS_REASON)
+		held->reason_deadline = socket->close_ns + JOIN_REASON_NS;
+}
+
+/* Not by calloc(), which does not use again what was freed just now (glibc's per-thread cache). */
+static void *allocate(size_t size)
+{
+	void *memory = malloc(size);
+
+	return memory ? memset(memory, 0, size) : NULL;
+}
+
+void join_socket(struct join *join, const struct nt_socket_event *event, size_t length)
+{
+	struct held_socket *held = allocate(sizeof(*held));
+
+	if (!held) {
+		join->output.no_memory(join->output.context);
+		return;
+	}
+	memcpy(&held->event, event, length < sizeof(*event) ? length : sizeof(*event));
+	if (held->event.wire_status == NT_WIRE_NOT_ASKED)
+		look_for_wire(join, held);
+	set_deadlines(join, held);
+	link_socket(join, held);
+	if (event->wire_status != NT_WIRE_NOT_ASKED && !held->wire_ended)
+		find_wire(join, held);
+	if (socket_is_complete(held))
+		release_socket(join, held);
+	else if (join->socket_count > join->capacity)
+		release_socket(join, TAILQ_FIRST(&join->sockets));
+}
+
+static struct held_socket *socket_by_address(const struct join *join, const struct nt_socket_more_event *event)
+{
+	struct held_socket *held;
+
+	LIST_FOREACH(held, &join->sockets_by_address[bucket_of_address(join, event->address)], in_address) {
+		if (held->event.address == event->address && held->event.socket.cookie == event->cookie &&
+		    held->event.socket.nth == event->nth)
+			return held;
+	}
+	return NULL;
+}
+
+void join_more(struct join *join, const struct nt_socket_more_event *event)
+{
+	struct held_socket *held = socket_by_address(join, event);
+
+	if (!held)
+		return;
+	if (event->reset_sent) {
+		held->event.socket.flags |= NT_SOCKET_RESET_SENT;
+		held->event.socket.reset_reason = event->reset_reason;
+		held->reason_deadline = 0;
+	}
+	if (held->owner_deadline && !event->awaits_owner) {
+		held->event.socket.owner = event->owner;
+		held->owner_deadline = 0;
+	}
+	if (socket_is_complete(held))
+		release_socket(join, held);
+}
+
+static void hold_wire(struct join *join, const struct nt_wire_event *event)
+{
+	struct held_wire *held = allocate(sizeof(*held));
+
+	if (!held) {
+		join->output.no_memory(join->output.context);
+		return;
+	}
+	held->event = *event;
+	link_wire(join, held);
+	find_sockets(join, held);
+	held->deadline = wire_deadline(join, held);
+	if (!held->deadline)
+		return release_wire(join, held);
+	if (held->deadline < join->wires_due)
+		join->wires_due = held->deadline;
+	if (join->wire_count > join->capacity)
+		release_wire(join, TAILQ_FIRST(&join->wires));
+}
+
+void join_wire(struct join *join, const struct nt_wire_event *event)
+{
+	const struct nt_wire *wire = &event->wire;
+
+	if (join->sockets_are_told)
+		hold_wire(join, event);
+	else if (is_a_sockets(wire, 0) || is_a_sockets(wire, 1))
+		join->output.observer(join->output.context, event, JOIN_OBSERVED);
+	else
+		join->output.observer(join->output.context, event, passage_of(join, wire));
+}
+
+/* ---- what goes out in time ---- */
+
+static void give_up_waiting(__u64 *deadline, __u64 now)
+{
+	if (*deadline <= now)
+		*deadline = 0;
+}
+
+static void expire_sockets(struct join *join, __u64 now)
+{
+	struct held_socket *held = TAILQ_FIRST(&join->sockets), *next;
+
+	for (; held; held = next) {
+		next = TAILQ_NEXT(held, by_age);
+		give_up_waiting(&held->wire_deadline, now);
+		give_up_waiting(&held->owner_deadline, now);
+		give_up_waiting(&held->reason_deadline, now);
+		if (socket_is_complete(held))
+			release_socket(join, held);
+	}
+}
+
+static void expire_wires(struct join *join, __u64 now)
+{
+	struct held_wire *held = TAILQ_FIRST(&join->wires), *next;
+
+	if (now < join->wires_due)
+		return;
+	join->wires_due = ~0ULL;
+	for (; held; held = next) {
+		next = TAILQ_NEXT(held, by_age);
+		if (held->deadline <= now)
+			release_wire(join, held);
+		else if (held->deadline < join->wires_due)
+			join->wires_due = held->deadline;
+	}
+}
+
+void join_expire(struct join *join, __u64 now)
+{
+	expire_sockets(join, now);
+	expire_wires(join, now);
+}
+
+void join_finish(struct join *join)
+{
+	while (!TAILQ_EMPTY(&join->sockets))
+		release_socket(join, TAILQ_FIRST(&join->sockets));
+	while (!TAILQ_EMPTY(&join->wires))
+		release_wire(join, TAILQ_FIRST(&join->wires));
+}
+
+void join_free(struct join *join)
+{
+	struct held_socket *socket;
+	struct held_wire *wire;
+
+	if (!join)
+		return;
+	while ((socket = TAILQ_FIRST(&join->sockets))) {
+		unlink_socket(join, socket);
+		free(socket);
+	}
+	while ((wire = TAILQ_FIRST(&join->wires))) {
+		unlink_wire(join, wire);
+		free(wire);
+	}
+	free(join->sockets_by_tuple);
+	free(join->sockets_by_address);
+	free(join->wires_by_tuple);
+	free(join);
+}

@@ -1,0 +1,645 @@
+/* Live tracking: the kernel side's events, joined and written as records. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "src/record/books.h"
+#include "src/live/clock.h"
+#include "src/cli/commands.h"
+#include "src/record/filter.h"
+#include "src/output/hangup.h"
+#include "src/live/interfaces.h"
+#include "src/live/join.h"
+#include "src/live/live_record.h"
+#include "src/live/loader.h"
+#include "src/cli/message.h"
+#include "src/record/observer.h"
+#include "src/output/output.h"
+#include "src/live/process_table.h"
+#include "src/record/record_fields.h"
+#include "src/live/reset_reasons.h"
+#include "src/live/seed.h"
+#include "src/live/sweep.h"
+
+/* How often the ring buffer is read: as often as to find some events each time, within bounds. Few at a time leave the
+ * CPU soon again to those who are watched, which costs them less than the same work in one go (bench/connection-rate). */
+#define POLL_MOST_NS 50000000ULL
+#define POLL_LEAST_NS 4000000ULL
+#define EVENTS_A_POLL 32
+#define LOOK_EVERY_NS 20000000ULL
+/* So that signals and clocks are looked at too when events come faster than they are written. */
+#define MOST_EVENTS_A_POLL 16384
+#define SWEEP_EVERY_NS 1000000000ULL
+#define SWEEP_SOCKETS_EVERY_NS 60000000000ULL
+#define JOIN_CAPACITY 65536
+#define PROCESS_CAPACITY 16384
+
+struct live {
+	const struct options *options;
+	struct loader loader;
+	struct interfaces interfaces;
+	struct ring_buffer *ring;
+	struct join *join;
+	struct process_table *processes;
+	struct reset_reasons *reset_reasons;
+	struct sweep *sweep;
+	struct output output;
+	struct hangup hangup;
+	struct live_names names;
+	struct nt_filter kernel_filter;
+	__u32 own_netns;
+	struct books books;
+	__u64 records;       /* of any event that were asked for */
+	__u64 wire_claimed;   /* wire ends that were sockets' */
+	__u64 ring_lost_seen; /* losses that a record's gap has told of */
+	__u64 looked_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
+	enum nt_event_kind status_kind; /* what a socket that is told to be open is told as */
+	bool began; /* before, nothing but the bytes that sockets had moved before is told */
+	__u64 poll_ns; /* until the next look at the ring buffer */
+	unsigned int events, most_events; /* of this look */
+	int epoll_fd, signal_fd, timer_fd, clock_fd;
+	int status;
+	bool ending;
+};
+
+static void end(struct live *live, int status)
+{
+	live->ending = true;
+	live->most_events = 0;
+	if (!live->status)
+		live->status = status;
+}
+
+/* ---- records out ---- */
+
+/* What is open is summed up whether its records are asked for or not. */
+static bool is_for_tables_alone(const struct live *live, int event)
+{
+	return output_has_tables(&live->output) && (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
+	       !options_want_event(live->options, event);
+}
+
+static void write_record(struct live *live, struct nt_record *record)
+{
+	bool closes = record->event == NT_EVENT_CLOSE;
+	int error;
+
+	record_name_host(record, live->options->host);
+	if (is_for_tables_alone(live, record->event)) {
+		if (filter_accepts(live->options, record))
+			output_sum_up(&live->output, record);
+		return;
+	}
+	if (!options_want_event(live->options, record->event) || !filter_accepts(live->options, record)) {
+		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		if (closes)
+			output_forget(&live->output, record);
+		return;
+	}
+	if (live->options->max_records && live->records >= live->options->max_records) {
+		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		return;
+	}
+	live->records++;
+	live->books.written += closes;
+	error = output_write(&live->output, record);
+	if (error == -EPIPE)
+		end(live, EXIT_STATUS_DONE);
+	if (live->options->max_records && live->records >= live->options->max_records)
+		end(live, EXIT_STATUS_DONE);
+}
+
+static void socket_joined(void *context, const struct joined_socket *joined)
+{
+	struct live *live = context;
+	struct nt_record record;
+
+	live_record_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
+	write_record(live, &record);
+}
+
+static void wire_left_over(void *context, const struct nt_wire_event *event, enum join_passage passage)
+{
+	struct live *live = context;
+	struct nt_record record;
+	bool open = event->why == NT_WIRE_EXIT;
+
+	live->books.open += open;
+	if (passage == JOIN_FORWARDED && !live->options->forwarded) {
+		live->books.filtered[BOOKS_FILTERED_FORWARDED] += !open;
+		return;
+	}
+	live_record_observer(&record, event, &live->names);
+	write_record(live, &record);
+}
+
+static void wire_was_claimed(void *context)
+{
+	((struct live *)context)->wire_claimed++;
+}
+
+static void end_was_lost(void *context)
+{
+	((struct live *)context)->books.lost[BOOKS_LOST_JOIN_FULL]++;
+}
+
+/* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */
+static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
+{
+	struct live *live = context;
+	struct nt_key key;
+	int end = nt_key_of_socket(&key, socket, live->own_netns);
+	struct nt_slot *slot = slots_of_key(&live->loader.slots, &key);
+
+	if (!slots_has(slot, &key))
+		return slot->elsewhere && !bpf_map_lookup_elem(live->loader.established_fd, &key, wire);
+	*wire = slot->wire;
+	if (!slots_has(slot, &key))
+		return false;
+	if (socket->cookie && wire->cookie[end] == socket->cookie)
+		slot->wire.socket_closed[end] = 1;
+	return true;
+}
+
+static bool is_told(void *context, const struct nt_wire *wire, int end)
+{
+	return nt_filter_has_end(&((struct live *)context)->kernel_filter, wire, end);
+}
+
+/* ---- events in ---- */
+
+static void record_open_socket(const struct live *live, struct nt_record *record, enum nt_event_kind kind,
+			       const struct nt_socket_event *event, size_t size)
+{
+	struct nt_socket_event whole = {};
+	struct joined_socket joined = {.event = &whole};
+
+	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
+	if (whole.wire_status != NT_WIRE_ABSENT)
+		joined.wire = &whole.wire;
+	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
+		joined.streams = whole.streams;
+	live_record_socket(record, kind, &joined, &live->names, whole.header.now);
+}
+
+/* An open socket is told of at once, as it is now. */
+static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_record record;
+
+	record_open_socket(live, &record, kind, event, size);
+	write_record(live, &record);
+}
+
+static void tell_socket_status(struct live *live, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_record record;
+
+	if (live->began)
+		return tell_open_socket(live, live->status_kind, event, size);
+	record_open_socket(live, &record, NT_EVENT_UPDATE, event, size);
+	if (record.gaps & NT_GAP_START)
+		output_begin_from(&live->output, &record);
+}
+
+static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
+{
+	struct nt_wire_event whole = {};
+
+	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
+	join_wire(live->join, &whole);
+}
+
+static int handle_event(void *context, void *data, size_t size)
+{
+	struct live *live = context;
+	const struct nt_event_header *header = data;
+
+	switch (header->type) {
+	case NT_EVENT_TYPE_PROCESS:
+		process_table_add(live->processes, data);
+		break;
+	case NT_EVENT_TYPE_SOCKET_OPEN:
+		tell_open_socket(live, NT_EVENT_OPEN, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_STATUS:
+		tell_socket_status(live, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_CLOSE:
+		join_socket(live->join, data, size);
+		break;
+	case NT_EVENT_TYPE_SOCKET_MORE:
+		join_more(live->join, data);
+		break;
+	case NT_EVENT_TYPE_WIRE_END:
+		handle_wire(live, data, size);
+		break;
+	}
+	return ++live->events < live->most_events ? 0 : -EAGAIN;
+}
+
+static void read_events(struct live *live, unsigned int most)
+{
+	live->events = 0;
+	live->most_events = most;
+	ring_buffer__consume(live->ring);
+}
+
+static void read_all_events(void *context)
+{
+	read_events(context, ~0U);
+}
+
+/* Losses in the ring since the last look: records written next confess it. */
+static void notice_losses(struct live *live)
+{
+	__u64 counters[NT_COUNTERS], lost;
+
+	loader_counters(&live->loader, counters);
+	lost = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL] + counters[NT_COUNT_MORE_RING_FULL];
+	live->names.events_lost = lost != live->ring_lost_seen;
+	live->ring_lost_seen = lost;
+}
+
+/* Since the last look little time has passed: a loss seen then concerns the last records too. */
+static void notice_last_losses(struct live *live)
+{
+	bool lost_before = live->names.events_lost;
+
+	notice_losses(live);
+	live->names.events_lost |= lost_before;
+}
+
+static void flush(struct live *live)
+{
+	int error = output_flush(&live->output);
+
+	if (error == -EPIPE)
+		end(live, EXIT_STATUS_DONE);
+}
+
+static void sweep_if_due(struct live *live, __u64 now)
+{
+	if (now - live->swept_ns < SWEEP_EVERY_NS)
+		return;
+	live->swept_ns = now;
+	notice_losses(live);
+	if (live->sweep)
+		sweep_idle(live->sweep, now, handle_event, live);
+	if (now - live->sockets_swept_ns < SWEEP_SOCKETS_EVERY_NS)
+		return;
+	live->sockets_swept_ns = now;
+	sweep_closed_sockets(&live->loader, now);
+}
+
+/* Of those that are no socket's here, only what is established is told of meanwhile: it passes through. */
+static int tell_open_wire(void *context, void *data, size_t size)
+{
+	const struct nt_wire_event *event = data;
+	struct live *live = context;
+	struct nt_record record;
+
+	(void)size;
+	if (live->options->contexts & CONTEXT_SOCKET &&
+	    (!live->options->forwarded || event->wire.cookie[0] || event->wire.cookie[1]))
+		return 0;
+	live_record_observer(&record, event, &live->names);
+	record.event = NT_EVENT_UPDATE;
+	write_record(live, &record);
+	return 0;
+}
+
+/* Tables are written right after it: what they tell is of that moment. */
+static bool is_update_due(const struct live *live, __u64 now)
+{
+	if (output_has_tables(&live->output))
+		return output_interval_is_over(&live->output, now) && live->output.next_ns;
+	return options_want_event(live->options, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->interval_ns;
+}
+
+static void update_if_due(struct live *live, __u64 now)
+{
+	if (!is_update_due(live, now))
+		return;
+	live->updated_ns = now;
+	live->status_kind = NT_EVENT_UPDATE;
+	if (live->options->contexts & CONTEXT_SOCKET)
+		seed_tell_open(&live->loader, read_all_events, live);
+	if (live->sweep)
+		sweep_tell_open(live->sweep, now, tell_open_wire, live);
+}
+
+/* What has no hurry, and its price. */
+static void look_around(struct live *live, __u64 now)
+{
+	if (now - live->looked_ns < LOOK_EVERY_NS)
+		return;
+	live->looked_ns = now;
+	if (live->options->contexts & CONTEXT_SOCKET)
+		loader_watch_misses(&live->loader);
+	sweep_if_due(live, now);
+	join_expire(live->join, now);
+	if (interfaces_are_gone(&live->interfaces, now))
+		end(live, EXIT_STATUS_INTERFACE);
+}
+
+static void set_timer(const struct live *live)
+{
+	struct itimerspec once = {.it_value.tv_nsec = (long)live->poll_ns};
+
+	timerfd_settime(live->timer_fd, 0, &once, NULL);
+}
+
+static void adapt_poll(struct live *live)
+{
+	__u64 wanted = live->poll_ns * EVENTS_A_POLL / (live->events ? live->events : 1);
+
+	live->poll_ns = wanted < POLL_LEAST_NS ? POLL_LEAST_NS : wanted > POLL_MOST_NS ? POLL_MOST_NS : wanted;
+	set_timer(live);
+}
+
+static void tick(struct live *live)
+{
+	__u64 now;
+
+	read_events(live, MOST_EVENTS_A_POLL);
+	now = clock_boot_ns();
+	look_around(live, now);
+	update_if_due(live, now);
+	output_tick(&live->output, now, live->names.boot_to_utc_ns);
+	flush(live);
+	if (live->ends_ns && now >= live->ends_ns)
+		end(live, EXIT_STATUS_DONE);
+	adapt_poll(live);
+}
+
+/* ---- set-up ---- */
+
+static __u32 inode_of_own_netns(void)
+{
+	struct stat status;
+
+	return stat("/proc/self/ns/net", &status) ? 0 : status.st_ino;
+}
+
+static const char *name_of_interface(void *context, __u32 ifindex)
+{
+	return interfaces_name(&((struct live *)context)->interfaces, ifindex);
+}
+
+static const char *name_of_reason(void *context, unsigned int reason)
+{
+	return reset_reasons_name(((struct live *)context)->reset_reasons, reason);
+}
+
+static bool add_to_epoll(const struct live *live, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	return fd < 0 || !epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+static int block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int no_memory(void)
+{
+	message_error("cannot start: not enough memory");
+	return EXIT_STATUS_BROKEN;
+}
+
+static int set_up_user_side(struct live *live)
+{
+	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options);
+	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
+					   find_open_wire, kernel_filters ? is_told : NULL};
+
+	live->names = (struct live_names){
+		.interface_name = name_of_interface,
+		.reset_reason = name_of_reason,
+		.context = live,
+		.boot_hash = clock_boot_hash(),
+		.boot_to_utc_ns = clock_boot_to_utc(),
+		.every_packet = live->options->every_packet,
+	};
+	live->own_netns = inode_of_own_netns();
+	live->processes = process_table_new(PROCESS_CAPACITY);
+	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
+	live->names.processes = live->processes;
+	if (!live->processes || !live->join)
+		return no_memory();
+	return output_open(&live->output, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+}
+
+static int set_up_polling(struct live *live)
+{
+	live->ring = ring_buffer__new(live->loader.events_fd, handle_event, live, NULL);
+	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	live->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	live->clock_fd = clock_open_steps();
+	if (!live->ring || live->epoll_fd < 0 || live->timer_fd < 0)
+		return no_memory();
+	/* The ring buffer's only when it wakes us: it would be ready whenever there is anything in it. */
+	if (!add_to_epoll(live, live->signal_fd, EPOLLIN) || !add_to_epoll(live, live->timer_fd, EPOLLIN) ||
+	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notices_fd, EPOLLIN) ||
+	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring), EPOLLIN | EPOLLET))
+		return no_memory();
+	live->poll_ns = POLL_MOST_NS;
+	set_timer(live);
+	return EXIT_STATUS_DONE;
+}
+
+/* The sockets' events come before the wire's: what begins in between has its socket. */
+static int attach(struct live *live)
+{
+	int status = loader_open(&live->loader, live->options, live->own_netns);
+
+	if (status == EXIT_STATUS_DONE && !(live->reset_reasons = reset_reasons_new()))
+		status = no_memory();
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
+		status = loader_attach_sockets(&live->loader);
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
+		live->sweep = sweep_new(&live->loader, live->options->every_packet);
+		status = interfaces_open(&live->interfaces, &live->loader, live->options);
+	}
+	if (status == EXIT_STATUS_DONE)
+		status = set_up_polling(live);
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
+		seed_existing(&live->loader, read_all_events, live);
+	return status;
+}
+
+/* ---- the loop ---- */
+
+static void drain(int fd)
+{
+	char buffer[256];
+
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		;
+}
+
+static void take_signals(struct live *live)
+{
+	struct signalfd_siginfo signal;
+
+	while (read(live->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		enum hangup_meaning meaning = signal.ssi_signo == SIGHUP ? hangup_meaning(&live->hangup) : HANGUP_END;
+
+		if (meaning == HANGUP_REOPEN)
+			sink_reopen(live->output.records);
+		else if (meaning == HANGUP_END)
+			end(live, EXIT_STATUS_DONE);
+	}
+}
+
+static void handle_ready(struct live *live, int fd)
+{
+	if (fd == live->signal_fd) {
+		take_signals(live);
+	} else if (fd == live->timer_fd) {
+		drain(fd);
+	} else if (fd == live->clock_fd) {
+		live->names.boot_to_utc_ns = clock_boot_to_utc();
+		clock_await_step(fd);
+	} else if (fd == live->interfaces.notices_fd) {
+		interfaces_update(&live->interfaces, clock_boot_ns());
+	}
+}
+
+static void run(struct live *live)
+{
+	struct epoll_event ready[8];
+
+	if (live->options->max_time_ns)
+		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	if (output_has_tables(&live->output) && live->options->contexts & CONTEXT_SOCKET)
+		seed_tell_open(&live->loader, read_all_events, live);
+	live->began = true;
+	live->updated_ns = clock_boot_ns();
+	message_detail("tracking");
+	while (!live->ending) {
+		int i, count = epoll_wait(live->epoll_fd, ready, 8, -1);
+
+		for (i = 0; i < count; i++)
+			handle_ready(live, ready[i].data.fd);
+		tick(live);
+	}
+}
+
+/* ---- the end ---- */
+
+static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 *lost = live->books.lost;
+	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
+			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
+
+	lost[BOOKS_LOST_SOCKETS_FULL] = counters[NT_COUNT_SOCKETS_FULL];
+	lost[BOOKS_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_STALE];
+	lost[BOOKS_LOST_HALF_OPEN_FULL] = counters[NT_COUNT_HALF_OPEN_FULL] + pushed_out;
+	lost[BOOKS_LOST_ESTABLISHED_FULL] = counters[NT_COUNT_ESTABLISHED_FULL];
+	lost[BOOKS_LOST_RING_FULL] = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL];
+	lost[BOOKS_LOST_SINK_FAILED] = output_lost(&live->output, NT_EVENT_CLOSE);
+}
+
+/* What the wire saw of sockets is no view of its own. */
+static void count_books(struct live *live)
+{
+	struct books *books = &live->books;
+	__u64 counters[NT_COUNTERS];
+
+	loader_counters(&live->loader, counters);
+	count_losses(live, counters);
+	books->filtered[BOOKS_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
+	books->found = counters[NT_COUNT_SOCKETS_FOUND];
+	books->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
+			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] -
+			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
+	books->open += seed_open_sockets(&live->loader);
+	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
+	books->recursion_misses = loader_recursion_misses(&live->loader);
+	books->recursion_misses -= counters[NT_COUNT_RECURSION_CAUGHT] < books->recursion_misses ?
+					   counters[NT_COUNT_RECURSION_CAUGHT] : books->recursion_misses;
+	message_detail("tracking ended: %llu packets malformed, %llu processes not described",
+		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
+		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FULL]);
+}
+
+/* What is held back goes out first; then, where asked for, what is still open. */
+static void finish(struct live *live)
+{
+	int error;
+
+	interfaces_detach(&live->interfaces);
+	loader_detach(&live->loader);
+	notice_last_losses(live);
+	read_events(live, ~0U);
+	live->status_kind = NT_EVENT_EXIT;
+	if ((options_want_event(live->options, NT_EVENT_EXIT) || output_has_tables(&live->output)) &&
+	    live->options->contexts & CONTEXT_SOCKET)
+		seed_tell_open(&live->loader, read_all_events, live);
+	if (live->sweep)
+		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
+	join_finish(live->join);
+	error = output_finish(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
+	if ((error ? error != -EPIPE : output_lost_any(&live->output)) && !live->status)
+		live->status = EXIT_STATUS_BROKEN;
+	count_books(live);
+}
+
+static void clean_up(struct live *live)
+{
+	interfaces_close(&live->interfaces);
+	ring_buffer__free(live->ring);
+	sweep_free(live->sweep);
+	loader_close(&live->loader);
+	output_close(&live->output);
+	join_free(live->join);
+	process_table_free(live->processes);
+	reset_reasons_free(live->reset_reasons);
+}
+
+int live_run(const struct options *options)
+{
+	struct live live = {.options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1};
+	int status;
+
+	live.interfaces.notices_fd = -1;
+	hangup_init(&live.hangup, options->output);
+	live.signal_fd = block_signals();
+	status = set_up_user_side(&live);
+	if (status == EXIT_STATUS_DONE)
+		status = attach(&live);
+	if (status == EXIT_STATUS_DONE) {
+		run(&live);
+		finish(&live);
+		status = live.status;
+		if (!options->quiet)
+			books_print(&live.books, stderr);
+	}
+	clean_up(&live);
+	return status;
+}

@@ -1,0 +1,50 @@
+#include "src/live/running_tracker.h"
+
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#define TABLE_NAME "sockets" /* in bpf/socket.h */
+
+/* That of another version has another size, or the same contents. */
+static bool is_table_of_sockets(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_HASH &&
+	       info.key_size == sizeof(__u64) && info.value_size == sizeof(struct nt_socket) &&
+	       !strcmp(info.name, TABLE_NAME);
+}
+
+int running_tracker_open(void)
+{
+	__u32 id = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		int fd = bpf_map_get_fd_by_id(id);
+
+		if (fd >= 0 && is_table_of_sockets(fd))
+			return fd;
+		if (fd >= 0)
+			close(fd);
+	}
+	return -1;
+}
+
+/* Another socket may have the address by now. Before 5.12 cookies are 0, then the tuple must do. */
+static bool is_same(const struct nt_socket *one, const struct nt_socket *other)
+{
+	return one->cookie == other->cookie && one->netns == other->netns && one->local_port == other->local_port &&
+	       one->remote_port == other->remote_port && !memcmp(one->local, other->local, sizeof(one->local)) &&
+	       !memcmp(one->remote, other->remote, sizeof(one->remote));
+}
+
+bool running_tracker_find(int fd, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
+{
+	if (fd < 0 || bpf_map_lookup_elem(fd, &address, socket))
+		return false;
+	return is_same(socket, as) && socket->state != TCP_CLOSE;
+}

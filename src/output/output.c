@@ -1,0 +1,150 @@
+#include "src/output/output.h"
+
+#include <errno.h>
+
+#include "src/cli/message.h"
+#include "src/output/tally_print.h"
+
+static int open_tables(struct output *output, const struct options *options)
+{
+	/* of the formats without a heading, whichever */
+	const struct options of_tables = { .command = options->command, .format = FORMAT_TRACE };
+
+	output->interval_ns = options->interval_ns;
+	output->tally = tally_new();
+	if (output->tally)
+		return sink_open(&output->tables, &of_tables);
+	message_error("--summary: out of memory");
+	return -ENOMEM;
+}
+
+int output_open(struct output *output, const struct options *options)
+{
+	int error = 0;
+
+	*output = (struct output){ 0 };
+	if (options->summary)
+		error = open_tables(output, options);
+	if (!error && (options->output || !options->summary))
+		error = sink_open(&output->records, options);
+	return error;
+}
+
+void output_close(struct output *output)
+{
+	sink_close(output->records);
+	sink_close(output->tables);
+	tally_free(output->tally);
+	*output = (struct output){ 0 };
+}
+
+int output_write(struct output *output, const struct nt_record *record)
+{
+	if (output->tally) {
+		tally_add(output->tally, record);
+		output->tallied += record->event == NT_EVENT_CLOSE;
+	}
+	return output->records ? sink_write(output->records, record) : 0;
+}
+
+void output_sum_up(struct output *output, const struct nt_record *record)
+{
+	tally_add(output->tally, record);
+}
+
+void output_begin_from(struct output *output, const struct nt_record *record)
+{
+	byte_marks_set(&output->tally->marks, record);
+}
+
+void output_forget(struct output *output, const struct nt_record *record)
+{
+	if (output->tally)
+		byte_marks_forget(&output->tally->marks, record);
+}
+
+/* The error that matters more of the two: a reader who left, else the first. */
+static int worse(int one, int other)
+{
+	return !one || other == -EPIPE ? other : one;
+}
+
+int output_flush(struct output *output)
+{
+	int of_records = output->records ? sink_flush(output->records) : 0;
+	int of_tables = output->tables ? sink_flush(output->tables) : 0;
+
+	if (!of_tables)
+		output->waiting = 0;
+	return worse(of_records, of_tables);
+}
+
+__u64 output_lost(const struct output *output, enum nt_event_kind event)
+{
+	if (output->records)
+		return sink_lost(output->records, event);
+	return event == NT_EVENT_CLOSE ? output->waiting + output->tallied : 0;
+}
+
+bool output_lost_any(const struct output *output)
+{
+	return output->records ? sink_lost_any(output->records) : output->waiting + output->tallied;
+}
+
+/* Where there is no room for the tables, they tell of the next interval too. */
+static void tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
+{
+	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
+	struct text_buffer text = { 0 };
+
+	tally_print(&text, output->tally, output->interval_ns && output->next_ns ? from : 0, to);
+	if (output->interval_ns)
+		text_char(&text, '\n');
+	if (!sink_write_lines(output->tables, &text)) {
+		tally_clear(output->tally);
+		output->waiting += output->tallied;
+		output->tallied = 0;
+		output->from_ns = until_ns;
+		output->told = true;
+	}
+	text_free(&text);
+}
+
+/* A capture with a pause: intervals without a packet have no tables. */
+void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
+{
+	__u64 interval = output->interval_ns, late;
+
+	if (!output->next_ns) {
+		output->from_ns = now_ns;
+		output->next_ns = now_ns + interval;
+		return;
+	}
+	tell_tables(output, output->next_ns, to_utc_ns);
+	late = (now_ns - output->next_ns) / interval * interval;
+	if (late && !output->tallied)
+		output->from_ns = output->next_ns + late;
+	output->next_ns += late + interval;
+}
+
+/* The rest of an interval in which nothing happened is not worth a table. */
+static bool has_more_to_tell(const struct output *output)
+{
+	const struct tally_sums *all = &output->tally->all;
+
+	return all->connections > all->outcomes[NT_OUTCOME_OPEN] || output->tally->busiest.count || !output->told;
+}
+
+int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
+{
+	int of_records, of_tables = 0;
+
+	if (output->tables) {
+		if (has_more_to_tell(output))
+			tell_tables(output, now_ns, to_utc_ns);
+		of_tables = sink_finish(output->tables);
+		output->waiting = of_tables ? output->waiting : 0;
+	}
+	of_records = output->records ? sink_finish(output->records) : 0;
+	return worse(of_records, of_tables);
+}

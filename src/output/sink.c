@@ -1,0 +1,511 @@
+#include "src/output/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/cli/message.h"
+#include "src/output/sink_format.h"
+
+#define FLUSH_AT (64 * 1024)
+#define BUFFER_LIMIT (1024 * 1024) /* what waits at most while the output refuses */
+#define FLUSH_WAIT_MS 200
+#define FINISH_WAIT_MS 5000
+#define WAIT_FOREVER (-1)
+#define MOMENT_MS 10
+#define EVENT_KINDS (NT_EVENT_EXIT + 1)
+#define WIDTH_UNKNOWN 132
+
+struct sink {
+	enum output_format format;
+	const char *name; /* for messages */
+	int fd;
+	bool regular, terminal;
+	bool named;    /* -o: can be opened again */
+	bool half_out; /* the first waiting line got out in part */
+	bool patient; /* waits for ever for a reader */
+	bool stuck;   /* the reader took nothing for as long as we wait */
+	bool refused; /* the last flush failed, or records were lost, and we said so */
+	struct sink_view view;
+	struct text_buffer waiting; /* lines; the first may have got out in part */
+	struct text_buffer kinds;   /* of each waiting line: enum nt_event_kind, or KIND_HEADER */
+	__u64 dropped[EVENT_KINDS];
+};
+
+#define KIND_HEADER EVENT_KINDS
+
+static int open_named(const char *name, int flags)
+{
+	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+}
+
+/* A terminal that has room for less than is written makes its writer wait, whatever poll() said. An open file of our own
+ * does not, and leaves the shell's as it is. */
+static int open_standard_output(void)
+{
+	int fd = isatty(STDOUT_FILENO) ? open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+
+	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
+static int open_output(struct sink *sink, const struct options *options)
+{
+	int error;
+
+	sink->name = options->output ? options->output : "standard output";
+	if (!options->output)
+		sink->fd = open_standard_output();
+	else
+		sink->fd = open_named(options->output, 0);
+	sink->named = options->output;
+	if (sink->fd >= 0)
+		return 0;
+	error = errno;
+	message_error("%s: cannot write: %s; name another file with -o", sink->name, strerror(error));
+	return -error;
+}
+
+/* A file that a killed writer left in the middle of a line: our first line shall not be the end of that one. */
+static bool ends_in_half_line(const struct sink *sink, off_t size)
+{
+	char path[32], last = '\n';
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", sink->fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (pread(fd, &last, 1, size - 1) != 1)
+		last = '\n';
+	close(fd);
+	return last != '\n';
+}
+
+static bool colour_wanted(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return !(no_colour && *no_colour) && terminal && strcmp(terminal, "dumb");
+}
+
+static unsigned int terminal_width(int fd)
+{
+	struct winsize size;
+
+	if (ioctl(fd, TIOCGWINSZ, &size) || !size.ws_col)
+		return WIDTH_UNKNOWN;
+	return size.ws_col;
+}
+
+/* For the lines from `begin` on: a record is told by the last of its lines. */
+static void add_kinds(struct sink *sink, size_t begin, unsigned int kind)
+{
+	const char *newline, *bytes = sink->waiting.bytes;
+
+	while (begin + 1 < sink->waiting.used &&
+	       (newline = memchr(bytes + begin, '\n', sink->waiting.used - begin - 1))) {
+		text_char(&sink->kinds, KIND_HEADER);
+		begin = newline + 1 - bytes;
+	}
+	text_char(&sink->kinds, (char)kind);
+}
+
+static void add_header(struct sink *sink)
+{
+	size_t begin = sink->waiting.used;
+
+	switch (sink->format) {
+	case FORMAT_TEXT:
+		sink_text_header(&sink->waiting, &sink->view);
+		break;
+	case FORMAT_CSV:
+		sink_csv_header(&sink->waiting);
+		break;
+	case FORMAT_TSV:
+		sink_tsv_header(&sink->waiting);
+		break;
+	case FORMAT_ZEEK:
+		sink_zeek_header(&sink->waiting);
+		break;
+	case FORMAT_JSON:
+	case FORMAT_TRACE:
+		return;
+	}
+	add_kinds(sink, begin, KIND_HEADER);
+}
+
+static void begin_output(struct sink *sink)
+{
+	struct stat status;
+	off_t size = 0;
+
+	sink->regular = !fstat(sink->fd, &status) && S_ISREG(status.st_mode);
+	if (sink->regular)
+		size = status.st_size;
+	sink->terminal = isatty(sink->fd);
+	if (sink->terminal && sink->named)
+		fcntl(sink->fd, F_SETFL, O_APPEND | O_NONBLOCK); /* as open_standard_output() */
+	if (sink->terminal) {
+		sink->view.width = terminal_width(sink->fd);
+		sink->view.colour = colour_wanted();
+	}
+	if (size && ends_in_half_line(sink, size)) {
+		text_char(&sink->waiting, '\n');
+		add_kinds(sink, sink->waiting.used, KIND_HEADER);
+	}
+	/* A log of Zeek's ends with a line that says so: what is appended is another log, with its own header. */
+	if (!size || sink->format == FORMAT_ZEEK)
+		add_header(sink);
+}
+
+int sink_open(struct sink **sink, const struct options *options)
+{
+	struct sink *opened = calloc(1, sizeof(*opened));
+	int error;
+
+	if (!opened) {
+		message_error("output: out of memory");
+		return -ENOMEM;
+	}
+	opened->format = options->format;
+	opened->patient = options->command != COMMAND_LIVE;
+	opened->view.lists = options->command == COMMAND_LIST;
+	error = open_output(opened, options);
+	if (error) {
+		free(opened);
+		return error;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	begin_output(opened);
+	*sink = opened;
+	return 0;
+}
+
+/* A window that changed its size gets a heading for the columns it has now. */
+static void follow_width(struct sink *sink)
+{
+	unsigned int width;
+
+	if (!sink->terminal || sink->waiting.used || sink->format != FORMAT_TEXT)
+		return;
+	width = terminal_width(sink->fd);
+	if (width == sink->view.width)
+		return;
+	sink->view.width = width;
+	add_header(sink);
+}
+
+static void append_record(struct sink *sink, const struct nt_record *record)
+{
+	size_t begin = sink->waiting.used;
+
+	switch (sink->format) {
+	case FORMAT_TEXT:
+		sink_text_record(&sink->waiting, record, &sink->view);
+		break;
+	case FORMAT_JSON:
+		sink_json_record(&sink->waiting, record);
+		break;
+	case FORMAT_CSV:
+		sink_csv_record(&sink->waiting, record);
+		break;
+	case FORMAT_TSV:
+		sink_tsv_record(&sink->waiting, record);
+		break;
+	case FORMAT_TRACE:
+		sink_trace_record(&sink->waiting, record);
+		break;
+	case FORMAT_ZEEK:
+		sink_zeek_record(&sink->waiting, record);
+		break;
+	}
+	add_kinds(sink, begin, record->event);
+}
+
+static void count_dropped(struct sink *sink, const struct nt_record *record)
+{
+	sink->dropped[record->event]++;
+	if (!sink->refused)
+		message_error("%s: takes no more: its reader is too slow; records are lost until it reads", sink->name);
+	sink->refused = true;
+}
+
+int sink_write(struct sink *sink, const struct nt_record *record)
+{
+	size_t used, lines;
+	int error = 0;
+
+	follow_width(sink);
+	used = sink->waiting.used;
+	lines = sink->kinds.used;
+	if (used < BUFFER_LIMIT)
+		append_record(sink, record);
+	if (sink->waiting.failed || sink->kinds.failed) {
+		error = -ENOMEM;
+		sink->waiting.failed = sink->kinds.failed = false;
+		sink->waiting.used = used;
+		sink->kinds.used = lines;
+	}
+	if (sink->kinds.used == lines)
+		count_dropped(sink, record);
+	if (sink->waiting.used >= FLUSH_AT)
+		return sink_flush(sink);
+	return error;
+}
+
+int sink_write_lines(struct sink *sink, const struct text_buffer *lines)
+{
+	size_t used = sink->waiting.used, kinds = sink->kinds.used;
+
+	if (used >= BUFFER_LIMIT)
+		return -EAGAIN;
+	text_append(&sink->waiting, lines->bytes, lines->used);
+	add_kinds(sink, used, KIND_HEADER);
+	if (!lines->failed && !sink->waiting.failed && !sink->kinds.failed)
+		return 0;
+	sink->waiting.failed = sink->kinds.failed = false;
+	sink->waiting.used = used;
+	sink->kinds.used = kinds;
+	return -ENOMEM;
+}
+
+/* Takes bytes off the front, and the kinds of the lines that end in them. */
+static void forget(struct sink *sink, size_t bytes)
+{
+	size_t lines = 0, i;
+
+	if (!bytes)
+		return;
+	sink->half_out = sink->waiting.bytes[bytes - 1] != '\n';
+	if (bytes == sink->waiting.used) {
+		sink->waiting.used = sink->kinds.used = 0;
+		return;
+	}
+	for (i = 0; i < bytes; i++)
+		lines += sink->waiting.bytes[i] == '\n';
+	sink->waiting.used -= bytes;
+	memmove(sink->waiting.bytes, sink->waiting.bytes + bytes, sink->waiting.used);
+	sink->kinds.used -= lines;
+	memmove(sink->kinds.bytes, sink->kinds.bytes + lines, sink->kinds.used);
+}
+
+/* How much of what was written is whole lines. Takes the rest out of a regular file, unless someone wrote after it. */
+static size_t keep_whole_lines(struct sink *sink, size_t written)
+{
+	const char *last = memrchr(sink->waiting.bytes, '\n', written);
+	size_t whole = last ? (size_t)(last - sink->waiting.bytes) + 1 : 0;
+	off_t end = lseek(sink->fd, 0, SEEK_CUR);
+	struct stat status;
+
+	if (whole == written || !sink->regular)
+		return written;
+	if (end < 0 || fstat(sink->fd, &status) || status.st_size != end)
+		return written;
+	if (ftruncate(sink->fd, end - (off_t)(written - whole)) || lseek(sink->fd, 0, SEEK_END) < 0)
+		return written;
+	return whole;
+}
+
+/* 0 when the descriptor takes a write of PIPE_BUF bytes at once (pipe(7)), or is one that never makes wait. */
+static int await_reader(const struct sink *sink, int wait_ms)
+{
+	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+	int ready;
+
+	if (sink->regular)
+		return 0;
+	ready = poll(&writable, 1, wait_ms);
+	if (ready < 0)
+		return -errno;
+	return ready ? 0 : -EAGAIN;
+}
+
+/* In pieces, as a pipe that has room for one page blocks a writer who has more. A terminal may take nothing though it is
+ * ready: it has room for one byte, and a newline is two.
+ */
+static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
+{
+	const struct timespec a_moment = { .tv_nsec = MOMENT_MS * 1000000 };
+	size_t size = sink->waiting.used - from;
+	int waited_ms, error;
+	ssize_t taken;
+
+	if (!sink->regular && size > PIPE_BUF)
+		size = PIPE_BUF;
+	for (waited_ms = 0;; waited_ms += MOMENT_MS) {
+		error = await_reader(sink, wait_ms);
+		if (error)
+			return error;
+		taken = write(sink->fd, sink->waiting.bytes + from, size);
+		if (taken >= 0)
+			return taken;
+		if (errno != EAGAIN || (wait_ms != WAIT_FOREVER && waited_ms >= wait_ms))
+			return -errno;
+		nanosleep(&a_moment, NULL);
+	}
+}
+
+/* Writes as much as goes; the -errno that stopped it. */
+static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
+{
+	while (*written < sink->waiting.used) {
+		ssize_t taken = write_piece(sink, *written, sink->stuck ? 0 : wait_ms);
+
+		sink->stuck = taken == -EAGAIN;
+		if (taken < 0)
+			return (int)taken;
+		*written += (size_t)taken;
+	}
+	return 0;
+}
+
+static void report(struct sink *sink, int error)
+{
+	if (error == -EPIPE || error == -EAGAIN || error == -EINTR)
+		return;
+	if (error && !sink->refused)
+		message_error("%s: cannot write: %s; make room, or name another file with -o", sink->name,
+			      strerror(-error));
+	else if (!error && sink->refused)
+		message_error("%s: can be written again", sink->name);
+	sink->refused = error != 0;
+}
+
+static int flush(struct sink *sink, int wait_ms)
+{
+	size_t written = 0;
+	int error;
+
+	if (!sink->waiting.used)
+		return 0;
+	error = write_waiting(sink, &written, wait_ms);
+	if (error)
+		written = keep_whole_lines(sink, written);
+	forget(sink, written);
+	report(sink, error);
+	return error;
+}
+
+int sink_flush(struct sink *sink)
+{
+	return flush(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
+}
+
+static void add_footer(struct sink *sink)
+{
+	size_t begin = sink->waiting.used;
+
+	if (sink->format != FORMAT_ZEEK || begin >= BUFFER_LIMIT)
+		return;
+	sink_zeek_footer(&sink->waiting);
+	add_kinds(sink, begin, KIND_HEADER);
+}
+
+int sink_finish(struct sink *sink)
+{
+	sink->stuck = false;
+	add_footer(sink);
+	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+}
+
+/* What shall not stand in another file: the rest of a line whose beginning got out, and headings. */
+static void forget_leftovers(struct sink *sink)
+{
+	while (sink->kinds.used && (sink->half_out || sink->kinds.bytes[0] == KIND_HEADER)) {
+		const char *end = memchr(sink->waiting.bytes, '\n', sink->waiting.used);
+
+		if (sink->kinds.bytes[0] < EVENT_KINDS)
+			sink->dropped[(int)sink->kinds.bytes[0]]++;
+		forget(sink, (size_t)(end - sink->waiting.bytes) + 1);
+	}
+}
+
+/* Waiting lines come after the heading of the file that is open now. */
+static void begin_again(struct sink *sink)
+{
+	struct text_buffer waiting = sink->waiting, kinds = sink->kinds;
+
+	sink->waiting = sink->kinds = (struct text_buffer){ 0 };
+	begin_output(sink);
+	text_append(&sink->waiting, waiting.bytes, waiting.used);
+	text_append(&sink->kinds, kinds.bytes, kinds.used);
+	text_free(&waiting);
+	text_free(&kinds);
+}
+
+static bool is_same_file(int one, int other)
+{
+	struct stat of_one, of_other;
+
+	return !fstat(one, &of_one) && !fstat(other, &of_other) && of_one.st_dev == of_other.st_dev &&
+	       of_one.st_ino == of_other.st_ino;
+}
+
+void sink_reopen(struct sink *sink)
+{
+	int fd;
+
+	if (!sink->named)
+		return;
+	flush(sink, 0);
+	fd = open_named(sink->name, O_NONBLOCK); /* a FIFO without a reader shall not make us wait */
+	if (fd < 0) {
+		message_error("%s: cannot open again: %s; records go on into the file that was open", sink->name,
+			      strerror(errno));
+		return;
+	}
+	fcntl(fd, F_SETFL, O_APPEND);
+	if (!sink->regular && is_same_file(fd, sink->fd)) {
+		close(fd);
+		return;
+	}
+	if (!sink->waiting.used) {
+		add_footer(sink);
+		flush(sink, 0);
+	}
+	close(sink->fd);
+	sink->fd = fd;
+	sink->stuck = false;
+	forget_leftovers(sink);
+	begin_again(sink);
+	message_detail("%s: opened again", sink->name);
+}
+
+__u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
+{
+	__u64 lost = sink->dropped[event];
+	size_t i;
+
+	for (i = 0; i < sink->kinds.used; i++)
+		lost += sink->kinds.bytes[i] == (char)event;
+	return lost;
+}
+
+bool sink_lost_any(const struct sink *sink)
+{
+	unsigned int event;
+
+	for (event = 0; event < EVENT_KINDS; event++)
+		if (sink_lost(sink, event))
+			return true;
+	return false;
+}
+
+void sink_close(struct sink *sink)
+{
+	if (!sink)
+		return;
+	close(sink->fd);
+	text_free(&sink->waiting);
+	text_free(&sink->kinds);
+	free(sink);
+}

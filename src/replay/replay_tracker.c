@@ -1,0 +1,170 @@
+#include "src/replay/replay_tracker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/record/observer.h"
+
+#define NS_PER_SECOND 1000000000ULL
+/* Longer than the largest gap between two retransmissions of a SYN (docs/record.md). */
+#define HALF_OPEN_NS (70 * NS_PER_SECOND)
+/* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */
+#define ENDED_NS (120 * NS_PER_SECOND)
+/* So many that have ended may wait, whatever the time: memory grows only with what is open. */
+#define MOST_ENDED 65536
+
+struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host)
+{
+	struct replay_tracker *tracker = calloc(1, sizeof(*tracker));
+
+	if (!tracker)
+		return NULL;
+	tracker->host = *host;
+	tracker->table = replay_table_new();
+	if (tracker->table)
+		return tracker;
+	free(tracker);
+	return NULL;
+}
+
+void replay_tracker_free(struct replay_tracker *tracker)
+{
+	if (!tracker)
+		return;
+	replay_table_free(tracker->table);
+	free(tracker);
+}
+
+static void fill_record(const struct replay_tracker *tracker, struct nt_record *record,
+			const struct replay_entry *entry, enum nt_wire_why why)
+{
+	const struct observer_traffic traffic[2] = {
+		observer_traffic_of(&entry->streams[0]),
+		observer_traffic_of(&entry->streams[1]),
+	};
+	const struct observer_view view = {
+		.key = &entry->key,
+		.connection = &entry->connection,
+		.traffic = traffic,
+		.why = why,
+		.now = tracker->now,
+	};
+
+	observer_record(record, &view);
+}
+
+static void end(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_why why)
+{
+	struct nt_record record;
+
+	fill_record(tracker, &record, entry, why);
+	tracker->host.ended(tracker->host.context, &record);
+	replay_table_remove(tracker->table, entry);
+}
+
+static void tell_established(const struct replay_tracker *tracker, const struct replay_entry *entry)
+{
+	struct nt_record record;
+
+	if (!tracker->host.established)
+		return;
+	fill_record(tracker, &record, entry, NT_WIRE_EXIT);
+	record.event = NT_EVENT_OPEN;
+	tracker->host.established(tracker->host.context, &record);
+}
+
+static bool has_waited(const struct replay_tracker *tracker, const struct replay_entry *entry, __u64 limit)
+{
+	return entry && tracker->now > entry->connection.last_seen_ns + limit;
+}
+
+void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns)
+{
+	const struct replay_table *table = tracker->table;
+	struct replay_entry *entry;
+
+	if (ns > tracker->now)
+		tracker->now = ns;
+	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), has_waited(tracker, entry, HALF_OPEN_NS))
+		end(tracker, entry, NT_WIRE_IDLE);
+	while (entry = replay_table_oldest(table, REPLAY_ENDED),
+	       has_waited(tracker, entry, ENDED_NS) || replay_table_count(table, REPLAY_ENDED) > MOST_ENDED)
+		end(tracker, entry, NT_WIRE_ENDED);
+}
+
+static enum replay_queue queue_of(const struct nt_connection *connection)
+{
+	switch (nt_connection_state(connection)) {
+	case NT_STATE_SYN_SENT:
+	case NT_STATE_SYN_RECEIVED:
+		return REPLAY_HALF_OPEN;
+	case NT_STATE_CLOSED:
+	case NT_STATE_RESET:
+		return REPLAY_ENDED;
+	default:
+		return REPLAY_ESTABLISHED;
+	}
+}
+
+/* NULL: no memory. */
+static struct replay_entry *begin(struct replay_tracker *tracker, const struct replay_located *located)
+{
+	struct replay_entry *entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
+
+	if (!entry)
+		return NULL;
+	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
+	tracker->host.began(tracker->host.context);
+	return entry;
+}
+
+static void follow_stream(struct nt_stream *stream, const struct capture_segment *segment)
+{
+	nt_stream_step(stream, &segment->packet, segment->interface, segment->direction);
+	if (nt_stream_wants_room(stream))
+		replay_table_give_room(stream);
+}
+
+int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located)
+{
+	const struct capture_segment *segment = &located->segment;
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+	enum replay_queue queue;
+	__u32 step = 0;
+
+	if (entry)
+		step = nt_connection_step(&entry->connection, &segment->packet, located->source, segment->ns);
+	/* Packets may stand in another order than they were sent in. */
+	if (entry && segment->ns < entry->connection.first_ns)
+		entry->connection.first_ns = segment->ns;
+	if (step & NT_STEP_NEW)
+		end(tracker, entry, NT_WIRE_REPLACED);
+	if (!entry || step & NT_STEP_NEW)
+		entry = begin(tracker, located);
+	if (!entry)
+		return -ENOMEM;
+	nt_connection_note(&entry->connection, &segment->packet, located->source);
+	follow_stream(&entry->streams[located->source], segment);
+	queue = queue_of(&entry->connection);
+	/* Of what is established none is the oldest: it may last. */
+	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
+		replay_table_move(tracker->table, entry, queue);
+	if (step & NT_STEP_ESTABLISHED)
+		tell_established(tracker, entry);
+	return 0;
+}
+
+static void end_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_why why)
+{
+	struct replay_entry *entry;
+
+	while ((entry = replay_table_oldest(tracker->table, queue)))
+		end(tracker, entry, why);
+}
+
+void replay_tracker_finish(struct replay_tracker *tracker)
+{
+	end_queue(tracker, REPLAY_ENDED, NT_WIRE_ENDED);
+	end_queue(tracker, REPLAY_ESTABLISHED, NT_WIRE_EXIT);
+	end_queue(tracker, REPLAY_HALF_OPEN, NT_WIRE_EXIT);
+}

@@ -1,0 +1,132 @@
+#include "src/zeek/checksum.h"
+
+#include <string.h>
+
+#define ROUTE_SOURCE 0 /* RFC 2460 section 4.4, given up by RFC 5095 */
+#define ROUTE_HOME 2   /* RFC 6275 section 6.4 */
+#define OPTION_PAD1 0  /* RFC 8200 section 4.2 */
+#define OPTION_HOME_ADDRESS 0xc9 /* RFC 6275 section 6.3 */
+
+#define RIGHT 0xffff /* what everything with its checksum adds up to, in one's complement */
+
+/* Sums in memory's byte order are as good as any other (RFC 1071 section 2 (B)). */
+static __u64 add(__u64 sum, const __u8 *bytes, __u32 size)
+{
+	__u32 word;
+	__u16 half = 0;
+
+	for (; size >= sizeof(word); bytes += sizeof(word), size -= sizeof(word)) {
+		memcpy(&word, bytes, sizeof(word));
+		sum += word;
+	}
+	for (; size >= sizeof(half); bytes += sizeof(half), size -= sizeof(half)) {
+		memcpy(&half, bytes, sizeof(half));
+		sum += half;
+	}
+	half = 0;
+	memcpy(&half, bytes, size);
+	return sum + half;
+}
+
+static bool is_right(__u64 sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum == RIGHT;
+}
+
+bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset)
+{
+	__u32 length;
+
+	if (offset >= frame->length)
+		return true;
+	length = (frame->data[offset] & 0x0f) * 4;
+	if (length > frame->length - offset)
+		return true;
+	return is_right(add(0, frame->data + offset, length));
+}
+
+/* The addresses that an IPv6 packet's ends mean where its headers tell others than its IP header. */
+struct ends {
+	__u8 source[16], destination[16];
+};
+
+/* The route's last address is where the packet is going to (RFC 8200 section 8.1). */
+static void take_route(const struct nt_buffer *frame, __u32 offset, struct ends *ends)
+{
+	struct {
+		__u8 next_header, length, type, segments_left;
+	} route;
+
+	if (NT_LOAD(frame, offset, &route, sizeof(route)) < 0 || !route.segments_left)
+		return;
+	if ((route.type == ROUTE_SOURCE && route.length && !(route.length % 2)) ||
+	    (route.type == ROUTE_HOME && route.length == 2))
+		NT_LOAD(frame, offset + route.length * 8 - 8, ends->destination, sizeof(ends->destination));
+}
+
+/* A mobile node's own address is in an option of the destination options. */
+static void take_home_address(const struct nt_buffer *frame, __u32 offset, __u32 end, struct ends *ends)
+{
+	__u8 option[2];
+	__u32 size;
+
+	for (offset += 2; offset < end; offset += size) {
+		size = 1;
+		if (NT_LOAD(frame, offset, option, 1) < 0)
+			return;
+		if (option[0] == OPTION_PAD1)
+			continue;
+		if (NT_LOAD(frame, offset, option, sizeof(option)) < 0)
+			return;
+		size = sizeof(option) + option[1];
+		if (option[0] == OPTION_HOME_ADDRESS && option[1] == sizeof(ends->source))
+			NT_LOAD(frame, offset + sizeof(option), ends->source, sizeof(ends->source));
+	}
+}
+
+static void find_ends(const struct nt_buffer *frame, const struct nt_packet *packet, struct ends *ends)
+{
+	struct nt_cursor cursor = { .offset = packet->network_offset };
+	struct nt_packet unused;
+	__u32 begin;
+	__u8 protocol;
+
+	memcpy(ends->source, packet->source, sizeof(ends->source));
+	memcpy(ends->destination, packet->destination, sizeof(ends->destination));
+	if (nt_parse_ipv6_header((void *)frame, ~0U, &cursor, &unused) != NT_PACKET_TCP)
+		return;
+	while (cursor.offset < packet->transport_offset) {
+		begin = cursor.offset;
+		protocol = cursor.protocol;
+		if (nt_pass_extension_header((void *)frame, &cursor) != NT_PACKET_TCP)
+			return;
+		if (protocol == NT_PROTOCOL_ROUTING)
+			take_route(frame, begin, ends);
+		if (protocol == NT_PROTOCOL_DESTINATION)
+			take_home_address(frame, begin, cursor.offset, ends);
+	}
+}
+
+/* RFC 9293 section 3.1, RFC 8200 section 8.1 */
+static __u64 add_pseudo_header(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length)
+{
+	bool ipv4 = !packet->address_words[0] && packet->address_parts[2] == nt_network32(0xffff);
+	__u64 sum = nt_network32(length) + (__u64)nt_network32(NT_PROTOCOL_TCP);
+	struct ends ends;
+
+	if (ipv4)
+		return sum + packet->address_parts[3] + packet->address_parts[7];
+	find_ends(frame, packet, &ends);
+	return add(sum, (const __u8 *)&ends, sizeof(ends));
+}
+
+bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length)
+{
+	__u32 offset = packet->transport_offset;
+
+	if (offset > frame->length || length > frame->length - offset)
+		return true;
+	return is_right(add(add_pseudo_header(frame, packet, length), frame->data + offset, length));
+}

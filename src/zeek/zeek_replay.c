@@ -1,0 +1,169 @@
+#include "src/zeek/zeek_replay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/zeek/zeek_table.h"
+
+#include "core/zeek_step.h"
+#include "src/zeek/checksum.h"
+#include "src/zeek/zeek_record.h"
+
+#define NS_PER_US 1000
+#define LATEST_NS (1ULL << 63) /* so that no timer's time is beyond 2^64 */
+
+struct zeek_replay {
+	struct zeek_replay_host host;
+	struct zeek_table *table;
+	__u64 now;   /* of the packet */
+	__u64 clock; /* of all packets up to it */
+};
+
+struct zeek_replay *zeek_replay_new(const struct zeek_replay_host *host)
+{
+	struct zeek_replay *replay = calloc(1, sizeof(*replay));
+
+	if (!replay)
+		return NULL;
+	replay->host = *host;
+	replay->table = zeek_table_new();
+	if (replay->table)
+		return replay;
+	free(replay);
+	return NULL;
+}
+
+void zeek_replay_free(struct zeek_replay *replay)
+{
+	if (!replay)
+		return;
+	zeek_table_free(replay->table);
+	free(replay);
+}
+
+static void end(struct zeek_replay *replay, struct zeek_entry *entry, bool at_end)
+{
+	struct nt_record record;
+
+	zeek_record(&record, entry, at_end);
+	replay->host.ended(replay->host.context, &record);
+	zeek_table_remove(replay->table, entry);
+}
+
+/* Zeek reads captures in whole microseconds. */
+void zeek_replay_clock(struct zeek_replay *replay, __u64 ns)
+{
+	struct zeek_entry *entry;
+
+	replay->now = ns < LATEST_NS ? ns - ns % NS_PER_US : LATEST_NS;
+	if (replay->now > replay->clock)
+		replay->clock = replay->now;
+	while ((entry = zeek_table_first(replay->table)) && entry->due <= replay->clock) {
+		if (nt_zeek_timer(&entry->connection, replay->clock))
+			end(replay, entry, false);
+		else
+			zeek_table_schedule(replay->table, entry);
+	}
+}
+
+/* A length of 0 is what segmentation offload leaves, and then the checksum is wrong too. */
+static bool header_is_right(const struct nt_buffer *frame, __u32 offset)
+{
+	__u16 length;
+
+	if (NT_LOAD(frame, offset + 2, &length, sizeof(length)) == 0 && !length)
+		return false;
+	return checksum_ipv4_header_is_right(frame, offset);
+}
+
+bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset)
+{
+	__u8 version;
+
+	if (replay->host.ignore_checksums || NT_LOAD(frame, offset, &version, sizeof(version)) < 0)
+		return true;
+	return version >> 4 != 4 || header_is_right(frame, offset);
+}
+
+/* 0 where the frame does not hold so much of it. */
+static __u32 header_length(const struct nt_buffer *frame, const struct nt_packet *packet)
+{
+	__u8 offset;
+
+	if (NT_LOAD(frame, packet->transport_offset + 12, &offset, sizeof(offset)) < 0)
+		return 0;
+	return (offset >> 4) * 4;
+}
+
+/* enum nt_zeek_mark bits */
+static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *segment)
+{
+	const struct nt_buffer *frame = segment->frame;
+	struct nt_packet *packet = &segment->packet;
+	__u32 length = header_length(frame, packet), captured = frame->length - packet->transport_offset;
+
+	if (segment->result != NT_PACKET_TCP || !length || captured < length)
+		return NT_ZEEK_BAD_HEADER;
+	/* The IP header does not say how long it is: as much as was captured. */
+	if (!packet->network_length)
+		packet->payload_length = captured - length;
+	if (!replay->host.ignore_checksums &&
+	    !checksum_tcp_is_right(frame, packet, length + packet->payload_length))
+		return NT_ZEEK_BAD_CHECKSUM;
+	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
+}
+
+static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key *key, const struct nt_packet *packet,
+				int source)
+{
+	struct zeek_entry *entry = zeek_table_add(replay->table, key);
+
+	if (!entry)
+		return NULL;
+	entry->vlan = packet->vlan;
+	nt_zeek_begin(&entry->connection, packet, source, nt_key_is_self(key), replay->now, replay->clock);
+	replay->host.began(replay->host.context);
+	return entry;
+}
+
+/* Of the innermost IP header; that of a reassembled packet was made here. */
+static bool network_header_is_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
+{
+	__u32 offset = segment->packet.network_offset;
+
+	return (segment->reassembled && !offset) || zeek_replay_accepts(replay, segment->frame, offset);
+}
+
+int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment)
+{
+	struct nt_packet *packet = &segment->packet;
+	struct zeek_entry *entry;
+	struct nt_key key;
+	__u32 marks;
+	int source;
+
+	if (!network_header_is_accepted(replay, segment))
+		return 0;
+	marks = marks_of(replay, segment);
+	source = nt_key_from_packet(&key, packet, 0);
+	entry = zeek_table_find(replay->table, &key);
+	if (entry && nt_zeek_is_reuse(&entry->connection, packet)) {
+		end(replay, entry, false);
+		entry = NULL;
+	}
+	if (!entry)
+		entry = begin(replay, &key, packet, source);
+	if (!entry)
+		return -ENOMEM;
+	nt_zeek_take(&entry->connection, packet, source, marks, replay->now);
+	zeek_table_schedule(replay->table, entry);
+	return 0;
+}
+
+void zeek_replay_finish(struct zeek_replay *replay)
+{
+	struct zeek_entry *entry;
+
+	while ((entry = zeek_table_first(replay->table)))
+		end(replay, entry, true);
+}
