@@ -96,9 +96,9 @@ def examples():
 
 
 def help_examples(command):
-    """The command lines in its help text."""
+    """The command lines in its help text. What is indented further says what the line above does."""
     lines = run(*command.split(), "--help").stdout.split("\nexamples\n")[1].splitlines()
-    return [re.split(r"  +", line.strip(), maxsplit=1)[0] for line in lines]
+    return [re.split(r"  +", line.strip(), maxsplit=1)[0] for line in lines if not line.startswith("   ")]
 
 
 def checksum(data):

@@ -12,7 +12,7 @@ from manual import COMMANDS, NETRACKER, PAGE, ROOT, TRACK
 import harness
 from harness import check, equal, skip
 
-HELP_WIDTH = 100
+HELP_WIDTH = 80
 LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
 CLASSIC = {"attach", "status", "detach"}
 OPTIONS = manual.options()
