@@ -27,12 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.tunnels = choice & 8,
 		.rules = choice & 16 || (choice & 7) == FORMAT_ZEEK ? RULES_ZEEK : RULES_OWN,
 		.ignore_checksums = choice & 32,
+		.file_count = choice & 64 ? 2 : 1,
 		.events = ~0U,
 		.output = "/dev/null",
 		.quiet = true,
 	};
 	static int fd = -1;
-	char name[32], *files[] = {name};
+	char name[32], *files[2] = { name, name };
 	int status;
 
 	if (fd < 0)
@@ -40,7 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(fd >= 0 && !write_file(fd, &input));
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	options.files = files;
-	options.file_count = 1;
 	status = replay_run(&options);
 	MUST(status == EXIT_STATUS_DONE || status == EXIT_STATUS_BROKEN);
 	return 0;
