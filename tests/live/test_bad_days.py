@@ -29,6 +29,9 @@ BROKE = 1
 EACH = 5
 LAST_RECORD_SECONDS = 5
 RETURN_SECONDS = 0.5
+READY_TIMEOUT = 90
+END_SECONDS = 30
+READY = "netracker: tracking\n"
 # Other than those of another run at the same time, whose connections every tracker sees too.
 PORT = 20000 + os.getpid() % 10000
 
@@ -373,38 +376,64 @@ def json_problems(lines, names, executable):
     return problems
 
 
+class Run:
+    """A program whose stderr can be read while it runs."""
+
+    def __init__(self, bench, command, stdout=subprocess.DEVNULL):
+        self.messages = tempfile.TemporaryFile(dir=bench.directory)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.messages,
+                                        env=dict(os.environ, TERM="xterm-256color"),
+                                        preexec_fn=lambda: prepare(bench.here.name))
+
+    def said(self):
+        return os.pread(self.messages.fileno(), 1 << 20, 0).decode(errors="replace")
+
+    def wait_for(self, text):
+        deadline = time.monotonic() + READY_TIMEOUT
+        while text not in self.said():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise TrackerError("does not say %r: %s" % (text, self.said()))
+            time.sleep(0.05)
+
+    def end(self):
+        """Its exit status; what it wrote and lost by its account."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGINT)
+        status = self.process.wait(END_SECONDS)
+        return status, {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)\b", self.said())}
+
+
 # Terminals
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class Terminal:
-    """A tracker, or another command, on a terminal of so many columns."""
+class Terminal(Run):
+    """Live tracking, or another command to its end, on a terminal of so many columns."""
 
     def __init__(self, bench, columns, *arguments):
-        self.columns, self.text, self.said = columns, "", ""
+        self.columns, self.text = columns, ""
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        self.process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=slave,
-                                        stderr=subprocess.PIPE, env=dict(os.environ, TERM="xterm-256color"),
-                                        preexec_fn=lambda: prepare(bench.here.name))
+        lives = arguments[0].startswith("-")
+        super().__init__(bench, [PROGRAM, *arguments, *(["-v"] if lives else [])], slave)
         os.close(slave)
-        settle(2)
+        if lives:
+            self.wait_for(READY)
+        else:
+            self.process.wait(END_SECONDS)
 
     def lines(self):
-        """What it printed until it ended, when told to at the latest; self.text has colours too, self.said stderr."""
-        if self.text:
-            return COLOUR.sub("", self.text).splitlines()
-        self.process.terminate()
-        self.said = self.process.communicate(timeout=20)[1].decode(errors="replace")
-        os.set_blocking(self.master, False)
-        output = b""
-        try:
-            while data := os.read(self.master, 65536):
-                output += data
-        except OSError:
+        """What it printed until its end, without colours; self.text has all of it."""
+        if not self.text:
+            self.end()
+            os.set_blocking(self.master, False)
+            output = b""
+            with contextlib.suppress(OSError):
+                while data := os.read(self.master, 65536):
+                    output += data
             os.close(self.master)
-        self.text = output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+            self.text = output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
         return COLOUR.sub("", self.text).splitlines()
 
     def problems(self, count):
@@ -439,7 +468,7 @@ def narrow_terminal(bench):
             if not shown or shown[1] != {"live": "closed:src", "list": "established"}[label]:
                 problems.append("%s: %s:%d is not shown: %r" % (label, *one.local, terminal.text))
     replay.lines()
-    written = re.search(r"(\d+) written", replay.said)
+    written = re.search(r"(\d+) written", replay.said())
     return problems + ["replay: %s" % text for text in replay.problems(int(written[1]))]
 
 
@@ -450,17 +479,13 @@ def stalled_terminal(bench):
     terminal = Terminal(bench, 132, "-L", str(PORT))
     storm(world, 3 * STORM)
     settle(1)
-    begun = time.monotonic()
-    terminal.process.send_signal(signal.SIGINT)
-    said = terminal.process.communicate(timeout=20)[1].decode()
-    account = {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)", said)}
+    status, account = terminal.end()
     terminal.lines()
     whole = terminal.text.count("\n") - 1
-    problems = ["exit status %d" % terminal.process.returncode] * (terminal.process.returncode != 1)
-    problems += ["ended after %.0f s" % (time.monotonic() - begun)] * (time.monotonic() - begun > 15)
-    if account.get("written", 0) + account.get("lost", 0) != 3 * STORM or not account.get("lost"):
-        problems.append("%d records: %s" % (3 * STORM, said))
-    return problems + ["%d lines, %s" % (whole, said)] * (whole != account.get("written"))
+    problems = ["exit status %d" % status] * (status != BROKE)
+    if account["written"] + account["lost"] != 3 * STORM or not account["lost"] or whole != account["written"]:
+        problems.append("%d records, %d lines: %s" % (3 * STORM, whole, terminal.said()))
+    return problems
 
 
 # Disks
@@ -476,32 +501,21 @@ def storm(world, count):
     peer.stop()
 
 
-class SmallDisk:
+class SmallDisk(Run):
     """A tracker in a mount namespace of its own, whose output is on a file system of 256 KiB there."""
 
     def __init__(self, bench):
         script = 'mount -t tmpfs -o size=256k nt-live "$1" || exit 99; exec "$0" -f json -v -L "$2" -o "$1/records"'
         mount = os.path.join(bench.directory, "disk")
         os.makedirs(mount, exist_ok=True)
-        self.messages = tempfile.TemporaryFile(dir=bench.directory)
-        self.process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", script, PROGRAM, mount, str(PORT)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=self.messages, preexec_fn=lambda: prepare(bench.here.name))
+        super().__init__(bench, ["unshare", "--mount", "sh", "-c", script, PROGRAM, mount, str(PORT)])
         self.directory = "/proc/%d/root%s" % (self.process.pid, mount)
-        self.wait_for("netracker: tracking\n")
-
-    def said(self):
-        self.messages.seek(0)
-        return self.messages.read().decode()
-
-    def wait_for(self, text):
-        deadline = time.monotonic() + 30
-        while text not in self.said():
+        try:
+            self.wait_for(READY)
+        except TrackerError:
             if self.process.poll() == 99:
                 raise Skip("no small file system: %s" % self.said().strip())
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise TrackerError("does not say %r: %s" % (text, self.said()))
-            time.sleep(0.05)
+            raise
 
     def fill(self):
         """Leaves room for nothing."""
@@ -514,17 +528,18 @@ class SmallDisk:
     def records(self):
         with open(os.path.join(self.directory, "records"), "rb") as file:
             data = file.read()
-        return [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n") or json.loads("!")]
+        if not data.endswith(b"\n"):
+            raise TrackerError("the file ends in half a line: %r" % data[-80:])
+        return [json.loads(line) for line in data.splitlines()]
 
     def stop(self):
-        """What it wrote, its exit status, and its account: the disk goes with its last process."""
+        """What is on the disk, which goes with its last process; exit status and account."""
         held = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-        self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(20)
+        status, account = self.end()
         self.directory = "/proc/self/fd/%d" % held
         found = self.records()
         os.close(held)
-        return found, status, {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)", self.said())}
+        return found, status, account
 
 
 @check("a full disk that gets room again: what waited is written, nothing is lost")
