@@ -46,8 +46,8 @@ int main(int argc, char **argv)
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; there are list, replay, explain, attach, status and detach, and live tracking "
-			      "without a command; see: netracker --help", argv[1]);
+		message_error("%s: no such command; there are list, replay, explain, attach, status and detach, and live "
+			      "tracking without a command; see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}
 	status = options_parse(&options, command, argc - named, argv + named);

@@ -401,12 +401,15 @@ static int apply_rule(struct options *options, const struct command *command, co
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
-	const char *unexpected = command->bit == COMMAND_EXPLAIN ? "one file at a time" :
-				 command->bit & CLASSIC		 ? "unexpected; interfaces are named with -i" :
-				 command->bit & COMMAND_LIST	 ? "unexpected; filters have letters: -L PORT, -p PID, -c NAME" :
-				 "unexpected; a command comes before its options: netracker replay FILE";
+	const char *unexpected = "unexpected; a command comes before its options: netracker replay FILE";
 	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
 
+	if (command->bit == COMMAND_EXPLAIN)
+		unexpected = "one file at a time";
+	else if (command->bit & CLASSIC)
+		unexpected = "unexpected; interfaces are named with -i";
+	else if (command->bit == COMMAND_LIST)
+		unexpected = "unexpected; filters have letters: -L PORT, -p PID, -c NAME";
 	if (argc - optind > most) {
 		complain(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
@@ -476,7 +479,7 @@ static const char *find_conflict(const struct options *options)
 	if (options->summary && !options->output && (options->format_given || options->host))
 		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->failed && !options->outcomes)
-		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one of them out";
+		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one out";
 	switch (options->command) {
 	case COMMAND_LIVE:
 		return find_live_conflict(options);

@@ -298,7 +298,8 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	for (i = 0; i < options->interface_count; i++) {
 		if (if_nametoindex(options->interfaces[i]))
 			continue;
-		message_error("interface %s: there is none of this name; ip link shows those there are", options->interfaces[i]);
+		message_error("interface %s: there is none of this name; ip link shows those there are",
+			      options->interfaces[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notices_fd = open_notices();

@@ -28,8 +28,9 @@ void byte_marks_clear(struct byte_marks *marks);
 /* A connection that was there before: what it has moved until now is nobody's. */
 void byte_marks_set(struct byte_marks *marks, const struct nt_record *record);
 
-/* What it moved since its mark: all, where it began meanwhile. Marks it anew, or, with a close or exit record, no more. Not known
- * is what a socket had moved before it was ever looked at; and, until it ends, of one for whose mark there is no room.
+/* What it moved since its mark: all, where it began meanwhile. Marks it anew, or, with a close or exit record, no more.
+ * Not known is what a socket had moved before it was ever looked at; and, until it ends, of one for whose mark there is
+ * no room.
  */
 struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_record *record);
 

@@ -1,5 +1,6 @@
 /* What --summary sums up: connections, bytes, outcomes by process and by peer, the connections that moved most, and the
- * slowest handshakes. Pure: records go in. Bounded: where there are more processes or peers than rows, those with the least become "others".
+ * slowest handshakes. Pure: records go in. Bounded: where there are more processes or peers than rows, those with the
+ * least become "others".
  */
 #ifndef NETRACKER_TALLY_H
 #define NETRACKER_TALLY_H
