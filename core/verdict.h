@@ -2,6 +2,7 @@
 #ifndef NETRACKER_CORE_VERDICT_H
 #define NETRACKER_CORE_VERDICT_H
 
+#include "conn_state.h"
 #include "connection.h"
 #include "record.h"
 
@@ -95,17 +96,6 @@ NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connecti
 	return NT_KNOWN_NOT;
 }
 
-/* A side's state as Zeek's TCP analyser names it. */
-enum nt_endpoint {
-	NT_ENDPOINT_INACTIVE,
-	NT_ENDPOINT_PARTIAL,
-	NT_ENDPOINT_SYN_SENT,
-	NT_ENDPOINT_SYNACK_SENT,
-	NT_ENDPOINT_ESTABLISHED,
-	NT_ENDPOINT_CLOSED,
-	NT_ENDPOINT_RESET,
-};
-
 NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int side)
 {
 	int peer = 1 - side;
@@ -139,63 +129,20 @@ NT_INLINE enum nt_endpoint nt_connection_endpoint(const struct nt_connection *co
 	return NT_ENDPOINT_PARTIAL;
 }
 
-/* ^?S[^HAFGIQ]*R: the opener sent SYN, then RST, and nothing that tells of an answer between. */
-NT_INLINE int nt_history_is_syn_reset(const struct nt_connection *connection)
-{
-	__u32 length = connection->history_length, i = 0;
-	char letter;
-
-	if (length && connection->history[0] == '^')
-		i = 1;
-	if (i >= length || connection->history[i] != 'S')
-		return 0;
-	for (; i < length && i < NT_CONNECTION_HISTORY; i++) {
-		letter = connection->history[i];
-		if (letter == 'R')
-			return 1;
-		if (letter == 'H' || letter == 'A' || letter == 'F' || letter == 'G' || letter == 'I' || letter == 'Q')
-			return 0;
-	}
-	return 0;
-}
-
-NT_INLINE const char *nt_connection_reset_state(const struct nt_connection *connection, enum nt_endpoint src,
-						enum nt_endpoint dst)
-{
-	int no_payload = !((connection->letters[0] | connection->letters[1]) & NT_LETTER_DATA) &&
-			 !nt_connection_is_established(connection);
-
-	if (dst == NT_ENDPOINT_RESET) {
-		if (src == NT_ENDPOINT_SYN_SENT || src == NT_ENDPOINT_SYNACK_SENT ||
-		    (src == NT_ENDPOINT_RESET && no_payload))
-			return "REJ";
-		return src <= NT_ENDPOINT_PARTIAL ? "RSTRH" : "RSTR";
-	}
-	if (dst <= NT_ENDPOINT_PARTIAL)
-		return nt_history_is_syn_reset(connection) ? "RSTOS0" : "OTH";
-	return "RSTO";
-}
-
-/* Zeek's conn_state, for user space: the string is a constant. The order of the tests is Zeek's. */
+/* Zeek's conn_state, for user space: the string is a constant. */
 NT_INLINE const char *nt_connection_conn_state(const struct nt_connection *connection)
 {
 	int self = !!(connection->marks & NT_MARK_SELF);
-	enum nt_endpoint src = nt_connection_endpoint(connection, connection->src_index);
-	enum nt_endpoint dst = self ? src : nt_connection_endpoint(connection, 1 - connection->src_index);
+	struct nt_conn_ends ends = {
+		.src = nt_connection_endpoint(connection, connection->src_index),
+		.has_payload = (connection->letters[0] | connection->letters[1]) & NT_LETTER_DATA ||
+			       nt_connection_is_established(connection),
+		.history = connection->history,
+		.history_length = connection->history_length,
+	};
 
-	if (src == NT_ENDPOINT_RESET || dst == NT_ENDPOINT_RESET)
-		return nt_connection_reset_state(connection, src, dst);
-	if (src == NT_ENDPOINT_CLOSED && dst == NT_ENDPOINT_CLOSED)
-		return "SF";
-	if (src == NT_ENDPOINT_CLOSED)
-		return dst <= NT_ENDPOINT_PARTIAL ? "SH" : "S2";
-	if (dst == NT_ENDPOINT_CLOSED)
-		return src <= NT_ENDPOINT_PARTIAL ? "SHR" : "S3";
-	if (src == NT_ENDPOINT_SYN_SENT && dst == NT_ENDPOINT_INACTIVE)
-		return "S0";
-	if (src == NT_ENDPOINT_ESTABLISHED && dst == NT_ENDPOINT_ESTABLISHED)
-		return "S1";
-	return "OTH";
+	ends.dst = self ? ends.src : nt_connection_endpoint(connection, 1 - connection->src_index);
+	return nt_conn_state(&ends);
 }
 
 #endif

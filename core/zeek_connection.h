@@ -120,11 +120,11 @@ static inline void nt_zeek_limit_inactivity(struct nt_zeek_connection *connectio
 
 static inline int nt_zeek_is_handshake(__u8 state)
 {
-	return state == NT_ZEEK_INACTIVE || state == NT_ZEEK_SYN_SENT || state == NT_ZEEK_SYNACK_SENT;
+	return state == NT_ENDPOINT_INACTIVE || state == NT_ENDPOINT_SYN_SENT || state == NT_ENDPOINT_SYNACK_SENT;
 }
 
 static inline void nt_zeek_set_state(struct nt_zeek_connection *connection, struct nt_zeek_endpoint *endpoint,
-				     const struct nt_zeek_endpoint *peer, enum nt_zeek_state state)
+				     const struct nt_zeek_endpoint *peer, enum nt_endpoint state)
 {
 	if (endpoint->state == state)
 		return;
@@ -180,7 +180,7 @@ static inline int nt_zeek_is_reuse(const struct nt_zeek_connection *connection, 
 	if (!(packet->flags & NT_SYN))
 		return 0;
 	if (packet->flags & NT_ACK) {
-		if (orig->state != NT_ZEEK_INACTIVE)
+		if (orig->state != NT_ENDPOINT_INACTIVE)
 			return 0;
 		opener = resp;
 	}
@@ -189,7 +189,7 @@ static inline int nt_zeek_is_reuse(const struct nt_zeek_connection *connection, 
 	if (packet->sequence == opener->start)
 		return 0;
 	/* SYN-ACK and SYN were captured in the wrong order. */
-	return packet->flags & NT_ACK || opener->state != NT_ZEEK_SYNACK_SENT || resp->state != NT_ZEEK_INACTIVE ||
+	return packet->flags & NT_ACK || opener->state != NT_ENDPOINT_SYNACK_SENT || resp->state != NT_ENDPOINT_INACTIVE ||
 	       packet->sequence != resp->start;
 }
 
@@ -210,13 +210,13 @@ static inline void nt_zeek_close(struct nt_zeek_connection *connection, struct n
 	if (endpoint->closed)
 		return;
 	endpoint->closed = 1;
-	if (endpoint->state != NT_ZEEK_RESET && !peer->closed && peer->state != NT_ZEEK_INACTIVE) {
-		if (endpoint->previous_state != NT_ZEEK_INACTIVE)
+	if (endpoint->state != NT_ENDPOINT_RESET && !peer->closed && peer->state != NT_ENDPOINT_INACTIVE) {
+		if (endpoint->previous_state != NT_ENDPOINT_INACTIVE)
 			connection->timers.expiry[!!connection->timers.expiry[0]] =
 				connection->last + NT_ZEEK_NEXT_EXPIRY;
 		return;
 	}
-	if (endpoint->previous_state != NT_ZEEK_INACTIVE || peer->state != NT_ZEEK_INACTIVE) {
+	if (endpoint->previous_state != NT_ENDPOINT_INACTIVE || peer->state != NT_ENDPOINT_INACTIVE) {
 		if (tell || connection->tell_deferred)
 			connection->active = 0;
 		connection->tell_deferred = 0;
@@ -230,7 +230,7 @@ static inline void nt_zeek_check_end(struct nt_zeek_connection *connection, stru
 				     struct nt_zeek_endpoint *peer)
 {
 	if (endpoint->stream.at_end || nt_zeek_is_pending(endpoint, peer) ||
-	    !(endpoint->sent_fin || endpoint->state == NT_ZEEK_CLOSED || endpoint->state == NT_ZEEK_RESET))
+	    !(endpoint->sent_fin || endpoint->state == NT_ENDPOINT_CLOSED || endpoint->state == NT_ENDPOINT_RESET))
 		return;
 	endpoint->stream.at_end = 1;
 	if (!connection->close_deferred)
@@ -257,23 +257,23 @@ static inline __u64 nt_zeek_next_timer(const struct nt_zeek_connection *connecti
 static inline int nt_zeek_is_expired(const struct nt_zeek_connection *connection, __u64 clock)
 {
 	const struct nt_zeek_endpoint *a = &connection->end[0], *b = &connection->end[1];
-	int one_reset = a->state == NT_ZEEK_RESET || b->state == NT_ZEEK_RESET;
-	int one_inactive = a->state == NT_ZEEK_INACTIVE || b->state == NT_ZEEK_INACTIVE;
+	int one_reset = a->state == NT_ENDPOINT_RESET || b->state == NT_ENDPOINT_RESET;
+	int one_inactive = a->state == NT_ENDPOINT_INACTIVE || b->state == NT_ENDPOINT_INACTIVE;
 
 	if (connection->last + NT_ZEEK_LINGER >= clock)
 		return 0;
 	if (a->closed || b->closed)
 		return (a->closed && b->closed) || one_reset || one_inactive;
 	/* Nothing ever happened: its packets were not readable. */
-	return a->state == NT_ZEEK_INACTIVE && b->state == NT_ZEEK_INACTIVE;
+	return a->state == NT_ENDPOINT_INACTIVE && b->state == NT_ENDPOINT_INACTIVE;
 }
 
 static inline int nt_zeek_is_attempt(const struct nt_zeek_connection *connection)
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
 
-	return connection->end[1 - connection->orig].state == NT_ZEEK_INACTIVE &&
-	       (orig->state == NT_ZEEK_SYN_SENT || orig->state == NT_ZEEK_SYNACK_SENT);
+	return connection->end[1 - connection->orig].state == NT_ENDPOINT_INACTIVE &&
+	       (orig->state == NT_ENDPOINT_SYN_SENT || orig->state == NT_ENDPOINT_SYNACK_SENT);
 }
 
 /* Runs the timer that is due next. 1: the connection is to be forgotten. */
@@ -298,50 +298,20 @@ static inline int nt_zeek_timer(struct nt_zeek_connection *connection, __u64 clo
 	return connection->active && nt_zeek_is_expired(connection, clock);
 }
 
-static inline const char *nt_zeek_conn_state_resp_reset(const struct nt_zeek_connection *connection)
-{
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
-	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
-
-	switch (orig->state) {
-	case NT_ZEEK_SYN_SENT:
-	case NT_ZEEK_SYNACK_SENT:
-		return "REJ";
-	case NT_ZEEK_INACTIVE:
-	case NT_ZEEK_PARTIAL:
-		return "RSTRH";
-	case NT_ZEEK_RESET:
-		return nt_zeek_size(orig, resp) || nt_zeek_size(resp, orig) ? "RSTR" : "REJ";
-	default:
-		return "RSTR";
-	}
-}
-
 /* Zeek's summary of how it went (conn_state). */
 static inline const char *nt_zeek_conn_state(const struct nt_zeek_connection *connection)
 {
-	__u8 orig = connection->end[connection->orig].state, resp = connection->end[1 - connection->orig].state;
-	int orig_is_inactive = orig == NT_ZEEK_INACTIVE || orig == NT_ZEEK_PARTIAL;
-	int resp_is_inactive = resp == NT_ZEEK_INACTIVE || resp == NT_ZEEK_PARTIAL;
+	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
+	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
+	const struct nt_conn_ends ends = {
+		.src = orig->state,
+		.dst = resp->state,
+		.has_payload = nt_zeek_size(orig, resp) || nt_zeek_size(resp, orig),
+		.history = connection->history.text,
+		.history_length = connection->history.length,
+	};
 
-	if (resp == NT_ZEEK_RESET)
-		return nt_zeek_conn_state_resp_reset(connection);
-	if (orig == NT_ZEEK_RESET) {
-		if (!resp_is_inactive)
-			return "RSTO";
-		return nt_zeek_history_is_reset_syn(&connection->history) ? "RSTOS0" : "OTH";
-	}
-	if (orig == NT_ZEEK_CLOSED && resp == NT_ZEEK_CLOSED)
-		return "SF";
-	if (orig == NT_ZEEK_CLOSED)
-		return resp_is_inactive ? "SH" : "S2";
-	if (resp == NT_ZEEK_CLOSED)
-		return orig_is_inactive ? "SHR" : "S3";
-	if (orig == NT_ZEEK_SYN_SENT && resp == NT_ZEEK_INACTIVE)
-		return "S0";
-	if (orig == NT_ZEEK_ESTABLISHED && resp == NT_ZEEK_ESTABLISHED)
-		return "S1";
-	return "OTH";
+	return nt_conn_state(&ends);
 }
 
 #endif

@@ -7,20 +7,11 @@
 #ifndef NETRACKER_CORE_ZEEK_ENDPOINT_H
 #define NETRACKER_CORE_ZEEK_ENDPOINT_H
 
+#include "conn_state.h"
 #include "packet.h"
 
 /* Further than this a SYN's or RST's sequence number is not believed (TOO_LARGE_SEQ_DELTA). */
 #define NT_ZEEK_MOST_JUMP 1048576
-
-enum nt_zeek_state {
-	NT_ZEEK_INACTIVE,    /* nothing of it was seen */
-	NT_ZEEK_SYN_SENT,    /* it opened the connection */
-	NT_ZEEK_SYNACK_SENT, /* a SYN-ACK of it came first */
-	NT_ZEEK_PARTIAL,     /* it was seen, its SYN was not */
-	NT_ZEEK_ESTABLISHED,
-	NT_ZEEK_CLOSED, /* sent a FIN */
-	NT_ZEEK_RESET,  /* sent a RST */
-};
 
 /* A letter that the history has at the 1st, 10th, 100th ... time. */
 struct nt_zeek_scale {
@@ -55,7 +46,7 @@ struct nt_zeek_endpoint {
 	__u32 last;  /* the highest sequence number sent */
 	__u32 acknowledged;
 	__u32 last_wraps, acknowledged_wraps; /* how often they passed 2^32 */
-	__u8 state, previous_state; /* enum nt_zeek_state */
+	__u8 state, previous_state; /* enum nt_endpoint */
 	__u8 sent_fin;
 	__u8 closed; /* its end was noted: everything before it was delivered (did_close) */
 	__u8 first_seen; /* its first packet was (first_packet_seen) */
@@ -103,25 +94,25 @@ static inline void nt_zeek_init_endpoint(struct nt_zeek_endpoint *endpoint, cons
 	int syn = packet->flags & NT_SYN;
 
 	switch (endpoint->state) {
-	case NT_ZEEK_INACTIVE:
+	case NT_ENDPOINT_INACTIVE:
 		/* Without a SYN: as if there had been one just before. */
 		if (syn)
 			nt_zeek_set_start(endpoint, packet->sequence, next);
 		else
 			nt_zeek_set_start(endpoint, packet->sequence - 1, packet->sequence);
 		break;
-	case NT_ZEEK_SYN_SENT:
-	case NT_ZEEK_SYNACK_SENT:
+	case NT_ENDPOINT_SYN_SENT:
+	case NT_ENDPOINT_SYNACK_SENT:
 		if (syn && packet->sequence != endpoint->start)
 			nt_zeek_set_start(endpoint, packet->sequence, next);
 		break;
-	case NT_ZEEK_ESTABLISHED:
-	case NT_ZEEK_PARTIAL:
+	case NT_ENDPOINT_ESTABLISHED:
+	case NT_ENDPOINT_PARTIAL:
 		if (syn)
 			nt_zeek_set_start(endpoint, packet->sequence, next);
 		break;
-	case NT_ZEEK_RESET:
-		if (syn && endpoint->previous_state == NT_ZEEK_INACTIVE)
+	case NT_ENDPOINT_RESET:
+		if (syn && endpoint->previous_state == NT_ENDPOINT_INACTIVE)
 			nt_zeek_set_start(endpoint, packet->sequence, next);
 		break;
 	default:
@@ -147,7 +138,7 @@ static inline int nt_zeek_update_last(struct nt_zeek_endpoint *endpoint, const s
 		nt_zeek_advance_last(endpoint, next);
 		return 0;
 	}
-	if (endpoint->state == NT_ZEEK_RESET)
+	if (endpoint->state == NT_ENDPOINT_RESET)
 		return 0;
 	if (distance > 0)
 		nt_zeek_advance_last(endpoint, next);
@@ -178,8 +169,8 @@ static inline __u64 nt_zeek_size(const struct nt_zeek_endpoint *endpoint, const 
 	__u64 size = (last > acknowledged ? last : acknowledged) - endpoint->start;
 
 	/* A half-open connection was discovered: what was acknowledged belongs to an older one. */
-	if (endpoint->previous_state == NT_ZEEK_SYN_SENT && endpoint->state == NT_ZEEK_RESET &&
-	    peer->state == NT_ZEEK_INACTIVE && !nt_zeek_is_unacknowledged(endpoint))
+	if (endpoint->previous_state == NT_ENDPOINT_SYN_SENT && endpoint->state == NT_ENDPOINT_RESET &&
+	    peer->state == NT_ENDPOINT_INACTIVE && !nt_zeek_is_unacknowledged(endpoint))
 		return 0;
 	if (size)
 		size--; /* the SYN */

@@ -94,24 +94,4 @@ static inline void nt_zeek_history_scaled(struct nt_zeek_history *history, struc
 		scale->count = 0;
 }
 
-/* Begins with S, and is without an answer, data or a FIN before its first RST: ^?S[^HAFGIQ]*R */
-static inline int nt_zeek_history_is_reset_syn(const struct nt_zeek_history *history)
-{
-	const char *letter = history->text;
-
-	if (!letter)
-		return 0;
-	letter += *letter == '^';
-	if (*letter++ != 'S')
-		return 0;
-	for (; *letter; letter++) {
-		if (*letter == 'R')
-			return 1;
-		if (*letter == 'H' || *letter == 'A' || *letter == 'F' || *letter == 'G' || *letter == 'I' ||
-		    *letter == 'Q')
-			return 0;
-	}
-	return 0;
-}
-
 #endif

@@ -67,8 +67,8 @@ static inline void nt_zeek_note(struct nt_zeek_connection *connection, const str
 		break;
 	}
 	/* After a RST or the other side's FIN a window means nothing (update_window). */
-	if (!packet->window && !(packet->flags & NT_RST) && step->peer->state != NT_ZEEK_CLOSED &&
-	    step->sender->state != NT_ZEEK_RESET)
+	if (!packet->window && !(packet->flags & NT_RST) && step->peer->state != NT_ENDPOINT_CLOSED &&
+	    step->sender->state != NT_ENDPOINT_RESET)
 		nt_zeek_history_scaled(&connection->history, &step->sender->zero_windows, 'W',
 				       nt_zeek_is_orig(connection, step->sender));
 }
@@ -91,7 +91,7 @@ static inline void nt_zeek_note_established(struct nt_zeek_connection *connectio
 {
 	__u16 orig_port = connection->port[connection->orig], port = connection->port[1 - connection->orig];
 
-	if (connection->end[connection->orig].state == NT_ZEEK_INACTIVE && !nt_zeek_is_server_port(port) &&
+	if (connection->end[connection->orig].state == NT_ENDPOINT_INACTIVE && !nt_zeek_is_server_port(port) &&
 	    nt_zeek_is_server_port(orig_port))
 		port = orig_port;
 	if (nt_zeek_is_interactive_port(port))
@@ -104,16 +104,16 @@ static inline void nt_zeek_answer(struct nt_zeek_connection *connection, struct 
 	struct nt_zeek_endpoint *sender = step->sender, *peer = step->peer;
 
 	/* The SYN that belongs before the SYN-ACK, which was captured first. */
-	if (!(step->packet->flags & NT_ACK) && peer->state == NT_ZEEK_SYNACK_SENT &&
+	if (!(step->packet->flags & NT_ACK) && peer->state == NT_ENDPOINT_SYNACK_SENT &&
 	    step->packet->sequence == sender->start) {
 		nt_zeek_flip(connection);
-		nt_zeek_set_state(connection, peer, sender, NT_ZEEK_ESTABLISHED);
+		nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_ESTABLISHED);
 		nt_zeek_role(connection, 1)->first_seen = 1;
 	}
-	if (peer->state == NT_ZEEK_SYN_SENT)
-		nt_zeek_set_state(connection, peer, sender, NT_ZEEK_ESTABLISHED);
-	nt_zeek_set_state(connection, sender, peer, NT_ZEEK_ESTABLISHED);
-	if (peer->state != NT_ZEEK_PARTIAL)
+	if (peer->state == NT_ENDPOINT_SYN_SENT)
+		nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_ESTABLISHED);
+	nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_ESTABLISHED);
+	if (peer->state != NT_ENDPOINT_PARTIAL)
 		nt_zeek_note_established(connection);
 }
 
@@ -122,14 +122,14 @@ static inline void nt_zeek_appear(struct nt_zeek_connection *connection, struct 
 {
 	/* Some systems acknowledge a SYN before they answer it. */
 	if (!step->is_orig && !step->packet->payload_length &&
-	    connection->end[connection->orig].state == NT_ZEEK_SYN_SENT)
+	    connection->end[connection->orig].state == NT_ENDPOINT_SYN_SENT)
 		return;
-	if (!(step->packet->flags & NT_ACK) || step->peer->state != NT_ZEEK_ESTABLISHED) {
-		nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_PARTIAL);
+	if (!(step->packet->flags & NT_ACK) || step->peer->state != NT_ENDPOINT_ESTABLISHED) {
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_PARTIAL);
 		return;
 	}
 	/* The SYN was missed, the SYN-ACK was not. */
-	nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_ESTABLISHED);
+	nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_ESTABLISHED);
 	connection->partial = 0;
 	nt_zeek_role(connection, step->is_orig)->first_seen = 1;
 }
@@ -138,8 +138,8 @@ static inline int nt_zeek_is_reject(const struct nt_zeek_step *step)
 {
 	__u8 peer = step->peer->state;
 
-	return step->is_orig ? peer == NT_ZEEK_ESTABLISHED :
-			       peer == NT_ZEEK_SYN_SENT || peer == NT_ZEEK_SYNACK_SENT;
+	return step->is_orig ? peer == NT_ENDPOINT_ESTABLISHED :
+			       peer == NT_ENDPOINT_SYN_SENT || peer == NT_ENDPOINT_SYNACK_SENT;
 }
 
 static inline void nt_zeek_leave_inactive(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
@@ -148,32 +148,32 @@ static inline void nt_zeek_leave_inactive(struct nt_zeek_connection *connection,
 
 	if ((flags & NT_SYN) && step->is_orig) {
 		nt_zeek_set_state(connection, step->sender, step->peer,
-				  flags & NT_ACK ? NT_ZEEK_SYNACK_SENT : NT_ZEEK_SYN_SENT);
+				  flags & NT_ACK ? NT_ENDPOINT_SYNACK_SENT : NT_ENDPOINT_SYN_SENT);
 		connection->timers.attempt = step->now + NT_ZEEK_ATTEMPT;
 	} else if (flags & NT_SYN) {
 		nt_zeek_answer(connection, step);
 	}
 	if (flags & NT_FIN) {
-		nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_CLOSED);
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_CLOSED);
 		step->close = step->tell = 1;
 	}
 	if (flags & NT_RST) {
 		step->close = 1;
 		step->tell = !nt_zeek_is_reject(step);
-		nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_RESET);
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
 	}
-	if (step->sender->state == NT_ZEEK_INACTIVE)
+	if (step->sender->state == NT_ENDPOINT_INACTIVE)
 		nt_zeek_appear(connection, step);
 }
 
 static inline void nt_zeek_leave_syn_sent(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
 {
 	if (step->packet->flags & NT_FIN) {
-		nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_CLOSED);
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_CLOSED);
 		step->close = step->tell = 1;
 	}
 	if (step->packet->flags & NT_RST) {
-		nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_RESET);
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
 		connection->active = 0;
 		step->close = 1;
 	}
@@ -184,29 +184,29 @@ static inline void nt_zeek_leave_established(struct nt_zeek_connection *connecti
 	struct nt_zeek_endpoint *sender = step->sender, *peer = step->peer;
 	__u8 flags = step->packet->flags;
 
-	if ((flags & (NT_SYN | NT_ACK)) == NT_SYN && sender->state == NT_ZEEK_PARTIAL &&
-	    peer->state == NT_ZEEK_INACTIVE)
-		nt_zeek_set_state(connection, sender, peer, NT_ZEEK_SYN_SENT);
+	if ((flags & (NT_SYN | NT_ACK)) == NT_SYN && sender->state == NT_ENDPOINT_PARTIAL &&
+	    peer->state == NT_ENDPOINT_INACTIVE)
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_SYN_SENT);
 	if ((flags & (NT_FIN | NT_RST)) == NT_FIN) {
-		nt_zeek_set_state(connection, sender, peer, NT_ZEEK_CLOSED);
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_CLOSED);
 		/* The peer's RST came after its FIN: this was an orderly end. */
-		if (peer->state == NT_ZEEK_RESET && peer->previous_state == NT_ZEEK_CLOSED)
-			nt_zeek_set_state(connection, peer, sender, NT_ZEEK_CLOSED);
+		if (peer->state == NT_ENDPOINT_RESET && peer->previous_state == NT_ENDPOINT_CLOSED)
+			nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_CLOSED);
 		step->close = step->tell = 1;
 	}
 	if (flags & NT_RST) {
-		nt_zeek_set_state(connection, sender, peer, NT_ZEEK_RESET);
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_RESET);
 		step->close = 1;
-		if (peer->state != NT_ZEEK_RESET || peer->previous_state != NT_ZEEK_ESTABLISHED)
+		if (peer->state != NT_ENDPOINT_RESET || peer->previous_state != NT_ENDPOINT_ESTABLISHED)
 			connection->active = 0;
 	}
 }
 
 static inline void nt_zeek_leave_closed(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
 {
-	if (!(step->packet->flags & NT_RST) || step->peer->state == NT_ZEEK_CLOSED)
+	if (!(step->packet->flags & NT_RST) || step->peer->state == NT_ENDPOINT_CLOSED)
 		return;
-	nt_zeek_set_state(connection, step->sender, step->peer, NT_ZEEK_RESET);
+	nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
 	if (!step->sender->closed)
 		step->close = 1;
 }
@@ -214,18 +214,18 @@ static inline void nt_zeek_leave_closed(struct nt_zeek_connection *connection, s
 static inline void nt_zeek_change_state(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
 {
 	switch (step->sender->state) {
-	case NT_ZEEK_INACTIVE:
+	case NT_ENDPOINT_INACTIVE:
 		nt_zeek_leave_inactive(connection, step);
 		break;
-	case NT_ZEEK_SYN_SENT:
-	case NT_ZEEK_SYNACK_SENT:
+	case NT_ENDPOINT_SYN_SENT:
+	case NT_ENDPOINT_SYNACK_SENT:
 		nt_zeek_leave_syn_sent(connection, step);
 		break;
-	case NT_ZEEK_ESTABLISHED:
-	case NT_ZEEK_PARTIAL:
+	case NT_ENDPOINT_ESTABLISHED:
+	case NT_ENDPOINT_PARTIAL:
 		nt_zeek_leave_established(connection, step);
 		break;
-	case NT_ZEEK_CLOSED:
+	case NT_ENDPOINT_CLOSED:
 		nt_zeek_leave_closed(connection, step);
 		break;
 	default:
@@ -241,7 +241,7 @@ static inline __u64 nt_zeek_take_acknowledgement(struct nt_zeek_step *step)
 	int underflow = 0;
 	__u64 relative;
 
-	if (peer->state == NT_ZEEK_INACTIVE) {
+	if (peer->state == NT_ENDPOINT_INACTIVE) {
 		/* As if its SYN had come just before that. */
 		nt_zeek_set_start(peer, packet->acknowledgement - 1, packet->acknowledgement - 1);
 		return 1;
@@ -263,8 +263,8 @@ struct nt_zeek_gap_context {
 
 static inline int nt_zeek_is_clean(const struct nt_zeek_endpoint *endpoint)
 {
-	return endpoint->state == NT_ZEEK_ESTABLISHED ||
-	       (endpoint->state == NT_ZEEK_CLOSED && endpoint->previous_state == NT_ZEEK_ESTABLISHED);
+	return endpoint->state == NT_ENDPOINT_ESTABLISHED ||
+	       (endpoint->state == NT_ENDPOINT_CLOSED && endpoint->previous_state == NT_ENDPOINT_ESTABLISHED);
 }
 
 /* Elsewhere sequence numbers are too uncertain to speak of gaps (established_or_cleanly_closing). */

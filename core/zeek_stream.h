@@ -220,7 +220,7 @@ static inline int nt_zeek_is_pending(const struct nt_zeek_endpoint *endpoint, co
 	if (delivered != last - 1 && delivered != last)
 		return 1;
 	/* Who has sent a RST acknowledges no more. */
-	return endpoint->state != NT_ZEEK_RESET && peer->stream.first < peer->stream.end;
+	return endpoint->state != NT_ENDPOINT_RESET && peer->stream.first < peer->stream.end;
 }
 
 #endif

@@ -88,11 +88,11 @@ static void fill_outcome(struct nt_record *record, const struct nt_zeek_connecti
 	__u8 orig = connection->end[connection->orig].state, resp = connection->end[1 - connection->orig].state;
 	enum nt_end first_fin = connection->first_fin == 1 + connection->orig ? NT_SRC : NT_DST;
 
-	if (resp == NT_ZEEK_RESET)
+	if (resp == NT_ENDPOINT_RESET)
 		set_end(record, strcmp(record->conn_state, "REJ") ? NT_OUTCOME_RESET : NT_OUTCOME_REFUSED, NT_DST);
-	else if (orig == NT_ZEEK_RESET)
+	else if (orig == NT_ENDPOINT_RESET)
 		set_end(record, NT_OUTCOME_RESET, NT_SRC);
-	else if (orig == NT_ZEEK_CLOSED && resp == NT_ZEEK_CLOSED)
+	else if (orig == NT_ENDPOINT_CLOSED && resp == NT_ENDPOINT_CLOSED)
 		set_end(record, NT_OUTCOME_CLOSED, first_fin);
 	else if (at_end)
 		record->outcome = NT_OUTCOME_OPEN;
