@@ -83,18 +83,10 @@ static __always_inline void count(__u32 book)
 __noinline int parse(struct __sk_buff *skb)
 {
 	struct workspace *workspace = own_workspace();
-	__u16 ethertype = bpf_ntohs(skb->protocol);
-	__u8 version = 0;
 
 	if (!workspace)
 		return NT_PACKET_NOT_IP;
-	/* A VLAN's tag is still before the network header, where the device does not take it. */
-	if (nt_is_vlan(ethertype)) {
-		NT_LOAD(skb, 0, &version, sizeof(version));
-		ethertype = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
-	}
-	workspace->packet.vlan = NT_NO_VLAN;
-	return nt_parse_ip(skb, 0, ethertype, skb->len, 0, &workspace->packet);
+	return nt_parse_network(skb, bpf_ntohs(skb->protocol), skb->len, &workspace->packet);
 }
 
 __noinline int put_address(__u32 end)

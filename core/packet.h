@@ -450,6 +450,21 @@ NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethe
 	return nt_parse_ip(frame, offset, ethertype, frame_length, options, packet);
 }
 
+/* Parses a frame that begins with its network header. ethertype: in host byte order, of a VLAN where the device leaves its
+ * tag before that header: then only the IP version tells. Other arguments as for nt_parse_ip().
+ */
+NT_INLINE enum nt_parse nt_parse_network(void *frame, __u16 ethertype, __u32 frame_length, struct nt_packet *packet)
+{
+	__u8 version = 0;
+
+	if (nt_is_vlan(ethertype)) {
+		NT_LOAD(frame, 0, &version, sizeof(version));
+		ethertype = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+	}
+	packet->vlan = NT_NO_VLAN;
+	return nt_parse_ip(frame, 0, ethertype, frame_length, 0, packet);
+}
+
 struct nt_plain_ipv4_tcp {
 	struct nt_ipv4_header ip;
 	struct nt_tcp_header tcp;
