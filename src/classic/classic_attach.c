@@ -20,7 +20,7 @@
 #include "src/live/loader.h"
 #include "src/cli/message.h"
 #include "src/classic/mounts.h"
-#include "src/classic/net_namespace.h"
+#include "src/live/net_namespace.h"
 
 #define CONNECTIONS_PER_GIGABYTE 8192
 #define CONNECTIONS_SMALLEST 4096
@@ -78,17 +78,6 @@ static void describe(struct classic_attachment *attachment, const char *interfac
 	describe_attacher(attachment);
 }
 
-static int explain_load_failure(int error)
-{
-	if (error == -EPERM || error == -EACCES) {
-		message_error("cannot load programs into the kernel: not permitted; " LOADER_WHO_MAY);
-		return EXIT_STATUS_PRIVILEGES;
-	}
-	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer (-v says more)",
-		      strerror(-error));
-	return EXIT_STATUS_KERNEL;
-}
-
 /* Loads a copy of the programs with tables of their own. */
 static int load(struct bpf_object **object)
 {
@@ -97,11 +86,11 @@ static int load(struct bpf_object **object)
 
 	*object = bpf_object__open_mem(classic_bpf_object, classic_bpf_object_end - classic_bpf_object, &options);
 	if (!*object)
-		return explain_load_failure(-errno);
+		return loader_explain_failure(-errno, "");
 	bpf_map__set_max_entries(bpf_object__find_map_by_name(*object, "connections"),
 				 sized_for_machine(CONNECTIONS_PER_GIGABYTE, CONNECTIONS_SMALLEST, CONNECTIONS_LARGEST));
 	error = bpf_object__load(*object);
-	return error ? explain_load_failure(error) : EXIT_STATUS_DONE;
+	return error ? loader_explain_failure(error, "") : EXIT_STATUS_DONE;
 }
 
 static int pin(const char *directory, const char *name, int fd)

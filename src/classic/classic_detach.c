@@ -10,7 +10,7 @@
 #include "src/classic/classic_hooks.h"
 #include "src/classic/classic_pins.h"
 #include "src/cli/message.h"
-#include "src/classic/net_namespace.h"
+#include "src/live/net_namespace.h"
 
 /* Filters are taken off in their namespace, if there is one. */
 static void take_off(const struct classic_entry *entry)

@@ -14,7 +14,7 @@
 #include "src/classic/classic_hooks.h"
 #include "src/live/loader.h"
 #include "src/cli/message.h"
-#include "src/classic/net_namespace.h"
+#include "src/live/net_namespace.h"
 
 const char *const classic_way_names[CLASSIC_WAYS] = {"ingress", "egress"};
 

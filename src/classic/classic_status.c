@@ -17,7 +17,7 @@
 #include "src/output/escape.h"
 #include "src/classic/kernel_trace.h"
 #include "src/cli/message.h"
-#include "src/classic/net_namespace.h"
+#include "src/live/net_namespace.h"
 
 struct books {
 	bool known;

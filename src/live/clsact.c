@@ -14,6 +14,8 @@
 
 #include <bpf/bpf.h>
 
+#include "src/live/net_namespace.h"
+
 #define NOTES "/run/netracker"
 #define PRIORITY 49161 /* any that others hardly choose */
 
@@ -48,13 +50,6 @@ static unsigned long long started_at(unsigned int pid)
 	}
 	fclose(file);
 	return started;
-}
-
-static unsigned long own_netns(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/ns/net", &status) ? 0 : status.st_ino;
 }
 
 static int is_filter(const struct nlmsghdr *message, void *found)
@@ -141,7 +136,7 @@ static void note_take_back(const struct note *note)
 static void bequeath_qdisc(unsigned int ifindex)
 {
 	DIR *directory = opendir(NOTES);
-	unsigned long netns = own_netns();
+	unsigned long netns = net_namespace_own();
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
@@ -216,7 +211,7 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 	struct note note = {
 		.pid = getpid(),
 		.ifindex = ifindex,
-		.netns = own_netns(),
+		.netns = net_namespace_own(),
 		.started = started_at(getpid()),
 		.programs = {id_of(ingress), id_of(egress)},
 	};
@@ -243,7 +238,7 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 static void undo_notes(bool (*chosen)(const struct note *note, unsigned int ifindex), unsigned int ifindex)
 {
 	DIR *directory = opendir(NOTES);
-	unsigned long netns = own_netns();
+	unsigned long netns = net_namespace_own();
 	struct dirent *entry;
 
 	if (!directory)

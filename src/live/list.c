@@ -1,7 +1,6 @@
 /* netracker list: the connections that are open now, in every network namespace. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -40,12 +39,9 @@ static bool is_full(const struct list *list)
 
 static void tell(struct list *list, const struct nt_socket_event *event, size_t size)
 {
-	struct nt_socket_event whole = {};
-	struct joined_socket joined = {.event = &whole};
 	struct nt_record record;
 
-	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
-	live_record_socket(&record, NT_EVENT_OPEN, &joined, &list->names, whole.header.now);
+	live_record_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
 	record_name_host(&record, list->options->host);
 	if (is_full(list) || list->output_is_gone || !filter_accepts(list->options, &record))
 		return;

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "src/live/join.h"
 #include "src/live/live_record.h"
 #include "src/live/loader.h"
+#include "src/live/net_namespace.h"
 #include "src/cli/message.h"
 #include "src/record/observer.h"
 #include "src/output/output.h"
@@ -181,26 +181,12 @@ static bool is_told(void *context, const struct nt_wire *wire, int end)
 
 /* ---- events in ---- */
 
-static void record_open_socket(const struct live *live, struct nt_record *record, enum nt_event_kind kind,
-			       const struct nt_socket_event *event, size_t size)
-{
-	struct nt_socket_event whole = {};
-	struct joined_socket joined = {.event = &whole};
-
-	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
-	if (whole.wire_status != NT_WIRE_ABSENT)
-		joined.wire = &whole.wire;
-	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
-		joined.streams = whole.streams;
-	live_record_socket(record, kind, &joined, &live->names, whole.header.now);
-}
-
 /* An open socket is told of at once, as it is now. */
 static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
-	record_open_socket(live, &record, kind, event, size);
+	live_record_open_socket(&record, kind, event, size, &live->names);
 	write_record(live, &record);
 }
 
@@ -210,7 +196,7 @@ static void tell_socket_status(struct live *live, const struct nt_socket_event *
 
 	if (live->began)
 		return tell_open_socket(live, live->status_kind, event, size);
-	record_open_socket(live, &record, NT_EVENT_UPDATE, event, size);
+	live_record_open_socket(&record, NT_EVENT_UPDATE, event, size, &live->names);
 	if (record.gaps & NT_GAP_START)
 		output_begin_from(&live->output, &record);
 }
@@ -388,13 +374,6 @@ static void tick(struct live *live)
 
 /* ---- set-up ---- */
 
-static __u32 inode_of_own_netns(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/ns/net", &status) ? 0 : status.st_ino;
-}
-
 static const char *name_of_interface(void *context, __u32 ifindex)
 {
 	return interfaces_name(&((struct live *)context)->interfaces, ifindex);
@@ -444,7 +423,7 @@ static int set_up_user_side(struct live *live)
 		.boot_to_utc_ns = clock_boot_to_utc(),
 		.every_packet = live->options->every_packet,
 	};
-	live->own_netns = inode_of_own_netns();
+	live->own_netns = net_namespace_own();
 	live->processes = process_table_new(PROCESS_CAPACITY);
 	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
 	live->names.processes = live->processes;

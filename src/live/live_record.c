@@ -376,6 +376,20 @@ void live_record_socket(struct nt_record *record, enum nt_event_kind event, cons
 	fill_gaps(record, joined, names);
 }
 
+void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
+			     size_t length, const struct live_names *names)
+{
+	struct nt_socket_event whole = {};
+	struct joined_socket joined = {.event = &whole};
+
+	memcpy(&whole, event, length < sizeof(whole) ? length : sizeof(whole));
+	if (whole.wire_status != NT_WIRE_ABSENT)
+		joined.wire = &whole.wire;
+	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
+		joined.streams = whole.streams;
+	live_record_socket(record, kind, &joined, names, whole.header.now);
+}
+
 void live_record_observer(struct nt_record *record, const struct nt_wire_event *event, const struct live_names *names)
 {
 	struct observer_traffic traffic[2] = {

@@ -23,6 +23,10 @@ struct live_names {
 void live_record_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
 			const struct live_names *names, __u64 now);
 
+/* Of a socket that is open, as the event tells it. length: of the event as it came, which may be without its wire part. */
+void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
+			     size_t length, const struct live_names *names);
+
 /* Of a connection that no socket of this machine took part in. */
 void live_record_observer(struct nt_record *record, const struct nt_wire_event *event, const struct live_names *names);
 

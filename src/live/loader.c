@@ -19,6 +19,7 @@
 #include "src/cli/message.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
+#define WITH_BTF " with BTF"
 
 #define STATE_PROGRAM "socket_set_state"
 /* Its second copy: what that misses, the first one did. */
@@ -150,14 +151,14 @@ static void configure(const struct loader *loader, const struct options *options
 		size_table(loader, "streams", sized_for_machine(8192, 32768, 1U << 18), false);
 }
 
-static int explain_load_failure(int error)
+int loader_explain_failure(int error, const char *with)
 {
 	if (error == -EPERM || error == -EACCES) {
 		message_error("cannot load programs into the kernel: not permitted; " LOADER_WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
-	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer with BTF (-v says more)",
-		      strerror(-error));
+	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer%s (-v says more)",
+		      strerror(-error), with);
 	return EXIT_STATUS_KERNEL;
 }
 
@@ -254,12 +255,12 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 		return status;
 	loader->object = open_object();
 	if (!loader->object)
-		return explain_load_failure(-errno);
+		return loader_explain_failure(-errno, WITH_BTF);
 	configure(loader, options, own_netns);
 	choose_programs(loader->object, options->command == COMMAND_LIST ? is_iterator : is_for_ethernet);
 	error = bpf_object__load(loader->object);
 	if (error)
-		return explain_load_failure(error);
+		return loader_explain_failure(error, WITH_BTF);
 	malloc_trim(0); /* the kernel's BTF took megabytes */
 	loader->cpus = libbpf_num_possible_cpus();
 	loader->events_fd = fd_of_map(loader, "events");
@@ -271,7 +272,7 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	loader->streams_fd = fd_of_map(loader, "streams");
 	loader->waiting_fd = fd_of_map(loader, "waiting");
 	error = map_memory(loader);
-	return error ? explain_load_failure(error) : EXIT_STATUS_DONE;
+	return error ? loader_explain_failure(error, WITH_BTF) : EXIT_STATUS_DONE;
 }
 
 struct bpf_program *loader_program(const struct loader *loader, const char *name)

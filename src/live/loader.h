@@ -51,6 +51,10 @@ bool loader_may_load_programs(void);
 /* The largest power of two, between bounds, that so many for each GiB of this machine's memory allow. */
 __u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest);
 
+/* Says why programs could not be loaded; with: what the kernel must have besides its version, "" or " with ...". Returns
+ * the exit status. */
+int loader_explain_failure(int error, const char *with);
+
 /* What libbpf says is shown with -v. */
 void loader_quieten_libbpf(void);
 

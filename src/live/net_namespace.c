@@ -1,4 +1,4 @@
-#include "src/classic/net_namespace.h"
+#include "src/live/net_namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
