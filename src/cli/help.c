@@ -1,5 +1,17 @@
 #include "src/cli/help.h"
 
+/* What live tracking and list have in common. */
+#define FILTERS_OF_SOCKETS \
+"  -p, --pid PID             whose owner is this process\n" \
+"  -c, --comm NAME           whose owner has this name\n" \
+"  -u, --user USER           whose owner is this user: name or number\n" \
+"      --cgroup PATH         whose owner is in this control group or below it:\n" \
+"                            /system.slice\n" \
+"      --container ID        whose owner is in this container: its id, or how\n" \
+"                            that begins\n" \
+"      --netns NAME          of this network namespace: name (ip netns), inode\n" \
+"                            number or path\n"
+
 const char help_live[] =
 "usage: netracker [OPTIONS]              every TCP connection, as it ends\n"
 "       netracker list [OPTIONS]         those that are open now\n"
@@ -10,15 +22,7 @@ const char help_live[] =
 "each of these has a --help of its own\n"
 "\n"
 "which connections (what is not known matches no filter)\n"
-"  -p, --pid PID             whose owner is this process\n"
-"  -c, --comm NAME           whose owner has this name\n"
-"  -u, --user USER           whose owner is this user: name or number\n"
-"      --cgroup PATH         whose owner is in this control group or below it:\n"
-"                            /system.slice\n"
-"      --container ID        whose owner is in this container: its id, or how\n"
-"                            that begins\n"
-"      --netns NAME          of this network namespace: name (ip netns), inode\n"
-"                            number or path\n"
+FILTERS_OF_SOCKETS
 "      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8,\n"
 "                            192.0.2.1\n"
 "  -L, --local-port PORT,..  local port (source port of what passes through)\n"
@@ -77,15 +81,7 @@ const char help_list[] =
 "                                        every network namespace\n"
 "\n"
 "which connections (what is not known matches no filter)\n"
-"  -p, --pid PID             whose owner is this process\n"
-"  -c, --comm NAME           whose owner has this name\n"
-"  -u, --user USER           whose owner is this user: name or number\n"
-"      --cgroup PATH         whose owner is in this control group or below it:\n"
-"                            /system.slice\n"
-"      --container ID        whose owner is in this container: its id, or how\n"
-"                            that begins\n"
-"      --netns NAME          of this network namespace: name (ip netns), inode\n"
-"                            number or path\n"
+FILTERS_OF_SOCKETS
 "      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8,\n"
 "                            192.0.2.1\n"
 "  -L, --local-port PORT,..  local port\n"

@@ -162,10 +162,11 @@ static const char *link_name(int link_type)
 static void show_progress(struct replay *replay)
 {
 	__u64 packets = capture_file_packets(replay->file);
-	struct progress_view view = replay->read;
+	struct progress_view view;
 
 	if (packets % PACKETS_BETWEEN_CLOCKS || !progress_is_due(&replay->progress))
 		return;
+	view = replay->read;
 	view.packets += packets;
 	view.position += capture_file_position(replay->file);
 	progress_show(&replay->progress, &view);
