@@ -2,7 +2,6 @@
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,8 @@ import tempfile
 import time
 import traceback
 
-import known
+import known  # and with it the way to tests/live
+import kernel_trace
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN, RELOAD = os.path.join(ROOT, "eunomia/run"), os.path.join(ROOT, "eunomia/reload")
@@ -149,29 +149,12 @@ def mount_tracefs():
         raise Skip("tracefs cannot be mounted")
 
 
-class Trace:
-    """What programs print to the kernel's trace, in an instance of its own: other readers take nothing from it."""
+class Trace(kernel_trace.Trace):
+    """With tracefs mounted."""
 
     def __init__(self):
         mount_tracefs()
-        self.path = "/sys/kernel/tracing/instances/nt-%d" % os.getpid()
         try:
-            os.mkdir(self.path)
-            with open(self.path + "/events/bpf_trace/bpf_trace_printk/enable", "w") as file:
-                file.write("1")
+            super().__init__()
         except OSError as error:
             raise Skip("no trace instance: %s" % error)
-        self.file = os.open(self.path + "/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
-
-    def lines(self):
-        text = b""
-        while select.select([self.file], [], [], PRINTED_SECONDS)[0]:
-            try:
-                text += os.read(self.file, 65536)
-            except BlockingIOError:
-                break
-        return text.decode().splitlines()
-
-    def close(self):
-        os.close(self.file)
-        os.rmdir(self.path)

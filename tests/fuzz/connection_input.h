@@ -4,6 +4,12 @@
 
 #include <linux/types.h>
 
+#include "core/packet.h"
+
+#define ISN 0xffff8000U /* near the wrap of both */
+#define FAR 0x60000000U
+#define NS_PER_MS 1000000ULL
+
 enum connection_input_bit {
 	CONNECTION_SECOND_END = 1,      /* sends it */
 	CONNECTION_SECOND_INTERFACE = 2,
@@ -21,5 +27,24 @@ struct connection_input {
 	__u16 sequence, acknowledgement; /* from the ends' initial ones */
 	__u16 payload_length;
 };
+
+/* self: both ends are one. */
+static inline struct nt_packet packet_of_input(const struct connection_input *input, int self)
+{
+	int second = !self && input->bits & CONNECTION_SECOND_END;
+	struct nt_packet packet = {
+		.sequence = ISN + input->sequence + (input->bits & CONNECTION_FAR ? FAR : 0),
+		.acknowledgement = ISN + input->acknowledgement,
+		.payload_length = input->payload_length,
+		.source_port = second || self ? 80 : 40000,
+		.destination_port = second ? 40000 : 80,
+		.vlan = NT_NO_VLAN,
+		.flags = input->flags,
+	};
+
+	packet.source[15] = second || self ? 2 : 1;
+	packet.destination[15] = second ? 1 : 2;
+	return packet;
+}
 
 #endif

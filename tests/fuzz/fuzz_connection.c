@@ -12,11 +12,7 @@
 #include "src/record/observer.h"
 #include "tests/fuzz/connection_input.h"
 
-/* Near the wrap of both. */
-#define ISN 0xffff8000U
-#define FAR 0x60000000U
 #define MOST_BYTES (1 << 17)
-#define NS_PER_MS 1000000ULL
 
 struct sent {
 	__u64 packets, payload;
@@ -36,21 +32,10 @@ struct tracked {
 
 static struct nt_packet packet_of(const struct connection_input *input, int self)
 {
-	int second = !self && input->bits & CONNECTION_SECOND_END;
-	struct nt_packet packet = {
-		.sequence = ISN + input->sequence + (input->bits & CONNECTION_FAR ? FAR : 0),
-		.acknowledgement = ISN + input->acknowledgement,
-		.payload_length = input->payload_length,
-		.source_port = second || self ? 80 : 40000,
-		.destination_port = second ? 40000 : 80,
-		.vlan = NT_NO_VLAN,
-		.segments = input->segments ? input->segments : 1,
-		.flags = input->flags,
-		.marks = input->bits & CONNECTION_FRAGMENT ? NT_PACKET_FIRST_FRAGMENT : 0,
-	};
+	struct nt_packet packet = packet_of_input(input, self);
 
-	packet.source[15] = second || self ? 2 : 1;
-	packet.destination[15] = second ? 1 : 2;
+	packet.segments = input->segments ? input->segments : 1;
+	packet.marks = input->bits & CONNECTION_FRAGMENT ? NT_PACKET_FIRST_FRAGMENT : 0;
 	return packet;
 }
 

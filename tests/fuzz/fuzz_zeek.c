@@ -10,28 +10,14 @@
 #include "src/zeek/zeek_record.h"
 #include "tests/fuzz/connection_input.h"
 
-#define ISN 0xffff8000U /* near the wrap of both */
-#define FAR 0x60000000U
-#define NS_PER_MS 1000000ULL
 #define SLOW 200 /* milliseconds from here on are seconds */
 
 static struct nt_packet packet_of(const struct connection_input *input, int self)
 {
-	int second = !self && input->bits & CONNECTION_SECOND_END;
-	struct nt_packet packet = {
-		.sequence = ISN + input->sequence + (input->bits & CONNECTION_FAR ? FAR : 0),
-		.acknowledgement = ISN + input->acknowledgement,
-		.payload_length = input->payload_length,
-		.network_length = 40 + input->payload_length,
-		.source_port = second || self ? 80 : 40000,
-		.destination_port = second ? 40000 : 80,
-		.vlan = NT_NO_VLAN,
-		.window = input->segments,
-		.flags = input->flags,
-	};
+	struct nt_packet packet = packet_of_input(input, self);
 
-	packet.source[15] = second || self ? 2 : 1;
-	packet.destination[15] = second ? 1 : 2;
+	packet.network_length = 40 + input->payload_length;
+	packet.window = input->segments;
 	return packet;
 }
 
@@ -63,7 +49,7 @@ static void check_connection(const struct nt_zeek_connection *connection)
 	const char *letter = connection->history.text;
 
 	MUST(connection->orig <= 1 && connection->first_fin <= 2);
-	MUST(connection->end[0].state <= NT_ZEEK_RESET && connection->end[1].state <= NT_ZEEK_RESET);
+	MUST(connection->end[0].state <= NT_ENDPOINT_RESET && connection->end[1].state <= NT_ENDPOINT_RESET);
 	for (; letter && *letter; letter++)
 		MUST(strchr("SHFRIQADCTWG^shfriqadctwg", *letter));
 	check_stream(&connection->end[0].stream);
