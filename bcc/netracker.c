@@ -1,98 +1,61 @@
-/* The BCC version's wire context: the core's connections, from TC ingress and egress of one interface.
+/* The BCC version's wire context: the core's observer on TC ingress and egress of one interface.
  *
  * BCC's C has no globals, no tables, no calls between functions, and maps only in this text itself (not in headers, not
- * in macros): what the core does is inlined, and works on map memory. The loader defines NT_NETNS (inode number),
- * NT_LINK_HEADER (bytes before the IP header) and NT_CONNECTIONS (the table's size).
+ * in macros): what the core does is inlined. The loader defines NT_NETNS (inode number), NT_LINK_HEADER (bytes before the
+ * IP header) and NT_CONNECTIONS (the table's size).
  */
 #include <uapi/linux/bpf.h>
 #include <linux/pkt_cls.h>
 
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
-#include "core/key.h"
-#include "core/summary.h"
+/* For user space, which reads a connection whole; and BCC cannot tell it of arrays in arrays, as a key has them. */
+#define NT_OBSERVED_MORE struct nt_summary summary; __u8 key[NT_KEY_SIZE];
+#include "core/observer.h"
 #include "core/waiting.h"
-
-/* User space has the layout from BCC, which knows no arrays of arrays: so the ends stand apart. */
-struct observed {
-	struct nt_connection connection;
-	struct nt_summary summary;
-	__u8 src[16], dst[16];
-	__u16 src_port, dst_port;
-	__u32 padding;
-};
-
-/* On the stack, the verifier would follow every way through it. */
-struct workspace {
-	struct nt_packet packet;
-	struct nt_key key;
-	struct observed fresh, ended;
-	__u64 now;
-	__u32 source;
-};
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
 
-BPF_TABLE("hash", struct nt_key, struct observed, connections, NT_CONNECTIONS);
-BPF_PERCPU_ARRAY(workspaces, struct workspace, 1);
+BPF_TABLE("hash", struct nt_key, struct nt_observed, connections, NT_CONNECTIONS);
+BPF_PERCPU_ARRAY(observers, struct nt_observer, 1);
 BPF_ARRAY(counters, u64, COUNTERS);
 BPF_RINGBUF_OUTPUT(events, 16);
 BPF_PROG_ARRAY(steps, 1);
 
-/* Takes it out of the table and tells of it, unless another processor did. */
-static __always_inline void end(struct workspace *work, const struct observed *view)
+static __always_inline struct nt_observed *nt_observed_find(const struct nt_key *key)
 {
-	work->ended = *view; /* the table uses the entry again at once */
-	if (connections.delete(&work->key))
-		return;
-	if (events.ringbuf_output(&work->ended, sizeof(work->ended), 0))
-		counters.atomic_increment(COUNT_RING_FULL);
+	return connections.lookup((struct nt_key *)key);
 }
 
-static __always_inline void begin(struct workspace *work)
+static __always_inline int nt_observed_take(const struct nt_key *key)
 {
-	struct observed *view = &work->fresh;
+	return connections.delete((struct nt_key *)key);
+}
 
-	nt_connection_begin(&view->connection, &work->packet, work->source & 1, work->now);
-	nt_summarise(&view->summary, &view->connection);
-	__builtin_memcpy(view->src, work->packet.source, sizeof(view->src));
-	__builtin_memcpy(view->dst, work->packet.destination, sizeof(view->dst));
-	view->src_port = work->packet.source_port;
-	view->dst_port = work->packet.destination_port;
+static __always_inline void nt_observer_begins(struct nt_observer *observer)
+{
+	nt_summarise(&observer->fresh.summary, &observer->fresh.connection);
+	__builtin_memcpy(observer->fresh.key, &observer->key, sizeof(observer->fresh.key));
 	counters.atomic_increment(COUNT_OPENED);
-	if (connections.insert(&work->key, view))
+	if (connections.insert(&observer->key, &observer->fresh))
 		counters.atomic_increment(COUNT_TABLE_FULL);
 }
 
-/* 1: the packet belongs to a connection that is known. */
-static __always_inline int step(struct workspace *work)
+static __always_inline void nt_observer_tells(struct nt_observer *observer)
 {
-	struct observed *view = connections.lookup(&work->key);
-	__u32 result;
-
-	if (!view)
-		return 0;
-	if (!(work->packet.flags & (NT_SYN | NT_FIN | NT_RST)) && nt_connection_is_established(&view->connection) &&
-	    view->connection.ack_ns) {
-		view->connection.last_seen_ns = work->now;
-		return 1;
-	}
-	result = nt_connection_step(&view->connection, &work->packet, work->source & 1, work->now);
-	if (result & NT_STEP_CHANGED)
-		nt_summarise(&view->summary, &view->connection);
-	if (result & (NT_STEP_NEW | NT_STEP_ENDED))
-		end(work, view);
-	return !(result & NT_STEP_NEW);
+	nt_summarise(&observer->ended.summary, &observer->ended.connection);
+	if (events.ringbuf_output(&observer->ended, sizeof(observer->ended), 0))
+		counters.atomic_increment(COUNT_RING_FULL);
 }
 
 /* A program of its own, so that the verifier does not follow it along every way through the parser. */
 int nt_step(struct __sk_buff *skb)
 {
 	int zero = 0;
-	struct workspace *work = workspaces.lookup(&zero);
+	struct nt_observer *observer = observers.lookup(&zero);
+	struct nt_observed *changed = observer ? nt_observe(observer, NT_NETNS) : NULL;
 
-	/* What had begun before the tracker is not known. */
-	if (work && !step(work) && (work->packet.flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
-		begin(work);
+	if (changed)
+		nt_summarise(&changed->summary, &changed->connection);
 	return TC_ACT_UNSPEC;
 }
 
@@ -101,16 +64,15 @@ int nt_packet_seen(struct __sk_buff *skb)
 {
 	__u16 ethertype = bpf_ntohs(skb->protocol);
 	int zero = 0;
-	struct workspace *work = workspaces.lookup(&zero);
+	struct nt_observer *observer = observers.lookup(&zero);
 	__u32 slot;
 
-	if (!work || nt_peek_slot(skb, NT_LINK_HEADER, ethertype, &slot) == NT_LOOK_DONE)
+	if (!observer || nt_peek_slot(skb, NT_LINK_HEADER, ethertype, &slot) == NT_LOOK_DONE)
 		return TC_ACT_UNSPEC;
-	work->packet.vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
-	if (nt_parse_ethertype(skb, NT_LINK_HEADER, ethertype, skb->len, 0, &work->packet) != NT_PACKET_TCP)
+	observer->packet.vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
+	if (nt_parse_ethertype(skb, NT_LINK_HEADER, ethertype, skb->len, 0, &observer->packet) != NT_PACKET_TCP)
 		return TC_ACT_UNSPEC;
-	work->source = nt_key_from_packet(&work->key, &work->packet, NT_NETNS);
-	work->now = bpf_ktime_get_boot_ns();
+	observer->now = bpf_ktime_get_boot_ns();
 	steps.call(skb, 0);
 	return TC_ACT_UNSPEC;
 }

@@ -5,45 +5,33 @@ import contextlib
 import os
 import signal
 import sys
-import time
 
-import records
-from sources import Failure, Sockets, Wire
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "frontends"))
+from interface import BROKEN, DONE, PRIVILEGES, USAGE, Refusal, main, printable  # noqa: E402
+import records  # noqa: E402
+import sources  # noqa: E402
 
-PROGRAM = "netracker.py"
 EXAMPLES = """examples
   netracker.py -i eth0                               the seed's line for each connection through eth0
   netracker.py -i eth0 -f json | jq -c 'select(.dst_port == 443)'
-  netracker.py -i veth0 --netns blue -n 10           ten connections of an interface of namespace blue
-  netracker.py --context socket -t 60                a minute of all of this machine's sockets
+  netracker.py -i veth0 --netns blue | head          ten connections of an interface of namespace blue
+  timeout -s INT 60 netracker.py --context socket    a minute of all of this machine's sockets
 exit status: 0 done, 1 input or output broke, 2 usage, 3 not root, 4 kernel or packages, 5 interface"""
-SWEEP_SECONDS = 5
 POLL_MILLISECONDS = 100
 
 
 class Parser(argparse.ArgumentParser):
     def error(self, message):
-        raise Failure(2, "%s; see %s --help" % (message, PROGRAM))
-
-
-def positive(kind):
-    def convert(text):
-        with contextlib.suppress(ValueError):
-            if 0 < kind(text) < 1e9:
-                return kind(text)
-        raise argparse.ArgumentTypeError("'%s' is no number above 0" % text)
-    return convert
+        raise Refusal(USAGE, message + "; see netracker.py --help")
 
 
 def parse(arguments):
-    parser = Parser(prog=PROGRAM, description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
+    parser = Parser(prog="netracker.py", description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-i", "--interface", metavar="NAME", help="whose packets are watched (context wire)")
     parser.add_argument("--netns", metavar="NAME", help="network namespace of the interface, as `ip netns` names it")
     parser.add_argument("--context", choices=("wire", "socket"), default="wire",
                         help="wire: packets, by TC; socket: this machine's sockets, by tracepoint and kprobes")
-    parser.add_argument("-t", "--time", type=positive(float), metavar="SECONDS", help="end after so long")
-    parser.add_argument("-n", "--count", type=positive(int), help="end after so many lines")
     parser.add_argument("-f", "--format", choices=("trace", "json"), default="trace",
                         help="trace: the seed's line; json: one record a line")
     options = parser.parse_args(arguments)
@@ -55,21 +43,16 @@ def parse(arguments):
 
 
 def note(text):
-    print("netracker: %s" % " ".join(map(records.printable, str(text).split(" "))), file=sys.stderr, flush=True)
+    print("netracker: " + printable(text), file=sys.stderr, flush=True)
 
 
 class Output:
-    def __init__(self, options):
-        self.most, self.is_json = options.count or float("inf"), options.format == "json"
-        self.written = self.silent = 0
-
-    def is_full(self):
-        return self.written >= self.most
+    def __init__(self, is_json):
+        self.is_json, self.written, self.silent = is_json, 0, 0
 
     def write(self, found):
-        for record in found:
-            line = records.line_of(record, self.is_json)
-            if line is None or self.is_full():
+        for line in (records.line_of(record, self.is_json) for record in found):
+            if line is None:
                 self.silent += 1
             else:
                 self.print(line)
@@ -79,11 +62,11 @@ class Output:
     def print(line):
         try:
             print(line, flush=True)
-        except BrokenPipeError:
-            raise
         except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            raise Failure(1, "output: %s; make room for it" % error.strerror)
+            if isinstance(error, BrokenPipeError):  # the reader has had enough
+                raise SystemExit(DONE)
+            raise Refusal(BROKEN, "output: %s; make room for it" % error.strerror)
 
     def account(self, source):
         lost = source.counters()
@@ -93,43 +76,32 @@ class Output:
                 ", ".join("%s %d" % cause for cause in lost.items())))
 
 
-def track(options, stopped):
-    output = Output(options)
+def source_of(options):
+    if options.context == "wire":
+        return sources.wire(options.interface, options.netns)
+    has_kprobes = os.path.exists("/sys/bus/event_source/devices/kprobe")
+    if not has_kprobes:
+        note("kprobes: this kernel has none; who accepts a connection stays unknown")
+    return sources.sockets(has_kprobes)
+
+
+def track(arguments):
+    options, stopped = parse(arguments), []
+    if os.geteuid():
+        raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, lambda *_: stopped.append(True))
+    output = Output(options.format == "json")
     with contextlib.ExitStack() as cleanup:
-        source = (Wire if options.context == "wire" else Sockets)(options, cleanup)
-        if options.context == "socket" and not source.has_kprobes:
-            note("kprobes: this kernel has none; who accepts a connection stays unknown")
-        note("tracking %s" % (options.interface or "sockets"))
-        end = time.monotonic() + (options.time or float("inf"))
-        next_sweep = time.monotonic() + SWEEP_SECONDS
+        source = cleanup.enter_context(source_of(options))
+        note("tracking " + (options.interface or "sockets"))
         try:
-            while not stopped and not output.is_full() and time.monotonic() < end:
+            while not stopped:
                 output.write(source.take(POLL_MILLISECONDS))
-                if time.monotonic() >= next_sweep:
-                    output.write(source.sweep())
-                    next_sweep = time.monotonic() + SWEEP_SECONDS
         finally:
             cleanup.close()
             output.write(source.take(0))
             output.account(source)
 
 
-def main():
-    stopped = []
-    for number in signal.SIGINT, signal.SIGTERM:
-        signal.signal(number, lambda *_: stopped.append(True))
-    try:
-        options = parse(sys.argv[1:])
-        if os.geteuid():
-            raise Failure(3, "loading programs into the kernel takes root; run it with sudo")
-        track(options, stopped)
-    except BrokenPipeError:  # the reader has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except Failure as failure:
-        note(failure)
-        return failure.status
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+main(track)

@@ -415,8 +415,7 @@ static __always_inline void note_listener(struct nt_socket *socket)
 static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
 {
 	read_tuple(socket, tp);
-	socket->state = TCP_ESTABLISHED;
-	socket->established_ns = now;
+	nt_socket_changes(socket, TCP_ESTABLISHED, now);
 	socket->established_jiffies = bpf_jiffies64();
 	/* a RST in SYN_SENT was for an older connection of the peer (RFC 9293 figure 9) */
 	socket->flags &= ~NT_SOCKET_RESET_SENT;
@@ -429,23 +428,11 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 	tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
 }
 
-static __always_inline void local_fin(struct nt_socket *socket, struct sock *sk)
+static __always_inline void note_closer(struct nt_socket *socket, struct sock *sk)
 {
-	socket->flags |= NT_SOCKET_LOCAL_FIN;
-	if (!socket->first_fin_ns)
-		socket->first_fin_ns = bpf_ktime_get_boot_ns();
 	note_owner(socket, sk, NT_OWNER_CLOSE);
 	if (!owner_is_known(socket))
 		note_mptcp_owner(socket, sk);
-}
-
-static __always_inline void remote_fin(struct nt_socket *socket)
-{
-	socket->flags |= NT_SOCKET_REMOTE_FIN;
-	if (!(socket->flags & NT_SOCKET_LOCAL_FIN))
-		socket->flags |= NT_SOCKET_REMOTE_FIRST;
-	if (!socket->first_fin_ns)
-		socket->first_fin_ns = bpf_ktime_get_boot_ns();
 }
 
 /* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). From
@@ -505,10 +492,9 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND) && !socket->error)
 		read_tuple(socket, tp);
-	socket->state = TCP_CLOSE;
-	socket->close_ns = now;
+	nt_socket_changes(socket, TCP_CLOSE, now);
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
-		remote_fin(socket);
+		nt_socket_receives_fin(socket, bpf_ktime_get_boot_ns());
 	if (!socket->missed_end && is_local_abort(sk, old_state, error)) {
 		note_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
@@ -648,13 +634,12 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
-		socket->state = new_state;
-		local_fin(socket, sk);
+		nt_socket_changes(socket, new_state, bpf_ktime_get_boot_ns());
+		note_closer(socket, sk);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
-		socket->state = new_state;
-		remote_fin(socket);
+		nt_socket_changes(socket, new_state, bpf_ktime_get_boot_ns());
 		break;
 	}
 }

@@ -16,6 +16,7 @@
 #include "key.h"
 #include "port.h"
 #include "record.h"
+#include "socket.h"
 #include "stream.h"
 
 enum nt_event_type {
@@ -25,62 +26,6 @@ enum nt_event_type {
 	NT_EVENT_TYPE_SOCKET_STATUS, /* struct nt_socket_event: still open, as an iterator found it */
 	NT_EVENT_TYPE_SOCKET_MORE,   /* struct nt_socket_more_event: what became known after the change to CLOSE */
 	NT_EVENT_TYPE_WIRE_END,      /* struct nt_wire_event */
-};
-
-/* A process, told apart from another of the same pid by when it started, and from what it was before an execve(2) by
- * the kernel's count of them (task_struct.self_exec_id). */
-struct nt_process_id {
-	__u64 start_ns;
-	__u64 cgroup_id; /* a process that moves to another cgroup has another, and is described again */
-	__u32 pid;       /* thread group id in the initial pid namespace */
-	__u32 exec_id;
-};
-
-struct nt_owner {
-	struct nt_process_id process; /* pid 0: no owner is known */
-	char comm[NT_COMM_SIZE];      /* the thread group leader's, when the owner became known */
-	__u32 uid;
-	__u8 by; /* enum nt_owner_by */
-	__u8 padding[3];
-};
-
-/* Bits of struct nt_socket.flags */
-enum nt_socket_flag {
-	NT_SOCKET_FOUND = 1,          /* was there before the tracker */
-	NT_SOCKET_LOCAL_FIN = 2,      /* sent one */
-	NT_SOCKET_REMOTE_FIN = 4,     /* received one */
-	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
-	NT_SOCKET_SIMULTANEOUS = 16,  /* both sides were in SYN_SENT (RFC 9293 3.5) */
-	NT_SOCKET_RESET_SENT = 32,    /* sent a RST */
-	NT_SOCKET_AWAITS_OWNER = 64,  /* nobody has read or closed it yet */
-	NT_SOCKET_AWAITS_REASON = 128, /* a RST is about to be sent */
-};
-
-/* The kernel may skip our program at the change to CLOSE; what is told of the end was read later. */
-enum nt_missed_end {
-	NT_END_SEEN,
-	NT_END_MISSED,         /* close_ns is right all the same */
-	NT_END_MISSED_UNTIMED, /* it is when the end was noticed */
-};
-
-/* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
-struct nt_socket {
-	__u64 cookie; /* 0 where the kernel gives none */
-	__u64 start_ns, established_ns, first_fin_ns, close_ns;
-	__u8 local[16], remote[16];
-	__u16 local_port, remote_port;
-	__u32 netns;
-	struct nt_owner owner;
-	__u32 established_jiffies;
-	__u32 nth; /* connections that this socket had before this one */
-	__u8 role;  /* enum nt_role */
-	__u8 state; /* the kernel's TCP state number */
-	__u8 flags; /* enum nt_socket_flag */
-	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
-	__u16 error; /* reported to the application (sk_err), and when */
-	__u8 missed_end; /* enum nt_missed_end */
-	__u8 padding;
-	__u64 error_ns;
 };
 
 /* The key of its connection's packets on interfaces of a network namespace. Returns the key's end that the socket is. */

@@ -16,7 +16,8 @@ struct nt_key {
 	__u16 port[2]; /* host byte order */
 	__u32 netns;   /* inode number; 0 where there is none */
 };
-NT_STATIC_ASSERT(sizeof(struct nt_key) == 40, "struct nt_key has no hidden padding");
+#define NT_KEY_SIZE 40
+NT_STATIC_ASSERT(sizeof(struct nt_key) == NT_KEY_SIZE, "struct nt_key has no hidden padding");
 
 /* Which end point comes first does not matter, only that it is the same one for both directions on one machine. */
 NT_INLINE int nt_key_source_is_first(const struct nt_packet *packet)

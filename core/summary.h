@@ -4,6 +4,7 @@
 #ifndef NETRACKER_CORE_SUMMARY_H
 #define NETRACKER_CORE_SUMMARY_H
 
+#include "socket.h"
 #include "verdict.h"
 
 struct nt_summary {
@@ -16,7 +17,7 @@ struct nt_summary {
 	long long syn_finack_ns; /* to the first FIN of the side that answered */
 	long long bytes[2];      /* payload by enum nt_end, modulo 2^32 */
 	__u32 index[2];          /* of the key, by enum nt_end */
-	int outcome;             /* enum nt_outcome, as if nothing more came */
+	int outcome;             /* enum nt_outcome, as if nothing more came; -1: not known */
 	int ended_by;            /* enum nt_end */
 };
 NT_STATIC_ASSERT(sizeof(struct nt_summary) == 88, "struct nt_summary has no hidden padding");
@@ -54,6 +55,30 @@ NT_INLINE void nt_summarise(struct nt_summary *summary, const struct nt_connecti
 	summary->outcome = nt_connection_idle_outcome(connection, &summary->ended_by);
 	nt_summarise_end(summary, connection, NT_SRC, src);
 	nt_summarise_end(summary, connection, NT_DST, dst);
+}
+
+/* The same of a socket's connection, for hosts that read nothing of the socket but its states. old_state: before its change
+ * to CLOSE. Whether what neither FINs nor a received RST ended timed out, was unreachable, given up or reset from here,
+ * states do not tell.
+ */
+NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_socket *socket, __u8 old_state,
+				   int reset_received)
+{
+	int ended_by;
+	enum nt_outcome outcome = nt_socket_outcome(socket, old_state, reset_received, &ended_by);
+
+	__builtin_memset(summary, 0xff, sizeof(*summary)); /* -1 in every member */
+	summary->start_ns = socket->start_ns;
+	summary->duration_ns = nt_span(socket->start_ns, socket->close_ns);
+	summary->first_end_ns = nt_span(socket->start_ns, socket->first_fin_ns);
+	if (socket->role == NT_ROLE_CLIENT)
+		summary->handshake_ns = nt_span(socket->start_ns, socket->established_ns);
+	if (outcome == NT_OUTCOME_RESET && !reset_received)
+		return;
+	summary->outcome = old_state == NT_TCP_SYN_SENT ? NT_OUTCOME_REFUSED : outcome;
+	summary->ended_by = ended_by;
+	if (summary->first_end_ns < 0)
+		summary->first_end_ns = summary->duration_ns; /* the RST */
 }
 
 #endif

@@ -1,129 +1,15 @@
-"""An interface's traffic control hooks (clsact), by way of tc: what run and reload share."""
-import contextlib
-import fcntl
-import json
+"""Where the eunomia-bpf version's programs go: what run and reload share."""
 import os
-import shutil
-import socket
-import subprocess
 import sys
 
-DONE, BROKEN, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)  # exit statuses, as the native tracker's
-HOOKS = {"ingress": "netracker_in", "egress": "netracker_out"}
-PRIORITY = 49162  # as in netracker.bpf.c; any that others hardly choose
 FOLDER = os.path.dirname(os.path.realpath(__file__))
 BUILT = os.path.join(FOLDER, "..", "build", "eunomia")
+PROGRAMS = {"ingress": "netracker_in", "egress": "netracker_out"}
+PRIORITY = 49162  # as in netracker.bpf.c; any that others hardly choose
+
+sys.path.insert(0, os.path.join(FOLDER, "..", "frontends"))
+from interface import BROKEN, DONE, KERNEL, USAGE, Interface, Refusal, main, need, printable  # noqa: E402, F401
 
 
-class Refusal(Exception):
-    """One clear line, and the status to leave with."""
-
-    def __init__(self, status, line):
-        super().__init__(line)
-        self.status = status
-
-
-def printable(text):
-    """Names of interfaces may hold what moves a terminal's cursor."""
-    return text.encode("ascii", "backslashreplace").decode().translate({i: "\\x%02x" % i for i in (*range(32), 127)})
-
-
-def main(function):
-    try:
-        sys.exit(function(sys.argv[1:]))
-    except Refusal as refusal:
-        print("netracker: " + printable(str(refusal)), file=sys.stderr)
-        sys.exit(refusal.status)
-    except KeyboardInterrupt:
-        sys.exit(DONE)
-
-
-def need(command, package):
-    if not shutil.which(command):
-        raise Refusal(BROKEN, "%s: not found; install the package %s" % (command, package))
-
-
-def check(interface):
-    """Refuses where nothing can be attached; gives the interface's number."""
-    try:
-        ifindex = socket.if_nametoindex(interface)
-    except (OSError, ValueError):
-        raise Refusal(INTERFACE, "%s: no such interface; `ip -brief link` shows those there are" % interface)
-    if os.geteuid():
-        raise Refusal(PRIVILEGES, "no privileges to attach to %s; run this as root" % interface)
-    need("tc", "iproute2")
-    return ifindex
-
-
-def tc(*arguments):
-    done = subprocess.run(["tc", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise Refusal(KERNEL, "tc %s: %s" % (" ".join(arguments), said[0]))
-    return done.stdout
-
-
-class Interface:
-    def __init__(self, name):
-        self.name = name
-        self.ifindex = check(name)
-
-    def qdiscs(self):
-        return {one["kind"] for one in json.loads(tc("-j", "qdisc", "show", "dev", self.name) or "[]")}
-
-    def filters(self):
-        """(hook, filter) of all filters on both hooks."""
-        if "clsact" not in self.qdiscs():
-            return []
-        return [(hook, one) for hook in HOOKS
-                for one in json.loads(tc("-j", "filter", "show", "dev", self.name, hook) or "[]") if "options" in one]
-
-    def own(self):
-        return [(hook, one) for hook, one in self.filters() if is_own(hook, one)]
-
-    def foreign(self):
-        return [(hook, one) for hook, one in self.filters() if not is_own(hook, one)]
-
-    def remove_own(self):
-        found = self.own()
-        for hook, one in found:
-            handle = one["options"]["handle"]
-            tc("filter", "del", "dev", self.name, hook, "prio", str(PRIORITY), "handle", handle, "bpf")
-        return found
-
-    def add_clsact(self):
-        """True if it was not there."""
-        kinds = self.qdiscs()
-        if "ingress" in kinds:
-            raise Refusal(BROKEN, "%s: has an ingress qdisc, which leaves no place for clsact; "
-                          "remove it with `tc qdisc del dev %s ingress` if nothing needs it" % (self.name, self.name))
-        if "clsact" in kinds:
-            return False
-        tc("qdisc", "add", "dev", self.name, "clsact")
-        return True
-
-    def remove_empty_clsact(self):
-        if "clsact" in self.qdiscs() and not self.filters():
-            tc("qdisc", "del", "dev", self.name, "clsact")
-
-    @contextlib.contextmanager
-    def locked(self):
-        """Nobody else of us works on the interface meanwhile."""
-        path = "/run/netracker-eunomia-%d-%d.lock" % (os.stat("/proc/self/ns/net").st_ino, self.ifindex)
-        with open(path, "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(file.fileno()).st_ino != os.stat(path).st_ino:
-                    raise BlockingIOError
-            except (BlockingIOError, FileNotFoundError):
-                raise Refusal(BROKEN, "%s: another eunomia/run or eunomia/reload works on it; end that one first" %
-                              self.name)
-            try:
-                yield
-            finally:
-                os.unlink(path)
-
-
-def is_own(hook, one):
-    return one["pref"] == PRIORITY and one["kind"] == "bpf" and \
-        one["options"].get("prog", {}).get("name") == HOOKS[hook]
+def interface_of(name):
+    return Interface(name, "eunomia/run or eunomia/reload", PRIORITY, PROGRAMS)

@@ -29,11 +29,6 @@ static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 fro
 		set_u64(record, bit, member, to - from);
 }
 
-static enum nt_end own_end(const struct nt_socket *socket)
-{
-	return socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
-}
-
 static bool is_connected_to_itself(const struct nt_socket *socket)
 {
 	return socket->local_port == socket->remote_port && !memcmp(socket->local, socket->remote, 16);
@@ -41,7 +36,7 @@ static bool is_connected_to_itself(const struct nt_socket *socket)
 
 static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 {
-	bool client = own_end(socket) == NT_SRC;
+	bool client = nt_socket_own_end(socket) == NT_SRC;
 
 	record->role = socket->role;
 	memcpy(record->src_ip, client ? socket->local : socket->remote, 16);
@@ -95,7 +90,7 @@ static struct nt_connection view_of_socket(const struct nt_wire *wire, const str
 {
 	struct nt_connection view = wire->connection;
 	int end = join_end_of_socket(&wire->key, socket);
-	int src = own_end(socket) == NT_SRC ? end : !end, i;
+	int src = nt_socket_own_end(socket) == NT_SRC ? end : !end, i;
 
 	if (end < 0 || view.src_index == src || view.marks & NT_MARK_SELF)
 		return view;
@@ -189,7 +184,7 @@ static void fill_limited_by(struct nt_record *record, const struct nt_socket_cou
 
 static void fill_counts(struct nt_record *record, const struct nt_socket *socket, const struct nt_socket_counts *counts)
 {
-	enum nt_end own = own_end(socket);
+	enum nt_end own = nt_socket_own_end(socket);
 
 	if (!counts->valid)
 		return;
@@ -265,16 +260,15 @@ static struct verdict verdict_of_attempt(int error, const struct nt_connection *
 /* Without what the wire knows: whoever sent a RST, or who closed first. */
 static struct verdict verdict_of_socket(const struct nt_socket *socket, const struct nt_socket_counts *counts)
 {
-	enum nt_end own = own_end(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
 	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
 	bool reset_received = !reset_sent && (counts->error == ECONNRESET || counts->error == EPIPE);
 	/* of an end that was missed not each step was seen either: what no RST and no error ended was closed */
 	bool in_order = socket->missed_end && !reset_sent && !counts->error;
-	bool both_fins = in_order || (socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN);
+	struct verdict verdict = {};
 
-	if (both_fins || (counts->old_state == TCP_FIN_WAIT2 && !reset_sent && !reset_received))
-		return ended(NT_OUTCOME_CLOSED, socket->flags & NT_SOCKET_REMOTE_FIRST ? peer : own);
-	return ended(NT_OUTCOME_RESET, reset_received ? peer : own);
+	verdict.outcome = nt_socket_outcome(socket, in_order ? TCP_FIN_WAIT2 : counts->old_state, reset_received,
+					    &verdict.ended_by);
+	return verdict;
 }
 
 /* sk_err's timeouts and ICMP errors win, then a RST, then FINs; the wire knows who sent which first. */
@@ -318,7 +312,7 @@ static void fill_outcome(struct nt_record *record, const struct nt_socket_event 
 					 ? verdict_of_attempt(event->counts.error, wire)
 					 : verdict_of_connection(socket, &event->counts, wire);
 
-	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)own_end(socket) && socket->reset_reason)
+	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_end(socket) && socket->reset_reason)
 		verdict.reason = names->reset_reason(names->context, socket->reset_reason);
 	/* whether the application gave up or took the error away is not known of an end that was missed */
 	if (verdict.reason && !(was_only_tried(socket, &event->counts) && socket->missed_end && !event->counts.error))

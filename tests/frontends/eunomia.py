@@ -30,9 +30,10 @@ class Skip(Exception):
 
 @contextlib.contextmanager
 def open_to_all(folder):
-    """A copy of a folder where everybody may read it: a clone in /root is closed to others."""
+    """A copy of a front-end where everybody may read it: a clone in /root is closed to others."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
+        shutil.copytree(os.path.join(ROOT, "frontends"), os.path.join(directory, "frontends"))
         yield shutil.copytree(folder, os.path.join(directory, os.path.basename(folder)))
 
 

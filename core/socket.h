@@ -1,0 +1,130 @@
+/* The connection as its local socket shows it: by the changes of the socket's state, with time as a parameter. */
+#ifndef NETRACKER_CORE_SOCKET_H
+#define NETRACKER_CORE_SOCKET_H
+
+#include "record.h"
+
+/* The kernel's numbers (include/net/tcp_states.h), of the states that matter here. */
+enum nt_tcp_state {
+	NT_TCP_ESTABLISHED = 1,
+	NT_TCP_SYN_SENT = 2,
+	NT_TCP_SYN_RECV = 3,
+	NT_TCP_FIN_WAIT1 = 4,
+	NT_TCP_FIN_WAIT2 = 5,
+	NT_TCP_CLOSE = 7,
+	NT_TCP_CLOSE_WAIT = 8,
+	NT_TCP_LAST_ACK = 9,
+	NT_TCP_CLOSING = 11,
+};
+
+/* A process, told apart from another of the same pid by when it started, and from what it was before an execve(2) by
+ * the kernel's count of them (task_struct.self_exec_id). */
+struct nt_process_id {
+	__u64 start_ns;
+	__u64 cgroup_id; /* a process that moves to another cgroup has another, and is described again */
+	__u32 pid;       /* thread group id in the initial pid namespace */
+	__u32 exec_id;
+};
+
+struct nt_owner {
+	struct nt_process_id process; /* pid 0: no owner is known */
+	char comm[NT_COMM_SIZE];      /* the thread group leader's, when the owner became known */
+	__u32 uid;
+	__u8 by; /* enum nt_owner_by */
+	__u8 padding[3];
+};
+
+/* Bits of struct nt_socket.flags */
+enum nt_socket_flag {
+	NT_SOCKET_FOUND = 1,          /* was there before the tracker */
+	NT_SOCKET_LOCAL_FIN = 2,      /* sent one */
+	NT_SOCKET_REMOTE_FIN = 4,     /* received one */
+	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
+	NT_SOCKET_SIMULTANEOUS = 16,  /* both sides were in SYN_SENT (RFC 9293 3.5) */
+	NT_SOCKET_RESET_SENT = 32,    /* sent a RST */
+	NT_SOCKET_AWAITS_OWNER = 64,  /* nobody has read or closed it yet */
+	NT_SOCKET_AWAITS_REASON = 128, /* a RST is about to be sent */
+};
+
+/* The kernel may skip our program at the change to CLOSE; what is told of the end was read later. */
+enum nt_missed_end {
+	NT_END_SEEN,
+	NT_END_MISSED,         /* close_ns is right all the same */
+	NT_END_MISSED_UNTIMED, /* it is when the end was noticed */
+};
+
+/* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
+struct nt_socket {
+	__u64 cookie; /* 0 where the kernel gives none */
+	__u64 start_ns, established_ns, first_fin_ns, close_ns;
+	__u8 local[16], remote[16];
+	__u16 local_port, remote_port;
+	__u32 netns;
+	struct nt_owner owner;
+	__u32 established_jiffies;
+	__u32 nth; /* connections that this socket had before this one */
+	__u8 role;  /* enum nt_role */
+	__u8 state; /* the kernel's TCP state number */
+	__u8 flags; /* enum nt_socket_flag */
+	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
+	__u16 error; /* reported to the application (sk_err), and when */
+	__u8 missed_end; /* enum nt_missed_end */
+	__u8 padding;
+	__u64 error_ns;
+};
+
+NT_INLINE enum nt_end nt_socket_own_end(const struct nt_socket *socket)
+{
+	return socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
+}
+
+NT_INLINE void nt_socket_sends_fin(struct nt_socket *socket, __u64 now)
+{
+	socket->flags |= NT_SOCKET_LOCAL_FIN;
+	if (!socket->first_fin_ns)
+		socket->first_fin_ns = now;
+}
+
+NT_INLINE void nt_socket_receives_fin(struct nt_socket *socket, __u64 now)
+{
+	socket->flags |= NT_SOCKET_REMOTE_FIN;
+	if (!(socket->flags & NT_SOCKET_LOCAL_FIN))
+		socket->flags |= NT_SOCKET_REMOTE_FIRST;
+	if (!socket->first_fin_ns)
+		socket->first_fin_ns = now;
+}
+
+/* Notes a change of state: when it was established or closed, or whose FIN it shows. */
+NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now)
+{
+	socket->state = state;
+	if (state == NT_TCP_ESTABLISHED)
+		socket->established_ns = now;
+	else if (state == NT_TCP_FIN_WAIT1 || state == NT_TCP_LAST_ACK)
+		nt_socket_sends_fin(socket, now);
+	else if (state == NT_TCP_CLOSE_WAIT || state == NT_TCP_CLOSING)
+		nt_socket_receives_fin(socket, now);
+	else if (state == NT_TCP_CLOSE)
+		socket->close_ns = now;
+}
+
+/* How a connection that was established ended. old_state: before its change to CLOSE. What neither FINs nor a RST that
+ * was received ended, the socket reset itself: where no error did, which is the caller's to know.
+ */
+NT_INLINE enum nt_outcome nt_socket_outcome(const struct nt_socket *socket, __u8 old_state, int reset_received,
+					    int *ended_by)
+{
+	enum nt_end own = nt_socket_own_end(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
+	int both_fins = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
+
+	/* From FIN_WAIT2 it also leaves in order: its FIN is acknowledged. */
+	if (both_fins ||
+	    (old_state == NT_TCP_FIN_WAIT2 && !reset_received && !(socket->flags & NT_SOCKET_RESET_SENT))) {
+		*ended_by = socket->flags & NT_SOCKET_REMOTE_FIRST ? peer : own;
+		return NT_OUTCOME_CLOSED;
+	}
+	*ended_by = reset_received ? peer : own;
+	return NT_OUTCOME_RESET;
+}
+
+#endif
