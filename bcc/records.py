@@ -18,7 +18,7 @@ ROLES = "client", "server", "observer"
 MARK_SIMULTANEOUS = 8
 NO_VLAN = 0xffff
 ABSENT = None, -1  # -1: of struct nt_summary
-MOST_BYTES_PER_NS = 100  # no link carries more: where that fits into 32 bits, sequence numbers did not go round
+SEQUENCE_NUMBERS = 1 << 32
 
 
 def community_id(ends):
@@ -48,15 +48,11 @@ def record(summary, role, ends, gaps, **known):
     return {key: value for key in KEYS if (value := known.get(key, getattr(summary, key, None))) not in ABSENT}
 
 
-def is_half_open(view):
-    return OUTCOMES[view.summary.outcome] == "timeout"
-
-
 def of_observed(view, netns, ifname, most_bytes):
     """most_bytes(): what the interface carried, no side of the connection can have sent more."""
     wire, summary, key = view.connection, view.summary, bytes(view.key)
     ends = [(key[16 * index:16 * index + 16], struct.unpack_from("=H", key, 32 + 2 * index)[0]) for index in summary.index]
-    is_exact = (wire.last_seen_ns - wire.syn_ns) * MOST_BYTES_PER_NS < 1 << 32 or most_bytes() < 1 << 32
+    is_exact = summary.most_bytes < SEQUENCE_NUMBERS or most_bytes() < SEQUENCE_NUMBERS
     gaps = ["direction"] * bool(wire.marks & MARK_SIMULTANEOUS)
     gaps += ["bytes_mod_4g"] * (any(sent >= 0 for sent in summary.bytes) and not is_exact)
     src_bytes, dst_bytes = summary.bytes if is_exact else ABSENT

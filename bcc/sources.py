@@ -17,7 +17,7 @@ INGRESS, EGRESS = 0xfffffff2, 0xfffffff3
 KEY_BYTES = 40  # core/key.h asserts it
 CONNECTIONS = 65536
 COUNTERS = "opened", "table full", "ring buffer full", "end missed"  # enum counter of netracker.c and socket.c
-SWEEP_SECONDS, HALF_OPEN_SECONDS, ESTABLISHED_SECONDS = 5, 70, 7200
+SWEEP_SECONDS = 5
 LOOPBACK_OR_ETHERNET = 772, 1  # ARPHRD_*: what has an Ethernet header
 ACCEPTS_AT_ONCE = 4096  # processes that wait in accept(); by itself the kernel follows 10 or so
 
@@ -85,8 +85,7 @@ class Packets(Source):
         for key in self.table:
             with contextlib.suppress(KeyError):  # it ended meanwhile
                 view = self.table[key]
-                limit = HALF_OPEN_SECONDS if records.is_half_open(view) else ESTABLISHED_SECONDS
-                if now - view.connection.last_seen_ns > limit * 10**9:
+                if now > view.connection.last_seen_ns + view.summary.idle_limit_ns:
                     del self.table[key]
                     yield self.record_of(view)
 

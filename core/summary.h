@@ -16,11 +16,13 @@ struct nt_summary {
 	long long handshake_ns;
 	long long syn_finack_ns; /* to the first FIN of the side that answered */
 	long long bytes[2];      /* payload by enum nt_end, modulo 2^32 */
+	__u64 most_bytes;        /* no side can have sent more; 2^32: than that much or more */
+	__u64 idle_limit_ns;     /* for how long it may be silent */
 	__u32 index[2];          /* of the key, by enum nt_end */
 	int outcome;             /* enum nt_outcome, as if nothing more came; -1: not known */
 	int ended_by;            /* enum nt_end */
 };
-NT_STATIC_ASSERT(sizeof(struct nt_summary) == 88, "struct nt_summary has no hidden padding");
+NT_STATIC_ASSERT(sizeof(struct nt_summary) == 104, "struct nt_summary has no hidden padding");
 
 NT_INLINE long long nt_span(__u64 from, __u64 to)
 {
@@ -53,6 +55,8 @@ NT_INLINE void nt_summarise(struct nt_summary *summary, const struct nt_connecti
 	summary->handshake_ns = nt_span(connection->syn_ns, connection->ack_ns);
 	summary->syn_finack_ns = nt_span(connection->syn_ns, connection->fin_ns[dst]);
 	summary->outcome = nt_connection_idle_outcome(connection, &summary->ended_by);
+	summary->most_bytes = nt_connection_most_bytes(connection);
+	summary->idle_limit_ns = nt_connection_idle_limit(connection);
 	nt_summarise_end(summary, connection, NT_SRC, src);
 	nt_summarise_end(summary, connection, NT_DST, dst);
 }

@@ -73,6 +73,16 @@ NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection 
 	return NT_OUTCOME_EXPIRED;
 }
 
+/* A SYN's largest retransmission gap is 64 s (RFC 6298 5.5, tcp(7)): longer than that, nobody will answer. */
+#define NT_HALF_OPEN_NS (70ULL * 1000000000)
+#define NT_OBSERVED_NS (2ULL * 3600 * 1000000000)
+
+/* For how long one that packets alone tell of may be silent. */
+NT_INLINE __u64 nt_connection_idle_limit(const struct nt_connection *connection)
+{
+	return nt_connection_is_established(connection) ? NT_OBSERVED_NS : NT_HALF_OPEN_NS;
+}
+
 /* What sequence numbers tell of the payload that a side sent. */
 enum nt_known {
 	NT_KNOWN_NOT,
@@ -94,6 +104,26 @@ NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connecti
 	    !(connection->marks & NT_MARK_SYN_PAYLOAD))
 		return NT_KNOWN_MODULO;
 	return NT_KNOWN_NOT;
+}
+
+/* No link carries more: 800 Gb/s. Where that fits into 32 bits it needs no other proof that the sequence numbers did not
+ * go round. */
+#define NT_MOST_BYTES_PER_NS 100
+#define NT_SEQUENCE_NUMBERS (1ULL << 32)
+
+/* No side can have sent more payload than this; NT_SEQUENCE_NUMBERS: than that much or more. */
+NT_INLINE __u64 nt_connection_most_bytes(const struct nt_connection *connection)
+{
+	__u64 start = connection->syn_ns ? connection->syn_ns : connection->first_ns;
+	__u64 nanoseconds = connection->last_seen_ns - start;
+
+	/* Without a handshake it is what one packet holds. */
+	if (!nt_connection_is_established(connection))
+		return NT_MOST_SYN_PAYLOAD;
+	/* A capture's clock may run backwards. */
+	if (connection->last_seen_ns < start || nanoseconds >= NT_SEQUENCE_NUMBERS / NT_MOST_BYTES_PER_NS)
+		return NT_SEQUENCE_NUMBERS;
+	return nanoseconds * NT_MOST_BYTES_PER_NS;
 }
 
 NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int side)

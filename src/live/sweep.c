@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 
+#include "core/verdict.h"
 #include "core/waiting.h"
 
 #define BATCH 512
@@ -161,9 +162,11 @@ static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 		return 0;
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return SWEEP_ENDED_NS;
-	if (!nt_connection_is_established(&wire->connection) || is_left_over(wire))
-		return SWEEP_HALF_OPEN_NS;
-	return is_a_sockets(wire) ? SWEEP_SOCKETS_NS : SWEEP_OBSERVED_NS;
+	if (is_left_over(wire))
+		return NT_HALF_OPEN_NS;
+	if (is_a_sockets(wire) && nt_connection_is_established(&wire->connection))
+		return SWEEP_SOCKETS_NS;
+	return nt_connection_idle_limit(&wire->connection);
 }
 
 static enum nt_wire_why why_of(const struct pass *pass, const struct nt_wire *wire)
@@ -279,7 +282,7 @@ static void consider(const struct pass *pass, const struct nt_wire *wire)
 		return;
 	if (pass->map_fd >= 0)
 		expect(&sweep->elsewhere, nt_waiting_slot(&wire->key) & (sweep->slots.count - 1));
-	if (limit == SWEEP_OBSERVED_NS && silent >= WATCH_AGE_NS)
+	if (limit == NT_OBSERVED_NS && silent >= WATCH_AGE_NS)
 		watch(sweep, &wire->key);
 	else if (wire->waits_for_ack)
 		expect(&sweep->waits, nt_waiting_slot(&wire->key));

@@ -7,9 +7,6 @@
 
 #include "src/live/loader.h"
 
-/* A SYN's largest retransmission gap is 64 s (RFC 6298 5.5, tcp(7)): longer than that, nobody will answer. */
-#define SWEEP_HALF_OPEN_NS (70ULL * 1000000000)
-#define SWEEP_OBSERVED_NS (2ULL * 3600 * 1000000000)
 /* What a socket of this machine holds open may be silent for as long as it likes; but sockets' ends can be missed. */
 #define SWEEP_SOCKETS_NS (5ULL * 24 * 3600 * 1000000000)
 

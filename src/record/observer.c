@@ -6,11 +6,6 @@
 #include "core/verdict.h"
 #include "src/record/record_id.h"
 
-/* No link carries more: 800 Gb/s. Where that fits into 32 bits it needs no other proof that the
- * sequence numbers did not go round. */
-#define MOST_BYTES_PER_NS 100
-#define MODULUS (1ULL << 32)
-
 /* Where both moments were seen, and the clock of the capture did not run backwards between. */
 static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 from, __u64 to)
 {
@@ -108,8 +103,7 @@ void observer_traffic_part(struct nt_record *record, const struct nt_connection 
 /* Payload by sequence numbers, where it cannot be 4 GiB more. */
 static void fill_bytes(struct nt_record *record, const struct observer_view *view)
 {
-	__u64 start = start_of(view->connection), last = view->connection->last_seen_ns;
-	__u64 most = last >= start && last - start < MODULUS ? (last - start) * MOST_BYTES_PER_NS : MODULUS;
+	__u64 most = nt_connection_most_bytes(view->connection);
 	int end;
 	__u32 bytes;
 
@@ -118,7 +112,7 @@ static void fill_bytes(struct nt_record *record, const struct observer_view *vie
 	for (end = NT_SRC; end <= NT_DST; end++) {
 		if (nt_connection_bytes(view->connection, index_of(view->connection, end), &bytes) == NT_KNOWN_NOT)
 			continue;
-		if (nt_connection_is_established(view->connection) && most >= MODULUS) {
+		if (most >= NT_SEQUENCE_NUMBERS) {
 			record->gaps |= NT_GAP_BYTES_MOD_4G;
 			continue;
 		}

@@ -3,11 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/verdict.h"
 #include "src/record/observer.h"
 
 #define NS_PER_SECOND 1000000000ULL
-/* Longer than the largest gap between two retransmissions of a SYN (docs/record.md). */
-#define HALF_OPEN_NS (70 * NS_PER_SECOND)
 /* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */
 #define ENDED_NS (120 * NS_PER_SECOND)
 /* So many that have ended may wait, whatever the time: memory grows only with what is open. */
@@ -85,7 +84,7 @@ void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns)
 
 	if (ns > tracker->now)
 		tracker->now = ns;
-	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), has_waited(tracker, entry, HALF_OPEN_NS))
+	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), has_waited(tracker, entry, NT_HALF_OPEN_NS))
 		end(tracker, entry, NT_WIRE_IDLE);
 	while (entry = replay_table_oldest(table, REPLAY_ENDED),
 	       has_waited(tracker, entry, ENDED_NS) || replay_table_count(table, REPLAY_ENDED) > MOST_ENDED)
