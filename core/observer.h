@@ -60,12 +60,12 @@ NT_INLINE struct nt_observed *nt_observe(struct nt_observer *observer, __u32 net
 	observed = nt_observed_find(&observer->key);
 	if (observed && nt_observed_is_settled(observed, packet)) {
 		observed->connection.last_seen_ns = observer->now;
-		return NULL;
+		return 0;
 	}
 	if (observed) {
 		result = nt_connection_step(&observed->connection, packet, observer->source & 1, observer->now);
 		if (!(result & NT_STEP_NEW) && nt_connection_state(&observed->connection) < NT_STATE_CLOSED)
-			return result & NT_STEP_CHANGED ? observed : NULL;
+			return result & NT_STEP_CHANGED ? observed : 0;
 		observer->ended = *observed; /* a table uses an entry again at once */
 		if (!nt_observed_take(&observer->key))
 			nt_observer_tells(observer);
@@ -74,7 +74,7 @@ NT_INLINE struct nt_observed *nt_observe(struct nt_observer *observer, __u32 net
 		nt_connection_begin(&observer->fresh.connection, packet, observer->source & 1, observer->now);
 		nt_observer_begins(observer);
 	}
-	return NULL;
+	return 0;
 }
 
 #endif

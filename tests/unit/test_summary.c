@@ -107,8 +107,24 @@ static void self(void)
 	CHECK_EQUAL(summary.index[NT_DST], 0);
 }
 
+/* Sequence numbers go round after 4 GiB, which at 100 bytes a nanosecond takes 43 ms. */
+static void bounds(void)
+{
+	take(0, CLIENT, NT_SYN, 100, 0, 0);
+	take(63000000000, CLIENT, NT_SYN, 100, 0, 0);
+	CHECK(summary.most_bytes < NT_SEQUENCE_NUMBERS);
+	CHECK_EQUAL(summary.idle_limit_ns, 70000000000);
+	handshake();
+	CHECK_EQUAL(summary.idle_limit_ns, 7200000000000);
+	take(42000000, SERVER, NT_FIN | NT_ACK, 501, 101, 0);
+	CHECK_EQUAL(summary.most_bytes, 4200000000);
+	take(43000000, CLIENT, NT_FIN | NT_ACK, 101, 502, 0);
+	CHECK_EQUAL(summary.most_bytes, NT_SEQUENCE_NUMBERS);
+}
+
 int main(void)
 {
+	bounds();
 	unanswered();
 	closed();
 	refused();
