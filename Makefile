@@ -51,7 +51,7 @@ help:
 	@echo 'make golden     write the answers of the golden tests anew; docs/testing.md'
 	@echo 'make fuzz T=60  fuzz each target for T seconds (libFuzzer); TARGETS="parser reader" chooses'
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
-	@echo 'make test-ecli  run that package by ecli-rs (cargo install ecli-rs) on known connections'
+	@echo 'make test-ecli  run that package by ecli-rs, built first where it is not installed, on known connections'
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
 	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
@@ -149,8 +149,17 @@ $(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia
 	$(call say,PACK,$@)
 	$(quiet)eunomia/make-package $< eunomia/netracker.bpf.c eunomia/event.h > $@
 
-test-ecli: eunomia
-	$(quiet)/usr/bin/python3 tests/frontends/ecli.py
+# Built from Rust's package registry, for minutes, where none is installed.
+BUILT_ECLI := $(BUILD)/ecli/bin/ecli-rs
+ECLI ?= $(or $(shell PATH="$$PATH:$$HOME/.cargo/bin" command -v ecli-rs || command -v ecli),$(BUILT_ECLI))
+
+$(BUILT_ECLI):
+	$(call say,CARGO,$@)
+	$(quiet)command -v cargo >/dev/null || { echo 'cargo: not found; install Rust, or name an ecli: make test-ecli ECLI=...' >&2; exit 1; }
+	$(quiet)cargo install --quiet --root $(BUILD)/ecli ecli-rs
+
+test-ecli: eunomia $(ECLI)
+	$(quiet)ECLI=$(abspath $(ECLI)) /usr/bin/python3 tests/frontends/ecli.py
 
 test-bcc-kprobes:
 	$(quiet)tests/frontends/bcc-kprobes-in-vm $(KERNEL)
