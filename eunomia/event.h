@@ -8,7 +8,7 @@
 #define NETRACKER_EUNOMIA_EVENT_H
 
 struct event {
-	char src_ip[40]; /* IPv4 dotted, IPv6 in full: the kernel's %pI6 does not shorten */
+	char src_ip[40]; /* IPv4 dotted, IPv6 shortened (RFC 5952) */
 	char dst_ip[40];
 	char direction[12];      /* incoming, outgoing: how the SYN passed the interface */
 	char outcome[12];        /* closed, reset, refused; timeout, expired: replaced by a connection of the same tuple */

@@ -6,12 +6,12 @@
  * section .rodata.str1.1, which ecli does not load. */
 #define PUT_TEXT(text, constant) __builtin_memcpy((text), constant "\0\0\0\0\0\0\0", 8)
 
-static __always_inline void put_address(char text[40], const __u8 *address)
+static __always_inline void write_address(char text[40], struct workspace *workspace, __u32 end)
 {
-	if (nt_address_family(address) == 4)
-		BPF_SNPRINTF(text, 40, "%pI4", address + 12);
-	else
-		BPF_SNPRINTF(text, 40, "%pI6", address);
+	workspace->line.used = 0;
+	put_address(end, 0);
+	end_line(&workspace->line);
+	__builtin_memcpy(text, workspace->line.text, 40);
 }
 
 static __always_inline void put_outcome(char text[12], int outcome)
@@ -27,14 +27,15 @@ static __always_inline void put_outcome(char text[12], int outcome)
 		PUT_TEXT(text, "timeout");
 }
 
-static __always_inline void fill_event(struct event *event, const struct nt_observer *observer,
-				       const struct nt_summary *summary)
+static __always_inline void fill_event(struct event *event, struct workspace *workspace)
 {
+	const struct nt_summary *summary = &workspace->summary;
+	const struct nt_observer *observer = &workspace->observer;
 	int src = summary->index[NT_SRC] & 1, dst = summary->index[NT_DST] & 1;
 
 	__builtin_memset(event, 0, sizeof(*event));
-	put_address(event->src_ip, observer->key.address[src]);
-	put_address(event->dst_ip, observer->key.address[dst]);
+	write_address(event->src_ip, workspace, src);
+	write_address(event->dst_ip, workspace, dst);
 	event->src_port = observer->key.port[src];
 	event->dst_port = observer->key.port[dst];
 	PUT_TEXT(event->direction, "incoming");

@@ -4,18 +4,9 @@
  * the options. Options are of the few types that ecli can parse, and a port is one of 32 bits because ecli takes those
  * of 16 for signed.
  */
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-
-#include "event.h"
-
 #define NT_OBSERVED_MORE __u64 is_outgoing;
-struct told {
-	struct event event;
-	char line[192];
-};
-
 #include "../bpf/observer.h"
+#include "event.h"
 #include "fill_event.h"
 
 #define RING_BYTES (1 << 20)
@@ -62,30 +53,26 @@ static __always_inline void nt_observer_begins(struct nt_observer *observer)
 	bpf_map_update_elem(&connections, &observer->key, &observer->fresh, BPF_ANY);
 }
 
-static __always_inline void print(struct told *told)
-{
-	const struct event *event = &told->event;
-
-	BPF_SNPRINTF(told->line, sizeof(told->line), "[TC] Total RTT (SYN - FIN-ACK) for %s:%u -> %s:%u: %lld ns",
-		     event->src_ip, event->src_port, event->dst_ip, event->dst_port, event->syn_finack_ns);
-	bpf_printk("%s", told->line);
-}
-
 static __always_inline void nt_observer_tells(struct nt_observer *observer)
 {
 	struct workspace *workspace = own_workspace();
+	struct event *event;
 
 	if (!workspace)
 		return;
 	nt_summarise(&workspace->summary, &observer->ended.connection);
 	if (workspace->summary.duration_ns < (long long)(min_us * 1000))
 		return;
-	fill_event(&workspace->told.event, observer, &workspace->summary);
-	workspace->told.event.lost = lost;
 	if (workspace->summary.syn_finack_ns >= 0)
-		print(&workspace->told);
-	if (bpf_ringbuf_output(&events, &workspace->told.event, sizeof(workspace->told.event), 0))
+		print_line(workspace);
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
 		__sync_fetch_and_add(&lost, 1);
+		return;
+	}
+	fill_event(event, workspace);
+	event->lost = lost;
+	bpf_ringbuf_submit(event, 0);
 }
 
 /// @tchook {"ifindex": 1, "attach_point": "BPF_TC_INGRESS"}

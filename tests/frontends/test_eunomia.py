@@ -24,7 +24,8 @@ from eunomia import (PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, 
 # What bpf-loader-lib can make options of (arg_builder)
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
                 "float", "double"}
-LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for (\S+):(\d+) -> (\S+):(\d+): (\d+) ns$")
+LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
+                  r"(\d+) ns$")
 NOBODY = 65534
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000
 
@@ -118,7 +119,11 @@ def test_known_connections():
     with lab() as here:
         runner = Runner(here)
         facts = here.all_kinds()
-        matches(facts, runner.stop())
+        events = runner.stop()
+        matches(facts, events)
+        for event in events:
+            for key in "src_ip", "dst_ip":
+                equal(event[key], str(known.ipaddress.ip_address(event[key])), "an address is written short")
         nothing_is_left(here)
 
 

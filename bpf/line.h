@@ -1,18 +1,16 @@
-/* The line of the classic mode, put together byte by byte, since the kernel formats no addresses before 5.13
- * (bpf_snprintf, 7b15523a989b). Addresses are written as BCC's line has them: IPv6 in brackets, shortened.
+/* Text, put together byte by byte, since the kernel formats no addresses before 5.13 (bpf_snprintf, 7b15523a989b), and
+ * does not shorten IPv6 ones (RFC 5952).
  *
  * The functions that loop are global, so that the verifier goes through each once; Linux 5.10 lets those take numbers
  * only, so what they work on is in the workspace. What a loop carries on is kept there too, volatile: the verifier then
  * does not follow each value that it can have.
  */
-#ifndef NETRACKER_BPF_CLASSIC_LINE_H
-#define NETRACKER_BPF_CLASSIC_LINE_H
+#ifndef NETRACKER_BPF_LINE_H
+#define NETRACKER_BPF_LINE_H
 
-#define LINE_SIZE 256 /* the longest line has 167 bytes; a power of two, so that a mask keeps within */
+#define LINE_SIZE 256 /* the seed's longest line has 167 bytes; a power of two, so that a mask keeps within */
 #define DIGITS 20 /* of a 64-bit number */
 #define GREATEST_POWER 10000000000000000000ULL
-
-#define LINE_BEGINNING "[TC] Total RTT (SYN - FIN-ACK) for "
 
 struct line {
 	char text[LINE_SIZE];
@@ -28,6 +26,13 @@ static __always_inline void put(struct line *line, char byte)
 	line->text[line->used & (LINE_SIZE - 1)] = byte;
 	line->used++;
 }
+
+/* Eight characters at once are a number; longer strings would need a section .rodata.str1.1, which ecli does not load. */
+#define PUT_EIGHT(line, constant) \
+	do { \
+		__builtin_memcpy((line)->text + ((line)->used & (LINE_SIZE - 8)), (constant), 8); \
+		(line)->used += 8; \
+	} while (0)
 
 __noinline int put_number(__u64 number)
 {
@@ -94,7 +99,6 @@ static __always_inline void put_ipv6(struct line *line, const __u8 *address)
 	int i;
 
 	find_zeros(line, address);
-	put(line, '[');
 	for (i = 0; i < 8; i++) {
 		_Bool left_out = i < found->after && i + found->longest >= found->after;
 
@@ -106,7 +110,15 @@ static __always_inline void put_ipv6(struct line *line, const __u8 *address)
 		else if (i == 7) /* there is none */
 			put(line, ':');
 	}
-	put(line, ']');
+}
+
+/* As text that ends there; its length with the NUL. */
+static __always_inline __u32 end_line(struct line *line)
+{
+	__u32 last = line->used & (LINE_SIZE - 1);
+
+	line->text[last] = '\0';
+	return last + 1;
 }
 
 #endif
