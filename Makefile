@@ -162,7 +162,7 @@ test-ecli: eunomia $(ECLI)
 	$(quiet)ECLI=$(abspath $(ECLI)) /usr/bin/python3 tests/frontends/ecli.py
 
 test-bcc-kprobes:
-	$(quiet)tests/frontends/bcc-kprobes-in-vm $(KERNEL)
+	$(quiet)tests/frontends/in-vm $(KERNEL) test_bcc_kprobes.py
 
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)

@@ -22,9 +22,10 @@ LOOPBACK_OR_ETHERNET = 772, 1  # ARPHRD_*: what has an Ethernet header
 ACCEPTS_AT_ONCE = 4096  # processes that wait in accept(); by itself the kernel follows 10 or so
 
 
-def need(module):
+def need(module, *names):
     try:
-        return importlib.import_module(module)
+        found = importlib.import_module(module)
+        return [getattr(found, name) for name in names]
     except (ImportError, OSError, AttributeError) as error:  # OSError: a shared library that BCC opens itself
         raise Refusal(KERNEL, "%s; apt-get install python3-bpfcc python3-pyroute2, and run it with /usr/bin/python3" % error)
 
@@ -45,7 +46,8 @@ def load(name, *cflags, **defines):
     os.environ.setdefault("BCC_KERNEL_SOURCE", os.path.join(HERE, "headers"))
     cflags += "-I" + os.path.dirname(HERE), "-Wno-macro-redefined", *("-idirafter" + path for path in SYSTEM_HEADERS)
     cflags += tuple("-D%s=%d" % define for define in defines.items())
-    return need("bcc").BPF(src_file=os.path.join(HERE, name), cflags=list(cflags))
+    BPF, = need("bcc", "BPF")
+    return BPF(src_file=os.path.join(HERE, name), cflags=list(cflags))
 
 
 class Source:
@@ -100,18 +102,19 @@ def carried(route, interface):
 
 @contextlib.contextmanager
 def wire(name, namespace):
-    pyroute2 = need("pyroute2")
+    IPRoute, netns = need("pyroute2", "IPRoute", "netns")
     if namespace:
-        if "/" in namespace or not os.path.exists("/run/netns/" + namespace):
+        path = "/run/netns/" + namespace
+        if "/" in namespace or not os.path.exists(path):
             raise Refusal(INTERFACE, "%s: no such network namespace; `ip netns` lists them" % namespace)
-        pyroute2.netns.setns(namespace, flags=0)
-    netns = os.stat("/proc/thread-self/ns/net").st_ino
+        netns.setns(path, flags=0)
+    inode = os.stat("/proc/thread-self/ns/net").st_ino
     interface = Interface(name, "netracker.py", PRIORITY, dict.fromkeys(HOOKS, "nt_packet_seen"))
-    with pyroute2.IPRoute() as route, interface.locked(), interface.in_use():
+    with IPRoute() as route, interface.locked(), interface.in_use():
         before = carried(route, interface)
         with told(interface.name):
             has_link_header = route.get_links(interface.ifindex)[0]["ifi_type"] in LOOPBACK_OR_ETHERNET
-            bpf = load("netracker.c", NT_NETNS=netns, NT_LINK_HEADER=14 * has_link_header, NT_CONNECTIONS=CONNECTIONS)
+            bpf = load("netracker.c", NT_NETNS=inode, NT_LINK_HEADER=14 * has_link_header, NT_CONNECTIONS=CONNECTIONS)
             step, program = (bpf.load_func(name, bpf.SCHED_CLS) for name in ("nt_step", "nt_packet_seen"))
             bpf["steps"][ctypes.c_int(0)] = ctypes.c_int(step.fd)
             interface.remove_own()  # what a killed instance left
@@ -119,7 +122,7 @@ def wire(name, namespace):
                 route.tc("add-filter", "bpf", interface.ifindex, ":1", fd=program.fd, name=program.name, parent=parent,
                          prio=PRIORITY, classid=1, direct_action=True)
         yield Packets(bpf, interface, lambda view: records.of_observed(
-            view, netns, interface.name, lambda: carried(route, interface) - before))
+            view, inode, interface.name, lambda: carried(route, interface) - before))
 
 
 def attach_calls(bpf):

@@ -48,7 +48,9 @@ def equal(actual, expected, text):
 
 
 def run_tests(tests):
-    for test in tests:
+    """All, or those that the command line names."""
+    names = sys.argv[1:] or [test.__name__ for test in tests]
+    for test in (test for test in tests if test.__name__ in names):
         try:
             test()
         except Skip as reason:

@@ -63,11 +63,11 @@ def checked(result, what):
 
 
 def variable_offsets(image):
-    """Where the object's symbols are in their sections, by llvm-nm."""
+    """Where the object's symbols are in their sections, by nm."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(image)
         file.flush()
-        lines = subprocess.run(["llvm-nm", file.name], capture_output=True, text=True, check=True).stdout.splitlines()
+        lines = subprocess.run(["nm", file.name], capture_output=True, text=True, check=True).stdout.splitlines()
     return {line.split()[2]: int(line.split()[0], 16) for line in lines if len(line.split()) == 3}
 
 
