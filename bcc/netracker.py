@@ -89,8 +89,9 @@ def track(arguments):
     options, stopped = parse(arguments), []
     if os.geteuid():
         raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
-    for number in signal.SIGINT, signal.SIGTERM:
-        signal.signal(number, lambda *_: stopped.append(True))
+    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stopped.append(True))
     output = Output(options.format == "json")
     with contextlib.ExitStack() as cleanup:
         source = cleanup.enter_context(source_of(options))

@@ -1,6 +1,5 @@
 """What the programs tell, as records: keys, their order and meanings are those of docs/record.md."""
 import base64
-import datetime
 import hashlib
 import json
 import socket
@@ -17,6 +16,7 @@ ENDS = "src", "dst"
 ROLES = "client", "server", "observer"
 MARK_SIMULTANEOUS = 8
 NO_VLAN = 0xffff
+IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 ABSENT = None, -1  # -1: of struct nt_summary
 SEQUENCE_NUMBERS = 1 << 32
 
@@ -30,13 +30,14 @@ def community_id(ends):
 def start_text(start_ns):
     """RFC 3339 of a moment of CLOCK_BOOTTIME."""
     utc = start_ns + time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return "%s.%09dZ" % (datetime.datetime.utcfromtimestamp(utc // 10**9).isoformat(), utc % 10**9)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(utc // 10**9)) + ".%09dZ" % (utc % 10**9)
 
 
 def record(summary, role, ends, gaps, **known):
     """ends: address and port of src and dst."""
-    ends = [(bytes(address).removeprefix(bytes(10) + b"\xff\xff"), port) for address, port in ends]
-    family, text = ("ipv4", socket.AF_INET) if len(ends[0][0]) == 4 else ("ipv6", socket.AF_INET6)
+    is_ipv4 = all(bytes(address).startswith(IPV4_MAPPED) for address, _ in ends)
+    ends = [(bytes(address)[12 * is_ipv4:], port) for address, port in ends]
+    family, text = ("ipv4", socket.AF_INET) if is_ipv4 else ("ipv6", socket.AF_INET6)
     identity = repr((role, ends, summary.start_ns, known.get("netns"))).encode()
     for end, (address, port) in zip(ENDS, ends):
         known.update({end + "_ip": socket.inet_ntop(text, address), end + "_port": port})

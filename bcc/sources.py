@@ -31,7 +31,7 @@ def need(module, *names):
 
 
 @contextlib.contextmanager
-def told(what):
+def refusing(what):
     """BCC and pyroute2 have many exceptions, and say in them what the kernel refuses."""
     try:
         yield
@@ -92,17 +92,17 @@ class Packets(Source):
                     yield self.record_of(view)
 
 
-def carried(route, interface):
-    """Bytes, by which no side of a connection can have sent more."""
-    if interface.is_gone():
-        return 1 << 64
-    counts = route.get_links(interface.ifindex)[0].get_attr("IFLA_STATS64")
-    return counts["rx_bytes"] + counts["tx_bytes"]
-
-
 @contextlib.contextmanager
 def wire(name, namespace):
-    IPRoute, netns = need("pyroute2", "IPRoute", "netns")
+    IPRoute, NetlinkError, netns = need("pyroute2", "IPRoute", "NetlinkError", "netns")
+
+    def carried():
+        """Bytes, by which no side of a connection can have sent more."""
+        with contextlib.suppress(NetlinkError):
+            counts = route.get_links(interface.ifindex)[0].get_attr("IFLA_STATS64")
+            return counts["rx_bytes"] + counts["tx_bytes"]
+        return 1 << 64
+
     if namespace:
         path = "/run/netns/" + namespace
         if "/" in namespace or not os.path.exists(path):
@@ -111,8 +111,8 @@ def wire(name, namespace):
     inode = os.stat("/proc/thread-self/ns/net").st_ino
     interface = Interface(name, "netracker.py", PRIORITY, dict.fromkeys(HOOKS, "nt_packet_seen"))
     with IPRoute() as route, interface.locked(), interface.in_use():
-        before = carried(route, interface)
-        with told(interface.name):
+        before = carried()
+        with refusing(interface.name):
             has_link_header = route.get_links(interface.ifindex)[0]["ifi_type"] in LOOPBACK_OR_ETHERNET
             bpf = load("netracker.c", NT_NETNS=inode, NT_LINK_HEADER=14 * has_link_header, NT_CONNECTIONS=CONNECTIONS)
             step, program = (bpf.load_func(name, bpf.SCHED_CLS) for name in ("nt_step", "nt_packet_seen"))
@@ -122,7 +122,7 @@ def wire(name, namespace):
                 route.tc("add-filter", "bpf", interface.ifindex, ":1", fd=program.fd, name=program.name, parent=parent,
                          prio=PRIORITY, classid=1, direct_action=True)
         yield Packets(bpf, interface, lambda view: records.of_observed(
-            view, inode, interface.name, lambda: carried(route, interface) - before))
+            view, inode, interface.name, lambda: carried() - before))
 
 
 def attach_calls(bpf):
@@ -137,7 +137,7 @@ def attach_calls(bpf):
 def sockets(has_kprobes):
     if not any(map(os.path.exists, ("/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"))):
         raise Refusal(KERNEL, "tracefs: not mounted; mount -t tracefs tracefs /sys/kernel/tracing")
-    with told("sockets"):
+    with refusing("sockets"):
         bpf = load("socket.c", *["-DNT_CALLS"] * has_kprobes, NT_CONNECTIONS=CONNECTIONS)
         if has_kprobes:
             attach_calls(bpf)

@@ -17,6 +17,7 @@ from eunomia import (ROOT, add_foreign, attached, check, equal, lab, matches, mo
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
                   r"(\d+) ns$")
 NOBODY = 65534
+UNANSWERED_SECONDS = 70 + 5 + 2  # the limit, the time between two looks, and some
 
 
 def documented_keys():
@@ -54,6 +55,17 @@ def test_community_id():
     equal(done.stdout.strip(), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "Community ID " + done.stderr)
 
 
+def test_addresses():
+    """IPv4 where both ends are; a socket whose own address was not set yet has one of each kind."""
+    program = ("import sys, types; sys.path[:0] = %r; import records; mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); "
+               "summary = types.SimpleNamespace(start_ns=1, first_end_ns=-1, outcome=-1, ended_by=-1); "
+               "[print(one['family'], one['src_ip'], one['dst_ip'], one.get('outcome')) for one in (records.record("
+               "summary, 'client', [(first, 1), (mapped, 2)], []) for first in (mapped, bytes(16)))]"
+               % [os.path.join(ROOT, folder) for folder in ("bcc", "frontends")])
+    done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
+    equal(done.stdout.splitlines(), ["ipv4 198.18.0.1 198.18.0.1 None", "ipv6 :: ::ffff:198.18.0.1 None"], done.stderr)
+
+
 def test_seed_line():
     with lab() as here:
         runner = Bcc(here)
@@ -78,11 +90,34 @@ def test_loopback_counts_once():
         nothing_is_left(here, "lo")
 
 
+def test_unanswered():
+    """70 s after the last SYN; the neighbour that they go to is not there."""
+    with lab() as here:
+        runner = Bcc(here, "--format", "json")
+        wanted = set()
+        for version in (4, 6):
+            nobody = here.address(9, version)
+            here.here.ip("neigh add %s lladdr 02:00:00:00:00:09 dev %s nud permanent" % (nobody, known.INTERFACE))
+            client = known.socket_in(here.here, here.address(1, version))
+            client.setblocking(False)
+            client.connect_ex((nobody, 80))
+            wanted.add((nobody, client.getsockname()[1]))
+            client.close()
+        time.sleep(UNANSWERED_SECONDS)
+        records = runner.records()
+        equal({(one["dst_ip"], one["src_port"]) for one in records}, wanted, "connections")
+        for one in records:
+            equal((one["outcome"], one.get("ended_by"), one["src_bytes"], one["history"], one["gaps"]),
+                  ("timeout", None, 0, "S", []), "a SYN that nobody answered")
+        equal(runner.still_open, 0, "left in the table")
+        nothing_is_left(here)
+
+
 def test_namespace():
     with lab() as here:
         runner = Bcc(here, "--format", "json", "--netns", here.here.name, namespace=here.here.name)
         facts = [here.closed(4, "outgoing", held=0), here.closed(6, "incoming", held=0)]
-        matches(allow_for_clocks(facts), runner.events())
+        matches(allow_for_clocks(facts), runner.events(signal.SIGHUP))
         nothing_is_left(here)
 
 
@@ -211,6 +246,6 @@ def test_sockets():
                 check(int(known.HELD_SECONDS * 1e9) < client["duration_ns"] < 10 ** 9, "duration: %s" % client)
 
 
-run_tests([test_known_connections, test_community_id, test_seed_line, test_loopback_counts_once,
-           test_namespace, test_refuses, test_missing_packages, test_second_instance,
+run_tests([test_known_connections, test_community_id, test_addresses, test_seed_line, test_loopback_counts_once,
+           test_unanswered, test_namespace, test_refuses, test_missing_packages, test_second_instance,
            test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_output_breaks, test_sockets])
