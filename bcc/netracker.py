@@ -7,7 +7,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "frontends"))
-from interface import BROKEN, DONE, PRIVILEGES, USAGE, Refusal, main, printable  # noqa: E402
+from interface import ENDING_SIGNALS, PRIVILEGES, USAGE, Refusal, main, say  # noqa: E402
 import records  # noqa: E402
 import sources  # noqa: E402
 
@@ -42,36 +42,24 @@ def parse(arguments):
     return options
 
 
-def note(text):
-    print("netracker: " + printable(text), file=sys.stderr, flush=True)
-
-
 class Output:
     def __init__(self, is_json):
-        self.is_json, self.written, self.silent = is_json, 0, 0
+        self.is_json, self.written, self.silent, self.unwritten = is_json, 0, 0, 0
 
     def write(self, found):
+        self.unwritten += len(found)
         for line in (records.line_of(record, self.is_json) for record in found):
             if line is None:
                 self.silent += 1
             else:
-                self.print(line)
+                print(line, flush=True)
                 self.written += 1
-
-    @staticmethod
-    def print(line):
-        try:
-            print(line, flush=True)
-        except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            if isinstance(error, BrokenPipeError):  # the reader has had enough
-                raise SystemExit(DONE)
-            raise Refusal(BROKEN, "output: %s; make room for it" % error.strerror)
+            self.unwritten -= 1
 
     def account(self, source):
-        lost = source.counters()
+        lost = {**source.counters(), "output": self.unwritten}
         opened = lost.pop("opened")
-        note("%d opened = %d written + %d without a line + %d still open + %d lost (%s)"
+        say("%d opened = %d written + %d without a line + %d still open + %d lost (%s)"
              % (opened, self.written, self.silent, sum(1 for _ in source.table), sum(lost.values()),
                 ", ".join("%s %d" % cause for cause in lost.items())))
 
@@ -81,7 +69,7 @@ def source_of(options):
         return sources.wire(options.interface, options.netns)
     has_kprobes = os.path.exists("/sys/bus/event_source/devices/kprobe")
     if not has_kprobes:
-        note("kprobes: this kernel has none; who accepts a connection stays unknown")
+        say("kprobes: this kernel has none; who accepts a connection stays unknown")
     return sources.sockets(has_kprobes)
 
 
@@ -89,20 +77,22 @@ def track(arguments):
     options, stopped = parse(arguments), []
     if os.geteuid():
         raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
-    for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+    for number in ENDING_SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, lambda *_: stopped.append(True))
     output = Output(options.format == "json")
     with contextlib.ExitStack() as cleanup:
         source = cleanup.enter_context(source_of(options))
-        note("tracking " + (options.interface or "sockets"))
+        say("tracking " + (options.interface or "sockets"))
         try:
             while not stopped:
                 output.write(source.take(POLL_MILLISECONDS))
         finally:
             cleanup.close()
-            output.write(source.take(0))
-            output.account(source)
+            try:
+                output.write(source.take(0))
+            finally:
+                output.account(source)
 
 
 main(track)

@@ -30,24 +30,17 @@ def need(module, *names):
         raise Refusal(KERNEL, "%s; apt-get install python3-bpfcc python3-pyroute2, and run it with /usr/bin/python3" % error)
 
 
-@contextlib.contextmanager
-def refusing(what):
-    """BCC and pyroute2 have many exceptions, and say in them what the kernel refuses."""
-    try:
-        yield
-    except Refusal:
-        raise
-    except Exception as error:
-        raise Refusal(KERNEL, "%s: %s; Linux 5.10 or later is needed" % (what, error))
-
-
-def load(name, *cflags, **defines):
+def load(name, tc_programs=(), cflags=(), **defines):
     """BCC wants a kernel's headers; the few that its own need are in headers/."""
     os.environ.setdefault("BCC_KERNEL_SOURCE", os.path.join(HERE, "headers"))
-    cflags += "-I" + os.path.dirname(HERE), "-Wno-macro-redefined", *("-idirafter" + path for path in SYSTEM_HEADERS)
-    cflags += tuple("-D%s=%d" % define for define in defines.items())
+    cflags = [*cflags, "-I" + os.path.dirname(HERE), "-Wno-macro-redefined", *("-idirafter" + path for path in SYSTEM_HEADERS),
+              *("-D%s=%d" % define for define in defines.items())]
     BPF, = need("bcc", "BPF")
-    return BPF(src_file=os.path.join(HERE, name), cflags=list(cflags))
+    try:
+        bpf = BPF(src_file=os.path.join(HERE, name), cflags=cflags)
+        return bpf, {program: bpf.load_func(program, bpf.SCHED_CLS) for program in tc_programs}
+    except Exception as error:  # BCC has no class of its own for it
+        raise Refusal(KERNEL, "%s: cannot be loaded: %s; Linux 5.10 or newer is needed" % (name, error))
 
 
 class Source:
@@ -77,8 +70,7 @@ class Packets(Source):
         if time.monotonic() >= self.next_sweep:
             self.next_sweep = time.monotonic() + SWEEP_SECONDS
             found += self.silent()
-            if self.interface.is_gone():
-                raise Refusal(INTERFACE, "%s: the interface is gone; start again where it comes back" % self.interface.name)
+            self.interface.device()  # is still there
         return found
 
     def silent(self):
@@ -103,24 +95,28 @@ def wire(name, namespace):
             return counts["rx_bytes"] + counts["tx_bytes"]
         return 1 << 64
 
-    if namespace:
-        path = "/run/netns/" + namespace
-        if "/" in namespace or not os.path.exists(path):
+    if namespace is not None:
+        try:
+            if "/" in namespace:
+                raise FileNotFoundError
+            netns.setns("/run/netns/" + namespace, flags=0)
+        except OSError:
             raise Refusal(INTERFACE, "%s: no such network namespace; `ip netns` lists them" % namespace)
-        netns.setns(path, flags=0)
     inode = os.stat("/proc/thread-self/ns/net").st_ino
     interface = Interface(name, "netracker.py", PRIORITY, dict.fromkeys(HOOKS, "nt_packet_seen"))
     with IPRoute() as route, interface.locked(), interface.in_use():
         before = carried()
-        with refusing(interface.name):
-            has_link_header = route.get_links(interface.ifindex)[0]["ifi_type"] in LOOPBACK_OR_ETHERNET
-            bpf = load("netracker.c", NT_NETNS=inode, NT_LINK_HEADER=14 * has_link_header, NT_CONNECTIONS=CONNECTIONS)
-            step, program = (bpf.load_func(name, bpf.SCHED_CLS) for name in ("nt_step", "nt_packet_seen"))
-            bpf["steps"][ctypes.c_int(0)] = ctypes.c_int(step.fd)
-            interface.remove_own()  # what a killed instance left
+        has_link_header = route.get_links(interface.ifindex)[0]["ifi_type"] in LOOPBACK_OR_ETHERNET
+        bpf, programs = load("netracker.c", ("nt_step", "nt_packet_seen"), NT_NETNS=inode,
+                             NT_LINK_HEADER=14 * has_link_header, NT_CONNECTIONS=CONNECTIONS)
+        bpf["steps"][ctypes.c_int(0)] = ctypes.c_int(programs["nt_step"].fd)
+        interface.remove_own()  # what a killed instance left
+        try:
             for parent in INGRESS, EGRESS:
-                route.tc("add-filter", "bpf", interface.ifindex, ":1", fd=program.fd, name=program.name, parent=parent,
-                         prio=PRIORITY, classid=1, direct_action=True)
+                route.tc("add-filter", "bpf", interface.ifindex, ":1", fd=programs["nt_packet_seen"].fd,
+                         name="nt_packet_seen", parent=parent, prio=PRIORITY, classid=1, direct_action=True)
+        except NetlinkError as error:
+            raise interface.refused(error)
         yield Packets(bpf, interface, lambda view: records.of_observed(
             view, inode, interface.name, lambda: carried() - before))
 
@@ -128,20 +124,22 @@ def wire(name, namespace):
 def attach_calls(bpf):
     with open("/proc/kallsyms", "rb") as symbols:  # without IPv6 one is missing
         connects = {line.split()[2] for line in symbols} & {b"tcp_v4_connect", b"tcp_v6_connect"}
-    for name in connects:
-        bpf.attach_kprobe(event=name, fn_name="note_connect")
-    bpf.attach_kretprobe(event="inet_csk_accept", fn_name="note_accepted", maxactive=ACCEPTS_AT_ONCE)
+    try:
+        for name in connects:
+            bpf.attach_kprobe(event=name, fn_name="note_connect")
+        bpf.attach_kretprobe(event="inet_csk_accept", fn_name="note_accepted", maxactive=ACCEPTS_AT_ONCE)
+    except Exception as error:  # BCC has no class of its own for it
+        raise Refusal(KERNEL, "kprobes: the kernel refuses them: %s" % error)
 
 
 @contextlib.contextmanager
 def sockets(has_kprobes):
     if not any(map(os.path.exists, ("/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"))):
         raise Refusal(KERNEL, "tracefs: not mounted; mount -t tracefs tracefs /sys/kernel/tracing")
-    with refusing("sockets"):
-        bpf = load("socket.c", *["-DNT_CALLS"] * has_kprobes, NT_CONNECTIONS=CONNECTIONS)
+    bpf, _ = load("socket.c", cflags=["-DNT_CALLS"] * has_kprobes, NT_CONNECTIONS=CONNECTIONS)
+    try:
         if has_kprobes:
             attach_calls(bpf)
-    try:
         yield Source(bpf, "sockets", ctypes.c_uint64, records.of_socket)
     finally:  # BCC does it too, when Python ends
         for name in list(bpf.kprobe_fds):

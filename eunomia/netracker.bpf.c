@@ -61,7 +61,7 @@ static __always_inline void nt_observer_tells(struct nt_observer *observer)
 	if (!workspace)
 		return;
 	nt_summarise(&workspace->summary, &observer->ended.connection);
-	if (workspace->summary.duration_ns < (long long)(min_us * 1000))
+	if ((__u64)workspace->summary.duration_ns / 1000 < min_us)
 		return;
 	if (workspace->summary.syn_finack_ns >= 0)
 		print_line(workspace);

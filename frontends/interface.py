@@ -4,12 +4,14 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 
 DONE, BROKEN, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)  # exit statuses, as the native tracker's
 HOOKS = "ingress", "egress"
+ENDING_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 class Refusal(Exception):
@@ -25,19 +27,53 @@ def printable(text):
     return text.encode("ascii", "backslashreplace").decode().translate({i: "\\x%02x" % i for i in (*range(32), 127)})
 
 
-def main(function):
+def say(text):
+    print("netracker: " + printable(text), file=sys.stderr, flush=True)
+
+
+def status_of(function):
+    """Whatever goes wrong with files, output among them, is a line like any other refusal."""
     try:
-        sys.exit(function(sys.argv[1:]))
+        status = function(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except Refusal as refusal:
-        print("netracker: " + printable(str(refusal)), file=sys.stderr)
-        sys.exit(refusal.status)
+        say(str(refusal))
+        return refusal.status
+    except BrokenPipeError:  # the reader has had enough
+        return DONE
+    except OSError as error:
+        say("%s: %s" % (error.filename or "output", error.strerror))
+        return BROKEN
     except KeyboardInterrupt:
-        sys.exit(DONE)
+        return 128 + signal.SIGINT
+
+
+def main(function):
+    sys.stderr = sys.stderr or open(os.devnull, "w")
+    if sys.stdout is None:  # what is opened next would take its place
+        say("output: standard output is closed; give it a file or a pipe")
+        sys.exit(BROKEN)
+    status = status_of(function)
+    for number in ENDING_SIGNALS:  # too late
+        signal.signal(number, signal.SIG_IGN)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written shall not be tried again
+    sys.exit(status)
+
+
+@contextlib.contextmanager
+def signals_held():
+    """Until what must not stay half done is done."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def need(command, package):
     if not shutil.which(command):
-        raise Refusal(BROKEN, "%s: not found; install the package %s" % (command, package))
+        raise Refusal(KERNEL, "%s: not found; install the package %s" % (command, package))
 
 
 def check(interface):
@@ -53,7 +89,8 @@ def check(interface):
 
 
 def tc(*arguments):
-    done = subprocess.run(["tc", *arguments], capture_output=True, text=True)
+    """In a session of its own: Ctrl-C is for us, who may be cleaning up."""
+    done = subprocess.run(["tc", *arguments], capture_output=True, text=True, start_new_session=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
         raise Refusal(KERNEL, "tc %s: %s" % (" ".join(arguments), said[0]))
@@ -67,15 +104,22 @@ class Interface:
         self.name, self.front_end, self.priority, self.programs = name, front_end, priority, programs
         self.ifindex = check(name)
 
+    def device(self):
+        """Its name by now."""
+        try:
+            return socket.if_indextoname(self.ifindex)
+        except OSError:
+            raise Refusal(INTERFACE, "%s: the interface is gone; start again where it comes back" % self.name)
+
     def qdiscs(self):
-        return {one["kind"] for one in json.loads(tc("-j", "qdisc", "show", "dev", self.name) or "[]")}
+        return {one["kind"] for one in json.loads(tc("-j", "qdisc", "show", "dev", self.device()) or "[]")}
 
     def filters(self):
         """(hook, filter) of all filters on both hooks."""
         if "clsact" not in self.qdiscs():
             return []
         return [(hook, one) for hook in HOOKS
-                for one in json.loads(tc("-j", "filter", "show", "dev", self.name, hook) or "[]") if "options" in one]
+                for one in json.loads(tc("-j", "filter", "show", "dev", self.device(), hook) or "[]") if "options" in one]
 
     def own(self):
         return [(hook, one) for hook, one in self.filters() if self.is_own(hook, one)]
@@ -91,7 +135,7 @@ class Interface:
         found = self.own()
         for hook, one in found:
             handle = one["options"]["handle"]
-            tc("filter", "del", "dev", self.name, hook, "prio", str(self.priority), "handle", handle, "bpf")
+            tc("filter", "del", "dev", self.device(), hook, "prio", str(self.priority), "handle", handle, "bpf")
         return found
 
     def add_clsact(self):
@@ -102,18 +146,22 @@ class Interface:
                           "remove it with `tc qdisc del dev %s ingress` if nothing needs it" % (self.name, self.name))
         if "clsact" in kinds:
             return False
-        tc("qdisc", "add", "dev", self.name, "clsact")
+        tc("qdisc", "add", "dev", self.device(), "clsact")
         return True
 
     def remove_empty_clsact(self):
         if "clsact" in self.qdiscs() and not self.filters():
-            tc("qdisc", "del", "dev", self.name, "clsact")
+            tc("qdisc", "del", "dev", self.device(), "clsact")
 
     def is_gone(self):
         try:
-            return not socket.if_indextoname(self.ifindex)
-        except OSError:
+            return not self.device()
+        except Refusal:
             return True
+
+    def refused(self, reason):
+        return Refusal(KERNEL, "%s: the filters could not be attached: %s; priority %d may be somebody else's there (`tc filter "
+                       "show dev %s ingress`), or the kernel older than 5.10" % (self.name, reason, self.priority, self.name))
 
     @contextlib.contextmanager
     def in_use(self):
@@ -122,10 +170,11 @@ class Interface:
         try:
             yield
         finally:
-            if not self.is_gone():
-                self.remove_own()
-                if made:
-                    self.remove_empty_clsact()
+            with signals_held():
+                if not self.is_gone():
+                    self.remove_own()
+                    if made:
+                        self.remove_empty_clsact()
 
     @contextlib.contextmanager
     def locked(self):

@@ -2,9 +2,10 @@
 """The package through the real ecli, which ECLI names, on known connections: `make test-ecli`."""
 import os
 import signal
+import subprocess
 
 import known
-from eunomia import Runner, Skip, add_foreign, attached, equal, lab, matches, nothing_is_left, run_tests
+from eunomia import RUN, Runner, Skip, add_foreign, attached, check, equal, lab, matches, nothing_is_left, run_tests
 
 
 def find():
@@ -42,4 +43,12 @@ def test_filters_added_meanwhile_stay():
         equal(attached(here)[1], [("ingress", 7)], "filters after the end")
 
 
-run_tests([test_known_connections, test_options, test_filters_added_meanwhile_stay])
+def test_help():
+    with lab() as here:
+        done = subprocess.run([RUN, known.INTERFACE, "--", "--help"], capture_output=True, text=True, timeout=30,
+                              env=dict(os.environ, ECLI=find()), preexec_fn=lambda: known.enter(here.here.name))
+        equal((done.returncode, done.stderr), (0, ""), "help")
+        check(all(one in done.stdout for one in ("--min-us", "--port", "--no-incoming", "--no-outgoing")), done.stdout)
+
+
+run_tests([test_known_connections, test_options, test_help, test_filters_added_meanwhile_stay])

@@ -19,7 +19,7 @@ PACKAGE = os.path.join(ROOT, "build/eunomia/package.json")
 STAND_IN = os.path.join(ROOT, "tests/frontends/package_runner.py")
 START_SECONDS, END_SECONDS, PRINTED_SECONDS = 20, 20, 0.5
 CLONE_NEWNS, MS_PRIVATE_ALL = 0x00020000, 0x44000
-FILTER = ("protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
+FILTER = ("bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 
 counts = {"passed": 0, "failed": 0, "skipped": 0}
 
@@ -50,6 +50,8 @@ def equal(actual, expected, text):
 def run_tests(tests):
     """All, or those that the command line names."""
     names = sys.argv[1:] or [test.__name__ for test in tests]
+    for name in set(names).difference(test.__name__ for test in tests):
+        check(False, name + ": no such case")
     for test in (test for test in tests if test.__name__ in names):
         try:
             test()
@@ -93,12 +95,19 @@ def nothing_is_left(lab, interface=known.INTERFACE):
     check("clsact" not in kinds and not filters, "left on %s: %s %s" % (interface, kinds, filters))
 
 
-def add_foreign(lab, hook="ingress", qdisc=True):
+def add_foreign(lab, hook="ingress", qdisc=True, priority=7):
     for command in ([("qdisc", "add", "dev", known.INTERFACE, "clsact")] if qdisc else []) + \
-            [("filter", "add", "dev", known.INTERFACE, hook, "prio", "7", *FILTER)]:
+            [("filter", "add", "dev", known.INTERFACE, hook, "prio", str(priority), "handle", "1", *FILTER)]:
         done = lab.here.run("tc", *command)
         if done.returncode:
             raise Skip("tc %s: %s" % (" ".join(command), done.stderr.strip()))
+
+
+RENAMED = "renamed0"
+
+
+def rename(lab):
+    lab.here.ip("link set %s down" % known.INTERFACE, "link set %s name %s" % (known.INTERFACE, RENAMED))
 
 
 def refuses(done, status, word, what):

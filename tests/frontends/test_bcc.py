@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The BCC version: what it says of known connections, what it refuses, and that it leaves nothing behind."""
+import contextlib
 import glob
 import os
 import re
@@ -11,8 +12,8 @@ import time
 import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
-from eunomia import (ROOT, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
-                     open_to_all, refuses, run_tests)
+from eunomia import (RENAMED, ROOT, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
+                     open_to_all, refuses, rename, run_tests)
 
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
                   r"(\d+) ns$")
@@ -129,7 +130,8 @@ def test_refuses():
                 ((), 2, "-i"), (("--bogus",), 2, "--bogus"), (("-i", interface, "-f", "xml"), 2, "xml"),
                 (("-i", "lo", "--context", "socket"), 2, "leave them out"), (("-i", "nt9"), 5, "no such interface"),
                 (("-i", "x" * 300), 5, "no such interface"), (("-i", "lo", "--netns", "nt-none"), 5, "namespace"),
-                (("-i", "lo", "--netns", "../x"), 5, "namespace"), (("-i", "nt9\x1b[2J"), 5, "no such interface")):
+                (("-i", "lo", "--netns", "../x"), 5, "namespace"), (("-i", "lo", "--netns", "."), 5, "namespace"),
+                (("-i", "lo", "--netns", ""), 5, "namespace"), (("-i", "nt9\x1b[2J"), 5, "no such interface")):
             done = bcc_runner.run(here, *arguments)
             refuses(done, status, word, " ".join(arguments))
             check("\x1b" not in done.stderr, "no escape sequence: %r" % done.stderr)
@@ -180,6 +182,10 @@ def test_killed_instance_is_replaced():
 
 def test_others_stay():
     with lab() as here:
+        add_foreign(here, priority=20217)
+        refuses(bcc_runner.run(here, "-i", known.INTERFACE), 4, "somebody else's", "a priority that is taken")
+        equal(attached(here)[1], [("ingress", 20217)], "a filter of our priority and handle that is not ours")
+    with lab() as here:
         add_foreign(here)
         Bcc(here).lines()
         equal(attached(here)[1], [("ingress", 7)], "a filter that was there before")
@@ -198,6 +204,27 @@ def test_interface_goes():
         check(runner.process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
 
 
+def test_renamed():
+    with lab() as here:
+        runner = Bcc(here)
+        rename(here)
+        runner.lines()
+        nothing_is_left(here, RENAMED)
+
+
+def test_impatience():
+    """Ctrl-C, and again while it cleans up: both for the whole group, as a terminal sends it."""
+    with lab() as here:
+        for pause in 0.005, 0.02, 0.04, 0.08:
+            runner = Bcc(here, start_new_session=True)
+            os.killpg(runner.process.pid, signal.SIGINT)
+            time.sleep(pause)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(runner.process.pid, signal.SIGINT)
+            equal(runner.process.wait(timeout=20), 0, "status, after %g s" % pause)
+            nothing_is_left(here)
+
+
 def test_output_breaks():
     with lab() as here:
         with open("/dev/full", "w") as full:
@@ -207,6 +234,9 @@ def test_output_breaks():
         here.closed(4, "outgoing", held=0)
         errors = runner.communicate(timeout=20)[1]
         check(runner.returncode == 1 and "No space" in errors and "Traceback" not in errors, "full: %r" % errors)
+        check("1 opened = 0 written" in errors and "output 1)" in errors, "what could not be written is lost: %r" % errors)
+        refuses(here.here.run("sh", "-c", PROGRAM + " --help >/dev/full"), 1, "No space", "help")
+        refuses(here.here.run("sh", "-c", PROGRAM + " -i lo >&-"), 1, "closed", "no output")
         runner = Bcc(here)
         runner.process.stdout.close()
         here.closed(4, "outgoing", held=0)
@@ -248,4 +278,4 @@ def test_sockets():
 
 run_tests([test_known_connections, test_community_id, test_addresses, test_seed_line, test_loopback_counts_once,
            test_unanswered, test_namespace, test_refuses, test_missing_packages, test_second_instance,
-           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_output_breaks, test_sockets])
+           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience, test_output_breaks, test_sockets])

@@ -18,8 +18,8 @@ import time
 import zlib
 
 import known
-from eunomia import (PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
-                     lab, matches, nothing_is_left, open_to_all, refuses, run_tests)
+from eunomia import (PACKAGE, RELOAD, RENAMED, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
+                     lab, matches, nothing_is_left, open_to_all, refuses, rename, run_tests)
 
 # What bpf-loader-lib can make options of (arg_builder)
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
@@ -27,6 +27,7 @@ OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "un
 LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
                   r"(\d+) ns$")
 NOBODY = 65534
+PRIORITY = 49162
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000
 
 
@@ -191,8 +192,8 @@ def test_run_refuses():
         refuses(run("--off", "lo"), 2, "usage", "unknown option")
         refuses(run("nt9\x1b[2J"), 5, "no such interface", "missing interface")
         refuses(run("x" * 300), 5, "no such interface", "endless name")
-        refuses(run(known.INTERFACE, ECLI="/nonexistent/ecli"), 1, "cargo install ecli-rs", "missing ecli")
-        refuses(run(known.INTERFACE, PATH="/nonexistent"), 1, "iproute2", "missing tc")
+        refuses(run(known.INTERFACE, ECLI="/nonexistent/ecli"), 4, "cargo install ecli-rs", "missing ecli")
+        refuses(run(known.INTERFACE, PATH="/nonexistent"), 4, "iproute2", "missing tc")
         add_foreign(here, "egress")
         refuses(run(known.INTERFACE), 1, "someone else", "foreign filter")
         equal(attached(here)[1], [("egress", 7)], "the foreign filter")
@@ -259,6 +260,29 @@ def test_ecli_dies():
         matches(facts, runner.stop())
 
 
+def test_interface_changes():
+    """Another name: what is attached goes all the same. None at all: it ends."""
+    with lab() as here:
+        runner = Runner(here)
+        rename(here)
+        runner.stop()
+        nothing_is_left(here, RENAMED)
+    with lab() as here:
+        runner = Runner(here)
+        here.here.ip("link del " + known.INTERFACE)
+        errors = runner.process.communicate(timeout=20)[1].decode()
+        check(runner.process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
+
+
+def test_output_breaks():
+    with lab() as here:
+        done = here.here.run("sh", "-c", "ECLI=%s %s %s >&-" % (STAND_IN, RUN, known.INTERFACE))
+        refuses(done, 1, "closed", "run without an output")
+        nothing_is_left(here)
+        for command in RUN + " --help", RELOAD + " --help", "%s --off %s" % (RELOAD, known.INTERFACE):
+            refuses(here.here.run("sh", "-c", command + " >/dev/full"), 1, "No space", command)
+
+
 def reload_in(here, *arguments, status=0):
     done = here.here.run(RELOAD, *arguments)
     equal(done.returncode, status, "reload %s: %s" % (" ".join(arguments), done.stderr))
@@ -302,6 +326,11 @@ def test_reload_leaves_others():
         reload_in(here, "--off", known.INTERFACE)
         equal(attached(here)[1], [("ingress", 7)], "filters after --off")
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
+        add_foreign(here, qdisc=False, priority=PRIORITY)
+        refuses(here.here.run(RELOAD, known.INTERFACE), 4, "somebody else's", "a priority that is taken")
+        reload_in(here, "--off", known.INTERFACE)
+        equal(attached(here)[1], [("ingress", PRIORITY)], "a filter of our priority and handle that is not ours")
+        here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
         reload_in(here, known.INTERFACE)
         reload_in(here, "--off", known.INTERFACE)
         check("clsact" in attached(here)[0], "a clsact qdisc of others stays")
@@ -333,4 +362,4 @@ run_tests([test_package_object, test_package_sections, test_package_programs, te
            test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_loopback_counts_once,
            test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root,
            test_second_instance, test_filters_added_meanwhile_stay, test_reader_goes_away, test_ecli_dies,
-           test_reload_traces, test_reload_leaves_others, test_reload_refuses, test_reload_asks])
+           test_interface_changes, test_output_breaks, test_reload_traces, test_reload_leaves_others, test_reload_refuses, test_reload_asks])
