@@ -5,6 +5,7 @@
  * IP header) and NT_CONNECTIONS (the table's size).
  */
 #include <uapi/linux/bpf.h>
+#include <linux/errno.h>
 #include <linux/pkt_cls.h>
 
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
@@ -33,10 +34,15 @@ static __always_inline int nt_observed_take(const struct nt_key *key)
 
 static __always_inline void nt_observer_begins(struct nt_observer *observer)
 {
+	int error;
+
 	nt_summarise(&observer->fresh.summary, &observer->fresh.connection);
 	__builtin_memcpy(observer->fresh.key, &observer->key, sizeof(observer->fresh.key));
+	error = connections.insert(&observer->key, &observer->fresh);
+	if (error == -EEXIST) /* another processor has begun it */
+		return;
 	counters.atomic_increment(COUNT_OPENED);
-	if (connections.insert(&observer->key, &observer->fresh))
+	if (error)
 		counters.atomic_increment(COUNT_TABLE_FULL);
 }
 

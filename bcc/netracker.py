@@ -56,6 +56,12 @@ class Output:
                 self.written += 1
             self.unwritten -= 1
 
+    def finish(self, source):
+        try:
+            self.write(source.take(0))
+        finally:
+            self.account(source)
+
     def account(self, source):
         lost = {**source.counters(), "output": self.unwritten}
         opened = lost.pop("opened")
@@ -78,7 +84,7 @@ def track(arguments):
     if os.geteuid():
         raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
     for number in ENDING_SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
             signal.signal(number, lambda *_: stopped.append(True))
     output = Output(options.format == "json")
     with contextlib.ExitStack() as cleanup:
@@ -88,11 +94,10 @@ def track(arguments):
             while not stopped:
                 output.write(source.take(POLL_MILLISECONDS))
         finally:
-            cleanup.close()
             try:
-                output.write(source.take(0))
+                cleanup.close()
             finally:
-                output.account(source)
+                output.finish(source)
 
 
 main(track)

@@ -27,7 +27,8 @@ static __always_inline void put(struct line *line, char byte)
 	line->used++;
 }
 
-/* Eight characters at once are a number; longer strings would need a section .rodata.str1.1, which ecli does not load. */
+/* Eight characters at once, where the line's length is a multiple of eight: they are a number, where longer strings would
+ * need a section .rodata.str1.1, which ecli does not load. */
 #define PUT_EIGHT(line, constant) \
 	do { \
 		__builtin_memcpy((line)->text + ((line)->used & (LINE_SIZE - 8)), (constant), 8); \

@@ -150,13 +150,13 @@ static __always_inline int print_line(struct workspace *workspace)
 	return bpf_trace_printk(line->text, end_line(line));
 }
 
-/* Takes a packet, unless a look at it shows no more than `most`. Returns enum nt_parse. */
-static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_look most)
+/* Takes a packet, unless a quick look comes to `ignored` or less. Returns enum nt_parse. */
+static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_look ignored)
 {
 	__u32 slot;
 	int result;
 
-	if (nt_peek_slot(skb, 0, bpf_ntohs(skb->protocol), &slot) <= most)
+	if (nt_peek_slot(skb, 0, bpf_ntohs(skb->protocol), &slot) <= ignored)
 		return NT_PACKET_NOT_TCP;
 	result = parse(skb);
 	/* Few drivers leave headers outside the linear area. */

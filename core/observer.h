@@ -40,15 +40,20 @@ NT_INLINE void nt_observer_begins(struct nt_observer *observer);
 /* Tells of `ended`, which was taken out of the table. */
 NT_INLINE void nt_observer_tells(struct nt_observer *observer);
 
-/* Nothing can change any more but by FIN and RST: all that most packets do is to be seen. */
+/* Nothing can change any more but by FIN and RST: all that most packets do is to be seen. One that has ended, of which
+ * neither of two processors was told, is not settled.
+ */
 NT_INLINE int nt_observed_is_settled(const struct nt_observed *observed, const struct nt_packet *packet)
 {
+	enum nt_state state = nt_connection_state(&observed->connection);
+
 	return !(packet->flags & (NT_SYN | NT_FIN | NT_RST)) && observed->connection.ack_ns &&
-	       nt_connection_is_established(&observed->connection);
+	       (state == NT_STATE_ESTABLISHED || state == NT_STATE_HALF_CLOSED);
 }
 
-/* Takes one packet, which the host has filled in: packet, now, and what else it wants to know again. What had begun before the observer is not known: a
- * connection begins with its SYN. Returns the packet's connection where it changed and goes on, else NULL.
+/* Takes one packet. The host has filled in packet and now, and what of the rest its own functions use. What had begun
+ * before the observer is not known: a connection begins with its SYN. Returns the packet's connection where it changed
+ * and goes on, else NULL.
  */
 NT_INLINE struct nt_observed *nt_observe(struct nt_observer *observer, __u32 netns)
 {

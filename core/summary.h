@@ -81,8 +81,8 @@ NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_s
 		return;
 	summary->outcome = old_state == NT_TCP_SYN_SENT ? NT_OUTCOME_REFUSED : outcome;
 	summary->ended_by = ended_by;
-	if (summary->first_end_ns < 0)
-		summary->first_end_ns = summary->duration_ns; /* the RST */
+	if (summary->first_end_ns < 0 && reset_received)
+		summary->first_end_ns = summary->duration_ns;
 }
 
 #endif

@@ -97,6 +97,9 @@ NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connecti
 	*bytes = 0;
 	if ((sent & NT_SIDE_FIN) && (sent & NT_SIDE_SYN)) {
 		*bytes = connection->fin_sequence[side & 1] - connection->isn[side & 1] - 1;
+		/* Without a handshake the FIN stands where the sender likes. */
+		if (!nt_connection_is_established(connection) && *bytes > NT_MOST_SYN_PAYLOAD)
+			return NT_KNOWN_NOT;
 		return NT_KNOWN_MODULO;
 	}
 	/* Without a handshake only a SYN or a FIN can carry data. */

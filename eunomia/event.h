@@ -10,7 +10,7 @@
 struct event {
 	char src_ip[40]; /* IPv4 dotted, IPv6 shortened (RFC 5952) */
 	char dst_ip[40];
-	char direction[12];      /* incoming, outgoing: how the SYN passed the interface */
+	char direction[12];      /* incoming, outgoing: how the SYN passed the interface; both: each side sent one */
 	char outcome[12];        /* closed, reset, refused; timeout, expired: replaced by a connection of the same tuple */
 	char ended_by[8];        /* src, dst */
 	unsigned int src_port;   /* host byte order */

@@ -9,8 +9,8 @@
 static __always_inline void write_address(char text[40], struct workspace *workspace, __u32 end)
 {
 	workspace->line.used = 0;
+	__builtin_memset(workspace->line.text, 0, 40); /* what comes after the text's end, too */
 	put_address(end, 0);
-	end_line(&workspace->line);
 	__builtin_memcpy(text, workspace->line.text, 40);
 }
 
@@ -39,7 +39,9 @@ static __always_inline void fill_event(struct event *event, struct workspace *wo
 	event->src_port = observer->key.port[src];
 	event->dst_port = observer->key.port[dst];
 	PUT_TEXT(event->direction, "incoming");
-	if (observer->ended.is_outgoing)
+	if (observer->ended.connection.marks & NT_MARK_SIMULTANEOUS)
+		PUT_TEXT(event->direction, "both");
+	else if (observer->ended.is_outgoing)
 		PUT_TEXT(event->direction, "outgoing");
 	put_outcome(event->outcome, summary->outcome);
 	PUT_TEXT(event->ended_by, "-");

@@ -11,6 +11,7 @@ import sys
 
 DONE, BROKEN, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)  # exit statuses, as the native tracker's
 HOOKS = "ingress", "egress"
+HANDLE_CLSACT_FOUND, HANDLE_CLSACT_MADE = 1, 2
 ENDING_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
@@ -90,11 +91,19 @@ def check(interface):
 
 def tc(*arguments):
     """In a session of its own: Ctrl-C is for us, who may be cleaning up."""
-    done = subprocess.run(["tc", *arguments], capture_output=True, text=True, start_new_session=True)
+    done = subprocess.run(["tc", *arguments], capture_output=True, text=True, errors="surrogateescape",
+                          start_new_session=True)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no reason given"]
         raise Refusal(KERNEL, "tc %s: %s" % (" ".join(arguments), said[0]))
     return done.stdout
+
+
+def tc_list(*arguments):
+    try:
+        return json.loads(tc("-j", *arguments) or "[]", strict=False)
+    except ValueError as error:
+        raise Refusal(KERNEL, "tc -j %s: cannot be read: %s" % (" ".join(arguments), error))
 
 
 class Interface:
@@ -112,14 +121,14 @@ class Interface:
             raise Refusal(INTERFACE, "%s: the interface is gone; start again where it comes back" % self.name)
 
     def qdiscs(self):
-        return {one["kind"] for one in json.loads(tc("-j", "qdisc", "show", "dev", self.device()) or "[]")}
+        return {one["kind"] for one in tc_list("qdisc", "show", "dev", self.device())}
 
     def filters(self):
         """(hook, filter) of all filters on both hooks."""
         if "clsact" not in self.qdiscs():
             return []
-        return [(hook, one) for hook in HOOKS
-                for one in json.loads(tc("-j", "filter", "show", "dev", self.device(), hook) or "[]") if "options" in one]
+        return [(hook, one) for hook in HOOKS for one in tc_list("filter", "show", "dev", self.device(), hook)
+                if "options" in one]
 
     def own(self):
         return [(hook, one) for hook, one in self.filters() if self.is_own(hook, one)]
@@ -137,6 +146,14 @@ class Interface:
             handle = one["options"]["handle"]
             tc("filter", "del", "dev", self.device(), hook, "prio", str(self.priority), "handle", handle, "bpf")
         return found
+
+    def claim_clsact(self):
+        """Adds it if it is not there. The handle for our filters: it says whether the qdisc goes with them."""
+        return HANDLE_CLSACT_MADE if self.add_clsact() or self.made_clsact(self.own()) else HANDLE_CLSACT_FOUND
+
+    @staticmethod
+    def made_clsact(filters):
+        return any(int(one["options"]["handle"], 16) == HANDLE_CLSACT_MADE for _, one in filters)
 
     def add_clsact(self):
         """True if it was not there."""
@@ -166,14 +183,14 @@ class Interface:
     @contextlib.contextmanager
     def in_use(self):
         """The clsact qdisc is there; nothing of ours is, afterwards."""
-        made = self.add_clsact()
+        handle = self.claim_clsact()
         try:
-            yield
+            yield handle
         finally:
             with signals_held():
                 if not self.is_gone():
                     self.remove_own()
-                    if made:
+                    if handle == HANDLE_CLSACT_MADE:
                         self.remove_empty_clsact()
 
     @contextlib.contextmanager
@@ -190,4 +207,5 @@ class Interface:
             try:
                 yield
             finally:
-                os.unlink(path)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)

@@ -262,12 +262,13 @@ static struct verdict verdict_of_socket(const struct nt_socket *socket, const st
 {
 	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
 	bool reset_received = !reset_sent && (counts->error == ECONNRESET || counts->error == EPIPE);
-	/* of an end that was missed not each step was seen either: what no RST and no error ended was closed */
+	/* of an end that was missed not each step was seen either: what no RST and no error ended was closed, as from
+	 * FIN_WAIT2, whose FINs need not both be known */
 	bool in_order = socket->missed_end && !reset_sent && !counts->error;
+	__u8 old_state = in_order ? TCP_FIN_WAIT2 : counts->old_state;
 	struct verdict verdict = {};
 
-	verdict.outcome = nt_socket_outcome(socket, in_order ? TCP_FIN_WAIT2 : counts->old_state, reset_received,
-					    &verdict.ended_by);
+	verdict.outcome = nt_socket_outcome(socket, old_state, reset_received, &verdict.ended_by);
 	return verdict;
 }
 
