@@ -1,13 +1,12 @@
 #!/usr/bin/python3
 """TCP connections as they end: NeTracker's core, compiled and loaded by BCC."""
-import argparse
 import contextlib
 import os
 import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "frontends"))
-from interface import ENDING_SIGNALS, PRIVILEGES, USAGE, Refusal, main, say  # noqa: E402
+from interface import ENDING_SIGNALS, PRIVILEGES, Parser, Refusal, main, say  # noqa: E402
 import records  # noqa: E402
 import sources  # noqa: E402
 
@@ -20,14 +19,8 @@ exit status: 0 done, 1 input or output broke, 2 usage, 3 not root, 4 kernel or p
 POLL_MILLISECONDS = 100
 
 
-class Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise Refusal(USAGE, message + "; see netracker.py --help")
-
-
 def parse(arguments):
-    parser = Parser(prog="netracker.py", description=__doc__, epilog=EXAMPLES, allow_abbrev=False,
-                    formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="netracker.py", description=__doc__, epilog=EXAMPLES)
     parser.add_argument("-i", "--interface", metavar="NAME", help="whose packets are watched (context wire)")
     parser.add_argument("--netns", metavar="NAME", help="network namespace of the interface, as `ip netns` names it")
     parser.add_argument("--context", choices=("wire", "socket"), default="wire",

@@ -1,4 +1,5 @@
 """An interface's traffic control hooks (clsact), by way of tc, and how a front-end refuses: what eunomia/ and bcc/ share."""
+import argparse
 import contextlib
 import fcntl
 import json
@@ -70,6 +71,14 @@ def signals_held():
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Parser(argparse.ArgumentParser):
+    def __init__(self, **more):
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
+
+    def error(self, message):
+        raise Refusal(USAGE, "%s; see %s --help" % (message, self.prog))
 
 
 def need(command, package):

@@ -25,6 +25,14 @@ def need_packages():
         raise Skip(done.stderr.strip().splitlines()[-1])
 
 
+def documented_keys():
+    """The order of docs/record.md."""
+    with open(os.path.join(ROOT, "docs/record.md")) as file:
+        table = file.read().split("| key |")[1].split("\n\n")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return [key for row in rows for key in re.findall(r"`(\w+)`", row)]
+
+
 def boot_ns(start):
     """The moment of CLOCK_BOOTTIME that a record's `start` names."""
     second = datetime.datetime.strptime(start[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 
 import known
+from bcc_runner import allow_for_clocks, event_of
 from eunomia import RUN, Runner, Skip, add_foreign, attached, check, equal, lab, matches, nothing_is_left, run_tests
 
 
@@ -43,6 +44,14 @@ def test_filters_added_meanwhile_stay():
         equal(attached(here)[1], [("ingress", 7)], "filters after the end")
 
 
+def test_records():
+    with lab() as here:
+        runner = Runner(here, ecli=find(), output=("-f", "json"))
+        facts = allow_for_clocks(here.all_kinds())
+        matches(facts, [event_of(record, here) for record in runner.stop()])
+        nothing_is_left(here)
+
+
 def test_help():
     with lab() as here:
         done = subprocess.run([RUN, known.INTERFACE, "--", "--help"], capture_output=True, text=True, timeout=30,
@@ -51,4 +60,4 @@ def test_help():
         check(all(one in done.stdout for one in ("--min-us", "--port", "--no-incoming", "--no-outgoing")), done.stdout)
 
 
-run_tests([test_known_connections, test_options, test_help, test_filters_added_meanwhile_stay])
+run_tests([test_known_connections, test_options, test_records, test_help, test_filters_added_meanwhile_stay])

@@ -120,10 +120,10 @@ def refuses(done, status, word, what):
 class Runner:
     """eunomia/run in the lab, until it is stopped."""
 
-    def __init__(self, lab, *options, interface=known.INTERFACE, ecli=STAND_IN):
+    def __init__(self, lab, *options, interface=known.INTERFACE, ecli=STAND_IN, output=("-j",)):
         self.lab, self.interface = lab, interface
         self.process = subprocess.Popen(
-            [RUN, "-j", interface, *(["--", *options] if options else [])], stdout=subprocess.PIPE,
+            [RUN, *output, interface, *(["--", *options] if options else [])], stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=dict(os.environ, ECLI=ecli), preexec_fn=lambda: known.enter(lab.here.name))
         lab.processes.append(self.process)
         self.wait_for_filters()
@@ -137,12 +137,15 @@ class Runner:
             time.sleep(0.05)
         time.sleep(PRINTED_SECONDS)
 
-    def stop(self, signal_number=signal.SIGINT):
+    def lines(self, signal_number=signal.SIGINT):
         time.sleep(PRINTED_SECONDS)
         self.process.send_signal(signal_number)
         output, self.errors = self.process.communicate(timeout=END_SECONDS)
         equal(self.process.returncode, 0, "eunomia/run after signal %d: %r" % (signal_number, self.errors))
-        return [json.loads(line) for line in output.decode().splitlines() if line.startswith("{")]
+        return output.decode().splitlines()
+
+    def stop(self, signal_number=signal.SIGINT):
+        return [json.loads(line) for line in self.lines(signal_number) if line.startswith("{")]
 
 
 def matches(facts, events):

@@ -11,7 +11,7 @@ import time
 
 import bcc_runner
 import known
-from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, need_packages
+from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, documented_keys, need_packages
 from eunomia import (RENAMED, ROOT, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
                      open_to_all, refuses, rename, run_tests)
 
@@ -20,14 +20,6 @@ LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:
 NOBODY = 65534
 SHARED = os.path.join(ROOT, "frontends")
 UNANSWERED_SECONDS = 70 + 5 + 2  # the limit, the time between two looks, and some
-
-
-def documented_keys():
-    """The order of docs/record.md."""
-    with open(os.path.join(ROOT, "docs/record.md")) as file:
-        table = file.read().split("| key |")[1].split("\n\n")[0]
-    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
-    return [key for row in rows for key in re.findall(r"`(\w+)`", row)]
 
 
 def test_known_connections():

@@ -18,6 +18,7 @@ import time
 import zlib
 
 import known
+from bcc_runner import allow_for_clocks, documented_keys, event_of
 from eunomia import (PACKAGE, RELOAD, RENAMED, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
                      lab, matches, nothing_is_left, open_to_all, refuses, rename, run_tests)
 
@@ -128,6 +129,26 @@ def test_known_connections():
         nothing_is_left(here)
 
 
+def test_records():
+    """The same by -f json, as records; by -f trace, as the seed's lines."""
+    with lab() as here:
+        runner = Runner(here, output=("-f", "json"))
+        facts = allow_for_clocks(here.all_kinds())
+        records = runner.stop()
+        matches(facts, [event_of(record, here) for record in records])
+        order = documented_keys()
+        for record in records:
+            equal(list(record), sorted(record, key=order.index), "order of keys")
+            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"], record["ifname"],
+                   record["complete"], record["gaps"]),
+                  (1, "observer", "close", ["wire"], here.here.inode, known.INTERFACE, True, []), "what every record says")
+        equal(len({record["id"] for record in records}), len(facts), "ids")
+        runner = Runner(here, output=("-f", "trace"))
+        facts = here.all_kinds()
+        check_lines(runner.lines(signal.SIGTERM), facts)
+        nothing_is_left(here)
+
+
 def test_loopback_counts_once():
     with lab() as here:
         runner = Runner(here, interface="lo")
@@ -188,8 +209,10 @@ def test_run_refuses():
                                   env={**environment, **more}, preexec_fn=lambda: known.enter(here.here.name))
             return done
 
-        refuses(run(), 2, "usage", "no interface")
-        refuses(run("--off", "lo"), 2, "usage", "unknown option")
+        refuses(run(), 2, "required: IF", "no interface")
+        refuses(run("--off", "lo"), 2, "--off", "unknown option")
+        refuses(run("-j", "-f", "json", "lo"), 2, "not allowed", "two formats")
+        refuses(run("-f", "xml", "lo"), 2, "xml", "unknown format")
         refuses(run("nt9\x1b[2J"), 5, "no such interface", "missing interface")
         refuses(run("x" * 300), 5, "no such interface", "endless name")
         refuses(run(known.INTERFACE, ECLI="/nonexistent/ecli"), 4, "cargo install ecli-rs", "missing ecli")
@@ -297,7 +320,8 @@ def test_reload_traces():
             check("bpftool prog tracelog" in reload_in(here, known.INTERFACE).stdout, "reload says how to read")
             equal(len(attached(here)[1]), 2, "filters after the second reload")
             trace.lines()
-            check_lines(trace, here.all_kinds())
+            facts = here.all_kinds()
+            check_lines(trace.lines(), facts)
             reload_in(here, "--off", known.INTERFACE)
             nothing_is_left(here)
             check("nothing" in reload_in(here, "--off", known.INTERFACE).stdout, "off again")
@@ -305,8 +329,8 @@ def test_reload_traces():
         trace.close()
 
 
-def check_lines(trace, facts):
-    found = [LINE.search(line).groups() for line in trace.lines() if LINE.search(line)]
+def check_lines(lines, facts):
+    found = [LINE.search(line).groups() for line in lines if LINE.search(line)]
     events = [dict(src_ip=src, src_port=int(sport), dst_ip=dst, dst_port=int(dport), syn_finack_ns=int(ns))
               for src, sport, dst, dport, ns in found]
     classic = [fact for fact in facts if "syn_finack_ns" in fact.times]
@@ -359,7 +383,7 @@ def test_reload_asks():
 
 
 run_tests([test_package_object, test_package_sections, test_package_programs, test_package_export,
-           test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_loopback_counts_once,
+           test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_records, test_loopback_counts_once,
            test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root,
            test_second_instance, test_filters_added_meanwhile_stay, test_reader_goes_away, test_ecli_dies,
            test_interface_changes, test_output_breaks, test_reload_traces, test_reload_leaves_others, test_reload_refuses, test_reload_asks])
