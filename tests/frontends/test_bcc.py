@@ -5,6 +5,8 @@ import glob
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -19,6 +21,7 @@ LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:
                   r"(\d+) ns$")
 NOBODY = 65534
 SHARED = os.path.join(ROOT, "frontends")
+SCANNED, HELD = 3000, 40
 UNANSWERED_SECONDS = 70 + 5 + 2  # the limit, the time between two looks, and some
 
 
@@ -94,6 +97,14 @@ def test_unanswered():
             client.connect_ex((nobody, 80))
             wanted.add((nobody, client.getsockname()[1]))
             client.close()
+        with known.inside(here.there):
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            wire.bind(("eth0", 0))
+        for port in range(20000, 20000 + SCANNED):
+            syn = next(known.syn_and_rst("198.18.9.1", "198.18.9.2", port))
+            wire.send(b"\xff" * 6 + b"\x02\0\0\0\0\1" + struct.pack("!H", 0x0800) + syn)
+            wanted.add(("198.18.9.2", port))
+        wire.close()
         time.sleep(UNANSWERED_SECONDS)
         records = runner.records()
         equal({(one["dst_ip"], one["src_port"]) for one in records}, wanted, "connections")
@@ -215,6 +226,29 @@ def test_impatience():
             nothing_is_left(here)
 
 
+def test_ends_while_it_ends():
+    """Connections that are closed while the filters are taken away: told, or still open, and no byte count made up."""
+    with lab() as here:
+        runner = Bcc(here, "--format", "json")
+        listener = known.socket_in(here.there, here.address(2, 4))
+        listener.listen(HELD)
+        clients = [known.socket_in(here.here, here.address(1, 4)) for _ in range(HELD)]
+        servers = []
+        for client in clients:
+            client.connect(listener.getsockname())
+            servers.append(listener.accept()[0])
+        time.sleep(0.1)
+        runner.process.send_signal(signal.SIGINT)
+        for pair in zip(clients, servers):
+            for one in pair:
+                one.close()
+            time.sleep(0.002)
+        listener.close()
+        for record in runner.records():
+            equal((record["outcome"], record.get("src_bytes"), record.get("dst_bytes")), ("closed", 0, 0), "a late one")
+        nothing_is_left(here)
+
+
 def test_output_breaks():
     with lab() as here:
         with open("/dev/full", "w") as full:
@@ -268,4 +302,4 @@ def test_sockets():
 
 run_tests([test_known_connections, test_community_id, test_addresses, test_seed_line, test_loopback_counts_once,
            test_unanswered, test_namespace, test_refuses, test_missing_packages, test_second_instance,
-           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience, test_output_breaks, test_sockets])
+           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience, test_ends_while_it_ends, test_output_breaks, test_sockets])

@@ -156,6 +156,19 @@ static void two_processors(void)
 	CHECK_EQUAL(told, 0);
 }
 
+/* Two that end a connection at once may neither be told so: the next packet shows it. */
+static void ended_untold(void)
+{
+	handshake();
+	table[0].observed.connection.side[CLIENT] |= NT_SIDE_FIN;
+	table[0].observed.connection.side[SERVER] |= NT_SIDE_FIN;
+	table[0].observed.connection.first_end = 1 + SERVER;
+	CHECK(!take(30, SERVER, NT_ACK, 502, 102));
+	CHECK_EQUAL(told, 1);
+	CHECK_EQUAL(outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(open_connections(), 0);
+}
+
 static void had_begun_before(void)
 {
 	begin_again();
@@ -174,6 +187,7 @@ int main(void)
 	settled();
 	replaced();
 	two_processors();
+	ended_untold();
 	had_begun_before();
 	return check_finish();
 }

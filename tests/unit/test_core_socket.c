@@ -113,6 +113,26 @@ static void not_told_by_states(void)
 	CHECK_EQUAL(summary.duration_ns, 5);
 }
 
+/* The kernel may skip a program where it interrupts another. What comes after shows what was not seen. */
+static void changes_missed(void)
+{
+	begin(NT_ROLE_SERVER);
+	change(50, NT_TCP_LAST_ACK); /* no CLOSE_WAIT */
+	close_it(60, 0);
+	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(summary.ended_by, NT_SRC);
+	begin(NT_ROLE_CLIENT);
+	change(50, NT_TCP_CLOSING); /* no FIN_WAIT1 */
+	close_it(60, 0);
+	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(summary.ended_by, NT_SRC);
+	begin(NT_ROLE_CLIENT);
+	change(50, NT_TCP_FIN_WAIT2); /* no FIN_WAIT1: when it was is not known */
+	close_it(60, 0);
+	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(summary.first_end_ns, NOT_KNOWN);
+}
+
 /* Who knows that no error ended it knows that it reset itself. */
 static void reset_here(void)
 {
@@ -133,6 +153,7 @@ int main(void)
 	reset_by_peer();
 	refused();
 	not_told_by_states();
+	changes_missed();
 	reset_here();
 	return check_finish();
 }

@@ -96,6 +96,14 @@ static void simultaneous(void)
 	CHECK_EQUAL(summary.handshake_ns, 30);
 }
 
+/* Without a handshake a FIN stands where its sender likes. */
+static void fin_out_of_place(void)
+{
+	take(0, CLIENT, NT_SYN, 100, 0, 0);
+	take(10, CLIENT, NT_FIN, 0x80000000, 0, 0);
+	CHECK_EQUAL(summary.bytes[NT_SRC], -1);
+}
+
 /* A socket connected to itself: every packet has index 0. */
 static void self(void)
 {
@@ -130,5 +138,6 @@ int main(void)
 	refused();
 	simultaneous();
 	self();
+	fin_out_of_place();
 	return check_finish();
 }
