@@ -3,6 +3,7 @@ Each is there, attached, for the time of a with statement."""
 import contextlib
 import ctypes
 import importlib
+import itertools
 import os
 import struct
 import sysconfig
@@ -114,9 +115,11 @@ class Packets(Source):
     def silent(self):
         """Those of which nothing more is expected."""
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        for key, view in list(self.table.items_lookup_batch()):
-            if now > view.connection.last_seen_ns + view.summary.idle_limit_ns:
-                with contextlib.suppress(KeyError):  # it ended meanwhile
+        # The keys first: after one that is gone the kernel begins again at the first.
+        for key in list(itertools.islice(self.table, CONNECTIONS)):
+            with contextlib.suppress(KeyError):  # it ended meanwhile
+                view = self.table[key]
+                if now > view.connection.last_seen_ns + view.summary.idle_limit_ns:
                     del self.table[key]
                     yield self.record_of(view)
 

@@ -77,6 +77,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **more):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **more)
 
+    def print_help(self, file=None):
+        print(self.format_help(), end="", flush=True)
+
     def error(self, message):
         raise Refusal(USAGE, "%s; see %s --help" % (message, self.prog))
 
