@@ -151,15 +151,17 @@ $(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia
 
 # Built from Rust's package registry, for minutes, where none is installed.
 BUILT_ECLI := $(BUILD)/ecli/bin/ecli-rs
-ECLI ?= $(or $(shell PATH="$$PATH:$$HOME/.cargo/bin" command -v ecli-rs || command -v ecli),$(BUILT_ECLI))
 
 $(BUILT_ECLI):
 	$(call say,CARGO,$@)
 	$(quiet)command -v cargo >/dev/null || { echo 'cargo: not found; install Rust, or name an ecli: make test-ecli ECLI=...' >&2; exit 1; }
 	$(quiet)cargo install --quiet --root $(BUILD)/ecli ecli-rs
 
-test-ecli: eunomia $(ECLI)
-	$(quiet)ECLI=$(abspath $(ECLI)) /usr/bin/python3 tests/frontends/ecli.py
+test-ecli: eunomia
+	$(quiet)PATH="$$PATH:$$HOME/.cargo/bin"; ecli=$(ECLI); \
+		[ -n "$$ecli" ] || ecli=$$(command -v ecli-rs || command -v ecli) || \
+		{ $(MAKE) $(BUILT_ECLI) && ecli=$(abspath $(BUILT_ECLI)); } || exit 1; \
+		ECLI=$$ecli /usr/bin/python3 tests/frontends/ecli.py
 
 test-bcc-kprobes:
 	$(quiet)tests/frontends/in-vm $(KERNEL) test_bcc_kprobes.py

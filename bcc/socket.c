@@ -36,15 +36,18 @@ static __always_inline void describe_caller(struct nt_owner *owner, __u8 by)
 static __always_inline void begin(u64 address, __u8 role)
 {
 	struct connection connection = {.socket = {.role = role, .start_ns = bpf_ktime_get_boot_ns()}};
-	struct nt_owner *caller = callers.lookup(&address);
+	struct nt_owner *caller = NULL;
 
+	if (role == NT_ROLE_CLIENT)
+		caller = callers.lookup(&address);
 	/* The change to SYN_SENT happens inside connect(): the caller is its owner. */
-	if (role == NT_ROLE_CLIENT && caller)
+	if (caller) {
 		connection.socket.owner = *caller;
-	else if (role == NT_ROLE_CLIENT)
+		connection.calls = 1;
+		callers.delete(&address);
+	} else if (role == NT_ROLE_CLIENT) {
 		describe_caller(&connection.socket.owner, NT_OWNER_CONNECT);
-	connection.calls = role == NT_ROLE_CLIENT && caller;
-	callers.delete(&address);
+	}
 	counters.atomic_increment(COUNT_OPENED);
 	/* The kernel skips a program where it interrupts another; then the socket's memory becomes another socket. */
 	if (sockets.lookup(&address))

@@ -94,34 +94,22 @@ NT_INLINE void nt_socket_receives_fin(struct nt_socket *socket, __u64 now)
 		socket->first_fin_ns = now;
 }
 
-/* Both FINs passed, `first` (enum nt_socket_flag) before the other. The change that showed the first may have been missed.
+/* Notes a change of state: when it was established or closed, or whose FINs it shows. LAST_ACK and CLOSING come after
+ * both: the change that showed the first may have been missed.
  */
-NT_INLINE void nt_socket_has_fins(struct nt_socket *socket, enum nt_socket_flag first, __u64 now)
-{
-	if (first == NT_SOCKET_LOCAL_FIN && !(socket->flags & NT_SOCKET_LOCAL_FIN))
-		nt_socket_sends_fin(socket, now);
-	if (!(socket->flags & NT_SOCKET_REMOTE_FIN))
-		nt_socket_receives_fin(socket, now);
-	if (first == NT_SOCKET_REMOTE_FIN)
-		nt_socket_sends_fin(socket, now);
-}
-
-/* Notes a change of state: when it was established or closed, or whose FIN it shows. */
 NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now)
 {
 	socket->state = state;
 	if (state == NT_TCP_ESTABLISHED)
 		socket->established_ns = now;
-	else if (state == NT_TCP_LAST_ACK)
-		nt_socket_has_fins(socket, NT_SOCKET_REMOTE_FIN, now);
-	else if (state == NT_TCP_CLOSING)
-		nt_socket_has_fins(socket, NT_SOCKET_LOCAL_FIN, now);
-	else if (state == NT_TCP_FIN_WAIT1)
-		nt_socket_sends_fin(socket, now);
-	else if (state == NT_TCP_CLOSE_WAIT)
-		nt_socket_receives_fin(socket, now);
-	else if (state == NT_TCP_CLOSE)
+	if (state == NT_TCP_CLOSE)
 		socket->close_ns = now;
+	if (state == NT_TCP_CLOSE_WAIT || state == NT_TCP_LAST_ACK)
+		nt_socket_receives_fin(socket, now);
+	if (state == NT_TCP_FIN_WAIT1 || state == NT_TCP_LAST_ACK || state == NT_TCP_CLOSING)
+		nt_socket_sends_fin(socket, now);
+	if (state == NT_TCP_CLOSING)
+		nt_socket_receives_fin(socket, now);
 }
 
 /* How a connection that was established ended. old_state: before its change to CLOSE. What neither FINs nor a RST that

@@ -8,7 +8,7 @@ PROGRAMS = {"ingress": "netracker_in", "egress": "netracker_out"}
 PRIORITY = 49162  # as in netracker.bpf.c; any that others hardly choose
 
 sys.path.insert(0, os.path.join(FOLDER, "..", "frontends"))
-from interface import (BROKEN, DONE, HANDLE_CLSACT_MADE, KERNEL, USAGE, Interface, Parser, Refusal, main,  # noqa: E402, F401
+from interface import (BROKEN, DONE, KERNEL, USAGE, Interface, Parser, Refusal, main,  # noqa: E402, F401
                        need, printable, say, signals_held)
 import records  # noqa: E402, F401
 

@@ -192,6 +192,11 @@ class Interface:
         return Refusal(KERNEL, "%s: the filters could not be attached: %s; priority %d may be somebody else's there (`tc filter "
                        "show dev %s ingress`), or the kernel older than 5.10" % (self.name, reason, self.priority, self.name))
 
+    def leave(self, handle):
+        self.remove_own()
+        if handle == HANDLE_CLSACT_MADE:
+            self.remove_empty_clsact()
+
     @contextlib.contextmanager
     def in_use(self):
         """The clsact qdisc is there; nothing of ours is, afterwards."""
@@ -201,9 +206,7 @@ class Interface:
         finally:
             with signals_held():
                 if not self.is_gone():
-                    self.remove_own()
-                    if handle == HANDLE_CLSACT_MADE:
-                        self.remove_empty_clsact()
+                    self.leave(handle)
 
     @contextlib.contextmanager
     def locked(self):
