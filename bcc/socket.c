@@ -13,8 +13,7 @@ struct connection {
 	struct nt_socket socket;
 	struct nt_summary summary; /* once it ended */
 	__u64 accepted_ns;
-	__u32 calls; /* the owner is known from a call */
-	__u32 reset_received;
+	__u64 calls; /* the owner is known from a call */
 };
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNT_END_MISSED, COUNTERS };
@@ -77,7 +76,7 @@ TRACEPOINT_PROBE(sock, inet_sock_set_state)
 	nt_socket_changes(&connection->socket, args->newstate, now);
 	if (args->newstate != NT_TCP_CLOSE)
 		return 0;
-	nt_summarise_socket(&connection->summary, &connection->socket, args->oldstate, connection->reset_received);
+	nt_summarise_socket(&connection->summary, &connection->socket, args->oldstate);
 	if (events.ringbuf_output(connection, sizeof(*connection), 0))
 		counters.atomic_increment(COUNT_RING_FULL);
 	sockets.delete(&address);
@@ -90,7 +89,7 @@ TRACEPOINT_PROBE(tcp, tcp_receive_reset)
 	struct connection *connection = sockets.lookup(&address);
 
 	if (connection)
-		connection->reset_received = 1;
+		connection->socket.reset_received = 1;
 	return 0;
 }
 

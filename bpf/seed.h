@@ -161,6 +161,9 @@ int tell_open_sockets(struct bpf_iter__tcp *ctx)
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (!socket || socket->state == TCP_CLOSE || !is_a_view(socket))
 		return 0;
+	/* what happened since tracking ended left its entry as it was */
+	if (sk->__sk_common.skc_state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
+		return 0;
 	socket->state = sk->__sk_common.skc_state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);

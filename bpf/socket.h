@@ -557,6 +557,8 @@ static __always_inline void socket_destroyed(struct sock *sk)
 
 	if (!socket)
 		return;
+	if (socket->state != TCP_CLOSE && shared.ended) /* it was open then */
+		return;
 	if (socket->state != TCP_CLOSE && is_a_view(socket))
 		tell_missed_end(address, socket, sk);
 	tell_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
@@ -578,6 +580,15 @@ static __always_inline void socket_reports_error(struct sock *sk)
 		read_tuple(socket, tp);
 	socket->error = sk->sk_err;
 	socket->error_ns = bpf_ktime_get_boot_ns();
+}
+
+/* Before tcp_reset() sets the error and ends the connection. */
+static __always_inline void socket_receives_reset(__u64 address)
+{
+	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
+
+	if (socket)
+		socket->reset_received = 1;
 }
 
 static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
@@ -649,7 +660,7 @@ static __always_inline void state_changed(struct sock *sk, int old_state, int ne
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket;
 
-	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT)
+	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT || shared.ended)
 		return;
 	/* MPTCP's own sockets come here too, and are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
 	if (sk->sk_protocol == IPPROTO_MPTCP)
@@ -743,6 +754,13 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(socket_receive, struct sock *sk)
 {
 	socket_read(sk);
+	return 0;
+}
+
+SEC("tp_btf/tcp_receive_reset")
+int BPF_PROG(socket_receive_reset, struct sock *sk)
+{
+	socket_receives_reset((__u64)sk);
 	return 0;
 }
 

@@ -246,7 +246,7 @@ static __always_inline void connection_packet(struct __sk_buff *skb, struct work
 		if (!(sighting->step & NT_STEP_NEW))
 			return;
 	}
-	if ((flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
+	if ((flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN && skb->ifindex != shared.attaching_ifindex)
 		wire_begins(skb, workspace);
 }
 
@@ -305,7 +305,7 @@ static __always_inline void packet_seen(struct __sk_buff *skb, __u32 network_off
 	struct workspace *workspace;
 	struct sighting *sighting;
 
-	if (can_leave(skb, network_offset))
+	if (can_leave(skb, network_offset) || shared.ended)
 		return;
 	workspace = own_workspace();
 	if (!workspace || !is_tcp(skb, network_offset, &workspace->sighting.packet))

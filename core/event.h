@@ -169,6 +169,12 @@ struct nt_config {
 
 /* What both sides read and write at any time: the BPF object's .bss, which the loader maps. */
 struct nt_shared {
+	/* User space sets it when tracking ends, before it detaches one program after the other, which takes milliseconds
+	 * each: what only some of them saw would be told wrong. */
+	__u32 ended;
+	/* The interface that user space is attaching to, one way after the other: what begins there meanwhile is not noted,
+	 * since only one of its ways is seen. 0: none. */
+	__u32 attaching_ifindex;
 	/* The kernel side sets it when it puts something into the overflow of the half-open table, user space clears it when
 	 * it finds that empty. */
 	__u32 overflow_is_used;

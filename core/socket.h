@@ -69,7 +69,7 @@ struct nt_socket {
 	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
 	__u16 error; /* reported to the application (sk_err), and when */
 	__u8 missed_end; /* enum nt_missed_end */
-	__u8 padding;
+	__u8 reset_received; /* so the kernel took what came for one (tcp_reset()) */
 	__u64 error_ns;
 };
 

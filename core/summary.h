@@ -65,11 +65,10 @@ NT_INLINE void nt_summarise(struct nt_summary *summary, const struct nt_connecti
  * to CLOSE. Whether what neither FINs nor a received RST ended timed out, was unreachable, given up or reset from here,
  * states do not tell.
  */
-NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_socket *socket, __u8 old_state,
-				   int reset_received)
+NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_socket *socket, __u8 old_state)
 {
 	int ended_by;
-	enum nt_outcome outcome = nt_socket_outcome(socket, old_state, reset_received, &ended_by);
+	enum nt_outcome outcome = nt_socket_outcome(socket, old_state, socket->reset_received, &ended_by);
 
 	__builtin_memset(summary, 0xff, sizeof(*summary)); /* -1 in every member */
 	summary->start_ns = socket->start_ns;
@@ -77,11 +76,11 @@ NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_s
 	summary->first_end_ns = nt_span(socket->start_ns, socket->first_fin_ns);
 	if (socket->role == NT_ROLE_CLIENT)
 		summary->handshake_ns = nt_span(socket->start_ns, socket->established_ns);
-	if (outcome == NT_OUTCOME_RESET && !reset_received)
+	if (outcome == NT_OUTCOME_RESET && !socket->reset_received)
 		return;
 	summary->outcome = old_state == NT_TCP_SYN_SENT ? NT_OUTCOME_REFUSED : outcome;
 	summary->ended_by = ended_by;
-	if (summary->first_end_ns < 0 && reset_received)
+	if (summary->first_end_ns < 0 && socket->reset_received)
 		summary->first_end_ns = summary->duration_ns;
 }
 

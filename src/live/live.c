@@ -572,14 +572,16 @@ static void finish(struct live *live)
 {
 	int error;
 
-	interfaces_detach(&live->interfaces);
-	loader_detach(&live->loader);
+	loader_end(&live->loader);
 	notice_last_losses(live);
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
 	if ((options_want_event(live->options, NT_EVENT_EXIT) || output_has_tables(&live->output)) &&
 	    live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
+	interfaces_detach(&live->interfaces);
+	loader_detach(&live->loader);
+	read_events(live, ~0U);
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
 	join_finish(live->join);

@@ -236,7 +236,14 @@ static bool is_unreachable(int error)
 	}
 }
 
-static struct verdict verdict_of_attempt(int error, const struct nt_connection *wire)
+/* The other way to ECONNREFUSED is a port unreachable (ICMP). That the wire saw no RST proves nothing: it may have come in
+ * where nobody watches. */
+static bool was_refused_by_reset(const struct nt_socket *socket, const struct nt_connection *wire)
+{
+	return socket->reset_received || (wire && nt_connection_reset_by_anyone(wire));
+}
+
+static struct verdict verdict_of_attempt(const struct nt_socket *socket, int error, const struct nt_connection *wire)
 {
 	int by;
 
@@ -245,8 +252,8 @@ static struct verdict verdict_of_attempt(int error, const struct nt_connection *
 	switch (error) {
 	case ETIMEDOUT:
 		return failed(NT_OUTCOME_TIMEOUT, "etimedout");
-	case ECONNREFUSED: /* by a port unreachable, if the wire saw no RST */
-		if (wire && !nt_connection_reset_by_anyone(wire))
+	case ECONNREFUSED:
+		if (!was_refused_by_reset(socket, wire))
 			return failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
 		return ended(NT_OUTCOME_REFUSED, NT_DST);
 	case ECONNRESET: /* simultaneous open */
@@ -310,7 +317,7 @@ static void fill_outcome(struct nt_record *record, const struct nt_socket_event 
 {
 	const struct nt_socket *socket = &event->socket;
 	struct verdict verdict = was_only_tried(socket, &event->counts)
-					 ? verdict_of_attempt(event->counts.error, wire)
+					 ? verdict_of_attempt(socket, event->counts.error, wire)
 					 : verdict_of_connection(socket, &event->counts, wire);
 
 	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_end(socket) && socket->reset_reason)
@@ -325,14 +332,22 @@ static void fill_outcome(struct nt_record *record, const struct nt_socket_event 
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct live_names *names)
+/* An attempt's end on the wire is settled with the socket's, whatever the wire saw. */
+static bool wire_missed_refusal(const struct nt_socket_event *event, const struct nt_connection *wire)
+{
+	return was_only_tried(&event->socket, &event->counts) && event->socket.reset_received &&
+	       !nt_connection_reset_by_anyone(wire);
+}
+
+static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
+		      const struct live_names *names)
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool both_opened = socket->flags & NT_SOCKET_SIMULTANEOUS && !is_connected_to_itself(socket);
 
 	if (socket->flags & NT_SOCKET_FOUND || both_opened)
 		record->gaps |= NT_GAP_DIRECTION;
-	if (joined->wire && !joined->wire_ended && record->event == NT_EVENT_CLOSE)
+	if (record->event == NT_EVENT_CLOSE && wire && (!joined->wire_ended || wire_missed_refusal(joined->event, wire)))
 		record->gaps |= NT_GAP_WIRE_END;
 	if (names->every_packet && !joined->streams)
 		record->gaps |= NT_GAP_PACKETS;
@@ -368,7 +383,7 @@ void live_record_socket(struct nt_record *record, enum nt_event_kind event, cons
 	fill_wire(record, joined, wire, names);
 	fill_times(record, socket, wire, names, closed ? socket->close_ns : now);
 	fill_counts(record, socket, &joined->event->counts);
-	fill_gaps(record, joined, names);
+	fill_gaps(record, joined, wire, names);
 }
 
 void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,

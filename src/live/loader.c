@@ -332,7 +332,8 @@ static int attach_program(struct loader *loader, const char *name)
 
 int loader_attach_sockets(struct loader *loader)
 {
-	static const char *const names[] = {STATE_PROGRAM, "socket_destroy", "socket_receive", "socket_send_reset"};
+	static const char *const names[] = {"socket_destroy", "socket_receive", "socket_receive_reset",
+					     "socket_send_reset"};
 	int status = EXIT_STATUS_DONE;
 	unsigned int i;
 
@@ -342,6 +343,9 @@ int loader_attach_sockets(struct loader *loader)
 		status = attach_program(loader, ERROR_PROGRAM);
 	if (status == EXIT_STATUS_DONE && bpf_program__autoload(loader_program(loader, MOVES_PROGRAM)))
 		status = attach_program(loader, MOVES_PROGRAM);
+	/* begins the entries that the others complete: what it sees the start of they see too */
+	if (status == EXIT_STATUS_DONE)
+		status = attach_program(loader, STATE_PROGRAM);
 	loader->stand_by = stand_by_from_the_start();
 	if (status == EXIT_STATUS_DONE && loader->stand_by)
 		status = attach_program(loader, STAND_BY);
@@ -365,6 +369,11 @@ void loader_watch_misses(struct loader *loader)
 	loader->stand_by = true;
 	message_detail("the kernel skipped our program on a CPU where it ran already: its stand-by is attached");
 	attach_program(loader, STAND_BY);
+}
+
+void loader_end(struct loader *loader)
+{
+	*(volatile __u32 *)&loader->shared->ended = 1;
 }
 
 void loader_detach(struct loader *loader)

@@ -33,7 +33,10 @@ int loader_attach_sockets(struct loader *loader);
 /* To be called often: attaches the second copy of the state program (bpf/socket.h) once the kernel has skipped the first. */
 void loader_watch_misses(struct loader *loader);
 
-/* No more events after this; the tables can still be read. */
+/* Ends tracking, in both contexts and on all interfaces at once: what happens from now on is not noted. */
+void loader_end(struct loader *loader);
+
+/* After loader_end(). The tables can still be read. */
 void loader_detach(struct loader *loader);
 
 void loader_close(struct loader *loader);

@@ -4,7 +4,7 @@ import errno
 import socket
 import sys
 
-from harness import COUNT, case, main
+from harness import COUNT, Skip, case, main
 from places import (elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6, routed,
                     routed_ipv6)
 from traffic import NOBODY, SENT_RESET, await_failures, exchange_all, require, settle, swallow
@@ -123,6 +123,25 @@ def host_unreachable(world):
 def net_unreachable(world):
     """The router knows no way."""
     beyond_router(world, errno.ENETUNREACH, "enetunreach")
+
+
+def port_unreachable(world, command, prohibited):
+    """A packet filter that rejects, as most do by default."""
+    done = world.place.router.run(command, "-A", "FORWARD", "-p", "tcp", "-j", "REJECT", "--reject-with", prohibited)
+    if done.returncode:
+        raise Skip("%s: %s" % (command, done.stderr.strip()))
+    world.place.router.ip("route add %s dev %s" % (world.place.beyond, world.place.server.interface))
+    beyond_router(world, errno.ECONNREFUSED, "econnrefused")
+
+
+@case("unreachable, ICMP port unreachable", routed)
+def port_unreachable_ipv4(world):
+    port_unreachable(world, "iptables", "icmp-port-unreachable")
+
+
+@case("unreachable, ICMPv6 port unreachable", routed_ipv6)
+def port_unreachable_ipv6(world):
+    port_unreachable(world, "ip6tables", "icmp6-port-unreachable")
 
 
 @case("no route at all")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """The books balance: the account at the end against the records, and against the kernel's own counters."""
 import errno
-import re
 import sys
 
+from account import account, balance_problems
 from bench import check, main_of_checks
 from places import incoming, loopback, outgoing
 from rawhost import RawHost
@@ -16,24 +16,6 @@ TIMEOUTS = 3000
 LEAST_FOUND = TIMEOUTS * 9 // 10
 CONNECT_SECONDS = 2.9  # as long as a SYN and its one retransmission wait
 RAW_HOST = 77
-ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (.*)$", re.MULTILINE)
-ENTRY = re.compile(r"(\d+) (written|filtered|summarised|still open|lost)\b")
-
-
-def account(tracker):
-    """The books' one line: {entry: count}."""
-    line = ACCOUNT.search(tracker.stderr())
-    require(line, "no account on stderr: %r" % tracker.stderr()[-300:])
-    books = {"opened": int(line[1]), "found": int(line[2])}
-    books.update((entry, int(count)) for count, entry in ENTRY.findall(line[3]))
-    return books
-
-
-def balance_problems(books):
-    right = sum(books.get(entry, 0) for entry in ("written", "filtered", "summarised", "still open", "lost"))
-    if books["opened"] + books["found"] != right:
-        return ["the books do not balance: %s" % books]
-    return []
 
 
 def finish(bench, tracker, wanted):

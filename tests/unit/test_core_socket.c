@@ -24,12 +24,13 @@ static void begin(enum nt_role role)
 }
 
 /* From the state that it was in. */
-static void close_it(__u64 at, int reset_received)
+static void close_it(__u64 at, __u8 reset_received)
 {
 	__u8 old_state = sock.state;
 
 	change(at, NT_TCP_CLOSE);
-	nt_summarise_socket(&summary, &sock, old_state, reset_received);
+	sock.reset_received = reset_received;
+	nt_summarise_socket(&summary, &sock, old_state);
 }
 
 static void closed_by_client(void)

@@ -16,6 +16,7 @@
 #define REMOTE NT_SOCKET_REMOTE_FIN
 #define REMOTE_FIRST (NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST)
 #define SENT NT_SOCKET_RESET_SENT
+#define RECEIVED 256 /* reset_received */
 
 #define BOTH_OPENED NT_SOCKET_SIMULTANEOUS
 
@@ -81,9 +82,10 @@ static const struct {
 	enum nt_role role;
 	__u8 old_state;
 	int error;
-	__u8 flags, reset_reason;
+	unsigned int flags; /* the socket's, or RECEIVED */
+	__u8 reset_reason;
 	const char *letters;
-	bool goes_on; /* the packets do */
+	bool goes_on; /* the packets do, or their end was not seen */
 	enum nt_outcome outcome;
 	int ended_by;
 	const char *reason;
@@ -120,8 +122,10 @@ static const struct {
 	{"both reset, peer first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, DST, NULL},
 	{"Fast Open child reset", SERVER, TCP_SYN_RECV, ECONNRESET, 0, 0, NULL, 0, RESET, SRC, NULL},
 
-	{"refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, REFUSED, DST, NULL},
-	{"refused, wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "Sr", 0, REFUSED, DST, NULL},
+	{"refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, NULL, 0, REFUSED, DST, NULL},
+	{"refused, wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "Sr", 0, REFUSED, DST, NULL},
+	{"refused, RST elsewhere", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "S", 1, REFUSED, DST, NULL},
+	{"RST seen by the wire alone", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "Sr", 0, REFUSED, DST, NULL},
 	{"refused as we gave up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "Sr", 0, REFUSED, DST, NULL},
 	{"reset while both open", CLIENT, TCP_SYN_RECV, ECONNRESET, BOTH_OPENED, 0, NULL, 0, REFUSED, DST, NULL},
 
@@ -141,6 +145,7 @@ static const struct {
 	{"prohibited (ICMPv6 1.1)", CLIENT, TCP_SYN_SENT, EACCES, 0, 0, "S", 0, UNREACHABLE, NOBODY, "eacces"},
 	{"no protocol (ICMP 3.2)", CLIENT, TCP_SYN_SENT, ENOPROTOOPT, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enoprotoopt"},
 	{"no port (ICMP 3.3)", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "S", 0, UNREACHABLE, NOBODY, "econnrefused"},
+	{"no port, no wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused"},
 	{"lost way", CLIENT, TCP_ESTABLISHED, EHOSTUNREACH, 0, 0, "ShA", 0, UNREACHABLE, NOBODY, "ehostunreach"},
 	{"lost way, then a RST", CLIENT, TCP_ESTABLISHED, ENETUNREACH, 0, 0, "ShAr", 0, UNREACHABLE, NOBODY,
 	 "enetunreach"},
@@ -152,11 +157,12 @@ static void check_ending(unsigned int i)
 	struct nt_socket_event event = socket_close(endings[i].role, START, START + SECOND);
 	unsigned int failed = check_failed;
 
-	event.socket.flags = endings[i].flags;
+	event.socket.flags = endings[i].flags & ~RECEIVED;
+	event.socket.reset_received = !!(endings[i].flags & RECEIVED);
 	event.socket.reset_reason = endings[i].reset_reason;
 	event.counts.old_state = endings[i].old_state;
 	event.counts.error = endings[i].error;
-	record_of(&event, endings[i].letters, !endings[i].goes_on);
+	record_of(&event, endings[i].letters, !endings[i].goes_on || endings[i].flags & RECEIVED);
 	CHECK_EQUAL(record.outcome, endings[i].outcome);
 	CHECK_EQUAL(nt_record_has(&record, NT_HAS_ENDED_BY), endings[i].ended_by != NOBODY);
 	if (endings[i].ended_by != NOBODY)
@@ -234,6 +240,7 @@ static void failed_attempt(int error, const char *letters)
 
 	event.socket.established_ns = event.socket.first_fin_ns = 0;
 	event.socket.flags = 0;
+	event.socket.reset_received = error == ECONNREFUSED;
 	event.counts.old_state = TCP_SYN_SENT;
 	event.counts.error = error;
 	record_of(&event, letters, true);
