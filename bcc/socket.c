@@ -35,10 +35,8 @@ static __always_inline void describe_caller(struct nt_owner *owner, __u8 by)
 static __always_inline void begin(u64 address, __u8 role)
 {
 	struct connection connection = {.socket = {.role = role, .start_ns = bpf_ktime_get_boot_ns()}};
-	struct nt_owner *caller = NULL;
+	struct nt_owner *caller = role == NT_ROLE_CLIENT ? callers.lookup(&address) : NULL;
 
-	if (role == NT_ROLE_CLIENT)
-		caller = callers.lookup(&address);
 	/* The change to SYN_SENT happens inside connect(): the caller is its owner. */
 	if (caller) {
 		connection.socket.owner = *caller;

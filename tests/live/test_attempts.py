@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Connections that fail: refused, unanswered, given up, unreachable; and those whose other side vanishes."""
 import errno
+import shutil
 import socket
 import sys
 
@@ -127,6 +128,8 @@ def net_unreachable(world):
 
 def port_unreachable(world, command, prohibited):
     """A packet filter that rejects, as most do by default."""
+    if not shutil.which(command):
+        raise Skip("%s: not found" % command)
     done = world.place.router.run(command, "-A", "FORWARD", "-p", "tcp", "-j", "REJECT", "--reject-with", prohibited)
     if done.returncode:
         raise Skip("%s: %s" % (command, done.stderr.strip()))
