@@ -15,10 +15,12 @@ import known  # noqa: E402
 
 RUNS = 5
 TRACKED_SECONDS = 0.2
+PATIENCE_SECONDS = 10
 PAUSE_SECONDS = 0.001
 MOST_CONNECTIONS = 50000
 MOST_IN_FLIGHT = 4  # of each of two makers one connection, of which both ends are here or passed by
 SERVED, NOBODYS = 80, 9
+GAPS_OF_SLOW_ONES = {"bytes_mod_4g"}  # of those that live over 43 ms
 TOLD = {SERVED: ("closed", "src", "SF"), NOBODYS: ("refused", "dst", "REJ")}
 
 
@@ -72,8 +74,8 @@ def record_problems(record):
     if "start" in record["gaps"]:  # found by the look at what was there, and told so
         return [] if record["seen"] == ["socket"] else ["with packets: %r" % record]
     outcome, ended_by, state = TOLD[record["dst_port"]]
-    if (record["outcome"], record.get("ended_by")) == (outcome, ended_by) and record["complete"] and \
-            record.get("conn_state", state) == state:
+    if (record["outcome"], record.get("ended_by")) == (outcome, ended_by) and \
+            set(record["gaps"]) <= GAPS_OF_SLOW_ONES and record.get("conn_state", state) == state:
         return []
     return ["told wrong: %r" % record]
 
@@ -90,15 +92,19 @@ def try_runs(bench, places, *arguments):
     return problems
 
 
+def ports_of(records):
+    return {record["dst_port"] for record in records}
+
+
 def run_problems(bench, *arguments):
     tracker = bench.tracker("--events", "close,exit", *arguments)
     time.sleep(TRACKED_SECONDS)
+    tracker.wait(lambda records: ports_of(bench.own(records)) >= set(TOLD), PATIENCE_SECONDS)
     status = tracker.stop()
     problems = balance_problems(account(tracker)) + ["exit status %d" % status] * bool(status)
     own = [record for record in bench.own(tracker.records) if record["event"] == "close"]
     still_open = len(bench.own(tracker.records)) - len(own)
-    ports = {record["dst_port"] for record in own}
-    problems += ["records of %r only" % ports] * (not ports >= set(TOLD))
+    problems += ["records of %r only" % ports_of(own)] * (not ports_of(own) >= set(TOLD))
     problems += ["%d still open" % still_open] * (still_open > MOST_IN_FLIGHT)
     return problems + [problem for record in own for problem in record_problems(record)]
 
