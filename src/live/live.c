@@ -312,7 +312,7 @@ static int tell_open_wire(void *context, void *data, size_t size)
 static bool is_update_due(const struct live *live, __u64 now)
 {
 	if (output_has_tables(&live->output))
-		return output_interval_is_over(&live->output, now) && live->output.next_ns;
+		return output_interval_is_over(&live->output, now);
 	return options_want_event(live->options, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->interval_ns;
 }
 
@@ -322,10 +322,12 @@ static void update_if_due(struct live *live, __u64 now)
 		return;
 	live->updated_ns = now;
 	live->status_kind = NT_EVENT_UPDATE;
+	output_begin_look(&live->output);
 	if (live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
 	if (live->sweep)
 		sweep_tell_open(live->sweep, now, tell_open_wire, live);
+	output_tell_look(&live->output, now, live->names.boot_to_utc_ns);
 }
 
 /* What has no hurry, and its price. */
@@ -342,9 +344,12 @@ static void look_around(struct live *live, __u64 now)
 		end(live, EXIT_STATUS_INTERFACE);
 }
 
+/* The next look at the ring buffer, or the end of the tables' interval. */
 static void set_timer(const struct live *live)
 {
-	struct itimerspec once = {.it_value.tv_nsec = (long)live->poll_ns};
+	__u64 now = clock_boot_ns(), ends = live->output.next_ns;
+	bool ends_before = output_has_tables(&live->output) && ends > now && ends - now < live->poll_ns;
+	struct itimerspec once = {.it_value.tv_nsec = (long)(ends_before ? ends - now : live->poll_ns)};
 
 	timerfd_settime(live->timer_fd, 0, &once, NULL);
 }
@@ -365,7 +370,6 @@ static void tick(struct live *live)
 	now = clock_boot_ns();
 	look_around(live, now);
 	update_if_due(live, now);
-	output_tick(&live->output, now, live->names.boot_to_utc_ns);
 	flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
 		end(live, EXIT_STATUS_DONE);
@@ -514,6 +518,7 @@ static void run(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	output_tick(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->output) && live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
 	live->began = true;

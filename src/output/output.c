@@ -40,10 +40,10 @@ void output_close(struct output *output)
 
 int output_write(struct output *output, const struct nt_record *record)
 {
-	if (output->tally) {
+	if (output->tally && output->looks && record->event == NT_EVENT_CLOSE)
+		tally_add_later(output->tally, record);
+	else if (output->tally)
 		tally_add(output->tally, record);
-		output->tallied += record->event == NT_EVENT_CLOSE;
-	}
 	return output->records ? sink_write(output->records, record) : 0;
 }
 
@@ -83,12 +83,12 @@ __u64 output_lost(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)
 		return sink_lost(output->records, event);
-	return event == NT_EVENT_CLOSE ? output->waiting + output->tallied : 0;
+	return event == NT_EVENT_CLOSE ? output->waiting + tally_ended(output->tally) : 0;
 }
 
 bool output_lost_any(const struct output *output)
 {
-	return output->records ? sink_lost_any(output->records) : output->waiting + output->tallied;
+	return output->records ? sink_lost_any(output->records) : output->waiting + tally_ended(output->tally);
 }
 
 /* Where there is no room for the tables, they tell of the next interval too. */
@@ -96,14 +96,14 @@ static void tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
 	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
 	struct text_buffer text = { 0 };
+	__u64 ended = tally_ended(output->tally);
 
 	tally_print(&text, output->tally, output->interval_ns && output->next_ns ? from : 0, to);
 	if (output->interval_ns)
 		text_char(&text, '\n');
 	if (!sink_write_lines(output->tables, &text)) {
 		tally_clear(output->tally);
-		output->waiting += output->tallied;
-		output->tallied = 0;
+		output->waiting += ended - tally_ended(output->tally);
 		output->from_ns = until_ns;
 		output->told = true;
 	}
@@ -122,17 +122,29 @@ void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 	}
 	tell_tables(output, output->next_ns, to_utc_ns);
 	late = (now_ns - output->next_ns) / interval * interval;
-	if (late && !output->tallied)
+	if (late && !tally_ended(output->tally))
 		output->from_ns = output->next_ns + late;
 	output->next_ns += late + interval;
+}
+
+void output_begin_look(struct output *output)
+{
+	output->looks = true;
+}
+
+void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns)
+{
+	output->looks = false;
+	if (!output_interval_is_over(output, began_ns))
+		return;
+	tell_tables(output, began_ns, to_utc_ns);
+	output->next_ns += ((began_ns - output->next_ns) / output->interval_ns + 1) * output->interval_ns;
 }
 
 /* The rest of an interval in which nothing happened is not worth a table. */
 static bool has_more_to_tell(const struct output *output)
 {
-	const struct tally_sums *all = &output->tally->all;
-
-	return all->connections > all->outcomes[NT_OUTCOME_OPEN] || output->tally->busiest.count || !output->told;
+	return tally_ended(output->tally) || output->tally->busiest.count || !output->told;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)

@@ -14,9 +14,9 @@ struct output {
 	struct tally *tally;  /* of this interval */
 	__u64 interval_ns;    /* 0: tables at the end alone */
 	__u64 from_ns;        /* where this interval began */
-	__u64 next_ns;        /* where it ends; 0: not known before the first tick */
+	__u64 next_ns;        /* where it ends, or soon after; 0: not known before the first tick */
 	bool told;            /* tables were written before */
-	__u64 tallied;        /* close records in the tally */
+	bool looks;           /* between output_begin_look() and output_tell_look() */
 	__u64 waiting;        /* close records in tables that have not got out */
 };
 
@@ -30,8 +30,9 @@ int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 
-/* With --summary. Open connections: update records just before each interval's end, exit records before the last; and
- * those that were there before tracking, before the first. None of these is written.
+/* With --summary. Open connections: update records where an interval is over, between output_begin_look() and
+ * output_tell_look(), exit records before the last; and those that were there before tracking, before the first. None
+ * of these is written.
  */
 void output_sum_up(struct output *output, const struct nt_record *record);
 void output_begin_from(struct output *output, const struct nt_record *record);
@@ -48,6 +49,13 @@ static inline bool output_interval_is_over(const struct output *output, __u64 no
 {
 	return output->interval_ns && now_ns >= output->next_ns;
 }
+
+/* Live: a look at what is open takes time. What ends meanwhile belongs to the next interval, as it was open when this
+ * one ended. The tables are written at the look's end; `began_ns` is when it began. However late that was, it is where
+ * the interval ends, and the next begins.
+ */
+void output_begin_look(struct output *output);
+void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns);
 
 /* The time, nanoseconds of a clock that never goes back, and what makes it the time since the Unix epoch. Where an
  * interval is over, its tables are written.

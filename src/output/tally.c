@@ -36,7 +36,7 @@ static void clear_table(struct tally_table *table)
 	*table = (struct tally_table){ .rows = rows };
 }
 
-void tally_clear(struct tally *tally)
+static void clear_sums(struct tally *tally)
 {
 	clear_table(&tally->processes);
 	clear_table(&tally->peers);
@@ -44,11 +44,35 @@ void tally_clear(struct tally *tally)
 	tally->busiest.count = tally->slowest.count = 0;
 }
 
+static void swap_tables(struct tally_table *one, struct tally_table *other)
+{
+	struct tally_table table = *one;
+
+	*one = *other;
+	*other = table;
+}
+
+void tally_clear(struct tally *tally)
+{
+	struct tally *later = tally->later;
+
+	clear_sums(tally);
+	if (!later)
+		return;
+	swap_tables(&tally->processes, &later->processes);
+	swap_tables(&tally->peers, &later->peers);
+	tally->all = later->all;
+	tally->busiest = later->busiest;
+	tally->slowest = later->slowest;
+	clear_sums(later);
+}
+
 void tally_free(struct tally *tally)
 {
 	if (!tally)
 		return;
-	tally_clear(tally);
+	tally_free(tally->later);
+	clear_sums(tally);
 	byte_marks_clear(&tally->marks);
 	free(tally->processes.rows);
 	free(tally->peers.rows);
@@ -297,13 +321,13 @@ static void add_to_top(struct tally_top *top, __u64 rank, const struct nt_record
 	describe(&top->rows[at], record, moved);
 }
 
-void tally_add(struct tally *tally, const struct nt_record *record)
+static void add_with_marks(struct tally *tally, struct byte_marks *marks, const struct nt_record *record)
 {
 	struct bytes_moved moved;
 
 	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT && record->event != NT_EVENT_UPDATE)
 		return;
-	moved = byte_marks_advance(&tally->marks, record);
+	moved = byte_marks_advance(marks, record);
 	add_record(&tally->all, record, &moved);
 	if (moved.is_new && nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
 		add_to_top(&tally->slowest, (__u64)record->handshake_ns, record, &moved);
@@ -311,4 +335,26 @@ void tally_add(struct tally *tally, const struct nt_record *record)
 		add_to_top(&tally->busiest, moved.bytes[NT_SRC] + moved.bytes[NT_DST], record, &moved);
 	add_to_processes(tally, record, &moved);
 	add_to_peers(tally, record, &moved);
+}
+
+void tally_add(struct tally *tally, const struct nt_record *record)
+{
+	add_with_marks(tally, &tally->marks, record);
+}
+
+void tally_add_later(struct tally *tally, const struct nt_record *record)
+{
+	if (!tally->later)
+		tally->later = tally_new();
+	add_with_marks(tally->later ? tally->later : tally, &tally->marks, record);
+}
+
+static __u64 ended(const struct tally_sums *sums)
+{
+	return sums->connections - sums->outcomes[NT_OUTCOME_OPEN];
+}
+
+__u64 tally_ended(const struct tally *tally)
+{
+	return ended(&tally->all) + (tally->later ? ended(&tally->later->all) : 0);
 }

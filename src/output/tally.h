@@ -62,6 +62,7 @@ struct tally {
 	struct tally_table processes, peers;
 	struct tally_top busiest, slowest;
 	struct byte_marks marks; /* of connections that go on */
+	struct tally *later;     /* what is already of the next interval; its marks are not used. NULL: nothing ever was */
 };
 
 /* NULL without memory. */
@@ -73,7 +74,15 @@ void tally_free(struct tally *tally);
  */
 void tally_add(struct tally *tally, const struct nt_record *record);
 
-/* Everything from 0 again, for the next interval. */
+/* The same for the next interval, which tally_clear() begins: this one's open connections have been looked at, and what
+ * ends since must not be in it a second time.
+ */
+void tally_add_later(struct tally *tally, const struct nt_record *record);
+
+/* How many connections ended, those of the next interval too. */
+__u64 tally_ended(const struct tally *tally);
+
+/* The next interval: from 0 again, but for what was added for it. */
 void tally_clear(struct tally *tally);
 
 /* Reset, refused, timeout, unreachable. */

@@ -151,6 +151,36 @@ static void test_bytes_of_intervals(void)
 	tally_free(tally);
 }
 
+/* Open when the interval ended, and closed before its tables are told: open in this one, closed in the next. */
+static void test_ends_later(void)
+{
+	struct nt_record record = client_record("scp", 7, 1, 1000, 50);
+	struct tally *tally = tally_new();
+	const struct tally_row *row;
+
+	record.event = NT_EVENT_UPDATE;
+	record.outcome = NT_OUTCOME_OPEN;
+	tally_add(tally, &record);
+	record.event = NT_EVENT_CLOSE;
+	record.outcome = NT_OUTCOME_CLOSED;
+	record.bytes[NT_SRC] = 1003;
+	tally_add_later(tally, &record);
+	CHECK(tally->all.connections == 1 && tally->all.outcomes[NT_OUTCOME_OPEN] == 1);
+	CHECK(tally->busiest.count == 1 && tally->busiest.rows[0].bytes[TALLY_SENT] == 1000);
+	CHECK_EQUAL(tally_ended(tally), 1);
+	tally_clear(tally);
+	CHECK(tally->all.connections == 1 && tally->all.outcomes[NT_OUTCOME_CLOSED] == 1 && tally_ended(tally) == 1);
+	row = row_of(&tally->processes, "scp", 4);
+	CHECK(row && row->sums.connections == 1 && row->sums.bytes[TALLY_SENT] == 3);
+	CHECK(tally->busiest.count == 1 && tally->peers.count == 1 && !tally->slowest.count);
+	tally_add(tally, &record);
+	CHECK(row_of(&tally->processes, "scp", 4)->sums.connections == 2);
+	tally_clear(tally);
+	CHECK(!tally->all.connections && !tally->processes.count && !tally_ended(tally));
+	tally_add_later(tally, &record);
+	tally_free(tally);
+}
+
 /* What a socket moved before anybody looked belongs to no interval; packets are counted from the first that was seen. */
 static void test_bytes_from_before(void)
 {
@@ -356,6 +386,7 @@ int main(void)
 	test_sides();
 	test_one_record_a_connection();
 	test_bytes_of_intervals();
+	test_ends_later();
 	test_bytes_from_before();
 	test_marks_are_bounded();
 	test_unknown_bytes();
