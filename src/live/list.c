@@ -1,7 +1,6 @@
 /* netracker list: the connections that are open now, in every network namespace. */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -27,7 +26,7 @@ struct list {
 	struct process_table *processes;
 	struct sink *sink;
 	struct live_names names;
-	int running_fd; /* another tracker's table; -1: none */
+	struct running_trackers running;
 	__u64 records;
 	bool output_is_gone;
 };
@@ -72,16 +71,16 @@ static void take_over(const struct list *list, __u64 address)
 	struct nt_socket socket, known;
 
 	if (!bpf_map_lookup_elem(own_fd, &address, &socket) &&
-	    running_tracker_find(list->running_fd, address, &socket, &known))
+	    running_trackers_find(&list->running, address, &socket, &known))
 		bpf_map_update_elem(own_fd, &address, &known, BPF_EXIST);
 }
 
-/* What a tracker that runs beside us has seen of them: when they began, who opened them, whose they are. All keys are read
+/* What the trackers that run beside us have seen of them: when they began, who opened them, whose they are. All keys are read
  * before the first entry is changed: a changed entry comes again to who asks for the next key. */
-static void ask_running_tracker(const struct list *list)
+static void ask_running_trackers(const struct list *list)
 {
 	struct bpf_map *table = bpf_object__find_map_by_name(list->loader.object, "sockets");
-	__u64 *addresses = list->running_fd < 0 ? NULL : calloc(bpf_map__max_entries(table), sizeof(*addresses));
+	__u64 *addresses = list->running.count ? calloc(bpf_map__max_entries(table), sizeof(*addresses)) : NULL;
 	__u32 count = 0, i;
 
 	while (addresses && count < bpf_map__max_entries(table) &&
@@ -102,7 +101,7 @@ static int set_up(struct list *list)
 {
 	int status;
 
-	list->running_fd = running_tracker_open();
+	running_trackers_open(&list->running);
 	status = loader_open(&list->loader, list->options, 0);
 	if (status != EXIT_STATUS_DONE)
 		return status;
@@ -149,7 +148,7 @@ static int list_all(struct list *list)
 	int status, error;
 
 	seed_existing(&list->loader, drain, list);
-	ask_running_tracker(list);
+	ask_running_trackers(list);
 	seed_tell_open(&list->loader, drain, list);
 	error = list->output_is_gone ? 0 : sink_finish(list->sink);
 	status = tell_losses(list);
@@ -164,8 +163,7 @@ static void clean_up(struct list *list)
 	ring_buffer__free(list->ring);
 	process_table_free(list->processes);
 	loader_close(&list->loader);
-	if (list->running_fd >= 0)
-		close(list->running_fd);
+	running_trackers_close(&list->running);
 }
 
 int list_run(const struct options *options)

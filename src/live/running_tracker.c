@@ -19,19 +19,25 @@ static bool is_table_of_sockets(int fd)
 	       !strcmp(info.name, TABLE_NAME);
 }
 
-int running_tracker_open(void)
+void running_trackers_open(struct running_trackers *trackers)
 {
 	__u32 id = 0;
 
-	while (!bpf_map_get_next_id(id, &id)) {
+	trackers->count = 0;
+	while (trackers->count < RUNNING_TRACKERS_MOST && !bpf_map_get_next_id(id, &id)) {
 		int fd = bpf_map_get_fd_by_id(id);
 
 		if (fd >= 0 && is_table_of_sockets(fd))
-			return fd;
-		if (fd >= 0)
+			trackers->tables[trackers->count++] = fd;
+		else if (fd >= 0)
 			close(fd);
 	}
-	return -1;
+}
+
+void running_trackers_close(struct running_trackers *trackers)
+{
+	while (trackers->count)
+		close(trackers->tables[--trackers->count]);
 }
 
 /* Another socket may have the address by now. Before 5.12 cookies are 0, then the tuple must do. */
@@ -42,9 +48,29 @@ static bool is_same(const struct nt_socket *one, const struct nt_socket *other)
 	       !memcmp(one->remote, other->remote, sizeof(one->remote));
 }
 
-bool running_tracker_find(int fd, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
+static bool knows(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
 {
-	if (fd < 0 || bpf_map_lookup_elem(fd, &address, socket))
-		return false;
-	return is_same(socket, as) && socket->state != TCP_CLOSE;
+	return !bpf_map_lookup_elem(table, &address, socket) && is_same(socket, as) && socket->state != TCP_CLOSE;
+}
+
+bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,
+			   struct nt_socket *socket)
+{
+	struct nt_socket known;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < trackers->count; i++) {
+		bool saw_it_begin;
+
+		if (!knows(trackers->tables[i], address, as, &known))
+			continue;
+		saw_it_begin = !(known.flags & NT_SOCKET_FOUND);
+		if (!found || saw_it_begin)
+			*socket = known;
+		if (saw_it_begin)
+			return true;
+		found = true;
+	}
+	return found;
 }

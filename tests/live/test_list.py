@@ -133,6 +133,8 @@ def lists_no_ended(bench):
 
 @check("list has start, owner and id of a tracker that runs")
 def asks_running_tracker(bench):
+    """Of several the one that saw the connection begin: one that has run longer may watch packets alone."""
+    bench.tracker("--context", "wire")
     tracker = bench.tracker("--events", "open,exit", "--context", "socket")
     pairs = connect_worlds(bench)
     own = bench.own(list_in(bench)[1])
