@@ -6,7 +6,9 @@ It asks the kernel itself: Debian 12's bpftool does not know tcx.
 import ctypes
 import os
 import platform
+import re
 import socket
+import sys
 
 BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
 BPF_PROG_QUERY = 16
@@ -32,6 +34,22 @@ def programs(ifindex, hook):
                     ctypes.sizeof(attributes)):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return list(identities[:attributes.prog_cnt])
+
+
+def tcx_programs(namespace):
+    """The lines of this program, run there; None before Linux 6.6, which has no tcx to ask for."""
+    done = namespace.run(sys.executable, os.path.abspath(__file__))
+    return None if done.returncode else done.stdout.splitlines()
+
+
+def attached(namespace):
+    """tcx programs and clsact filters on the namespace's interfaces."""
+    found = tcx_programs(namespace) or []
+    links = namespace.run("ip", "-o", "link").stdout
+    for name in re.findall(r"^\d+: ([^:@]+)", links, re.MULTILINE):
+        if "clsact" in namespace.run("tc", "qdisc", "show", "dev", name).stdout:
+            found.append("%s clsact" % name)
+    return found
 
 
 def main():

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from attached import attached, tcx_programs
 from bench import check, main_of_checks
 from harness import Skip
 from places import outgoing
@@ -21,7 +22,6 @@ END_SECONDS = 10
 FEW, MANY = 20, 600
 # Other than that of another run at the same time, whose connections every tracker sees too.
 PORT = str(20000 + os.getpid() % 10000)
-ATTACHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "attached.py")
 TIMED_OUT = "does not end"
 ACCOUNT_LINES = re.compile(r"netracker: (\d+ |the books|watching|tracking)")
 
@@ -210,28 +210,12 @@ def closed_pipe(bench):
     return problems + ["says: %s" % line for line in complaints(tracker.stderr())]
 
 
-def tcx_programs(bench):
-    """The lines of attached.py; None before Linux 6.6, which has no tcx to ask for."""
-    done = bench.here.run(sys.executable, ATTACHED)
-    return None if done.returncode else done.stdout.splitlines()
-
-
-def attached(bench):
-    """tcx programs and clsact filters on the interfaces of the check's namespace."""
-    found = tcx_programs(bench) or []
-    links = bench.here.run("ip", "-o", "link").stdout
-    for name in re.findall(r"^\d+: ([^:@]+)", links, re.MULTILINE):
-        if "clsact" in bench.here.run("tc", "qdisc", "show", "dev", name).stdout:
-            found.append("%s clsact" % name)
-    return found
-
-
 def end_problems(bench, label, number, status):
     """Exit records where asked for, the status, and a clean interface."""
     world = bench.world(outgoing)
     pairs = world.pairs_at(int(PORT), FEW)
     tracker = bench.tracker("--events", "close,exit")
-    if not attached(bench):
+    if not attached(bench.here):
         return ["%s: nothing was attached: %s" % (label, tracker.stderr())]
     got = tracker.stop(number)
     problems = [] if got == status else ["%s: exit status %s" % (label, got)]
@@ -240,8 +224,8 @@ def end_problems(bench, label, number, status):
     if len(exits) != wanted:
         problems.append("%s: %d exit records, should be %d" % (label, len(exits), wanted))
     settle(0.3)
-    left = attached(bench)
-    if number == signal.SIGKILL and tcx_programs(bench) is None:
+    left = attached(bench.here)
+    if number == signal.SIGKILL and tcx_programs(bench.here) is None:
         # Filters of clsact end with no process: docs/kernels.md.
         left = []
     for client, server in pairs:
@@ -265,7 +249,7 @@ def killed(bench):
     problems = end_problems(bench, "SIGKILL", signal.SIGKILL, -signal.SIGKILL)
     tracker = bench.tracker()
     problems += [] if tracker.stop() == OK else ["the next start: %s" % tracker.stderr()]
-    return problems + ["after the next: %s" % line for line in attached(bench)]
+    return problems + ["after the next: %s" % line for line in attached(bench.here)]
 
 
 @check("a stranger's clsact stays")
@@ -275,7 +259,7 @@ def stranger(bench):
     Without tcx a filter with a verdict hides packets from those after it, ours too: docs/kernels.md.
     """
     world = bench.world(outgoing)
-    verdict = "ok" if tcx_programs(bench) is not None else "continue"
+    verdict = "ok" if tcx_programs(bench.here) is not None else "continue"
     interface = world.place.client.interface
     done = bench.here.run("tc", "qdisc", "add", "dev", interface, "clsact")
     if done.returncode:
@@ -309,7 +293,7 @@ def interrupted_early(bench):
         # Before it has set up its handlers a program ends by the signal itself.
         if status not in (OK, -signal.SIGINT):
             problems.append("after %d ms: exit status %s: %s" % (milliseconds, status, messages))
-    return problems + ["still attached: %s" % line for line in attached(bench)]
+    return problems + ["still attached: %s" % line for line in attached(bench.here)]
 
 
 @check("no BTF")
