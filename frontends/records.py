@@ -13,6 +13,7 @@ duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_
 ended_by history src_bytes dst_bytes seen complete gaps""".split()
 ENDS = "src", "dst"
 IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
+CLOCK_TRIES = 4
 ABSENT = None, -1  # -1: of struct nt_summary, and of times in eunomia's events
 
 
@@ -22,9 +23,20 @@ def community_id(ends):
     return "1:" + base64.b64encode(hashlib.sha1(hashed).digest()).decode()
 
 
+def boot_to_utc():
+    """CLOCK_REALTIME less CLOCK_BOOTTIME. Who is interrupted between the readings is off by as long: the best of some."""
+    readings = []
+    for _ in range(CLOCK_TRIES):
+        before = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        utc = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        apart = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - before
+        readings.append((apart, utc - before - apart // 2))
+    return min(readings)[1]
+
+
 def start_text(start_ns):
     """RFC 3339 of a moment of CLOCK_BOOTTIME."""
-    utc = start_ns + time.clock_gettime_ns(time.CLOCK_REALTIME) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    utc = start_ns + boot_to_utc()
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(utc // 10**9)) + ".%09dZ" % (utc % 10**9)
 
 

@@ -7,6 +7,8 @@
 
 #include "src/record/record_id.h"
 
+#define TRIES 8
+
 static __u64 read_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -20,9 +22,22 @@ __u64 clock_boot_ns(void)
 	return read_ns(CLOCK_BOOTTIME);
 }
 
+/* Who is interrupted between the readings is off by as long: the best of some tries. */
 __s64 clock_boot_to_utc(void)
 {
-	return read_ns(CLOCK_REALTIME) - read_ns(CLOCK_BOOTTIME);
+	__u64 least = ~0ULL;
+	__s64 offset = 0;
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		__u64 before = clock_boot_ns(), utc = read_ns(CLOCK_REALTIME), apart = clock_boot_ns() - before;
+
+		if (apart >= least)
+			continue;
+		least = apart;
+		offset = utc - (before + apart / 2);
+	}
+	return offset;
 }
 
 __u64 clock_boot_hash(void)

@@ -37,7 +37,7 @@ def boot_ns(start):
     """The moment of CLOCK_BOOTTIME that a record's `start` names."""
     second = datetime.datetime.strptime(start[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
     utc = int(second.timestamp()) * 10 ** 9 + int(start[20:29])
-    return utc - (time.clock_gettime_ns(time.CLOCK_REALTIME) - known.now())
+    return utc - peer.realtime_minus_boottime()
 
 
 def event_of(record, lab):

@@ -98,13 +98,14 @@ class Lab:
         other.recv(64)
         closing = now()
         other.close()
-        one.close()
+        one.recv(64)
         after = now()
+        one.close()
         listener.close()
         held_ns = int(held * 1e9)
         return Fact(values, {"start_ns": (before, connected), "handshake_ns": (1, connected - before),
                              "syn_finack_ns": (held_ns if first == "dst" else closing - connected, after - before),
-                             "duration_ns": (closing - connected, after - before + 10 ** 7)})
+                             "duration_ns": (closing - connected, after - before)})
 
     def refused(self, version, direction):
         (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
@@ -131,14 +132,16 @@ class Lab:
         listener.listen()
         client = socket_in(client_space, client_address)
         port = listener.getsockname()[1]
+        before = now()
         client.connect((server_address, port))
+        connected = now()
         server = listener.accept()[0]
         values = dict(src_ip=client_address, dst_ip=server_address, src_port=client.getsockname()[1], dst_port=port,
                       direction=direction, outcome="reset", ended_by="src", syn_finack_ns=-1, lost=0)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
         for one in (client, server, listener):
             one.close()
-        return Fact(values, {"handshake_ns": (1, 10 ** 9)})
+        return Fact(values, {"handshake_ns": (1, connected - before)})
 
     def loopback(self, version):
         ends = [(self.here, "::1" if version == 6 else "127.0.0.1")] * 2

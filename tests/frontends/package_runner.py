@@ -46,6 +46,7 @@ def load_libbpf():
                  "bpf_object__find_program_by_name": [c_void_p, c_char_p],
                  "bpf_map__initial_value": [c_void_p, POINTER(c_size_t)], "bpf_map__fd": [c_void_p],
                  "bpf_program__fd": [c_void_p], "ring_buffer__poll": [c_void_p, c_int],
+                 "ring_buffer__consume": [c_void_p],
                  "ring_buffer__new": [c_int, EVENT_CALLBACK, c_void_p, c_void_p]}
     for name, types in arguments.items():
         getattr(library, name).argtypes = types
@@ -140,6 +141,7 @@ def main(arguments):
     print("Running", file=sys.stderr, flush=True)
     while not stopped:
         libbpf.ring_buffer__poll(ring, 100)
+    libbpf.ring_buffer__consume(ring)
     for hook in hooks:
         libbpf.bpf_tc_hook_destroy(byref(hook))
 

@@ -25,7 +25,7 @@ import traceback
 import records
 import sniffer
 from netns import Net
-from peer import now
+from peer import now, realtime_minus_boottime
 from places import WIRE_AND_SOCKET, incoming, outgoing
 from tracker import Tracker, TrackerError, unavailable
 from traffic import TrafficError, World
@@ -303,9 +303,7 @@ def form_problems(found):
 
 
 def read_clock():
-    first = now()
-    realtime = time.clock_gettime_ns(time.CLOCK_REALTIME)
-    return records.Clock(realtime - (first + now()) // 2)
+    return records.Clock(realtime_minus_boottime())
 
 
 class Tally:

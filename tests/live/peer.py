@@ -29,6 +29,7 @@ TCP_FASTOPEN = 23
 AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
+CLOCK_TRIES = 8
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,10 +38,21 @@ def now():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+def realtime_minus_boottime():
+    """The best of some tries: who is interrupted between the readings is off by as long."""
+    readings = []
+    for _ in range(CLOCK_TRIES):
+        before = now()
+        realtime = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        apart = now() - before
+        readings.append((apart, realtime - before - apart // 2))
+    return min(readings)[1]
+
+
 def kernel_receive_time(ancillary):
     """A packet's SO_TIMESTAMPNS, in CLOCK_BOOTTIME."""
     seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
-    return seconds * 1_000_000_000 + nanoseconds - (time.clock_gettime_ns(time.CLOCK_REALTIME) - now())
+    return seconds * 1_000_000_000 + nanoseconds - realtime_minus_boottime()
 
 
 def set_name(name):
