@@ -77,8 +77,9 @@ struct live {
 
 static void end(struct live *live, int status)
 {
+	if (!live->ending) /* what the end reads is read to its end */
+		live->most_events = 0;
 	live->ending = true;
-	live->most_events = 0;
 	if (!live->status)
 		live->status = status;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The books balance: the account at the end against the records, and against the kernel's own counters."""
 import errno
+import os
 import sys
 
 from account import account, balance_problems
@@ -183,6 +184,22 @@ def storm(bench):
     if books["lost"]:
         problems.append("%d lost" % books["lost"])
     return problems + kernel_problems(bench, tracker, {worlds[0].place.client: grown})
+
+
+@check("a reader that goes away in a storm (| head): what it did not get is counted")
+def reader_goes_away(bench):
+    world = bench.world(loopback)
+    peer = world.client("nt-storm")
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "wb") as file:
+        tracker = bench.tracker(stdout=file)
+    os.close(reader)
+    listener = world.listen(peer, backlog=1024)
+    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=STORM)
+    status = tracker.collect()
+    books = account(tracker)
+    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
+    return problems + ([] if books["lost"] else ["nothing lost: %s" % books])
 
 
 @check("%d connects that time out while the machine is busy" % TIMEOUTS)
