@@ -153,18 +153,20 @@ int tell_open_sockets(struct bpf_iter__tcp *ctx)
 	struct nt_socket *socket;
 	struct sock *sk;
 	__u64 address;
+	__u8 state;
 
 	if (!tp)
 		return 0;
 	sk = &tp->inet_conn.icsk_inet.sk;
 	address = (__u64)sk;
+	state = sk->__sk_common.skc_state; /* once: before 5.15 (04c7820b776f) nothing holds the socket still meanwhile */
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (!socket || socket->state == TCP_CLOSE || !is_a_view(socket))
 		return 0;
 	/* what happened since tracking ended left its entry as it was */
-	if (sk->__sk_common.skc_state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
+	if (state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
 		return 0;
-	socket->state = sk->__sk_common.skc_state;
+	socket->state = state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
 	note_listener(socket);
