@@ -207,8 +207,8 @@ class Arena:
         again.begins_before = self.begins_before
         self.cases = [one for one in self.cases if one not in missed]
         for one in missed:
-            print("# %s: %d missed, %d events skipped by the kernel, once more: %s" %
-                  (one.name, len(one.problems), allowed, one.problems[0]))
+            print("again: %s: %d missed, %d events skipped by the kernel, once more: %s; the tracker says: %s" %
+                  (one.name, len(one.problems), allowed, one.problems[0], self.account))
         return again
 
     def run(self, net, options, directory):
