@@ -79,7 +79,10 @@ NT_INLINE void nt_summarise_socket(struct nt_summary *summary, const struct nt_s
 	if (outcome == NT_OUTCOME_RESET && !socket->reset_received)
 		return;
 	summary->outcome = old_state == NT_TCP_SYN_SENT ? NT_OUTCOME_REFUSED : outcome;
-	summary->ended_by = ended_by;
+	/* After an own FIN the kernel does the same as for a RST where data comes that nobody can read (RFC 9293 3.10.7.4):
+	 * who reset it is not known then. */
+	if (outcome != NT_OUTCOME_RESET || !(socket->flags & NT_SOCKET_LOCAL_FIN))
+		summary->ended_by = ended_by;
 	if (summary->first_end_ns < 0 && socket->reset_received)
 		summary->first_end_ns = summary->duration_ns;
 }

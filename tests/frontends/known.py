@@ -143,6 +143,21 @@ class Lab:
             one.close()
         return Fact(values, {"handshake_ns": (1, connected - before)})
 
+    def reset_by_data(self, version, direction):
+        """The client closes both ways, and resets when the server's data comes."""
+        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        with socket_in(server_space, server_address) as listener, socket_in(client_space, client_address) as client:
+            listener.listen()
+            client.connect(listener.getsockname()[:2])
+            values = dict(src_ip=client_address, dst_ip=server_address, src_port=client.getsockname()[1],
+                          dst_port=listener.getsockname()[1], direction=direction, outcome="reset", ended_by="src",
+                          syn_finack_ns=-1, lost=0)
+            with listener.accept()[0] as server:
+                client.shutdown(socket.SHUT_RDWR)
+                server.recv(64)
+                server.sendall(b"too late")
+        return Fact(values, {})
+
     def loopback(self, version):
         ends = [(self.here, "::1" if version == 6 else "127.0.0.1")] * 2
         return self.closed(version, "outgoing", ends=ends)

@@ -284,6 +284,7 @@ def test_sockets():
     with lab() as here:
         runner = Bcc(here, "--context", "socket", "--format", "json", interface=None)
         facts = [here.closed(4, "outgoing"), here.closed(6, "incoming"), here.refused(6, "outgoing")]
+        by_data = here.reset_by_data(4, "outgoing")
         records = runner.records()
         ended = known.now()
         for fact in facts:
@@ -299,8 +300,11 @@ def test_sockets():
             check(all("syn_finack_ns" not in one and one["seen"][0] == "socket" for one in views.values()), "seen")
             if not refused:
                 check(int(known.HELD_SECONDS * 1e9) < client["duration_ns"] < ended - lowest, "duration: %s" % client)
+        equal({one["role"]: (one["outcome"], one.get("ended_by")) for one in records if by_data.is_about(one)},
+              {"client": ("reset", None), "server": ("reset", "src")}, "reset by data that came after its FIN")
 
 
 run_tests([test_known_connections, test_community_id, test_addresses, test_seed_line, test_loopback_counts_once,
            test_unanswered, test_namespace, test_refuses, test_missing_packages, test_second_instance,
-           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience, test_ends_while_it_ends, test_output_breaks, test_sockets])
+           test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience,
+           test_ends_while_it_ends, test_output_breaks, test_sockets])

@@ -83,8 +83,9 @@ static void reset_by_peer(void)
 	begin(NT_ROLE_CLIENT);
 	change(40, NT_TCP_FIN_WAIT1);
 	change(45, NT_TCP_FIN_WAIT2);
-	close_it(60, 1);
+	close_it(60, 1); /* or from here, by data that came when nobody could read any more */
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_RESET);
+	CHECK_EQUAL(summary.ended_by, NOT_KNOWN);
 	CHECK_EQUAL(summary.first_end_ns, 40);
 }
 
