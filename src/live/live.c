@@ -565,9 +565,7 @@ static void count_books(struct live *live)
 			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	books->open += seed_open_sockets(&live->loader);
 	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
-	books->recursion_misses = loader_recursion_misses(&live->loader);
-	books->recursion_misses -= counters[NT_COUNT_RECURSION_CAUGHT] < books->recursion_misses ?
-					   counters[NT_COUNT_RECURSION_CAUGHT] : books->recursion_misses;
+	books->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	message_detail("tracking ended: %llu packets malformed, %llu processes not described",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
 		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FULL]);

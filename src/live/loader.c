@@ -410,13 +410,14 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
 	free(values);
 }
 
-__u64 loader_recursion_misses(const struct loader *loader)
+/* The second copy may also have done what the first had done: that makes good nothing of what others missed. */
+__u64 loader_recursion_misses(const struct loader *loader, __u64 caught)
 {
+	__u64 of_state = misses_of(loader_program(loader, STATE_PROGRAM)), misses = of_state > caught ? of_state - caught : 0;
 	struct bpf_program *program;
-	__u64 misses = 0;
 
 	bpf_object__for_each_program(program, loader->object)
-		if (strcmp(bpf_program__name(program), STAND_BY))
+		if (strcmp(bpf_program__name(program), STAND_BY) && strcmp(bpf_program__name(program), STATE_PROGRAM))
 			misses += misses_of(program);
 	return misses;
 }

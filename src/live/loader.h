@@ -44,8 +44,9 @@ void loader_close(struct loader *loader);
 /* Sums of the per-CPU counters, by enum nt_counter. */
 void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
 
-/* Events that the kernel did not give to our programs since one was running on that CPU already. */
-__u64 loader_recursion_misses(const struct loader *loader);
+/* Events that the kernel did not give to our programs since one was running on that CPU already. `caught`: changes of state
+ * that the second copy of the state program made good. */
+__u64 loader_recursion_misses(const struct loader *loader, __u64 caught);
 
 /* Whether this process has the capabilities to load and attach programs, and who has. */
 #define LOADER_WHO_MAY "run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
