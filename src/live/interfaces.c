@@ -124,11 +124,6 @@ static void detach(struct interfaces *interfaces, struct interface *interface)
 	interface->attached = false;
 }
 
-static void note_attaching(const struct interfaces *interfaces, unsigned int index)
-{
-	*(volatile __u32 *)&interfaces->loader->shared->attaching_ifindex = index;
-}
-
 static int attach(struct interfaces *interfaces, struct interface *interface)
 {
 	bool ethernet = has_ethernet_header(interface->name);
@@ -140,7 +135,7 @@ static int attach(struct interfaces *interfaces, struct interface *interface)
 
 	if (!programs[0] || !programs[1])
 		return -ENOTSUP;
-	note_attaching(interfaces, interface->index);
+	interfaces->loader->shared->attaching_ifindex = interface->index;
 	if (!interfaces->without_tcx) {
 		error = attach_tcx(interface, programs);
 		if (error)
@@ -150,7 +145,7 @@ static int attach(struct interfaces *interfaces, struct interface *interface)
 		interfaces->without_tcx = true;
 		error = clsact_attach(interface->index, programs[0], programs[1]);
 	}
-	note_attaching(interfaces, 0);
+	interfaces->loader->shared->attaching_ifindex = 0;
 	interface->attached = !error;
 	return error;
 }

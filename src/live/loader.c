@@ -373,7 +373,7 @@ void loader_watch_misses(struct loader *loader)
 
 void loader_end(struct loader *loader)
 {
-	*(volatile __u32 *)&loader->shared->ended = 1;
+	loader->shared->ended = 1;
 }
 
 void loader_detach(struct loader *loader)
@@ -386,7 +386,7 @@ void loader_close(struct loader *loader)
 {
 	loader_detach(loader);
 	if (loader->shared)
-		munmap(loader->shared, sizeof(*loader->shared));
+		munmap((void *)loader->shared, sizeof(*loader->shared));
 	loader->shared = NULL;
 	slots_unmap(&loader->slots);
 	bpf_object__close(loader->plain_object);
@@ -413,11 +413,11 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
 /* The second copy may also have done what the first had done: that makes good nothing of what others missed. */
 __u64 loader_recursion_misses(const struct loader *loader, __u64 caught)
 {
-	__u64 of_state = misses_of(loader_program(loader, STATE_PROGRAM)), misses = of_state > caught ? of_state - caught : 0;
+	__u64 of_state = misses_of(loader_program(loader, STATE_PROGRAM)), misses = 0;
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, loader->object)
-		if (strcmp(bpf_program__name(program), STAND_BY) && strcmp(bpf_program__name(program), STATE_PROGRAM))
+		if (strcmp(bpf_program__name(program), STAND_BY))
 			misses += misses_of(program);
-	return misses;
+	return misses - (caught < of_state ? caught : of_state);
 }

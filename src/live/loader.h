@@ -17,7 +17,7 @@ struct loader {
 	struct bpf_link *links[16];
 	unsigned int link_count;
 	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd;
-	struct nt_shared *shared; /* the kernel side's, mapped */
+	volatile struct nt_shared *shared; /* the kernel side's, mapped */
 	struct slots slots;
 	int cpus;
 	bool stand_by; /* the second copy of the state program is attached */

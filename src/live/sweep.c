@@ -37,7 +37,7 @@ struct audit {
 
 struct sweep {
 	int half_open_fd, overflow_fd, established_fd, streams_fd;
-	struct nt_shared *shared;
+	volatile struct nt_shared *shared;
 	struct slots slots; /* the loader's */
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
 	struct nt_waiting_line *waiting; /* the kernel's, mapped */

@@ -110,6 +110,12 @@ static void tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 	text_free(&text);
 }
 
+/* Of the time since this interval's end: what whole intervals take. */
+static __u64 skipped_ns(const struct output *output, __u64 now_ns)
+{
+	return (now_ns - output->next_ns) / output->interval_ns * output->interval_ns;
+}
+
 /* A capture with a pause: intervals without a packet have no tables. */
 void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
@@ -121,7 +127,7 @@ void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 		return;
 	}
 	tell_tables(output, output->next_ns, to_utc_ns);
-	late = (now_ns - output->next_ns) / interval * interval;
+	late = skipped_ns(output, now_ns);
 	if (late && !tally_ended(output->tally))
 		output->from_ns = output->next_ns + late;
 	output->next_ns += late + interval;
@@ -138,7 +144,7 @@ void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 	if (!output_interval_is_over(output, began_ns))
 		return;
 	tell_tables(output, began_ns, to_utc_ns);
-	output->next_ns += ((began_ns - output->next_ns) / output->interval_ns + 1) * output->interval_ns;
+	output->next_ns += skipped_ns(output, began_ns) + output->interval_ns;
 }
 
 /* The rest of an interval in which nothing happened is not worth a table. */

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,9 @@ PACKAGE = os.path.join(ROOT, "build/eunomia/package.json")
 STAND_IN = os.path.join(ROOT, "tests/frontends/package_runner.py")
 START_SECONDS, END_SECONDS, PRINTED_SECONDS = 20, 20, 0.5
 CLONE_NEWNS, MS_PRIVATE_ALL = 0x00020000, 0x44000
+RENAMED = "renamed0"
+LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
+                  r"(\d+) ns$")
 FILTER = ("bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -103,11 +107,17 @@ def add_foreign(lab, hook="ingress", qdisc=True, priority=7):
             raise Skip("tc %s: %s" % (" ".join(command), done.stderr.strip()))
 
 
-RENAMED = "renamed0"
-
-
-def rename(lab):
+def ends_as_renamed(lab, runner):
+    """What is attached goes all the same."""
     lab.here.ip("link set %s down" % known.INTERFACE, "link set %s name %s" % (known.INTERFACE, RENAMED))
+    runner.lines()
+    nothing_is_left(lab, RENAMED)
+
+
+def ends_with_interface(lab, process):
+    lab.here.ip("link del " + known.INTERFACE)
+    errors = os.fsdecode(process.communicate(timeout=END_SECONDS)[1])
+    check(process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
 
 
 def refuses(done, status, word, what):

@@ -3,7 +3,6 @@
 import contextlib
 import glob
 import os
-import re
 import signal
 import socket
 import struct
@@ -14,11 +13,9 @@ import time
 import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, documented_keys, need_packages
-from eunomia import (RENAMED, ROOT, add_foreign, attached, check, equal, lab, matches, mount_tracefs, nothing_is_left,
-                     open_to_all, refuses, rename, run_tests)
+from eunomia import (LINE, ROOT, add_foreign, attached, check, ends_as_renamed, ends_with_interface, equal, lab, matches,
+                     mount_tracefs, nothing_is_left, open_to_all, refuses, run_tests)
 
-LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
-                  r"(\d+) ns$")
 NOBODY = 65534
 SHARED = os.path.join(ROOT, "frontends")
 SCANNED, HELD = 3000, 40
@@ -199,18 +196,12 @@ def test_others_stay():
 
 def test_interface_goes():
     with lab() as here:
-        runner = Bcc(here)
-        here.here.ip("link del " + known.INTERFACE)
-        errors = runner.process.communicate(timeout=20)[1]
-        check(runner.process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
+        ends_with_interface(here, Bcc(here).process)
 
 
 def test_renamed():
     with lab() as here:
-        runner = Bcc(here)
-        rename(here)
-        runner.lines()
-        nothing_is_left(here, RENAMED)
+        ends_as_renamed(here, Bcc(here))
 
 
 def test_impatience():

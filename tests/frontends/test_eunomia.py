@@ -19,14 +19,13 @@ import zlib
 
 import known
 from bcc_runner import allow_for_clocks, documented_keys, event_of
-from eunomia import (PACKAGE, RELOAD, RENAMED, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check, equal,
-                     lab, matches, nothing_is_left, open_to_all, refuses, rename, run_tests)
+from eunomia import (LINE, PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, Trace, add_foreign, attached, check,
+                     ends_as_renamed, ends_with_interface, equal, lab, matches, nothing_is_left, open_to_all, refuses,
+                     run_tests)
 
 # What bpf-loader-lib can make options of (arg_builder)
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
                 "float", "double"}
-LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for \[?([0-9a-f.:]+?)\]?:(\d+) -> \[?([0-9a-f.:]+?)\]?:(\d+): "
-                  r"(\d+) ns$")
 NOBODY = 65534
 PRIORITY = 49162
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454ca, 0x0001, 0x1000
@@ -286,15 +285,9 @@ def test_ecli_dies():
 def test_interface_changes():
     """Another name: what is attached goes all the same. None at all: it ends."""
     with lab() as here:
-        runner = Runner(here)
-        rename(here)
-        runner.stop()
-        nothing_is_left(here, RENAMED)
+        ends_as_renamed(here, Runner(here))
     with lab() as here:
-        runner = Runner(here)
-        here.here.ip("link del " + known.INTERFACE)
-        errors = runner.process.communicate(timeout=20)[1].decode()
-        check(runner.process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
+        ends_with_interface(here, Runner(here).process)
 
 
 def test_output_breaks():
