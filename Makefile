@@ -60,7 +60,7 @@ help:
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 
-$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/netracker_object.o $(BUILD)/classic_object.o $(BUILD)/libnetracker.a
+$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/netracker_object.o $(BUILD)/attach_object.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBRARIES) -o $@
 
@@ -80,7 +80,7 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/%_object.o: src/live/bpf_object.S $(BUILD)/%.bpf.o
+$(BUILD)/%_object.o: src/kernel/bpf_object.S $(BUILD)/%.bpf.o
 	$(call say,EMBED,$(BUILD)/$*.bpf.o)
 	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/$*.bpf.o"' -DSYMBOL=$*_bpf_object -DSYMBOL_END=$*_bpf_object_end -c $< -o $@
 
@@ -99,7 +99,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
-$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_object.o $(BUILD)/classic_object.o $(BUILD)/sanitized/libnetracker.a
+$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_object.o $(BUILD)/attach_object.o $(BUILD)/sanitized/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
@@ -112,7 +112,7 @@ $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/tests/replay/bpf_object.o: src/live/bpf_object.S $(KERNEL_REPLAY_BPF)
+$(BUILD)/tests/replay/bpf_object.o: src/kernel/bpf_object.S $(KERNEL_REPLAY_BPF)
 	$(call say,EMBED,$(KERNEL_REPLAY_BPF))
 	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -DSYMBOL=netracker_bpf_object -DSYMBOL_END=netracker_bpf_object_end -c $< -o $@
 
@@ -238,7 +238,7 @@ clean:
 	$(quiet)rm -rf $(BUILD)
 
 # Flags and the version stand here.
-$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/classic.bpf.o $(KERNEL_REPLAY_BPF): Makefile
+$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/attach.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
 -include $(wildcard $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*/*.d $(FUZZ)/tests/fuzz/*.d)

@@ -11,8 +11,8 @@
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
 /* For user space, which reads a connection whole; and BCC cannot tell it of arrays in arrays, as a key has them. */
 #define NT_OBSERVED_MORE struct nt_summary summary; __u8 key[NT_KEY_SIZE];
-#include "core/observer.h"
-#include "core/waiting.h"
+#include "core/single_table.h"
+#include "core/fast_path.h"
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
 

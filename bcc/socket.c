@@ -6,7 +6,7 @@
 #include <linux/in.h>
 
 #define NT_LOAD(frame, offset, to, size) (-1) /* there is no packet here */
-#include "core/summary.h"
+#include "core/result.h"
 
 /* User space has the layout from BCC. */
 struct connection {

@@ -9,7 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/live/loader.h"
+#include "src/kernel/loader.h"
 #include "src/cli/options.h"
 
 #define REPEAT 200000

@@ -1,9 +1,9 @@
-/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/live/loader.c). What helpers that change a
+/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/kernel/loader.c). What helpers that change a
  * table return is kept in an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 #ifndef NETRACKER_BPF_MAPS_H
 #define NETRACKER_BPF_MAPS_H
 
-#include "kernel.h"
+#include "kernel_types.h"
 
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>

@@ -1,6 +1,6 @@
 /* The native kernel side. Each context's entry points stand at the end of its header. */
-#include "seed.h"
-#include "socket.h"
-#include "wire.h"
+#include "startup_scan.h"
+#include "socket_context.h"
+#include "wire_context.h"
 
 char LICENSE[] SEC("license") = "GPL";

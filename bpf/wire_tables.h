@@ -12,7 +12,7 @@
 
 #include "maps.h"
 
-#include "../core/waiting.h"
+#include "../core/fast_path.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -62,7 +62,7 @@ struct nt_wire {
 	__u64 cookie[2]; /* by index of the key's end: the socket that sends from it, 0: not seen */
 	__u32 ifindex;   /* where the first packet was seen */
 	__u8 syn_left;   /* the SYN was seen leaving by an interface */
-	__u8 waits_for_ack; /* counted among those that wait (core/waiting.h) */
+	__u8 waits_for_ack; /* counted among those that wait (core/fast_path.h) */
 	__u8 socket_closed[2];    /* by index of the key's end: its socket has told of its own end */
 	__u8 fin_acknowledged[2]; /* by index of the key's end: of its FIN; where every packet is followed */
 	__u8 padding[6];

@@ -1,5 +1,5 @@
 /* Which connections are asked for, as far as the kernel side can tell: it leaves the others untold and counts them.
- * User space applies the same tests to every record (src/record/filter.c).
+ * User space applies the same tests to every record (src/record/record_filter.c).
  *
  * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), in two words as memory has them; ports are
  * in host byte order.

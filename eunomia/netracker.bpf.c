@@ -5,7 +5,7 @@
  * of 16 for signed.
  */
 #define NT_OBSERVED_MORE __u64 is_outgoing;
-#include "../bpf/observer.h"
+#include "../bpf/single_table_host.h"
 #include "event.h"
 #include "fill_event.h"
 

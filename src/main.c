@@ -4,7 +4,7 @@
 
 #include "src/cli/commands.h"
 #include "src/cli/help.h"
-#include "src/cli/message.h"
+#include "src/util/message.h"
 
 static const struct command commands[] = {
 	{ "", COMMAND_LIVE, help_live, live_run, NULL },

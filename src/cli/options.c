@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/record.h"
-#include "src/cli/message.h"
+#include "src/util/message.h"
 #include "src/cli/option_values.h"
 #include "src/record/record_fields.h"
 

@@ -9,7 +9,7 @@
 
 #include "src/cli/commands.h"
 #include "src/explain/explain_story.h"
-#include "src/cli/message.h"
+#include "src/util/message.h"
 
 /* The longest line that we write: a path and a cgroup of 4096 bytes, each byte six characters, is not a tenth of it. */
 #define LINE_LIMIT (1024 * 1024)

@@ -1,9 +1,9 @@
 /* Who opened the connection, what each step took, what was sent and what held it back. */
 #include <string.h>
 
-#include "src/output/escape.h"
+#include "src/util/escape.h"
 #include "src/explain/explain_story.h"
-#include "src/output/readable.h"
+#include "src/util/readable.h"
 
 #define NS_PER_US 1000ULL
 /* A SYN or SYN-ACK without an answer is sent again after 1 s: RFC 6298 section 2, rule 2.1. */

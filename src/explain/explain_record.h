@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "src/output/text_buffer.h"
+#include "src/util/text_buffer.h"
 
 /* A record: an object in which every key of record_fields that is there has its type, and those that name the
  * connection are there (in a record of an unknown event only "v" and "event"). NULL where it is none, and `why` says

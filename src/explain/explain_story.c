@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/output/escape.h"
-#include "src/output/readable.h"
+#include "src/util/escape.h"
+#include "src/util/readable.h"
 
 #define INDENT 2
 #define LABEL_WIDTH 11

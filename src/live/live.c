@@ -15,24 +15,24 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/record/books.h"
-#include "src/live/clock.h"
+#include "src/record/accounting.h"
+#include "src/kernel/clock.h"
 #include "src/cli/commands.h"
-#include "src/record/filter.h"
-#include "src/output/hangup.h"
-#include "src/live/interfaces.h"
+#include "src/record/record_filter.h"
+#include "src/util/hangup.h"
+#include "src/kernel/interfaces.h"
 #include "src/live/join.h"
-#include "src/live/live_record.h"
-#include "src/live/loader.h"
-#include "src/live/net_namespace.h"
-#include "src/cli/message.h"
-#include "src/record/observer.h"
+#include "src/record/socket_record.h"
+#include "src/kernel/loader.h"
+#include "src/kernel/net_namespace.h"
+#include "src/util/message.h"
+#include "src/record/packet_record.h"
 #include "src/output/output.h"
-#include "src/live/process_table.h"
+#include "src/record/process_table.h"
 #include "src/record/record_fields.h"
-#include "src/live/reset_reasons.h"
-#include "src/live/seed.h"
-#include "src/live/sweep.h"
+#include "src/kernel/reset_reasons.h"
+#include "src/kernel/socket_scan.h"
+#include "src/kernel/sweep.h"
 
 /* How often the ring buffer is read: as often as to find some events each time, within bounds. Few at a time leave the
  * CPU soon again to those who are watched, which costs them less than the same work in one go (bench/connection-rate). */

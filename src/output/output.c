@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-#include "src/cli/message.h"
-#include "src/output/tally_print.h"
+#include "src/util/message.h"
+#include "src/summary/summary_print.h"
 
 static int open_tables(struct output *output, const struct options *options)
 {

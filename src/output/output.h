@@ -6,7 +6,7 @@
 
 #include "src/cli/options.h"
 #include "src/output/sink.h"
-#include "src/output/tally.h"
+#include "src/summary/summary.h"
 
 struct output {
 	struct sink *records; /* NULL: only tables are wanted */

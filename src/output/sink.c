@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/cli/message.h"
-#include "src/output/sink_format.h"
+#include "src/util/message.h"
+#include "src/output/format.h"
 
 #define FLUSH_AT (64 * 1024)
 #define BUFFER_LIMIT (1024 * 1024) /* what waits at most while the output refuses */

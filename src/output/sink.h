@@ -9,7 +9,7 @@
 #define NETRACKER_SINK_H
 
 #include "src/cli/options.h"
-#include "src/output/text_buffer.h"
+#include "src/util/text_buffer.h"
 #include "core/record.h"
 
 struct sink;

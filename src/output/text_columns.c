@@ -2,8 +2,8 @@
 
 #include <time.h>
 
-#include "src/output/escape.h"
-#include "src/output/readable.h"
+#include "src/util/escape.h"
+#include "src/util/readable.h"
 #include "src/record/record_fields.h"
 
 #define NS_PER_MS 1000000ULL

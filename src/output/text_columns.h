@@ -5,7 +5,7 @@
 #include <linux/types.h>
 
 #include "core/record.h"
-#include "src/output/text_buffer.h"
+#include "src/util/text_buffer.h"
 
 enum alignment { LEFT, RIGHT };
 

@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "src/cli/message.h"
+#include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define FIRST_AFTER_NS NS_PER_SECOND

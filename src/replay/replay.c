@@ -9,12 +9,12 @@
 
 #include "src/replay/replay_tracker.h"
 
-#include "src/replay/capture_file.h"
-#include "src/replay/capture_link.h"
-#include "src/replay/capture_reader.h"
+#include "src/capture/capture_file.h"
+#include "src/capture/capture_link.h"
+#include "src/capture/capture_reader.h"
 #include "src/cli/commands.h"
-#include "src/output/hangup.h"
-#include "src/cli/message.h"
+#include "src/util/hangup.h"
+#include "src/util/message.h"
 #include "src/replay/progress.h"
 #include "src/replay/replay_output.h"
 #include "src/zeek/zeek_replay.h"

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "src/record/filter.h"
-#include "src/cli/message.h"
+#include "src/record/record_filter.h"
+#include "src/util/message.h"
 #include "src/record/record_fields.h"
 
 bool replay_output_open(struct replay_output *output)

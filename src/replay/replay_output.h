@@ -5,8 +5,8 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-#include "src/record/books.h"
-#include "src/replay/capture_reader.h"
+#include "src/record/accounting.h"
+#include "src/capture/capture_reader.h"
 #include "src/cli/options.h"
 #include "src/output/output.h"
 

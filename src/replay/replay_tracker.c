@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/verdict.h"
-#include "src/record/observer.h"
+#include "src/record/packet_record.h"
 
 #define NS_PER_SECOND 1000000000ULL
 /* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */

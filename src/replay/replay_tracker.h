@@ -9,7 +9,7 @@
 #include <linux/types.h>
 
 #include "core/record.h"
-#include "src/replay/capture_reader.h"
+#include "src/capture/capture_reader.h"
 
 /* Who is told of connections. The record is the callee's to change, and valid until it returns. */
 struct replay_tracker_host {

@@ -5,7 +5,7 @@
 
 #include "src/zeek/zeek_table.h"
 
-#include "core/zeek_step.h"
+#include "src/zeek/zeek_step.h"
 #include "src/zeek/checksum.h"
 #include "src/zeek/zeek_record.h"
 

@@ -9,7 +9,7 @@
 
 #include "core/buffer.h"
 #include "core/key.h"
-#include "core/zeek_connection.h"
+#include "src/zeek/zeek_connection.h"
 
 struct zeek_entry {
 	struct nt_key key;

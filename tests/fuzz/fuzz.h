@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/output/sink_format.h"
+#include "src/output/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

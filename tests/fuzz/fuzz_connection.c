@@ -8,8 +8,8 @@
 #include "core/connection.h"
 #include "core/key.h"
 #include "core/stream.h"
-#include "core/summary.h"
-#include "src/record/observer.h"
+#include "core/result.h"
+#include "src/record/packet_record.h"
 #include "tests/fuzz/connection_input.h"
 
 #define MOST_BYTES (1 << 17)

@@ -5,8 +5,8 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "src/live/join.h"
-#include "src/live/live_record.h"
-#include "src/live/process_table.h"
+#include "src/record/socket_record.h"
+#include "src/record/process_table.h"
 #include "tests/unit/sample_events.h"
 
 #define CAPACITY 8

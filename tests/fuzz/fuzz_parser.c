@@ -5,10 +5,10 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "core/buffer.h"
-#include "core/layer.h"
-#include "core/waiting.h"
-#include "src/replay/capture_link.h"
-#include "src/replay/capture_reader.h"
+#include "src/capture/layer.h"
+#include "core/fast_path.h"
+#include "src/capture/capture_link.h"
+#include "src/capture/capture_reader.h"
 #include "tests/fuzz/parser_input.h"
 
 static void check_segment(const struct nt_packet *packet, __u32 frame_length)

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "src/cli/commands.h"
-#include "src/cli/message.h"
+#include "src/util/message.h"
 #include "src/cli/options.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -6,7 +6,7 @@
 
 #include "src/zeek/zeek_table.h"
 
-#include "core/zeek_step.h"
+#include "src/zeek/zeek_step.h"
 #include "src/zeek/zeek_record.h"
 #include "tests/fuzz/connection_input.h"
 

@@ -11,8 +11,8 @@
 #include "src/replay/replay_table.h"
 
 #include "core/packet.h"
-#include "src/replay/capture_file.h"
-#include "src/replay/capture_reader.h"
+#include "src/capture/capture_file.h"
+#include "src/capture/capture_reader.h"
 #include "tests/fuzz/connection_input.h"
 #include "tests/fuzz/parser_input.h"
 

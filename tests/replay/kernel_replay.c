@@ -19,17 +19,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/replay/capture_file.h"
-#include "src/replay/capture_link.h"
-#include "src/replay/capture_reader.h"
+#include "src/capture/capture_file.h"
+#include "src/capture/capture_link.h"
+#include "src/capture/capture_reader.h"
 #include "src/live/join.h"
-#include "src/live/live_record.h"
-#include "src/live/loader.h"
-#include "src/cli/message.h"
+#include "src/record/socket_record.h"
+#include "src/kernel/loader.h"
+#include "src/util/message.h"
 #include "src/output/sink.h"
-#include "src/live/sweep.h"
+#include "src/kernel/sweep.h"
 
-#include "core/layer.h"
+#include "src/capture/layer.h"
 #include "tests/replay/capture_clock.h"
 
 /* Of BPF_PROG_TEST_RUN: a page, less the kernel's own room around a frame. */

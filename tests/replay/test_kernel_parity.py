@@ -18,7 +18,7 @@ from test_captures import start_ns
 KERNEL_REPLAY = os.path.join(harness.ROOT, "build", "tests", "replay", "kernel_replay")
 OWN = os.path.join(harness.ROOT, "tests", "replay", "captures")
 SHARED = os.path.join(harness.ROOT, "..", "shared", "traces")
-SILENT_NS = 2 * 3600 * 1_000_000_000  # src/live/sweep.h
+SILENT_NS = 2 * 3600 * 1_000_000_000  # src/kernel/sweep.h
 NO_PRIVILEGES, KERNEL_LACKS = 3, 4
 
 # What a connection's end, as the kernel side tells it, says for good: later packets change none of it.

@@ -11,7 +11,7 @@
 #include "core/key.h"
 #include "core/record.h"
 #include "core/stream.h"
-#include "core/waiting.h"
+#include "core/fast_path.h"
 
 struct tracked {
 	struct nt_connection connection;

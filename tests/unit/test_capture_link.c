@@ -1,8 +1,8 @@
-/* src/replay/capture_link.c and core/layer.h: where IP begins in frames of every link type that is read, behind every layer, and
+/* src/capture/capture_link.c and src/capture/layer.h: where IP begins in frames of every link type that is read, behind every layer, and
  * in frames cut anywhere. Frames are written by hand from libpcap's descriptions of link types
- * (https://www.tcpdump.org/linktypes.html) and the standards that core/layer.h names.
+ * (https://www.tcpdump.org/linktypes.html) and the standards that src/capture/layer.h names.
  */
-#include "src/replay/capture_link.h"
+#include "src/capture/capture_link.h"
 
 #include <pcap/dlt.h>
 #include <stdlib.h>

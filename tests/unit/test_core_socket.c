@@ -1,8 +1,8 @@
-/* core/socket.h, and what core/summary.h makes of it: sockets whose changes of state are given. */
+/* core/socket.h, and what core/result.h makes of it: sockets whose changes of state are given. */
 #include <linux/types.h>
 
 #include "core/buffer.h"
-#include "core/summary.h"
+#include "core/result.h"
 
 #include "tests/unit/check.h"
 

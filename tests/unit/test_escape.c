@@ -1,4 +1,4 @@
-#include "src/output/escape.h"
+#include "src/util/escape.h"
 #include "tests/unit/check.h"
 
 typedef void escape_function(struct text_buffer *text, const char *string, size_t size);

@@ -3,9 +3,9 @@
  */
 #include <stdlib.h>
 
-#include "src/record/filter.h"
+#include "src/record/record_filter.h"
 #include "src/cli/help.h"
-#include "src/live/live_record.h"
+#include "src/record/socket_record.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"

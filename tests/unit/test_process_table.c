@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "src/live/process_table.h"
+#include "src/record/process_table.h"
 
 #include "tests/unit/check.h"
 

@@ -1,10 +1,10 @@
-/* src/live/slots.h against an array as the kernel side leaves it. */
+/* src/kernel/slots.h against an array as the kernel side leaves it. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "src/live/slots.h"
+#include "src/kernel/slots.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"

@@ -1,12 +1,12 @@
-/* core/tunnel.h: a packet inside every kind of tunnel, whole and cut anywhere. The headers are written by hand from the
- * documents that core/tunnel.h names.
+/* src/capture/tunnel.h: a packet inside every kind of tunnel, whole and cut anywhere. The headers are written by hand from the
+ * documents that src/capture/tunnel.h names.
  */
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
 #include "core/buffer.h"
-#include "core/tunnel.h"
+#include "src/capture/tunnel.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"

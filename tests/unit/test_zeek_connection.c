@@ -1,4 +1,4 @@
-/* core/zeek_*.h: conn_state, history, roles and reuse against the definitions in Zeek's documentation of conn.log. */
+/* src/zeek/zeek_*.h: conn_state, history, roles and reuse against the definitions in Zeek's documentation of conn.log. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000

@@ -1,4 +1,4 @@
-/* core/zeek_stream.h and core/zeek_endpoint.h: what is a gap, and how many bytes sequence numbers stand for. */
+/* src/zeek/zeek_stream.h and src/zeek/zeek_endpoint.h: what is a gap, and how many bytes sequence numbers stand for. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000

@@ -1,4 +1,4 @@
-/* core/zeek_connection.h: when a connection is forgotten, against the defaults in Zeek's base/init-bare.zeek. */
+/* src/zeek/zeek_connection.h: when a connection is forgotten, against the defaults in Zeek's base/init-bare.zeek. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000

@@ -1,4 +1,4 @@
-/* Drives core/zeek_step.h with segments as RFC 9293 has them: two ends, A and B, a clock in milliseconds. */
+/* Drives src/zeek/zeek_step.h with segments as RFC 9293 has them: two ends, A and B, a clock in milliseconds. */
 #ifndef NETRACKER_TESTS_ZEEK_DRIVER_H
 #define NETRACKER_TESTS_ZEEK_DRIVER_H
 
@@ -10,7 +10,7 @@
 
 #include "core/buffer.h"
 #include "core/packet.h"
-#include "core/zeek_step.h"
+#include "src/zeek/zeek_step.h"
 
 #include "tests/unit/check.h"
 

@@ -1,0 +1,170 @@
+/* The host of core/single_table.h on one interface, for libbpf's programs: the classic mode's and the eunomia-bpf version's.
+ * It uses nothing that Linux 5.10 does not have.
+ *
+ * The includer defines nt_observer_begins() and nt_observer_tells(). Its programs call packet_seen().
+ */
+#ifndef NETRACKER_BPF_OBSERVER_H
+#define NETRACKER_BPF_OBSERVER_H
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+/* From the network header on: the same on Ethernet and on devices without a link layer. */
+#define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes_relative((frame), (offset), (to), (size), BPF_HDR_START_NET)
+#include "../core/single_table.h"
+#include "../core/fast_path.h"
+#include "trace_line.h"
+
+#define LINEAR_BYTES 256 /* more than IP and TCP headers with common options take */
+
+/* SYNs that nobody answers make room: where the table is full the least recently used goes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct nt_key);
+	__type(value, struct nt_observed);
+} connections SEC(".maps");
+
+/* Too much for the stack, and global functions take no pointers on Linux 5.10. */
+struct workspace {
+	struct nt_observer observer;
+	struct nt_summary summary;
+	struct line line;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct workspace);
+} workspaces SEC(".maps");
+
+static __always_inline struct workspace *own_workspace(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&workspaces, &zero);
+}
+
+static __always_inline struct line *own_line(void)
+{
+	struct workspace *workspace = own_workspace();
+
+	return workspace ? &workspace->line : NULL;
+}
+
+static __always_inline struct nt_observed *nt_observed_find(const struct nt_key *key)
+{
+	return bpf_map_lookup_elem(&connections, key);
+}
+
+static __always_inline int nt_observed_take(const struct nt_key *key)
+{
+	return bpf_map_delete_elem(&connections, key);
+}
+
+/* Global functions: the verifier goes through each once. */
+__noinline int parse(struct __sk_buff *skb)
+{
+	struct workspace *workspace = own_workspace();
+
+	if (!workspace)
+		return NT_PACKET_NOT_IP;
+	return nt_parse_network(skb, bpf_ntohs(skb->protocol), skb->len, &workspace->observer.packet);
+}
+
+__noinline int observe(struct __sk_buff *skb, __u32 is_outgoing)
+{
+	struct workspace *workspace = own_workspace();
+
+	if (!workspace)
+		return 0;
+	workspace->observer.now = bpf_ktime_get_boot_ns();
+	workspace->observer.is_outgoing = is_outgoing;
+	workspace->observer.ifindex = skb->ifindex;
+	nt_observe(&workspace->observer, 0);
+	return 0;
+}
+
+/* The address of an end of the packet's connection. */
+__noinline int put_address(__u32 end, __u32 in_brackets)
+{
+	struct workspace *workspace = own_workspace();
+	const __u8 *address;
+	int i;
+
+	if (!workspace)
+		return 0;
+	address = workspace->observer.key.address[end & 1];
+	if (nt_address_family(address) == 6) {
+		if (in_brackets)
+			put(&workspace->line, '[');
+		put_ipv6(&workspace->line, address);
+		if (in_brackets)
+			put(&workspace->line, ']');
+		return 0;
+	}
+	for (i = 12; i < 16; i++) {
+		if (i > 12)
+			put(&workspace->line, '.');
+		put_number(address[i]);
+	}
+	return 0;
+}
+
+static __always_inline void put_end_point(struct workspace *workspace, __u32 end)
+{
+	put_address(end & 1, 1);
+	put(&workspace->line, ':');
+	put_number(workspace->observer.key.port[end & 1]);
+}
+
+/* The seed's line into the kernel's trace, by the summary in the workspace. Less than 0 where the trace does not take it.
+ * It is the format itself, in which nothing has to be replaced: before 5.13 a %s is cut off after 63 bytes. */
+static __always_inline int print_line(struct workspace *workspace)
+{
+	struct line *line = &workspace->line;
+
+	line->used = 0;
+	PUT_EIGHT(line, "[TC] Tot");
+	PUT_EIGHT(line, "al RTT (");
+	PUT_EIGHT(line, "SYN - FI");
+	PUT_EIGHT(line, "N-ACK) f");
+	put(line, 'o');
+	put(line, 'r');
+	put(line, ' ');
+	put_end_point(workspace, workspace->summary.index[NT_SRC]);
+	put(line, ' ');
+	put(line, '-');
+	put(line, '>');
+	put(line, ' ');
+	put_end_point(workspace, workspace->summary.index[NT_DST]);
+	put(line, ':');
+	put(line, ' ');
+	put_number(workspace->summary.syn_finack_ns);
+	put(line, ' ');
+	put(line, 'n');
+	put(line, 's');
+	return bpf_trace_printk(line->text, end_line(line));
+}
+
+/* Takes a packet, unless a quick look comes to `ignored` or less. Returns enum nt_parse. */
+static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_look ignored)
+{
+	__u32 slot;
+	int result;
+
+	if (nt_peek_slot(skb, 0, bpf_ntohs(skb->protocol), &slot) <= ignored)
+		return NT_PACKET_NOT_TCP;
+	result = parse(skb);
+	/* Few drivers leave headers outside the linear area. */
+	if (result == NT_PACKET_TRUNCATED && !bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES ? skb->len : LINEAR_BYTES))
+		result = parse(skb);
+	if (result == NT_PACKET_TCP)
+		observe(skb, is_outgoing);
+	return result;
+}
+
+#endif

@@ -1,0 +1,178 @@
+/* Sockets that were there before the tracker, and those still there at its end: iterators, read from user space.
+ *
+ * iter/tcp sees the sockets of the network namespace that its reader is in, those that nobody accepted yet among them,
+ * listeners first; iter/task_file sees which processes hold which.
+ */
+#ifndef NETRACKER_BPF_SEED_H
+#define NETRACKER_BPF_SEED_H
+
+#include "socket_context.h"
+
+static __always_inline void seed_listener(struct sock *sk)
+{
+	struct nt_listener listener = {};
+	struct nt_listener_key key;
+
+	listener_key(&key, sk, sk->__sk_common.skc_num);
+	bpf_map_update_elem(&listeners, &key, &listener, BPF_NOEXIST);
+}
+
+static __always_inline void seed_fins(struct nt_socket *socket)
+{
+	switch (socket->state) {
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+		socket->flags |= NT_SOCKET_LOCAL_FIN;
+		break;
+	case TCP_CLOSE_WAIT:
+		socket->flags |= NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST;
+		break;
+	case TCP_LAST_ACK:
+		socket->flags |= NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST;
+		break;
+	case TCP_CLOSING:
+		socket->flags |= NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN;
+		break;
+	}
+}
+
+/* Who opened it: a listener on the local port means that the other side did. */
+static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp)
+{
+	struct nt_socket socket = {.flags = NT_SOCKET_FOUND};
+	__u64 address = (__u64)sk;
+	int error;
+
+	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
+	socket.state = sk->__sk_common.skc_state;
+	read_tuple(&socket, tp);
+	seed_fins(&socket);
+	socket.role = listener_find(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
+	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	if (!error)
+		count(NT_COUNT_SOCKETS_FOUND);
+	else if (error == -E2BIG)
+		count(NT_COUNT_SOCKETS_FULL);
+}
+
+/* The TCP socket that the iterator is at, whole; NULL: a request or time-wait socket, or the end. */
+static __always_inline struct tcp_sock *iterated(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+
+	return common ? bpf_skc_to_tcp_sock(common) : NULL;
+}
+
+SEC("iter/tcp")
+int seed_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct tcp_sock *tp = iterated(ctx);
+	struct sock *sk;
+
+	if (!tp)
+		return 0;
+	sk = &tp->inet_conn.icsk_inet.sk;
+	switch (sk->__sk_common.skc_state) {
+	case TCP_LISTEN:
+		seed_listener(sk);
+		break;
+	case TCP_CLOSE: /* bound, not connected */
+		break;
+	default:
+		seed_connection(sk, tp);
+	}
+	return 0;
+}
+
+/* A byte for the reader, so that its read ends now and then and it can empty the ring buffer. */
+static __always_inline void note_events(struct bpf_iter_meta *meta)
+{
+	static const char told = 1;
+
+	bpf_seq_write(meta->seq, &told, sizeof(told));
+}
+
+static __always_inline void seed_owner_of_listener(struct sock *sk, struct task_struct *task)
+{
+	struct nt_listener_key key = {};
+	struct nt_listener *listener;
+
+	key.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+	key.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
+		BPF_CORE_READ_INTO(&key.address, sk, __sk_common.skc_v6_rcv_saddr);
+	else if (BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr))
+		put_ipv4(key.address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+	listener = bpf_map_lookup_elem(&listeners, &key);
+	/* of several that share it, the first process listened */
+	if (listener && !listener->owner.process.pid)
+		owner_from_task(&listener->owner, task, NT_OWNER_LISTEN);
+}
+
+/* Of several processes that hold a connection the youngest serves it: it was handed on to it. */
+static __always_inline void seed_owner(struct nt_socket *socket, struct task_struct *task)
+{
+	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
+
+	if (socket->owner.process.pid && (socket->owner.by != NT_OWNER_SCAN || socket->owner.process.start_ns >= start))
+		return;
+	owner_from_task(&socket->owner, task, NT_OWNER_SCAN);
+}
+
+SEC("iter/task_file")
+int seed_owners(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct nt_socket *socket;
+	struct socket *holder;
+	struct sock *sk;
+	__u64 address;
+
+	if (!task || !file || (BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return 0;
+	holder = BPF_CORE_READ(file, private_data);
+	sk = BPF_CORE_READ(holder, sk);
+	address = (__u64)sk;
+	socket = bpf_map_lookup_elem(&sockets, &address);
+	if (socket && socket->flags & NT_SOCKET_FOUND)
+		seed_owner(socket, task);
+	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+		seed_owner_of_listener(sk, task);
+	else
+		return 0;
+	note_events(ctx->meta);
+	return 0;
+}
+
+/* Tells of those that are open. */
+SEC("iter/tcp")
+int tell_open_sockets(struct bpf_iter__tcp *ctx)
+{
+	struct tcp_sock *tp = iterated(ctx);
+	struct nt_socket *socket;
+	struct sock *sk;
+	__u64 address;
+	__u8 state;
+
+	if (!tp)
+		return 0;
+	sk = &tp->inet_conn.icsk_inet.sk;
+	address = (__u64)sk;
+	state = sk->__sk_common.skc_state; /* once: before 5.15 (04c7820b776f) nothing holds the socket still meanwhile */
+	socket = bpf_map_lookup_elem(&sockets, &address);
+	if (!socket || socket->state == TCP_CLOSE || !is_a_view(socket))
+		return 0;
+	/* what happened since tracking ended left its entry as it was */
+	if (state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
+		return 0;
+	socket->state = state;
+	if (!socket->established_ns)
+		read_tuple(socket, tp);
+	note_listener(socket);
+	tell_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
+	note_events(ctx->meta);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,89 @@
+#include "src/attach/mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "src/util/message.h"
+
+#define LASTING_NAMESPACE "/proc/1/ns/mnt"
+#define TRACEFS "/sys/kernel/tracing"
+#define TRACEFS_IN_DEBUGFS "/sys/kernel/debug/tracing"
+#define SAFELY (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+static bool may_end; /* process 1's namespace could not be looked at */
+
+static bool is_mounted(const char *path, long type)
+{
+	struct statfs status;
+
+	return !statfs(path, &status) && (long)status.f_type == type;
+}
+
+int mounts_enter_lasting(void)
+{
+	struct stat own, lasting;
+	int fd, error;
+
+	if (stat("/proc/self/ns/mnt", &own) || stat(LASTING_NAMESPACE, &lasting)) {
+		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s",
+			       LASTING_NAMESPACE, strerror(errno));
+		may_end = true;
+		return EXIT_STATUS_DONE;
+	}
+	if (own.st_ino == lasting.st_ino)
+		return EXIT_STATUS_DONE;
+	fd = open(LASTING_NAMESPACE, O_RDONLY | O_CLOEXEC);
+	error = fd < 0 || setns(fd, CLONE_NEWNS) ? errno : 0;
+	if (fd >= 0)
+		close(fd);
+	if (!error)
+		return EXIT_STATUS_DONE;
+	message_error("cannot enter the mount namespace of process 1, where what is pinned lasts: %s; run it there, "
+		      "as root", strerror(error));
+	return EXIT_STATUS_PRIVILEGES;
+}
+
+bool mounts_has_bpffs(void)
+{
+	return is_mounted(BPFFS, BPF_FS_MAGIC);
+}
+
+int mounts_need_bpffs(void)
+{
+	if (mounts_has_bpffs())
+		return EXIT_STATUS_DONE;
+	if (!mount("bpf", BPFFS, "bpf", SAFELY, "mode=700")) {
+		message_detail("mounted bpffs on " BPFFS);
+		if (may_end)
+			message_note("mounted bpffs in this mount namespace alone: what is attached ends with it");
+		return EXIT_STATUS_DONE;
+	}
+	message_error("cannot mount bpffs, where programs stay without a process: %s; try: mount -t bpf bpf " BPFFS,
+		      strerror(errno));
+	return errno == EPERM || errno == EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
+}
+
+const char *mounts_tracefs(void)
+{
+	if (is_mounted(TRACEFS, TRACEFS_MAGIC))
+		return TRACEFS;
+	return is_mounted(TRACEFS_IN_DEBUGFS, TRACEFS_MAGIC) ? TRACEFS_IN_DEBUGFS : NULL;
+}
+
+void mounts_want_tracefs(void)
+{
+	if (mounts_tracefs())
+		return;
+	if (!mount("tracefs", TRACEFS, "tracefs", SAFELY, NULL))
+		message_detail("mounted tracefs on " TRACEFS);
+	else
+		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs "
+			     TRACEFS, strerror(errno));
+}

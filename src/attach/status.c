@@ -1,0 +1,376 @@
+/* `netracker status`: what is attached without a process, by whom, and what it has counted. */
+#include "src/cli/commands.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "src/attach/attach_pins.h"
+#include "src/util/escape.h"
+#include "src/attach/kernel_trace.h"
+#include "src/util/message.h"
+#include "src/kernel/net_namespace.h"
+
+struct books {
+	bool known;
+	__u64 counts[CLASSIC_BOOKS];
+	__u64 open, most; /* entries of the table */
+	__u64 dropped;    /* by the table, to make room */
+};
+
+static const char *const state_names[] = {"attached", "partly", "gone", "unfinished", "foreign"};
+static const char *const hook_names[] = {"unknown", "tcx", "clsact"};
+
+static const char *hook_name(const struct classic_attachment *attachment)
+{
+	return hook_names[attachment->hook <= CLASSIC_CLSACT ? attachment->hook : 0];
+}
+
+static bool is_described(const struct classic_entry *entry)
+{
+	return entry->state != CLASSIC_UNFINISHED && entry->state != CLASSIC_FOREIGN;
+}
+
+static int open_pin(const struct classic_entry *entry, const char *pin)
+{
+	char path[512];
+
+	classic_pin_path(path, sizeof(path), entry->directory, pin);
+	return bpf_obj_get(path);
+}
+
+static __u64 read_book(int map, __u32 book)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	__u64 *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL, sum = 0;
+
+	if (values && !bpf_map_lookup_elem(map, &book, values))
+		for (cpu = 0; cpu < cpus; cpu++)
+			sum += values[cpu];
+	free(values);
+	return sum;
+}
+
+/* A table that changes meanwhile may let a walk through it begin again. */
+static __u64 count_entries(int map, __u64 most, __u32 key_size)
+{
+	char *keys = calloc(2, key_size), *from = NULL;
+	__u64 entries = 0;
+
+	while (keys && entries < most && !bpf_map_get_next_key(map, from, keys + key_size)) {
+		memcpy(keys, keys + key_size, key_size);
+		from = keys;
+		entries++;
+	}
+	free(keys);
+	return entries;
+}
+
+/* What was opened is read first, so that a connection of this very moment is never taken for a dropped one. */
+static void read_books(const struct classic_entry *entry, struct books *books)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info), book;
+	int counts = open_pin(entry, "books"), connections = open_pin(entry, "connections");
+	__u64 left;
+
+	memset(books, 0, sizeof(*books));
+	books->known = counts >= 0 && connections >= 0 && !bpf_obj_get_info_by_fd(connections, &info, &length);
+	if (books->known) {
+		books->most = info.max_entries;
+		books->counts[CLASSIC_OPENED] = read_book(counts, CLASSIC_OPENED);
+		books->open = count_entries(connections, info.max_entries, info.key_size);
+		for (book = CLASSIC_OPENED + 1; book < CLASSIC_BOOKS; book++)
+			books->counts[book] = read_book(counts, book);
+		left = books->counts[CLASSIC_ENDED] + books->open + books->counts[CLASSIC_NOT_BEGUN];
+		if (books->counts[CLASSIC_OPENED] < left)
+			books->counts[CLASSIC_OPENED] = left;
+		books->dropped = books->counts[CLASSIC_OPENED] - left;
+	}
+	if (counts >= 0)
+		close(counts);
+	if (connections >= 0)
+		close(connections);
+}
+
+/* Ended without a FIN of the side that answered: refused, reset, or replaced. */
+static __u64 without_line(const struct books *books)
+{
+	__u64 lines = books->counts[CLASSIC_PRINTED] + books->counts[CLASSIC_NOT_PRINTED];
+
+	return books->counts[CLASSIC_ENDED] > lines ? books->counts[CLASSIC_ENDED] - lines : 0;
+}
+
+static void format_time(char text[32], __u64 when_ns)
+{
+	time_t seconds = when_ns / 1000000000;
+	struct tm broken;
+
+	text[0] = '\0';
+	if (gmtime_r(&seconds, &broken))
+		strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &broken);
+}
+
+static const char *user_name(__u32 uid)
+{
+	const struct passwd *user = uid == ~0U ? NULL : getpwuid(uid);
+
+	return user ? user->pw_name : NULL;
+}
+
+static void print_user(struct text_buffer *text, __u32 uid)
+{
+	const char *name = user_name(uid);
+
+	if (name)
+		escape_word(text, name, strlen(name));
+	else
+		text_format(text, "uid %u", uid);
+}
+
+/* Its name now, where it is on an interface of this namespace. */
+static void print_interface(struct text_buffer *text, const struct classic_entry *entry)
+{
+	const struct classic_attachment *attachment = &entry->attachment;
+	char now[IF_NAMESIZE];
+
+	if (!is_described(entry)) {
+		escape_word(text, entry->directory, sizeof(entry->directory));
+		return;
+	}
+	escape_word(text, attachment->interface, sizeof(attachment->interface));
+	if (attachment->netns != net_namespace_own()) {
+		text_format(text, " in network namespace %u", attachment->netns);
+	} else if (classic_is_on(entry) && if_indextoname(attachment->ifindex, now) &&
+		   strncmp(now, attachment->interface, sizeof(attachment->interface))) {
+		text_string(text, ", now called ");
+		escape_word(text, now, sizeof(now));
+	}
+}
+
+static void print_programs(struct text_buffer *text, const struct classic_entry *entry)
+{
+	static const char *const ways[CLASSIC_WAYS] = {"incoming", "outgoing"};
+	int way;
+
+	for (way = 0; way < CLASSIC_WAYS; way++)
+		if (entry->program_ids[way])
+			text_format(text, ", %s by program %u", ways[way], entry->program_ids[way]);
+		else if (way || !entry->attachment.only_egress)
+			text_format(text, ", %s no more", ways[way]);
+}
+
+static void print_state(struct text_buffer *text, const struct classic_entry *entry)
+{
+	switch (entry->state) {
+	case CLASSIC_ATTACHED:
+	case CLASSIC_PARTLY:
+		text_format(text, ": attached (%s, interface %u)", hook_name(&entry->attachment),
+			    entry->attachment.ifindex);
+		print_programs(text, entry);
+		break;
+	case CLASSIC_GONE:
+		text_string(text, ": left over: the interface is gone, or its programs were taken off; "
+				  "netracker detach removes what is left");
+		break;
+	case CLASSIC_UNFINISHED:
+		text_string(text, ": left over: attaching was interrupted; netracker detach removes what is left");
+		break;
+	case CLASSIC_FOREIGN:
+		text_string(text, ": attached by another version of netracker, which can say more");
+		break;
+	}
+	text_char(text, '\n');
+}
+
+static void print_attacher(struct text_buffer *text, const struct classic_attachment *attachment)
+{
+	char when[32];
+
+	format_time(when, attachment->when_ns);
+	text_string(text, "  by       ");
+	print_user(text, attachment->uid);
+	if (attachment->login_uid != ~0U && attachment->login_uid != attachment->uid) {
+		text_string(text, ", logged in as ");
+		print_user(text, attachment->login_uid);
+	}
+	text_format(text, ", pid %u ", attachment->pid);
+	escape_word(text, attachment->comm, sizeof(attachment->comm));
+	text_format(text, " started by pid %u ", attachment->parent_pid);
+	escape_word(text, attachment->parent_comm, sizeof(attachment->parent_comm));
+	text_format(text, ", %s, version ", when);
+	escape_word(text, attachment->version, sizeof(attachment->version));
+	text_char(text, '\n');
+}
+
+static void print_books(struct text_buffer *text, const struct books *books)
+{
+	const __u64 *counts = books->counts;
+
+	if (!books->known)
+		return;
+	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones "
+		    "+ %llu without room\n", counts[CLASSIC_OPENED], counts[CLASSIC_ENDED], books->open, books->most,
+		    books->dropped, counts[CLASSIC_NOT_BEGUN]);
+	text_format(text, "  lines    %llu ended = %llu printed + %llu not taken by the trace + %llu without FIN-ACK\n",
+		    counts[CLASSIC_ENDED], counts[CLASSIC_PRINTED], counts[CLASSIC_NOT_PRINTED], without_line(books));
+	text_format(text, "  packets  %llu malformed\n", counts[CLASSIC_MALFORMED]);
+}
+
+static void print_entry(struct text_buffer *text, const struct classic_entry *entry)
+{
+	struct books books;
+
+	print_interface(text, entry);
+	print_state(text, entry);
+	if (!is_described(entry))
+		return;
+	print_attacher(text, &entry->attachment);
+	read_books(entry, &books);
+	print_books(text, &books);
+}
+
+static void print_trace(struct text_buffer *text)
+{
+	unsigned long long overrun;
+	char path[128];
+
+	if (kernel_trace_is_off(path, sizeof(path)))
+		text_format(text, "trace: turned off, all lines are lost; turn it on: echo 1 > %s\n", path);
+	if (kernel_trace_overrun(&overrun))
+		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n",
+			    overrun);
+	else
+		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
+}
+
+static void print_text(struct text_buffer *text, const struct classic_entries *entries)
+{
+	size_t i;
+
+	for (i = 0; i < entries->count; i++)
+		print_entry(text, &entries->list[i]);
+	if (!entries->count)
+		text_string(text, "nothing is attached; netracker attach -i INTERFACE does it\n");
+	else
+		print_trace(text);
+}
+
+static void json_string(struct text_buffer *text, const char *key, const char *value, size_t size)
+{
+	text_format(text, ",\"%s\":", key);
+	escape_json(text, value, size);
+}
+
+static void json_number(struct text_buffer *text, const char *key, unsigned long long value)
+{
+	text_format(text, ",\"%s\":%llu", key, value);
+}
+
+static void json_attacher(struct text_buffer *text, const struct classic_attachment *attachment)
+{
+	char when[32];
+	const char *user = user_name(attachment->uid);
+
+	format_time(when, attachment->when_ns);
+	json_number(text, "uid", attachment->uid);
+	if (user)
+		json_string(text, "user", user, strlen(user));
+	if (attachment->login_uid != ~0U)
+		json_number(text, "login_uid", attachment->login_uid);
+	json_number(text, "pid", attachment->pid);
+	json_string(text, "comm", attachment->comm, sizeof(attachment->comm));
+	json_number(text, "parent_pid", attachment->parent_pid);
+	json_string(text, "parent_comm", attachment->parent_comm, sizeof(attachment->parent_comm));
+	json_string(text, "time", when, sizeof(when));
+	json_string(text, "version", attachment->version, sizeof(attachment->version));
+}
+
+static void json_place(struct text_buffer *text, const struct classic_entry *entry)
+{
+	const struct classic_attachment *attachment = &entry->attachment;
+	int way;
+
+	json_string(text, "interface", attachment->interface, sizeof(attachment->interface));
+	json_number(text, "ifindex", attachment->ifindex);
+	json_number(text, "netns", attachment->netns);
+	json_string(text, "hook", hook_name(attachment), 16);
+	for (way = 0; way < CLASSIC_WAYS; way++)
+		if (entry->program_ids[way])
+			json_number(text, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
+}
+
+static void json_books(struct text_buffer *text, const struct books *books)
+{
+	if (!books->known)
+		return;
+	json_number(text, "opened", books->counts[CLASSIC_OPENED]);
+	json_number(text, "ended", books->counts[CLASSIC_ENDED]);
+	json_number(text, "open", books->open);
+	json_number(text, "open_at_most", books->most);
+	json_number(text, "dropped", books->dropped);
+	json_number(text, "without_room", books->counts[CLASSIC_NOT_BEGUN]);
+	json_number(text, "lines_printed", books->counts[CLASSIC_PRINTED]);
+	json_number(text, "lines_not_taken", books->counts[CLASSIC_NOT_PRINTED]);
+	json_number(text, "packets_malformed", books->counts[CLASSIC_MALFORMED]);
+}
+
+static void json_entry(struct text_buffer *text, const struct classic_entry *entry)
+{
+	unsigned long long overrun;
+	struct books books;
+	char path[128];
+
+	text_format(text, "{\"state\":\"%s\"", state_names[entry->state]);
+	json_string(text, "directory", entry->directory, sizeof(entry->directory));
+	if (is_described(entry)) {
+		json_place(text, entry);
+		json_attacher(text, &entry->attachment);
+		read_books(entry, &books);
+		json_books(text, &books);
+	}
+	if (kernel_trace_overrun(&overrun))
+		text_format(text, ",\"trace_on\":%s,\"trace_overrun\":%llu",
+			    kernel_trace_is_off(path, sizeof(path)) ? "false" : "true", overrun);
+	text_string(text, "}\n");
+}
+
+static int write_out(const struct text_buffer *text)
+{
+	if (!text->failed && fwrite(text->bytes, 1, text->used, stdout) == text->used && !fflush(stdout))
+		return EXIT_STATUS_DONE;
+	message_error("status: cannot write to standard output: %s; free some room there",
+		      text->failed ? "out of memory" : strerror(errno));
+	return EXIT_STATUS_BROKEN;
+}
+
+int status_run(const struct options *options)
+{
+	struct text_buffer text = {0};
+	struct classic_entries entries;
+	int status = classic_may("look at what is attached"), lock = -1;
+	size_t i;
+
+	if (status == EXIT_STATUS_DONE && mounts_has_bpffs())
+		status = classic_lock(&lock);
+	if (status != EXIT_STATUS_DONE)
+		return status;
+	text.failed = !classic_entries_read(&entries);
+	if (options->format == FORMAT_TEXT)
+		print_text(&text, &entries);
+	for (i = 0; i < entries.count && options->format == FORMAT_JSON; i++)
+		json_entry(&text, &entries.list[i]);
+	classic_unlock(lock);
+	status = write_out(&text);
+	text_free(&text);
+	classic_entries_free(&entries);
+	return status;
+}

@@ -1,0 +1,167 @@
+#include "src/capture/capture_reader.h"
+
+#include <pcap/dlt.h>
+#include <stdlib.h>
+
+#include "src/capture/tunnel.h"
+#include "src/capture/capture_link.h"
+#include "src/capture/fragments.h"
+
+struct capture_reader {
+	struct capture_reader_host host;
+	struct replay_fragments *fragments;
+	struct capture_odd odd;
+	__u32 options; /* enum nt_parse_option */
+};
+
+struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host)
+{
+	struct capture_reader *reader = calloc(1, sizeof(*reader));
+
+	if (!reader)
+		return NULL;
+	reader->host = *host;
+	reader->options = tunnels ? NT_PARSE_TUNNELS : 0;
+	reader->fragments = replay_fragments_new();
+	if (reader->fragments)
+		return reader;
+	free(reader);
+	return NULL;
+}
+
+void capture_reader_free(struct capture_reader *reader)
+{
+	if (!reader)
+		return;
+	replay_fragments_free(reader->fragments);
+	free(reader);
+}
+
+/* TCP's options were captured too. Where no length is told, this cannot be told from here. */
+static bool headers_are_whole(const struct nt_packet *packet, __u32 captured)
+{
+	return packet->network_length &&
+	       packet->network_offset + packet->network_length - packet->payload_length <= captured;
+}
+
+bool capture_reader_plain(const struct capture_packet *captured, struct capture_segment *segment)
+{
+	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+	__u16 ethertype;
+
+	if (captured->link_type != DLT_EN10MB ||
+	    NT_LOAD(&frame, NT_ETHERNET_HEADER - sizeof(ethertype), &ethertype, sizeof(ethertype)) < 0)
+		return false;
+	segment->packet.vlan = NT_NO_VLAN;
+	segment->result = NT_PACKET_TCP;
+	segment->ns = captured->ns;
+	segment->interface = 0;
+	segment->direction = 0;
+	return nt_parse_plain((void *)&frame, NT_ETHERNET_HEADER, nt_network16(ethertype), captured->length,
+			      &segment->packet) &&
+	       headers_are_whole(&segment->packet, frame.length);
+}
+
+static void count_odd(struct capture_reader *reader, enum nt_parse result)
+{
+	reader->odd.malformed += result == NT_PACKET_MALFORMED;
+	reader->odd.truncated += result == NT_PACKET_TRUNCATED || result == NT_PACKET_FRAGMENT;
+}
+
+static void take_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth);
+
+static bool is_fragment(const struct capture_segment *segment)
+{
+	return segment->result == NT_PACKET_FRAGMENT ||
+	       (segment->result == NT_PACKET_TCP && segment->packet.marks & NT_PACKET_FIRST_FRAGMENT);
+}
+
+/* Only what was captured whole can be put together again. Of the rest the first fragment, which says what follows the
+ * IP header, stands for itself. Returns whether the fragment was taken.
+ */
+static bool take_fragment(struct capture_reader *reader, const struct nt_layer *layer,
+			  const struct capture_segment *segment, int depth)
+{
+	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan };
+	struct capture_segment joined = *segment;
+	enum replay_fragment result;
+	struct nt_buffer whole;
+
+	if (depth > NT_MOST_TUNNELS)
+		return false;
+	result = replay_fragments_add(reader->fragments, segment->frame, segment->packet.network_offset, layer->end,
+				      &whole, &inner.end);
+	joined.frame = &whole;
+	joined.reassembled = true;
+	if (result == REPLAY_FRAGMENT_COMPLETES)
+		take_layers(reader, &inner, &joined, depth + 1);
+	return result != REPLAY_FRAGMENT_CUT;
+}
+
+static bool is_accepted(const struct capture_reader *reader, const struct nt_layer *layer,
+			const struct capture_segment *segment)
+{
+	return !reader->host.accepts || segment->reassembled ||
+	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);
+}
+
+static void take_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+{
+	void *frame = (void *)segment->frame;
+
+	segment->packet.transport_offset = 0;
+	segment->result = nt_pass_layers(frame, layer);
+	if (segment->result == NT_PACKET_TCP) {
+		if (!is_accepted(reader, layer, segment))
+			return;
+		segment->result = nt_parse_layers(frame, layer, reader->options, &segment->packet);
+	}
+	if (is_fragment(segment) && take_fragment(reader, layer, segment, depth))
+		return;
+	count_odd(reader, segment->result);
+	if (segment->result == NT_PACKET_TCP || segment->packet.transport_offset)
+		reader->host.take(reader->host.context, segment);
+}
+
+/* All that is in one frame, or in one packet that was put together. */
+static void take_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+{
+	do {
+		take_layer(reader, layer, segment, depth);
+	} while (nt_next_subframe(layer));
+}
+
+void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured)
+{
+	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
+	struct capture_place place;
+	enum nt_parse result;
+
+	if (!capture_link_is_known(captured->link_type)) {
+		if (!reader->odd.unread++)
+			reader->odd.unread_type = captured->link_type;
+		return;
+	}
+	result = capture_link_locate(captured->link_type, &frame, captured->length, &place);
+	if (result != NT_PACKET_TCP) {
+		count_odd(reader, result);
+		return;
+	}
+	segment.interface = place.interface;
+	segment.direction = place.direction;
+	take_layers(reader, &place.layer, &segment, 0);
+}
+
+struct capture_odd capture_reader_odd(const struct capture_reader *reader)
+{
+	struct capture_odd odd = reader->odd;
+
+	odd.incomplete = replay_fragments_given_up(reader->fragments);
+	return odd;
+}
+
+void capture_reader_forget_unread(struct capture_reader *reader)
+{
+	reader->odd.unread = 0;
+}

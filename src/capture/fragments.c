@@ -1,0 +1,226 @@
+#include "src/capture/fragments.h"
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/packet.h"
+
+#define UNIT 8 /* fragments begin at multiples of it (RFC 791 section 3.2) */
+#define MOST_PAYLOAD 65535
+#define KEPT_PAYLOAD 512 /* room for a few headers of tunnels, and TCP's */
+
+struct fragment_key {
+	__u32 address[8];
+	__u32 identification;
+	__u8 protocol;
+	__u8 version;
+	__u8 zero[2];
+};
+
+struct fragment {
+	struct fragment_key key;
+	__u32 start, length; /* of its payload in the whole packet's */
+	__u32 data;          /* where it is in the frame */
+	bool more;
+};
+
+struct fragmented {
+	struct fragment_key key;
+	__u64 age; /* 0: unused */
+	bool complete; /* kept, but found no more */
+	__u32 total; /* 0: not known yet */
+	__u32 units_seen;
+	__u8 seen[MOST_PAYLOAD / UNIT / 8 + 1];
+	__u8 packet[NT_IPV6_HEADER + KEPT_PAYLOAD];
+};
+
+struct replay_fragments {
+	struct fragmented slot[REPLAY_FRAGMENTED];
+	__u64 clock;
+	__u64 given_up;
+};
+
+struct replay_fragments *replay_fragments_new(void)
+{
+	return calloc(1, sizeof(struct replay_fragments));
+}
+
+void replay_fragments_free(struct replay_fragments *fragments)
+{
+	free(fragments);
+}
+
+static bool is_waiting(const struct fragmented *slot)
+{
+	return slot->age && !slot->complete;
+}
+
+__u64 replay_fragments_given_up(const struct replay_fragments *fragments)
+{
+	__u64 count = fragments->given_up;
+	int i;
+
+	for (i = 0; i < REPLAY_FRAGMENTED; i++)
+		count += is_waiting(&fragments->slot[i]);
+	return count;
+}
+
+static bool read_ipv4(const struct nt_buffer *frame, __u32 offset, struct nt_cursor *cursor, struct fragment *fragment)
+{
+	struct nt_ipv4_header header;
+
+	if (NT_LOAD(frame, offset, &header, sizeof(header)) < 0)
+		return false;
+	fragment->key.identification = header.identification;
+	fragment->key.protocol = header.protocol;
+	fragment->start = (ntohs(header.fragment) & 0x1fff) * UNIT;
+	fragment->more = ntohs(header.fragment) & 0x2000;
+	fragment->data = cursor->offset;
+	return true;
+}
+
+/* Before the fragment header may be others, which do not belong to what was cut into fragments (RFC 8200 4.5). */
+static bool read_ipv6(const struct nt_buffer *frame, struct nt_cursor *cursor, struct fragment *fragment)
+{
+	struct {
+		__u8 next_header, reserved;
+		__u16 fragment;
+		__u32 identification;
+	} header;
+	int i;
+
+	for (i = 0; i < NT_MOST_EXTENSION_HEADERS && cursor->protocol != NT_PROTOCOL_FRAGMENT; i++)
+		if (nt_pass_extension_header((void *)frame, cursor) != NT_PACKET_TCP)
+			return false;
+	if (cursor->protocol != NT_PROTOCOL_FRAGMENT || cursor->end - cursor->offset < sizeof(header) ||
+	    NT_LOAD(frame, cursor->offset, &header, sizeof(header)) < 0)
+		return false;
+	fragment->key.identification = header.identification;
+	fragment->key.protocol = header.next_header;
+	fragment->start = ntohs(header.fragment) & 0xfff8;
+	fragment->more = ntohs(header.fragment) & 1;
+	fragment->data = cursor->offset + sizeof(header);
+	return true;
+}
+
+/* False where it is none. */
+static bool read_fragment(const struct nt_buffer *frame, __u32 offset, __u32 frame_length, struct fragment *fragment)
+{
+	struct nt_cursor cursor = { .offset = offset };
+	struct nt_packet packet;
+	__u8 version;
+
+	memset(fragment, 0, sizeof(*fragment));
+	if (NT_LOAD(frame, offset, &version, sizeof(version)) < 0)
+		return false;
+	fragment->key.version = version >> 4;
+	if (fragment->key.version == 4 ? nt_parse_ipv4_header((void *)frame, frame_length, &cursor, &packet) :
+					 nt_parse_ipv6_header((void *)frame, frame_length, &cursor, &packet))
+		return false;
+	memcpy(fragment->key.address, packet.address_parts, sizeof(fragment->key.address));
+	if (!(fragment->key.version == 4 ? read_ipv4(frame, offset, &cursor, fragment) :
+					   read_ipv6(frame, &cursor, fragment)))
+		return false;
+	fragment->length = cursor.end - fragment->data;
+	return true;
+}
+
+/* Not too long, and of no length that leaves a hole. */
+static bool is_possible(const struct fragment *fragment)
+{
+	if (fragment->more && fragment->length % UNIT)
+		return false;
+	return fragment->length && fragment->start + fragment->length <= MOST_PAYLOAD - NT_IPV6_HEADER;
+}
+
+static struct fragmented *find_slot(struct replay_fragments *fragments, const struct fragment_key *key)
+{
+	struct fragmented *oldest = &fragments->slot[0];
+	int i;
+
+	for (i = 0; i < REPLAY_FRAGMENTED; i++) {
+		struct fragmented *slot = &fragments->slot[i];
+
+		if (is_waiting(slot) && !memcmp(&slot->key, key, sizeof(*key)))
+			return slot;
+		if (slot->age < oldest->age)
+			oldest = slot;
+	}
+	fragments->given_up += is_waiting(oldest);
+	memset(oldest, 0, sizeof(*oldest));
+	oldest->key = *key;
+	return oldest;
+}
+
+static __u32 header_length(const struct fragmented *slot)
+{
+	return slot->key.version == 4 ? NT_IPV4_HEADER : NT_IPV6_HEADER;
+}
+
+/* One unit of payload; what lies beyond what is kept is only marked as seen. */
+static void take_unit(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
+{
+	__u32 unit = (fragment->start + at) / UNIT, to = header_length(slot) + fragment->start + at;
+	__u32 size = fragment->length - at < UNIT ? fragment->length - at : UNIT;
+
+	if (slot->seen[unit / 8] & (1 << unit % 8))
+		return;
+	slot->seen[unit / 8] |= 1 << unit % 8;
+	slot->units_seen++;
+	if (to + size <= sizeof(slot->packet))
+		memcpy(slot->packet + to, frame->data + fragment->data + at, size);
+}
+
+static void take_fragment(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment)
+{
+	__u32 at;
+
+	for (at = 0; at < fragment->length; at += UNIT)
+		take_unit(slot, frame, fragment, at);
+	if (!fragment->more && !slot->total)
+		slot->total = fragment->start + fragment->length;
+}
+
+static void write_header(struct fragmented *slot)
+{
+	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .protocol = slot->key.protocol };
+	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .next_header = slot->key.protocol };
+
+	if (slot->key.version == 4) {
+		ipv4.total_length = htons(NT_IPV4_HEADER + slot->total);
+		ipv4.source = slot->key.address[3];
+		ipv4.destination = slot->key.address[7];
+		memcpy(slot->packet, &ipv4, sizeof(ipv4));
+		return;
+	}
+	ipv6.payload_length = htons(slot->total);
+	memcpy(ipv6.addresses, slot->key.address, sizeof(ipv6.addresses));
+	memcpy(slot->packet, &ipv6, sizeof(ipv6));
+}
+
+enum replay_fragment replay_fragments_add(struct replay_fragments *fragments, const struct nt_buffer *frame,
+					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length)
+{
+	struct fragment fragment;
+	struct fragmented *slot;
+
+	if (!read_fragment(frame, offset, frame_length, &fragment))
+		return REPLAY_FRAGMENT_WAITS;
+	if (fragment.data + fragment.length > frame->length)
+		return REPLAY_FRAGMENT_CUT;
+	if (!is_possible(&fragment))
+		return REPLAY_FRAGMENT_WAITS;
+	slot = find_slot(fragments, &fragment.key);
+	slot->age = ++fragments->clock;
+	take_fragment(slot, frame, &fragment);
+	if (!slot->total || slot->units_seen != (slot->total + UNIT - 1) / UNIT)
+		return REPLAY_FRAGMENT_WAITS;
+	write_header(slot);
+	slot->complete = true;
+	*length = header_length(slot) + slot->total;
+	whole->data = slot->packet;
+	whole->length = *length < sizeof(slot->packet) ? *length : sizeof(slot->packet);
+	return REPLAY_FRAGMENT_COMPLETES;
+}

@@ -1,0 +1,309 @@
+/* From the link layer to IP: headers that lead to one another. For hosts in user space: the kernel's programs see
+ * frames whose link layer the kernel has read.
+ *
+ * A layer is what begins at an offset and the number that says what it is, an EtherType or one of enum nt_layer_type.
+ * nt_pass_layers() goes from layer to layer until IP, or something that is not known, is reached.
+ * References: IEEE 802.1Q (VLAN), 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662
+ * (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 4385 and 4448 (pseudowires).
+ */
+#ifndef NETRACKER_CORE_LAYER_H
+#define NETRACKER_CORE_LAYER_H
+
+#include "core/packet.h"
+
+#define NT_ETHERTYPE_LEAST 0x0600 /* below it is a length (IEEE 802.3 section 3.2.6) */
+#define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
+#define NT_ETHERTYPE_PPP 0x880b
+#define NT_ETHERTYPE_MPLS 0x8847
+#define NT_ETHERTYPE_MPLS_UPSTREAM 0x8848
+#define NT_ETHERTYPE_PPPOE_SESSION 0x8864
+#define NT_ETHERTYPE_PBB 0x88e7
+#define NT_ETHERTYPE_FABRICPATH 0x8903
+#define NT_ETHERTYPE_VN_TAG 0x8926
+#define NT_ETHERTYPE_E_TAG 0x893f
+
+#define NT_PPP_IPV4 0x0021
+#define NT_PPP_IPV6 0x0057
+#define NT_PPP_MPLS 0x0281
+#define NT_PPP_ADDRESS 0xff
+#define NT_PPP_CONTROL 0x03
+
+#define NT_LLC_IP 0x06 /* the service access point of IP itself */
+#define NT_LLC_SNAP 0xaa
+#define NT_LLC_UNNUMBERED 0x03
+
+#define NT_CONTROL_WORD 4
+
+#define NT_MOST_LAYERS 16
+#define NT_MOST_LABELS 16
+
+/* No EtherType is so small. */
+enum nt_layer_type {
+	NT_LAYER_UNKNOWN, /* nothing that leads to IP */
+	NT_LAYER_LLC,
+	NT_LAYER_IP, /* of the version that it says itself */
+	NT_LAYER_IEEE80211,
+	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
+};
+
+struct nt_layer {
+	__u32 offset; /* in the frame */
+	__u32 end;    /* of the layer around it; the frame's original length at first */
+	__u32 more;     /* where the next subframe of the A-MSDU is; 0: there is none */
+	__u32 more_end; /* where the A-MSDU ends */
+	__u16 type; /* an EtherType, or enum nt_layer_type */
+	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
+};
+
+/* Copies `size` bytes, `at` bytes behind the layer's beginning. NT_PACKET_TCP, which is 0, here and below means: go on. */
+NT_INLINE enum nt_parse nt_layer_load(void *frame, const struct nt_layer *layer, __u32 at, void *to, __u32 size)
+{
+	if (layer->offset > layer->end || at + size > layer->end - layer->offset)
+		return NT_PACKET_MALFORMED;
+	return NT_LOAD(frame, layer->offset + at, to, size) < 0 ? NT_PACKET_TRUNCATED : NT_PACKET_TCP;
+}
+
+/* The same for a number in network byte order. */
+NT_INLINE enum nt_parse nt_layer_load16(void *frame, const struct nt_layer *layer, __u32 at, __u16 *value)
+{
+	enum nt_parse result = nt_layer_load(frame, layer, at, value, sizeof(*value));
+
+	if (result == NT_PACKET_TCP)
+		*value = nt_network16(*value);
+	return result;
+}
+
+/* What follows a field that is an EtherType, or a length before LLC. */
+NT_INLINE __u16 nt_layer_type_of(__u16 ethertype)
+{
+	return ethertype < NT_ETHERTYPE_LEAST ? NT_LAYER_LLC : ethertype;
+}
+
+/* Goes behind `header` bytes that end with an EtherType. */
+NT_INLINE enum nt_parse nt_pass_to_ethertype(void *frame, struct nt_layer *layer, __u32 header)
+{
+	__u16 ethertype;
+	enum nt_parse result = nt_layer_load16(frame, layer, header - 2, &ethertype);
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	layer->type = nt_layer_type_of(ethertype);
+	layer->offset += header;
+	return NT_PACKET_TCP;
+}
+
+NT_INLINE enum nt_parse nt_pass_vlan(void *frame, struct nt_layer *layer)
+{
+	__u16 ethertype = layer->type;
+
+	if (nt_pass_vlan_tags(frame, &layer->offset, &ethertype, &layer->vlan) < 0)
+		return NT_PACKET_TRUNCATED;
+	layer->type = nt_layer_type_of(ethertype);
+	return NT_PACKET_TCP;
+}
+
+/* SNAP: an organisation's number and a type, which is an EtherType where the number is 0 (RFC 1042). */
+NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
+{
+	__u8 llc[3], organisation[3];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, llc, sizeof(llc));
+
+	layer->type = NT_LAYER_UNKNOWN;
+	if (result != NT_PACKET_TCP || llc[2] != NT_LLC_UNNUMBERED || llc[0] != llc[1])
+		return result;
+	if (llc[0] == NT_LLC_IP) {
+		layer->type = NT_ETHERTYPE_IPV4;
+		layer->offset += sizeof(llc);
+		return NT_PACKET_TCP;
+	}
+	if (llc[0] != NT_LLC_SNAP)
+		return NT_PACKET_TCP;
+	result = nt_layer_load(frame, layer, sizeof(llc), organisation, sizeof(organisation));
+	if (result != NT_PACKET_TCP || organisation[0] || organisation[1] || organisation[2])
+		return result;
+	return nt_pass_to_ethertype(frame, layer, sizeof(llc) + sizeof(organisation) + 2);
+}
+
+/* The protocol is of one byte or two, the last one is the odd one (RFC 1661 section 2). Before it may be the address and
+ * control bytes of HDLC-like framing (RFC 1662 section 3.1); no protocol begins with such an address.
+ */
+NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
+{
+	__u8 byte = 0;
+	__u16 protocol;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &byte, sizeof(byte));
+
+	if (result == NT_PACKET_TCP && byte == NT_PPP_ADDRESS) {
+		layer->offset += 2;
+		result = nt_layer_load(frame, layer, 0, &byte, sizeof(byte));
+	}
+	protocol = byte;
+	if (result == NT_PACKET_TCP && !(byte & 1))
+		result = nt_layer_load16(frame, layer, 0, &protocol);
+	if (result != NT_PACKET_TCP)
+		return result;
+	layer->offset += byte & 1 ? 1 : 2;
+	layer->type = protocol == NT_PPP_IPV4 ? NT_ETHERTYPE_IPV4 :
+		      protocol == NT_PPP_IPV6 ? NT_ETHERTYPE_IPV6 :
+		      protocol == NT_PPP_MPLS ? NT_ETHERTYPE_MPLS : NT_LAYER_UNKNOWN;
+	return NT_PACKET_TCP;
+}
+
+/* Version 1, type 1, code 0 is a session's packet; the length says where padding begins (RFC 2516 section 4). */
+NT_INLINE enum nt_parse nt_pass_pppoe(void *frame, struct nt_layer *layer)
+{
+	__u16 header[3];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	__u32 length = nt_network16(header[2]);
+
+	layer->type = NT_LAYER_UNKNOWN;
+	if (result != NT_PACKET_TCP || nt_network16(header[0]) != 0x1100)
+		return result;
+	layer->type = NT_ETHERTYPE_PPP;
+	layer->offset += sizeof(header);
+	if (length < layer->end - layer->offset)
+		layer->end = layer->offset + length;
+	return NT_PACKET_TCP;
+}
+
+NT_INLINE int nt_leads_to_ip(__u16 ethertype)
+{
+	switch (ethertype) {
+	case NT_ETHERTYPE_IPV4:
+	case NT_ETHERTYPE_IPV6:
+	case NT_ETHERTYPE_MPLS:
+	case NT_ETHERTYPE_MPLS_UPSTREAM:
+	case NT_ETHERTYPE_PPPOE_SESSION:
+		return 1;
+	default:
+		return nt_is_vlan(ethertype);
+	}
+}
+
+/* An Ethernet frame `at` bytes behind the labels. NT_PACKET_NOT_IP: not by its EtherType. */
+NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, __u32 at)
+{
+	__u16 ethertype;
+	enum nt_parse result = nt_layer_load16(frame, layer, at + NT_ETHERNET_HEADER - 2, &ethertype);
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (!nt_leads_to_ip(ethertype))
+		return NT_PACKET_NOT_IP;
+	layer->offset += at;
+	layer->type = NT_ETHERTYPE_BRIDGED;
+	return NT_PACKET_TCP;
+}
+
+/* Under the labels nothing says what there is. IP begins with its version, a pseudowire's control word with 0 (RFC 4385
+ * section 3); Ethernet, with such a word or without, is known by its EtherType.
+ */
+NT_INLINE enum nt_parse nt_pass_under_labels(void *frame, struct nt_layer *layer)
+{
+	__u8 version = 0;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &version, sizeof(version));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	version >>= 4;
+	if (version == 4 || version == 6) {
+		layer->type = version == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
+		return NT_PACKET_TCP;
+	}
+	result = version ? NT_PACKET_NOT_IP : nt_find_pseudowire(frame, layer, NT_CONTROL_WORD);
+	return result == NT_PACKET_NOT_IP ? nt_find_pseudowire(frame, layer, 0) : result;
+}
+
+NT_INLINE enum nt_parse nt_pass_labels(void *frame, struct nt_layer *layer)
+{
+	__u8 label[4];
+	enum nt_parse result;
+	int i;
+
+	for (i = 0; i < NT_MOST_LABELS; i++) {
+		result = nt_layer_load(frame, layer, 0, label, sizeof(label));
+		if (result != NT_PACKET_TCP)
+			return result;
+		layer->offset += sizeof(label);
+		if (label[2] & 1)
+			return nt_pass_under_labels(frame, layer);
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+NT_INLINE enum nt_parse nt_pass_ip_version(void *frame, struct nt_layer *layer)
+{
+	__u8 version;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &version, sizeof(version));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	layer->type = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : version >> 4 == 6 ? NT_ETHERTYPE_IPV6 : NT_LAYER_UNKNOWN;
+	return NT_PACKET_TCP;
+}
+
+#include "ieee80211.h"
+
+/* One layer further. */
+NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
+{
+	switch (layer->type) {
+	case NT_ETHERTYPE_BRIDGED:
+		return nt_pass_to_ethertype(frame, layer, NT_ETHERNET_HEADER);
+	case NT_ETHERTYPE_VN_TAG:
+		return nt_pass_to_ethertype(frame, layer, 4 + 2);
+	case NT_ETHERTYPE_E_TAG:
+		return nt_pass_to_ethertype(frame, layer, 6 + 2);
+	case NT_ETHERTYPE_PBB: /* the service's tag, then the customer's frame */
+		return nt_pass_to_ethertype(frame, layer, 4 + NT_ETHERNET_HEADER);
+	case NT_ETHERTYPE_FABRICPATH: /* a tag and a time to live, then the frame that passes through */
+		return nt_pass_to_ethertype(frame, layer, 2 + NT_ETHERNET_HEADER);
+	case NT_ETHERTYPE_PPPOE_SESSION:
+		return nt_pass_pppoe(frame, layer);
+	case NT_ETHERTYPE_PPP:
+		return nt_pass_ppp(frame, layer);
+	case NT_ETHERTYPE_MPLS:
+	case NT_ETHERTYPE_MPLS_UPSTREAM:
+		return nt_pass_labels(frame, layer);
+	case NT_LAYER_LLC:
+		return nt_pass_llc(frame, layer);
+	case NT_LAYER_IP:
+		return nt_pass_ip_version(frame, layer);
+	case NT_LAYER_IEEE80211:
+		return nt_pass_ieee80211(frame, layer);
+	case NT_LAYER_AMSDU:
+		return nt_pass_subframe(frame, layer);
+	default:
+		return nt_is_vlan(layer->type) ? nt_pass_vlan(frame, layer) : NT_PACKET_NOT_IP;
+	}
+}
+
+/* To the IP header: layer->type is then its EtherType. Anything but NT_PACKET_TCP: there is none to be found. */
+NT_INLINE enum nt_parse nt_pass_layers(void *frame, struct nt_layer *layer)
+{
+	enum nt_parse result;
+	int i;
+
+	for (i = 0; i < NT_MOST_LAYERS; i++) {
+		if (layer->type == NT_ETHERTYPE_IPV4 || layer->type == NT_ETHERTYPE_IPV6)
+			return NT_PACKET_TCP;
+		result = nt_pass_layer(frame, layer);
+		if (result != NT_PACKET_TCP)
+			return result;
+	}
+	return NT_PACKET_MALFORMED;
+}
+
+/* To the next subframe, where the frame has one: 1, else 0. */
+NT_INLINE int nt_next_subframe(struct nt_layer *layer)
+{
+	if (!layer->more)
+		return 0;
+	layer->offset = layer->more;
+	layer->end = layer->more_end;
+	layer->more = 0;
+	layer->type = NT_LAYER_AMSDU;
+	return 1;
+}
+
+#endif

@@ -1,0 +1,72 @@
+/* The kernel side: loaded, attached, read and taken off again. Everything goes with the process, also after kill -9. */
+#ifndef NETRACKER_LOADER_H
+#define NETRACKER_LOADER_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include <bpf/libbpf.h>
+
+#include "core/event.h"
+#include "src/cli/options.h"
+#include "src/kernel/slots.h"
+
+struct loader {
+	struct bpf_object *object;
+	struct bpf_object *plain_object; /* the programs for devices without a link layer, over the same tables; NULL */
+	struct bpf_link *links[16];
+	unsigned int link_count;
+	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd;
+	volatile struct nt_shared *shared; /* the kernel side's, mapped */
+	struct slots slots;
+	int cpus;
+	bool stand_by; /* the second copy of the state program is attached */
+};
+
+/* Loads the kernel side for these options. Returns the exit status that tells what is missing, having said it, or
+ * EXIT_STATUS_DONE. loader_close() either way. */
+int loader_open(struct loader *loader, const struct options *options, __u32 own_netns);
+
+/* Attaches the socket context. As loader_open(). */
+int loader_attach_sockets(struct loader *loader);
+
+/* To be called often: attaches the second copy of the state program (bpf/socket_context.h) once the kernel has skipped the first. */
+void loader_watch_misses(struct loader *loader);
+
+/* Ends tracking, in both contexts and on all interfaces at once: what happens from now on is not noted. */
+void loader_end(struct loader *loader);
+
+/* After loader_end(). The tables can still be read. */
+void loader_detach(struct loader *loader);
+
+void loader_close(struct loader *loader);
+
+/* Sums of the per-CPU counters, by enum nt_counter. */
+void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
+
+/* Events that the kernel did not give to our programs since one was running on that CPU already. `caught`: changes of state
+ * that the second copy of the state program made good. */
+__u64 loader_recursion_misses(const struct loader *loader, __u64 caught);
+
+/* Whether this process has the capabilities to load and attach programs, and who has. */
+#define LOADER_WHO_MAY "run it as root (sudo), or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
+bool loader_may_load_programs(void);
+
+/* The largest power of two, between bounds, that so many for each GiB of this machine's memory allow. */
+__u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest);
+
+/* Says why programs could not be loaded; with: what the kernel must have besides its version, "" or " with ...". Returns
+ * the exit status. */
+int loader_explain_failure(int error, const char *with);
+
+/* What libbpf says is shown with -v. */
+void loader_quieten_libbpf(void);
+
+struct bpf_program *loader_program(const struct loader *loader, const char *name);
+
+/* The wire context's program for an interface: leaving or coming in, with an Ethernet header or with none. Those for
+ * devices without one are loaded when the first is asked for: most machines have none, and loading takes time. NULL:
+ * they cannot be loaded. */
+struct bpf_program *loader_wire_program(struct loader *loader, bool leaving, bool has_ethernet_header);
+
+#endif

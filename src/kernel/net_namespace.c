@@ -1,0 +1,92 @@
+#include "src/kernel/net_namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/util/message.h"
+
+#define OWN "/proc/self/ns/net"
+
+static __u32 inode_of(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) ? 0 : (__u32)status.st_ino;
+}
+
+__u32 net_namespace_own(void)
+{
+	return inode_of(OWN);
+}
+
+__u32 net_namespace_of_process_1(void)
+{
+	return inode_of("/proc/1/ns/net");
+}
+
+/* Mounted ones: those of `ip netns` and of container engines. In a line of proc_pid_mountinfo(5) the fourth word is
+ * net:[INODE], the fifth the path. */
+static int open_mounted(__u32 inode)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char line[4096], path[4096];
+	__u32 mounted;
+	int fd = -1;
+
+	while (file && fd < 0 && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*u %*u %*s net:[%u] %4095s", &mounted, path) == 2 && mounted == inode)
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file)
+		fclose(file);
+	return fd;
+}
+
+static int open_of_a_process(__u32 inode)
+{
+	glob_t found;
+	int fd = -1;
+	size_t i;
+
+	if (glob("/proc/[1-9]*/ns/net", 0, NULL, &found))
+		return -1;
+	for (i = 0; i < found.gl_pathc && fd < 0; i++)
+		if (inode_of(found.gl_pathv[i]) == inode)
+			fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+	globfree(&found);
+	return fd;
+}
+
+int net_namespace_enter(__u32 inode)
+{
+	int before = open(OWN, O_RDONLY | O_CLOEXEC), fd;
+
+	if (before < 0 || inode_of(OWN) == inode)
+		return before;
+	fd = open_mounted(inode);
+	if (fd < 0)
+		fd = open_of_a_process(inode);
+	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
+		close(before);
+		before = -1;
+	}
+	if (fd >= 0)
+		close(fd);
+	return before;
+}
+
+void net_namespace_return(int before)
+{
+	struct stat status;
+	bool is_there = !fstat(before, &status) && (__u32)status.st_ino == net_namespace_own();
+
+	if (!is_there && setns(before, CLONE_NEWNET))
+		message_error("cannot return to the own network namespace: %s; start again", strerror(errno));
+	close(before);
+}

@@ -1,0 +1,76 @@
+#include "src/kernel/running_tracker.h"
+
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#define TABLE_NAME "sockets" /* in bpf/socket_context.h */
+
+/* That of another version has another size, or the same contents. */
+static bool is_table_of_sockets(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_HASH &&
+	       info.key_size == sizeof(__u64) && info.value_size == sizeof(struct nt_socket) &&
+	       !strcmp(info.name, TABLE_NAME);
+}
+
+void running_trackers_open(struct running_trackers *trackers)
+{
+	__u32 id = 0;
+
+	trackers->count = 0;
+	while (trackers->count < RUNNING_TRACKERS_MOST && !bpf_map_get_next_id(id, &id)) {
+		int fd = bpf_map_get_fd_by_id(id);
+
+		if (fd >= 0 && is_table_of_sockets(fd))
+			trackers->tables[trackers->count++] = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
+}
+
+void running_trackers_close(struct running_trackers *trackers)
+{
+	while (trackers->count)
+		close(trackers->tables[--trackers->count]);
+}
+
+/* Another socket may have the address by now. Before 5.12 cookies are 0, then the tuple must do. */
+static bool is_same(const struct nt_socket *one, const struct nt_socket *other)
+{
+	return one->cookie == other->cookie && one->netns == other->netns && one->local_port == other->local_port &&
+	       one->remote_port == other->remote_port && !memcmp(one->local, other->local, sizeof(one->local)) &&
+	       !memcmp(one->remote, other->remote, sizeof(one->remote));
+}
+
+static bool knows(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
+{
+	return !bpf_map_lookup_elem(table, &address, socket) && is_same(socket, as) && socket->state != TCP_CLOSE;
+}
+
+bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,
+			   struct nt_socket *socket)
+{
+	struct nt_socket known;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < trackers->count; i++) {
+		bool saw_it_begin;
+
+		if (!knows(trackers->tables[i], address, as, &known))
+			continue;
+		saw_it_begin = !(known.flags & NT_SOCKET_FOUND);
+		if (!found || saw_it_begin)
+			*socket = known;
+		if (saw_it_begin)
+			return true;
+		found = true;
+	}
+	return found;
+}

@@ -1,0 +1,63 @@
+#include "src/kernel/slots.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "core/fast_path.h"
+
+int slots_map(struct slots *slots, int fd, __u32 count)
+{
+	void *memory = mmap(NULL, count * sizeof(struct nt_slot), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return -errno;
+	slots->slot = memory;
+	slots->count = count;
+	return 0;
+}
+
+void slots_unmap(struct slots *slots)
+{
+	if (slots->slot)
+		munmap(slots->slot, slots->count * sizeof(struct nt_slot));
+	slots->slot = NULL;
+}
+
+struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key)
+{
+	return &slots->slot[nt_waiting_slot(key) & (slots->count - 1)];
+}
+
+bool slots_has(const struct nt_slot *slot, const struct nt_key *key)
+{
+	return __atomic_load_n(&slot->live, __ATOMIC_ACQUIRE) && nt_key_equals(&slot->wire.key, key);
+}
+
+static void add(__s32 *count, __s32 by)
+{
+	__atomic_fetch_add(count, by, __ATOMIC_SEQ_CST);
+}
+
+bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
+{
+	bool taken;
+
+	if (__atomic_fetch_add(&slot->takers, 1, __ATOMIC_SEQ_CST)) {
+		add(&slot->takers, -1);
+		return false;
+	}
+	taken = slots_has(slot, &seen->key) && slot->wire.connection.last_seen_ns == seen->connection.last_seen_ns &&
+		slot->wire.connection.first_ns == seen->connection.first_ns;
+	if (taken)
+		__atomic_store_n(&slot->live, 0, __ATOMIC_SEQ_CST);
+	add(&slot->takers, -1);
+	if (taken)
+		add(&slot->claims, -1);
+	return taken;
+}
+
+void slots_forget_elsewhere(const struct slots *slots, const struct nt_key *key)
+{
+	add(&slots_of_key(slots, key)->elsewhere, -1);
+}

@@ -1,0 +1,201 @@
+#include "src/kernel/socket_scan.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "src/util/message.h"
+
+#define NAMED_NAMESPACES "/run/netns"
+#define MOST_NAMESPACES 65536
+#define TOLD_A_READ 56 /* the smallest ring buffer holds twice as many of the longest events */
+
+struct namespaces {
+	ino_t *seen;
+	unsigned int count;
+};
+
+/* The kernel's answer to a read is at most TOLD_A_READ bytes, each of which stands for events: so the ring buffer is
+ * emptied before it is full. */
+struct iteration {
+	struct bpf_link *link;
+	void (*drain)(void *context);
+	void *context;
+};
+
+static bool is_seen(const struct namespaces *namespaces, ino_t inode)
+{
+	unsigned int i;
+
+	for (i = 0; i < namespaces->count; i++)
+		if (namespaces->seen[i] == inode)
+			return true;
+	return false;
+}
+
+static bool note_namespace(struct namespaces *namespaces, ino_t inode)
+{
+	ino_t *seen;
+
+	if (is_seen(namespaces, inode) || namespaces->count == MOST_NAMESPACES)
+		return false;
+	seen = realloc(namespaces->seen, (namespaces->count + 1) * sizeof(*seen));
+	if (!seen)
+		return false;
+	namespaces->seen = seen;
+	seen[namespaces->count++] = inode;
+	return true;
+}
+
+/* Reading an iterator runs its program over everything there is. */
+static void run_iterator(const struct iteration *iteration)
+{
+	char buffer[TOLD_A_READ];
+	int fd = bpf_iter_create(bpf_link__fd(iteration->link));
+
+	if (fd < 0) {
+		message_detail("cannot read the sockets there are: %s", strerror(errno));
+		return;
+	}
+	while (read(fd, buffer, sizeof(buffer)) > 0)
+		iteration->drain(iteration->context);
+	iteration->drain(iteration->context);
+	close(fd);
+}
+
+static void run_in_namespace(struct namespaces *namespaces, const char *path, const struct iteration *iteration)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &status) && note_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
+		run_iterator(iteration);
+	close(fd);
+}
+
+static void run_in_named_namespaces(struct namespaces *namespaces, const struct iteration *iteration)
+{
+	DIR *directory = opendir(NAMED_NAMESPACES);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char path[512];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), NAMED_NAMESPACES "/%s", entry->d_name);
+		run_in_namespace(namespaces, path, iteration);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void run_in_namespaces_of_processes(struct namespaces *namespaces, const struct iteration *iteration)
+{
+	DIR *directory = opendir("/proc");
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		struct stat status;
+		char path[512];
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		if (!stat(path, &status) && !is_seen(namespaces, status.st_ino))
+			run_in_namespace(namespaces, path, iteration);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+static void run_in_own_namespace(struct namespaces *namespaces, int own, const struct iteration *iteration)
+{
+	struct stat status;
+
+	if (!fstat(own, &status))
+		note_namespace(namespaces, status.st_ino);
+	run_iterator(iteration);
+}
+
+static void run_in_other_namespaces(struct namespaces *namespaces, int own, const struct iteration *iteration)
+{
+	if (setns(own, CLONE_NEWNET)) {
+		message_note("open sockets of other network namespaces are not looked at: %s; run it as root",
+			     strerror(errno));
+		return;
+	}
+	run_in_named_namespaces(namespaces, iteration);
+	run_in_namespaces_of_processes(namespaces, iteration);
+	if (setns(own, CLONE_NEWNET))
+		message_error("cannot return to the own network namespace: %s", strerror(errno));
+}
+
+/* An iterator over sockets sees those of the namespace that its reader is in when it opens it. */
+static void run_in_all_namespaces(const struct iteration *iteration)
+{
+	struct namespaces namespaces = {};
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (own < 0) {
+		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+		return;
+	}
+	run_in_own_namespace(&namespaces, own, iteration);
+	run_in_other_namespaces(&namespaces, own, iteration);
+	close(own);
+	free(namespaces.seen);
+}
+
+static void run_program(struct loader *loader, const char *name, void (*run)(const struct iteration *iteration),
+			void (*drain)(void *context), void *context)
+{
+	struct iteration iteration = {bpf_program__attach_iter(loader_program(loader, name), NULL), drain, context};
+
+	if (iteration.link)
+		run(&iteration);
+	else
+		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+	bpf_link__destroy(iteration.link);
+}
+
+void seed_existing(struct loader *loader, void (*drain)(void *context), void *context)
+{
+	run_program(loader, "seed_sockets", run_in_all_namespaces, drain, context);
+	run_program(loader, "seed_owners", run_iterator, drain, context);
+}
+
+void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *context)
+{
+	run_program(loader, "tell_open_sockets", run_in_all_namespaces, drain, context);
+}
+
+__u64 seed_open_sockets(const struct loader *loader)
+{
+	struct nt_socket *value = malloc(sizeof(*value));
+	__u64 key, next, open = 0;
+	void *from = NULL;
+
+	while (value && !bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
+		key = next;
+		from = &key;
+		/* a server's counts from the moment it is established */
+		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, value) && value->state != TCP_CLOSE &&
+		    (value->role != NT_ROLE_SERVER || value->established_ns || value->flags & NT_SOCKET_FOUND))
+			open++;
+	}
+	free(value);
+	return open;
+}

@@ -1,0 +1,178 @@
+/* netracker list: the connections that are open now, in every network namespace. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "src/kernel/clock.h"
+#include "src/cli/commands.h"
+#include "src/record/record_filter.h"
+#include "src/record/socket_record.h"
+#include "src/kernel/loader.h"
+#include "src/util/message.h"
+#include "src/record/process_table.h"
+#include "src/record/record_fields.h"
+#include "src/kernel/running_tracker.h"
+#include "src/kernel/socket_scan.h"
+#include "src/output/sink.h"
+
+#define PROCESS_CAPACITY 65536
+
+struct list {
+	const struct options *options;
+	struct loader loader;
+	struct ring_buffer *ring;
+	struct process_table *processes;
+	struct sink *sink;
+	struct live_names names;
+	struct running_trackers running;
+	__u64 records;
+	bool output_is_gone;
+};
+
+static bool is_full(const struct list *list)
+{
+	return list->options->max_records && list->records >= list->options->max_records;
+}
+
+static void tell(struct list *list, const struct nt_socket_event *event, size_t size)
+{
+	struct nt_record record;
+
+	live_record_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
+	record_name_host(&record, list->options->host);
+	if (is_full(list) || list->output_is_gone || !filter_accepts(list->options, &record))
+		return;
+	list->records++;
+	list->output_is_gone = sink_write(list->sink, &record) == -EPIPE;
+}
+
+static int handle_event(void *context, void *data, size_t size)
+{
+	const struct nt_event_header *header = data;
+	struct list *list = context;
+
+	if (header->type == NT_EVENT_TYPE_PROCESS)
+		process_table_add(list->processes, data);
+	else if (header->type == NT_EVENT_TYPE_SOCKET_STATUS)
+		tell(list, data, size);
+	return 0;
+}
+
+static void drain(void *context)
+{
+	ring_buffer__consume(((struct list *)context)->ring);
+}
+
+static void take_over(const struct list *list, __u64 address)
+{
+	int own_fd = list->loader.sockets_fd;
+	struct nt_socket socket, known;
+
+	if (!bpf_map_lookup_elem(own_fd, &address, &socket) &&
+	    running_trackers_find(&list->running, address, &socket, &known))
+		bpf_map_update_elem(own_fd, &address, &known, BPF_EXIST);
+}
+
+/* What the trackers that run beside us have seen of them: when they began, who opened them, whose they are. All keys are read
+ * before the first entry is changed: a changed entry comes again to who asks for the next key. */
+static void ask_running_trackers(const struct list *list)
+{
+	struct bpf_map *table = bpf_object__find_map_by_name(list->loader.object, "sockets");
+	__u64 *addresses = list->running.count ? calloc(bpf_map__max_entries(table), sizeof(*addresses)) : NULL;
+	__u32 count = 0, i;
+
+	while (addresses && count < bpf_map__max_entries(table) &&
+	       !bpf_map_get_next_key(list->loader.sockets_fd, count ? &addresses[count - 1] : NULL, &addresses[count]))
+		count++;
+	for (i = 0; i < count; i++)
+		take_over(list, addresses[i]);
+	free(addresses);
+}
+
+static int no_memory(void)
+{
+	message_error("cannot list: not enough memory");
+	return EXIT_STATUS_BROKEN;
+}
+
+static int set_up(struct list *list)
+{
+	int status;
+
+	running_trackers_open(&list->running);
+	status = loader_open(&list->loader, list->options, 0);
+	if (status != EXIT_STATUS_DONE)
+		return status;
+	list->names = (struct live_names){
+		.boot_hash = clock_boot_hash(),
+		.boot_to_utc_ns = clock_boot_to_utc(),
+	};
+	list->names.processes = list->processes = process_table_new(PROCESS_CAPACITY);
+	list->ring = ring_buffer__new(list->loader.events_fd, handle_event, list, NULL);
+	if (!list->processes || !list->ring)
+		return no_memory();
+	return sink_open(&list->sink, list->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+}
+
+/* EXIT_STATUS_BROKEN where some are missing. */
+static int tell_losses(const struct list *list)
+{
+	__u64 counters[NT_COUNTERS], missing;
+
+	loader_counters(&list->loader, counters);
+	missing = counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_SOCKET_RING_FULL];
+	if (!missing)
+		return EXIT_STATUS_DONE;
+	message_error("%llu connections are missing: more are open than there is room for", (unsigned long long)missing);
+	return EXIT_STATUS_BROKEN;
+}
+
+static void tell_absence(const struct list *list)
+{
+	__u64 counters[NT_COUNTERS], found;
+
+	loader_counters(&list->loader, counters);
+	found = counters[NT_COUNT_SOCKETS_FOUND];
+	if (list->records || list->output_is_gone)
+		return;
+	if (found)
+		message_note("%llu connections are open, none of them matches", (unsigned long long)found);
+	else
+		message_note("no connection is open");
+}
+
+static int list_all(struct list *list)
+{
+	int status, error;
+
+	seed_existing(&list->loader, drain, list);
+	ask_running_trackers(list);
+	seed_tell_open(&list->loader, drain, list);
+	error = list->output_is_gone ? 0 : sink_finish(list->sink);
+	status = tell_losses(list);
+	if (status == EXIT_STATUS_DONE)
+		tell_absence(list);
+	return error && error != -EPIPE ? EXIT_STATUS_BROKEN : status;
+}
+
+static void clean_up(struct list *list)
+{
+	sink_close(list->sink);
+	ring_buffer__free(list->ring);
+	process_table_free(list->processes);
+	loader_close(&list->loader);
+	running_trackers_close(&list->running);
+}
+
+int list_run(const struct options *options)
+{
+	struct list list = {.options = options};
+	int status = set_up(&list);
+
+	if (status == EXIT_STATUS_DONE)
+		status = list_all(&list);
+	clean_up(&list);
+	return status;
+}

@@ -1,0 +1,135 @@
+/* CSV and TSV: a column for each key of docs/record.md, in its order; docs/formats.md is the contract. */
+#include "src/output/format.h"
+
+#define FIRST_PRINTABLE 0x20
+#define LAST_PRINTABLE 0x7e
+
+/* What a spreadsheet takes for the beginning of a formula. */
+static bool begins_formula(char byte)
+{
+	return byte && strchr("=+-@", byte);
+}
+
+static void escape_byte(struct text_buffer *text, char byte)
+{
+	switch (byte) {
+	case '\t':
+		return text_string(text, "\\t");
+	case '\n':
+		return text_string(text, "\\n");
+	case '\\':
+		return text_string(text, "\\\\");
+	default:
+		text_format(text, "\\x%02x", (unsigned char)byte);
+	}
+}
+
+/* Printable ASCII, whatever the string holds. In quotes each quote is doubled: RFC 4180 section 2, rule 7. */
+static void print_escaped(struct text_buffer *text, const char *string, size_t length, bool in_quotes)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)string[i];
+
+		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' || (!i && begins_formula(string[i])))
+			escape_byte(text, string[i]);
+		else if (byte == '"' && in_quotes)
+			text_string(text, "\"\"");
+		else
+			text_char(text, string[i]);
+	}
+}
+
+static void print_string(struct text_buffer *text, const struct field_value *value, char separator)
+{
+	size_t length = strnlen(value->string, value->string_size);
+	bool quotes = separator == ',' && (memchr(value->string, ',', length) || memchr(value->string, '"', length));
+
+	if (quotes || !length)
+		text_char(text, '"');
+	print_escaped(text, value->string, length, quotes);
+	if (quotes || !length)
+		text_char(text, '"');
+}
+
+static void print_list(struct text_buffer *text, const struct field_value *value)
+{
+	unsigned int i;
+
+	for (i = 0; i < value->list_count; i++) {
+		if (i)
+			text_char(text, '+');
+		text_string(text, value->list[i]);
+	}
+}
+
+static void print_value(struct text_buffer *text, enum field_type type, const struct field_value *value, char separator)
+{
+	switch (type) {
+	case FIELD_INTEGER:
+		text_integer(text, value->integer);
+		break;
+	case FIELD_SIGNED:
+		text_signed(text, (long long)value->integer);
+		break;
+	case FIELD_STRING:
+		print_string(text, value, separator);
+		break;
+	case FIELD_WORD:
+		text_append(text, value->string, value->string_size);
+		break;
+	case FIELD_BOOLEAN:
+		text_string(text, value->integer ? "true" : "false");
+		break;
+	case FIELD_LIST:
+		print_list(text, value);
+		break;
+	}
+}
+
+static void print_header(struct text_buffer *text, char separator)
+{
+	unsigned int i;
+
+	for (i = 0; i < record_field_count; i++) {
+		if (i)
+			text_char(text, separator);
+		text_append(text, record_fields[i].key + 1, record_fields[i].key_size - strlen("\"\":"));
+	}
+	text_char(text, '\n');
+}
+
+static void print_record(struct text_buffer *text, const struct nt_record *record, char separator)
+{
+	struct field_value value;
+	unsigned int i;
+
+	for (i = 0; i < record_field_count; i++) {
+		if (i)
+			text_char(text, separator);
+		if (record_field_get(&record_fields[i], record, &value))
+			print_value(text, record_fields[i].type, &value, separator);
+	}
+	text_char(text, '\n');
+}
+
+void sink_csv_header(struct text_buffer *text)
+{
+	print_header(text, ',');
+}
+
+void sink_csv_record(struct text_buffer *text, const struct nt_record *record)
+{
+	print_record(text, record, ',');
+}
+
+void sink_tsv_header(struct text_buffer *text)
+{
+	print_header(text, '\t');
+}
+
+void sink_tsv_record(struct text_buffer *text, const struct nt_record *record)
+{
+	print_record(text, record, '\t');
+}

@@ -1,0 +1,27 @@
+/* The line of the first NeTracker: one figure, from the SYN to the first FIN of the side that answered. */
+#include "src/output/format.h"
+
+static void print_end(struct text_buffer *text, const __u8 *address, __u16 port)
+{
+	char address_text[ADDRESS_TEXT_SIZE];
+
+	record_address_text(address_text, address);
+	text_format(text, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", address_text, port);
+}
+
+bool sink_trace_tells(const struct nt_record *record)
+{
+	return nt_record_has(record, NT_HAS_SYN_FINACK) &&
+	       (record->event == NT_EVENT_CLOSE || record->event == NT_EVENT_EXIT);
+}
+
+void sink_trace_record(struct text_buffer *text, const struct nt_record *record)
+{
+	text_string(text, "[TC] Total RTT (SYN - FIN-ACK) for ");
+	print_end(text, record->src_ip, record->src_port);
+	text_string(text, " -> ");
+	print_end(text, record->dst_ip, record->dst_port);
+	text_string(text, ": ");
+	text_integer(text, record->syn_finack_ns);
+	text_string(text, " ns\n");
+}

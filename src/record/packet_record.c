@@ -1,0 +1,194 @@
+#include "src/record/packet_record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/verdict.h"
+#include "src/record/record_id.h"
+
+/* Where both moments were seen, and the clock of the capture did not run backwards between. */
+static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 from, __u64 to)
+{
+	if (!from || !to || to < from)
+		return;
+	*member = to - from;
+	nt_record_set(record, bit);
+}
+
+/* The same between packets, which may stand in a capture in another order than they were sent in. */
+static void set_signed_span(struct nt_record *record, int bit, long long *member, __u64 from, __u64 to)
+{
+	if (!from || !to)
+		return;
+	*member = (long long)(to - from);
+	nt_record_set(record, bit);
+}
+
+/* The SYN may have been captured after its answer. */
+static __u64 start_of(const struct nt_connection *connection)
+{
+	return connection->syn_ns ? connection->syn_ns : connection->first_ns;
+}
+
+static int index_of(const struct nt_connection *connection, enum nt_end end)
+{
+	if (connection->marks & NT_MARK_SELF)
+		return connection->src_index;
+	return end == NT_SRC ? connection->src_index : 1 - connection->src_index;
+}
+
+static void fill_handshake(struct nt_record *record, const struct nt_connection *connection)
+{
+	__u64 syn = connection->syn_ns, synack = connection->synack_ns, ack = connection->ack_ns;
+
+	set_signed_span(record, NT_HAS_SYN_SYNACK, &record->syn_synack_ns, syn, synack);
+	/* A SYN-ACK that is itself what completes the handshake is followed by no ACK. */
+	if (!(connection->marks & (NT_MARK_SELF | NT_MARK_SIMULTANEOUS)))
+		set_signed_span(record, NT_HAS_SYNACK_ACK, &record->synack_ack_ns, synack, ack);
+	set_signed_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, syn, ack);
+	set_signed_span(record, NT_HAS_SYN_FINACK, &record->syn_finack_ns, syn,
+			connection->fin_ns[index_of(connection, NT_DST)]);
+}
+
+void observer_wire_part(struct nt_record *record, const struct nt_connection *connection)
+{
+	_Static_assert(NT_CONNECTION_HISTORY < NT_HISTORY_SIZE, "a history and its NUL fit into a record");
+
+	record->seen |= NT_SEEN_WIRE;
+	fill_handshake(record, connection);
+	set_span(record, NT_HAS_WIRE_DURATION, &record->wire_duration_ns, start_of(connection),
+		 connection->last_change_ns);
+	strncpy(record->conn_state, nt_connection_conn_state(connection), sizeof(record->conn_state) - 1);
+	record->conn_state[sizeof(record->conn_state) - 1] = 0;
+	nt_record_set(record, NT_HAS_CONN_STATE);
+	memcpy(record->history, connection->history, connection->history_length);
+	record->history[connection->history_length] = 0;
+	nt_record_set(record, NT_HAS_HISTORY);
+}
+
+static void fill_side(struct nt_record *record, enum nt_end end, const struct observer_traffic *traffic, bool was_there)
+{
+	static const struct {
+		int bytes, packets, retransmits;
+	} bits[] = {
+		[NT_SRC] = { NT_HAS_SRC_BYTES, NT_HAS_SRC_PACKETS, NT_HAS_SRC_RETRANSMITS },
+		[NT_DST] = { NT_HAS_DST_BYTES, NT_HAS_DST_PACKETS, NT_HAS_DST_RETRANSMITS },
+	};
+
+	record->packets[end] = traffic->packets;
+	nt_record_set(record, bits[end].packets);
+	if (!traffic->packets && was_there) {
+		record->gaps |= NT_GAP_PACKETS;
+		return;
+	}
+	record->bytes[end] = traffic->bytes;
+	record->retransmits[end] = traffic->retransmits;
+	nt_record_set(record, bits[end].bytes);
+	nt_record_set(record, bits[end].retransmits);
+	if (!traffic->complete)
+		record->gaps |= NT_GAP_PACKETS;
+}
+
+void observer_traffic_part(struct nt_record *record, const struct nt_connection *connection,
+			   const struct observer_traffic traffic[2])
+{
+	/* Whose handshake was completed has sent something, even where its packets passed elsewhere. */
+	bool were_there = nt_connection_is_established(connection);
+
+	record->seen |= NT_SEEN_PACKETS;
+	fill_side(record, NT_SRC, &traffic[index_of(connection, NT_SRC)], were_there);
+	fill_side(record, NT_DST, &traffic[index_of(connection, NT_DST)], were_there);
+}
+
+/* Payload by sequence numbers, where it cannot be 4 GiB more. */
+static void fill_bytes(struct nt_record *record, const struct observer_view *view)
+{
+	__u64 most = nt_connection_most_bytes(view->connection);
+	int end;
+	__u32 bytes;
+
+	if (view->most_bytes && view->most_bytes < most)
+		most = view->most_bytes;
+	for (end = NT_SRC; end <= NT_DST; end++) {
+		if (nt_connection_bytes(view->connection, index_of(view->connection, end), &bytes) == NT_KNOWN_NOT)
+			continue;
+		if (most >= NT_SEQUENCE_NUMBERS) {
+			record->gaps |= NT_GAP_BYTES_MOD_4G;
+			continue;
+		}
+		record->bytes[end] = bytes;
+		nt_record_set(record, end == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES);
+	}
+}
+
+static void fill_tuple(struct nt_record *record, const struct nt_key *key, const struct nt_connection *connection)
+{
+	int src = index_of(connection, NT_SRC), dst = index_of(connection, NT_DST);
+
+	memcpy(record->src_ip, key->address[src], sizeof(record->src_ip));
+	memcpy(record->dst_ip, key->address[dst], sizeof(record->dst_ip));
+	record->src_port = key->port[src];
+	record->dst_port = key->port[dst];
+	if (key->netns) {
+		record->netns = key->netns;
+		nt_record_set(record, NT_HAS_NETNS);
+	}
+}
+
+void observer_place_part(struct nt_record *record, const struct nt_connection *connection, const char *interface)
+{
+	if (interface) {
+		snprintf(record->ifname, sizeof(record->ifname), "%s", interface);
+		nt_record_set(record, NT_HAS_IFNAME);
+	}
+	if (connection->vlan != NT_NO_VLAN) {
+		record->vlan = connection->vlan;
+		nt_record_set(record, NT_HAS_VLAN);
+	}
+}
+
+static void fill_times(struct nt_record *record, const struct observer_view *view)
+{
+	const struct nt_connection *connection = view->connection;
+	__u64 start = start_of(connection);
+	__u64 end = record->event == NT_EVENT_CLOSE ? connection->last_change_ns : view->now;
+
+	record->end_ns = end + view->to_utc_ns;
+	record->start_ns = start + view->to_utc_ns;
+	nt_record_set(record, NT_HAS_START);
+	if (!connection->syn_ns)
+		record->gaps |= NT_GAP_START;
+	set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
+	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_end(connection));
+}
+
+static void fill_outcome(struct nt_record *record, const struct observer_view *view)
+{
+	int ended_by = -1;
+
+	record->event = view->why == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	record->outcome = view->why == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
+						      nt_connection_idle_outcome(view->connection, &ended_by);
+	if (ended_by < 0)
+		return;
+	record->ended_by = ended_by;
+	nt_record_set(record, NT_HAS_ENDED_BY);
+}
+
+void observer_record(struct nt_record *record, const struct observer_view *view)
+{
+	memset(record, 0, sizeof(*record));
+	record->role = NT_ROLE_OBSERVER;
+	if (view->connection->marks & (NT_MARK_MIDSTREAM | NT_MARK_SIMULTANEOUS))
+		record->gaps |= NT_GAP_DIRECTION;
+	fill_outcome(record, view);
+	fill_tuple(record, view->key, view->connection);
+	observer_place_part(record, view->connection, view->interface);
+	fill_times(record, view);
+	observer_wire_part(record, view->connection);
+	if (view->traffic)
+		observer_traffic_part(record, view->connection, view->traffic);
+	else
+		fill_bytes(record, view);
+	record_id_observer(record);
+}

@@ -1,0 +1,188 @@
+#include "src/record/process_table.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How many processes that are alive are passed over for one that has to give way. */
+#define MOST_SPARED 16
+
+LIST_HEAD(process_bucket, process);
+
+struct process_table {
+	unsigned int capacity, count;
+	TAILQ_HEAD(, process) processes; /* longest unused first */
+	struct process_bucket *buckets;  /* as many as the capacity */
+};
+
+static bool same_process(const struct nt_process_id *a, const struct nt_process_id *b)
+{
+	return a->pid == b->pid && a->start_ns == b->start_ns && a->exec_id == b->exec_id &&
+	       a->cgroup_id == b->cgroup_id;
+}
+
+static struct process_bucket *bucket_of(const struct process_table *table, const struct nt_process_id *id)
+{
+	__u64 hash = (id->start_ns ^ id->cgroup_id * 31 ^ ((__u64)id->pid << 20) ^ id->exec_id) * 0x9e3779b97f4a7c15ULL;
+
+	return &table->buckets[(hash >> 32) % table->capacity];
+}
+
+struct process_table *process_table_new(unsigned int capacity)
+{
+	struct process_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->capacity = capacity;
+	TAILQ_INIT(&table->processes);
+	table->buckets = calloc(capacity, sizeof(*table->buckets));
+	if (table->buckets)
+		return table;
+	free(table);
+	return NULL;
+}
+
+static void process_remove(struct process_table *table, struct process *process)
+{
+	TAILQ_REMOVE(&table->processes, process, by_use);
+	LIST_REMOVE(process, in_bucket);
+	free(process->executable);
+	free(process->cgroup);
+	free(process);
+	table->count--;
+}
+
+void process_table_free(struct process_table *table)
+{
+	if (!table)
+		return;
+	while (!TAILQ_EMPTY(&table->processes))
+		process_remove(table, TAILQ_FIRST(&table->processes));
+	free(table->buckets);
+	free(table);
+}
+
+static void note_use(struct process_table *table, struct process *process)
+{
+	TAILQ_REMOVE(&table->processes, process, by_use);
+	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
+}
+
+static bool is_alive(const struct process *process)
+{
+	return !kill(process->id.pid, 0) || errno == EPERM;
+}
+
+/* A process that lives on may have a connection that ends hours from now, when thousands have come and gone. */
+static void make_room(struct process_table *table)
+{
+	int spared;
+
+	for (spared = 0; spared < MOST_SPARED && is_alive(TAILQ_FIRST(&table->processes)); spared++)
+		note_use(table, TAILQ_FIRST(&table->processes));
+	process_remove(table, TAILQ_FIRST(&table->processes));
+}
+
+/* A component that fills its room may have been cut. */
+static bool path_is_whole(const struct nt_path *path)
+{
+	__u32 i;
+
+	if (!path->known || path->count > NT_PATH_COMPONENTS)
+		return false;
+	for (i = 0; i < path->count; i++)
+		if (strnlen(path->component[i], NT_PATH_COMPONENT_SIZE) >= NT_PATH_COMPONENT_SIZE - 1)
+			return false;
+	return true;
+}
+
+/* "/first/.../last"; "/" where there are no components. NULL: not known, or no memory. */
+static char *path_text(const struct nt_path *path)
+{
+	char text[NT_PATH_COMPONENTS * NT_PATH_COMPONENT_SIZE + 1] = "/", *end = text;
+	__u32 i;
+
+	if (!path_is_whole(path))
+		return NULL;
+	for (i = path->count; i > 0; i--) {
+		*end++ = '/';
+		end = stpcpy(end, path->component[i - 1]);
+	}
+	return strdup(text);
+}
+
+/* A monitor runs beside its container, not in it: libpod-conmon-ID.scope, crio-conmon-ID.scope. */
+static bool is_monitor(const char *name, size_t before_id)
+{
+	static const char mark[] = "conmon-";
+	size_t length = sizeof(mark) - 1;
+
+	return before_id >= length && !memcmp(name + before_id - length, mark, length);
+}
+
+bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size)
+{
+	size_t length = strnlen(name, size), id = NT_CONTAINER_SIZE - 1, at = 0;
+
+	while (at < length) {
+		size_t run = 0;
+
+		while (at + run < length && isalnum((unsigned char)name[at + run]))
+			run++;
+		if (run == id && strspn(name + at, "0123456789abcdefABCDEF") >= run && at + run < size - 1 &&
+		    !is_monitor(name, at)) {
+			memcpy(container, name + at, run);
+			container[run] = '\0';
+			return true;
+		}
+		at += run ? run : 1;
+	}
+	return false;
+}
+
+/* From the innermost component on, so that of a container in another it is the inner one's. A path that is not whole
+ * may still have it. */
+static void fill_container(char container[NT_CONTAINER_SIZE], const struct nt_path *path)
+{
+	__u32 i;
+
+	for (i = 0; i < path->count && i < NT_PATH_COMPONENTS; i++)
+		if (container_in_name(container, path->component[i], NT_PATH_COMPONENT_SIZE))
+			return;
+}
+
+void process_table_add(struct process_table *table, const struct nt_process_event *event)
+{
+	struct process *process;
+
+	if (process_table_find(table, &event->process))
+		return;
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return;
+	if (table->count == table->capacity)
+		make_room(table);
+	process->id = event->process;
+	process->executable = path_text(&event->executable);
+	process->cgroup = path_text(&event->cgroup);
+	fill_container(process->container, &event->cgroup);
+	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
+	LIST_INSERT_HEAD(bucket_of(table, &process->id), process, in_bucket);
+	table->count++;
+}
+
+const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id)
+{
+	struct process *process;
+
+	LIST_FOREACH(process, bucket_of(table, id), in_bucket) {
+		if (!same_process(&process->id, id))
+			continue;
+		note_use(table, process);
+		return process;
+	}
+	return NULL;
+}

@@ -1,0 +1,136 @@
+#include "src/util/escape.h"
+
+#include <string.h>
+
+#define FIRST_PRINTABLE 0x20
+#define LAST_PRINTABLE 0x7e
+
+static void escape_byte(struct text_buffer *text, unsigned char byte)
+{
+	text_format(text, "\\x%02x", byte);
+}
+
+void escape_word(struct text_buffer *text, const char *string, size_t size)
+{
+	size_t length = strnlen(string, size), i;
+
+	if (!length)
+		text_string(text, "\"\"");
+	for (i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)string[i];
+
+		if (byte <= FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' || (byte == '-' && length == 1))
+			escape_byte(text, byte);
+		else
+			text_char(text, (char)byte);
+	}
+}
+
+void escape_message(struct text_buffer *text, const char *string, size_t size)
+{
+	size_t length = strnlen(string, size), i;
+
+	for (i = 0; i < length; i++) {
+		unsigned char byte = (unsigned char)string[i];
+
+		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE)
+			escape_byte(text, byte);
+		else
+			text_char(text, (char)byte);
+	}
+}
+
+/* How many bytes a sequence with this first byte has, and its least code point (RFC 3629 section 3); 0: none. */
+static size_t utf8_length(unsigned char first, unsigned int *least)
+{
+	if (first >= 0xc2 && first <= 0xdf)
+		return *least = 0x80, 2;
+	if (first >= 0xe0 && first <= 0xef)
+		return *least = 0x800, 3;
+	if (first >= 0xf0 && first <= 0xf4)
+		return *least = 0x10000, 4;
+	return 0;
+}
+
+/* The code point at the start of the bytes and its length; length 0 where they are not UTF-8. */
+static size_t utf8_decode(const char *bytes, size_t size, unsigned int *code_point)
+{
+	unsigned char first = (unsigned char)bytes[0];
+	unsigned int least, value;
+	size_t length = utf8_length(first, &least), i;
+
+	if (!length || length > size)
+		return 0;
+	value = first & (0x7fU >> length);
+	for (i = 1; i < length; i++) {
+		unsigned char next = (unsigned char)bytes[i];
+
+		if ((next & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (next & 0x3f);
+	}
+	if (value < least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	*code_point = value;
+	return length;
+}
+
+static void json_code_point(struct text_buffer *text, unsigned int value)
+{
+	if (value >= 0x10000)
+		text_format(text, "\\u%04x\\u%04x", 0xd800 + ((value - 0x10000) >> 10),
+			    0xdc00 + ((value - 0x10000) & 0x3ff));
+	else
+		text_format(text, "\\u%04x", value);
+}
+
+static void json_ascii(struct text_buffer *text, unsigned char byte)
+{
+	if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE) {
+		json_code_point(text, byte);
+		return;
+	}
+	if (byte == '"' || byte == '\\')
+		text_char(text, '\\');
+	text_char(text, (char)byte);
+}
+
+/* How many bytes from here on stand for themselves in JSON. */
+static size_t plain_run(const char *bytes, size_t size)
+{
+	size_t run = 0;
+
+	while (run < size && bytes[run] >= FIRST_PRINTABLE && bytes[run] <= LAST_PRINTABLE && bytes[run] != '"' &&
+	       bytes[run] != '\\')
+		run++;
+	return run;
+}
+
+void escape_json(struct text_buffer *text, const char *string, size_t size)
+{
+	size_t length = strnlen(string, size), i = 0;
+
+	text_char(text, '"');
+	while (i < length) {
+		unsigned char byte = (unsigned char)string[i];
+		size_t taken = plain_run(string + i, length - i);
+		unsigned int code_point;
+
+		if (taken) {
+			text_append(text, string + i, taken);
+			i += taken;
+			continue;
+		}
+		taken = 1;
+		if (byte < 0x80)
+			json_ascii(text, byte);
+		else if ((taken = utf8_decode(string + i, length - i, &code_point)))
+			json_code_point(text, code_point);
+		else {
+			text_format(text, "\\\\x%02x", byte);
+			taken = 1;
+		}
+		i += taken;
+	}
+	text_char(text, '"');
+}

@@ -1,0 +1,96 @@
+#include "src/util/message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "src/util/escape.h"
+
+#define PREFIX "netracker: "
+#define WIDTH_UNKNOWN 80
+#define TO_START_AND_ERASE "\r\033[K" /* ECMA-48: CR, EL */
+
+static bool level_quiet, level_verbose;
+static bool passing; /* a line without its newline stands on the terminal */
+
+void message_set_levels(bool quiet, bool verbose)
+{
+	level_quiet = quiet;
+	level_verbose = verbose;
+}
+
+/* One write a line: lines of several trackers on one terminal do not mix. */
+static void print(const char *format, va_list arguments)
+{
+	struct text_buffer line = { 0 };
+	char text[2048];
+
+	message_clear();
+	vsnprintf(text, sizeof(text), format, arguments);
+	text_string(&line, PREFIX);
+	escape_message(&line, text, sizeof(text));
+	text_char(&line, '\n');
+	if (!line.failed)
+		fwrite(line.bytes, 1, line.used, stderr);
+	text_free(&line);
+}
+
+void message_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print(format, arguments);
+	va_end(arguments);
+}
+
+void message_note(const char *format, ...)
+{
+	va_list arguments;
+
+	if (level_quiet)
+		return;
+	va_start(arguments, format);
+	print(format, arguments);
+	va_end(arguments);
+}
+
+void message_detail(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!level_verbose)
+		return;
+	va_start(arguments, format);
+	print(format, arguments);
+	va_end(arguments);
+}
+
+static int terminal_width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? WIDTH_UNKNOWN : size.ws_col;
+}
+
+void message_passing(const char *format, ...)
+{
+	char text[256] = PREFIX;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text + strlen(PREFIX), sizeof(text) - strlen(PREFIX), format, arguments);
+	va_end(arguments);
+	/* One that goes on in the next line could not be taken away. */
+	fprintf(stderr, TO_START_AND_ERASE "%.*s", terminal_width() - 1, text);
+	passing = true;
+}
+
+void message_clear(void)
+{
+	if (passing)
+		fputs(TO_START_AND_ERASE, stderr);
+	passing = false;
+}

@@ -1,0 +1,42 @@
+/* Ports from which Zeek guesses who opened a connection that it did not see begin, and where it waits longer. */
+#ifndef NETRACKER_CORE_ZEEK_PORTS_H
+#define NETRACKER_CORE_ZEEK_PORTS_H
+
+#include "core/packet.h"
+
+/* likely_server_ports, as Zeek's default policy fills it for TCP: a server of one of its analyzers' protocols. */
+static inline int nt_zeek_is_server_port(__u16 port)
+{
+	switch (port) {
+	case 21: case 22: case 25: case 53: case 79: case 80: case 81: case 88:
+	case 135: case 139: case 143: case 389: case 443: case 445: case 465:
+	case 502: case 514: case 563: case 585: case 587: case 614: case 631: case 636:
+	case 989: case 990: case 992: case 993: case 995:
+	case 1080: case 1434: case 1883: case 2811: case 3128: case 3268: case 3306: case 3389:
+	case 5222: case 5223: case 5269: case 5432: case 6379: case 6666: case 6667: case 6668: case 6669:
+	case 8000: case 8080: case 8888: case 20000:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Conn::port_inactivity_timeouts: FTP, SSH, Telnet, rlogin. */
+static inline int nt_zeek_is_interactive_port(__u16 port)
+{
+	return port == 21 || port == 22 || port == 23 || port == 513;
+}
+
+/* The sender of a first packet that is no SYN is rather the server (WantConnection). Where both could be, a SYN-ACK may
+ * be a scan's: its sender stays the originator.
+ */
+static inline int nt_zeek_source_is_server(const struct nt_packet *packet)
+{
+	if (!nt_zeek_is_server_port(packet->source_port))
+		return 0;
+	if (!nt_zeek_is_server_port(packet->destination_port))
+		return 1;
+	return !(packet->flags & NT_SYN) && packet->source_port < packet->destination_port;
+}
+
+#endif

@@ -1,0 +1,374 @@
+/* What one packet does to a connection by Zeek's rules: the table of src/zeek/zeek_connection.h in its order. */
+#ifndef NETRACKER_CORE_ZEEK_STEP_H
+#define NETRACKER_CORE_ZEEK_STEP_H
+
+#include "zeek_connection.h"
+
+/* The first sign that a SYN-ACK, which came first, was no scan's: its sender is the responder (CheckHistory). */
+static inline void nt_zeek_flip_synack(struct nt_zeek_connection *connection)
+{
+	struct nt_zeek_history *history = &connection->history;
+
+	if (history->length != 1 || history->text[0] != 'H')
+		return;
+	nt_zeek_flip(connection);
+	if (history->length == 2)
+		__builtin_memcpy(history->text, "^h", 2);
+	nt_zeek_role(connection, 1)->first_seen = 1;
+}
+
+static inline void nt_zeek_note_several(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+{
+	int is_orig = nt_zeek_is_orig(connection, step->sender);
+
+	if ((step->packet->flags & (NT_FIN | NT_RST)) == (NT_FIN | NT_RST))
+		nt_zeek_history_once(&connection->history, NT_ZEEK_LETTER_FIN_RST, 'I', is_orig);
+	else
+		nt_zeek_history_once(&connection->history, NT_ZEEK_LETTER_ODD_SYN, 'Q', is_orig);
+}
+
+static inline void nt_zeek_note_none(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+{
+	if (!step->packet->payload_length && !(step->packet->flags & NT_ACK))
+		return;
+	nt_zeek_flip_synack(connection);
+	if (step->packet->payload_length)
+		nt_zeek_history_once(&connection->history, NT_ZEEK_LETTER_DATA, 'D',
+				     nt_zeek_is_orig(connection, step->sender));
+	else
+		nt_zeek_history_once(&connection->history, NT_ZEEK_LETTER_ACK, 'A',
+				     nt_zeek_is_orig(connection, step->sender));
+}
+
+/* The packet's letter (update_history). */
+static inline void nt_zeek_note(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+{
+	const struct nt_packet *packet = step->packet;
+	int is_orig = nt_zeek_is_orig(connection, step->sender);
+	__u64 *last = step->sender->letter_sequence;
+
+	switch (packet->flags & (NT_SYN | NT_FIN | NT_RST)) {
+	case 0:
+		nt_zeek_note_none(connection, step);
+		break;
+	case NT_SYN:
+		nt_zeek_history_anew(&connection->history, NT_ZEEK_LETTER_SYN, packet->flags & NT_ACK ? 'H' : 'S',
+				     is_orig, step->relative, &last[0]);
+		break;
+	case NT_FIN:
+		nt_zeek_history_anew(&connection->history, NT_ZEEK_LETTER_FIN, 'F', is_orig,
+				     step->relative + packet->payload_length, &last[1]);
+		break;
+	case NT_RST:
+		nt_zeek_history_anew(&connection->history, NT_ZEEK_LETTER_RST, 'R', is_orig, step->relative, &last[2]);
+		break;
+	default:
+		nt_zeek_note_several(connection, step);
+		break;
+	}
+	/* After a RST or the other side's FIN a window means nothing (update_window). */
+	if (!packet->window && !(packet->flags & NT_RST) && step->peer->state != NT_ENDPOINT_CLOSED &&
+	    step->sender->state != NT_ENDPOINT_RESET)
+		nt_zeek_history_scaled(&connection->history, &step->sender->zero_windows, 'W',
+				       nt_zeek_is_orig(connection, step->sender));
+}
+
+/* Whether the connection's beginning was missed (SetPartialStatus). */
+static inline void nt_zeek_note_partial(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+{
+	__u8 kind = step->packet->flags & (NT_SYN | NT_ACK);
+
+	if (step->sender->first_seen)
+		return;
+	if (step->is_orig)
+		connection->partial = kind != NT_SYN;
+	else if (!connection->partial)
+		connection->partial = !(kind & NT_SYN);
+}
+
+/* connection_established: interactive services may be silent for longer (base/protocols/conn/inactivity.zeek). */
+static inline void nt_zeek_note_established(struct nt_zeek_connection *connection)
+{
+	__u16 orig_port = connection->port[connection->orig], port = connection->port[1 - connection->orig];
+
+	if (connection->end[connection->orig].state == NT_ENDPOINT_INACTIVE && !nt_zeek_is_server_port(port) &&
+	    nt_zeek_is_server_port(orig_port))
+		port = orig_port;
+	if (nt_zeek_is_interactive_port(port))
+		nt_zeek_limit_inactivity(connection, NT_ZEEK_INACTIVITY_OF_PORTS);
+}
+
+/* A SYN or SYN-ACK of the responder. */
+static inline void nt_zeek_answer(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	struct nt_zeek_endpoint *sender = step->sender, *peer = step->peer;
+
+	/* The SYN that belongs before the SYN-ACK, which was captured first. */
+	if (!(step->packet->flags & NT_ACK) && peer->state == NT_ENDPOINT_SYNACK_SENT &&
+	    step->packet->sequence == sender->start) {
+		nt_zeek_flip(connection);
+		nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_ESTABLISHED);
+		nt_zeek_role(connection, 1)->first_seen = 1;
+	}
+	if (peer->state == NT_ENDPOINT_SYN_SENT)
+		nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_ESTABLISHED);
+	nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_ESTABLISHED);
+	if (peer->state != NT_ENDPOINT_PARTIAL)
+		nt_zeek_note_established(connection);
+}
+
+/* The first packet of its sender was neither SYN, FIN nor RST. */
+static inline void nt_zeek_appear(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	/* Some systems acknowledge a SYN before they answer it. */
+	if (!step->is_orig && !step->packet->payload_length &&
+	    connection->end[connection->orig].state == NT_ENDPOINT_SYN_SENT)
+		return;
+	if (!(step->packet->flags & NT_ACK) || step->peer->state != NT_ENDPOINT_ESTABLISHED) {
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_PARTIAL);
+		return;
+	}
+	/* The SYN was missed, the SYN-ACK was not. */
+	nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_ESTABLISHED);
+	connection->partial = 0;
+	nt_zeek_role(connection, step->is_orig)->first_seen = 1;
+}
+
+static inline int nt_zeek_is_reject(const struct nt_zeek_step *step)
+{
+	__u8 peer = step->peer->state;
+
+	return step->is_orig ? peer == NT_ENDPOINT_ESTABLISHED :
+			       peer == NT_ENDPOINT_SYN_SENT || peer == NT_ENDPOINT_SYNACK_SENT;
+}
+
+static inline void nt_zeek_leave_inactive(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	__u8 flags = step->packet->flags;
+
+	if ((flags & NT_SYN) && step->is_orig) {
+		nt_zeek_set_state(connection, step->sender, step->peer,
+				  flags & NT_ACK ? NT_ENDPOINT_SYNACK_SENT : NT_ENDPOINT_SYN_SENT);
+		connection->timers.attempt = step->now + NT_ZEEK_ATTEMPT;
+	} else if (flags & NT_SYN) {
+		nt_zeek_answer(connection, step);
+	}
+	if (flags & NT_FIN) {
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_CLOSED);
+		step->close = step->tell = 1;
+	}
+	if (flags & NT_RST) {
+		step->close = 1;
+		step->tell = !nt_zeek_is_reject(step);
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
+	}
+	if (step->sender->state == NT_ENDPOINT_INACTIVE)
+		nt_zeek_appear(connection, step);
+}
+
+static inline void nt_zeek_leave_syn_sent(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	if (step->packet->flags & NT_FIN) {
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_CLOSED);
+		step->close = step->tell = 1;
+	}
+	if (step->packet->flags & NT_RST) {
+		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
+		connection->active = 0;
+		step->close = 1;
+	}
+}
+
+static inline void nt_zeek_leave_established(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	struct nt_zeek_endpoint *sender = step->sender, *peer = step->peer;
+	__u8 flags = step->packet->flags;
+
+	if ((flags & (NT_SYN | NT_ACK)) == NT_SYN && sender->state == NT_ENDPOINT_PARTIAL &&
+	    peer->state == NT_ENDPOINT_INACTIVE)
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_SYN_SENT);
+	if ((flags & (NT_FIN | NT_RST)) == NT_FIN) {
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_CLOSED);
+		/* The peer's RST came after its FIN: this was an orderly end. */
+		if (peer->state == NT_ENDPOINT_RESET && peer->previous_state == NT_ENDPOINT_CLOSED)
+			nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_CLOSED);
+		step->close = step->tell = 1;
+	}
+	if (flags & NT_RST) {
+		nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_RESET);
+		step->close = 1;
+		if (peer->state != NT_ENDPOINT_RESET || peer->previous_state != NT_ENDPOINT_ESTABLISHED)
+			connection->active = 0;
+	}
+}
+
+static inline void nt_zeek_leave_closed(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	if (!(step->packet->flags & NT_RST) || step->peer->state == NT_ENDPOINT_CLOSED)
+		return;
+	nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_RESET);
+	if (!step->sender->closed)
+		step->close = 1;
+}
+
+static inline void nt_zeek_change_state(struct nt_zeek_connection *connection, struct nt_zeek_step *step)
+{
+	switch (step->sender->state) {
+	case NT_ENDPOINT_INACTIVE:
+		nt_zeek_leave_inactive(connection, step);
+		break;
+	case NT_ENDPOINT_SYN_SENT:
+	case NT_ENDPOINT_SYNACK_SENT:
+		nt_zeek_leave_syn_sent(connection, step);
+		break;
+	case NT_ENDPOINT_ESTABLISHED:
+	case NT_ENDPOINT_PARTIAL:
+		nt_zeek_leave_established(connection, step);
+		break;
+	case NT_ENDPOINT_CLOSED:
+		nt_zeek_leave_closed(connection, step);
+		break;
+	default:
+		break;
+	}
+}
+
+/* What the packet acknowledges, relative to the peer's SYN; 0 where it cannot be. */
+static inline __u64 nt_zeek_take_acknowledgement(struct nt_zeek_step *step)
+{
+	struct nt_zeek_endpoint *peer = step->peer;
+	const struct nt_packet *packet = step->packet;
+	int underflow = 0;
+	__u64 relative;
+
+	if (peer->state == NT_ENDPOINT_INACTIVE) {
+		/* As if its SYN had come just before that. */
+		nt_zeek_set_start(peer, packet->acknowledgement - 1, packet->acknowledgement - 1);
+		return 1;
+	}
+	relative = nt_zeek_relative(peer, packet->acknowledgement, peer->acknowledged, peer->acknowledged_wraps,
+				    &underflow);
+	if (underflow)
+		return 0;
+	if (!(packet->flags & NT_RST))
+		nt_zeek_update_acknowledged(peer, packet->acknowledgement);
+	return relative;
+}
+
+/* What a gap's length is added to, and its letter. */
+struct nt_zeek_gap_context {
+	struct nt_zeek_connection *connection;
+	struct nt_zeek_endpoint *endpoint;
+};
+
+static inline int nt_zeek_is_clean(const struct nt_zeek_endpoint *endpoint)
+{
+	return endpoint->state == NT_ENDPOINT_ESTABLISHED ||
+	       (endpoint->state == NT_ENDPOINT_CLOSED && endpoint->previous_state == NT_ENDPOINT_ESTABLISHED);
+}
+
+/* Elsewhere sequence numbers are too uncertain to speak of gaps (established_or_cleanly_closing). */
+static inline void nt_zeek_note_gap(void *context, __u64 length)
+{
+	struct nt_zeek_gap_context *gap = context;
+	struct nt_zeek_connection *connection = gap->connection;
+
+	if (!nt_zeek_is_clean(&connection->end[0]) || !nt_zeek_is_clean(&connection->end[1]))
+		return;
+	nt_zeek_history_scaled(&connection->history, &gap->endpoint->gaps, 'G',
+			       nt_zeek_is_orig(connection, gap->endpoint));
+	connection->missed_bytes += length;
+}
+
+static inline void nt_zeek_acknowledge_peer(struct nt_zeek_connection *connection, struct nt_zeek_step *step,
+					    __u64 acknowledged)
+{
+	struct nt_zeek_gap_context context = { connection, step->peer };
+
+	if (nt_zeek_acknowledge(step->peer, step->sender, acknowledged, connection->partial, nt_zeek_note_gap,
+				&context))
+		nt_zeek_check_end(connection, step->peer, step->sender);
+}
+
+/* SYN and FIN take a sequence number each; what a RST carries is none of the stream's (get_segment_len). */
+static inline __u32 nt_zeek_segment_length(const struct nt_packet *packet)
+{
+	__u32 length = packet->flags & NT_RST ? 0 : packet->payload_length;
+
+	return length + !!(packet->flags & NT_SYN) + !!(packet->flags & NT_FIN);
+}
+
+static inline void nt_zeek_note_fin(struct nt_zeek_connection *connection, struct nt_zeek_step *step, __u32 length)
+{
+	step->sender->sent_fin = 1;
+	step->sender->fin = step->relative + length;
+	if (!connection->first_fin)
+		connection->first_fin = 1 + (step->sender == &connection->end[1]);
+}
+
+/* Payload, and then the end that may have waited for it. */
+static inline void nt_zeek_take_payload(struct nt_zeek_connection *connection, struct nt_zeek_step *step,
+					__u32 marks)
+{
+	const struct nt_packet *packet = step->packet;
+
+	if (packet->payload_length && !(packet->flags & NT_RST) && !step->underflow && !(marks & NT_ZEEK_CUT_PAYLOAD))
+		nt_zeek_send(step->sender, step->peer, step->relative + !!(packet->flags & NT_SYN),
+			     packet->payload_length);
+	nt_zeek_check_end(connection, step->sender, step->peer);
+	if (step->close)
+		nt_zeek_close(connection, step->sender, step->peer, step->tell);
+}
+
+/* A packet that is readable and right (Process). */
+static inline void nt_zeek_process(struct nt_zeek_connection *connection, struct nt_zeek_step *step, __u32 marks)
+{
+	struct nt_zeek_endpoint *sender = step->sender;
+	const struct nt_packet *packet = step->packet;
+	__u32 length = nt_zeek_segment_length(packet), next = packet->sequence + length;
+	__u64 acknowledged = 0;
+
+	nt_zeek_note_partial(connection, step);
+	nt_zeek_init_endpoint(sender, packet, next);
+	step->relative = nt_zeek_relative(sender, packet->sequence, sender->last, sender->last_wraps, &step->underflow);
+	nt_zeek_note(connection, step);
+	if (!connection->end[0].closed || !connection->end[1].closed)
+		connection->last = step->now;
+	if (packet->flags & NT_FIN)
+		nt_zeek_note_fin(connection, step, length);
+	if (packet->flags & NT_ACK)
+		acknowledged = nt_zeek_take_acknowledgement(step);
+	if (nt_zeek_update_last(sender, packet, next))
+		nt_zeek_history_scaled(&connection->history, &sender->retransmits, 'T',
+				       nt_zeek_is_orig(connection, sender));
+	nt_zeek_change_state(connection, step);
+	if (packet->flags & NT_ACK)
+		nt_zeek_acknowledge_peer(connection, step, acknowledged);
+	nt_zeek_role(connection, step->is_orig)->first_seen = 1;
+	nt_zeek_take_payload(connection, step, marks);
+	sender->packets++;
+	sender->network_bytes += packet->network_length;
+}
+
+/* Takes a packet of the connection. source: the index of its sender; marks: enum nt_zeek_mark. */
+static inline void nt_zeek_take(struct nt_zeek_connection *connection, const struct nt_packet *packet, int source,
+				__u32 marks, __u64 now)
+{
+	int is_orig = connection->self || source == connection->orig;
+	struct nt_zeek_step step = {
+		.packet = packet,
+		.sender = nt_zeek_role(connection, is_orig),
+		.peer = nt_zeek_role(connection, !is_orig),
+		.now = now,
+		.is_orig = is_orig,
+	};
+
+	if (marks & NT_ZEEK_BAD_HEADER)
+		return;
+	if (marks & NT_ZEEK_BAD_CHECKSUM)
+		nt_zeek_history_scaled(&connection->history, &step.sender->bad_checksums, 'C', is_orig);
+	else
+		nt_zeek_process(connection, &step, marks);
+}
+
+#endif

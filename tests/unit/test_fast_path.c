@@ -1,0 +1,251 @@
+/* core/fast_path.h: the slot of a packet, found without a parse, is that of its connection's key; and what is no plain
+ * packet is left to the parser. Every frame is in a block of memory of exactly its size, for the sanitizer.
+ */
+#include <linux/types.h>
+#include <stdlib.h>
+
+#include "core/buffer.h"
+#include "core/fast_path.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/frames.h"
+
+#define NO_SLOT 0xffffffffu
+
+static __u32 slot;
+
+static enum nt_look look_at_part(const struct frame *frame, __u32 captured, __u16 ethertype)
+{
+	__u8 *block = malloc(captured ? captured : 1);
+	struct nt_buffer buffer = { .data = block, .length = captured };
+	enum nt_look look;
+
+	memcpy(block, frame->bytes, captured);
+	slot = NO_SLOT;
+	look = nt_peek_slot(&buffer, 14, ethertype, &slot);
+	free(block);
+	return look;
+}
+
+static enum nt_look look_at(const struct frame *frame)
+{
+	return look_at_part(frame, frame->length, frame->bytes[12] << 8 | frame->bytes[13]);
+}
+
+static __u32 network_header_of(const struct frame *frame)
+{
+	return frame->bytes[12] == 0x08 ? 20 : 40;
+}
+
+static struct frame plain(__u16 ethertype, __u8 flags)
+{
+	struct frame frame = { .length = 0 };
+
+	put_ethernet(&frame, ethertype);
+	if (ethertype == NT_ETHERTYPE_IPV4)
+		put_ipv4(&frame, 0, 0x4000, 6, TCP_SIZE);
+	else
+		put_ipv6(&frame, 6, TCP_SIZE);
+	put_tcp_header(&frame, 0, flags);
+	put_zeros(&frame, PAYLOAD);
+	return frame;
+}
+
+static void swap(__u8 *one, __u8 *other, __u32 size)
+{
+	__u8 kept[16];
+
+	memcpy(kept, one, size);
+	memcpy(one, other, size);
+	memcpy(other, kept, size);
+}
+
+static void turn_round(struct frame *frame)
+{
+	__u32 network = network_header_of(frame), size = network == 20 ? 4 : 16;
+	__u8 *tcp = frame->bytes + 14 + network;
+
+	swap(tcp - 2 * size, tcp - size, size);
+	swap(tcp, tcp + 2, 2);
+}
+
+/* Addresses and ports, whatever they are. */
+static void set_ends(struct frame *frame)
+{
+	__u32 network = network_header_of(frame), size = network == 20 ? 4 : 16, i;
+	__u8 *tcp = frame->bytes + 14 + network;
+
+	for (i = 0; i < 2 * size; i++)
+		tcp[(int)i - 2 * (int)size] = rand();
+	for (i = 0; i < 4; i++)
+		tcp[i] = rand();
+}
+
+static __u32 slot_of_key(const struct frame *frame)
+{
+	struct nt_buffer buffer = { .data = frame->bytes, .length = frame->length };
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
+	struct nt_key key;
+
+	CHECK_EQUAL(nt_parse_ethernet(&buffer, frame->length, 0, &packet), NT_PACKET_TCP);
+	nt_key_from_packet(&key, &packet, 4026531840u);
+	return nt_waiting_slot(&key);
+}
+
+static void check_slot(struct frame *frame)
+{
+	__u32 forth;
+
+	CHECK_EQUAL(look_at(frame), NT_LOOK_SLOT);
+	CHECK(slot < NT_WAITING_SLOTS);
+	CHECK_EQUAL(slot, slot_of_key(frame));
+	forth = slot;
+	turn_round(frame);
+	CHECK_EQUAL(look_at(frame), NT_LOOK_SLOT);
+	CHECK_EQUAL(slot, forth);
+	CHECK_EQUAL(slot_of_key(frame), forth);
+}
+
+static void slots_of_packets_and_keys(void)
+{
+	static const __u16 ethertypes[] = { NT_ETHERTYPE_IPV4, NT_ETHERTYPE_IPV6 };
+	__u32 version, i;
+
+	srand(1);
+	for (version = 0; version < 2; version++) {
+		struct frame frame = plain(ethertypes[version], NT_ACK | NT_PSH);
+
+		check_slot(&frame);
+		for (i = 0; i < 1000; i++) {
+			set_ends(&frame);
+			check_slot(&frame);
+		}
+	}
+}
+
+/* One client's connections to one server wait in slots of their own, or a busy server would find every slot taken. */
+static void slots_are_spread(void)
+{
+	static __u8 taken[NT_WAITING_SLOTS];
+	struct frame frame = plain(NT_ETHERTYPE_IPV4, NT_ACK);
+	__u32 distinct = 0, port;
+
+	for (port = 32768; port < 32768 + 1000; port++) {
+		frame.bytes[14 + 20] = port >> 8;
+		frame.bytes[14 + 20 + 1] = port;
+		look_at(&frame);
+		distinct += !taken[slot % NT_WAITING_SLOTS];
+		taken[slot % NT_WAITING_SLOTS] = 1;
+	}
+	CHECK(distinct > 900);
+}
+
+/* As far as the flags is enough; what is shorter is not guessed at. */
+static void short_frames(void)
+{
+	struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, NT_ACK), ipv6 = plain(NT_ETHERTYPE_IPV6, NT_ACK);
+	__u32 captured;
+
+	for (captured = 0; captured < 14 + 20 + 14; captured++)
+		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_LOOK_PARSE);
+	for (; captured <= ipv4.length; captured++)
+		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_LOOK_SLOT);
+	for (captured = 0; captured < 14 + 40 + 14; captured++)
+		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_LOOK_PARSE);
+	for (; captured <= ipv6.length; captured++)
+		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_LOOK_SLOT);
+}
+
+static void every_flag(void)
+{
+	unsigned int flags;
+
+	for (flags = 0; flags < 256; flags++) {
+		struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, flags), ipv6 = plain(NT_ETHERTYPE_IPV6, flags);
+		enum nt_look expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_LOOK_PARSE : NT_LOOK_SLOT;
+
+		CHECK_EQUAL(look_at(&ipv4), expected);
+		CHECK_EQUAL(look_at(&ipv6), expected);
+	}
+}
+
+static void only_the_parser_can_tell(void)
+{
+	struct frame first = { .length = 0 }, last = { .length = 0 }, first_ipv6 = { .length = 0 };
+	__u32 count;
+
+	for (count = 1; count <= 10; count++) {
+		struct frame options = { .length = 0 };
+
+		put_ethernet(&options, NT_ETHERTYPE_IPV4);
+		put_ipv4(&options, count, 0, 6, TCP_SIZE);
+		put_tcp(&options);
+		CHECK_EQUAL(look_at(&options), NT_LOOK_PARSE);
+	}
+	for (count = 1; count <= NT_MOST_EXTENSION_HEADERS; count++) {
+		struct frame chain = { .length = 0 };
+
+		put_chain(&chain, count);
+		CHECK_EQUAL(look_at(&chain), NT_LOOK_PARSE);
+	}
+	put_ipv4_fragment(&first, 0x2000, 24);
+	CHECK_EQUAL(look_at(&first), NT_LOOK_PARSE);
+	put_ipv4_fragment(&last, 3, 24);
+	CHECK_EQUAL(look_at(&last), NT_LOOK_PARSE);
+	put_ipv6_fragment(&first_ipv6, 1, 24);
+	CHECK_EQUAL(look_at(&first_ipv6), NT_LOOK_PARSE);
+}
+
+static void authentication_headers(void)
+{
+	struct frame frame = { .length = 0 };
+
+	put_ethernet(&frame, NT_ETHERTYPE_IPV4);
+	put_ipv4(&frame, 0, 0, NT_PROTOCOL_AUTHENTICATION, 24 + TCP_SIZE);
+	put16(&frame, 6 << 8 | 4);
+	put_zeros(&frame, 22);
+	put_tcp(&frame);
+	CHECK_EQUAL(look_at(&frame), NT_LOOK_PARSE);
+}
+
+static void vlan_tags(void)
+{
+	static const __u16 types[] = { NT_ETHERTYPE_VLAN, NT_ETHERTYPE_SERVICE_VLAN, NT_ETHERTYPE_OLD_SERVICE_VLAN };
+	__u32 i;
+
+	for (i = 0; i < 3; i++) {
+		struct frame frame = { .length = 0 };
+
+		put_ethernet(&frame, types[i]);
+		put_tag(&frame, 101, NT_ETHERTYPE_IPV4);
+		put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
+		put_tcp(&frame);
+		CHECK_EQUAL(look_at(&frame), NT_LOOK_PARSE);
+	}
+}
+
+static void no_tcp(void)
+{
+	struct frame udp = { .length = 0 }, arp = { .length = 0 };
+
+	put_ethernet(&udp, NT_ETHERTYPE_IPV4);
+	put_ipv4(&udp, 0, 0, 17, TCP_SIZE);
+	put_tcp(&udp);
+	CHECK_EQUAL(look_at(&udp), NT_LOOK_DONE);
+	put_ethernet(&arp, 0x0806);
+	put_zeros(&arp, 46);
+	CHECK_EQUAL(look_at(&arp), NT_LOOK_DONE);
+}
+
+int main(void)
+{
+	slots_of_packets_and_keys();
+	slots_are_spread();
+	short_frames();
+	every_flag();
+	only_the_parser_can_tell();
+	authentication_headers();
+	vlan_tags();
+	no_tcp();
+	return check_finish();
+}

@@ -1,0 +1,167 @@
+/* CSV, TSV and trace lines against docs/formats.md, and against Python's csv module for hostile strings. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "src/output/format.h"
+#include "tests/unit/check.h"
+#include "tests/unit/sample_record.h"
+
+static const char *line_of(void (*print)(struct text_buffer *text, const struct nt_record *record),
+			   const struct nt_record *record)
+{
+	static char result[4096];
+	struct text_buffer text = { 0 };
+
+	print(&text, record);
+	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
+	text_free(&text);
+	return result;
+}
+
+static void test_every_column(void)
+{
+	struct nt_record record = sample_record();
+	const char *line = line_of(sink_csv_record, &record);
+
+	CHECK_STRING(line, "1,00112233445566aa,close,db1,server,ipv4,198.18.0.1,34855,198.18.0.2,80,"
+			   "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
+			   "/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
+			   "1500000001,20000,30000,50000,1400000001,7000,reset,dst,tcp_abort_on_close,fin_wait2,RSTR,"
+			   "ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,true,\n");
+}
+
+static void test_unknown_is_empty(void)
+{
+	struct nt_record record = sample_record();
+
+	record.present = NT_PRESENT(NT_HAS_COMM) | NT_PRESENT(NT_HAS_UID);
+	record.comm[0] = '\0';
+	record.uid = 0;
+	record.gaps = NT_GAP_START | NT_GAP_OWNER;
+	CHECK_STRING(line_of(sink_tsv_record, &record),
+		     "1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
+		     "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
+		     "\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
+}
+
+static void test_escapes(void)
+{
+	struct nt_record record = sample_record();
+
+	record.exe = "/a,b \"c\"\t\n\\\x1b\xc3\xa9";
+	CHECK(strstr(line_of(sink_csv_record, &record), ",\"/a,b \"\"c\"\"\\t\\n\\\\\\x1b\\xc3\\xa9\",") != NULL);
+	CHECK(strstr(line_of(sink_tsv_record, &record), "\t/a,b \"c\"\\t\\n\\\\\\x1b\\xc3\\xa9\t") != NULL);
+	record.exe = "=1+2";
+	CHECK(strstr(line_of(sink_csv_record, &record), ",\\x3d1+2,") != NULL);
+	record.exe = "-x";
+	CHECK(strstr(line_of(sink_tsv_record, &record), "\t\\x2dx\t") != NULL);
+	record.exe = "a\"";
+	CHECK(strstr(line_of(sink_csv_record, &record), ",\"a\"\"\",") != NULL);
+	record.exe = "\"=1";
+	CHECK(strstr(line_of(sink_csv_record, &record), ",\"\"\"=1\",") != NULL);
+}
+
+static void test_trace(void)
+{
+	static const __u8 address[16] = { 0xfd, 0, [15] = 0x1a };
+	struct nt_record record = sample_record();
+
+	CHECK(sink_trace_tells(&record));
+	CHECK_STRING(line_of(sink_trace_record, &record), "[TC] Total RTT (SYN - FIN-ACK) for 198.18.0.1:34855 -> "
+							  "198.18.0.2:80: 1400000001 ns\n");
+	memcpy(record.src_ip, address, sizeof(address));
+	CHECK_STRING(line_of(sink_trace_record, &record), "[TC] Total RTT (SYN - FIN-ACK) for [fd00::1a]:34855 -> "
+							  "198.18.0.2:80: 1400000001 ns\n");
+	record.event = NT_EVENT_EXIT;
+	CHECK(sink_trace_tells(&record));
+	record.event = NT_EVENT_OPEN;
+	CHECK(!sink_trace_tells(&record));
+	record.event = NT_EVENT_UPDATE;
+	CHECK(!sink_trace_tells(&record));
+	record.event = NT_EVENT_CLOSE;
+	nt_record_unset(&record, NT_HAS_SYN_FINACK);
+	CHECK(!sink_trace_tells(&record));
+}
+
+/* Python's csv module finds the columns; undoing the escapes gives the bytes back, which cgroup has in hexadecimal. */
+static const char python[] =
+	"import csv, re, sys\n"
+	"data = sys.stdin.buffer.read().decode('ascii')\n"
+	"assert re.fullmatch(r'[ -~\\t\\n]*', data)\n"
+	"tabs = data.startswith('v\\t')\n"
+	"how = dict(delimiter='\\t', quoting=csv.QUOTE_NONE) if tabs else {}\n"
+	"rows = list(csv.DictReader(data.split('\\n')[:-1], **how))\n"
+	"undo = {'t': b'\\t', 'n': b'\\n', '\\\\': b'\\\\'}\n"
+	"def raw(text):\n"
+	"    text = '' if text == '\"\"' else text\n"
+	"    return re.sub(rb'\\\\(x(..)|.)', lambda m: bytes.fromhex(m[2].decode()) if m[2] else undo[m[1].decode()],\n"
+	"                  text.encode())\n"
+	"for row in rows:\n"
+	"    assert None not in row and None not in row.values(), row\n"
+	"    assert row['exe'][:1] not in '=+-@' or not row['exe'], row\n"
+	"    assert raw(row['exe']) == bytes.fromhex(row['cgroup'].strip('\"')), row\n"
+	"    assert (row['src_port'], row['gaps']) == ('34855', ''), row\n"
+	"sys.exit(0 if len(rows) == 2255 else 1)\n";
+
+static void write_hostile(FILE *stream, const char *bytes,
+			  void (*print)(struct text_buffer *, const struct nt_record *))
+{
+	struct nt_record record = sample_record();
+	struct text_buffer text = { 0 };
+	char hexadecimal[129] = "";
+	size_t i;
+
+	for (i = 0; bytes[i]; i++)
+		sprintf(hexadecimal + 2 * i, "%02x", (unsigned char)bytes[i]);
+	record.exe = bytes;
+	record.cgroup = hexadecimal;
+	print(&text, &record);
+	fwrite(text.bytes, 1, text.used, stream);
+	text_free(&text);
+}
+
+static void test_hostile_strings(void (*header)(struct text_buffer *),
+				 void (*print)(struct text_buffer *, const struct nt_record *))
+{
+	static const char nasty[] = "\"\",,\t\t\n\r\\\\=+-@'xn \x1b\xc3\xa9\xff\x7f\x9b";
+	char program[] = "/tmp/netracker-test-XXXXXX", command[64], bytes[65];
+	struct text_buffer text = { 0 };
+	int fd = mkstemp(program), i, j;
+	FILE *parser;
+
+	if (!CHECK(fd >= 0) || !CHECK(write(fd, python, sizeof(python) - 1) == sizeof(python) - 1))
+		return;
+	snprintf(command, sizeof(command), "python3 %s", program);
+	parser = popen(command, "w");
+	header(&text);
+	fwrite(text.bytes, 1, text.used, parser);
+	text_free(&text);
+	for (i = 1; i < 256; i++) {
+		snprintf(bytes, sizeof(bytes), "%cb", i);
+		write_hostile(parser, bytes, print);
+	}
+	srandom(1);
+	for (i = 0; i < 2000; i++) {
+		int size = (int)(random() % 64);
+
+		for (j = 0; j < size; j++)
+			bytes[j] = nasty[(size_t)random() % (sizeof(nasty) - 1)];
+		bytes[size] = '\0';
+		write_hostile(parser, bytes, print);
+	}
+	CHECK_EQUAL(pclose(parser), 0);
+	close(fd);
+	unlink(program);
+}
+
+int main(void)
+{
+	test_every_column();
+	test_unknown_is_empty();
+	test_escapes();
+	test_trace();
+	test_hostile_strings(sink_csv_header, sink_csv_record);
+	test_hostile_strings(sink_tsv_header, sink_tsv_record);
+	return check_finish();
+}

@@ -1,0 +1,179 @@
+/* src/capture/fragments.c: IP packets put together again, whatever the order, and nothing beyond what was captured. */
+#include "src/capture/fragments.h"
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "core/packet.h"
+
+#include "tests/unit/check.h"
+
+#define PAYLOAD 100 /* TCP's header and 80 bytes */
+
+static struct replay_fragments *fragments;
+static struct nt_buffer whole;
+static enum replay_fragment last_result;
+
+/* The payload of the packet that is cut: a TCP header, then 80 bytes. */
+static void fill_payload(__u8 *payload, __u32 size)
+{
+	struct nt_tcp_header tcp = { .source_port = htons(1000), .destination_port = htons(2000),
+				     .sequence = htonl(77), .data_offset = 5 << 4, .flags = NT_ACK };
+
+	memset(payload, 0xee, size);
+	memcpy(payload, &tcp, sizeof(tcp));
+}
+
+/* One fragment in a block of exactly its captured size; cut: bytes that were not captured. Returns the whole packet's
+ * length where it was the last.
+ */
+static __u32 add_part(int version, __u16 identification, __u32 start, __u32 length, bool more, __u32 cut)
+{
+	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .total_length = htons(20 + length),
+				       .identification = htons(identification),
+				       .fragment = htons(start / 8 | (more ? 0x2000 : 0)),
+				       .protocol = 6, .source = htonl(0xc6120001), .destination = htonl(0xc6120002) };
+	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .payload_length = htons(8 + length),
+				       .next_header = NT_PROTOCOL_FRAGMENT };
+	__u8 extension[8] = { 6, 0, start >> 8, (start & 0xf8) | more, 0, 0, identification >> 8, identification };
+	__u32 header = version == 4 ? 20 : 48, size = header + length - cut, total = 0;
+	__u8 *payload = malloc(70000), *block = malloc(size);
+	struct nt_buffer frame = { .data = block, .length = size };
+
+	fill_payload(payload, 70000);
+	if (version == 4) {
+		memcpy(block, &ipv4, 20);
+	} else {
+		memcpy(block, &ipv6, 40);
+		memcpy(block + 40, extension, 8);
+	}
+	memcpy(block + header, payload + start, length - cut);
+	last_result = replay_fragments_add(fragments, &frame, 0, header + length, &whole, &total);
+	CHECK_EQUAL(total > 0, last_result == REPLAY_FRAGMENT_COMPLETES);
+	free(payload);
+	free(block);
+	return total;
+}
+
+static __u32 add(int version, __u16 identification, __u32 start, __u32 length, bool more)
+{
+	return add_part(version, identification, start, length, more, 0);
+}
+
+static void check_whole(int version, __u32 length, __u32 payload)
+{
+	__u8 *block = malloc(whole.length);
+	struct nt_buffer buffer = { .data = block, .length = whole.length };
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
+
+	CHECK_EQUAL(length, (version == 4 ? 20 : 40) + payload);
+	memcpy(block, whole.data, whole.length);
+	CHECK_EQUAL(nt_parse_ip(&buffer, 0, version == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6, length, 0, &packet),
+		    NT_PACKET_TCP);
+	CHECK_EQUAL(packet.source_port, 1000);
+	CHECK_EQUAL(packet.sequence, 77);
+	CHECK_EQUAL(packet.payload_length, payload - 20);
+	CHECK_EQUAL(packet.marks, 0);
+	free(block);
+}
+
+static void in_order(int version)
+{
+	CHECK_EQUAL(add(version, 1, 0, 48, true), 0);
+	CHECK_EQUAL(add(version, 1, 48, 48, true), 0);
+	check_whole(version, add(version, 1, 96, PAYLOAD - 96, false), PAYLOAD);
+}
+
+static void out_of_order(int version)
+{
+	CHECK_EQUAL(add(version, 2, 96, PAYLOAD - 96, false), 0);
+	CHECK_EQUAL(add(version, 2, 8, 88, true), 0);
+	check_whole(version, add(version, 2, 0, 8, true), PAYLOAD); /* the TCP header itself is cut */
+}
+
+static void twice_and_overlapping(int version)
+{
+	CHECK_EQUAL(add(version, 3, 0, 48, true), 0);
+	CHECK_EQUAL(add(version, 3, 0, 48, true), 0);
+	CHECK_EQUAL(add(version, 3, 40, 40, true), 0);
+	check_whole(version, add(version, 3, 72, PAYLOAD - 72, false), PAYLOAD);
+}
+
+static void mixed(int version)
+{
+	CHECK_EQUAL(add(version, 4, 0, 48, true), 0);
+	CHECK_EQUAL(add(version, 5, 0, 48, true), 0);
+	check_whole(version, add(version, 4, 48, PAYLOAD - 48, false), PAYLOAD);
+	check_whole(version, add(version, 5, 48, PAYLOAD - 48, false), PAYLOAD);
+}
+
+static void large(int version)
+{
+	__u32 at;
+
+	for (at = 0; at < 60000; at += 1000)
+		CHECK_EQUAL(add(version, 6, at, 1000, true), 0);
+	check_whole(version, add(version, 6, 60000, 500, false), 60500);
+}
+
+/* A fragment that was not captured whole is not taken, of whatever length it is. */
+static void captured_in_part(int version)
+{
+	CHECK_EQUAL(add_part(version, 7, 0, 48, true, 20), 0);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+	CHECK_EQUAL(add(version, 7, 48, PAYLOAD - 48, false), 0);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_WAITS);
+	CHECK_EQUAL(add_part(version, 8, 0, 44, true, 1), 0);
+	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+}
+
+/* What was put together stays while what is in it is read, which may be a fragment itself. */
+static void inside_one_another(int version)
+{
+	const __u8 *outer;
+
+	CHECK_EQUAL(add(version, 11, 0, 48, true), 0);
+	CHECK(add(version, 11, 48, PAYLOAD - 48, false) > 0);
+	outer = whole.data;
+	CHECK_EQUAL(add(version, 11, 0, 48, true), 0);
+	CHECK(add(version, 11, 48, PAYLOAD - 48, false) > 0);
+	CHECK(whole.data != outer);
+}
+
+static void impossible(int version)
+{
+	CHECK_EQUAL(add(version, 9, 0, 44, true), 0); /* a middle of no multiple of 8 */
+	CHECK_EQUAL(add(version, 9, 48, PAYLOAD - 48, false), 0);
+	CHECK_EQUAL(add(version, 10, 65528, 100, false), 0); /* beyond the largest packet */
+	CHECK_EQUAL(add(version, 10, 0, 48, true), 0);
+}
+
+static void bounded(void)
+{
+	__u32 i;
+
+	replay_fragments_free(fragments);
+	fragments = replay_fragments_new();
+	for (i = 0; i < REPLAY_FRAGMENTED + 10; i++)
+		CHECK_EQUAL(add(4, i, 0, 48, true), 0);
+	CHECK_EQUAL(replay_fragments_given_up(fragments), REPLAY_FRAGMENTED + 10);
+	CHECK_EQUAL(add(4, 0, 48, PAYLOAD - 48, false), 0); /* the oldest have given way */
+	check_whole(4, add(4, REPLAY_FRAGMENTED + 9, 48, PAYLOAD - 48, false), PAYLOAD);
+}
+
+int main(void)
+{
+	static void (*const checks[])(int) = { in_order, out_of_order, twice_and_overlapping, mixed, large,
+					       captured_in_part, inside_one_another, impossible };
+	unsigned int i;
+
+	fragments = replay_fragments_new();
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		checks[i](4);
+		checks[i](6);
+	}
+	bounded();
+	replay_fragments_free(fragments);
+	return check_finish();
+}

@@ -1,0 +1,682 @@
+/* Records of live connections: what is expected is docs/record.md's, line by line; what the kernel sets sk_err and the
+ * states to is Linux' net/ipv4/tcp_input.c, tcp_timer.c, tcp.c and icmp.c.
+ */
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "src/record/socket_record.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/sample_events.h"
+
+#define FOUND NT_SOCKET_FOUND
+#define LOCAL NT_SOCKET_LOCAL_FIN
+#define REMOTE NT_SOCKET_REMOTE_FIN
+#define REMOTE_FIRST (NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST)
+#define SENT NT_SOCKET_RESET_SENT
+#define RECEIVED 256 /* reset_received */
+
+#define BOTH_OPENED NT_SOCKET_SIMULTANEOUS
+
+#define CLIENT NT_ROLE_CLIENT
+#define SERVER NT_ROLE_SERVER
+
+#define CLOSED NT_OUTCOME_CLOSED
+#define RESET NT_OUTCOME_RESET
+#define REFUSED NT_OUTCOME_REFUSED
+#define TIMEOUT NT_OUTCOME_TIMEOUT
+#define UNREACHABLE NT_OUTCOME_UNREACHABLE
+#define SRC NT_SRC
+#define DST NT_DST
+#define NOBODY (-1)
+
+static const char *name_of_interface(void *context, __u32 ifindex)
+{
+	(void)context;
+	return ifindex == 2 ? "eth0" : NULL;
+}
+
+/* Numbers of Linux 6.18 */
+static const char *name_of_reason(void *context, unsigned int reason)
+{
+	(void)context;
+	switch (reason) {
+	case 8:
+		return "tcp_abort_on_data";
+	case 11:
+		return "tcp_abort_on_close";
+	case 14:
+		return "tcp_state";
+	case 15:
+		return "tcp_keepalive_timeout";
+	default:
+		return NULL;
+	}
+}
+
+static struct live_names names = {
+	.interface_name = name_of_interface,
+	.reset_reason = name_of_reason,
+	.boot_hash = 42,
+	.boot_to_utc_ns = 1700000000 * (__s64)SECOND,
+};
+
+static struct nt_record record;
+
+/* The record of a socket's end with what the wire saw (NULL: nothing). */
+static const struct nt_record *record_of(struct nt_socket_event *event, const char *letters, bool wire_ended)
+{
+	struct nt_wire wire = sample_wire(letters ? letters : "", START);
+	struct joined_socket joined = {.event = event, .wire = letters ? &wire : NULL, .wire_ended = wire_ended};
+
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, event->header.now);
+	return &record;
+}
+
+/* ---- outcome, ended_by, reason ---- */
+
+static const struct {
+	const char *what;
+	enum nt_role role;
+	__u8 old_state;
+	int error;
+	unsigned int flags; /* the socket's, or RECEIVED */
+	__u8 reset_reason;
+	const char *letters;
+	bool goes_on; /* the packets do, or their end was not seen */
+	enum nt_outcome outcome;
+	int ended_by;
+	const char *reason;
+} endings[] = {
+	{"we closed first", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, SRC, NULL},
+	{"and the wire saw all", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFf", 0, CLOSED, SRC, NULL},
+	{"and the peer never did", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAF", 1, CLOSED, SRC, NULL},
+	{"server first", SERVER, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, DST, NULL},
+	{"server first, wire", SERVER, TCP_FIN_WAIT2, 0, LOCAL | REMOTE, 0, "ShAfF", 0, CLOSED, DST, NULL},
+	{"peer first", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL},
+	{"peer first, wire", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, "ShAfF", 0, CLOSED, DST, NULL},
+	{"client first", SERVER, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC, NULL},
+	{"FINs cross", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, NULL, 0, CLOSED, DST, NULL},
+	{"FINs cross, wire", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, "ShAFf", 0, CLOSED, SRC, NULL},
+	{"RST after both FINs", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC, NULL},
+	{"the same, wire", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, "ShAFfR", 0, CLOSED, SRC, NULL},
+	{"kTLS left an error", CLIENT, TCP_LAST_ACK, EBADMSG, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL},
+
+	{"linger 0", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
+	{"linger 0, wire", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShAR", 0, RESET, SRC, "tcp_state"},
+	{"no reasons before 6.10", CLIENT, TCP_ESTABLISHED, 0, SENT, 0, "ShAR", 0, RESET, SRC, NULL},
+	{"RST not seen", CLIENT, TCP_ESTABLISHED, 0, 0, 0, "ShA", 1, RESET, SRC, NULL},
+	{"unread data", SERVER, TCP_CLOSE_WAIT, 0, REMOTE_FIRST | SENT, 11, NULL, 0, RESET, DST, "tcp_abort_on_close"},
+	{"linger 0 in FIN_WAIT2", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
+	{"data for a closed reader", CLIENT, TCP_FIN_WAIT1, ECONNRESET, LOCAL | SENT, 8, NULL, 0, RESET, SRC,
+	 "tcp_abort_on_data"},
+	{"data for what has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL},
+	{"ss -K", CLIENT, TCP_ESTABLISHED, ECONNABORTED, SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
+	{"peer resets", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, NULL, 0, RESET, DST, NULL},
+	{"peer resets, wire", SERVER, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAR", 0, RESET, SRC, NULL},
+	{"peer resets after its FIN", SERVER, TCP_CLOSE_WAIT, EPIPE, REMOTE_FIRST, 0, NULL, 0, RESET, SRC, NULL},
+	{"peer resets after our FIN", CLIENT, TCP_FIN_WAIT2, ECONNRESET, LOCAL, 0, NULL, 0, RESET, DST, NULL},
+	{"both reset, we first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShARr", 0, RESET, SRC, "tcp_state"},
+	{"both reset, peer first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, DST, NULL},
+	{"Fast Open child reset", SERVER, TCP_SYN_RECV, ECONNRESET, 0, 0, NULL, 0, RESET, SRC, NULL},
+
+	{"refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, NULL, 0, REFUSED, DST, NULL},
+	{"refused, wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "Sr", 0, REFUSED, DST, NULL},
+	{"refused, RST elsewhere", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "S", 1, REFUSED, DST, NULL},
+	{"RST seen by the wire alone", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "Sr", 0, REFUSED, DST, NULL},
+	{"refused as we gave up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "Sr", 0, REFUSED, DST, NULL},
+	{"reset while both open", CLIENT, TCP_SYN_RECV, ECONNRESET, BOTH_OPENED, 0, NULL, 0, REFUSED, DST, NULL},
+
+	{"no answer", CLIENT, TCP_SYN_SENT, ETIMEDOUT, 0, 0, "SS", 0, TIMEOUT, NOBODY, "etimedout"},
+	{"given up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up"},
+	{"given up, no wire", CLIENT, TCP_SYN_SENT, 0, 0, 0, NULL, 0, TIMEOUT, NOBODY, "gave_up"},
+	{"ss -K of an attempt", CLIENT, TCP_SYN_SENT, ECONNABORTED, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up"},
+	{"data unanswered", CLIENT, TCP_ESTABLISHED, ETIMEDOUT, 0, 0, "ShA", 0, TIMEOUT, NOBODY, "etimedout"},
+	{"last FIN unanswered", SERVER, TCP_LAST_ACK, ETIMEDOUT, LOCAL | REMOTE_FIRST, 0, "ShAFf", 0, TIMEOUT, NOBODY,
+	 "etimedout"},
+	{"keep-alive", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 15, "ShAr", 0, TIMEOUT, NOBODY, "keepalive_timeout"},
+	{"keep-alive before 6.10", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 0, NULL, 0, TIMEOUT, NOBODY,
+	 "keepalive_timeout"},
+
+	{"no neighbour", CLIENT, TCP_SYN_SENT, EHOSTUNREACH, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "ehostunreach"},
+	{"no way", CLIENT, TCP_SYN_SENT, ENETUNREACH, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enetunreach"},
+	{"prohibited (ICMPv6 1.1)", CLIENT, TCP_SYN_SENT, EACCES, 0, 0, "S", 0, UNREACHABLE, NOBODY, "eacces"},
+	{"no protocol (ICMP 3.2)", CLIENT, TCP_SYN_SENT, ENOPROTOOPT, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enoprotoopt"},
+	{"no port (ICMP 3.3)", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "S", 0, UNREACHABLE, NOBODY, "econnrefused"},
+	{"no port, no wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused"},
+	{"lost way", CLIENT, TCP_ESTABLISHED, EHOSTUNREACH, 0, 0, "ShA", 0, UNREACHABLE, NOBODY, "ehostunreach"},
+	{"lost way, then a RST", CLIENT, TCP_ESTABLISHED, ENETUNREACH, 0, 0, "ShAr", 0, UNREACHABLE, NOBODY,
+	 "enetunreach"},
+	{"lost port", CLIENT, TCP_ESTABLISHED, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused"},
+};
+
+static void check_ending(unsigned int i)
+{
+	struct nt_socket_event event = socket_close(endings[i].role, START, START + SECOND);
+	unsigned int failed = check_failed;
+
+	event.socket.flags = endings[i].flags & ~RECEIVED;
+	event.socket.reset_received = !!(endings[i].flags & RECEIVED);
+	event.socket.reset_reason = endings[i].reset_reason;
+	event.counts.old_state = endings[i].old_state;
+	event.counts.error = endings[i].error;
+	record_of(&event, endings[i].letters, !endings[i].goes_on || endings[i].flags & RECEIVED);
+	CHECK_EQUAL(record.outcome, endings[i].outcome);
+	CHECK_EQUAL(nt_record_has(&record, NT_HAS_ENDED_BY), endings[i].ended_by != NOBODY);
+	if (endings[i].ended_by != NOBODY)
+		CHECK_EQUAL(record.ended_by, endings[i].ended_by);
+	CHECK_EQUAL(nt_record_has(&record, NT_HAS_REASON), !!endings[i].reason);
+	CHECK_STRING(record.reason, endings[i].reason ? endings[i].reason : "");
+	CHECK_EQUAL(record.gaps, (endings[i].goes_on ? NT_GAP_WIRE_END : 0) |
+					 (endings[i].flags & NT_SOCKET_SIMULTANEOUS ? NT_GAP_DIRECTION : 0));
+	if (check_failed > failed)
+		printf("  in: %s\n", endings[i].what);
+}
+
+static void outcomes(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(endings) / sizeof(endings[0]); i++)
+		check_ending(i);
+}
+
+/* ---- times ---- */
+
+#define ABSENT (~0ULL)
+
+static __u64 value(int bit, __u64 member)
+{
+	return nt_record_has(&record, bit) ? member : ABSENT;
+}
+
+/* The wire's packets are at START, each 1 ms after the one before; the socket lives from `start` to START + 1 s. */
+static const struct {
+	enum nt_role role;
+	__u8 flags, old_state;
+	__u64 socket_start;
+	const char *letters;
+	__u64 start, duration, first_fin, handshake;
+} timings[] = {
+	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, NULL, START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS, MS},
+	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShAFf", START - 5 * MS, SECOND + 5 * MS, 8 * MS, 2 * MS},
+	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShA", START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS, 2 * MS},
+	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, NULL, START + 2 * MS, SECOND - 2 * MS, SECOND - 3 * MS, ABSENT},
+	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS},
+	{SERVER, SENT, TCP_ESTABLISHED, START + 2 * MS, "ShAr", START, SECOND, 3 * MS, 2 * MS},
+	/* the RST went out at CLOSE */
+	{SERVER, SENT, TCP_ESTABLISHED, START, NULL, START, SECOND, SECOND, ABSENT},
+	/* was there before the start */
+	{CLIENT, FOUND | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
+	{SERVER, FOUND | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
+};
+
+static void times(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(timings) / sizeof(timings[0]); i++) {
+		struct nt_socket_event event = socket_close(timings[i].role, timings[i].socket_start, START + SECOND);
+		bool known = timings[i].start != ABSENT;
+
+		event.socket.flags = timings[i].flags;
+		event.counts.old_state = timings[i].old_state;
+		record_of(&event, timings[i].letters, true);
+		CHECK_EQUAL(value(NT_HAS_START, record.start_ns),
+			    known ? timings[i].start + names.boot_to_utc_ns : ABSENT);
+		CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), timings[i].duration);
+		CHECK_EQUAL(record.end_ns, START + SECOND + names.boot_to_utc_ns);
+		CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), timings[i].first_fin);
+		CHECK_EQUAL(value(NT_HAS_HANDSHAKE, record.handshake_ns), timings[i].handshake);
+		CHECK_EQUAL(record.gaps, known ? 0 : NT_GAP_START | NT_GAP_DIRECTION);
+	}
+}
+
+static void failed_attempt(int error, const char *letters)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START - MS, START + SECOND);
+
+	event.socket.established_ns = event.socket.first_fin_ns = 0;
+	event.socket.flags = 0;
+	event.socket.reset_received = error == ECONNREFUSED;
+	event.counts.old_state = TCP_SYN_SENT;
+	event.counts.error = error;
+	record_of(&event, letters, true);
+	CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), SECOND + MS);
+	CHECK_EQUAL(value(NT_HAS_HANDSHAKE, record.handshake_ns), ABSENT);
+}
+
+/* `first_fin_ns` is of a FIN or a RST, and of nothing else. */
+static void ends_without_fin(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
+	failed_attempt(ECONNREFUSED, NULL);
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), SECOND + MS);
+	failed_attempt(ECONNREFUSED, "Sr");
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), 2 * MS);
+	failed_attempt(ETIMEDOUT, "SS");
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), ABSENT);
+	failed_attempt(0, NULL);
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), ABSENT);
+
+	event.socket.flags = 0;
+	event.socket.first_fin_ns = START + SECOND; /* the change to CLOSE */
+	event.counts.old_state = TCP_ESTABLISHED;
+	event.counts.error = ETIMEDOUT;
+	record_of(&event, NULL, true);
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), ABSENT);
+	event.socket.flags = SENT; /* keep-alive */
+	record_of(&event, NULL, true);
+	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), SECOND);
+}
+
+static void wire_part(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START + 2 * MS, START + SECOND);
+
+	record_of(&event, "ShAFf", true);
+	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_SOCKET);
+	CHECK_EQUAL(value(NT_HAS_SYN_SYNACK, record.syn_synack_ns), MS);
+	CHECK_EQUAL(value(NT_HAS_SYNACK_ACK, record.synack_ack_ns), MS);
+	CHECK_EQUAL(value(NT_HAS_SYN_FINACK, record.syn_finack_ns), 4 * MS);
+	CHECK_EQUAL(value(NT_HAS_WIRE_DURATION, record.wire_duration_ns), 4 * MS);
+	CHECK_STRING(record.conn_state, "SF");
+	CHECK_STRING(record.history, "ShFf");
+	CHECK_STRING(record.ifname, "eth0");
+	CHECK(!nt_record_has(&record, NT_HAS_VLAN));
+
+	record_of(&event, NULL, true);
+	CHECK_EQUAL(record.seen, NT_SEEN_SOCKET);
+	CHECK(!nt_record_has(&record, NT_HAS_WIRE_DURATION) && !nt_record_has(&record, NT_HAS_CONN_STATE) &&
+	      !nt_record_has(&record, NT_HAS_HISTORY) && !nt_record_has(&record, NT_HAS_IFNAME));
+}
+
+static void place_of_the_wire(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+	struct nt_wire wire = sample_wire("ShAFf", START);
+	struct joined_socket joined = {.event = &event, .wire = &wire, .wire_ended = true};
+
+	wire.connection.vlan = 100;
+	wire.ifindex = 3; /* gone by now */
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	CHECK_EQUAL(value(NT_HAS_VLAN, record.vlan), 100);
+	CHECK(!nt_record_has(&record, NT_HAS_IFNAME));
+}
+
+/* ---- who ---- */
+
+static void tuple_of_each_role(void)
+{
+	struct nt_socket_event client = socket_close(CLIENT, START, START + SECOND);
+	struct nt_socket_event server = socket_close(SERVER, START, START + SECOND);
+	const struct nt_socket_event *events[] = {&client, &server};
+	unsigned int i;
+
+	server.socket.netns = OTHER_NETNS;
+	for (i = 0; i < 2; i++) {
+		struct joined_socket joined = {.event = events[i]};
+
+		live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+		CHECK_EQUAL(record.role, i ? SERVER : CLIENT);
+		CHECK(!memcmp(record.src_ip, sample_client.address, 16) && record.src_port == sample_client.port);
+		CHECK(!memcmp(record.dst_ip, sample_server.address, 16) && record.dst_port == sample_server.port);
+		CHECK_EQUAL(value(NT_HAS_NETNS, record.netns), i ? OTHER_NETNS : OWN_NETNS);
+	}
+}
+
+static const struct {
+	__u32 pid;
+	__u8 by;
+	bool known, gap;
+} owners[] = {
+	{4711, NT_OWNER_CONNECT, true, false},
+	{4711, NT_OWNER_IO, true, false},
+	{4711, NT_OWNER_CLOSE, true, false},
+	{4711, NT_OWNER_SCAN, true, false},
+	{4711, NT_OWNER_LISTEN, true, true}, /* the listener's at best */
+	{0, 0, false, true},
+};
+
+static void owner_and_its_gap(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
+		event.socket.owner.process.pid = owners[i].pid;
+		event.socket.owner.by = owners[i].by;
+		record_of(&event, NULL, true);
+		CHECK_EQUAL(record.gaps, owners[i].gap ? NT_GAP_OWNER : 0);
+		CHECK_EQUAL(value(NT_HAS_PID, record.pid), owners[i].known ? 4711 : ABSENT);
+		CHECK_EQUAL(value(NT_HAS_UID, record.uid), owners[i].known ? 33 : ABSENT);
+		CHECK_EQUAL(value(NT_HAS_OWNER_BY, record.owner_by), owners[i].known ? owners[i].by : ABSENT);
+		CHECK_EQUAL(nt_record_has(&record, NT_HAS_COMM), owners[i].known);
+		CHECK_STRING(record.comm, owners[i].known ? "worker" : "");
+		/* nothing has described the process */
+		CHECK(!nt_record_has(&record, NT_HAS_EXE) && !nt_record_has(&record, NT_HAS_CGROUP) &&
+		      !nt_record_has(&record, NT_HAS_CONTAINER));
+	}
+}
+
+static void owner_that_was_described(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+	struct nt_process_event process = {
+		.process = event.socket.owner.process,
+		.executable = {.count = 3, .known = 1, .component = {"nginx", "sbin", "usr"}},
+		.cgroup = {.count = 1, .known = 1, .component = {"nginx.service"}},
+	};
+
+	process_table_add(names.processes, &process);
+	record_of(&event, NULL, true);
+	CHECK(nt_record_has(&record, NT_HAS_EXE) && !strcmp(record.exe, "/usr/sbin/nginx"));
+	CHECK(nt_record_has(&record, NT_HAS_CGROUP) && !strcmp(record.cgroup, "/nginx.service"));
+	CHECK(!nt_record_has(&record, NT_HAS_CONTAINER));
+}
+
+/* docs/record.md, `id`: the same in every record of one view of one connection, no other's. */
+static void identities(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+	struct joined_socket joined = {.event = &event};
+	char first[NT_ID_SIZE];
+
+	live_record_socket(&record, NT_EVENT_OPEN, &joined, &names, START + MS);
+	strcpy(first, record.id);
+	CHECK_EQUAL(strspn(first, "0123456789abcdef"), 16);
+	CHECK_STRING(record_of(&event, "ShAFf", true)->id, first);
+	event.socket.nth = 1; /* connected once more */
+	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
+	event.socket.nth = 0;
+	event.socket.cookie = SERVER_COOKIE;
+	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
+	event.socket.cookie = 0; /* a kernel that gives none: its address instead */
+	strcpy(first, record_of(&event, NULL, true)->id);
+	event.address += 64;
+	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
+	event.address -= 64;
+	CHECK_STRING(record_of(&event, NULL, true)->id, first);
+	event.socket.start_ns += MS; /* the next socket at this address */
+	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
+}
+
+/* ---- counts ---- */
+
+static struct nt_socket_event counted(enum nt_role role)
+{
+	struct nt_socket_event event = socket_close(role, START, START + SECOND);
+
+	event.counts = (struct nt_socket_counts){
+		.bytes_sent = 5000000000,
+		.bytes_received = 101,
+		.segments_out = 30,
+		.segments_in = 20,
+		.retransmits = 3,
+		.srtt_us = 400,
+		.min_rtt_us = 300,
+		.old_state = TCP_FIN_WAIT2,
+		.valid = 1,
+	};
+	return event;
+}
+
+static void counts_of_each_side(void)
+{
+	struct nt_socket_event event = counted(CLIENT);
+
+	record_of(&event, "ShAFf", true);
+	CHECK_EQUAL(value(NT_HAS_SRC_BYTES, record.bytes[NT_SRC]), 5000000000);
+	CHECK_EQUAL(value(NT_HAS_DST_BYTES, record.bytes[NT_DST]), 101);
+	CHECK_EQUAL(value(NT_HAS_SRC_PACKETS, record.packets[NT_SRC]), 30);
+	CHECK_EQUAL(value(NT_HAS_DST_PACKETS, record.packets[NT_DST]), 20);
+	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), 3);
+	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), ABSENT);
+	CHECK_EQUAL(value(NT_HAS_RTT, record.rtt_us), 400);
+	CHECK_EQUAL(value(NT_HAS_MIN_RTT, record.min_rtt_us), 300);
+
+	event = counted(SERVER);
+	record_of(&event, NULL, true);
+	CHECK_EQUAL(value(NT_HAS_DST_BYTES, record.bytes[NT_DST]), 5000000000);
+	CHECK_EQUAL(value(NT_HAS_SRC_BYTES, record.bytes[NT_SRC]), 101);
+	CHECK_EQUAL(value(NT_HAS_DST_PACKETS, record.packets[NT_DST]), 30);
+	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), 3);
+	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), ABSENT);
+}
+
+static void counts_not_known(void)
+{
+	struct nt_socket_event event = counted(CLIENT);
+
+	event.counts.valid = 0;
+	record_of(&event, NULL, true);
+	CHECK(!(record.present & (NT_PRESENT(NT_HAS_SRC_BYTES) | NT_PRESENT(NT_HAS_DST_BYTES) |
+				  NT_PRESENT(NT_HAS_SRC_PACKETS) | NT_PRESENT(NT_HAS_RTT))));
+	event.counts.valid = 1;
+	event.counts.srtt_us = 0; /* no sample; the least one is an earlier connection's of this descriptor */
+	record_of(&event, NULL, true);
+	CHECK_EQUAL(value(NT_HAS_RTT, record.rtt_us), ABSENT);
+	CHECK_EQUAL(value(NT_HAS_MIN_RTT, record.min_rtt_us), ABSENT);
+	CHECK_EQUAL(value(NT_HAS_DST_BYTES, record.bytes[NT_DST]), 101);
+}
+
+/* Payload is the socket's, in 64 bits; packets and what was sent again are the wire's. */
+static void every_packet_followed(void)
+{
+	struct nt_socket_event event = counted(SERVER);
+	struct nt_wire wire = sample_wire("ShAFf", START);
+	struct nt_stream streams[2] = {{.packets = 41, .bytes = 7, .retransmits = 1},
+				       {.packets = 42, .bytes = 8, .retransmits = 2}};
+	int client = wire.connection.src_index;
+	struct joined_socket joined = {.event = &event, .wire = &wire, .streams = streams, .wire_ended = true};
+
+	names.every_packet = true;
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS | NT_SEEN_SOCKET);
+	CHECK_EQUAL(record.gaps, 0);
+	CHECK_EQUAL(record.packets[NT_SRC], streams[client].packets);
+	CHECK_EQUAL(record.packets[NT_DST], streams[!client].packets);
+	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), streams[client].retransmits);
+	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), streams[!client].retransmits);
+	CHECK_EQUAL(record.bytes[NT_SRC], 101);
+	CHECK_EQUAL(record.bytes[NT_DST], 5000000000);
+
+	streams[0].flags = NT_STREAM_INCOMPLETE;
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
+	record_of(&event, "ShAFf", true); /* asked for, and none were seen */
+	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
+	names.every_packet = false;
+}
+
+static const struct {
+	__u32 busy, receiver, sndbuf, lifetime;
+	int limited_by; /* -1: absent */
+} limits[] = {
+	{0, 0, 0, 1000, -1}, /* sent for less than a clock tick */
+	{9, 0, 0, 0, -1},    /* was there before the start */
+	{90, 5, 5, 120, NT_LIMITED_NETWORK},
+	{5, 90, 5, 120, NT_LIMITED_RECEIVER},
+	{5, 5, 90, 120, NT_LIMITED_SNDBUF},
+	{5, 5, 5, 120, NT_LIMITED_APP},
+	{0, 10, 60, 129, NT_LIMITED_SNDBUF},
+	{0, 10, 60, 131, NT_LIMITED_APP},
+	{50, 0, 0, 40, NT_LIMITED_NETWORK}, /* clocks are read one after the other */
+};
+
+static void limited_by(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct nt_socket_event event = counted(CLIENT);
+
+		event.counts.busy_jiffies = limits[i].busy;
+		event.counts.receiver_limited_jiffies = limits[i].receiver;
+		event.counts.sndbuf_limited_jiffies = limits[i].sndbuf;
+		event.counts.lifetime_jiffies = limits[i].lifetime;
+		record_of(&event, NULL, true);
+		CHECK_EQUAL(nt_record_has(&record, NT_HAS_LIMITED_BY), limits[i].limited_by >= 0);
+		if (limits[i].limited_by >= 0)
+			CHECK_EQUAL(record.limited_by, limits[i].limited_by);
+	}
+}
+
+/* ---- events, gaps, observers ---- */
+
+static void still_open(void)
+{
+	static const enum nt_event_kind kinds[] = {NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT};
+	struct nt_socket_event event = socket_close(CLIENT, START, 0);
+	struct nt_wire wire = sample_wire("ShA", START + US);
+	struct joined_socket joined = {.event = &event, .wire = &wire};
+	unsigned int i;
+
+	event.socket.state = TCP_ESTABLISHED;
+	event.socket.flags = 0;
+	event.socket.first_fin_ns = 0;
+	for (i = 0; i < 3; i++) {
+		live_record_socket(&record, kinds[i], &joined, &names, START + 2 * SECOND);
+		CHECK_EQUAL(record.event, kinds[i]);
+		CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+		CHECK_EQUAL(value(NT_HAS_STATE, record.state), TCP_ESTABLISHED);
+		CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), 2 * SECOND);
+		CHECK_EQUAL(record.end_ns, START + 2 * SECOND + names.boot_to_utc_ns);
+		CHECK(!nt_record_has(&record, NT_HAS_ENDED_BY) && !nt_record_has(&record, NT_HAS_FIRST_FIN));
+		CHECK_EQUAL(record.gaps, 0);
+	}
+	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_STATE));
+}
+
+static void gaps(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+
+	names.events_lost = true;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_EVENTS);
+	names.events_lost = false;
+	event.socket.flags |= NT_SOCKET_SIMULTANEOUS;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_DIRECTION);
+	event.socket.remote_port = event.socket.local_port;
+	memcpy(event.socket.remote, event.socket.local, 16);
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0); /* connected to itself: it opened it */
+}
+
+/* Two openers: each one's record has it as src, whichever SYN was seen first. */
+static void simultaneous_open(void)
+{
+	struct nt_wire wire = sample_wire("SsHhFf", START);
+	struct nt_socket_event first = socket_close(CLIENT, START - MS, START + SECOND);
+	struct nt_socket_event second = socket_close(SERVER, START - MS, START + SECOND);
+	struct joined_socket joined = {.event = &first, .wire = &wire, .wire_ended = true};
+
+	second.socket.role = CLIENT;
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	CHECK_STRING(record.history, "SsHhFf");
+	CHECK_EQUAL(record.ended_by, NT_SRC);
+	CHECK_EQUAL(record.src_port, sample_client.port);
+
+	joined.event = &second;
+	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	CHECK_STRING(record.history, "sShHfF");
+	CHECK_EQUAL(record.ended_by, NT_DST);
+	CHECK_EQUAL(record.src_port, sample_server.port);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_CLOSED);
+}
+
+static void observers(void)
+{
+	struct nt_wire_event event = wire_end(sample_wire("Sr", START), NT_WIRE_ENDED, START + SECOND);
+
+	live_record_observer(&record, &event, &names);
+	CHECK_EQUAL(record.event, NT_EVENT_CLOSE);
+	CHECK_EQUAL(record.role, NT_ROLE_OBSERVER);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_REFUSED);
+	CHECK_EQUAL(record.ended_by, NT_DST);
+	CHECK_EQUAL(record.seen, NT_SEEN_WIRE);
+	CHECK_EQUAL(record.gaps, 0);
+	CHECK_EQUAL(value(NT_HAS_NETNS, record.netns), OWN_NETNS);
+	CHECK_STRING(record.ifname, "eth0");
+	CHECK_EQUAL(value(NT_HAS_START, record.start_ns), START + names.boot_to_utc_ns);
+	CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), MS);
+	CHECK_EQUAL(record.end_ns, START + MS + names.boot_to_utc_ns);
+
+	event = wire_end(sample_wire("S", START), NT_WIRE_EXIT, START + SECOND);
+	names.events_lost = names.every_packet = true;
+	live_record_observer(&record, &event, &names);
+	names.events_lost = names.every_packet = false;
+	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+	CHECK_EQUAL(record.end_ns, START + SECOND + names.boot_to_utc_ns);
+	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS | NT_GAP_EVENTS);
+}
+
+/* ---- an end that the kernel side noticed later ---- */
+
+static void missed_ends(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+
+	event.socket.missed_end = NT_END_MISSED;
+	record_of(&event, NULL, false);
+	CHECK(record.gaps & NT_GAP_EVENTS);
+	CHECK(nt_record_has(&record, NT_HAS_DURATION));
+	CHECK_EQUAL(record.duration_ns, SECOND);
+
+	event.socket.missed_end = NT_END_MISSED_UNTIMED;
+	record_of(&event, NULL, false);
+	CHECK(record.gaps & NT_GAP_EVENTS);
+	CHECK(!nt_record_has(&record, NT_HAS_DURATION));
+
+	/* it may have given up, or the error was taken away */
+	event.counts.old_state = TCP_SYN_SENT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, TIMEOUT);
+	CHECK(!nt_record_has(&record, NT_HAS_REASON));
+
+	/* neither its own FIN nor its end was seen, and no RST */
+	event.counts.old_state = TCP_CLOSE_WAIT;
+	event.socket.flags = REMOTE_FIRST;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, CLOSED);
+	CHECK_EQUAL(record.ended_by, DST);
+
+	event.counts.error = ETIMEDOUT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, TIMEOUT);
+
+	event.counts.error = 0;
+	event.socket.flags |= SENT;
+	record_of(&event, NULL, false);
+	CHECK_EQUAL(record.outcome, RESET);
+	CHECK_EQUAL(record.ended_by, SRC);
+}
+
+int main(void)
+{
+	names.processes = process_table_new(4);
+	outcomes();
+	times();
+	ends_without_fin();
+	wire_part();
+	place_of_the_wire();
+	tuple_of_each_role();
+	owner_and_its_gap();
+	owner_that_was_described();
+	identities();
+	counts_of_each_side();
+	counts_not_known();
+	every_packet_followed();
+	limited_by();
+	still_open();
+	gaps();
+	simultaneous_open();
+	observers();
+	missed_ends();
+	process_table_free(names.processes);
+	return check_finish();
+}
