@@ -2,18 +2,22 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "src/cli/commands.h"
-#include "src/cli/help.h"
+#include "src/attach/attach.h"
+#include "src/cli/options.h"
+#include "src/explain/explain.h"
+#include "src/list/list.h"
+#include "src/live/live.h"
+#include "src/replay/replay.h"
 #include "src/util/message.h"
 
 static const struct command commands[] = {
-	{ "", COMMAND_LIVE, help_live, live_run, NULL },
-	{ "list", COMMAND_LIST, help_list, list_run, "it lists the sockets that are open now" },
-	{ "replay", COMMAND_REPLAY, help_replay, replay_run, NULL },
-	{ "explain", COMMAND_EXPLAIN, help_explain, explain_run, "it takes records as they are" },
-	{ "attach", COMMAND_ATTACH, help_classic, attach_run, "it takes -i, -q and -v" },
-	{ "status", COMMAND_STATUS, help_classic, status_run, "it takes -f, -q and -v" },
-	{ "detach", COMMAND_DETACH, help_classic, detach_run, "it takes -i, -q and -v" },
+	{ "", COMMAND_LIVE, live_run, NULL },
+	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
+	{ "replay", COMMAND_REPLAY, replay_run, NULL },
+	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes records as they are" },
+	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
+	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
+	{ "detach", COMMAND_DETACH, detach_run, "it takes -i, -q and -v" },
 };
 
 static const struct command *find_command(const char *name)
@@ -52,7 +56,7 @@ int main(int argc, char **argv)
 	}
 	status = options_parse(&options, command, argc - named, argv + named);
 	if (status < 0) {
-		message_set_levels(options.quiet, options.verbose);
+		message_set_levels(options.delivery.quiet, options.verbose);
 		status = command->run(&options);
 	}
 	options_free(&options);

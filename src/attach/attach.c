@@ -1,5 +1,5 @@
 /* `netracker attach`: programs that stay on an interface without a process. */
-#include "src/cli/commands.h"
+#include "src/cli/options.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -290,8 +290,8 @@ int attach_run(const struct options *options)
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	mounts_want_tracefs();
-	for (i = 0; i < options->interface_count && status == EXIT_STATUS_DONE; i++)
-		status = attach_to(options->interfaces[i]);
+	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
+		status = attach_to(options->interfaces.names[i]);
 	classic_unlock(lock);
 	return status;
 }

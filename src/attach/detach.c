@@ -1,5 +1,5 @@
 /* `netracker detach`: takes off what `netracker attach` left, and what is left of that. */
-#include "src/cli/commands.h"
+#include "src/cli/options.h"
 
 #include <net/if.h>
 #include <string.h>
@@ -113,11 +113,11 @@ static int detach_asked(const struct options *options)
 	if (!classic_entries_read(&entries)) {
 		message_error("detach: out of memory");
 		status = EXIT_STATUS_BROKEN;
-	} else if (!options->interface_count) {
+	} else if (!options->interfaces.count) {
 		status = detach_all(&entries);
 	}
-	for (i = 0; i < options->interface_count && status == EXIT_STATUS_DONE; i++)
-		status = detach_from(&entries, options->interfaces[i]);
+	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
+		status = detach_from(&entries, options->interfaces.names[i]);
 	classic_entries_free(&entries);
 	rmdir(CLASSIC_PINS); /* where it is empty */
 	return status;

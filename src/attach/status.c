@@ -1,5 +1,5 @@
 /* `netracker status`: what is attached without a process, by whom, and what it has counted. */
-#include "src/cli/commands.h"
+#include "src/cli/options.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -19,7 +19,7 @@
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
-struct books {
+struct attach_counts {
 	bool known;
 	__u64 counts[CLASSIC_BOOKS];
 	__u64 open, most; /* entries of the table */
@@ -75,7 +75,7 @@ static __u64 count_entries(int map, __u64 most, __u32 key_size)
 }
 
 /* What was opened is read first, so that a connection of this very moment is never taken for a dropped one. */
-static void read_books(const struct classic_entry *entry, struct books *books)
+static void read_books(const struct classic_entry *entry, struct attach_counts *books)
 {
 	struct bpf_map_info info = {};
 	__u32 length = sizeof(info), book;
@@ -102,7 +102,7 @@ static void read_books(const struct classic_entry *entry, struct books *books)
 }
 
 /* Ended without a FIN of the side that answered: refused, reset, or replaced. */
-static __u64 without_line(const struct books *books)
+static __u64 without_line(const struct attach_counts *books)
 {
 	__u64 lines = books->counts[CLASSIC_PRINTED] + books->counts[CLASSIC_NOT_PRINTED];
 
@@ -211,7 +211,7 @@ static void print_attacher(struct text_buffer *text, const struct classic_attach
 	text_char(text, '\n');
 }
 
-static void print_books(struct text_buffer *text, const struct books *books)
+static void print_books(struct text_buffer *text, const struct attach_counts *books)
 {
 	const __u64 *counts = books->counts;
 
@@ -227,7 +227,7 @@ static void print_books(struct text_buffer *text, const struct books *books)
 
 static void print_entry(struct text_buffer *text, const struct classic_entry *entry)
 {
-	struct books books;
+	struct attach_counts books;
 
 	print_interface(text, entry);
 	print_state(text, entry);
@@ -308,7 +308,7 @@ static void json_place(struct text_buffer *text, const struct classic_entry *ent
 			json_number(text, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
 }
 
-static void json_books(struct text_buffer *text, const struct books *books)
+static void json_books(struct text_buffer *text, const struct attach_counts *books)
 {
 	if (!books->known)
 		return;
@@ -326,7 +326,7 @@ static void json_books(struct text_buffer *text, const struct books *books)
 static void json_entry(struct text_buffer *text, const struct classic_entry *entry)
 {
 	unsigned long long overrun;
-	struct books books;
+	struct attach_counts books;
 	char path[128];
 
 	text_format(text, "{\"state\":\"%s\"", state_names[entry->state]);
@@ -364,9 +364,9 @@ int status_run(const struct options *options)
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	text.failed = !classic_entries_read(&entries);
-	if (options->format == FORMAT_TEXT)
+	if (options->delivery.output.sink.format == &format_text)
 		print_text(&text, &entries);
-	for (i = 0; i < entries.count && options->format == FORMAT_JSON; i++)
+	for (i = 0; i < entries.count && options->delivery.output.sink.format == &format_json; i++)
 		json_entry(&text, &entries.list[i]);
 	classic_unlock(lock);
 	status = write_out(&text);

@@ -1,214 +1,185 @@
 #include "src/cli/help.h"
 
-/* What live tracking and list have in common. */
-#define FILTERS_OF_SOCKETS \
-"  -p, --pid PID             whose owner is this process\n" \
-"  -c, --comm NAME           whose owner has this name\n" \
-"  -u, --user USER           whose owner is this user: name or number\n" \
-"      --cgroup PATH         whose owner is in this control group or below it:\n" \
-"                            /system.slice\n" \
-"      --container ID        whose owner is in this container: its id, or how\n" \
-"                            that begins\n" \
-"      --netns NAME          of this network namespace: name (ip netns), inode\n" \
-"                            number or path\n"
+#include <string.h>
 
-const char help_live[] =
-"usage: netracker [OPTIONS]              every TCP connection, as it ends\n"
-"       netracker list [OPTIONS]         those that are open now\n"
-"       netracker replay [OPTIONS] FILE  those in a capture\n"
-"       netracker explain [FILE]         records told in sentences\n"
-"       netracker attach -i INTERFACE    a line in the kernel's trace for each,\n"
-"                                        without a process; status, detach\n"
-"each of these has a --help of its own\n"
+#include "src/cli/option_table.h"
+
+#define WIDTH 80
+#define TEXT_COLUMN 28
+
+struct help_text {
+	unsigned int commands; /* bits of enum command_bit */
+	const char *usage, *notes;
+};
+
+#define EXPLANATION_OF_COLUMNS \
+"SRC opened the connection to DST. closed:src: SRC closed it first. LASTED is its\n" \
+"duration, SHAKE its handshake, SRC-TX and DST-TX payload bytes sent, RETR\n" \
+"segments that SRC/DST retransmitted, GAPS what is unknown (short: Start\n" \
+"Direction Owner Packets Wire_end Bytes_mod_4g Evicted, L: events lost).\n"
+
+static const struct help_text help_texts[] = {
+	{ COMMAND_LIVE,
+"usage: netracker [OPTIONS]              a record of every TCP connection that ends\n"
+"       netracker list [OPTIONS]         the connections that are open now\n"
+"       netracker replay [OPTIONS] FILE  the connections in a capture\n"
+"       netracker explain [FILE]         describe records in plain English\n"
+"       netracker attach -i INTERFACE    print to the kernel's trace, without a\n"
+"                                        process; see also: status, detach\n"
+"each of these has a --help of its own\n",
+"Columns: R is the local side's role: C client, S server, O observer.\n"
+EXPLANATION_OF_COLUMNS
 "\n"
-"which connections (what is not known matches no filter)\n"
-FILTERS_OF_SOCKETS
-"      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8,\n"
-"                            192.0.2.1\n"
-"  -L, --local-port PORT,..  local port (source port of what passes through)\n"
-"  -D, --remote-port PORT,.. remote port (destination port of what passes\n"
-"                            through)\n"
-"  -4, --ipv4 (-6, --ipv6)   IPv4 only (IPv6 only)\n"
-"      --role ROLE,..        client, server, observer (seen only as packets)\n"
-"      --outcome OUTCOME,..  closed, reset, refused, timeout, unreachable,\n"
-"                            expired, open\n"
-"  -x, --failed              all that went wrong: neither closed nor open\n"
-"      --min-duration TIME   that lasted at least 500us, 10ms, 2s, 1m ...\n"
-"      --events EVENT,..     open, update (so far), close, exit (open when\n"
-"                            tracking ends); default close\n"
-"      --forwarded           also those that only pass through this machine\n"
-"where to look\n"
-"  -i, --interface NAME      packets of this interface, repeatable; none: of\n"
-"                            none; default: every interface that is up, or comes\n"
-"                            up\n"
-"      --context NAME,..     socket, wire; default both\n"
-"      --packets             follow every packet, not only those that open and\n"
-"                            close\n"
-"how to print\n"
-"  -f, --format FORMAT       text (default), json (one object a line), csv, tsv,\n"
-"                            trace ([TC] lines), zeek (a conn.log)\n"
-"  -o, --output FILE         append to FILE; SIGHUP opens it again (log rotation)\n"
-"      --host NAME           records name this machine so: JSON, CSV, TSV\n"
-"      --summary             tables by process and peer instead of records (-o:\n"
-"                            both)\n"
-"      --interval TIME       between updates (default 10s), between such tables\n"
-"                            (default: one at the end)\n"
-"  -n, --count COUNT         end after COUNT records\n"
-"  -t, --time SECONDS        end after SECONDS\n"
-"  -q, --quiet               no account at the end, no notes\n"
-"  -v, --verbose             more notes\n"
-"  -h, --help                this text                            -V, --version\n"
+"Exit status: 0 done, 1 input or output broke, 2 usage, 3 not permitted, 4 the\n"
+"kernel lacks something, 5 no such interface\n"
 "\n"
-"columns: R is the local side: C client, S server, O observer. SRC opened the\n"
-"connection to DST. closed:src was closed by SRC first. LASTED its duration,\n"
-"SHAKE its handshake, SRC-TX and DST-TX payload bytes sent, RETR segments resent\n"
-"by SRC/DST, GAPS what could not be seen (short: Start Direction Owner Packets\n"
-"Wire_end Bytes_mod_4g Evicted, L for events lost).\n"
-"exit status: 0 done, 1 input or output broke, 2 usage, 3 not root, 4 kernel, 5\n"
-"interface\n"
-"\n"
-"examples\n"
-"  netracker -D 443                         what this machine opens to port 443\n"
-"  netracker -x                             what goes wrong, and who ended it\n"
+"Examples:\n"
+"  netracker -D 443                         connections of this machine to port\n"
+"                                           443\n"
+"  netracker -x                             failures, and who ended them\n"
 "  netracker --summary --interval 1         who is moving bytes right now\n"
 "  netracker -L 80 --role server --min-duration 1s\n"
 "                                           slow connections of the web server\n"
 "  netracker -c nginx -f json -o nginx.json -t 60\n"
-"                                           a minute of nginx, for jq\n";
-
-const char help_list[] =
-"usage: netracker list [OPTIONS]         every TCP connection that is open, in\n"
-"                                        every network namespace\n"
+"                                           a minute of nginx, for jq\n" },
+	{ COMMAND_LIST,
+"usage: netracker list [OPTIONS]         every TCP connection that is open now, in\n"
+"                                        every network namespace\n",
+"Columns: R is the local side's role: C client, S server. SRC opened the\n"
+"connection to DST. AGE is known where netracker runs meanwhile. SRC-TX and\n"
+"DST-TX payload bytes sent, RTT smoothed round-trip time, RETR segments that\n"
+"SRC/DST retransmitted, LIMITED what holds back its sending: receiver, sndbuf,\n"
+"network, app. GAPS what is unknown (S start, D direction, O owner).\n"
 "\n"
-"which connections (what is not known matches no filter)\n"
-FILTERS_OF_SOCKETS
-"      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8,\n"
-"                            192.0.2.1\n"
-"  -L, --local-port PORT,..  local port\n"
-"  -D, --remote-port PORT,.. remote port\n"
-"  -4, --ipv4 (-6, --ipv6)   IPv4 only (IPv6 only)\n"
-"      --role ROLE,..        client, server\n"
-"      --min-duration TIME   that are known to be open for at least 500us, 10ms,\n"
-"                            2s, 1m ...\n"
-"how to print\n"
-"  -f, --format FORMAT       text (default), json (one object a line), csv, tsv\n"
-"  -o, --output FILE         append to FILE\n"
-"      --host NAME           records name this machine so: JSON, CSV, TSV\n"
-"  -n, --count COUNT         no more than COUNT\n"
-"  -q, --quiet               no notes\n"
-"  -v, --verbose             more notes\n"
-"  -h, --help                this text                            -V, --version\n"
+"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel lacks\n"
+"something\n"
 "\n"
-"columns: R is the local side: C client, S server. SRC opened the connection to\n"
-"DST. AGE is known where netracker runs meanwhile. SRC-TX and DST-TX payload\n"
-"bytes sent, RTT smoothed round trip time, RETR segments resent by SRC/DST,\n"
-"LIMITED what holds back its sending: receiver, sndbuf, network, app. GAPS what\n"
-"could not be seen (S start, D direction, O owner).\n"
-"exit status: 0 done, 1 output broke, 2 usage, 3 not root, 4 kernel\n"
-"\n"
-"examples\n"
+"Examples:\n"
 "  netracker list -L 443                    who is connected to this web server\n"
-"  netracker list -p 1234 -f json | jq .    all that is known of a process's\n";
-
-const char help_replay[] =
+"  netracker list -p 1234 -f json | jq .    all that is known of a process's\n"
+"                                           connections\n" },
+	{ COMMAND_REPLAY,
 "usage: netracker replay [OPTIONS] FILE...  every TCP connection in a capture\n"
 "                                           (pcap, pcapng; -: standard input).\n"
 "                                           Several files: pieces of one capture,\n"
-"                                           in the order of their times\n"
+"                                           in the order of their times\n",
+"Columns:\n"
+EXPLANATION_OF_COLUMNS
 "\n"
-"which connections (what is not known matches no filter)\n"
-"      --net NETWORK,..      one end of which is in there: 10.0.0.0/8, fd00::/8,\n"
-"                            192.0.2.1\n"
-"  -L, --local-port PORT,..  source port: of the side that opened the connection\n"
-"  -D, --remote-port PORT,.. destination port: of the side that answered\n"
-"  -4, --ipv4 (-6, --ipv6)   IPv4 only (IPv6 only)\n"
-"      --outcome OUTCOME,..  closed, reset, refused, timeout, unreachable,\n"
-"                            expired, open\n"
-"  -x, --failed              all that went wrong: neither closed nor open\n"
-"      --min-duration TIME   that lasted at least 500us, 10ms, 2s, 1m ...\n"
-"      --events EVENT,..     open, close, exit (open at the end of the file);\n"
-"                            default close,exit\n"
-"      --tunnels             look into tunnels: IP in IP, GRE, VXLAN, Geneve,\n"
-"                            GTP-U ...\n"
-"which rules\n"
-"      --like zeek           when a connection begins and ends, who opened it and\n"
-"                            what was sent, as Zeek has it; looks into tunnels,\n"
-"                            validates checksums\n"
-"  -C, --no-checksums        with --like zeek: does not validate them\n"
-"how to print\n"
-"  -f, --format FORMAT       text (default), json (one object a line), csv, tsv,\n"
-"                            trace ([TC] lines), zeek (a conn.log)\n"
-"  -o, --output FILE         append to FILE; SIGHUP opens it again (log rotation)\n"
-"      --host NAME           records name the capture's machine so: JSON, CSV,\n"
-"                            TSV\n"
-"      --summary             tables by process and peer instead of records (-o:\n"
-"                            both)\n"
-"      --interval TIME       such tables every 10s, 1m ...; default: at the end\n"
-"  -n, --count COUNT         end after COUNT records\n"
-"  -q, --quiet               no account at the end, no notes\n"
-"  -v, --verbose             more notes\n"
-"  -h, --help                this text                            -V, --version\n"
+"Exit status: 0 done, 1 input or output broke, 2 usage\n"
 "\n"
-"columns: SRC opened the connection to DST. closed:src was closed by SRC first.\n"
-"LASTED its duration, SHAKE its handshake, SRC-TX and DST-TX payload bytes sent,\n"
-"RETR segments resent by SRC/DST, GAPS what could not be seen (short: Start\n"
-"Direction Owner Packets Wire_end Bytes_mod_4g Evicted, L for events lost).\n"
-"exit status: 0 done, 1 input or output broke part-way, 2 usage\n"
-"\n"
-"examples\n"
+"Examples:\n"
 "  netracker replay capture.pcap\n"
-"  netracker replay -x capture.pcap                   what went wrong\n"
+"  netracker replay -x capture.pcap                   failures\n"
 "  netracker replay ring.pcap0 ring.pcap1             pieces of one, in order\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap\n"
-"                                                     the conn.log of Zeek\n"
+"                                                     Zeek's conn.log\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .\n"
-"                                                     straight from tcpdump\n";
-
-const char help_explain[] =
-"usage: netracker explain [OPTIONS] [FILE]  tells records (-f json, one a line)\n"
-"                                           in sentences;\n"
-"                                           no FILE, or -: standard input\n"
+"                                                     straight from tcpdump\n" },
+	{ COMMAND_EXPLAIN,
+"usage: netracker explain [OPTIONS] [FILE]  describe records (-f json, one a\n"
+"                                           line) in plain English;\n"
+"                                           no FILE, or -: standard input\n",
+"It says who opened the connection and who owns it, how long each step took, what\n"
+"was sent, what held it back, who ended it and the kernel's reason, what was seen\n"
+"and what is unknown, and why. A line that is no record is named on stderr and\n"
+"skipped.\n"
 "\n"
-"      --id ID        only the records with this id\n"
-"  -q, --quiet        no notes\n"
-"  -h, --help         this text                -V, --version\n"
+"Exit status: 0 done, 1 no such file or id, or a line that is no record, 2 usage\n"
 "\n"
-"who opened the connection and whose it is, what each step took, what was sent,\n"
-"what held it back, who ended it and the kernel's reason, what was seen and what\n"
-"is not known, and why.\n"
-"A line that is no record is named on stderr; the others are told.\n"
-"exit status: 0 done, 1 no such file or id, or a line that is no record, 2 usage\n"
-"\n"
-"examples\n"
+"Examples:\n"
 "  netracker explain --id 8357c8fabae31427 netracker.json\n"
 "                                         one connection of a log\n"
 "  netracker replay -f json capture.pcap | netracker explain\n"
 "  netracker -f json --outcome reset,timeout | netracker explain\n"
-"                                         as it happens\n";
-
-const char help_classic[] =
-"usage: netracker attach -i INTERFACE    programs that stay on the interface by\n"
-"                                        themselves\n"
-"       netracker status                 what is attached, by whom, its counts\n"
-"       netracker detach [-i INTERFACE]  takes them off; without -i all there are\n"
+"                                         while it happens\n" },
+	{ COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH,
+"usage: netracker attach -i INTERFACE    attach programs that stay on the interface\n"
+"                                        without a process\n"
+"       netracker status                 what is attached, by whom, its counters\n"
+"       netracker detach [-i INTERFACE]  detach them; without -i: from all\n"
+"                                        interfaces\n"
 "\n"
-"They print a line into the kernel's trace for each TCP connection that passed\n"
-"the interface and was closed: the nanoseconds from its SYN to the FIN of the\n"
-"side that answered.\n"
+"The programs print a line to the kernel's trace for each TCP connection that\n"
+"passed the interface and was closed: the nanoseconds from its SYN to the FIN of\n"
+"the side that answered.\n",
+"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel lacks\n"
+"something, 5 no such interface, or netracker is attached to it already\n"
 "\n"
-"  -i, --interface NAME      attach, detach: this one; repeatable\n"
-"  -f, --format FORMAT       status: text (default), json (one object an\n"
-"                            interface)\n"
-"  -q, --quiet               no notes\n"
-"  -v, --verbose             more notes\n"
-"  -h, --help                this text                            -V, --version\n"
-"\n"
-"exit status: 0 done, 1 output broke, 2 usage, 3 not root, 4 kernel, 5 interface:\n"
-"there is none of this name, or netracker is attached to it already\n"
-"\n"
-"examples\n"
+"Examples:\n"
 "  netracker attach -i eth0\n"
 "  bpftool prog tracelog          reads the lines; so does\n"
 "                                 cat /sys/kernel/tracing/trace_pipe\n"
 "  netracker status -f json | jq .dropped\n"
-"  netracker detach\n";
+"  netracker detach\n" },
+};
+
+/* Breaks lines at spaces; `column` is where the first line stands. */
+static void append_wrapped(struct text_buffer *text, const char *words, size_t column)
+{
+	for (;;) {
+		size_t length = strcspn(words, " ");
+
+		if (column > TEXT_COLUMN && column + 1 + length > WIDTH) {
+			text_char(text, '\n');
+			column = 0;
+		}
+		if (column < TEXT_COLUMN) {
+			text_spaces(text, TEXT_COLUMN - column);
+			column = TEXT_COLUMN;
+		} else if (column > TEXT_COLUMN) {
+			text_char(text, ' ');
+			column++;
+		}
+		text_append(text, words, length);
+		column += length;
+		if (!words[length])
+			break;
+		words += length + 1;
+	}
+	text_char(text, '\n');
+}
+
+static void append_option(struct text_buffer *text, const struct option_rule *rule, const char *help)
+{
+	size_t begin = text->used;
+
+	if (rule->letter)
+		text_format(text, "  -%c, --%s", rule->letter, rule->name);
+	else
+		text_format(text, "      --%s", rule->name);
+	if (rule->value)
+		text_format(text, " %s", rule->value);
+	append_wrapped(text, help, text->used - begin >= TEXT_COLUMN ? TEXT_COLUMN + 1 : text->used - begin);
+}
+
+static void append_section(struct text_buffer *text, enum option_section section, unsigned int commands)
+{
+	bool begun = false;
+	unsigned int i;
+
+	for (i = 0; i < option_rule_count; i++) {
+		const struct option_rule *rule = &option_rules[i];
+
+		if (rule->section != section || !(rule->commands & commands))
+			continue;
+		if (!begun)
+			text_format(text, "\n%s:\n", option_section_names[section]);
+		begun = true;
+		append_option(text, rule, option_text_for(rule->help, rule->commands & commands));
+	}
+}
+
+void help_append(struct text_buffer *text, enum command_bit command)
+{
+	const struct help_text *help = help_texts;
+	unsigned int section;
+
+	while (!(help->commands & command))
+		help++;
+	text_string(text, help->usage);
+	for (section = 0; section < SECTIONS; section++)
+		append_section(text, section, help->commands);
+	text_char(text, '\n');
+	text_string(text, help->notes);
+}

@@ -1,7 +1,10 @@
-/* What --help prints, one text a command. */
+/* --help: a command's usage, its options from the table, its notes and examples, in 80 columns. */
 #ifndef NETRACKER_HELP_H
 #define NETRACKER_HELP_H
 
-extern const char help_live[], help_list[], help_replay[], help_explain[], help_classic[];
+#include "src/cli/options.h"
+#include "src/util/text_buffer.h"
+
+void help_append(struct text_buffer *text, enum command_bit command);
 
 #endif

@@ -13,11 +13,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/zeek/conn_log.h"
+
 #define DURATION_MAX_NS 3.15576e18 /* 100 years */
 #define NAMED_NAMESPACES "/run/netns/"
+#define CGROUP_MOUNT "/sys/fs/cgroup"
 #define NO_UID ((__u32)-1) /* to the kernel it is nobody: setresuid(2) */
 
-bool parse_number(const char *text, __u64 least, __u64 most, __u64 *number)
+/* Decimal digits only, least <= number <= most. */
+static bool parse_number(const char *text, __u64 least, __u64 most, __u64 *number)
 {
 	if (!*text || text[strspn(text, "0123456789")])
 		return false;
@@ -43,7 +47,8 @@ static double unit_ns(const char *unit)
 	return 0;
 }
 
-bool parse_duration(const char *text, __u64 *ns)
+/* A number, with a fraction if need be, and ns, us, ms, s, m or h; s where there is no unit. At most 100 years. */
+static bool parse_duration(const char *text, __u64 *ns)
 {
 	size_t digits = strspn(text, "0123456789.");
 	char number[32], *end;
@@ -93,7 +98,8 @@ static bool add_port(const char *item, void *context, const void *valid)
 	return true;
 }
 
-bool parse_ports(const char *text, struct nt_port_set *set)
+/* Ports 1 to 65535 separated by commas, added to the set. */
+static bool parse_ports(const char *text, struct nt_port_set *set)
 {
 	return for_each_item(text, add_port, set, NULL);
 }
@@ -145,13 +151,15 @@ static bool add_network(const char *item, void *context, const void *valid)
 	return true;
 }
 
-bool parse_networks(const char *text, struct nt_network_set *set)
+/* Networks in CIDR notation and bare addresses, separated by commas, added to the set. Bits beyond the prefix's length
+ * are left out. */
+static bool parse_networks(const char *text, struct nt_network_set *set)
 {
 	return for_each_item(text, add_network, set, NULL);
 }
 
 /* The name first, as POSIX has it for chown(1): a name may look like a number. */
-bool parse_user(const char *text, __u32 *uid)
+static bool parse_user(const char *text, __u32 *uid)
 {
 	const struct passwd *user = getpwnam(text);
 	__u64 number;
@@ -177,7 +185,8 @@ static __u32 netns_at(const char *path)
 	return inode;
 }
 
-bool parse_netns(const char *text, __u32 *inode)
+/* A name as `ip netns` knows it, a path with a slash in it, else an inode number. */
+static bool parse_netns(const char *text, __u32 *inode)
 {
 	char path[512];
 	__u64 number;
@@ -203,7 +212,139 @@ static bool add_word(const char *item, void *context, const void *valid)
 	return false;
 }
 
-bool parse_words(const char *text, const struct field_names *names, unsigned int *bits)
+/* Words separated by commas, to bits 1 << index. */
+static bool parse_words(const char *text, const struct field_names *names, unsigned int *bits)
 {
 	return for_each_item(text, add_word, bits, names);
+}
+
+static void *member_of(struct options *options, const struct option_rule *rule)
+{
+	return (char *)options + rule->offset;
+}
+
+static bool set_number32(__u32 *member, const struct option_rule *rule, const char *value)
+{
+	__u64 number;
+
+	if (!parse_number(value, rule->least, rule->most, &number))
+		return false;
+	*member = (__u32)number;
+	return true;
+}
+
+static bool set_string(const char **member, const struct option_rule *rule, const char *value)
+{
+	*member = value;
+	return *value && strlen(value) <= rule->most;
+}
+
+static bool set_words(unsigned int *member, const struct option_rule *rule, const char *value)
+{
+	if (rule->replaces)
+		*member = 0;
+	return parse_words(value, rule->words, member);
+}
+
+static bool set_interface(struct options *options, const char *value)
+{
+	struct interface_names *interfaces = &options->interfaces;
+
+	if (!strcmp(value, "none"))
+		options->no_interfaces = true;
+	else
+		interfaces->names[interfaces->count++] = value;
+	return *value && !(options->no_interfaces && interfaces->count);
+}
+
+/* A path with the mount point would match nothing: records have a cgroup's path from the root of its hierarchy on. */
+static bool set_cgroup(struct record_filter *filter, const char *value)
+{
+	size_t length = strlen(value);
+
+	while (length && value[length - 1] == '/')
+		length--;
+	filter->cgroup = value;
+	filter->cgroup_length = length;
+	return *value == '/' && strncmp(value, CGROUP_MOUNT, strlen(CGROUP_MOUNT));
+}
+
+static bool is_all_of(const char *value, const char *characters)
+{
+	return strspn(value, characters) == strlen(value);
+}
+
+static bool set_user(struct record_filter *filter, const char *value)
+{
+	filter->uid_given = true;
+	return parse_user(value, &filter->uid);
+}
+
+static bool set_format(struct options *options, const char *value)
+{
+	static const struct format *const formats[] = {
+		&format_text, &format_json, &format_csv, &format_tsv, &format_trace, &conn_log_format,
+	};
+	size_t i;
+
+	options->format_given = true;
+	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (!strcmp(value, formats[i]->name)) {
+			options->delivery.output.sink.format = formats[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool set_rules(struct options *options, const char *value)
+{
+	options->rules = RULES_ZEEK;
+	options->tunnels = true;
+	return !strcmp(value, "zeek");
+}
+
+bool option_value_set(struct options *options, const struct option_rule *rule, const char *value)
+{
+	void *member = member_of(options, rule);
+
+	switch (rule->type) {
+	case OPTION_FLAG:
+		return *(bool *)member = true;
+	case OPTION_STRING:
+		return set_string(member, rule, value);
+	case OPTION_NUMBER32:
+		return set_number32(member, rule, value);
+	case OPTION_NUMBER64:
+		return parse_number(value, rule->least, rule->most, member);
+	case OPTION_DURATION:
+		return parse_duration(value, member) && *(__u64 *)member >= rule->least;
+	case OPTION_PORTS:
+		return parse_ports(value, member);
+	case OPTION_NETWORKS:
+		return parse_networks(value, member);
+	case OPTION_WORDS:
+		return set_words(member, rule, value);
+	case OPTION_USER:
+		return set_user(&options->delivery.filter, value);
+	case OPTION_NETNS:
+		return parse_netns(value, member);
+	case OPTION_CGROUP:
+		return set_cgroup(&options->delivery.filter, value);
+	case OPTION_CONTAINER:
+		return set_string(member, rule, value) && is_all_of(value, "0123456789abcdefABCDEF");
+	case OPTION_INTERFACE:
+		return set_interface(options, value);
+	case OPTION_FORMAT:
+		return set_format(options, value);
+	case OPTION_LIKE:
+		return set_rules(options, value);
+	case OPTION_ID:
+		return set_string(member, rule, value) && strlen(value) == NT_ID_SIZE - 1 &&
+		       is_all_of(value, "0123456789abcdef");
+	case OPTION_HELP:
+	case OPTION_VERSION:
+		break;
+	}
+	return false;
 }

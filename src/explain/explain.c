@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "src/cli/commands.h"
+#include "src/cli/options.h"
 #include "src/explain/explain_story.h"
 #include "src/util/message.h"
 

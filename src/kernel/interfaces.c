@@ -68,14 +68,14 @@ static bool has_ethernet_header(const char *name)
 	       (answer.ifr_hwaddr.sa_family == ARPHRD_ETHER || answer.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK);
 }
 
-static bool is_asked_for(const struct options *options, const char *name)
+static bool is_asked_for(const struct interface_names *asked_for, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < options->interface_count; i++)
-		if (!strcmp(options->interfaces[i], name))
+	for (i = 0; i < asked_for->count; i++)
+		if (!strcmp(asked_for->names[i], name))
 			return true;
-	return !options->interface_count;
+	return !asked_for->count;
 }
 
 static struct interface *find_attached(const struct interfaces *interfaces, unsigned int index)
@@ -161,7 +161,7 @@ static bool was_here(const struct interfaces *interfaces, const char *name)
 
 static int watch(struct interfaces *interfaces, unsigned int index, const char *name)
 {
-	bool is_back = interfaces->options->interface_count && was_here(interfaces, name);
+	bool is_back = interfaces->asked_for.count && was_here(interfaces, name);
 	struct interface *interface = calloc(1, sizeof(*interface));
 	int error;
 
@@ -192,16 +192,16 @@ static int watch_new(struct interfaces *interfaces)
 	for (each = all; each && each->if_index; each++) {
 		int error;
 
-		if (!is_asked_for(interfaces->options, each->if_name) || find_attached(interfaces, each->if_index))
+		if (!is_asked_for(&interfaces->asked_for, each->if_name) || find_attached(interfaces, each->if_index))
 			continue;
-		if (!interfaces->options->interface_count && !is_up(each->if_name))
+		if (!interfaces->asked_for.count && !is_up(each->if_name))
 			continue;
 		error = watch(interfaces, each->if_index, each->if_name);
 		if (!error || error == -ENODEV) /* gone again */
 			continue;
 		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none", each->if_name,
 			      strerror(-error));
-		if (interfaces->options->interface_count)
+		if (interfaces->asked_for.count)
 			status = error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 	}
 	if_freenameindex(all);
@@ -231,7 +231,7 @@ static bool is_there(const struct interfaces *interfaces, struct interface *inte
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(interface->index, name) || has_dead_link(interface) ||
-	    !is_asked_for(interfaces->options, name))
+	    !is_asked_for(&interfaces->asked_for, name))
 		return false;
 	memcpy(interface->name, name, sizeof(name));
 	return true;
@@ -267,7 +267,7 @@ static bool any_attached(const struct interfaces *interfaces)
 
 static void tell_vanished(const struct interfaces *interfaces, const char *name)
 {
-	if (!interfaces->options->interface_count)
+	if (!interfaces->asked_for.count)
 		message_detail("interface %s vanished", name);
 	else if (any_attached(interfaces))
 		message_error("interface %s vanished: tracking goes on, its packets are missing until it is back", name);
@@ -289,19 +289,19 @@ static void let_go_of_vanished(struct interfaces *interfaces)
 	forget_long_gone(interfaces);
 }
 
-int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options)
+int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *asked_for)
 {
 	unsigned int i;
 
 	memset(interfaces, 0, sizeof(*interfaces));
 	interfaces->loader = loader;
-	interfaces->options = options;
+	interfaces->asked_for = *asked_for;
 	interfaces->notices_fd = -1;
-	for (i = 0; i < options->interface_count; i++) {
-		if (if_nametoindex(options->interfaces[i]))
+	for (i = 0; i < asked_for->count; i++) {
+		if (if_nametoindex(asked_for->names[i]))
 			continue;
 		message_error("interface %s: there is none of this name; ip link shows those there are",
-			      options->interfaces[i]);
+			      asked_for->names[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notices_fd = open_notices();
@@ -314,7 +314,7 @@ void interfaces_update(struct interfaces *interfaces, __u64 now)
 	drain_notices(interfaces->notices_fd);
 	let_go_of_vanished(interfaces);
 	watch_new(interfaces);
-	if (!interfaces->options->interface_count || any_attached(interfaces))
+	if (!interfaces->asked_for.count || any_attached(interfaces))
 		interfaces->none_left_ns = 0;
 	else if (!interfaces->none_left_ns)
 		interfaces->none_left_ns = now;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "src/kernel/loader.h"
-#include "src/cli/options.h"
+#include "src/kernel/tracking_options.h"
 
 /* From linux/bpf.h of 6.6; libbpf passes attach types on as numbers. */
 #define ATTACH_TCX_INGRESS 46
@@ -26,7 +26,7 @@ struct interface {
 
 struct interfaces {
 	struct loader *loader;
-	const struct options *options;
+	struct interface_names asked_for;
 	struct interface *list;
 	int notices_fd; /* readable when links come, change or go */
 	bool without_tcx;
@@ -35,7 +35,7 @@ struct interfaces {
 
 /* Attaches to those there are. Returns EXIT_STATUS_DONE, or another after having said why. interfaces_close() either
  * way. */
-int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct options *options);
+int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *asked_for);
 
 /* To be called when notices_fd is readable: attaches to what came up or is back, lets go of what vanished, and says so.
  * now: CLOCK_BOOTTIME, ns. */

@@ -15,7 +15,6 @@
 
 #include "core/fast_path.h"
 #include "src/kernel/bpf_object.h"
-#include "src/record/record_filter.h"
 #include "src/util/message.h"
 
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
@@ -121,16 +120,16 @@ static bool cgroup_v1_is_used(void)
 	return used;
 }
 
-static void configure(const struct loader *loader, const struct options *options, __u32 own_netns)
+static void configure(const struct loader *loader, const struct loader_options *options)
 {
 	struct bpf_map *map = map_named(loader, ".rodata.config");
 	__u32 ring_bytes = sized_for_machine(256UL << 10, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
 	__u32 slots = sized_for_machine(256, 2048, NT_WAITING_SLOTS);
 	struct nt_config config = {
-		.own_netns = own_netns,
+		.own_netns = options->own_netns,
 		.wire_enabled = !!(options->contexts & CONTEXT_WIRE),
 		.follow_packets = options->every_packet,
-		.open_events = options_want_event(options, NT_EVENT_OPEN),
+		.open_events = options->reports_open,
 		.wakeup_bytes = ring_bytes / 4,
 		.slot_mask = slots - 1,
 		.sockets_enabled = !!(options->contexts & CONTEXT_SOCKET),
@@ -138,7 +137,7 @@ static void configure(const struct loader *loader, const struct options *options
 	};
 	struct nt_filter filter;
 
-	config.filters = filter_for_kernel(&filter, options);
+	config.filters = record_filter_for_kernel(&filter, options->filter, options->contexts & CONTEXT_WIRE);
 	bpf_map__set_initial_value(map_named(loader, ".rodata.filter"), &filter, sizeof(filter));
 	bpf_map__set_initial_value(map, &config, sizeof(config));
 	bpf_map__set_max_entries(map_named(loader, "events"), ring_bytes);
@@ -244,7 +243,7 @@ static int map_memory(struct loader *loader)
 	return slots_map(&loader->slots, fd_of_map(loader, "slots"), bpf_map__max_entries(map_named(loader, "slots")));
 }
 
-int loader_open(struct loader *loader, const struct options *options, __u32 own_netns)
+int loader_open(struct loader *loader, const struct loader_options *options)
 {
 	int status, error;
 
@@ -256,8 +255,8 @@ int loader_open(struct loader *loader, const struct options *options, __u32 own_
 	loader->object = open_object();
 	if (!loader->object)
 		return loader_explain_failure(-errno, WITH_BTF);
-	configure(loader, options, own_netns);
-	choose_programs(loader->object, options->command == COMMAND_LIST ? is_iterator : is_for_ethernet);
+	configure(loader, options);
+	choose_programs(loader->object, options->scans_only ? is_iterator : is_for_ethernet);
 	error = bpf_object__load(loader->object);
 	if (error)
 		return loader_explain_failure(error, WITH_BTF);

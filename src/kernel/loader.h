@@ -8,8 +8,8 @@
 #include <bpf/libbpf.h>
 
 #include "core/event.h"
-#include "src/cli/options.h"
 #include "src/kernel/slots.h"
+#include "src/kernel/tracking_options.h"
 
 struct loader {
 	struct bpf_object *object;
@@ -25,7 +25,7 @@ struct loader {
 
 /* Loads the kernel side for these options. Returns the exit status that tells what is missing, having said it, or
  * EXIT_STATUS_DONE. loader_close() either way. */
-int loader_open(struct loader *loader, const struct options *options, __u32 own_netns);
+int loader_open(struct loader *loader, const struct loader_options *options);
 
 /* Attaches the socket context. As loader_open(). */
 int loader_attach_sockets(struct loader *loader);

@@ -1,4 +1,6 @@
 /* netracker list: the connections that are open now, in every network namespace. */
+#include "src/list/list.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -6,16 +8,14 @@
 #include <bpf/libbpf.h>
 
 #include "src/kernel/clock.h"
-#include "src/cli/commands.h"
-#include "src/record/record_filter.h"
+#include "src/cli/options.h"
+#include "src/delivery/delivery.h"
 #include "src/record/socket_record.h"
 #include "src/kernel/loader.h"
 #include "src/util/message.h"
 #include "src/record/process_table.h"
-#include "src/record/record_fields.h"
 #include "src/kernel/running_tracker.h"
 #include "src/kernel/socket_scan.h"
-#include "src/output/sink.h"
 
 #define PROCESS_CAPACITY 65536
 
@@ -24,28 +24,18 @@ struct list {
 	struct loader loader;
 	struct ring_buffer *ring;
 	struct process_table *processes;
-	struct sink *sink;
+	struct delivery delivery;
 	struct live_names names;
 	struct running_trackers running;
-	__u64 records;
-	bool output_is_gone;
 };
-
-static bool is_full(const struct list *list)
-{
-	return list->options->max_records && list->records >= list->options->max_records;
-}
 
 static void tell(struct list *list, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
 	live_record_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
-	record_name_host(&record, list->options->host);
-	if (is_full(list) || list->output_is_gone || !filter_accepts(list->options, &record))
-		return;
-	list->records++;
-	list->output_is_gone = sink_write(list->sink, &record) == -EPIPE;
+	if (!list->delivery.error)
+		delivery_write(&list->delivery, &record);
 }
 
 static int handle_event(void *context, void *data, size_t size)
@@ -99,10 +89,15 @@ static int no_memory(void)
 
 static int set_up(struct list *list)
 {
+	const struct loader_options loader_options = {
+		.contexts = list->options->contexts,
+		.scans_only = true,
+		.filter = &list->options->delivery.filter,
+	};
 	int status;
 
 	running_trackers_open(&list->running);
-	status = loader_open(&list->loader, list->options, 0);
+	status = loader_open(&list->loader, &loader_options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	list->names = (struct live_names){
@@ -113,7 +108,7 @@ static int set_up(struct list *list)
 	list->ring = ring_buffer__new(list->loader.events_fd, handle_event, list, NULL);
 	if (!list->processes || !list->ring)
 		return no_memory();
-	return sink_open(&list->sink, list->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+	return delivery_open(&list->delivery, &list->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 }
 
 /* EXIT_STATUS_BROKEN where some are missing. */
@@ -135,7 +130,7 @@ static void tell_absence(const struct list *list)
 
 	loader_counters(&list->loader, counters);
 	found = counters[NT_COUNT_SOCKETS_FOUND];
-	if (list->records || list->output_is_gone)
+	if (list->delivery.records || list->delivery.error)
 		return;
 	if (found)
 		message_note("%llu connections are open, none of them matches", (unsigned long long)found);
@@ -150,7 +145,7 @@ static int list_all(struct list *list)
 	seed_existing(&list->loader, drain, list);
 	ask_running_trackers(list);
 	seed_tell_open(&list->loader, drain, list);
-	error = list->output_is_gone ? 0 : sink_finish(list->sink);
+	error = list->delivery.error ? 0 : delivery_finish(&list->delivery, 0, 0);
 	status = tell_losses(list);
 	if (status == EXIT_STATUS_DONE)
 		tell_absence(list);
@@ -159,7 +154,7 @@ static int list_all(struct list *list)
 
 static void clean_up(struct list *list)
 {
-	sink_close(list->sink);
+	delivery_close(&list->delivery);
 	ring_buffer__free(list->ring);
 	process_table_free(list->processes);
 	loader_close(&list->loader);

@@ -20,6 +20,7 @@
 #include <stddef.h>
 
 #include "core/event.h"
+#include "src/record/socket_record.h"
 
 #define JOIN_WIRE_NS 2000000000ULL
 #define JOIN_OWNER_NS 900000000ULL /* its record is to be out within a second of the change to CLOSE */
@@ -28,14 +29,6 @@
  * acknowledged), and for one that it may have without its cookie. */
 #define JOIN_CLAIM_NS 300000000000ULL
 #define JOIN_UNCLAIMED_NS 1000000000ULL
-
-/* A socket's end with all that is known of it. */
-struct joined_socket {
-	const struct nt_socket_event *event;
-	const struct nt_wire *wire;      /* NULL: the wire saw nothing of it */
-	const struct nt_stream *streams; /* two, by index of the key's end; NULL: not followed */
-	bool wire_ended;                 /* false: its packets go on */
-};
 
 enum join_passage {
 	JOIN_OBSERVED,  /* answered by no socket: an observer's record */

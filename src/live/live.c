@@ -1,4 +1,6 @@
 /* Live tracking: the kernel side's events, joined and written as records. */
+#include "src/live/live.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -15,10 +17,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/record/accounting.h"
 #include "src/kernel/clock.h"
-#include "src/cli/commands.h"
-#include "src/record/record_filter.h"
+#include "src/cli/options.h"
+#include "src/delivery/delivery.h"
 #include "src/util/hangup.h"
 #include "src/kernel/interfaces.h"
 #include "src/live/join.h"
@@ -27,7 +28,6 @@
 #include "src/kernel/net_namespace.h"
 #include "src/util/message.h"
 #include "src/record/packet_record.h"
-#include "src/output/output.h"
 #include "src/record/process_table.h"
 #include "src/record/record_fields.h"
 #include "src/kernel/reset_reasons.h"
@@ -56,13 +56,11 @@ struct live {
 	struct process_table *processes;
 	struct reset_reasons *reset_reasons;
 	struct sweep *sweep;
-	struct output output;
+	struct delivery delivery;
 	struct hangup hangup;
 	struct live_names names;
 	struct nt_filter kernel_filter;
 	__u32 own_netns;
-	struct books books;
-	__u64 records;       /* of any event that were asked for */
 	__u64 wire_claimed;   /* wire ends that were sockets' */
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
 	__u64 looked_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
@@ -86,40 +84,9 @@ static void end(struct live *live, int status)
 
 /* ---- records out ---- */
 
-/* What is open is summed up whether its records are asked for or not. */
-static bool is_for_tables_alone(const struct live *live, int event)
-{
-	return output_has_tables(&live->output) && (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
-	       !options_want_event(live->options, event);
-}
-
 static void write_record(struct live *live, struct nt_record *record)
 {
-	bool closes = record->event == NT_EVENT_CLOSE;
-	int error;
-
-	record_name_host(record, live->options->host);
-	if (is_for_tables_alone(live, record->event)) {
-		if (filter_accepts(live->options, record))
-			output_sum_up(&live->output, record);
-		return;
-	}
-	if (!options_want_event(live->options, record->event) || !filter_accepts(live->options, record)) {
-		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
-		if (closes)
-			output_forget(&live->output, record);
-		return;
-	}
-	if (live->options->max_records && live->records >= live->options->max_records) {
-		live->books.filtered[BOOKS_FILTERED_OPTION] += closes;
-		return;
-	}
-	live->records++;
-	live->books.written += closes;
-	error = output_write(&live->output, record);
-	if (error == -EPIPE)
-		end(live, EXIT_STATUS_DONE);
-	if (live->options->max_records && live->records >= live->options->max_records)
+	if (delivery_write(&live->delivery, record) && delivery_is_over(&live->delivery))
 		end(live, EXIT_STATUS_DONE);
 }
 
@@ -138,9 +105,9 @@ static void wire_left_over(void *context, const struct nt_wire_event *event, enu
 	struct nt_record record;
 	bool open = event->why == NT_WIRE_EXIT;
 
-	live->books.open += open;
+	live->delivery.books.open += open;
 	if (passage == JOIN_FORWARDED && !live->options->forwarded) {
-		live->books.filtered[BOOKS_FILTERED_FORWARDED] += !open;
+		live->delivery.books.filtered[BOOKS_FILTERED_FORWARDED] += !open;
 		return;
 	}
 	live_record_observer(&record, event, &live->names);
@@ -154,7 +121,7 @@ static void wire_was_claimed(void *context)
 
 static void end_was_lost(void *context)
 {
-	((struct live *)context)->books.lost[BOOKS_LOST_JOIN_FULL]++;
+	((struct live *)context)->delivery.books.lost[BOOKS_LOST_JOIN_FULL]++;
 }
 
 /* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */
@@ -199,7 +166,7 @@ static void tell_socket_status(struct live *live, const struct nt_socket_event *
 		return tell_open_socket(live, live->status_kind, event, size);
 	live_record_open_socket(&record, NT_EVENT_UPDATE, event, size, &live->names);
 	if (record.gaps & NT_GAP_START)
-		output_begin_from(&live->output, &record);
+		output_begin_from(&live->delivery.output, &record);
 }
 
 static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
@@ -272,9 +239,8 @@ static void notice_last_losses(struct live *live)
 
 static void flush(struct live *live)
 {
-	int error = output_flush(&live->output);
-
-	if (error == -EPIPE)
+	delivery_flush(&live->delivery);
+	if (live->delivery.error == -EPIPE)
 		end(live, EXIT_STATUS_DONE);
 }
 
@@ -312,9 +278,9 @@ static int tell_open_wire(void *context, void *data, size_t size)
 /* Tables are written right after it: what they tell is of that moment. */
 static bool is_update_due(const struct live *live, __u64 now)
 {
-	if (output_has_tables(&live->output))
-		return output_interval_is_over(&live->output, now);
-	return options_want_event(live->options, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->interval_ns;
+	if (output_has_tables(&live->delivery.output))
+		return output_interval_is_over(&live->delivery.output, now);
+	return delivery_wants_event(&live->options->delivery, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->delivery.output.interval_ns;
 }
 
 static void update_if_due(struct live *live, __u64 now)
@@ -323,12 +289,12 @@ static void update_if_due(struct live *live, __u64 now)
 		return;
 	live->updated_ns = now;
 	live->status_kind = NT_EVENT_UPDATE;
-	output_begin_look(&live->output);
+	output_begin_look(&live->delivery.output);
 	if (live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
 	if (live->sweep)
 		sweep_tell_open(live->sweep, now, tell_open_wire, live);
-	output_tell_look(&live->output, now, live->names.boot_to_utc_ns);
+	output_tell_look(&live->delivery.output, now, live->names.boot_to_utc_ns);
 }
 
 /* What has no hurry, and its price. */
@@ -348,8 +314,8 @@ static void look_around(struct live *live, __u64 now)
 /* The next look at the ring buffer, or the end of the tables' interval. */
 static void set_timer(const struct live *live)
 {
-	__u64 now = clock_boot_ns(), ends = live->output.next_ns;
-	bool ends_before = output_has_tables(&live->output) && ends > now && ends - now < live->poll_ns;
+	__u64 now = clock_boot_ns(), ends = live->delivery.output.next_ns;
+	bool ends_before = output_has_tables(&live->delivery.output) && ends > now && ends - now < live->poll_ns;
 	struct itimerspec once = {.it_value.tv_nsec = (long)(ends_before ? ends - now : live->poll_ns)};
 
 	timerfd_settime(live->timer_fd, 0, &once, NULL);
@@ -416,7 +382,8 @@ static int no_memory(void)
 
 static int set_up_user_side(struct live *live)
 {
-	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options);
+	bool kernel_filters = record_filter_for_kernel(&live->kernel_filter, &live->options->delivery.filter,
+						       live->options->contexts & CONTEXT_WIRE);
 	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
 					   find_open_wire, kernel_filters ? is_told : NULL};
 
@@ -434,7 +401,7 @@ static int set_up_user_side(struct live *live)
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
 		return no_memory();
-	return output_open(&live->output, live->options) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+	return delivery_open(&live->delivery, &live->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 }
 
 static int set_up_polling(struct live *live)
@@ -458,7 +425,15 @@ static int set_up_polling(struct live *live)
 /* The sockets' events come before the wire's: what begins in between has its socket. */
 static int attach(struct live *live)
 {
-	int status = loader_open(&live->loader, live->options, live->own_netns);
+	const struct options *options = live->options;
+	const struct loader_options loader_options = {
+		.contexts = options->contexts,
+		.every_packet = options->every_packet,
+		.reports_open = delivery_wants_event(&options->delivery, NT_EVENT_OPEN),
+		.filter = &options->delivery.filter,
+		.own_netns = live->own_netns,
+	};
+	int status = loader_open(&live->loader, &loader_options);
 
 	if (status == EXIT_STATUS_DONE && !(live->reset_reasons = reset_reasons_new()))
 		status = no_memory();
@@ -466,7 +441,7 @@ static int attach(struct live *live)
 		status = loader_attach_sockets(&live->loader);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
 		live->sweep = sweep_new(&live->loader, live->options->every_packet);
-		status = interfaces_open(&live->interfaces, &live->loader, live->options);
+		status = interfaces_open(&live->interfaces, &live->loader, &options->interfaces);
 	}
 	if (status == EXIT_STATUS_DONE)
 		status = set_up_polling(live);
@@ -493,7 +468,7 @@ static void take_signals(struct live *live)
 		enum hangup_meaning meaning = signal.ssi_signo == SIGHUP ? hangup_meaning(&live->hangup) : HANGUP_END;
 
 		if (meaning == HANGUP_REOPEN)
-			sink_reopen(live->output.records);
+			sink_reopen(live->delivery.output.records);
 		else if (meaning == HANGUP_END)
 			end(live, EXIT_STATUS_DONE);
 	}
@@ -519,8 +494,8 @@ static void run(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
-	output_tick(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
-	if (output_has_tables(&live->output) && live->options->contexts & CONTEXT_SOCKET)
+	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
+	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
 	live->began = true;
 	live->updated_ns = clock_boot_ns();
@@ -538,7 +513,7 @@ static void run(struct live *live)
 
 static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
-	__u64 *lost = live->books.lost;
+	__u64 *lost = live->delivery.books.lost;
 	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
 			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
 
@@ -547,13 +522,12 @@ static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 	lost[BOOKS_LOST_HALF_OPEN_FULL] = counters[NT_COUNT_HALF_OPEN_FULL] + pushed_out;
 	lost[BOOKS_LOST_ESTABLISHED_FULL] = counters[NT_COUNT_ESTABLISHED_FULL];
 	lost[BOOKS_LOST_RING_FULL] = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL];
-	lost[BOOKS_LOST_SINK_FAILED] = output_lost(&live->output, NT_EVENT_CLOSE);
 }
 
 /* What the wire saw of sockets is no view of its own. */
 static void count_books(struct live *live)
 {
-	struct books *books = &live->books;
+	struct books *books = &live->delivery.books;
 	__u64 counters[NT_COUNTERS];
 
 	loader_counters(&live->loader, counters);
@@ -564,7 +538,6 @@ static void count_books(struct live *live)
 			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] -
 			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	books->open += seed_open_sockets(&live->loader);
-	books->written -= books->lost[BOOKS_LOST_SINK_FAILED];
 	books->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	message_detail("tracking ended: %llu packets malformed, %llu processes not described",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
@@ -580,7 +553,7 @@ static void finish(struct live *live)
 	notice_last_losses(live);
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
-	if ((options_want_event(live->options, NT_EVENT_EXIT) || output_has_tables(&live->output)) &&
+	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) || output_has_tables(&live->delivery.output)) &&
 	    live->options->contexts & CONTEXT_SOCKET)
 		seed_tell_open(&live->loader, read_all_events, live);
 	interfaces_detach(&live->interfaces);
@@ -589,8 +562,8 @@ static void finish(struct live *live)
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
 	join_finish(live->join);
-	error = output_finish(&live->output, clock_boot_ns(), live->names.boot_to_utc_ns);
-	if ((error ? error != -EPIPE : output_lost_any(&live->output)) && !live->status)
+	error = delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
+	if ((error ? error != -EPIPE : output_lost_any(&live->delivery.output)) && !live->status)
 		live->status = EXIT_STATUS_BROKEN;
 	count_books(live);
 }
@@ -601,7 +574,7 @@ static void clean_up(struct live *live)
 	ring_buffer__free(live->ring);
 	sweep_free(live->sweep);
 	loader_close(&live->loader);
-	output_close(&live->output);
+	delivery_close(&live->delivery);
 	join_free(live->join);
 	process_table_free(live->processes);
 	reset_reasons_free(live->reset_reasons);
@@ -613,7 +586,7 @@ int live_run(const struct options *options)
 	int status;
 
 	live.interfaces.notices_fd = -1;
-	hangup_init(&live.hangup, options->output);
+	hangup_init(&live.hangup, options->delivery.output.sink.path);
 	live.signal_fd = block_signals();
 	status = set_up_user_side(&live);
 	if (status == EXIT_STATUS_DONE)
@@ -622,8 +595,7 @@ int live_run(const struct options *options)
 		run(&live);
 		finish(&live);
 		status = live.status;
-		if (!options->quiet)
-			books_print(&live.books, stderr);
+		delivery_print_books(&live.delivery);
 	}
 	clean_up(&live);
 	return status;

@@ -114,22 +114,29 @@ static void print_record(struct text_buffer *text, const struct nt_record *recor
 	text_char(text, '\n');
 }
 
-void sink_csv_header(struct text_buffer *text)
+static void csv_header(struct text_buffer *text, const struct format_view *view)
 {
+	(void)view;
 	print_header(text, ',');
 }
 
-void sink_csv_record(struct text_buffer *text, const struct nt_record *record)
+static void csv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
+	(void)view;
 	print_record(text, record, ',');
 }
 
-void sink_tsv_header(struct text_buffer *text)
+static void tsv_header(struct text_buffer *text, const struct format_view *view)
 {
+	(void)view;
 	print_header(text, '\t');
 }
 
-void sink_tsv_record(struct text_buffer *text, const struct nt_record *record)
+static void tsv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
+	(void)view;
 	print_record(text, record, '\t');
 }
+
+const struct format format_csv = { .name = "csv", .header = csv_header, .record = csv_record };
+const struct format format_tsv = { .name = "tsv", .header = tsv_header, .record = tsv_record };

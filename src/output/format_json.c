@@ -65,12 +65,13 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 	}
 }
 
-void sink_json_record(struct text_buffer *text, const struct nt_record *record)
+static void json_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	char separator = '{';
 	struct field_value value;
 	unsigned int i;
 
+	(void)view;
 	for (i = 0; i < record_field_count; i++) {
 		if (!record_field_get(&record_fields[i], record, &value))
 			continue;
@@ -80,3 +81,5 @@ void sink_json_record(struct text_buffer *text, const struct nt_record *record)
 	}
 	text_string(text, "}\n");
 }
+
+const struct format format_json = { .name = "json", .record = json_record };

@@ -9,7 +9,7 @@
 /* One line while it is laid out. */
 struct layout {
 	struct text_buffer *text;
-	const struct sink_view *view;
+	const struct format_view *view;
 	unsigned int position; /* where the line stands */
 	unsigned int planned;  /* where it would stand had no cell been wider than its column */
 };
@@ -94,7 +94,7 @@ static void put_record_cell(struct layout *layout, const struct text_column *col
 	put_cell(layout, column, cell, layout->view->colour && column->colour ? column->colour(record) : NULL);
 }
 
-static const struct text_table *table_of(const struct sink_view *view)
+static const struct text_table *table_of(const struct format_view *view)
 {
 	const struct text_table *table = view->lists ? &list_table : &terminal_table;
 
@@ -105,7 +105,7 @@ static const struct text_table *table_of(const struct sink_view *view)
 
 /* The record's cells, or the headings where there is no record. */
 static void print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
-		       const struct sink_view *view)
+		       const struct format_view *view)
 {
 	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
 	struct layout layout = { .text = text, .view = view };
@@ -129,7 +129,7 @@ static void print_line(struct text_buffer *text, const struct text_table *table,
 	text_free(&cell);
 }
 
-static void print_lines(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+static void print_lines(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	const struct text_table *table;
 
@@ -137,12 +137,19 @@ static void print_lines(struct text_buffer *text, const struct nt_record *record
 		print_line(text, table, record, view);
 }
 
-void sink_text_header(struct text_buffer *text, const struct sink_view *view)
+static void text_header(struct text_buffer *text, const struct format_view *view)
 {
 	print_lines(text, NULL, view);
 }
 
-void sink_text_record(struct text_buffer *text, const struct nt_record *record, const struct sink_view *view)
+static void text_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	print_lines(text, record, view);
 }
+
+const struct format format_text = {
+	.name = "text",
+	.follows_width = true,
+	.header = text_header,
+	.record = text_record,
+};

@@ -9,14 +9,15 @@ static void print_end(struct text_buffer *text, const __u8 *address, __u16 port)
 	text_format(text, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", address_text, port);
 }
 
-bool sink_trace_tells(const struct nt_record *record)
+static bool trace_accepts(const struct nt_record *record)
 {
 	return nt_record_has(record, NT_HAS_SYN_FINACK) &&
 	       (record->event == NT_EVENT_CLOSE || record->event == NT_EVENT_EXIT);
 }
 
-void sink_trace_record(struct text_buffer *text, const struct nt_record *record)
+static void trace_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
+	(void)view;
 	text_string(text, "[TC] Total RTT (SYN - FIN-ACK) for ");
 	print_end(text, record->src_ip, record->src_port);
 	text_string(text, " -> ");
@@ -25,3 +26,5 @@ void sink_trace_record(struct text_buffer *text, const struct nt_record *record)
 	text_integer(text, record->syn_finack_ns);
 	text_string(text, " ns\n");
 }
+
+const struct format format_trace = { .name = "trace", .accepts = trace_accepts, .record = trace_record };

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "src/util/message.h"
-#include "src/output/format.h"
 
 #define FLUSH_AT (64 * 1024)
 #define BUFFER_LIMIT (1024 * 1024) /* what waits at most while the output refuses */
@@ -26,7 +25,7 @@
 #define WIDTH_UNKNOWN 132
 
 struct sink {
-	enum output_format format;
+	const struct format *format; /* NULL: lines only */
 	const char *name; /* for messages */
 	int fd;
 	bool regular, terminal;
@@ -35,7 +34,7 @@ struct sink {
 	bool patient; /* waits for ever for a reader */
 	bool stuck;   /* the reader took nothing for as long as we wait */
 	bool refused; /* the last flush failed, or records were lost, and we said so */
-	struct sink_view view;
+	struct format_view view;
 	struct text_buffer waiting; /* lines; the first may have got out in part */
 	struct text_buffer kinds;   /* of each waiting line: enum nt_event_kind, or KIND_HEADER */
 	__u64 dropped[EVENT_KINDS];
@@ -57,16 +56,16 @@ static int open_standard_output(void)
 	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
-static int open_output(struct sink *sink, const struct options *options)
+static int open_output(struct sink *sink, const struct sink_options *options)
 {
 	int error;
 
-	sink->name = options->output ? options->output : "standard output";
-	if (!options->output)
+	sink->name = options->path ? options->path : "standard output";
+	if (!options->path)
 		sink->fd = open_standard_output();
 	else
-		sink->fd = open_named(options->output, 0);
-	sink->named = options->output;
+		sink->fd = open_named(options->path, 0);
+	sink->named = options->path;
 	if (sink->fd >= 0)
 		return 0;
 	error = errno;
@@ -123,23 +122,9 @@ static void add_header(struct sink *sink)
 {
 	size_t begin = sink->waiting.used;
 
-	switch (sink->format) {
-	case FORMAT_TEXT:
-		sink_text_header(&sink->waiting, &sink->view);
-		break;
-	case FORMAT_CSV:
-		sink_csv_header(&sink->waiting);
-		break;
-	case FORMAT_TSV:
-		sink_tsv_header(&sink->waiting);
-		break;
-	case FORMAT_ZEEK:
-		sink_zeek_header(&sink->waiting);
-		break;
-	case FORMAT_JSON:
-	case FORMAT_TRACE:
+	if (!sink->format || !sink->format->header)
 		return;
-	}
+	sink->format->header(&sink->waiting, &sink->view);
 	add_kinds(sink, begin, KIND_HEADER);
 }
 
@@ -162,12 +147,11 @@ static void begin_output(struct sink *sink)
 		text_char(&sink->waiting, '\n');
 		add_kinds(sink, sink->waiting.used, KIND_HEADER);
 	}
-	/* A log of Zeek's ends with a line that says so: what is appended is another log, with its own header. */
-	if (!size || sink->format == FORMAT_ZEEK)
+	if (!size || (sink->format && sink->format->always_header))
 		add_header(sink);
 }
 
-int sink_open(struct sink **sink, const struct options *options)
+int sink_open(struct sink **sink, const struct sink_options *options)
 {
 	struct sink *opened = calloc(1, sizeof(*opened));
 	int error;
@@ -177,8 +161,8 @@ int sink_open(struct sink **sink, const struct options *options)
 		return -ENOMEM;
 	}
 	opened->format = options->format;
-	opened->patient = options->command != COMMAND_LIVE;
-	opened->view.lists = options->command == COMMAND_LIST;
+	opened->patient = options->waits;
+	opened->view.lists = options->lists;
 	error = open_output(opened, options);
 	if (error) {
 		free(opened);
@@ -195,7 +179,7 @@ static void follow_width(struct sink *sink)
 {
 	unsigned int width;
 
-	if (!sink->terminal || sink->waiting.used || sink->format != FORMAT_TEXT)
+	if (!sink->terminal || sink->waiting.used || !sink->format || !sink->format->follows_width)
 		return;
 	width = terminal_width(sink->fd);
 	if (width == sink->view.width)
@@ -208,26 +192,7 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 {
 	size_t begin = sink->waiting.used;
 
-	switch (sink->format) {
-	case FORMAT_TEXT:
-		sink_text_record(&sink->waiting, record, &sink->view);
-		break;
-	case FORMAT_JSON:
-		sink_json_record(&sink->waiting, record);
-		break;
-	case FORMAT_CSV:
-		sink_csv_record(&sink->waiting, record);
-		break;
-	case FORMAT_TSV:
-		sink_tsv_record(&sink->waiting, record);
-		break;
-	case FORMAT_TRACE:
-		sink_trace_record(&sink->waiting, record);
-		break;
-	case FORMAT_ZEEK:
-		sink_zeek_record(&sink->waiting, record);
-		break;
-	}
+	sink->format->record(&sink->waiting, record, &sink->view);
 	add_kinds(sink, begin, record->event);
 }
 
@@ -404,9 +369,9 @@ static void add_footer(struct sink *sink)
 {
 	size_t begin = sink->waiting.used;
 
-	if (sink->format != FORMAT_ZEEK || begin >= BUFFER_LIMIT)
+	if (!sink->format || !sink->format->footer || begin >= BUFFER_LIMIT)
 		return;
-	sink_zeek_footer(&sink->waiting);
+	sink->format->footer(&sink->waiting);
 	add_kinds(sink, begin, KIND_HEADER);
 }
 

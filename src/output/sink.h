@@ -8,16 +8,24 @@
 #ifndef NETRACKER_SINK_H
 #define NETRACKER_SINK_H
 
-#include "src/cli/options.h"
-#include "src/util/text_buffer.h"
+#include <linux/types.h>
+#include <stdbool.h>
+
 #include "core/record.h"
+#include "src/output/format.h"
+#include "src/util/text_buffer.h"
 
 struct sink;
 
-/* Standard output, or options->output (appended to; created if need be). Ignores SIGPIPE for the process. 0, or -errno
- * after having said why.
- */
-int sink_open(struct sink **sink, const struct options *options);
+struct sink_options {
+	const struct format *format; /* NULL: only sink_write_lines() is used */
+	const char *path;            /* appended to; created if need be. NULL: standard output */
+	bool waits;                  /* for a slow reader, however long: tracking does not */
+	bool lists;                  /* struct format_view */
+};
+
+/* Ignores SIGPIPE for the process. Strings are not copied. 0, or -errno after having said why. */
+int sink_open(struct sink **sink, const struct sink_options *options);
 
 /* Adds one line. 0, or the -errno of a flush that became necessary. */
 int sink_write(struct sink *sink, const struct nt_record *record);
@@ -35,7 +43,7 @@ int sink_flush(struct sink *sink);
  */
 int sink_finish(struct sink *sink);
 
-/* Opens options->output again, which may be another file by now: what can be written goes into the file that was open,
+/* Opens the path again, which may be another file by now: what can be written goes into the file that was open,
  * the rest into the new one, and no line into both. Where that fails it says so and goes on with what was open.
  */
 void sink_reopen(struct sink *sink);

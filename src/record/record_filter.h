@@ -2,18 +2,40 @@
  * --min-duration.
  *
  * -L and -D are the local and the remote port of a client or server, the source's and destination's of an observer.
- * What a record does not know matches no filter that asks for it. What has no line in the format asked for is left out
- * too.
+ * A value that a record does not have matches no filter that asks for it.
  */
-#ifndef NETRACKER_FILTER_H
-#define NETRACKER_FILTER_H
+#ifndef NETRACKER_RECORD_FILTER_H
+#define NETRACKER_RECORD_FILTER_H
 
-#include "src/cli/options.h"
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/filter.h"
 #include "core/record.h"
 
-/* What of it the kernel side can see to. False: nothing. */
-bool filter_for_kernel(struct nt_filter *filter, const struct options *options);
+/* All zero accepts every record. Strings belong to the caller. */
+struct record_filter {
+	bool ipv4_only, ipv6_only; /* never both */
+	__u32 pid;                 /* 0: any */
+	const char *comm;          /* NULL: any */
+	bool uid_given;
+	__u32 uid;
+	__u32 netns;            /* inode number; 0: any */
+	const char *cgroup;     /* a path from its hierarchy's root on; NULL: any */
+	size_t cgroup_length;   /* of that path without slashes at its end */
+	const char *container;  /* how its id begins; NULL: any */
+	struct nt_port_set local_ports, remote_ports;
+	struct nt_network_set networks;
+	unsigned int roles;    /* bits 1 << NT_ROLE_*; 0: any */
+	unsigned int outcomes; /* bits 1 << NT_OUTCOME_*; 0: any */
+	__u64 min_duration_ns; /* 0: any */
+};
 
-bool filter_accepts(const struct options *options, const struct nt_record *record);
+bool record_filter_accepts(const struct record_filter *filter, const struct nt_record *record);
+
+/* Fills the part that the kernel side can test. packets_watched: then it cannot test owner and namespace; see struct
+ * nt_filter. Returns false where it has nothing to test. */
+bool record_filter_for_kernel(struct nt_filter *kernel, const struct record_filter *filter, bool packets_watched);
 
 #endif

@@ -3,10 +3,20 @@
 #define NETRACKER_LIVE_RECORD_H
 
 #include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
 
+#include "core/event.h"
 #include "core/record.h"
-#include "src/live/join.h"
 #include "src/record/process_table.h"
+
+/* A socket's end with all that is known of it. */
+struct joined_socket {
+	const struct nt_socket_event *event;
+	const struct nt_wire *wire;      /* NULL: the wire saw nothing of it */
+	const struct nt_stream *streams; /* two, by index of the key's end; NULL: not followed */
+	bool wire_ended;                 /* false: its packets go on */
+};
 
 struct live_names {
 	struct process_table *processes;

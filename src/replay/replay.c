@@ -1,4 +1,6 @@
 /* netracker replay FILE...: the tracker over captures, with their own clock. Several are one stream of packets. */
+#include "src/replay/replay.h"
+
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <signal.h>
@@ -12,11 +14,10 @@
 #include "src/capture/capture_file.h"
 #include "src/capture/capture_link.h"
 #include "src/capture/capture_reader.h"
-#include "src/cli/commands.h"
+#include "src/cli/options.h"
 #include "src/util/hangup.h"
 #include "src/util/message.h"
 #include "src/replay/progress.h"
-#include "src/replay/replay_output.h"
 #include "src/zeek/zeek_replay.h"
 
 /* So many packets are read before the first of them is followed, so that the entries of all are on their way from memory
@@ -36,7 +37,8 @@ struct replay {
 	struct capture_reader *reader;
 	struct replay_tracker *tracker; /* one of the two */
 	struct zeek_replay *zeek;
-	struct replay_output output;
+	struct delivery delivery;
+	__u64 now; /* the captures' clock, where it stood highest; nanoseconds since the Unix epoch */
 	struct hangup hangup;
 	bool broken; /* a file was, or could not be read at all */
 };
@@ -73,20 +75,20 @@ static void take_hangup(struct replay *replay)
 
 	hung_up = 0;
 	if (meaning == HANGUP_REOPEN)
-		sink_reopen(replay->output.output.records);
+		sink_reopen(replay->delivery.output.records);
 	else if (meaning == HANGUP_END)
 		stopped = 1;
 }
 
 static bool is_over(const struct replay *replay)
 {
-	return stopped || replay_output_is_over(&replay->output);
+	return stopped || delivery_is_over(&replay->delivery);
 }
 
 static void tell_no_memory(struct replay *replay)
 {
 	message_error("%s: no memory for more connections; the records up to here are written", replay->name);
-	replay->output.error = -ENOMEM;
+	replay->delivery.error = -ENOMEM;
 }
 
 static void advance(struct replay *replay, __u64 ns)
@@ -95,7 +97,9 @@ static void advance(struct replay *replay, __u64 ns)
 		zeek_replay_clock(replay->zeek, ns);
 	else
 		replay_tracker_clock(replay->tracker, ns);
-	replay_output_clock(&replay->output, ns);
+	if (ns > replay->now)
+		replay->now = ns;
+	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
 static void take(struct replay *replay, const struct replay_located *located)
@@ -140,16 +144,42 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset);
 }
 
+static void record_began(void *context)
+{
+	((struct delivery *)context)->books.opened++;
+}
+
+static void record_established(void *context, struct nt_record *record)
+{
+	delivery_write(context, record);
+}
+
+/* Without close among the events that are wanted, a close record is counted as filtered; an exit record is open. */
+static void record_ended(void *context, struct nt_record *record)
+{
+	struct delivery *delivery = context;
+
+	delivery_write(delivery, record);
+	delivery->books.open += record->event == NT_EVENT_EXIT;
+}
+
 static void finish(struct replay *replay)
 {
 	struct capture_odd odd;
+	int error;
 
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else
 		replay_tracker_finish(replay->tracker);
+	error = delivery_finish(&replay->delivery, replay->now, 0);
+	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
+	delivery_print_books(&replay->delivery);
 	odd = capture_reader_odd(replay->reader);
-	replay_output_finish(&replay->output, &odd);
+	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
+		       "missing %llu",
+		       (unsigned long long)odd.malformed, (unsigned long long)odd.truncated,
+		       (unsigned long long)odd.incomplete);
 }
 
 static const char *link_name(int link_type)
@@ -176,10 +206,10 @@ static void show_progress(struct replay *replay)
 static void check_order(struct replay *replay, __u64 ns)
 {
 	replay->is_first = false;
-	if (ns < replay->output.now)
+	if (ns < replay->now)
 		message_note("%s: begins %.6f s before what was read before it; give the pieces of a capture in the order "
 			     "of their times, captures of the same time through mergecap", replay->name,
-			     (double)(replay->output.now - ns) / 1e9);
+			     (double)(replay->now - ns) / 1e9);
 }
 
 /* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
@@ -218,7 +248,7 @@ static int read_packets(struct replay *replay)
 			capture_reader_take(replay->reader, &captured);
 		}
 		if (replay->streams)
-			replay_output_flush(&replay->output);
+			delivery_flush(&replay->delivery);
 	}
 	take_ahead(replay, ahead, count);
 	return result;
@@ -233,7 +263,7 @@ static int read_like_zeek(struct replay *replay)
 		advance(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
 		if (replay->streams)
-			replay_output_flush(&replay->output);
+			delivery_flush(&replay->delivery);
 	}
 	return result;
 }
@@ -262,7 +292,7 @@ static void read_opened(struct replay *replay)
 		replay->broken = true;
 		return;
 	}
-	if (!replay_output_open(&replay->output))
+	if (!delivery_open(&replay->delivery, &replay->options->delivery))
 		return;
 	if ((replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0)
 		replay->broken = true;
@@ -316,7 +346,7 @@ static void read_files(struct replay *replay)
 	unsigned int i;
 
 	replay->read.size = size_of_all(options);
-	progress_begin(&replay->progress, options->quiet);
+	progress_begin(&replay->progress, options->delivery.quiet);
 	for (i = 0; i < options->file_count && !is_over(replay); i++)
 		read_file(replay, options->files[i]);
 }
@@ -325,9 +355,9 @@ static void read_files(struct replay *replay)
 static bool set_up_zeek(struct replay *replay)
 {
 	const struct zeek_replay_host host = {
-		.began = replay_output_began,
-		.ended = replay_output_ended,
-		.context = &replay->output,
+		.began = record_began,
+		.ended = record_ended,
+		.context = &replay->delivery,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
 	const struct capture_reader_host reader_host = { take_like_zeek, accept_like_zeek, replay };
@@ -339,12 +369,12 @@ static bool set_up_zeek(struct replay *replay)
 
 static bool set_up_own(struct replay *replay)
 {
-	bool tell_established = options_want_event(replay->options, NT_EVENT_OPEN);
+	bool tell_established = delivery_wants_event(&replay->options->delivery, NT_EVENT_OPEN);
 	const struct replay_tracker_host host = {
-		.began = replay_output_began,
-		.established = tell_established ? replay_output_established : NULL,
-		.ended = replay_output_ended,
-		.context = &replay->output,
+		.began = record_began,
+		.established = tell_established ? record_established : NULL,
+		.ended = record_ended,
+		.context = &replay->delivery,
 	};
 	const struct capture_reader_host reader_host = { take_found, NULL, replay };
 
@@ -363,21 +393,21 @@ static int run(struct replay *replay)
 		return EXIT_STATUS_BROKEN;
 	}
 	read_files(replay);
-	if (replay->output.is_open)
+	if (replay->delivery.is_open)
 		finish(replay);
-	error = replay->output.error;
+	error = replay->delivery.error;
 	return replay->broken || (error && error != -EPIPE) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
 }
 
 int replay_run(const struct options *options)
 {
-	struct replay replay = { .options = options, .output.options = options };
+	struct replay replay = { .options = options, .delivery.options = &options->delivery };
 	int status;
 
-	hangup_init(&replay.hangup, options->output);
+	hangup_init(&replay.hangup, options->delivery.output.sink.path);
 	stop_on_signals(&replay.hangup);
 	status = run(&replay);
-	replay_output_close(&replay.output);
+	delivery_close(&replay.delivery);
 	capture_reader_free(replay.reader);
 	replay_tracker_free(replay.tracker);
 	zeek_replay_free(replay.zeek);

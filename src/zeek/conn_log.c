@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "src/record/community_id.h"
-#include "src/output/format.h"
+#include "src/zeek/conn_log.h"
 #include "src/zeek/zeek_local.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -197,10 +197,11 @@ static void print_now(struct text_buffer *text, const char *what)
 	text_format(text, "%s\t%s\n", what, out);
 }
 
-void sink_zeek_header(struct text_buffer *text)
+static void conn_log_header(struct text_buffer *text, const struct format_view *view)
 {
 	size_t i;
 
+	(void)view;
 	text_string(text, "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t" UNSET
 			  "\n#path\tconn\n");
 	print_now(text, "#open");
@@ -213,10 +214,11 @@ void sink_zeek_header(struct text_buffer *text)
 	text_char(text, '\n');
 }
 
-void sink_zeek_record(struct text_buffer *text, const struct nt_record *record)
+static void conn_log_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	size_t i;
 
+	(void)view;
 	for (i = 0; i < COLUMNS; i++) {
 		if (i)
 			text_char(text, '\t');
@@ -228,7 +230,15 @@ void sink_zeek_record(struct text_buffer *text, const struct nt_record *record)
 	text_char(text, '\n');
 }
 
-void sink_zeek_footer(struct text_buffer *text)
+static void conn_log_footer(struct text_buffer *text)
 {
 	print_now(text, "#close");
 }
+
+const struct format conn_log_format = {
+	.name = "zeek",
+	.always_header = true,
+	.header = conn_log_header,
+	.record = conn_log_record,
+	.footer = conn_log_footer,
+};

@@ -4,9 +4,14 @@
 
 #include <linux/types.h>
 
-#include "src/cli/options.h"
 #include "src/output/sink.h"
 #include "src/summary/summary.h"
+
+struct output_options {
+	struct sink_options sink;
+	bool summary;      /* tables on standard output; records only where the sink has a path */
+	__u64 interval_ns; /* between tables; 0: at the end alone */
+};
 
 struct output {
 	struct sink *records; /* NULL: only tables are wanted */
@@ -21,7 +26,7 @@ struct output {
 };
 
 /* 0, or -errno after having said why. output_close() either way. */
-int output_open(struct output *output, const struct options *options);
+int output_open(struct output *output, const struct output_options *options);
 void output_close(struct output *output);
 
 /* As the sink's functions of these names. */

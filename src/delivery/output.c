@@ -1,14 +1,13 @@
-#include "src/output/output.h"
+#include "src/delivery/output.h"
 
 #include <errno.h>
 
 #include "src/util/message.h"
 #include "src/summary/summary_print.h"
 
-static int open_tables(struct output *output, const struct options *options)
+static int open_tables(struct output *output, const struct output_options *options)
 {
-	/* of the formats without a heading, whichever */
-	const struct options of_tables = { .command = options->command, .format = FORMAT_TRACE };
+	const struct sink_options of_tables = { .waits = options->sink.waits };
 
 	output->interval_ns = options->interval_ns;
 	output->tally = tally_new();
@@ -18,15 +17,15 @@ static int open_tables(struct output *output, const struct options *options)
 	return -ENOMEM;
 }
 
-int output_open(struct output *output, const struct options *options)
+int output_open(struct output *output, const struct output_options *options)
 {
 	int error = 0;
 
 	*output = (struct output){ 0 };
 	if (options->summary)
 		error = open_tables(output, options);
-	if (!error && (options->output || !options->summary))
-		error = sink_open(&output->records, options);
+	if (!error && (options->sink.path || !options->summary))
+		error = sink_open(&output->records, &options->sink);
 	return error;
 }
 

@@ -1,0 +1,269 @@
+#include "src/cli/option_table.h"
+
+#define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
+#define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
+#define ALL (RECORDS | COMMAND_EXPLAIN | KERNEL_TRACE)
+#define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
+#define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
+
+#define PID_MAX_LIMIT 4194304             /* include/linux/threads.h */
+#define HOST_NAME_LIMIT 253               /* RFC 1035 section 2.3.4: 255 octets, as text two less */
+#define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
+
+#define MEMBER(member) offsetof(struct options, member)
+#define FILTER(member) offsetof(struct options, delivery.filter.member)
+#define HELP(...) { __VA_ARGS__ }
+
+#define NO_PROCESSES "a capture has no processes"
+#define NO_NAMESPACES "a capture has no network namespaces"
+#define PORTS "ports from 1 to 65535, separated by commas"
+
+static const char *const context_words[] = { "socket", "wire" }; /* in the order of enum context_bit */
+static const struct field_names context_names = { context_words, 2 };
+
+const char *const option_section_names[SECTIONS] = {
+	[SECTION_FILTERS] = "Filters (an unknown value matches no filter)",
+	[SECTION_SOURCES] = "Sources",
+	[SECTION_RULES] = "Rules",
+	[SECTION_OUTPUT] = "Output",
+};
+
+const struct option_rule option_rules[] = {
+	{
+		.name = "pid", .letter = 'p', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.type = OPTION_NUMBER32, .offset = FILTER(pid), .least = 1, .most = PID_MAX_LIMIT,
+		.value = "PID", .valid = "a process id from 1 to 4194304", .completion = COMPLETE_PROCESSES,
+		.help = HELP({ ALL, "owner is this process" }),
+	},
+	{
+		.name = "comm", .letter = 'c', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.type = OPTION_STRING, .offset = FILTER(comm), .most = NT_COMM_SIZE - 1,
+		.value = "NAME", .valid = "a process's name, 1 to 15 bytes", .completion = COMPLETE_PROCESS_NAMES,
+		.help = HELP({ ALL, "owner has this process name, at most 15 bytes" }),
+	},
+	{
+		.name = "user", .letter = 'u', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.type = OPTION_USER, .offset = FILTER(uid),
+		.value = "USER", .valid = "a user's name, or a number from 0 to 4294967294",
+		.completion = COMPLETE_USERS,
+		.help = HELP({ ALL, "owner runs as this user: a name or a number" }),
+	},
+	{
+		.name = "cgroup", .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.type = OPTION_CGROUP, .offset = FILTER(cgroup), .completion = COMPLETE_CGROUPS,
+		.value = "PATH",
+		.valid = "a path as records and /proc/PID/cgroup have it: /system.slice (without /sys/fs/cgroup)",
+		.help = HELP({ ALL, "owner is in this control group or below it: /system.slice" }),
+	},
+	{
+		.name = "container", .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.type = OPTION_CONTAINER, .offset = FILTER(container), .most = NT_CONTAINER_SIZE - 1,
+		.value = "ID", .valid = "how its id begins, 1 to 64 hexadecimal digits",
+		.help = HELP({ ALL, "owner is in the container whose id begins so" }),
+	},
+	{
+		.name = "netns", .commands = SOCKETS, .refusal = NO_NAMESPACES,
+		.type = OPTION_NETNS, .offset = FILTER(netns), .completion = COMPLETE_NAMESPACES,
+		.value = "NAMESPACE",
+		.valid = "a network namespace's name (ip netns), inode number, or path as /proc/PID/ns/net",
+		.help = HELP({ ALL, "in this network namespace: name (ip netns), inode number or path" }),
+	},
+	{
+		.name = "net", .commands = RECORDS, .type = OPTION_NETWORKS, .offset = FILTER(networks),
+		.value = "NETWORK,..",
+		.valid = "at most 32 addresses or networks as 10.0.0.0/8, fd00::/8, separated by commas",
+		.help = HELP({ ALL, "either address is in one of at most 32 networks: 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
+	},
+	{
+		.name = "local-port", .letter = 'L', .commands = RECORDS, .type = OPTION_PORTS,
+		.offset = FILTER(local_ports), .value = "PORT,..", .valid = PORTS,
+		.help = HELP({ COMMAND_LIVE, "local port; of forwarded connections the source port" },
+			     { COMMAND_REPLAY, "source port: of the side that opened the connection" },
+			     { COMMAND_LIST, "local port" }),
+	},
+	{
+		.name = "remote-port", .letter = 'D', .commands = RECORDS, .type = OPTION_PORTS,
+		.offset = FILTER(remote_ports), .value = "PORT,..", .valid = PORTS,
+		.help = HELP({ COMMAND_LIVE, "remote port; of forwarded connections the destination port" },
+			     { COMMAND_REPLAY, "destination port: of the side that answered" },
+			     { COMMAND_LIST, "remote port" }),
+	},
+	{
+		.name = "ipv4", .letter = '4', .commands = RECORDS, .type = OPTION_FLAG, .offset = FILTER(ipv4_only),
+		.help = HELP({ ALL, "IPv4 only" }),
+	},
+	{
+		.name = "ipv6", .letter = '6', .commands = RECORDS, .type = OPTION_FLAG, .offset = FILTER(ipv6_only),
+		.help = HELP({ ALL, "IPv6 only" }),
+	},
+	{
+		.name = "role", .commands = SOCKETS, .refusal = "all of a capture is an observer's",
+		.type = OPTION_WORDS, .offset = FILTER(roles), .words = &record_role_names,
+		.value = "ROLE,..", .valid = "client, server, observer",
+		.help = HELP({ COMMAND_LIVE, "client, server, observer (only packets were seen)" },
+			     { COMMAND_LIST, "client, server" }),
+		.completion = COMPLETE_WORD_LIST,
+		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
+	},
+	{
+		.name = "outcome", .commands = ENDED, .type = OPTION_WORDS, .offset = FILTER(outcomes),
+		.words = &record_outcome_names, .value = "OUTCOME,..",
+		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
+		.help = HELP({ ALL, "closed, reset, refused, timeout, unreachable, expired, open" }),
+		.completion = COMPLETE_WORD_LIST,
+		.offered = { { ALL, "closed reset refused timeout unreachable expired open" } },
+	},
+	{
+		.name = "failed", .letter = 'x', .commands = ENDED, .type = OPTION_FLAG, .offset = MEMBER(failed),
+		.help = HELP({ ALL, "every outcome but closed and open" }),
+	},
+	{
+		.name = "min-duration", .commands = RECORDS, .type = OPTION_DURATION, .offset = FILTER(min_duration_ns),
+		.value = "TIME", .valid = "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m",
+		.help = HELP({ COMMAND_LIST, "known to be open for at least 500us, 10ms, 2s, 1m" },
+			     { ALL, "lasted at least 500us, 10ms, 2s, 1m" }),
+	},
+	{
+		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "the id is known only when the record is written",
+		.type = OPTION_ID, .offset = MEMBER(id), .most = NT_ID_SIZE - 1, .value = "ID", .valid = "16 hexadecimal digits",
+		.help = HELP({ ALL, "only the records with this id" }),
+	},
+	{
+		.name = "interface", .letter = 'i', .commands = COMMAND_LIVE | COMMAND_ATTACH | COMMAND_DETACH,
+		.refusal = "the packets are the file's", .section = SECTION_SOURCES,
+		.type = OPTION_INTERFACE, .value = "NAME", .valid = "a name, or none and no other",
+		.help = HELP({ COMMAND_LIVE, "packets of this interface; repeatable; none: no packets; default: every "
+					     "interface that is up or comes up" },
+			     { ALL, "attach, detach: this interface; repeatable" }),
+		.completion = COMPLETE_INTERFACES,
+	},
+	{
+		.name = "context", .commands = COMMAND_LIVE, .refusal = "a capture is the wire",
+		.section = SECTION_SOURCES, .type = OPTION_WORDS, .offset = MEMBER(contexts), .words = &context_names,
+		.replaces = true,
+		.value = "CONTEXT,..", .valid = "socket, wire",
+		.help = HELP({ ALL, "socket, wire; default: both" }),
+		.completion = COMPLETE_WORD_LIST, .offered = { { ALL, "socket wire" } },
+	},
+	{
+		.name = "packets", .commands = COMMAND_LIVE, .refusal = "it follows every packet anyway",
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(every_packet),
+		.help = HELP({ ALL, "follow every packet, not only those that open and close connections" }),
+	},
+	{
+		.name = "forwarded", .commands = COMMAND_LIVE, .refusal = "all of a capture is written anyway",
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(forwarded),
+		.help = HELP({ ALL, "also connections that this machine forwards" }),
+	},
+	{
+		.name = "tunnels", .commands = COMMAND_REPLAY, .refusal = "only replay reads the inside of tunnels",
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(tunnels),
+		.help = HELP({ ALL, "read the inside of tunnels: IP in IP, GRE, VXLAN, Geneve, Teredo, GTP-U and "
+				    "others" }),
+	},
+	{
+		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can follow other rules",
+		.section = SECTION_RULES, .type = OPTION_LIKE, .value = "zeek", .valid = "zeek",
+		.help = HELP({ ALL, "when a connection begins and ends, who opened it and what was sent: by the rules "
+				    "of Zeek; reads tunnels, validates checksums" }),
+		.completion = COMPLETE_WORD, .offered = { { ALL, "zeek" } },
+	},
+	{
+		.name = "no-checksums", .letter = 'C', .commands = COMMAND_REPLAY,
+		.refusal = "the kernel has checked them", .section = SECTION_RULES,
+		.type = OPTION_FLAG, .offset = MEMBER(ignore_checksums),
+		.help = HELP({ ALL, "with --like zeek: do not validate checksums" }),
+	},
+	{
+		.name = "format", .letter = 'f', .commands = RECORDS | COMMAND_STATUS, .section = SECTION_OUTPUT,
+		.type = OPTION_FORMAT, .value = "FORMAT", .valid = "text, json, csv, tsv, trace, zeek",
+		.help = HELP({ ENDED, "text (default), json (one object a line), csv, tsv, trace (the [TC] line), zeek "
+				      "(a conn.log)" },
+			     { COMMAND_LIST, "text (default), json (one object a line), csv, tsv" },
+			     { KERNEL_TRACE, "status: text (default), json (one object an interface)" }),
+		.completion = COMPLETE_WORD,
+		.offered = { { COMMAND_STATUS, "text json" },
+			     { COMMAND_LIST, "text json csv tsv" },
+			     { ALL, "text json csv tsv trace zeek" } },
+	},
+	{
+		.name = "output", .letter = 'o', .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_STRING, .offset = MEMBER(delivery.output.sink.path), .most = ~0ULL,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ENDED, "append to FILE; SIGHUP opens it again (log rotation)" },
+			     { ALL, "append to FILE" }),
+	},
+	{
+		.name = "host", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
+		.value = "NAME", .valid = "a name of 1 to 253 bytes",
+		.help = HELP({ ALL, "the machine's name in JSON, CSV and TSV records" }),
+	},
+	{
+		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
+		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_event_names,
+		.replaces = true,
+		.value = "EVENT,..", .valid = "open, update, close, exit",
+		.help = HELP({ COMMAND_LIVE, "which records: open (established), update (totals so far), close (ended), "
+					     "exit (still open when tracking ends); default: close" },
+			     { COMMAND_REPLAY, "which records: open (established), close (ended), exit (still open at "
+					       "the end of the file); default: close,exit" }),
+		.completion = COMPLETE_WORD_LIST,
+		.offered = { { COMMAND_REPLAY, "open close exit" }, { ALL, "open close exit update" } },
+	},
+	{
+		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.summary),
+		.help = HELP({ ALL, "tables by process and peer instead of records; with -o, records go to FILE" }),
+	},
+	{
+		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,
+		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
+		.value = "TIME", .valid = "a time from 0.1 s on: 5, 500ms, 1m",
+		.help = HELP({ COMMAND_LIVE, "between update records (default: 10s), and between tables (default: one "
+					     "at the end)" },
+			     { ALL, "between tables; default: one at the end" }),
+	},
+	{
+		.name = "count", .letter = 'n', .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_NUMBER64, .offset = MEMBER(delivery.max_records), .least = 1, .most = ~0ULL,
+		.value = "COUNT", .valid = "a number from 1 on",
+		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { ALL, "end after COUNT records" }),
+	},
+	{
+		.name = "time", .letter = 't', .commands = COMMAND_LIVE, .refusal = "a file ends by itself",
+		.section = SECTION_OUTPUT, .type = OPTION_DURATION, .offset = MEMBER(max_time_ns), .least = 1,
+		.value = "SECONDS", .valid = "seconds above 0: 10, 0.5; or 10m, 1h",
+		.help = HELP({ ALL, "end after SECONDS" }),
+	},
+	{
+		.name = "quiet", .letter = 'q', .commands = ALL, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(delivery.quiet),
+		.help = HELP({ ENDED, "no accounting at the end, no notes" }, { ALL, "no notes" }),
+	},
+	{
+		.name = "verbose", .letter = 'v', .commands = RECORDS | KERNEL_TRACE, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(verbose),
+		.help = HELP({ ALL, "more notes" }),
+	},
+	{
+		.name = "help", .letter = 'h', .commands = ALL, .section = SECTION_OUTPUT, .type = OPTION_HELP,
+		.help = HELP({ ALL, "print this help" }),
+	},
+	{
+		.name = "version", .letter = 'V', .commands = ALL, .section = SECTION_OUTPUT, .type = OPTION_VERSION,
+		.help = HELP({ ALL, "print the version" }),
+	},
+};
+
+const unsigned int option_rule_count = sizeof(option_rules) / sizeof(option_rules[0]);
+
+const char *option_text_for(const struct option_text texts[OPTION_TEXTS], unsigned int command)
+{
+	unsigned int i;
+
+	for (i = 0; i < OPTION_TEXTS; i++)
+		if (texts[i].commands & command)
+			return texts[i].text;
+	return NULL;
+}

@@ -1,0 +1,90 @@
+/* The options: one table, from which the parser, --help, bash completion and the man page's list of options come. */
+#ifndef NETRACKER_OPTION_TABLE_H
+#define NETRACKER_OPTION_TABLE_H
+
+#include <linux/types.h>
+#include <stddef.h>
+
+#include "src/cli/options.h"
+#include "src/record/record_fields.h"
+
+/* How a value is parsed, and into what: see option_values.h. */
+enum option_type {
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTION_FLAG,
+	OPTION_STRING,
+	OPTION_NUMBER32,
+	OPTION_NUMBER64,
+	OPTION_DURATION,
+	OPTION_PORTS,
+	OPTION_NETWORKS,
+	OPTION_WORDS,
+	OPTION_USER,
+	OPTION_NETNS,
+	OPTION_CGROUP,
+	OPTION_CONTAINER,
+	OPTION_INTERFACE,
+	OPTION_FORMAT,
+	OPTION_LIKE,
+	OPTION_ID,
+};
+
+enum option_section {
+	SECTION_FILTERS,
+	SECTION_SOURCES,
+	SECTION_RULES,
+	SECTION_OUTPUT,
+	SECTIONS,
+};
+
+/* What bash offers for a value. */
+enum option_completion {
+	COMPLETE_NOTHING,
+	COMPLETE_WORD,
+	COMPLETE_WORD_LIST, /* separated by commas */
+	COMPLETE_INTERFACES,
+	COMPLETE_PROCESSES,
+	COMPLETE_PROCESS_NAMES,
+	COMPLETE_USERS,
+	COMPLETE_FILES,
+	COMPLETE_CGROUPS,
+	COMPLETE_NAMESPACES,
+};
+
+/* A text for some commands; of several, the first that fits holds. */
+struct option_text {
+	unsigned int commands; /* bits of enum command_bit */
+	const char *text;
+};
+
+#define OPTION_TEXTS 3
+
+struct option_rule {
+	const char *name;
+	int letter; /* 0: none */
+	unsigned int commands;
+	enum option_type type;
+	size_t offset;       /* of the member of struct options */
+	__u64 least, most;   /* numbers; durations: least; strings: most bytes */
+	const struct field_names *words;
+	bool replaces; /* words: given again, it replaces the ones before; else it adds to them */
+	const char *value;   /* its value's name in help; NULL: takes none */
+	const char *valid;   /* the answer to a wrong value */
+	const char *refusal; /* why live tracking or replay does not have it; NULL: each command that lacks it says why */
+	enum option_section section;
+	struct option_text help[OPTION_TEXTS];
+	enum option_completion completion;
+	struct option_text offered[OPTION_TEXTS]; /* words, separated by spaces */
+};
+
+extern const struct option_rule option_rules[];
+extern const unsigned int option_rule_count;
+
+/* The heading of a section, in help and man page. */
+extern const char *const option_section_names[SECTIONS];
+
+/* NULL: none for this command. */
+const char *option_text_for(const struct option_text texts[OPTION_TEXTS], unsigned int command);
+
+#endif

@@ -1,0 +1,92 @@
+#include "src/delivery/delivery.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "src/record/record_fields.h"
+#include "src/util/message.h"
+
+bool delivery_open(struct delivery *delivery, const struct delivery_options *options)
+{
+	if (delivery->is_open)
+		return true;
+	delivery->options = options;
+	delivery->error = output_open(&delivery->output, &options->output);
+	delivery->is_open = !delivery->error;
+	return delivery->is_open;
+}
+
+void delivery_close(struct delivery *delivery)
+{
+	output_close(&delivery->output);
+	delivery->is_open = false;
+}
+
+static bool is_accepted(const struct delivery_options *options, const struct nt_record *record)
+{
+	const struct format *format = options->output.sink.format;
+
+	if (format->accepts && !format->accepts(record))
+		return false;
+	return record_filter_accepts(&options->filter, record);
+}
+
+static bool is_for_tables_alone(const struct delivery *delivery, enum nt_event_kind event)
+{
+	return delivery->options->sums_up_open && output_has_tables(&delivery->output) &&
+	       (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
+	       !delivery_wants_event(delivery->options, event);
+}
+
+static bool is_wanted(struct delivery *delivery, const struct nt_record *record)
+{
+	if (delivery_wants_event(delivery->options, record->event) && is_accepted(delivery->options, record))
+		return !delivery_is_full(delivery);
+	if (record->event == NT_EVENT_CLOSE)
+		output_forget(&delivery->output, record);
+	return false;
+}
+
+bool delivery_write(struct delivery *delivery, struct nt_record *record)
+{
+	bool closes = record->event == NT_EVENT_CLOSE;
+
+	record_name_host(record, delivery->options->host);
+	if (is_for_tables_alone(delivery, record->event)) {
+		if (is_accepted(delivery->options, record))
+			output_sum_up(&delivery->output, record);
+		return false;
+	}
+	if (!is_wanted(delivery, record)) {
+		delivery->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		return false;
+	}
+	delivery->records++;
+	delivery->books.written += closes;
+	message_clear();
+	if (output_write(&delivery->output, record) == -EPIPE)
+		delivery->error = -EPIPE;
+	return true;
+}
+
+void delivery_flush(struct delivery *delivery)
+{
+	if (output_flush(&delivery->output) == -EPIPE)
+		delivery->error = -EPIPE;
+}
+
+int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
+{
+	int error = output_finish(&delivery->output, now_ns, to_utc_ns);
+	__u64 lost = output_lost(&delivery->output, NT_EVENT_CLOSE);
+
+	delivery->books.written -= lost;
+	delivery->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
+	return error;
+}
+
+void delivery_print_books(const struct delivery *delivery)
+{
+	if (!delivery->options->quiet)
+		books_print(&delivery->books, stderr);
+}

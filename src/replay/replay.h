@@ -1,0 +1,9 @@
+#ifndef NETRACKER_REPLAY_H
+#define NETRACKER_REPLAY_H
+
+struct options;
+
+/* Runs `netracker replay`. Returns the exit status. */
+int replay_run(const struct options *options);
+
+#endif
