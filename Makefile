@@ -48,6 +48,7 @@ help:
 	@echo 'make            build $(BUILD)/netracker'
 	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
 	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
+	@echo 'make option-docs  write the options into the man page and completion, from src/cli/option_table.c'
 	@echo 'make golden     write the answers of the golden tests anew; docs/testing.md'
 	@echo 'make fuzz T=60  fuzz each target for T seconds (libFuzzer); TARGETS="parser reader" chooses'
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
@@ -63,6 +64,16 @@ help:
 $(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/netracker_object.o $(BUILD)/attach_object.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBRARIES) -o $@
+
+# Parts of the man page and of completion, from the option table.
+.PHONY: option-docs
+
+$(BUILD)/option_docs: scripts/option_docs.c $(BUILD)/libnetracker.a
+	$(call say,CC,$<)
+	$(quiet)$(CC) $(STANDARD) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(filter %.c %.a,$^) $(LDFLAGS) $(LIBRARIES) -o $@
+
+option-docs: $(BUILD)/option_docs
+	$(quiet)scripts/update-option-docs
 
 $(BUILD)/%.o: %.c
 	$(call say,CC,$<)
@@ -103,7 +114,7 @@ $(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_o
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
-unit: $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker
+unit: $(BUILD)/option_docs $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker
 
 # The kernel side with a clock of the test's own, in a program that runs captures through it.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c

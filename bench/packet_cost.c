@@ -10,7 +10,6 @@
 #include <bpf/libbpf.h>
 
 #include "src/kernel/loader.h"
-#include "src/cli/options.h"
 
 #define REPEAT 200000
 #define ROUNDS 15
@@ -111,13 +110,19 @@ int main(int argc, char **argv)
 		{"pure ACK", 0x10, 0},
 		{"SYN, sent again", 0x02, 0},
 	};
-	struct options options = {.contexts = CONTEXT_WIRE, .every_packet = argc > 1 && !strcmp(argv[1], "--packets")};
+	const struct record_filter no_filter = { 0 };
+	const struct loader_options options = {
+		.contexts = CONTEXT_WIRE,
+		.every_packet = argc > 1 && !strcmp(argv[1], "--packets"),
+		.filter = &no_filter,
+		.own_netns = 1,
+	};
 	unsigned char frame[2000];
 	struct loader loader;
 	unsigned int i;
 	int empty;
 
-	if (loader_open(&loader, &options, 1))
+	if (loader_open(&loader, &options))
 		return 1;
 	empty = least_ns(load_empty_program(), frame, make_frame(frame, 0x10, 0, 1000));
 	printf("%-16s %4d ns\n", "empty program", empty);

@@ -75,77 +75,90 @@ _netracker_offer_cgroups() {
 	compopt -o nospace
 }
 
-_netracker_options_of() {
-	local all='-h --help -V --version -q --quiet' notes='-v --verbose' output='-f --format -o --output --host -n --count'
-	local packets='-4 --ipv4 -6 --ipv6 --net -L --local-port -D --remote-port --min-duration'
-	local owners='-p --pid -c --comm -u --user --cgroup --container --netns --role'
-	local ends='--outcome -x --failed --events --summary --interval'
-
-	case $1 in
-	list) echo "$all $notes $output $packets $owners" ;;
-	replay) echo "$all $notes $output $packets $ends --tunnels --like -C --no-checksums" ;;
-	explain) echo "$all --id" ;;
-	attach | detach) echo "$all $notes -i --interface" ;;
-	status) echo "$all $notes -f --format" ;;
-	*) echo "$all $notes $output $packets $owners $ends -i --interface -t --time --context --packets --forwarded" ;;
-	esac
-}
-
-_netracker_offer_formats() {
-	case $2 in
-	status) _netracker_offer "$1" text json ;;
-	list) _netracker_offer "$1" text json csv tsv ;;
-	*) _netracker_offer "$1" text json csv tsv trace zeek ;;
-	esac
-}
-
 _netracker_offer_interfaces() {
 	_netracker_offer_entries "$1" /sys/class/net
 	[[ $2 ]] || _netracker_offer "$1" none
 }
 
-_netracker_offer_events() {
-	local events=(open close exit)
-	[[ $2 == replay ]] || events+=(update)
-	_netracker_offer_list "$1" "${events[@]}"
-}
-
-_netracker_offer_roles() {
-	local roles=(client server)
-	[[ $2 == list ]] || roles+=(observer)
-	_netracker_offer_list "$1" "${roles[@]}"
+# from src/cli/option_table.c: begin
+_netracker_options_of() {
+	case $1 in
+	detach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
+	status) echo '-f --format -q --quiet -v --verbose -h --help -V --version' ;;
+	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
+	explain) echo '--id -q --quiet -h --help -V --version' ;;
+	replay) echo '--net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --tunnels --like -C --no-checksums -f --format -o --output --host --events --summary --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration -f --format -o --output --host -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
+	esac
 }
 
 # The values of an option; status 1: it takes none.
 _netracker_offer_values() {
 	local option=$1 typed=$2 command=$3
 	case $option in
-	-f | --format) _netracker_offer_formats "$typed" "$command" ;;
-	-i | --interface) _netracker_offer_interfaces "$typed" "$command" ;;
 	-p | --pid) _netracker_offer_processes "$typed" ;;
 	-c | --comm) _netracker_offer_process_names "$typed" ;;
 	-u | --user) _netracker_offer_users "$typed" ;;
-	-o | --output) _netracker_offer_files ;;
 	--cgroup) _netracker_offer_cgroups "$typed" ;;
+	--container) ;;
 	--netns) _netracker_offer_entries "$typed" /run/netns ;;
-	--role) _netracker_offer_roles "$typed" "$command" ;;
-	--outcome) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
-	--events) _netracker_offer_events "$typed" "$command" ;;
-	--context) _netracker_offer_list "$typed" socket wire ;;
-	--like) _netracker_offer "$typed" zeek ;;
-	-L | --local-port | -D | --remote-port | -n | --count | -t | --time) ;;
-	--container | --net | --min-duration | --interval | --host | --id) ;;
+	--net) ;;
+	-L | --local-port) ;;
+	-D | --remote-port) ;;
+	--role)
+		case $command in
+		list) _netracker_offer_list "$typed" client server ;;
+		*) _netracker_offer_list "$typed" client server observer ;;
+		esac ;;
+	--outcome)
+		case $command in
+		replay) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
+		*) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
+		esac ;;
+	--min-duration) ;;
+	--id) ;;
+	-i | --interface) _netracker_offer_interfaces "$typed" "$command" ;;
+	--context)
+		case $command in
+		*) _netracker_offer_list "$typed" socket wire ;;
+		esac ;;
+	--like)
+		case $command in
+		replay) _netracker_offer "$typed" zeek ;;
+		esac ;;
+	-f | --format)
+		case $command in
+		status) _netracker_offer "$typed" text json ;;
+		replay) _netracker_offer "$typed" text json csv tsv trace zeek ;;
+		list) _netracker_offer "$typed" text json csv tsv ;;
+		*) _netracker_offer "$typed" text json csv tsv trace zeek ;;
+		esac ;;
+	-o | --output) _netracker_offer_files ;;
+	--host) ;;
+	--events)
+		case $command in
+		replay) _netracker_offer_list "$typed" open close exit ;;
+		*) _netracker_offer_list "$typed" open close exit update ;;
+		esac ;;
+	--interval) ;;
+	-n | --count) ;;
+	-t | --time) ;;
 	*) return 1 ;;
 	esac
 	return 0
 }
+
+# Letters of the options without a value.
+_netracker_flags=46xCqvhV
+# from src/cli/option_table.c: end
 
 # What a value is for: the option before it, its last letter where there are several in one word; with `=` in between.
 _netracker_option_before() {
 	local before=${COMP_WORDS[COMP_CWORD - 1]}
 	[[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD - 2]}
 	[[ ${COMP_WORDS[COMP_CWORD]} == = ]] && before=${COMP_WORDS[COMP_CWORD - 1]}
-	[[ $before =~ ^-[46CVhqvx]+(.)$ ]] && before=-${BASH_REMATCH[1]}
+	[[ $before =~ ^-[$_netracker_flags]+(.)$ ]] && before=-${BASH_REMATCH[1]}
 	printf '%s\n' "$before"
 }
 

@@ -20,7 +20,7 @@ struct help_text {
 
 static const struct help_text help_texts[] = {
 	{ COMMAND_LIVE,
-"usage: netracker [OPTIONS]              a record of every TCP connection that ends\n"
+"usage: netracker [OPTIONS]              every TCP connection, when it ends\n"
 "       netracker list [OPTIONS]         the connections that are open now\n"
 "       netracker replay [OPTIONS] FILE  the connections in a capture\n"
 "       netracker explain [FILE]         describe records in plain English\n"
@@ -43,16 +43,16 @@ EXPLANATION_OF_COLUMNS
 "  netracker -c nginx -f json -o nginx.json -t 60\n"
 "                                           a minute of nginx, for jq\n" },
 	{ COMMAND_LIST,
-"usage: netracker list [OPTIONS]         every TCP connection that is open now, in\n"
-"                                        every network namespace\n",
+"usage: netracker list [OPTIONS]         every TCP connection that is open now,\n"
+"                                        in every network namespace\n",
 "Columns: R is the local side's role: C client, S server. SRC opened the\n"
 "connection to DST. AGE is known where netracker runs meanwhile. SRC-TX and\n"
 "DST-TX payload bytes sent, RTT smoothed round-trip time, RETR segments that\n"
 "SRC/DST retransmitted, LIMITED what holds back its sending: receiver, sndbuf,\n"
 "network, app. GAPS what is unknown (S start, D direction, O owner).\n"
 "\n"
-"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel lacks\n"
-"something\n"
+"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel\n"
+"lacks something\n"
 "\n"
 "Examples:\n"
 "  netracker list -L 443                    who is connected to this web server\n"
@@ -94,8 +94,8 @@ EXPLANATION_OF_COLUMNS
 "  netracker -f json --outcome reset,timeout | netracker explain\n"
 "                                         while it happens\n" },
 	{ COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH,
-"usage: netracker attach -i INTERFACE    attach programs that stay on the interface\n"
-"                                        without a process\n"
+"usage: netracker attach -i INTERFACE    attach programs that stay on the\n"
+"                                        interface without a process\n"
 "       netracker status                 what is attached, by whom, its counters\n"
 "       netracker detach [-i INTERFACE]  detach them; without -i: from all\n"
 "                                        interfaces\n"
@@ -103,8 +103,8 @@ EXPLANATION_OF_COLUMNS
 "The programs print a line to the kernel's trace for each TCP connection that\n"
 "passed the interface and was closed: the nanoseconds from its SYN to the FIN of\n"
 "the side that answered.\n",
-"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel lacks\n"
-"something, 5 no such interface, or netracker is attached to it already\n"
+"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel\n"
+"lacks something, 5 no such interface, or netracker is attached to it already\n"
 "\n"
 "Examples:\n"
 "  netracker attach -i eth0\n"

@@ -134,7 +134,7 @@ const struct option_rule option_rules[] = {
 		.type = OPTION_INTERFACE, .value = "NAME", .valid = "a name, or none and no other",
 		.help = HELP({ COMMAND_LIVE, "packets of this interface; repeatable; none: no packets; default: every "
 					     "interface that is up or comes up" },
-			     { ALL, "attach, detach: this interface; repeatable" }),
+			     { ALL, "this interface (attach, detach); repeatable" }),
 		.completion = COMPLETE_INTERFACES,
 	},
 	{
@@ -180,7 +180,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ENDED, "text (default), json (one object a line), csv, tsv, trace (the [TC] line), zeek "
 				      "(a conn.log)" },
 			     { COMMAND_LIST, "text (default), json (one object a line), csv, tsv" },
-			     { KERNEL_TRACE, "status: text (default), json (one object an interface)" }),
+			     { KERNEL_TRACE, "text (default), json (one object an interface); status only" }),
 		.completion = COMPLETE_WORD,
 		.offered = { { COMMAND_STATUS, "text json" },
 			     { COMMAND_LIST, "text json csv tsv" },

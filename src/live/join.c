@@ -104,7 +104,7 @@ static bool wire_fits_life(const struct nt_connection *connection, int end, cons
 /* Which end of the wire's connection the socket is; -1 where this is another connection. */
 static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	int end = join_end_of_socket(&wire->key, socket);
+	int end = nt_key_end_of_socket(&wire->key, socket);
 
 	if (end < 0)
 		return -1;
@@ -112,22 +112,6 @@ static int end_of_socket(const struct join *join, const struct nt_wire *wire, co
 						: socket->netns != join->own_netns)
 		return -1;
 	return wire_fits_life(&wire->connection, end, socket) ? end : -1;
-}
-
-static bool end_is(const struct nt_key *key, int end, const __u8 *address, __u16 port)
-{
-	return key->port[end] == port && !memcmp(key->address[end], address, 16);
-}
-
-int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket)
-{
-	int end;
-
-	for (end = 0; end < 2; end++)
-		if (end_is(key, end, socket->local, socket->local_port) &&
-		    end_is(key, !end, socket->remote, socket->remote_port))
-			return end;
-	return -1;
 }
 
 /* Of several connections that fit, as may be without a cookie, a socket's is the one that began closest to it. */
@@ -309,7 +293,7 @@ static void find_wire(struct join *join, struct held_socket *socket)
 
 	if (!wire)
 		return;
-	claim(wire, join_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	claim(wire, nt_key_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
 	wire->deadline = wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);

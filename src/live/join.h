@@ -67,7 +67,4 @@ void join_expire(struct join *join, __u64 now);
 /* Lets go of all. */
 void join_finish(struct join *join);
 
-/* Which end of the key the socket is (0 where it is both); -1: it has another tuple. */
-int join_end_of_socket(const struct nt_key *key, const struct nt_socket *socket);
-
 #endif

@@ -89,7 +89,7 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 static struct nt_connection view_of_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
 	struct nt_connection view = wire->connection;
-	int end = join_end_of_socket(&wire->key, socket);
+	int end = nt_key_end_of_socket(&wire->key, socket);
 	int src = nt_socket_own_end(socket) == NT_SRC ? end : !end, i;
 
 	if (end < 0 || view.src_index == src || view.marks & NT_MARK_SELF)

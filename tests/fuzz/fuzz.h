@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "src/output/format.h"
+#include "src/zeek/conn_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -69,23 +70,23 @@ static inline void fuzz_check_line(struct text_buffer *text, const char *allowed
 /* In every format. */
 static inline void fuzz_check_record(const struct nt_record *record)
 {
-	static const struct sink_view file, terminal = {.width = 132};
+	static const struct format_view file, terminal = {.width = 132};
 	struct text_buffer text = {};
 
-	sink_json_record(&text, record);
+	format_json.record(&text, record, &file);
 	fuzz_check_line(&text, "");
-	sink_text_record(&text, record, &file);
+	format_text.record(&text, record, &file);
 	fuzz_check_line(&text, "");
-	sink_text_record(&text, record, &terminal);
+	format_text.record(&text, record, &terminal);
 	fuzz_check_line(&text, "");
-	sink_csv_record(&text, record);
+	format_csv.record(&text, record, &file);
 	fuzz_check_line(&text, "");
-	sink_tsv_record(&text, record);
+	format_tsv.record(&text, record, &file);
 	fuzz_check_line(&text, "\t");
-	sink_zeek_record(&text, record);
+	conn_log_format.record(&text, record, &file);
 	fuzz_check_line(&text, "\t");
-	if (sink_trace_tells(record)) {
-		sink_trace_record(&text, record);
+	if (format_trace.accepts(record)) {
+		format_trace.record(&text, record, &file);
 		fuzz_check_line(&text, "");
 	}
 	text_free(&text);

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "src/cli/commands.h"
+#include "src/replay/replay.h"
 #include "src/util/message.h"
 #include "src/cli/options.h"
 #include "tests/fuzz/fuzz.h"
@@ -16,6 +16,13 @@ static int write_file(int fd, const struct fuzz_input *input)
 	return ftruncate(fd, 0) || pwrite(fd, input->data, input->size, 0) != (ssize_t)input->size ? -1 : 0;
 }
 
+/* Zeek's is the last: it takes Zeek's rules. */
+static const struct format *const formats[] = {
+	&format_text, &format_json, &format_csv, &format_tsv, &format_trace, &conn_log_format,
+};
+
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = {data, size};
@@ -23,14 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct options options = {
 		.command = COMMAND_REPLAY,
 		.contexts = CONTEXT_WIRE,
-		.format = (choice & 7) % (FORMAT_ZEEK + 1),
+		.delivery.output.sink.format = formats[(choice & 7) % FORMATS],
 		.tunnels = choice & 8,
-		.rules = choice & 16 || (choice & 7) == FORMAT_ZEEK ? RULES_ZEEK : RULES_OWN,
+		.rules = choice & 16 || (choice & 7) == FORMATS - 1 ? RULES_ZEEK : RULES_OWN,
 		.ignore_checksums = choice & 32,
 		.file_count = choice & 64 ? 2 : 1,
-		.events = ~0U,
-		.output = "/dev/null",
-		.quiet = true,
+		.delivery.events = ~0U,
+		.delivery.output.sink.path = "/dev/null",
+		.delivery.quiet = true,
 	};
 	static int fd = -1;
 	char name[32], *files[2] = { name, name };

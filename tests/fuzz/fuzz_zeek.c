@@ -68,7 +68,7 @@ static void check_records(const struct zeek_entry *entry)
 		zeek_record(&record, entry, at_end);
 		fuzz_check_record(&record);
 	}
-	sink_zeek_record(&text, &record);
+	conn_log_format.record(&text, &record, NULL);
 	MUST(text.bytes[text.used - 1] == '\n' && !memchr(text.bytes, '\n', text.used - 1));
 	text_free(&text);
 }

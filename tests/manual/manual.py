@@ -14,7 +14,7 @@ PAGE = os.path.join(ROOT, "man", "netracker.8")
 COMPLETION = os.path.join(ROOT, "completion", "netracker.bash")
 COMMANDS = ["", "list", "replay", "explain", "attach", "status", "detach"]
 TRACK = "track"  # what the page calls the command without a name
-RULE = re.compile(r"^\t\{ \"([a-z0-9-]+)\", (?:'(.)'|0),", re.M)
+RULE = re.compile(r'^\t\t\.name = "([a-z0-9-]+)",(?: \.letter = \'(.)\',)?', re.M)
 
 
 class Option:
@@ -45,7 +45,7 @@ def run(*arguments):
 
 
 def options():
-    with open(os.path.join(ROOT, "src", "cli", "options.c")) as file:
+    with open(os.path.join(ROOT, "src", "cli", "option_table.c")) as file:
         return [Option(*match) for match in RULE.findall(file.read())]
 
 
@@ -97,7 +97,7 @@ def examples():
 
 def help_examples(command):
     """The command lines in its help text. What is indented further says what the line above does."""
-    lines = run(*command.split(), "--help").stdout.split("\nexamples\n")[1].splitlines()
+    lines = run(*command.split(), "--help").stdout.split("\nExamples:\n")[1].splitlines()
     return [re.split(r"  +", line.strip(), maxsplit=1)[0] for line in lines if not line.startswith("   ")]
 
 

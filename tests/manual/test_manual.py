@@ -178,6 +178,12 @@ def install(folder):
         shutil.rmtree(target)
 
 
+def option_docs():
+    """The page's list of options and completion's are those of the option table."""
+    done = subprocess.run([os.path.join(ROOT, "scripts", "update-option-docs"), "--check"], capture_output=True, text=True)
+    equal((done.returncode, done.stderr), (0, ""), "option docs")
+
+
 def make_help():
     """Every target that it names is one."""
     text = make("help").stdout
@@ -198,4 +204,4 @@ def in_folder(test):
 
 
 harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, words_of_values, in_folder(page_facts),
-             in_folder(page_examples), in_folder(install), make_help])
+             in_folder(page_examples), in_folder(install), option_docs, make_help])

@@ -45,7 +45,6 @@ struct frame {
 };
 
 struct kernel_replay {
-	struct options options;
 	struct loader loader;
 	volatile struct capture_clock *clock;
 	struct ring_buffer *ring;
@@ -230,13 +229,13 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 
 static int open_outputs(struct kernel_replay *run, const char *directory, int number)
 {
+	struct sink_options options = { .format = &format_json, .path = run->records_path };
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%d.left_out.jsonl", directory, number);
 	run->left_out = fopen(path, "we");
 	snprintf(run->records_path, sizeof(run->records_path), "%s/%d.records.jsonl", directory, number);
-	run->options.output = run->records_path;
-	if (!run->left_out || sink_open(&run->sink, &run->options))
+	if (!run->left_out || sink_open(&run->sink, &options))
 		return EXIT_STATUS_BROKEN;
 	return EXIT_STATUS_DONE;
 }
@@ -286,14 +285,15 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 static int set_up(struct kernel_replay *run)
 {
 	const struct join_output output = {.context = run, .observer = write_record};
+	const struct record_filter no_filter = { 0 };
+	const struct loader_options options = {
+		.contexts = CONTEXT_WIRE, .every_packet = true, .reports_open = true, .filter = &no_filter,
+	};
 	int status;
 
-	run->options = (struct options){
-		.format = FORMAT_JSON, .contexts = CONTEXT_WIRE, .every_packet = true, .events = ~0U,
-	};
 	run->names = (struct live_names){.interface_name = no_name, .every_packet = true};
 	run->join = join_new(1, 0, false, &output);
-	status = loader_open(&run->loader, &run->options, 0);
+	status = loader_open(&run->loader, &options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	run->clock = mmap(NULL, sizeof(*run->clock), PROT_READ | PROT_WRITE, MAP_SHARED,

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "src/output/format.h"
+#include "src/zeek/conn_log.h"
 #include "src/zeek/zeek_local.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
@@ -12,7 +12,7 @@ static const char *line_of(const struct nt_record *record)
 	static char result[4096];
 	struct text_buffer text = { 0 };
 
-	sink_zeek_record(&text, record);
+	conn_log_format.record(&text, record, NULL);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -33,7 +33,7 @@ static void test_header(void)
 	char *header, *line;
 	int i;
 
-	sink_zeek_header(&text);
+	conn_log_format.header(&text, NULL);
 	header = strndup(text.bytes, text.used);
 	CHECK_EQUAL(count(header, '\n'), 8);
 	for (line = strtok(header, "\n"), i = 0; line; line = strtok(NULL, "\n"), i++) {

@@ -7,13 +7,12 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
-static const char *line_of(void (*print)(struct text_buffer *text, const struct nt_record *record),
-			   const struct nt_record *record)
+static const char *line_of(const struct format *format, const struct nt_record *record)
 {
 	static char result[4096];
 	struct text_buffer text = { 0 };
 
-	print(&text, record);
+	format->record(&text, record, NULL);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -22,7 +21,7 @@ static const char *line_of(void (*print)(struct text_buffer *text, const struct 
 static void test_every_column(void)
 {
 	struct nt_record record = sample_record();
-	const char *line = line_of(sink_csv_record, &record);
+	const char *line = line_of(&format_csv, &record);
 
 	CHECK_STRING(line, "1,00112233445566aa,close,db1,server,ipv4,198.18.0.1,34855,198.18.0.2,80,"
 			   "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
@@ -39,7 +38,7 @@ static void test_unknown_is_empty(void)
 	record.comm[0] = '\0';
 	record.uid = 0;
 	record.gaps = NT_GAP_START | NT_GAP_OWNER;
-	CHECK_STRING(line_of(sink_tsv_record, &record),
+	CHECK_STRING(line_of(&format_tsv, &record),
 		     "1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
 		     "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
 		     "\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
@@ -50,16 +49,16 @@ static void test_escapes(void)
 	struct nt_record record = sample_record();
 
 	record.exe = "/a,b \"c\"\t\n\\\x1b\xc3\xa9";
-	CHECK(strstr(line_of(sink_csv_record, &record), ",\"/a,b \"\"c\"\"\\t\\n\\\\\\x1b\\xc3\\xa9\",") != NULL);
-	CHECK(strstr(line_of(sink_tsv_record, &record), "\t/a,b \"c\"\\t\\n\\\\\\x1b\\xc3\\xa9\t") != NULL);
+	CHECK(strstr(line_of(&format_csv, &record), ",\"/a,b \"\"c\"\"\\t\\n\\\\\\x1b\\xc3\\xa9\",") != NULL);
+	CHECK(strstr(line_of(&format_tsv, &record), "\t/a,b \"c\"\\t\\n\\\\\\x1b\\xc3\\xa9\t") != NULL);
 	record.exe = "=1+2";
-	CHECK(strstr(line_of(sink_csv_record, &record), ",\\x3d1+2,") != NULL);
+	CHECK(strstr(line_of(&format_csv, &record), ",\\x3d1+2,") != NULL);
 	record.exe = "-x";
-	CHECK(strstr(line_of(sink_tsv_record, &record), "\t\\x2dx\t") != NULL);
+	CHECK(strstr(line_of(&format_tsv, &record), "\t\\x2dx\t") != NULL);
 	record.exe = "a\"";
-	CHECK(strstr(line_of(sink_csv_record, &record), ",\"a\"\"\",") != NULL);
+	CHECK(strstr(line_of(&format_csv, &record), ",\"a\"\"\",") != NULL);
 	record.exe = "\"=1";
-	CHECK(strstr(line_of(sink_csv_record, &record), ",\"\"\"=1\",") != NULL);
+	CHECK(strstr(line_of(&format_csv, &record), ",\"\"\"=1\",") != NULL);
 }
 
 static void test_trace(void)
@@ -67,21 +66,21 @@ static void test_trace(void)
 	static const __u8 address[16] = { 0xfd, 0, [15] = 0x1a };
 	struct nt_record record = sample_record();
 
-	CHECK(sink_trace_tells(&record));
-	CHECK_STRING(line_of(sink_trace_record, &record), "[TC] Total RTT (SYN - FIN-ACK) for 198.18.0.1:34855 -> "
+	CHECK(format_trace.accepts(&record));
+	CHECK_STRING(line_of(&format_trace, &record), "[TC] Total RTT (SYN - FIN-ACK) for 198.18.0.1:34855 -> "
 							  "198.18.0.2:80: 1400000001 ns\n");
 	memcpy(record.src_ip, address, sizeof(address));
-	CHECK_STRING(line_of(sink_trace_record, &record), "[TC] Total RTT (SYN - FIN-ACK) for [fd00::1a]:34855 -> "
+	CHECK_STRING(line_of(&format_trace, &record), "[TC] Total RTT (SYN - FIN-ACK) for [fd00::1a]:34855 -> "
 							  "198.18.0.2:80: 1400000001 ns\n");
 	record.event = NT_EVENT_EXIT;
-	CHECK(sink_trace_tells(&record));
+	CHECK(format_trace.accepts(&record));
 	record.event = NT_EVENT_OPEN;
-	CHECK(!sink_trace_tells(&record));
+	CHECK(!format_trace.accepts(&record));
 	record.event = NT_EVENT_UPDATE;
-	CHECK(!sink_trace_tells(&record));
+	CHECK(!format_trace.accepts(&record));
 	record.event = NT_EVENT_CLOSE;
 	nt_record_unset(&record, NT_HAS_SYN_FINACK);
-	CHECK(!sink_trace_tells(&record));
+	CHECK(!format_trace.accepts(&record));
 }
 
 /* Python's csv module finds the columns; undoing the escapes gives the bytes back, which cgroup has in hexadecimal. */
@@ -104,8 +103,7 @@ static const char python[] =
 	"    assert (row['src_port'], row['gaps']) == ('34855', ''), row\n"
 	"sys.exit(0 if len(rows) == 2255 else 1)\n";
 
-static void write_hostile(FILE *stream, const char *bytes,
-			  void (*print)(struct text_buffer *, const struct nt_record *))
+static void write_hostile(FILE *stream, const char *bytes, const struct format *format)
 {
 	struct nt_record record = sample_record();
 	struct text_buffer text = { 0 };
@@ -116,13 +114,12 @@ static void write_hostile(FILE *stream, const char *bytes,
 		sprintf(hexadecimal + 2 * i, "%02x", (unsigned char)bytes[i]);
 	record.exe = bytes;
 	record.cgroup = hexadecimal;
-	print(&text, &record);
+	format->record(&text, &record, NULL);
 	fwrite(text.bytes, 1, text.used, stream);
 	text_free(&text);
 }
 
-static void test_hostile_strings(void (*header)(struct text_buffer *),
-				 void (*print)(struct text_buffer *, const struct nt_record *))
+static void test_hostile_strings(const struct format *format)
 {
 	static const char nasty[] = "\"\",,\t\t\n\r\\\\=+-@'xn \x1b\xc3\xa9\xff\x7f\x9b";
 	char program[] = "/tmp/netracker-test-XXXXXX", command[64], bytes[65];
@@ -134,12 +131,12 @@ static void test_hostile_strings(void (*header)(struct text_buffer *),
 		return;
 	snprintf(command, sizeof(command), "python3 %s", program);
 	parser = popen(command, "w");
-	header(&text);
+	format->header(&text, NULL);
 	fwrite(text.bytes, 1, text.used, parser);
 	text_free(&text);
 	for (i = 1; i < 256; i++) {
 		snprintf(bytes, sizeof(bytes), "%cb", i);
-		write_hostile(parser, bytes, print);
+		write_hostile(parser, bytes, format);
 	}
 	srandom(1);
 	for (i = 0; i < 2000; i++) {
@@ -148,7 +145,7 @@ static void test_hostile_strings(void (*header)(struct text_buffer *),
 		for (j = 0; j < size; j++)
 			bytes[j] = nasty[(size_t)random() % (sizeof(nasty) - 1)];
 		bytes[size] = '\0';
-		write_hostile(parser, bytes, print);
+		write_hostile(parser, bytes, format);
 	}
 	CHECK_EQUAL(pclose(parser), 0);
 	close(fd);
@@ -161,7 +158,7 @@ int main(void)
 	test_unknown_is_empty();
 	test_escapes();
 	test_trace();
-	test_hostile_strings(sink_csv_header, sink_csv_record);
-	test_hostile_strings(sink_tsv_header, sink_tsv_record);
+	test_hostile_strings(&format_csv);
+	test_hostile_strings(&format_tsv);
 	return check_finish();
 }

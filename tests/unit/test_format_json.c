@@ -12,7 +12,7 @@ static const char *json(const struct nt_record *record)
 	static char result[4096];
 	struct text_buffer text = { 0 };
 
-	sink_json_record(&text, record);
+	format_json.record(&text, record, NULL);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -122,7 +122,7 @@ static void write_hostile(FILE *stream, const char *bytes, size_t size)
 	record.exe = bytes;
 	record.cgroup = hexadecimal;
 	strncpy(record.comm, bytes, sizeof(record.comm));
-	sink_json_record(&text, &record);
+	format_json.record(&text, &record, NULL);
 	fwrite(text.bytes, 1, text.used, stream);
 	text_free(&text);
 }

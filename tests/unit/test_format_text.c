@@ -7,17 +7,17 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
-static const struct sink_view no_terminal = { 0 };
+static const struct format_view no_terminal = { 0 };
 
-static const char *shown(const struct nt_record *record, const struct sink_view *view)
+static const char *shown(const struct nt_record *record, const struct format_view *view)
 {
 	static char result[1024];
 	struct text_buffer text = { 0 };
 
 	if (record)
-		sink_text_record(&text, record, view);
+		format_text.record(&text, record, view);
 	else
-		sink_text_header(&text, view);
+		format_text.header(&text, view);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -25,7 +25,7 @@ static const char *shown(const struct nt_record *record, const struct sink_view 
 
 static const char *at_width(const struct nt_record *record, unsigned int width)
 {
-	const struct sink_view view = { .width = width };
+	const struct format_view view = { .width = width };
 
 	return shown(record, &view);
 }
@@ -130,7 +130,7 @@ static size_t longest_line(const char *lines)
 /* Where not even what never goes fits, each record has two lines, down to 40 columns. */
 static void test_narrow(void)
 {
-	const struct sink_view list = { .width = 40, .lists = true };
+	const struct format_view list = { .width = 40, .lists = true };
 	struct nt_record record = widest();
 	unsigned int width;
 
@@ -241,7 +241,7 @@ static void test_durations(void)
 /* What ss shows too: state, round trip, what is resent. */
 static void test_list(void)
 {
-	const struct sink_view list = { .width = 132, .lists = true };
+	const struct format_view list = { .width = 132, .lists = true };
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_OPEN;
@@ -280,7 +280,7 @@ static void test_hostile_comm(void)
 
 static void test_colour(void)
 {
-	const struct sink_view view = { .width = 132, .colour = true };
+	const struct format_view view = { .width = 132, .colour = true };
 	struct nt_record record = sample_record();
 
 	CHECK(strstr(shown(&record, &view), " \033[31mreset:dst\033[0m ") != NULL);

@@ -3,8 +3,8 @@
  */
 #include <stdlib.h>
 
+#include "src/cli/options.h"
 #include "src/record/record_filter.h"
-#include "src/cli/help.h"
 #include "src/record/socket_record.h"
 
 #include "tests/unit/check.h"
@@ -23,7 +23,7 @@ static const char *const filters[] = {
 /* False: they exclude each other. */
 static bool parse(struct options *options, const char *one, const char *other)
 {
-	static const struct command live = { "", COMMAND_LIVE, help_live, NULL, NULL };
+	static const struct command live = { "", COMMAND_LIVE, NULL, NULL };
 	static char words[256];
 	char *argv[16];
 	int argc = 0;
@@ -66,7 +66,7 @@ static bool has_a_record(const struct options *options, const struct nt_socket_e
 	struct process_table *processes = process_table_new(1);
 	struct live_names names = {.processes = processes, .interface_name = no_interface};
 	struct joined_socket joined = {.event = event};
-	struct options as_the_kernel = *options;
+	struct record_filter as_the_kernel = options->delivery.filter;
 	struct nt_record record;
 
 	/* which the kernel side does not know */
@@ -75,7 +75,7 @@ static bool has_a_record(const struct options *options, const struct nt_socket_e
 	as_the_kernel.cgroup = NULL;
 	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	process_table_free(processes);
-	return filter_accepts(&as_the_kernel, &record);
+	return record_filter_accepts(&as_the_kernel, &record);
 }
 
 static bool has_an_observers_record(const struct options *options, const struct nt_wire *wire)
@@ -85,7 +85,7 @@ static bool has_an_observers_record(const struct options *options, const struct 
 	struct nt_record record;
 
 	live_record_observer(&record, &event, &names);
-	return filter_accepts(options, &record);
+	return record_filter_accepts(&options->delivery.filter, &record);
 }
 
 /* Without packets: exactly. With them: a socket whose record passes is told, with its packets, which wait for it. */
@@ -95,17 +95,15 @@ static void check_socket(const struct options *options, enum nt_role role, bool 
 	struct nt_wire wire = six ? sample_wire_between(&six_client, &six_server, "ShAFf", START)
 				  : sample_wire("ShAFf", START);
 	bool passes = has_a_record(options, &event);
-	struct options alone = *options;
 	struct nt_filter filter;
 	int end;
 
-	alone.contexts = CONTEXT_SOCKET;
-	filter_for_kernel(&filter, &alone);
+	record_filter_for_kernel(&filter, &options->delivery.filter, false);
 	CHECK_EQUAL(nt_filter_has_socket(&filter, &event.socket, 0), passes);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 1) >= passes);
 
-	filter_for_kernel(&filter, options);
-	end = join_end_of_socket(&wire.key, &event.socket);
+	record_filter_for_kernel(&filter, &options->delivery.filter, options->contexts & CONTEXT_WIRE);
+	end = nt_key_end_of_socket(&wire.key, &event.socket);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
 	CHECK_EQUAL(nt_filter_has_end(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));
@@ -139,10 +137,10 @@ static void what_the_kernel_sees_to(void)
 		struct options options;
 
 		CHECK(parse(&options, expected[i].filter, ""));
-		CHECK_EQUAL(filter_for_kernel(&filter, &options), expected[i].with_packets);
+		CHECK_EQUAL(record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE), expected[i].with_packets);
 		options_free(&options);
 		CHECK(parse(&options, expected[i].filter, "-i none"));
-		CHECK_EQUAL(filter_for_kernel(&filter, &options), expected[i].without);
+		CHECK_EQUAL(record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE), expected[i].without);
 		options_free(&options);
 	}
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/zeek/conn_log.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
@@ -20,9 +21,9 @@
 
 static char path[] = "/tmp/netracker-test-XXXXXX";
 
-static struct sink *open_sink(enum output_format format, const char *output)
+static struct sink *open_sink(const struct format *format, const char *path_or_null)
 {
-	struct options options = { .command = COMMAND_LIVE, .format = format, .output = output };
+	const struct sink_options options = { .format = format, .path = path_or_null };
 	struct sink *sink = NULL;
 
 	CHECK_EQUAL(sink_open(&sink, &options), 0);
@@ -84,7 +85,7 @@ static void test_append(void)
 
 	set_file("");
 	for (int run = 0; run < 2; run++) {
-		sink = open_sink(FORMAT_TEXT, path);
+		sink = open_sink(&format_text, path);
 		CHECK_EQUAL(write_records(sink, 2), 0);
 		CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 2);
 		CHECK_EQUAL(sink_flush(sink), 0);
@@ -102,7 +103,7 @@ static void test_append_to_half_a_line(void)
 	struct sink *sink;
 
 	set_file("{\"v\":1,\"id\"");
-	sink = open_sink(FORMAT_JSON, path);
+	sink = open_sink(&format_json, path);
 	write_records(sink, 1);
 	CHECK_EQUAL(sink_flush(sink), 0);
 	sink_close(sink);
@@ -115,7 +116,7 @@ static void test_flushed_by_itself(void)
 	struct sink *sink;
 
 	set_file("");
-	sink = open_sink(FORMAT_JSON, path);
+	sink = open_sink(&format_json, path);
 	CHECK_EQUAL(write_records(sink, 200), 0);
 	CHECK(sink_lost(sink, NT_EVENT_CLOSE) < 200);
 	sink_close(sink);
@@ -137,7 +138,7 @@ static void test_no_room_then_room(void)
 
 	signal(SIGXFSZ, SIG_IGN);
 	set_file("");
-	sink = open_sink(FORMAT_JSON, path);
+	sink = open_sink(&format_json, path);
 	limit_file_size(5000);
 	write_records(sink, 20);
 	CHECK_EQUAL(sink_flush(sink), -EFBIG);
@@ -162,7 +163,7 @@ static void test_no_room_for_long(void)
 	__u64 lost;
 
 	set_file("");
-	sink = open_sink(FORMAT_JSON, path);
+	sink = open_sink(&format_json, path);
 	limit_file_size(0);
 	CHECK_EQUAL(write_records(sink, LINES_BEYOND_THE_BUFFER), -EFBIG);
 	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), LINES_BEYOND_THE_BUFFER);
@@ -177,7 +178,7 @@ static void test_no_room_for_long(void)
 
 static void test_full_device(void)
 {
-	struct sink *sink = open_sink(FORMAT_JSON, "/dev/full");
+	struct sink *sink = open_sink(&format_json, "/dev/full");
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_OPEN;
@@ -192,11 +193,11 @@ static void test_full_device(void)
 
 static void test_cannot_open(void)
 {
-	struct options options = { .output = "/nonexistent/file" };
+	struct sink_options options = { .format = &format_text, .path = "/nonexistent/file" };
 	struct sink *sink;
 
 	CHECK_EQUAL(sink_open(&sink, &options), -ENOENT);
-	options.output = "/";
+	options.path = "/";
 	CHECK_EQUAL(sink_open(&sink, &options), -EISDIR);
 }
 
@@ -206,7 +207,7 @@ static struct sink *open_on(int fd, int *saved)
 	fflush(stdout);
 	*saved = dup(STDOUT_FILENO);
 	dup2(fd, STDOUT_FILENO);
-	return open_sink(FORMAT_TEXT, NULL);
+	return open_sink(&format_text, NULL);
 }
 
 static void restore(int saved)
@@ -389,7 +390,7 @@ static void test_rotation_of_zeek(void)
 	struct sink *sink;
 
 	set_file("");
-	sink = open_sink(FORMAT_ZEEK, path);
+	sink = open_sink(&conn_log_format, path);
 	write_records(sink, 2);
 	rename(path, moved);
 	write_records(sink, 3);
@@ -410,7 +411,7 @@ static void test_rotation(void)
 	struct sink *sink;
 
 	set_file("");
-	sink = open_sink(FORMAT_TEXT, path);
+	sink = open_sink(&format_text, path);
 	write_records(sink, 2);
 	rename(path, moved);
 	write_records(sink, 3);
@@ -449,7 +450,7 @@ static void test_rotation_off_a_full_disk(void)
 
 	signal(SIGXFSZ, SIG_IGN);
 	set_file("");
-	sink = open_sink(FORMAT_TEXT, path);
+	sink = open_sink(&format_text, path);
 	limit_file_size(1000);
 	write_records(sink, 20);
 	CHECK_EQUAL(sink_flush(sink), -EFBIG);
@@ -474,7 +475,7 @@ static void test_rotation_with_nothing_out(void)
 	struct sink *sink;
 
 	set_file("");
-	sink = open_sink(FORMAT_TEXT, path);
+	sink = open_sink(&format_text, path);
 	limit_file_size(0);
 	write_records(sink, 2);
 	CHECK_EQUAL(sink_flush(sink), -EFBIG);
@@ -496,7 +497,7 @@ static void test_rotation_fails(void)
 	CHECK(mkdtemp(directory) != NULL);
 	snprintf(file, sizeof(file), "%s/records", directory);
 	snprintf(elsewhere, sizeof(elsewhere), "%s.moved", directory);
-	sink = open_sink(FORMAT_JSON, file);
+	sink = open_sink(&format_json, file);
 	write_records(sink, 1);
 	CHECK_EQUAL(rename(directory, elsewhere), 0);
 	sink_reopen(sink);
@@ -524,7 +525,7 @@ static void test_rotation_off_a_fifo(void)
 	unlink(path);
 	CHECK_EQUAL(mkfifo(path, 0600), 0);
 	reader = open(path, O_RDONLY | O_NONBLOCK);
-	sink = open_sink(FORMAT_JSON, path);
+	sink = open_sink(&format_json, path);
 	CHECK_EQUAL(write_records(sink, 300), -EAGAIN);
 	unlink(path);
 	sink_reopen(sink);
@@ -556,7 +557,7 @@ static void test_nothing_to_open_again(void)
 	close(ends[0]);
 	close(ends[1]);
 
-	sink = open_sink(FORMAT_JSON, "/dev/null");
+	sink = open_sink(&format_json, "/dev/null");
 	write_records(sink, 1);
 	sink_reopen(sink);
 	write_records(sink, 1);
