@@ -6,6 +6,8 @@
 
 #include "wire_tables.h"
 
+#include "../core/ownership.h"
+
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
@@ -71,14 +73,6 @@ static __always_inline void note_wire_end(struct nt_wire_event *event, const str
 	}
 }
 
-/* A client is known by its SYN; a server's socket exists only once the connection is established. */
-static __always_inline bool is_of_a_socket(const struct nt_wire *wire)
-{
-	int src = wire->connection.src_index & 1;
-
-	return wire->cookie[src] || (wire->cookie[!src] && nt_connection_is_established(&wire->connection));
-}
-
 /* 1: no view of the connection whose end was noted is asked for. */
 __noinline int end_is_filtered(struct __sk_buff *skb)
 {
@@ -87,8 +81,8 @@ __noinline int end_is_filtered(struct __sk_buff *skb)
 	NT_FORGET(skb); /* else the compiler passes nothing where nothing is used, which the verifier refuses */
 	if (!workspace || nt_filter_has_wire(filter(), &workspace->end.wire))
 		return 0;
-	count(config.sockets_enabled && is_of_a_socket(&workspace->end.wire) ? NT_COUNT_WIRE_SETTLED
-									       : NT_COUNT_WIRE_FILTERED);
+	count(config.sockets_enabled && nt_wire_has_socket(&workspace->end.wire) ? NT_COUNT_WIRE_SETTLED
+										 : NT_COUNT_WIRE_FILTERED);
 	return 1;
 }
 

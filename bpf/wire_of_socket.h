@@ -4,18 +4,7 @@
 
 #include "wire_tables.h"
 
-/* The cookie tells; without one on either side, the tuple in the namespace of our interfaces does, and that a server's
- * socket is born after the SYN: a later one is the next connection's. */
-static __always_inline bool wire_is_sockets(const struct nt_wire *wire, int end, const struct nt_socket *socket)
-{
-	__u64 cookie = wire->cookie[end & 1];
-
-	if (cookie && socket->cookie)
-		return cookie == socket->cookie;
-	if (socket->role == NT_ROLE_SERVER && socket->start_ns && wire->connection.first_ns > socket->start_ns)
-		return false;
-	return socket->netns == config.own_netns;
-}
+#include "../core/ownership.h"
 
 /* Returns the key's end that the socket is. */
 static __always_inline int wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
@@ -25,7 +14,7 @@ static __always_inline int wire_of_socket(struct wire_found *found, const struct
 	int end = nt_key_of_socket(&key, socket, config.own_netns);
 
 	find_wire(found, &key, !synchronised);
-	if (found->wire && !wire_is_sockets(found->wire, end, socket))
+	if (found->wire && !nt_socket_owns_latest(found->wire, end, socket, config.own_netns))
 		found->wire = NULL;
 	return end;
 }
@@ -55,7 +44,7 @@ static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_f
 	if (!ends_without_packets(old_state, error))
 		return NT_WIRE_OPEN;
 	/* where the other side is a socket of this machine, it has its own end still to tell */
-	if (!nt_connection_is_established(&wire->connection) || !wire->cookie[!end]) {
+	if (nt_ownership_of_side(wire, !end) != NT_OWNED_SOCKET) {
 		forget_ack(wire);
 		if (take_wire(found, key))
 			count(NT_COUNT_WIRE_SETTLED);

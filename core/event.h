@@ -40,23 +40,6 @@ NT_INLINE int nt_key_of_socket(struct nt_key *key, const struct nt_socket *socke
 	return nt_key_from_packet(key, &packet, netns);
 }
 
-NT_INLINE int nt_key_end_is(const struct nt_key *key, int end, const __u8 *address, __u16 port)
-{
-	return key->port[end] == port && !__builtin_memcmp(key->address[end], address, 16);
-}
-
-/* Which end of the key the socket is (0 where it is both); -1: it has another tuple. */
-NT_INLINE int nt_key_end_of_socket(const struct nt_key *key, const struct nt_socket *socket)
-{
-	int end;
-
-	for (end = 0; end < 2; end++)
-		if (nt_key_end_is(key, end, socket->local, socket->local_port) &&
-		    nt_key_end_is(key, !end, socket->remote, socket->remote_port))
-			return end;
-	return -1;
-}
-
 /* The socket's own counts, at its change to CLOSE (or now, for those still open). */
 struct nt_socket_counts {
 	__u64 bytes_sent;     /* payload, each byte once */

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 
+#include "core/ownership.h"
 #include "core/verdict.h"
 #include "core/fast_path.h"
 
@@ -144,16 +145,15 @@ static void stop_watching(struct sweep *sweep)
 		mark_slot(sweep, sweep->watched[--sweep->watched_count], -1);
 }
 
-static bool is_a_sockets(const struct nt_wire *wire)
+static bool side_is_over(const struct nt_wire *wire, int side)
 {
-	return wire->cookie[0] || wire->cookie[1];
+	return !nt_side_has_socket(wire, side) || wire->socket_closed[side];
 }
 
 /* Every socket of this machine that took part has told of its end: nothing but a RST can follow. */
 static bool is_left_over(const struct nt_wire *wire)
 {
-	return is_a_sockets(wire) && (!wire->cookie[0] || wire->socket_closed[0]) &&
-	       (!wire->cookie[1] || wire->socket_closed[1]);
+	return nt_wire_has_socket(wire) && side_is_over(wire, 0) && side_is_over(wire, 1);
 }
 
 static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
@@ -164,7 +164,7 @@ static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 		return SWEEP_ENDED_NS;
 	if (is_left_over(wire))
 		return NT_HALF_OPEN_NS;
-	if (is_a_sockets(wire) && nt_connection_is_established(&wire->connection))
+	if (nt_wire_has_socket(wire) && nt_connection_is_established(&wire->connection))
 		return SWEEP_SOCKETS_NS;
 	return nt_connection_idle_limit(&wire->connection);
 }

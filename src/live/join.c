@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "core/ownership.h"
+
 struct held_socket {
 	struct nt_socket_event event; /* its wire part is what is known by now */
 	bool wire_ended;
@@ -84,34 +86,12 @@ static unsigned int bucket_of_address(const struct join *join, __u64 address)
 	return (address * 0x9e3779b97f4a7c15ULL >> 32) % join->buckets;
 }
 
-/* One descriptor can connect the same tuple again and again: the packets belong to the life that they were sent in. */
-static bool wire_fits_life(const struct nt_connection *connection, int end, const struct nt_socket *socket)
-{
-	__u64 first = connection->first_ns;
-	bool opened = end == connection->src_index;
-
-	if (first > socket->close_ns)
-		return false;
-	if (socket->flags & NT_SOCKET_FOUND) /* neither its start nor its role is sure */
-		return true;
-	if (socket->role == NT_ROLE_SERVER) /* is born after the SYN */
-		return !opened && first <= socket->start_ns;
-	if (opened) /* connect() precedes the SYN */
-		return first >= socket->start_ns;
-	return connection->marks & NT_MARK_SIMULTANEOUS || socket->flags & NT_SOCKET_SIMULTANEOUS;
-}
-
 /* Which end of the wire's connection the socket is; -1 where this is another connection. */
 static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	int end = nt_key_end_of_socket(&wire->key, socket);
+	int end = nt_side_of_socket(&wire->key, socket);
 
-	if (end < 0)
-		return -1;
-	if (wire->cookie[end] && socket->cookie ? wire->cookie[end] != socket->cookie
-						: socket->netns != join->own_netns)
-		return -1;
-	return wire_fits_life(&wire->connection, end, socket) ? end : -1;
+	return end >= 0 && nt_socket_owns(wire, end, socket, join->own_netns) ? end : -1;
 }
 
 /* Of several connections that fit, as may be without a cookie, a socket's is the one that began closest to it. */
@@ -122,35 +102,14 @@ static __u64 distance(const struct nt_wire *wire, const struct nt_socket *socket
 	return first > socket->start_ns ? first - socket->start_ns : socket->start_ns - first;
 }
 
-/* A client's socket is known by its SYN; a server's exists only once the connection is established. */
-static bool is_a_sockets(const struct nt_wire *wire, int end)
-{
-	return wire->cookie[end] &&
-	       (end == wire->connection.src_index || nt_connection_is_established(&wire->connection));
-}
-
-/* Under SYN cookies the first packet of a server's that has its socket's cookie may be its FIN. */
-static bool may_be_a_sockets(const struct nt_wire *wire, int end)
-{
-	const struct nt_connection *connection = &wire->connection;
-
-	return !wire->cookie[end] && end != connection->src_index && !(connection->marks & NT_MARK_SELF) &&
-	       nt_connection_is_established(connection) && !(connection->side[end] & NT_SIDE_FIN);
-}
-
 static bool is_any_sockets(const struct held_wire *held)
 {
-	return held->claimed[0] || held->claimed[1] || is_a_sockets(&held->event.wire, 0) ||
-	       is_a_sockets(&held->event.wire, 1);
+	return held->claimed[0] || held->claimed[1] || nt_wire_has_socket(&held->event.wire);
 }
 
-/* Of a connection that no socket is known to take part in. That a completed handshake passed through is sure only where
- * sockets are told of: else it may be that of a server with SYN cookies. */
 static enum join_passage passage_of(const struct join *join, const struct nt_wire *wire)
 {
-	bool completed = nt_connection_is_established(&wire->connection);
-
-	return wire->syn_left || (completed && join->sockets_are_told) ? JOIN_FORWARDED : JOIN_OBSERVED;
+	return nt_is_forwarded(wire, join->sockets_are_told) ? JOIN_FORWARDED : JOIN_OBSERVED;
 }
 
 /* ---- what is held ---- */
@@ -235,12 +194,13 @@ static __u64 wire_deadline(const struct join *join, const struct held_wire *held
 	if (held->event.why == NT_WIRE_EXIT)
 		return 0;
 	for (end = 0; end < 2; end++) {
-		if (!may_come(join, held, end))
+		enum nt_ownership ownership = nt_ownership_of_side(wire, end);
+
+		if (ownership == NT_OWNED_NONE || !may_come(join, held, end))
 			continue;
-		if (is_a_sockets(wire, end))
+		if (ownership != NT_OWNED_MAYBE)
 			return held->event.header.now + JOIN_CLAIM_NS;
-		if (may_be_a_sockets(wire, end))
-			deadline = held->event.header.now + JOIN_UNCLAIMED_NS;
+		deadline = held->event.header.now + JOIN_UNCLAIMED_NS;
 	}
 	return deadline;
 }
@@ -293,7 +253,7 @@ static void find_wire(struct join *join, struct held_socket *socket)
 
 	if (!wire)
 		return;
-	claim(wire, nt_key_end_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	claim(wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
 	wire->deadline = wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
@@ -433,7 +393,7 @@ void join_wire(struct join *join, const struct nt_wire_event *event)
 
 	if (join->sockets_are_told)
 		hold_wire(join, event);
-	else if (is_a_sockets(wire, 0) || is_a_sockets(wire, 1))
+	else if (nt_wire_has_socket(wire))
 		join->output.observer(join->output.context, event, JOIN_OBSERVED);
 	else
 		join->output.observer(join->output.context, event, passage_of(join, wire));

@@ -17,6 +17,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "core/ownership.h"
 #include "src/kernel/clock.h"
 #include "src/cli/options.h"
 #include "src/delivery/delivery.h"
@@ -137,7 +138,7 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	*wire = slot->wire;
 	if (!slots_has(slot, &key))
 		return false;
-	if (socket->cookie && wire->cookie[end] == socket->cookie)
+	if (nt_claim_of_socket(wire, end, socket, live->own_netns) == NT_CLAIM_COOKIE)
 		slot->wire.socket_closed[end] = 1;
 	return true;
 }
@@ -267,7 +268,7 @@ static int tell_open_wire(void *context, void *data, size_t size)
 
 	(void)size;
 	if (live->options->contexts & CONTEXT_SOCKET &&
-	    (!live->options->forwarded || event->wire.cookie[0] || event->wire.cookie[1]))
+	    (!live->options->forwarded || nt_wire_has_socket(&event->wire)))
 		return 0;
 	live_record_observer(&record, event, &live->names);
 	record.event = NT_EVENT_UPDATE;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/ownership.h"
 #include "core/verdict.h"
 #include "src/record/packet_record.h"
 #include "src/record/record_id.h"
@@ -89,7 +90,7 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 static struct nt_connection view_of_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
 	struct nt_connection view = wire->connection;
-	int end = nt_key_end_of_socket(&wire->key, socket);
+	int end = nt_side_of_socket(&wire->key, socket);
 	int src = nt_socket_own_end(socket) == NT_SRC ? end : !end, i;
 
 	if (end < 0 || view.src_index == src || view.marks & NT_MARK_SELF)

@@ -6,6 +6,7 @@
 #include "src/cli/options.h"
 #include "src/record/record_filter.h"
 #include "src/record/socket_record.h"
+#include "core/ownership.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
@@ -103,7 +104,7 @@ static void check_socket(const struct options *options, enum nt_role role, bool 
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 1) >= passes);
 
 	record_filter_for_kernel(&filter, &options->delivery.filter, options->contexts & CONTEXT_WIRE);
-	end = nt_key_end_of_socket(&wire.key, &event.socket);
+	end = nt_side_of_socket(&wire.key, &event.socket);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
 	CHECK_EQUAL(nt_filter_has_end(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));

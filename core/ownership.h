@@ -1,0 +1,176 @@
+/* Ownership: decides which socket of this machine a connection's packets belong to, for the kernel side, the sweep and
+ * the join. tests/unit/test_ownership.c has a row for every case below; "-" stands for any value.
+ *
+ * The wire notes, for each side of a connection, the cookie of the socket that sent its SYN, SYN-ACK or FIN. The opener
+ * is the side whose SYN was seen first, the answerer is the other one.
+ *
+ * 1. Does a side belong to a socket, by what the wire knows alone? nt_ownership_of_side():
+ *
+ *    side      handshake   cookie  its FIN  result   reason
+ *    opener    incomplete  yes     -        OPENING  connect() makes the socket before the SYN is sent
+ *    opener    complete    yes     -        SOCKET
+ *    opener    -           no      -        NONE     the SYN of a local client has its cookie
+ *    answerer  incomplete  yes     -        NONE     the SYN-ACK has the cookie of a socket that the last ACK of the
+ *                                                    handshake is yet to make: before it there is nothing to record
+ *    answerer  incomplete  no      -        NONE
+ *    answerer  complete    yes     -        SOCKET
+ *    answerer  complete    no      unseen   MAYBE    under SYN cookies (RFC 4987) the SYN-ACK has no socket: the
+ *                                                    first cookie that the wire reads is that of the FIN
+ *    answerer  complete    no      seen     NONE     the FIN of a local server has its cookie
+ *    side 1 of a self-connection   -        NONE     both endpoints are side 0; the answerer's rows do not apply
+ *
+ *    In a simultaneous open the sender of the second SYN is the answerer: its cookie counts once the handshake is
+ *    complete.
+ *
+ *    OPENING and SOCKET are proof; every caller takes them alike, except for one. When one socket gives up or loses its
+ *    peer, its connection's entry is removed unless the other side is SOCKET: an entry that is half-open then has
+ *    nothing to add to the record of the other socket.
+ *
+ * 2. Is the connection that of a given socket with the same addresses and ports? nt_claim_of_socket():
+ *
+ *    wire's cookie  socket's cookie  socket's namespace  result  reason
+ *    A              A                -                   COOKIE  no two sockets have the same cookie; the packets of
+ *                                                                another namespace cross our interfaces too
+ *    A              B                -                   NONE
+ *    A, none        none             the interfaces'     TUPLE   before Linux 5.12 programs on sockets get no cookie
+ *    none           A                the interfaces'     TUPLE   SYN cookies, as above
+ *    one is none, or both            another             NONE    two namespaces may use the same addresses and ports
+ *
+ * 3. The same addresses and ports can be used again, even by the same socket with the same cookie (connect() after a
+ *    failed connect()). So the connection must also fall into the life of the socket:
+ *
+ *    nt_socket_owns_latest()  The connection is the latest one of its addresses and ports, and the socket is alive or
+ *                             closes now: the kernel side at the events of a socket. A matching cookie is enough. By
+ *                             TUPLE, a server's socket that is older than the first packet belongs to the connection
+ *                             before this one.
+ *    nt_socket_owns()         The connection is any one of its addresses and ports, and the socket has closed: the
+ *                             join, which holds several of both. Cookie or not, nt_life_has_connection() must hold:
+ *
+ *    first packet                      socket        its side  result  reason
+ *    after the socket closed           -             -         no
+ *    before it closed                  pre-existing  -         yes     neither its start nor its role is certain
+ *    before it closed                  server        opener    no
+ *    not after the socket's start      server        answerer  yes     the last ACK of the handshake makes the socket
+ *    later                             server        answerer  no
+ *    not before the socket's start     client        opener    yes     connect() precedes the SYN
+ *    earlier                           client        opener    no
+ *    before it closed                  client        answerer  only after a simultaneous open
+ *
+ * 4. Was a connection that no socket owns forwarded? nt_is_forwarded():
+ *
+ *    SYN seen leaving  handshake   sockets tracked  result  reason
+ *    yes               -           -                yes     a local client would have left its cookie
+ *    no                complete    yes              yes     the table above would have found a local socket
+ *    no                complete    no               no      it may be a local server's, under SYN cookies
+ *    no                incomplete  -                no      it was for this machine, and no socket took it
+ *
+ * nt_filter_has_end() (core/filter.h) is not one of these: it asks which role a socket on a side would have.
+ */
+#ifndef NETRACKER_CORE_OWNERSHIP_H
+#define NETRACKER_CORE_OWNERSHIP_H
+
+#include "event.h"
+
+/* In the order of certainty. */
+enum nt_ownership {
+	NT_OWNED_NONE,
+	NT_OWNED_MAYBE,   /* a server's socket that has sent nothing with its cookie so far */
+	NT_OWNED_OPENING, /* a client's socket; the handshake is not complete */
+	NT_OWNED_SOCKET,  /* a socket's; the handshake is complete */
+};
+
+enum nt_claim {
+	NT_CLAIM_NONE,
+	NT_CLAIM_TUPLE,  /* by addresses, ports and namespace: another connection can have the same */
+	NT_CLAIM_COOKIE, /* by the cookie */
+};
+
+/* side: index in the key. */
+NT_INLINE enum nt_ownership nt_ownership_of_side(const struct nt_wire *wire, int side)
+{
+	const struct nt_connection *connection = &wire->connection;
+	int established = nt_connection_is_established(connection);
+	int opener = side == connection->src_index;
+
+	if (wire->cookie[side & 1]) {
+		if (established)
+			return NT_OWNED_SOCKET;
+		return opener ? NT_OWNED_OPENING : NT_OWNED_NONE;
+	}
+	if (opener || !established || connection->marks & NT_MARK_SELF)
+		return NT_OWNED_NONE;
+	return connection->side[side & 1] & NT_SIDE_FIN ? NT_OWNED_NONE : NT_OWNED_MAYBE;
+}
+
+/* Returns whether a cookie proves that the side is a socket's. */
+NT_INLINE int nt_side_has_socket(const struct nt_wire *wire, int side)
+{
+	return nt_ownership_of_side(wire, side) >= NT_OWNED_OPENING;
+}
+
+NT_INLINE int nt_wire_has_socket(const struct nt_wire *wire)
+{
+	return nt_side_has_socket(wire, 0) || nt_side_has_socket(wire, 1);
+}
+
+/* Returns whether a connection that no socket owns was forwarded. sockets_are_known: this machine's sockets are tracked
+ * too. */
+NT_INLINE int nt_is_forwarded(const struct nt_wire *wire, int sockets_are_known)
+{
+	return wire->syn_left || (sockets_are_known && nt_connection_is_established(&wire->connection));
+}
+
+/* Returns the side of the key that the socket is, 0 if it is both (a self-connection), -1 if it is neither. */
+NT_INLINE int nt_side_of_socket(const struct nt_key *key, const struct nt_socket *socket)
+{
+	struct nt_key own;
+	int side = nt_key_of_socket(&own, socket, key->netns);
+
+	return nt_key_equals(&own, key) ? side : -1;
+}
+
+/* The socket is at that side of the key. own_netns: the namespace of the interfaces. */
+NT_INLINE enum nt_claim nt_claim_of_socket(const struct nt_wire *wire, int side, const struct nt_socket *socket,
+					   __u32 own_netns)
+{
+	__u64 cookie = wire->cookie[side & 1];
+
+	if (cookie && socket->cookie)
+		return cookie == socket->cookie ? NT_CLAIM_COOKIE : NT_CLAIM_NONE;
+	return socket->netns == own_netns ? NT_CLAIM_TUPLE : NT_CLAIM_NONE;
+}
+
+NT_INLINE int nt_socket_owns_latest(const struct nt_wire *wire, int side, const struct nt_socket *socket,
+				    __u32 own_netns)
+{
+	enum nt_claim claim = nt_claim_of_socket(wire, side, socket, own_netns);
+
+	if (claim != NT_CLAIM_TUPLE)
+		return claim == NT_CLAIM_COOKIE;
+	return socket->role != NT_ROLE_SERVER || !socket->start_ns || wire->connection.first_ns <= socket->start_ns;
+}
+
+/* Returns whether the connection can be of the socket's life, which is over (close_ns is set). */
+NT_INLINE int nt_life_has_connection(const struct nt_connection *connection, int side, const struct nt_socket *socket)
+{
+	__u64 first = connection->first_ns;
+	int opened = side == connection->src_index;
+
+	if (first > socket->close_ns)
+		return 0;
+	if (socket->flags & NT_SOCKET_FOUND)
+		return 1;
+	if (socket->role == NT_ROLE_SERVER)
+		return !opened && first <= socket->start_ns;
+	if (opened)
+		return first >= socket->start_ns;
+	return connection->marks & NT_MARK_SIMULTANEOUS || socket->flags & NT_SOCKET_SIMULTANEOUS;
+}
+
+NT_INLINE int nt_socket_owns(const struct nt_wire *wire, int side, const struct nt_socket *socket, __u32 own_netns)
+{
+	return nt_claim_of_socket(wire, side, socket, own_netns) != NT_CLAIM_NONE &&
+	       nt_life_has_connection(&wire->connection, side, socket);
+}
+
+#endif
