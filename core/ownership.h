@@ -120,13 +120,24 @@ NT_INLINE int nt_is_forwarded(const struct nt_wire *wire, int sockets_are_known)
 	return wire->syn_left || (sockets_are_known && nt_connection_is_established(&wire->connection));
 }
 
+NT_INLINE int nt_key_side_is(const struct nt_key *key, int side, const __u8 address[16], __u16 port)
+{
+	__u64 words[2];
+
+	__builtin_memcpy(words, address, sizeof(words));
+	return key->port[side] == port && key->words[side][0] == words[0] && key->words[side][1] == words[1];
+}
+
 /* Returns the side of the key that the socket is, 0 if it is both (a self-connection), -1 if it is neither. */
 NT_INLINE int nt_side_of_socket(const struct nt_key *key, const struct nt_socket *socket)
 {
-	struct nt_key own;
-	int side = nt_key_of_socket(&own, socket, key->netns);
+	int side;
 
-	return nt_key_equals(&own, key) ? side : -1;
+	for (side = 0; side < 2; side++)
+		if (nt_key_side_is(key, side, socket->local, socket->local_port) &&
+		    nt_key_side_is(key, !side, socket->remote, socket->remote_port))
+			return side;
+	return -1;
 }
 
 /* The socket is at that side of the key. own_netns: the namespace of the interfaces. */
