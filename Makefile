@@ -4,12 +4,14 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
 
 BUILD := build
+
 WARNINGS := -Wall -Wextra -Wshadow
 # Words that were just stored are not loaded by twos: such a load waits for both stores, 3 % of a replay.
-STANDARD := -std=gnu11 -I. -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
+STANDARD := -std=gnu11 -I. -I$(BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
 LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson
 SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
@@ -61,7 +63,7 @@ help:
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 
-$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/netracker_object.o $(BUILD)/attach_object.o $(BUILD)/libnetracker.a
+$(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBRARIES) -o $@
 
@@ -91,9 +93,16 @@ $(BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/%_object.o: src/kernel/bpf_object.S $(BUILD)/%.bpf.o
-	$(call say,EMBED,$(BUILD)/$*.bpf.o)
-	$(quiet)$(CC) -DBPF_OBJECT='"$(BUILD)/$*.bpf.o"' -DSYMBOL=$*_bpf_object -DSYMBOL_END=$*_bpf_object_end -c $< -o $@
+# A header with the object's bytes, and with a handle for each of its maps, programs and variables.
+$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(call say,SKEL,$@)
+	$(quiet)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# The sources that include one: in every kind of build.
+LOADERS := src/kernel/loader.o
+ATTACHERS := src/attach/attach.o
+$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(LOADERS:%=$(kind)/%)): $(BUILD)/netracker.skel.h
+$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(ATTACHERS:%=$(kind)/%)): $(BUILD)/attach.skel.h
 
 $(BUILD)/sanitized/%.o: %.c
 	$(call say,CC-SAN,$<)
@@ -110,7 +119,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/sanitized/libnetracker.a
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $< $(BUILD)/sanitized/libnetracker.a $(LIBRARIES) -o $@
 
-$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/netracker_object.o $(BUILD)/attach_object.o $(BUILD)/sanitized/libnetracker.a
+$(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/sanitized/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
@@ -123,15 +132,20 @@ $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-$(BUILD)/tests/replay/bpf_object.o: src/kernel/bpf_object.S $(KERNEL_REPLAY_BPF)
-	$(call say,EMBED,$(KERNEL_REPLAY_BPF))
-	$(quiet)$(CC) -DBPF_OBJECT='"$(KERNEL_REPLAY_BPF)"' -DSYMBOL=netracker_bpf_object -DSYMBOL_END=netracker_bpf_object_end -c $< -o $@
+$(BUILD)/tests/replay/capture_clock.skel.h: $(KERNEL_REPLAY_BPF)
+	$(call say,SKEL,$@)
+	$(quiet)$(BPFTOOL) gen skeleton $< name netracker_bpf > $@
 
-$(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/bpf_object.o $(BUILD)/libnetracker.a
+$(BUILD)/tests/replay/loader.o: src/kernel/loader.c $(BUILD)/tests/replay/capture_clock.skel.h
+	$(call say,CC,$<)
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -I$(BUILD)/tests/replay -include linux/types.h -include tests/replay/capture_clock.h \
+		-DNETRACKER_SKELETON='"capture_clock.skel.h"' -MMD -MP -c $< -o $@
+
+$(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/loader.o $(BUILD)/libnetracker.a
 	$(call say,TEST,$<)
-	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -I$(BUILD)/tests/replay -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
-$(BUILD)/bench/%: bench/%.c $(BUILD)/netracker_object.o $(BUILD)/libnetracker.a
+$(BUILD)/bench/%: bench/%.c $(BUILD)/libnetracker.a
 	$(call say,BENCH,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $^ $(LIBRARIES) -o $@

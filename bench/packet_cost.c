@@ -128,13 +128,13 @@ int main(int argc, char **argv)
 	printf("%-16s %4d ns\n", "empty program", empty);
 	for (i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
 		size_t size = make_frame(frame, packets[i].flags, packets[i].payload, 1000);
-		int ns = least_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame, size);
+		int ns = least_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame, size);
 
 		printf("%-16s %4d ns, %d over the empty program\n", packets[i].name, ns, ns - empty);
 	}
 	empty = connection_ns(load_empty_program(), frame);
 	printf("%-16s %4d ns over the empty program, its five packets, each run once\n", "connection",
-	       connection_ns(bpf_program__fd(loader_program(&loader, "wire_ingress")), frame) - empty);
+	       connection_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame) - empty);
 	loader_close(&loader);
 	return 0;
 }

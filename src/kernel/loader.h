@@ -8,12 +8,20 @@
 #include <bpf/libbpf.h>
 
 #include "core/event.h"
+#include "src/kernel/kernel_features.h"
 #include "src/kernel/slots.h"
 #include "src/kernel/tracking_options.h"
 
+struct netracker_bpf; /* libbpf's skeleton of bpf/netracker.bpf.c */
+
+/* Programs that list sockets: see src/kernel/socket_scan.h. */
+enum loader_iterator { ITERATOR_SOCKETS, ITERATOR_OWNERS, ITERATOR_OPEN_SOCKETS };
+
 struct loader {
-	struct bpf_object *object;
-	struct bpf_object *plain_object; /* the programs for devices without a link layer, over the same tables; NULL */
+	struct netracker_bpf *skeleton;
+	struct netracker_bpf *plain; /* the programs for devices without a link layer, over the same tables; NULL */
+	struct kernel_features features;
+	__u32 socket_capacity; /* entries of the table of sockets */
 	struct bpf_link *links[16];
 	unsigned int link_count;
 	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd;
@@ -62,7 +70,7 @@ int loader_explain_failure(int error, const char *with);
 /* What libbpf says is shown with -v. */
 void loader_quieten_libbpf(void);
 
-struct bpf_program *loader_program(const struct loader *loader, const char *name);
+struct bpf_program *loader_iterator_program(const struct loader *loader, enum loader_iterator iterator);
 
 /* The wire context's program for an interface: leaving or coming in, with an Ethernet header or with none. Those for
  * devices without one are loaded when the first is asked for: most machines have none, and loading takes time. NULL:

@@ -159,10 +159,10 @@ static void run_in_all_namespaces(const struct iteration *iteration)
 	free(namespaces.seen);
 }
 
-static void run_program(struct loader *loader, const char *name, void (*run)(const struct iteration *iteration),
+static void run_program(struct loader *loader, enum loader_iterator iterator, void (*run)(const struct iteration *iteration),
 			void (*drain)(void *context), void *context)
 {
-	struct iteration iteration = {bpf_program__attach_iter(loader_program(loader, name), NULL), drain, context};
+	struct iteration iteration = {bpf_program__attach_iter(loader_iterator_program(loader, iterator), NULL), drain, context};
 
 	if (iteration.link)
 		run(&iteration);
@@ -173,13 +173,13 @@ static void run_program(struct loader *loader, const char *name, void (*run)(con
 
 void seed_existing(struct loader *loader, void (*drain)(void *context), void *context)
 {
-	run_program(loader, "seed_sockets", run_in_all_namespaces, drain, context);
-	run_program(loader, "seed_owners", run_iterator, drain, context);
+	run_program(loader, ITERATOR_SOCKETS, run_in_all_namespaces, drain, context);
+	run_program(loader, ITERATOR_OWNERS, run_iterator, drain, context);
 }
 
 void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *context)
 {
-	run_program(loader, "tell_open_sockets", run_in_all_namespaces, drain, context);
+	run_program(loader, ITERATOR_OPEN_SOCKETS, run_in_all_namespaces, drain, context);
 }
 
 __u64 seed_open_sockets(const struct loader *loader)

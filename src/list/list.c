@@ -69,11 +69,11 @@ static void take_over(const struct list *list, __u64 address)
  * before the first entry is changed: a changed entry comes again to who asks for the next key. */
 static void ask_running_trackers(const struct list *list)
 {
-	struct bpf_map *table = bpf_object__find_map_by_name(list->loader.object, "sockets");
-	__u64 *addresses = list->running.count ? calloc(bpf_map__max_entries(table), sizeof(*addresses)) : NULL;
+	__u32 capacity = list->loader.socket_capacity;
+	__u64 *addresses = list->running.count ? calloc(capacity, sizeof(*addresses)) : NULL;
 	__u32 count = 0, i;
 
-	while (addresses && count < bpf_map__max_entries(table) &&
+	while (addresses && count < capacity &&
 	       !bpf_map_get_next_key(list->loader.sockets_fd, count ? &addresses[count - 1] : NULL, &addresses[count]))
 		count++;
 	for (i = 0; i < count; i++)
