@@ -12,7 +12,7 @@ BUILD := build
 WARNINGS := -Wall -Wextra -Wshadow
 # Words that were just stored are not loaded by twos: such a load waits for both stores, 3 % of a replay.
 STANDARD := -std=gnu11 -I. -I$(BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
-LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson
+LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
 SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 # The BPF object needs libbpf's headers and the kernel's uapi, of no particular kernel.

@@ -1,0 +1,58 @@
+/* A hash map for keys that a peer or a file chooses: SipHash-2-4 with a random secret for each map, so nobody can
+ * choose keys that share a bucket. There is at most one node a bucket on average; the map doubles as it fills.
+ *
+ * Nodes are members of the caller's structures; the caller owns them and compares the keys. Several nodes may have the
+ * same key. Not thread-safe.
+ *
+ *	for (node = hash_map_first(&map, hash); node; node = hash_map_next(node))
+ *		if (key_equals(hash_map_entry(node, struct thing, node), key))
+ *			...
+ */
+#ifndef NETRACKER_HASH_MAP_H
+#define NETRACKER_HASH_MAP_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define HASH_MAP_SECRET_SIZE 16
+
+/* All zero before it is first inserted. */
+struct hash_node {
+	struct hash_node *next, **link; /* in its bucket; link is NULL while the node is in no map */
+	__u64 hash;
+};
+
+struct hash_map {
+	struct hash_node **buckets;
+	size_t bucket_count; /* a power of two */
+	size_t count;
+	unsigned char secret[HASH_MAP_SECRET_SIZE];
+};
+
+/* The structure that a node, not NULL, is a member of. */
+#define hash_map_entry(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+
+/* Returns false if there is no memory or no randomness; then only hash_map_free() may follow. */
+bool hash_map_init(struct hash_map *map);
+
+/* Leaves the nodes to the caller. A map that is all zero is allowed. */
+void hash_map_free(struct hash_map *map);
+
+/* Equal bytes have equal hashes: a key's structure must have no padding. */
+__u64 hash_map_hash(const struct hash_map *map, const void *key, size_t size);
+
+/* Never fails: without memory for more buckets the chains get longer. */
+void hash_map_insert(struct hash_map *map, struct hash_node *node, __u64 hash);
+
+/* Does nothing if the node is in no map. */
+void hash_map_remove(struct hash_map *map, struct hash_node *node);
+
+/* The nodes of one hash, the last inserted first. Return NULL if there is none, or no other. */
+struct hash_node *hash_map_first(const struct hash_map *map, __u64 hash);
+struct hash_node *hash_map_next(const struct hash_node *node);
+
+/* The nodes that all look-ups of this process have visited. Tests bound it. */
+__u64 hash_map_steps(void);
+
+#endif
