@@ -5,13 +5,15 @@
 #include <sys/queue.h>
 
 #include "core/ownership.h"
+#include "src/util/hash_map.h"
 
 struct held_socket {
 	struct nt_socket_event event; /* its wire part is what is known by now */
 	bool wire_ended;
 	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: waits for it no more */
 	TAILQ_ENTRY(held_socket) by_age;
-	LIST_ENTRY(held_socket) in_tuple, in_address;
+	struct hash_node by_tuple; /* in the map until its wire has ended */
+	struct hash_node by_life;
 };
 
 struct held_wire {
@@ -19,22 +21,29 @@ struct held_wire {
 	bool claimed[2]; /* by index of the key's end */
 	__u64 deadline;
 	TAILQ_ENTRY(held_wire) by_age;
-	LIST_ENTRY(held_wire) in_tuple;
+	struct hash_node by_tuple;
 };
 
-LIST_HEAD(socket_bucket, held_socket);
-LIST_HEAD(wire_bucket, held_wire);
+/* The lower end point comes first, so that both directions have one key. */
+struct tuple {
+	__u8 address[2][16];
+	__u16 port[2];
+};
+
+/* One life of a socket: the kernel uses its address again for another, and a descriptor may connect again. */
+struct life {
+	__u64 address, cookie, nth;
+};
 
 struct join {
 	struct join_output output;
 	__u32 own_netns;
 	bool sockets_are_told;
-	unsigned int capacity, buckets, socket_count, wire_count;
+	unsigned int capacity, socket_count, wire_count;
 	__u64 wires_due; /* before that no wire's end is to be let go */
 	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
 	TAILQ_HEAD(, held_wire) wires;
-	struct socket_bucket *sockets_by_tuple, *sockets_by_address;
-	struct wire_bucket *wires_by_tuple;
+	struct hash_map sockets_by_tuple, sockets_by_life, wires_by_tuple;
 };
 
 struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output)
@@ -47,13 +56,10 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_t
 	join->own_netns = own_netns;
 	join->sockets_are_told = sockets_are_told;
 	join->capacity = capacity;
-	join->buckets = capacity / 2 + 1;
 	TAILQ_INIT(&join->sockets);
 	TAILQ_INIT(&join->wires);
-	join->sockets_by_tuple = calloc(join->buckets, sizeof(*join->sockets_by_tuple));
-	join->sockets_by_address = calloc(join->buckets, sizeof(*join->sockets_by_address));
-	join->wires_by_tuple = calloc(join->buckets, sizeof(*join->wires_by_tuple));
-	if (join->sockets_by_tuple && join->sockets_by_address && join->wires_by_tuple)
+	if (hash_map_init(&join->sockets_by_tuple) && hash_map_init(&join->sockets_by_life) &&
+	    hash_map_init(&join->wires_by_tuple))
 		return join;
 	join_free(join);
 	return NULL;
@@ -61,29 +67,40 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_t
 
 /* ---- which connection is whose ---- */
 
-/* The same for both directions. */
-static unsigned int tuple_hash(const __u8 *one, __u16 one_port, const __u8 *other, __u16 other_port)
+static void set_tuple_side(struct tuple *tuple, int side, const __u8 *address, __u16 port)
 {
-	__u64 a[2], b[2];
-
-	memcpy(a, one, sizeof(a));
-	memcpy(b, other, sizeof(b));
-	return ((a[0] ^ a[1]) + (b[0] ^ b[1]) + ((__u64)one_port + other_port) * 0x10001) * 0x9e3779b97f4a7c15ULL >> 32;
+	memcpy(tuple->address[side], address, sizeof(tuple->address[side]));
+	tuple->port[side] = port;
 }
 
-static unsigned int bucket_of_socket(const struct join *join, const struct nt_socket *socket)
+/* The maps' secrets differ. */
+static __u64 hash_tuple(const struct hash_map *map, const __u8 *one, __u16 one_port, const __u8 *other,
+			__u16 other_port)
 {
-	return tuple_hash(socket->local, socket->local_port, socket->remote, socket->remote_port) % join->buckets;
+	int order = memcmp(one, other, 16);
+	bool one_is_first = order ? order < 0 : one_port <= other_port;
+	struct tuple tuple;
+
+	set_tuple_side(&tuple, !one_is_first, one, one_port);
+	set_tuple_side(&tuple, one_is_first, other, other_port);
+	return hash_map_hash(map, &tuple, sizeof(tuple));
 }
 
-static unsigned int bucket_of_wire(const struct join *join, const struct nt_key *key)
+static __u64 hash_socket(const struct hash_map *map, const struct nt_socket *socket)
 {
-	return tuple_hash(key->address[0], key->port[0], key->address[1], key->port[1]) % join->buckets;
+	return hash_tuple(map, socket->local, socket->local_port, socket->remote, socket->remote_port);
 }
 
-static unsigned int bucket_of_address(const struct join *join, __u64 address)
+static __u64 hash_wire(const struct hash_map *map, const struct nt_key *key)
 {
-	return (address * 0x9e3779b97f4a7c15ULL >> 32) % join->buckets;
+	return hash_tuple(map, key->address[0], key->port[0], key->address[1], key->port[1]);
+}
+
+static __u64 hash_life(const struct hash_map *map, __u64 address, __u64 cookie, __u64 nth)
+{
+	struct life life = { .address = address, .cookie = cookie, .nth = nth };
+
+	return hash_map_hash(map, &life, sizeof(life));
 }
 
 /* Which end of the wire's connection the socket is; -1 where this is another connection. */
@@ -116,34 +133,37 @@ static enum join_passage passage_of(const struct join *join, const struct nt_wir
 
 static void link_socket(struct join *join, struct held_socket *held)
 {
-	unsigned int tuple = bucket_of_socket(join, &held->event.socket);
-	unsigned int address = bucket_of_address(join, held->event.address);
+	const struct nt_socket *socket = &held->event.socket;
 
 	TAILQ_INSERT_TAIL(&join->sockets, held, by_age);
-	LIST_INSERT_HEAD(&join->sockets_by_tuple[tuple], held, in_tuple);
-	LIST_INSERT_HEAD(&join->sockets_by_address[address], held, in_address);
+	if (!held->wire_ended)
+		hash_map_insert(&join->sockets_by_tuple, &held->by_tuple,
+				hash_socket(&join->sockets_by_tuple, socket));
+	hash_map_insert(&join->sockets_by_life, &held->by_life,
+			hash_life(&join->sockets_by_life, held->event.address, socket->cookie, socket->nth));
 	join->socket_count++;
 }
 
 static void unlink_socket(struct join *join, struct held_socket *held)
 {
 	TAILQ_REMOVE(&join->sockets, held, by_age);
-	LIST_REMOVE(held, in_tuple);
-	LIST_REMOVE(held, in_address);
+	hash_map_remove(&join->sockets_by_tuple, &held->by_tuple);
+	hash_map_remove(&join->sockets_by_life, &held->by_life);
 	join->socket_count--;
 }
 
 static void link_wire(struct join *join, struct held_wire *held)
 {
 	TAILQ_INSERT_TAIL(&join->wires, held, by_age);
-	LIST_INSERT_HEAD(&join->wires_by_tuple[bucket_of_wire(join, &held->event.wire.key)], held, in_tuple);
+	hash_map_insert(&join->wires_by_tuple, &held->by_tuple,
+			hash_wire(&join->wires_by_tuple, &held->event.wire.key));
 	join->wire_count++;
 }
 
 static void unlink_wire(struct join *join, struct held_wire *held)
 {
 	TAILQ_REMOVE(&join->wires, held, by_age);
-	LIST_REMOVE(held, in_tuple);
+	hash_map_remove(&join->wires_by_tuple, &held->by_tuple);
 	join->wire_count--;
 }
 
@@ -207,7 +227,7 @@ static __u64 wire_deadline(const struct join *join, const struct held_wire *held
 
 /* ---- the two joined ---- */
 
-static void claim(struct held_wire *wire, int end, struct held_socket *socket)
+static void claim(struct join *join, struct held_wire *wire, int end, struct held_socket *socket)
 {
 	wire->claimed[end] = true;
 	socket->event.wire_status = NT_WIRE_SETTLED;
@@ -216,32 +236,43 @@ static void claim(struct held_wire *wire, int end, struct held_socket *socket)
 	if (wire->event.has_streams)
 		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
 	socket->wire_ended = wire->event.why != NT_WIRE_EXIT;
+	if (socket->wire_ended)
+		hash_map_remove(&join->sockets_by_tuple, &socket->by_tuple);
 	socket->wire_deadline = 0;
 }
 
-static struct held_wire *wire_of_socket(const struct join *join, const struct held_socket *socket)
+static struct held_wire *wire_of_socket(const struct join *join, const struct held_socket *held)
 {
-	struct held_wire *wire, *best = NULL;
+	const struct nt_socket *socket = &held->event.socket;
+	const struct hash_map *map = &join->wires_by_tuple;
+	struct hash_node *node = hash_map_first(map, hash_socket(map, socket));
+	struct held_wire *best = NULL;
+	int lives = 0;
 
-	LIST_FOREACH(wire, &join->wires_by_tuple[bucket_of_socket(join, &socket->event.socket)], in_tuple) {
-		int end = end_of_socket(join, &wire->event.wire, &socket->event.socket);
+	for (; node && lives < JOIN_LIVES_SEARCHED; node = hash_map_next(node), lives++) {
+		struct held_wire *wire = hash_map_entry(node, struct held_wire, by_tuple);
+		int end = end_of_socket(join, &wire->event.wire, socket);
 
 		if (end >= 0 && !wire->claimed[end] &&
-		    (!best || distance(&wire->event.wire, &socket->event.socket) <
-				      distance(&best->event.wire, &socket->event.socket)))
+		    (!best || distance(&wire->event.wire, socket) < distance(&best->event.wire, socket)))
 			best = wire;
 	}
 	return best;
 }
 
-static struct held_socket *socket_of_wire(const struct join *join, const struct held_wire *wire, int end)
+static struct held_socket *socket_of_wire(const struct join *join, const struct held_wire *held, int end)
 {
-	struct held_socket *socket, *best = NULL;
+	const struct nt_wire *wire = &held->event.wire;
+	const struct hash_map *map = &join->sockets_by_tuple;
+	struct hash_node *node = hash_map_first(map, hash_wire(map, &wire->key));
+	struct held_socket *best = NULL;
+	int lives = 0;
 
-	LIST_FOREACH(socket, &join->sockets_by_tuple[bucket_of_wire(join, &wire->event.wire.key)], in_tuple) {
-		if (!socket->wire_ended && end_of_socket(join, &wire->event.wire, &socket->event.socket) == end &&
-		    (!best || distance(&wire->event.wire, &socket->event.socket) <
-				      distance(&wire->event.wire, &best->event.socket)))
+	for (; node && lives < JOIN_LIVES_SEARCHED; node = hash_map_next(node), lives++) {
+		struct held_socket *socket = hash_map_entry(node, struct held_socket, by_tuple);
+
+		if (end_of_socket(join, wire, &socket->event.socket) == end &&
+		    (!best || distance(wire, &socket->event.socket) < distance(wire, &best->event.socket)))
 			best = socket;
 	}
 	return best;
@@ -253,7 +284,7 @@ static void find_wire(struct join *join, struct held_socket *socket)
 
 	if (!wire)
 		return;
-	claim(wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	claim(join, wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
 	wire->deadline = wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
@@ -270,7 +301,7 @@ static void find_sockets(struct join *join, struct held_wire *wire)
 
 		if (!socket)
 			continue;
-		claim(wire, end, socket);
+		claim(join, wire, end, socket);
 		if (socket_is_complete(socket))
 			release_socket(join, socket);
 	}
@@ -336,11 +367,14 @@ void join_socket(struct join *join, const struct nt_socket_event *event, size_t 
 		release_socket(join, TAILQ_FIRST(&join->sockets));
 }
 
-static struct held_socket *socket_by_address(const struct join *join, const struct nt_socket_more_event *event)
+static struct held_socket *socket_by_life(const struct join *join, const struct nt_socket_more_event *event)
 {
-	struct held_socket *held;
+	const struct hash_map *map = &join->sockets_by_life;
+	struct hash_node *node = hash_map_first(map, hash_life(map, event->address, event->cookie, event->nth));
 
-	LIST_FOREACH(held, &join->sockets_by_address[bucket_of_address(join, event->address)], in_address) {
+	for (; node; node = hash_map_next(node)) {
+		struct held_socket *held = hash_map_entry(node, struct held_socket, by_life);
+
 		if (held->event.address == event->address && held->event.socket.cookie == event->cookie &&
 		    held->event.socket.nth == event->nth)
 			return held;
@@ -350,7 +384,7 @@ static struct held_socket *socket_by_address(const struct join *join, const stru
 
 void join_more(struct join *join, const struct nt_socket_more_event *event)
 {
-	struct held_socket *held = socket_by_address(join, event);
+	struct held_socket *held = socket_by_life(join, event);
 
 	if (!held)
 		return;
@@ -466,8 +500,8 @@ void join_free(struct join *join)
 		unlink_wire(join, wire);
 		free(wire);
 	}
-	free(join->sockets_by_tuple);
-	free(join->sockets_by_address);
-	free(join->wires_by_tuple);
+	hash_map_free(&join->sockets_by_tuple);
+	hash_map_free(&join->sockets_by_life);
+	hash_map_free(&join->wires_by_tuple);
 	free(join);
 }

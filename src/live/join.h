@@ -29,6 +29,8 @@
  * acknowledged), and for one that it may have without its cookie. */
 #define JOIN_CLAIM_NS 300000000000ULL
 #define JOIN_UNCLAIMED_NS 1000000000ULL
+/* A peer may reuse one tuple thousands of times a second: only the newest connections of a tuple are searched. */
+#define JOIN_LIVES_SEARCHED 64
 
 enum join_passage {
 	JOIN_OBSERVED,  /* answered by no socket: an observer's record */
@@ -52,7 +54,7 @@ struct join;
 
 /* capacity: the most socket ends, and the most wire ends, that are held; beyond it the oldest goes out as it is.
  * sockets_are_told: false where the socket context is off: then the wire's ends of sockets are observers' too.
- * Returns NULL where there is no memory. */
+ * Returns NULL where there is no memory, or no randomness. */
 struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output);
 void join_free(struct join *join);
 
