@@ -9,12 +9,10 @@
 /* How many processes that are alive are passed over for one that has to give way. */
 #define MOST_SPARED 16
 
-LIST_HEAD(process_bucket, process);
-
 struct process_table {
 	unsigned int capacity, count;
 	TAILQ_HEAD(, process) processes; /* longest unused first */
-	struct process_bucket *buckets;  /* as many as the capacity */
+	struct hash_map by_id;
 };
 
 static bool same_process(const struct nt_process_id *a, const struct nt_process_id *b)
@@ -23,11 +21,11 @@ static bool same_process(const struct nt_process_id *a, const struct nt_process_
 	       a->cgroup_id == b->cgroup_id;
 }
 
-static struct process_bucket *bucket_of(const struct process_table *table, const struct nt_process_id *id)
-{
-	__u64 hash = (id->start_ns ^ id->cgroup_id * 31 ^ ((__u64)id->pid << 20) ^ id->exec_id) * 0x9e3779b97f4a7c15ULL;
+_Static_assert(sizeof(struct nt_process_id) == 2 * sizeof(__u64) + 2 * sizeof(__u32), "it has no padding");
 
-	return &table->buckets[(hash >> 32) % table->capacity];
+static __u64 hash_id(const struct process_table *table, const struct nt_process_id *id)
+{
+	return hash_map_hash(&table->by_id, id, sizeof(*id));
 }
 
 struct process_table *process_table_new(unsigned int capacity)
@@ -38,8 +36,7 @@ struct process_table *process_table_new(unsigned int capacity)
 		return NULL;
 	table->capacity = capacity;
 	TAILQ_INIT(&table->processes);
-	table->buckets = calloc(capacity, sizeof(*table->buckets));
-	if (table->buckets)
+	if (hash_map_init(&table->by_id))
 		return table;
 	free(table);
 	return NULL;
@@ -48,7 +45,7 @@ struct process_table *process_table_new(unsigned int capacity)
 static void process_remove(struct process_table *table, struct process *process)
 {
 	TAILQ_REMOVE(&table->processes, process, by_use);
-	LIST_REMOVE(process, in_bucket);
+	hash_map_remove(&table->by_id, &process->in_map);
 	free(process->executable);
 	free(process->cgroup);
 	free(process);
@@ -61,7 +58,7 @@ void process_table_free(struct process_table *table)
 		return;
 	while (!TAILQ_EMPTY(&table->processes))
 		process_remove(table, TAILQ_FIRST(&table->processes));
-	free(table->buckets);
+	hash_map_free(&table->by_id);
 	free(table);
 }
 
@@ -170,15 +167,17 @@ void process_table_add(struct process_table *table, const struct nt_process_even
 	process->cgroup = path_text(&event->cgroup);
 	fill_container(process->container, &event->cgroup);
 	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
-	LIST_INSERT_HEAD(bucket_of(table, &process->id), process, in_bucket);
+	hash_map_insert(&table->by_id, &process->in_map, hash_id(table, &process->id));
 	table->count++;
 }
 
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id)
 {
-	struct process *process;
+	struct hash_node *node;
 
-	LIST_FOREACH(process, bucket_of(table, id), in_bucket) {
+	for (node = hash_map_first(&table->by_id, hash_id(table, id)); node; node = hash_map_next(node)) {
+		struct process *process = hash_map_entry(node, struct process, in_map);
+
 		if (!same_process(&process->id, id))
 			continue;
 		note_use(table, process);

@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "core/event.h"
+#include "src/util/hash_map.h"
 
 struct process {
 	struct nt_process_id id;
@@ -17,12 +18,12 @@ struct process {
 	char *cgroup;                      /* NULL: not known */
 	char container[NT_CONTAINER_SIZE]; /* "": none in the path */
 	TAILQ_ENTRY(process) by_use;
-	LIST_ENTRY(process) in_bucket;
+	struct hash_node in_map;
 };
 
 struct process_table;
 
-/* capacity: at least 1. Returns NULL where there is no memory. */
+/* capacity: at least 1. Returns NULL where there is no memory, or no randomness. */
 struct process_table *process_table_new(unsigned int capacity);
 void process_table_free(struct process_table *table);
 
