@@ -2,16 +2,13 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #define FEWEST 1024
 
 struct zeek_table {
-	struct zeek_entry **buckets; /* `room` of them, a power of two */
-	struct zeek_entry **heap;    /* no entry is due later than the two at twice its place plus 1 and plus 2 */
-	size_t room, count;
-	__u64 secret[2]; /* so that no capture can be made whose connections share a bucket */
+	struct hash_map by_key;
+	struct zeek_entry **heap; /* no entry is due later than the two at twice its place plus 1 and plus 2 */
+	size_t room, count;       /* of the heap */
 };
 
 struct zeek_table *zeek_table_new(void)
@@ -21,10 +18,8 @@ struct zeek_table *zeek_table_new(void)
 	if (!table)
 		return NULL;
 	table->room = FEWEST;
-	table->buckets = calloc(table->room, sizeof(*table->buckets));
 	table->heap = calloc(table->room, sizeof(*table->heap));
-	if (!table->buckets || !table->heap ||
-	    getrandom(table->secret, sizeof(table->secret), 0) != sizeof(table->secret)) {
+	if (!table->heap || !hash_map_init(&table->by_key)) {
 		zeek_table_free(table);
 		return NULL;
 	}
@@ -37,51 +32,33 @@ void zeek_table_free(struct zeek_table *table)
 		return;
 	while (table->count)
 		zeek_table_remove(table, table->heap[table->count - 1]);
-	free(table->buckets);
+	hash_map_free(&table->by_key);
 	free(table->heap);
 	free(table);
 }
 
-/* Both halves of the product take part, and the secret in every round. */
-static __u64 mix(__u64 hash, __u64 word)
+static __u64 hash_key(const struct zeek_table *table, const struct nt_key *key)
 {
-	unsigned __int128 product = (unsigned __int128)(hash ^ word) * 0x9e3779b97f4a7c15ULL;
-
-	return (__u64)product ^ (__u64)(product >> 64);
-}
-
-static struct zeek_entry **bucket_of(const struct zeek_table *table, const struct nt_key *key)
-{
-	__u64 words[sizeof(*key) / sizeof(__u64)], hash = table->secret[0];
-	size_t i;
-
-	memcpy(words, key, sizeof(words));
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		hash = mix(hash, words[i] ^ table->secret[1]);
-	return &table->buckets[hash & (table->room - 1)];
+	return hash_map_hash(&table->by_key, key, sizeof(*key));
 }
 
 struct zeek_entry *zeek_table_find(struct zeek_table *table, const struct nt_key *key)
 {
-	struct zeek_entry *entry = *bucket_of(table, key);
+	struct hash_node *node;
 
-	while (entry && !nt_key_equals(&entry->key, key))
-		entry = entry->same_bucket;
-	return entry;
-}
+	for (node = hash_map_first(&table->by_key, hash_key(table, key)); node; node = hash_map_next(node)) {
+		struct zeek_entry *entry = hash_map_entry(node, struct zeek_entry, in_map);
 
-static void link_bucket(struct zeek_table *table, struct zeek_entry *entry)
-{
-	struct zeek_entry **bucket = bucket_of(table, &entry->key);
-
-	entry->same_bucket = *bucket;
-	*bucket = entry;
+		if (nt_key_equals(&entry->key, key))
+			return entry;
+	}
+	return NULL;
 }
 
 static bool grow(struct zeek_table *table)
 {
-	size_t room = table->room * 2, i;
-	struct zeek_entry **buckets, **heap;
+	size_t room = table->room * 2;
+	struct zeek_entry **heap;
 
 	if (table->count < table->room)
 		return true;
@@ -89,14 +66,7 @@ static bool grow(struct zeek_table *table)
 	if (!heap)
 		return false;
 	table->heap = heap;
-	buckets = calloc(room, sizeof(*buckets));
-	if (!buckets)
-		return false;
-	free(table->buckets);
-	table->buckets = buckets;
 	table->room = room;
-	for (i = 0; i < table->count; i++)
-		link_bucket(table, table->heap[i]);
 	return true;
 }
 
@@ -140,7 +110,7 @@ struct zeek_entry *zeek_table_add(struct zeek_table *table, const struct nt_key 
 		return NULL;
 	}
 	entry->key = *key;
-	link_bucket(table, entry);
+	hash_map_insert(&table->by_key, &entry->in_map, hash_key(table, key));
 	put(table, entry, table->count++);
 	sift_up(table, entry);
 	return entry;
@@ -159,11 +129,9 @@ void zeek_table_schedule(struct zeek_table *table, struct zeek_entry *entry)
 
 void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry)
 {
-	struct zeek_entry **link = bucket_of(table, &entry->key), *last = table->heap[--table->count];
+	struct zeek_entry *last = table->heap[--table->count];
 
-	while (*link != entry)
-		link = &(*link)->same_bucket;
-	*link = entry->same_bucket;
+	hash_map_remove(&table->by_key, &entry->in_map);
 	if (last != entry) {
 		put(table, last, entry->place);
 		sift_up(table, last);

@@ -9,13 +9,14 @@
 
 #include "core/buffer.h"
 #include "core/key.h"
+#include "src/util/hash_map.h"
 #include "src/zeek/zeek_connection.h"
 
 struct zeek_entry {
 	struct nt_key key;
 	struct nt_zeek_connection connection;
 	__u16 vlan; /* the first packet's, as in struct nt_packet */
-	struct zeek_entry *same_bucket;
+	struct hash_node in_map;
 	__u64 due;   /* when its next timer is */
 	size_t place; /* in the heap */
 };
