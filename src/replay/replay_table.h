@@ -77,6 +77,9 @@ void replay_table_free(struct replay_table *table);
  * Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
  * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other. The key is read
  * member by member: a wider load would wait for the stores that have just made it.
+ *
+ * Keys with consecutive ports or addresses have sums at equal distances, which under an unlucky secret fill long runs of
+ * slots; the last multiplication, which is a bijection, scatters them.
  */
 static inline __u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
 {
@@ -85,7 +88,8 @@ static inline __u32 replay_table_hash(const struct replay_table *table, const st
 	unsigned __int128 sum = secret[0] * key->words[0][0] + secret[1] * key->words[0][1] +
 				secret[2] * key->words[1][0] + secret[3] * key->words[1][1] + secret[4] * rest +
 				secret[5];
-	__u32 hash = (__u32)(sum >> 96);
+	__u64 high = sum >> 64;
+	__u32 hash = (__u32)((high ^ high >> 32) * 0x9e3779b97f4a7c15ULL >> 32);
 
 	__builtin_prefetch(&table->slots[hash & table->mask]);
 	return hash;

@@ -101,6 +101,41 @@ static void test_streams(void)
 	CHECK(!entry->streams[1].hole && !entry->streams[1].packets);
 }
 
+#define SECRETS 100
+#define PORTS 16000
+
+/* Where the slots of consecutive ports lie behind the places of their hashes, on average. */
+static double mean_distance(const struct replay_table *searched)
+{
+	__u64 sum = 0;
+	__u32 at;
+
+	for (at = 0; at <= searched->mask; at++)
+		if (searched->slots[at].index != REPLAY_NO_ENTRY)
+			sum += (at - searched->slots[at].hash) & searched->mask;
+	return (double)sum / searched->count;
+}
+
+/* Under no secret do consecutive ports fill long runs of slots. Half of the slots are taken: 0.5 is expected. */
+static void test_consecutive_ports(void)
+{
+	double longest = 0;
+	unsigned int i;
+
+	for (i = 0; i < SECRETS; i++) {
+		struct replay_table *filled = replay_table_new();
+		struct nt_key key = { .port = { 0, 80 } };
+
+		for (; key.port[0] < PORTS; key.port[0]++)
+			replay_table_add(filled, &key, replay_table_hash(filled, &key), REPLAY_HALF_OPEN);
+		CHECK_EQUAL(filled->count, PORTS);
+		if (mean_distance(filled) > longest)
+			longest = mean_distance(filled);
+		replay_table_free(filled);
+	}
+	CHECK(longest < 1);
+}
+
 int main(void)
 {
 	table = replay_table_new();
@@ -108,6 +143,7 @@ int main(void)
 	test_model();
 	test_queues();
 	test_streams();
+	test_consecutive_ports();
 	replay_table_free(table);
 	return check_finish();
 }
