@@ -100,6 +100,32 @@ void observer_traffic_part(struct nt_record *record, const struct nt_connection 
 	fill_side(record, NT_DST, &traffic[index_of(connection, NT_DST)], were_there);
 }
 
+struct observer_traffic observer_traffic_of_core(const struct nt_stream_core *stream, bool is_incomplete)
+{
+	return (struct observer_traffic){
+		.packets = stream->packets,
+		.bytes = stream->bytes,
+		.retransmits = stream->retransmits,
+		.complete = !is_incomplete,
+	};
+}
+
+struct observer_traffic observer_traffic_of(const struct nt_stream *stream)
+{
+	return observer_traffic_of_core(&stream->core, nt_stream_is_incomplete(stream));
+}
+
+void observer_streams_part(struct nt_record *record, const struct nt_connection *connection,
+			   const struct nt_stream streams[2])
+{
+	const struct observer_traffic traffic[2] = {
+		observer_traffic_of(&streams[0]),
+		observer_traffic_of(&streams[1]),
+	};
+
+	observer_traffic_part(record, connection, traffic);
+}
+
 /* Payload by sequence numbers, where it cannot be 4 GiB more. */
 static void fill_bytes(struct nt_record *record, const struct observer_view *view)
 {

@@ -42,26 +42,11 @@ void observer_place_part(struct nt_record *record, const struct nt_connection *c
 void observer_traffic_part(struct nt_record *record, const struct nt_connection *connection,
 			   const struct observer_traffic traffic[2]);
 
-/* Inline: how many ranges a struct nt_stream holds is its includer's choice. */
-static inline struct observer_traffic observer_traffic_of(const struct nt_stream *stream)
-{
-	return (struct observer_traffic){
-		.packets = stream->packets,
-		.bytes = stream->bytes,
-		.retransmits = stream->retransmits,
-		.complete = !nt_stream_is_incomplete(stream),
-	};
-}
+struct observer_traffic observer_traffic_of_core(const struct nt_stream_core *stream, bool is_incomplete);
+struct observer_traffic observer_traffic_of(const struct nt_stream *stream);
 
-static inline void observer_streams_part(struct nt_record *record, const struct nt_connection *connection,
-					 const struct nt_stream streams[2])
-{
-	const struct observer_traffic traffic[2] = {
-		observer_traffic_of(&streams[0]),
-		observer_traffic_of(&streams[1]),
-	};
-
-	observer_traffic_part(record, connection, traffic);
-}
+/* The traffic of two streams, by index of the key's end. */
+void observer_streams_part(struct nt_record *record, const struct nt_connection *connection,
+			   const struct nt_stream streams[2]);
 
 #endif

@@ -6,7 +6,6 @@
 #include <sys/random.h>
 
 #define FEWEST_SLOTS 1024
-#define FEWEST_HOLES 4
 
 static struct replay_slot *new_slots(__u64 count)
 {
@@ -184,14 +183,4 @@ void replay_table_move(struct replay_table *table, struct replay_entry *entry, e
 {
 	dequeue(table, entry);
 	enqueue(table, entry, queue);
-}
-
-void replay_table_give_room(struct nt_stream *stream)
-{
-	__u32 room = stream->room ? stream->room * 2 : FEWEST_HOLES;
-	struct nt_range *holes = realloc(stream->hole, room * sizeof(*holes));
-
-	if (holes)
-		memset(holes + stream->room, 0, (room - stream->room) * sizeof(*holes));
-	nt_stream_give_room(stream, holes, room);
 }

@@ -9,14 +9,10 @@
 #include <linux/types.h>
 #include <stddef.h>
 
-/* Memory is cheaper here than in the kernel: room for heavy reordering, where there is any. */
-#define NT_STREAM_GROWS
-#define NT_STREAM_RANGES 32
-
 #include "core/buffer.h"
 #include "core/connection.h"
 #include "core/key.h"
-#include "core/stream.h"
+#include "src/replay/growing_stream.h"
 
 enum replay_queue {
 	REPLAY_HALF_OPEN,
@@ -32,7 +28,7 @@ struct replay_entry {
 	struct replay_entry *older, *newer; /* in its queue; `newer` also among those that are free */
 	struct nt_connection connection;
 	enum replay_queue queue;
-	struct nt_stream streams[2] __attribute__((aligned(64)));
+	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
 /* Entries are allocated so many at a time, and stay where they are. */
@@ -155,8 +151,5 @@ static inline __u64 replay_table_count(const struct replay_table *table, enum re
 {
 	return table->queues[queue].count;
 }
-
-/* For a stream that wants room for a hole. */
-void replay_table_give_room(struct nt_stream *stream);
 
 #endif

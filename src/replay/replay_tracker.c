@@ -34,12 +34,17 @@ void replay_tracker_free(struct replay_tracker *tracker)
 	free(tracker);
 }
 
+static struct observer_traffic traffic_of(const struct growing_stream *stream)
+{
+	return observer_traffic_of_core(&stream->core, growing_stream_is_incomplete(stream));
+}
+
 static void fill_record(const struct replay_tracker *tracker, struct nt_record *record,
 			const struct replay_entry *entry, enum nt_wire_why why)
 {
 	const struct observer_traffic traffic[2] = {
-		observer_traffic_of(&entry->streams[0]),
-		observer_traffic_of(&entry->streams[1]),
+		traffic_of(&entry->streams[0]),
+		traffic_of(&entry->streams[1]),
 	};
 	const struct observer_view view = {
 		.key = &entry->key,
@@ -117,13 +122,6 @@ static struct replay_entry *begin(struct replay_tracker *tracker, const struct r
 	return entry;
 }
 
-static void follow_stream(struct nt_stream *stream, const struct capture_segment *segment)
-{
-	nt_stream_step(stream, &segment->packet, segment->interface, segment->direction);
-	if (nt_stream_wants_room(stream))
-		replay_table_give_room(stream);
-}
-
 int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	const struct capture_segment *segment = &located->segment;
@@ -143,7 +141,8 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	if (!entry)
 		return -ENOMEM;
 	nt_connection_note(&entry->connection, &segment->packet, located->source);
-	follow_stream(&entry->streams[located->source], segment);
+	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface,
+			    segment->direction);
 	queue = queue_of(&entry->connection);
 	/* Of what is established none is the oldest: it may last. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)

@@ -111,7 +111,7 @@ static void note_sent(struct sent *sent, const struct nt_packet *packet, const s
 		sent->seen[start + i] = 1;
 }
 
-static void check_stream(const struct nt_stream *stream, const struct sent *sent)
+static void check_stream(const struct nt_stream_core *stream, const struct sent *sent)
 {
 	__u64 bytes = 0;
 	__u32 i;
@@ -190,8 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (first)
 		return 0;
-	check_stream(&tracked.streams[0], &sent[0]);
-	check_stream(&tracked.streams[1], &sent[1]);
+	check_stream(&tracked.streams[0].core, &sent[0]);
+	check_stream(&tracked.streams[1].core, &sent[1]);
 	check_records(&tracked);
 	return 0;
 }

@@ -26,7 +26,7 @@ SETTLED = ("event", "src_ip", "src_port", "dst_ip", "dst_port", "community_id", 
            "conn_state", "start", "duration_ns", "first_fin_ns", "wire_duration_ns", "syn_synack_ns", "synack_ack_ns",
            "handshake_ns", "syn_finack_ns", "id")
 HANDSHAKE = ("syn_synack_ns", "synack_ack_ns", "handshake_ns", "syn_finack_ns")
-# The kernel side keeps 4 holes in a stream, replay 32 (core/stream.h).
+# The kernel side keeps 4 holes in a stream, replay 32 (core/stream.h, src/replay/growing_stream.h).
 OF_STREAMS = ("src_bytes", "dst_bytes", "src_retransmits", "dst_retransmits", "gaps", "complete")
 
 found = collections.Counter()

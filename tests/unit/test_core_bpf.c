@@ -133,9 +133,9 @@ static void check_same(const struct tracked *kernel, const struct tracked *user)
 	CHECK_EQUAL(a->marks, b->marks);
 	CHECK_EQUAL(!a->ack_ns, !b->ack_ns);
 	for (i = 0; i < 2; i++) {
-		CHECK_EQUAL(kernel->streams[i].packets, user->streams[i].packets);
-		CHECK_EQUAL(kernel->streams[i].bytes, user->streams[i].bytes);
-		CHECK_EQUAL(kernel->streams[i].retransmits, user->streams[i].retransmits);
+		CHECK_EQUAL(kernel->streams[i].core.packets, user->streams[i].core.packets);
+		CHECK_EQUAL(kernel->streams[i].core.bytes, user->streams[i].core.bytes);
+		CHECK_EQUAL(kernel->streams[i].core.retransmits, user->streams[i].core.retransmits);
 		CHECK(!memcmp(kernel->streams[i].hole, user->streams[i].hole, sizeof(user->streams[i].hole)));
 	}
 }

@@ -469,8 +469,8 @@ static void every_packet_followed(void)
 {
 	struct nt_socket_event event = counted(SERVER);
 	struct nt_wire wire = sample_wire("ShAFf", START);
-	struct nt_stream streams[2] = {{.packets = 41, .bytes = 7, .retransmits = 1},
-				       {.packets = 42, .bytes = 8, .retransmits = 2}};
+	struct nt_stream streams[2] = {{.core = {.packets = 41, .bytes = 7, .retransmits = 1}},
+				       {.core = {.packets = 42, .bytes = 8, .retransmits = 2}}};
 	int client = wire.connection.src_index;
 	struct joined_socket joined = {.event = &event, .wire = &wire, .streams = streams, .wire_ended = true};
 
@@ -478,14 +478,14 @@ static void every_packet_followed(void)
 	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS | NT_SEEN_SOCKET);
 	CHECK_EQUAL(record.gaps, 0);
-	CHECK_EQUAL(record.packets[NT_SRC], streams[client].packets);
-	CHECK_EQUAL(record.packets[NT_DST], streams[!client].packets);
-	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), streams[client].retransmits);
-	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), streams[!client].retransmits);
+	CHECK_EQUAL(record.packets[NT_SRC], streams[client].core.packets);
+	CHECK_EQUAL(record.packets[NT_DST], streams[!client].core.packets);
+	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), streams[client].core.retransmits);
+	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), streams[!client].core.retransmits);
 	CHECK_EQUAL(record.bytes[NT_SRC], 101);
 	CHECK_EQUAL(record.bytes[NT_DST], 5000000000);
 
-	streams[0].flags = NT_STREAM_INCOMPLETE;
+	streams[0].core.flags = NT_STREAM_INCOMPLETE;
 	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	record_of(&event, "ShAFf", true); /* asked for, and none were seen */

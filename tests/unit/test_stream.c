@@ -2,27 +2,37 @@
 #include <linux/types.h>
 #include <stdlib.h>
 
-#define NT_STREAM_RANGES 8
 #include "core/buffer.h"
 #include "core/stream.h"
+#ifdef TEST_GROWING_STREAM
+#include "src/replay/growing_stream.h"
+#endif
 
 #include "tests/unit/check.h"
 
+#ifdef TEST_GROWING_STREAM
+#define MOST_HOLES GROWING_STREAM_MOST_HOLES
+#define stream_step growing_stream_step
+#define stream_is_incomplete growing_stream_is_incomplete
+static struct growing_stream stream;
+#else
+#define MOST_HOLES NT_STREAM_RANGES
+#define stream_step nt_stream_step
+#define stream_is_incomplete nt_stream_is_incomplete
 static struct nt_stream stream;
+#endif
 
 static void step(const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
-	nt_stream_step(&stream, packet, interface, direction);
-#ifdef NT_STREAM_GROWS
-	static struct nt_range holes[NT_STREAM_RANGES];
+	stream_step(&stream, packet, interface, direction);
+}
 
-	if (!nt_stream_wants_room(&stream))
-		return;
-	CHECK(stream.room < NT_STREAM_RANGES);
-	holes[stream.room] = (struct nt_range){ 0, 0 };
-	nt_stream_give_room(&stream, holes, stream.room + 1);
-	CHECK(!nt_stream_wants_room(&stream));
+static void reset(void)
+{
+#ifdef TEST_GROWING_STREAM
+	free(stream.hole);
 #endif
+	memset(&stream, 0, sizeof(stream));
 }
 
 static void take_many(__u8 flags, __u32 sequence, __u32 length, __u16 segments)
@@ -46,15 +56,15 @@ static void data(__u32 sequence, __u32 length)
 /* Begins with a SYN, its sequence number `isn`; the payload is at isn + 1. */
 static void begin(__u32 isn)
 {
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	take(NT_SYN, isn, 0);
 }
 
 static void check(__u64 packets, __u64 bytes, __u64 retransmits)
 {
-	CHECK_EQUAL(stream.packets, packets);
-	CHECK_EQUAL(stream.bytes, bytes);
-	CHECK_EQUAL(stream.retransmits, retransmits);
+	CHECK_EQUAL(stream.core.packets, packets);
+	CHECK_EQUAL(stream.core.bytes, bytes);
+	CHECK_EQUAL(stream.core.retransmits, retransmits);
 }
 
 static void in_order(void)
@@ -66,7 +76,7 @@ static void in_order(void)
 	take(NT_FIN | NT_ACK, 130, 5);
 	data(136, 0); /* the ACK of the peer's FIN */
 	check(6, 35, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void sent_again(void)
@@ -106,7 +116,7 @@ static void handshake_sent_again(void)
 	begin(99);
 	take(NT_SYN, 99, 0);
 	check(2, 0, 1);
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	take(NT_SYN | NT_ACK, 99, 0);
 	take(NT_SYN | NT_ACK, 99, 0);
 	check(2, 0, 0);
@@ -116,11 +126,11 @@ static void out_of_order(void)
 {
 	begin(99);
 	data(120, 10);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	data(110, 10);
 	data(100, 10);
 	check(4, 30, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 	data(100, 30);
 	check(5, 30, 1);
 }
@@ -135,7 +145,7 @@ static void holes_filled_in_part(void)
 	check(4, 140, 1);
 	data(100, 200);
 	check(5, 200, 2);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void a_segment_over_many_holes(void)
@@ -143,11 +153,11 @@ static void a_segment_over_many_holes(void)
 	__u32 i;
 
 	begin(99);
-	for (i = 1; i <= 7; i++)
+	for (i = 1; i <= MOST_HOLES; i++)
 		data(100 + i * 20, 10);
-	data(100, 200);
-	check(9, 200, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	data(100, MOST_HOLES * 20 + 60);
+	check(MOST_HOLES + 2, MOST_HOLES * 20 + 60, 1);
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void keep_alives(void)
@@ -174,7 +184,7 @@ static void sequence_numbers_go_round(void)
 	data(48, 16);
 	data(16, 32);
 	check(5, 80, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void more_than_four_gigabytes(void)
@@ -188,7 +198,7 @@ static void more_than_four_gigabytes(void)
 	check(count + 1, count * size, 0);
 	data(12346 + (__u32)((count - 1) * size), size);
 	check(count + 2, count * size, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 /* A capture with most of the packets missing: never more bytes than were seen. */
@@ -200,7 +210,7 @@ static void large_gaps(void)
 	for (i = 1; i <= 40; i++)
 		data(1 + i * 300000000u, 1000);
 	check(41, 40000, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 }
 
 /* Farther behind than any window: garbage does not lead the stream astray, a gap of over 2 GiB does not end it. */
@@ -210,7 +220,7 @@ static void far_behind(void)
 	data(1, 1000);
 	data(1 + 0x90000000u, 1000);
 	check(3, 2000, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	data(1001, 1000);
 	data(1, 1000);
 	check(5, 3000, 1);
@@ -237,16 +247,16 @@ static void far_ahead(void)
 
 static void begins_in_the_middle(void)
 {
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	data(1000, 10);
 	data(980, 20); /* was on its way when the capture began */
 	check(2, 30, 0);
 	data(900, 10); /* and leaves a hole */
 	check(3, 40, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	data(905, 100);
 	check(4, 110, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 	take(NT_FIN, 1010, 0);
 	check(5, 110, 1);
 }
@@ -257,13 +267,13 @@ static void before_the_syn(void)
 	begin(1000);
 	data(1000, 1);
 	check(2, 0, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 	data(1001, 9);
 	data(1000, 9); /* one byte of it is new */
 	check(4, 10, 1);
 	data(900, 50);
 	check(5, 60, 1);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 }
 
 static void too_many_holes(void)
@@ -271,32 +281,32 @@ static void too_many_holes(void)
 	__u32 i;
 
 	begin(99);
-	for (i = 1; i <= NT_STREAM_RANGES; i++)
+	for (i = 1; i <= MOST_HOLES; i++)
 		data(100 + i * 20, 10);
-	CHECK(!(stream.flags & NT_STREAM_OVERFLOW));
+	CHECK(!(stream.core.flags & NT_STREAM_OVERFLOW));
 	data(1000, 10);
-	CHECK(stream.flags & NT_STREAM_OVERFLOW);
-	CHECK(nt_stream_is_incomplete(&stream));
-	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 1) * 10);
+	CHECK(stream.core.flags & NT_STREAM_OVERFLOW);
+	CHECK(stream_is_incomplete(&stream));
+	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 1) * 10);
 	data(100, 20); /* the oldest hole was given up: too few bytes, and it says so */
-	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 1) * 10);
+	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 1) * 10);
 	data(130, 10); /* the others are still known */
-	CHECK_EQUAL(stream.bytes, (NT_STREAM_RANGES + 2) * 10);
+	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 2) * 10);
 }
 
 static void fin_with_a_hole_before_it(void)
 {
 	begin(99);
 	take(NT_FIN | NT_ACK, 150, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	data(100, 50);
 	check(3, 50, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void payload_of_syn_and_rst(void)
 {
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	take(NT_SYN, 99, 10); /* Fast Open */
 	check(1, 10, 0);
 	data(100, 10); /* it was not taken */
@@ -308,12 +318,12 @@ static void payload_of_syn_and_rst(void)
 
 static void syn_cookies(void)
 {
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	take(NT_SYN | NT_ACK, 5000, 0);
 	take(NT_SYN | NT_ACK, 900000, 0);
 	data(900001, 10);
 	check(3, 10, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 /* The hole before the FIN stays one, and is filled once. */
@@ -325,10 +335,10 @@ static void syn_again_after_a_fin(void)
 	data(6144, 256);
 	data(101, 256);
 	check(5, 512, 1);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	data(357, 6144 - 357);
 	check(6, 6144 - 101 + 256, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 /* Another SYN before any payload: what a FIN said of the older one's is forgotten. */
@@ -339,7 +349,7 @@ static void another_syn_after_a_fin(void)
 	take(NT_SYN | NT_ACK, 300, 0);
 	data(301, 300);
 	check(4, 300, 0);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 }
 
 static void first_fragments(void)
@@ -347,9 +357,9 @@ static void first_fragments(void)
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4, .segments = 1,
 				    .marks = NT_PACKET_FIRST_FRAGMENT };
 
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	step(&packet, 1, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 }
 
 static void other_interfaces(void)
@@ -357,7 +367,7 @@ static void other_interfaces(void)
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10, .segments = 1 };
 	__u32 i;
 
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	for (i = 0; i < 3; i++) {
 		step(&packet, 3, 1);
 		step(&packet, 3, 0); /* lo: leaving, then coming in */
@@ -372,15 +382,15 @@ static void changed_path(void)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10, .segments = 1 };
 
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	step(&packet, 3, 1);
 	step(&packet, 4, 1);
-	CHECK(!nt_stream_is_incomplete(&stream));
+	CHECK(!stream_is_incomplete(&stream));
 	packet.sequence = 11;
 	step(&packet, 7, 1);
 	step(&packet, 4, 1); /* a bridge behind it */
 	check(2, 20, 0);
-	CHECK(nt_stream_is_incomplete(&stream));
+	CHECK(stream_is_incomplete(&stream));
 	step(&packet, 7, 1);
 	check(3, 20, 1);
 	packet.flags = NT_ACK | NT_FIN;
@@ -425,13 +435,13 @@ static void check_against_model(__u32 isn, unsigned int seed)
 		retransmits += fresh < length;
 		at = start + length > at ? start + length : at;
 		data(isn + 1 + start, length);
-		if (stream.flags & NT_STREAM_OVERFLOW)
+		if (stream.core.flags & NT_STREAM_OVERFLOW)
 			return;
-		if (stream.bytes != bytes || stream.retransmits != retransmits)
+		if (stream.core.bytes != bytes || stream.core.retransmits != retransmits)
 			break;
 	}
-	CHECK_EQUAL(stream.bytes, bytes);
-	CHECK_EQUAL(stream.retransmits, retransmits);
+	CHECK_EQUAL(stream.core.bytes, bytes);
+	CHECK_EQUAL(stream.core.retransmits, retransmits);
 }
 
 static void compares_with_the_model(void)
@@ -449,18 +459,18 @@ static void any_segments(void)
 	__u32 i;
 
 	srand(3);
-	memset(&stream, 0, sizeof(stream));
+	reset();
 	for (i = 0; i < 300000; i++) {
 		__u32 length = rand() % 3 ? rand() % 2000 : 0;
 		__u32 sequence = rand() % 4 ? (__u32)(i * 1000) : (__u32)rand() * 2 + (rand() & 1);
 
 		sent += length;
 		take(rand() & (NT_SYN | NT_FIN | NT_ACK), sequence, length);
-		if (stream.bytes > sent)
+		if (stream.core.bytes > sent)
 			break;
 	}
-	CHECK(stream.bytes <= sent);
-	CHECK_EQUAL(stream.packets, 300000);
+	CHECK(stream.core.bytes <= sent);
+	CHECK_EQUAL(stream.core.packets, 300000);
 }
 
 int main(void)

@@ -1,3 +1,3 @@
-/* All of test_stream.c again, with holes in memory that the host gives one by one. */
-#define NT_STREAM_GROWS
+/* All of test_stream.c again, with holes in memory that grows. */
+#define TEST_GROWING_STREAM
 #include "tests/unit/test_stream.c"

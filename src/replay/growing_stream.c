@@ -1,0 +1,23 @@
+#include "src/replay/growing_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FEWEST_HOLES 4
+
+void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole)
+{
+	__u32 room = stream->room ? stream->room * 2 : FEWEST_HOLES;
+	struct nt_range *grown = realloc(stream->hole, room * sizeof(*grown));
+	struct nt_holes holes;
+
+	if (!grown) {
+		stream->core.flags |= NT_STREAM_OVERFLOW;
+		return;
+	}
+	memset(grown + stream->room, 0, (room - stream->room) * sizeof(*grown));
+	stream->hole = grown;
+	stream->room = room;
+	holes = growing_stream_holes(stream);
+	nt_stream_add_homeless(&stream->core, &holes, hole);
+}
