@@ -4,7 +4,7 @@
  * too. Before a packet is taken the host asks nt_zeek_is_reuse(), and before any packet of the capture it runs what is
  * due of every connection: nt_zeek_timer(). `now` is the packet's own time, `clock` the latest of all so far: Zeek's
  * clock never goes back, its packets may. Times are nanoseconds; 0 is no time. At the end of a connection the host
- * gives back what NT_RESIZE gave: history.text, and blocks of both streams.
+ * frees history.text and the blocks of both streams.
  *
  *   sender's state       SYN                         FIN               RST               nothing of these
  *   -------------------- --------------------------- ----------------- ----------------- ------------------------------

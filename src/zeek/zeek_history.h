@@ -12,6 +12,8 @@
 #ifndef NETRACKER_CORE_ZEEK_HISTORY_H
 #define NETRACKER_CORE_ZEEK_HISTORY_H
 
+#include <stdlib.h>
+
 #include "zeek_endpoint.h"
 
 /* Who sends a FIN or RST of another sequence number each time gets a letter each time: somewhere is an end. */
@@ -42,7 +44,7 @@ static inline void nt_zeek_history_add(struct nt_zeek_history *history, char let
 	if (history->length >= NT_ZEEK_MOST_LETTERS)
 		return;
 	if (history->length + 1 >= history->room) {
-		char *text = NT_RESIZE(history->text, room);
+		char *text = realloc(history->text, room);
 
 		if (!text)
 			return;

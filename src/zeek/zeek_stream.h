@@ -1,21 +1,15 @@
 /* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and
  * an end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
  *
- * The includer defines, before it includes this header,
- *
- *	NT_RESIZE(pointer, size)
- *
- * as realloc() is: NULL, and the old memory untouched, where there is none. Blocks are bounded: where more would be
- * held, the stream is skipped, as Zeek does where too many bytes are.
+ * Blocks are bounded: where more would be held, or there is no memory for more, the stream is skipped, as Zeek does
+ * where too many bytes are.
  */
 #ifndef NETRACKER_CORE_ZEEK_STREAM_H
 #define NETRACKER_CORE_ZEEK_STREAM_H
 
-#include "zeek_endpoint.h"
+#include <stdlib.h>
 
-#ifndef NT_RESIZE
-#error "define NT_RESIZE(pointer, size) before including zeek_stream.h"
-#endif
+#include "zeek_endpoint.h"
 
 #define NT_ZEEK_MOST_UNACKNOWLEDGED 16384 /* tcp_max_initial_window, tcp_max_above_hole_without_any_acks */
 #define NT_ZEEK_MOST_HELD (10 * 1024 * 1024) /* tcp_excessive_data_without_further_acks */
@@ -70,7 +64,7 @@ static inline int nt_zeek_make_room(struct nt_zeek_stream *stream)
 	}
 	if (room > NT_ZEEK_MOST_BLOCKS)
 		return 0;
-	blocks = NT_RESIZE(stream->blocks, room * sizeof(*blocks));
+	blocks = realloc(stream->blocks, room * sizeof(*blocks));
 	if (!blocks)
 		return 0;
 	stream->blocks = blocks;

@@ -3,9 +3,7 @@
 #define NETRACKER_ZEEK_TABLE_H
 
 #include <linux/types.h>
-#include <stdlib.h>
-
-#define NT_RESIZE(pointer, size) realloc((pointer), (size))
+#include <stddef.h>
 
 #include "core/buffer.h"
 #include "core/key.h"

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NT_RESIZE(pointer, size) realloc((pointer), (size))
-
 #include "core/buffer.h"
 #include "core/packet.h"
 #include "src/zeek/zeek_step.h"
