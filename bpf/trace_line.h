@@ -1,9 +1,7 @@
 /* Text, put together byte by byte, since the kernel formats no addresses before 5.13 (bpf_snprintf, 7b15523a989b), and
  * does not shorten IPv6 ones (RFC 5952).
  *
- * The functions that loop are global, so that the verifier goes through each once; Linux 5.10 lets those take numbers
- * only, so what they work on is in the workspace. What a loop carries on is kept there too, volatile: the verifier then
- * does not follow each value that it can have.
+ * What a loop carries on is kept in struct line, volatile: the verifier then does not follow each value that it can have.
  */
 #ifndef NETRACKER_BPF_LINE_H
 #define NETRACKER_BPF_LINE_H
@@ -19,8 +17,6 @@ struct line {
 	__u32 zeros, longest, after;
 };
 
-static __always_inline struct line *own_line(void);
-
 static __always_inline void put(struct line *line, char byte)
 {
 	line->text[line->used & (LINE_SIZE - 1)] = byte;
@@ -35,15 +31,12 @@ static __always_inline void put(struct line *line, char byte)
 		(line)->used += 8; \
 	} while (0)
 
-__noinline int put_number(__u64 number)
+static __always_inline void put_decimal(struct line *line, __u64 number)
 {
-	struct line *line = own_line();
 	__u64 power = GREATEST_POWER;
 	_Bool began = 0;
 	int i;
 
-	if (!line)
-		return 0;
 	for (i = 0; i < DIGITS; i++) {
 		__u64 digit = number / power;
 
@@ -53,7 +46,6 @@ __noinline int put_number(__u64 number)
 		number -= digit * power;
 		power /= 10;
 	}
-	return 0;
 }
 
 static __always_inline __u32 group_of(const __u8 *address, int i)
