@@ -1,13 +1,11 @@
-/* IEEE 802.11 data frames (802.11-2020 section 9.3.2). Part of layer.h.
+/* IEEE 802.11 data frames (802.11-2020 section 9.3.2).
  *
  * Only frames that are not encrypted, or were captured after decryption, have anything to read.
  */
 #ifndef NETRACKER_CORE_IEEE80211_H
 #define NETRACKER_CORE_IEEE80211_H
 
-#ifndef NETRACKER_CORE_LAYER_H
-#error "include layer.h"
-#endif
+#include "src/capture/layer_load.h"
 
 #define NT_80211_HEADER 24
 #define NT_80211_DATA 0x08      /* the type, in the first byte */

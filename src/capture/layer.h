@@ -1,7 +1,6 @@
 /* From the link layer to IP: headers that lead to one another. For hosts in user space: the kernel's programs see
  * frames whose link layer the kernel has read.
  *
- * A layer is what begins at an offset and the number that says what it is, an EtherType or one of enum nt_layer_type.
  * nt_pass_layers() goes from layer to layer until IP, or something that is not known, is reached.
  * References: IEEE 802.1Q (VLAN), 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662
  * (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 4385 and 4448 (pseudowires).
@@ -10,6 +9,8 @@
 #define NETRACKER_CORE_LAYER_H
 
 #include "core/packet.h"
+#include "src/capture/ieee80211.h"
+#include "src/capture/layer_load.h"
 
 #define NT_ETHERTYPE_LEAST 0x0600 /* below it is a length (IEEE 802.3 section 3.2.6) */
 #define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
@@ -36,42 +37,6 @@
 
 #define NT_MOST_LAYERS 16
 #define NT_MOST_LABELS 16
-
-/* No EtherType is so small. */
-enum nt_layer_type {
-	NT_LAYER_UNKNOWN, /* nothing that leads to IP */
-	NT_LAYER_LLC,
-	NT_LAYER_IP, /* of the version that it says itself */
-	NT_LAYER_IEEE80211,
-	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
-};
-
-struct nt_layer {
-	__u32 offset; /* in the frame */
-	__u32 end;    /* of the layer around it; the frame's original length at first */
-	__u32 more;     /* where the next subframe of the A-MSDU is; 0: there is none */
-	__u32 more_end; /* where the A-MSDU ends */
-	__u16 type; /* an EtherType, or enum nt_layer_type */
-	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
-};
-
-/* Copies `size` bytes, `at` bytes behind the layer's beginning. NT_PACKET_TCP, which is 0, here and below means: go on. */
-NT_INLINE enum nt_parse nt_layer_load(void *frame, const struct nt_layer *layer, __u32 at, void *to, __u32 size)
-{
-	if (layer->offset > layer->end || at + size > layer->end - layer->offset)
-		return NT_PACKET_MALFORMED;
-	return NT_LOAD(frame, layer->offset + at, to, size) < 0 ? NT_PACKET_TRUNCATED : NT_PACKET_TCP;
-}
-
-/* The same for a number in network byte order. */
-NT_INLINE enum nt_parse nt_layer_load16(void *frame, const struct nt_layer *layer, __u32 at, __u16 *value)
-{
-	enum nt_parse result = nt_layer_load(frame, layer, at, value, sizeof(*value));
-
-	if (result == NT_PACKET_TCP)
-		*value = nt_network16(*value);
-	return result;
-}
 
 /* What follows a field that is an EtherType, or a length before LLC. */
 NT_INLINE __u16 nt_layer_type_of(__u16 ethertype)
@@ -241,8 +206,6 @@ NT_INLINE enum nt_parse nt_pass_ip_version(void *frame, struct nt_layer *layer)
 	layer->type = version >> 4 == 4 ? NT_ETHERTYPE_IPV4 : version >> 4 == 6 ? NT_ETHERTYPE_IPV6 : NT_LAYER_UNKNOWN;
 	return NT_PACKET_TCP;
 }
-
-#include "ieee80211.h"
 
 /* One layer further. */
 NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
