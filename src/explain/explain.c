@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "src/cli/options.h"
-#include "src/explain/explain_story.h"
+#include "src/explain/explain_describe.h"
 #include "src/util/message.h"
 
 /* The longest line that we write: a path and a cgroup of 4096 bytes, each byte six characters, is not a tenth of it. */
@@ -118,7 +118,7 @@ static void tell(struct explanation *explanation, const json_t *record)
 
 	if (explanation->told++)
 		text_char(&story, '\n');
-	explain_tell(&story, record, explanation->width);
+	explain_describe(&story, record, explanation->width);
 	if (story.failed)
 		explanation->output_error = ENOMEM;
 	else if (fwrite(story.bytes, 1, story.used, stdout) != story.used && !explanation->output_error)

@@ -1,8 +1,8 @@
-/* Who opened the connection, what each step took, what was sent and what held it back. */
+#include "src/explain/explain_course.h"
+
 #include <string.h>
 
 #include "src/util/escape.h"
-#include "src/explain/explain_story.h"
 #include "src/util/readable.h"
 
 #define NS_PER_US 1000ULL

@@ -1,7 +1,6 @@
-/* How the connection ended and why, and what is not known of it. */
-#include <string.h>
+#include "src/explain/explain_end.h"
 
-#include "src/explain/explain_story.h"
+#include <string.h>
 
 struct meaning {
 	const char *word, *meaning;

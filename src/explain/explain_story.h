@@ -1,4 +1,4 @@
-/* What is told of one record: a heading and paragraphs of sentences, the words wrapped. */
+/* Sentences about one record, wrapped to paragraphs: what explain_course.c, explain_end.c and explain_describe.c use. */
 #ifndef NETRACKER_EXPLAIN_STORY_H
 #define NETRACKER_EXPLAIN_STORY_H
 
@@ -14,24 +14,14 @@ struct story {
 	struct text_buffer words; /* the paragraph that is being said */
 };
 
-/* The whole story of a record that explain_record_read() gave. Nothing of it can move a terminal's cursor. */
-void explain_tell(struct text_buffer *out, const json_t *record, unsigned int width);
-
-/* Paragraphs. Each says nothing where there is nothing to say. */
-void explain_who(struct story *story);
-void explain_steps(struct story *story);
-void explain_data(struct story *story);
-void explain_held_back(struct story *story);
-void explain_end(struct story *story);
-void explain_known(struct story *story);
-
-/* ---- for those who say them ---- */
-
 /* At most 255 bytes, none of them a stranger's. A space goes before each, unless it begins with a punctuation mark. */
 void story_say(struct story *story, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A string of the system's or of whoever wrote the record: escaped, in quotes where its end could be mistaken. */
 void story_say_name(struct story *story, const char *name);
+
+/* The same without a space before it. */
+void story_put_name(struct story *story, const char *name);
 
 void story_say_duration(struct story *story, __u64 ns);
 

@@ -5,7 +5,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "src/explain/explain_record.h"
-#include "src/explain/explain_story.h"
+#include "src/explain/explain_describe.h"
 
 #define WIDTH_LEAST 40
 #define WIDTHS 61
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(record || why.used);
 	if (record && explain_record_is_known(record)) {
-		explain_tell(&story, record, width);
+		explain_describe(&story, record, width);
 		MUST(story.used && story.bytes[story.used - 1] == '\n');
 		fuzz_check_text(story.bytes, story.used, "\n");
 	}

@@ -1,0 +1,12 @@
+/* The description of one record: a heading, then the paragraphs of explain_course.h and explain_end.h. */
+#ifndef NETRACKER_EXPLAIN_DESCRIBE_H
+#define NETRACKER_EXPLAIN_DESCRIBE_H
+
+#include "src/explain/explain_record.h"
+
+/* Appends to out. record: from explain_record_read(). width: of a line, in characters. What is appended cannot move a
+ * terminal's cursor.
+ */
+void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width);
+
+#endif
