@@ -26,7 +26,7 @@ static __u64 sum(const __u64 *counts, unsigned int size)
 
 __s64 books_difference(const struct books *books)
 {
-	__u64 accounted = books->written + sum(books->filtered, BOOKS_FILTERS) + books->summarised + books->open +
+	__u64 accounted = books->written + sum(books->filtered, BOOKS_FILTERS) + books->open +
 			  sum(books->lost, BOOKS_LOSSES);
 
 	return (__s64)(accounted - (books->opened + books->found));
@@ -70,8 +70,6 @@ void books_print(const struct books *books, FILE *stream)
 		(unsigned long long)books->opened, (unsigned long long)books->found,
 		(unsigned long long)books->written, (unsigned long long)sum(books->filtered, BOOKS_FILTERS));
 	print_causes(stream, books->filtered, filter_names, BOOKS_FILTERS);
-	if (books->summarised)
-		fprintf(stream, " + %llu summarised", (unsigned long long)books->summarised);
 	fprintf(stream, " + %llu still open + %llu lost", (unsigned long long)books->open,
 		(unsigned long long)sum(books->lost, BOOKS_LOSSES));
 	print_causes(stream, books->lost, loss_names, BOOKS_LOSSES);

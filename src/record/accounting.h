@@ -21,7 +21,7 @@ enum books_loss {
 /* Counts of views. Each counts once: `written` are close records only, a view with an exit record is `open`. */
 struct books {
 	__u64 opened, found; /* began while tracking; were there at the start */
-	__u64 written, summarised, open;
+	__u64 written, open;
 	__u64 filtered[BOOKS_FILTERS];
 	__u64 lost[BOOKS_LOSSES];
 	__u64 recursion_misses; /* events the kernel skipped; stands beside the balance */

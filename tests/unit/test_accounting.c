@@ -38,10 +38,8 @@ int main(void)
 	CHECK(strstr(printed(&books), "the books do NOT balance: 1 unaccounted for; ") != NULL);
 	CHECK(strstr(printed(&books), "; the kernel skipped 3 events\n") != NULL);
 
-	books.written = 70;
-	books.summarised = 12;
+	books.written = 82;
 	CHECK_EQUAL(books_difference(&books), 2);
-	CHECK(strstr(printed(&books), " + 12 summarised + 9 still open") != NULL);
 	CHECK(strstr(printed(&books), "the books do NOT balance: 2 more than began") != NULL);
 
 	CHECK_STRING(printed(&(struct books){ 0 }),
