@@ -509,7 +509,6 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	note_listener(socket);
 	if (socket->role == NT_ROLE_SERVER && !owner_is_known(socket))
 		socket->flags |= NT_SOCKET_AWAITS_OWNER;
-	count(NT_COUNT_SOCKETS_CLOSED);
 	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
 }
 

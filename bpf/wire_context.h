@@ -94,7 +94,6 @@ static __always_inline void tell_wire_end(struct __sk_buff *skb, struct nt_wire_
 		bpf_map_delete_elem(&streams, &event->wire.key);
 	if (config.filters && end_is_filtered(skb))
 		return;
-	count(NT_COUNT_WIRE_ENDED);
 	if (bpf_ringbuf_output(&events, event, size, ring_flags()))
 		count(NT_COUNT_WIRE_RING_FULL);
 }

@@ -184,7 +184,6 @@ struct nt_shared {
 enum nt_counter {
 	NT_COUNT_SOCKETS_OPENED,
 	NT_COUNT_SOCKETS_FOUND,
-	NT_COUNT_SOCKETS_CLOSED, /* told, or lost in the ring */
 	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
 	NT_COUNT_SOCKETS_FILTERED, /* not told */
 	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
@@ -194,7 +193,6 @@ enum nt_counter {
 	NT_COUNT_MORE_RING_FULL,
 	NT_COUNT_PROCESS_RING_FULL,
 	NT_COUNT_WIRE_OPENED,
-	NT_COUNT_WIRE_ENDED,     /* told, or lost in the ring */
 	NT_COUNT_WIRE_SETTLED,   /* is a socket's, whose event has what was known of it, or is filtered like it */
 	NT_COUNT_WIRE_FILTERED,  /* not told, and no socket's */
 	NT_COUNT_WIRE_RING_FULL,
