@@ -46,8 +46,7 @@ enum nt_gap {
 	NT_GAP_PACKETS = 8,
 	NT_GAP_WIRE_END = 16,
 	NT_GAP_BYTES_MOD_4G = 32,
-	NT_GAP_EVICTED = 64,
-	NT_GAP_EVENTS = 128,
+	NT_GAP_EVENTS = 64,
 };
 
 /* Bits of `present`: the members that may be absent. What has no bit here is always there. */

@@ -218,7 +218,6 @@ static const struct meaning gap_meanings[] = {
 		     "that were seen." },
 	{ "wire_end", "The end of its packets: they went on for over two seconds after the socket's end." },
 	{ "bytes_mod_4g", "How much was sent: without --packets it is known only modulo 4 GiB, and more was possible." },
-	{ "evicted", "How it ended: it was pushed out of a full table before." },
 	{ "events", "Perhaps more: events near this one were lost, or its end was found late." },
 };
 

@@ -295,7 +295,7 @@ static void print_gaps(struct text_buffer *cell, const struct nt_record *record)
 
 static void print_gap_letters(struct text_buffer *cell, const struct nt_record *record)
 {
-	static const char letters[] = "SDOPWBEL"; /* in the order of enum nt_gap; L: events lost */
+	static const char letters[] = "SDOPWBL"; /* in the order of enum nt_gap; L: events lost */
 	unsigned int i;
 
 	if (!record->gaps)

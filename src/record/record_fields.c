@@ -17,7 +17,7 @@ NAMES(record_event_names, "close", "open", "update", "exit");
 NAMES(record_role_names, "client", "server", "observer");
 NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "open");
 NAMES(record_end_names, "src", "dst");
-NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "evicted", "events");
+NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "events");
 static NAMES(family_names, "ipv4", "ipv6");
 static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan");
 NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "app");

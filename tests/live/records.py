@@ -21,7 +21,7 @@ ROLES = ("client", "server", "observer")
 OUTCOMES = ("closed", "reset", "refused", "timeout", "unreachable", "expired", "open")
 OWNER_BY = ("connect", "io", "close", "accept", "listen", "scan")
 SEEN = ("wire", "packets", "socket", "calls")
-GAPS = ("start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "evicted", "events")
+GAPS = ("start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "events")
 STATES = ("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait",
           "last_ack", "listen", "closing", "new_syn_recv")
 CONN_STATES = ("S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH")
