@@ -149,7 +149,7 @@ void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 /* The rest of an interval in which nothing happened is not worth a table. */
 static bool has_more_to_tell(const struct output *output)
 {
-	return tally_ended(output->tally) || output->tally->busiest.count || !output->told;
+	return tally_ended(output->tally) || output->tally->current.busiest.count || !output->told;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)

@@ -9,20 +9,6 @@
 
 typedef int (*row_order)(const void *one, const void *other);
 
-struct tally *tally_new(void)
-{
-	struct tally *tally = calloc(1, sizeof(*tally));
-
-	if (!tally)
-		return NULL;
-	tally->processes.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
-	tally->peers.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
-	if (tally->processes.rows && tally->peers.rows)
-		return tally;
-	tally_free(tally);
-	return NULL;
-}
-
 static void keep_row(void *row)
 {
 	(void)row;
@@ -36,46 +22,60 @@ static void clear_table(struct tally_table *table)
 	*table = (struct tally_table){ .rows = rows };
 }
 
-static void clear_sums(struct tally *tally)
+static void clear_interval(struct tally_interval *interval)
 {
-	clear_table(&tally->processes);
-	clear_table(&tally->peers);
-	memset(&tally->all, 0, sizeof(tally->all));
-	tally->busiest.count = tally->slowest.count = 0;
+	clear_table(&interval->processes);
+	clear_table(&interval->peers);
+	memset(&interval->all, 0, sizeof(interval->all));
+	interval->busiest.count = interval->slowest.count = 0;
 }
 
-static void swap_tables(struct tally_table *one, struct tally_table *other)
+static void free_interval(struct tally_interval *interval)
 {
-	struct tally_table table = *one;
+	clear_interval(interval);
+	free(interval->processes.rows);
+	free(interval->peers.rows);
+}
 
-	*one = *other;
-	*other = table;
+/* interval: all zero. False without memory; free_interval() it then, too. */
+static bool allocate_interval(struct tally_interval *interval)
+{
+	interval->processes.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
+	interval->peers.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
+	return interval->processes.rows && interval->peers.rows;
+}
+
+struct tally *tally_new(void)
+{
+	struct tally *tally = calloc(1, sizeof(*tally));
+
+	if (!tally || allocate_interval(&tally->current))
+		return tally;
+	tally_free(tally);
+	return NULL;
 }
 
 void tally_clear(struct tally *tally)
 {
-	struct tally *later = tally->later;
+	struct tally_interval cleared;
 
-	clear_sums(tally);
-	if (!later)
+	clear_interval(&tally->current);
+	if (!tally->later)
 		return;
-	swap_tables(&tally->processes, &later->processes);
-	swap_tables(&tally->peers, &later->peers);
-	tally->all = later->all;
-	tally->busiest = later->busiest;
-	tally->slowest = later->slowest;
-	clear_sums(later);
+	cleared = tally->current;
+	tally->current = *tally->later;
+	*tally->later = cleared;
 }
 
 void tally_free(struct tally *tally)
 {
 	if (!tally)
 		return;
-	tally_free(tally->later);
-	clear_sums(tally);
+	if (tally->later)
+		free_interval(tally->later);
+	free(tally->later);
+	free_interval(&tally->current);
 	byte_marks_clear(&tally->marks);
-	free(tally->processes.rows);
-	free(tally->peers.rows);
 	free(tally);
 }
 
@@ -268,22 +268,24 @@ static void add_to_table(struct tally_table *table, const struct tally_row *key,
 	add_record(row ? &row->sums : &table->others, record, moved);
 }
 
-static void add_to_processes(struct tally *tally, const struct nt_record *record, const struct bytes_moved *moved)
+static void add_to_processes(struct tally_interval *interval, const struct nt_record *record,
+			     const struct bytes_moved *moved)
 {
 	bool has_pid = nt_record_has(record, NT_HAS_PID);
 	struct tally_row key = { .known = nt_record_has(record, NT_HAS_COMM), .one_pid = has_pid, .pid = record->pid };
 
 	if (key.known)
 		memcpy(key.key, record->comm, strnlen(record->comm, sizeof(record->comm)));
-	add_to_table(&tally->processes, &key, record, moved);
+	add_to_table(&interval->processes, &key, record, moved);
 }
 
-static void add_to_peers(struct tally *tally, const struct nt_record *record, const struct bytes_moved *moved)
+static void add_to_peers(struct tally_interval *interval, const struct nt_record *record,
+			 const struct bytes_moved *moved)
 {
 	struct tally_row key = { .known = true };
 
 	memcpy(key.key, record->role == NT_ROLE_SERVER ? record->src_ip : record->dst_ip, TALLY_KEY_SIZE);
-	add_to_table(&tally->peers, &key, record, moved);
+	add_to_table(&interval->peers, &key, record, moved);
 }
 
 /* ---- single connections ---- */
@@ -321,32 +323,43 @@ static void add_to_top(struct tally_top *top, __u64 rank, const struct nt_record
 	describe(&top->rows[at], record, moved);
 }
 
-static void add_with_marks(struct tally *tally, struct byte_marks *marks, const struct nt_record *record)
+static void add_to_interval(struct tally_interval *interval, struct byte_marks *marks, const struct nt_record *record)
 {
 	struct bytes_moved moved;
 
 	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT && record->event != NT_EVENT_UPDATE)
 		return;
 	moved = byte_marks_advance(marks, record);
-	add_record(&tally->all, record, &moved);
+	add_record(&interval->all, record, &moved);
 	if (moved.is_new && nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
-		add_to_top(&tally->slowest, (__u64)record->handshake_ns, record, &moved);
+		add_to_top(&interval->slowest, (__u64)record->handshake_ns, record, &moved);
 	if (moved.bytes[NT_SRC] + moved.bytes[NT_DST])
-		add_to_top(&tally->busiest, moved.bytes[NT_SRC] + moved.bytes[NT_DST], record, &moved);
-	add_to_processes(tally, record, &moved);
-	add_to_peers(tally, record, &moved);
+		add_to_top(&interval->busiest, moved.bytes[NT_SRC] + moved.bytes[NT_DST], record, &moved);
+	add_to_processes(interval, record, &moved);
+	add_to_peers(interval, record, &moved);
 }
 
 void tally_add(struct tally *tally, const struct nt_record *record)
 {
-	add_with_marks(tally, &tally->marks, record);
+	add_to_interval(&tally->current, &tally->marks, record);
+}
+
+static struct tally_interval *new_interval(void)
+{
+	struct tally_interval *interval = calloc(1, sizeof(*interval));
+
+	if (!interval || allocate_interval(interval))
+		return interval;
+	free_interval(interval);
+	free(interval);
+	return NULL;
 }
 
 void tally_add_later(struct tally *tally, const struct nt_record *record)
 {
 	if (!tally->later)
-		tally->later = tally_new();
-	add_with_marks(tally->later ? tally->later : tally, &tally->marks, record);
+		tally->later = new_interval();
+	add_to_interval(tally->later ? tally->later : &tally->current, &tally->marks, record);
 }
 
 static __u64 ended(const struct tally_sums *sums)
@@ -356,5 +369,5 @@ static __u64 ended(const struct tally_sums *sums)
 
 __u64 tally_ended(const struct tally *tally)
 {
-	return ended(&tally->all) + (tally->later ? ended(&tally->later->all) : 0);
+	return ended(&tally->current.all) + (tally->later ? ended(&tally->later->all) : 0);
 }

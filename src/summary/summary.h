@@ -57,12 +57,16 @@ struct tally_top {
 	unsigned int count;
 };
 
-struct tally {
+struct tally_interval {
 	struct tally_sums all;
 	struct tally_table processes, peers;
 	struct tally_top busiest, slowest;
-	struct byte_marks marks; /* of connections that go on */
-	struct tally *later;     /* what is already of the next interval; its marks are not used. NULL: nothing ever was */
+};
+
+struct tally {
+	struct tally_interval current;
+	struct tally_interval *later; /* what is already of the next one; NULL: nothing ever was */
+	struct byte_marks marks;      /* of connections that go on */
 };
 
 /* NULL without memory. */

@@ -327,9 +327,9 @@ static void put_totals(struct text_buffer *text, const struct tally_sums *all, _
 void tally_print(struct text_buffer *text, const struct tally *tally, __u64 from_ns, __u64 to_ns)
 {
 	put_times(text, from_ns, to_ns);
-	put_totals(text, &tally->all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
-	put_table(text, &tally->processes, "PROCESS", name_process);
-	put_table(text, &tally->peers, "PEER", name_peer);
-	put_busiest(text, &tally->busiest);
-	put_slowest(text, &tally->slowest);
+	put_totals(text, &tally->current.all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
+	put_table(text, &tally->current.processes, "PROCESS", name_process);
+	put_table(text, &tally->current.peers, "PEER", name_peer);
+	put_busiest(text, &tally->current.busiest);
+	put_slowest(text, &tally->current.slowest);
 }

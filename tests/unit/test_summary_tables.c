@@ -65,7 +65,7 @@ static void test_sides(void)
 	record.pid = 8;
 	record.outcome = NT_OUTCOME_RESET;
 	tally_add(tally, &record);
-	row = row_of(&tally->processes, "curl", 5);
+	row = row_of(&tally->current.processes, "curl", 5);
 	CHECK(row && row->sums.connections == 2 && row->sums.bytes[TALLY_SENT] == 20);
 	CHECK(row && row->sums.bytes[TALLY_RECEIVED] == 400 && tally_failures(&row->sums) == 1 && !row->one_pid);
 
@@ -75,9 +75,9 @@ static void test_sides(void)
 	memcpy(record.src_ip, client, sizeof(client));
 	strcpy(record.comm, "nginx");
 	tally_add(tally, &record);
-	row = row_of(&tally->processes, "nginx", 6);
+	row = row_of(&tally->current.processes, "nginx", 6);
 	CHECK(row && row->sums.bytes[TALLY_SENT] == 200 && row->sums.bytes[TALLY_RECEIVED] == 10 && row->one_pid);
-	row = row_of(&tally->peers, client, sizeof(client));
+	row = row_of(&tally->current.peers, client, sizeof(client));
 	CHECK(row && row->sums.connections == 1 && row->sums.bytes[TALLY_SENT] == 200);
 
 	/* an observer's peer is dst; it has no process */
@@ -85,11 +85,11 @@ static void test_sides(void)
 	nt_record_unset(&record, NT_HAS_COMM);
 	nt_record_unset(&record, NT_HAS_PID);
 	tally_add(tally, &record);
-	row = row_of(&tally->peers, record.dst_ip, 16);
+	row = row_of(&tally->current.peers, record.dst_ip, 16);
 	CHECK(row && row->sums.connections == 3);
-	CHECK_EQUAL(tally->processes.count, 3);
-	CHECK_EQUAL(tally->all.connections, 4);
-	CHECK_EQUAL(tally->all.outcomes[NT_OUTCOME_RESET], 3);
+	CHECK_EQUAL(tally->current.processes.count, 3);
+	CHECK_EQUAL(tally->current.all.connections, 4);
+	CHECK_EQUAL(tally->current.all.outcomes[NT_OUTCOME_RESET], 3);
 	CHECK(strstr(printed(tally, 0, 0), "- (process not known)") != NULL);
 	tally_free(tally);
 }
@@ -101,14 +101,14 @@ static void test_one_record_a_connection(void)
 
 	record.event = NT_EVENT_OPEN;
 	tally_add(tally, &record);
-	CHECK_EQUAL(tally->all.connections, 0);
+	CHECK_EQUAL(tally->current.all.connections, 0);
 	record.event = NT_EVENT_EXIT;
 	tally_add(tally, &record);
 	record.event = NT_EVENT_CLOSE;
 	tally_add(tally, &record);
-	CHECK_EQUAL(tally->all.connections, 2);
+	CHECK_EQUAL(tally->current.all.connections, 2);
 	tally_clear(tally);
-	CHECK_EQUAL(tally->all.connections + tally->processes.count + tally->peers.count + tally->slowest.count, 0);
+	CHECK_EQUAL(tally->current.all.connections + tally->current.processes.count + tally->current.peers.count + tally->current.slowest.count, 0);
 	CHECK_STRING(printed(tally, 0, 0), "0 connections\n");
 	tally_free(tally);
 }
@@ -121,7 +121,7 @@ static struct tally_sums next_interval(struct tally *tally, struct nt_record *re
 	record->outcome = event == NT_EVENT_CLOSE ? NT_OUTCOME_CLOSED : NT_OUTCOME_OPEN;
 	record->bytes[NT_SRC] = sent;
 	tally_add(tally, record);
-	all = tally->all;
+	all = tally->current.all;
 	tally_clear(tally);
 	return all;
 }
@@ -141,8 +141,8 @@ static void test_bytes_of_intervals(void)
 	record.event = NT_EVENT_UPDATE;
 	record.bytes[NT_SRC] = 4000;
 	tally_add(tally, &record);
-	CHECK_EQUAL(tally->slowest.count, 0);
-	CHECK(tally->busiest.count == 1 && tally->busiest.rows[0].bytes[TALLY_SENT] == 3000);
+	CHECK_EQUAL(tally->current.slowest.count, 0);
+	CHECK(tally->current.busiest.count == 1 && tally->current.busiest.rows[0].bytes[TALLY_SENT] == 3000);
 	tally_clear(tally);
 	all = next_interval(tally, &record, NT_EVENT_CLOSE, 4001);
 	CHECK_EQUAL(all.bytes[TALLY_SENT], 1);
@@ -165,18 +165,18 @@ static void test_ends_later(void)
 	record.outcome = NT_OUTCOME_CLOSED;
 	record.bytes[NT_SRC] = 1003;
 	tally_add_later(tally, &record);
-	CHECK(tally->all.connections == 1 && tally->all.outcomes[NT_OUTCOME_OPEN] == 1);
-	CHECK(tally->busiest.count == 1 && tally->busiest.rows[0].bytes[TALLY_SENT] == 1000);
+	CHECK(tally->current.all.connections == 1 && tally->current.all.outcomes[NT_OUTCOME_OPEN] == 1);
+	CHECK(tally->current.busiest.count == 1 && tally->current.busiest.rows[0].bytes[TALLY_SENT] == 1000);
 	CHECK_EQUAL(tally_ended(tally), 1);
 	tally_clear(tally);
-	CHECK(tally->all.connections == 1 && tally->all.outcomes[NT_OUTCOME_CLOSED] == 1 && tally_ended(tally) == 1);
-	row = row_of(&tally->processes, "scp", 4);
+	CHECK(tally->current.all.connections == 1 && tally->current.all.outcomes[NT_OUTCOME_CLOSED] == 1 && tally_ended(tally) == 1);
+	row = row_of(&tally->current.processes, "scp", 4);
 	CHECK(row && row->sums.connections == 1 && row->sums.bytes[TALLY_SENT] == 3);
-	CHECK(tally->busiest.count == 1 && tally->peers.count == 1 && !tally->slowest.count);
+	CHECK(tally->current.busiest.count == 1 && tally->current.peers.count == 1 && !tally->current.slowest.count);
 	tally_add(tally, &record);
-	CHECK(row_of(&tally->processes, "scp", 4)->sums.connections == 2);
+	CHECK(row_of(&tally->current.processes, "scp", 4)->sums.connections == 2);
 	tally_clear(tally);
-	CHECK(!tally->all.connections && !tally->processes.count && !tally_ended(tally));
+	CHECK(!tally->current.all.connections && !tally->current.processes.count && !tally_ended(tally));
 	tally_add_later(tally, &record);
 	tally_free(tally);
 }
@@ -254,9 +254,9 @@ static void test_slowest_handshakes(void)
 	nt_record_unset(&record, NT_HAS_HANDSHAKE);
 	record.handshake_ns = 1000000000;
 	tally_add(tally, &record);
-	CHECK_EQUAL(tally->slowest.count, TALLY_TOP);
+	CHECK_EQUAL(tally->current.slowest.count, TALLY_TOP);
 	for (i = 0; i < TALLY_TOP; i++)
-		CHECK_EQUAL(tally->slowest.rows[i].pid, 9 - i);
+		CHECK_EQUAL(tally->current.slowest.rows[i].pid, 9 - i);
 	tally_free(tally);
 }
 
@@ -281,13 +281,13 @@ static void test_bounded(void)
 		record.outcome = NT_OUTCOME_TIMEOUT;
 		tally_add(tally, &record);
 	}
-	CHECK(tally->peers.count <= TALLY_ROWS && tally->peers.folded > 50000);
+	CHECK(tally->current.peers.count <= TALLY_ROWS && tally->current.peers.folded > 50000);
 	for (i = 1; i <= 2; i++) {
 		set_address(key, i);
-		row = row_of(&tally->peers, key, sizeof(key));
+		row = row_of(&tally->current.peers, key, sizeof(key));
 		CHECK(row && row->sums.connections == 600);
 	}
-	count = tally_choose(&tally->peers, 6, chosen, &rest);
+	count = tally_choose(&tally->current.peers, 6, chosen, &rest);
 	CHECK(count >= 6 && count <= 18);
 	for (i = 0; i < count; i++) {
 		sums.connections += chosen[i]->sums.connections;
@@ -369,7 +369,7 @@ static void test_fits(void)
 			nt_record_unset(&record, NT_HAS_SRC_BYTES);
 		tally_add(tally, &record);
 	}
-	tally->all.outcomes[NT_OUTCOME_CLOSED] = tally->all.connections = 10000000;
+	tally->current.all.outcomes[NT_OUTCOME_CLOSED] = tally->current.all.connections = 10000000;
 	text = printed(tally, 1700000000001000000, 1700000060001000000);
 	for (line = text; *line; line += strcspn(line, "\n") + 1) {
 		CHECK(strcspn(line, "\n") <= 80);
