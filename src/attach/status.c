@@ -16,6 +16,7 @@
 #include "src/attach/attach_pins.h"
 #include "src/util/escape.h"
 #include "src/attach/kernel_trace.h"
+#include "src/util/json_writer.h"
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
@@ -264,83 +265,95 @@ static void print_text(struct text_buffer *text, const struct classic_entries *e
 		print_trace(text);
 }
 
-static void json_string(struct text_buffer *text, const char *key, const char *value, size_t size)
+static void add_string(struct json_writer *json, const char *key, const char *value, size_t size)
 {
-	text_format(text, ",\"%s\":", key);
-	escape_json(text, value, size);
+	json_write_key(json, key);
+	json_write_string(json, value, size);
 }
 
-static void json_number(struct text_buffer *text, const char *key, unsigned long long value)
+static void add_number(struct json_writer *json, const char *key, unsigned long long value)
 {
-	text_format(text, ",\"%s\":%llu", key, value);
+	json_write_key(json, key);
+	json_write_integer(json, value);
 }
 
-static void json_attacher(struct text_buffer *text, const struct classic_attachment *attachment)
+static void add_attacher(struct json_writer *json, const struct classic_attachment *attachment)
 {
 	char when[32];
 	const char *user = user_name(attachment->uid);
 
 	format_time(when, attachment->when_ns);
-	json_number(text, "uid", attachment->uid);
+	add_number(json, "uid", attachment->uid);
 	if (user)
-		json_string(text, "user", user, strlen(user));
+		add_string(json, "user", user, strlen(user));
 	if (attachment->login_uid != ~0U)
-		json_number(text, "login_uid", attachment->login_uid);
-	json_number(text, "pid", attachment->pid);
-	json_string(text, "comm", attachment->comm, sizeof(attachment->comm));
-	json_number(text, "parent_pid", attachment->parent_pid);
-	json_string(text, "parent_comm", attachment->parent_comm, sizeof(attachment->parent_comm));
-	json_string(text, "time", when, sizeof(when));
-	json_string(text, "version", attachment->version, sizeof(attachment->version));
+		add_number(json, "login_uid", attachment->login_uid);
+	add_number(json, "pid", attachment->pid);
+	add_string(json, "comm", attachment->comm, sizeof(attachment->comm));
+	add_number(json, "parent_pid", attachment->parent_pid);
+	add_string(json, "parent_comm", attachment->parent_comm, sizeof(attachment->parent_comm));
+	add_string(json, "time", when, sizeof(when));
+	add_string(json, "version", attachment->version, sizeof(attachment->version));
 }
 
-static void json_place(struct text_buffer *text, const struct classic_entry *entry)
+static void add_place(struct json_writer *json, const struct classic_entry *entry)
 {
 	const struct classic_attachment *attachment = &entry->attachment;
 	int way;
 
-	json_string(text, "interface", attachment->interface, sizeof(attachment->interface));
-	json_number(text, "ifindex", attachment->ifindex);
-	json_number(text, "netns", attachment->netns);
-	json_string(text, "hook", hook_name(attachment), 16);
+	add_string(json, "interface", attachment->interface, sizeof(attachment->interface));
+	add_number(json, "ifindex", attachment->ifindex);
+	add_number(json, "netns", attachment->netns);
+	add_string(json, "hook", hook_name(attachment), 16);
 	for (way = 0; way < CLASSIC_WAYS; way++)
 		if (entry->program_ids[way])
-			json_number(text, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
+			add_number(json, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
 }
 
-static void json_books(struct text_buffer *text, const struct attach_counts *books)
+static void add_books(struct json_writer *json, const struct attach_counts *books)
 {
 	if (!books->known)
 		return;
-	json_number(text, "opened", books->counts[CLASSIC_OPENED]);
-	json_number(text, "ended", books->counts[CLASSIC_ENDED]);
-	json_number(text, "open", books->open);
-	json_number(text, "open_at_most", books->most);
-	json_number(text, "dropped", books->dropped);
-	json_number(text, "without_room", books->counts[CLASSIC_NOT_BEGUN]);
-	json_number(text, "lines_printed", books->counts[CLASSIC_PRINTED]);
-	json_number(text, "lines_not_taken", books->counts[CLASSIC_NOT_PRINTED]);
-	json_number(text, "packets_malformed", books->counts[CLASSIC_MALFORMED]);
+	add_number(json, "opened", books->counts[CLASSIC_OPENED]);
+	add_number(json, "ended", books->counts[CLASSIC_ENDED]);
+	add_number(json, "open", books->open);
+	add_number(json, "open_at_most", books->most);
+	add_number(json, "dropped", books->dropped);
+	add_number(json, "without_room", books->counts[CLASSIC_NOT_BEGUN]);
+	add_number(json, "lines_printed", books->counts[CLASSIC_PRINTED]);
+	add_number(json, "lines_not_taken", books->counts[CLASSIC_NOT_PRINTED]);
+	add_number(json, "packets_malformed", books->counts[CLASSIC_MALFORMED]);
+}
+
+static void add_trace(struct json_writer *json)
+{
+	unsigned long long overrun;
+	char path[128];
+
+	if (!kernel_trace_overrun(&overrun))
+		return;
+	json_write_key(json, "trace_on");
+	json_write_boolean(json, !kernel_trace_is_off(path, sizeof(path)));
+	add_number(json, "trace_overrun", overrun);
 }
 
 static void json_entry(struct text_buffer *text, const struct classic_entry *entry)
 {
-	unsigned long long overrun;
+	struct json_writer json = {.text = text};
 	struct attach_counts books;
-	char path[128];
 
-	text_format(text, "{\"state\":\"%s\"", state_names[entry->state]);
-	json_string(text, "directory", entry->directory, sizeof(entry->directory));
+	json_begin_object(&json);
+	add_string(&json, "state", state_names[entry->state], strlen(state_names[entry->state]));
+	add_string(&json, "directory", entry->directory, sizeof(entry->directory));
 	if (is_described(entry)) {
-		json_place(text, entry);
-		json_attacher(text, &entry->attachment);
+		add_place(&json, entry);
+		add_attacher(&json, &entry->attachment);
 		read_books(entry, &books);
-		json_books(text, &books);
+		add_books(&json, &books);
 	}
-	if (kernel_trace_overrun(&overrun))
-		text_format(text, ",\"trace_on\":%s,\"trace_overrun\":%llu",
-			    kernel_trace_is_off(path, sizeof(path)) ? "false" : "true", overrun);
-	text_string(text, "}\n");
+	add_trace(&json);
+	json_end_object(&json);
+	text_char(text, '\n');
 }
 
 static int write_out(const struct text_buffer *text)
