@@ -58,8 +58,8 @@ help:
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
 	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
-	@echo 'make install    program, man page and bash completion into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
-	@echo 'make uninstall  remove these three'
+	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
+	@echo 'make uninstall  remove these'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 
@@ -242,6 +242,7 @@ test-kernels: all
 INSTALLED_PROGRAM = $(DESTDIR)$(PREFIX)/sbin/netracker
 INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8
 INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/netracker
+INSTALLED_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/record.schema.json
 
 install: all
 	$(call say,INSTALL,'$(INSTALLED_PROGRAM)')
@@ -250,6 +251,8 @@ install: all
 	$(quiet)install -D -m 644 man/netracker.8 '$(INSTALLED_PAGE)'
 	$(call say,INSTALL,'$(INSTALLED_COMPLETION)')
 	$(quiet)install -D -m 644 completion/netracker.bash '$(INSTALLED_COMPLETION)'
+	$(call say,INSTALL,'$(INSTALLED_SCHEMA)')
+	$(quiet)install -D -m 644 docs/record.schema.json '$(INSTALLED_SCHEMA)'
 
 uninstall:
 	$(call say,REMOVE,'$(INSTALLED_PROGRAM)')
@@ -258,6 +261,8 @@ uninstall:
 	$(quiet)rm -f '$(INSTALLED_PAGE)'
 	$(call say,REMOVE,'$(INSTALLED_COMPLETION)')
 	$(quiet)rm -f '$(INSTALLED_COMPLETION)'
+	$(call say,REMOVE,'$(INSTALLED_SCHEMA)')
+	$(quiet)rm -f '$(INSTALLED_SCHEMA)'
 
 clean:
 	$(quiet)rm -rf $(BUILD)

@@ -1,6 +1,5 @@
 """bcc/netracker.py in a lab: started, stopped, and its records as the facts of known.py name things."""
 import datetime
-import json
 import os
 import re
 import select
@@ -106,7 +105,7 @@ class Bcc:
         return output.splitlines()
 
     def records(self, signal_number=signal.SIGINT):
-        return [json.loads(line) for line in self.lines(signal_number)]
+        return [tracker.record_of(line) for line in self.lines(signal_number)]
 
     def events(self, signal_number=signal.SIGINT):
         return [event_of(record, self.lab) for record in self.records(signal_number)]

@@ -48,7 +48,7 @@ def test_records():
     with lab() as here:
         runner = Runner(here, ecli=find(), output=("-f", "json"))
         facts = allow_for_clocks(here.all_kinds())
-        matches(facts, [event_of(record, here) for record in runner.stop()])
+        matches(facts, [event_of(record, here) for record in runner.records()])
         nothing_is_left(here)
 
 

@@ -13,6 +13,7 @@ import traceback
 
 import known  # and with it the way to tests/live
 import kernel_trace
+from tracker import record_of
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN, RELOAD = os.path.join(ROOT, "eunomia/run"), os.path.join(ROOT, "eunomia/reload")
@@ -156,6 +157,10 @@ class Runner:
 
     def stop(self, signal_number=signal.SIGINT):
         return [json.loads(line) for line in self.lines(signal_number) if line.startswith("{")]
+
+    def records(self, signal_number=signal.SIGINT):
+        """Of eunomia/run -f json."""
+        return [record_of(line) for line in self.lines(signal_number) if line.startswith("{")]
 
 
 def matches(facts, events):

@@ -133,7 +133,7 @@ def test_records():
     with lab() as here:
         runner = Runner(here, output=("-f", "json"))
         facts = allow_for_clocks(here.all_kinds())
-        records = runner.stop()
+        records = runner.records()
         matches(facts, [event_of(record, here) for record in records])
         order = documented_keys()
         for record in records:

@@ -6,7 +6,11 @@ import os
 import platform
 import re
 import struct
+import sys
 from datetime import datetime, timezone
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from record_schema import SCHEMA, problem_of  # noqa: E402
 
 # LIVE_SLACK_MS in the environment widens every tolerance, for emulated machines; a program says so when it begins.
 SLACK_NS = int(os.environ.get("LIVE_SLACK_MS", 0)) * 1_000_000
@@ -16,68 +20,14 @@ TOLERANCE_NS = 5_000_000 + SLACK_NS
 STRAGGLER_NS = 20_000_000 + SLACK_NS
 STRAGGLER_SHARE = 0.05
 
-EVENTS = ("close", "open", "update", "exit")
-ROLES = ("client", "server", "observer")
-OUTCOMES = ("closed", "reset", "refused", "timeout", "unreachable", "expired", "open")
-OWNER_BY = ("connect", "io", "close", "accept", "listen", "scan")
-SEEN = ("wire", "packets", "socket", "calls")
-GAPS = ("start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "events")
-STATES = ("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait",
-          "last_ack", "listen", "closing", "new_syn_recv")
-CONN_STATES = ("S0", "S1", "S2", "S3", "SF", "REJ", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH")
-LIMITS = ("receiver", "sndbuf", "network", "app")
-LARGEST_INTEGER = 1 << 53
 KERNEL = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
+CONN_STATES = SCHEMA["properties"]["conn_state"]["enum"]
+# Below 0 only in a capture whose packets are out of order.
+WIRE_TIMES = ("syn_synack_ns", "synack_ack_ns", "handshake_ns", "syn_finack_ns")
 # The tracepoint tcp_send_reset has had a reason since Linux 6.10.
 KERNEL_NAMES_REASONS = KERNEL >= (6, 10)
 # Tracing programs can make a socket's cookie since Linux 5.12, and only read it before.
 KERNEL_MAKES_COOKIES = KERNEL >= (5, 12)
-
-
-def integer(value):
-    return type(value) is int and 0 <= value < LARGEST_INTEGER
-
-
-def port(value):
-    return integer(value) and value < 65536
-
-
-def text(value):
-    return isinstance(value, str) and value != ""
-
-
-def pattern(expression):
-    compiled = re.compile(expression)
-    return lambda value: isinstance(value, str) and compiled.fullmatch(value)
-
-
-def one_of(*values):
-    return lambda value: value in values
-
-
-def list_of(values):
-    """Some of the values, each at most once, in their order."""
-    return lambda value: isinstance(value, list) and value == [item for item in values if item in value]
-
-
-# Every key in its order, and what its value must look like.
-FORM = {
-    "v": one_of(1), "id": pattern("[0-9a-f]{16}"), "event": one_of(*EVENTS), "host": text, "role": one_of(*ROLES),
-    "family": one_of("ipv4", "ipv6"), "src_ip": text, "src_port": port, "dst_ip": text, "dst_port": port,
-    "community_id": pattern(r"1:[A-Za-z0-9+/]{27}="), "netns": integer, "ifname": text, "vlan": integer,
-    "pid": integer, "comm": text, "exe": text, "uid": integer, "owner_by": one_of(*OWNER_BY), "opener_pid": integer,
-    "cgroup": text, "container": text, "start": pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z"),
-    "duration_ns": integer, "first_fin_ns": integer, "wire_duration_ns": integer, "syn_synack_ns": integer,
-    "synack_ack_ns": integer, "handshake_ns": integer, "syn_finack_ns": integer, "accept_wait_ns": integer,
-    "outcome": one_of(*OUTCOMES), "ended_by": one_of("src", "dst"), "reason": pattern("[a-z0-9_]+"),
-    "state": one_of(*STATES), "conn_state": one_of(*CONN_STATES), "history": text, "src_bytes": integer,
-    "dst_bytes": integer, "src_packets": integer, "dst_packets": integer, "src_retransmits": integer,
-    "dst_retransmits": integer, "rtt_us": integer, "min_rtt_us": integer, "limited_by": one_of(*LIMITS),
-    "seen": list_of(SEEN), "complete": one_of(True, False), "gaps": list_of(GAPS),
-}
-KEYS = list(FORM)
-ALWAYS = {"v", "id", "event", "role", "family", "src_ip", "src_port", "dst_ip", "dst_port", "outcome", "seen",
-          "complete", "gaps"}
 
 
 def community_id(record):
@@ -91,36 +41,13 @@ def community_id(record):
 def form_problems(record):
     """What is wrong with a record whatever it is about."""
     record = {key: value for key, value in record.items() if key != "_arrived"}
-    problems = ["unknown key %s" % key for key in record if key not in FORM]
-    problems += ["%s is %r" % (key, value) for key, value in record.items() if key in FORM and not FORM[key](value)]
-    problems += ["%s is missing" % key for key in sorted(ALWAYS - set(record))]
-    if [key for key in record if key in FORM] != [key for key in KEYS if key in record]:
-        problems.append("keys out of order: %s" % ",".join(record))
-    return problems or meaning_problems(record)
-
-
-def meaning_problems(record):
-    """Values that cannot stand beside each other."""
-    problems = []
-    if record["complete"] != (not record["gaps"]):
-        problems.append("complete is %s with gaps %s" % (record["complete"], record["gaps"]))
-    if record.get("community_id") != community_id(record):
-        problems.append("community_id is %s, not %s" % (record.get("community_id"), community_id(record)))
-    if ("state" in record) != (record["event"] in ("open", "update", "exit")):
-        problems.append("state %s in a %s record" % (record.get("state"), record["event"]))
-    if ("start" in record) == ("start" in record["gaps"]):
-        problems.append("start %s with gaps %s" % (record.get("start"), record["gaps"]))
-    if (record["outcome"] == "open") != (record["event"] != "close"):
-        problems.append("outcome %s in a %s record" % (record["outcome"], record["event"]))
-    if record["family"] != family_of(record["src_ip"]):
-        problems.append("family %s of %s" % (record["family"], record["src_ip"]))
-    if "pid" in record and "owner_by" not in record:
-        problems.append("pid without owner_by")
+    problem = problem_of(record)
+    if problem:
+        return [problem]
+    problems = ["%s is %d" % (key, record[key]) for key in WIRE_TIMES if record.get(key, 0) < 0]
+    if record["community_id"] != community_id(record):
+        problems.append("community_id is %s, not %s" % (record["community_id"], community_id(record)))
     return problems
-
-
-def family_of(address):
-    return "ipv6" if ":" in address else "ipv4"
 
 
 def key_of(record):

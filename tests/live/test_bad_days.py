@@ -4,7 +4,6 @@ import contextlib
 import csv
 import fcntl
 import io
-import json
 import os
 import pty
 import re
@@ -22,7 +21,7 @@ from bench import check, main_of_checks
 from harness import Skip, read_clock
 from netns import add_addresses, link, run_ip
 from places import elsewhere, outgoing
-from tracker import PROGRAM, ROOT, TrackerError, prepare
+from tracker import PROGRAM, ROOT, TrackerError, prepare, record_of
 from traffic import exchange_all, settle
 
 BROKE = 1
@@ -369,7 +368,7 @@ def format_problems(name, data, names, executable):
 def json_problems(lines, names, executable):
     problems = []
     for line in lines:
-        record = json.loads(line)
+        record = record_of(line)
         wanted = {"comm": as_json_has_it(names[record["src_port"]][:15]), "exe": as_json_has_it(executable)}
         problems += ["%s is %r, should be %r" % (key, record.get(key), value) for key, value in wanted.items()
                      if record.get(key) != value]
@@ -530,7 +529,7 @@ class SmallDisk(Run):
             data = file.read()
         if not data.endswith(b"\n"):
             raise TrackerError("the file ends in half a line: %r" % data[-80:])
-        return [json.loads(line) for line in data.splitlines()]
+        return [record_of(line) for line in data.splitlines()]
 
     def stop(self):
         """What is on the disk, which goes with its last process; exit status and account."""

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """netracker list, and update records: open connections of several namespaces, as the test and ss know them."""
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from bench import check, main_of_checks
 from harness import Skip, read_clock
 from netns import enter
 from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
-from tracker import PROGRAM, prepare
+from tracker import PROGRAM, prepare, record_of
 from traffic import exchange_all
 
 EACH = 5
@@ -40,7 +39,7 @@ def list_in(bench, *arguments):
     """Exit status, records, what it said."""
     done = subprocess.run([PROGRAM, "list", "-f", "json", *arguments], preexec_fn=lambda: prepare(bench.here.name),
                           capture_output=True, text=True)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
+    return done.returncode, [record_of(line) for line in done.stdout.splitlines()], done.stderr
 
 
 def sides_of(pairs):

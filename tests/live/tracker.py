@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -10,6 +11,9 @@ from netns import enter
 from peer import die_with_parent, now
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from record_schema import Invalid, record_of  # noqa: E402
+
 PROGRAM = os.environ.get("NETRACKER", os.path.join(ROOT, "build", "netracker"))
 READY_LINE = "netracker: tracking"
 READY_TIMEOUT = 90
@@ -63,6 +67,7 @@ class Tracker:
         os.close(handle)
         self.stderr_path = self.path + ".stderr"
         self.records, self.bad_lines = [], []
+        self.unchecked = []  # lines that are JSON; checked at the end, when no connection is timed
         self.read_to = 0
         self.format = format
         command = [PROGRAM, "-f", format, *([] if stdout else ["-o", self.path]), *(["-v"] if verbose else []),
@@ -105,6 +110,7 @@ class Tracker:
                 record = json.loads(line)
                 record["_arrived"] = arrived
                 self.records.append(record)
+                self.unchecked.append(line)
             except (ValueError, TypeError):
                 self.bad_lines.append(line)
 
@@ -131,7 +137,17 @@ class Tracker:
             self.kill()
             raise TrackerError("did not end within %d s: %s; %s" % (timeout, where, self.stderr()[-200:]))
         self.poll()
+        self.check_records()
         return status
+
+    def check_records(self):
+        """Every record is valid by docs/record.schema.json; the first that is not is an error."""
+        lines, self.unchecked = self.unchecked, []
+        try:
+            for line in lines:
+                record_of(line)
+        except Invalid as error:
+            raise TrackerError(str(error)) from error
 
     def kill(self):
         if self.process.poll() is None:

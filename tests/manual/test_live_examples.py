@@ -7,7 +7,6 @@ machine, so what others do meanwhile may be in its records too.
 import collections
 import contextlib
 import csv
-import json
 import os
 import re
 import socket
@@ -18,7 +17,7 @@ import threading
 import time
 
 import manual
-from harness import check, equal, run, skip  # of tests/replay: before tests/live is in the path, which has one too
+from harness import check, equal, record_of, run, skip  # of tests/replay: before tests/live is in the path, which has one too
 
 sys.path.insert(0, os.path.join(manual.ROOT, "tests", "frontends"))
 import known  # noqa: E402
@@ -166,20 +165,20 @@ def failures(shell, output):
 
 
 def slow_one(_, output):
-    record, = map(json.loads, output.splitlines())
+    record, = map(record_of, output.splitlines())
     equal((record["role"], record["dst_port"]), ("server", WEB), "which")
     check(record["duration_ns"] >= 1e9, output)
 
 
 def nginx_file(shell, output):
     equal(output, "", "standard output")
-    records = [json.loads(line) for line in shell.lines_of("nginx.json")]
+    records = [record_of(line) for line in shell.lines_of("nginx.json")]
     equal({record["comm"] for record in records}, {"nginx"}, "owners")
     check(any(record["dst_ip"] == shell.address(4, 1) for record in records), "none is this test's")
 
 
 def nginx_told(shell, output):
-    records = [json.loads(line) for line in shell.lines_of("nginx.json")]
+    records = [record_of(line) for line in shell.lines_of("nginx.json")]
     told = re.findall(r"^\S+ -> \S+: .* id (\w+)$", output, re.M)
     equal(told, [record["id"] for record in records], "connections told")
 

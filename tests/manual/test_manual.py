@@ -16,7 +16,8 @@ HELP_WIDTH = 80
 LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
 CLASSIC = {"attach", "status", "detach"}
 OPTIONS = manual.options()
-INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker", "share/man/man8/netracker.8"]
+INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker",
+             "share/doc/netracker/record.schema.json", "share/man/man8/netracker.8"]
 
 
 def lint():
@@ -161,12 +162,12 @@ def files_in(folder):
 
 
 def install(folder):
-    """Exactly three files, readable by all; a stranger's file stays when they are removed."""
+    """Exactly these files, readable by all; a stranger's file stays when they are removed."""
     for prefix, variables in (("usr/local", []), ("opt/net tracker", ["PREFIX=/opt/net tracker"])):
         target = os.path.join(folder, "target")
         equal(make("install", "DESTDIR=" + target, *variables).returncode, 0, "install")
         equal(files_in(os.path.join(target, prefix)), INSTALLED, "installed")
-        for name, mode in zip(INSTALLED, (0o755, 0o644, 0o644)):
+        for name, mode in zip(INSTALLED, (0o755, 0o644, 0o644, 0o644)):
             equal(os.stat(os.path.join(target, prefix, name)).st_mode & 0o777, mode, name)
         version = subprocess.run([os.path.join(target, prefix, INSTALLED[0]), "--version"], capture_output=True).stdout
         check(version.startswith(b"netracker "), version)

@@ -1,5 +1,4 @@
 """Runs `netracker replay` and counts checks."""
-import json
 import os
 import subprocess
 import sys
@@ -7,6 +6,8 @@ import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NETRACKER = os.path.join(ROOT, "build", "netracker")
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from record_schema import record_of  # noqa: E402
 
 passed = failed = skipped = 0
 
@@ -19,7 +20,7 @@ class Result:
 
     @property
     def records(self):
-        return [json.loads(line) for line in self.output.splitlines()]
+        return [record_of(line) for line in self.output.splitlines()]
 
 
 def replay(capture, *arguments, file="-"):

@@ -48,6 +48,11 @@ def lines(path):
         return [json.loads(line) for line in file]
 
 
+def records_in(path):
+    with open(path, encoding="utf-8") as file:
+        return [harness.record_of(line) for line in file]
+
+
 def ends(record):
     return tuple(sorted(((record["src_ip"], record["src_port"]), (record["dst_ip"], record["dst_port"]))))
 
@@ -185,7 +190,7 @@ def main():
                 harness.skip(refused)
                 break
             for number, path in enumerate(paths):
-                compare(path, replayed[number], lines(f"{directory}/{number}.records.jsonl"),
+                compare(path, replayed[number], records_in(f"{directory}/{number}.records.jsonl"),
                         lines(f"{directory}/{number}.left_out.jsonl"))
         print(f"{len(paths)} captures", *arguments)
         for kind, count in found.most_common():

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """--summary and --interval in replay: what the tables say against the packets made here, and against the records."""
 import glob
-import json
 import os
 import re
 import subprocess
@@ -89,7 +88,7 @@ def records_into_a_file():
         process = run(capture(connection() + refused(("198.18.0.7", 3), at=2)), "--summary", "-f", "json", "-o", path)
         equal((process.returncode, process.lines[0]), (0, "2 connections: 1 closed, 1 refused"), "tables")
         with open(path) as file:
-            equal([json.loads(line)["outcome"] for line in file], ["closed", "refused"], "records")
+            equal([harness.record_of(line)["outcome"] for line in file], ["closed", "refused"], "records")
 
 
 def intervals():
