@@ -330,6 +330,8 @@ void loader_watch_misses(struct loader *loader)
 	loader->stand_by = true;
 	message_detail("the kernel skipped our program on a CPU where it ran already: its stand-by is attached");
 	attach_program(loader, loader->skeleton->progs.socket_set_state_again);
+	/* Read after the attachment: a skip that falls between the two counts as one that nothing made good. */
+	loader->missed_before_stand_by = misses_of(loader->skeleton->progs.socket_set_state);
 }
 
 void loader_end(struct loader *loader)
@@ -368,10 +370,12 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
 	free(values);
 }
 
-/* The second copy may also have done what the first had done: that makes good nothing of what others missed. */
+/* The second copy may also have done what the first had done: that makes good nothing of what others missed, nor of what
+ * the first missed before the second was attached.
+ */
 __u64 loader_recursion_misses(const struct loader *loader, __u64 caught)
 {
-	__u64 of_state = misses_of(loader->skeleton->progs.socket_set_state), misses = 0;
+	__u64 of_state = misses_of(loader->skeleton->progs.socket_set_state) - loader->missed_before_stand_by, misses = 0;
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, loader->skeleton->obj)

@@ -29,6 +29,7 @@ struct loader {
 	struct slots slots;
 	int cpus;
 	bool stand_by; /* the second copy of the state program is attached */
+	__u64 missed_before_stand_by; /* skipped calls of the state program by then */
 };
 
 /* Loads the kernel side for these options. Returns the exit status that tells what is missing, having said it, or
