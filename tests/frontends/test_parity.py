@@ -6,6 +6,7 @@ import tempfile
 
 import known
 from bcc_runner import Bcc, event_of
+from harness import show_accounting  # of tests/live, as known.py says
 from tracker import PROGRAM, Tracker
 from eunomia import PACKAGE, Runner, Skip, check, equal, lab, nothing_is_left, run_tests
 
@@ -28,6 +29,8 @@ def native_events(tracker, lab, facts):
         return {one["community_id"]: one for one in sorted(own, key=lambda one: one["netns"] == lab.here.inode)}
     tracker.wait(lambda found: len(views(found)) >= len(facts), LAST_RECORD_SECONDS)
     equal(tracker.stop(), 0, "the native tracker: %r" % tracker.stderr()[-300:])
+    if len(views(tracker.records)) != len(facts):
+        show_accounting(tracker.stderr())
     return [event_of(one, lab) for one in views(tracker.records).values()]
 
 

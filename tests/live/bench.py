@@ -1,4 +1,6 @@
 """Checks that are no cases: each has trackers, namespaces and arguments of its own, and says what is wrong."""
+import collections
+
 from harness import Run, Skip
 from places import outgoing
 from tracker import Tracker, TrackerError, unavailable
@@ -30,6 +32,15 @@ class Bench:
         for tracker in self.trackers:
             tracker.kill()
 
+    def accounts(self):
+        """Each tracker's stderr, and which records of this check it wrote."""
+        return [tracker.stderr() + self.count_kinds(tracker.records) for tracker in self.trackers]
+
+    def count_kinds(self, records):
+        kinds = collections.Counter("%s %s %s" % (record.get("event"), record.get("role"), record.get("outcome"))
+                                    for record in self.own(records))
+        return "records of this check: " + (", ".join("%d %s" % (count, kind) for kind, count in kinds.items()) or "none")
+
     def owns(self, record):
         """Whether a record is about this check's addresses, in a namespace of ours."""
         if record.get("netns") not in self.net.inodes():
@@ -55,11 +66,11 @@ def check(name):
 def run_check(run, number, name, function):
     bench = Bench(run.net, run.directory, "k%d" % number)
     try:
-        run.tally.judge(name, function(bench))
+        run.tally.judge(name, function(bench), bench.accounts())
     except Skip as reason:
         run.tally.skips(name, reason)
     except (TrafficError, TrackerError) as error:
-        run.tally.fails(name, ["%s: %s" % (type(error).__name__, error)])
+        run.tally.fails(name, ["%s: %s" % (type(error).__name__, error)], bench.accounts())
     finally:
         bench.stop()
 

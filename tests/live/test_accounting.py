@@ -6,6 +6,7 @@ import sys
 
 from account import account, balance_problems
 from bench import check, main_of_checks
+from harness import skipped_events
 from places import incoming, loopback, outgoing
 from rawhost import RawHost
 from sniffer import ACK, RST, SYN
@@ -217,10 +218,14 @@ def timeouts_under_load(bench):
     settle(CONNECT_SECONDS)
     books, problems = finish(bench, tracker, TIMEOUTS)
     found = len({record["src_port"] for record in bench.own(tracker.records)})
-    # Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent): a
-    # timer's batch is then seen by nobody, but its views stay in the account.
-    if found < LEAST_FOUND or found + books["still open"] + books["lost"] < TIMEOUTS:
-        problems.append("%d of %d found: %s" % (found, TIMEOUTS, tracker.stderr()))
+    # Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent), and
+    # count only some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
+    said = "%d of %d found, %d still open; the tracker counted %d skipped events" % (
+        found, TIMEOUTS, books["still open"], skipped_events(tracker.stderr()))
+    if found < LEAST_FOUND or found + books["still open"] < TIMEOUTS:
+        problems.append(said)
+    elif found < TIMEOUTS:
+        print("again: not run again, a part is enough: " + said)
     return problems
 
 

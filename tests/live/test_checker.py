@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The tests' own judge is judged: a true record passes, and each single untruth in it is found."""
+import contextlib
 import copy
+import io
 import sys
 
 import harness
@@ -91,8 +93,38 @@ def cases():
         for number, (_, record) in enumerate(many)]
 
 
+def failed_case(name, problems, traffic_failed=False):
+    one = harness.Case(None, name, None, {})
+    one.problems, one.traffic_failed = problems, traffic_failed
+    return one
+
+
+def retry_cases():
+    """Name, what the tracker wrote on stderr, how many of two failed cases run once more."""
+    skipped = "netracker: the books balance; the kernel skipped %d events\n"
+    missing = failed_case("missing", ["close client netns 7 a:1 -> b:2: 0 records, should be 1"])
+    wrong = failed_case("wrong", ["close client netns 7 a:1 -> b:2: outcome is 'reset', should be 'closed'"])
+    yield "the tracker counted no skipped event", "netracker: the books balance\n", [missing, wrong], 0
+    yield "it counted one", skipped % 1, [missing, wrong], 2
+    yield "the traffic failed", skipped % 9, [failed_case("traffic", ["traffic: x"], traffic_failed=True)], 0
+    yield "nothing failed", skipped % 9, [failed_case("good", [])], 0
+
+
+def try_retries(tally):
+    for name, stderr, cases_of_arena, wanted in retry_cases():
+        arena = harness.Arena("t", [])
+        arena.cases, arena.stderr = list(cases_of_arena), stderr
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            again = arena.retry()
+        found = len(again.cases) if again else 0
+        right = found == wanted == said.getvalue().count(": the tracker counted ")
+        tally.judge("once more: " + name, [] if right else ["%d cases, should be %d: %s" %
+                                                            (found, wanted, said.getvalue())])
+
+
 def main():
     tally = harness.Tally()
+    try_retries(tally)
     for name, must_fail, views, found in cases():
         problems = problems_of(views, copy.deepcopy(found))
         if bool(problems) == must_fail:
