@@ -10,6 +10,7 @@
 
 #define PREFIX "netracker: "
 #define WIDTH_UNKNOWN 80
+#define ESCAPED_SIZE 4 /* "\x1b" */
 #define TO_START_AND_ERASE "\r\033[K" /* ECMA-48: CR, EL */
 
 static bool level_quiet, level_verbose;
@@ -21,20 +22,20 @@ void message_set_levels(bool quiet, bool verbose)
 	level_verbose = verbose;
 }
 
-/* One write a line: lines of several trackers on one terminal do not mix. */
+/* One write a line: lines of several trackers on one terminal do not mix. Allocates nothing, as it also reports that
+ * memory is short.
+ */
 static void print(const char *format, va_list arguments)
 {
-	struct text_buffer line = { 0 };
-	char text[2048];
+	char text[2048], bytes[sizeof(PREFIX) + ESCAPED_SIZE * sizeof(text)];
+	struct text_buffer line = { .bytes = bytes, .capacity = sizeof(bytes) };
 
 	message_clear();
 	vsnprintf(text, sizeof(text), format, arguments);
 	text_string(&line, PREFIX);
 	escape_message(&line, text, sizeof(text));
 	text_char(&line, '\n');
-	if (!line.failed)
-		fwrite(line.bytes, 1, line.used, stderr);
-	text_free(&line);
+	fwrite(line.bytes, 1, line.used, stderr);
 }
 
 void message_error(const char *format, ...)
