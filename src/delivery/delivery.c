@@ -79,9 +79,11 @@ int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 {
 	int error = output_finish(&delivery->output, now_ns, to_utc_ns);
 	__u64 lost = output_lost(&delivery->output, NT_EVENT_CLOSE);
+	__u64 for_memory = output_lost_for_memory(&delivery->output, NT_EVENT_CLOSE);
 
 	delivery->books.written -= lost;
-	delivery->books.lost[BOOKS_LOST_SINK_FAILED] += lost;
+	delivery->books.lost[BOOKS_LOST_NO_MEMORY] += for_memory;
+	delivery->books.lost[BOOKS_LOST_SINK_FAILED] += lost - for_memory;
 	return error;
 }
 

@@ -85,28 +85,39 @@ __u64 output_lost(const struct output *output, enum nt_event_kind event)
 	return event == NT_EVENT_CLOSE ? output->waiting + tally_ended(output->tally) : 0;
 }
 
+__u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event)
+{
+	if (output->records)
+		return sink_lost_for_memory(output->records, event);
+	return event == NT_EVENT_CLOSE && output->no_memory ? tally_ended(output->tally) : 0;
+}
+
 bool output_lost_any(const struct output *output)
 {
 	return output->records ? sink_lost_any(output->records) : output->waiting + tally_ended(output->tally);
 }
 
-/* Where there is no room for the tables, they tell of the next interval too. */
-static void tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
+/* Where there is no room for the tables, they tell of the next interval too. 0, or -errno. */
+static int tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
 	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
 	struct text_buffer text = { 0 };
 	__u64 ended = tally_ended(output->tally);
+	int error;
 
 	tally_print(&text, output->tally, output->interval_ns && output->next_ns ? from : 0, to);
 	if (output->interval_ns)
 		text_char(&text, '\n');
-	if (!sink_write_lines(output->tables, &text)) {
+	error = sink_write_lines(output->tables, &text);
+	output->no_memory = error == -ENOMEM;
+	if (!error) {
 		tally_clear(output->tally);
 		output->waiting += ended - tally_ended(output->tally);
 		output->from_ns = until_ns;
 		output->told = true;
 	}
 	text_free(&text);
+	return error;
 }
 
 /* Of the time since this interval's end: what whole intervals take. */
@@ -154,13 +165,14 @@ static bool has_more_to_tell(const struct output *output)
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
-	int of_records, of_tables = 0;
+	int of_records, last = 0, of_tables = 0;
 
 	if (output->tables) {
 		if (has_more_to_tell(output))
-			tell_tables(output, now_ns, to_utc_ns);
+			last = tell_tables(output, now_ns, to_utc_ns);
 		of_tables = sink_finish(output->tables);
 		output->waiting = of_tables ? output->waiting : 0;
+		of_tables = worse(of_tables, last);
 	}
 	of_records = output->records ? sink_finish(output->records) : 0;
 	return worse(of_records, of_tables);

@@ -23,6 +23,7 @@ struct output {
 	bool told;            /* tables were written before */
 	bool looks;           /* between output_begin_look() and output_tell_look() */
 	__u64 waiting;        /* close records in tables that have not got out */
+	bool no_memory;       /* for the last tables */
 };
 
 /* 0, or -errno after having said why. output_close() either way. */
@@ -33,6 +34,7 @@ void output_close(struct output *output);
 int output_write(struct output *output, const struct nt_record *record);
 int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
+__u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 
 /* With --summary. Open connections: update records where an interval is over, between output_begin_look() and

@@ -149,7 +149,9 @@ static int list_all(struct list *list)
 	status = tell_losses(list);
 	if (status == EXIT_STATUS_DONE)
 		tell_absence(list);
-	return error && error != -EPIPE ? EXIT_STATUS_BROKEN : status;
+	if (!list->delivery.error && (error ? error != -EPIPE : output_lost_any(&list->delivery.output)))
+		return EXIT_STATUS_BROKEN;
+	return status;
 }
 
 static void clean_up(struct list *list)

@@ -38,6 +38,8 @@ struct sink {
 	struct text_buffer waiting; /* lines; the first may have got out in part */
 	struct text_buffer kinds;   /* of each waiting line: enum nt_event_kind, or KIND_HEADER */
 	__u64 dropped[EVENT_KINDS];
+	__u64 no_memory[EVENT_KINDS]; /* records among the dropped */
+	bool said_no_memory;
 };
 
 #define KIND_HEADER EVENT_KINDS
@@ -151,6 +153,27 @@ static void begin_output(struct sink *sink)
 		add_header(sink);
 }
 
+static int report_no_memory(struct sink *sink, const char *consequence)
+{
+	if (!sink->said_no_memory)
+		message_error("%s: out of memory%s", sink->name, consequence);
+	sink->said_no_memory = true;
+	return -ENOMEM;
+}
+
+static bool has_failed(const struct sink *sink)
+{
+	return sink->waiting.failed || sink->kinds.failed;
+}
+
+/* Takes back what was added since there were so many bytes and kinds, so that the next line can be tried. */
+static void take_back(struct sink *sink, size_t used, size_t kinds)
+{
+	sink->waiting.failed = sink->kinds.failed = false;
+	sink->waiting.used = used;
+	sink->kinds.used = kinds;
+}
+
 int sink_open(struct sink **sink, const struct sink_options *options)
 {
 	struct sink *opened = calloc(1, sizeof(*opened));
@@ -170,6 +193,11 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	begin_output(opened);
+	if (has_failed(opened)) {
+		error = report_no_memory(opened, "");
+		sink_close(opened);
+		return error;
+	}
 	*sink = opened;
 	return 0;
 }
@@ -196,6 +224,13 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 	add_kinds(sink, begin, record->event);
 }
 
+static int count_no_memory(struct sink *sink, enum nt_event_kind event)
+{
+	sink->dropped[event]++;
+	sink->no_memory[event]++;
+	return report_no_memory(sink, "; records are lost");
+}
+
 static void count_dropped(struct sink *sink, const struct nt_record *record)
 {
 	sink->dropped[record->event]++;
@@ -206,21 +241,16 @@ static void count_dropped(struct sink *sink, const struct nt_record *record)
 
 int sink_write(struct sink *sink, const struct nt_record *record)
 {
-	size_t used, lines;
+	size_t used = sink->waiting.used, lines = sink->kinds.used;
 	int error = 0;
 
 	follow_width(sink);
-	used = sink->waiting.used;
-	lines = sink->kinds.used;
 	if (used < BUFFER_LIMIT)
 		append_record(sink, record);
-	if (sink->waiting.failed || sink->kinds.failed) {
-		error = -ENOMEM;
-		sink->waiting.failed = sink->kinds.failed = false;
-		sink->waiting.used = used;
-		sink->kinds.used = lines;
-	}
-	if (sink->kinds.used == lines)
+	if (has_failed(sink)) {
+		take_back(sink, used, lines);
+		error = count_no_memory(sink, record->event);
+	} else if (sink->kinds.used == lines)
 		count_dropped(sink, record);
 	if (sink->waiting.used >= FLUSH_AT)
 		return sink_flush(sink);
@@ -235,12 +265,10 @@ int sink_write_lines(struct sink *sink, const struct text_buffer *lines)
 		return -EAGAIN;
 	text_append(&sink->waiting, lines->bytes, lines->used);
 	add_kinds(sink, used, KIND_HEADER);
-	if (!lines->failed && !sink->waiting.failed && !sink->kinds.failed)
+	if (!lines->failed && !has_failed(sink))
 		return 0;
-	sink->waiting.failed = sink->kinds.failed = false;
-	sink->waiting.used = used;
-	sink->kinds.used = kinds;
-	return -ENOMEM;
+	take_back(sink, used, kinds);
+	return report_no_memory(sink, "; tables wait for it");
 }
 
 /* Takes bytes off the front, and the kinds of the lines that end in them. */
@@ -365,21 +393,29 @@ int sink_flush(struct sink *sink)
 	return flush(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
 }
 
-static void add_footer(struct sink *sink)
+/* 0, or -ENOMEM: then there is none. */
+static int add_footer(struct sink *sink)
 {
-	size_t begin = sink->waiting.used;
+	size_t begin = sink->waiting.used, kinds = sink->kinds.used;
 
 	if (!sink->format || !sink->format->footer || begin >= BUFFER_LIMIT)
-		return;
+		return 0;
 	sink->format->footer(&sink->waiting);
 	add_kinds(sink, begin, KIND_HEADER);
+	if (!has_failed(sink))
+		return 0;
+	take_back(sink, begin, kinds);
+	return report_no_memory(sink, "; the last line is missing");
 }
 
 int sink_finish(struct sink *sink)
 {
+	int footer, error;
+
 	sink->stuck = false;
-	add_footer(sink);
-	return flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+	footer = add_footer(sink);
+	error = flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+	return error ? error : footer;
 }
 
 /* What shall not stand in another file: the rest of a line whose beginning got out, and headings. */
@@ -394,7 +430,15 @@ static void forget_leftovers(struct sink *sink)
 	}
 }
 
-/* Waiting lines come after the heading of the file that is open now. */
+static void swap_buffers(struct text_buffer *one, struct text_buffer *other)
+{
+	struct text_buffer buffer = *one;
+
+	*one = *other;
+	*other = buffer;
+}
+
+/* Waiting lines come after the heading of the file that is open now. Without memory for both, they stay alone. */
 static void begin_again(struct sink *sink)
 {
 	struct text_buffer waiting = sink->waiting, kinds = sink->kinds;
@@ -403,6 +447,11 @@ static void begin_again(struct sink *sink)
 	begin_output(sink);
 	text_append(&sink->waiting, waiting.bytes, waiting.used);
 	text_append(&sink->kinds, kinds.bytes, kinds.used);
+	if (has_failed(sink)) {
+		swap_buffers(&sink->waiting, &waiting);
+		swap_buffers(&sink->kinds, &kinds);
+		report_no_memory(sink, "; the heading is missing");
+	}
 	text_free(&waiting);
 	text_free(&kinds);
 }
@@ -453,6 +502,11 @@ __u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
 	for (i = 0; i < sink->kinds.used; i++)
 		lost += sink->kinds.bytes[i] == (char)event;
 	return lost;
+}
+
+__u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event)
+{
+	return sink->no_memory[event];
 }
 
 bool sink_lost_any(const struct sink *sink)

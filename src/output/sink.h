@@ -51,6 +51,9 @@ void sink_reopen(struct sink *sink);
 /* Records of one event kind that have not got out: lost, or waiting in the buffer. Exact after sink_finish(). */
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
 
+/* Those among them for which there was no memory. */
+__u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event);
+
 /* The same of any kind. */
 bool sink_lost_any(const struct sink *sink);
 

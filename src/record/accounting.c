@@ -13,6 +13,7 @@ static const char *const loss_names[BOOKS_LOSSES] = {
 	[BOOKS_LOST_JOIN_FULL] = "join table full",
 	[BOOKS_LOST_EVICTED] = "evicted",
 	[BOOKS_LOST_SINK_FAILED] = "output failed",
+	[BOOKS_LOST_NO_MEMORY] = "out of memory",
 };
 
 static __u64 sum(const __u64 *counts, unsigned int size)

@@ -173,6 +173,8 @@ static void finish(struct replay *replay)
 	else
 		replay_tracker_finish(replay->tracker);
 	error = delivery_finish(&replay->delivery, replay->now, 0);
+	if (!error && output_lost_any(&replay->delivery.output))
+		error = -ENOMEM; /* a write that failed is an error of its own */
 	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
 	delivery_print_books(&replay->delivery);
 	odd = capture_reader_odd(replay->reader);
