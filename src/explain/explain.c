@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ struct explanation {
 	FILE *input;
 	bool flushes;     /* whoever writes the records may wait long before the next */
 	int output_error; /* errno of the first write that failed */
+	bool no_memory;
 	unsigned int width;
 	struct text_buffer line;
 	__u64 line_number, no_records, told;
@@ -79,7 +81,8 @@ static bool next_line(struct explanation *explanation, bool *too_long)
 		if (!*too_long)
 			text_char(line, (char)byte);
 	}
-	return true;
+	explanation->no_memory = line->failed;
+	return !line->failed;
 }
 
 static void flush_output(struct explanation *explanation)
@@ -120,7 +123,7 @@ static void tell(struct explanation *explanation, const json_t *record)
 		text_char(&story, '\n');
 	explain_describe(&story, record, explanation->width);
 	if (story.failed)
-		explanation->output_error = ENOMEM;
+		explanation->no_memory = true;
 	else if (fwrite(story.bytes, 1, story.used, stdout) != story.used && !explanation->output_error)
 		explanation->output_error = errno;
 	if (explanation->flushes)
@@ -137,7 +140,9 @@ static void take_line(struct explanation *explanation, bool too_long)
 		text_format(&why, "longer than %d bytes", LINE_LIMIT);
 	else
 		record = explain_record_read(explanation->line.bytes, explanation->line.used, &why);
-	if (!record)
+	if (!record && !why.used)
+		explanation->no_memory = true;
+	else if (!record)
 		complain(explanation, &why);
 	else if (is_wanted(explanation, record))
 		tell(explanation, record);
@@ -150,6 +155,11 @@ static int conclude(struct explanation *explanation)
 {
 	int status = EXIT_STATUS_DONE;
 
+	if (explanation->no_memory) {
+		message_error("%s: line %llu: out of memory; nothing from there on is explained", explanation->name,
+			      (unsigned long long)explanation->line_number);
+		return EXIT_STATUS_BROKEN;
+	}
 	if (ferror(explanation->input)) {
 		message_error("%s: cannot read on: %s", explanation->name, strerror(errno));
 		status = EXIT_STATUS_BROKEN;
@@ -175,6 +185,18 @@ static int tell_output_error(int error)
 	return EXIT_STATUS_BROKEN;
 }
 
+/* For jansson, which does not withstand an allocation that fails: it leaves out members of objects, or crashes. */
+static void *allocate_or_exit(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (memory || !size)
+		return memory;
+	fflush(stdout);
+	message_error("explain: out of memory; nothing from here on is explained");
+	exit(EXIT_STATUS_BROKEN);
+}
+
 int explain_run(const struct options *options)
 {
 	struct explanation explanation = { .options = options, .width = width_of_output() };
@@ -182,9 +204,10 @@ int explain_run(const struct options *options)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	json_set_alloc_funcs(allocate_or_exit, free);
 	if (!open_input(&explanation))
 		return EXIT_STATUS_BROKEN;
-	while (!explanation.output_error && next_line(&explanation, &too_long))
+	while (!explanation.output_error && !explanation.no_memory && next_line(&explanation, &too_long))
 		if (too_long || !is_blank(&explanation.line))
 			take_line(&explanation, too_long);
 	flush_output(&explanation);

@@ -55,6 +55,7 @@ static void put_heading(struct story *story)
 		story_say(story, ", id");
 		story_say_name(story, id);
 	}
+	story->out->failed = story->out->failed || story->words.failed;
 	text_append(story->out, story->words.bytes, story->words.used);
 	text_char(story->out, '\n');
 	story->words.used = 0;
