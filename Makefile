@@ -25,6 +25,8 @@ SOURCES := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
+ALLOC_PROGRAM := $(BUILD)/tests/netracker_alloc
+ALLOC_WRAPPED := malloc calloc realloc aligned_alloc strdup tsearch fopen fdopen
 KERNEL_REPLAY := $(BUILD)/tests/replay/kernel_replay
 KERNEL_REPLAY_BPF := $(BUILD)/tests/replay/capture_clock.bpf.o
 
@@ -123,7 +125,13 @@ $(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/sanitized/l
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
-unit: $(BUILD)/option_docs $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker
+# The program, in which a test lets allocations fail.
+$(ALLOC_PROGRAM): tests/alloc/alloc_fault.c $(BUILD)/sanitized/src/main.o $(BUILD)/sanitized/libnetracker.a
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $(ALLOC_WRAPPED:%=-Wl,--wrap=%) $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
+
+unit: $(BUILD)/option_docs $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM)
 
 # The kernel side with a clock of the test's own, in a program that runs captures through it.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
@@ -271,4 +279,4 @@ clean:
 $(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/attach.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
--include $(wildcard $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*/*.d $(FUZZ)/tests/fuzz/*.d)
+-include $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*/*.d $(FUZZ)/tests/fuzz/*.d)

@@ -1,0 +1,123 @@
+"""Runs a command once for each allocation site that it reaches, with that allocation failing, and says what went wrong.
+
+build/tests/netracker_alloc (alloc_fault.c) names the call stack of each of its allocations. A stack that no command had
+before is a new site: its first allocation fails alone, its first with all that follow, and its last alone.
+"""
+import concurrent.futures
+import os
+import re
+import subprocess
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PROGRAM = os.path.join(ROOT, "build", "tests", "netracker_alloc")
+WORKERS = 2
+SECONDS = 60
+SANITIZER_STATUS = 99
+OPTIONS = "exitcode=%d:halt_on_error=1" % SANITIZER_STATUS
+SANITIZER = re.compile(r"Sanitizer|runtime error:")
+FIRST_LINE = re.compile(r"netracker: (\d+) opened \+ (\d+) found at start = (\d+) written .*?"
+                        r"(\d+) still open \+ (\d+) lost")
+# The accounting, and the note on captures in another order, which depends on what could be read.
+IGNORED = re.compile(FIRST_LINE.pattern + r"|netracker: the books (balance|do NOT balance)|"
+                     r"netracker: \S+: begins [0-9.]+ s before")
+
+
+def fixed_addresses():
+    """The sanitizers of older compilers die at random where addresses are random in more than 28 bits."""
+    works = subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return ["setarch", "-R"] if works else []
+
+
+PREFIX = fixed_addresses()
+
+
+class Outcome:
+    """How one run ended: its output and its messages, the accounting apart from them."""
+
+    def __init__(self, status, output, errors, all_failed):
+        self.status, self.output, self.errors, self.all_failed = status, output, errors, all_failed
+        lines = errors.splitlines()
+        self.messages = [line for line in lines if not IGNORED.match(line)]
+        numbers = FIRST_LINE.search(errors)
+        self.accounting = dict(zip(("opened", "found", "written", "open", "lost"), map(int, numbers.groups()))) \
+            if numbers else None
+        self.balances = "do NOT balance" not in errors
+
+    def crash(self):
+        """None unless it died or a sanitizer spoke."""
+        if self.status < 0 or self.status == SANITIZER_STATUS or SANITIZER.search(self.errors):
+            return "status %d: %s" % (self.status, "; ".join(self.errors.splitlines()[:8]))
+        return None
+
+    def says_memory(self):
+        """Whether each line says, of a thing of its own, that memory was short; one line if one allocation failed."""
+        return self.messages and all("memory" in line for line in self.messages) and \
+            len(set(self.messages)) == len(self.messages) and (self.all_failed or len(self.messages) == 1)
+
+
+class Command:
+    """judge(base, outcome): what is wrong with a run whose allocation failed, or None; base is an undisturbed run."""
+
+    def __init__(self, name, arguments, judge, standard_input=b"", output_file=False, prefix=()):
+        self.name, self.arguments, self.judge = name, arguments, judge
+        self.standard_input, self.output_file, self.prefix = standard_input, output_file, list(prefix)
+
+    def run(self, **environment):
+        with tempfile.TemporaryDirectory(prefix="nt-alloc-") as directory:
+            path = os.path.join(directory, "out")
+            options = ["-o", path] if self.output_file else []
+            done = subprocess.run([*self.prefix, *PREFIX, PROGRAM, *self.arguments[:1], *options, *self.arguments[1:]],
+                                  input=self.standard_input, capture_output=True, timeout=SECONDS, check=False,
+                                  env=dict(os.environ, ASAN_OPTIONS=OPTIONS, UBSAN_OPTIONS=OPTIONS, **environment))
+            output = done.stdout
+            if os.path.exists(path):
+                with open(path, "rb") as file:
+                    output += file.read()
+        return Outcome(done.returncode, output, done.stderr.decode(errors="backslashreplace"),
+                       environment.get("ALLOC_FAIL", "").endswith("+"))
+
+    def sites(self):
+        """An undisturbed run, and the call stack of each of its allocations in turn."""
+        with tempfile.NamedTemporaryFile(prefix="nt-alloc-") as trace:
+            base = self.run(ALLOC_TRACE=trace.name)
+            lines = trace.read().decode().splitlines()
+        return base, [line.split(" ", 1)[1] for line in lines]
+
+
+def new_failures(stacks, known):
+    """(what to fail, stack) for each stack that is not known yet."""
+    first, last = {}, {}
+    for number, stack in enumerate(stacks, 1):
+        first.setdefault(stack, number)
+        last[stack] = number
+    found = []
+    for stack in first.keys() - known:
+        found += [(str(first[stack]), stack), ("%d+" % first[stack], stack)]
+        found += [(str(last[stack]), stack)] * (last[stack] != first[stack])
+    known.update(first)
+    return sorted(found, key=lambda one: int(one[0].rstrip("+")))
+
+
+def where(stack):
+    """The functions of a stack, innermost first."""
+    done = subprocess.run(["addr2line", "-fse", PROGRAM, *("%#x" % (int(frame, 16) - 0x555555554000 - 1)
+                                                           for frame in stack.split())],
+                          capture_output=True, text=True, check=False)
+    names = done.stdout.split()[::2]
+    return " < ".join(name for name in names if name != "??")
+
+
+def try_command(command, known):
+    """How many runs there were, and (what failed, why it is wrong) of those that did not end as they must."""
+    base, stacks = command.sites()
+    if base.crash() or not stacks:
+        return 1, [(command.name, base.crash() or "no allocation was traced: %s" % base.errors)]
+    jobs = new_failures(stacks, known)
+    wrong = []
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        for (fail, stack), outcome in zip(jobs, pool.map(lambda job: command.run(ALLOC_FAIL=job[0]), jobs)):
+            why = outcome.crash() or command.judge(base, outcome)
+            if why:
+                wrong.append(("%s: allocation %s fails (%s)" % (command.name, fail, where(stack)), why))
+    return len(jobs), wrong
