@@ -186,6 +186,7 @@ static int keep_handles(struct loader *loader)
 	const struct netracker_bpf *skeleton = loader->skeleton;
 
 	loader->cpus = libbpf_num_possible_cpus();
+	loader->cpu_values = calloc(loader->cpus, sizeof(*loader->cpu_values));
 	loader->shared = &skeleton->bss->shared;
 	loader->events_fd = bpf_map__fd(skeleton->maps.events);
 	loader->counters_fd = bpf_map__fd(skeleton->maps.counters);
@@ -217,6 +218,10 @@ int loader_open(struct loader *loader, const struct loader_options *options)
 	if (!error)
 		error = keep_handles(loader);
 	malloc_trim(0); /* the kernel's types took megabytes */
+	if (!error && !loader->cpu_values) {
+		message_error("cannot begin: %s", strerror(ENOMEM));
+		return EXIT_STATUS_BROKEN;
+	}
 	return error ? loader_explain_failure(error, WITH_BTF) : EXIT_STATUS_DONE;
 }
 
@@ -348,6 +353,8 @@ void loader_detach(struct loader *loader)
 void loader_close(struct loader *loader)
 {
 	loader_detach(loader);
+	free(loader->cpu_values);
+	loader->cpu_values = NULL;
 	slots_unmap(&loader->slots);
 	netracker_bpf__destroy(loader->plain);
 	netracker_bpf__destroy(loader->skeleton);
@@ -356,18 +363,17 @@ void loader_close(struct loader *loader)
 
 void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
 {
-	__u64 *values = calloc(loader->cpus, sizeof(*values));
+	__u64 *values = loader->cpu_values;
 	__u32 counter;
 	int cpu;
 
 	memset(counters, 0, NT_COUNTERS * sizeof(*counters));
-	for (counter = 0; values && counter < NT_COUNTERS; counter++) {
+	for (counter = 0; counter < NT_COUNTERS; counter++) {
 		if (bpf_map_lookup_elem(loader->counters_fd, &counter, values))
 			continue;
 		for (cpu = 0; cpu < loader->cpus; cpu++)
 			counters[counter] += values[cpu];
 	}
-	free(values);
 }
 
 /* The second copy may also have done what the first had done: that makes good nothing of what others missed, nor of what

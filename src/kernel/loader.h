@@ -28,6 +28,7 @@ struct loader {
 	volatile struct nt_shared *shared; /* the kernel side's, mapped */
 	struct slots slots;
 	int cpus;
+	__u64 *cpu_values; /* one per CPU, for loader_counters(), which must not fail */
 	bool stand_by; /* the second copy of the state program is attached */
 	__u64 missed_before_stand_by; /* skipped calls of the state program by then */
 };

@@ -184,18 +184,17 @@ void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *c
 
 __u64 seed_open_sockets(const struct loader *loader)
 {
-	struct nt_socket *value = malloc(sizeof(*value));
+	struct nt_socket value;
 	__u64 key, next, open = 0;
 	void *from = NULL;
 
-	while (value && !bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
+	while (!bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
 		key = next;
 		from = &key;
 		/* a server's counts from the moment it is established */
-		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, value) && value->state != TCP_CLOSE &&
-		    (value->role != NT_ROLE_SERVER || value->established_ns || value->flags & NT_SOCKET_FOUND))
+		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, &value) && value.state != TCP_CLOSE &&
+		    (value.role != NT_ROLE_SERVER || value.established_ns || value.flags & NT_SOCKET_FOUND))
 			open++;
 	}
-	free(value);
 	return open;
 }

@@ -122,7 +122,7 @@ static void wire_was_claimed(void *context)
 
 static void end_was_lost(void *context)
 {
-	((struct live *)context)->delivery.books.lost[BOOKS_LOST_JOIN_FULL]++;
+	((struct live *)context)->delivery.books.lost[BOOKS_LOST_NO_MEMORY]++;
 }
 
 /* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */

@@ -10,7 +10,6 @@ static const char *const loss_names[BOOKS_LOSSES] = {
 	[BOOKS_LOST_ESTABLISHED_FULL] = "established table full",
 	[BOOKS_LOST_SOCKETS_FULL] = "socket table full",
 	[BOOKS_LOST_RING_FULL] = "ring buffer full",
-	[BOOKS_LOST_JOIN_FULL] = "join table full",
 	[BOOKS_LOST_EVICTED] = "evicted",
 	[BOOKS_LOST_SINK_FAILED] = "output failed",
 	[BOOKS_LOST_NO_MEMORY] = "out of memory",
