@@ -108,14 +108,14 @@ def where(stack):
     return " < ".join(name for name in names if name != "??")
 
 
-def try_command(command, known):
+def try_command(command, known, workers=WORKERS):
     """How many runs there were, and (what failed, why it is wrong) of those that did not end as they must."""
     base, stacks = command.sites()
     if base.crash() or not stacks:
         return 1, [(command.name, base.crash() or "no allocation was traced: %s" % base.errors)]
     jobs = new_failures(stacks, known)
     wrong = []
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         for (fail, stack), outcome in zip(jobs, pool.map(lambda job: command.run(ALLOC_FAIL=job[0]), jobs)):
             why = outcome.crash() or command.judge(base, outcome)
             if why:

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Each allocation site of live tracking, list, attach, status and detach fails in turn: see tests/replay/test_allocation.py.
+
+It runs in mount, process and network namespaces of its own, with connections on their loopback interface.
+"""
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "alloc"))
+import allocation  # noqa: E402
+from allocation import Command  # noqa: E402
+from harness import Tally  # noqa: E402
+from isolation import isolate  # noqa: E402
+from tracker import PROGRAM, unavailable  # noqa: E402
+
+INTERFACE = "alloc0"
+PAUSE_SECONDS = 0.005
+HELD = 5
+
+
+class Traffic:
+    """Connections one after the other, and some that stay open."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.held = [self.connect() for _ in range(HELD)]
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self.make, daemon=True)
+        self.thread.start()
+
+    def connect(self):
+        client = socket.create_connection(self.listener.getsockname())
+        return client, self.listener.accept()[0]
+
+    def make(self):
+        while not self.ending.wait(PAUSE_SECONDS):
+            for end in self.connect():
+                end.close()
+
+    def stop(self):
+        self.ending.set()
+        self.thread.join()
+
+
+def judge_live(_, outcome):
+    """Status 1 and lines that say so; else each close record that is written is a line, and nothing is lost silently."""
+    if not outcome.balances:
+        return "does not balance: %s" % outcome.errors
+    if outcome.status not in (0, 1) or outcome.status and not outcome.says_memory():
+        return "status %d: %r" % (outcome.status, outcome.messages)
+    closed, accounting = outcome.output.count(b'"event":"close"'), outcome.accounting
+    if accounting and closed != accounting["written"]:
+        return "%d close records: %s" % (closed, outcome.errors)
+    if not accounting and outcome.output:
+        return "records, but no accounting: %s" % outcome.errors
+    if outcome.status == 0 and (not accounting or not accounting["written"] + accounting["lost"]):
+        return "status 0, and neither a record nor a loss: %s" % outcome.errors
+    return None
+
+
+def judge_tables(base, outcome):
+    if not outcome.balances:
+        return "does not balance: %s" % outcome.errors
+    if outcome.status == 1 and outcome.says_memory():
+        return None
+    return None if outcome.status == 0 and b"connections" in outcome.output else "no tables: %s" % outcome.errors
+
+
+def judge_list(_, outcome):
+    if outcome.status == 0 and outcome.output.count(b"\n") >= 2 * HELD and not outcome.messages:
+        return None
+    if outcome.status == 1 and outcome.says_memory():
+        return None
+    return "status %d, %d lines: %s" % (outcome.status, outcome.output.count(b"\n"), outcome.errors)
+
+
+def judge_classic(base, outcome):
+    if (outcome.status, outcome.output.count(b"\n")) == (base.status, base.output.count(b"\n")):
+        return None
+    if outcome.status == 1 and outcome.says_memory():
+        return None
+    return "status %d: %r %r" % (outcome.status, outcome.output, outcome.messages)
+
+
+def netracker(*arguments):
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
+
+
+class ClassicCommand(Command):
+    """Attached or detached before each run."""
+
+    def __init__(self, name, arguments, is_attached):
+        super().__init__(name, arguments, judge_classic)
+        self.is_attached = is_attached
+
+    def run(self, **environment):
+        netracker("detach")
+        if self.is_attached:
+            netracker("attach", "-q", "-i", INTERFACE)
+        return super().run(**environment)
+
+
+def commands():
+    yield Command("live", ["-f", "json", "-n", "6", "-t", "5"], judge_live), allocation.WORKERS
+    yield Command("live, all events", ["-f", "json", "--events", "open,close,update,exit", "--interval", "100ms", "-t",
+                                       "0.4"], judge_live), allocation.WORKERS
+    yield Command("live, packets", ["-f", "json", "--context", "wire", "-t", "0.4"], judge_live), allocation.WORKERS
+    yield Command("live, summary", ["--summary", "--interval", "100ms", "-t", "0.4"], judge_tables), allocation.WORKERS
+    yield Command("list", ["list", "-f", "json"], judge_list), allocation.WORKERS
+    yield ClassicCommand("attach", ["attach", "-i", INTERFACE], False), 1
+    yield ClassicCommand("status", ["status"], True), 1
+    yield ClassicCommand("status, JSON", ["status", "-f", "json"], True), 1
+    yield ClassicCommand("detach", ["detach"], True), 1
+
+
+def main():
+    tally, known = Tally(), set()
+    reason = unavailable()
+    if not reason and not os.access(allocation.PROGRAM, os.X_OK):
+        reason = "build/tests/netracker_alloc is not built"
+    if reason:
+        tally.skips("all", reason)
+        return tally.finish()
+    subprocess.run(["ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", "alloc1"], check=True)
+    subprocess.run(["ip", "link", "set", INTERFACE, "up"], check=True)
+    traffic = Traffic()
+    for command, workers in commands():
+        runs, wrong = allocation.try_command(command, known, workers)
+        tally.judge("%s, %d runs" % (command.name, runs), ["%s: %s" % one for one in wrong])
+    traffic.stop()
+    return tally.finish()
+
+
+if __name__ == "__main__":
+    isolate()
+    sys.exit(main())
