@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Each allocation site of live tracking, list, attach, status and detach fails in turn: see tests/replay/test_allocation.py.
+"""Each allocation site of the commands that need root fails in turn, as in tests/replay/test_allocation.py.
+
 
 It runs in mount, process and network namespaces of its own, with connections on their loopback interface.
 """
@@ -46,7 +47,7 @@ class Traffic:
 
 
 def judge_live(_, outcome):
-    """Status 1 and lines that say so; else each close record that is written is a line, and nothing is lost silently."""
+    """Status 1 and lines that say so, or the accounting has what is written and what is lost."""
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
     if outcome.status not in (0, 1) or outcome.status and not outcome.says_memory():
