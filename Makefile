@@ -8,8 +8,9 @@ BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
 
 BUILD := build
-
-WARNINGS := -Wall -Wextra -Wshadow
+# Warnings are errors where CI sets CI=true, or with WERROR=1: other compilers warn of other things, and users need a build.
+WERROR ?= $(if $(filter true,$(CI)),1)
+WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 # Words that were just stored are not loaded by twos: such a load waits for both stores, 3 % of a replay.
 STANDARD := -std=gnu11 -I. -I$(BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
 LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
@@ -33,7 +34,8 @@ SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefine
 MACHINE := $(shell uname -m)
 BPF_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
 MULTIARCH := $(shell $(CC) -print-multiarch)
-BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_MACHINE) -g -O2 -Wall -I. -idirafter /usr/include/$(MULTIARCH)
+BPF_FLAGS := -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_MACHINE) -g -O2 -Wall $(filter -Werror,$(WARNINGS)) -I. \
+	-idirafter /usr/include/$(MULTIARCH)
 
 SOURCES := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
@@ -78,6 +80,7 @@ help:
 	@echo 'make uninstall  remove these'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
+	@echo 'WERROR=1        warnings are errors, as with CI=true'
 
 $(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
