@@ -78,6 +78,7 @@ help:
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
 	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
 	@echo 'make uninstall  remove these'
+	@echo 'make format     rewrite all C by .clang-format (clang-format 14); make format-check names files that differ'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
 	@echo 'WERROR=1        warnings are errors, as with CI=true'
@@ -263,6 +264,20 @@ fuzz: fuzz-targets
 
 test-kernels: all
 	$(quiet)V=$(V) tests/kernels/test_kernels.py $(KERNELS)
+
+# Other versions of clang-format write some lines differently: only one is right.
+.PHONY: format format-check
+
+CLANG_FORMAT ?= $(or $(shell command -v clang-format-14),clang-format)
+FORMATTED = $(shell find bcc bench bpf core eunomia src tests -name '*.[ch]')
+
+format:
+	$(quiet)$(CLANG_FORMAT) -i $(FORMATTED)
+
+format-check:
+	$(quiet)different=0; for file in $(FORMATTED); do \
+		$(CLANG_FORMAT) "$$file" | cmp -s - "$$file" || { echo "$$file: differs from .clang-format" >&2; different=1; }; done; \
+		[ $$different = 0 ] || { echo 'make format rewrites them' >&2; exit 1; }
 
 INSTALLED_PROGRAM = $(DESTDIR)$(PREFIX)/sbin/netracker
 INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8

@@ -219,6 +219,7 @@ static void send_udp(void)
 static bool step_short(struct flow *flow)
 {
 	switch (flow->step++) {
+	/* clang-format off */
 	case 0: send_next(flow, 0, SYN, 0); return false;
 	case 1: send_next(flow, 1, SYN | ACK, 0); return false;
 	case 2: send_next(flow, 0, ACK, 0); return false;
@@ -229,6 +230,7 @@ static bool step_short(struct flow *flow)
 	case 7: send_next(flow, 0, FIN | ACK, 0); return false;
 	case 8: send_next(flow, 1, FIN | ACK, 0); return false;
 	default: send_next(flow, 0, ACK, 0); return true;
+	/* clang-format on */
 	}
 }
 

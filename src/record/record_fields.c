@@ -227,6 +227,7 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 
 #define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
+/* clang-format off */
 #define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
 #define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL }
 #define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL }
@@ -235,6 +236,7 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 #define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names }
 #define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
 #define ADDRESS(name, m) { KEY(name), FIELD_WORD, FIELD_ALWAYS, get_address, MEMBER(m), NULL }
+/* clang-format on */
 
 const struct record_field record_fields[] = {
 	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },

@@ -8,6 +8,7 @@
 static inline int nt_zeek_is_server_port(__u16 port)
 {
 	switch (port) {
+	/* clang-format off */
 	case 21: case 22: case 25: case 53: case 79: case 80: case 81: case 88:
 	case 135: case 139: case 143: case 389: case 443: case 445: case 465:
 	case 502: case 514: case 563: case 585: case 587: case 614: case 631: case 636:
@@ -15,6 +16,7 @@ static inline int nt_zeek_is_server_port(__u16 port)
 	case 1080: case 1434: case 1883: case 2811: case 3128: case 3268: case 3306: case 3389:
 	case 5222: case 5223: case 5269: case 5432: case 6379: case 6666: case 6667: case 6668: case 6669:
 	case 8000: case 8080: case 8888: case 20000:
+		/* clang-format on */
 		return 1;
 	default:
 		return 0;

@@ -25,6 +25,7 @@ struct sample {
 	enum inside inside;
 };
 
+/* clang-format off */
 #define HEADER(bytes) bytes, sizeof(bytes) - 1
 static const struct sample samples[] = {
 	{ "GRE", 47, 0, HEADER("\0\0\x08\0"), FOUR },
@@ -74,6 +75,7 @@ static const struct sample others[] = {
 	{ "another port", 17, 4799, HEADER("\x08\0\0\0\0\0\7\0"), ETHERNET },
 	{ "IPv6 in UDP, without an address of Teredo's", 17, 3544, HEADER(""), SIX },
 };
+/* clang-format on */
 
 static __u32 inner_size(enum inside inside)
 {
@@ -202,10 +204,12 @@ static void put_teredo(struct frame *frame, const char *before, __u32 size)
 static void test_teredo(void)
 {
 	static const struct sample before[] = {
+		/* clang-format off */
 		{ "nothing", 0, 0, HEADER(""), SIX },
 		{ "the origin", 0, 0, HEADER("\0\0\x12\x34\1\2\3\4"), SIX },
 		{ "authentication", 0, 0, HEADER("\0\1\4\2" "abcd" "12" "nonce678" "\0"), SIX },
 		{ "both", 0, 0, HEADER("\0\1\0\0" "nonce678" "\0" "\0\0\x12\x34\1\2\3\4"), SIX },
+		/* clang-format on */
 	};
 	struct nt_packet packet;
 	struct frame frame;
