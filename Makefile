@@ -78,6 +78,7 @@ help:
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
 	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
 	@echo 'make uninstall  remove these'
+	@echo 'make check-headers  compile every header alone'
 	@echo 'make format     rewrite all C by .clang-format (clang-format 14); make format-check names files that differ'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
@@ -264,6 +265,21 @@ fuzz: fuzz-targets
 
 test-kernels: all
 	$(quiet)V=$(V) tests/kernels/test_kernels.py $(KERNELS)
+
+# Every header compiles alone. Those of core/ come after what their includer gives them: types, and how a frame is read.
+# The exceptions are parts of other headers or need macros and functions of their includer, and say so.
+.PHONY: check-headers
+
+PART_HEADERS := core/single_table.h src/capture/ieee80211.h \
+	$(patsubst %,src/zeek/zeek_%.h,connection history stream step)
+CORE_PRELUDE := -include linux/types.h -include core/buffer.h
+LONE_HEADERS = $(filter-out $(PART_HEADERS),$(wildcard core/*.h src/*/*.h))
+
+check-headers:
+	$(quiet)failed=0; for header in $(LONE_HEADERS); do \
+		case $$header in core/*) prelude='$(CORE_PRELUDE)' ;; *) prelude= ;; esac; \
+		$(CC) $(STANDARD) -Werror $$prelude -include $$header -fsyntax-only -x c /dev/null || failed=1; done; \
+		exit $$failed
 
 # Other versions of clang-format write some lines differently: only one is right.
 .PHONY: format format-check

@@ -8,6 +8,9 @@
 #ifndef NETRACKER_CORE_LAYER_H
 #define NETRACKER_CORE_LAYER_H
 
+#include <linux/types.h>
+
+#include "core/buffer.h"
 #include "core/packet.h"
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"

@@ -7,6 +7,9 @@
 #ifndef NETRACKER_CORE_ZEEK_ENDPOINT_H
 #define NETRACKER_CORE_ZEEK_ENDPOINT_H
 
+#include <linux/types.h>
+
+#include "core/buffer.h"
 #include "core/conn_state.h"
 #include "core/packet.h"
 

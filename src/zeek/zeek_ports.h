@@ -2,6 +2,9 @@
 #ifndef NETRACKER_CORE_ZEEK_PORTS_H
 #define NETRACKER_CORE_ZEEK_PORTS_H
 
+#include <linux/types.h>
+
+#include "core/buffer.h"
 #include "core/packet.h"
 
 /* likely_server_ports, as Zeek's default policy fills it for TCP: a server of one of its analyzers' protocols. */
