@@ -66,7 +66,9 @@ static __u64 count_entries(int map, __u64 most, __u32 key_size)
 	char *keys = calloc(2, key_size), *from = NULL;
 	__u64 entries = 0;
 
-	while (keys && entries < most && !bpf_map_get_next_key(map, from, keys + key_size)) {
+	if (!keys)
+		return 0;
+	while (entries < most && !bpf_map_get_next_key(map, from, keys + key_size)) {
 		memcpy(keys, keys + key_size, key_size);
 		from = keys;
 		entries++;

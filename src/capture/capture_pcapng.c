@@ -49,6 +49,12 @@ static int broken(struct capture_pcapng *pcapng, const char *why)
 	return -1;
 }
 
+#pragma GCC diagnostic push
+#ifndef __clang__
+/* gcc's analyzer does not know that fread() fills memory that realloc() gave. */
+#pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
+#endif
+
 static __u16 load16(const struct capture_pcapng *pcapng, const __u8 *at)
 {
 	__u16 value;
@@ -147,6 +153,8 @@ static int read_section(struct capture_pcapng *pcapng, const __u8 *length)
 		return broken(pcapng, "a section's header that is too short");
 	return load16(pcapng, pcapng->block + 4) == 1 ? 0 : broken(pcapng, "a version that is not 1");
 }
+
+#pragma GCC diagnostic pop
 
 /* The numbers in files are those of DLT_ but for a few that differ between systems. */
 static int dlt_of(__u16 link_type)

@@ -89,6 +89,8 @@ static int usage_missing(const struct command *command)
 	const struct option_rule *rule = find_rule(optopt);
 	char label[32], why[128];
 
+	if (!rule)
+		return EXIT_STATUS_USAGE;
 	snprintf(why, sizeof(why), "its value is missing: %s", rule->valid);
 	complain(command, rule_label(rule, label), why);
 	return EXIT_STATUS_USAGE;
@@ -120,6 +122,8 @@ static int apply_rule(struct options *options, const struct command *command, co
 {
 	char label[32], why[192];
 
+	if (!rule)
+		return EXIT_STATUS_USAGE;
 	if (rule->type == OPTION_HELP)
 		return print_help(command);
 	if (rule->type == OPTION_VERSION)

@@ -119,7 +119,7 @@ void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_por
 		hash_endpoints(digest, &from, &to, 16 - offset);
 	else
 		hash_endpoints(digest, &to, &from, 16 - offset);
-	memcpy(out, "1:", 2);
+	memcpy(out, "1:", 2); /* NOLINT(bugprone-not-null-terminated-result): base64() writes the rest and NUL */
 	base64(out + 2, digest);
 	keep_last(src, src_port, dst, dst_port, out);
 }

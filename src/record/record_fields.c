@@ -188,7 +188,7 @@ static bool get_family(const struct record_field *field, const struct nt_record 
 {
 	const char *name = field_name(field->names, nt_address_family(member(field, record)) == 4 ? 0 : 1);
 
-	return set_string(value, name, strlen(name));
+	return name && set_string(value, name, strlen(name));
 }
 
 static bool get_address(const struct record_field *field, const struct nt_record *record, struct field_value *value)
