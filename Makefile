@@ -300,11 +300,15 @@ check-analyzer: $(STATIC_SOURCES:%=%.analyzed)
 	$(call say,GCC,$<)
 	$(quiet)$(ANALYZER) $(STANDARD) $(ANALYZER_FLAGS) -c $< -o /dev/null
 
-check-tidy: $(STATIC_SOURCES:%=%.tidied)
+check-tidy: $(patsubst %,%.tidied,$(STATIC_SOURCES) $(wildcard bpf/*.bpf.c eunomia/*.bpf.c))
 
 %.c.tidied: %.c FORCE
 	$(call say,TIDY,$<)
 	$(quiet)$(CLANG_TIDY) --quiet $< -- $(STANDARD) 2>/dev/null
+
+%.bpf.c.tidied: %.bpf.c FORCE
+	$(call say,TIDY,$<)
+	$(quiet)$(CLANG_TIDY) --quiet $< -- $(BPF_FLAGS) 2>/dev/null
 
 check-scan:
 	$(quiet)rm -rf $(BUILD)/scan
