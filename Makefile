@@ -79,6 +79,7 @@ help:
 	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
 	@echo 'make uninstall  remove these'
 	@echo 'make check-static  analyze src, core and bench: headers alone, gcc -fanalyzer, clang-tidy, scan-build'
+	@echo 'make coverage   line coverage of the unit and replay tests; LIVE=1 (root): of the live tests too'
 	@echo 'make format     rewrite all C by .clang-format (clang-format 14); make format-check names files that differ'
 	@echo 'make clean      remove $(BUILD)'
 	@echo 'V=1             show whole commands'
@@ -315,6 +316,25 @@ check-scan:
 	$(quiet)$(SCAN_BUILD) --status-bugs -o $(BUILD)/scan/reports $(MAKE) BUILD=$(BUILD)/scan analyzed-objects
 
 analyzed-objects: $(STATIC_SOURCES:%.c=$(BUILD)/%.o)
+
+# Line coverage, of a copy of the tree that is built without optimisation: the tests find their programs in its build/, and
+# the traces beside it.
+# The fuzz targets' seeds are left out: their programs are built by clang.
+.PHONY: coverage
+
+COVERAGE := $(BUILD)/coverage
+COVERAGE_FLAGS := -O0 -g --coverage
+COVERAGE_TESTS := build/tests/unit $(filter-out tests/replay/test_fuzz.py,$(wildcard tests/replay/test_*.py)) \
+	$(if $(LIVE),tests/live)
+coverage:
+	$(quiet)rm -rf $(COVERAGE)
+	$(quiet)mkdir -p $(COVERAGE)/tree
+	$(quiet)ln -s $(abspath ../shared) $(COVERAGE)/shared
+	$(quiet)cp -a $(filter-out $(BUILD),$(wildcard *)) $(COVERAGE)/tree
+	$(quiet)$(MAKE) -C $(COVERAGE)/tree BUILD=build CFLAGS='$(COVERAGE_FLAGS)' SANITIZERS='$(COVERAGE_FLAGS)' HARDENING= all unit
+	$(quiet)cd $(COVERAGE)/tree && tests/run $(COVERAGE_TESTS) || echo 'coverage: a test failed' >&2
+	$(quiet)cd $(COVERAGE)/tree && gcovr --root . --filter src/ --filter core/ --json-summary ../summary.json build
+	$(quiet)scripts/coverage-summary $(COVERAGE)/summary.json
 
 # Other versions of clang-format write some lines differently: only one is right.
 .PHONY: format format-check
