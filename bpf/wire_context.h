@@ -160,7 +160,7 @@ static __always_inline void wire_begins(struct __sk_buff *skb, struct workspace 
 	count(NT_COUNT_WIRE_OPENED);
 	if (claim_slot(slot)) {
 		fill_wire(&slot->wire, skb, sighting);
-		*(volatile __u32 *)&slot->live = 1;
+		publish_slot(slot);
 	} else {
 		fill_wire(&workspace->fresh, skb, sighting);
 		put_half_open(slot, &sighting->key, &workspace->fresh);

@@ -141,12 +141,81 @@ static __always_inline struct nt_slot *slot_of(const struct nt_key *key)
 	return bpf_map_lookup_elem(&slots, &index);
 }
 
+/* The protocol of a slot. A connection claims it, fills `wire`, sets `live`; whoever takes the connection out clears `live`
+ * and then gives the claim back. User space does the same by C11 atomics (src/kernel/slots.c).
+ *
+ * Only one can be alone in a count, on any machine and without a barrier: additions to one address are in one order, and
+ * a processor that reads the address after its own addition sees that addition and all before it.
+ *
+ * The order of accesses to *different* addresses is what needs barriers:
+ * - claim, then fill; clear `live`, then give back `takers` and `claims`: else the late store clears the next
+ *   connection's `live`, and its slot is never free again;
+ * - fill, then set `live`; read `live`, then the key and the rest: else the connection before is read and taken out;
+ * - be alone in `takers`, then read `live`: else one connection is taken out twice.
+ *
+ * On x86 all these hold: an atomic addition is a full barrier, and other stores and loads keep their order, if the
+ * compiler leaves it. On arm64 and others, an addition whose former value is not asked for (BPF_XADD, all that Linux
+ * 5.10 and 5.11 have) orders nothing, in no kernel. One that returns the former value (BPF_FETCH, since 5.12), and an
+ * exchange, are full barriers. So there every access that must be ordered is one of these, and the kernel must be 5.12 or
+ * newer: an older one refuses the programs.
+ *
+ * `elsewhere` and the counts of core/fast_path.h need no barrier. A packet that must find a connection answers one that
+ * was seen before, and the ways between (locks, queues, the device) are barriers; a sweep takes the tables' locks.
+ */
+#ifdef __TARGET_ARCH_x86
+#define NT_COMPILER_BARRIER() asm volatile("" : : : "memory")
+
+static __always_inline void add_ordered(__s32 *count, __s32 by)
+{
+	__sync_fetch_and_add(count, by);
+}
+
+static __always_inline __u32 load_ordered(__u32 *value)
+{
+	__u32 loaded = *(volatile __u32 *)value;
+
+	NT_COMPILER_BARRIER();
+	return loaded;
+}
+
+static __always_inline void store_ordered(__u32 *value, __u32 stored)
+{
+	NT_COMPILER_BARRIER();
+	*(volatile __u32 *)value = stored;
+}
+#else
+/* The compiler sets BPF_FETCH only where the former value is used. */
+#define NT_USE(value) asm volatile("" : : "r"(value))
+
+static __always_inline void add_ordered(__s32 *count, __s32 by)
+{
+	__s32 former = __sync_fetch_and_add(count, by);
+
+	NT_USE(former);
+}
+
+static __always_inline __u32 load_ordered(__u32 *value)
+{
+	__u32 loaded = __sync_fetch_and_add(value, 0);
+
+	NT_USE(loaded);
+	return loaded;
+}
+
+static __always_inline void store_ordered(__u32 *value, __u32 stored)
+{
+	__u32 former = __sync_lock_test_and_set(value, stored);
+
+	NT_USE(former);
+}
+#endif
+
 static __always_inline bool alone_in(__s32 *count)
 {
-	__sync_fetch_and_add(count, 1);
+	add_ordered(count, 1);
 	if (*(volatile __s32 *)count == 1)
 		return true;
-	__sync_fetch_and_add(count, -1);
+	add_ordered(count, -1);
 	return false;
 }
 
@@ -155,9 +224,15 @@ static __always_inline bool claim_slot(struct nt_slot *slot)
 	return !*(volatile __s32 *)&slot->claims && alone_in(&slot->claims);
 }
 
-static __always_inline bool is_in_slot(const struct nt_slot *slot, const struct nt_key *key)
+/* After `wire` was filled. */
+static __always_inline void publish_slot(struct nt_slot *slot)
 {
-	return slot->live && nt_key_equals(&slot->wire.key, key);
+	store_ordered(&slot->live, 1);
+}
+
+static __always_inline bool is_in_slot(struct nt_slot *slot, const struct nt_key *key)
+{
+	return load_ordered(&slot->live) && nt_key_equals(&slot->wire.key, key);
 }
 
 /* Of several that take the connection out, one is told true; none where two try at once: then the sweep does it. */
@@ -168,12 +243,12 @@ static __always_inline bool take_out_of_slot(struct nt_slot *slot, const struct 
 	if (!alone_in(&slot->takers))
 		return false;
 	if (is_in_slot(slot, key)) {
-		slot->live = 0;
+		store_ordered(&slot->live, 0);
 		taken = true;
 	}
-	__sync_fetch_and_add(&slot->takers, -1);
+	add_ordered(&slot->takers, -1);
 	if (taken)
-		__sync_fetch_and_add(&slot->claims, -1);
+		add_ordered(&slot->claims, -1);
 	return taken;
 }
 

@@ -29,16 +29,23 @@ struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key
 	return &slots->slot[nt_waiting_slot(key) & (slots->count - 1)];
 }
 
-bool slots_has(const struct nt_slot *slot, const struct nt_key *key)
+bool slots_is_live(const struct nt_slot *slot)
 {
-	return __atomic_load_n(&slot->live, __ATOMIC_ACQUIRE) && nt_key_equals(&slot->wire.key, key);
+	return __atomic_load_n(&slot->live, __ATOMIC_ACQUIRE);
 }
 
+bool slots_has(const struct nt_slot *slot, const struct nt_key *key)
+{
+	return slots_is_live(slot) && nt_key_equals(&slot->wire.key, key);
+}
+
+/* Acquire and release, and more: what is read and written before and after stays there. */
 static void add(__s32 *count, __s32 by)
 {
 	__atomic_fetch_add(count, by, __ATOMIC_SEQ_CST);
 }
 
+/* bpf/wire_tables.h says which accesses must keep their order, and why. */
 bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
 {
 	bool taken;

@@ -19,6 +19,9 @@ void slots_unmap(struct slots *slots);
 /* The slot of a key, whatever is in it. */
 struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key);
 
+/* Whether a connection is in it, whose `wire` may be read from then on. */
+bool slots_is_live(const struct nt_slot *slot);
+
 bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
 
 /* Takes the connection out, if it is as it was seen: false where a packet came since, or the kernel side took it out or

@@ -297,7 +297,7 @@ static void walk_slots(struct pass *pass)
 	for (i = 0; i < slots->count; i++) {
 		struct nt_wire wire;
 
-		if (!slots->slot[i].live)
+		if (!slots_is_live(&slots->slot[i]))
 			continue;
 		wire = slots->slot[i].wire;
 		consider(pass, &wire);
