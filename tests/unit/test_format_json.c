@@ -121,7 +121,8 @@ static void write_hostile(FILE *stream, const char *bytes, size_t size)
 		sprintf(hexadecimal + 2 * i, "%02x", (unsigned char)bytes[i]);
 	record.exe = bytes;
 	record.cgroup = hexadecimal;
-	strncpy(record.comm, bytes, sizeof(record.comm));
+	memset(record.comm, 0, sizeof(record.comm));
+	memcpy(record.comm, bytes, size < sizeof(record.comm) ? size : sizeof(record.comm));
 	format_json.record(&text, &record, NULL);
 	fwrite(text.bytes, 1, text.used, stream);
 	text_free(&text);
