@@ -5,7 +5,9 @@ import sys
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-NETRACKER = os.path.join(ROOT, "build", "netracker")
+# Another build of it, or a script that runs one in an emulator (tests/cross/test_cross.py).
+NETRACKER = os.environ.get("NETRACKER") or os.path.join(ROOT, "build", "netracker")
+EMULATED = bool(os.environ.get("NETRACKER_EMULATED"))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
 from record_schema import record_of  # noqa: E402
 

@@ -351,7 +351,10 @@ def count_lines(path):
 def hung_up():
     """With -o the file is opened again, nothing is lost; without, or when its terminal has gone, it is the end."""
     equal(hangups(), (0, [1, 1]), "-o: one record in each file")
-    equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it goes on")
+    if harness.EMULATED:
+        harness.skip("nohup: under qemu-user even a signal that is ignored breaks off read()")
+    else:
+        equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it goes on")
     equal(hangups(ignored=True), (0, [1, 1]), "nohup and -o")
     equal(hangups(terminal=True), (0, [1, None]), "-o, its terminal has gone: it ends")
 

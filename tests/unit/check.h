@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static unsigned int check_passed, check_failed;
+static unsigned int check_passed, check_failed, check_skipped;
 
 #define CHECK(condition) check_true((condition), #condition, __FILE__, __LINE__)
 #define CHECK_EQUAL(actual, expected) check_equal((actual), (expected), #actual, __FILE__, __LINE__)
@@ -41,10 +41,17 @@ __attribute__((unused)) static int check_string(const char *actual, const char *
 	return 0;
 }
 
+/* reason: "what: why" */
+__attribute__((unused)) static void check_skip(const char *reason)
+{
+	check_skipped++;
+	printf("skipped: %s\n", reason);
+}
+
 /* The runner reads this line. Returns main()'s value. */
 __attribute__((unused)) static int check_finish(void)
 {
-	printf("%u passed, %u failed, 0 skipped\n", check_passed, check_failed);
+	printf("%u passed, %u failed, %u skipped\n", check_passed, check_failed, check_skipped);
 	return check_failed ? 1 : 0;
 }
 
