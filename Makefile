@@ -8,11 +8,13 @@ BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
 
 BUILD := build
+# Where the BPF objects are built. A cross-built program embeds this machine's: it replays and explains, and loads nothing.
+BPF_BUILD := $(BUILD)
 # Warnings are errors where CI sets CI=true, or with WERROR=1: other compilers warn of other things, and users need a build.
 WERROR ?= $(if $(filter true,$(CI)),1)
 WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 # Words that were just stored are not loaded by twos: such a load waits for both stores, 3 % of a replay.
-STANDARD := -std=gnu11 -I. -I$(BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
+STANDARD := -std=gnu11 -I. -I$(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
 LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
 
 # Hardening of the program. An option that this compiler does not have is left out; clang on arm64 lacks the last.
@@ -58,7 +60,7 @@ ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @:
 endif
 
-.PHONY: all unit bench test install uninstall clean help
+.PHONY: all unit unit-tests bench test install uninstall clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -74,6 +76,7 @@ help:
 	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
 	@echo 'make test-ecli  run that package by ecli-rs, built first where it is not installed, on known connections'
 	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
+	@echo 'make test-cross  run unit and replay tests with other compilers and on other machines; TARGETS="clang s390x" chooses'
 	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
 	@echo 'make unit       build the test programs in $(BUILD)/tests'
 	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
@@ -109,22 +112,22 @@ $(BUILD)/libnetracker.a: $(OBJECTS)
 	$(quiet)rm -f $@
 	$(quiet)$(AR) rcs $@ $^
 
-$(BUILD)/%.bpf.o: bpf/%.bpf.c
+$(BPF_BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
 # A header with the object's bytes, and with a handle for each of its maps, programs and variables.
-$(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+$(BPF_BUILD)/%.skel.h: $(BPF_BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(quiet)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 # The sources that include one: in every kind of build.
 LOADERS := src/kernel/loader.o
 ATTACHERS := src/attach/attach.o
-$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(LOADERS:%=$(kind)/%)): $(BUILD)/netracker.skel.h
-$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(ATTACHERS:%=$(kind)/%)): $(BUILD)/attach.skel.h
+$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(LOADERS:%=$(kind)/%)): $(BPF_BUILD)/netracker.skel.h
+$(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(ATTACHERS:%=$(kind)/%)): $(BPF_BUILD)/attach.skel.h
 
 $(BUILD)/sanitized/%.o: %.c
 	$(call say,CC-SAN,$<)
@@ -151,7 +154,9 @@ $(ALLOC_PROGRAM): tests/alloc/alloc_fault.c $(BUILD)/sanitized/src/main.o $(BUIL
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $(ALLOC_WRAPPED:%=-Wl,--wrap=%) $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
-unit: $(BUILD)/option_docs $(UNIT_TESTS) $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM)
+unit-tests: $(UNIT_TESTS)
+
+unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM)
 
 # The kernel side with a clock of the test's own, in a program that runs captures through it.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
@@ -350,6 +355,12 @@ format-check:
 		$(CLANG_FORMAT) "$$file" | cmp -s - "$$file" || { echo "$$file: differs from .clang-format" >&2; different=1; }; done; \
 		[ $$different = 0 ] || { echo 'make format rewrites them' >&2; exit 1; }
 
+# Takes minutes, and downloads the libraries of other machines: no part of `make test`.
+.PHONY: test-cross
+
+test-cross: all
+	$(quiet)V=$(V) tests/cross/test_cross.py $(TARGETS)
+
 INSTALLED_PROGRAM = $(DESTDIR)$(PREFIX)/sbin/netracker
 INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8
 INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/netracker
@@ -379,7 +390,7 @@ clean:
 	$(quiet)rm -rf $(BUILD)
 
 # Flags and the version stand here.
-$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BUILD)/netracker.bpf.o $(BUILD)/attach.bpf.o $(KERNEL_REPLAY_BPF): Makefile
+$(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BPF_BUILD)/netracker.bpf.o $(BPF_BUILD)/attach.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
 -include $(wildcard $(BUILD)/tests/*.d $(BUILD)/tests/replay/*.d $(FUZZ)/*.d $(FUZZ)/src/*/*.d $(FUZZ)/tests/fuzz/*.d)
