@@ -253,6 +253,9 @@ enum bpf_func_id___since_5_11 {
 #define SOCK_DONE 1
 
 #define E2BIG 7
+#define ENOMEM 12
+#define EBUSY 16
+#define EDEADLK 35
 #define EEXIST 17
 #define ECONNRESET 104
 #define ETIMEDOUT 110

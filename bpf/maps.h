@@ -59,12 +59,51 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* Atomic: a softirq that interrupts a process may count the same on its CPU. */
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
 	if (value)
-		(*value)++;
+		__sync_fetch_and_add(value, 1);
+}
+
+static __always_inline enum nt_failure failure_of(int error)
+{
+	switch (error) {
+	case -E2BIG:
+		return NT_FAILED_FULL;
+	case -ENOMEM:
+		return NT_FAILED_NO_MEMORY;
+	case -EBUSY: /* before 6.15 */
+	case -EDEADLK:
+	case -ETIMEDOUT:
+		return NT_FAILED_LOCK;
+	default:
+		return NT_FAILED_OTHER;
+	}
+}
+
+/* Counts that a table took no new entry, by what its update returned. */
+static __always_inline void count_failure(__u32 counter, int error)
+{
+	count(counter + failure_of(error));
+}
+
+/* The same where no connection is lost by it. 0 and -EEXIST are no failures. */
+static __always_inline void check_details(int error)
+{
+	if (error && error != -EEXIST)
+		count_failure(NT_COUNT_DETAILS_FAILED, error);
+}
+
+/* Counts that the ring buffer took no event. The helpers give one answer for a full buffer and for a lock that they could
+ * not take. A buffer that is not even half full was not the cause; one that was full may have been read a little since. */
+static __always_inline void count_ring_failure(__u32 counter)
+{
+	bool full = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= 2ULL * config.wakeup_bytes;
+
+	count(counter + (full ? NT_FAILED_FULL : NT_FAILED_LOCK));
 }
 
 /* How many events a CPU tells between two looks at how full the buffer is. */

@@ -178,7 +178,7 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
-		count(NT_COUNT_PROCESS_RING_FULL);
+		count(NT_COUNT_PROCESS_RING_FAILED);
 		return -1;
 	}
 	event->header.type = NT_EVENT_TYPE_PROCESS;
@@ -189,7 +189,7 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	walk_executable(&event->executable, task);
 	walk_cgroup(&event->cgroup, cgroup);
 	bpf_ringbuf_submit(event, ring_flags());
-	bpf_map_update_elem(&described_processes, process, &described, BPF_ANY);
+	check_details(bpf_map_update_elem(&described_processes, process, &described, BPF_ANY));
 	return 0;
 }
 

@@ -206,7 +206,7 @@ static __always_inline void mptcp_socket_changed(struct sock *sk, int new_state)
 	    new_state != TCP_CLOSE)
 		return;
 	if (in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
-		bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY);
+		check_details(bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY));
 }
 
 static __always_inline void listener_key(struct nt_listener_key *key, struct sock *sk, __u16 port)
@@ -227,7 +227,7 @@ static __always_inline void listener_begins(struct sock *sk)
 
 	listener_key(&key, sk, sk->__sk_common.skc_num);
 	owner_from_current(&listener.owner, NT_OWNER_LISTEN);
-	bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY);
+	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY));
 }
 
 static __always_inline struct nt_listener *listener_find(const struct nt_socket *socket)
@@ -293,7 +293,7 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	else
 		event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
 	if (!event) {
-		count(NT_COUNT_SOCKET_RING_FULL);
+		count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
 		return;
 	}
 	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);
@@ -317,7 +317,7 @@ static __always_inline void tell_more(__u64 address, const struct nt_socket *soc
 	struct nt_socket_more_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
 	if (!event) {
-		count(NT_COUNT_MORE_RING_FULL);
+		count(NT_COUNT_MORE_RING_FAILED);
 		return;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
@@ -339,11 +339,17 @@ static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 sta
 	return socket->state == state;
 }
 
-/* What is born again at the address of one whose end was missed. */
-static __always_inline void count_stale(const struct nt_socket *before)
+/* Another connection begins at the address of one whose end was missed. */
+static __always_inline void count_replaced(const struct nt_socket *before)
 {
-	if (before->state != TCP_CLOSE && (before->role == NT_ROLE_CLIENT || before->established_ns))
-		count(NT_COUNT_SOCKETS_STALE);
+	__u32 state = before->state;
+
+	if (state == TCP_CLOSE || (before->role != NT_ROLE_CLIENT && !before->established_ns))
+		return;
+	count(NT_COUNT_SOCKETS_REPLACED + (state < NT_TCP_STATES ? state : 0));
+	shared.replaced_role = before->role;
+	shared.replaced_state = state;
+	shared.replaced_flags = before->flags;
 }
 
 /* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
@@ -356,7 +362,7 @@ static __always_inline bool client_begins_again(__u64 address, struct nt_socket 
 		return true;
 	if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket->cookie)
 		return false;
-	count_stale(before);
+	count_replaced(before);
 	if (before->cookie == socket->cookie)
 		socket->nth = before->nth + 1;
 	return true;
@@ -376,7 +382,10 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 
 		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
 	else if (error == -EEXIST)
 		return;
-	count(error ? NT_COUNT_SOCKETS_FULL : NT_COUNT_SOCKETS_OPENED);
+	if (error)
+		count_failure(NT_COUNT_SOCKETS_FAILED, error);
+	else
+		count(NT_COUNT_SOCKETS_OPENED);
 }
 
 /* The kernel gives the child its addresses, and an older one its cookie, only after this change: they are read when it
@@ -384,18 +393,20 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 
 static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 now)
 {
 	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *before;
+	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (!bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST))
+	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	if (!error)
 		return;
 	before = bpf_map_lookup_elem(&sockets, &address);
 	if (!before) {
-		count(NT_COUNT_SOCKETS_FULL);
+		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 		return;
 	}
 	if (is_repeated(before, TCP_SYN_RECV))
 		return;
-	count_stale(before);
+	count_replaced(before);
 	*before = socket;
 }
 

@@ -14,7 +14,7 @@ static __always_inline void seed_listener(struct sock *sk)
 	struct nt_listener_key key;
 
 	listener_key(&key, sk, sk->__sk_common.skc_num);
-	bpf_map_update_elem(&listeners, &key, &listener, BPF_NOEXIST);
+	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_NOEXIST));
 }
 
 static __always_inline void seed_fins(struct nt_socket *socket)
@@ -51,8 +51,8 @@ static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
 		count(NT_COUNT_SOCKETS_FOUND);
-	else if (error == -E2BIG)
-		count(NT_COUNT_SOCKETS_FULL);
+	else if (error != -EEXIST)
+		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 }
 
 /* The TCP socket that the iterator is at, whole; NULL: a request or time-wait socket, or the end. */

@@ -95,7 +95,7 @@ static __always_inline void tell_wire_end(struct __sk_buff *skb, struct nt_wire_
 	if (config.filters && end_is_filtered(skb))
 		return;
 	if (bpf_ringbuf_output(&events, event, size, ring_flags()))
-		count(NT_COUNT_WIRE_RING_FULL);
+		count_ring_failure(NT_COUNT_WIRE_RING_FAILED);
 }
 
 /* Takes the connection out of its table and tells of it, unless another processor did. */
@@ -145,7 +145,7 @@ static __always_inline void fill_wire(struct nt_wire *wire, struct __sk_buff *sk
 static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
 {
 	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
-	bpf_map_update_elem(&streams, &workspace->sighting.key, &workspace->followed, BPF_ANY);
+	check_details(bpf_map_update_elem(&streams, &workspace->sighting.key, &workspace->followed, BPF_ANY));
 	follow(skb);
 }
 
@@ -184,7 +184,7 @@ static __always_inline void wire_established(const struct wire_found *found, con
 			bpf_map_delete_elem(&established, &sighting->key);
 	} else if (error) {
 		__sync_fetch_and_add(&found->slot->elsewhere, -1);
-		count(NT_COUNT_ESTABLISHED_FULL);
+		count_failure(NT_COUNT_ESTABLISHED_FAILED, error);
 	}
 }
 

@@ -292,12 +292,18 @@ static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_
 	__sync_fetch_and_add(&slot->elsewhere, 1);
 	error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
 	if (error) {
+		if (error != -E2BIG)
+			check_details(error);
 		shared.overflow_is_used = 1;
 		error = bpf_map_update_elem(&half_open_overflow, key, wire, BPF_ANY);
 	}
-	count(error ? NT_COUNT_HALF_OPEN_FULL : NT_COUNT_HALF_OPEN_BEGUN);
-	if (error)
-		__sync_fetch_and_add(&slot->elsewhere, -1);
+	if (!error) {
+		count(NT_COUNT_HALF_OPEN_BEGUN);
+		return;
+	}
+	/* an LRU table's elements are there from the start: that none can be had means that it is full */
+	count_failure(NT_COUNT_HALF_OPEN_FAILED, error == -ENOMEM ? -E2BIG : error);
+	__sync_fetch_and_add(&slot->elsewhere, -1);
 }
 
 /* Of two processors that take the same entry out, one gets 0. Copy it first: the table reuses it at once. */

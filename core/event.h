@@ -178,28 +178,56 @@ struct nt_shared {
 	/* The kernel side sets it when it puts something into the overflow of the half-open table, user space clears it when
 	 * it finds that empty. */
 	__u32 overflow_is_used;
+	/* The last socket that was counted as replaced (NT_COUNT_SOCKETS_REPLACED). */
+	__u8 replaced_role;
+	__u8 replaced_state;
+	__u8 replaced_flags;
+	__u8 padding;
 };
+
+/* Why a table took no new entry, or the ring buffer no event. A counter named FAILED is the first of NT_FAILURES, one for
+ * each of these. */
+enum nt_failure {
+	NT_FAILED_FULL,
+	NT_FAILED_NO_MEMORY, /* the kernel had none for an entry, though the table has room */
+	NT_FAILED_LOCK,      /* the lock could not be taken: it was held for too long, or by whom this interrupted */
+	NT_FAILED_OTHER,     /* an error that no kernel gives here today */
+	NT_FAILURES,
+};
+
+#define NT_TCP_STATES 13 /* one more than the largest of the kernel's numbers */
 
 /* Indexes of the per-CPU counters. */
 enum nt_counter {
 	NT_COUNT_SOCKETS_OPENED,
 	NT_COUNT_SOCKETS_FOUND,
-	NT_COUNT_SOCKETS_FULL,   /* not begun: table full */
+	NT_COUNT_SOCKETS_FAILED, /* not begun */
+	NT_COUNT_SOCKETS_FAILED_LAST = NT_COUNT_SOCKETS_FAILED + NT_FAILURES - 1,
 	NT_COUNT_SOCKETS_FILTERED, /* not told */
-	NT_COUNT_SOCKETS_STALE,  /* the change to CLOSE was missed */
+	/* By the state that was known last: another socket began at the address of one whose change to CLOSE and whose
+	 * destruction were missed. */
+	NT_COUNT_SOCKETS_REPLACED,
+	NT_COUNT_SOCKETS_REPLACED_LAST = NT_COUNT_SOCKETS_REPLACED + NT_TCP_STATES - 1,
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: the address or the port could not be had */
 	NT_COUNT_RECURSION_CAUGHT,  /* done by the second copy of a program that was interrupted */
-	NT_COUNT_SOCKET_RING_FULL,
-	NT_COUNT_MORE_RING_FULL,
-	NT_COUNT_PROCESS_RING_FULL,
+	NT_COUNT_SOCKET_RING_FAILED,
+	NT_COUNT_SOCKET_RING_FAILED_LAST = NT_COUNT_SOCKET_RING_FAILED + NT_FAILURES - 1,
+	NT_COUNT_MORE_RING_FAILED, /* for whatever cause */
+	NT_COUNT_PROCESS_RING_FAILED, /* for whatever cause */
 	NT_COUNT_WIRE_OPENED,
 	NT_COUNT_WIRE_SETTLED,   /* is a socket's, whose event has what was known of it, or is filtered like it */
 	NT_COUNT_WIRE_FILTERED,  /* not told, and no socket's */
-	NT_COUNT_WIRE_RING_FULL,
+	NT_COUNT_WIRE_RING_FAILED,
+	NT_COUNT_WIRE_RING_FAILED_LAST = NT_COUNT_WIRE_RING_FAILED + NT_FAILURES - 1,
 	NT_COUNT_HALF_OPEN_BEGUN,
 	NT_COUNT_HALF_OPEN_TAKEN, /* left the half-open table by being established, ended or settled */
-	NT_COUNT_HALF_OPEN_FULL,
-	NT_COUNT_ESTABLISHED_FULL,
+	NT_COUNT_HALF_OPEN_FAILED,
+	NT_COUNT_HALF_OPEN_FAILED_LAST = NT_COUNT_HALF_OPEN_FAILED + NT_FAILURES - 1,
+	NT_COUNT_ESTABLISHED_FAILED,
+	NT_COUNT_ESTABLISHED_FAILED_LAST = NT_COUNT_ESTABLISHED_FAILED + NT_FAILURES - 1,
+	NT_COUNT_DETAILS_FAILED, /* no connection was lost: a table of listeners, owners, processes or streams, or the
+				  * half-open one where the overflow took the entry */
+	NT_COUNT_DETAILS_FAILED_LAST = NT_COUNT_DETAILS_FAILED + NT_FAILURES - 1,
 	NT_COUNT_PACKETS_MALFORMED,
 	NT_COUNT_EVENTS, /* told, or lost in the ring */
 	NT_COUNTERS,

@@ -376,6 +376,16 @@ void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS])
 	}
 }
 
+__u64 loader_failures(const __u64 counters[NT_COUNTERS], enum nt_counter first)
+{
+	__u64 failures = 0;
+	int i;
+
+	for (i = 0; i < NT_FAILURES; i++)
+		failures += counters[first + i];
+	return failures;
+}
+
 /* The second copy may also have done what the first had done: that makes good nothing of what others missed, nor of what
  * the first missed before the second was attached.
  */

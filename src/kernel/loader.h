@@ -54,6 +54,9 @@ void loader_close(struct loader *loader);
 /* Sums of the per-CPU counters, by enum nt_counter. */
 void loader_counters(const struct loader *loader, __u64 counters[NT_COUNTERS]);
 
+/* The sum of the counters for each enum nt_failure, of which `first` (NT_COUNT_..._FAILED) is the first. */
+__u64 loader_failures(const __u64 counters[NT_COUNTERS], enum nt_counter first);
+
 /* Events that the kernel did not give to our programs since one was running on that CPU already. `caught`: changes of state
  * that the second copy of the state program made good. */
 __u64 loader_recursion_misses(const struct loader *loader, __u64 caught);

@@ -117,7 +117,8 @@ static int tell_losses(const struct list *list)
 	__u64 counters[NT_COUNTERS], missing;
 
 	loader_counters(&list->loader, counters);
-	missing = counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_SOCKET_RING_FULL];
+	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) +
+		  loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED);
 	if (!missing)
 		return EXIT_STATUS_DONE;
 	message_error("%llu connections are missing: more are open than there is room for", (unsigned long long)missing);

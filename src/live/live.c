@@ -224,7 +224,8 @@ static void notice_losses(struct live *live)
 	__u64 counters[NT_COUNTERS], lost;
 
 	loader_counters(&live->loader, counters);
-	lost = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL] + counters[NT_COUNT_MORE_RING_FULL];
+	lost = loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED) +
+	       loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) + counters[NT_COUNT_MORE_RING_FAILED];
 	live->names.events_lost = lost != live->ring_lost_seen;
 	live->ring_lost_seen = lost;
 }
@@ -512,17 +513,66 @@ static void run(struct live *live)
 
 /* ---- the end ---- */
 
+static __u64 replaced_sockets(const __u64 counters[NT_COUNTERS])
+{
+	__u64 replaced = 0;
+	int state;
+
+	for (state = 0; state < NT_TCP_STATES; state++)
+		replaced += counters[NT_COUNT_SOCKETS_REPLACED + state];
+	return replaced;
+}
+
+static const char *state_name(unsigned int state)
+{
+	const char *name = field_name(&record_state_names, state);
+
+	return name ? name : "no state";
+}
+
+/* The states in which sockets were whose end the kernel did not show us: they tell which of its calls were missing. */
+static void detail_replaced(const struct live *live, const __u64 counters[NT_COUNTERS])
+{
+	const volatile struct nt_shared *shared = live->loader.shared;
+	int state;
+
+	for (state = 0; state < NT_TCP_STATES; state++)
+		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
+			message_detail("sockets whose end was not seen, last seen in %s: %llu", state_name(state),
+				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
+	if (replaced_sockets(counters))
+		message_detail("the last of them: a %s in %s, flags 0x%x",
+			       shared->replaced_role == NT_ROLE_SERVER ? "server" : "client",
+			       state_name(shared->replaced_state), shared->replaced_flags);
+}
+
+/* By cause, in the order of enum nt_failure on both sides. */
+static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FAILURES])
+{
+	int i;
+
+	for (i = 0; i < NT_FAILURES; i++)
+		lost[i] = failed[i];
+}
+
+static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wire)
+{
+	lost[BOOKS_LOST_RING_FULL] = socket[NT_FAILED_FULL] + wire[NT_FAILED_FULL];
+	lost[BOOKS_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
+}
+
 static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
 	__u64 *lost = live->delivery.books.lost;
 	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
 			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
 
-	lost[BOOKS_LOST_SOCKETS_FULL] = counters[NT_COUNT_SOCKETS_FULL];
-	lost[BOOKS_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_STALE];
-	lost[BOOKS_LOST_HALF_OPEN_FULL] = counters[NT_COUNT_HALF_OPEN_FULL] + pushed_out;
-	lost[BOOKS_LOST_ESTABLISHED_FULL] = counters[NT_COUNT_ESTABLISHED_FULL];
-	lost[BOOKS_LOST_RING_FULL] = counters[NT_COUNT_SOCKET_RING_FULL] + counters[NT_COUNT_WIRE_RING_FULL];
+	count_table_losses(&lost[BOOKS_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
+	count_table_losses(&lost[BOOKS_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
+	count_table_losses(&lost[BOOKS_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
+	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
+	lost[BOOKS_LOST_EVICTED] = replaced_sockets(counters);
+	lost[BOOKS_LOST_HALF_OPEN_FULL] += pushed_out;
 }
 
 /* What the wire saw of sockets is no view of its own. */
@@ -536,13 +586,18 @@ static void count_books(struct live *live)
 	books->filtered[BOOKS_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
 	books->found = counters[NT_COUNT_SOCKETS_FOUND];
 	books->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
-			counters[NT_COUNT_SOCKETS_FULL] + counters[NT_COUNT_WIRE_OPENED] -
+			loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
 			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	books->open += seed_open_sockets(&live->loader);
 	books->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
-	message_detail("tracking ended: %llu packets malformed, %llu processes not described",
+	detail_replaced(live, counters);
+	message_detail("tracking ended: %llu packets malformed, %llu processes not described, %llu details not kept "
+		       "(%llu for want of memory, %llu for a lock)",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
-		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FULL]);
+		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FAILED],
+		       (unsigned long long)loader_failures(counters, NT_COUNT_DETAILS_FAILED),
+		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_NO_MEMORY],
+		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_LOCK]);
 }
 
 /* What is held back goes out first; then, where asked for, what is still open. */

@@ -32,6 +32,16 @@ int main(void)
 		     "9 still open + 9 lost (7 ring buffer full, 2 output failed)\n"
 		     "netracker: the books balance\n");
 
+	books.lost[BOOKS_LOST_SOCKETS_NO_MEMORY] = 1;
+	books.lost[BOOKS_LOST_HALF_OPEN_LOCK] = 2;
+	books.lost[BOOKS_LOST_ESTABLISHED_OTHER] = 3;
+	books.lost[BOOKS_LOST_RING_LOCK] = 4;
+	books.opened += 10;
+	CHECK_EQUAL(books_difference(&books), 0);
+	CHECK(strstr(printed(&books), " + 19 lost (2 half-open table lock contended, 3 established table failed, "
+				      "1 socket table out of memory, 7 ring buffer full, 4 ring buffer lock contended, "
+				      "2 output failed)\n") != NULL);
+
 	books.recursion_misses = 3;
 	books.written = 79;
 	CHECK_EQUAL(books_difference(&books), -1);
