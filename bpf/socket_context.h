@@ -253,7 +253,7 @@ static __noinline int is_filtered(const struct nt_socket *socket, __u32 type)
 
 /* Of a socket's end that nobody asked for; nothing that comes after it is told either. Not inlined, for the caller's
  * stack. */
-static __noinline int leave_untold(struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
+static __noinline int leave_untold(struct nt_socket *socket, int error, __u8 old_state)
 {
 	struct wire_found found = {};
 	struct nt_key key;
@@ -267,10 +267,11 @@ static __noinline int leave_untold(struct nt_socket *socket, struct tcp_sock *tp
 	if (!found.wire)
 		return 0;
 	nt_key_of_socket(&key, socket, config.own_netns);
-	return wire_loses_socket(&found, &key, end, old_state, error_of(&tp->inet_conn.icsk_inet.sk, socket));
+	return wire_loses_socket(&found, &key, end, old_state, error);
 }
 
-/* Tells of a socket, with what the wire knows of its connection where that is not told yet. */
+/* Tells of a socket, with what the wire knows of its connection where that is not told yet. tp: NULL where the socket
+ * itself is gone. */
 static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 					__u8 old_state, __u64 now)
 {
@@ -281,7 +282,8 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 
 	if (config.filters && is_filtered(socket, type)) {
 		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
-			leave_untold(socket, tp, old_state);
+			leave_untold(socket, tp ? error_of(&tp->inet_conn.icsk_inet.sk, socket) : socket->error,
+				     old_state);
 		return;
 	}
 	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && wire_has_ended(socket))
@@ -303,9 +305,12 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	event->socket = *socket;
 	event->wire_status = status;
 	event->counts.old_state = old_state;
-	read_counts(&event->counts, tp, socket);
+	if (tp)
+		read_counts(&event->counts, tp, socket);
+	else
+		event->counts.error = socket->error;
 	/* An ICMP error that came while connect() was at work: the reason why the application gave up. */
-	if (old_state == TCP_SYN_SENT && !event->counts.error)
+	if (tp && old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
 		tell_wire_of_socket(event, &found, end);
@@ -333,23 +338,68 @@ static __always_inline void tell_more(__u64 address, const struct nt_socket *soc
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
+static __always_inline void note_listener(struct nt_socket *socket)
+{
+	struct nt_listener *listener;
+
+	if (socket->owner.process.pid || socket->role != NT_ROLE_SERVER)
+		return;
+	listener = listener_find(socket);
+	if (!listener)
+		return;
+	socket->owner = listener->owner;
+	socket->owner.by = NT_OWNER_LISTEN;
+}
+
 /* The change to this state was done before: no socket comes to it twice in a row. */
 static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 state)
 {
 	return socket->state == state;
 }
 
-/* Another connection begins at the address of one whose end was missed. */
+/* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
+static __always_inline __u8 state_before_missed_end(const struct nt_socket *socket)
+{
+	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
+}
+
+/* A server's child is a view once it is established. */
+static __always_inline bool is_a_view(const struct nt_socket *socket)
+{
+	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
+}
+
 static __always_inline void count_replaced(const struct nt_socket *before)
 {
 	__u32 state = before->state;
 
-	if (state == TCP_CLOSE || (before->role != NT_ROLE_CLIENT && !before->established_ns))
-		return;
 	count(NT_COUNT_SOCKETS_REPLACED + (state < NT_TCP_STATES ? state : 0));
 	shared.replaced_role = before->role;
 	shared.replaced_state = state;
 	shared.replaced_flags = before->flags;
+}
+
+/* Another connection begins at the address of one whose change to CLOSE and whose destruction were both missed. It is
+ * reported by what was seen of it: its counts are gone, and when it ended is known of an error only. Not inlined, for
+ * the callers' stack. */
+static __noinline int socket_replaced(__u64 address, struct nt_socket *before)
+{
+	__u64 end = before->error ? before->error_ns : bpf_ktime_get_boot_ns();
+	__u8 old_state = state_before_missed_end(before);
+
+	if (before->state == TCP_CLOSE || !is_a_view(before))
+		return 0;
+	count_replaced(before);
+	if (!before->remote_port) { /* read when it is established, or in error */
+		count(NT_COUNT_SOCKETS_EVICTED);
+		return 0;
+	}
+	before->missed_end = before->error ? NT_END_MISSED : NT_END_MISSED_UNTIMED;
+	nt_socket_changes(before, TCP_CLOSE, end);
+	before->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
+	note_listener(before);
+	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, before, NULL, old_state, end);
+	return 0;
 }
 
 /* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
@@ -362,7 +412,7 @@ static __always_inline bool client_begins_again(__u64 address, struct nt_socket 
 		return true;
 	if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket->cookie)
 		return false;
-	count_replaced(before);
+	socket_replaced(address, before);
 	if (before->cookie == socket->cookie)
 		socket->nth = before->nth + 1;
 	return true;
@@ -406,21 +456,8 @@ static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 
 	}
 	if (is_repeated(before, TCP_SYN_RECV))
 		return;
-	count_replaced(before);
+	socket_replaced(address, before);
 	*before = socket;
-}
-
-static __always_inline void note_listener(struct nt_socket *socket)
-{
-	struct nt_listener *listener;
-
-	if (socket->owner.process.pid || socket->role != NT_ROLE_SERVER)
-		return;
-	listener = listener_find(socket);
-	if (!listener)
-		return;
-	socket->owner = listener->owner;
-	socket->owner.by = NT_OWNER_LISTEN;
 }
 
 static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
@@ -533,12 +570,6 @@ static __always_inline void tell_awaited_owner(__u64 address, struct nt_socket *
 	tell_more(address, socket);
 }
 
-/* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
-static __always_inline __u8 state_before_missed_end(const struct nt_socket *socket)
-{
-	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
-}
-
 /* The change to CLOSE was missed. Where no descriptor is left, a softirq makes it in one go with the destruction; else
  * the time of the error that ended it is known, or none. */
 static __always_inline void tell_missed_end(__u64 address, struct nt_socket *socket, struct sock *sk)
@@ -552,12 +583,6 @@ static __always_inline void tell_missed_end(__u64 address, struct nt_socket *soc
 	if (socket->error)
 		end = socket->error_ns;
 	socket_closes(address, socket, sk, tp, state_before_missed_end(socket), end);
-}
-
-/* A server's child is a view once it is established. */
-static __always_inline bool is_a_view(const struct nt_socket *socket)
-{
-	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
 }
 
 static __always_inline void socket_destroyed(struct sock *sk)

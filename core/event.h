@@ -208,6 +208,7 @@ enum nt_counter {
 	 * destruction were missed. */
 	NT_COUNT_SOCKETS_REPLACED,
 	NT_COUNT_SOCKETS_REPLACED_LAST = NT_COUNT_SOCKETS_REPLACED + NT_TCP_STATES - 1,
+	NT_COUNT_SOCKETS_EVICTED, /* replaced, and not reported: their addresses are not known */
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: the address or the port could not be had */
 	NT_COUNT_RECURSION_CAUGHT,  /* done by the second copy of a program that was interrupted */
 	NT_COUNT_SOCKET_RING_FAILED,

@@ -571,7 +571,7 @@ static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 	count_table_losses(&lost[BOOKS_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
 	count_table_losses(&lost[BOOKS_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
 	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
-	lost[BOOKS_LOST_EVICTED] = replaced_sockets(counters);
+	lost[BOOKS_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
 	lost[BOOKS_LOST_HALF_OPEN_FULL] += pushed_out;
 }
 
