@@ -22,7 +22,7 @@ class Hierarchy:
 
     def path_of(self, pid):
         """The kernel's own word on where a process is."""
-        with open("/proc/%d/cgroup" % pid, "rb") as file:
+        with open("/proc/%s/cgroup" % pid, "rb") as file:
             for line in file.read().split(b"\n"):
                 parts = line.split(b":", 2)
                 if len(parts) == 3 and parts[1] == os.fsencode(self.key):

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+"""What happens by chance, once in a million connections, brought about: ends that the kernel shows to none of our programs,
+and tables that the kernel has no memory for. Each is a record with a gap or a loss with its cause."""
+import re
+import struct
+import sys
+
+from account import account, balance_problems
+from bench import check, main_of_checks
+from cgroups import hierarchies
+from harness import Skip
+from kernel_maps import map_of
+from places import elsewhere
+from traffic import NOBODY, require, settle, swallow
+
+COUNT = 30
+HALF_CLOSED, ABORTED = 1, 2  # the rest of a connection's number when divided by 3
+ROUNDS = 20
+MORE_CONNECTS = 2000
+RECORD_SECONDS = 5
+SOCKET = struct.Struct("=QQ24x32x4xI")  # struct nt_socket: the cookie, when it began; the network namespace
+GROUP = b"/nt-losses"
+
+
+class Unseen:
+    """While it is entered the tracker's programs see nothing, as when it ends: struct nt_shared begins with `ended`."""
+
+    def __init__(self, tracker):
+        self.map = map_of(tracker.process.pid, ".bss")
+        self.memory = self.map.memory()
+
+    def __enter__(self):
+        self.memory[0:4] = struct.pack("=I", 1)
+
+    def __exit__(self, *_):
+        self.memory[0:4] = struct.pack("=I", 0)
+        self.memory.close()
+        self.map.close()
+
+
+def lives(bench, sockets):
+    """{address of a struct sock: what tells its connection from the next one there}, of those in the test's namespaces."""
+    found = {address: SOCKET.unpack_from(value) for address, value in sockets.entries().items()}
+    return {address: life for address, life in found.items() if life[-1] in bench.net.inodes()}
+
+
+def replaced(sockets, before):
+    """Of those, the ones whose address another connection has now, wherever it is."""
+    now = sockets.entries()
+    return [address for address, life in before.items()
+            if address in now and SOCKET.unpack_from(now[address]) != life]
+
+
+def end_unseen(tracker, pairs):
+    """A third are half closed before: those clients' sockets have ended by then."""
+    for number, (client, server) in enumerate(pairs):
+        if number % 3 == HALF_CLOSED:
+            client.close()
+            server.receive_eof()
+    settle(0.2)
+    with Unseen(tracker):
+        for number, (client, server) in enumerate(pairs):
+            if number % 3 == ABORTED:
+                client.abort()
+                server.close_quietly()
+                continue
+            if number % 3 != HALF_CLOSED:
+                client.close()
+                server.receive_eof()
+            server.close()
+        settle(0.2)
+
+
+def use_addresses_again(sockets, before, open_more):
+    """How many of those connections others have taken the place of: at least one."""
+    held = []
+    while len(held) < ROUNDS:
+        held.append(open_more())
+        count = len(replaced(sockets, before))
+        if count >= COUNT:
+            break
+    sockets.close()
+    require(count, "no address was used again by %d connections" % (len(held) * COUNT))
+    return count
+
+
+def judge_replaced(bench, tracker, expected, ports):
+    """One record for each, with the gap and without what nobody can know."""
+    tracker.wait(lambda got: sum("events" in record["gaps"] for record in bench.own(got)) >= expected, RECORD_SECONDS)
+    found = [record for record in bench.own(tracker.records) if "events" in record["gaps"]]
+    problems = ["%d records with the gap, should be %d" % (len(found), expected)] * (len(found) != expected)
+    problems += ["the same id twice"] * (len({record["id"] for record in found}) != len(found))
+    for record in found:
+        aborted = ports[record["src_port"]] % 3 == ABORTED
+        if record["outcome"] != ("reset" if aborted else "closed"):
+            problems.append("the outcome is another: %s" % record)
+        # the time of an error is known
+        if "src_bytes" in record or ("duration_ns" in record and not aborted) or "start" not in record:
+            problems.append("made up or missing: %s" % record)
+    return problems
+
+
+@check("the end and the destruction of a socket are missed: a record with the gap, once its address is used again")
+def ends_unseen(bench):
+    """Softirqs on top of certain tasks are shown to no program on some kernels (a virtual machine's agent)."""
+    world = bench.world(elsewhere)
+    tracker = bench.tracker()
+    client, server = world.client(), world.server()
+    pairs = world.pairs(COUNT, client, server)
+    ports = {pair[0].local[1]: number for number, pair in enumerate(pairs)}
+    sockets = map_of(tracker.process.pid, "sockets")
+    end_unseen(tracker, pairs)
+    before = lives(bench, sockets)
+    require(len(before) == 2 * COUNT - COUNT // 3, "%d sockets are known" % len(before))
+    count = use_addresses_again(sockets, before, lambda: world.pairs(COUNT, client, server))
+    problems = judge_replaced(bench, tracker, count, ports)
+    status = tracker.stop()
+    books = account(tracker)
+    problems += balance_problems(books) + ["exit status %d" % status] * bool(status)
+    written = len(bench.own(tracker.records))
+    if books["lost"] or written != count + COUNT // 3:
+        problems.append("%d of %d written: %s" % (written, count + COUNT // 3, tracker.stderr()[-300:]))
+    if "sockets whose end was not seen, last seen in established" not in tracker.stderr():
+        problems.append("in which states is not said: %s" % tracker.stderr()[-300:])
+    return problems
+
+
+@check("the same before its addresses are known: lost, by that cause")
+def attempts_unseen(bench):
+    world = bench.world(elsewhere)
+    nobody = world.address(NOBODY)
+    swallow(world.place.client, nobody)
+    client, server, trying = world.client(), world.server(), world.client("nt-trying")
+    tracker = bench.tracker()
+    trying.do("connect_many", family=world.place.family, address=nobody, port=4000, count=COUNT, seconds=0)
+    sockets = map_of(tracker.process.pid, "sockets")
+    before = lives(bench, sockets)
+    require(len(before) == COUNT, "%d sockets are known" % len(before))
+    with Unseen(tracker):
+        trying.stop()
+        settle(0.2)
+    count = use_addresses_again(sockets, before, lambda: world.pairs(COUNT, client, server))
+    status = tracker.stop()
+    books = account(tracker)
+    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
+    if "+ %d lost (%d evicted)" % (count, count) not in tracker.stderr():
+        problems.append("%d are to be lost: %s" % (count, tracker.stderr()[-300:]))
+    return problems
+
+
+class MemoryGroup:
+    """A memory cgroup for the tracker's tables; no process is in it when its limit comes."""
+
+    def __init__(self):
+        found = hierarchies()
+        self.hierarchy = found.get("memory", found.get(""))
+        if not self.hierarchy:
+            raise Skip("no memory cgroups")
+        try:
+            if self.hierarchy.key == "":
+                with open(self.hierarchy.root + b"/cgroup.subtree_control", "wb") as file:
+                    file.write(b"+memory")
+            self.hierarchy.make(GROUP)
+        except OSError as error:
+            raise Skip("no memory cgroups: %s" % error)
+
+    def start(self, bench, *arguments):
+        """A tracker whose tables are the group's, and which is not in it."""
+        own = self.hierarchy.path_of("self")
+        self.hierarchy.move(0, GROUP)
+        try:
+            tracker = bench.tracker(*arguments)
+        finally:
+            self.hierarchy.move(0, own)
+        self.hierarchy.move(tracker.process.pid, own)
+        return tracker
+
+    def limit_to_usage(self):
+        new = self.hierarchy.key == ""
+        usage, limit = (b"/memory.current", b"/memory.max") if new else (b"/memory.usage_in_bytes",
+                                                                         b"/memory.limit_in_bytes")
+        with open(self.hierarchy.root + GROUP + usage, "rb") as file:
+            size = file.read()
+        with open(self.hierarchy.root + GROUP + limit, "wb") as file:
+            file.write(size)
+
+    def close(self):
+        self.hierarchy.remove()
+
+
+@check("no memory for the socket table: lost, by that cause")
+def no_memory(bench):
+    world = bench.world(elsewhere)
+    swallow(world.place.client, world.address(NOBODY))
+    client = world.client()
+    group = MemoryGroup()
+    try:
+        tracker = group.start(bench, "--context", "socket")
+        group.limit_to_usage()
+        sockets = map_of(tracker.process.pid, "sockets")
+        connects = missing = 0
+        for port in range(4000, 4000 + ROUNDS):
+            client.do("connect_many", family=world.place.family, address=world.address(NOBODY), port=port,
+                      count=MORE_CONNECTS, seconds=0)
+            connects += MORE_CONNECTS
+            missing = connects - len(lives(bench, sockets))
+            if missing > 0:
+                break
+        sockets.close()
+        status = tracker.stop()
+    finally:
+        group.close()
+    books = account(tracker)
+    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
+    lost = re.search(r"lost \((\d+) socket table out of memory\)", tracker.stderr())
+    if missing <= 0 or not lost:
+        problems.append("%d of %d connects have no entry: %s" % (missing, connects, tracker.stderr()[-300:]))
+    return problems
+
+
+if __name__ == "__main__":
+    sys.exit(main_of_checks())
