@@ -97,8 +97,9 @@ static __always_inline void check_details(int error)
 		count_failure(NT_COUNT_DETAILS_FAILED, error);
 }
 
-/* Counts that the ring buffer took no event. The helpers give one answer for a full buffer and for a lock that they could
- * not take. A buffer that is not even half full was not the cause; one that was full may have been read a little since. */
+/* Counts that the ring buffer took no event. The helpers give one answer for a full buffer and for a lock that they
+ * could not take. A buffer that is not even half full was not the cause; one that was full may have been read a little
+ * since. */
 static __always_inline void count_ring_failure(__u32 counter)
 {
 	bool full = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= 2ULL * config.wakeup_bytes;

@@ -185,8 +185,8 @@ struct nt_shared {
 	__u8 padding;
 };
 
-/* Why a table took no new entry, or the ring buffer no event. A counter named FAILED is the first of NT_FAILURES, one for
- * each of these. */
+/* Why a table took no new entry, or the ring buffer no event. A counter named FAILED is the first of NT_FAILURES, one
+ * for each of these. */
 enum nt_failure {
 	NT_FAILED_FULL,
 	NT_FAILED_NO_MEMORY, /* the kernel had none for an entry, though the table has room */

@@ -548,7 +548,8 @@ static void detail_replaced(const struct live *live, const __u64 counters[NT_COU
 
 _Static_assert(BOOKS_LOST_HALF_OPEN_OTHER - BOOKS_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
 	       BOOKS_LOST_ESTABLISHED_OTHER - BOOKS_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
-	       BOOKS_LOST_SOCKETS_OTHER - BOOKS_LOST_SOCKETS_FULL == NT_FAILED_OTHER, "one loss for each enum nt_failure");
+	       BOOKS_LOST_SOCKETS_OTHER - BOOKS_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
+	       "one loss for each enum nt_failure");
 
 /* By cause, in the order of enum nt_failure on both sides. */
 static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FAILURES])

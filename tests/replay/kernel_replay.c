@@ -319,7 +319,8 @@ static int check_losses(const struct kernel_replay *run)
 	__u64 counters[NT_COUNTERS];
 
 	loader_counters(&run->loader, counters);
-	if (!loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) && !loader_failures(counters, NT_COUNT_HALF_OPEN_FAILED) &&
+	if (!loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) &&
+	    !loader_failures(counters, NT_COUNT_HALF_OPEN_FAILED) &&
 	    !loader_failures(counters, NT_COUNT_ESTABLISHED_FAILED))
 		return EXIT_STATUS_DONE;
 	message_error("the kernel side lost connections of the captures");
