@@ -10,33 +10,33 @@
 
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes((frame), (offset), (to), (size))
 /* For user space, which reads a connection whole; and BCC cannot tell it of arrays in arrays, as a key has them. */
-#define NT_OBSERVED_MORE struct nt_summary summary; __u8 key[NT_KEY_SIZE];
+#define NT_TRACKED_MORE struct nt_result summary; __u8 key[NT_KEY_SIZE];
 #include "core/single_table.h"
 #include "core/fast_path.h"
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNTERS };
 
-BPF_TABLE("hash", struct nt_key, struct nt_observed, connections, NT_CONNECTIONS);
-BPF_PERCPU_ARRAY(observers, struct nt_observer, 1);
+BPF_TABLE("hash", struct nt_key, struct nt_tracked, connections, NT_CONNECTIONS);
+BPF_PERCPU_ARRAY(observers, struct nt_table_step, 1);
 BPF_ARRAY(counters, u64, COUNTERS);
 BPF_RINGBUF_OUTPUT(events, 16);
 BPF_PROG_ARRAY(steps, 1);
 
-static __always_inline struct nt_observed *nt_observed_find(const struct nt_key *key)
+static __always_inline struct nt_tracked *nt_tracked_find(const struct nt_key *key)
 {
 	return connections.lookup((struct nt_key *)key);
 }
 
-static __always_inline int nt_observed_take(const struct nt_key *key)
+static __always_inline int nt_tracked_remove(const struct nt_key *key)
 {
 	return connections.delete((struct nt_key *)key);
 }
 
-static __always_inline void nt_observer_begins(struct nt_observer *observer)
+static __always_inline void nt_tracked_began(struct nt_table_step *observer)
 {
 	int error;
 
-	nt_summarise(&observer->fresh.summary, &observer->fresh.connection);
+	nt_result_fill(&observer->fresh.summary, &observer->fresh.connection);
 	__builtin_memcpy(observer->fresh.key, &observer->key, sizeof(observer->fresh.key));
 	error = connections.insert(&observer->key, &observer->fresh);
 	if (error == -EEXIST) /* another processor has begun it */
@@ -46,9 +46,9 @@ static __always_inline void nt_observer_begins(struct nt_observer *observer)
 		counters.atomic_increment(COUNT_TABLE_FULL);
 }
 
-static __always_inline void nt_observer_tells(struct nt_observer *observer)
+static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
 {
-	nt_summarise(&observer->ended.summary, &observer->ended.connection);
+	nt_result_fill(&observer->ended.summary, &observer->ended.connection);
 	if (events.ringbuf_output(&observer->ended, sizeof(observer->ended), 0))
 		counters.atomic_increment(COUNT_RING_FULL);
 }
@@ -57,11 +57,11 @@ static __always_inline void nt_observer_tells(struct nt_observer *observer)
 int nt_step(struct __sk_buff *skb)
 {
 	int zero = 0;
-	struct nt_observer *observer = observers.lookup(&zero);
-	struct nt_observed *changed = observer ? nt_observe(observer, NT_NETNS) : NULL;
+	struct nt_table_step *observer = observers.lookup(&zero);
+	struct nt_tracked *changed = observer ? nt_single_table_step(observer, NT_NETNS) : NULL;
 
 	if (changed)
-		nt_summarise(&changed->summary, &changed->connection);
+		nt_result_fill(&changed->summary, &changed->connection);
 	return TC_ACT_UNSPEC;
 }
 
@@ -70,10 +70,10 @@ int nt_packet_seen(struct __sk_buff *skb)
 {
 	__u16 ethertype = bpf_ntohs(skb->protocol);
 	int zero = 0;
-	struct nt_observer *observer = observers.lookup(&zero);
+	struct nt_table_step *observer = observers.lookup(&zero);
 	__u32 slot;
 
-	if (!observer || nt_peek_slot(skb, NT_LINK_HEADER, ethertype, &slot) == NT_LOOK_DONE)
+	if (!observer || nt_peek_slot(skb, NT_LINK_HEADER, ethertype, &slot) == NT_FAST_PATH_DONE)
 		return TC_ACT_UNSPEC;
 	observer->packet.vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
 	if (nt_parse_ethertype(skb, NT_LINK_HEADER, ethertype, skb->len, 0, &observer->packet) != NT_PACKET_TCP)

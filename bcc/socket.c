@@ -11,7 +11,7 @@
 /* User space has the layout from BCC. */
 struct connection {
 	struct nt_socket socket;
-	struct nt_summary summary; /* once it ended */
+	struct nt_result summary; /* once it ended */
 	__u64 accepted_ns;
 	__u64 calls; /* the owner is known from a call */
 };
@@ -74,7 +74,7 @@ TRACEPOINT_PROBE(sock, inet_sock_set_state)
 	nt_socket_changes(&connection->socket, args->newstate, now);
 	if (args->newstate != NT_TCP_CLOSE)
 		return 0;
-	nt_summarise_socket(&connection->summary, &connection->socket, args->oldstate);
+	nt_result_fill_from_socket(&connection->summary, &connection->socket, args->oldstate);
 	if (events.ringbuf_output(connection, sizeof(*connection), 0))
 		counters.atomic_increment(COUNT_RING_FULL);
 	sockets.delete(&address);
@@ -92,7 +92,7 @@ TRACEPOINT_PROBE(tcp, tcp_receive_reset)
 }
 
 #ifdef NT_CALLS
-int note_connect(struct pt_regs *ctx)
+int record_connect(struct pt_regs *ctx)
 {
 	u64 address = PT_REGS_PARM1(ctx);
 	struct nt_owner caller = {};
@@ -102,7 +102,7 @@ int note_connect(struct pt_regs *ctx)
 	return 0;
 }
 
-int note_accepted(struct pt_regs *ctx)
+int record_accepted(struct pt_regs *ctx)
 {
 	u64 address = PT_REGS_RC(ctx);
 	struct connection *connection = sockets.lookup(&address);

@@ -53,7 +53,7 @@ def record_of(summary, role, ends, gaps, **known):
     """known wins: a summary has what is not known as -1, which is absent then."""
     times = [name for name, _ in summary._fields_ if name in KEYS]
     return record(role, ends, summary.start_ns, gaps, **{
-        **{name: getattr(summary, name) for name in times}, "first_fin_ns": summary.first_end_ns,
+        **{name: getattr(summary, name) for name in times}, "first_fin_ns": summary.first_fin_ns,
         "outcome": OUTCOMES[summary.outcome] if summary.outcome >= 0 else None,
         "ended_by": ENDS[summary.ended_by] if summary.ended_by >= 0 else None, **known})
 

@@ -1,29 +1,29 @@
 /* What the classic mode's programs share with the commands that attach them, show them and take them off: the values of
  * its pinned maps, under /sys/fs/bpf/netracker/. They outlive the program that wrote them, so a change of any layout
- * raises CLASSIC_LAYOUT. The includer provides __u32 and __u64.
+ * raises ATTACH_LAYOUT. The includer provides __u32 and __u64.
  */
-#ifndef NETRACKER_BPF_CLASSIC_H
-#define NETRACKER_BPF_CLASSIC_H
+#ifndef NETRACKER_BPF_ATTACHMENT_H
+#define NETRACKER_BPF_ATTACHMENT_H
 
-#define CLASSIC_LAYOUT 1
+#define ATTACH_LAYOUT 2
 
 /* Indexes of the per-CPU books. */
-enum classic_book {
-	CLASSIC_OPENED,      /* a SYN began it */
-	CLASSIC_ENDED,       /* closed, reset, or replaced by another of the same addresses and ports */
-	CLASSIC_NOT_BEGUN,   /* counted as opened, but its table gave no room */
-	CLASSIC_PRINTED,     /* lines that the kernel's trace took */
-	CLASSIC_NOT_PRINTED, /* lines that it did not take */
-	CLASSIC_MALFORMED,   /* packets whose headers contradict each other or are cut off */
-	CLASSIC_BOOKS,
+enum attach_counter {
+	ATTACH_COUNT_OPENED,      /* a SYN began it */
+	ATTACH_COUNT_ENDED,       /* closed, reset, or replaced by another of the same addresses and ports */
+	ATTACH_COUNT_NOT_BEGUN,   /* counted as opened, but its table gave no room */
+	ATTACH_COUNT_PRINTED,     /* lines that the kernel's trace took */
+	ATTACH_COUNT_NOT_PRINTED, /* lines that it did not take */
+	ATTACH_COUNT_MALFORMED,   /* packets whose headers contradict each other or are cut off */
+	ATTACH_COUNTERS,
 };
 
-enum classic_hook { CLASSIC_TCX = 1, CLASSIC_CLSACT };
+enum attach_hook { ATTACH_HOOK_TCX = 1, ATTACH_HOOK_CLSACT };
 
 /* Who attached the programs, where and how. Texts end with NUL. */
-struct classic_attachment {
+struct attachment_info {
 	__u32 layout;
-	__u32 hook;    /* enum classic_hook */
+	__u32 hook;    /* enum attach_hook */
 	__u32 ifindex;
 	__u32 netns;   /* inode number */
 	__u32 uid;

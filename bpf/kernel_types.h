@@ -2,8 +2,8 @@
  * layout (preserve_access_index), so members stand here by name only; the build needs no vmlinux.h of any kernel.
  * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other one.
  */
-#ifndef NETRACKER_BPF_KERNEL_H
-#define NETRACKER_BPF_KERNEL_H
+#ifndef NETRACKER_BPF_KERNEL_TYPES_H
+#define NETRACKER_BPF_KERNEL_TYPES_H
 
 #include <linux/bpf.h>
 #include <linux/types.h>

@@ -108,7 +108,7 @@ static __always_inline void count_ring_failure(__u32 counter)
 }
 
 /* How many events a CPU tells between two looks at how full the buffer is. */
-#define EVENTS_PER_LOOK 16
+#define EVENTS_PER_QUERY 16
 
 /* One wake-up for many events: the reader polls on a short timer, and is woken only where the buffer fills faster. */
 static __always_inline __u64 ring_flags(void)
@@ -116,7 +116,7 @@ static __always_inline __u64 ring_flags(void)
 	__u32 counter = NT_COUNT_EVENTS;
 	__u64 *told = bpf_map_lookup_elem(&counters, &counter);
 
-	if (told && ++*told % EVENTS_PER_LOOK)
+	if (told && ++*told % EVENTS_PER_QUERY)
 		return BPF_RB_NO_WAKEUP;
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
 										     : BPF_RB_NO_WAKEUP;

@@ -1,10 +1,10 @@
 /* The host of core/single_table.h on one interface, for libbpf's programs: the classic mode's and the eunomia-bpf version's.
  * It uses nothing that Linux 5.10 does not have.
  *
- * The includer defines nt_observer_begins() and nt_observer_tells(). Its programs call packet_seen().
+ * The includer defines nt_tracked_began() and nt_tracked_ended(). Its programs call packet_seen().
  */
-#ifndef NETRACKER_BPF_OBSERVER_H
-#define NETRACKER_BPF_OBSERVER_H
+#ifndef NETRACKER_BPF_SINGLE_TABLE_HOST_H
+#define NETRACKER_BPF_SINGLE_TABLE_HOST_H
 
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -24,13 +24,13 @@ struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct nt_key);
-	__type(value, struct nt_observed);
+	__type(value, struct nt_tracked);
 } connections SEC(".maps");
 
 /* Too much for the stack, and global functions take no pointers on Linux 5.10. */
 struct workspace {
-	struct nt_observer observer;
-	struct nt_summary summary;
+	struct nt_table_step observer;
+	struct nt_result summary;
 	struct line line;
 };
 
@@ -48,12 +48,12 @@ static __always_inline struct workspace *own_workspace(void)
 	return bpf_map_lookup_elem(&workspaces, &zero);
 }
 
-static __always_inline struct nt_observed *nt_observed_find(const struct nt_key *key)
+static __always_inline struct nt_tracked *nt_tracked_find(const struct nt_key *key)
 {
 	return bpf_map_lookup_elem(&connections, key);
 }
 
-static __always_inline int nt_observed_take(const struct nt_key *key)
+static __always_inline int nt_tracked_remove(const struct nt_key *key)
 {
 	return bpf_map_delete_elem(&connections, key);
 }
@@ -79,7 +79,7 @@ __noinline int observe(struct __sk_buff *skb, __u32 is_outgoing)
 	workspace->observer.now = bpf_ktime_get_boot_ns();
 	workspace->observer.is_outgoing = is_outgoing;
 	workspace->observer.ifindex = skb->ifindex;
-	nt_observe(&workspace->observer, 0);
+	nt_single_table_step(&workspace->observer, 0);
 	return 0;
 }
 
@@ -156,7 +156,7 @@ static __always_inline int print_line(struct workspace *workspace)
 }
 
 /* Takes a packet, unless a quick look comes to `ignored` or less. Returns enum nt_parse. */
-static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_look ignored)
+static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_fast_path ignored)
 {
 	__u32 slot;
 	int result;

@@ -4,8 +4,8 @@
  * The entry stays until the socket is destroyed, since a socket can live several connections and an owner can become
  * known after the end.
  */
-#ifndef NETRACKER_BPF_SOCKET_H
-#define NETRACKER_BPF_SOCKET_H
+#ifndef NETRACKER_BPF_SOCKET_CONTEXT_H
+#define NETRACKER_BPF_SOCKET_CONTEXT_H
 
 #include "owner.h"
 #include "wire_of_socket.h"
@@ -165,7 +165,7 @@ static __always_inline bool in_process(struct sock *sk)
 }
 
 /* The last to read or close a server's connection is its owner; a client's is who connected. */
-static __always_inline void note_owner(struct nt_socket *socket, struct sock *sk, __u8 by)
+static __always_inline void record_owner(struct nt_socket *socket, struct sock *sk, __u8 by)
 {
 	if (socket->role == NT_ROLE_CLIENT && socket->owner.process.pid && socket->owner.by == NT_OWNER_CONNECT)
 		return;
@@ -181,7 +181,7 @@ static __always_inline bool owner_is_known(const struct nt_socket *socket)
 	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
 }
 
-static __always_inline void note_mptcp_owner(struct nt_socket *socket, struct sock *sk)
+static __always_inline void record_mptcp_owner(struct nt_socket *socket, struct sock *sk)
 {
 	struct mptcp_subflow_context *subflow;
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -272,7 +272,7 @@ static __noinline int leave_untold(struct nt_socket *socket, int error, __u8 old
 
 /* Tells of a socket, with what the wire knows of its connection where that is not told yet. tp: NULL where the socket
  * itself is gone. */
-static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
+static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 					__u8 old_state, __u64 now)
 {
 	struct nt_socket_event *event;
@@ -313,11 +313,11 @@ static __always_inline void tell_socket(__u32 type, __u64 address, struct nt_soc
 	if (tp && old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
-		tell_wire_of_socket(event, &found, end);
+		emit_wire_of_socket(event, &found, end);
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
-static __always_inline void tell_more(__u64 address, const struct nt_socket *socket)
+static __always_inline void emit_socket_more(__u64 address, const struct nt_socket *socket)
 {
 	struct nt_socket_more_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 
@@ -338,7 +338,7 @@ static __always_inline void tell_more(__u64 address, const struct nt_socket *soc
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
-static __always_inline void note_listener(struct nt_socket *socket)
+static __always_inline void record_listener(struct nt_socket *socket)
 {
 	struct nt_listener *listener;
 
@@ -358,7 +358,7 @@ static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 sta
 }
 
 /* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
-static __always_inline __u8 state_before_missed_end(const struct nt_socket *socket)
+static __always_inline __u8 state_before_missed_close(const struct nt_socket *socket)
 {
 	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
 }
@@ -366,7 +366,7 @@ static __always_inline __u8 state_before_missed_end(const struct nt_socket *sock
 /* A server's child is a view once it is established. */
 static __always_inline bool is_a_view(const struct nt_socket *socket)
 {
-	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_FOUND;
+	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
 }
 
 static __always_inline void count_replaced(const struct nt_socket *before)
@@ -385,7 +385,7 @@ static __always_inline void count_replaced(const struct nt_socket *before)
 static __noinline int socket_replaced(__u64 address, struct nt_socket *before)
 {
 	__u64 end = before->error ? before->error_ns : bpf_ktime_get_boot_ns();
-	__u8 old_state = state_before_missed_end(before);
+	__u8 old_state = state_before_missed_close(before);
 
 	if (before->state == TCP_CLOSE || !is_a_view(before))
 		return 0;
@@ -397,14 +397,14 @@ static __noinline int socket_replaced(__u64 address, struct nt_socket *before)
 	before->missed_end = before->error ? NT_END_MISSED : NT_END_MISSED_UNTIMED;
 	nt_socket_changes(before, TCP_CLOSE, end);
 	before->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
-	note_listener(before);
-	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, before, NULL, old_state, end);
+	record_listener(before);
+	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, before, NULL, old_state, end);
 	return 0;
 }
 
 /* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
  * this very connection. */
-static __always_inline bool client_begins_again(__u64 address, struct nt_socket *socket)
+static __always_inline bool client_reconnects(__u64 address, struct nt_socket *socket)
 {
 	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
 
@@ -426,9 +426,9 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
-		note_mptcp_owner(&socket, sk);
+		record_mptcp_owner(&socket, sk);
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
-	if (error == -EEXIST && client_begins_again(address, &socket))
+	if (error == -EEXIST && client_reconnects(address, &socket))
 		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
 	else if (error == -EEXIST)
 		return;
@@ -472,15 +472,15 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!config.open_events)
 		return;
-	note_listener(socket);
-	tell_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
+	record_listener(socket);
+	emit_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
 }
 
-static __always_inline void note_closer(struct nt_socket *socket, struct sock *sk)
+static __always_inline void record_closer(struct nt_socket *socket, struct sock *sk)
 {
-	note_owner(socket, sk, NT_OWNER_CLOSE);
+	record_owner(socket, sk, NT_OWNER_CLOSE);
 	if (!owner_is_known(socket))
-		note_mptcp_owner(socket, sk);
+		record_mptcp_owner(socket, sk);
 }
 
 /* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). From
@@ -501,7 +501,7 @@ static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int 
 	}
 }
 
-static __always_inline bool nobody_can_read(struct sock *sk, __u8 old_state)
+static __always_inline bool is_unreadable(struct sock *sk, __u8 old_state)
 {
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DEAD))
 		return true;
@@ -536,43 +536,43 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 	/* connect() that waits disconnects a socket in error: then its counts are gone before a missed end is noticed */
 	if (!(socket->missed_end && socket->error) && never_was(socket, tp, old_state))
 		return take_back(address, socket);
-	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING))
 		count(NT_COUNT_SOCKETS_OPENED);
-	if (!socket->established_ns && !(socket->flags & NT_SOCKET_FOUND) && !socket->error)
+	if (!socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING) && !socket->error)
 		read_tuple(socket, tp);
 	nt_socket_changes(socket, TCP_CLOSE, now);
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
 		nt_socket_receives_fin(socket, bpf_ktime_get_boot_ns());
 	if (!socket->missed_end && is_local_abort(sk, old_state, error)) {
-		note_owner(socket, sk, NT_OWNER_CLOSE);
+		record_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
-	} else if (error == ECONNRESET && nobody_can_read(sk, old_state)) {
+	} else if (error == ECONNRESET && is_unreadable(sk, old_state)) {
 		/* RFC 9293 3.10.7.4: tcp_reset() sets the same error for data that nobody can read as for a RST received */
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	}
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
 		socket->first_fin_ns = now;
 	if (!owner_is_known(socket))
-		note_mptcp_owner(socket, sk);
-	note_listener(socket);
+		record_mptcp_owner(socket, sk);
+	record_listener(socket);
 	if (socket->role == NT_ROLE_SERVER && !owner_is_known(socket))
 		socket->flags |= NT_SOCKET_AWAITS_OWNER;
-	tell_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
+	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
 }
 
 /* Who reads or closes it after its end. */
-static __always_inline void tell_awaited_owner(__u64 address, struct nt_socket *socket, struct sock *sk, __u8 by)
+static __always_inline void emit_awaited_owner(__u64 address, struct nt_socket *socket, struct sock *sk, __u8 by)
 {
 	if (!(socket->flags & NT_SOCKET_AWAITS_OWNER))
 		return;
 	socket->flags &= ~NT_SOCKET_AWAITS_OWNER;
-	note_owner(socket, sk, by);
-	tell_more(address, socket);
+	record_owner(socket, sk, by);
+	emit_socket_more(address, socket);
 }
 
 /* The change to CLOSE was missed. Where no descriptor is left, a softirq makes it in one go with the destruction; else
  * the time of the error that ended it is known, or none. */
-static __always_inline void tell_missed_end(__u64 address, struct nt_socket *socket, struct sock *sk)
+static __always_inline void emit_missed_close(__u64 address, struct nt_socket *socket, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 end = bpf_ktime_get_boot_ns();
@@ -582,7 +582,7 @@ static __always_inline void tell_missed_end(__u64 address, struct nt_socket *soc
 	socket->missed_end = in_process(sk) && !socket->error ? NT_END_MISSED_UNTIMED : NT_END_MISSED;
 	if (socket->error)
 		end = socket->error_ns;
-	socket_closes(address, socket, sk, tp, state_before_missed_end(socket), end);
+	socket_closes(address, socket, sk, tp, state_before_missed_close(socket), end);
 }
 
 static __always_inline void socket_destroyed(struct sock *sk)
@@ -595,8 +595,8 @@ static __always_inline void socket_destroyed(struct sock *sk)
 	if (socket->state != TCP_CLOSE && shared.ended) /* it was open then */
 		return;
 	if (socket->state != TCP_CLOSE && is_a_view(socket))
-		tell_missed_end(address, socket, sk);
-	tell_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
+		emit_missed_close(address, socket, sk);
+	emit_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	bpf_map_delete_elem(&sockets, &address);
 }
 
@@ -611,7 +611,7 @@ static __always_inline void socket_reports_error(struct sock *sk)
 	if (!socket || socket->state == TCP_CLOSE || socket->error || !sk->sk_err)
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
-	if (tp && !socket->established_ns && !(socket->flags & NT_SOCKET_FOUND))
+	if (tp && !socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING))
 		read_tuple(socket, tp);
 	socket->error = sk->sk_err;
 	socket->error_ns = bpf_ktime_get_boot_ns();
@@ -636,7 +636,7 @@ static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
 	socket->reset_reason = reason;
 	if (socket->flags & NT_SOCKET_AWAITS_REASON) {
 		socket->flags &= ~NT_SOCKET_AWAITS_REASON;
-		tell_more(address, socket);
+		emit_socket_more(address, socket);
 	}
 }
 
@@ -647,8 +647,8 @@ static __always_inline void socket_read(struct sock *sk)
 
 	if (!socket)
 		return;
-	note_owner(socket, sk, NT_OWNER_IO);
-	tell_awaited_owner(address, socket, sk, NT_OWNER_IO);
+	record_owner(socket, sk, NT_OWNER_IO);
+	emit_awaited_owner(address, socket, sk, NT_OWNER_IO);
 }
 
 /* What needs the socket's own counts, and the helper call that makes them readable. */
@@ -681,7 +681,7 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
 		nt_socket_changes(socket, new_state, bpf_ktime_get_boot_ns());
-		note_closer(socket, sk);
+		record_closer(socket, sk);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:

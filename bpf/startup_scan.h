@@ -3,12 +3,12 @@
  * iter/tcp sees the sockets of the network namespace that its reader is in, those that nobody accepted yet among them,
  * listeners first; iter/task_file sees which processes hold which.
  */
-#ifndef NETRACKER_BPF_SEED_H
-#define NETRACKER_BPF_SEED_H
+#ifndef NETRACKER_BPF_STARTUP_SCAN_H
+#define NETRACKER_BPF_STARTUP_SCAN_H
 
 #include "socket_context.h"
 
-static __always_inline void seed_listener(struct sock *sk)
+static __always_inline void scan_listener(struct sock *sk)
 {
 	struct nt_listener listener = {};
 	struct nt_listener_key key;
@@ -17,7 +17,7 @@ static __always_inline void seed_listener(struct sock *sk)
 	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_NOEXIST));
 }
 
-static __always_inline void seed_fins(struct nt_socket *socket)
+static __always_inline void scan_fins(struct nt_socket *socket)
 {
 	switch (socket->state) {
 	case TCP_FIN_WAIT1:
@@ -37,20 +37,20 @@ static __always_inline void seed_fins(struct nt_socket *socket)
 }
 
 /* Who opened it: a listener on the local port means that the other side did. */
-static __always_inline void seed_connection(struct sock *sk, struct tcp_sock *tp)
+static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp)
 {
-	struct nt_socket socket = {.flags = NT_SOCKET_FOUND};
+	struct nt_socket socket = {.flags = NT_SOCKET_PREEXISTING};
 	__u64 address = (__u64)sk;
 	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	socket.state = sk->__sk_common.skc_state;
 	read_tuple(&socket, tp);
-	seed_fins(&socket);
+	scan_fins(&socket);
 	socket.role = listener_find(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
-		count(NT_COUNT_SOCKETS_FOUND);
+		count(NT_COUNT_SOCKETS_PREEXISTING);
 	else if (error != -EEXIST)
 		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 }
@@ -64,7 +64,7 @@ static __always_inline struct tcp_sock *iterated(struct bpf_iter__tcp *ctx)
 }
 
 SEC("iter/tcp")
-int seed_sockets(struct bpf_iter__tcp *ctx)
+int scan_sockets(struct bpf_iter__tcp *ctx)
 {
 	struct tcp_sock *tp = iterated(ctx);
 	struct sock *sk;
@@ -74,25 +74,25 @@ int seed_sockets(struct bpf_iter__tcp *ctx)
 	sk = &tp->inet_conn.icsk_inet.sk;
 	switch (sk->__sk_common.skc_state) {
 	case TCP_LISTEN:
-		seed_listener(sk);
+		scan_listener(sk);
 		break;
 	case TCP_CLOSE: /* bound, not connected */
 		break;
 	default:
-		seed_connection(sk, tp);
+		scan_connection(sk, tp);
 	}
 	return 0;
 }
 
 /* A byte for the reader, so that its read ends now and then and it can empty the ring buffer. */
-static __always_inline void note_events(struct bpf_iter_meta *meta)
+static __always_inline void wake_reader(struct bpf_iter_meta *meta)
 {
 	static const char told = 1;
 
 	bpf_seq_write(meta->seq, &told, sizeof(told));
 }
 
-static __always_inline void seed_owner_of_listener(struct sock *sk, struct task_struct *task)
+static __always_inline void scan_owner_of_listener(struct sock *sk, struct task_struct *task)
 {
 	struct nt_listener_key key = {};
 	struct nt_listener *listener;
@@ -110,7 +110,7 @@ static __always_inline void seed_owner_of_listener(struct sock *sk, struct task_
 }
 
 /* Of several processes that hold a connection the youngest serves it: it was handed on to it. */
-static __always_inline void seed_owner(struct nt_socket *socket, struct task_struct *task)
+static __always_inline void scan_owner(struct nt_socket *socket, struct task_struct *task)
 {
 	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
 
@@ -120,7 +120,7 @@ static __always_inline void seed_owner(struct nt_socket *socket, struct task_str
 }
 
 SEC("iter/task_file")
-int seed_owners(struct bpf_iter__task_file *ctx)
+int scan_owners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
@@ -135,19 +135,19 @@ int seed_owners(struct bpf_iter__task_file *ctx)
 	sk = BPF_CORE_READ(holder, sk);
 	address = (__u64)sk;
 	socket = bpf_map_lookup_elem(&sockets, &address);
-	if (socket && socket->flags & NT_SOCKET_FOUND)
-		seed_owner(socket, task);
+	if (socket && socket->flags & NT_SOCKET_PREEXISTING)
+		scan_owner(socket, task);
 	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
-		seed_owner_of_listener(sk, task);
+		scan_owner_of_listener(sk, task);
 	else
 		return 0;
-	note_events(ctx->meta);
+	wake_reader(ctx->meta);
 	return 0;
 }
 
 /* Tells of those that are open. */
 SEC("iter/tcp")
-int tell_open_sockets(struct bpf_iter__tcp *ctx)
+int report_open_sockets(struct bpf_iter__tcp *ctx)
 {
 	struct tcp_sock *tp = iterated(ctx);
 	struct nt_socket *socket;
@@ -169,9 +169,9 @@ int tell_open_sockets(struct bpf_iter__tcp *ctx)
 	socket->state = state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
-	note_listener(socket);
-	tell_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
-	note_events(ctx->meta);
+	record_listener(socket);
+	emit_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
+	wake_reader(ctx->meta);
 	return 0;
 }
 

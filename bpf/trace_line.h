@@ -3,8 +3,8 @@
  *
  * What a loop carries on is kept in struct line, volatile: the verifier then does not follow each value that it can have.
  */
-#ifndef NETRACKER_BPF_LINE_H
-#define NETRACKER_BPF_LINE_H
+#ifndef NETRACKER_BPF_TRACE_LINE_H
+#define NETRACKER_BPF_TRACE_LINE_H
 
 #define LINE_SIZE 256 /* the seed's longest line has 167 bytes; a power of two, so that a mask keeps within */
 #define DIGITS 20 /* of a 64-bit number */

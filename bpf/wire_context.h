@@ -1,8 +1,8 @@
 /* The wire context: TC programs on ingress and egress. A packet's fate is never decided here, and what carries no SYN,
  * FIN or RST leaves after a look at its flags and at one slot.
  */
-#ifndef NETRACKER_BPF_WIRE_H
-#define NETRACKER_BPF_WIRE_H
+#ifndef NETRACKER_BPF_WIRE_CONTEXT_H
+#define NETRACKER_BPF_WIRE_CONTEXT_H
 
 #include "wire_tables.h"
 
@@ -43,7 +43,7 @@ static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
 	return bpf_get_socket_cookie(skb);
 }
 
-static __always_inline void note_sighting(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
+static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
 {
 	__u64 cookie = sending_socket(skb, sighting->packet.flags);
 
@@ -55,7 +55,7 @@ static __always_inline void note_sighting(struct __sk_buff *skb, struct nt_wire 
 
 /* How the connection stands at its end, set down before it is taken out of its table, which uses the entry again at
  * once. Not in the ring buffer: up to 6.1 the verifier forgets that a record reserved there is not NULL. */
-static __always_inline void note_wire_end(struct nt_wire_event *event, const struct nt_wire *wire, __u32 why, __u64 now)
+static __always_inline void record_wire_end(struct nt_wire_event *event, const struct nt_wire *wire, __u32 why, __u64 now)
 {
 	struct nt_streams *followed = NULL;
 
@@ -65,7 +65,7 @@ static __always_inline void note_wire_end(struct nt_wire_event *event, const str
 	event->header.padding = 0;
 	event->header.now = now;
 	event->wire = *wire;
-	event->why = why;
+	event->cause = why;
 	event->has_streams = !!followed;
 	if (followed) {
 		event->streams[0] = followed->of[0];
@@ -86,7 +86,7 @@ __noinline int end_is_filtered(struct __sk_buff *skb)
 	return 1;
 }
 
-static __always_inline void tell_wire_end(struct __sk_buff *skb, struct nt_wire_event *event)
+static __always_inline void emit_wire_end(struct __sk_buff *skb, struct nt_wire_event *event)
 {
 	__u64 size = event->has_streams ? sizeof(*event) : NT_WIRE_EVENT_SHORT;
 
@@ -102,10 +102,10 @@ static __always_inline void tell_wire_end(struct __sk_buff *skb, struct nt_wire_
 static __always_inline void wire_ends(struct __sk_buff *skb, const struct wire_found *found,
 				      struct workspace *workspace, __u32 why)
 {
-	note_wire_end(&workspace->end, found->wire, why, workspace->sighting.now);
-	forget_ack(found->wire);
+	record_wire_end(&workspace->end, found->wire, why, workspace->sighting.now);
+	clear_ack(found->wire);
 	if (take_wire(found, &workspace->sighting.key))
-		tell_wire_end(skb, &workspace->end);
+		emit_wire_end(skb, &workspace->end);
 }
 
 /* Counts the packet in its side's stream: 1 if that is kept. */
@@ -130,7 +130,7 @@ static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_conne
 					  const struct sighting *sighting)
 {
 	if (config.follow_packets && follow(skb))
-		nt_connection_note(connection, &sighting->packet, sighting->source & 1);
+		nt_connection_add_packet(connection, &sighting->packet, sighting->source & 1);
 }
 
 static __always_inline void fill_wire(struct nt_wire *wire, struct __sk_buff *skb, const struct sighting *sighting)
@@ -139,7 +139,7 @@ static __always_inline void fill_wire(struct nt_wire *wire, struct __sk_buff *sk
 	wire->key = sighting->key;
 	wire->ifindex = skb->ifindex;
 	nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
-	note_sighting(skb, wire, sighting);
+	record_sighting(skb, wire, sighting);
 }
 
 static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
@@ -173,7 +173,7 @@ static __always_inline void wire_established(const struct wire_found *found, con
 {
 	int error;
 
-	forget_ack(found->wire);
+	clear_ack(found->wire);
 	if (found->place == IN_SLOT)
 		return;
 	error = bpf_map_update_elem(&established, &sighting->key, found->wire, BPF_NOEXIST);
@@ -232,7 +232,7 @@ static __always_inline void connection_packet(struct __sk_buff *skb, struct work
 		sighting->step = nt_connection_step(&found.wire->connection, &sighting->packet, sighting->source & 1,
 						    sighting->now);
 		if (!(sighting->step & NT_STEP_NEW)) {
-			note_sighting(skb, found.wire, sighting);
+			record_sighting(skb, found.wire, sighting);
 			follow_packet(skb, &found.wire->connection, sighting);
 		}
 		stepped(skb, &found, workspace);
@@ -281,9 +281,9 @@ static __always_inline bool can_leave(struct __sk_buff *skb, __u32 network_offse
 	int *waits;
 
 	switch (nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot)) {
-	case NT_LOOK_DONE:
+	case NT_FAST_PATH_DONE:
 		return true;
-	case NT_LOOK_SLOT:
+	case NT_FAST_PATH_SLOT:
 		if (config.follow_packets)
 			return false;
 		waits = waiting_count(slot);

@@ -9,7 +9,7 @@
 /* Returns the key's end that the socket is. */
 static __always_inline int wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
 {
-	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_FOUND;
+	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
 	struct nt_key key;
 	int end = nt_key_of_socket(&key, socket, config.own_netns);
 
@@ -45,7 +45,7 @@ static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_f
 		return NT_WIRE_OPEN;
 	/* where the other side is a socket of this machine, it has its own end still to tell */
 	if (nt_ownership_of_side(wire, !end) != NT_OWNED_SOCKET) {
-		forget_ack(wire);
+		clear_ack(wire);
 		if (take_wire(found, key))
 			count(NT_COUNT_WIRE_SETTLED);
 		else /* its end is told by another processor */
@@ -56,7 +56,7 @@ static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_f
 	return status;
 }
 
-static __always_inline void tell_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
+static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
 {
 	struct nt_wire *wire = found->wire;
 	struct nt_key key;

@@ -85,18 +85,18 @@ struct {
  * without SYN, FIN or RST leave after a look at it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, NT_WAITING_SLOTS / NT_WAITING_IN_LINE);
+	__uint(max_entries, NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
-	__type(value, struct nt_waiting_line);
+	__type(value, struct nt_fast_path_line);
 } waiting SEC(".maps");
 
 static __always_inline int *waiting_count(__u32 slot)
 {
-	__u32 index = slot / NT_WAITING_IN_LINE;
-	struct nt_waiting_line *line = bpf_map_lookup_elem(&waiting, &index);
+	__u32 index = slot / NT_FAST_PATH_IN_LINE;
+	struct nt_fast_path_line *line = bpf_map_lookup_elem(&waiting, &index);
 
-	return line ? &line->count[slot % NT_WAITING_IN_LINE] : NULL;
+	return line ? &line->count[slot % NT_FAST_PATH_IN_LINE] : NULL;
 }
 
 static __always_inline void expect_ack(struct nt_wire *wire)
@@ -105,20 +105,20 @@ static __always_inline void expect_ack(struct nt_wire *wire)
 
 	if (wire->waits_for_ack)
 		return;
-	waits = waiting_count(nt_waiting_slot(&wire->key));
+	waits = waiting_count(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 1;
 	__sync_fetch_and_add(waits, 1);
 }
 
-static __always_inline void forget_ack(struct nt_wire *wire)
+static __always_inline void clear_ack(struct nt_wire *wire)
 {
 	int *waits;
 
 	if (!wire->waits_for_ack)
 		return;
-	waits = waiting_count(nt_waiting_slot(&wire->key));
+	waits = waiting_count(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 0;
@@ -136,7 +136,7 @@ struct wire_found {
 
 static __always_inline struct nt_slot *slot_of(const struct nt_key *key)
 {
-	__u32 index = nt_waiting_slot(key) & config.slot_mask;
+	__u32 index = nt_fast_path_slot(key) & config.slot_mask;
 
 	return bpf_map_lookup_elem(&slots, &index);
 }

@@ -16,7 +16,7 @@ enum nt_endpoint {
 };
 
 /* What conn_state is made of. */
-struct nt_conn_ends {
+struct nt_conn_sides {
 	enum nt_endpoint src, dst;
 	int has_payload; /* of either */
 	const char *history; /* Zeek's letters, no NUL needed */
@@ -46,7 +46,7 @@ NT_INLINE int nt_history_is_syn_reset(const char *history, __u32 length)
 	return 0;
 }
 
-NT_INLINE const char *nt_conn_state_of_reset(const struct nt_conn_ends *ends)
+NT_INLINE const char *nt_conn_state_of_reset(const struct nt_conn_sides *ends)
 {
 	if (ends->dst == NT_ENDPOINT_RESET) {
 		if (ends->src == NT_ENDPOINT_SYN_SENT || ends->src == NT_ENDPOINT_SYNACK_SENT ||
@@ -60,7 +60,7 @@ NT_INLINE const char *nt_conn_state_of_reset(const struct nt_conn_ends *ends)
 }
 
 /* For user space: the string is a constant. */
-NT_INLINE const char *nt_conn_state(const struct nt_conn_ends *ends)
+NT_INLINE const char *nt_conn_state(const struct nt_conn_sides *ends)
 {
 	enum nt_endpoint src = ends->src, dst = ends->dst;
 

@@ -1,7 +1,7 @@
 /* The connection as the wire shows it: a TCP state machine over the packets of both sides, with time as a parameter.
  *
  * nt_connection_begin() starts one, nt_connection_step() takes every further packet. Which packets the host brings is
- * its choice: SYN, FIN, RST and the handshake's ACK are enough; nt_connection_note() is for hosts that bring them all.
+ * its choice: SYN, FIN, RST and the handshake's ACK are enough; nt_connection_add_packet() is for hosts that bring them all.
  * Times are nanoseconds of any one clock. A time of 0 means that it did not happen (yet).
  *
  * Two processors may step one connection at once, each with packets of one side. So what a packet changes is kept by
@@ -67,7 +67,7 @@ enum nt_state {
 };
 
 /* What one side has sent; written only by packets of that side. */
-enum nt_side {
+enum nt_side_flag {
 	NT_SIDE_SEEN = 1,
 	NT_SIDE_SYN = 2,
 	NT_SIDE_SYNACK = 4,
@@ -116,10 +116,10 @@ struct nt_connection {
 	__u32 fin_sequence[2]; /* the FIN's own sequence number */
 	__u32 rst_sequence[2]; /* the last RST's */
 	__u16 vlan;            /* the first packet's, as in struct nt_packet */
-	__u8 side[2];          /* enum nt_side */
+	__u8 side[2];          /* enum nt_side_flag */
 	__u8 src_index;        /* the side that opened it */
 	__u8 marks;            /* enum nt_connection_mark */
-	__u8 first_end;        /* 1 + index of the side that sent the first FIN or RST; 0: none */
+	__u8 first_closer;        /* 1 + index of the side that sent the first FIN or RST; 0: none */
 	__u8 history_length;
 	__u8 letters[2];       /* enum nt_letter */
 	char history[NT_CONNECTION_HISTORY]; /* Zeek's letters, no NUL */
@@ -194,10 +194,10 @@ NT_INLINE __u32 nt_connection_once(struct nt_connection *connection, int source,
 	return given & which ? 0 : NT_STEP_LETTER(letter);
 }
 
-NT_INLINE void nt_connection_note_end(struct nt_connection *connection, int source)
+NT_INLINE void nt_connection_set_first_closer(struct nt_connection *connection, int source)
 {
-	if (!connection->first_end)
-		connection->first_end = 1 + source;
+	if (!connection->first_closer)
+		connection->first_closer = 1 + source;
 }
 
 NT_INLINE __u32 nt_connection_set_syn(struct nt_connection *connection, const struct nt_packet *packet, int source)
@@ -366,7 +366,7 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 	connection->side[source] |= NT_SIDE_FIN;
 	if (state == NT_STATE_RESET)
 		return NT_STEP_REPEAT | letter;
-	nt_connection_note_end(connection, source);
+	nt_connection_set_first_closer(connection, source);
 	if ((peer & NT_SIDE_FIN) || (connection->marks & NT_MARK_SELF))
 		return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 	return NT_STEP_CHANGED | letter;
@@ -410,7 +410,7 @@ NT_INLINE __u32 nt_connection_rst(struct nt_connection *connection, const struct
 		return NT_STEP_REPEAT | letter;
 	connection->rst_ns = now;
 	connection->side[source] |= NT_SIDE_RST;
-	nt_connection_note_end(connection, source);
+	nt_connection_set_first_closer(connection, source);
 	return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 }
 
@@ -513,7 +513,7 @@ NT_INLINE __u32 nt_connection_begin(struct nt_connection *connection, const stru
 }
 
 /* Adds the letters of data and of pure ACKs to the history: for hosts that bring every packet. */
-NT_INLINE void nt_connection_note(struct nt_connection *connection, const struct nt_packet *packet, int source)
+NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const struct nt_packet *packet, int source)
 {
 	__u32 letter = 0;
 

@@ -119,7 +119,7 @@ struct nt_socket_more_event {
 	struct nt_owner owner;
 };
 
-enum nt_wire_why {
+enum nt_wire_cause {
 	NT_WIRE_ENDED,   /* FINs of both, or a RST */
 	NT_WIRE_IDLE,    /* silent beyond the limit */
 	NT_WIRE_REPLACED, /* another connection began on the same tuple */
@@ -129,7 +129,7 @@ enum nt_wire_why {
 struct nt_wire_event {
 	struct nt_event_header header;
 	struct nt_wire wire;
-	__u32 why; /* enum nt_wire_why */
+	__u32 cause; /* enum nt_wire_cause */
 	__u32 has_streams;
 	struct nt_stream streams[2];
 };
@@ -200,7 +200,7 @@ enum nt_failure {
 /* Indexes of the per-CPU counters. */
 enum nt_counter {
 	NT_COUNT_SOCKETS_OPENED,
-	NT_COUNT_SOCKETS_FOUND,
+	NT_COUNT_SOCKETS_PREEXISTING,
 	NT_COUNT_SOCKETS_FAILED, /* not begun */
 	NT_COUNT_SOCKETS_FAILED_LAST = NT_COUNT_SOCKETS_FAILED + NT_FAILURES - 1,
 	NT_COUNT_SOCKETS_FILTERED, /* not told */

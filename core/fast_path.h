@@ -3,30 +3,30 @@
  *
  * A slot is found from a plain packet with one load and no parse (nt_peek_slot()), or from a connection's key.
  */
-#ifndef NETRACKER_CORE_WAITING_H
-#define NETRACKER_CORE_WAITING_H
+#ifndef NETRACKER_CORE_FAST_PATH_H
+#define NETRACKER_CORE_FAST_PATH_H
 
 #include "key.h"
 
 /* Small enough to stay in a CPU's cache: every packet looks at one slot. */
-#define NT_WAITING_SLOT_BITS 14
-#define NT_WAITING_SLOTS (1 << NT_WAITING_SLOT_BITS)
+#define NT_FAST_PATH_SLOT_BITS 14
+#define NT_FAST_PATH_SLOTS (1 << NT_FAST_PATH_SLOT_BITS)
 
 /* As the kernel's arrays pad their elements to 8 bytes, an element holds several slots. */
-#define NT_WAITING_IN_LINE 16
+#define NT_FAST_PATH_IN_LINE 16
 
-struct nt_waiting_line {
-	int count[NT_WAITING_IN_LINE]; /* too many costs a look-up, no more; too few would hide a handshake's end */
+struct nt_fast_path_line {
+	int count[NT_FAST_PATH_IN_LINE]; /* too many costs a look-up, no more; too few would hide a handshake's end */
 };
 
 /* The same for both directions: end points are mixed by exclusive or, in which what IPv4-mapped addresses have in common
  * cancels itself out. */
 NT_INLINE __u32 nt_slot_of_mix(__u64 addresses, __u16 ports)
 {
-	return (addresses ^ ports) * 0x9e3779b97f4a7c15ULL >> (64 - NT_WAITING_SLOT_BITS);
+	return (addresses ^ ports) * 0x9e3779b97f4a7c15ULL >> (64 - NT_FAST_PATH_SLOT_BITS);
 }
 
-NT_INLINE __u32 nt_waiting_slot(const struct nt_key *key)
+NT_INLINE __u32 nt_fast_path_slot(const struct nt_key *key)
 {
 	return nt_slot_of_mix(key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1],
 			      nt_network16(key->port[0] ^ key->port[1]));
@@ -67,22 +67,22 @@ struct nt_plain_ipv6 {
 	struct nt_plain_tcp tcp;
 };
 
-enum nt_look {
-	NT_LOOK_DONE,  /* nothing for the tracker */
-	NT_LOOK_SLOT,  /* plain TCP without SYN, FIN and RST: only of interest where *slot waits */
-	NT_LOOK_PARSE, /* only the whole parse can tell */
+enum nt_fast_path {
+	NT_FAST_PATH_DONE,  /* nothing for the tracker */
+	NT_FAST_PATH_SLOT,  /* plain TCP without SYN, FIN and RST: only of interest where *slot waits */
+	NT_FAST_PATH_PARSE, /* only the whole parse can tell */
 };
 
-NT_INLINE enum nt_look nt_look_at_tcp(const struct nt_plain_tcp *tcp, __u64 addresses, __u32 *slot)
+NT_INLINE enum nt_fast_path nt_fast_path_classify(const struct nt_plain_tcp *tcp, __u64 addresses, __u32 *slot)
 {
 	if (tcp->flags & (NT_SYN | NT_FIN | NT_RST))
-		return NT_LOOK_PARSE;
+		return NT_FAST_PATH_PARSE;
 	*slot = nt_slot_of_mix(addresses, tcp->source_port ^ tcp->destination_port);
-	return NT_LOOK_SLOT;
+	return NT_FAST_PATH_SLOT;
 }
 
 /* offset: of the IP header; ethertype: in host byte order. */
-NT_INLINE enum nt_look nt_peek_slot(void *frame, __u32 offset, __u16 ethertype, __u32 *slot)
+NT_INLINE enum nt_fast_path nt_peek_slot(void *frame, __u32 offset, __u16 ethertype, __u32 *slot)
 {
 	struct nt_plain_ipv4 ipv4;
 	struct nt_plain_ipv6 ipv6;
@@ -91,21 +91,21 @@ NT_INLINE enum nt_look nt_peek_slot(void *frame, __u32 offset, __u16 ethertype, 
 	switch (ethertype) {
 	case NT_ETHERTYPE_IPV4:
 		if (NT_LOAD(frame, offset, &ipv4, NT_IPV4_HEADER + NT_PLAIN_TCP) < 0)
-			return NT_LOOK_PARSE;
+			return NT_FAST_PATH_PARSE;
 		if (ipv4.protocol != NT_PROTOCOL_TCP)
-			return ipv4.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_LOOK_PARSE : NT_LOOK_DONE;
+			return ipv4.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
 		if (ipv4.version_and_length != 0x45 || ipv4.fragment & nt_network16(0x3fff))
-			return NT_LOOK_PARSE;
-		return nt_look_at_tcp(&ipv4.tcp, nt_words_of(0, ipv4.source ^ ipv4.destination), slot);
+			return NT_FAST_PATH_PARSE;
+		return nt_fast_path_classify(&ipv4.tcp, nt_words_of(0, ipv4.source ^ ipv4.destination), slot);
 	case NT_ETHERTYPE_IPV6:
 		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0 ||
 		    ipv6.next_header != NT_PROTOCOL_TCP)
-			return NT_LOOK_PARSE;
+			return NT_FAST_PATH_PARSE;
 		high = ipv6.addresses[0] ^ ipv6.addresses[2] ^ ipv6.addresses[4] ^ ipv6.addresses[6];
 		low = ipv6.addresses[1] ^ ipv6.addresses[3] ^ ipv6.addresses[5] ^ ipv6.addresses[7];
-		return nt_look_at_tcp(&ipv6.tcp, nt_words_of(high, low), slot);
+		return nt_fast_path_classify(&ipv6.tcp, nt_words_of(high, low), slot);
 	default:
-		return nt_is_vlan(ethertype) ? NT_LOOK_PARSE : NT_LOOK_DONE;
+		return nt_is_vlan(ethertype) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
 	}
 }
 

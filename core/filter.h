@@ -92,7 +92,7 @@ NT_INLINE int nt_filter_has_wire(const struct nt_filter *filter, const struct nt
 }
 
 /* Whether the socket at that end of the key, if there is one, has a record that may pass. */
-NT_INLINE int nt_filter_has_end(const struct nt_filter *filter, const struct nt_wire *wire, int end)
+NT_INLINE int nt_filter_has_side(const struct nt_filter *filter, const struct nt_wire *wire, int end)
 {
 	int opened = end == wire->connection.src_index || wire->connection.marks & NT_MARK_SIMULTANEOUS;
 	const struct nt_key *key = &wire->key;

@@ -64,7 +64,7 @@
  *    no                complete    no               no      it may be a local server's, under SYN cookies
  *    no                incomplete  -                no      it was for this machine, and no socket took it
  *
- * nt_filter_has_end() (core/filter.h) is not one of these: it asks which role a socket on a side would have.
+ * nt_filter_has_side() (core/filter.h) is not one of these: it asks which role a socket on a side would have.
  */
 #ifndef NETRACKER_CORE_OWNERSHIP_H
 #define NETRACKER_CORE_OWNERSHIP_H
@@ -169,7 +169,7 @@ NT_INLINE int nt_life_has_connection(const struct nt_connection *connection, int
 
 	if (first > socket->close_ns)
 		return 0;
-	if (socket->flags & NT_SOCKET_FOUND)
+	if (socket->flags & NT_SOCKET_PREEXISTING)
 		return 1;
 	if (socket->role == NT_ROLE_SERVER)
 		return !opened && first <= socket->start_ns;

@@ -32,7 +32,7 @@ enum nt_outcome {
 	NT_OUTCOME_EXPIRED,
 	NT_OUTCOME_OPEN,
 };
-enum nt_end { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
+enum nt_side { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
 enum nt_limited_by { NT_LIMITED_RECEIVER, NT_LIMITED_SNDBUF, NT_LIMITED_NETWORK, NT_LIMITED_APP };
 
 /* Bits of `seen`, in the order they are written. */
@@ -98,7 +98,7 @@ struct nt_record {
 	__u8 event; /* enum nt_event_kind */
 	__u8 role;  /* enum nt_role */
 	__u8 outcome;
-	__u8 ended_by; /* enum nt_end */
+	__u8 ended_by; /* enum nt_side */
 	__u8 owner_by;
 	__u8 limited_by;
 	__u8 seen; /* enum nt_seen bits */
@@ -132,7 +132,7 @@ struct nt_record {
 	char history[NT_HISTORY_SIZE];
 	const char *long_history; /* NULL: `history` has it; else the whole of it, which may not fit there */
 
-	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_end; one present bit each */
+	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_side; one present bit each */
 	__u64 ip_bytes[2]; /* of IP packets, by their headers; one present bit each */
 	__u64 missed_bytes; /* of payload, in gaps that were acknowledged */
 	__u32 rtt_us, min_rtt_us;

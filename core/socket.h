@@ -36,7 +36,7 @@ struct nt_owner {
 
 /* Bits of struct nt_socket.flags */
 enum nt_socket_flag {
-	NT_SOCKET_FOUND = 1,          /* was there before the tracker */
+	NT_SOCKET_PREEXISTING = 1,          /* was there before the tracker */
 	NT_SOCKET_LOCAL_FIN = 2,      /* sent one */
 	NT_SOCKET_REMOTE_FIN = 4,     /* received one */
 	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
@@ -73,7 +73,7 @@ struct nt_socket {
 	__u64 error_ns;
 };
 
-NT_INLINE enum nt_end nt_socket_own_end(const struct nt_socket *socket)
+NT_INLINE enum nt_side nt_socket_own_side(const struct nt_socket *socket)
 {
 	return socket->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
 }
@@ -118,7 +118,7 @@ NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now
 NT_INLINE enum nt_outcome nt_socket_outcome(const struct nt_socket *socket, __u8 old_state, int reset_received,
 					    int *ended_by)
 {
-	enum nt_end own = nt_socket_own_end(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
+	enum nt_side own = nt_socket_own_side(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
 	int both_fins = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
 
 	/* From FIN_WAIT2 it also leaves in order: its FIN is acknowledged. */

@@ -123,7 +123,7 @@ NT_INLINE void nt_stream_add_hole(struct nt_stream_core *stream, struct nt_holes
 }
 
 /* What lies too far behind can be no hole any more: sequence numbers would be ambiguous. */
-NT_INLINE void nt_stream_forget_old(struct nt_stream_core *stream, struct nt_holes *holes)
+NT_INLINE void nt_stream_drop_old(struct nt_stream_core *stream, struct nt_holes *holes)
 {
 	int i;
 
@@ -264,7 +264,7 @@ NT_INLINE __u32 nt_stream_add(struct nt_stream_core *stream, struct nt_holes *ho
 		bytes += nt_stream_add_below(stream, holes, start, end, &split);
 	if (split.start != split.end)
 		nt_stream_add_hole(stream, holes, split);
-	nt_stream_forget_old(stream, holes);
+	nt_stream_drop_old(stream, holes);
 	return bytes;
 }
 
@@ -344,7 +344,7 @@ NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_hole
 NT_INLINE void nt_stream_add_homeless(struct nt_stream_core *stream, struct nt_holes *holes, struct nt_range homeless)
 {
 	nt_stream_add_hole(stream, holes, homeless);
-	nt_stream_forget_old(stream, holes);
+	nt_stream_drop_old(stream, holes);
 }
 
 /* Bytes that were sent were not seen, or are counted wrong. */

@@ -7,7 +7,7 @@
 #include "record.h"
 
 /* The first FIN or RST of either side; 0: none yet. */
-NT_INLINE __u64 nt_connection_first_end(const struct nt_connection *connection)
+NT_INLINE __u64 nt_connection_first_fin_or_rst(const struct nt_connection *connection)
 {
 	__u64 first = connection->rst_ns;
 	int i;
@@ -24,7 +24,7 @@ NT_INLINE int nt_connection_reset_by_anyone(const struct nt_connection *connecti
 }
 
 /* Which end of the connection a key's index is. */
-NT_INLINE enum nt_end nt_connection_end_of(const struct nt_connection *connection, int index)
+NT_INLINE enum nt_side nt_connection_role_side(const struct nt_connection *connection, int index)
 {
 	return index == connection->src_index ? NT_SRC : NT_DST;
 }
@@ -34,16 +34,16 @@ NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection
 	/* Two RSTs cross: the first counts. */
 	int by = connection->side[0] & NT_SIDE_RST ? 0 : 1;
 
-	if ((connection->side[0] & connection->side[1] & NT_SIDE_RST) && connection->first_end)
-		by = connection->first_end - 1;
-	*ended_by = nt_connection_end_of(connection, by);
+	if ((connection->side[0] & connection->side[1] & NT_SIDE_RST) && connection->first_closer)
+		by = connection->first_closer - 1;
+	*ended_by = nt_connection_role_side(connection, by);
 	if (*ended_by == NT_DST && !nt_connection_is_established(connection) && !nt_connection_has_synack(connection))
 		return NT_OUTCOME_REFUSED;
 	return NT_OUTCOME_RESET;
 }
 
 /* How the packets so far say that it ended: closed, reset, refused, or open where they do not.
- * *ended_by: enum nt_end, -1 where absent.
+ * *ended_by: enum nt_side, -1 where absent.
  */
 NT_INLINE enum nt_outcome nt_connection_outcome(const struct nt_connection *connection, int *ended_by)
 {
@@ -52,7 +52,7 @@ NT_INLINE enum nt_outcome nt_connection_outcome(const struct nt_connection *conn
 	case NT_STATE_RESET:
 		return nt_connection_reset_outcome(connection, ended_by);
 	case NT_STATE_CLOSED:
-		*ended_by = nt_connection_end_of(connection, connection->first_end - 1);
+		*ended_by = nt_connection_role_side(connection, connection->first_closer - 1);
 		return NT_OUTCOME_CLOSED;
 	default:
 		return NT_OUTCOME_OPEN;
@@ -66,8 +66,8 @@ NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection 
 
 	if (outcome != NT_OUTCOME_OPEN)
 		return outcome;
-	if (connection->first_end)
-		*ended_by = nt_connection_end_of(connection, connection->first_end - 1);
+	if (connection->first_closer)
+		*ended_by = nt_connection_role_side(connection, connection->first_closer - 1);
 	else if (!nt_connection_is_established(connection))
 		return NT_OUTCOME_TIMEOUT;
 	return NT_OUTCOME_EXPIRED;
@@ -75,12 +75,12 @@ NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection 
 
 /* A SYN's largest retransmission gap is 64 s (RFC 6298 5.5, tcp(7)): longer than that, nobody will answer. */
 #define NT_HALF_OPEN_NS (70ULL * 1000000000)
-#define NT_OBSERVED_NS (2ULL * 3600 * 1000000000)
+#define NT_TRACKED_NS (2ULL * 3600 * 1000000000)
 
 /* For how long one that packets alone tell of may be silent. */
 NT_INLINE __u64 nt_connection_idle_limit(const struct nt_connection *connection)
 {
-	return nt_connection_is_established(connection) ? NT_OBSERVED_NS : NT_HALF_OPEN_NS;
+	return nt_connection_is_established(connection) ? NT_TRACKED_NS : NT_HALF_OPEN_NS;
 }
 
 /* What sequence numbers tell of the payload that a side sent. */
@@ -166,7 +166,7 @@ NT_INLINE enum nt_endpoint nt_connection_endpoint(const struct nt_connection *co
 NT_INLINE const char *nt_connection_conn_state(const struct nt_connection *connection)
 {
 	int self = !!(connection->marks & NT_MARK_SELF);
-	struct nt_conn_ends ends = {
+	struct nt_conn_sides ends = {
 		.src = nt_connection_endpoint(connection, connection->src_index),
 		.has_payload = (connection->letters[0] | connection->letters[1]) & NT_LETTER_DATA ||
 			       nt_connection_is_established(connection),

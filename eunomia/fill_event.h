@@ -29,8 +29,8 @@ static __always_inline void put_outcome(char text[12], int outcome)
 
 static __always_inline void fill_event(struct event *event, struct workspace *workspace)
 {
-	const struct nt_summary *summary = &workspace->summary;
-	const struct nt_observer *observer = &workspace->observer;
+	const struct nt_result *summary = &workspace->summary;
+	const struct nt_table_step *observer = &workspace->observer;
 	int src = summary->index[NT_SRC] & 1, dst = summary->index[NT_DST] & 1;
 
 	__builtin_memset(event, 0, sizeof(*event));

@@ -4,7 +4,7 @@
  * the options. Options are of the few types that ecli can parse, and a port is one of 32 bits because ecli takes those
  * of 16 for signed.
  */
-#define NT_OBSERVED_MORE __u64 is_outgoing;
+#define NT_TRACKED_MORE __u64 is_outgoing;
 #include "../bpf/single_table_host.h"
 #include "event.h"
 #include "fill_event.h"
@@ -45,7 +45,7 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
-static __always_inline void nt_observer_begins(struct nt_observer *observer)
+static __always_inline void nt_tracked_began(struct nt_table_step *observer)
 {
 	if ((observer->is_outgoing ? no_outgoing : no_incoming) || (port && observer->packet.destination_port != port))
 		return;
@@ -53,14 +53,14 @@ static __always_inline void nt_observer_begins(struct nt_observer *observer)
 	bpf_map_update_elem(&connections, &observer->key, &observer->fresh, BPF_ANY);
 }
 
-static __always_inline void nt_observer_tells(struct nt_observer *observer)
+static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
 {
 	struct workspace *workspace = own_workspace();
 	struct event *event;
 
 	if (!workspace)
 		return;
-	nt_summarise(&workspace->summary, &observer->ended.connection);
+	nt_result_fill(&workspace->summary, &observer->ended.connection);
 	if ((__u64)workspace->summary.duration_ns / 1000 < min_us)
 		return;
 	if (workspace->summary.syn_finack_ns >= 0)
@@ -80,7 +80,7 @@ static __always_inline void nt_observer_tells(struct nt_observer *observer)
 SEC("tc")
 int netracker_in(struct __sk_buff *skb)
 {
-	packet_seen(skb, 0, NT_LOOK_DONE);
+	packet_seen(skb, 0, NT_FAST_PATH_DONE);
 	return TC_ACT_UNSPEC;
 }
 
@@ -89,6 +89,6 @@ int netracker_in(struct __sk_buff *skb)
 SEC("tc")
 int netracker_out(struct __sk_buff *skb)
 {
-	packet_seen(skb, 1, NT_LOOK_DONE);
+	packet_seen(skb, 1, NT_FAST_PATH_DONE);
 	return TC_ACT_UNSPEC;
 }

@@ -14,7 +14,7 @@ ended_by history src_bytes dst_bytes seen complete gaps""".split()
 ENDS = "src", "dst"
 IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 CLOCK_TRIES = 4
-ABSENT = None, -1  # -1: of struct nt_summary, and of times in eunomia's events
+ABSENT = None, -1  # -1: of struct nt_result, and of times in eunomia's events
 
 
 def community_id(ends):

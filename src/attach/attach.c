@@ -41,7 +41,7 @@ static void read_word(const char *path, char *word, size_t size)
 	fclose(file);
 }
 
-static void describe_parent(struct classic_attachment *attachment)
+static void describe_parent(struct attachment_info *attachment)
 {
 	char path[64];
 
@@ -50,7 +50,7 @@ static void describe_parent(struct classic_attachment *attachment)
 	read_word(path, attachment->parent_comm, sizeof(attachment->parent_comm));
 }
 
-static void describe_attacher(struct classic_attachment *attachment)
+static void describe_attacher(struct attachment_info *attachment)
 {
 	char login[16];
 	struct timespec now;
@@ -66,10 +66,10 @@ static void describe_attacher(struct classic_attachment *attachment)
 	snprintf(attachment->version, sizeof(attachment->version), "%s", NETRACKER_VERSION);
 }
 
-static void describe(struct classic_attachment *attachment, const char *interface, unsigned int ifindex)
+static void describe(struct attachment_info *attachment, const char *interface, unsigned int ifindex)
 {
 	memset(attachment, 0, sizeof(*attachment));
-	attachment->layout = CLASSIC_LAYOUT;
+	attachment->layout = ATTACH_LAYOUT;
 	attachment->ifindex = ifindex;
 	attachment->netns = net_namespace_own();
 	attachment->only_egress = interface_is_loopback(interface);
@@ -80,7 +80,7 @@ static void describe(struct classic_attachment *attachment, const char *interfac
 /* Loads a copy of the programs with tables of their own. */
 static int load(struct attach_bpf **skeleton)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "classic");
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "attach");
 	int error;
 
 	*skeleton = attach_bpf__open_opts(&options);
@@ -96,13 +96,13 @@ static int pin(const char *directory, const char *name, int fd)
 {
 	char path[512];
 
-	classic_pin_path(path, sizeof(path), directory, name);
+	attach_pin_path(path, sizeof(path), directory, name);
 	return bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
 static int pin_maps(const struct attach_bpf *skeleton, const char *directory)
 {
-	struct bpf_map *const maps[] = {skeleton->maps.attached_by, skeleton->maps.books, skeleton->maps.connections};
+	struct bpf_map *const maps[] = {skeleton->maps.attached_by, skeleton->maps.counters, skeleton->maps.connections};
 	int error = 0;
 	size_t i;
 
@@ -111,7 +111,7 @@ static int pin_maps(const struct attach_bpf *skeleton, const char *directory)
 	return error;
 }
 
-static int write_attachment(const struct attach_bpf *skeleton, const struct classic_attachment *attachment)
+static int write_attachment(const struct attach_bpf *skeleton, const struct attachment_info *attachment)
 {
 	__u32 zero = 0;
 	int map = bpf_map__fd(skeleton->maps.attached_by);
@@ -120,55 +120,55 @@ static int write_attachment(const struct attach_bpf *skeleton, const struct clas
 }
 
 /* All that is needed to show and to remove is pinned before anything stays attached. */
-static int pin_all(const struct attach_bpf *skeleton, const char *directory, const struct classic_attachment *attachment,
-		   const int holders[CLASSIC_WAYS])
+static int pin_all(const struct attach_bpf *skeleton, const char *directory, const struct attachment_info *attachment,
+		   const int holders[ATTACH_WAYS])
 {
 	int error = write_attachment(skeleton, attachment), way;
 
 	if (!error)
 		error = pin_maps(skeleton, directory);
-	for (way = attachment->only_egress; way < CLASSIC_WAYS && !error; way++)
-		error = pin(directory, classic_way_names[way], holders[way]);
+	for (way = attachment->only_egress; way < ATTACH_WAYS && !error; way++)
+		error = pin(directory, attach_way_names[way], holders[way]);
 	return error;
 }
 
-static int attach_by_tcx(const struct attach_bpf *skeleton, const char *directory, struct classic_attachment *attachment,
-			 const int programs[CLASSIC_WAYS])
+static int attach_by_tcx(const struct attach_bpf *skeleton, const char *directory, struct attachment_info *attachment,
+			 const int programs[ATTACH_WAYS])
 {
-	int links[CLASSIC_WAYS], error, way;
+	int links[ATTACH_WAYS], error, way;
 
-	attachment->hook = CLASSIC_TCX;
-	error = classic_tcx_attach(attachment, programs, links);
+	attachment->hook = ATTACH_HOOK_TCX;
+	error = attach_hook_tcx(attachment, programs, links);
 	if (error)
 		return error;
 	error = pin_all(skeleton, directory, attachment, links);
-	for (way = 0; way < CLASSIC_WAYS; way++)
+	for (way = 0; way < ATTACH_WAYS; way++)
 		if (links[way] >= 0)
 			close(links[way]);
 	return error;
 }
 
-static void take_off_filters(const struct classic_attachment *attachment, const int programs[CLASSIC_WAYS])
+static void take_off_filters(const struct attachment_info *attachment, const int programs[ATTACH_WAYS])
 {
 	int way;
 
-	for (way = 0; way < CLASSIC_WAYS; way++)
-		classic_hook_detach(attachment, way, programs[way]);
-	classic_qdisc_let_go(attachment);
+	for (way = 0; way < ATTACH_WAYS; way++)
+		attach_hook_detach(attachment, way, programs[way]);
+	attach_release_qdisc(attachment);
 }
 
 static int attach_by_clsact(const struct attach_bpf *skeleton, const char *directory,
-			    struct classic_attachment *attachment, const int programs[CLASSIC_WAYS])
+			    struct attachment_info *attachment, const int programs[ATTACH_WAYS])
 {
-	int made = classic_clsact_prepare(attachment->ifindex), error;
+	int made = attach_prepare_clsact(attachment->ifindex), error;
 
 	if (made < 0)
 		return made;
-	attachment->hook = CLASSIC_CLSACT;
+	attachment->hook = ATTACH_HOOK_CLSACT;
 	attachment->made_qdisc = made;
 	error = pin_all(skeleton, directory, attachment, programs);
 	if (!error)
-		error = classic_clsact_attach(attachment, programs);
+		error = attach_hook_clsact(attachment, programs);
 	if (error)
 		take_off_filters(attachment, programs);
 	return error;
@@ -196,11 +196,11 @@ static int explain_attach_failure(const char *interface, int error)
 }
 
 static int attach_loaded(const struct attach_bpf *skeleton, const char *directory,
-			 struct classic_attachment *attachment)
+			 struct attachment_info *attachment)
 {
-	const int programs[CLASSIC_WAYS] = {
-		bpf_program__fd(skeleton->progs.classic_in),
-		bpf_program__fd(skeleton->progs.classic_out),
+	const int programs[ATTACH_WAYS] = {
+		bpf_program__fd(skeleton->progs.attach_ingress),
+		bpf_program__fd(skeleton->progs.attach_egress),
 	};
 	int error = attach_by_tcx(skeleton, directory, attachment, programs);
 
@@ -208,7 +208,7 @@ static int attach_loaded(const struct attach_bpf *skeleton, const char *director
 		error = attach_by_clsact(skeleton, directory, attachment, programs);
 	if (!error)
 		return EXIT_STATUS_DONE;
-	classic_unpin(directory);
+	attach_remove_pins(directory);
 	return explain_attach_failure(attachment->interface, error);
 }
 
@@ -216,8 +216,8 @@ static int make_directory(const char *directory, const char *interface)
 {
 	char path[512];
 
-	mkdir(CLASSIC_PINS, 0700);
-	snprintf(path, sizeof(path), CLASSIC_PINS "/%s", directory);
+	mkdir(ATTACH_PINS, 0700);
+	snprintf(path, sizeof(path), ATTACH_PINS "/%s", directory);
 	if (!mkdir(path, 0700))
 		return EXIT_STATUS_DONE;
 	if (errno == EEXIST) {
@@ -232,26 +232,26 @@ static int make_directory(const char *directory, const char *interface)
 /* A second copy would print each line twice. */
 static int refuse_second(const char *interface, unsigned int ifindex)
 {
-	struct classic_entries entries;
-	const struct classic_entry *found;
+	struct attach_entries entries;
+	const struct attach_entry *found;
 	int status = EXIT_STATUS_DONE;
 
-	classic_entries_read(&entries);
-	found = classic_find(&entries, ifindex);
+	attach_entries_read(&entries);
+	found = attach_entries_find(&entries, ifindex);
 	if (found) {
 		message_error("interface %s: netracker is attached to it already, by pid %u (%.16s); netracker status "
 			      "shows it, netracker detach -i %s removes it", interface, found->attachment.pid,
 			      found->attachment.parent_comm, interface);
 		status = EXIT_STATUS_INTERFACE;
 	}
-	classic_entries_free(&entries);
+	attach_entries_free(&entries);
 	return status;
 }
 
 static int attach_to(const char *interface)
 {
 	unsigned int ifindex = if_nametoindex(interface);
-	struct classic_attachment attachment;
+	struct attachment_info attachment;
 	struct attach_bpf *skeleton = NULL;
 	char directory[128];
 	int status;
@@ -265,13 +265,13 @@ static int attach_to(const char *interface)
 		status = load(&skeleton);
 	if (status == EXIT_STATUS_DONE) {
 		describe(&attachment, interface, ifindex);
-		classic_pins_name(directory, sizeof(directory), interface, attachment.netns);
+		attach_pins_name(directory, sizeof(directory), interface, attachment.netns);
 		status = make_directory(directory, interface);
 	}
 	if (status == EXIT_STATUS_DONE)
 		status = attach_loaded(skeleton, directory, &attachment);
 	attach_bpf__destroy(skeleton);
-	rmdir(CLASSIC_PINS); /* where it is empty */
+	rmdir(ATTACH_PINS); /* where it is empty */
 	if (status == EXIT_STATUS_DONE)
 		message_note("attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s removes it",
 			     interface, interface);
@@ -280,18 +280,18 @@ static int attach_to(const char *interface)
 
 int attach_run(const struct options *options)
 {
-	int status = classic_may("attach"), lock = -1;
+	int status = attach_check_privileges("attach"), lock = -1;
 	unsigned int i;
 
 	if (status == EXIT_STATUS_DONE)
 		status = mounts_need_bpffs();
 	if (status == EXIT_STATUS_DONE)
-		status = classic_lock(&lock);
+		status = attach_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	mounts_want_tracefs();
 	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
 		status = attach_to(options->interfaces.names[i]);
-	classic_unlock(lock);
+	attach_unlock(lock);
 	return status;
 }

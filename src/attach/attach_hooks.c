@@ -12,16 +12,16 @@
 #define PRIORITY 49163 /* any that others hardly choose; not that of src/kernel/clsact.c */
 #define HANDLE 1
 
-static const enum bpf_attach_type tcx_types[CLASSIC_WAYS] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
-static const enum bpf_tc_attach_point points[CLASSIC_WAYS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const enum bpf_attach_type tcx_types[ATTACH_WAYS] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
+static const enum bpf_tc_attach_point points[ATTACH_WAYS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
 
-int classic_tcx_attach(const struct classic_attachment *attachment, const int programs[CLASSIC_WAYS],
-		       int links[CLASSIC_WAYS])
+int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_WAYS],
+		       int links[ATTACH_WAYS])
 {
 	int way, error;
 
 	links[0] = links[1] = -1;
-	for (way = attachment->only_egress; way < CLASSIC_WAYS; way++) {
+	for (way = attachment->only_egress; way < ATTACH_WAYS; way++) {
 		links[way] = bpf_link_create(programs[way], attachment->ifindex, tcx_types[way], NULL);
 		if (links[way] >= 0)
 			continue;
@@ -34,7 +34,7 @@ int classic_tcx_attach(const struct classic_attachment *attachment, const int pr
 	return 0;
 }
 
-int classic_clsact_prepare(unsigned int ifindex)
+int attach_prepare_clsact(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 	int error = bpf_tc_hook_create(&hook);
@@ -44,11 +44,11 @@ int classic_clsact_prepare(unsigned int ifindex)
 	return error ? error : 1;
 }
 
-int classic_clsact_attach(const struct classic_attachment *attachment, const int programs[CLASSIC_WAYS])
+int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_WAYS])
 {
 	int way, error = 0;
 
-	for (way = attachment->only_egress; way < CLASSIC_WAYS && !error; way++) {
+	for (way = attachment->only_egress; way < ATTACH_WAYS && !error; way++) {
 		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
 		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY, .prog_fd = programs[way]);
 
@@ -69,7 +69,7 @@ static __u32 link_program(int link)
 	return info.xdp.ifindex ? info.prog_id : 0;
 }
 
-static __u32 filter_program(const struct classic_attachment *attachment, int way, int program)
+static __u32 filter_program(const struct attachment_info *attachment, int way, int program)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
@@ -81,24 +81,24 @@ static __u32 filter_program(const struct classic_attachment *attachment, int way
 	return filter.prog_id == info.id ? info.id : 0;
 }
 
-__u32 classic_hook_program(const struct classic_attachment *attachment, int way, int pin)
+__u32 attach_hook_program(const struct attachment_info *attachment, int way, int pin)
 {
-	return attachment->hook == CLASSIC_TCX ? link_program(pin) : filter_program(attachment, way, pin);
+	return attachment->hook == ATTACH_HOOK_TCX ? link_program(pin) : filter_program(attachment, way, pin);
 }
 
-void classic_hook_detach(const struct classic_attachment *attachment, int way, int pin)
+void attach_hook_detach(const struct attachment_info *attachment, int way, int pin)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
 
-	if (attachment->hook == CLASSIC_TCX)
+	if (attachment->hook == ATTACH_HOOK_TCX)
 		bpf_link_detach(pin); /* at once: what unpinning sets free goes a little later */
 	else if (filter_program(attachment, way, pin))
 		bpf_tc_detach(&hook, &filter);
 }
 
-void classic_qdisc_let_go(const struct classic_attachment *attachment)
+void attach_release_qdisc(const struct attachment_info *attachment)
 {
-	if (attachment->hook == CLASSIC_CLSACT && attachment->made_qdisc)
-		clsact_let_go_of_qdisc(attachment->ifindex);
+	if (attachment->hook == ATTACH_HOOK_CLSACT && attachment->made_qdisc)
+		clsact_release_qdisc(attachment->ifindex);
 }

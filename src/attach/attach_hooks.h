@@ -1,6 +1,6 @@
 /* The classic mode's programs on an interface: tcx links or clsact filters. */
-#ifndef NETRACKER_CLASSIC_HOOKS_H
-#define NETRACKER_CLASSIC_HOOKS_H
+#ifndef NETRACKER_ATTACH_HOOKS_H
+#define NETRACKER_ATTACH_HOOKS_H
 
 #include <linux/types.h>
 #include <stdbool.h>
@@ -9,23 +9,23 @@
 
 /* Attaches by tcx links: 0 and their descriptors, which are to be pinned so that they stay; -errno, -EINVAL before Linux
  * 6.6. */
-int classic_tcx_attach(const struct classic_attachment *attachment, const int programs[CLASSIC_WAYS],
-		       int links[CLASSIC_WAYS]);
+int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_WAYS],
+		       int links[ATTACH_WAYS]);
 
 /* The clsact qdisc on an interface: 1 it was made, 0 it was there; -errno. */
-int classic_clsact_prepare(unsigned int ifindex);
+int attach_prepare_clsact(unsigned int ifindex);
 
 /* Attaches by filters, which stay. 0, or -errno. */
-int classic_clsact_attach(const struct classic_attachment *attachment, const int programs[CLASSIC_WAYS]);
+int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_WAYS]);
 
 /* The id of the program that a pin (a link or a program) holds on its interface; 0: it is on none any more. Filters are
  * looked for in the own network namespace. */
-__u32 classic_hook_program(const struct classic_attachment *attachment, int way, int pin);
+__u32 attach_hook_program(const struct attachment_info *attachment, int way, int pin);
 
 /* Takes what a pin holds off its interface, and nothing that is another's. */
-void classic_hook_detach(const struct classic_attachment *attachment, int way, int pin);
+void attach_hook_detach(const struct attachment_info *attachment, int way, int pin);
 
 /* Removes the clsact qdisc if it was made for us and nobody has a filter on it. */
-void classic_qdisc_let_go(const struct classic_attachment *attachment);
+void attach_release_qdisc(const struct attachment_info *attachment);
 
 #endif

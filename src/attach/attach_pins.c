@@ -16,9 +16,9 @@
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
-const char *const classic_way_names[CLASSIC_WAYS] = {"ingress", "egress"};
+const char *const attach_way_names[ATTACH_WAYS] = {"ingress", "egress"};
 
-void classic_pins_name(char *directory, size_t size, const char *interface, __u32 netns)
+void attach_pins_name(char *directory, size_t size, const char *interface, __u32 netns)
 {
 	char suffix[16] = "";
 	size_t used = 0;
@@ -34,12 +34,12 @@ void classic_pins_name(char *directory, size_t size, const char *interface, __u3
 	snprintf(directory + used, size - used, "%s", suffix);
 }
 
-void classic_pin_path(char *path, size_t size, const char *directory, const char *pin)
+void attach_pin_path(char *path, size_t size, const char *directory, const char *pin)
 {
-	snprintf(path, size, CLASSIC_PINS "/%s/%s", directory, pin);
+	snprintf(path, size, ATTACH_PINS "/%s/%s", directory, pin);
 }
 
-int classic_may(const char *what)
+int attach_check_privileges(const char *what)
 {
 	loader_quieten_libbpf();
 	if (!loader_may_load_programs()) {
@@ -50,7 +50,7 @@ int classic_may(const char *what)
 }
 
 /* A lock on bpffs itself, which nobody removes. */
-int classic_lock(int *lock)
+int attach_lock(int *lock)
 {
 	int error;
 
@@ -64,7 +64,7 @@ int classic_lock(int *lock)
 	return EXIT_STATUS_BROKEN;
 }
 
-void classic_unlock(int lock)
+void attach_unlock(int lock)
 {
 	if (lock >= 0)
 		close(lock);
@@ -74,12 +74,12 @@ static int open_pin(const char *directory, const char *pin)
 {
 	char path[512];
 
-	classic_pin_path(path, sizeof(path), directory, pin);
+	attach_pin_path(path, sizeof(path), directory, pin);
 	return bpf_obj_get(path);
 }
 
 /* -errno; -EPROTO: of another version's layout. */
-static int read_attachment(const char *directory, struct classic_attachment *attachment)
+static int read_attachment(const char *directory, struct attachment_info *attachment)
 {
 	struct bpf_map_info info = {};
 	__u32 length = sizeof(info), zero = 0;
@@ -88,40 +88,40 @@ static int read_attachment(const char *directory, struct classic_attachment *att
 	if (map < 0)
 		return -errno;
 	if (bpf_obj_get_info_by_fd(map, &info, &length) || info.value_size != sizeof(*attachment) ||
-	    bpf_map_lookup_elem(map, &zero, attachment) || attachment->layout != CLASSIC_LAYOUT)
+	    bpf_map_lookup_elem(map, &zero, attachment) || attachment->layout != ATTACH_LAYOUT)
 		error = -EPROTO;
 	close(map);
 	return error;
 }
 
-static void read_programs(struct classic_entry *entry)
+static void read_programs(struct attach_entry *entry)
 {
 	/* Links say by themselves where they are; filters are asked for in their namespace. */
-	bool elsewhere = entry->attachment.hook != CLASSIC_TCX;
+	bool elsewhere = entry->attachment.hook != ATTACH_HOOK_TCX;
 	int before = elsewhere ? net_namespace_enter(entry->attachment.netns) : -1, way;
 
-	for (way = 0; way < CLASSIC_WAYS && (!elsewhere || before >= 0); way++) {
-		int pin = open_pin(entry->directory, classic_way_names[way]);
+	for (way = 0; way < ATTACH_WAYS && (!elsewhere || before >= 0); way++) {
+		int pin = open_pin(entry->directory, attach_way_names[way]);
 
 		if (pin < 0)
 			continue;
-		entry->program_ids[way] = classic_hook_program(&entry->attachment, way, pin);
+		entry->program_ids[way] = attach_hook_program(&entry->attachment, way, pin);
 		close(pin);
 	}
 	if (before >= 0)
 		net_namespace_return(before);
 }
 
-static enum classic_state state_of(const struct classic_entry *entry)
+static enum attach_state state_of(const struct attach_entry *entry)
 {
 	if (!entry->program_ids[0] && !entry->program_ids[1])
-		return CLASSIC_GONE;
+		return ATTACH_STATE_GONE;
 	if (entry->program_ids[1] && (entry->program_ids[0] || entry->attachment.only_egress))
-		return CLASSIC_ATTACHED;
-	return CLASSIC_PARTLY;
+		return ATTACH_STATE_ATTACHED;
+	return ATTACH_STATE_PARTLY;
 }
 
-static void read_entry(struct classic_entry *entry, const char *directory)
+static void read_entry(struct attach_entry *entry, const char *directory)
 {
 	int error;
 
@@ -129,16 +129,16 @@ static void read_entry(struct classic_entry *entry, const char *directory)
 	snprintf(entry->directory, sizeof(entry->directory), "%s", directory);
 	error = read_attachment(directory, &entry->attachment);
 	if (error) {
-		entry->state = error == -EPROTO ? CLASSIC_FOREIGN : CLASSIC_UNFINISHED;
+		entry->state = error == -EPROTO ? ATTACH_STATE_FOREIGN : ATTACH_STATE_UNFINISHED;
 		return;
 	}
 	read_programs(entry);
 	entry->state = state_of(entry);
 }
 
-static bool add_entry(struct classic_entries *entries, const char *directory)
+static bool add_entry(struct attach_entries *entries, const char *directory)
 {
-	struct classic_entry *list = realloc(entries->list, (entries->count + 1) * sizeof(*list));
+	struct attach_entry *list = realloc(entries->list, (entries->count + 1) * sizeof(*list));
 
 	if (!list)
 		return false;
@@ -149,12 +149,12 @@ static bool add_entry(struct classic_entries *entries, const char *directory)
 
 static int by_directory(const void *a, const void *b)
 {
-	return strcmp(((const struct classic_entry *)a)->directory, ((const struct classic_entry *)b)->directory);
+	return strcmp(((const struct attach_entry *)a)->directory, ((const struct attach_entry *)b)->directory);
 }
 
-bool classic_entries_read(struct classic_entries *entries)
+bool attach_entries_read(struct attach_entries *entries)
 {
-	DIR *directory = mounts_has_bpffs() ? opendir(CLASSIC_PINS) : NULL;
+	DIR *directory = mounts_has_bpffs() ? opendir(ATTACH_PINS) : NULL;
 	struct dirent *entry;
 	bool done = true;
 
@@ -169,38 +169,38 @@ bool classic_entries_read(struct classic_entries *entries)
 	return done;
 }
 
-void classic_entries_free(struct classic_entries *entries)
+void attach_entries_free(struct attach_entries *entries)
 {
 	free(entries->list);
 	memset(entries, 0, sizeof(*entries));
 }
 
-bool classic_is_on(const struct classic_entry *entry)
+bool attach_entry_is_on(const struct attach_entry *entry)
 {
-	return entry->state == CLASSIC_ATTACHED || entry->state == CLASSIC_PARTLY;
+	return entry->state == ATTACH_STATE_ATTACHED || entry->state == ATTACH_STATE_PARTLY;
 }
 
-const struct classic_entry *classic_find(const struct classic_entries *entries, unsigned int ifindex)
+const struct attach_entry *attach_entries_find(const struct attach_entries *entries, unsigned int ifindex)
 {
 	__u32 netns = net_namespace_own();
 	size_t i;
 
 	for (i = 0; i < entries->count; i++) {
-		const struct classic_entry *entry = &entries->list[i];
+		const struct attach_entry *entry = &entries->list[i];
 
-		if (classic_is_on(entry) && entry->attachment.ifindex == ifindex && entry->attachment.netns == netns)
+		if (attach_entry_is_on(entry) && entry->attachment.ifindex == ifindex && entry->attachment.netns == netns)
 			return entry;
 	}
 	return NULL;
 }
 
-int classic_unpin(const char *directory)
+int attach_remove_pins(const char *directory)
 {
 	char path[512];
 	DIR *pins;
 	struct dirent *entry;
 
-	snprintf(path, sizeof(path), CLASSIC_PINS "/%s", directory);
+	snprintf(path, sizeof(path), ATTACH_PINS "/%s", directory);
 	pins = opendir(path);
 	while (pins && (entry = readdir(pins))) {
 		char pin[1024];

@@ -13,70 +13,70 @@
 #include "src/kernel/net_namespace.h"
 
 /* Filters are taken off in their namespace, if there is one. */
-static void take_off(const struct classic_entry *entry)
+static void take_off(const struct attach_entry *entry)
 {
 	int before = net_namespace_enter(entry->attachment.netns), way;
 
-	if (before < 0 && entry->attachment.hook != CLASSIC_TCX)
+	if (before < 0 && entry->attachment.hook != ATTACH_HOOK_TCX)
 		return;
-	for (way = 0; way < CLASSIC_WAYS; way++) {
+	for (way = 0; way < ATTACH_WAYS; way++) {
 		char path[512];
 		int held;
 
-		classic_pin_path(path, sizeof(path), entry->directory, classic_way_names[way]);
+		attach_pin_path(path, sizeof(path), entry->directory, attach_way_names[way]);
 		held = bpf_obj_get(path);
 		if (held < 0)
 			continue;
-		classic_hook_detach(&entry->attachment, way, held);
+		attach_hook_detach(&entry->attachment, way, held);
 		close(held);
 	}
-	if (classic_is_on(entry))
-		classic_qdisc_let_go(&entry->attachment);
+	if (attach_entry_is_on(entry))
+		attach_release_qdisc(&entry->attachment);
 	if (before >= 0)
 		net_namespace_return(before);
 }
 
-static int detach_entry(const struct classic_entry *entry)
+static int detach_entry(const struct attach_entry *entry)
 {
 	int error;
 
-	if (entry->state == CLASSIC_FOREIGN) {
-		message_error(CLASSIC_PINS "/%s: another version of netracker attached this; detach it with that one",
+	if (entry->state == ATTACH_STATE_FOREIGN) {
+		message_error(ATTACH_PINS "/%s: another version of netracker attached this; detach it with that one",
 			      entry->directory);
 		return EXIT_STATUS_BROKEN;
 	}
-	if (entry->state != CLASSIC_UNFINISHED)
+	if (entry->state != ATTACH_STATE_UNFINISHED)
 		take_off(entry);
-	error = classic_unpin(entry->directory);
+	error = attach_remove_pins(entry->directory);
 	if (error) {
-		message_error("cannot remove " CLASSIC_PINS "/%s: %s; remove it with rm -r", entry->directory,
+		message_error("cannot remove " ATTACH_PINS "/%s: %s; remove it with rm -r", entry->directory,
 			      strerror(-error));
 		return EXIT_STATUS_BROKEN;
 	}
-	if (classic_is_on(entry))
+	if (attach_entry_is_on(entry))
 		message_note("detached from %s", entry->attachment.interface);
 	else
-		message_note("removed " CLASSIC_PINS "/%s: nothing was attached by it any more", entry->directory);
+		message_note("removed " ATTACH_PINS "/%s: nothing was attached by it any more", entry->directory);
 	return EXIT_STATUS_DONE;
 }
 
 /* What is on this interface, whatever it was called then; and what an interface that was called so left. */
-static bool is_meant(const struct classic_entry *entry, const struct classic_entry *on_interface, const char *interface)
+static bool is_meant(const struct attach_entry *entry, const struct attach_entry *on_interface, const char *interface)
 {
 	char directory[128];
 
 	if (entry == on_interface)
 		return true;
-	classic_pins_name(directory, sizeof(directory), interface, net_namespace_own());
+	attach_pins_name(directory, sizeof(directory), interface, net_namespace_own());
 	if (strcmp(entry->directory, directory))
 		return false;
-	return !classic_is_on(entry) || !if_nametoindex(interface);
+	return !attach_entry_is_on(entry) || !if_nametoindex(interface);
 }
 
-static int detach_from(const struct classic_entries *entries, const char *interface)
+static int detach_from(const struct attach_entries *entries, const char *interface)
 {
 	unsigned int ifindex = if_nametoindex(interface);
-	const struct classic_entry *on_interface = ifindex ? classic_find(entries, ifindex) : NULL;
+	const struct attach_entry *on_interface = ifindex ? attach_entries_find(entries, ifindex) : NULL;
 	int status = EXIT_STATUS_DONE;
 	bool found = false;
 	size_t i;
@@ -92,7 +92,7 @@ static int detach_from(const struct classic_entries *entries, const char *interf
 	return status;
 }
 
-static int detach_all(const struct classic_entries *entries)
+static int detach_all(const struct attach_entries *entries)
 {
 	int status = EXIT_STATUS_DONE;
 	size_t i;
@@ -106,11 +106,11 @@ static int detach_all(const struct classic_entries *entries)
 
 static int detach_asked(const struct options *options)
 {
-	struct classic_entries entries;
+	struct attach_entries entries;
 	int status = EXIT_STATUS_DONE;
 	unsigned int i;
 
-	if (!classic_entries_read(&entries)) {
+	if (!attach_entries_read(&entries)) {
 		message_error("detach: out of memory");
 		status = EXIT_STATUS_BROKEN;
 	} else if (!options->interfaces.count) {
@@ -118,20 +118,20 @@ static int detach_asked(const struct options *options)
 	}
 	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
 		status = detach_from(&entries, options->interfaces.names[i]);
-	classic_entries_free(&entries);
-	rmdir(CLASSIC_PINS); /* where it is empty */
+	attach_entries_free(&entries);
+	rmdir(ATTACH_PINS); /* where it is empty */
 	return status;
 }
 
 int detach_run(const struct options *options)
 {
-	int status = classic_may("detach"), lock = -1;
+	int status = attach_check_privileges("detach"), lock = -1;
 
 	if (status == EXIT_STATUS_DONE && mounts_has_bpffs())
-		status = classic_lock(&lock);
+		status = attach_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
 	status = detach_asked(options);
-	classic_unlock(lock);
+	attach_unlock(lock);
 	return status;
 }

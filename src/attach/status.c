@@ -22,7 +22,7 @@
 
 struct attach_counts {
 	bool known;
-	__u64 counts[CLASSIC_BOOKS];
+	__u64 counts[ATTACH_COUNTERS];
 	__u64 open, most; /* entries of the table */
 	__u64 dropped;    /* by the table, to make room */
 };
@@ -30,25 +30,25 @@ struct attach_counts {
 static const char *const state_names[] = {"attached", "partly", "gone", "unfinished", "foreign"};
 static const char *const hook_names[] = {"unknown", "tcx", "clsact"};
 
-static const char *hook_name(const struct classic_attachment *attachment)
+static const char *hook_name(const struct attachment_info *attachment)
 {
-	return hook_names[attachment->hook <= CLASSIC_CLSACT ? attachment->hook : 0];
+	return hook_names[attachment->hook <= ATTACH_HOOK_CLSACT ? attachment->hook : 0];
 }
 
-static bool is_described(const struct classic_entry *entry)
+static bool is_described(const struct attach_entry *entry)
 {
-	return entry->state != CLASSIC_UNFINISHED && entry->state != CLASSIC_FOREIGN;
+	return entry->state != ATTACH_STATE_UNFINISHED && entry->state != ATTACH_STATE_FOREIGN;
 }
 
-static int open_pin(const struct classic_entry *entry, const char *pin)
+static int open_pin(const struct attach_entry *entry, const char *pin)
 {
 	char path[512];
 
-	classic_pin_path(path, sizeof(path), entry->directory, pin);
+	attach_pin_path(path, sizeof(path), entry->directory, pin);
 	return bpf_obj_get(path);
 }
 
-static __u64 read_book(int map, __u32 book)
+static __u64 read_counter(int map, __u32 book)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu;
 	__u64 *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL, sum = 0;
@@ -78,25 +78,25 @@ static __u64 count_entries(int map, __u64 most, __u32 key_size)
 }
 
 /* What was opened is read first, so that a connection of this very moment is never taken for a dropped one. */
-static void read_books(const struct classic_entry *entry, struct attach_counts *books)
+static void read_counters(const struct attach_entry *entry, struct attach_counts *counters)
 {
 	struct bpf_map_info info = {};
 	__u32 length = sizeof(info), book;
-	int counts = open_pin(entry, "books"), connections = open_pin(entry, "connections");
+	int counts = open_pin(entry, "counters"), connections = open_pin(entry, "connections");
 	__u64 left;
 
-	memset(books, 0, sizeof(*books));
-	books->known = counts >= 0 && connections >= 0 && !bpf_obj_get_info_by_fd(connections, &info, &length);
-	if (books->known) {
-		books->most = info.max_entries;
-		books->counts[CLASSIC_OPENED] = read_book(counts, CLASSIC_OPENED);
-		books->open = count_entries(connections, info.max_entries, info.key_size);
-		for (book = CLASSIC_OPENED + 1; book < CLASSIC_BOOKS; book++)
-			books->counts[book] = read_book(counts, book);
-		left = books->counts[CLASSIC_ENDED] + books->open + books->counts[CLASSIC_NOT_BEGUN];
-		if (books->counts[CLASSIC_OPENED] < left)
-			books->counts[CLASSIC_OPENED] = left;
-		books->dropped = books->counts[CLASSIC_OPENED] - left;
+	memset(counters, 0, sizeof(*counters));
+	counters->known = counts >= 0 && connections >= 0 && !bpf_obj_get_info_by_fd(connections, &info, &length);
+	if (counters->known) {
+		counters->most = info.max_entries;
+		counters->counts[ATTACH_COUNT_OPENED] = read_counter(counts, ATTACH_COUNT_OPENED);
+		counters->open = count_entries(connections, info.max_entries, info.key_size);
+		for (book = ATTACH_COUNT_OPENED + 1; book < ATTACH_COUNTERS; book++)
+			counters->counts[book] = read_counter(counts, book);
+		left = counters->counts[ATTACH_COUNT_ENDED] + counters->open + counters->counts[ATTACH_COUNT_NOT_BEGUN];
+		if (counters->counts[ATTACH_COUNT_OPENED] < left)
+			counters->counts[ATTACH_COUNT_OPENED] = left;
+		counters->dropped = counters->counts[ATTACH_COUNT_OPENED] - left;
 	}
 	if (counts >= 0)
 		close(counts);
@@ -105,11 +105,11 @@ static void read_books(const struct classic_entry *entry, struct attach_counts *
 }
 
 /* Ended without a FIN of the side that answered: refused, reset, or replaced. */
-static __u64 without_line(const struct attach_counts *books)
+static __u64 without_line(const struct attach_counts *counters)
 {
-	__u64 lines = books->counts[CLASSIC_PRINTED] + books->counts[CLASSIC_NOT_PRINTED];
+	__u64 lines = counters->counts[ATTACH_COUNT_PRINTED] + counters->counts[ATTACH_COUNT_NOT_PRINTED];
 
-	return books->counts[CLASSIC_ENDED] > lines ? books->counts[CLASSIC_ENDED] - lines : 0;
+	return counters->counts[ATTACH_COUNT_ENDED] > lines ? counters->counts[ATTACH_COUNT_ENDED] - lines : 0;
 }
 
 static void format_time(char text[32], __u64 when_ns)
@@ -140,9 +140,9 @@ static void print_user(struct text_buffer *text, __u32 uid)
 }
 
 /* Its name now, where it is on an interface of this namespace. */
-static void print_interface(struct text_buffer *text, const struct classic_entry *entry)
+static void print_interface(struct text_buffer *text, const struct attach_entry *entry)
 {
-	const struct classic_attachment *attachment = &entry->attachment;
+	const struct attachment_info *attachment = &entry->attachment;
 	char now[IF_NAMESIZE];
 
 	if (!is_described(entry)) {
@@ -152,49 +152,49 @@ static void print_interface(struct text_buffer *text, const struct classic_entry
 	escape_word(text, attachment->interface, sizeof(attachment->interface));
 	if (attachment->netns != net_namespace_own()) {
 		text_format(text, " in network namespace %u", attachment->netns);
-	} else if (classic_is_on(entry) && if_indextoname(attachment->ifindex, now) &&
+	} else if (attach_entry_is_on(entry) && if_indextoname(attachment->ifindex, now) &&
 		   strncmp(now, attachment->interface, sizeof(attachment->interface))) {
 		text_string(text, ", now called ");
 		escape_word(text, now, sizeof(now));
 	}
 }
 
-static void print_programs(struct text_buffer *text, const struct classic_entry *entry)
+static void print_programs(struct text_buffer *text, const struct attach_entry *entry)
 {
-	static const char *const ways[CLASSIC_WAYS] = {"incoming", "outgoing"};
+	static const char *const ways[ATTACH_WAYS] = {"incoming", "outgoing"};
 	int way;
 
-	for (way = 0; way < CLASSIC_WAYS; way++)
+	for (way = 0; way < ATTACH_WAYS; way++)
 		if (entry->program_ids[way])
 			text_format(text, ", %s by program %u", ways[way], entry->program_ids[way]);
 		else if (way || !entry->attachment.only_egress)
 			text_format(text, ", %s no more", ways[way]);
 }
 
-static void print_state(struct text_buffer *text, const struct classic_entry *entry)
+static void print_state(struct text_buffer *text, const struct attach_entry *entry)
 {
 	switch (entry->state) {
-	case CLASSIC_ATTACHED:
-	case CLASSIC_PARTLY:
+	case ATTACH_STATE_ATTACHED:
+	case ATTACH_STATE_PARTLY:
 		text_format(text, ": attached (%s, interface %u)", hook_name(&entry->attachment),
 			    entry->attachment.ifindex);
 		print_programs(text, entry);
 		break;
-	case CLASSIC_GONE:
+	case ATTACH_STATE_GONE:
 		text_string(text, ": left over: the interface is gone, or its programs were taken off; "
 				  "netracker detach removes what is left");
 		break;
-	case CLASSIC_UNFINISHED:
+	case ATTACH_STATE_UNFINISHED:
 		text_string(text, ": left over: attaching was interrupted; netracker detach removes what is left");
 		break;
-	case CLASSIC_FOREIGN:
+	case ATTACH_STATE_FOREIGN:
 		text_string(text, ": attached by another version of netracker, which can say more");
 		break;
 	}
 	text_char(text, '\n');
 }
 
-static void print_attacher(struct text_buffer *text, const struct classic_attachment *attachment)
+static void print_attacher(struct text_buffer *text, const struct attachment_info *attachment)
 {
 	char when[32];
 
@@ -214,31 +214,31 @@ static void print_attacher(struct text_buffer *text, const struct classic_attach
 	text_char(text, '\n');
 }
 
-static void print_books(struct text_buffer *text, const struct attach_counts *books)
+static void print_counters(struct text_buffer *text, const struct attach_counts *counters)
 {
-	const __u64 *counts = books->counts;
+	const __u64 *counts = counters->counts;
 
-	if (!books->known)
+	if (!counters->known)
 		return;
 	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones "
-		    "+ %llu without room\n", counts[CLASSIC_OPENED], counts[CLASSIC_ENDED], books->open, books->most,
-		    books->dropped, counts[CLASSIC_NOT_BEGUN]);
+		    "+ %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open, counters->most,
+		    counters->dropped, counts[ATTACH_COUNT_NOT_BEGUN]);
 	text_format(text, "  lines    %llu ended = %llu printed + %llu not taken by the trace + %llu without FIN-ACK\n",
-		    counts[CLASSIC_ENDED], counts[CLASSIC_PRINTED], counts[CLASSIC_NOT_PRINTED], without_line(books));
-	text_format(text, "  packets  %llu malformed\n", counts[CLASSIC_MALFORMED]);
+		    counts[ATTACH_COUNT_ENDED], counts[ATTACH_COUNT_PRINTED], counts[ATTACH_COUNT_NOT_PRINTED], without_line(counters));
+	text_format(text, "  packets  %llu malformed\n", counts[ATTACH_COUNT_MALFORMED]);
 }
 
-static void print_entry(struct text_buffer *text, const struct classic_entry *entry)
+static void print_entry(struct text_buffer *text, const struct attach_entry *entry)
 {
-	struct attach_counts books;
+	struct attach_counts counters;
 
 	print_interface(text, entry);
 	print_state(text, entry);
 	if (!is_described(entry))
 		return;
 	print_attacher(text, &entry->attachment);
-	read_books(entry, &books);
-	print_books(text, &books);
+	read_counters(entry, &counters);
+	print_counters(text, &counters);
 }
 
 static void print_trace(struct text_buffer *text)
@@ -255,7 +255,7 @@ static void print_trace(struct text_buffer *text)
 		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
 }
 
-static void print_text(struct text_buffer *text, const struct classic_entries *entries)
+static void print_text(struct text_buffer *text, const struct attach_entries *entries)
 {
 	size_t i;
 
@@ -279,7 +279,7 @@ static void add_number(struct json_writer *json, const char *key, unsigned long 
 	json_write_integer(json, value);
 }
 
-static void add_attacher(struct json_writer *json, const struct classic_attachment *attachment)
+static void add_attacher(struct json_writer *json, const struct attachment_info *attachment)
 {
 	char when[32];
 	const char *user = user_name(attachment->uid);
@@ -298,33 +298,33 @@ static void add_attacher(struct json_writer *json, const struct classic_attachme
 	add_string(json, "version", attachment->version, sizeof(attachment->version));
 }
 
-static void add_place(struct json_writer *json, const struct classic_entry *entry)
+static void add_place(struct json_writer *json, const struct attach_entry *entry)
 {
-	const struct classic_attachment *attachment = &entry->attachment;
+	const struct attachment_info *attachment = &entry->attachment;
 	int way;
 
 	add_string(json, "interface", attachment->interface, sizeof(attachment->interface));
 	add_number(json, "ifindex", attachment->ifindex);
 	add_number(json, "netns", attachment->netns);
 	add_string(json, "hook", hook_name(attachment), 16);
-	for (way = 0; way < CLASSIC_WAYS; way++)
+	for (way = 0; way < ATTACH_WAYS; way++)
 		if (entry->program_ids[way])
 			add_number(json, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
 }
 
-static void add_books(struct json_writer *json, const struct attach_counts *books)
+static void add_counters(struct json_writer *json, const struct attach_counts *counters)
 {
-	if (!books->known)
+	if (!counters->known)
 		return;
-	add_number(json, "opened", books->counts[CLASSIC_OPENED]);
-	add_number(json, "ended", books->counts[CLASSIC_ENDED]);
-	add_number(json, "open", books->open);
-	add_number(json, "open_at_most", books->most);
-	add_number(json, "dropped", books->dropped);
-	add_number(json, "without_room", books->counts[CLASSIC_NOT_BEGUN]);
-	add_number(json, "lines_printed", books->counts[CLASSIC_PRINTED]);
-	add_number(json, "lines_not_taken", books->counts[CLASSIC_NOT_PRINTED]);
-	add_number(json, "packets_malformed", books->counts[CLASSIC_MALFORMED]);
+	add_number(json, "opened", counters->counts[ATTACH_COUNT_OPENED]);
+	add_number(json, "ended", counters->counts[ATTACH_COUNT_ENDED]);
+	add_number(json, "open", counters->open);
+	add_number(json, "open_at_most", counters->most);
+	add_number(json, "dropped", counters->dropped);
+	add_number(json, "without_room", counters->counts[ATTACH_COUNT_NOT_BEGUN]);
+	add_number(json, "lines_printed", counters->counts[ATTACH_COUNT_PRINTED]);
+	add_number(json, "lines_not_taken", counters->counts[ATTACH_COUNT_NOT_PRINTED]);
+	add_number(json, "packets_malformed", counters->counts[ATTACH_COUNT_MALFORMED]);
 }
 
 static void add_trace(struct json_writer *json)
@@ -339,10 +339,10 @@ static void add_trace(struct json_writer *json)
 	add_number(json, "trace_overrun", overrun);
 }
 
-static void json_entry(struct text_buffer *text, const struct classic_entry *entry)
+static void json_entry(struct text_buffer *text, const struct attach_entry *entry)
 {
 	struct json_writer json = {.text = text};
-	struct attach_counts books;
+	struct attach_counts counters;
 
 	json_begin_object(&json);
 	add_string(&json, "state", state_names[entry->state], strlen(state_names[entry->state]));
@@ -350,8 +350,8 @@ static void json_entry(struct text_buffer *text, const struct classic_entry *ent
 	if (is_described(entry)) {
 		add_place(&json, entry);
 		add_attacher(&json, &entry->attachment);
-		read_books(entry, &books);
-		add_books(&json, &books);
+		read_counters(entry, &counters);
+		add_counters(&json, &counters);
 	}
 	add_trace(&json);
 	json_end_object(&json);
@@ -370,22 +370,22 @@ static int write_out(const struct text_buffer *text)
 int status_run(const struct options *options)
 {
 	struct text_buffer text = {0};
-	struct classic_entries entries;
-	int status = classic_may("look at what is attached"), lock = -1;
+	struct attach_entries entries;
+	int status = attach_check_privileges("look at what is attached"), lock = -1;
 	size_t i;
 
 	if (status == EXIT_STATUS_DONE && mounts_has_bpffs())
-		status = classic_lock(&lock);
+		status = attach_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
-	text.failed = !classic_entries_read(&entries);
+	text.failed = !attach_entries_read(&entries);
 	if (options->delivery.output.sink.format == &format_text)
 		print_text(&text, &entries);
 	for (i = 0; i < entries.count && options->delivery.output.sink.format == &format_json; i++)
 		json_entry(&text, &entries.list[i]);
-	classic_unlock(lock);
+	attach_unlock(lock);
 	status = write_out(&text);
 	text_free(&text);
-	classic_entries_free(&entries);
+	attach_entries_free(&entries);
 	return status;
 }

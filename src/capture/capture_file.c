@@ -163,7 +163,7 @@ int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 	if (result < 0)
 		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
 			      (unsigned long long)file->packets,
-			      file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_why(file->pcapng));
+			      file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_error(file->pcapng));
 	if (result != 1)
 		return result;
 	file->packets++;

@@ -347,7 +347,7 @@ int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char
 	return -1;
 }
 
-const char *capture_pcapng_why(const struct capture_pcapng *pcapng)
+const char *capture_pcapng_error(const struct capture_pcapng *pcapng)
 {
 	return pcapng->why;
 }

@@ -23,7 +23,7 @@ int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char
 int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *packet);
 
 /* What was wrong, after -1. */
-const char *capture_pcapng_why(const struct capture_pcapng *pcapng);
+const char *capture_pcapng_error(const struct capture_pcapng *pcapng);
 
 /* NULL is allowed. */
 void capture_pcapng_close(struct capture_pcapng *pcapng);

@@ -161,7 +161,7 @@ struct capture_odd capture_reader_odd(const struct capture_reader *reader)
 	return odd;
 }
 
-void capture_reader_forget_unread(struct capture_reader *reader)
+void capture_reader_clear_unread(struct capture_reader *reader)
 {
 	reader->odd.unread = 0;
 }

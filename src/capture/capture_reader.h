@@ -55,6 +55,6 @@ struct capture_odd {
 struct capture_odd capture_reader_odd(const struct capture_reader *reader);
 
 /* Those that are unread are counted anew. */
-void capture_reader_forget_unread(struct capture_reader *reader);
+void capture_reader_clear_unread(struct capture_reader *reader);
 
 #endif

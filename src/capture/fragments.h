@@ -3,8 +3,8 @@
  * Bounded: REPLAY_FRAGMENTED packets at a time, the oldest gives way. Fragments may come in any order and twice; where
  * two overlap, the first that came is kept.
  */
-#ifndef NETRACKER_REPLAY_FRAGMENTS_H
-#define NETRACKER_REPLAY_FRAGMENTS_H
+#ifndef NETRACKER_FRAGMENTS_H
+#define NETRACKER_FRAGMENTS_H
 
 #include <linux/types.h>
 

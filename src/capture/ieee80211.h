@@ -2,8 +2,8 @@
  *
  * Only frames that are not encrypted, or were captured after decryption, have anything to read.
  */
-#ifndef NETRACKER_CORE_IEEE80211_H
-#define NETRACKER_CORE_IEEE80211_H
+#ifndef NETRACKER_IEEE80211_H
+#define NETRACKER_IEEE80211_H
 
 #include "src/capture/layer_load.h"
 

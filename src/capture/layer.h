@@ -5,8 +5,8 @@
  * References: IEEE 802.1Q (VLAN), 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662
  * (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 4385 and 4448 (pseudowires).
  */
-#ifndef NETRACKER_CORE_LAYER_H
-#define NETRACKER_CORE_LAYER_H
+#ifndef NETRACKER_LAYER_H
+#define NETRACKER_LAYER_H
 
 #include <linux/types.h>
 

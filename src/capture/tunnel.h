@@ -6,8 +6,8 @@
  * 3378 (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya,
  * 3GPP TS 29.281 (GTP-U), draft-foschiano-erspan.
  */
-#ifndef NETRACKER_CORE_TUNNEL_H
-#define NETRACKER_CORE_TUNNEL_H
+#ifndef NETRACKER_TUNNEL_H
+#define NETRACKER_TUNNEL_H
 
 #include "layer.h"
 

@@ -43,7 +43,7 @@ static bool is_wanted(struct delivery *delivery, const struct nt_record *record)
 	if (delivery_wants_event(delivery->options, record->event) && is_accepted(delivery->options, record))
 		return !delivery_is_full(delivery);
 	if (record->event == NT_EVENT_CLOSE)
-		output_forget(&delivery->output, record);
+		output_drop(&delivery->output, record);
 	return false;
 }
 
@@ -54,15 +54,15 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 	record_name_host(record, delivery->options->host);
 	if (is_for_tables_alone(delivery, record->event)) {
 		if (is_accepted(delivery->options, record))
-			output_sum_up(&delivery->output, record);
+			output_summarise(&delivery->output, record);
 		return false;
 	}
 	if (!is_wanted(delivery, record)) {
-		delivery->books.filtered[BOOKS_FILTERED_OPTION] += closes;
+		delivery->accounting.filtered[ACCOUNTING_FILTERED_OPTION] += closes;
 		return false;
 	}
 	delivery->records++;
-	delivery->books.written += closes;
+	delivery->accounting.written += closes;
 	message_clear();
 	if (output_write(&delivery->output, record) == -EPIPE)
 		delivery->error = -EPIPE;
@@ -81,14 +81,14 @@ int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 	__u64 lost = output_lost(&delivery->output, NT_EVENT_CLOSE);
 	__u64 for_memory = output_lost_for_memory(&delivery->output, NT_EVENT_CLOSE);
 
-	delivery->books.written -= lost;
-	delivery->books.lost[BOOKS_LOST_NO_MEMORY] += for_memory;
-	delivery->books.lost[BOOKS_LOST_SINK_FAILED] += lost - for_memory;
+	delivery->accounting.written -= lost;
+	delivery->accounting.lost[ACCOUNTING_LOST_NO_MEMORY] += for_memory;
+	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost - for_memory;
 	return error;
 }
 
-void delivery_print_books(const struct delivery *delivery)
+void delivery_print_accounting(const struct delivery *delivery)
 {
 	if (!delivery->options->quiet)
-		books_print(&delivery->books, stderr);
+		accounting_print(&delivery->accounting, stderr);
 }

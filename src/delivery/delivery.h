@@ -24,7 +24,7 @@ struct delivery_options {
 struct delivery {
 	const struct delivery_options *options;
 	struct output output;
-	struct books books;
+	struct accounting accounting;
 	__u64 records; /* of any event that were wanted */
 	int error;     /* nothing more can be written: -EPIPE, the reader went away; its owner may set another */
 	bool is_open;
@@ -63,6 +63,6 @@ void delivery_flush(struct delivery *delivery);
 int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
 
 /* The accounting, on stderr, unless quiet. */
-void delivery_print_books(const struct delivery *delivery);
+void delivery_print_accounting(const struct delivery *delivery);
 
 #endif

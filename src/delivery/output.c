@@ -10,8 +10,8 @@ static int open_tables(struct output *output, const struct output_options *optio
 	const struct sink_options of_tables = { .waits = options->sink.waits };
 
 	output->interval_ns = options->interval_ns;
-	output->tally = tally_new();
-	if (output->tally)
+	output->summary = summary_new();
+	if (output->summary)
 		return sink_open(&output->tables, &of_tables);
 	message_error("--summary: out of memory");
 	return -ENOMEM;
@@ -33,33 +33,33 @@ void output_close(struct output *output)
 {
 	sink_close(output->records);
 	sink_close(output->tables);
-	tally_free(output->tally);
+	summary_free(output->summary);
 	*output = (struct output){ 0 };
 }
 
 int output_write(struct output *output, const struct nt_record *record)
 {
-	if (output->tally && output->looks && record->event == NT_EVENT_CLOSE)
-		tally_add_later(output->tally, record);
-	else if (output->tally)
-		tally_add(output->tally, record);
+	if (output->summary && output->looks && record->event == NT_EVENT_CLOSE)
+		summary_add_to_next(output->summary, record);
+	else if (output->summary)
+		summary_add(output->summary, record);
 	return output->records ? sink_write(output->records, record) : 0;
 }
 
-void output_sum_up(struct output *output, const struct nt_record *record)
+void output_summarise(struct output *output, const struct nt_record *record)
 {
-	tally_add(output->tally, record);
+	summary_add(output->summary, record);
 }
 
-void output_begin_from(struct output *output, const struct nt_record *record)
+void output_set_baseline(struct output *output, const struct nt_record *record)
 {
-	byte_marks_set(&output->tally->marks, record);
+	byte_marks_set(&output->summary->marks, record);
 }
 
-void output_forget(struct output *output, const struct nt_record *record)
+void output_drop(struct output *output, const struct nt_record *record)
 {
-	if (output->tally)
-		byte_marks_forget(&output->tally->marks, record);
+	if (output->summary)
+		byte_marks_remove(&output->summary->marks, record);
 }
 
 /* The error that matters more of the two: a reader who left, else the first. */
@@ -82,37 +82,37 @@ __u64 output_lost(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)
 		return sink_lost(output->records, event);
-	return event == NT_EVENT_CLOSE ? output->waiting + tally_ended(output->tally) : 0;
+	return event == NT_EVENT_CLOSE ? output->waiting + summary_count_ended(output->summary) : 0;
 }
 
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)
 		return sink_lost_for_memory(output->records, event);
-	return event == NT_EVENT_CLOSE && output->no_memory ? tally_ended(output->tally) : 0;
+	return event == NT_EVENT_CLOSE && output->no_memory ? summary_count_ended(output->summary) : 0;
 }
 
 bool output_lost_any(const struct output *output)
 {
-	return output->records ? sink_lost_any(output->records) : output->waiting + tally_ended(output->tally);
+	return output->records ? sink_lost_any(output->records) : output->waiting + summary_count_ended(output->summary);
 }
 
 /* Where there is no room for the tables, they tell of the next interval too. 0, or -errno. */
-static int tell_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
+static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
 	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
 	struct text_buffer text = { 0 };
-	__u64 ended = tally_ended(output->tally);
+	__u64 ended = summary_count_ended(output->summary);
 	int error;
 
-	tally_print(&text, output->tally, output->interval_ns && output->next_ns ? from : 0, to);
+	summary_print(&text, output->summary, output->interval_ns && output->next_ns ? from : 0, to);
 	if (output->interval_ns)
 		text_char(&text, '\n');
 	error = sink_write_lines(output->tables, &text);
 	output->no_memory = error == -ENOMEM;
 	if (!error) {
-		tally_clear(output->tally);
-		output->waiting += ended - tally_ended(output->tally);
+		summary_begin_next(output->summary);
+		output->waiting += ended - summary_count_ended(output->summary);
 		output->from_ns = until_ns;
 		output->told = true;
 	}
@@ -127,7 +127,7 @@ static __u64 skipped_ns(const struct output *output, __u64 now_ns)
 }
 
 /* A capture with a pause: intervals without a packet have no tables. */
-void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
+void output_write_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
 	__u64 interval = output->interval_ns, late;
 
@@ -136,31 +136,31 @@ void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 		output->next_ns = now_ns + interval;
 		return;
 	}
-	tell_tables(output, output->next_ns, to_utc_ns);
+	write_tables(output, output->next_ns, to_utc_ns);
 	late = skipped_ns(output, now_ns);
-	if (late && !tally_ended(output->tally))
+	if (late && !summary_count_ended(output->summary))
 		output->from_ns = output->next_ns + late;
 	output->next_ns += late + interval;
 }
 
-void output_begin_look(struct output *output)
+void output_begin_scan(struct output *output)
 {
 	output->looks = true;
 }
 
-void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns)
+void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 {
 	output->looks = false;
 	if (!output_interval_is_over(output, began_ns))
 		return;
-	tell_tables(output, began_ns, to_utc_ns);
+	write_tables(output, began_ns, to_utc_ns);
 	output->next_ns += skipped_ns(output, began_ns) + output->interval_ns;
 }
 
 /* The rest of an interval in which nothing happened is not worth a table. */
-static bool has_more_to_tell(const struct output *output)
+static bool has_unwritten_tables(const struct output *output)
 {
-	return tally_ended(output->tally) || output->tally->current.busiest.count || !output->told;
+	return summary_count_ended(output->summary) || output->summary->current.busiest.count || !output->told;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
@@ -168,8 +168,8 @@ int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 	int of_records, last = 0, of_tables = 0;
 
 	if (output->tables) {
-		if (has_more_to_tell(output))
-			last = tell_tables(output, now_ns, to_utc_ns);
+		if (has_unwritten_tables(output))
+			last = write_tables(output, now_ns, to_utc_ns);
 		of_tables = sink_finish(output->tables);
 		output->waiting = of_tables ? output->waiting : 0;
 		of_tables = worse(of_tables, last);

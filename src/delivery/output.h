@@ -16,12 +16,12 @@ struct output_options {
 struct output {
 	struct sink *records; /* NULL: only tables are wanted */
 	struct sink *tables;  /* NULL: only records are wanted */
-	struct tally *tally;  /* of this interval */
+	struct summary *summary;  /* of this interval */
 	__u64 interval_ns;    /* 0: tables at the end alone */
 	__u64 from_ns;        /* where this interval began */
 	__u64 next_ns;        /* where it ends, or soon after; 0: not known before the first tick */
 	bool told;            /* tables were written before */
-	bool looks;           /* between output_begin_look() and output_tell_look() */
+	bool looks;           /* between output_begin_scan() and output_end_scan() */
 	__u64 waiting;        /* close records in tables that have not got out */
 	bool no_memory;       /* for the last tables */
 };
@@ -37,19 +37,19 @@ __u64 output_lost(const struct output *output, enum nt_event_kind event);
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 
-/* With --summary. Open connections: update records where an interval is over, between output_begin_look() and
- * output_tell_look(), exit records before the last; and those that were there before tracking, before the first. None
+/* With --summary. Open connections: update records where an interval is over, between output_begin_scan() and
+ * output_end_scan(), exit records before the last; and those that were there before tracking, before the first. None
  * of these is written.
  */
-void output_sum_up(struct output *output, const struct nt_record *record);
-void output_begin_from(struct output *output, const struct nt_record *record);
+void output_summarise(struct output *output, const struct nt_record *record);
+void output_set_baseline(struct output *output, const struct nt_record *record);
 
 /* A close record that is not written. */
-void output_forget(struct output *output, const struct nt_record *record);
+void output_drop(struct output *output, const struct nt_record *record);
 
 static inline bool output_has_tables(const struct output *output)
 {
-	return output->tally;
+	return output->summary;
 }
 
 static inline bool output_interval_is_over(const struct output *output, __u64 now_ns)
@@ -61,18 +61,18 @@ static inline bool output_interval_is_over(const struct output *output, __u64 no
  * one ended. The tables are written at the look's end; `began_ns` is when it began. However late that was, it is where
  * the interval ends, and the next begins.
  */
-void output_begin_look(struct output *output);
-void output_tell_look(struct output *output, __u64 began_ns, __s64 to_utc_ns);
+void output_begin_scan(struct output *output);
+void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns);
 
 /* The time, nanoseconds of a clock that never goes back, and what makes it the time since the Unix epoch. Where an
  * interval is over, its tables are written.
  */
-void output_tell_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns);
+void output_write_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns);
 
 static inline void output_tick(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
 	if (output_interval_is_over(output, now_ns))
-		output_tell_interval(output, now_ns, to_utc_ns);
+		output_write_interval(output, now_ns, to_utc_ns);
 }
 
 /* Writes the last tables, then what waits, as sink_finish(). */

@@ -177,7 +177,7 @@ static int conclude(struct explanation *explanation)
 }
 
 /* A reader who went away has what they wanted. */
-static int tell_output_error(int error)
+static int report_output_error(int error)
 {
 	if (error == EPIPE)
 		return EXIT_STATUS_DONE;
@@ -211,7 +211,7 @@ int explain_run(const struct options *options)
 		if (too_long || !is_blank(&explanation.line))
 			take_line(&explanation, too_long);
 	flush_output(&explanation);
-	status = explanation.output_error ? tell_output_error(explanation.output_error) : conclude(&explanation);
+	status = explanation.output_error ? report_output_error(explanation.output_error) : conclude(&explanation);
 	text_free(&explanation.line);
 	if (explanation.input != stdin)
 		fclose(explanation.input);

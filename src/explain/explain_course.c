@@ -16,7 +16,7 @@ static bool role_is(const struct story *story, const char *role)
 
 /* ---- who ---- */
 
-static const char *what_owner_did(const char *owner_by)
+static const char *owner_action(const char *owner_by)
 {
 	static const struct {
 		const char *word, *meaning;
@@ -78,7 +78,7 @@ static void say_place_of_process(struct story *story)
 
 static void say_owner(struct story *story)
 {
-	const char *owner_by = explain_word(story->record, "owner_by"), *did = what_owner_did(owner_by);
+	const char *owner_by = explain_word(story->record, "owner_by"), *did = owner_action(owner_by);
 	__u64 opener;
 
 	story_say(story, "The %s is here: this record is its socket's view.",
@@ -143,7 +143,7 @@ void explain_who(struct story *story)
 /* ---- steps ---- */
 
 /* What a part of the handshake is made of: it depends on where it was seen. */
-static const char *path_of_answer(const struct story *story, enum nt_end who_answered)
+static const char *path_of_answer(const struct story *story, enum nt_side who_answered)
 {
 	if (story_is_local(story, who_answered))
 		return "this machine's own part";
@@ -266,7 +266,7 @@ static void say_size(struct story *story, __u64 bytes)
 	text_char(&story->words, ')');
 }
 
-static void say_sent(struct story *story, enum nt_end side)
+static void say_sent(struct story *story, enum nt_side side)
 {
 	static const char *const keys[2][3] = {
 		[NT_SRC] = { "src_bytes", "src_packets", "src_retransmits" },

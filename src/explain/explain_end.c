@@ -62,7 +62,7 @@ static void say_kernels_word(struct story *story, const char *lead, const char *
 	story_say(story, ".");
 }
 
-static void say_reset_reason(struct story *story, enum nt_end sender)
+static void say_reset_reason(struct story *story, enum nt_side sender)
 {
 	const char *reason = explain_word(story->record, "reason");
 
@@ -75,14 +75,14 @@ static void say_reset_reason(struct story *story, enum nt_end sender)
 		story_say(story, "Why, only that machine knows: a RST carries no reason.");
 }
 
-static void tell_closed(struct story *story, const enum nt_end *ended_by)
+static void describe_closed(struct story *story, const enum nt_side *ended_by)
 {
 	story_say(story, "It was closed in order, by a FIN from each side.");
 	if (ended_by)
 		story_say(story, "%s closed first.", *ended_by == NT_SRC ? "The client" : "The server");
 }
 
-static void tell_reset(struct story *story, const enum nt_end *ended_by)
+static void describe_reset(struct story *story, const enum nt_side *ended_by)
 {
 	if (!ended_by) {
 		story_say(story, "A RST broke it off; which side sent it is not known.");
@@ -92,7 +92,7 @@ static void tell_reset(struct story *story, const enum nt_end *ended_by)
 	say_reset_reason(story, *ended_by);
 }
 
-static void tell_refused(struct story *story, const enum nt_end *ended_by)
+static void describe_refused(struct story *story, const enum nt_side *ended_by)
 {
 	__u64 port = 0;
 
@@ -102,7 +102,7 @@ static void tell_refused(struct story *story, const enum nt_end *ended_by)
 			 "firewall rejects it.", (unsigned long long)port);
 }
 
-static void tell_timeout(struct story *story, const enum nt_end *ended_by)
+static void describe_timeout(struct story *story, const enum nt_side *ended_by)
 {
 	const char *reason = explain_word(story->record, "reason");
 	const char *meaning = find_meaning(timeout_reasons, COUNT(timeout_reasons), reason);
@@ -115,7 +115,7 @@ static void tell_timeout(struct story *story, const enum nt_end *ended_by)
 		say_kernels_word(story, "In the record's word:", reason, NULL);
 }
 
-static void tell_unreachable(struct story *story, const enum nt_end *ended_by)
+static void describe_unreachable(struct story *story, const enum nt_side *ended_by)
 {
 	const char *reason = explain_word(story->record, "reason");
 
@@ -126,7 +126,7 @@ static void tell_unreachable(struct story *story, const enum nt_end *ended_by)
 				 find_meaning(unreachable_reasons, COUNT(unreachable_reasons), reason));
 }
 
-static void tell_expired(struct story *story, const enum nt_end *ended_by)
+static void describe_expired(struct story *story, const enum nt_side *ended_by)
 {
 	story_say(story, "Its end was not seen: for two hours no packet came, or a new connection took its addresses and "
 			 "ports.");
@@ -147,7 +147,7 @@ static const struct meaning state_meanings[] = {
 	{ "time_wait", "both sides closed, old packets may still come" },
 };
 
-static void tell_open(struct story *story, const enum nt_end *ended_by)
+static void describe_open(struct story *story, const enum nt_side *ended_by)
 {
 	static const struct meaning events[] = {
 		{ "open", "It was established just when this was written." },
@@ -184,15 +184,15 @@ void explain_end(struct story *story)
 {
 	static const struct {
 		const char *outcome;
-		void (*tell)(struct story *story, const enum nt_end *ended_by);
+		void (*tell)(struct story *story, const enum nt_side *ended_by);
 	} outcomes[] = {
-		{ "closed", tell_closed },   { "reset", tell_reset },             { "refused", tell_refused },
-		{ "timeout", tell_timeout }, { "unreachable", tell_unreachable }, { "expired", tell_expired },
-		{ "open", tell_open },
+		{ "closed", describe_closed },   { "reset", describe_reset },             { "refused", describe_refused },
+		{ "timeout", describe_timeout }, { "unreachable", describe_unreachable }, { "expired", describe_expired },
+		{ "open", describe_open },
 	};
 	const char *outcome = explain_word(story->record, "outcome");
 	bool by_src = explain_word_is(story->record, "ended_by", "src");
-	enum nt_end side = by_src ? NT_SRC : NT_DST;
+	enum nt_side side = by_src ? NT_SRC : NT_DST;
 	size_t i = 0;
 
 	while (i < COUNT(outcomes) && strcmp(outcome, outcomes[i].outcome))

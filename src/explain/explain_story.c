@@ -62,12 +62,12 @@ void story_say_duration(struct story *story, __u64 ns)
 	readable_duration(&story->words, ns);
 }
 
-const char *story_side(enum nt_end side)
+const char *story_side(enum nt_side side)
 {
 	return side == NT_SRC ? "the client" : "the server";
 }
 
-bool story_is_local(const struct story *story, enum nt_end side)
+bool story_is_local(const struct story *story, enum nt_side side)
 {
 	return explain_word_is(story->record, "role", side == NT_SRC ? "client" : "server");
 }

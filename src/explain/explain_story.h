@@ -29,9 +29,9 @@ void story_say_duration(struct story *story, __u64 ns);
 void story_end_paragraph(struct story *story, const char *label);
 
 /* "the client", "the server": who opened the connection, who answered. */
-const char *story_side(enum nt_end side);
+const char *story_side(enum nt_side side);
 
 /* Whether this side's socket is the one that the record is the view of. */
-bool story_is_local(const struct story *story, enum nt_end side);
+bool story_is_local(const struct story *story, enum nt_side side);
 
 #endif

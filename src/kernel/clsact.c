@@ -96,26 +96,26 @@ static bool has_filters(unsigned int ifindex)
 	return found;
 }
 
-static void note_path(char *path, size_t size, const struct note *note)
+static void state_file_path(char *path, size_t size, const struct note *note)
 {
 	snprintf(path, size, NOTES "/%u-%llu-%lu-%u-%u-%u-%d", note->pid, note->started, note->netns, note->ifindex,
 		 note->programs[0], note->programs[1], note->created);
 }
 
-static bool note_read(struct note *note, const char *name)
+static bool state_file_read(struct note *note, const char *name)
 {
 	return sscanf(name, "%u-%llu-%lu-%u-%u-%u-%d", &note->pid, &note->started, &note->netns, &note->ifindex,
 		      &note->programs[0], &note->programs[1], &note->created) == 7;
 }
 
 /* Before anything is attached: whatever happens then, the next start knows of it. */
-static int note_leave(const struct note *note)
+static int state_file_write(const struct note *note)
 {
 	char path[256];
 	FILE *file;
 
 	mkdir(NOTES, 0700);
-	note_path(path, sizeof(path), note);
+	state_file_path(path, sizeof(path), note);
 	file = fopen(path, "we");
 	if (!file)
 		return -errno;
@@ -123,11 +123,11 @@ static int note_leave(const struct note *note)
 	return 0;
 }
 
-static void note_take_back(const struct note *note)
+static void state_file_remove(const struct note *note)
 {
 	char path[256];
 
-	note_path(path, sizeof(path), note);
+	state_file_path(path, sizeof(path), note);
 	unlink(path);
 	rmdir(NOTES); /* where it is empty */
 }
@@ -143,11 +143,11 @@ static void bequeath_qdisc(unsigned int ifindex)
 		char before[256], after[256];
 		struct note heir;
 
-		if (!note_read(&heir, entry->d_name) || heir.netns != netns || heir.ifindex != ifindex || heir.created)
+		if (!state_file_read(&heir, entry->d_name) || heir.netns != netns || heir.ifindex != ifindex || heir.created)
 			continue;
-		note_path(before, sizeof(before), &heir);
+		state_file_path(before, sizeof(before), &heir);
 		heir.created = 1;
-		note_path(after, sizeof(after), &heir);
+		state_file_path(after, sizeof(after), &heir);
 		rename(before, after);
 		break;
 	}
@@ -155,7 +155,7 @@ static void bequeath_qdisc(unsigned int ifindex)
 		closedir(directory);
 }
 
-void clsact_let_go_of_qdisc(unsigned int ifindex)
+void clsact_release_qdisc(unsigned int ifindex)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
@@ -184,8 +184,8 @@ static void undo(const struct note *note)
 
 	ours |= take_off(note, 1);
 	if (ours && note->created)
-		clsact_let_go_of_qdisc(note->ifindex);
-	note_take_back(note);
+		clsact_release_qdisc(note->ifindex);
+	state_file_remove(note);
 }
 
 static int put_on(const struct note *note, int way, const struct bpf_program *program)
@@ -220,7 +220,7 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 	if (error && error != -EEXIST)
 		return error;
 	note.created = !error;
-	error = note_leave(&note);
+	error = state_file_write(&note);
 	if (!error)
 		error = put_on(&note, 0, ingress);
 	if (!error)
@@ -228,14 +228,14 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 	if (error) {
 		take_off(&note, 0);
 		if (note.created)
-			clsact_let_go_of_qdisc(ifindex);
-		note_take_back(&note);
+			clsact_release_qdisc(ifindex);
+		state_file_remove(&note);
 	}
 	return error;
 }
 
 /* Calls undo() for the notes of this namespace that `chosen` picks. */
-static void undo_notes(bool (*chosen)(const struct note *note, unsigned int ifindex), unsigned int ifindex)
+static void clean_up_state_files(bool (*chosen)(const struct note *note, unsigned int ifindex), unsigned int ifindex)
 {
 	DIR *directory = opendir(NOTES);
 	unsigned long netns = net_namespace_own();
@@ -246,7 +246,7 @@ static void undo_notes(bool (*chosen)(const struct note *note, unsigned int ifin
 	while ((entry = readdir(directory))) {
 		struct note note;
 
-		if (note_read(&note, entry->d_name) && note.netns == netns && chosen(&note, ifindex))
+		if (state_file_read(&note, entry->d_name) && note.netns == netns && chosen(&note, ifindex))
 			undo(&note);
 	}
 	closedir(directory);
@@ -265,10 +265,10 @@ static bool is_dead(const struct note *note, unsigned int ifindex)
 
 void clsact_detach(unsigned int ifindex)
 {
-	undo_notes(is_own, ifindex);
+	clean_up_state_files(is_own, ifindex);
 }
 
 void clsact_clean_up(void)
 {
-	undo_notes(is_dead, 0);
+	clean_up_state_files(is_dead, 0);
 }

@@ -18,6 +18,6 @@ void clsact_clean_up(void);
 
 /* Removes the interface's clsact qdisc, which was made for us, unless there are filters on it; then the last tracker
  * that uses it is to. */
-void clsact_let_go_of_qdisc(unsigned int ifindex);
+void clsact_release_qdisc(unsigned int ifindex);
 
 #endif

@@ -238,7 +238,7 @@ static bool is_there(const struct interfaces *interfaces, struct interface *inte
 }
 
 /* The names of the last that went are still needed: not those of all that a machine full of containers ever had. */
-static void forget_long_gone(struct interfaces *interfaces)
+static void drop_long_gone(struct interfaces *interfaces)
 {
 	struct interface **place = &interfaces->list;
 	unsigned int gone = 0;
@@ -265,7 +265,7 @@ static bool any_attached(const struct interfaces *interfaces)
 	return interface;
 }
 
-static void tell_vanished(const struct interfaces *interfaces, const char *name)
+static void report_vanished(const struct interfaces *interfaces, const char *name)
 {
 	if (!interfaces->asked_for.count)
 		message_detail("interface %s vanished", name);
@@ -276,7 +276,7 @@ static void tell_vanished(const struct interfaces *interfaces, const char *name)
 			      "within %d s", name, INTERFACES_GRACE_SECONDS);
 }
 
-static void let_go_of_vanished(struct interfaces *interfaces)
+static void detach_vanished(struct interfaces *interfaces)
 {
 	struct interface *interface;
 
@@ -284,9 +284,9 @@ static void let_go_of_vanished(struct interfaces *interfaces)
 		if (!interface->attached || is_there(interfaces, interface))
 			continue;
 		detach(interfaces, interface);
-		tell_vanished(interfaces, interface->name);
+		report_vanished(interfaces, interface->name);
 	}
-	forget_long_gone(interfaces);
+	drop_long_gone(interfaces);
 }
 
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *asked_for)
@@ -312,7 +312,7 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 void interfaces_update(struct interfaces *interfaces, __u64 now)
 {
 	drain_notices(interfaces->notices_fd);
-	let_go_of_vanished(interfaces);
+	detach_vanished(interfaces);
 	watch_new(interfaces);
 	if (!interfaces->asked_for.count || any_attached(interfaces))
 		interfaces->none_left_ns = 0;

@@ -90,7 +90,7 @@ static void size_tables(struct loader *loader, const struct loader_options *opti
 static void configure(struct loader *loader, const struct loader_options *options)
 {
 	__u32 ring_bytes = sized_for_machine(256UL << 10, RING_BYTES_SMALLEST, RING_BYTES_LARGEST);
-	__u32 slots = sized_for_machine(256, 2048, NT_WAITING_SLOTS);
+	__u32 slots = sized_for_machine(256, 2048, NT_FAST_PATH_SLOTS);
 	struct netracker_bpf *skeleton = loader->skeleton;
 
 	skeleton->rodata_config->config = (struct nt_config){
@@ -229,11 +229,11 @@ struct bpf_program *loader_iterator_program(const struct loader *loader, enum lo
 {
 	switch (iterator) {
 	case ITERATOR_SOCKETS:
-		return loader->skeleton->progs.seed_sockets;
+		return loader->skeleton->progs.scan_sockets;
 	case ITERATOR_OWNERS:
-		return loader->skeleton->progs.seed_owners;
+		return loader->skeleton->progs.scan_owners;
 	case ITERATOR_OPEN_SOCKETS:
-		return loader->skeleton->progs.tell_open_sockets;
+		return loader->skeleton->progs.report_open_sockets;
 	}
 	return NULL;
 }

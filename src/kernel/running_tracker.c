@@ -65,7 +65,7 @@ bool running_trackers_find(const struct running_trackers *trackers, __u64 addres
 
 		if (!knows(trackers->tables[i], address, as, &known))
 			continue;
-		saw_it_begin = !(known.flags & NT_SOCKET_FOUND);
+		saw_it_begin = !(known.flags & NT_SOCKET_PREEXISTING);
 		if (!found || saw_it_begin)
 			*socket = known;
 		if (saw_it_begin)

@@ -26,7 +26,7 @@ void slots_unmap(struct slots *slots)
 
 struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key)
 {
-	return &slots->slot[nt_waiting_slot(key) & (slots->count - 1)];
+	return &slots->slot[nt_fast_path_slot(key) & (slots->count - 1)];
 }
 
 bool slots_is_live(const struct nt_slot *slot)
@@ -64,7 +64,7 @@ bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
 	return taken;
 }
 
-void slots_forget_elsewhere(const struct slots *slots, const struct nt_key *key)
+void slots_clear_elsewhere(const struct slots *slots, const struct nt_key *key)
 {
 	add(&slots_of_key(slots, key)->elsewhere, -1);
 }

@@ -29,6 +29,6 @@ bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
 bool slots_take(struct nt_slot *slot, const struct nt_wire *seen);
 
 /* A connection of this key left the hash tables. */
-void slots_forget_elsewhere(const struct slots *slots, const struct nt_key *key);
+void slots_clear_elsewhere(const struct slots *slots, const struct nt_key *key);
 
 #endif

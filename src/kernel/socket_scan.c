@@ -43,7 +43,7 @@ static bool is_seen(const struct namespaces *namespaces, ino_t inode)
 	return false;
 }
 
-static bool note_namespace(struct namespaces *namespaces, ino_t inode)
+static bool add_namespace(struct namespaces *namespaces, ino_t inode)
 {
 	ino_t *seen;
 
@@ -80,7 +80,7 @@ static void run_in_namespace(struct namespaces *namespaces, const char *path, co
 
 	if (fd < 0)
 		return;
-	if (!fstat(fd, &status) && note_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
+	if (!fstat(fd, &status) && add_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
 		run_iterator(iteration);
 	close(fd);
 }
@@ -126,7 +126,7 @@ static void run_in_own_namespace(struct namespaces *namespaces, int own, const s
 	struct stat status;
 
 	if (!fstat(own, &status))
-		note_namespace(namespaces, status.st_ino);
+		add_namespace(namespaces, status.st_ino);
 	run_iterator(iteration);
 }
 
@@ -171,18 +171,18 @@ static void run_program(struct loader *loader, enum loader_iterator iterator, vo
 	bpf_link__destroy(iteration.link);
 }
 
-void seed_existing(struct loader *loader, void (*drain)(void *context), void *context)
+void socket_scan_existing(struct loader *loader, void (*drain)(void *context), void *context)
 {
 	run_program(loader, ITERATOR_SOCKETS, run_in_all_namespaces, drain, context);
 	run_program(loader, ITERATOR_OWNERS, run_iterator, drain, context);
 }
 
-void seed_tell_open(struct loader *loader, void (*drain)(void *context), void *context)
+void socket_scan_report_open(struct loader *loader, void (*drain)(void *context), void *context)
 {
 	run_program(loader, ITERATOR_OPEN_SOCKETS, run_in_all_namespaces, drain, context);
 }
 
-__u64 seed_open_sockets(const struct loader *loader)
+__u64 socket_scan_count_open(const struct loader *loader)
 {
 	struct nt_socket value;
 	__u64 key, next, open = 0;
@@ -193,7 +193,7 @@ __u64 seed_open_sockets(const struct loader *loader)
 		from = &key;
 		/* a server's counts from the moment it is established */
 		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, &value) && value.state != TCP_CLOSE &&
-		    (value.role != NT_ROLE_SERVER || value.established_ns || value.flags & NT_SOCKET_FOUND))
+		    (value.role != NT_ROLE_SERVER || value.established_ns || value.flags & NT_SOCKET_PREEXISTING))
 			open++;
 	}
 	return open;

@@ -13,7 +13,7 @@
 #include "core/fast_path.h"
 
 #define BATCH 512
-#define WAITING_SIZE (NT_WAITING_SLOTS / NT_WAITING_IN_LINE * sizeof(struct nt_waiting_line))
+#define WAITING_SIZE (NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE * sizeof(struct nt_fast_path_line))
 #define ALL_EVERY_NS (60ULL * 1000000000)
 /* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
@@ -41,7 +41,7 @@ struct sweep {
 	volatile struct nt_shared *shared;
 	struct slots slots; /* the loader's */
 	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
-	struct nt_waiting_line *waiting; /* the kernel's, mapped */
+	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 all_swept_ns, half_open_taken;
 	struct audit waits, elsewhere;
 	__u32 *watched;  /* slots that are marked */
@@ -87,7 +87,7 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 			      loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
-	if (audit_new(&sweep->waits, NT_WAITING_SLOTS) && audit_new(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
+	if (audit_new(&sweep->waits, NT_FAST_PATH_SLOTS) && audit_new(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
 	    sweep->wires && sweep->waiting)
 		return sweep;
 	sweep_free(sweep);
@@ -110,7 +110,7 @@ void sweep_free(struct sweep *sweep)
 
 static int *waiting_count(struct sweep *sweep, __u32 slot)
 {
-	return &sweep->waiting[slot / NT_WAITING_IN_LINE].count[slot % NT_WAITING_IN_LINE];
+	return &sweep->waiting[slot / NT_FAST_PATH_IN_LINE].count[slot % NT_FAST_PATH_IN_LINE];
 }
 
 static void mark_slot(struct sweep *sweep, __u32 slot, __s32 by)
@@ -134,7 +134,7 @@ static void watch(struct sweep *sweep, const struct nt_key *key)
 		sweep->watched = watched;
 		sweep->watched_room = room;
 	}
-	sweep->watched[sweep->watched_count] = nt_waiting_slot(key);
+	sweep->watched[sweep->watched_count] = nt_fast_path_slot(key);
 	expect(&sweep->waits, sweep->watched[sweep->watched_count]);
 	mark_slot(sweep, sweep->watched[sweep->watched_count++], 1);
 }
@@ -169,7 +169,7 @@ static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 	return nt_connection_idle_limit(&wire->connection);
 }
 
-static enum nt_wire_why why_of(const struct pass *pass, const struct nt_wire *wire)
+static enum nt_wire_cause cause_of(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return NT_WIRE_ENDED;
@@ -181,7 +181,7 @@ static void tell(const struct pass *pass, const struct nt_wire *wire)
 	struct nt_wire_event event = {
 		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = pass->now},
 		.wire = *wire,
-		.why = why_of(pass, wire),
+		.cause = cause_of(pass, wire),
 	};
 
 	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
@@ -250,7 +250,7 @@ static bool take(const struct pass *pass, const struct nt_wire *wire)
 	if (bpf_map_lookup_elem(pass->map_fd, &wire->key, &now) ||
 	    now.connection.last_seen_ns != wire->connection.last_seen_ns || bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
-	slots_forget_elsewhere(&pass->sweep->slots, &wire->key);
+	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
 		pass->sweep->half_open_taken++;
 	return true;
@@ -274,18 +274,18 @@ static void consider(const struct pass *pass, const struct nt_wire *wire)
 		if (!take(pass, wire))
 			return;
 		if (wire->waits_for_ack)
-			mark_slot(sweep, nt_waiting_slot(&wire->key), -1);
+			mark_slot(sweep, nt_fast_path_slot(&wire->key), -1);
 		tell(pass, wire);
 		return;
 	}
 	if (!pass->settles)
 		return;
 	if (pass->map_fd >= 0)
-		expect(&sweep->elsewhere, nt_waiting_slot(&wire->key) & (sweep->slots.count - 1));
-	if (limit == NT_OBSERVED_NS && silent >= WATCH_AGE_NS)
+		expect(&sweep->elsewhere, nt_fast_path_slot(&wire->key) & (sweep->slots.count - 1));
+	if (limit == NT_TRACKED_NS && silent >= WATCH_AGE_NS)
 		watch(sweep, &wire->key);
 	else if (wire->waits_for_ack)
-		expect(&sweep->waits, nt_waiting_slot(&wire->key));
+		expect(&sweep->waits, nt_fast_path_slot(&wire->key));
 }
 
 static void walk_slots(struct pass *pass)
@@ -368,7 +368,7 @@ void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *c
 	walk(&pass, sweep->established_fd);
 }
 
-void sweep_tell_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
+void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
 	struct pass pass = {.sweep = sweep, .now = now, .looks = true, .handler = handler, .context = context};
 

@@ -31,7 +31,7 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
 /* Tells of what is established, as open, and leaves it there. */
-void sweep_tell_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
+void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
 /* Takes entries of sockets out that closed long ago and whose destruction was missed. To be called about every minute; a
  * socket whose descriptor is really held for that long has only its number of earlier connections forgotten. */

@@ -25,7 +25,7 @@ struct list {
 	struct ring_buffer *ring;
 	struct process_table *processes;
 	struct delivery delivery;
-	struct live_names names;
+	struct record_lookups names;
 	struct running_trackers running;
 };
 
@@ -33,7 +33,7 @@ static void tell(struct list *list, const struct nt_socket_event *event, size_t 
 {
 	struct nt_record record;
 
-	live_record_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
+	record_fill_from_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
 	if (!list->delivery.error)
 		delivery_write(&list->delivery, &record);
 }
@@ -100,7 +100,7 @@ static int set_up(struct list *list)
 	status = loader_open(&list->loader, &loader_options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
-	list->names = (struct live_names){
+	list->names = (struct record_lookups){
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
 	};
@@ -112,7 +112,7 @@ static int set_up(struct list *list)
 }
 
 /* EXIT_STATUS_BROKEN where some are missing. */
-static int tell_losses(const struct list *list)
+static int report_losses(const struct list *list)
 {
 	__u64 counters[NT_COUNTERS], missing;
 
@@ -125,12 +125,12 @@ static int tell_losses(const struct list *list)
 	return EXIT_STATUS_BROKEN;
 }
 
-static void tell_absence(const struct list *list)
+static void report_absence(const struct list *list)
 {
 	__u64 counters[NT_COUNTERS], found;
 
 	loader_counters(&list->loader, counters);
-	found = counters[NT_COUNT_SOCKETS_FOUND];
+	found = counters[NT_COUNT_SOCKETS_PREEXISTING];
 	if (list->delivery.records || list->delivery.error)
 		return;
 	if (found)
@@ -143,13 +143,13 @@ static int list_all(struct list *list)
 {
 	int status, error;
 
-	seed_existing(&list->loader, drain, list);
+	socket_scan_existing(&list->loader, drain, list);
 	ask_running_trackers(list);
-	seed_tell_open(&list->loader, drain, list);
+	socket_scan_report_open(&list->loader, drain, list);
 	error = list->delivery.error ? 0 : delivery_finish(&list->delivery, 0, 0);
-	status = tell_losses(list);
+	status = report_losses(list);
 	if (status == EXIT_STATUS_DONE)
-		tell_absence(list);
+		report_absence(list);
 	if (!list->delivery.error && (error ? error != -EPIPE : output_lost_any(&list->delivery.output)))
 		return EXIT_STATUS_BROKEN;
 	return status;

@@ -38,7 +38,7 @@ struct life {
 struct join {
 	struct join_output output;
 	__u32 own_netns;
-	bool sockets_are_told;
+	bool sockets_are_reported;
 	unsigned int capacity, socket_count, wire_count;
 	__u64 wires_due; /* before that no wire's end is to be let go */
 	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
@@ -46,7 +46,7 @@ struct join {
 	struct hash_map sockets_by_tuple, sockets_by_life, wires_by_tuple;
 };
 
-struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output)
+struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported, const struct join_output *output)
 {
 	struct join *join = calloc(1, sizeof(*join));
 
@@ -54,7 +54,7 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_t
 		return NULL;
 	join->output = *output;
 	join->own_netns = own_netns;
-	join->sockets_are_told = sockets_are_told;
+	join->sockets_are_reported = sockets_are_reported;
 	join->capacity = capacity;
 	TAILQ_INIT(&join->sockets);
 	TAILQ_INIT(&join->wires);
@@ -124,9 +124,9 @@ static bool is_any_sockets(const struct held_wire *held)
 	return held->claimed[0] || held->claimed[1] || nt_wire_has_socket(&held->event.wire);
 }
 
-static enum join_passage passage_of(const struct join *join, const struct nt_wire *wire)
+static enum join_route route_of(const struct join *join, const struct nt_wire *wire)
 {
-	return nt_is_forwarded(wire, join->sockets_are_told) ? JOIN_FORWARDED : JOIN_OBSERVED;
+	return nt_is_forwarded(wire, join->sockets_are_reported) ? JOIN_FORWARDED : JOIN_NO_SOCKET;
 }
 
 /* ---- what is held ---- */
@@ -193,7 +193,7 @@ static void release_wire(struct join *join, struct held_wire *held)
 	if (is_any_sockets(held))
 		join->output.claimed(join->output.context);
 	else
-		join->output.observer(join->output.context, &held->event, passage_of(join, &held->event.wire));
+		join->output.observer(join->output.context, &held->event, route_of(join, &held->event.wire));
 	free(held);
 }
 
@@ -201,7 +201,7 @@ static bool may_come(const struct join *join, const struct held_wire *held, int 
 {
 	if (held->claimed[end])
 		return false;
-	return !join->output.is_told || join->output.is_told(join->output.context, &held->event.wire, end);
+	return !join->output.reports_side || join->output.reports_side(join->output.context, &held->event.wire, end);
 }
 
 /* Until when a socket may still come for it; 0: none will. */
@@ -211,7 +211,7 @@ static __u64 wire_deadline(const struct join *join, const struct held_wire *held
 	__u64 deadline = 0;
 	int end;
 
-	if (held->event.why == NT_WIRE_EXIT)
+	if (held->event.cause == NT_WIRE_EXIT)
 		return 0;
 	for (end = 0; end < 2; end++) {
 		enum nt_ownership ownership = nt_ownership_of_side(wire, end);
@@ -235,7 +235,7 @@ static void claim(struct join *join, struct held_wire *wire, int end, struct hel
 	socket->event.has_streams = wire->event.has_streams;
 	if (wire->event.has_streams)
 		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
-	socket->wire_ended = wire->event.why != NT_WIRE_EXIT;
+	socket->wire_ended = wire->event.cause != NT_WIRE_EXIT;
 	if (socket->wire_ended)
 		hash_map_remove(&join->sockets_by_tuple, &socket->by_tuple);
 	socket->wire_deadline = 0;
@@ -346,7 +346,7 @@ static void *allocate(size_t size)
 	return memory ? memset(memory, 0, size) : NULL;
 }
 
-void join_socket(struct join *join, const struct nt_socket_event *event, size_t length)
+void join_add_socket(struct join *join, const struct nt_socket_event *event, size_t length)
 {
 	struct held_socket *held = allocate(sizeof(*held));
 
@@ -382,7 +382,7 @@ static struct held_socket *socket_by_life(const struct join *join, const struct 
 	return NULL;
 }
 
-void join_more(struct join *join, const struct nt_socket_more_event *event)
+void join_add_socket_more(struct join *join, const struct nt_socket_more_event *event)
 {
 	struct held_socket *held = socket_by_life(join, event);
 
@@ -421,16 +421,16 @@ static void hold_wire(struct join *join, const struct nt_wire_event *event)
 		release_wire(join, TAILQ_FIRST(&join->wires));
 }
 
-void join_wire(struct join *join, const struct nt_wire_event *event)
+void join_add_wire(struct join *join, const struct nt_wire_event *event)
 {
 	const struct nt_wire *wire = &event->wire;
 
-	if (join->sockets_are_told)
+	if (join->sockets_are_reported)
 		hold_wire(join, event);
 	else if (nt_wire_has_socket(wire))
-		join->output.observer(join->output.context, event, JOIN_OBSERVED);
+		join->output.observer(join->output.context, event, JOIN_NO_SOCKET);
 	else
-		join->output.observer(join->output.context, event, passage_of(join, wire));
+		join->output.observer(join->output.context, event, route_of(join, wire));
 }
 
 /* ---- what goes out in time ---- */

@@ -32,36 +32,36 @@
 /* A peer may reuse one tuple thousands of times a second: only the newest connections of a tuple are searched. */
 #define JOIN_LIVES_SEARCHED 64
 
-enum join_passage {
-	JOIN_OBSERVED,  /* answered by no socket: an observer's record */
+enum join_route {
+	JOIN_NO_SOCKET,  /* answered by no socket: an observer's record */
 	JOIN_FORWARDED, /* passed through */
 };
 
 struct join_output {
 	void *context;
 	void (*socket)(void *context, const struct joined_socket *joined);
-	void (*observer)(void *context, const struct nt_wire_event *event, enum join_passage passage);
+	void (*observer)(void *context, const struct nt_wire_event *event, enum join_route passage);
 	void (*claimed)(void *context);   /* a wire's end was a socket's */
 	void (*no_memory)(void *context); /* an end was lost */
 	/* Whether the wire still has the connection that a socket's end belongs to, where the kernel side did not look
 	 * (NT_WIRE_NOT_ASKED): then it is copied to *wire. */
 	bool (*find_wire)(void *context, const struct nt_socket *socket, struct nt_wire *wire);
 	/* Whether the socket at that end of the key tells of its end: the kernel side may filter it. NULL: every one does. */
-	bool (*is_told)(void *context, const struct nt_wire *wire, int end);
+	bool (*reports_side)(void *context, const struct nt_wire *wire, int end);
 };
 
 struct join;
 
 /* capacity: the most socket ends, and the most wire ends, that are held; beyond it the oldest goes out as it is.
- * sockets_are_told: false where the socket context is off: then the wire's ends of sockets are observers' too.
+ * sockets_are_reported: false where the socket context is off: then the wire's ends of sockets are observers' too.
  * Returns NULL where there is no memory, or no randomness. */
-struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_told, const struct join_output *output);
+struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported, const struct join_output *output);
 void join_free(struct join *join);
 
 /* length: of the event as it came, which may be without its wire part. */
-void join_socket(struct join *join, const struct nt_socket_event *event, size_t length);
-void join_more(struct join *join, const struct nt_socket_more_event *event);
-void join_wire(struct join *join, const struct nt_wire_event *event);
+void join_add_socket(struct join *join, const struct nt_socket_event *event, size_t length);
+void join_add_socket_more(struct join *join, const struct nt_socket_more_event *event);
+void join_add_wire(struct join *join, const struct nt_wire_event *event);
 
 /* Lets go of what has waited long enough. */
 void join_expire(struct join *join, __u64 now);

@@ -40,7 +40,7 @@
 #define POLL_MOST_NS 50000000ULL
 #define POLL_LEAST_NS 4000000ULL
 #define EVENTS_A_POLL 32
-#define LOOK_EVERY_NS 20000000ULL
+#define HOUSEKEEP_EVERY_NS 20000000ULL
 /* So that signals and clocks are looked at too when events come faster than they are written. */
 #define MOST_EVENTS_A_POLL 16384
 #define SWEEP_EVERY_NS 1000000000ULL
@@ -59,12 +59,12 @@ struct live {
 	struct sweep *sweep;
 	struct delivery delivery;
 	struct hangup hangup;
-	struct live_names names;
+	struct record_lookups names;
 	struct nt_filter kernel_filter;
 	__u32 own_netns;
 	__u64 wire_claimed;   /* wire ends that were sockets' */
 	__u64 ring_lost_seen; /* losses that a record's gap has told of */
-	__u64 looked_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
+	__u64 housekept_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
 	enum nt_event_kind status_kind; /* what a socket that is told to be open is told as */
 	bool began; /* before, nothing but the bytes that sockets had moved before is told */
 	__u64 poll_ns; /* until the next look at the ring buffer */
@@ -96,22 +96,22 @@ static void socket_joined(void *context, const struct joined_socket *joined)
 	struct live *live = context;
 	struct nt_record record;
 
-	live_record_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
 	write_record(live, &record);
 }
 
-static void wire_left_over(void *context, const struct nt_wire_event *event, enum join_passage passage)
+static void wire_left_over(void *context, const struct nt_wire_event *event, enum join_route passage)
 {
 	struct live *live = context;
 	struct nt_record record;
-	bool open = event->why == NT_WIRE_EXIT;
+	bool open = event->cause == NT_WIRE_EXIT;
 
-	live->delivery.books.open += open;
+	live->delivery.accounting.open += open;
 	if (passage == JOIN_FORWARDED && !live->options->forwarded) {
-		live->delivery.books.filtered[BOOKS_FILTERED_FORWARDED] += !open;
+		live->delivery.accounting.filtered[ACCOUNTING_FILTERED_FORWARDED] += !open;
 		return;
 	}
-	live_record_observer(&record, event, &live->names);
+	record_fill_from_wire(&record, event, &live->names);
 	write_record(live, &record);
 }
 
@@ -122,7 +122,7 @@ static void wire_was_claimed(void *context)
 
 static void end_was_lost(void *context)
 {
-	((struct live *)context)->delivery.books.lost[BOOKS_LOST_NO_MEMORY]++;
+	((struct live *)context)->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
 /* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */
@@ -143,31 +143,31 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	return true;
 }
 
-static bool is_told(void *context, const struct nt_wire *wire, int end)
+static bool reports_side(void *context, const struct nt_wire *wire, int end)
 {
-	return nt_filter_has_end(&((struct live *)context)->kernel_filter, wire, end);
+	return nt_filter_has_side(&((struct live *)context)->kernel_filter, wire, end);
 }
 
 /* ---- events in ---- */
 
 /* An open socket is told of at once, as it is now. */
-static void tell_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+static void report_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
-	live_record_open_socket(&record, kind, event, size, &live->names);
+	record_fill_from_open_socket(&record, kind, event, size, &live->names);
 	write_record(live, &record);
 }
 
-static void tell_socket_status(struct live *live, const struct nt_socket_event *event, size_t size)
+static void report_socket_status(struct live *live, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
 	if (live->began)
-		return tell_open_socket(live, live->status_kind, event, size);
-	live_record_open_socket(&record, NT_EVENT_UPDATE, event, size, &live->names);
+		return report_open_socket(live, live->status_kind, event, size);
+	record_fill_from_open_socket(&record, NT_EVENT_UPDATE, event, size, &live->names);
 	if (record.gaps & NT_GAP_START)
-		output_begin_from(&live->delivery.output, &record);
+		output_set_baseline(&live->delivery.output, &record);
 }
 
 static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
@@ -175,7 +175,7 @@ static void handle_wire(struct live *live, const struct nt_wire_event *event, si
 	struct nt_wire_event whole = {};
 
 	memcpy(&whole, event, size < sizeof(whole) ? size : sizeof(whole));
-	join_wire(live->join, &whole);
+	join_add_wire(live->join, &whole);
 }
 
 static int handle_event(void *context, void *data, size_t size)
@@ -188,16 +188,16 @@ static int handle_event(void *context, void *data, size_t size)
 		process_table_add(live->processes, data);
 		break;
 	case NT_EVENT_TYPE_SOCKET_OPEN:
-		tell_open_socket(live, NT_EVENT_OPEN, data, size);
+		report_open_socket(live, NT_EVENT_OPEN, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_STATUS:
-		tell_socket_status(live, data, size);
+		report_socket_status(live, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_CLOSE:
-		join_socket(live->join, data, size);
+		join_add_socket(live->join, data, size);
 		break;
 	case NT_EVENT_TYPE_SOCKET_MORE:
-		join_more(live->join, data);
+		join_add_socket_more(live->join, data);
 		break;
 	case NT_EVENT_TYPE_WIRE_END:
 		handle_wire(live, data, size);
@@ -261,7 +261,7 @@ static void sweep_if_due(struct live *live, __u64 now)
 }
 
 /* Of those that are no socket's here, only what is established is told of meanwhile: it passes through. */
-static int tell_open_wire(void *context, void *data, size_t size)
+static int report_open_wire(void *context, void *data, size_t size)
 {
 	const struct nt_wire_event *event = data;
 	struct live *live = context;
@@ -271,7 +271,7 @@ static int tell_open_wire(void *context, void *data, size_t size)
 	if (live->options->contexts & CONTEXT_SOCKET &&
 	    (!live->options->forwarded || nt_wire_has_socket(&event->wire)))
 		return 0;
-	live_record_observer(&record, event, &live->names);
+	record_fill_from_wire(&record, event, &live->names);
 	record.event = NT_EVENT_UPDATE;
 	write_record(live, &record);
 	return 0;
@@ -291,20 +291,20 @@ static void update_if_due(struct live *live, __u64 now)
 		return;
 	live->updated_ns = now;
 	live->status_kind = NT_EVENT_UPDATE;
-	output_begin_look(&live->delivery.output);
+	output_begin_scan(&live->delivery.output);
 	if (live->options->contexts & CONTEXT_SOCKET)
-		seed_tell_open(&live->loader, read_all_events, live);
+		socket_scan_report_open(&live->loader, read_all_events, live);
 	if (live->sweep)
-		sweep_tell_open(live->sweep, now, tell_open_wire, live);
-	output_tell_look(&live->delivery.output, now, live->names.boot_to_utc_ns);
+		sweep_report_open(live->sweep, now, report_open_wire, live);
+	output_end_scan(&live->delivery.output, now, live->names.boot_to_utc_ns);
 }
 
 /* What has no hurry, and its price. */
-static void look_around(struct live *live, __u64 now)
+static void housekeep(struct live *live, __u64 now)
 {
-	if (now - live->looked_ns < LOOK_EVERY_NS)
+	if (now - live->housekept_ns < HOUSEKEEP_EVERY_NS)
 		return;
-	live->looked_ns = now;
+	live->housekept_ns = now;
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
@@ -337,7 +337,7 @@ static void tick(struct live *live)
 
 	read_events(live, MOST_EVENTS_A_POLL);
 	now = clock_boot_ns();
-	look_around(live, now);
+	housekeep(live, now);
 	update_if_due(live, now);
 	flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
@@ -387,9 +387,9 @@ static int set_up_user_side(struct live *live)
 	bool kernel_filters = record_filter_for_kernel(&live->kernel_filter, &live->options->delivery.filter,
 						       live->options->contexts & CONTEXT_WIRE);
 	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
-					   find_open_wire, kernel_filters ? is_told : NULL};
+					   find_open_wire, kernel_filters ? reports_side : NULL};
 
-	live->names = (struct live_names){
+	live->names = (struct record_lookups){
 		.interface_name = name_of_interface,
 		.reset_reason = name_of_reason,
 		.context = live,
@@ -448,7 +448,7 @@ static int attach(struct live *live)
 	if (status == EXIT_STATUS_DONE)
 		status = set_up_polling(live);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
-		seed_existing(&live->loader, read_all_events, live);
+		socket_scan_existing(&live->loader, read_all_events, live);
 	return status;
 }
 
@@ -498,7 +498,7 @@ static void run(struct live *live)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
-		seed_tell_open(&live->loader, read_all_events, live);
+		socket_scan_report_open(&live->loader, read_all_events, live);
 	live->began = true;
 	live->updated_ns = clock_boot_ns();
 	message_detail("tracking");
@@ -546,9 +546,9 @@ static void detail_replaced(const struct live *live, const __u64 counters[NT_COU
 			       state_name(shared->replaced_state), shared->replaced_flags);
 }
 
-_Static_assert(BOOKS_LOST_HALF_OPEN_OTHER - BOOKS_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
-	       BOOKS_LOST_ESTABLISHED_OTHER - BOOKS_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
-	       BOOKS_LOST_SOCKETS_OTHER - BOOKS_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
+_Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
+	       ACCOUNTING_LOST_ESTABLISHED_OTHER - ACCOUNTING_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
+	       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
 	       "one loss for each enum nt_failure");
 
 /* By cause, in the order of enum nt_failure on both sides. */
@@ -562,39 +562,39 @@ static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FA
 
 static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wire)
 {
-	lost[BOOKS_LOST_RING_FULL] = socket[NT_FAILED_FULL] + wire[NT_FAILED_FULL];
-	lost[BOOKS_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
+	lost[ACCOUNTING_LOST_RING_FULL] = socket[NT_FAILED_FULL] + wire[NT_FAILED_FULL];
+	lost[ACCOUNTING_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
 }
 
 static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
-	__u64 *lost = live->delivery.books.lost;
+	__u64 *lost = live->delivery.accounting.lost;
 	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
 			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
 
-	count_table_losses(&lost[BOOKS_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
-	count_table_losses(&lost[BOOKS_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
-	count_table_losses(&lost[BOOKS_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
+	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
+	count_table_losses(&lost[ACCOUNTING_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
+	count_table_losses(&lost[ACCOUNTING_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
 	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
-	lost[BOOKS_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
-	lost[BOOKS_LOST_HALF_OPEN_FULL] += pushed_out;
+	lost[ACCOUNTING_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
+	lost[ACCOUNTING_LOST_HALF_OPEN_FULL] += pushed_out;
 }
 
 /* What the wire saw of sockets is no view of its own. */
-static void count_books(struct live *live)
+static void settle_accounting(struct live *live)
 {
-	struct books *books = &live->delivery.books;
+	struct accounting *accounting = &live->delivery.accounting;
 	__u64 counters[NT_COUNTERS];
 
 	loader_counters(&live->loader, counters);
 	count_losses(live, counters);
-	books->filtered[BOOKS_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
-	books->found = counters[NT_COUNT_SOCKETS_FOUND];
-	books->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
+	accounting->filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
+	accounting->preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
+	accounting->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
 			loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
 			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
-	books->open += seed_open_sockets(&live->loader);
-	books->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+	accounting->open += socket_scan_count_open(&live->loader);
+	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	detail_replaced(live, counters);
 	message_detail("tracking ended: %llu packets malformed, %llu processes not described, %llu details not kept "
 		       "(%llu for want of memory, %llu for a lock)",
@@ -616,7 +616,7 @@ static void finish(struct live *live)
 	live->status_kind = NT_EVENT_EXIT;
 	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) || output_has_tables(&live->delivery.output)) &&
 	    live->options->contexts & CONTEXT_SOCKET)
-		seed_tell_open(&live->loader, read_all_events, live);
+		socket_scan_report_open(&live->loader, read_all_events, live);
 	interfaces_detach(&live->interfaces);
 	loader_detach(&live->loader);
 	read_events(live, ~0U);
@@ -626,7 +626,7 @@ static void finish(struct live *live)
 	error = delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if ((error ? error != -EPIPE : output_lost_any(&live->delivery.output)) && !live->status)
 		live->status = EXIT_STATUS_BROKEN;
-	count_books(live);
+	settle_accounting(live);
 }
 
 static void clean_up(struct live *live)
@@ -656,7 +656,7 @@ int live_run(const struct options *options)
 		run(&live);
 		finish(&live);
 		status = live.status;
-		delivery_print_books(&live.delivery);
+		delivery_print_accounting(&live.delivery);
 	}
 	clean_up(&live);
 	return status;

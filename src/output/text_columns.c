@@ -123,7 +123,7 @@ static void print_ended_by(struct text_buffer *cell, const struct nt_record *rec
 {
 	if (!nt_record_has(record, NT_HAS_ENDED_BY))
 		return print_absent(cell);
-	print_name(cell, &record_end_names, record->ended_by);
+	print_name(cell, &record_side_names, record->ended_by);
 }
 
 /* "closed:src"; of an open connection, what the record tells of it. */

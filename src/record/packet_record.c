@@ -30,7 +30,7 @@ static __u64 start_of(const struct nt_connection *connection)
 	return connection->syn_ns ? connection->syn_ns : connection->first_ns;
 }
 
-static int index_of(const struct nt_connection *connection, enum nt_end end)
+static int index_of(const struct nt_connection *connection, enum nt_side end)
 {
 	if (connection->marks & NT_MARK_SELF)
 		return connection->src_index;
@@ -50,7 +50,7 @@ static void fill_handshake(struct nt_record *record, const struct nt_connection 
 			connection->fin_ns[index_of(connection, NT_DST)]);
 }
 
-void observer_wire_part(struct nt_record *record, const struct nt_connection *connection)
+void record_add_wire(struct nt_record *record, const struct nt_connection *connection)
 {
 	_Static_assert(NT_CONNECTION_HISTORY < NT_HISTORY_SIZE, "a history and its NUL fit into a record");
 
@@ -66,7 +66,7 @@ void observer_wire_part(struct nt_record *record, const struct nt_connection *co
 	nt_record_set(record, NT_HAS_HISTORY);
 }
 
-static void fill_side(struct nt_record *record, enum nt_end end, const struct observer_traffic *traffic, bool was_there)
+static void fill_side(struct nt_record *record, enum nt_side end, const struct packet_traffic *traffic, bool was_there)
 {
 	static const struct {
 		int bytes, packets, retransmits;
@@ -89,8 +89,8 @@ static void fill_side(struct nt_record *record, enum nt_end end, const struct ob
 		record->gaps |= NT_GAP_PACKETS;
 }
 
-void observer_traffic_part(struct nt_record *record, const struct nt_connection *connection,
-			   const struct observer_traffic traffic[2])
+void record_add_traffic(struct nt_record *record, const struct nt_connection *connection,
+			   const struct packet_traffic traffic[2])
 {
 	/* Whose handshake was completed has sent something, even where its packets passed elsewhere. */
 	bool were_there = nt_connection_is_established(connection);
@@ -100,9 +100,9 @@ void observer_traffic_part(struct nt_record *record, const struct nt_connection 
 	fill_side(record, NT_DST, &traffic[index_of(connection, NT_DST)], were_there);
 }
 
-struct observer_traffic observer_traffic_of_core(const struct nt_stream_core *stream, bool is_incomplete)
+struct packet_traffic traffic_of_stream_core(const struct nt_stream_core *stream, bool is_incomplete)
 {
-	return (struct observer_traffic){
+	return (struct packet_traffic){
 		.packets = stream->packets,
 		.bytes = stream->bytes,
 		.retransmits = stream->retransmits,
@@ -110,24 +110,24 @@ struct observer_traffic observer_traffic_of_core(const struct nt_stream_core *st
 	};
 }
 
-struct observer_traffic observer_traffic_of(const struct nt_stream *stream)
+struct packet_traffic traffic_of_stream(const struct nt_stream *stream)
 {
-	return observer_traffic_of_core(&stream->core, nt_stream_is_incomplete(stream));
+	return traffic_of_stream_core(&stream->core, nt_stream_is_incomplete(stream));
 }
 
-void observer_streams_part(struct nt_record *record, const struct nt_connection *connection,
+void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
 			   const struct nt_stream streams[2])
 {
-	const struct observer_traffic traffic[2] = {
-		observer_traffic_of(&streams[0]),
-		observer_traffic_of(&streams[1]),
+	const struct packet_traffic traffic[2] = {
+		traffic_of_stream(&streams[0]),
+		traffic_of_stream(&streams[1]),
 	};
 
-	observer_traffic_part(record, connection, traffic);
+	record_add_traffic(record, connection, traffic);
 }
 
 /* Payload by sequence numbers, where it cannot be 4 GiB more. */
-static void fill_bytes(struct nt_record *record, const struct observer_view *view)
+static void fill_bytes(struct nt_record *record, const struct packet_account *view)
 {
 	__u64 most = nt_connection_most_bytes(view->connection);
 	int end;
@@ -161,7 +161,7 @@ static void fill_tuple(struct nt_record *record, const struct nt_key *key, const
 	}
 }
 
-void observer_place_part(struct nt_record *record, const struct nt_connection *connection, const char *interface)
+void record_add_place(struct nt_record *record, const struct nt_connection *connection, const char *interface)
 {
 	if (interface) {
 		snprintf(record->ifname, sizeof(record->ifname), "%s", interface);
@@ -173,7 +173,7 @@ void observer_place_part(struct nt_record *record, const struct nt_connection *c
 	}
 }
 
-static void fill_times(struct nt_record *record, const struct observer_view *view)
+static void fill_times(struct nt_record *record, const struct packet_account *view)
 {
 	const struct nt_connection *connection = view->connection;
 	__u64 start = start_of(connection);
@@ -185,15 +185,15 @@ static void fill_times(struct nt_record *record, const struct observer_view *vie
 	if (!connection->syn_ns)
 		record->gaps |= NT_GAP_START;
 	set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
-	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_end(connection));
+	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_fin_or_rst(connection));
 }
 
-static void fill_outcome(struct nt_record *record, const struct observer_view *view)
+static void fill_outcome(struct nt_record *record, const struct packet_account *view)
 {
 	int ended_by = -1;
 
-	record->event = view->why == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
-	record->outcome = view->why == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
+	record->event = view->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	record->outcome = view->cause == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
 						      nt_connection_idle_outcome(view->connection, &ended_by);
 	if (ended_by < 0)
 		return;
@@ -201,7 +201,7 @@ static void fill_outcome(struct nt_record *record, const struct observer_view *v
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-void observer_record(struct nt_record *record, const struct observer_view *view)
+void record_fill_from_packets(struct nt_record *record, const struct packet_account *view)
 {
 	memset(record, 0, sizeof(*record));
 	record->role = NT_ROLE_OBSERVER;
@@ -209,11 +209,11 @@ void observer_record(struct nt_record *record, const struct observer_view *view)
 		record->gaps |= NT_GAP_DIRECTION;
 	fill_outcome(record, view);
 	fill_tuple(record, view->key, view->connection);
-	observer_place_part(record, view->connection, view->interface);
+	record_add_place(record, view->connection, view->interface);
 	fill_times(record, view);
-	observer_wire_part(record, view->connection);
+	record_add_wire(record, view->connection);
 	if (view->traffic)
-		observer_traffic_part(record, view->connection, view->traffic);
+		record_add_traffic(record, view->connection, view->traffic);
 	else
 		fill_bytes(record, view);
 	record_id_observer(record);

@@ -16,7 +16,7 @@
 NAMES(record_event_names, "close", "open", "update", "exit");
 NAMES(record_role_names, "client", "server", "observer");
 NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "open");
-NAMES(record_end_names, "src", "dst");
+NAMES(record_side_names, "src", "dst");
 NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "events");
 static NAMES(family_names, "ipv4", "ipv6");
 static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan");
@@ -271,7 +271,7 @@ const struct record_field record_fields[] = {
 	SIGNED("syn_finack_ns", NT_HAS_SYN_FINACK, syn_finack_ns),
 	INTEGER("accept_wait_ns", NT_HAS_ACCEPT_WAIT, accept_wait_ns),
 	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
-	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_end_names),
+	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_side_names),
 	WORD("reason", NT_HAS_REASON, reason),
 	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
 	WORD("conn_state", NT_HAS_CONN_STATE, conn_state),

@@ -37,7 +37,7 @@ struct field_names {
 	unsigned int count;
 };
 
-extern const struct field_names record_event_names, record_role_names, record_outcome_names, record_end_names,
+extern const struct field_names record_event_names, record_role_names, record_outcome_names, record_side_names,
 	record_gap_names, record_limited_by_names, record_state_names;
 
 /* The word of an enumerator, NULL where there is none. */

@@ -37,7 +37,7 @@ static bool is_connected_to_itself(const struct nt_socket *socket)
 
 static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 {
-	bool client = nt_socket_own_end(socket) == NT_SRC;
+	bool client = nt_socket_own_side(socket) == NT_SRC;
 
 	record->role = socket->role;
 	memcpy(record->src_ip, client ? socket->local : socket->remote, 16);
@@ -48,7 +48,7 @@ static void fill_tuple(struct nt_record *record, const struct nt_socket *socket)
 }
 
 /* Without a cookie its address stands for the socket, from its start on: another may have the address after it. */
-static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct live_names *names)
+static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct record_lookups *names)
 {
 	const __u64 life[2] = {event->address, event->socket.start_ns};
 	__u64 socket = event->socket.cookie ? event->socket.cookie : record_id_hash(life, sizeof(life));
@@ -91,7 +91,7 @@ static struct nt_connection view_of_socket(const struct nt_wire *wire, const str
 {
 	struct nt_connection view = wire->connection;
 	int end = nt_side_of_socket(&wire->key, socket);
-	int src = nt_socket_own_end(socket) == NT_SRC ? end : !end, i;
+	int src = nt_socket_own_side(socket) == NT_SRC ? end : !end, i;
 
 	if (end < 0 || view.src_index == src || view.marks & NT_MARK_SELF)
 		return view;
@@ -102,14 +102,14 @@ static struct nt_connection view_of_socket(const struct nt_wire *wire, const str
 }
 
 static void fill_wire(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
-		      const struct live_names *names)
+		      const struct record_lookups *names)
 {
 	if (!wire)
 		return;
-	observer_wire_part(record, wire);
-	observer_place_part(record, wire, names->interface_name(names->context, joined->wire->ifindex));
+	record_add_wire(record, wire);
+	record_add_place(record, wire, names->interface_name(names->context, joined->wire->ifindex));
 	if (joined->streams)
-		observer_streams_part(record, wire, joined->streams);
+		record_add_streams(record, wire, joined->streams);
 }
 
 /* A server's connection starts with the first SYN, where that was seen. */
@@ -121,8 +121,8 @@ static __u64 start_of(const struct nt_socket *socket, const struct nt_connection
 static __u64 first_fin_of(const struct nt_record *record, const struct nt_socket *socket,
 			  const struct nt_connection *wire)
 {
-	if (wire && nt_connection_first_end(wire))
-		return nt_connection_first_end(wire);
+	if (wire && nt_connection_first_fin_or_rst(wire))
+		return nt_connection_first_fin_or_rst(wire);
 	if (socket->flags & (NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN))
 		return socket->first_fin_ns;
 	/* No FIN: the RST that ended it, if there was one, came or went as it changed to CLOSE. */
@@ -133,7 +133,7 @@ static __u64 first_fin_of(const struct nt_record *record, const struct nt_socket
 }
 
 static void fill_times(struct nt_record *record, const struct nt_socket *socket, const struct nt_connection *wire,
-		       const struct live_names *names, __u64 end)
+		       const struct record_lookups *names, __u64 end)
 {
 	__u64 start = start_of(socket, wire);
 
@@ -185,7 +185,7 @@ static void fill_limited_by(struct nt_record *record, const struct nt_socket_cou
 
 static void fill_counts(struct nt_record *record, const struct nt_socket *socket, const struct nt_socket_counts *counts)
 {
-	enum nt_end own = nt_socket_own_end(socket);
+	enum nt_side own = nt_socket_own_side(socket);
 
 	if (!counts->valid)
 		return;
@@ -204,11 +204,11 @@ static void fill_counts(struct nt_record *record, const struct nt_socket *socket
 
 struct verdict {
 	enum nt_outcome outcome;
-	int ended_by;       /* enum nt_end; -1: absent */
+	int ended_by;       /* enum nt_side; -1: absent */
 	const char *reason; /* NULL: absent */
 };
 
-static struct verdict ended(enum nt_outcome outcome, enum nt_end by)
+static struct verdict ended(enum nt_outcome outcome, enum nt_side by)
 {
 	return (struct verdict){.outcome = outcome, .ended_by = by};
 }
@@ -314,14 +314,14 @@ static void set_reason(struct nt_record *record, const char *reason)
 }
 
 static void fill_outcome(struct nt_record *record, const struct nt_socket_event *event,
-			 const struct nt_connection *wire, const struct live_names *names)
+			 const struct nt_connection *wire, const struct record_lookups *names)
 {
 	const struct nt_socket *socket = &event->socket;
 	struct verdict verdict = was_only_tried(socket, &event->counts)
 					 ? verdict_of_attempt(socket, event->counts.error, wire)
 					 : verdict_of_connection(socket, &event->counts, wire);
 
-	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_end(socket) && socket->reset_reason)
+	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) && socket->reset_reason)
 		verdict.reason = names->reset_reason(names->context, socket->reset_reason);
 	/* whether the application gave up or took the error away is not known of an end that was missed */
 	if (verdict.reason && !(was_only_tried(socket, &event->counts) && socket->missed_end && !event->counts.error))
@@ -341,12 +341,12 @@ static bool wire_missed_refusal(const struct nt_socket_event *event, const struc
 }
 
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
-		      const struct live_names *names)
+		      const struct record_lookups *names)
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool both_opened = socket->flags & NT_SOCKET_SIMULTANEOUS && !is_connected_to_itself(socket);
 
-	if (socket->flags & NT_SOCKET_FOUND || both_opened)
+	if (socket->flags & NT_SOCKET_PREEXISTING || both_opened)
 		record->gaps |= NT_GAP_DIRECTION;
 	if (record->event == NT_EVENT_CLOSE && wire && (!joined->wire_ended || wire_missed_refusal(joined->event, wire)))
 		record->gaps |= NT_GAP_WIRE_END;
@@ -356,8 +356,8 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 		record->gaps |= NT_GAP_EVENTS;
 }
 
-void live_record_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
-			const struct live_names *names, __u64 now)
+void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
+			const struct record_lookups *names, __u64 now)
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool closed = event == NT_EVENT_CLOSE;
@@ -387,8 +387,8 @@ void live_record_socket(struct nt_record *record, enum nt_event_kind event, cons
 	fill_gaps(record, joined, wire, names);
 }
 
-void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
-			     size_t length, const struct live_names *names)
+void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
+			     size_t length, const struct record_lookups *names)
 {
 	struct nt_socket_event whole = {};
 	struct joined_socket joined = {.event = &whole};
@@ -398,26 +398,26 @@ void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, 
 		joined.wire = &whole.wire;
 	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
 		joined.streams = whole.streams;
-	live_record_socket(record, kind, &joined, names, whole.header.now);
+	record_fill_from_socket(record, kind, &joined, names, whole.header.now);
 }
 
-void live_record_observer(struct nt_record *record, const struct nt_wire_event *event, const struct live_names *names)
+void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *names)
 {
-	struct observer_traffic traffic[2] = {
-		observer_traffic_of(&event->streams[0]),
-		observer_traffic_of(&event->streams[1]),
+	struct packet_traffic traffic[2] = {
+		traffic_of_stream(&event->streams[0]),
+		traffic_of_stream(&event->streams[1]),
 	};
-	struct observer_view view = {
+	struct packet_account view = {
 		.key = &event->wire.key,
 		.connection = &event->wire.connection,
 		.traffic = event->has_streams ? traffic : NULL,
 		.interface = names->interface_name(names->context, event->wire.ifindex),
-		.why = event->why,
+		.cause = event->cause,
 		.now = event->header.now,
 		.to_utc_ns = names->boot_to_utc_ns,
 	};
 
-	observer_record(record, &view);
+	record_fill_from_packets(record, &view);
 	if (names->every_packet && !event->has_streams)
 		record->gaps |= NT_GAP_PACKETS;
 	if (names->events_lost)

@@ -1,6 +1,6 @@
 /* Records from what the kernel side told: a socket's, with what the wire saw of it. Pure but for the process table. */
-#ifndef NETRACKER_LIVE_RECORD_H
-#define NETRACKER_LIVE_RECORD_H
+#ifndef NETRACKER_SOCKET_RECORD_H
+#define NETRACKER_SOCKET_RECORD_H
 
 #include <linux/types.h>
 #include <stdbool.h>
@@ -18,7 +18,7 @@ struct joined_socket {
 	bool wire_ended;                 /* false: its packets go on */
 };
 
-struct live_names {
+struct record_lookups {
 	struct process_table *processes;
 	const char *(*interface_name)(void *context, __u32 ifindex);  /* NULL: not known */
 	const char *(*reset_reason)(void *context, unsigned int reason); /* NULL: not known */
@@ -30,14 +30,14 @@ struct live_names {
 };
 
 /* now: for events other than close. Strings of the record belong to the process table. */
-void live_record_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
-			const struct live_names *names, __u64 now);
+void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
+			const struct record_lookups *names, __u64 now);
 
 /* Of a socket that is open, as the event tells it. length: of the event as it came, which may be without its wire part. */
-void live_record_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
-			     size_t length, const struct live_names *names);
+void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
+			     size_t length, const struct record_lookups *names);
 
 /* Of a connection that no socket of this machine took part in. */
-void live_record_observer(struct nt_record *record, const struct nt_wire_event *event, const struct live_names *names);
+void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *names);
 
 #endif

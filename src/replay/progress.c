@@ -66,5 +66,5 @@ void progress_show(const struct progress *progress, struct progress_view *view)
 
 	view->elapsed_ns = now_ns() - progress->start_ns;
 	progress_text(text, view);
-	message_passing("%s", text);
+	message_transient("%s", text);
 }

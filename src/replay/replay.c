@@ -85,7 +85,7 @@ static bool is_over(const struct replay *replay)
 	return stopped || delivery_is_over(&replay->delivery);
 }
 
-static void tell_no_memory(struct replay *replay)
+static void report_no_memory_for_connections(struct replay *replay)
 {
 	message_error("%s: no memory for more connections; the records up to here are written", replay->name);
 	replay->delivery.error = -ENOMEM;
@@ -105,7 +105,7 @@ static void advance(struct replay *replay, __u64 ns)
 static void take(struct replay *replay, const struct replay_located *located)
 {
 	if (replay_tracker_take(replay->tracker, located))
-		tell_no_memory(replay);
+		report_no_memory_for_connections(replay);
 }
 
 static void take_ahead(struct replay *replay, const struct replay_located *located, int count)
@@ -120,7 +120,7 @@ static void take_ahead(struct replay *replay, const struct replay_located *locat
 	}
 }
 
-static void take_found(void *context, struct capture_segment *segment)
+static void take_segment(void *context, struct capture_segment *segment)
 {
 	struct replay_located located = { .segment = *segment };
 	struct replay *replay = context;
@@ -136,7 +136,7 @@ static void take_like_zeek(void *context, struct capture_segment *segment)
 	struct replay *replay = context;
 
 	if (zeek_replay_take(replay->zeek, segment))
-		tell_no_memory(replay);
+		report_no_memory_for_connections(replay);
 }
 
 static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32 offset)
@@ -146,7 +146,7 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 
 static void record_began(void *context)
 {
-	((struct delivery *)context)->books.opened++;
+	((struct delivery *)context)->accounting.opened++;
 }
 
 static void record_established(void *context, struct nt_record *record)
@@ -160,7 +160,7 @@ static void record_ended(void *context, struct nt_record *record)
 	struct delivery *delivery = context;
 
 	delivery_write(delivery, record);
-	delivery->books.open += record->event == NT_EVENT_EXIT;
+	delivery->accounting.open += record->event == NT_EVENT_EXIT;
 }
 
 static void finish(struct replay *replay)
@@ -176,7 +176,7 @@ static void finish(struct replay *replay)
 	if (!error && output_lost_any(&replay->delivery.output))
 		error = -ENOMEM; /* a write that failed is an error of its own */
 	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
-	delivery_print_books(&replay->delivery);
+	delivery_print_accounting(&replay->delivery);
 	odd = capture_reader_odd(replay->reader);
 	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
 		       "missing %llu",
@@ -271,7 +271,7 @@ static int read_like_zeek(struct replay *replay)
 }
 
 /* Packets that cannot be read are no reason to stop, but no file may pass unread without a word. */
-static void tell_unread(struct replay *replay)
+static void report_unread(struct replay *replay)
 {
 	const struct capture_odd odd = capture_reader_odd(replay->reader);
 
@@ -281,7 +281,7 @@ static void tell_unread(struct replay *replay)
 			      (unsigned long long)odd.unread, link_name(odd.unread_type), odd.unread_type);
 	if (odd.unread && odd.unread == capture_file_packets(replay->file))
 		replay->broken = true;
-	capture_reader_forget_unread(replay->reader);
+	capture_reader_clear_unread(replay->reader);
 }
 
 static void read_opened(struct replay *replay)
@@ -299,7 +299,7 @@ static void read_opened(struct replay *replay)
 	if ((replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0)
 		replay->broken = true;
 	message_clear();
-	tell_unread(replay);
+	report_unread(replay);
 }
 
 static bool stat_file(const char *name, struct stat *status)
@@ -371,14 +371,14 @@ static bool set_up_zeek(struct replay *replay)
 
 static bool set_up_own(struct replay *replay)
 {
-	bool tell_established = delivery_wants_event(&replay->options->delivery, NT_EVENT_OPEN);
+	bool report_established = delivery_wants_event(&replay->options->delivery, NT_EVENT_OPEN);
 	const struct replay_tracker_host host = {
 		.began = record_began,
-		.established = tell_established ? record_established : NULL,
+		.established = report_established ? record_established : NULL,
 		.ended = record_ended,
 		.context = &replay->delivery,
 	};
-	const struct capture_reader_host reader_host = { take_found, NULL, replay };
+	const struct capture_reader_host reader_host = { take_segment, NULL, replay };
 
 	replay->tracker = replay_tracker_new(&host);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);

@@ -34,30 +34,30 @@ void replay_tracker_free(struct replay_tracker *tracker)
 	free(tracker);
 }
 
-static struct observer_traffic traffic_of(const struct growing_stream *stream)
+static struct packet_traffic traffic_of(const struct growing_stream *stream)
 {
-	return observer_traffic_of_core(&stream->core, growing_stream_is_incomplete(stream));
+	return traffic_of_stream_core(&stream->core, growing_stream_is_incomplete(stream));
 }
 
 static void fill_record(const struct replay_tracker *tracker, struct nt_record *record,
-			const struct replay_entry *entry, enum nt_wire_why why)
+			const struct replay_entry *entry, enum nt_wire_cause why)
 {
-	const struct observer_traffic traffic[2] = {
+	const struct packet_traffic traffic[2] = {
 		traffic_of(&entry->streams[0]),
 		traffic_of(&entry->streams[1]),
 	};
-	const struct observer_view view = {
+	const struct packet_account view = {
 		.key = &entry->key,
 		.connection = &entry->connection,
 		.traffic = traffic,
-		.why = why,
+		.cause = why,
 		.now = tracker->now,
 	};
 
-	observer_record(record, &view);
+	record_fill_from_packets(record, &view);
 }
 
-static void end(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_why why)
+static void end(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_cause why)
 {
 	struct nt_record record;
 
@@ -66,7 +66,7 @@ static void end(struct replay_tracker *tracker, struct replay_entry *entry, enum
 	replay_table_remove(tracker->table, entry);
 }
 
-static void tell_established(const struct replay_tracker *tracker, const struct replay_entry *entry)
+static void report_established(const struct replay_tracker *tracker, const struct replay_entry *entry)
 {
 	struct nt_record record;
 
@@ -140,7 +140,7 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 		entry = begin(tracker, located);
 	if (!entry)
 		return -ENOMEM;
-	nt_connection_note(&entry->connection, &segment->packet, located->source);
+	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface,
 			    segment->direction);
 	queue = queue_of(&entry->connection);
@@ -148,11 +148,11 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
 		replay_table_move(tracker->table, entry, queue);
 	if (step & NT_STEP_ESTABLISHED)
-		tell_established(tracker, entry);
+		report_established(tracker, entry);
 	return 0;
 }
 
-static void end_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_why why)
+static void end_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_cause why)
 {
 	struct replay_entry *entry;
 

@@ -116,7 +116,7 @@ struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_
 	return moved;
 }
 
-void byte_marks_forget(struct byte_marks *marks, const struct nt_record *record)
+void byte_marks_remove(struct byte_marks *marks, const struct nt_record *record)
 {
 	remove_mark(marks, find_mark(marks, record));
 }

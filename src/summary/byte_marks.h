@@ -16,7 +16,7 @@ struct byte_marks {
 	unsigned int count;
 };
 
-/* By enum nt_end; bytes only where known. */
+/* By enum nt_side; bytes only where known. */
 struct bytes_moved {
 	__u64 bytes[2];
 	bool known[2];
@@ -35,6 +35,6 @@ void byte_marks_set(struct byte_marks *marks, const struct nt_record *record);
 struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_record *record);
 
 /* It ended; nobody wants to know what it moved. */
-void byte_marks_forget(struct byte_marks *marks, const struct nt_record *record);
+void byte_marks_remove(struct byte_marks *marks, const struct nt_record *record);
 
 #endif

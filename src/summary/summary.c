@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Where a table is full, so many rows stay by each of the three measures; the others make room. */
-#define ROWS_KEPT (TALLY_ROWS / 4)
+#define ROWS_KEPT (SUMMARY_ROWS / 4)
 
 typedef int (*row_order)(const void *one, const void *other);
 
@@ -14,15 +14,15 @@ static void keep_row(void *row)
 	(void)row;
 }
 
-static void clear_table(struct tally_table *table)
+static void clear_table(struct summary_table *table)
 {
-	struct tally_row *rows = table->rows;
+	struct summary_row *rows = table->rows;
 
 	tdestroy(table->tree, keep_row);
-	*table = (struct tally_table){ .rows = rows };
+	*table = (struct summary_table){ .rows = rows };
 }
 
-static void clear_interval(struct tally_interval *interval)
+static void clear_interval(struct summary_interval *interval)
 {
 	clear_table(&interval->processes);
 	clear_table(&interval->peers);
@@ -30,7 +30,7 @@ static void clear_interval(struct tally_interval *interval)
 	interval->busiest.count = interval->slowest.count = 0;
 }
 
-static void free_interval(struct tally_interval *interval)
+static void free_interval(struct summary_interval *interval)
 {
 	clear_interval(interval);
 	free(interval->processes.rows);
@@ -38,77 +38,77 @@ static void free_interval(struct tally_interval *interval)
 }
 
 /* interval: all zero. False without memory; free_interval() it then, too. */
-static bool allocate_interval(struct tally_interval *interval)
+static bool allocate_interval(struct summary_interval *interval)
 {
-	interval->processes.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
-	interval->peers.rows = calloc(TALLY_ROWS, sizeof(struct tally_row));
+	interval->processes.rows = calloc(SUMMARY_ROWS, sizeof(struct summary_row));
+	interval->peers.rows = calloc(SUMMARY_ROWS, sizeof(struct summary_row));
 	return interval->processes.rows && interval->peers.rows;
 }
 
-struct tally *tally_new(void)
+struct summary *summary_new(void)
 {
-	struct tally *tally = calloc(1, sizeof(*tally));
+	struct summary *summary = calloc(1, sizeof(*summary));
 
-	if (!tally || allocate_interval(&tally->current))
-		return tally;
-	tally_free(tally);
+	if (!summary || allocate_interval(&summary->current))
+		return summary;
+	summary_free(summary);
 	return NULL;
 }
 
-void tally_clear(struct tally *tally)
+void summary_begin_next(struct summary *summary)
 {
-	struct tally_interval cleared;
+	struct summary_interval cleared;
 
-	clear_interval(&tally->current);
-	if (!tally->later)
+	clear_interval(&summary->current);
+	if (!summary->later)
 		return;
-	cleared = tally->current;
-	tally->current = *tally->later;
-	*tally->later = cleared;
+	cleared = summary->current;
+	summary->current = *summary->later;
+	*summary->later = cleared;
 }
 
-void tally_free(struct tally *tally)
+void summary_free(struct summary *summary)
 {
-	if (!tally)
+	if (!summary)
 		return;
-	if (tally->later)
-		free_interval(tally->later);
-	free(tally->later);
-	free_interval(&tally->current);
-	byte_marks_clear(&tally->marks);
-	free(tally);
+	if (summary->later)
+		free_interval(summary->later);
+	free(summary->later);
+	free_interval(&summary->current);
+	byte_marks_clear(&summary->marks);
+	free(summary);
 }
 
 /* ---- sums ---- */
 
-static enum nt_end sender(const struct nt_record *record, enum tally_direction direction)
+static enum nt_side sender(const struct nt_record *record, enum summary_direction direction)
 {
 	bool src_is_ours = record->role != NT_ROLE_SERVER;
 
-	return src_is_ours == (direction == TALLY_SENT) ? NT_SRC : NT_DST;
+	return src_is_ours == (direction == SUMMARY_SENT) ? NT_SRC : NT_DST;
 }
 
-static void add_record(struct tally_sums *sums, const struct nt_record *record, const struct bytes_moved *moved)
+static void add_record(struct summary_sums *sums, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	int direction;
 
 	sums->connections++;
-	if (record->outcome < TALLY_OUTCOMES)
+	if (record->outcome < SUMMARY_OUTCOMES)
 		sums->outcomes[record->outcome]++;
-	for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
-		enum nt_end side = sender(record, direction);
+	for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
+		enum nt_side side = sender(record, direction);
 
 		sums->bytes[direction] += moved->bytes[side];
 		sums->bytes_known[direction] += moved->known[side];
 	}
 }
 
-static void add_sums(struct tally_sums *sums, const struct tally_sums *more)
+static void add_sums(struct summary_sums *sums, const struct summary_sums *more)
 {
 	int i;
 
 	sums->connections += more->connections;
-	for (i = 0; i < TALLY_OUTCOMES; i++)
+	for (i = 0; i < SUMMARY_OUTCOMES; i++)
 		sums->outcomes[i] += more->outcomes[i];
 	for (i = 0; i < 2; i++) {
 		sums->bytes[i] += more->bytes[i];
@@ -116,7 +116,7 @@ static void add_sums(struct tally_sums *sums, const struct tally_sums *more)
 	}
 }
 
-__u64 tally_failures(const struct tally_sums *sums)
+__u64 summary_count_failures(const struct summary_sums *sums)
 {
 	return sums->outcomes[NT_OUTCOME_RESET] + sums->outcomes[NT_OUTCOME_REFUSED] +
 	       sums->outcomes[NT_OUTCOME_TIMEOUT] + sums->outcomes[NT_OUTCOME_UNREACHABLE];
@@ -129,9 +129,9 @@ static int by_number(__u64 one, __u64 other)
 	return one < other ? 1 : one > other ? -1 : 0;
 }
 
-static const struct tally_row *row_at(const void *place)
+static const struct summary_row *row_at(const void *place)
 {
-	return *(const struct tally_row *const *)place;
+	return *(const struct summary_row *const *)place;
 }
 
 static int by_place(const void *one, const void *other)
@@ -148,27 +148,27 @@ static int by_connections(const void *one, const void *other)
 
 static int by_failures(const void *one, const void *other)
 {
-	int order = by_number(tally_failures(&row_at(one)->sums), tally_failures(&row_at(other)->sums));
+	int order = by_number(summary_count_failures(&row_at(one)->sums), summary_count_failures(&row_at(other)->sums));
 
 	return order ? order : by_place(one, other);
 }
 
 static int by_bytes(const void *one, const void *other)
 {
-	const struct tally_sums *first = &row_at(one)->sums, *second = &row_at(other)->sums;
-	int order = by_number(first->bytes[TALLY_SENT] + first->bytes[TALLY_RECEIVED],
-			      second->bytes[TALLY_SENT] + second->bytes[TALLY_RECEIVED]);
+	const struct summary_sums *first = &row_at(one)->sums, *second = &row_at(other)->sums;
+	int order = by_number(first->bytes[SUMMARY_SENT] + first->bytes[SUMMARY_RECEIVED],
+			      second->bytes[SUMMARY_SENT] + second->bytes[SUMMARY_RECEIVED]);
 
 	return order ? order : by_connections(one, other);
 }
 
-static bool has_failures(const struct tally_row *row)
+static bool has_failures(const struct summary_row *row)
 {
-	return tally_failures(&row->sums) > 0;
+	return summary_count_failures(&row->sums) > 0;
 }
 
 /* Sets `is_chosen` of the first rows in this order. */
-static void mark(const struct tally_table *table, const struct tally_row **rows, row_order order, unsigned int most,
+static void mark(const struct summary_table *table, const struct summary_row **rows, row_order order, unsigned int most,
 		 bool *is_chosen)
 {
 	unsigned int i;
@@ -179,11 +179,11 @@ static void mark(const struct tally_table *table, const struct tally_row **rows,
 			is_chosen[rows[i] - table->rows] = true;
 }
 
-unsigned int tally_choose(const struct tally_table *table, unsigned int most, const struct tally_row **chosen,
-			  struct tally_sums *rest)
+unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most, const struct summary_row **chosen,
+			  struct summary_sums *rest)
 {
-	const struct tally_row *rows[TALLY_ROWS];
-	bool is_chosen[TALLY_ROWS] = { false };
+	const struct summary_row *rows[SUMMARY_ROWS];
+	bool is_chosen[SUMMARY_ROWS] = { false };
 	unsigned int count = 0, i;
 
 	for (i = 0; i < table->count; i++)
@@ -205,14 +205,14 @@ unsigned int tally_choose(const struct tally_table *table, unsigned int most, co
 
 static int compare_keys(const void *one, const void *other)
 {
-	const struct tally_row *first = one, *second = other;
+	const struct summary_row *first = one, *second = other;
 
 	if (first->known != second->known)
 		return first->known ? 1 : -1;
-	return memcmp(first->key, second->key, TALLY_KEY_SIZE);
+	return memcmp(first->key, second->key, SUMMARY_KEY_SIZE);
 }
 
-static bool index_rows(struct tally_table *table)
+static bool index_rows(struct summary_table *table)
 {
 	unsigned int i;
 
@@ -225,11 +225,11 @@ static bool index_rows(struct tally_table *table)
 }
 
 /* Of a full table. What stays, stays in its order. */
-static bool make_room(struct tally_table *table)
+static bool make_room(struct summary_table *table)
 {
-	const struct tally_row *chosen[TALLY_ROWS];
-	struct tally_sums others;
-	unsigned int count = tally_choose(table, ROWS_KEPT, chosen, &others), i;
+	const struct summary_row *chosen[SUMMARY_ROWS];
+	struct summary_sums others;
+	unsigned int count = summary_choose_rows(table, ROWS_KEPT, chosen, &others), i;
 
 	qsort(chosen, count, sizeof(*chosen), by_place);
 	for (i = 0; i < count; i++)
@@ -241,14 +241,14 @@ static bool make_room(struct tally_table *table)
 }
 
 /* The row of this key, or a new one. NULL without memory. */
-static struct tally_row *find_row(struct tally_table *table, const struct tally_row *key)
+static struct summary_row *find_row(struct summary_table *table, const struct summary_row *key)
 {
-	struct tally_row *const *found = tfind(key, &table->tree, compare_keys);
-	struct tally_row *row;
+	struct summary_row *const *found = tfind(key, &table->tree, compare_keys);
+	struct summary_row *row;
 
 	if (found)
 		return *found;
-	if (table->count == TALLY_ROWS && !make_room(table))
+	if (table->count == SUMMARY_ROWS && !make_room(table))
 		return NULL;
 	row = &table->rows[table->count];
 	*row = *key;
@@ -258,39 +258,39 @@ static struct tally_row *find_row(struct tally_table *table, const struct tally_
 	return row;
 }
 
-static void add_to_table(struct tally_table *table, const struct tally_row *key, const struct nt_record *record,
+static void add_to_table(struct summary_table *table, const struct summary_row *key, const struct nt_record *record,
 			 const struct bytes_moved *moved)
 {
-	struct tally_row *row = find_row(table, key);
+	struct summary_row *row = find_row(table, key);
 
 	if (row)
 		row->one_pid = row->one_pid && key->one_pid && row->pid == key->pid;
 	add_record(row ? &row->sums : &table->others, record, moved);
 }
 
-static void add_to_processes(struct tally_interval *interval, const struct nt_record *record,
+static void add_to_processes(struct summary_interval *interval, const struct nt_record *record,
 			     const struct bytes_moved *moved)
 {
 	bool has_pid = nt_record_has(record, NT_HAS_PID);
-	struct tally_row key = { .known = nt_record_has(record, NT_HAS_COMM), .one_pid = has_pid, .pid = record->pid };
+	struct summary_row key = { .known = nt_record_has(record, NT_HAS_COMM), .one_pid = has_pid, .pid = record->pid };
 
 	if (key.known)
 		memcpy(key.key, record->comm, strnlen(record->comm, sizeof(record->comm)));
 	add_to_table(&interval->processes, &key, record, moved);
 }
 
-static void add_to_peers(struct tally_interval *interval, const struct nt_record *record,
+static void add_to_peers(struct summary_interval *interval, const struct nt_record *record,
 			 const struct bytes_moved *moved)
 {
-	struct tally_row key = { .known = true };
+	struct summary_row key = { .known = true };
 
-	memcpy(key.key, record->role == NT_ROLE_SERVER ? record->src_ip : record->dst_ip, TALLY_KEY_SIZE);
+	memcpy(key.key, record->role == NT_ROLE_SERVER ? record->src_ip : record->dst_ip, SUMMARY_KEY_SIZE);
 	add_to_table(&interval->peers, &key, record, moved);
 }
 
 /* ---- single connections ---- */
 
-static void describe(struct tally_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
+static void describe(struct summary_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	int direction;
 
@@ -302,28 +302,28 @@ static void describe(struct tally_connection *row, const struct nt_record *recor
 	memcpy(row->src_ip, record->src_ip, sizeof(record->src_ip));
 	memcpy(row->dst_ip, record->dst_ip, sizeof(record->dst_ip));
 	memcpy(row->comm, record->comm, sizeof(record->comm));
-	for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
+	for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
 		row->bytes[direction] = moved->bytes[sender(record, direction)];
 		row->bytes_known[direction] = moved->known[sender(record, direction)];
 	}
 }
 
-static void add_to_top(struct tally_top *top, __u64 rank, const struct nt_record *record, const struct bytes_moved *moved)
+static void add_to_top(struct summary_top *top, __u64 rank, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	unsigned int at = top->count;
 
 	while (at && top->rows[at - 1].rank < rank)
 		at--;
-	if (at == TALLY_TOP)
+	if (at == SUMMARY_TOP)
 		return;
-	if (top->count < TALLY_TOP)
+	if (top->count < SUMMARY_TOP)
 		top->count++;
 	memmove(&top->rows[at + 1], &top->rows[at], (top->count - at - 1) * sizeof(*top->rows));
 	top->rows[at].rank = rank;
 	describe(&top->rows[at], record, moved);
 }
 
-static void add_to_interval(struct tally_interval *interval, struct byte_marks *marks, const struct nt_record *record)
+static void add_to_interval(struct summary_interval *interval, struct byte_marks *marks, const struct nt_record *record)
 {
 	struct bytes_moved moved;
 
@@ -339,14 +339,14 @@ static void add_to_interval(struct tally_interval *interval, struct byte_marks *
 	add_to_peers(interval, record, &moved);
 }
 
-void tally_add(struct tally *tally, const struct nt_record *record)
+void summary_add(struct summary *summary, const struct nt_record *record)
 {
-	add_to_interval(&tally->current, &tally->marks, record);
+	add_to_interval(&summary->current, &summary->marks, record);
 }
 
-static struct tally_interval *new_interval(void)
+static struct summary_interval *new_interval(void)
 {
-	struct tally_interval *interval = calloc(1, sizeof(*interval));
+	struct summary_interval *interval = calloc(1, sizeof(*interval));
 
 	if (!interval || allocate_interval(interval))
 		return interval;
@@ -355,19 +355,19 @@ static struct tally_interval *new_interval(void)
 	return NULL;
 }
 
-void tally_add_later(struct tally *tally, const struct nt_record *record)
+void summary_add_to_next(struct summary *summary, const struct nt_record *record)
 {
-	if (!tally->later)
-		tally->later = new_interval();
-	add_to_interval(tally->later ? tally->later : &tally->current, &tally->marks, record);
+	if (!summary->later)
+		summary->later = new_interval();
+	add_to_interval(summary->later ? summary->later : &summary->current, &summary->marks, record);
 }
 
-static __u64 ended(const struct tally_sums *sums)
+static __u64 ended(const struct summary_sums *sums)
 {
 	return sums->connections - sums->outcomes[NT_OUTCOME_OPEN];
 }
 
-__u64 tally_ended(const struct tally *tally)
+__u64 summary_count_ended(const struct summary *summary)
 {
-	return ended(&tally->current.all) + (tally->later ? ended(&tally->later->all) : 0);
+	return ended(&summary->current.all) + (summary->later ? ended(&summary->later->all) : 0);
 }

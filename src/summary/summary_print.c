@@ -14,16 +14,16 @@
 struct number_column {
 	const char *heading;
 	unsigned int width;
-	void (*print)(struct text_buffer *cell, const struct tally_sums *sums);
+	void (*print)(struct text_buffer *cell, const struct summary_sums *sums);
 };
 
-static void print_connections(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_connections(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->connections);
 }
 
 /* Those whose bytes are not known are not in the sum: "+" says that it is more. */
-static void print_bytes(struct text_buffer *cell, const struct tally_sums *sums, enum tally_direction direction)
+static void print_bytes(struct text_buffer *cell, const struct summary_sums *sums, enum summary_direction direction)
 {
 	if (!sums->bytes_known[direction]) {
 		text_char(cell, '-');
@@ -34,32 +34,32 @@ static void print_bytes(struct text_buffer *cell, const struct tally_sums *sums,
 		text_char(cell, '+');
 }
 
-static void print_sent(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_sent(struct text_buffer *cell, const struct summary_sums *sums)
 {
-	print_bytes(cell, sums, TALLY_SENT);
+	print_bytes(cell, sums, SUMMARY_SENT);
 }
 
-static void print_received(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_received(struct text_buffer *cell, const struct summary_sums *sums)
 {
-	print_bytes(cell, sums, TALLY_RECEIVED);
+	print_bytes(cell, sums, SUMMARY_RECEIVED);
 }
 
-static void print_reset(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_reset(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->outcomes[NT_OUTCOME_RESET]);
 }
 
-static void print_refused(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_refused(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->outcomes[NT_OUTCOME_REFUSED]);
 }
 
-static void print_timeout(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_timeout(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->outcomes[NT_OUTCOME_TIMEOUT]);
 }
 
-static void print_unreachable(struct text_buffer *cell, const struct tally_sums *sums)
+static void print_unreachable(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->outcomes[NT_OUTCOME_UNREACHABLE]);
 }
@@ -97,7 +97,7 @@ static void put_heading(struct text_buffer *text, const char *name)
 	text_char(text, '\n');
 }
 
-static void put_numbers(struct text_buffer *text, const struct tally_sums *sums)
+static void put_numbers(struct text_buffer *text, const struct summary_sums *sums)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i;
@@ -112,7 +112,7 @@ static void put_numbers(struct text_buffer *text, const struct tally_sums *sums)
 	text_free(&cell);
 }
 
-static void name_process(struct text_buffer *name, const struct tally_row *row)
+static void name_process(struct text_buffer *name, const struct summary_row *row)
 {
 	if (!row->known) {
 		text_string(name, "- (process not known)");
@@ -123,7 +123,7 @@ static void name_process(struct text_buffer *name, const struct tally_row *row)
 		text_format(name, " (%u)", row->pid);
 }
 
-static void name_peer(struct text_buffer *name, const struct tally_row *row)
+static void name_peer(struct text_buffer *name, const struct summary_row *row)
 {
 	char address[ADDRESS_TEXT_SIZE];
 
@@ -131,7 +131,7 @@ static void name_peer(struct text_buffer *name, const struct tally_row *row)
 	text_string(name, address);
 }
 
-static void put_others(struct text_buffer *text, const struct tally_table *table, const struct tally_sums *rest)
+static void put_others(struct text_buffer *text, const struct summary_table *table, const struct summary_sums *rest)
 {
 	struct text_buffer name = { 0 };
 
@@ -142,15 +142,15 @@ static void put_others(struct text_buffer *text, const struct tally_table *table
 	put_numbers(text, rest);
 	text_free(&name);
 	if (table->folded)
-		text_format(text, "more than %d at once: rows are at least so much, the rest is in \"others\"\n", TALLY_ROWS);
+		text_format(text, "more than %d at once: rows are at least so much, the rest is in \"others\"\n", SUMMARY_ROWS);
 }
 
-static void put_table(struct text_buffer *text, const struct tally_table *table, const char *heading,
-		      void (*print_name)(struct text_buffer *name, const struct tally_row *row))
+static void put_table(struct text_buffer *text, const struct summary_table *table, const char *heading,
+		      void (*print_name)(struct text_buffer *name, const struct summary_row *row))
 {
-	const struct tally_row *chosen[TALLY_ROWS];
-	struct tally_sums rest;
-	unsigned int count = tally_choose(table, MOST_ROWS, chosen, &rest), i;
+	const struct summary_row *chosen[SUMMARY_ROWS];
+	struct summary_sums rest;
+	unsigned int count = summary_choose_rows(table, MOST_ROWS, chosen, &rest), i;
 	struct text_buffer name = { 0 };
 
 	if (!count && !rest.connections)
@@ -192,7 +192,7 @@ static void put_words(struct text_buffer *text, const struct text_buffer *words,
 	text->failed = text->failed || words->failed;
 }
 
-static void put_owner(struct text_buffer *text, const struct tally_connection *row, size_t indent)
+static void put_owner(struct text_buffer *text, const struct summary_connection *row, size_t indent)
 {
 	struct text_buffer words = { 0 };
 
@@ -209,7 +209,7 @@ static void put_owner(struct text_buffer *text, const struct tally_connection *r
 }
 
 /* What stands before the ends is `indent` wide. */
-static void put_connection(struct text_buffer *text, const struct tally_connection *row, size_t indent)
+static void put_connection(struct text_buffer *text, const struct summary_connection *row, size_t indent)
 {
 	struct text_buffer words = { 0 };
 
@@ -224,7 +224,7 @@ static void put_connection(struct text_buffer *text, const struct tally_connecti
 	text_free(&words);
 }
 
-static void put_slowest(struct text_buffer *text, const struct tally_top *slowest)
+static void put_slowest(struct text_buffer *text, const struct summary_top *slowest)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i;
@@ -242,7 +242,7 @@ static void put_slowest(struct text_buffer *text, const struct tally_top *slowes
 	text_free(&cell);
 }
 
-static void put_busiest(struct text_buffer *text, const struct tally_top *busiest)
+static void put_busiest(struct text_buffer *text, const struct summary_top *busiest)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i, direction;
@@ -250,9 +250,9 @@ static void put_busiest(struct text_buffer *text, const struct tally_top *busies
 	if (busiest->count)
 		text_string(text, "\n  SENT   RECV BUSIEST CONNECTIONS\n");
 	for (i = 0; i < busiest->count; i++) {
-		const struct tally_connection *row = &busiest->rows[i];
+		const struct summary_connection *row = &busiest->rows[i];
 
-		for (direction = TALLY_SENT; direction <= TALLY_RECEIVED; direction++) {
+		for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
 			cell.used = 0;
 			if (row->bytes_known[direction])
 				readable_count(&cell, row->bytes[direction]);
@@ -280,7 +280,7 @@ static void put_times(struct text_buffer *text, __u64 from_ns, __u64 to_ns)
 	text_format(text, " to %s\n", time);
 }
 
-static void put_rate(struct text_buffer *text, const struct tally_sums *all, enum tally_direction direction, __u64 ns)
+static void put_rate(struct text_buffer *text, const struct summary_sums *all, enum summary_direction direction, __u64 ns)
 {
 	if (!ns || !all->bytes_known[direction])
 		return;
@@ -289,19 +289,19 @@ static void put_rate(struct text_buffer *text, const struct tally_sums *all, enu
 	text_string(text, "/s)");
 }
 
-static void put_bytes(struct text_buffer *text, const struct tally_sums *all, __u64 ns)
+static void put_bytes(struct text_buffer *text, const struct summary_sums *all, __u64 ns)
 {
 	text_string(text, "sent ");
 	print_sent(text, all);
-	put_rate(text, all, TALLY_SENT, ns);
+	put_rate(text, all, SUMMARY_SENT, ns);
 	text_string(text, ", received ");
 	print_received(text, all);
-	put_rate(text, all, TALLY_RECEIVED, ns);
+	put_rate(text, all, SUMMARY_RECEIVED, ns);
 	text_char(text, '\n');
 }
 
 /* "124 connections: 114 closed, 10 reset", then the bytes, and how many a second of so many nanoseconds (0: not known). */
-static void put_totals(struct text_buffer *text, const struct tally_sums *all, __u64 ns)
+static void put_totals(struct text_buffer *text, const struct summary_sums *all, __u64 ns)
 {
 	struct text_buffer words = { 0 };
 	__u64 told = 0;
@@ -309,7 +309,7 @@ static void put_totals(struct text_buffer *text, const struct tally_sums *all, _
 
 	text_format(text, all->connections == 1 ? "%llu connection%s" : "%llu connections%s",
 		    (unsigned long long)all->connections, all->connections ? ":" : "");
-	for (i = 0; i < TALLY_OUTCOMES; i++) {
+	for (i = 0; i < SUMMARY_OUTCOMES; i++) {
 		if (!all->outcomes[i])
 			continue;
 		told += all->outcomes[i];
@@ -324,12 +324,12 @@ static void put_totals(struct text_buffer *text, const struct tally_sums *all, _
 		put_bytes(text, all, ns);
 }
 
-void tally_print(struct text_buffer *text, const struct tally *tally, __u64 from_ns, __u64 to_ns)
+void summary_print(struct text_buffer *text, const struct summary *summary, __u64 from_ns, __u64 to_ns)
 {
 	put_times(text, from_ns, to_ns);
-	put_totals(text, &tally->current.all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
-	put_table(text, &tally->current.processes, "PROCESS", name_process);
-	put_table(text, &tally->current.peers, "PEER", name_peer);
-	put_busiest(text, &tally->current.busiest);
-	put_slowest(text, &tally->current.slowest);
+	put_totals(text, &summary->current.all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
+	put_table(text, &summary->current.processes, "PROCESS", name_process);
+	put_table(text, &summary->current.peers, "PEER", name_peer);
+	put_busiest(text, &summary->current.busiest);
+	put_slowest(text, &summary->current.slowest);
 }

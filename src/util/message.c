@@ -76,7 +76,7 @@ static int terminal_width(void)
 	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) || !size.ws_col ? WIDTH_UNKNOWN : size.ws_col;
 }
 
-void message_passing(const char *format, ...)
+void message_transient(const char *format, ...)
 {
 	char text[256] = PREFIX;
 	va_list arguments;

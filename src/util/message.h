@@ -26,7 +26,7 @@ void message_note(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void message_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* For a terminal: a line that the next message or message_clear() takes away. Cut to the terminal's width. */
-void message_passing(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void message_transient(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Takes it away, if there is one: before anything else is written that may go to the same terminal. */
 void message_clear(void);

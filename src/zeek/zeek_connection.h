@@ -33,8 +33,8 @@
  *   removal, 5 s         it is over: the last of both has closed,   always; the others but inactivity are cancelled
  *                        or with a RST, or the other is INACTIVE
  */
-#ifndef NETRACKER_CORE_ZEEK_CONNECTION_H
-#define NETRACKER_CORE_ZEEK_CONNECTION_H
+#ifndef NETRACKER_ZEEK_CONNECTION_H
+#define NETRACKER_ZEEK_CONNECTION_H
 
 #include "zeek_history.h"
 #include "zeek_ports.h"
@@ -303,7 +303,7 @@ static inline const char *nt_zeek_conn_state(const struct nt_zeek_connection *co
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
 	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
-	const struct nt_conn_ends ends = {
+	const struct nt_conn_sides ends = {
 		.src = orig->state,
 		.dst = resp->state,
 		.has_payload = nt_zeek_size(orig, resp) || nt_zeek_size(resp, orig),

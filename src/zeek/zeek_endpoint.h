@@ -4,8 +4,8 @@
  * Zeek's rules, not RFC 9293's, also where the two differ (docs/zeek.md); names in comments like update_last_seq are
  * Zeek's own, of src/packet_analysis/protocol/tcp and src/analyzer/protocol/tcp.
  */
-#ifndef NETRACKER_CORE_ZEEK_ENDPOINT_H
-#define NETRACKER_CORE_ZEEK_ENDPOINT_H
+#ifndef NETRACKER_ZEEK_ENDPOINT_H
+#define NETRACKER_ZEEK_ENDPOINT_H
 
 #include <linux/types.h>
 

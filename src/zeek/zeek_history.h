@@ -9,8 +9,8 @@
  *            window, gap
  *   ^        the roles were changed                  every time
  */
-#ifndef NETRACKER_CORE_ZEEK_HISTORY_H
-#define NETRACKER_CORE_ZEEK_HISTORY_H
+#ifndef NETRACKER_ZEEK_HISTORY_H
+#define NETRACKER_ZEEK_HISTORY_H
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Ports from which Zeek guesses who opened a connection that it did not see begin, and where it waits longer. */
-#ifndef NETRACKER_CORE_ZEEK_PORTS_H
-#define NETRACKER_CORE_ZEEK_PORTS_H
+#ifndef NETRACKER_ZEEK_PORTS_H
+#define NETRACKER_ZEEK_PORTS_H
 
 #include <linux/types.h>
 

@@ -75,7 +75,7 @@ static void fill_letters(struct nt_record *record, const struct nt_zeek_connecti
 		record->gaps |= NT_GAP_DIRECTION;
 }
 
-static void set_end(struct nt_record *record, enum nt_outcome outcome, enum nt_end ended_by)
+static void set_end(struct nt_record *record, enum nt_outcome outcome, enum nt_side ended_by)
 {
 	record->outcome = outcome;
 	record->ended_by = ended_by;
@@ -86,7 +86,7 @@ static void set_end(struct nt_record *record, enum nt_outcome outcome, enum nt_e
 static void fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection, bool at_end)
 {
 	__u8 orig = connection->end[connection->orig].state, resp = connection->end[1 - connection->orig].state;
-	enum nt_end first_fin = connection->first_fin == 1 + connection->orig ? NT_SRC : NT_DST;
+	enum nt_side first_fin = connection->first_fin == 1 + connection->orig ? NT_SRC : NT_DST;
 
 	if (resp == NT_ENDPOINT_RESET)
 		set_end(record, strcmp(record->conn_state, "REJ") ? NT_OUTCOME_RESET : NT_OUTCOME_REFUSED, NT_DST);

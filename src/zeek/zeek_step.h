@@ -1,6 +1,6 @@
 /* What one packet does to a connection by Zeek's rules: the table of src/zeek/zeek_connection.h in its order. */
-#ifndef NETRACKER_CORE_ZEEK_STEP_H
-#define NETRACKER_CORE_ZEEK_STEP_H
+#ifndef NETRACKER_ZEEK_STEP_H
+#define NETRACKER_ZEEK_STEP_H
 
 #include "zeek_connection.h"
 
@@ -17,7 +17,7 @@ static inline void nt_zeek_flip_synack(struct nt_zeek_connection *connection)
 	nt_zeek_role(connection, 1)->first_seen = 1;
 }
 
-static inline void nt_zeek_note_several(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+static inline void nt_zeek_add_letters_of_several(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
 {
 	int is_orig = nt_zeek_is_orig(connection, step->sender);
 
@@ -27,7 +27,7 @@ static inline void nt_zeek_note_several(struct nt_zeek_connection *connection, c
 		nt_zeek_history_once(&connection->history, NT_ZEEK_LETTER_ODD_SYN, 'Q', is_orig);
 }
 
-static inline void nt_zeek_note_none(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+static inline void nt_zeek_add_letters_of_none(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
 {
 	if (!step->packet->payload_length && !(step->packet->flags & NT_ACK))
 		return;
@@ -41,7 +41,7 @@ static inline void nt_zeek_note_none(struct nt_zeek_connection *connection, cons
 }
 
 /* The packet's letter (update_history). */
-static inline void nt_zeek_note(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+static inline void nt_zeek_add_letters(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
 {
 	const struct nt_packet *packet = step->packet;
 	int is_orig = nt_zeek_is_orig(connection, step->sender);
@@ -49,7 +49,7 @@ static inline void nt_zeek_note(struct nt_zeek_connection *connection, const str
 
 	switch (packet->flags & (NT_SYN | NT_FIN | NT_RST)) {
 	case 0:
-		nt_zeek_note_none(connection, step);
+		nt_zeek_add_letters_of_none(connection, step);
 		break;
 	case NT_SYN:
 		nt_zeek_history_anew(&connection->history, NT_ZEEK_LETTER_SYN, packet->flags & NT_ACK ? 'H' : 'S',
@@ -63,7 +63,7 @@ static inline void nt_zeek_note(struct nt_zeek_connection *connection, const str
 		nt_zeek_history_anew(&connection->history, NT_ZEEK_LETTER_RST, 'R', is_orig, step->relative, &last[2]);
 		break;
 	default:
-		nt_zeek_note_several(connection, step);
+		nt_zeek_add_letters_of_several(connection, step);
 		break;
 	}
 	/* After a RST or the other side's FIN a window means nothing (update_window). */
@@ -74,7 +74,7 @@ static inline void nt_zeek_note(struct nt_zeek_connection *connection, const str
 }
 
 /* Whether the connection's beginning was missed (SetPartialStatus). */
-static inline void nt_zeek_note_partial(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
+static inline void nt_zeek_check_partial(struct nt_zeek_connection *connection, const struct nt_zeek_step *step)
 {
 	__u8 kind = step->packet->flags & (NT_SYN | NT_ACK);
 
@@ -87,7 +87,7 @@ static inline void nt_zeek_note_partial(struct nt_zeek_connection *connection, c
 }
 
 /* connection_established: interactive services may be silent for longer (base/protocols/conn/inactivity.zeek). */
-static inline void nt_zeek_note_established(struct nt_zeek_connection *connection)
+static inline void nt_zeek_set_established(struct nt_zeek_connection *connection)
 {
 	__u16 orig_port = connection->port[connection->orig], port = connection->port[1 - connection->orig];
 
@@ -114,7 +114,7 @@ static inline void nt_zeek_answer(struct nt_zeek_connection *connection, struct 
 		nt_zeek_set_state(connection, peer, sender, NT_ENDPOINT_ESTABLISHED);
 	nt_zeek_set_state(connection, sender, peer, NT_ENDPOINT_ESTABLISHED);
 	if (peer->state != NT_ENDPOINT_PARTIAL)
-		nt_zeek_note_established(connection);
+		nt_zeek_set_established(connection);
 }
 
 /* The first packet of its sender was neither SYN, FIN nor RST. */
@@ -268,7 +268,7 @@ static inline int nt_zeek_is_clean(const struct nt_zeek_endpoint *endpoint)
 }
 
 /* Elsewhere sequence numbers are too uncertain to speak of gaps (established_or_cleanly_closing). */
-static inline void nt_zeek_note_gap(void *context, __u64 length)
+static inline void nt_zeek_count_gap(void *context, __u64 length)
 {
 	struct nt_zeek_gap_context *gap = context;
 	struct nt_zeek_connection *connection = gap->connection;
@@ -285,7 +285,7 @@ static inline void nt_zeek_acknowledge_peer(struct nt_zeek_connection *connectio
 {
 	struct nt_zeek_gap_context context = { connection, step->peer };
 
-	if (nt_zeek_acknowledge(step->peer, step->sender, acknowledged, connection->partial, nt_zeek_note_gap,
+	if (nt_zeek_acknowledge(step->peer, step->sender, acknowledged, connection->partial, nt_zeek_count_gap,
 				&context))
 		nt_zeek_check_end(connection, step->peer, step->sender);
 }
@@ -298,7 +298,7 @@ static inline __u32 nt_zeek_segment_length(const struct nt_packet *packet)
 	return length + !!(packet->flags & NT_SYN) + !!(packet->flags & NT_FIN);
 }
 
-static inline void nt_zeek_note_fin(struct nt_zeek_connection *connection, struct nt_zeek_step *step, __u32 length)
+static inline void nt_zeek_take_fin(struct nt_zeek_connection *connection, struct nt_zeek_step *step, __u32 length)
 {
 	step->sender->sent_fin = 1;
 	step->sender->fin = step->relative + length;
@@ -328,14 +328,14 @@ static inline void nt_zeek_process(struct nt_zeek_connection *connection, struct
 	__u32 length = nt_zeek_segment_length(packet), next = packet->sequence + length;
 	__u64 acknowledged = 0;
 
-	nt_zeek_note_partial(connection, step);
+	nt_zeek_check_partial(connection, step);
 	nt_zeek_init_endpoint(sender, packet, next);
 	step->relative = nt_zeek_relative(sender, packet->sequence, sender->last, sender->last_wraps, &step->underflow);
-	nt_zeek_note(connection, step);
+	nt_zeek_add_letters(connection, step);
 	if (!connection->end[0].closed || !connection->end[1].closed)
 		connection->last = step->now;
 	if (packet->flags & NT_FIN)
-		nt_zeek_note_fin(connection, step, length);
+		nt_zeek_take_fin(connection, step, length);
 	if (packet->flags & NT_ACK)
 		acknowledged = nt_zeek_take_acknowledgement(step);
 	if (nt_zeek_update_last(sender, packet, next))

@@ -4,8 +4,8 @@
  * Blocks are bounded: where more would be held, or there is no memory for more, the stream is skipped, as Zeek does
  * where too many bytes are.
  */
-#ifndef NETRACKER_CORE_ZEEK_STREAM_H
-#define NETRACKER_CORE_ZEEK_STREAM_H
+#ifndef NETRACKER_ZEEK_STREAM_H
+#define NETRACKER_ZEEK_STREAM_H
 
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@
 /* A gap that was given up; `length` bytes. */
 typedef void (*nt_zeek_gap)(void *context, __u64 length);
 
-static inline void nt_zeek_forget_blocks(struct nt_zeek_stream *stream)
+static inline void nt_zeek_clear_blocks(struct nt_zeek_stream *stream)
 {
 	stream->first = stream->end = 0;
 	stream->held = 0;
@@ -26,7 +26,7 @@ static inline void nt_zeek_forget_blocks(struct nt_zeek_stream *stream)
 
 static inline void nt_zeek_skip_stream(struct nt_zeek_stream *stream)
 {
-	nt_zeek_forget_blocks(stream);
+	nt_zeek_clear_blocks(stream);
 	stream->skipped = 1;
 }
 

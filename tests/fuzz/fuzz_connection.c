@@ -129,23 +129,23 @@ static void check_stream(const struct nt_stream_core *stream, const struct sent 
 
 static void check_records(const struct tracked *tracked)
 {
-	const struct observer_traffic traffic[2] = {
-		observer_traffic_of(&tracked->streams[0]),
-		observer_traffic_of(&tracked->streams[1]),
+	const struct packet_traffic traffic[2] = {
+		traffic_of_stream(&tracked->streams[0]),
+		traffic_of_stream(&tracked->streams[1]),
 	};
-	struct observer_view view = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
-	struct nt_summary summary;
+	struct packet_account view = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
+	struct nt_result summary;
 	struct nt_record record;
 
-	for (view.why = NT_WIRE_ENDED; view.why <= NT_WIRE_EXIT; view.why++) {
+	for (view.cause = NT_WIRE_ENDED; view.cause <= NT_WIRE_EXIT; view.cause++) {
 		view.traffic = NULL;
-		observer_record(&record, &view);
+		record_fill_from_packets(&record, &view);
 		fuzz_check_record(&record);
 		view.traffic = traffic;
-		observer_record(&record, &view);
+		record_fill_from_packets(&record, &view);
 		fuzz_check_record(&record);
 	}
-	nt_summarise(&summary, &tracked->connection);
+	nt_result_fill(&summary, &tracked->connection);
 	MUST(summary.outcome <= NT_OUTCOME_OPEN && summary.index[0] <= 1 && summary.index[1] <= 1);
 }
 
@@ -160,7 +160,7 @@ static void take(struct tracked *tracked, const struct connection_input *input, 
 		check_step(before, nt_connection_state(&tracked->connection), step);
 	if (step & NT_STEP_NEW)
 		begin(tracked, packet, source);
-	nt_connection_note(&tracked->connection, packet, source);
+	nt_connection_add_packet(&tracked->connection, packet, source);
 	nt_stream_step(&tracked->streams[source], packet, !!(input->bits & CONNECTION_SECOND_INTERFACE),
 		       !!(input->bits & CONNECTION_LEAVING));
 	note_sent(&tracked->sent[source], packet, input);

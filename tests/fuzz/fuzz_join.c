@@ -16,7 +16,7 @@ enum happening { A_SOCKET_ENDS, A_WIRE_ENDS, MORE_IS_KNOWN, TIME_PASSES, A_PROCE
 struct fuzzed_join {
 	struct join *join;
 	struct process_table *processes;
-	struct live_names names;
+	struct record_lookups names;
 	struct fuzz_input input;
 	__u64 now;
 	unsigned int sockets_in, sockets_out, wires_in, wires_out;
@@ -40,18 +40,18 @@ static void socket_out(void *context, const struct joined_socket *joined)
 	struct nt_record record;
 
 	fuzzed->sockets_out++;
-	live_record_socket(&record, NT_EVENT_CLOSE, joined, &fuzzed->names, fuzzed->now);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, joined, &fuzzed->names, fuzzed->now);
 	fuzz_check_record(&record);
 }
 
-static void observer_out(void *context, const struct nt_wire_event *event, enum join_passage passage)
+static void observer_out(void *context, const struct nt_wire_event *event, enum join_route passage)
 {
 	struct fuzzed_join *fuzzed = context;
 	struct nt_record record;
 
 	(void)passage;
 	fuzzed->wires_out++;
-	live_record_observer(&record, event, &fuzzed->names);
+	record_fill_from_wire(&record, event, &fuzzed->names);
 	fuzz_check_record(&record);
 }
 
@@ -109,20 +109,20 @@ static void socket_ends(struct fuzzed_join *fuzzed)
 	fuzz_take(&fuzzed->input, socket->owner.comm, sizeof(socket->owner.comm));
 	fuzzed->sockets_in++;
 	if (event.wire_status == NT_WIRE_ABSENT)
-		join_socket(fuzzed->join, &event, NT_SOCKET_EVENT_SHORT);
+		join_add_socket(fuzzed->join, &event, NT_SOCKET_EVENT_SHORT);
 	else
-		join_socket(fuzzed->join, &event, sizeof(event));
+		join_add_socket(fuzzed->join, &event, sizeof(event));
 }
 
 static void wire_ends(struct fuzzed_join *fuzzed)
 {
 	struct nt_wire wire = any_wire(fuzzed);
-	enum nt_wire_why why = fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1);
+	enum nt_wire_cause why = fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1);
 	struct nt_wire_event event = wire_end(wire, why, fuzzed->now);
 
 	event.has_streams = fuzz_byte(&fuzzed->input) & 1;
 	fuzzed->wires_in++;
-	join_wire(fuzzed->join, &event);
+	join_add_wire(fuzzed->join, &event);
 }
 
 static void more_is_known(struct fuzzed_join *fuzzed)
@@ -141,7 +141,7 @@ static void more_is_known(struct fuzzed_join *fuzzed)
 
 	fuzz_take(&fuzzed->input, more.owner.comm, sizeof(more.owner.comm));
 	more.owner.process.pid = bits >> 5 & 3;
-	join_more(fuzzed->join, &more);
+	join_add_socket_more(fuzzed->join, &more);
 }
 
 /* Of the path only the first components are hostile; each is as long as the kernel side lets it be. */
@@ -201,7 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct join_output output = {&fuzzed, socket_out, observer_out, wire_claimed, no_memory, wire_is_open, NULL};
 	__u8 choice = fuzz_byte(&fuzzed.input);
 
-	fuzzed.names = (struct live_names){
+	fuzzed.names = (struct record_lookups){
 		.interface_name = any_interface,
 		.reset_reason = any_reason,
 		.every_packet = choice & 1,

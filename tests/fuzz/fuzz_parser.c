@@ -31,8 +31,8 @@ static void take_segment(void *context, struct capture_segment *segment)
 static void check_plain(const struct nt_buffer *frame, const struct nt_layer *layer, __u32 length)
 {
 	struct nt_packet plain, whole;
-	__u32 slot = NT_WAITING_SLOTS;
-	enum nt_look look = nt_peek_slot((void *)frame, layer->offset, layer->type, &slot);
+	__u32 slot = NT_FAST_PATH_SLOTS;
+	enum nt_fast_path look = nt_peek_slot((void *)frame, layer->offset, layer->type, &slot);
 	enum nt_parse result;
 	struct nt_key key;
 
@@ -47,10 +47,10 @@ static void check_plain(const struct nt_buffer *frame, const struct nt_layer *la
 	if (result != NT_PACKET_TCP)
 		return;
 	check_segment(&whole, length);
-	MUST(look != NT_LOOK_DONE);
+	MUST(look != NT_FAST_PATH_DONE);
 	nt_key_from_packet(&key, &whole, 0);
-	MUST(look != NT_LOOK_SLOT || slot == nt_waiting_slot(&key));
-	MUST(look != NT_LOOK_SLOT || !(whole.flags & (NT_SYN | NT_FIN | NT_RST)));
+	MUST(look != NT_FAST_PATH_SLOT || slot == nt_fast_path_slot(&key));
+	MUST(look != NT_FAST_PATH_SLOT || !(whole.flags & (NT_SYN | NT_FIN | NT_RST)));
 }
 
 static void take_frame(struct capture_reader *reader, const struct parser_input *header, const struct nt_buffer *frame,

@@ -18,7 +18,7 @@ KERNELS = os.path.join(ROOT, "build", "kernels")
 NAMES = ("5.10", "6.1", "6.12", "sid")
 # One guest each: so one that dies takes no others with it.
 PROGRAMS = ("test_endings.py", "test_attempts.py", "test_owners.py", "test_before_start.py", "test_paths.py",
-            "test_books.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_containers.py")
+            "test_accounting.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_containers.py")
 FILES = {"tests": "/netracker/tests", "build/netracker": "/netracker/build/netracker",
          "docs/record.schema.json": "/netracker/docs/record.schema.json"}
 NEEDED = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio", "xz": "xz-utils"}

@@ -77,7 +77,7 @@ def judge_list(_, outcome):
     return "status %d, %d lines: %s" % (outcome.status, outcome.output.count(b"\n"), outcome.errors)
 
 
-def judge_classic(base, outcome):
+def judge_attach(base, outcome):
     if (outcome.status, outcome.output.count(b"\n")) == (base.status, base.output.count(b"\n")):
         return None
     if outcome.status == 1 and outcome.says_memory():
@@ -93,7 +93,7 @@ class ClassicCommand(Command):
     """Attached or detached before each run."""
 
     def __init__(self, name, arguments, is_attached):
-        super().__init__(name, arguments, judge_classic)
+        super().__init__(name, arguments, judge_attach)
         self.is_attached = is_attached
 
     def run(self, **environment):

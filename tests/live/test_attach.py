@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from bench import check, main_of_checks
-from classic import (BROKE, INTERFACE, KERNEL, OK, PINS, PRIVILEGES, USAGE, Result, attach, clsact_filters, detach,
+from attachments import (BROKE, INTERFACE, KERNEL, OK, PINS, PRIVILEGES, USAGE, Result, attach, clsact_filters, detach,
                      differ, flood, has_clsact, ipv6_segment, known, lab, left_behind, line_problems, on_interface,
                      only_status, raw_sender, refusal_problems, run, start, statuses, syn, tcx_programs, tracing)
 from harness import Skip

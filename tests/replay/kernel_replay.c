@@ -50,7 +50,7 @@ struct kernel_replay {
 	volatile struct capture_clock *clock;
 	struct ring_buffer *ring;
 	struct join *join;
-	struct live_names names;
+	struct record_lookups names;
 
 	/* of one capture */
 	struct capture_file *file;
@@ -66,13 +66,13 @@ struct kernel_replay {
 
 /* ---- records out ---- */
 
-static void write_record(void *context, const struct nt_wire_event *event, enum join_passage passage)
+static void write_record(void *context, const struct nt_wire_event *event, enum join_route passage)
 {
 	struct kernel_replay *run = context;
 	struct nt_record record;
 
 	(void)passage;
-	live_record_observer(&record, event, &run->names);
+	record_fill_from_wire(&record, event, &run->names);
 	sink_write(run->sink, &record);
 }
 
@@ -83,7 +83,7 @@ static int handle_event(void *context, void *data, size_t size)
 
 	memcpy(&whole, data, size < sizeof(whole) ? size : sizeof(whole));
 	if (whole.header.type == NT_EVENT_TYPE_WIRE_END)
-		join_wire(run->join, &whole);
+		join_add_wire(run->join, &whole);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ static const char *no_name(void *context, __u32 ifindex)
 
 /* ---- what replay takes ---- */
 
-static void note_segment(void *context, struct capture_segment *segment)
+static void keep_segment(void *context, struct capture_segment *segment)
 {
 	struct kernel_replay *run = context;
 
@@ -258,7 +258,7 @@ static int take_all(struct kernel_replay *run)
 
 static int run_capture(struct kernel_replay *run, const char *path, const char *directory, int number)
 {
-	const struct capture_reader_host host = {.take = note_segment, .context = run};
+	const struct capture_reader_host host = {.take = keep_segment, .context = run};
 	int status = EXIT_STATUS_BROKEN;
 
 	run->now = run->swept_ns = 0;
@@ -292,7 +292,7 @@ static int set_up(struct kernel_replay *run)
 	};
 	int status;
 
-	run->names = (struct live_names){.interface_name = no_name, .every_packet = true};
+	run->names = (struct record_lookups){.interface_name = no_name, .every_packet = true};
 	run->join = join_new(1, 0, false, &output);
 	status = loader_open(&run->loader, &options);
 	if (status != EXIT_STATUS_DONE)

@@ -91,7 +91,7 @@ __attribute__((noinline)) int follow(struct __sk_buff *skb)
 	tracked = bpf_map_lookup_elem(&connections, &work->key);
 	if (!tracked)
 		return -1;
-	nt_connection_note(&tracked->connection, &work->packet, work->source);
+	nt_connection_add_packet(&tracked->connection, &work->packet, work->source);
 	nt_stream_step(&tracked->streams[work->source & 1], &work->packet, skb->ifindex, 0);
 	return 0;
 }
@@ -128,7 +128,7 @@ int look_into_tunnels(struct __sk_buff *skb)
 SEC("tc")
 int peek_at_slot(struct __sk_buff *skb)
 {
-	__u32 slot = NT_WAITING_SLOTS;
+	__u32 slot = NT_FAST_PATH_SLOTS;
 
 	nt_peek_slot(skb, NT_ETHERNET_HEADER, bpf_ntohs(skb->protocol), &slot);
 	skb->mark = slot;

@@ -102,12 +102,12 @@ __attribute__((unused)) static struct nt_wire with_cookies(struct nt_wire wire, 
 	return wire;
 }
 
-__attribute__((unused)) static struct nt_wire_event wire_end(struct nt_wire wire, enum nt_wire_why why, __u64 now)
+__attribute__((unused)) static struct nt_wire_event wire_end(struct nt_wire wire, enum nt_wire_cause why, __u64 now)
 {
 	return (struct nt_wire_event){
 		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = now},
 		.wire = wire,
-		.why = why,
+		.cause = why,
 	};
 }
 

@@ -48,7 +48,7 @@ static __u32 begin(int source, __u8 flags, __u32 sequence, __u32 acknowledgement
 	now = 1000 * MS;
 	memset(&connection, 0xff, sizeof(connection));
 	result = nt_connection_begin(&connection, &packet, source, now);
-	nt_connection_note(&connection, &packet, source);
+	nt_connection_add_packet(&connection, &packet, source);
 	return result;
 }
 
@@ -60,7 +60,7 @@ static __u32 step(int source, __u8 flags, __u32 sequence, __u32 acknowledgement,
 	now += MS;
 	result = nt_connection_step(&connection, &packet, source, now);
 	if (!(result & NT_STEP_NEW))
-		nt_connection_note(&connection, &packet, source);
+		nt_connection_add_packet(&connection, &packet, source);
 	return result;
 }
 
@@ -167,7 +167,7 @@ static void begins_midstream_with_the_server(void)
 	nt_connection_begin(&connection, &packet, SERVER, MS);
 	CHECK_EQUAL(connection.src_index, CLIENT);
 	CHECK_EQUAL(connection.marks, NT_MARK_MIDSTREAM | NT_MARK_FLIPPED);
-	nt_connection_note(&connection, &packet, SERVER);
+	nt_connection_add_packet(&connection, &packet, SERVER);
 	CHECK_STRING(history(), "^d");
 	/* Every flag at once: what is left of it is a SYN-ACK's, or a SYN's. */
 	begin(SERVER, NT_SYN | NT_ACK | NT_RST | NT_FIN, S(0), C(1), 0);
@@ -705,14 +705,14 @@ static void outcomes_of_silent_ones(void)
 	check_idle_outcome(NT_OUTCOME_EXPIRED, NT_SRC);
 }
 
-static void first_end(void)
+static void first_closer(void)
 {
 	established();
-	CHECK_EQUAL(nt_connection_first_end(&connection), 0);
+	CHECK_EQUAL(nt_connection_first_fin_or_rst(&connection), 0);
 	half_closed();
-	CHECK_EQUAL(nt_connection_first_end(&connection), now);
+	CHECK_EQUAL(nt_connection_first_fin_or_rst(&connection), now);
 	step(SERVER, NT_RST, S(1), 0, 0);
-	CHECK_EQUAL(nt_connection_first_end(&connection), now - MS);
+	CHECK_EQUAL(nt_connection_first_fin_or_rst(&connection), now - MS);
 	CHECK(nt_connection_reset_by_anyone(&connection));
 }
 
@@ -850,7 +850,7 @@ int main(void)
 		same_syn_is_no_other_connection, same_synack_changes_nothing, other_syn_is_another_connection,
 		same_syn_after_close_is_another_connection, syn_after_midstream_is_another_connection,
 		connects_to_itself, odd_flags, history_of_a_whole_connection, history_is_bounded,
-		outcomes_of_ended_ones, outcomes_of_silent_ones, first_end,
+		outcomes_of_ended_ones, outcomes_of_silent_ones, first_closer,
 		conn_states_of_attempts, conn_states_of_connections, bytes_by_sequence_numbers, any_packets,
 	};
 	unsigned int i;

@@ -114,7 +114,7 @@ static void run_in_user_space(struct tracked *tracked, struct nt_key *key, const
 		nt_connection_begin(&tracked->connection, &packet, source, 1);
 	else
 		nt_connection_step(&tracked->connection, &packet, source, 1);
-	nt_connection_note(&tracked->connection, &packet, source);
+	nt_connection_add_packet(&tracked->connection, &packet, source);
 	nt_stream_step(&tracked->streams[source], &packet, 0, 0);
 }
 

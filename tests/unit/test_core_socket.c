@@ -10,7 +10,7 @@
 #define NOT_KNOWN (-1)
 
 static struct nt_socket sock;
-static struct nt_summary summary;
+static struct nt_result summary;
 
 static void change(__u64 at, __u8 state)
 {
@@ -30,7 +30,7 @@ static void close_it(__u64 at, __u8 reset_received)
 
 	change(at, NT_TCP_CLOSE);
 	sock.reset_received = reset_received;
-	nt_summarise_socket(&summary, &sock, old_state);
+	nt_result_fill_from_socket(&summary, &sock, old_state);
 }
 
 static void closed_by_client(void)
@@ -43,7 +43,7 @@ static void closed_by_client(void)
 	CHECK_EQUAL(summary.ended_by, NT_SRC);
 	CHECK_EQUAL(summary.start_ns, T0);
 	CHECK_EQUAL(summary.duration_ns, 60);
-	CHECK_EQUAL(summary.first_end_ns, 40);
+	CHECK_EQUAL(summary.first_fin_ns, 40);
 	CHECK_EQUAL(summary.handshake_ns, 20);
 	CHECK_EQUAL(summary.syn_finack_ns, NOT_KNOWN);
 	CHECK_EQUAL(summary.bytes[NT_DST], NOT_KNOWN);
@@ -58,7 +58,7 @@ static void closed_by_peer(void)
 	close_it(60, 0);
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
 	CHECK_EQUAL(summary.ended_by, NT_SRC);
-	CHECK_EQUAL(summary.first_end_ns, 40);
+	CHECK_EQUAL(summary.first_fin_ns, 40);
 	CHECK_EQUAL(summary.handshake_ns, NOT_KNOWN);
 }
 
@@ -79,14 +79,14 @@ static void reset_by_peer(void)
 	close_it(60, 1);
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_RESET);
 	CHECK_EQUAL(summary.ended_by, NT_DST);
-	CHECK_EQUAL(summary.first_end_ns, 60);
+	CHECK_EQUAL(summary.first_fin_ns, 60);
 	begin(NT_ROLE_CLIENT);
 	change(40, NT_TCP_FIN_WAIT1);
 	change(45, NT_TCP_FIN_WAIT2);
 	close_it(60, 1); /* or from here, by data that came when nobody could read any more */
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_RESET);
 	CHECK_EQUAL(summary.ended_by, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_end_ns, 40);
+	CHECK_EQUAL(summary.first_fin_ns, 40);
 }
 
 static void refused(void)
@@ -97,7 +97,7 @@ static void refused(void)
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_REFUSED);
 	CHECK_EQUAL(summary.ended_by, NT_DST);
 	CHECK_EQUAL(summary.handshake_ns, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_end_ns, 5);
+	CHECK_EQUAL(summary.first_fin_ns, 5);
 }
 
 /* A time-out, an abort, an attempt given up: the states are the same. */
@@ -107,7 +107,7 @@ static void not_told_by_states(void)
 	close_it(60, 0);
 	CHECK_EQUAL(summary.outcome, NOT_KNOWN);
 	CHECK_EQUAL(summary.ended_by, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_end_ns, NOT_KNOWN);
+	CHECK_EQUAL(summary.first_fin_ns, NOT_KNOWN);
 	sock = (struct nt_socket){.role = NT_ROLE_CLIENT, .start_ns = T0};
 	change(0, NT_TCP_SYN_SENT);
 	close_it(5, 0);
@@ -132,7 +132,7 @@ static void changes_missed(void)
 	change(50, NT_TCP_FIN_WAIT2); /* no FIN_WAIT1: when it was is not known */
 	close_it(60, 0);
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.first_end_ns, NOT_KNOWN);
+	CHECK_EQUAL(summary.first_fin_ns, NOT_KNOWN);
 }
 
 /* Who knows that no error ended it knows that it reset itself. */

@@ -14,11 +14,11 @@
 
 static __u32 slot;
 
-static enum nt_look look_at_part(const struct frame *frame, __u32 captured, __u16 ethertype)
+static enum nt_fast_path look_at_part(const struct frame *frame, __u32 captured, __u16 ethertype)
 {
 	__u8 *block = malloc(captured ? captured : 1);
 	struct nt_buffer buffer = { .data = block, .length = captured };
-	enum nt_look look;
+	enum nt_fast_path look;
 
 	memcpy(block, frame->bytes, captured);
 	slot = NO_SLOT;
@@ -27,7 +27,7 @@ static enum nt_look look_at_part(const struct frame *frame, __u32 captured, __u1
 	return look;
 }
 
-static enum nt_look look_at(const struct frame *frame)
+static enum nt_fast_path look_at(const struct frame *frame)
 {
 	return look_at_part(frame, frame->length, frame->bytes[12] << 8 | frame->bytes[13]);
 }
@@ -89,19 +89,19 @@ static __u32 slot_of_key(const struct frame *frame)
 
 	CHECK_EQUAL(nt_parse_ethernet(&buffer, frame->length, 0, &packet), NT_PACKET_TCP);
 	nt_key_from_packet(&key, &packet, 4026531840u);
-	return nt_waiting_slot(&key);
+	return nt_fast_path_slot(&key);
 }
 
 static void check_slot(struct frame *frame)
 {
 	__u32 forth;
 
-	CHECK_EQUAL(look_at(frame), NT_LOOK_SLOT);
-	CHECK(slot < NT_WAITING_SLOTS);
+	CHECK_EQUAL(look_at(frame), NT_FAST_PATH_SLOT);
+	CHECK(slot < NT_FAST_PATH_SLOTS);
 	CHECK_EQUAL(slot, slot_of_key(frame));
 	forth = slot;
 	turn_round(frame);
-	CHECK_EQUAL(look_at(frame), NT_LOOK_SLOT);
+	CHECK_EQUAL(look_at(frame), NT_FAST_PATH_SLOT);
 	CHECK_EQUAL(slot, forth);
 	CHECK_EQUAL(slot_of_key(frame), forth);
 }
@@ -126,7 +126,7 @@ static void slots_of_packets_and_keys(void)
 /* One client's connections to one server wait in slots of their own, or a busy server would find every slot taken. */
 static void slots_are_spread(void)
 {
-	static __u8 taken[NT_WAITING_SLOTS];
+	static __u8 taken[NT_FAST_PATH_SLOTS];
 	struct frame frame = plain(NT_ETHERTYPE_IPV4, NT_ACK);
 	__u32 distinct = 0, port;
 
@@ -134,8 +134,8 @@ static void slots_are_spread(void)
 		frame.bytes[14 + 20] = port >> 8;
 		frame.bytes[14 + 20 + 1] = port;
 		look_at(&frame);
-		distinct += !taken[slot % NT_WAITING_SLOTS];
-		taken[slot % NT_WAITING_SLOTS] = 1;
+		distinct += !taken[slot % NT_FAST_PATH_SLOTS];
+		taken[slot % NT_FAST_PATH_SLOTS] = 1;
 	}
 	CHECK(distinct > 900);
 }
@@ -147,13 +147,13 @@ static void short_frames(void)
 	__u32 captured;
 
 	for (captured = 0; captured < 14 + 20 + 14; captured++)
-		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_LOOK_PARSE);
+		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_PARSE);
 	for (; captured <= ipv4.length; captured++)
-		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_LOOK_SLOT);
+		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_SLOT);
 	for (captured = 0; captured < 14 + 40 + 14; captured++)
-		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_LOOK_PARSE);
+		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_PARSE);
 	for (; captured <= ipv6.length; captured++)
-		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_LOOK_SLOT);
+		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_SLOT);
 }
 
 static void every_flag(void)
@@ -162,7 +162,7 @@ static void every_flag(void)
 
 	for (flags = 0; flags < 256; flags++) {
 		struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, flags), ipv6 = plain(NT_ETHERTYPE_IPV6, flags);
-		enum nt_look expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_LOOK_PARSE : NT_LOOK_SLOT;
+		enum nt_fast_path expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_SLOT;
 
 		CHECK_EQUAL(look_at(&ipv4), expected);
 		CHECK_EQUAL(look_at(&ipv6), expected);
@@ -180,20 +180,20 @@ static void only_the_parser_can_tell(void)
 		put_ethernet(&options, NT_ETHERTYPE_IPV4);
 		put_ipv4(&options, count, 0, 6, TCP_SIZE);
 		put_tcp(&options);
-		CHECK_EQUAL(look_at(&options), NT_LOOK_PARSE);
+		CHECK_EQUAL(look_at(&options), NT_FAST_PATH_PARSE);
 	}
 	for (count = 1; count <= NT_MOST_EXTENSION_HEADERS; count++) {
 		struct frame chain = { .length = 0 };
 
 		put_chain(&chain, count);
-		CHECK_EQUAL(look_at(&chain), NT_LOOK_PARSE);
+		CHECK_EQUAL(look_at(&chain), NT_FAST_PATH_PARSE);
 	}
 	put_ipv4_fragment(&first, 0x2000, 24);
-	CHECK_EQUAL(look_at(&first), NT_LOOK_PARSE);
+	CHECK_EQUAL(look_at(&first), NT_FAST_PATH_PARSE);
 	put_ipv4_fragment(&last, 3, 24);
-	CHECK_EQUAL(look_at(&last), NT_LOOK_PARSE);
+	CHECK_EQUAL(look_at(&last), NT_FAST_PATH_PARSE);
 	put_ipv6_fragment(&first_ipv6, 1, 24);
-	CHECK_EQUAL(look_at(&first_ipv6), NT_LOOK_PARSE);
+	CHECK_EQUAL(look_at(&first_ipv6), NT_FAST_PATH_PARSE);
 }
 
 static void authentication_headers(void)
@@ -205,7 +205,7 @@ static void authentication_headers(void)
 	put16(&frame, 6 << 8 | 4);
 	put_zeros(&frame, 22);
 	put_tcp(&frame);
-	CHECK_EQUAL(look_at(&frame), NT_LOOK_PARSE);
+	CHECK_EQUAL(look_at(&frame), NT_FAST_PATH_PARSE);
 }
 
 static void vlan_tags(void)
@@ -220,7 +220,7 @@ static void vlan_tags(void)
 		put_tag(&frame, 101, NT_ETHERTYPE_IPV4);
 		put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
 		put_tcp(&frame);
-		CHECK_EQUAL(look_at(&frame), NT_LOOK_PARSE);
+		CHECK_EQUAL(look_at(&frame), NT_FAST_PATH_PARSE);
 	}
 }
 
@@ -231,10 +231,10 @@ static void no_tcp(void)
 	put_ethernet(&udp, NT_ETHERTYPE_IPV4);
 	put_ipv4(&udp, 0, 0, 17, TCP_SIZE);
 	put_tcp(&udp);
-	CHECK_EQUAL(look_at(&udp), NT_LOOK_DONE);
+	CHECK_EQUAL(look_at(&udp), NT_FAST_PATH_DONE);
 	put_ethernet(&arp, 0x0806);
 	put_zeros(&arp, 46);
-	CHECK_EQUAL(look_at(&arp), NT_LOOK_DONE);
+	CHECK_EQUAL(look_at(&arp), NT_FAST_PATH_DONE);
 }
 
 int main(void)

@@ -42,7 +42,7 @@ static void take_socket(void *context, const struct joined_socket *joined)
 	*(joined->wire_ended ? &seen.joined : &seen.alone) += 1;
 }
 
-static void take_observer(void *context, const struct nt_wire_event *event, enum join_passage passage)
+static void take_observer(void *context, const struct nt_wire_event *event, enum join_route passage)
 {
 	(void)context;
 	(void)event;
@@ -94,7 +94,7 @@ static void feed_wire(struct join *join, const struct sample_end *client, __u64 
 	struct nt_wire wire = with_cookies(sample_wire_between(client, &sample_server, "ShAR", START), 0, cookie);
 	struct nt_wire_event event = wire_end(wire, NT_WIRE_ENDED, START + SECOND);
 
-	join_wire(join, &event);
+	join_add_wire(join, &event);
 }
 
 static bool steps_are_bounded(__u64 before, unsigned int keys)
@@ -118,7 +118,7 @@ static void join_wires_then_sockets(void)
 		struct sample_end client = colliding_end(i);
 		struct nt_socket_event event = close_from(&client, i + 1);
 
-		join_socket(join, &event, sizeof(event));
+		join_add_socket(join, &event, sizeof(event));
 	}
 	CHECK(steps_are_bounded(before, 2 * PAIRS));
 	CHECK_EQUAL(seen.joined, PAIRS);
@@ -141,7 +141,7 @@ static void join_sockets_then_wires(void)
 
 		event = with_wire(event, sample_wire_between(&client, &sample_server, "ShA", START), NT_WIRE_OPEN);
 		event.socket.flags |= NT_SOCKET_AWAITS_OWNER;
-		join_socket(join, &event, sizeof(event));
+		join_add_socket(join, &event, sizeof(event));
 	}
 	for (i = 0; i < PAIRS && steps_are_bounded(before, 3 * PAIRS); i++) {
 		struct sample_end client = colliding_end(i);
@@ -149,7 +149,7 @@ static void join_sockets_then_wires(void)
 		struct nt_socket_more_event more = { .address = event.address, .cookie = i + 1 };
 
 		feed_wire(join, &client, i + 1);
-		join_more(join, &more);
+		join_add_socket_more(join, &more);
 	}
 	CHECK(steps_are_bounded(before, 3 * PAIRS));
 	CHECK_EQUAL(seen.joined, PAIRS);
@@ -171,7 +171,7 @@ static void join_one_tuple(void)
 
 		event.socket.netns = OTHER_NETNS;
 		feed_wire(join, &sample_client, 0);
-		join_socket(join, &event, sizeof(event));
+		join_add_socket(join, &event, sizeof(event));
 	}
 	CHECK_EQUAL(seen.alone, lives);
 	CHECK(hash_map_steps() - before <= (__u64)lives * (JOIN_LIVES_SEARCHED + 1));
@@ -190,7 +190,7 @@ static void join_one_tuple_without_owners(void)
 
 		event.socket.flags |= NT_SOCKET_AWAITS_OWNER;
 		feed_wire(join, &sample_client, i + 1);
-		join_socket(join, &event, sizeof(event));
+		join_add_socket(join, &event, sizeof(event));
 	}
 	CHECK_EQUAL(seen.claimed, lives);
 	CHECK(steps_are_bounded(before, lives));

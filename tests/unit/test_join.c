@@ -40,11 +40,11 @@ static void take_socket(void *context, const struct joined_socket *joined)
 	};
 }
 
-static void take_observer(void *context, const struct nt_wire_event *event, enum join_passage passage)
+static void take_observer(void *context, const struct nt_wire_event *event, enum join_route passage)
 {
 	(void)context;
 	CHECK(event->wire.connection.first_ns);
-	told.observed += passage == JOIN_OBSERVED;
+	told.observed += passage == JOIN_NO_SOCKET;
 	told.forwarded += passage == JOIN_FORWARDED;
 }
 
@@ -72,12 +72,12 @@ static bool find_in_table(void *context, const struct nt_socket *socket, struct 
 	return table;
 }
 
-static void begin_with(unsigned int capacity, bool sockets_are_told)
+static void begin_with(unsigned int capacity, bool sockets_are_reported)
 {
 	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss, find_in_table, NULL};
 
 	memset(&told, 0, sizeof(told));
-	join = join_new(capacity, OWN_NETNS, sockets_are_told, &output);
+	join = join_new(capacity, OWN_NETNS, sockets_are_reported, &output);
 }
 
 static void begin(void)
@@ -101,13 +101,13 @@ static void feed_socket(const struct nt_socket_event *event)
 	struct nt_socket_event *copy = malloc(length);
 
 	memcpy(copy, event, length);
-	join_socket(join, copy, length);
+	join_add_socket(join, copy, length);
 	free(copy);
 }
 
 static void feed_wire(struct nt_wire_event event)
 {
-	join_wire(join, &event);
+	join_add_wire(join, &event);
 }
 
 static const struct told_socket *last_told(void)
@@ -458,8 +458,8 @@ static void role_and_life(void)
 		{NT_ROLE_CLIENT, 0, 1000 * 1000 * 1000 + 1, false}, /* after its end */
 		{NT_ROLE_SERVER, 0, -10 * 1000, true},
 		{NT_ROLE_SERVER, 0, 10 * 1000, false},
-		{NT_ROLE_CLIENT, NT_SOCKET_FOUND, -10 * 1000, true},
-		{NT_ROLE_SERVER, NT_SOCKET_FOUND, 10 * 1000, true},
+		{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, -10 * 1000, true},
+		{NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, 10 * 1000, true},
 	};
 	unsigned int i;
 
@@ -533,7 +533,7 @@ static void one_wire_is_enough(void)
 {
 	struct nt_socket_event event = socket_close(NT_ROLE_SERVER, START, START + SECOND);
 
-	event.socket.flags |= NT_SOCKET_AWAITS_OWNER | NT_SOCKET_FOUND;
+	event.socket.flags |= NT_SOCKET_AWAITS_OWNER | NT_SOCKET_PREEXISTING;
 	begin();
 	feed_wire(wire_end(local_wire("ShAFf", START), NT_WIRE_REPLACED, START + MS));
 	feed_socket(&event);
@@ -630,7 +630,7 @@ static void check_fate(enum fate fate)
 
 static void no_socket_comes(void)
 {
-	static const enum nt_wire_why whys[] = {NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT};
+	static const enum nt_wire_cause whys[] = {NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT};
 	unsigned int i, j;
 
 	for (i = 0; i < sizeof(passages) / sizeof(passages[0]); i++) {
@@ -732,11 +732,11 @@ static void owner_comes_later(void)
 	feed_socket(&event);
 	join_expire(join, START + SECOND + JOIN_OWNER_NS - 1);
 	CHECK_EQUAL(told.socket_count, 0);
-	join_more(join, &more);
+	join_add_socket_more(join, &more);
 	CHECK_EQUAL(told.socket_count, 1);
 	CHECK_EQUAL(last_told()->socket.owner.process.pid, 99);
 	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_CLOSE);
-	join_more(join, &more); /* and once more, for nobody */
+	join_add_socket_more(join, &more); /* and once more, for nobody */
 	finish();
 	CHECK_EQUAL(told.socket_count, 1);
 }
@@ -752,7 +752,7 @@ static void owner_never_comes(void)
 	CHECK_EQUAL(told.socket_count, 1);
 	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_LISTEN);
 	CHECK(JOIN_OWNER_NS < SECOND); /* docs/record.md has it out within a second */
-	join_more(join, &more);
+	join_add_socket_more(join, &more);
 	CHECK_EQUAL(told.socket_count, 1);
 	finish();
 }
@@ -767,7 +767,7 @@ static void reason_comes_later(void)
 	begin();
 	feed_socket(&event);
 	CHECK_EQUAL(told.socket_count, 0);
-	join_more(join, &more);
+	join_add_socket_more(join, &more);
 	CHECK_EQUAL(told.socket_count, 1);
 	CHECK(last_told()->socket.flags & NT_SOCKET_RESET_SENT);
 	CHECK_EQUAL(last_told()->socket.reset_reason, 11);
@@ -793,7 +793,7 @@ static void more_of_others(void)
 		more[i].nth += i == 0;
 		more[i].cookie += i == 1;
 		more[i].address += i == 2;
-		join_more(join, &more[i]);
+		join_add_socket_more(join, &more[i]);
 	}
 	CHECK_EQUAL(told.socket_count, 0);
 	finish();
@@ -819,7 +819,7 @@ static void all_are_awaited(void)
 			more.reset_sent = *at == 'r';
 			more.awaits_owner = *at != 'o';
 			if (*at == 'r' || *at == 'o')
-				join_more(join, &more);
+				join_add_socket_more(join, &more);
 			else if (*at == 'w')
 				feed_wire(wire_end(local_wire("ShAr", START - MS), NT_WIRE_ENDED, START + SECOND));
 			else

@@ -65,7 +65,7 @@ static struct nt_socket_event socket_of(enum nt_role role, bool six, bool owned)
 static bool has_a_record(const struct options *options, const struct nt_socket_event *event)
 {
 	struct process_table *processes = process_table_new(1);
-	struct live_names names = {.processes = processes, .interface_name = no_interface};
+	struct record_lookups names = {.processes = processes, .interface_name = no_interface};
 	struct joined_socket joined = {.event = event};
 	struct record_filter as_the_kernel = options->delivery.filter;
 	struct nt_record record;
@@ -74,18 +74,18 @@ static bool has_a_record(const struct options *options, const struct nt_socket_e
 	as_the_kernel.outcomes = 0;
 	as_the_kernel.min_duration_ns = 0;
 	as_the_kernel.cgroup = NULL;
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	process_table_free(processes);
 	return record_filter_accepts(&as_the_kernel, &record);
 }
 
 static bool has_an_observers_record(const struct options *options, const struct nt_wire *wire)
 {
-	struct live_names names = {.interface_name = no_interface};
+	struct record_lookups names = {.interface_name = no_interface};
 	struct nt_wire_event event = wire_end(*wire, NT_WIRE_ENDED, START + SECOND);
 	struct nt_record record;
 
-	live_record_observer(&record, &event, &names);
+	record_fill_from_wire(&record, &event, &names);
 	return record_filter_accepts(&options->delivery.filter, &record);
 }
 
@@ -106,7 +106,7 @@ static void check_socket(const struct options *options, enum nt_role role, bool 
 	record_filter_for_kernel(&filter, &options->delivery.filter, options->contexts & CONTEXT_WIRE);
 	end = nt_side_of_socket(&wire.key, &event.socket);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
-	CHECK_EQUAL(nt_filter_has_end(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
+	CHECK_EQUAL(nt_filter_has_side(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= has_an_observers_record(options, &wire));
 }

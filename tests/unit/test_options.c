@@ -457,7 +457,7 @@ static void test_wrong_replay(void)
 	refused(&replay, "replay --forwarded a", "not an option of replay");
 }
 
-static void test_classic(void)
+static void test_attach_commands(void)
 {
 	struct options options = accepted(&attach, "attach -i lo -i eth0.5 -q");
 
@@ -498,6 +498,6 @@ int main(void)
 	test_rules();
 	test_wrong_options();
 	test_wrong_replay();
-	test_classic();
+	test_attach_commands();
 	return check_finish();
 }

@@ -173,12 +173,12 @@ static const struct {
 } lives[] = {
 	/* closed before the first packet: only the sequence of events excludes it from being the latest */
 	{NT_ROLE_CLIENT, 0, "S", true, -2 * MS, -1, false, true},
-	{NT_ROLE_CLIENT, NT_SOCKET_FOUND, "S", true, -2 * MS, -1, false, true},
+	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "S", true, -2 * MS, -1, false, true},
 	{NT_ROLE_CLIENT, 0, "S", true, 0, 0, true, true},
 	/* pre-existing */
-	{NT_ROLE_CLIENT, NT_SOCKET_FOUND, "ShA", true, MS, SECOND, true, true},
-	{NT_ROLE_CLIENT, NT_SOCKET_FOUND, "ShA", false, MS, SECOND, true, true},
-	{NT_ROLE_SERVER, NT_SOCKET_FOUND, "ShA", true, MS, SECOND, true, true},
+	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true},
+	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", false, MS, SECOND, true, true},
+	{NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true},
 	/* a server's socket is made after the SYN */
 	{NT_ROLE_SERVER, 0, "ShA", false, 2 * MS, SECOND, true, true},
 	{NT_ROLE_SERVER, 0, "ShA", false, 0, SECOND, true, true},
@@ -231,7 +231,7 @@ static void lives_of_sockets(void)
 static void open_sockets(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
-	struct nt_socket server = {.role = NT_ROLE_SERVER, .flags = NT_SOCKET_FOUND, .netns = OWN_NETNS};
+	struct nt_socket server = {.role = NT_ROLE_SERVER, .flags = NT_SOCKET_PREEXISTING, .netns = OWN_NETNS};
 
 	CHECK(nt_socket_owns_latest(&wire, !wire.connection.src_index, &server, OWN_NETNS));
 }

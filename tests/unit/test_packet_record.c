@@ -12,7 +12,7 @@
 static struct nt_connection connection;
 static struct nt_key key;
 static struct nt_record record;
-static struct observer_traffic traffic[2];
+static struct packet_traffic traffic[2];
 static __u64 now;
 
 /* The client is 198.18.0.9:40000, index 1; the server 198.18.0.1:80. */
@@ -56,19 +56,19 @@ static void handshake(void)
 	take(21 * MS, true, NT_ACK, 101, 501, 0);
 }
 
-static void write(enum nt_wire_why why, bool followed)
+static void write(enum nt_wire_cause why, bool followed)
 {
-	const struct observer_view view = {
+	const struct packet_account view = {
 		.key = &key,
 		.connection = &connection,
 		.traffic = followed ? traffic : NULL,
 		.interface = "eth0",
-		.why = why,
+		.cause = why,
 		.now = now + 5 * MS,
 		.to_utc_ns = UTC,
 	};
 
-	observer_record(&record, &view);
+	record_fill_from_packets(&record, &view);
 }
 
 static void check_absent(int bit)
@@ -208,8 +208,8 @@ static void bytes_modulo_four_gigabytes(void)
 static void every_packet_followed(void)
 {
 	handshake();
-	traffic[1] = (struct observer_traffic){ .packets = 5, .bytes = 1ULL << 33, .retransmits = 2, .complete = true };
-	traffic[0] = (struct observer_traffic){ .packets = 3, .bytes = 7, .complete = true };
+	traffic[1] = (struct packet_traffic){ .packets = 5, .bytes = 1ULL << 33, .retransmits = 2, .complete = true };
+	traffic[0] = (struct packet_traffic){ .packets = 3, .bytes = 7, .complete = true };
 	write(NT_WIRE_EXIT, true);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS);
 	check_span(NT_HAS_SRC_PACKETS, record.packets[NT_SRC], 5);
@@ -227,7 +227,7 @@ static void every_packet_followed(void)
 static void one_direction(void)
 {
 	handshake();
-	traffic[1] = (struct observer_traffic){ .packets = 2, .complete = true };
+	traffic[1] = (struct packet_traffic){ .packets = 2, .complete = true };
 	write(NT_WIRE_EXIT, true);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	check_span(NT_HAS_DST_PACKETS, record.packets[NT_DST], 0);

@@ -12,7 +12,7 @@
 #define SERVER 0
 
 static struct nt_connection connection;
-static struct nt_summary summary;
+static struct nt_result summary;
 
 /* A packet `at` nanoseconds after T0, and what is told then. */
 static void take(__u64 at, int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
@@ -26,7 +26,7 @@ static void take(__u64 at, int source, __u8 flags, __u32 sequence, __u32 acknowl
 		nt_connection_begin(&connection, &packet, source, T0 + at);
 	else
 		nt_connection_step(&connection, &packet, source, T0 + at);
-	nt_summarise(&summary, &connection);
+	nt_result_fill(&summary, &connection);
 }
 
 static void handshake(void)
@@ -41,7 +41,7 @@ static void unanswered(void)
 	take(0, CLIENT, NT_SYN, 100, 0, 0);
 	CHECK_EQUAL(summary.start_ns, T0);
 	CHECK_EQUAL(summary.duration_ns, 0);
-	CHECK_EQUAL(summary.first_end_ns, -1);
+	CHECK_EQUAL(summary.first_fin_ns, -1);
 	CHECK_EQUAL(summary.syn_synack_ns, -1);
 	CHECK_EQUAL(summary.synack_ack_ns, -1);
 	CHECK_EQUAL(summary.handshake_ns, -1);
@@ -61,7 +61,7 @@ static void closed(void)
 	take(60, SERVER, NT_FIN | NT_ACK, 501 + 7, 101 + 3, 0);
 	take(90, CLIENT, NT_FIN | NT_ACK, 101 + 3, 502 + 7, 0);
 	CHECK_EQUAL(summary.duration_ns, 90);
-	CHECK_EQUAL(summary.first_end_ns, 60);
+	CHECK_EQUAL(summary.first_fin_ns, 60);
 	CHECK_EQUAL(summary.syn_synack_ns, 20);
 	CHECK_EQUAL(summary.synack_ack_ns, 5);
 	CHECK_EQUAL(summary.handshake_ns, 25);
@@ -77,7 +77,7 @@ static void refused(void)
 	take(0, CLIENT, NT_SYN, 100, 0, 0);
 	take(8, SERVER, NT_RST | NT_ACK, 0, 101, 0);
 	CHECK_EQUAL(summary.duration_ns, 8);
-	CHECK_EQUAL(summary.first_end_ns, 8);
+	CHECK_EQUAL(summary.first_fin_ns, 8);
 	CHECK_EQUAL(summary.syn_finack_ns, -1);
 	CHECK_EQUAL(summary.outcome, NT_OUTCOME_REFUSED);
 	CHECK_EQUAL(summary.ended_by, NT_DST);
@@ -110,7 +110,7 @@ static void self(void)
 	struct nt_packet packet = { .flags = NT_SYN, .sequence = 100 };
 
 	nt_connection_begin(&connection, &packet, 0, T0);
-	nt_summarise(&summary, &connection);
+	nt_result_fill(&summary, &connection);
 	CHECK_EQUAL(summary.index[NT_SRC], 0);
 	CHECK_EQUAL(summary.index[NT_DST], 0);
 }

@@ -4,7 +4,7 @@
 
 #include "core/buffer.h"
 
-#define NT_OBSERVED_MORE int mark;
+#define NT_TRACKED_MORE int mark;
 #include "core/single_table.h"
 
 #include "tests/unit/check.h"
@@ -15,15 +15,15 @@
 
 static struct {
 	struct nt_key key;
-	struct nt_observed observed;
+	struct nt_tracked observed;
 	bool used;
 } table[ENTRIES];
-static struct nt_observer observer;
+static struct nt_table_step observer;
 static unsigned int told;
 static enum nt_outcome outcome; /* of the last that was told */
 static bool others_are_first;   /* another processor takes what we want to take out */
 
-static struct nt_observed *nt_observed_find(const struct nt_key *key)
+static struct nt_tracked *nt_tracked_find(const struct nt_key *key)
 {
 	int i;
 
@@ -33,7 +33,7 @@ static struct nt_observed *nt_observed_find(const struct nt_key *key)
 	return NULL;
 }
 
-static int nt_observed_take(const struct nt_key *key)
+static int nt_tracked_remove(const struct nt_key *key)
 {
 	int i;
 
@@ -46,7 +46,7 @@ static int nt_observed_take(const struct nt_key *key)
 	return -1;
 }
 
-static void nt_observer_begins(struct nt_observer *from)
+static void nt_tracked_began(struct nt_table_step *from)
 {
 	int i;
 
@@ -59,7 +59,7 @@ static void nt_observer_begins(struct nt_observer *from)
 	table[i].used = true;
 }
 
-static void nt_observer_tells(struct nt_observer *from)
+static void nt_tracked_ended(struct nt_table_step *from)
 {
 	int ended_by;
 
@@ -72,14 +72,14 @@ static unsigned int open_connections(void)
 	return table[0].used + table[1].used;
 }
 
-static struct nt_observed *take(__u64 now, int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
+static struct nt_tracked *take(__u64 now, int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
 {
 	observer.packet = (struct nt_packet){.flags = flags, .sequence = sequence, .acknowledgement = acknowledgement,
 					     .source_port = source, .destination_port = 1 - source, .vlan = NT_NO_VLAN};
 	observer.packet.source[15] = source;
 	observer.packet.destination[15] = 1 - source;
 	observer.now = now;
-	return nt_observe(&observer, 7);
+	return nt_single_table_step(&observer, 7);
 }
 
 static void begin_again(void)
@@ -162,7 +162,7 @@ static void ended_untold(void)
 	handshake();
 	table[0].observed.connection.side[CLIENT] |= NT_SIDE_FIN;
 	table[0].observed.connection.side[SERVER] |= NT_SIDE_FIN;
-	table[0].observed.connection.first_end = 1 + SERVER;
+	table[0].observed.connection.first_closer = 1 + SERVER;
 	CHECK(!take(30, SERVER, NT_ACK, 502, 102));
 	CHECK_EQUAL(told, 1);
 	CHECK_EQUAL(outcome, NT_OUTCOME_CLOSED);

@@ -109,7 +109,7 @@ static void counts_those_elsewhere(void)
 
 	begin();
 	slots_of_key(&slots, &wire.key)->elsewhere = 2;
-	slots_forget_elsewhere(&slots, &wire.key);
+	slots_clear_elsewhere(&slots, &wire.key);
 	CHECK_EQUAL(slots_of_key(&slots, &wire.key)->elsewhere, 1);
 	end();
 }

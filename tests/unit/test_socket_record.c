@@ -11,7 +11,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
 
-#define FOUND NT_SOCKET_FOUND
+#define FOUND NT_SOCKET_PREEXISTING
 #define LOCAL NT_SOCKET_LOCAL_FIN
 #define REMOTE NT_SOCKET_REMOTE_FIN
 #define REMOTE_FIRST (NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST)
@@ -56,7 +56,7 @@ static const char *name_of_reason(void *context, unsigned int reason)
 	}
 }
 
-static struct live_names names = {
+static struct record_lookups names = {
 	.interface_name = name_of_interface,
 	.reset_reason = name_of_reason,
 	.boot_hash = 42,
@@ -71,7 +71,7 @@ static const struct nt_record *record_of(struct nt_socket_event *event, const ch
 	struct nt_wire wire = sample_wire(letters ? letters : "", START);
 	struct joined_socket joined = {.event = event, .wire = letters ? &wire : NULL, .wire_ended = wire_ended};
 
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, event->header.now);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event->header.now);
 	return &record;
 }
 
@@ -302,7 +302,7 @@ static void place_of_the_wire(void)
 
 	wire.connection.vlan = 100;
 	wire.ifindex = 3; /* gone by now */
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(value(NT_HAS_VLAN, record.vlan), 100);
 	CHECK(!nt_record_has(&record, NT_HAS_IFNAME));
 }
@@ -320,7 +320,7 @@ static void tuple_of_each_role(void)
 	for (i = 0; i < 2; i++) {
 		struct joined_socket joined = {.event = events[i]};
 
-		live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 		CHECK_EQUAL(record.role, i ? SERVER : CLIENT);
 		CHECK(!memcmp(record.src_ip, sample_client.address, 16) && record.src_port == sample_client.port);
 		CHECK(!memcmp(record.dst_ip, sample_server.address, 16) && record.dst_port == sample_server.port);
@@ -386,7 +386,7 @@ static void identities(void)
 	struct joined_socket joined = {.event = &event};
 	char first[NT_ID_SIZE];
 
-	live_record_socket(&record, NT_EVENT_OPEN, &joined, &names, START + MS);
+	record_fill_from_socket(&record, NT_EVENT_OPEN, &joined, &names, START + MS);
 	strcpy(first, record.id);
 	CHECK_EQUAL(strspn(first, "0123456789abcdef"), 16);
 	CHECK_STRING(record_of(&event, "ShAFf", true)->id, first);
@@ -475,7 +475,7 @@ static void every_packet_followed(void)
 	struct joined_socket joined = {.event = &event, .wire = &wire, .streams = streams, .wire_ended = true};
 
 	names.every_packet = true;
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS | NT_SEEN_SOCKET);
 	CHECK_EQUAL(record.gaps, 0);
 	CHECK_EQUAL(record.packets[NT_SRC], streams[client].core.packets);
@@ -486,7 +486,7 @@ static void every_packet_followed(void)
 	CHECK_EQUAL(record.bytes[NT_DST], 5000000000);
 
 	streams[0].core.flags = NT_STREAM_INCOMPLETE;
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	record_of(&event, "ShAFf", true); /* asked for, and none were seen */
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
@@ -540,7 +540,7 @@ static void still_open(void)
 	event.socket.flags = 0;
 	event.socket.first_fin_ns = 0;
 	for (i = 0; i < 3; i++) {
-		live_record_socket(&record, kinds[i], &joined, &names, START + 2 * SECOND);
+		record_fill_from_socket(&record, kinds[i], &joined, &names, START + 2 * SECOND);
 		CHECK_EQUAL(record.event, kinds[i]);
 		CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
 		CHECK_EQUAL(value(NT_HAS_STATE, record.state), TCP_ESTABLISHED);
@@ -575,13 +575,13 @@ static void simultaneous_open(void)
 	struct joined_socket joined = {.event = &first, .wire = &wire, .wire_ended = true};
 
 	second.socket.role = CLIENT;
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_STRING(record.history, "SsHhFf");
 	CHECK_EQUAL(record.ended_by, NT_SRC);
 	CHECK_EQUAL(record.src_port, sample_client.port);
 
 	joined.event = &second;
-	live_record_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
+	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_STRING(record.history, "sShHfF");
 	CHECK_EQUAL(record.ended_by, NT_DST);
 	CHECK_EQUAL(record.src_port, sample_server.port);
@@ -592,7 +592,7 @@ static void observers(void)
 {
 	struct nt_wire_event event = wire_end(sample_wire("Sr", START), NT_WIRE_ENDED, START + SECOND);
 
-	live_record_observer(&record, &event, &names);
+	record_fill_from_wire(&record, &event, &names);
 	CHECK_EQUAL(record.event, NT_EVENT_CLOSE);
 	CHECK_EQUAL(record.role, NT_ROLE_OBSERVER);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_REFUSED);
@@ -607,7 +607,7 @@ static void observers(void)
 
 	event = wire_end(sample_wire("S", START), NT_WIRE_EXIT, START + SECOND);
 	names.events_lost = names.every_packet = true;
-	live_record_observer(&record, &event, &names);
+	record_fill_from_wire(&record, &event, &names);
 	names.events_lost = names.every_packet = false;
 	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);

@@ -33,7 +33,7 @@ static struct nt_record client_record(const char *comm, __u32 pid, __u32 host, _
 	return record;
 }
 
-static const struct tally_row *row_of(const struct tally_table *table, const void *key, size_t size)
+static const struct summary_row *row_of(const struct summary_table *table, const void *key, size_t size)
 {
 	unsigned int i;
 
@@ -43,12 +43,12 @@ static const struct tally_row *row_of(const struct tally_table *table, const voi
 	return NULL;
 }
 
-static const char *printed(const struct tally *tally, __u64 from_ns, __u64 to_ns)
+static const char *printed(const struct summary *summary, __u64 from_ns, __u64 to_ns)
 {
 	static char result[65536];
 	struct text_buffer text = { 0 };
 
-	tally_print(&text, tally, from_ns, to_ns);
+	summary_print(&text, summary, from_ns, to_ns);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -57,72 +57,72 @@ static const char *printed(const struct tally *tally, __u64 from_ns, __u64 to_ns
 static void test_sides(void)
 {
 	struct nt_record record = client_record("curl", 7, 1, 10, 200);
-	struct tally *tally = tally_new();
-	const struct tally_row *row;
+	struct summary *summary = summary_new();
+	const struct summary_row *row;
 	__u8 client[16];
 
-	tally_add(tally, &record);
+	summary_add(summary, &record);
 	record.pid = 8;
 	record.outcome = NT_OUTCOME_RESET;
-	tally_add(tally, &record);
-	row = row_of(&tally->current.processes, "curl", 5);
-	CHECK(row && row->sums.connections == 2 && row->sums.bytes[TALLY_SENT] == 20);
-	CHECK(row && row->sums.bytes[TALLY_RECEIVED] == 400 && tally_failures(&row->sums) == 1 && !row->one_pid);
+	summary_add(summary, &record);
+	row = row_of(&summary->current.processes, "curl", 5);
+	CHECK(row && row->sums.connections == 2 && row->sums.bytes[SUMMARY_SENT] == 20);
+	CHECK(row && row->sums.bytes[SUMMARY_RECEIVED] == 400 && summary_count_failures(&row->sums) == 1 && !row->one_pid);
 
 	/* a server sends what dst sends, and its peer is src */
 	record.role = NT_ROLE_SERVER;
 	set_address(client, 9);
 	memcpy(record.src_ip, client, sizeof(client));
 	strcpy(record.comm, "nginx");
-	tally_add(tally, &record);
-	row = row_of(&tally->current.processes, "nginx", 6);
-	CHECK(row && row->sums.bytes[TALLY_SENT] == 200 && row->sums.bytes[TALLY_RECEIVED] == 10 && row->one_pid);
-	row = row_of(&tally->current.peers, client, sizeof(client));
-	CHECK(row && row->sums.connections == 1 && row->sums.bytes[TALLY_SENT] == 200);
+	summary_add(summary, &record);
+	row = row_of(&summary->current.processes, "nginx", 6);
+	CHECK(row && row->sums.bytes[SUMMARY_SENT] == 200 && row->sums.bytes[SUMMARY_RECEIVED] == 10 && row->one_pid);
+	row = row_of(&summary->current.peers, client, sizeof(client));
+	CHECK(row && row->sums.connections == 1 && row->sums.bytes[SUMMARY_SENT] == 200);
 
 	/* an observer's peer is dst; it has no process */
 	record.role = NT_ROLE_OBSERVER;
 	nt_record_unset(&record, NT_HAS_COMM);
 	nt_record_unset(&record, NT_HAS_PID);
-	tally_add(tally, &record);
-	row = row_of(&tally->current.peers, record.dst_ip, 16);
+	summary_add(summary, &record);
+	row = row_of(&summary->current.peers, record.dst_ip, 16);
 	CHECK(row && row->sums.connections == 3);
-	CHECK_EQUAL(tally->current.processes.count, 3);
-	CHECK_EQUAL(tally->current.all.connections, 4);
-	CHECK_EQUAL(tally->current.all.outcomes[NT_OUTCOME_RESET], 3);
-	CHECK(strstr(printed(tally, 0, 0), "- (process not known)") != NULL);
-	tally_free(tally);
+	CHECK_EQUAL(summary->current.processes.count, 3);
+	CHECK_EQUAL(summary->current.all.connections, 4);
+	CHECK_EQUAL(summary->current.all.outcomes[NT_OUTCOME_RESET], 3);
+	CHECK(strstr(printed(summary, 0, 0), "- (process not known)") != NULL);
+	summary_free(summary);
 }
 
 static void test_one_record_a_connection(void)
 {
 	struct nt_record record = client_record("curl", 7, 1, 10, 200);
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 
 	record.event = NT_EVENT_OPEN;
-	tally_add(tally, &record);
-	CHECK_EQUAL(tally->current.all.connections, 0);
+	summary_add(summary, &record);
+	CHECK_EQUAL(summary->current.all.connections, 0);
 	record.event = NT_EVENT_EXIT;
-	tally_add(tally, &record);
+	summary_add(summary, &record);
 	record.event = NT_EVENT_CLOSE;
-	tally_add(tally, &record);
-	CHECK_EQUAL(tally->current.all.connections, 2);
-	tally_clear(tally);
-	CHECK_EQUAL(tally->current.all.connections + tally->current.processes.count + tally->current.peers.count + tally->current.slowest.count, 0);
-	CHECK_STRING(printed(tally, 0, 0), "0 connections\n");
-	tally_free(tally);
+	summary_add(summary, &record);
+	CHECK_EQUAL(summary->current.all.connections, 2);
+	summary_begin_next(summary);
+	CHECK_EQUAL(summary->current.all.connections + summary->current.processes.count + summary->current.peers.count + summary->current.slowest.count, 0);
+	CHECK_STRING(printed(summary, 0, 0), "0 connections\n");
+	summary_free(summary);
 }
 
-static struct tally_sums next_interval(struct tally *tally, struct nt_record *record, enum nt_event_kind event, __u64 sent)
+static struct summary_sums next_interval(struct summary *summary, struct nt_record *record, enum nt_event_kind event, __u64 sent)
 {
-	struct tally_sums all;
+	struct summary_sums all;
 
 	record->event = event;
 	record->outcome = event == NT_EVENT_CLOSE ? NT_OUTCOME_CLOSED : NT_OUTCOME_OPEN;
 	record->bytes[NT_SRC] = sent;
-	tally_add(tally, record);
-	all = tally->current.all;
-	tally_clear(tally);
+	summary_add(summary, record);
+	all = summary->current.all;
+	summary_begin_next(summary);
 	return all;
 }
 
@@ -130,206 +130,206 @@ static struct tally_sums next_interval(struct tally *tally, struct nt_record *re
 static void test_bytes_of_intervals(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 50);
-	struct tally *tally = tally_new();
-	struct tally_sums all = next_interval(tally, &record, NT_EVENT_UPDATE, 1000);
+	struct summary *summary = summary_new();
+	struct summary_sums all = next_interval(summary, &record, NT_EVENT_UPDATE, 1000);
 
-	CHECK_EQUAL(all.bytes[TALLY_SENT], 1000);
-	CHECK_EQUAL(all.bytes[TALLY_RECEIVED], 50);
+	CHECK_EQUAL(all.bytes[SUMMARY_SENT], 1000);
+	CHECK_EQUAL(all.bytes[SUMMARY_RECEIVED], 50);
 	CHECK_EQUAL(all.outcomes[NT_OUTCOME_OPEN], 1);
-	all = next_interval(tally, &record, NT_EVENT_UPDATE, 1000);
-	CHECK(!all.bytes[TALLY_SENT] && all.bytes_known[TALLY_SENT] == 1);
+	all = next_interval(summary, &record, NT_EVENT_UPDATE, 1000);
+	CHECK(!all.bytes[SUMMARY_SENT] && all.bytes_known[SUMMARY_SENT] == 1);
 	record.event = NT_EVENT_UPDATE;
 	record.bytes[NT_SRC] = 4000;
-	tally_add(tally, &record);
-	CHECK_EQUAL(tally->current.slowest.count, 0);
-	CHECK(tally->current.busiest.count == 1 && tally->current.busiest.rows[0].bytes[TALLY_SENT] == 3000);
-	tally_clear(tally);
-	all = next_interval(tally, &record, NT_EVENT_CLOSE, 4001);
-	CHECK_EQUAL(all.bytes[TALLY_SENT], 1);
+	summary_add(summary, &record);
+	CHECK_EQUAL(summary->current.slowest.count, 0);
+	CHECK(summary->current.busiest.count == 1 && summary->current.busiest.rows[0].bytes[SUMMARY_SENT] == 3000);
+	summary_begin_next(summary);
+	all = next_interval(summary, &record, NT_EVENT_CLOSE, 4001);
+	CHECK_EQUAL(all.bytes[SUMMARY_SENT], 1);
 	CHECK_EQUAL(all.outcomes[NT_OUTCOME_CLOSED], 1);
-	CHECK_EQUAL(tally->marks.count, 0);
-	tally_free(tally);
+	CHECK_EQUAL(summary->marks.count, 0);
+	summary_free(summary);
 }
 
 /* Open when the interval ended, and closed before its tables are told: open in this one, closed in the next. */
 static void test_ends_later(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 1000, 50);
-	struct tally *tally = tally_new();
-	const struct tally_row *row;
+	struct summary *summary = summary_new();
+	const struct summary_row *row;
 
 	record.event = NT_EVENT_UPDATE;
 	record.outcome = NT_OUTCOME_OPEN;
-	tally_add(tally, &record);
+	summary_add(summary, &record);
 	record.event = NT_EVENT_CLOSE;
 	record.outcome = NT_OUTCOME_CLOSED;
 	record.bytes[NT_SRC] = 1003;
-	tally_add_later(tally, &record);
-	CHECK(tally->current.all.connections == 1 && tally->current.all.outcomes[NT_OUTCOME_OPEN] == 1);
-	CHECK(tally->current.busiest.count == 1 && tally->current.busiest.rows[0].bytes[TALLY_SENT] == 1000);
-	CHECK_EQUAL(tally_ended(tally), 1);
-	tally_clear(tally);
-	CHECK(tally->current.all.connections == 1 && tally->current.all.outcomes[NT_OUTCOME_CLOSED] == 1 && tally_ended(tally) == 1);
-	row = row_of(&tally->current.processes, "scp", 4);
-	CHECK(row && row->sums.connections == 1 && row->sums.bytes[TALLY_SENT] == 3);
-	CHECK(tally->current.busiest.count == 1 && tally->current.peers.count == 1 && !tally->current.slowest.count);
-	tally_add(tally, &record);
-	CHECK(row_of(&tally->current.processes, "scp", 4)->sums.connections == 2);
-	tally_clear(tally);
-	CHECK(!tally->current.all.connections && !tally->current.processes.count && !tally_ended(tally));
-	tally_add_later(tally, &record);
-	tally_free(tally);
+	summary_add_to_next(summary, &record);
+	CHECK(summary->current.all.connections == 1 && summary->current.all.outcomes[NT_OUTCOME_OPEN] == 1);
+	CHECK(summary->current.busiest.count == 1 && summary->current.busiest.rows[0].bytes[SUMMARY_SENT] == 1000);
+	CHECK_EQUAL(summary_count_ended(summary), 1);
+	summary_begin_next(summary);
+	CHECK(summary->current.all.connections == 1 && summary->current.all.outcomes[NT_OUTCOME_CLOSED] == 1 && summary_count_ended(summary) == 1);
+	row = row_of(&summary->current.processes, "scp", 4);
+	CHECK(row && row->sums.connections == 1 && row->sums.bytes[SUMMARY_SENT] == 3);
+	CHECK(summary->current.busiest.count == 1 && summary->current.peers.count == 1 && !summary->current.slowest.count);
+	summary_add(summary, &record);
+	CHECK(row_of(&summary->current.processes, "scp", 4)->sums.connections == 2);
+	summary_begin_next(summary);
+	CHECK(!summary->current.all.connections && !summary->current.processes.count && !summary_count_ended(summary));
+	summary_add_to_next(summary, &record);
+	summary_free(summary);
 }
 
 /* What a socket moved before anybody looked belongs to no interval; packets are counted from the first that was seen. */
 static void test_bytes_from_before(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 50);
-	struct tally *tally = tally_new();
-	struct tally_sums all;
+	struct summary *summary = summary_new();
+	struct summary_sums all;
 
 	record.gaps = NT_GAP_START;
 	record.seen = NT_SEEN_SOCKET;
-	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1000);
-	CHECK(!all.bytes[TALLY_SENT] && !all.bytes_known[TALLY_SENT] && all.connections == 1);
-	byte_marks_set(&tally->marks, &record);
-	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1007);
-	CHECK(all.bytes[TALLY_SENT] == 7 && all.bytes_known[TALLY_SENT] == 1);
-	byte_marks_set(&tally->marks, &record);
-	byte_marks_forget(&tally->marks, &record);
-	byte_marks_forget(&tally->marks, &record);
-	CHECK_EQUAL(tally->marks.count, 0);
+	all = next_interval(summary, &record, NT_EVENT_CLOSE, 1000);
+	CHECK(!all.bytes[SUMMARY_SENT] && !all.bytes_known[SUMMARY_SENT] && all.connections == 1);
+	byte_marks_set(&summary->marks, &record);
+	all = next_interval(summary, &record, NT_EVENT_CLOSE, 1007);
+	CHECK(all.bytes[SUMMARY_SENT] == 7 && all.bytes_known[SUMMARY_SENT] == 1);
+	byte_marks_set(&summary->marks, &record);
+	byte_marks_remove(&summary->marks, &record);
+	byte_marks_remove(&summary->marks, &record);
+	CHECK_EQUAL(summary->marks.count, 0);
 	record.seen = NT_SEEN_PACKETS;
-	all = next_interval(tally, &record, NT_EVENT_CLOSE, 1000);
-	CHECK_EQUAL(all.bytes[TALLY_SENT], 1000);
-	tally_free(tally);
+	all = next_interval(summary, &record, NT_EVENT_CLOSE, 1000);
+	CHECK_EQUAL(all.bytes[SUMMARY_SENT], 1000);
+	summary_free(summary);
 }
 
 /* Where there is no room for a mark, nothing is counted twice: the whole is counted at the end. */
 static void test_marks_are_bounded(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 0);
-	struct tally *tally = tally_new();
-	struct tally_sums all;
+	struct summary *summary = summary_new();
+	struct summary_sums all;
 	unsigned int i;
 
 	for (i = 0; i < BYTE_MARKS_MOST + 9; i++) {
 		snprintf(record.id, sizeof(record.id), "%016x", i);
-		byte_marks_set(&tally->marks, &record);
+		byte_marks_set(&summary->marks, &record);
 	}
-	CHECK_EQUAL(tally->marks.count, BYTE_MARKS_MOST);
-	all = next_interval(tally, &record, NT_EVENT_UPDATE, 100);
-	CHECK(!all.bytes[TALLY_SENT] && !all.bytes_known[TALLY_SENT]);
-	all = next_interval(tally, &record, NT_EVENT_CLOSE, 300);
-	CHECK_EQUAL(all.bytes[TALLY_SENT], 300);
-	tally_free(tally);
+	CHECK_EQUAL(summary->marks.count, BYTE_MARKS_MOST);
+	all = next_interval(summary, &record, NT_EVENT_UPDATE, 100);
+	CHECK(!all.bytes[SUMMARY_SENT] && !all.bytes_known[SUMMARY_SENT]);
+	all = next_interval(summary, &record, NT_EVENT_CLOSE, 300);
+	CHECK_EQUAL(all.bytes[SUMMARY_SENT], 300);
+	summary_free(summary);
 }
 
 static void test_unknown_bytes(void)
 {
 	struct nt_record record = client_record("curl", 7, 1, 10, 200);
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 
 	nt_record_unset(&record, NT_HAS_DST_BYTES);
-	tally_add(tally, &record);
-	CHECK(strstr(printed(tally, 0, 0), "sent 10, received -\n") != NULL);
+	summary_add(summary, &record);
+	CHECK(strstr(printed(summary, 0, 0), "sent 10, received -\n") != NULL);
 	nt_record_set(&record, NT_HAS_DST_BYTES);
-	tally_add(tally, &record);
-	CHECK(strstr(printed(tally, 0, 0), "sent 20, received 200+\n") != NULL);
-	tally_free(tally);
+	summary_add(summary, &record);
+	CHECK(strstr(printed(summary, 0, 0), "sent 20, received 200+\n") != NULL);
+	summary_free(summary);
 }
 
 static void test_slowest_handshakes(void)
 {
 	static const unsigned int order[] = { 3, 9, 1, 7, 5, 8, 2, 6, 4 };
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 	struct nt_record record;
 	unsigned int i;
 
 	for (i = 0; i < 9; i++) {
 		record = client_record("curl", order[i], 1, 0, 0);
 		record.handshake_ns = order[i] * 1000000;
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 	}
 	nt_record_unset(&record, NT_HAS_HANDSHAKE);
 	record.handshake_ns = 1000000000;
-	tally_add(tally, &record);
-	CHECK_EQUAL(tally->current.slowest.count, TALLY_TOP);
-	for (i = 0; i < TALLY_TOP; i++)
-		CHECK_EQUAL(tally->current.slowest.rows[i].pid, 9 - i);
-	tally_free(tally);
+	summary_add(summary, &record);
+	CHECK_EQUAL(summary->current.slowest.count, SUMMARY_TOP);
+	for (i = 0; i < SUMMARY_TOP; i++)
+		CHECK_EQUAL(summary->current.slowest.rows[i].pid, 9 - i);
+	summary_free(summary);
 }
 
 /* 60,000 peers of one connection each between those that matter: these keep their whole sums, and nothing gets lost. */
 static void test_bounded(void)
 {
-	struct tally_sums rest, sums = { 0 };
-	const struct tally_row *chosen[TALLY_ROWS], *row;
-	struct tally *tally = tally_new();
+	struct summary_sums rest, sums = { 0 };
+	const struct summary_row *chosen[SUMMARY_ROWS], *row;
+	struct summary *summary = summary_new();
 	struct nt_record record;
 	unsigned int i, count;
 	__u8 key[16];
 
 	for (i = 0; i < 60000; i++) {
 		record = client_record("scanner", i, 1000 + i, 1, 1);
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 		if (i % 100)
 			continue;
 		record = client_record("backup", 1, 1, 1 << 20, 0);
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 		record = client_record("cron", 2, 2, 0, 0);
 		record.outcome = NT_OUTCOME_TIMEOUT;
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 	}
-	CHECK(tally->current.peers.count <= TALLY_ROWS && tally->current.peers.folded > 50000);
+	CHECK(summary->current.peers.count <= SUMMARY_ROWS && summary->current.peers.folded > 50000);
 	for (i = 1; i <= 2; i++) {
 		set_address(key, i);
-		row = row_of(&tally->current.peers, key, sizeof(key));
+		row = row_of(&summary->current.peers, key, sizeof(key));
 		CHECK(row && row->sums.connections == 600);
 	}
-	count = tally_choose(&tally->current.peers, 6, chosen, &rest);
+	count = summary_choose_rows(&summary->current.peers, 6, chosen, &rest);
 	CHECK(count >= 6 && count <= 18);
 	for (i = 0; i < count; i++) {
 		sums.connections += chosen[i]->sums.connections;
-		sums.bytes[TALLY_SENT] += chosen[i]->sums.bytes[TALLY_SENT];
+		sums.bytes[SUMMARY_SENT] += chosen[i]->sums.bytes[SUMMARY_SENT];
 		sums.outcomes[NT_OUTCOME_TIMEOUT] += chosen[i]->sums.outcomes[NT_OUTCOME_TIMEOUT];
 	}
 	CHECK_EQUAL(sums.connections + rest.connections, 61200);
-	CHECK_EQUAL(sums.bytes[TALLY_SENT] + rest.bytes[TALLY_SENT], 60000 + 600LL * (1 << 20));
+	CHECK_EQUAL(sums.bytes[SUMMARY_SENT] + rest.bytes[SUMMARY_SENT], 60000 + 600LL * (1 << 20));
 	CHECK_EQUAL(sums.outcomes[NT_OUTCOME_TIMEOUT] + rest.outcomes[NT_OUTCOME_TIMEOUT], 600);
 	CHECK(!memcmp(chosen[0]->key, "\0\0\0\0\0\0\0\0\0\0\xff\xff\xc6\x12\0\1", 16));
-	CHECK(strstr(printed(tally, 0, 0), "\nothers ") != NULL);
-	CHECK(strstr(printed(tally, 0, 0), "more than 2048 at once") != NULL);
-	tally_free(tally);
+	CHECK(strstr(printed(summary, 0, 0), "\nothers ") != NULL);
+	CHECK(strstr(printed(summary, 0, 0), "more than 2048 at once") != NULL);
+	summary_free(summary);
 }
 
 /* Few failures among many connections still have their rows. */
 static void test_failures_are_shown(void)
 {
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 	struct nt_record record;
 	unsigned int i;
 
 	for (i = 0; i < 1000; i++) {
 		record = client_record("busy", 1, 10 + i % 100, 1000, 1000);
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 	}
 	record = client_record("broken", 2, 1, 0, 0);
 	record.outcome = NT_OUTCOME_REFUSED;
-	tally_add(tally, &record);
-	CHECK(strstr(printed(tally, 0, 0), "\n198.18.0.1                        1      0      0      0       1") != NULL);
-	tally_free(tally);
+	summary_add(summary, &record);
+	CHECK(strstr(printed(summary, 0, 0), "\n198.18.0.1                        1      0      0      0       1") != NULL);
+	summary_free(summary);
 }
 
 static void test_text(void)
 {
 	struct nt_record record = client_record("curl", 15744, 1, 78, 20027802);
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 
 	record.handshake_ns = 60100;
 	set_address(record.src_ip, 2);
-	tally_add(tally, &record);
-	CHECK_STRING(printed(tally, 1700000000001000000, 1700000060001000000),
+	summary_add(summary, &record);
+	CHECK_STRING(printed(summary, 1700000000001000000, 1700000060001000000),
 		     "from 2023-11-14T22:13:20.001Z to 2023-11-14T22:14:20.001Z\n"
 		     "1 connection: 1 closed\n"
 		     "sent 78 (1/s), received 19.1M (326K/s)\n"
@@ -345,13 +345,13 @@ static void test_text(void)
 		     "\n"
 		     "SLOWEST HANDSHAKES\n"
 		     "60.1us  198.18.0.2:34855 -> 198.18.0.1:80 curl (15744)\n");
-	tally_free(tally);
+	summary_free(summary);
 }
 
 /* Any bytes as a name, the longest addresses, every outcome: printable ASCII in lines of 80. */
 static void test_fits(void)
 {
-	struct tally *tally = tally_new();
+	struct summary *summary = summary_new();
 	struct nt_record record;
 	const char *text, *line;
 	unsigned int i;
@@ -363,14 +363,14 @@ static void test_fits(void)
 		memset(record.src_ip, 0xfe, sizeof(record.src_ip));
 		record.dst_ip[15] = (__u8)i;
 		record.src_port = record.dst_port = 65535;
-		record.outcome = i % TALLY_OUTCOMES;
+		record.outcome = i % SUMMARY_OUTCOMES;
 		record.handshake_ns = i * 100000;
 		if (i % 10 == 9)
 			nt_record_unset(&record, NT_HAS_SRC_BYTES);
-		tally_add(tally, &record);
+		summary_add(summary, &record);
 	}
-	tally->current.all.outcomes[NT_OUTCOME_CLOSED] = tally->current.all.connections = 10000000;
-	text = printed(tally, 1700000000001000000, 1700000060001000000);
+	summary->current.all.outcomes[NT_OUTCOME_CLOSED] = summary->current.all.connections = 10000000;
+	text = printed(summary, 1700000000001000000, 1700000060001000000);
 	for (line = text; *line; line += strcspn(line, "\n") + 1) {
 		CHECK(strcspn(line, "\n") <= 80);
 		for (i = 0; line[i] != '\n'; i++)
@@ -378,7 +378,7 @@ static void test_fits(void)
 				CHECK(!"printable ASCII");
 	}
 	CHECK(strstr(text, "\nfdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fd") != NULL);
-	tally_free(tally);
+	summary_free(summary);
 }
 
 int main(void)

@@ -1,8 +1,8 @@
 /* What BCC includes before a program's text in place of a kernel's configuration. NeTracker's programs read no structure
  * of the kernel's own, so that they need no header of the running kernel: the types that BCC's own headers use do.
  */
-#ifndef NETRACKER_BCC_KCONFIG_H
-#define NETRACKER_BCC_KCONFIG_H
+#ifndef NETRACKER_KCONFIG_H
+#define NETRACKER_KCONFIG_H
 
 #define CONFIG_BPF_SYSCALL 1
 

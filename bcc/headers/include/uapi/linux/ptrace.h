@@ -1,8 +1,8 @@
 /* The registers that a kprobe sees, as BCC's PT_REGS_ macros name them. The installed header has user space's names on
  * x86, and the kernel's on arm64.
  */
-#ifndef NETRACKER_BCC_PTRACE_H
-#define NETRACKER_BCC_PTRACE_H
+#ifndef NETRACKER_PTRACE_H
+#define NETRACKER_PTRACE_H
 
 #ifdef __x86_64__
 struct pt_regs {
