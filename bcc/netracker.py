@@ -58,9 +58,10 @@ class Output:
     def account(self, source):
         lost = {**source.counters(), "output": self.unwritten}
         opened = lost.pop("opened")
-        say("%d opened = %d written + %d without a line + %d still open + %d lost (%s)"
-             % (opened, self.written, self.silent, sum(1 for _ in source.table), sum(lost.values()),
-                ", ".join("%s %d" % cause for cause in lost.items())))
+        causes = ", ".join("%d %s" % (count, cause) for cause, count in lost.items() if count)
+        say("%d record%s: %d written, %d filtered%s, %d open, %d lost%s"
+            % (opened, "" if opened == 1 else "s", self.written, self.silent, " (no [TC] line)" if self.silent else "",
+               sum(1 for _ in source.table), sum(lost.values()), " (%s)" % causes if causes else ""))
 
 
 def source_of(options):

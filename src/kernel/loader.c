@@ -115,6 +115,10 @@ int loader_explain_failure(int error, const char *with)
 		message_error("cannot load programs into the kernel: not permitted; " LOADER_WHO_MAY);
 		return EXIT_STATUS_PRIVILEGES;
 	}
+	if (error == -ENOMEM) {
+		message_error("cannot load programs into the kernel: out of memory; free some and try again");
+		return EXIT_STATUS_BROKEN;
+	}
 	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer%s (-v says more)",
 		      strerror(-error), with);
 	return EXIT_STATUS_KERNEL;

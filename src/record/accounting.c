@@ -58,31 +58,36 @@ static void print_causes(FILE *stream, const __u64 *counts, const char *const *n
 		fputs(")", stream);
 }
 
-static void print_balance(const struct accounting *accounting, FILE *stream)
+static const char *plural(__u64 count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void print_difference(const struct accounting *accounting, FILE *stream)
 {
 	__s64 difference = accounting_difference(accounting);
+	__u64 records = difference < 0 ? -(__u64)difference : (__u64)difference;
 
-	if (!difference)
-		fputs("netracker: the books balance", stream);
-	else if (difference < 0)
-		fprintf(stream, "netracker: the books do NOT balance: %llu unaccounted for",
-			-(unsigned long long)difference);
-	else
-		fprintf(stream, "netracker: the books do NOT balance: %lld more than began", (long long)difference);
-	if (accounting->recursion_misses)
-		fprintf(stream, "; the kernel skipped %llu events", (unsigned long long)accounting->recursion_misses);
-	fputc('\n', stream);
+	if (difference)
+		fprintf(stream, "netracker: the accounting is wrong: %llu record%s %s; please report it\n",
+			(unsigned long long)records, plural(records), difference < 0 ? "unaccounted for" : "too many");
 }
 
 void accounting_print(const struct accounting *accounting, FILE *stream)
 {
-	fprintf(stream, "netracker: %llu opened + %llu found at start = %llu written + %llu filtered",
-		(unsigned long long)accounting->opened, (unsigned long long)accounting->preexisting,
-		(unsigned long long)accounting->written, (unsigned long long)sum(accounting->filtered, ACCOUNTING_FILTERS));
+	__u64 records = accounting->opened + accounting->preexisting;
+
+	fprintf(stream, "netracker: %llu record%s: %llu written, %llu filtered", (unsigned long long)records,
+		plural(records), (unsigned long long)accounting->written,
+		(unsigned long long)sum(accounting->filtered, ACCOUNTING_FILTERS));
 	print_causes(stream, accounting->filtered, filter_names, ACCOUNTING_FILTERS);
-	fprintf(stream, " + %llu still open + %llu lost", (unsigned long long)accounting->open,
+	fprintf(stream, ", %llu open, %llu lost", (unsigned long long)accounting->open,
 		(unsigned long long)sum(accounting->lost, ACCOUNTING_LOSSES));
 	print_causes(stream, accounting->lost, loss_names, ACCOUNTING_LOSSES);
+	if (accounting->preexisting)
+		fprintf(stream, "; %llu pre-existing", (unsigned long long)accounting->preexisting);
+	if (accounting->recursion_misses)
+		fprintf(stream, "; the kernel skipped %llu events", (unsigned long long)accounting->recursion_misses);
 	fputc('\n', stream);
-	print_balance(accounting, stream);
+	print_difference(accounting, stream);
 }

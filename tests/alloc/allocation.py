@@ -7,19 +7,21 @@ import concurrent.futures
 import os
 import re
 import subprocess
+import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import accounting_line  # noqa: E402
+
 PROGRAM = os.path.join(ROOT, "build", "tests", "netracker_alloc")
 WORKERS = 2
 SECONDS = 60
 SANITIZER_STATUS = 99
 OPTIONS = "exitcode=%d:halt_on_error=1" % SANITIZER_STATUS
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
-FIRST_LINE = re.compile(r"netracker: (\d+) opened \+ (\d+) found at start = (\d+) written .*?"
-                        r"(\d+) still open \+ (\d+) lost")
 # The accounting, and the note on captures in another order, which depends on what could be read.
-IGNORED = re.compile(FIRST_LINE.pattern + r"|netracker: the books (balance|do NOT balance)|"
+IGNORED = re.compile(r"netracker: \d+ records?: \d+ written|netracker: the accounting is wrong: |"
                      r"netracker: \S+: begins [0-9.]+ s before")
 
 
@@ -39,10 +41,8 @@ class Outcome:
         self.status, self.output, self.errors, self.all_failed = status, output, errors, all_failed
         lines = errors.splitlines()
         self.messages = [line for line in lines if not IGNORED.match(line)]
-        numbers = FIRST_LINE.search(errors)
-        self.accounting = dict(zip(("opened", "found", "written", "open", "lost"), map(int, numbers.groups()))) \
-            if numbers else None
-        self.balances = "do NOT balance" not in errors
+        self.accounting = accounting_line.parse(errors)
+        self.balances = self.accounting is None or accounting_line.balances(errors)
 
     def crash(self):
         """None unless it died or a sanitizer spoke."""

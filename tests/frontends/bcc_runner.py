@@ -5,12 +5,16 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 
 import known
 from eunomia import ROOT, Skip, check, equal
 import peer  # of tests/live, as known.py says
 import tracker
+
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+import accounting_line  # noqa: E402
 
 PROGRAM = os.path.join(ROOT, "bcc/netracker.py")
 PYTHON = "/usr/bin/python3"
@@ -95,10 +99,10 @@ class Bcc:
         output, errors = self.process.communicate(timeout=END_SECONDS)
         self.errors += errors
         equal(self.process.returncode, 0, "status after signal %d: %r" % (signal_number, self.errors))
-        numbers = re.search(r"(\d+) opened = (\d+) written \+ (\d+) without a line \+ (\d+) still open \+ (\d+) lost",
-                            self.errors)
-        check(numbers, "the account: %r" % self.errors)
-        opened, written, silent, self.still_open, self.lost = map(int, numbers.groups())
+        counts = accounting_line.parse(self.errors)
+        check(counts, "the accounting: %r" % self.errors)
+        opened, written, silent = counts["records"], counts["written"], counts["filtered"]
+        self.still_open, self.lost = counts["open"], counts["lost"]
         equal(written + silent + self.still_open + self.lost, opened, "the account's sum: %r" % self.errors)
         equal(written, len(output.splitlines()), "lines, and what the account says of them")
         check(self.may_lose or not self.lost, "nothing is lost: %r" % self.errors)

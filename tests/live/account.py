@@ -1,23 +1,24 @@
-"""The account that a tracker gives at its end."""
-import re
+"""The accounting that a tracker prints at its end."""
+import os
+import sys
 
 from traffic import require
 
-ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (.*)$", re.MULTILINE)
-ENTRY = re.compile(r"(\d+) (written|filtered|still open|lost)\b")
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import accounting_line  # noqa: E402
 
 
 def account(tracker):
-    """The books' one line: {entry: count}."""
-    line = ACCOUNT.search(tracker.stderr())
-    require(line, "no account on stderr: %r" % tracker.stderr()[-300:])
-    books = {"opened": int(line[1]), "found": int(line[2])}
-    books.update((entry, int(count)) for count, entry in ENTRY.findall(line[3]))
-    return books
+    """{entry: count}, as accounting_line.parse()."""
+    counts = accounting_line.parse(tracker.stderr())
+    require(counts, "no accounting on stderr: %r" % tracker.stderr()[-300:])
+    return counts
 
 
-def balance_problems(books):
-    right = sum(books.get(entry, 0) for entry in ("written", "filtered", "still open", "lost"))
-    if books["opened"] + books["found"] != right:
-        return ["the books do not balance: %s" % books]
-    return []
+def balances(tracker):
+    return accounting_line.balances(tracker.stderr())
+
+
+def balance_problems(counts):
+    right = sum(counts[entry] for entry in ("written", "filtered", "open", "lost"))
+    return [] if counts["records"] == right else ["records are unaccounted for: %s" % counts]

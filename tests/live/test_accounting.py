@@ -24,14 +24,14 @@ def finish(bench, tracker, wanted):
     """Waits for a number of records of this check, ends the tracker: the books, and what is wrong at once."""
     tracker.wait(lambda got: len(bench.own(got)) >= wanted, 5)
     status = tracker.stop()
-    books = account(tracker)
+    counts = account(tracker)
     closed = sum(1 for record in tracker.records if record["event"] == "close")
-    problems = balance_problems(books)
+    problems = balance_problems(counts)
     if status:
         problems.append("exit status %d" % status)
-    if closed != books["written"]:
-        problems.append("%d close records, the account says %d written" % (closed, books["written"]))
-    return books, problems
+    if closed != counts["written"]:
+        problems.append("%d close records, the account says %d written" % (closed, counts["written"]))
+    return counts, problems
 
 
 def mixed_traffic(world):
@@ -62,7 +62,7 @@ def records_in_account(bench):
     tracker = bench.tracker()
     wanted = sum(mixed_traffic(world) for world in worlds[:2]) + 2 * COUNT
     close_all(worlds[2].pairs(COUNT))
-    books, problems = finish(bench, tracker, wanted)
+    counts, problems = finish(bench, tracker, wanted)
     own = len(bench.own(tracker.records))
     return problems + ([] if own == wanted else ["%d records, should be %d" % (own, wanted)])
 
@@ -78,9 +78,9 @@ def filtered_counted(bench):
     world = bench.world()
     tracker = bench.tracker("--role", "server")
     close_all(world.pairs(COUNT))
-    books, problems = finish(bench, tracker, COUNT)
-    if books.get("filtered", 0) < COUNT:
-        problems.append("%d filtered, should be %d or more" % (books.get("filtered", 0), COUNT))
+    counts, problems = finish(bench, tracker, COUNT)
+    if counts.get("filtered", 0) < COUNT:
+        problems.append("%d filtered, should be %d or more" % (counts.get("filtered", 0), COUNT))
     if any(record["role"] != "server" for record in tracker.records):
         problems.append("a record that is no server's")
     return problems
@@ -92,13 +92,13 @@ def open_counted(bench):
     tracker, other = bench.tracker("--events", "close,exit"), bench.tracker()
     pairs = world.pairs(COUNT)
     settle(0.2)
-    books, problems = finish(bench, tracker, 0)
-    quiet_books, quiet_problems = finish(bench, other, 0)
+    counts, problems = finish(bench, tracker, 0)
+    quiet_counts, quiet_problems = finish(bench, other, 0)
     exits = [record for record in bench.own(tracker.records) if record["event"] == "exit"]
-    if len(exits) != 2 * COUNT or books["still open"] < 2 * COUNT:
-        problems.append("%d exit records and %d still open of %d" % (len(exits), books["still open"], 2 * COUNT))
-    if bench.own(other.records) or quiet_books["still open"] < 2 * COUNT:
-        problems.append("without exit records: %s" % quiet_books)
+    if len(exits) != 2 * COUNT or counts["open"] < 2 * COUNT:
+        problems.append("%d exit records and %d still open of %d" % (len(exits), counts["open"], 2 * COUNT))
+    if bench.own(other.records) or quiet_counts["open"] < 2 * COUNT:
+        problems.append("without exit records: %s" % quiet_counts)
     close_all(pairs)
     return problems + quiet_problems
 
@@ -109,9 +109,9 @@ def found_counted(bench):
     pairs = world.pairs(COUNT)
     tracker = bench.tracker()
     close_all(pairs[:COUNT // 2])
-    books, problems = finish(bench, tracker, COUNT)
-    if books["found"] < 2 * COUNT or books["still open"] < COUNT:
-        problems.append("found %d, still open %d" % (books["found"], books["still open"]))
+    counts, problems = finish(bench, tracker, COUNT)
+    if counts["pre-existing"] < 2 * COUNT or counts["open"] < COUNT:
+        problems.append("found %d, still open %d" % (counts["pre-existing"], counts["open"]))
     close_all(pairs[COUNT // 2:])
     return problems
 
@@ -154,7 +154,7 @@ def against_kernel(bench):
     wanted = mixed_traffic(world) + half_open_scans(world)
     settle(0.2)
     grown = {end: growth(peer, before[end]) for end, peer in watchers.items()}
-    books, problems = finish(bench, tracker, wanted)
+    counts, problems = finish(bench, tracker, wanted)
     return problems + kernel_problems(bench, tracker, grown)
 
 
@@ -181,9 +181,9 @@ def storm(bench):
     for peer in peers:
         peer.finish_well(peer.finish())
     grown = growth(peers[0], before)
-    books, problems = finish(bench, tracker, 4 * STORM)
-    if books["lost"]:
-        problems.append("%d lost" % books["lost"])
+    counts, problems = finish(bench, tracker, 4 * STORM)
+    if counts["lost"]:
+        problems.append("%d lost" % counts["lost"])
     return problems + kernel_problems(bench, tracker, {worlds[0].place.client: grown})
 
 
@@ -198,9 +198,9 @@ def reader_goes_away(bench):
     listener = world.listen(peer, backlog=1024)
     peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=STORM)
     status = tracker.collect()
-    books = account(tracker)
-    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
-    return problems + ([] if books["lost"] else ["nothing lost: %s" % books])
+    counts = account(tracker)
+    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
+    return problems + ([] if counts["lost"] else ["nothing lost: %s" % counts])
 
 
 @check("%d connects that time out while the machine is busy" % TIMEOUTS)
@@ -216,13 +216,13 @@ def timeouts_under_load(bench):
     listener = busy.listen(storming, backlog=1024)
     storming.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=2 * STORM)
     settle(CONNECT_SECONDS)
-    books, problems = finish(bench, tracker, TIMEOUTS)
+    counts, problems = finish(bench, tracker, TIMEOUTS)
     found = len({record["src_port"] for record in bench.own(tracker.records)})
     # Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent), and
     # count only some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
     said = "%d of %d found, %d still open; the tracker counted %d skipped events" % (
-        found, TIMEOUTS, books["still open"], skipped_events(tracker.stderr()))
-    if found < LEAST_FOUND or found + books["still open"] < TIMEOUTS:
+        found, TIMEOUTS, counts["open"], skipped_events(tracker.stderr()))
+    if found < LEAST_FOUND or found + counts["open"] < TIMEOUTS:
         problems.append(said)
     elif found < TIMEOUTS:
         print("again: not run again, a part is enough: " + said)

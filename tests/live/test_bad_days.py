@@ -17,6 +17,7 @@ import termios
 import time
 
 import records
+from account import balances
 from bench import check, main_of_checks
 from harness import Skip, read_clock
 from netns import add_addresses, link, run_ip
@@ -42,7 +43,7 @@ def judge(bench, label, tracker, views, clock):
     problems = records.match(views, bench.own(tracker.records), clock)
     problems += ["exit status %s: %s" % (status, tracker.stderr()[-300:])] * (status != 0)
     problems += ["no JSON: %r" % line for line in tracker.bad_lines[:1]]
-    if "the books balance" not in tracker.stderr():
+    if not balances(tracker):
         problems.append("books: %s" % tracker.stderr()[-300:])
     return ["%s: %s" % (label, text) for text in problems]
 
@@ -218,7 +219,7 @@ def namespace_removed(bench):
                     for one, other in pairs[EACH:] for end in (one, other))
     problems = first + ["killed: %s, should be %s" % (found, wanted)] * (found != wanted)
     problems += ["killed: a %s record" % record["event"] for record in rest if record["event"] != "close"]
-    if status or "the books balance" not in tracker.stderr():
+    if status or not balances(tracker):
         problems.append("status %s: %s" % (status, tracker.stderr()[-300:]))
     return problems
 

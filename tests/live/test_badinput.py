@@ -23,7 +23,7 @@ FEW, MANY = 20, 600
 # Other than that of another run at the same time, whose connections every tracker sees too.
 PORT = str(20000 + os.getpid() % 10000)
 TIMED_OUT = "does not end"
-ACCOUNT_LINES = re.compile(r"netracker: (\d+ |the books|watching|tracking)")
+ACCOUNT_LINES = re.compile(r"netracker: (\d+ records?: |watching|tracking)")
 
 
 def finish(process):

@@ -7,6 +7,7 @@ What a record must say is read from /proc/PID/cgroup while the process is there.
 import os
 import sys
 
+from account import balances
 from bench import check, main_of_checks
 from cgroups import hierarchies
 from harness import Skip
@@ -274,7 +275,7 @@ def filters(bench):
                    if record["role"] == "client" and record["src_port"] in ports}
             if got != wanted:
                 problems.append("%s: connections %s, should be %s" % (arguments, sorted(got), sorted(wanted)))
-            if "the books balance" not in trial.tracker.stderr():
+            if not balances(trial.tracker):
                 problems.append("%s: %s" % (arguments, trial.tracker.stderr()[-300:]))
         return problems
     finally:

@@ -16,6 +16,7 @@ import termios
 import time
 
 import records
+from account import account, balances
 from attached import attached
 from bench import check, main_of_checks
 from harness import COUNT, read_clock
@@ -36,7 +37,6 @@ RAW_HOST = 77
 RAW_PORT = 45000
 RECORD_SECONDS = 4
 READY_SECONDS = 90
-ACCOUNT = re.compile(r"(\d+) opened \+ (\d+) found at start = (\d+) written")
 UNTIL_WRITTEN = 0.5
 USER = 12345
 HOSTILE_NAME = 'a"b\\\n\x1b[31m|,'
@@ -209,12 +209,11 @@ def judge(bench, tracker, views, clock):
 
 def account_problems(tracker):
     """Whatever is left out, by the kernel side or later, is in the account."""
-    found = ACCOUNT.search(tracker.stderr())
-    if not found or "the books balance" not in tracker.stderr():
-        return ["the account: %s" % tracker.stderr()[-300:]]
-    opened, at_start, written = (int(number) for number in found.groups())
+    if not balances(tracker):
+        return ["the accounting: %s" % tracker.stderr()[-300:]]
+    counts = account(tracker)
     closed = sum(1 for record in tracker.records if record["event"] == "close")
-    return [] if written == closed <= opened + at_start else ["%d records: %s" % (closed, found[0])]
+    return [] if counts["written"] == closed <= counts["records"] else ["%d close records: %s" % (closed, counts)]
 
 
 def filter_problems(bench, filters):
@@ -490,7 +489,7 @@ def hangup(bench):
         status = tracker.stop(signal.SIGHUP)
     with open(path) as file:
         count = sum(1 for _ in file)
-    good = status == 0 and count == EACH and "the books balance" in tracker.stderr()
+    good = status == 0 and count == EACH and balances(tracker)
     return [] if good else ["status %d, %d lines, %s" % (status, count, tracker.stderr())]
 
 
@@ -511,7 +510,7 @@ def summary(bench):
         counts = [int(row.split()[-7]) for row in rows]
         if found != names or sum(counts) != EACH:
             return ["%s: %r, records say %r" % (heading, rows, names)]
-    if status or len(written) != EACH or lines[:1] != wanted or "the books balance" not in tracker.stderr():
+    if status or len(written) != EACH or lines[:1] != wanted or not balances(tracker):
         return ["status %d, %d records, %r, %s" % (status, len(written), lines[:2], tracker.stderr())]
     return []
 

@@ -117,7 +117,7 @@ def run_problems(bench, makers, *arguments):
 def books_problems(books, records):
     """An exit record is of what is open then, on the whole machine."""
     exits = sum(record["event"] == "exit" for record in records)
-    return balance_problems(books) + ["%d exit records of %s" % (exits, books)] * (exits > books["still open"])
+    return balance_problems(books) + ["%d exit records of %s" % (exits, books)] * (exits > books["open"])
 
 
 def ports_made(maker, began, over):

@@ -6,6 +6,7 @@ import sys
 import time
 from datetime import datetime
 
+from account import balances
 from bench import check, main_of_checks
 from traffic import exchange, require
 
@@ -54,7 +55,7 @@ def summed_up(bench, world, *arguments):
     server.close()
     wait_until_told(lambda lines: any(" closed" in line for line in lines))
     status = tracker.stop()
-    return lines_of(path), [] if not status and "the books balance" in tracker.stderr() else \
+    return lines_of(path), [] if not status and balances(tracker) else \
         ["status %d, %s" % (status, tracker.stderr())]
 
 

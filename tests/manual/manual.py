@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
+sys.path[:0] = [os.path.join(ROOT, "tests", "replay"), os.path.join(ROOT, "tests")]
 import pcap  # noqa: E402
 
 NETRACKER = os.path.join(ROOT, "build", "netracker")

@@ -9,6 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 NETRACKER = os.environ.get("NETRACKER") or os.path.join(ROOT, "build", "netracker")
 EMULATED = bool(os.environ.get("NETRACKER_EMULATED"))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
+from accounting_line import balances, parse as accounting_of  # noqa: E402,F401
 from record_schema import record_of  # noqa: E402
 
 passed = failed = skipped = 0

@@ -55,7 +55,7 @@ def on_a_terminal():
     said = replay_slowly()
     check(LINE.search(said), f"shown: {said!r}")
     last = said[[match.end() for match in LINE.finditer(said)][-1]:] if LINE.search(said) else b""
-    check(last.startswith(b"\r\x1b[Knetracker: 1 opened"), f"taken away before the account: {last!r}")
+    check(last.startswith(b"\r\x1b[Knetracker: 1 record"), f"taken away before the account: {last!r}")
 
 
 def elsewhere():

@@ -121,7 +121,7 @@ def record_of_zeek():
     result = harness.replay(capture(connection()), "--like", "zeek", "-C")
     holds(result.records[0], event="close", outcome="closed", ended_by="src", conn_state="SF", src_bytes=10,
           duration_ns=50_000_000, handshake_ns=None)
-    check("the books balance" in result.errors, "books")
+    check(harness.balances(result.errors), "accounting")
     scan = [(i, packet(CLIENT, (SERVER[0], 1000 + i), SYN, 1)) for i in range(20)]
     result = harness.replay(capture(scan), "--like", "zeek", "-C")
     equal([r["outcome"] for r in result.records].count("timeout"), 15, "attempts given up after 5 s")

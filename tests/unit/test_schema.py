@@ -84,7 +84,6 @@ BROKEN = {
     "an observer with a socket": {"role": "observer"},
     "no address of its family": {"family": "ipv4"},
     "a process without a name": {"comm": ABSENT},
-    "a container without a cgroup": {"cgroup": ABSENT},
     "an owner nobody knows, and no gap": {key: ABSENT for key in ("pid", "comm", "exe", "uid", "owner_by", "cgroup",
                                                                   "container")},
     "the listener's owner, and no gap": {"owner_by": "listen"},
