@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # NeTracker. `make help` lists the targets; V=1 shows whole commands. All that is built is under build/.
 
 VERSION := 0.1.0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The BCC version's wire context: the core's observer on TC ingress and egress of one interface.
  *
  * BCC's C has no globals, no tables, no calls between functions, and maps only in this text itself (not in headers, not

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """TCP connections as they end: NeTracker's core, compiled and loaded by BCC."""
 import contextlib
 import os

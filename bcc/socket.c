@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The BCC version's socket context: connections of this machine's sockets, from the tracepoint sock:inet_sock_set_state
  * and, with NT_CALLS, kprobes at connect() and accept(). A socket is named by its address; none of its members is read.
  */

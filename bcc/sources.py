@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Where connections come from: packets of one interface, by TC, or sockets of this machine, by tracepoints and kprobes.
 Each is there, attached, for the time of a with statement."""
 import contextlib

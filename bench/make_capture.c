@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Makes captures for bench/replay: the same bytes for the same arguments.
  *
  *	make_capture long PACKETS FILE     64 connections that last, interleaved, with loss and retransmissions

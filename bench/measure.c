@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs a command and says what it took, as one JSON object on standard output; the command's own output is dropped.
  *
  *	measure COMMAND [ARGUMENT...]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What one packet costs in the wire context, by BPF_PROG_TEST_RUN: the least of many runs, beside an empty program.
  * As root: build/bench/packet_cost [--packets]
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Reads a capture by libpcap and does nothing with its packets: what any reader over libpcap costs at least.
  *
  *	read_capture FILE              as libpcap opens files

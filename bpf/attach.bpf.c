@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The classic mode: programs that stay on an interface without a process and print the seed's line into the kernel's
  * trace. They use nothing that Linux 5.10 does not have. One copy for each interface, with tables of its own.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the classic mode's programs share with the commands that attach them, show them and take them off: the values of
  * its pinned maps, under /sys/fs/bpf/netracker/. They outlive the program that wrote them, so a change of any layout
  * raises ATTACH_LAYOUT. The includer provides __u32 and __u64.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's own structures, as little of them as is read. CO-RE relocates every access to the running kernel's
  * layout (preserve_access_index), so members stand here by name only; the build needs no vmlinux.h of any kernel.
  * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other one.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel side's tables. Their sizes are set by the loader, for the machine (src/kernel/loader.c). What helpers that change a
  * table return is kept in an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
 #ifndef NETRACKER_BPF_MAPS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who is running: the owner of what happens now, and a description of each process once. */
 #ifndef NETRACKER_BPF_OWNER_H
 #define NETRACKER_BPF_OWNER_H

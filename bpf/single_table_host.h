@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The host of core/single_table.h on one interface, for libbpf's programs: the classic mode's and the eunomia-bpf version's.
  * It uses nothing that Linux 5.10 does not have.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The socket context: one entry a connection of a local TCP socket, from its first state to its change to CLOSE.
  *
  * Everything is read at that change: at tcp_destroy_sock the counts and sk_err of an aborted socket are gone or wrong.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sockets that were there before the tracker, and those still there at its end: iterators, read from user space.
  *
  * iter/tcp sees the sockets of the network namespace that its reader is in, those that nobody accepted yet among them,

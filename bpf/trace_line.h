@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Text, put together byte by byte, since the kernel formats no addresses before 5.13 (bpf_snprintf, 7b15523a989b), and
  * does not shorten IPv6 ones (RFC 5952).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The wire context: TC programs on ingress and egress. A packet's fate is never decided here, and what carries no SYN,
  * FIN or RST leaves after a look at its flags and at one slot.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the wire knows of a socket's connection, at the socket's events. */
 #ifndef NETRACKER_BPF_WIRE_OF_SOCKET_H
 #define NETRACKER_BPF_WIRE_OF_SOCKET_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The wire context's tables. Half-open connections live apart: a flood of SYNs pushes out only its like.
  *
  * Before them stands an array of slots. A connection that finds its slot free stays there from its SYN to its end, and

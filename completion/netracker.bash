@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # Completion of netracker's commands, options and values in bash; needs nothing beside bash 4.4.
 #
 # Names of processes, interfaces and namespaces may hold any byte: they never go through `compgen -W`, which would

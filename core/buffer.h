@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A frame in plain memory: what packet.h's NT_LOAD reads in every host that is no BPF program.
  *
  * Include this before packet.h. The frame is given as a struct nt_buffer; nothing beyond `length` is ever read.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Zeek's conn_state: what it makes of the states of both ends, in the order of its tests (scripts/base/protocols/conn). */
 #ifndef NETRACKER_CORE_CONN_STATE_H
 #define NETRACKER_CORE_CONN_STATE_H

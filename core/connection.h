@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The connection as the wire shows it: a TCP state machine over the packets of both sides, with time as a parameter.
  *
  * nt_connection_begin() starts one, nt_connection_step() takes every further packet. Which packets the host brings is

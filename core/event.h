@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the kernel side tells user space: the ring buffer's events, the counters and the loader's settings.
  *
  * Each context tells what it knows, once; user space joins (src/live/join.c). One layout for the BPF object and the loader,

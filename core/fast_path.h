@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The slots that tell, before any look-up, whether a packet may complete a handshake: shared by the kernel side, which
  * counts the connections that wait, and by user space, which takes stale ones out.
  *

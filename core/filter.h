@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which connections are asked for, as far as the kernel side can tell: it leaves the others untold and counts them.
  * User space applies the same tests to every record (src/record/record_filter.c).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The key of a connection: both end points and the network namespace, the same for packets of both directions.
  *
  * The VLAN and the interface are no part of it: one connection's packets may be seen on several.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ownership: decides which socket of this machine a connection's packets belong to, for the kernel side, the sweep and
  * the join. tests/unit/test_ownership.c has a row for every case below; "-" stands for any value.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The parser: from a frame to what the tracker needs of a TCP segment. One parser for every host.
  *
  * The includer defines, before it includes this header,

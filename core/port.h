@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the core needs from its host, and nothing else.
  *
  * The core is included by five hosts: the native BPF object, the eunomia-bpf program, the BCC program, user-space

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The connection record: NeTracker's one product. Every source (live, replay) fills it, every sink (JSON, text, ...)
  * writes it. Names and meanings are those of docs/record.md.
  *

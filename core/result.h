@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is told of a connection whose SYN was seen, worked out beside it: for hosts without a record of their own to
  * fill. Times are nanoseconds since the SYN. What is not known is -1.
  */

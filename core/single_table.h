@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* An observer of packets in its simplest form: one table, in which a connection stays from its SYN to its end. It is the
  * whole host of the core for those that need no more: the classic mode, the eunomia-bpf version and the BCC version.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The connection as its local socket shows it: by the changes of the socket's state, with time as a parameter. */
 #ifndef NETRACKER_CORE_SOCKET_H
 #define NETRACKER_CORE_SOCKET_H

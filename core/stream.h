@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What one side sent, for hosts that follow every packet: packets, payload bytes, retransmissions.
  *
  * Bytes are the union of the sequence ranges seen: each byte once, in 64 bits, however often the 32-bit sequence

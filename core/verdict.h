@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a connection came to: outcome, Zeek's conn_state, bytes by sequence numbers. Pure, over core/connection.h. */
 #ifndef NETRACKER_CORE_VERDICT_H
 #define NETRACKER_CORE_VERDICT_H

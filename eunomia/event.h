@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the ring buffer brings for each connection that ended. Names and meanings are those of docs/record.md.
  *
  * ecc is given this header to export from: it takes every structure that is defined here, in comments too, and ecli

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Fills an event with what the core says of a connection. */
 #ifndef NETRACKER_EUNOMIA_FILL_EVENT_H
 #define NETRACKER_EUNOMIA_FILL_EVENT_H

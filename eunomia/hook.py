@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Where the eunomia-bpf version's programs go: what run and reload share."""
 import os
 import sys

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The eunomia-bpf version: TC programs over the core, one source for ecc and for plain clang with libbpf.
  *
  * What ecli must know stands in the comments with three slashes, which make-package and ecc read: the programs' hooks,

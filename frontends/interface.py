@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """An interface's traffic control hooks (clsact), by way of tc, and how a front-end refuses: what eunomia/ and bcc/ share."""
 import argparse
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What the front-ends' programs tell, as records: keys, their order and meanings are those of docs/record.md."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Prints what the man page and bash completion take from the option table: `option_docs man`, `option_docs completion`.
  * scripts/update-option-docs puts it into the files. */
 #include <ctype.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The accounting that every version prints on stderr at its end: "12 records: 10 written, 0 filtered, 2 open, 0 lost"."""
 import re
 

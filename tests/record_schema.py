@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Checks records against docs/record.schema.json.
 
 The tests read some 100,000 records. python3-jsonschema needs 1.2 ms for each, so the schema is compiled to Python

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* `netracker attach`: programs that stay on an interface without a process. */
 #include "src/cli/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #ifndef NETRACKER_ATTACH_H
 #define NETRACKER_ATTACH_H
 

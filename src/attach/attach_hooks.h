@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The classic mode's programs on an interface: tcx links or clsact filters. */
 #ifndef NETRACKER_ATTACH_HOOKS_H
 #define NETRACKER_ATTACH_HOOKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the classic mode (programs that stay on an interface without a process) keeps under /sys/fs/bpf/netracker: a
  * directory for each interface, with the pins `attached_by`, `counters`, `connections`, and `ingress` and `egress`: links
  * where the kernel has tcx, else the programs of clsact filters.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* `netracker detach`: takes off what `netracker attach` left, and what is left of that. */
 #include "src/cli/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What becomes of the lines that programs print into the kernel's trace; known only where tracefs is mounted. */
 #ifndef NETRACKER_KERNEL_TRACE_H
 #define NETRACKER_KERNEL_TRACE_H

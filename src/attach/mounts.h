@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The file systems through which the kernel keeps pinned programs (bpffs) and shows its trace (tracefs). */
 #ifndef NETRACKER_MOUNTS_H
 #define NETRACKER_MOUNTS_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* `netracker status`: what is attached without a process, by whom, and what it has counted. */
 #include "src/cli/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A capture file, pcap or pcapng, packet by packet. */
 #ifndef NETRACKER_CAPTURE_FILE_H
 #define NETRACKER_CAPTURE_FILE_H

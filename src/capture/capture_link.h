@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Link layers of capture files: what a frame begins with, up to the first layer that src/capture/layer.h knows.
  *
  * docs/captures.md lists the link types. Whatever else is no IP, and none of ours.

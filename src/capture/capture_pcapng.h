@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pcapng files (draft-ietf-opsawg-pcapng), block by block.
  *
  * libpcap has one link type and one snap length for a file, and refuses a pcapng file when it comes to an interface with

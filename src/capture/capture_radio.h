@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Headers that capture drivers put before 802.11 frames: radiotap, PPI, Prism, AVS. */
 #ifndef NETRACKER_CAPTURE_RADIO_H
 #define NETRACKER_CAPTURE_RADIO_H

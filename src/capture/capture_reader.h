@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From captured frames to TCP segments: through link layers, tunnels and fragments, by the one parser in core/. */
 #ifndef NETRACKER_CAPTURE_READER_H
 #define NETRACKER_CAPTURE_READER_H

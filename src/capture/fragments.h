@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Puts fragments of IP packets together again, as far as the headers go: the payload itself nobody asks for.
  *
  * Bounded: REPLAY_FRAGMENTED packets at a time, the oldest gives way. Fragments may come in any order and twice; where

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* IEEE 802.11 data frames (802.11-2020 section 9.3.2).
  *
  * Only frames that are not encrypted, or were captured after decryption, have anything to read.

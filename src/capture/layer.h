@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From the link layer to IP: headers that lead to one another. For hosts in user space: the kernel's programs see
  * frames whose link layer the kernel has read.
  *

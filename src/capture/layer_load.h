@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A layer of a frame: what begins at an offset, and the number that says what it is, an EtherType or one of
  * enum nt_layer_type.
  */

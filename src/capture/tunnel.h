@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tunnels that packet.h does not look into: from the IP packet around to the packet inside. For hosts in user space; the
  * kernel's programs see what is inside on the tunnel's own interface.
  *

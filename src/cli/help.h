@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* --help: a command's usage, its options from the table, its notes and examples, in 80 columns. */
 #ifndef NETRACKER_HELP_H
 #define NETRACKER_HELP_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/cli/option_table.h"
 
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The options: one table, from which the parser, --help, bash completion and the man page's list of options come. */
 #ifndef NETRACKER_OPTION_TABLE_H
 #define NETRACKER_OPTION_TABLE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/cli/option_values.h"
 
 #include <arpa/inet.h>

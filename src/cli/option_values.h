@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Values of options. */
 #ifndef NETRACKER_OPTION_VALUES_H
 #define NETRACKER_OPTION_VALUES_H

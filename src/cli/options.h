@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The command line, parsed and checked. */
 #ifndef NETRACKER_OPTIONS_H
 #define NETRACKER_OPTIONS_H

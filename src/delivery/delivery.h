@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Delivers records: adds the host's name, filters, counts, and writes or sums up. Live tracking, list and replay share
  * it. */
 #ifndef NETRACKER_DELIVERY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where records go: to the sink, or with --summary into tables on standard output; with -o FILE into both. */
 #ifndef NETRACKER_OUTPUT_H
 #define NETRACKER_OUTPUT_H

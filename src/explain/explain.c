@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* netracker explain [FILE]: records told in sentences. */
 #include <errno.h>
 #include <signal.h>

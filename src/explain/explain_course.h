@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Paragraphs: who opened the connection, what each step took, what was sent, what held it back. Each is left out where
  * the record has nothing for it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The description of one record: a heading, then the paragraphs of explain_course.h and explain_end.h. */
 #ifndef NETRACKER_EXPLAIN_DESCRIBE_H
 #define NETRACKER_EXPLAIN_DESCRIBE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Paragraphs: how the connection ended, what was seen of it and what is not known. Each is left out where the record has
  * nothing for it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A record as it stands in a line of JSON: what docs/record.md calls one, from whoever wrote it. Not struct nt_record:
  * that has no room for words and names of other versions.
  */

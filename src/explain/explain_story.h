@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Sentences about one record, wrapped to paragraphs: what explain_course.c, explain_end.c and explain_describe.c use. */
 #ifndef NETRACKER_EXPLAIN_STORY_H
 #define NETRACKER_EXPLAIN_STORY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The clocks: durations are differences of CLOCK_BOOTTIME; the wall clock's offset is read again when it is stepped. */
 #ifndef NETRACKER_CLOCK_H
 #define NETRACKER_CLOCK_H

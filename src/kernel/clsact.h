@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Programs on interfaces of kernels without tcx (before 6.6): filters of the clsact qdisc, with a priority of our own.
  *
  * Such filters outlive a process that is killed. So each tracker leaves a note of what it attached under

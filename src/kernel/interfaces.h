@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The interfaces that are watched: which, and the programs on them.
  *
  * tcx links where the kernel has them (6.6): they live beside others' programs and go with the process. clsact

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the running kernel has, asked of the kernel itself and not of its version: distributions carry features back. */
 #ifndef NETRACKER_KERNEL_FEATURES_H
 #define NETRACKER_KERNEL_FEATURES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel side: loaded, attached, read and taken off again. Everything goes with the process, also after kill -9. */
 #ifndef NETRACKER_LOADER_H
 #define NETRACKER_LOADER_H

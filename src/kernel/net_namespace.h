@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Network namespaces by their inode numbers. */
 #ifndef NETRACKER_NET_NAMESPACE_H
 #define NETRACKER_NET_NAMESPACE_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/kernel/reset_reasons.h"
 
 #include <ctype.h>

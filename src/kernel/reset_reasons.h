@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The running kernel's reasons for the RSTs it sends (enum sk_rst_reason, 6.10 and newer), by its own BTF: the numbers
  * differ from kernel to kernel.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Other netrackers that run on this machine: what they know of a socket, from their tables in the kernel. */
 #ifndef NETRACKER_RUNNING_TRACKER_H
 #define NETRACKER_RUNNING_TRACKER_H

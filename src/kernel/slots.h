@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The wire context's slots (core/event.h), mapped: read and emptied here while the kernel side fills them. */
 #ifndef NETRACKER_SLOTS_H
 #define NETRACKER_SLOTS_H

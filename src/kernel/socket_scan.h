@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sockets that are there already when tracking starts, and those that still are when it ends, in every network
  * namespace that can be found (those of processes, and those named in /run/netns).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's wire tables, read from user space: what was silent too long is taken out and told of. */
 #ifndef NETRACKER_SWEEP_H
 #define NETRACKER_SWEEP_H

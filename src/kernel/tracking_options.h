@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Options of the kernel side: plain structures, so that who fills them needs no header of libbpf. */
 #ifndef NETRACKER_TRACKING_OPTIONS_H
 #define NETRACKER_TRACKING_OPTIONS_H

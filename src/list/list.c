@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* netracker list: the connections that are open now, in every network namespace. */
 #include "src/list/list.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/live/join.h"
 
 #include <stdlib.h>

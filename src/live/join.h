@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The join: one socket, one record. Pure: time and events come in, what is finished goes out by callback.
  *
  * A socket's end is held until what is still to come of it has come, or can no longer come:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Live tracking: the kernel side's events, joined and written as records. */
 #include "src/live/live.h"
 

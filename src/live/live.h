@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 #ifndef NETRACKER_LIVE_H
 #define NETRACKER_LIVE_H
 

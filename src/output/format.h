@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The formats that records are written in. */
 #ifndef NETRACKER_FORMAT_H
 #define NETRACKER_FORMAT_H

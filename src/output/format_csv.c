@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* CSV and TSV: a column for each key of docs/record.md, in its order; docs/formats.md is the contract. */
 #include "src/output/format.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The text format: a heading, then one line a record, laid out in columns; two lines on a narrow terminal. */
 #include "src/output/format.h"
 #include "src/output/text_columns.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The line of the first NeTracker: one figure, from the SYN to the first FIN of the side that answered. */
 #include "src/output/format.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where records go: lines of one format into one descriptor, through a buffer.
  *
  * A line either gets out whole or is counted as lost. When the output refuses (a full disk), or a pipe's or terminal's

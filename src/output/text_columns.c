@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/output/text_columns.h"
 
 #include <time.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The columns of the text format: what a terminal shows, and what everything else gets. */
 #ifndef NETRACKER_TEXT_COLUMNS_H
 #define NETRACKER_TEXT_COLUMNS_H

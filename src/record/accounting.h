@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The accounting: every view of a connection that was begun is accounted for (docs/record.md, "The books balance"). */
 #ifndef NETRACKER_ACCOUNTING_H
 #define NETRACKER_ACCOUNTING_H

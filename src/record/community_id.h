@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Community ID v1 of a TCP connection, seed 0 (https://github.com/corelight/community-id-spec). */
 #ifndef NETRACKER_COMMUNITY_ID_H
 #define NETRACKER_COMMUNITY_ID_H

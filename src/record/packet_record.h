@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Records from packets: what the wire, live or captured, tells of a connection.
  *
  * Used whole for observers, and in parts for the record of a socket whose packets were seen.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the kernel side has described of processes: path of the executable, control group, container. Bounded: the
  * longest unused gives way, a dead one if it can be.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The fields of a record in the order of docs/record.md: one table, from which every format is written. */
 #ifndef NETRACKER_RECORD_FIELDS_H
 #define NETRACKER_RECORD_FIELDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which records the user asked for: -4 -6 -p -c -u --cgroup --container --netns --net -L -D --role --outcome -x
  * --min-duration.
  *

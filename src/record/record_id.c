@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/record/record_id.h"
 
 #include <endian.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Identities of records (docs/record.md, `id`): 16 hexadecimal digits, the same in every record of one view of one
  * connection. All read the addresses and ports that the record has by then.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Records from what the kernel side told: a socket's, with what the wire saw of it. Pure but for the process table. */
 #ifndef NETRACKER_SOCKET_RECORD_H
 #define NETRACKER_SOCKET_RECORD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What one side sent, as struct nt_stream has it, with holes in memory that grows: most streams never have one, and those
  * that have many are kept exact.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How far the reading of a capture has come: one line on the terminal that is replaced, and gone at the end. */
 #ifndef NETRACKER_PROGRESS_H
 #define NETRACKER_PROGRESS_H

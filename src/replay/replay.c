@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* netracker replay FILE...: the tracker over captures, with their own clock. Several are one stream of packets. */
 #include "src/replay/replay.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The connections of a capture: found by key, kept in queues by what is awaited of them.
  *
  * Grows with what the capture holds at one time; nothing of it is ever pushed out. What is done for every packet is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The packets of a capture by NeTracker's own rules: what src/zeek/zeek_replay.h is for those of Zeek. What is done for every
  * packet before it is followed is inline.
  */

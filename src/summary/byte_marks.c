@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/summary/byte_marks.h"
 
 #include <search.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How many bytes open connections had moved when they were last looked at: so that what is summed up counts each byte
  * once, in the interval that moved it. Bounded; pure: records go in.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What --summary sums up: connections, bytes, outcomes by process and by peer, the connections that moved most, and the
  * slowest handshakes. Pure: records go in. Bounded: where there are more processes or peers than rows, those with the
  * least become "others".

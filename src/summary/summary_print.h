@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tables of --summary, in 80 columns. */
 #ifndef NETRACKER_SUMMARY_PRINT_H
 #define NETRACKER_SUMMARY_PRINT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Strings of the system (process names, paths, interfaces) are any bytes: escaped, they can break no line, no column,
  * no terminal and no JSON parser. Each string ends at its first NUL or after `size` bytes.
  */

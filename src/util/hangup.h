@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What SIGHUP means. With -o FILE it is whoever rotates the file: open it again. Where the terminal that we were
  * started from has gone, or without -o, it is the end, as SIGTERM is. nohup(1) keeps it from being the end.
  */

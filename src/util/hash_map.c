@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/util/hash_map.h"
 
 #include <sodium/crypto_shorthash.h>

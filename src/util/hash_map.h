@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A hash map for keys that a peer or a file chooses: SipHash-2-4 with a random secret for each map, so nobody can
  * choose keys that share a bucket. There is at most one node a bucket on average; the map doubles as it fills.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Appends JSON (RFC 8259) to a text buffer: objects and lists, nested as the caller likes; commas are set here.
  *
  * The caller pairs beginnings and ends, and writes a key before each value of an object.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What netracker says to a person, on stderr: one line each, "netracker: " before it, hostile bytes escaped. */
 #ifndef NETRACKER_MESSAGE_H
 #define NETRACKER_MESSAGE_H

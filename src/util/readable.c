@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/util/readable.h"
 
 #define NS_PER_SECOND 1000000000ULL

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Figures shortened for people. */
 #ifndef NETRACKER_READABLE_H
 #define NETRACKER_READABLE_H

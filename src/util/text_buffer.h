@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Text that grows. After an allocation failed, `failed` is set and what is appended is dropped. */
 #ifndef NETRACKER_TEXT_BUFFER_H
 #define NETRACKER_TEXT_BUFFER_H

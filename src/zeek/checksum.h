@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checksums of packets in memory (RFC 1071). */
 #ifndef NETRACKER_CHECKSUM_H
 #define NETRACKER_CHECKSUM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Zeek's conn.log, as zeek-cut and RITA read it (the columns are those of Zeek's scripts/base/protocols/conn/main.zeek,
  * and community_id of scripts/policy/protocols/conn/community-id-logging.zeek).
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Zeek's conn.log: its header, its columns, its last line. */
 #ifndef NETRACKER_CONN_LOG_H
 #define NETRACKER_CONN_LOG_H

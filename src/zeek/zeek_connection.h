@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A connection by Zeek's rules: what it comes to, when it is forgotten, and what its packets did before.
  *
  * nt_zeek_begin() starts one with its first packet, nt_zeek_take() in src/zeek/zeek_step.h takes every packet, the first

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One end point of a connection by Zeek's rules: its states, and its sequence numbers, from which Zeek takes the bytes.
  *
  * These headers (src/zeek/zeek_*.h) are for hosts in user space: src/zeek/zeek_step.h is the one to include. They follow

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Zeek's history: a letter for what each side did, upper case for the originator, in the order it was seen.
  *
  *   letter   what                                    repeated

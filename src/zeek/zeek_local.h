@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which addresses Zeek takes for local where it was not told (Site::private_address_space of its default policy). */
 #ifndef NETRACKER_ZEEK_LOCAL_H
 #define NETRACKER_ZEEK_LOCAL_H

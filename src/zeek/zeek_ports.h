@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ports from which Zeek guesses who opened a connection that it did not see begin, and where it waits longer. */
 #ifndef NETRACKER_ZEEK_PORTS_H
 #define NETRACKER_ZEEK_PORTS_H

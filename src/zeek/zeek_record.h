@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The record of a connection that was followed by Zeek's rules. */
 #ifndef NETRACKER_ZEEK_RECORD_H
 #define NETRACKER_ZEEK_RECORD_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The packets of a capture by Zeek's rules: what src/replay/replay_tracker.h is for those of NeTracker. */
 #ifndef NETRACKER_ZEEK_REPLAY_H
 #define NETRACKER_ZEEK_REPLAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What one packet does to a connection by Zeek's rules: the table of src/zeek/zeek_connection.h in its order. */
 #ifndef NETRACKER_ZEEK_STEP_H
 #define NETRACKER_ZEEK_STEP_H

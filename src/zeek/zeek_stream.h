@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and
  * an end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
  *

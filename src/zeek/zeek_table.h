@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Connections by Zeek's rules: found by key, and by whose timer is due first. */
 #ifndef NETRACKER_ZEEK_TABLE_H
 #define NETRACKER_ZEEK_TABLE_H

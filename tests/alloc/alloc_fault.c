@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Lets allocations of the program fail. The program is linked with --wrap for each function here, so that only calls
  * from its own code come through.
  *

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Runs a command once for each allocation site that it reaches, with that allocation failing, and says what went wrong.
 
 build/tests/netracker_alloc (alloc_fault.c) names the call stack of each of its allocations. A stack that no command had

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The unit and replay tests with other compilers and on other machines.
 
 test_cross.py [NAME...]    gcc and clang build for this machine, arm64 and s390x (big-endian) are emulated; none: all

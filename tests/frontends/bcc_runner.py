@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """bcc/netracker.py in a lab: started, stopped, and its records as the facts of known.py name things."""
 import datetime
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The package through the real ecli, which ECLI names, on known connections: `make test-ecli`."""
 import os
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The scripts of eunomia/ in a lab, the kernel's trace, and the counting of checks."""
 import contextlib
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Connections whose facts are known, between a tracked namespace and another, and what a front-end must say of them."""
 import contextlib
 import ipaddress

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Runs an eunomia-bpf package through libbpf.so.1 as ecli does: the same calls, options and output, the same end.
 
 package_runner.py run [-j] package.json [-- --OPTION [VALUE]...]

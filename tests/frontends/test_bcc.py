@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The BCC version: what it says of known connections, what it refuses, and that it leaves nothing behind."""
 import contextlib
 import glob

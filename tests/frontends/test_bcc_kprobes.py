@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The BCC version's kprobes: who connects and who accepts. `make test-bcc-kprobes KERNEL=...` runs it in a kernel that
 has kprobes, where this machine's has none."""
 import json

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The eunomia-bpf version without ecc and ecli: its package, what its programs say of known connections, its scripts.
 
 The package runs through libbpf as ecli would run it (package_runner.py); `make test-ecli` does it with ecli itself.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The same traffic, seen at once by the native tracker, the BCC version and the eunomia-bpf package: the same
 connections, outcomes and SYN-to-FIN-ACK figures."""
 import os

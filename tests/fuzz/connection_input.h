@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How fuzz_connection reads its input: packets between two ends. */
 #ifndef NETRACKER_TESTS_CONNECTION_INPUT_H
 #define NETRACKER_TESTS_CONNECTION_INPUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the fuzz targets share: the input as a stream of values, what must hold whatever it is, and records as lines.
  *
  * A target is one tests/fuzz/fuzz_*.c, linked with libFuzzer (docs/testing.md).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The state machine and the streams over any packets between two ends, and the record of what they came to.
  *
  * Input: struct connection_input, again and again. Beside the core stands a map of bits: which bytes were seen.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* netracker explain: a line that may be a record, told in sentences.
  *
  * Input: a byte for the width, then the line.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The join over any order of socket and wire ends, and the live records: each event comes out once, each line is one.
  *
  * Input: one byte for what happens, then what that needs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The parser with the link layers, the tunnels, the fragments and the short ways that only some hosts take.
  *
  * Input: struct parser_input, then frames, each behind struct parser_frame.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The whole reader: the input is a capture file, what comes out are the records.
  *
  * The first byte chooses options, and the rest is read by libpcap from a file in memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Zeek's rules over any packets between two ends, and the records of what they came to.
  *
  * Input: struct connection_input, again and again, as for the state machine.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Seeds for the fuzz targets out of captures.
  *
  * make_seeds DIRECTORY CAPTURE...: DIRECTORY/parser gets each capture's frames, in files of some; DIRECTORY/connection

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How fuzz_parser reads its input. */
 #ifndef NETRACKER_TESTS_PARSER_INPUT_H
 #define NETRACKER_TESTS_PARSER_INPUT_H

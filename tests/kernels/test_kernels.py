@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The tracker on the kernels that people run: the live tests, in a guest of each kernel.
 
 test_kernels.py [NAME...]    kernels of get-kernels; none: 5.10 6.1 6.12 sid

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The accounting that a tracker prints at its end."""
 import os
 import sys

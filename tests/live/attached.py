@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Prints each tcx program attached in this network namespace, one a line: interface, hook, program id.
 
 It asks the kernel itself: Debian 12's bpftool does not know tcx.

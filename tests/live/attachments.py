@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What the test of the classic mode is made of: its commands, a lab, what is attached, lines, crafted packets."""
 import contextlib
 import ipaddress

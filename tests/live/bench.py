@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Checks that are no cases: each has trackers, namespaces and arguments of its own, and says what is wrong."""
 import collections
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Made-up control groups, in the hierarchies that this machine has mounted, or that are mounted for the test."""
 import atexit
 import ctypes

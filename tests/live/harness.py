@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Cases, the places they happen in, and the run: one tracker over many cases, each in namespaces of its own.
 
 A program registers cases with @case and ends with sys.exit(main()). A case is a function of a World; it makes traffic

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A test program in mount, process and network namespaces of its own: what is pinned and mounted goes with them."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The BPF maps of a process, through libbpf: what a test needs to bring about what the kernel does only by chance."""
 import ctypes
 import glob

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What programs print to the kernel's trace, read from an instance of its own: other readers take nothing from it."""
 import os
 import re

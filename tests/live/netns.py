@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Network namespaces, links and addresses of the live tests, all in 198.18.0.0/15 and fd00::/8."""
 import ctypes
 import os

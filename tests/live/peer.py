@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A traffic peer: a process that does the socket calls a test orders and reports each with its own clock.
 
 Orders and answers are JSON messages over a SOCK_SEQPACKET socket. The sockets are in blocking mode and every order is

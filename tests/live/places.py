@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Where a case happens: namespaces, links and addresses around the tracker's namespace."""
 import socket
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """A host without sockets: hand-made TCP segments from and to an address that no namespace owns.
 
 This is how a test has a remote machine: the kernels here hold no socket for its side. It answers only what a test

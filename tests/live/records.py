@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What docs/record.md says about every record, and the comparison of records with the views a test expects."""
 import base64
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What crossed a namespace's interfaces: every SYN, FIN and RST, as an oracle for the traffic itself.
 
 It shares nothing with the tracker: an AF_PACKET socket, the kernel's receive time, and a filter so that volume does

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The books balance: the account at the end against the records, and against the kernel's own counters."""
 import errno
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The classic mode: attach, status and detach, the lines in the kernel's trace, and what is left behind.
 
 It runs in mount, process and network namespaces of its own: bpffs and tracefs are mounted there by the program under

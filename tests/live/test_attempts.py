@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Connections that fail: refused, unanswered, given up, unreachable; and those whose other side vanishes."""
 import errno
 import shutil

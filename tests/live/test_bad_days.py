@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Bad days: what goes on when interfaces, namespaces, clocks, names, disks and terminals misbehave."""
 import contextlib
 import csv

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Bad input and bad ends: the exit status, one clear line, and nothing left attached."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Connections that were there before the tracker: in its namespace and others, owned, waiting, half closed.
 
 Each case is a generator: what is before its `yield` happens before the tracker starts.

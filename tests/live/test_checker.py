@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The tests' own judge is judged: a true record passes, and each single untruth in it is found."""
 import contextlib
 import copy

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Control groups and containers: made-up cgroups with the names that container managers give theirs, in the unified
 hierarchy and in those of version 1; cgroups that are gone when the record is written; names of any bytes.
 

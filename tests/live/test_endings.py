@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """How connections end: who closes, who resets, in which order, and what stays open."""
 import errno
 import sys

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """netracker list, and update records: open connections of several namespaces, as the test and ss know them."""
 import os
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What happens by chance, once in a million connections, brought about: ends that the kernel shows to none of our programs,
 and tables that the kernel has no memory for. Each is a record with a gap or a loss with its cause."""
 import re

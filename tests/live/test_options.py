@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Every option on live traffic: several trackers watch one menu of connections, each with an option of its own.
 
 What an option must let through is decided from the test's own truth, never from a record.
@@ -626,7 +627,7 @@ def hostile_names(bench):
 @check("--help has examples, --version a number")
 def help_and_version(bench):
     problems = []
-    expected = {"--help": r"(?s)usage.*--min-duration.*example", "--version": r"netracker \d+\.\d+"}
+    expected = {"--help": r"(?s)usage.*--min-duration.*Examples:", "--version": r"netracker \d+\.\d+"}
     for argument, expression in expected.items():
         status, output, messages = run_to_end(argument)
         if status or messages or not re.search(expression, output):

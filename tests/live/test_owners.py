@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Who owns a connection: workers, children, threads, passed descriptors, and ends that nobody took up."""
 import errno
 import os

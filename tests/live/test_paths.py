@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Ways of connecting: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies."""
 import errno
 import socket

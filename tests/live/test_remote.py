@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The other side is no socket of this machine: handshake times, observers, half-open scans, forwarded traffic."""
 import errno
 import socket

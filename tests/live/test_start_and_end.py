@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Connections made all the while that the tracker starts and ends: what it tells of them is true, whatever it saw."""
 import contextlib
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """--summary, live: what open connections move is counted, each byte once, in the interval that it was moved in."""
 import os
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the tracker under test in a namespace and reads what it writes."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The test's side of the traffic: peers to order about, the ends of connections, and the truth they leave behind.
 
 An End knows what its process did to one socket and when. A view is what one record must say: made from both ends'

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests of the manual share: the program's options as it has them itself, the page, its examples."""
 import os
 import re

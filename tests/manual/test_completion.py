@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Completion in bash: what the function offers for words, against what the program accepts; and at a real prompt."""
 import os
 import pty

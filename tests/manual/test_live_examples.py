@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The man page's examples that need root, on connections that this test makes: each does what the page says of it.
 
 They run in the page's order, in mount, process and network namespaces of the test's own. The tracker sees the whole

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The man page, the help texts, and what `make install` puts where; replay's and explain's examples are run."""
 import os
 import re

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the test of the kernel programs over captures tells them of each packet, in place of the kernel. */
 #ifndef NETRACKER_TESTS_CAPTURE_CLOCK_H
 #define NETRACKER_TESTS_CAPTURE_CLOCK_H

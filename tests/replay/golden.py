@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Golden tests of replay: one line a case in golden_cases.txt, one answer a case in golden/.
 
 golden.py                     compares (test_golden.py)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Runs `netracker replay` and counts checks."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Runs captures through the loaded kernel programs, and writes the records of what they track.
  *
  * kernel_replay [--tables] DIRECTORY CAPTURE...

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Writes captures, packet by packet, for the tests of replay. Times are seconds since the Unix epoch."""
 import socket
 import struct

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Each allocation site of replay and explain fails in turn: one clear line and status 1, and losses are counted."""
 import json
 import os

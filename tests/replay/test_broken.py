@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Broken capture files of each format: cut anywhere, and with bytes of their own headers changed.
 
 What a file that is cut must give is what a whole file with the packets before the cut gives.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Replays captures/ and compares with the truth beside each capture, which came from the captures' generator.
 
 A capture with truth is NAME.pcap or NAME.pcapng with NAME.truth.jsonl, one connection a line.

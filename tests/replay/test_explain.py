@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """explain: records of replay's, and made-up ones for what only live tracking gives, told in sentences."""
 import glob
 import json

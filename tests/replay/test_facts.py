@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Facts of captures from elsewhere, where they are at hand: a folder with check.py and index.json, ../shared/traces
 beside the project or the one that TRACES names. check.py judges; one capture whose records are all equal is one test.
 """

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """CSV, TSV and trace: the same records as in JSON, one heading a file."""
 import csv
 import glob

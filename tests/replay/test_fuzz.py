@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The fuzz targets over their seeds, once, without fuzzing: `make fuzz T=60` is the real thing."""
 import os
 import subprocess

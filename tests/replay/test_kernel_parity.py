@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """One tracker: the loaded kernel programs (BPF_PROG_TEST_RUN) and replay come to the same on the same packets.
 
 Each connection of each capture is compared. Where the kernel side leaves out packets, kernel_replay names each with the

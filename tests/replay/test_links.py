@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """One connection in every link type, layer and tunnel that replay reads: the record is always the same."""
 import struct
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """pcapng files: interfaces that differ, sections, byte orders, resolutions, kinds of packets, files that are broken."""
 import random
 import struct

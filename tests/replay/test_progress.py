@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The line that says how far a long capture was read: on a terminal only, gone before anything else is written."""
 import os
 import pty

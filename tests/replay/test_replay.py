@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """replay on captures made here: ends, timeouts, reused ports, broken files, options, the books."""
 import bz2
 import fcntl

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """replay with the address and undefined-behaviour sanitizers over every capture: clean, and the same records."""
 import concurrent.futures
 import os

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """--summary and --interval in replay: what the tables say against the packets made here, and against the records."""
 import glob
 import os

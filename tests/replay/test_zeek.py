@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """replay --like zeek and --format zeek: Zeek's answers for captures/, and those of Zeek itself where they are at hand.
 
 Beside each capture is NAME.zeekish.jsonl, what Zeek's rules give for it with checksums ignored, one connection a line;

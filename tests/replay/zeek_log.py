@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Reads Zeek's logs as zeek-cut does: by what their own header lines say."""
 
 TYPES = {"time", "interval", "count", "port", "addr", "string", "enum", "bool", "set[string]"}

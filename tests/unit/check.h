@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checks for the unit tests: a failed one prints where and what, and the program goes on. */
 #ifndef NETRACKER_TESTS_CHECK_H
 #define NETRACKER_TESTS_CHECK_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The core as a BPF program: that it compiles under clang -target bpf, and that a kernel's verifier takes it. Only
  * test_core_bpf.c runs it.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Frames written by hand from the RFCs' pictures. */
 #ifndef NETRACKER_TESTS_FRAMES_H
 #define NETRACKER_TESTS_FRAMES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Events as the kernel side tells them. What the wire saw is written as Zeek writes a history: S SYN, H SYN-ACK, A ACK,
  * F FIN, R RST, lower case by the side that answered; each packet a millisecond after the one before.
  */

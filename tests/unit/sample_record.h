@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A record with every member set, each to a value of its own. */
 #ifndef NETRACKER_TESTS_SAMPLE_RECORD_H
 #define NETRACKER_TESTS_SAMPLE_RECORD_H

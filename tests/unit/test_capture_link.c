@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/capture/capture_link.c and src/capture/layer.h: where IP begins in frames of every link type that is read, behind every layer, and
  * in frames cut anywhere. Frames are written by hand from libpcap's descriptions of link types
  * (https://www.tcpdump.org/linktypes.html) and the standards that src/capture/layer.h names.

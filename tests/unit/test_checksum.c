@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/zeek/checksum.c: packets of the RFCs' own arithmetic, and what one changed bit does to them. */
 #include <linux/types.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Vectors of the specification: github.com/corelight/community-id-spec, baseline/baseline_deflt.json. */
 #include "src/record/community_id.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The conn.log's lines, against Zeek's documentation of its columns and of its ASCII logs. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/connection.h: every row of the table above the state machine, one function each; then core/verdict.h: outcomes
  * (docs/record.md) and Zeek's conn_state. What is expected comes from RFC 9293 and Zeek's documentation.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The core as a BPF object (core_bpf.c): it compiles without globals and tables, the verifier takes it, and in the
  * kernel it comes to the same as in user space.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/socket.h, and what core/result.h makes of it: sockets whose changes of state are given. */
 #include <linux/types.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/fast_path.h: the slot of a packet, found without a parse, is that of its connection's key; and what is no plain
  * packet is left to the parser. Every frame is in a block of memory of exactly its size, for the sanitizer.
  */

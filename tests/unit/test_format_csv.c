@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* CSV, TSV and trace lines against docs/formats.md, and against Python's csv module for hostile strings. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The JSON line against docs/record.md, and against Python's parser for hostile strings. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The text lines: what fits into which width, what a script can rely on, and that no string breaks a line. */
 #include <stdio.h>
 #include <stdlib.h>

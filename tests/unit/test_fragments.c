@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/capture/fragments.c: IP packets put together again, whatever the order, and nothing beyond what was captured. */
 #include "src/capture/fragments.h"
 

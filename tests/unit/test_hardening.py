@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The built program is hardened: readelf shows what the compiler and the linker did."""
 import os
 import re

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Keys that a peer or a file chooses so that they collide: the steps of the look-ups stay bounded. The keys collide in
  * hashes without a secret, which add or XOR the words of a key.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/util/hash_map.h against a model: a flag for each of some thousand keys; order, equal keys, and steps. */
 #include "src/util/hash_map.h"
 

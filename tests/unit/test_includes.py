@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The layout: includes run from a folder to one below it, never up, and no headers include each other in a circle.
 
 docs/architecture.md has the same levels. A folder that is missing here fails the test: it needs its place first.

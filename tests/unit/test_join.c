@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The join, without a kernel: which socket gets which packets, when it is told, and what makes no record.
  * What is expected is docs/record.md's "One socket, one record" and docs/architecture.md's account of the join.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/util/json_writer.h: where commas stand, in objects and lists inside one another. */
 #include "src/util/json_writer.h"
 #include "tests/unit/check.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Which model of preemption a kernel has, by its configuration and command line as kernels write them. */
 #include "src/kernel/kernel_features.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What the kernel side leaves untold is what user space would leave out of the records, and nothing else: both are
  * asked about the same connections, with every filter and every pair of filters.
  */

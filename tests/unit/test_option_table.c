@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The option table: what help, completion and the man page take from it is what the parser accepts. */
 #include "src/cli/option_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The command line: what each option sets, and what is said to a wrong one. */
 #include "src/cli/options.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* The tables of core/ownership.h, case by case. The values follow from "Whose connection is it?" in
  * docs/architecture.md.
  */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/packet.h and core/key.h against frames written by hand from the RFCs' pictures. Every frame is parsed from a
  * block of memory of exactly its size, so that a read beyond it is found by the sanitizer.
  */

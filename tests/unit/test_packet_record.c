@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/record/packet_record.c: records of what only packets tell, by docs/record.md. */
 #include "src/record/packet_record.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* What is known of processes, and for how long. */
 #include <stdlib.h>
 #include <unistd.h>

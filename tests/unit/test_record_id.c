@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* docs/record.md, `id`: the same in every record of one connection, another's for every other. */
 #include "src/record/record_id.h"
 

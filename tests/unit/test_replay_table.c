@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/replay/replay_table.h against a model: a flag for each of some thousand keys. */
 #include "src/replay/replay_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/result.h: what it says of connections whose packets and times are given. */
 #include <linux/types.h>
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """The schema of the record, and the checker of tests/record_schema.py against python3-jsonschema.
 
 Good records come from replay of the project's captures and from this file; bad ones are made of the good ones.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/single_table.h over a table of two entries: what it begins, tells, and leaves alone. */
 #include <linux/types.h>
 #include <stdbool.h>

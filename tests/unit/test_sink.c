@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Where lines go: files appended to, full disks, readers that leave, terminals. */
 #include "src/output/sink.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/kernel/slots.h against an array as the kernel side leaves it. */
 #include <fcntl.h>
 #include <stdlib.h>

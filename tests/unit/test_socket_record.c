@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* Records of live connections: what is expected is docs/record.md's, line by line; what the kernel sets sk_err and the
  * states to is Linux' net/ipv4/tcp_input.c, tcp_timer.c, tcp.c and icmp.c.
  */

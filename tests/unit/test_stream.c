@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* core/stream.h: against hand-made sequences, and against a model that remembers every single byte. */
 #include <linux/types.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* --summary: sums by process and by peer, bounded; and the tables, which fit 80 columns whatever the names are. */
 #include "src/summary/summary.h"
 

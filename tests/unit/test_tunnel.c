@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/capture/tunnel.h: a packet inside every kind of tunnel, whole and cut anywhere. The headers are written by hand from the
  * documents that src/capture/tunnel.h names.
  */

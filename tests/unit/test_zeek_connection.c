@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/zeek/zeek_*.h: conn_state, history, roles and reuse against the definitions in Zeek's documentation of conn.log. */
 #include "tests/unit/zeek_driver.h"
 

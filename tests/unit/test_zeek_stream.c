@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/zeek/zeek_stream.h and src/zeek/zeek_endpoint.h: what is a gap, and how many bytes sequence numbers stand for. */
 #include "tests/unit/zeek_driver.h"
 

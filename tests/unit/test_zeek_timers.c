@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
 /* src/zeek/zeek_connection.h: when a connection is forgotten, against the defaults in Zeek's base/init-bare.zeek. */
 #include "tests/unit/zeek_driver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Drives src/zeek/zeek_step.h with segments as RFC 9293 has them: two ends, A and B, a clock in milliseconds. */
 #ifndef NETRACKER_TESTS_ZEEK_DRIVER_H
 #define NETRACKER_TESTS_ZEEK_DRIVER_H

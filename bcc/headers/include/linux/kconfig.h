@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What BCC includes before a program's text in place of a kernel's configuration. NeTracker's programs read no structure
  * of the kernel's own, so that they need no header of the running kernel: the types that BCC's own headers use do.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The registers that a kprobe sees, as BCC's PT_REGS_ macros name them. The installed header has user space's names on
  * x86, and the kernel's on arm64.
  */
