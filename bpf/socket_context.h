@@ -381,12 +381,12 @@ static __always_inline void count_replaced(const struct nt_socket *before)
 }
 
 /* Another connection begins at the address of one whose change to CLOSE and whose destruction were both missed. It is
- * reported by what was seen of it: its counts are gone, and when it ended is known of an error only. Not inlined, for
- * the callers' stack. */
-static __noinline int socket_replaced(__u64 address, struct nt_socket *before)
+ * reported by what was seen of it: its counts are gone, and the time of its end is known of an error only. Returns whether
+ * there is something to report. Not inlined, as are the two functions after it, for the stack of their callers: before
+ * Linux 6.13 (a76ab5731e32) the stacks of nested calls may add up to 512 bytes. */
+static __noinline int close_replaced(struct nt_socket *before)
 {
 	__u64 end = before->error ? before->error_ns : bpf_ktime_get_boot_ns();
-	__u8 old_state = state_before_missed_close(before);
 
 	if (before->state == TCP_CLOSE || !is_a_view(before))
 		return 0;
@@ -399,8 +399,40 @@ static __noinline int socket_replaced(__u64 address, struct nt_socket *before)
 	nt_socket_changes(before, TCP_CLOSE, end);
 	before->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
 	record_listener(before);
-	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, before, NULL, old_state, end);
+	return 1;
+}
+
+/* User space looks up its packets: see NT_WIRE_NOT_ASKED. */
+static __noinline int emit_replaced(__u64 address, const struct nt_socket *before, __u8 old_state)
+{
+	struct nt_socket_event *event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
+
+	if (!event) {
+		count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
+		return 0;
+	}
+	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);
+	event->header.type = NT_EVENT_TYPE_SOCKET_CLOSE;
+	event->header.now = before->close_ns;
+	event->address = address;
+	event->socket = *before;
+	event->wire_status = config.wire_enabled ? NT_WIRE_NOT_ASKED : NT_WIRE_ABSENT;
+	event->counts.old_state = old_state;
+	event->counts.error = before->error;
+	bpf_ringbuf_submit(event, ring_flags());
 	return 0;
+}
+
+static __always_inline void socket_replaced(__u64 address, struct nt_socket *before)
+{
+	__u8 old_state = state_before_missed_close(before);
+
+	if (!close_replaced(before))
+		return;
+	if (config.filters && is_filtered(before, NT_EVENT_TYPE_SOCKET_CLOSE))
+		leave_untold(before, before->error, old_state);
+	else
+		emit_replaced(address, before, old_state);
 }
 
 /* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
