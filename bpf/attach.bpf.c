@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The classic mode: programs that stay on an interface without a process and print the seed's line into the kernel's
- * trace. They use nothing that Linux 5.10 does not have. One copy for each interface, with tables of its own.
+/* The programs of `netracker attach`: they stay on an interface without a process and print the trace line into the
+ * kernel's trace. They need no kernel newer than Linux 5.10. Each interface has a copy with tables of its own.
  */
 #include "single_table_host.h"
 
@@ -15,7 +15,7 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* For `netracker status`: the programs leave it alone. */
+/* Read by `netracker status`; the programs do not use it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -23,9 +23,9 @@ struct {
 	__type(value, struct attachment_info);
 } attached_by SEC(".maps");
 
-static __always_inline void count(__u32 book)
+static __always_inline void attach_count(__u32 counter)
 {
-	__u64 *value = bpf_map_lookup_elem(&counters, &book);
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
 	if (value)
 		(*value)++;
@@ -33,30 +33,30 @@ static __always_inline void count(__u32 book)
 
 static __always_inline void nt_tracked_began(struct nt_table_step *observer)
 {
-	count(ATTACH_COUNT_OPENED);
+	attach_count(ATTACH_COUNT_OPENED);
 	if (bpf_map_update_elem(&connections, &observer->key, &observer->fresh, BPF_ANY))
-		count(ATTACH_COUNT_NOT_BEGUN);
+		attach_count(ATTACH_COUNT_NOT_BEGUN);
 }
 
 static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
 {
 	struct workspace *workspace = own_workspace();
 
-	count(ATTACH_COUNT_ENDED);
+	attach_count(ATTACH_COUNT_ENDED);
 	if (!workspace)
 		return;
 	nt_result_fill(&workspace->summary, &observer->ended.connection);
 	if (workspace->summary.syn_finack_ns >= 0)
-		count(print_line(workspace) < 0 ? ATTACH_COUNT_NOT_PRINTED : ATTACH_COUNT_PRINTED);
+		attach_count(print_line(workspace) < 0 ? ATTACH_COUNT_NOT_PRINTED : ATTACH_COUNT_PRINTED);
 }
 
-/* Data and pure acknowledgements tell nothing of when a connection began and ended. */
+/* Ignores data and pure ACKs: the trace line needs only when a connection began and ended. */
 static __always_inline int attach_packet(struct __sk_buff *skb)
 {
 	int result = packet_seen(skb, 0, NT_FAST_PATH_SLOT);
 
 	if (result == NT_PACKET_TRUNCATED || result == NT_PACKET_MALFORMED)
-		count(ATTACH_COUNT_MALFORMED);
+		attach_count(ATTACH_COUNT_MALFORMED);
 	return TC_ACT_UNSPEC;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's own structures, as little of them as is read. CO-RE relocates every access to the running kernel's
- * layout (preserve_access_index), so members stand here by name only; the build needs no vmlinux.h of any kernel.
- * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other one.
+/* The kernel's structures, reduced to the members that are read. CO-RE relocates every access to the running kernel's
+ * layout (preserve_access_index), so only the names of members matter here, and the build needs no vmlinux.h.
+ * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other layout.
  */
 #ifndef NETRACKER_BPF_KERNEL_TYPES_H
 #define NETRACKER_BPF_KERNEL_TYPES_H
@@ -181,7 +181,7 @@ struct css_set {
 	struct list_head cgrp_links;
 };
 
-/* One of a css_set's cgroups: it has one in each hierarchy. */
+/* Links a css_set to one of its cgroups; it has one in each hierarchy. */
 struct cgrp_cset_link {
 	struct cgroup *cgrp;
 	struct list_head cgrp_link;
@@ -228,8 +228,8 @@ struct bpf_iter__task_file {
 
 struct sk_buff;
 
-/* Only to ask which helpers this kernel has: bpf_get_socket_cookie() came to tracing programs in the same release,
- * 5.12, as this one (c5dbb89fc2ac, 34b2021cc616). */
+/* Used only to probe which helpers this kernel has. bpf_get_socket_cookie() came to tracing programs in 5.12, the same
+ * release as bpf_check_mtu() (c5dbb89fc2ac, 34b2021cc616). */
 enum bpf_func_id___since_5_12 {
 	BPF_FUNC_check_mtu___since_5_12 = 163,
 };
@@ -263,7 +263,7 @@ enum bpf_func_id___since_5_11 {
 #define EHOSTUNREACH 113
 #define ENETUNREACH 101
 
-static inline __attribute__((always_inline)) bool is_out_of_reach(int error)
+static inline __attribute__((always_inline)) bool is_unreachable_error(int error)
 {
 	return error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
 }

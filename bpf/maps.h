@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel side's tables. Their sizes are set by the loader, for the machine (src/kernel/loader.c). What helpers that change a
- * table return is kept in an int: before 6.4 (d7ba4cc900bf) only those 32 bits are set. */
+/* Definitions that all programs of the native kernel side share: configuration, ring buffer, counters.
+ *
+ * The loader sets the sizes of all maps to suit the machine (src/kernel/loader.c). Results of helpers that change a map
+ * are kept in an int: before Linux 6.4 (d7ba4cc900bf) only these 32 bits are set. */
 #ifndef NETRACKER_BPF_MAPS_H
 #define NETRACKER_BPF_MAPS_H
 
@@ -11,14 +13,15 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-/* How the core's parser reads a packet: in place where the bytes are in the linear area, else by copy. */
+/* The core's parser reads a packet in place if the bytes are in the linear area, and otherwise copies them. */
 struct nt_frame {
 	struct __sk_buff *skb;
 };
 
 #define NT_LOAD(frame, offset, to, size) load_bytes(((struct nt_frame *)(frame))->skb, (offset), (to), (size))
 
-/* Where the offset is a constant, only what lies in place is read: a quick look, which can do without. */
+/* Returns 0, or less than 0. With a constant offset, as on the fast path, only the linear area is read: the caller can
+ * do without the rest. */
 static __always_inline long load_bytes(struct __sk_buff *skb, __u32 offset, void *to, __u32 size)
 {
 	const void *from = (void *)(long)skb->data + offset;
@@ -37,7 +40,7 @@ static __always_inline long load_bytes(struct __sk_buff *skb, __u32 offset, void
 const volatile struct nt_config config SEC(".rodata.config");
 const volatile struct nt_filter wanted SEC(".rodata.filter");
 
-/* The compiler must not take what stands there before it is loaded for its value. */
+/* Prevents the compiler from using the filter's initial value: the loader sets it later. */
 static __always_inline const struct nt_filter *filter(void)
 {
 	const struct nt_filter *place = (const struct nt_filter *)&wanted;
@@ -60,7 +63,7 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
-/* Atomic: a softirq that interrupts a process may count the same on its CPU. */
+/* Atomic, because a softirq that interrupts a process may count the same on its CPU. */
 static __always_inline void count(__u32 counter)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
@@ -85,22 +88,22 @@ static __always_inline enum nt_failure failure_of(int error)
 	}
 }
 
-/* Counts that a table took no new entry, by what its update returned. */
+/* Counts a failed insertion into a table, by the error of the update. */
 static __always_inline void count_failure(__u32 counter, int error)
 {
 	count(counter + failure_of(error));
 }
 
-/* The same where no connection is lost by it. 0 and -EEXIST are no failures. */
+/* Counts a failed insertion that loses no connection. 0 and -EEXIST are no failures. */
 static __always_inline void check_details(int error)
 {
 	if (error && error != -EEXIST)
 		count_failure(NT_COUNT_DETAILS_FAILED, error);
 }
 
-/* Counts that the ring buffer took no event. The helpers give one answer for a full buffer and for a lock that they
- * could not take. A buffer that is not even half full was not the cause; one that was full may have been read a little
- * since. */
+/* Counts an event that the ring buffer did not take. The helpers return the same error for a full buffer and for a lock
+ * that they could not take. A buffer that is less than half full was not the cause; one that was full may have been
+ * read a little since then. */
 static __always_inline void count_ring_failure(__u32 counter)
 {
 	bool full = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= 2ULL * config.wakeup_bytes;
@@ -108,16 +111,17 @@ static __always_inline void count_ring_failure(__u32 counter)
 	count(counter + (full ? NT_FAILED_FULL : NT_FAILED_LOCK));
 }
 
-/* How many events a CPU tells between two looks at how full the buffer is. */
+/* Events that a CPU emits between two queries of the buffer's fill level. */
 #define EVENTS_PER_QUERY 16
 
-/* One wake-up for many events: the reader polls on a short timer, and is woken only where the buffer fills faster. */
+/* Returns the flags for the next event. The reader polls on a short timer and is woken only if the buffer fills faster,
+ * so that many events share a wake-up. */
 static __always_inline __u64 ring_flags(void)
 {
 	__u32 counter = NT_COUNT_EVENTS;
-	__u64 *told = bpf_map_lookup_elem(&counters, &counter);
+	__u64 *emitted = bpf_map_lookup_elem(&counters, &counter);
 
-	if (told && ++*told % EVENTS_PER_QUERY)
+	if (emitted && ++*emitted % EVENTS_PER_QUERY)
 		return BPF_RB_NO_WAKEUP;
 	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
 										     : BPF_RB_NO_WAKEUP;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The native kernel side. Each context's entry points stand at the end of its header. */
+/* The native kernel side. The programs of each context are at the end of its header. */
 #include "startup_scan.h"
 #include "socket_context.h"
 #include "wire_context.h"

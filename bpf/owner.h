@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is running: the owner of what happens now, and a description of each process once. */
+/* Owners: reads the process that is running now, and describes each process to user space once. */
 #ifndef NETRACKER_BPF_OWNER_H
 #define NETRACKER_BPF_OWNER_H
 
@@ -12,7 +12,7 @@ struct {
 	__type(value, __u8);
 } described_processes SEC(".maps");
 
-static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *node)
+static __always_inline struct kernfs_node *read_kernfs_parent(struct kernfs_node *node)
 {
 	struct kernfs_node___rcu *newer = (void *)node;
 
@@ -21,14 +21,14 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *nod
 	return BPF_CORE_READ(node, parent);
 }
 
-/* Hierarchies that a process can be in: the unified one, and those of version 1. */
+/* The number of control group hierarchies that a process can be in: the unified one, and those of version 1. */
 #define HIERARCHIES 16
-/* An id of a container has 64 digits. */
+/* A container's id has 64 digits. */
 #define NAME_WITH_ID 64
 #define LEVELS_TO_ID 8
 
-/* Where names are read to for their length; what is in there is of no use to anybody. Not on the stack: its 512 bytes
- * are for all functions in a chain of calls. */
+/* A buffer for names of which only the length is used. It is not on the stack, whose 512 bytes serve all functions in a
+ * chain of calls. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -46,7 +46,7 @@ static __always_inline bool has_memory_controller(struct cgroup_root *root)
 	return BPF_CORE_READ(root, subsys_mask) >> memory & 1;
 }
 
-static __always_inline bool is_systemds(struct cgroup_root *root)
+static __always_inline bool is_systemd_hierarchy(struct cgroup_root *root)
 {
 	__u64 name = 0, systemd;
 
@@ -55,10 +55,11 @@ static __always_inline bool is_systemds(struct cgroup_root *root)
 	return name == systemd;
 }
 
-/* How much a process's cgroup in one hierarchy says of where it runs; 0: nothing, it is the root. systemd's own tree is
- * complete, but container managers may leave it, or the unified one, alone; so a name that is long enough for the id of
- * a container counts more. Global, and pointers as numbers: the verifier goes through it once. */
-__noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
+/* Ranks a process's cgroup in one hierarchy by how well it identifies the service or container. Returns 0 for the root.
+ * systemd's tree is complete, but container managers may not use it, or not the unified one; so a name that is long
+ * enough for a container's id ranks higher. A global function with pointers as numbers, so that the verifier checks it
+ * only once. */
+__noinline int rank_cgroup(__u64 cgroup_address, __u64 unified)
 {
 	struct cgroup *cgroup = (void *)cgroup_address;
 	struct cgroup_root *root = BPF_CORE_READ(cgroup, root);
@@ -67,9 +68,9 @@ __noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
 	char *name = bpf_map_lookup_elem(&names_for_length, &zero);
 	int rank = 1;
 
-	if (!name || !kernfs_parent(node))
+	if (!name || !read_kernfs_parent(node))
 		return 0;
-	if (is_systemds(root))
+	if (is_systemd_hierarchy(root))
 		rank = 4;
 	else if (cgroup_address == unified)
 		rank = 3;
@@ -78,13 +79,13 @@ __noinline int cgroup_rank(__u64 cgroup_address, __u64 unified)
 	for (i = 0; i < LEVELS_TO_ID && node; i++) {
 		if (bpf_probe_read_kernel_str(name, NAME_WITH_ID + 2, BPF_CORE_READ(node, name)) > NAME_WITH_ID)
 			return rank + 4;
-		node = kernfs_parent(node);
+		node = read_kernfs_parent(node);
 	}
 	return rank;
 }
 
-/* Of the cgroups in a css_set, one for each hierarchy, the one that says most. */
-__noinline __u64 telling_cgroup(__u64 set_address)
+/* Returns the address of the cgroup with the highest rank. A css_set has one cgroup in each hierarchy. */
+__noinline __u64 select_cgroup(__u64 set_address)
 {
 	struct css_set *set = (void *)set_address;
 	struct cgroup *unified = BPF_CORE_READ(set, dfl_cgrp), *best = unified;
@@ -95,7 +96,7 @@ __noinline __u64 telling_cgroup(__u64 set_address)
 	for (i = 0; i < HIERARCHIES && (__u64)link != links; i++) {
 		struct cgrp_cset_link *whole = (void *)link - bpf_core_field_offset(struct cgrp_cset_link, cgrp_link);
 		struct cgroup *cgroup = BPF_CORE_READ(whole, cgrp);
-		int rank = cgroup_rank((__u64)cgroup, (__u64)unified);
+		int rank = rank_cgroup((__u64)cgroup, (__u64)unified);
 
 		if (rank > most) {
 			most = rank;
@@ -106,11 +107,11 @@ __noinline __u64 telling_cgroup(__u64 set_address)
 	return (__u64)best;
 }
 
-static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+static __always_inline struct cgroup *find_cgroup(struct task_struct *task)
 {
 	if (!config.cgroup_v1)
 		return BPF_CORE_READ(task, cgroups, dfl_cgrp);
-	return (struct cgroup *)telling_cgroup((__u64)BPF_CORE_READ(task, cgroups));
+	return (struct cgroup *)select_cgroup((__u64)BPF_CORE_READ(task, cgroups));
 }
 
 static __always_inline void walk_cgroup(struct nt_path *path, struct cgroup *cgroup)
@@ -119,7 +120,7 @@ static __always_inline void walk_cgroup(struct nt_path *path, struct cgroup *cgr
 	__u32 i;
 
 	for (i = 0; i < NT_PATH_COMPONENTS; i++) {
-		struct kernfs_node *parent = kernfs_parent(node);
+		struct kernfs_node *parent = read_kernfs_parent(node);
 
 		if (!parent) {
 			path->known = !!node;
@@ -131,8 +132,9 @@ static __always_inline void walk_cgroup(struct nt_path *path, struct cgroup *cgr
 	path->count = i;
 }
 
-/* One mount is passed where the path has it: an executable under a mount within a mount is rare. */
-static __always_inline struct dentry *over_mount_point(struct dentry *dentry, struct mount **mount)
+/* Steps from the root of a mount to its mount point. Crosses one mount only: an executable whose path has one mount
+ * directly on another is rare. */
+static __always_inline struct dentry *cross_mount_point(struct dentry *dentry, struct mount **mount)
 {
 	struct mount *above;
 
@@ -146,7 +148,7 @@ static __always_inline struct dentry *over_mount_point(struct dentry *dentry, st
 	return dentry;
 }
 
-/* From the file's directory entry to the root, over mount points, as the kernel's prepend_path() walks. */
+/* Walks from the executable's directory entry to the root across mount points, like the kernel's prepend_path(). */
 static __always_inline void walk_executable(struct nt_path *path, struct task_struct *task)
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
@@ -158,7 +160,7 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 	for (i = 0; i < NT_PATH_COMPONENTS; i++) {
 		struct dentry *parent;
 
-		dentry = over_mount_point(dentry, &mount);
+		dentry = cross_mount_point(dentry, &mount);
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (parent == dentry || !parent) {
 			path->known = file && parent;
@@ -170,7 +172,7 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 	path->count = i;
 }
 
-/* 0 where it is described now. */
+/* Returns 0, or -1 if the ring buffer took no event. */
 static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task,
 				       struct cgroup *cgroup)
 {
@@ -194,7 +196,7 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	return 0;
 }
 
-/* The processes that were owners last on each CPU: most connections in a row have the same few. */
+/* The latest owners on each CPU: most consecutive connections have the same few owners. */
 #define RECENT_PROCESSES 4
 
 struct recent_processes {
@@ -220,12 +222,13 @@ static __always_inline void describe_unless_recent(const struct nt_process_id *p
 	if (slot->pid == process->pid && slot->exec_id == process->exec_id && slot->start_ns == process->start_ns &&
 	    slot->cgroup_id == process->cgroup_id)
 		return;
-	if (bpf_map_lookup_elem(&described_processes, process) || !describe_process(process, task, cgroup_of(task)))
+	if (bpf_map_lookup_elem(&described_processes, process) || !describe_process(process, task, find_cgroup(task)))
 		*slot = *process;
 }
 
-/* Where version 1 is in use: a process that moves in any hierarchy gets another css_set, whose memory may have been
- * that of one before. So moves are counted too, those of all processes that share a place in the array together. */
+/* Counts of moves between cgroups, used where there are hierarchies of version 1. A process that moves in any hierarchy
+ * gets another css_set, which may reuse the memory of an earlier one; so its address is combined with the number of
+ * moves. Processes that share an element of the array are counted together. */
 #define MOVE_COUNTS 4096
 
 struct {
@@ -235,17 +238,17 @@ struct {
 	__type(value, __u32);
 } cgroup_moves SEC(".maps");
 
-static __always_inline __u32 *moves_of(struct task_struct *task)
+static __always_inline __u32 *find_move_count(struct task_struct *task)
 {
 	__u32 index = (__u32)BPF_CORE_READ(task, tgid) % MOVE_COUNTS;
 
 	return bpf_map_lookup_elem(&cgroup_moves, &index);
 }
 
-static __always_inline __u64 cgroups_identity(struct task_struct *task)
+static __always_inline __u64 read_cgroups_identity(struct task_struct *task)
 {
 	__u64 identity = (__u64)BPF_CORE_READ(task, cgroups);
-	__u32 *moves = moves_of(task);
+	__u32 *moves = find_move_count(task);
 
 	return moves ? identity + *moves * 0x9e3779b97f4a7c15ULL : identity;
 }
@@ -253,15 +256,16 @@ static __always_inline __u64 cgroups_identity(struct task_struct *task)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(process_moves, struct cgroup *to, const char *path, struct task_struct *task)
 {
-	__u32 *moves = moves_of(task);
+	__u32 *moves = find_move_count(task);
 
 	if (moves)
 		__sync_fetch_and_add(moves, 1);
 	return 0;
 }
 
-/* Two ways to read a task: in place, through a pointer that the verifier knows, or by copies (5.10 has no
- * bpf_get_current_task_btf(), and what hangs on a struct file has no type). A kernel thread is nobody's owner: false. */
+/* A task is read in place through a pointer that the verifier knows, or by copies: 5.10 has no
+ * bpf_get_current_task_btf(), and the task of a file iterator is reached without types. Both functions return false for
+ * a kernel thread, which owns no connection. */
 static __always_inline bool read_task_in_place(struct nt_owner *owner, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
@@ -271,7 +275,7 @@ static __always_inline bool read_task_in_place(struct nt_owner *owner, struct ta
 	owner->process.pid = task->tgid;
 	owner->process.start_ns = leader->start_boottime;
 	owner->process.exec_id = leader->self_exec_id;
-	owner->process.cgroup_id = config.cgroup_v1 ? cgroups_identity(task) : task->cgroups->dfl_cgrp->kn->id;
+	owner->process.cgroup_id = config.cgroup_v1 ? read_cgroups_identity(task) : task->cgroups->dfl_cgrp->kn->id;
 	owner->uid = task->cred->uid.val;
 	bpf_probe_read_kernel(owner->comm, sizeof(owner->comm), leader->comm);
 	return true;
@@ -287,7 +291,7 @@ static __always_inline bool read_task_by_copy(struct nt_owner *owner, struct tas
 	owner->process.start_ns = BPF_CORE_READ(leader, start_boottime);
 	owner->process.exec_id = BPF_CORE_READ(leader, self_exec_id);
 	if (config.cgroup_v1)
-		owner->process.cgroup_id = cgroups_identity(task);
+		owner->process.cgroup_id = read_cgroups_identity(task);
 	else
 		owner->process.cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
 	owner->uid = BPF_CORE_READ(task, cred, uid.val);
@@ -295,30 +299,30 @@ static __always_inline bool read_task_by_copy(struct nt_owner *owner, struct tas
 	return true;
 }
 
-/* What both have in common once the task is read. Returns 1 for the callers that return it. */
-static __always_inline int owner_is(struct nt_owner *owner, struct task_struct *task, __u8 by)
+/* Completes an owner that was read from the task. Returns 1, which the callers return in turn. */
+static __always_inline int complete_owner(struct nt_owner *owner, struct task_struct *task, __u8 by)
 {
 	owner->by = by;
 	describe_unless_recent(&owner->process, task);
 	return 1;
 }
 
-/* Makes the running process the owner, unless it is a kernel thread: then 0. */
+/* Makes the running process the owner. Returns 1, or 0 if it is a kernel thread. */
 static __noinline int owner_from_current(struct nt_owner *owner, __u8 by)
 {
 	struct task_struct *task;
 
 	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_11, BPF_FUNC_get_current_task_btf___since_5_11)) {
 		task = bpf_get_current_task_btf();
-		return read_task_in_place(owner, task) ? owner_is(owner, task, by) : 0;
+		return read_task_in_place(owner, task) ? complete_owner(owner, task, by) : 0;
 	}
 	task = (struct task_struct *)bpf_get_current_task();
-	return read_task_by_copy(owner, task) ? owner_is(owner, task, by) : 0;
+	return read_task_by_copy(owner, task) ? complete_owner(owner, task, by) : 0;
 }
 
 static __noinline int owner_from_task(struct nt_owner *owner, struct task_struct *task, __u8 by)
 {
-	return read_task_by_copy(owner, task) ? owner_is(owner, task, by) : 0;
+	return read_task_by_copy(owner, task) ? complete_owner(owner, task, by) : 0;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host of core/single_table.h on one interface, for libbpf's programs: the classic mode's and the eunomia-bpf version's.
- * It uses nothing that Linux 5.10 does not have.
+/* The host of core/single_table.h on one interface, for programs that libbpf loads: those of `netracker attach` and of
+ * the eunomia-bpf version. It needs no kernel newer than Linux 5.10.
  *
  * The includer defines nt_tracked_began() and nt_tracked_ended(). Its programs call packet_seen().
  */
@@ -12,7 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-/* From the network header on: the same on Ethernet and on devices without a link layer. */
+/* Offsets count from the network header, on Ethernet as on devices without a link layer. */
 #define NT_LOAD(frame, offset, to, size) bpf_skb_load_bytes_relative((frame), (offset), (to), (size), BPF_HDR_START_NET)
 #include "../core/single_table.h"
 #include "../core/fast_path.h"
@@ -20,7 +20,7 @@
 
 #define LINEAR_BYTES 256 /* more than IP and TCP headers with common options take */
 
-/* SYNs that nobody answers make room: where the table is full the least recently used goes. */
+/* A full table evicts the least recently used connection, mostly a SYN that nobody answered. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 65536);
@@ -59,8 +59,8 @@ static __always_inline int nt_tracked_remove(const struct nt_key *key)
 	return bpf_map_delete_elem(&connections, key);
 }
 
-/* Global functions: the verifier goes through each once. Linux 5.10 lets them take numbers only, so what they work on is
- * in the workspace.
+/* The verifier checks a global function only once. On Linux 5.10 such a function takes numbers and the packet only, so
+ * everything else that it works on is in the workspace.
  */
 __noinline int parse(struct __sk_buff *skb)
 {
@@ -94,8 +94,8 @@ __noinline int put_number(__u64 number)
 	return 0;
 }
 
-/* The address of an end of the packet's connection. */
-__noinline int put_address(__u32 end, __u32 in_brackets)
+/* Appends the address of one side of the packet's connection. side: index in the key. */
+__noinline int put_address(__u32 side, __u32 in_brackets)
 {
 	struct workspace *workspace = own_workspace();
 	const __u8 *address;
@@ -103,32 +103,32 @@ __noinline int put_address(__u32 end, __u32 in_brackets)
 
 	if (!workspace)
 		return 0;
-	address = workspace->observer.key.address[end & 1];
+	address = workspace->observer.key.address[side & 1];
 	if (nt_address_family(address) == 6) {
 		if (in_brackets)
-			put(&workspace->line, '[');
+			put_byte(&workspace->line, '[');
 		put_ipv6(&workspace->line, address);
 		if (in_brackets)
-			put(&workspace->line, ']');
+			put_byte(&workspace->line, ']');
 		return 0;
 	}
 	for (i = 12; i < 16; i++) {
 		if (i > 12)
-			put(&workspace->line, '.');
+			put_byte(&workspace->line, '.');
 		put_number(address[i]);
 	}
 	return 0;
 }
 
-static __always_inline void put_end_point(struct workspace *workspace, __u32 end)
+static __always_inline void put_endpoint(struct workspace *workspace, __u32 side)
 {
-	put_address(end & 1, 1);
-	put(&workspace->line, ':');
-	put_number(workspace->observer.key.port[end & 1]);
+	put_address(side & 1, 1);
+	put_byte(&workspace->line, ':');
+	put_number(workspace->observer.key.port[side & 1]);
 }
 
-/* The seed's line into the kernel's trace, by the summary in the workspace. Less than 0 where the trace does not take it.
- * It is the format itself, in which nothing has to be replaced: before 5.13 a %s is cut off after 63 bytes. */
+/* Prints the trace line of the result in the workspace into the kernel's trace. Returns less than 0 if the trace does
+ * not take it. The line is passed as the format, without conversions: before 5.13 a %s is cut off after 63 bytes. */
 static __always_inline int print_line(struct workspace *workspace)
 {
 	struct line *line = &workspace->line;
@@ -138,25 +138,25 @@ static __always_inline int print_line(struct workspace *workspace)
 	PUT_EIGHT(line, "al RTT (");
 	PUT_EIGHT(line, "SYN - FI");
 	PUT_EIGHT(line, "N-ACK) f");
-	put(line, 'o');
-	put(line, 'r');
-	put(line, ' ');
-	put_end_point(workspace, workspace->summary.index[NT_SRC]);
-	put(line, ' ');
-	put(line, '-');
-	put(line, '>');
-	put(line, ' ');
-	put_end_point(workspace, workspace->summary.index[NT_DST]);
-	put(line, ':');
-	put(line, ' ');
+	put_byte(line, 'o');
+	put_byte(line, 'r');
+	put_byte(line, ' ');
+	put_endpoint(workspace, workspace->summary.index[NT_SRC]);
+	put_byte(line, ' ');
+	put_byte(line, '-');
+	put_byte(line, '>');
+	put_byte(line, ' ');
+	put_endpoint(workspace, workspace->summary.index[NT_DST]);
+	put_byte(line, ':');
+	put_byte(line, ' ');
 	put_number(workspace->summary.syn_finack_ns);
-	put(line, ' ');
-	put(line, 'n');
-	put(line, 's');
-	return bpf_trace_printk(line->text, end_line(line));
+	put_byte(line, ' ');
+	put_byte(line, 'n');
+	put_byte(line, 's');
+	return bpf_trace_printk(line->text, terminate_line(line));
 }
 
-/* Takes a packet, unless a quick look comes to `ignored` or less. Returns enum nt_parse. */
+/* Handles a packet, unless the fast path classifies it as `ignored` or less. Returns enum nt_parse. */
 static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_fast_path ignored)
 {
 	__u32 slot;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The socket context: one entry a connection of a local TCP socket, from its first state to its change to CLOSE.
+/* The socket context: programs that follow local TCP sockets. A connection has one entry in `sockets`, from the first
+ * state change of its socket on.
  *
- * Everything is read at that change: at tcp_destroy_sock the counts and sk_err of an aborted socket are gone or wrong.
- * The entry stays until the socket is destroyed, since a socket can live several connections and an owner can become
- * known after the end.
+ * All values are read at the change to CLOSE: by tcp_destroy_sock, the counts and sk_err of an aborted socket are gone
+ * or wrong. The entry stays until the socket is destroyed, because one socket can have several connections in turn and
+ * because the owner may become known only after the connection has ended.
  */
 #ifndef NETRACKER_BPF_SOCKET_CONTEXT_H
 #define NETRACKER_BPF_SOCKET_CONTEXT_H
@@ -18,9 +19,9 @@ struct {
 	__type(value, struct nt_socket);
 } sockets SEC(".maps");
 
-/* Listeners, for the owner of what nobody has read or closed yet, and to tell servers from clients among the
- * connections that were there before. They stay when they are closed, which ends what they have not accepted, until
- * another takes their place. */
+/* Listeners. Their owner stands in for that of a connection that no process has read from or closed yet, and they
+ * distinguish servers from clients among pre-existing connections. A closed listener keeps its entry until another one
+ * replaces or evicts it, because closing it also ends the connections that it has not accepted. */
 struct nt_listener_key {
 	__u8 address[16]; /* all zero: any */
 	__u32 netns;
@@ -39,17 +40,17 @@ struct {
 	__type(value, struct nt_listener);
 } listeners SEC(".maps");
 
-/* Owners of MPTCP sockets, by address: their subflows are opened and closed by the kernel's workers. */
+/* Owners of MPTCP sockets. The kernel's workers open and close the subflows, so the running task is no owner there. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
-	__type(key, __u64);
+	__type(key, __u64); /* address of the MPTCP socket's struct sock */
 	__type(value, struct nt_owner);
 } mptcp_owners SEC(".maps");
 
 static const struct nt_socket empty_socket;
 
-static __always_inline void put_ipv4(__u8 *address, __be32 ipv4)
+static __always_inline void socket_put_ipv4(__u8 *address, __be32 ipv4)
 {
 	__builtin_memset(address, 0, 10);
 	address[10] = address[11] = 0xff;
@@ -68,8 +69,8 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 	struct sock *sk = &tp->inet_conn.icsk_inet.sk;
 
 	if (sk->__sk_common.skc_family == AF_INET) {
-		put_ipv4(socket->local, tp->inet_conn.icsk_inet.inet_saddr);
-		put_ipv4(socket->remote, sk->__sk_common.skc_daddr);
+		socket_put_ipv4(socket->local, tp->inet_conn.icsk_inet.inet_saddr);
+		socket_put_ipv4(socket->remote, sk->__sk_common.skc_daddr);
 	} else {
 		bpf_probe_read_kernel(socket->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_probe_read_kernel(socket->remote, 16, &sk->__sk_common.skc_v6_daddr);
@@ -81,15 +82,16 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 		socket->cookie = read_cookie(sk);
 }
 
-/* The error that ended it, also where the application took it away before the end was noticed. */
-static __always_inline int error_of(struct sock *sk, const struct nt_socket *socket)
+/* Returns the error that ended the connection. After a missed end this is the stored one: the application may have
+ * cleared sk_err by reading it. */
+static __always_inline int read_error(struct sock *sk, const struct nt_socket *socket)
 {
 	return socket->missed_end && socket->error ? socket->error : sk->sk_err;
 }
 
-/* What the application wrote: acknowledged, or not yet. Less SYN and FIN, which take sequence numbers too; a child's SYN
- * is acknowledged before it is born. */
-static __always_inline __u64 bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
+/* Returns the bytes that the application wrote, acknowledged or not. SYN and FIN take sequence numbers and are
+ * subtracted; the SYN of a server's socket is acknowledged before that socket exists. */
+static __always_inline __u64 compute_bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
 {
 	__u64 written = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
 	__u64 flags = (socket->role == NT_ROLE_CLIENT) + !!(socket->flags & NT_SOCKET_LOCAL_FIN);
@@ -97,20 +99,21 @@ static __always_inline __u64 bytes_written(struct tcp_sock *tp, const struct nt_
 	return written > flags ? written - flags : 0;
 }
 
-static __always_inline __u64 bytes_transmitted(struct tcp_sock *tp, const struct nt_socket *socket)
+static __always_inline __u64 compute_bytes_sent(struct tcp_sock *tp, const struct nt_socket *socket)
 {
 	__u64 transmitted = tp->bytes_sent - tp->bytes_retrans, written;
 
-	/* What a device refuses is new data again at the next try, and counted again: the case of a peer out of reach. */
-	if (!is_out_of_reach(error_of(&tp->inet_conn.icsk_inet.sk, socket)))
+	/* The kernel counts data that a device refused as new at each attempt, which happens to an unreachable peer. */
+	if (!is_unreachable_error(read_error(&tp->inet_conn.icsk_inet.sk, socket)))
 		return transmitted;
-	written = bytes_written(tp, socket);
+	written = compute_bytes_written(tp, socket);
 	return transmitted < written ? transmitted : written;
 }
 
-/* Of one that was there before, how long it was idle is not known. It is told as if it had been busy but for now: true
- * while it is sending, and where it has been idle since for longer than it ever sent. Else nothing is told. */
-static __always_inline __u32 least_lifetime(struct tcp_sock *tp, __u32 jiffies, __u32 sending)
+/* Returns the lifetime of a pre-existing connection in jiffies, 0 if unknown. Its idle periods before the present one
+ * are unknown and taken for none. That is good enough while it is sending, or if its present idle period is longer than
+ * all the time that it spent sending. */
+static __always_inline __u32 estimate_lifetime(struct tcp_sock *tp, __u32 jiffies, __u32 sending)
 {
 	__u32 idle = jiffies - tp->lsndtime;
 
@@ -126,7 +129,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	__u32 busy = tp->chrono_stat[0], receiver = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
 	__u32 running = jiffies - tp->chrono_start;
 
-	/* enum tcp_chrono: the one that is running is not in its sum yet */
+	/* enum tcp_chrono: the time of the running one is not in its sum yet */
 	switch (BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
 	case 1:
 		busy += running;
@@ -142,8 +145,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->receiver_limited_jiffies = receiver;
 	counts->sndbuf_limited_jiffies = sndbuf;
 	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies
-							  : least_lifetime(tp, jiffies, busy + receiver + sndbuf);
-	counts->bytes_sent = bytes_transmitted(tp, socket);
+							  : estimate_lifetime(tp, jiffies, busy + receiver + sndbuf);
+	counts->bytes_sent = compute_bytes_sent(tp, socket);
 	counts->bytes_received = tp->bytes_received;
 	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)
 		counts->bytes_received--; /* the kernel counts the peer's FIN */
@@ -152,37 +155,38 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->retransmits = tp->total_retrans;
 	counts->srtt_us = tp->srtt_us >> 3;
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
-	counts->error = error_of(&tp->inet_conn.icsk_inet.sk, socket);
-	/* disconnected since: its counts are gone */
+	counts->error = read_error(&tp->inet_conn.icsk_inet.sk, socket);
+	/* the socket was disconnected after the missed end: its counts are gone */
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
 
-/* Whether the process that is running is at work on this socket. A softirq takes a socket only where no process has
- * it; so the lock's owner flag tells them apart, also for an accepted socket (inet_csk_listen_stop() ends those that
- * nobody accepted without it). */
-static __always_inline bool in_process(struct sock *sk)
+/* Returns whether the running process is at work on this socket, and not a softirq. A softirq takes a socket only if no
+ * process owns its lock, so the owner flag distinguishes the two. It also distinguishes accepted sockets from others:
+ * inet_csk_listen_stop() closes those that nobody accepted without setting the flag. */
+static __always_inline bool is_in_process(struct sock *sk)
 {
 	return sk->sk_lock.owned;
 }
 
-/* The last to read or close a server's connection is its owner; a client's is who connected. */
+/* The owner of a server's connection is the last process that read from it or closed it, that of a client's the process
+ * that connected. */
 static __always_inline void record_owner(struct nt_socket *socket, struct sock *sk, __u8 by)
 {
 	if (socket->role == NT_ROLE_CLIENT && socket->owner.process.pid && socket->owner.by == NT_OWNER_CONNECT)
 		return;
-	if (!in_process(sk))
+	if (!is_in_process(sk))
 		return;
 	if (socket->owner.process.pid == bpf_get_current_pid_tgid() >> 32 && socket->owner.by <= NT_OWNER_ACCEPT)
 		return;
 	owner_from_current(&socket->owner, by);
 }
 
-static __always_inline bool owner_is_known(const struct nt_socket *socket)
+static __always_inline bool has_owner(const struct nt_socket *socket)
 {
 	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
 }
 
-static __always_inline void record_mptcp_owner(struct nt_socket *socket, struct sock *sk)
+static __always_inline void copy_mptcp_owner(struct nt_socket *socket, struct sock *sk)
 {
 	struct mptcp_subflow_context *subflow;
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -198,7 +202,7 @@ static __always_inline void record_mptcp_owner(struct nt_socket *socket, struct 
 		socket->owner = *owner;
 }
 
-static __always_inline void mptcp_socket_changed(struct sock *sk, int new_state)
+static __always_inline void record_mptcp_owner(struct sock *sk, int new_state)
 {
 	struct nt_owner owner = {};
 	__u64 address = (__u64)sk;
@@ -206,11 +210,11 @@ static __always_inline void mptcp_socket_changed(struct sock *sk, int new_state)
 	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK &&
 	    new_state != TCP_CLOSE)
 		return;
-	if (in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
+	if (is_in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
 		check_details(bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY));
 }
 
-static __always_inline void listener_key(struct nt_listener_key *key, struct sock *sk, __u16 port)
+static __always_inline void fill_listener_key(struct nt_listener_key *key, struct sock *sk, __u16 port)
 {
 	__builtin_memset(key, 0, sizeof(*key));
 	key->netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -218,20 +222,20 @@ static __always_inline void listener_key(struct nt_listener_key *key, struct soc
 	if (sk->__sk_common.skc_family == AF_INET6)
 		bpf_probe_read_kernel(key->address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 	else if (sk->__sk_common.skc_rcv_saddr)
-		put_ipv4(key->address, sk->__sk_common.skc_rcv_saddr);
+		socket_put_ipv4(key->address, sk->__sk_common.skc_rcv_saddr);
 }
 
-static __always_inline void listener_begins(struct sock *sk)
+static __always_inline void add_listener(struct sock *sk)
 {
 	struct nt_listener listener = {};
 	struct nt_listener_key key;
 
-	listener_key(&key, sk, sk->__sk_common.skc_num);
+	fill_listener_key(&key, sk, sk->__sk_common.skc_num);
 	owner_from_current(&listener.owner, NT_OWNER_LISTEN);
 	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY));
 }
 
-static __always_inline struct nt_listener *listener_find(const struct nt_socket *socket)
+static __always_inline struct nt_listener *find_listener(const struct nt_socket *socket)
 {
 	struct nt_listener_key key = {.netns = socket->netns, .port = socket->local_port};
 	struct nt_listener *listener;
@@ -244,53 +248,53 @@ static __always_inline struct nt_listener *listener_find(const struct nt_socket 
 	return bpf_map_lookup_elem(&listeners, &key);
 }
 
-/* A function of its own: the verifier would go through it in place of each call too often. */
-static __noinline int is_filtered(const struct nt_socket *socket, __u32 type)
+/* Not inlined, so that the verifier follows fewer paths. */
+static __noinline int is_socket_filtered(const struct nt_socket *socket, __u32 type)
 {
 	bool awaits_owner = type == NT_EVENT_TYPE_SOCKET_CLOSE && socket->flags & NT_SOCKET_AWAITS_OWNER;
 
 	return !nt_filter_has_socket(filter(), socket, awaits_owner);
 }
 
-/* Of a socket's end that nobody asked for; nothing that comes after it is told either. Not inlined, for the caller's
- * stack. */
-static __noinline int leave_untold(struct nt_socket *socket, int error, __u8 old_state)
+/* Counts the close of a socket that the filters exclude, and removes what waits for its report. Later events of the
+ * socket are not emitted either. Not inlined, to save the caller's stack. */
+static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 old_state)
 {
 	struct wire_found found = {};
 	struct nt_key key;
-	int end;
+	int side;
 
 	count(NT_COUNT_SOCKETS_FILTERED);
 	socket->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
 	if (!config.wire_enabled)
 		return 0;
-	end = wire_of_socket(&found, socket);
+	side = find_wire_of_socket(&found, socket);
 	if (!found.wire)
 		return 0;
 	nt_key_of_socket(&key, socket, config.own_netns);
-	return wire_loses_socket(&found, &key, end, old_state, error);
+	return wire_handle_socket_close(&found, &key, side, old_state, error);
 }
 
-/* Tells of a socket, with what the wire knows of its connection where that is not told yet. tp: NULL where the socket
- * itself is gone. */
+/* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before.
+ * tp: NULL if the socket itself is gone. */
 static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 					__u8 old_state, __u64 now)
 {
 	struct nt_socket_event *event;
 	struct wire_found found = {};
 	__u32 status = NT_WIRE_ABSENT;
-	int end = 0;
+	int side = 0;
 
-	if (config.filters && is_filtered(socket, type)) {
+	if (config.filters && is_socket_filtered(socket, type)) {
 		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
-			leave_untold(socket, tp ? error_of(&tp->inet_conn.icsk_inet.sk, socket) : socket->error,
+			discard_socket(socket, tp ? read_error(&tp->inet_conn.icsk_inet.sk, socket) : socket->error,
 				     old_state);
 		return;
 	}
-	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && wire_has_ended(socket))
+	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && is_wire_end_reported(socket))
 		status = NT_WIRE_NOT_ASKED;
 	else if (config.wire_enabled)
-		end = wire_of_socket(&found, socket);
+		side = find_wire_of_socket(&found, socket);
 	if (found.wire)
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	else
@@ -310,11 +314,11 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 		read_counts(&event->counts, tp, socket);
 	else
 		event->counts.error = socket->error;
-	/* An ICMP error that came while connect() was at work: the reason why the application gave up. */
+	/* An ICMP error received during connect() is the reason why the application gave up. */
 	if (tp && old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
-		emit_wire_of_socket(event, &found, end);
+		emit_wire_of_socket(event, &found, side);
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
@@ -339,71 +343,72 @@ static __always_inline void emit_socket_more(__u64 address, const struct nt_sock
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
-static __always_inline void record_listener(struct nt_socket *socket)
+static __always_inline void copy_listener_owner(struct nt_socket *socket)
 {
 	struct nt_listener *listener;
 
 	if (socket->owner.process.pid || socket->role != NT_ROLE_SERVER)
 		return;
-	listener = listener_find(socket);
+	listener = find_listener(socket);
 	if (!listener)
 		return;
 	socket->owner = listener->owner;
 	socket->owner.by = NT_OWNER_LISTEN;
 }
 
-/* The change to this state was done before: no socket comes to it twice in a row. */
+/* Returns whether the change to this state was handled before: no socket enters a state twice in a row. */
 static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 state)
 {
 	return socket->state == state;
 }
 
-/* FIN_WAIT2 is not noted, and the way that a softirq ends what had come to FIN_WAIT1. */
+/* FIN_WAIT2 is not tracked. A softirq that closes a socket last seen in FIN_WAIT1 closes it from FIN_WAIT2, unless an
+ * error ended the connection. */
 static __always_inline __u8 state_before_missed_close(const struct nt_socket *socket)
 {
 	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
 }
 
-/* A server's child is a view once it is established. */
-static __always_inline bool is_a_view(const struct nt_socket *socket)
+/* A server's socket has a record only once it is established. */
+static __always_inline bool has_record(const struct nt_socket *socket)
 {
 	return socket->role == NT_ROLE_CLIENT || socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
 }
 
-static __always_inline void count_replaced(const struct nt_socket *before)
+static __always_inline void count_replaced_socket(const struct nt_socket *previous)
 {
-	__u32 state = before->state;
+	__u32 state = previous->state;
 
 	count(NT_COUNT_SOCKETS_REPLACED + (state < NT_TCP_STATES ? state : 0));
-	shared.replaced_role = before->role;
+	shared.replaced_role = previous->role;
 	shared.replaced_state = state;
-	shared.replaced_flags = before->flags;
+	shared.replaced_flags = previous->flags;
 }
 
-/* Another connection begins at the address of one whose change to CLOSE and whose destruction were both missed. It is
- * reported by what was seen of it: its counts are gone, and the time of its end is known of an error only. Returns whether
- * there is something to report. Not inlined, as are the two functions after it, for the stack of their callers: before
- * Linux 6.13 (a76ab5731e32) the stacks of nested calls may add up to 512 bytes. */
-static __noinline int close_replaced(struct nt_socket *before)
+/* Another connection begins at the address of a socket whose change to CLOSE and whose destruction were both missed. What
+ * was seen of it is reported: its counts are gone, and the time of its end is known only if an error ended it. Returns
+ * whether there is a record to report. Not inlined, as are the two functions after it, for the stack of their callers:
+ * before Linux 6.13 (a76ab5731e32) the stacks of nested calls may add up to 512 bytes. */
+static __noinline int close_replaced_socket(struct nt_socket *previous)
 {
-	__u64 end = before->error ? before->error_ns : bpf_ktime_get_boot_ns();
+	__u64 end = previous->error ? previous->error_ns : bpf_ktime_get_boot_ns();
 
-	if (before->state == TCP_CLOSE || !is_a_view(before))
+	if (previous->state == TCP_CLOSE || !has_record(previous))
 		return 0;
-	count_replaced(before);
-	if (!before->remote_port) { /* read when it is established, or in error */
+	count_replaced_socket(previous);
+	if (!previous->remote_port) { /* addresses are read when it is established, or at an error */
 		count(NT_COUNT_SOCKETS_EVICTED);
 		return 0;
 	}
-	before->missed_end = before->error ? NT_END_MISSED : NT_END_MISSED_UNTIMED;
-	nt_socket_changes(before, TCP_CLOSE, end);
-	before->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
-	record_listener(before);
+	previous->missed_end = previous->error ? NT_END_MISSED : NT_END_MISSED_UNTIMED;
+	nt_socket_changes(previous, TCP_CLOSE, end);
+	previous->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
+	copy_listener_owner(previous);
 	return 1;
 }
 
 /* User space looks up its packets: see NT_WIRE_NOT_ASKED. */
-static __noinline int emit_replaced(__u64 address, const struct nt_socket *before, __u8 old_state)
+static __noinline int emit_replaced_socket(__u64 address, const struct nt_socket *previous, __u8 old_state)
 {
 	struct nt_socket_event *event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
 
@@ -413,45 +418,45 @@ static __noinline int emit_replaced(__u64 address, const struct nt_socket *befor
 	}
 	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);
 	event->header.type = NT_EVENT_TYPE_SOCKET_CLOSE;
-	event->header.now = before->close_ns;
+	event->header.now = previous->close_ns;
 	event->address = address;
-	event->socket = *before;
+	event->socket = *previous;
 	event->wire_status = config.wire_enabled ? NT_WIRE_NOT_ASKED : NT_WIRE_ABSENT;
 	event->counts.old_state = old_state;
-	event->counts.error = before->error;
+	event->counts.error = previous->error;
 	bpf_ringbuf_submit(event, ring_flags());
 	return 0;
 }
 
-static __always_inline void socket_replaced(__u64 address, struct nt_socket *before)
+static __always_inline void report_replaced_socket(__u64 address, struct nt_socket *previous)
 {
-	__u8 old_state = state_before_missed_close(before);
+	__u8 old_state = state_before_missed_close(previous);
 
-	if (!close_replaced(before))
+	if (!close_replaced_socket(previous))
 		return;
-	if (config.filters && is_filtered(before, NT_EVENT_TYPE_SOCKET_CLOSE))
-		leave_untold(before, before->error, old_state);
+	if (config.filters && is_socket_filtered(previous, NT_EVENT_TYPE_SOCKET_CLOSE))
+		discard_socket(previous, previous->error, old_state);
 	else
-		emit_replaced(address, before, old_state);
+		emit_replaced_socket(address, previous, old_state);
 }
 
-/* Something is there already: an earlier connection of the same descriptor, or of one whose end was missed. False: it is
- * this very connection. */
-static __always_inline bool client_reconnects(__u64 address, struct nt_socket *socket)
+/* Replaces an existing entry: an earlier connection of the same socket, or of another one whose end was missed. Returns
+ * false if the entry is that of this very connection. */
+static __always_inline bool replace_client(__u64 address, struct nt_socket *socket)
 {
-	struct nt_socket *before = bpf_map_lookup_elem(&sockets, &address);
+	struct nt_socket *previous = bpf_map_lookup_elem(&sockets, &address);
 
-	if (!before)
+	if (!previous)
 		return true;
-	if (is_repeated(before, TCP_SYN_SENT) && before->cookie == socket->cookie)
+	if (is_repeated(previous, TCP_SYN_SENT) && previous->cookie == socket->cookie)
 		return false;
-	socket_replaced(address, before);
-	if (before->cookie == socket->cookie)
-		socket->nth = before->nth + 1;
+	report_replaced_socket(address, previous);
+	if (previous->cookie == socket->cookie)
+		socket->nth = previous->nth + 1;
 	return true;
 }
 
-static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 now)
+static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 now)
 {
 	struct nt_socket socket = {.role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now};
 	int error;
@@ -459,9 +464,9 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
-		record_mptcp_owner(&socket, sk);
+		copy_mptcp_owner(&socket, sk);
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
-	if (error == -EEXIST && client_reconnects(address, &socket))
+	if (error == -EEXIST && replace_client(address, &socket))
 		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
 	else if (error == -EEXIST)
 		return;
@@ -471,29 +476,29 @@ static __always_inline void client_begins(__u64 address, struct sock *sk, __u64 
 		count(NT_COUNT_SOCKETS_OPENED);
 }
 
-/* The kernel gives the child its addresses, and an older one its cookie, only after this change: they are read when it
- * is established. */
-static __always_inline void server_begins(__u64 address, struct sock *sk, __u64 now)
+/* Addresses and cookie are read later, when the socket is established: the kernel sets the addresses, and on older
+ * kernels the cookie, only after this change. */
+static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 now)
 {
-	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *before;
+	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *previous;
 	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
 		return;
-	before = bpf_map_lookup_elem(&sockets, &address);
-	if (!before) {
+	previous = bpf_map_lookup_elem(&sockets, &address);
+	if (!previous) {
 		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 		return;
 	}
-	if (is_repeated(before, TCP_SYN_RECV))
+	if (is_repeated(previous, TCP_SYN_RECV))
 		return;
-	socket_replaced(address, before);
-	*before = socket;
+	report_replaced_socket(address, previous);
+	*previous = socket;
 }
 
-static __always_inline void socket_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
+static __always_inline void socket_handle_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
 {
 	read_tuple(socket, tp);
 	nt_socket_changes(socket, TCP_ESTABLISHED, now);
@@ -505,19 +510,19 @@ static __always_inline void socket_established(__u64 address, struct nt_socket *
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!config.open_events)
 		return;
-	record_listener(socket);
+	copy_listener_owner(socket);
 	emit_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
 }
 
 static __always_inline void record_closer(struct nt_socket *socket, struct sock *sk)
 {
 	record_owner(socket, sk, NT_OWNER_CLOSE);
-	if (!owner_is_known(socket))
-		record_mptcp_owner(socket, sk);
+	if (!has_owner(socket))
+		copy_mptcp_owner(socket, sk);
 }
 
-/* A process ended it in one step: no FIN completed the close, and no RST or error came (those set sk_err first). From
- * FIN_WAIT2 a socket also leaves in order: orphaned, or when the peer's FIN came. */
+/* Returns whether a process aborted the connection: no FIN completed the close, and no RST or error came (those set
+ * sk_err first). From FIN_WAIT2 a socket also closes in order: as an orphan, or at the peer's FIN. */
 static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int error)
 {
 	unsigned long flags = sk->__sk_common.skc_flags;
@@ -541,16 +546,17 @@ static __always_inline bool is_unreadable(struct sock *sk, __u8 old_state)
 	return (old_state == TCP_FIN_WAIT1 || old_state == TCP_FIN_WAIT2) && sk->sk_shutdown & RCV_SHUTDOWN;
 }
 
-/* A client that could not get its port or route sent no SYN (connect() sets SYN_SENT first); a child that its listener
- * could not keep was nobody's connection, but for one of TCP Fast Open, which serves before it is established. */
-static __always_inline bool never_was(const struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
+/* Returns whether there was no connection to report. A client that got no port or no route sent no SYN (connect() sets
+ * SYN_SENT first). A server's socket that its listener could not keep never served anyone, except with TCP Fast Open,
+ * where it serves before it is established. */
+static __always_inline bool has_not_begun(const struct nt_socket *socket, struct tcp_sock *tp, __u8 old_state)
 {
 	if (old_state == TCP_SYN_SENT)
 		return !tp->segs_out;
 	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER && !tp->fastopen_rsk;
 }
 
-static __always_inline void take_back(__u64 address, struct nt_socket *socket)
+static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *socket)
 {
 	if (socket->role == NT_ROLE_SERVER) {
 		bpf_map_delete_elem(&sockets, &address);
@@ -561,14 +567,14 @@ static __always_inline void take_back(__u64 address, struct nt_socket *socket)
 	socket->nth--;
 }
 
-static __always_inline void socket_closes(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
+static __always_inline void socket_handle_close(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
 					  __u8 old_state, __u64 now)
 {
-	int error = error_of(sk, socket);
+	int error = read_error(sk, socket);
 
-	/* connect() that waits disconnects a socket in error: then its counts are gone before a missed end is noticed */
-	if (!(socket->missed_end && socket->error) && never_was(socket, tp, old_state))
-		return take_back(address, socket);
+	/* a blocking connect() disconnects a failed socket: its counts are gone when a missed end is detected */
+	if (!(socket->missed_end && socket->error) && has_not_begun(socket, tp, old_state))
+		return undo_begin_socket(address, socket);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING))
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING) && !socket->error)
@@ -580,20 +586,21 @@ static __always_inline void socket_closes(__u64 address, struct nt_socket *socke
 		record_owner(socket, sk, NT_OWNER_CLOSE);
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	} else if (error == ECONNRESET && is_unreadable(sk, old_state)) {
-		/* RFC 9293 3.10.7.4: tcp_reset() sets the same error for data that nobody can read as for a RST received */
+		/* RFC 9293 3.10.7.4: tcp_reset() sets this error for a received RST and for data that no process can
+		 * read */
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	}
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
 		socket->first_fin_ns = now;
-	if (!owner_is_known(socket))
-		record_mptcp_owner(socket, sk);
-	record_listener(socket);
-	if (socket->role == NT_ROLE_SERVER && !owner_is_known(socket))
+	if (!has_owner(socket))
+		copy_mptcp_owner(socket, sk);
+	copy_listener_owner(socket);
+	if (socket->role == NT_ROLE_SERVER && !has_owner(socket))
 		socket->flags |= NT_SOCKET_AWAITS_OWNER;
 	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
 }
 
-/* Who reads or closes it after its end. */
+/* Emits the owner of a connection that is read from or closed only after its end. */
 static __always_inline void emit_awaited_owner(__u64 address, struct nt_socket *socket, struct sock *sk, __u8 by)
 {
 	if (!(socket->flags & NT_SOCKET_AWAITS_OWNER))
@@ -603,8 +610,8 @@ static __always_inline void emit_awaited_owner(__u64 address, struct nt_socket *
 	emit_socket_more(address, socket);
 }
 
-/* The change to CLOSE was missed. Where no descriptor is left, a softirq makes it in one go with the destruction; else
- * the time of the error that ended it is known, or none. */
+/* Reports a connection whose change to CLOSE was missed. If no descriptor is left, a softirq closes and destroys the
+ * socket at once, so the present time is right. Otherwise the time is that of the error that ended it, or unknown. */
 static __always_inline void emit_missed_close(__u64 address, struct nt_socket *socket, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -612,30 +619,30 @@ static __always_inline void emit_missed_close(__u64 address, struct nt_socket *s
 
 	if (!tp)
 		return;
-	socket->missed_end = in_process(sk) && !socket->error ? NT_END_MISSED_UNTIMED : NT_END_MISSED;
+	socket->missed_end = is_in_process(sk) && !socket->error ? NT_END_MISSED_UNTIMED : NT_END_MISSED;
 	if (socket->error)
 		end = socket->error_ns;
-	socket_closes(address, socket, sk, tp, state_before_missed_close(socket), end);
+	socket_handle_close(address, socket, sk, tp, state_before_missed_close(socket), end);
 }
 
-static __always_inline void socket_destroyed(struct sock *sk)
+static __always_inline void socket_handle_destroy(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
 	if (!socket)
 		return;
-	if (socket->state != TCP_CLOSE && shared.ended) /* it was open then */
+	if (socket->state != TCP_CLOSE && shared.ended) /* it was open when tracking ended */
 		return;
-	if (socket->state != TCP_CLOSE && is_a_view(socket))
+	if (socket->state != TCP_CLOSE && has_record(socket))
 		emit_missed_close(address, socket, sk);
 	emit_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	bpf_map_delete_elem(&sockets, &address);
 }
 
-/* Of use where the change to CLOSE that goes with it is missed: the application takes the error away when it asks, and
- * connect() that waits the addresses too. */
-static __always_inline void socket_reports_error(struct sock *sk)
+/* Stores the error in case the change to CLOSE is missed: the application clears sk_err by reading it, and a blocking
+ * connect() clears the addresses too. */
+static __always_inline void socket_handle_error(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
@@ -650,8 +657,8 @@ static __always_inline void socket_reports_error(struct sock *sk)
 	socket->error_ns = bpf_ktime_get_boot_ns();
 }
 
-/* Before tcp_reset() sets the error and ends the connection. */
-static __always_inline void socket_receives_reset(__u64 address)
+/* Runs before tcp_reset() sets the error and closes the connection. */
+static __always_inline void socket_handle_reset(__u64 address)
 {
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
@@ -659,7 +666,7 @@ static __always_inline void socket_receives_reset(__u64 address)
 		socket->reset_received = 1;
 }
 
-static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
+static __always_inline void socket_handle_own_reset(__u64 address, __u8 reason)
 {
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
@@ -673,7 +680,7 @@ static __always_inline void socket_sends_reset(__u64 address, __u8 reason)
 	}
 }
 
-static __always_inline void socket_read(struct sock *sk)
+static __always_inline void socket_handle_read(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
@@ -684,8 +691,8 @@ static __always_inline void socket_read(struct sock *sk)
 	emit_awaited_owner(address, socket, sk, NT_OWNER_IO);
 }
 
-/* What needs the socket's own counts, and the helper call that makes them readable. */
-static __always_inline void tcp_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
+/* Handles the changes that need members of struct tcp_sock. Only these pay for the helper that makes them readable. */
+static __always_inline void socket_handle_tcp_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
 					      int new_state)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -694,12 +701,12 @@ static __always_inline void tcp_changes_state(__u64 address, struct nt_socket *s
 	if (!tp)
 		return;
 	if (new_state == TCP_ESTABLISHED)
-		socket_established(address, socket, tp, now);
+		socket_handle_established(address, socket, tp, now);
 	else
-		socket_closes(address, socket, sk, tp, old_state, now);
+		socket_handle_close(address, socket, sk, tp, old_state, now);
 }
 
-static __always_inline void socket_changes_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
+static __always_inline void socket_handle_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
 						 int new_state)
 {
 	switch (new_state) {
@@ -709,7 +716,7 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE:
 		if (!is_repeated(socket, new_state))
-			tcp_changes_state(address, socket, sk, old_state, new_state);
+			socket_handle_tcp_state(address, socket, sk, old_state, new_state);
 		break;
 	case TCP_FIN_WAIT1:
 	case TCP_LAST_ACK:
@@ -723,38 +730,40 @@ static __always_inline void socket_changes_state(__u64 address, struct nt_socket
 	}
 }
 
-static __always_inline void state_changed(struct sock *sk, int old_state, int new_state)
+static __always_inline void handle_state_change(struct sock *sk, int old_state, int new_state)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket;
 
 	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT || shared.ended)
 		return;
-	/* MPTCP's own sockets come here too, and are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
+	/* MPTCP sockets change state here too, but are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
 	if (sk->sk_protocol == IPPROTO_MPTCP)
-		return mptcp_socket_changed(sk, new_state);
+		return record_mptcp_owner(sk, new_state);
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
 	if (new_state == TCP_SYN_SENT)
-		return client_begins(address, sk, bpf_ktime_get_boot_ns());
+		return begin_client(address, sk, bpf_ktime_get_boot_ns());
 	if (new_state == TCP_LISTEN)
-		return listener_begins(sk);
+		return add_listener(sk);
 	if (old_state == TCP_LISTEN) {
 		if (new_state == TCP_SYN_RECV)
-			server_begins(address, sk, bpf_ktime_get_boot_ns());
+			begin_server(address, sk, bpf_ktime_get_boot_ns());
 		return;
 	}
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (socket)
-		socket_changes_state(address, socket, sk, old_state, new_state);
+		socket_handle_state(address, socket, sk, old_state, new_state);
 }
 
-/* The kernel does not run a program that is running on the same CPU already: a softirq that comes in between loses us
- * every change of state it makes. Where that has happened (src/kernel/loader.c), a second copy, attached after the first, does
- * from then on what the first left undone: each change that the first one did not leave its mark for. Not before, since
- * two programs on this tracepoint cost a web server 3 % of its connection rate (docs/architecture.md). Where a softirq
- * comes between the two, it takes the mark away and a change is done twice, which changes nothing (is_repeated() and the
- * like see to that). */
+/* The mark that a program leaves for its stand-by program.
+ *
+ * The kernel skips a program that is already running on the same CPU, so the state changes made by a softirq that
+ * interrupts it are missed. Once that has happened (src/kernel/loader.c), the stand-by program is attached after the
+ * first one and handles every change for which the first one left no mark. It is not attached earlier, because two
+ * programs on this tracepoint cost a web server 3 % of its connection rate (docs/architecture.md). A softirq that runs
+ * between the two overwrites the mark, and one change is handled twice; this has no effect, because the handlers check
+ * for it (is_repeated() and others). */
 struct change_mark {
 	__u64 address;
 	__u64 states;
@@ -767,7 +776,7 @@ struct {
 	__type(value, struct change_mark);
 } change_marks SEC(".maps");
 
-static __always_inline __u64 states_of(int old_state, int new_state)
+static __always_inline __u64 pack_states(int old_state, int new_state)
 {
 	return (__u64)old_state << 32 | (__u32)new_state;
 }
@@ -778,11 +787,11 @@ int BPF_PROG(socket_set_state, struct sock *sk, int old_state, int new_state)
 	struct change_mark *mark;
 	__u32 zero = 0;
 
-	state_changed(sk, old_state, new_state);
+	handle_state_change(sk, old_state, new_state);
 	mark = bpf_map_lookup_elem(&change_marks, &zero);
 	if (mark) {
 		mark->address = (__u64)sk;
-		mark->states = states_of(old_state, new_state);
+		mark->states = pack_states(old_state, new_state);
 	}
 	return 0;
 }
@@ -795,40 +804,40 @@ int BPF_PROG(socket_set_state_again, struct sock *sk, int old_state, int new_sta
 
 	if (!mark)
 		return 0;
-	if (mark->address == (__u64)sk && mark->states == states_of(old_state, new_state)) {
+	if (mark->address == (__u64)sk && mark->states == pack_states(old_state, new_state)) {
 		mark->address = 0;
 		return 0;
 	}
 	count(NT_COUNT_RECURSION_CAUGHT);
-	state_changed(sk, old_state, new_state);
+	handle_state_change(sk, old_state, new_state);
 	return 0;
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_destroy, struct sock *sk)
 {
-	socket_destroyed(sk);
+	socket_handle_destroy(sk);
 	return 0;
 }
 
 SEC("tp_btf/inet_sk_error_report")
 int BPF_PROG(socket_error, struct sock *sk)
 {
-	socket_reports_error(sk);
+	socket_handle_error(sk);
 	return 0;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(socket_receive, struct sock *sk)
 {
-	socket_read(sk);
+	socket_handle_read(sk);
 	return 0;
 }
 
 SEC("tp_btf/tcp_receive_reset")
 int BPF_PROG(socket_receive_reset, struct sock *sk)
 {
-	socket_receives_reset((__u64)sk);
+	socket_handle_reset((__u64)sk);
 	return 0;
 }
 
@@ -842,7 +851,7 @@ int BPF_PROG(socket_send_reset, struct sock *sk)
 	/* The third argument came with the enumeration (b533fb9cf4f7, 6.10). */
 	if (bpf_core_enum_value_exists(enum sk_rst_reason___since_6_10, SK_RST_REASON_TCP_STATE___since_6_10))
 		reason = ((volatile __u64 *)ctx)[2];
-	socket_sends_reset((__u64)sk, reason);
+	socket_handle_own_reset((__u64)sk, reason);
 	return 0;
 }
 

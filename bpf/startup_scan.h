@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sockets that were there before the tracker, and those still there at its end: iterators, read from user space.
+/* The start-up scan of pre-existing sockets, and the report of open sockets at the end: iterators, read by user space.
  *
- * iter/tcp sees the sockets of the network namespace that its reader is in, those that nobody accepted yet among them,
- * listeners first; iter/task_file sees which processes hold which.
+ * iter/tcp iterates over the sockets of its reader's network namespace, listeners first, including sockets that nobody
+ * has accepted yet. iter/task_file shows which processes hold which sockets.
  */
 #ifndef NETRACKER_BPF_STARTUP_SCAN_H
 #define NETRACKER_BPF_STARTUP_SCAN_H
@@ -14,7 +14,7 @@ static __always_inline void scan_listener(struct sock *sk)
 	struct nt_listener listener = {};
 	struct nt_listener_key key;
 
-	listener_key(&key, sk, sk->__sk_common.skc_num);
+	fill_listener_key(&key, sk, sk->__sk_common.skc_num);
 	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_NOEXIST));
 }
 
@@ -37,7 +37,7 @@ static __always_inline void scan_fins(struct nt_socket *socket)
 	}
 }
 
-/* Who opened it: a listener on the local port means that the other side did. */
+/* A listener on the local port means that the other side opened the connection. */
 static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp)
 {
 	struct nt_socket socket = {.flags = NT_SOCKET_PREEXISTING};
@@ -48,7 +48,7 @@ static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp
 	socket.state = sk->__sk_common.skc_state;
 	read_tuple(&socket, tp);
 	scan_fins(&socket);
-	socket.role = listener_find(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
+	socket.role = find_listener(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
 		count(NT_COUNT_SOCKETS_PREEXISTING);
@@ -56,8 +56,8 @@ static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp
 		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 }
 
-/* The TCP socket that the iterator is at, whole; NULL: a request or time-wait socket, or the end. */
-static __always_inline struct tcp_sock *iterated(struct bpf_iter__tcp *ctx)
+/* Returns the iterator's current socket. NULL for a request or time-wait socket, and at the end. */
+static __always_inline struct tcp_sock *read_iterated_socket(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *common = ctx->sk_common;
 
@@ -67,7 +67,7 @@ static __always_inline struct tcp_sock *iterated(struct bpf_iter__tcp *ctx)
 SEC("iter/tcp")
 int scan_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct tcp_sock *tp = iterated(ctx);
+	struct tcp_sock *tp = read_iterated_socket(ctx);
 	struct sock *sk;
 
 	if (!tp)
@@ -85,12 +85,12 @@ int scan_sockets(struct bpf_iter__tcp *ctx)
 	return 0;
 }
 
-/* A byte for the reader, so that its read ends now and then and it can empty the ring buffer. */
+/* Writes a byte, so that the reader's read() returns now and then and it can drain the ring buffer. */
 static __always_inline void wake_reader(struct bpf_iter_meta *meta)
 {
-	static const char told = 1;
+	static const char byte = 1;
 
-	bpf_seq_write(meta->seq, &told, sizeof(told));
+	bpf_seq_write(meta->seq, &byte, sizeof(byte));
 }
 
 static __always_inline void scan_owner_of_listener(struct sock *sk, struct task_struct *task)
@@ -103,14 +103,14 @@ static __always_inline void scan_owner_of_listener(struct sock *sk, struct task_
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET6)
 		BPF_CORE_READ_INTO(&key.address, sk, __sk_common.skc_v6_rcv_saddr);
 	else if (BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr))
-		put_ipv4(key.address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
+		socket_put_ipv4(key.address, BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr));
 	listener = bpf_map_lookup_elem(&listeners, &key);
-	/* of several that share it, the first process listened */
+	/* the first of the processes that share it called listen() */
 	if (listener && !listener->owner.process.pid)
 		owner_from_task(&listener->owner, task, NT_OWNER_LISTEN);
 }
 
-/* Of several processes that hold a connection the youngest serves it: it was handed on to it. */
+/* If several processes hold a socket, the youngest one serves the connection: a parent passed it on. */
 static __always_inline void scan_owner(struct nt_socket *socket, struct task_struct *task)
 {
 	__u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
@@ -146,11 +146,11 @@ int scan_owners(struct bpf_iter__task_file *ctx)
 	return 0;
 }
 
-/* Tells of those that are open. */
+/* Emits the status of every open socket. */
 SEC("iter/tcp")
 int report_open_sockets(struct bpf_iter__tcp *ctx)
 {
-	struct tcp_sock *tp = iterated(ctx);
+	struct tcp_sock *tp = read_iterated_socket(ctx);
 	struct nt_socket *socket;
 	struct sock *sk;
 	__u64 address;
@@ -160,17 +160,17 @@ int report_open_sockets(struct bpf_iter__tcp *ctx)
 		return 0;
 	sk = &tp->inet_conn.icsk_inet.sk;
 	address = (__u64)sk;
-	state = sk->__sk_common.skc_state; /* once: before 5.15 (04c7820b776f) nothing holds the socket still meanwhile */
+	state = sk->__sk_common.skc_state; /* read once: before 5.15 (04c7820b776f) the socket is not locked here */
 	socket = bpf_map_lookup_elem(&sockets, &address);
-	if (!socket || socket->state == TCP_CLOSE || !is_a_view(socket))
+	if (!socket || socket->state == TCP_CLOSE || !has_record(socket))
 		return 0;
-	/* what happened since tracking ended left its entry as it was */
+	/* changes since tracking ended did not update the entry */
 	if (state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
 		return 0;
 	socket->state = state;
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
-	record_listener(socket);
+	copy_listener_owner(socket);
 	emit_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
 	wake_reader(ctx->meta);
 	return 0;

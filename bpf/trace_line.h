@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text, put together byte by byte, since the kernel formats no addresses before 5.13 (bpf_snprintf, 7b15523a989b), and
- * does not shorten IPv6 ones (RFC 5952).
+/* Formats a trace line byte by byte: before 5.13 (bpf_snprintf, 7b15523a989b) the kernel formats no addresses, and it
+ * does not shorten IPv6 addresses (RFC 5952).
  *
- * What a loop carries on is kept in struct line, volatile: the verifier then does not follow each value that it can have.
+ * Values that a loop carries from one iteration to the next are volatile and in struct line, so that the verifier does
+ * not follow each possible value.
  */
 #ifndef NETRACKER_BPF_TRACE_LINE_H
 #define NETRACKER_BPF_TRACE_LINE_H
 
-#define LINE_SIZE 256 /* the seed's longest line has 167 bytes; a power of two, so that a mask keeps within */
+#define LINE_SIZE 256 /* the longest trace line has 167 bytes; a power of two, so that a mask limits the index */
 #define DIGITS 20 /* of a 64-bit number */
 #define GREATEST_POWER 10000000000000000000ULL
 
 struct line {
 	char text[LINE_SIZE];
 	__u32 used;
-	/* the groups of zeros that IPv6 addresses are shortened by */
+	/* groups of zeros in an IPv6 address: the current run's length, the longest run's, the group after that one */
 	__u32 zeros, longest, after;
 };
 
-static __always_inline void put(struct line *line, char byte)
+static __always_inline void put_byte(struct line *line, char byte)
 {
 	line->text[line->used & (LINE_SIZE - 1)] = byte;
 	line->used++;
 }
 
-/* Eight characters at once, where the line's length is a multiple of eight: they are a number, where longer strings would
- * need a section .rodata.str1.1, which ecli does not load. */
+/* Appends eight characters; the line's length must be a multiple of eight. The compiler makes a number of them. Longer
+ * strings would need a section .rodata.str1.1, which ecli does not load. */
 #define PUT_EIGHT(line, constant) \
 	do { \
 		__builtin_memcpy((line)->text + ((line)->used & (LINE_SIZE - 8)), (constant), 8); \
@@ -43,7 +44,7 @@ static __always_inline void put_decimal(struct line *line, __u64 number)
 
 		began |= digit || i == DIGITS - 1;
 		if (began)
-			put(line, '0' + digit);
+			put_byte(line, '0' + digit);
 		number -= digit * power;
 		power /= 10;
 	}
@@ -64,13 +65,12 @@ static __always_inline void put_group(struct line *line, __u32 group)
 
 		began |= digit || !shift;
 		if (began)
-			put(line, digit < 10 ? '0' + digit : 'a' + digit - 10);
+			put_byte(line, digit < 10 ? '0' + digit : 'a' + digit - 10);
 	}
 }
 
-/* RFC 5952 section 4.2: "::" stands for the longest run of two zero groups or more, for the first where two are as
- * long. */
-static __always_inline void find_zeros(struct line *line, const __u8 *address)
+/* RFC 5952 section 4.2: "::" stands for the longest run of two or more zero groups, for the first of equal ones. */
+static __always_inline void find_zero_run(struct line *line, const __u8 *address)
 {
 	volatile struct line *found = line;
 	int i;
@@ -92,22 +92,22 @@ static __always_inline void put_ipv6(struct line *line, const __u8 *address)
 	volatile struct line *found = line;
 	int i;
 
-	find_zeros(line, address);
+	find_zero_run(line, address);
 	for (i = 0; i < 8; i++) {
 		_Bool left_out = i < found->after && i + found->longest >= found->after;
 
-		/* of the run's two colons the first stands where it begins, the second is that of the next group */
+		/* the run writes the first of its two colons where it begins; the next group writes the second */
 		if (left_out ? i + found->longest == found->after : i > 0)
-			put(line, ':');
+			put_byte(line, ':');
 		if (!left_out)
 			put_group(line, group_of(address, i));
-		else if (i == 7) /* there is none */
-			put(line, ':');
+		else if (i == 7) /* there is no next group */
+			put_byte(line, ':');
 	}
 }
 
-/* As text that ends there; its length with the NUL. */
-static __always_inline __u32 end_line(struct line *line)
+/* Terminates the text. Returns its length with the NUL. */
+static __always_inline __u32 terminate_line(struct line *line)
 {
 	__u32 last = line->used & (LINE_SIZE - 1);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the wire knows of a socket's connection, at the socket's events. */
+/* Adds the wire context's state of a connection to the events of its socket. */
 #ifndef NETRACKER_BPF_WIRE_OF_SOCKET_H
 #define NETRACKER_BPF_WIRE_OF_SOCKET_H
 
@@ -7,49 +7,50 @@
 
 #include "../core/ownership.h"
 
-/* Returns the key's end that the socket is. */
-static __always_inline int wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
+/* Sets found->wire to the socket's connection, NULL if there is none. Returns the socket's side of the key. */
+static __always_inline int find_wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
 {
 	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
 	struct nt_key key;
-	int end = nt_key_of_socket(&key, socket, config.own_netns);
+	int side = nt_key_of_socket(&key, socket, config.own_netns);
 
-	find_wire(found, &key, !synchronised);
-	if (found->wire && !nt_socket_owns_latest(found->wire, end, socket, config.own_netns))
+	wire_look_up(found, &key, !synchronised);
+	if (found->wire && !nt_socket_owns_latest(found->wire, side, socket, config.own_netns))
 		found->wire = NULL;
-	return end;
+	return side;
 }
 
-/* The socket has seen both FINs, and so has the wire if it saw the connection at all: it told of its end then. The reader
- * has it by now, or asks the table for the rare one that passed our interfaces one way only. Where every packet is
- * followed the last acknowledgement is still to come. */
-static __always_inline bool wire_has_ended(const struct nt_socket *socket)
+/* Returns whether the wire context has most likely reported the end already: the socket has seen both FINs, and so has
+ * the wire if it saw the connection at all. User space has that event by now, or looks up the table for the rare
+ * connection that crossed our interfaces in one direction only. If every packet is followed, the last acknowledgement
+ * is still to come. */
+static __always_inline bool is_wire_end_reported(const struct nt_socket *socket)
 {
 	return !config.follow_packets && socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
 }
 
-/* Nothing more will be seen of a connection that nobody answered or that lost its peer. */
-static __always_inline bool ends_without_packets(__u8 old_state, int error)
+/* Returns whether no more packets are expected: nobody answered the connection, or it lost its peer. */
+static __always_inline bool is_silent_end(__u8 old_state, int error)
 {
-	return old_state == TCP_SYN_SENT || is_out_of_reach(error);
+	return old_state == TCP_SYN_SENT || is_unreachable_error(error);
 }
 
-/* Its socket has come to its end: what is left of it on the wire. */
-static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_found *found, const struct nt_key *key,
-							     int end, __u8 old_state, int error)
+/* Handles the close of the socket on one side of a connection. Returns the connection's status on the wire. */
+static __always_inline enum nt_wire_status wire_handle_socket_close(const struct wire_found *found, const struct nt_key *key,
+							     int side, __u8 old_state, int error)
 {
 	struct nt_wire *wire = found->wire;
 	enum nt_wire_status status = NT_WIRE_SETTLED;
 
-	wire->socket_closed[end & 1] = 1;
-	if (!ends_without_packets(old_state, error))
+	wire->socket_closed[side & 1] = 1;
+	if (!is_silent_end(old_state, error))
 		return NT_WIRE_OPEN;
-	/* where the other side is a socket of this machine, it has its own end still to tell */
-	if (nt_ownership_of_side(wire, !end) != NT_OWNED_SOCKET) {
-		clear_ack(wire);
-		if (take_wire(found, key))
+	/* if the other side is a socket of this machine, it has yet to report its own end */
+	if (nt_ownership_of_side(wire, !side) != NT_OWNED_SOCKET) {
+		stop_expecting_ack(wire);
+		if (wire_remove(found, key))
 			count(NT_COUNT_WIRE_SETTLED);
-		else /* its end is told by another processor */
+		else /* another processor reports its end */
 			status = NT_WIRE_OPEN;
 	}
 	if (config.follow_packets)
@@ -57,7 +58,7 @@ static __always_inline enum nt_wire_status wire_loses_socket(const struct wire_f
 	return status;
 }
 
-static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int end)
+static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int side)
 {
 	struct nt_wire *wire = found->wire;
 	struct nt_key key;
@@ -78,7 +79,7 @@ static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, c
 	}
 	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
 		return;
-	event->wire_status = wire_loses_socket(found, &key, end, event->counts.old_state, event->counts.error);
+	event->wire_status = wire_handle_socket_close(found, &key, side, event->counts.old_state, event->counts.error);
 }
 
 #endif

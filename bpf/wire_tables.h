@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The wire context's tables. Half-open connections live apart: a flood of SYNs pushes out only its like.
+/* The wire context's tables. Half-open connections have tables of their own, so that a flood of SYNs evicts only
+ * half-open connections.
  *
- * Before them stands an array of slots. A connection that finds its slot free stays there from its SYN to its end, and
- * is found without a call of a helper, which is what costs most (bench/connection-rate). A flood that takes all slots
- * leaves the tables to the others, as if there were no slots.
+ * The first place for a connection is an array of slots. If its slot is free, the connection stays there from its SYN
+ * to its end and is found without a helper call, which is what costs most (bench/connection-rate). If a flood takes all
+ * slots, the other connections use the hash tables, as if there were no slots.
  *
- * An LRU table hands its elements out in turn, and each is cold in the CPU's caches. So half-open connections are kept
- * in a plain one, whose memory is used again at once, and only those that it has no room for in an LRU one.
+ * An LRU table hands out its elements in turn, so each one is cold in the CPU's caches. Half-open connections are
+ * therefore kept in a plain hash table, whose memory is reused at once. The LRU table takes only those that do not fit
+ * there.
  */
 #ifndef NETRACKER_BPF_WIRE_TABLES_H
 #define NETRACKER_BPF_WIRE_TABLES_H
@@ -44,7 +46,7 @@ struct {
 	__type(value, struct nt_wire);
 } established SEC(".maps");
 
-/* Where every packet is followed: the streams of what is in the tables above. */
+/* The streams of the connections in the tables above; used only if every packet is followed. */
 struct nt_streams {
 	struct nt_stream of[2];
 };
@@ -56,18 +58,18 @@ struct {
 	__type(value, struct nt_streams);
 } streams SEC(".maps");
 
-/* One way of a packet through an interface. */
+/* One sighting of a packet; a packet that crosses several interfaces has one at each. */
 struct sighting {
 	struct nt_packet packet;
 	struct nt_key key;
 	__u64 now;
-	__u32 source; /* index of the key's end that sent it */
-	__u32 leaving;
-	__u32 step; /* enum nt_step: what it did to its connection */
+	__u32 source; /* the side of the key that sent it */
+	__u32 leaving; /* seen on egress */
+	__u32 step; /* enum nt_step bits: its effect on the connection */
 };
 
-/* Room to work in: TC programs are not interrupted by others on their CPU. In a map the verifier takes what it holds
- * for unknown, and has fewer cases to go through than on the stack. */
+/* Working memory, one element per CPU: TC programs do not interrupt each other. The verifier takes values in a map for
+ * unknown, and so has fewer cases to check than for values on the stack. */
 struct workspace {
 	struct sighting sighting;
 	struct nt_wire fresh;
@@ -82,8 +84,8 @@ struct {
 	__type(value, struct workspace);
 } workspaces SEC(".maps");
 
-/* How many connections whose key falls on a slot wait for the ACK that completes their handshake. All other packets
- * without SYN, FIN or RST leave after a look at it. */
+/* For each slot, the number of connections that wait for the ACK that completes their handshake. If it is 0, packets
+ * without SYN, FIN and RST are ignored. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE);
@@ -92,7 +94,7 @@ struct {
 	__type(value, struct nt_fast_path_line);
 } waiting SEC(".maps");
 
-static __always_inline int *waiting_count(__u32 slot)
+static __always_inline int *find_waiting_count(__u32 slot)
 {
 	__u32 index = slot / NT_FAST_PATH_IN_LINE;
 	struct nt_fast_path_line *line = bpf_map_lookup_elem(&waiting, &index);
@@ -106,62 +108,64 @@ static __always_inline void expect_ack(struct nt_wire *wire)
 
 	if (wire->waits_for_ack)
 		return;
-	waits = waiting_count(nt_fast_path_slot(&wire->key));
+	waits = find_waiting_count(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 1;
 	__sync_fetch_and_add(waits, 1);
 }
 
-static __always_inline void clear_ack(struct nt_wire *wire)
+static __always_inline void stop_expecting_ack(struct nt_wire *wire)
 {
 	int *waits;
 
 	if (!wire->waits_for_ack)
 		return;
-	waits = waiting_count(nt_fast_path_slot(&wire->key));
+	waits = find_waiting_count(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 0;
 	__sync_fetch_and_add(waits, -1);
 }
 
-/* Where a connection is kept. */
 enum wire_place { IN_SLOT, IN_HALF_OPEN, IN_ESTABLISHED };
 
 struct wire_found {
-	struct nt_wire *wire; /* NULL: none */
-	struct nt_slot *slot; /* its key's */
+	struct nt_wire *wire; /* NULL if there is none */
+	struct nt_slot *slot; /* the slot of the key, wherever the connection is; NULL if there is none */
 	enum wire_place place;
 };
 
-static __always_inline struct nt_slot *slot_of(const struct nt_key *key)
+static __always_inline struct nt_slot *look_up_slot(const struct nt_key *key)
 {
 	__u32 index = nt_fast_path_slot(key) & config.slot_mask;
 
 	return bpf_map_lookup_elem(&slots, &index);
 }
 
-/* The protocol of a slot. A connection claims it, fills `wire`, sets `live`; whoever takes the connection out clears `live`
- * and then gives the claim back. User space does the same by C11 atomics (src/kernel/slots.c).
+/* The protocol of a slot. A new connection claims it, fills `wire` and sets `live`. Removing the connection clears
+ * `live` and then releases the claim. User space does the same with C11 atomics (src/kernel/slots.c).
  *
- * Only one can be alone in a count, on any machine and without a barrier: additions to one address are in one order, and
- * a processor that reads the address after its own addition sees that addition and all before it.
+ * At most one processor at a time finds that it is alone in a count, on any machine and without a barrier: additions to
+ * one address have one order, and a processor that reads the address after its own addition sees that addition and all
+ * earlier ones.
  *
- * The order of accesses to *different* addresses is what needs barriers:
- * - claim, then fill; clear `live`, then give back `takers` and `claims`: else the late store clears the next
- *   connection's `live`, and its slot is never free again;
- * - fill, then set `live`; read `live`, then the key and the rest: else the connection before is read and taken out;
- * - be alone in `takers`, then read `live`: else one connection is taken out twice.
+ * Accesses to *different* addresses need barriers:
+ * - claim, then fill; clear `live`, then release `takers` and `claims`: otherwise the late store clears the next
+ *   connection's `live`, and the slot is never free again;
+ * - fill, then set `live`; read `live`, then the key and the rest: otherwise the previous connection is read and
+ *   removed;
+ * - become alone in `takers`, then read `live`: otherwise one connection is removed twice.
  *
- * On x86 all these hold: an atomic addition is a full barrier, and other stores and loads keep their order, if the
- * compiler leaves it. On arm64 and others, an addition whose former value is not asked for (BPF_XADD, all that Linux
- * 5.10 and 5.11 have) orders nothing, in no kernel. One that returns the former value (BPF_FETCH, since 5.12), and an
- * exchange, are full barriers. So there every access that must be ordered is one of these, and the kernel must be 5.12 or
- * newer: an older one refuses the programs.
+ * On x86 all these orders hold: an atomic addition is a full barrier, and other stores and loads stay in order if the
+ * compiler keeps them so. On arm64 and others, an addition whose former value is not used (BPF_XADD, the only one in
+ * Linux 5.10 and 5.11) orders nothing in any kernel. An addition that returns the former value (BPF_FETCH, since 5.12)
+ * and an exchange are full barriers. There, each access that must be ordered is one of these two, and the kernel must
+ * be 5.12 or newer: older ones refuse the programs.
  *
- * `elsewhere` and the counts of core/fast_path.h need no barrier. A packet that must find a connection answers one that
- * was seen before, and the ways between (locks, queues, the device) are barriers; a sweep takes the tables' locks.
+ * `elsewhere` and the counts of core/fast_path.h need no barrier. A packet that must find a connection answers an
+ * earlier packet, and the path between the two (locks, queues, the device) contains barriers; a sweep takes the tables'
+ * locks.
  */
 #ifdef __TARGET_ARCH_x86
 #define NT_COMPILER_BARRIER() asm volatile("" : : : "memory")
@@ -211,7 +215,8 @@ static __always_inline void store_ordered(__u32 *value, __u32 stored)
 }
 #endif
 
-static __always_inline bool alone_in(__s32 *count)
+/* Adds 1 and returns true if the caller is alone in the count; otherwise takes it back and returns false. */
+static __always_inline bool try_claim(__s32 *count)
 {
 	add_ordered(count, 1);
 	if (*(volatile __s32 *)count == 1)
@@ -222,10 +227,10 @@ static __always_inline bool alone_in(__s32 *count)
 
 static __always_inline bool claim_slot(struct nt_slot *slot)
 {
-	return !*(volatile __s32 *)&slot->claims && alone_in(&slot->claims);
+	return !*(volatile __s32 *)&slot->claims && try_claim(&slot->claims);
 }
 
-/* After `wire` was filled. */
+/* Requires that `wire` is filled. */
 static __always_inline void publish_slot(struct nt_slot *slot)
 {
 	store_ordered(&slot->live, 1);
@@ -236,12 +241,13 @@ static __always_inline bool is_in_slot(struct nt_slot *slot, const struct nt_key
 	return load_ordered(&slot->live) && nt_key_equals(&slot->wire.key, key);
 }
 
-/* Of several that take the connection out, one is told true; none where two try at once: then the sweep does it. */
-static __always_inline bool take_out_of_slot(struct nt_slot *slot, const struct nt_key *key)
+/* Returns true for at most one of several callers. If two try at once, both may get false; then the sweep removes the
+ * connection. */
+static __always_inline bool remove_from_slot(struct nt_slot *slot, const struct nt_key *key)
 {
 	bool taken = false;
 
-	if (!alone_in(&slot->takers))
+	if (!try_claim(&slot->takers))
 		return false;
 	if (is_in_slot(slot, key)) {
 		store_ordered(&slot->live, 0);
@@ -253,7 +259,7 @@ static __always_inline bool take_out_of_slot(struct nt_slot *slot, const struct 
 	return taken;
 }
 
-static __always_inline struct nt_wire *find_half_open(const struct nt_key *key)
+static __always_inline struct nt_wire *look_up_half_open(const struct nt_key *key)
 {
 	struct nt_wire *wire = bpf_map_lookup_elem(&half_open, key);
 
@@ -262,31 +268,31 @@ static __always_inline struct nt_wire *find_half_open(const struct nt_key *key)
 	return bpf_map_lookup_elem(&half_open_overflow, key);
 }
 
-/* Not in its slot: in which table is it? The more likely one is looked at first. */
-static __always_inline void find_in_tables(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
+/* Looks up a connection that is not in its slot, in the more likely table first. */
+static __always_inline void look_up_in_tables(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
 {
 	found->place = likely_half_open ? IN_HALF_OPEN : IN_ESTABLISHED;
-	found->wire = likely_half_open ? find_half_open(key) : bpf_map_lookup_elem(&established, key);
+	found->wire = likely_half_open ? look_up_half_open(key) : bpf_map_lookup_elem(&established, key);
 	if (found->wire)
 		return;
 	found->place = likely_half_open ? IN_ESTABLISHED : IN_HALF_OPEN;
-	found->wire = likely_half_open ? bpf_map_lookup_elem(&established, key) : find_half_open(key);
+	found->wire = likely_half_open ? bpf_map_lookup_elem(&established, key) : look_up_half_open(key);
 }
 
-static __always_inline void find_wire(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
+static __always_inline void wire_look_up(struct wire_found *found, const struct nt_key *key, bool likely_half_open)
 {
 	found->wire = NULL;
 	found->place = IN_SLOT;
-	found->slot = slot_of(key);
+	found->slot = look_up_slot(key);
 	if (!found->slot)
 		return;
 	if (is_in_slot(found->slot, key))
 		found->wire = &found->slot->wire;
 	else if (found->slot->elsewhere)
-		find_in_tables(found, key, likely_half_open);
+		look_up_in_tables(found, key, likely_half_open);
 }
 
-static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
+static __always_inline void insert_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
 {
 	int error;
 
@@ -302,13 +308,14 @@ static __always_inline void put_half_open(struct nt_slot *slot, const struct nt_
 		count(NT_COUNT_HALF_OPEN_BEGUN);
 		return;
 	}
-	/* an LRU table's elements are there from the start: that none can be had means that it is full */
+	/* an LRU table's elements are allocated in advance: -ENOMEM means that it is full */
 	count_failure(NT_COUNT_HALF_OPEN_FAILED, error == -ENOMEM ? -E2BIG : error);
 	__sync_fetch_and_add(&slot->elsewhere, -1);
 }
 
-/* Of two processors that take the same entry out, one gets 0. Copy it first: the table reuses it at once. */
-static __always_inline int take_half_open(const struct nt_key *key)
+/* Returns 0 for one of several processors that remove the same entry. The caller copies the entry first, because the
+ * table reuses it at once. */
+static __always_inline int remove_half_open(const struct nt_key *key)
 {
 	int error = bpf_map_delete_elem(&half_open, key);
 
@@ -319,14 +326,14 @@ static __always_inline int take_half_open(const struct nt_key *key)
 	return error;
 }
 
-/* Takes the connection out of where it was found: true for one of several that do. */
-static __always_inline bool take_wire(const struct wire_found *found, const struct nt_key *key)
+/* Removes the connection from the place where it was found. Returns true for at most one of several callers. */
+static __always_inline bool wire_remove(const struct wire_found *found, const struct nt_key *key)
 {
 	int error;
 
 	if (found->place == IN_SLOT)
-		return take_out_of_slot(found->slot, key);
-	error = found->place == IN_HALF_OPEN ? take_half_open(key) : bpf_map_delete_elem(&established, key);
+		return remove_from_slot(found->slot, key);
+	error = found->place == IN_HALF_OPEN ? remove_half_open(key) : bpf_map_delete_elem(&established, key);
 	if (!error)
 		__sync_fetch_and_add(&found->slot->elsewhere, -1);
 	return !error;
