@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A frame in plain memory: what packet.h's NT_LOAD reads in every host that is no BPF program.
+/* A frame in plain memory. Defines NT_LOAD of packet.h for all hosts that are no BPF programs.
  *
- * Include this before packet.h. The frame is given as a struct nt_buffer; nothing beyond `length` is ever read.
+ * Include this before packet.h. The frame is passed as a struct nt_buffer; nothing beyond `length` is ever read.
  */
 #ifndef NETRACKER_CORE_BUFFER_H
 #define NETRACKER_CORE_BUFFER_H
@@ -13,7 +13,7 @@ struct nt_buffer {
 	__u32 length; /* bytes captured, which may be fewer than the frame had */
 };
 
-/* 0, or -1 where the bytes are not all there. */
+/* Returns 0, or -1 if the buffer does not hold all of the bytes. */
 NT_INLINE int nt_buffer_load(const struct nt_buffer *buffer, __u32 offset, void *to, __u32 length)
 {
 	if (offset > buffer->length || length > buffer->length - offset)

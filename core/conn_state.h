@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Zeek's conn_state: what it makes of the states of both ends, in the order of its tests (scripts/base/protocols/conn). */
+/* Zeek's conn_state, derived from the states of both sides by Zeek's tests in their order
+ * (scripts/base/protocols/conn). */
 #ifndef NETRACKER_CORE_CONN_STATE_H
 #define NETRACKER_CORE_CONN_STATE_H
 
@@ -7,24 +8,25 @@
 
 /* A side's state as Zeek's TCP analyser names it. */
 enum nt_endpoint {
-	NT_ENDPOINT_INACTIVE,    /* nothing of it was seen */
-	NT_ENDPOINT_PARTIAL,     /* it was seen, its SYN was not */
-	NT_ENDPOINT_SYN_SENT,    /* it opened the connection */
-	NT_ENDPOINT_SYNACK_SENT, /* a SYN-ACK of it came first */
+	NT_ENDPOINT_INACTIVE,    /* sent nothing that was seen */
+	NT_ENDPOINT_PARTIAL,     /* its packets were seen, but not its SYN */
+	NT_ENDPOINT_SYN_SENT,    /* opened the connection */
+	NT_ENDPOINT_SYNACK_SENT, /* its first packet was a SYN-ACK */
 	NT_ENDPOINT_ESTABLISHED,
 	NT_ENDPOINT_CLOSED, /* sent a FIN */
 	NT_ENDPOINT_RESET,  /* sent a RST */
 };
 
-/* What conn_state is made of. */
+/* The values that determine conn_state. */
 struct nt_conn_sides {
 	enum nt_endpoint src, dst;
-	int has_payload; /* of either */
+	int has_payload; /* either side sent payload */
 	const char *history; /* Zeek's letters, no NUL needed */
 	__u32 history_length;
 };
 
-/* ^?S[^HAFGIQ]*R: the opener sent SYN, then RST, and nothing that tells of an answer between. */
+/* Returns whether the history matches ^?S[^HAFGIQ]*R: the opener sent a SYN, then a RST, and nothing in between that
+ * shows an answer. */
 NT_INLINE int nt_history_is_syn_reset(const char *history, __u32 length)
 {
 	__u32 i = length && history[0] == '^';
@@ -47,26 +49,26 @@ NT_INLINE int nt_history_is_syn_reset(const char *history, __u32 length)
 	return 0;
 }
 
-NT_INLINE const char *nt_conn_state_of_reset(const struct nt_conn_sides *ends)
+NT_INLINE const char *nt_conn_state_of_reset(const struct nt_conn_sides *sides)
 {
-	if (ends->dst == NT_ENDPOINT_RESET) {
-		if (ends->src == NT_ENDPOINT_SYN_SENT || ends->src == NT_ENDPOINT_SYNACK_SENT ||
-		    (ends->src == NT_ENDPOINT_RESET && !ends->has_payload))
+	if (sides->dst == NT_ENDPOINT_RESET) {
+		if (sides->src == NT_ENDPOINT_SYN_SENT || sides->src == NT_ENDPOINT_SYNACK_SENT ||
+		    (sides->src == NT_ENDPOINT_RESET && !sides->has_payload))
 			return "REJ";
-		return ends->src <= NT_ENDPOINT_PARTIAL ? "RSTRH" : "RSTR";
+		return sides->src <= NT_ENDPOINT_PARTIAL ? "RSTRH" : "RSTR";
 	}
-	if (ends->dst <= NT_ENDPOINT_PARTIAL)
-		return nt_history_is_syn_reset(ends->history, ends->history_length) ? "RSTOS0" : "OTH";
+	if (sides->dst <= NT_ENDPOINT_PARTIAL)
+		return nt_history_is_syn_reset(sides->history, sides->history_length) ? "RSTOS0" : "OTH";
 	return "RSTO";
 }
 
-/* For user space: the string is a constant. */
-NT_INLINE const char *nt_conn_state(const struct nt_conn_sides *ends)
+/* Returns a constant string; for user space only. */
+NT_INLINE const char *nt_conn_state(const struct nt_conn_sides *sides)
 {
-	enum nt_endpoint src = ends->src, dst = ends->dst;
+	enum nt_endpoint src = sides->src, dst = sides->dst;
 
 	if (src == NT_ENDPOINT_RESET || dst == NT_ENDPOINT_RESET)
-		return nt_conn_state_of_reset(ends);
+		return nt_conn_state_of_reset(sides);
 	if (src == NT_ENDPOINT_CLOSED && dst == NT_ENDPOINT_CLOSED)
 		return "SF";
 	if (src == NT_ENDPOINT_CLOSED)

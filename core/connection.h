@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The connection as the wire shows it: a TCP state machine over the packets of both sides, with time as a parameter.
+/* The connection as seen on the wire: a TCP state machine over the packets of both sides, with time as a parameter.
  *
- * nt_connection_begin() starts one, nt_connection_step() takes every further packet. Which packets the host brings is
- * its choice: SYN, FIN, RST and the handshake's ACK are enough; nt_connection_add_packet() is for hosts that bring them all.
- * Times are nanoseconds of any one clock. A time of 0 means that it did not happen (yet).
+ * nt_connection_begin() starts a connection, nt_connection_step() takes each further packet. SYN, FIN, RST and the
+ * handshake's ACK are enough; nt_connection_add_packet() is for hosts that pass in every packet.
+ * Times are nanoseconds of any one clock. A time of 0 means that the event has not happened.
  *
- * Two processors may step one connection at once, each with packets of one side. So what a packet changes is kept by
- * side, and the state is not stored but follows from both sides: nt_connection_state(). Two that end a connection in
- * the same instant may both be told so, or neither; a host that must know reads the state again when it sweeps.
+ * Two processors may step one connection at once, each with packets of one side. So a packet changes only the members
+ * of its own side, and the state is not stored but computed from both sides: nt_connection_state(). If two processors
+ * end a connection at the same instant, NT_STEP_ENDED may be returned to both or to neither; a host that must not miss
+ * the end reads the state again when it sweeps.
  *
  *   state         event                                        next          because
  *   ------------- -------------------------------------------- ------------- -----------------------------------------
@@ -20,17 +21,17 @@
  *                 SYN-ACK of the opener after that             SYN_RECEIVED  3.5 figure 8
  *                 RST by the other side, acknowledges the SYN  RESET         3.10.7.3: refused
  *                 RST by the other side that does not          SYN_SENT      3.10.7.3: dropped by the opener
- *                 RST by the opener, next to its SYN           RESET         given up, or a scan
+ *                 RST by the opener, next to its SYN           RESET         given up, or a port scan
  *                 RST by the opener, another sequence number   SYN_SENT      3.5 figure 9: it resets an older one
- *                 ACK of the opener, next to its SYN           ESTABLISHED   the SYN-ACK passed elsewhere
- *                 data or FIN that acknowledges the SYN        ESTABLISHED   the SYN-ACK passed elsewhere
+ *                 ACK of the opener, next to its SYN           ESTABLISHED   the SYN-ACK took another path
+ *                 data or FIN that acknowledges the SYN        ESTABLISHED   the SYN-ACK took another path
  *                 other ACK of the other side                  SYN_SENT      3.10.7.3: a challenge from an older one
  *   SYN_RECEIVED  ACK of the opener for the SYN-ACK            ESTABLISHED   3.5 figure 6
- *                 ACK of the other side for the opener's       ESTABLISHED   3.5 figure 8, half of it
+ *                 ACK of the other side for the opener's       ESTABLISHED   3.5 figure 8, one direction
  *                 SYN-ACK of the other side after the opener's ESTABLISHED   3.5 figure 8
- *                 data or FIN of the other side                ESTABLISHED   it may send once it was acknowledged
+ *                 data or FIN of the other side                ESTABLISHED   it sends only after it was acknowledged
  *                 SYN-ACK, another sequence number             SYN_RECEIVED  RFC 4987 3.6: cookies change with time
- *                 SYN of the opener, began with the SYN-ACK    SYN_RECEIVED  captured in the wrong order
+ *                 SYN of the opener, began with the SYN-ACK    SYN_RECEIVED  captured out of order
  *                 RST                                          RESET         3.10.7.4
  *   ESTABLISHED   FIN                                          HALF_CLOSED   3.6
  *                 RST                                          RESET         3.10.7.4
@@ -38,12 +39,12 @@
  *                 RST                                          RESET         3.10.7.4: one direction was still open
  *   CLOSED        RST                                          CLOSED        nothing is left to reset
  *   RESET         FIN, RST                                     RESET         it has ended
- *                 SYN-ACK, ACK of the opener for it            RESET         noted: the RST may have been no peer's
- *   not RESET     FIN (in SYN_SENT, SYN_RECEIVED too)          (above)       a FIN is noted whenever it comes
- *   any           SYN, same sequence number, same side         unchanged     sent again, or seen on another interface
+ *                 SYN-ACK, ACK of the opener for it            RESET         recorded: the RST may be no peer's
+ *   not RESET     FIN (in SYN_SENT, SYN_RECEIVED too)          (above)       a FIN is always recorded
+ *   any           SYN, same sequence number, same side         unchanged     retransmitted, or on another interface
  *   CLOSED        SYN, same sequence number                    another       3.6.1: the port is used again
  *   any           SYN, another sequence number                 another       3.6.1
- *   midstream     SYN                                          another       what was there had begun before
+ *   midstream     SYN                                          another       the former one began earlier
  *   any           everything else                              unchanged
  */
 #ifndef NETRACKER_CORE_CONNECTION_H
@@ -53,9 +54,10 @@
 
 #define NT_CONNECTION_HISTORY 30
 
-/* How far beyond a SYN its acknowledgement can be: the SYN may carry data (RFC 7413). */
+/* The largest distance of an acknowledgement from the SYN it acknowledges: the SYN may carry data (RFC 7413). */
 #define NT_MOST_SYN_PAYLOAD 0xffff
-/* How far apart two sequence numbers of one moment can be: the largest window (RFC 7323 section 2.3). */
+/* The largest distance of two sequence numbers that are valid at one time: the largest window (RFC 7323 section 2.3).
+ * */
 #define NT_MOST_WINDOW 0x40000000
 
 enum nt_state {
@@ -67,17 +69,17 @@ enum nt_state {
 	NT_STATE_RESET,
 };
 
-/* What one side has sent; written only by packets of that side. */
+/* Kinds of packets that one side has sent; written only by packets of that side. */
 enum nt_side_flag {
 	NT_SIDE_SEEN = 1,
 	NT_SIDE_SYN = 2,
 	NT_SIDE_SYNACK = 4,
-	NT_SIDE_SYNCHRONISED = 8, /* something that it sends only once both have each other's SYN */
+	NT_SIDE_SYNCHRONISED = 8, /* a packet that it sends only after both sides have each other's SYN */
 	NT_SIDE_FIN = 16,
-	NT_SIDE_RST = 32, /* before both had sent a FIN */
+	NT_SIDE_RST = 32, /* a RST before both sides had sent a FIN */
 };
 
-/* Letters of the history that a side gives once; written only by packets of that side. */
+/* Letters of the history that appear at most once for a side; written only by packets of that side. */
 enum nt_letter {
 	NT_LETTER_ACK = 1,
 	NT_LETTER_DATA = 2,
@@ -89,21 +91,21 @@ enum nt_letter {
 enum nt_connection_mark {
 	NT_MARK_MIDSTREAM = 1,    /* neither SYN nor SYN-ACK came first */
 	NT_MARK_FLIPPED = 2,      /* the opener is not the sender of the first packet */
-	NT_MARK_SELF = 4,         /* both end points are the same: every packet has index 0 */
-	NT_MARK_SIMULTANEOUS = 8, /* both sides sent a SYN without having the other's */
-	NT_MARK_COOKIES = 16,     /* SYN-ACKs with different sequence numbers */
-	NT_MARK_SYN_PAYLOAD = 32, /* a SYN carried data (RFC 7413), which may not have been taken */
+	NT_MARK_SELF = 4,         /* self-connection, both endpoints are the same: every packet has index 0 */
+	NT_MARK_SIMULTANEOUS = 8, /* both sides sent a SYN before they received the other's */
+	NT_MARK_COOKIES = 16,     /* SYN-ACKs with different sequence numbers: SYN cookies */
+	NT_MARK_SYN_PAYLOAD = 32, /* a SYN carried data (RFC 7413), which the receiver may have discarded */
 };
 
 enum nt_step {
-	NT_STEP_NEW = 1,         /* the packet begins another connection of this tuple: nothing was changed */
-	NT_STEP_CHANGED = 2,     /* the state, or what is known of the handshake, changed */
-	NT_STEP_ESTABLISHED = 4, /* established just now */
-	NT_STEP_ENDED = 8,       /* closed or reset just now */
-	NT_STEP_REPEAT = 16,     /* SYN, FIN or RST that changed nothing: sent again, or seen elsewhere */
+	NT_STEP_NEW = 1,         /* the packet begins another connection of this tuple; this one is unchanged */
+	NT_STEP_CHANGED = 2,     /* the state or a detail of the handshake changed */
+	NT_STEP_ESTABLISHED = 4, /* the packet established the connection */
+	NT_STEP_ENDED = 8,       /* the packet closed or reset it */
+	NT_STEP_REPEAT = 16,     /* SYN, FIN or RST without effect: retransmitted, or seen on another interface */
 };
 
-/* Arrays are indexed as the key is. */
+/* Arrays are indexed by the key's side. */
 struct nt_connection {
 	__u64 first_ns;
 	__u64 last_change_ns;
@@ -113,7 +115,7 @@ struct nt_connection {
 	__u64 ack_ns;    /* the ACK that completed the handshake */
 	__u64 fin_ns[2];
 	__u64 rst_ns;
-	__u32 isn[2];          /* of the SYN; valid where the side sent one */
+	__u32 isn[2];          /* sequence number of the SYN; valid if the side sent one */
 	__u32 fin_sequence[2]; /* the FIN's own sequence number */
 	__u32 rst_sequence[2]; /* the last RST's */
 	__u16 vlan;            /* the first packet's, as in struct nt_packet */
@@ -127,7 +129,7 @@ struct nt_connection {
 };
 NT_STATIC_ASSERT(sizeof(struct nt_connection) == 136, "struct nt_connection has no hidden padding");
 
-/* a is after b, modulo 2^32 (RFC 9293 section 3.4). */
+/* Returns whether a is after b, modulo 2^32 (RFC 9293 section 3.4). */
 NT_INLINE int nt_sequence_after(__u32 a, __u32 b)
 {
 	return (int)(a - b) > 0;
@@ -155,7 +157,7 @@ NT_INLINE enum nt_state nt_connection_state(const struct nt_connection *connecti
 	if (any & NT_SIDE_RST)
 		return NT_STATE_RESET;
 	if (any & NT_SIDE_FIN) {
-		/* What a socket sends to itself it has received too. */
+		/* In a self-connection the one FIN is also the received one. */
 		if ((connection->side[0] & connection->side[1] & NT_SIDE_FIN) || (connection->marks & NT_MARK_SELF))
 			return NT_STATE_CLOSED;
 		return NT_STATE_HALF_CLOSED;
@@ -165,8 +167,8 @@ NT_INLINE enum nt_state nt_connection_state(const struct nt_connection *connecti
 	return any & NT_SIDE_SYNACK ? NT_STATE_SYN_RECEIVED : NT_STATE_SYN_SENT;
 }
 
-/* Inside the machine a packet's letter travels with its enum nt_step bits, so that it is appended at one place only:
- * the kernel's verifier follows every copy of inlined code.
+/* Inside the state machine a packet's letter is returned together with its enum nt_step bits and appended in one place
+ * only, because the verifier follows every copy of inlined code.
  */
 #define NT_STEP_LETTER(letter) ((__u32)(letter) << 8)
 
@@ -182,17 +184,17 @@ NT_INLINE void nt_connection_append(struct nt_connection *connection, char lette
 
 NT_INLINE void nt_connection_append_letter(struct nt_connection *connection, int source, __u32 letter)
 {
-	/* Lower case, which is 32 more, is the side that answered. */
+	/* The letters of the side that answered are in lower case, which is 32 more. */
 	nt_connection_append(connection, letter + (source != connection->src_index) * 32);
 }
 
-/* A letter that a side gives only once. */
-NT_INLINE __u32 nt_connection_once(struct nt_connection *connection, int source, char letter, enum nt_letter which)
+/* Returns the letter, or 0 if the side has it already. bit: the letter's bit in letters[]. */
+NT_INLINE __u32 nt_connection_letter_once(struct nt_connection *connection, int source, char letter, enum nt_letter bit)
 {
 	__u8 given = connection->letters[source];
 
-	connection->letters[source] = given | which;
-	return given & which ? 0 : NT_STEP_LETTER(letter);
+	connection->letters[source] = given | bit;
+	return given & bit ? 0 : NT_STEP_LETTER(letter);
 }
 
 NT_INLINE void nt_connection_set_first_closer(struct nt_connection *connection, int source)
@@ -208,17 +210,17 @@ NT_INLINE __u32 nt_connection_set_syn(struct nt_connection *connection, const st
 	if (packet->payload_length)
 		connection->marks |= NT_MARK_SYN_PAYLOAD;
 	if (packet->flags & NT_FIN)
-		return nt_connection_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
+		return nt_connection_letter_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
 	return packet->flags & NT_ACK ? NT_STEP_LETTER('H') : NT_STEP_LETTER('S');
 }
 
-/* The packet acknowledges the SYN with this sequence number, and not much more. */
+/* Returns whether the packet acknowledges the SYN with this sequence number, and at most the data that it may carry. */
 NT_INLINE int nt_acknowledges_syn(const struct nt_packet *packet, __u32 isn)
 {
 	return (packet->flags & NT_ACK) && packet->acknowledgement - isn - 1 <= NT_MOST_SYN_PAYLOAD;
 }
 
-/* A SYN without ACK. */
+/* Handles a SYN without ACK. */
 NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				  enum nt_state state, __u64 now)
 {
@@ -229,7 +231,7 @@ NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct
 	if (connection->marks & NT_MARK_MIDSTREAM)
 		return NT_STEP_NEW;
 	if (source == connection->src_index) {
-		/* It began with the SYN-ACK, which says what the SYN's sequence number was. */
+		/* It began with the SYN-ACK, which acknowledges the SYN's sequence number. */
 		if (!same)
 			return NT_STEP_NEW;
 		connection->syn_ns = now;
@@ -241,20 +243,22 @@ NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct
 	return NT_STEP_CHANGED | nt_connection_set_syn(connection, packet, source);
 }
 
-/* The SYN-ACK answers the other side's SYN. Where its sender had sent a SYN too (RFC 9293 figure 8), it repeats it. */
+/* Returns whether the SYN-ACK answers the other side's SYN. If its sender sent a SYN before (RFC 9293 figure 8), the
+ * SYN-ACK must repeat that. */
 NT_INLINE int nt_connection_synack_fits(const struct nt_connection *connection, const struct nt_packet *packet,
 					int source)
 {
 	int peer = connection->marks & NT_MARK_SELF ? source : 1 - source;
 
-	NT_FORGET(peer); /* verifiers before Linux 6.10 do not follow the exclusive or that this becomes */
+	NT_FORGET(peer); /* the compiler makes an exclusive or of it, which verifiers before Linux 6.10 do not track */
 	peer &= 1;
 	if ((connection->side[source] & NT_SIDE_SYN) && connection->isn[source] != packet->sequence)
 		return 0;
 	return (connection->side[peer] & NT_SIDE_SYN) && nt_acknowledges_syn(packet, connection->isn[peer]);
 }
 
-/* Each of two openers completes the other's handshake (RFC 9293 figure 8); a socket of its own does both at once. */
+/* Returns whether a SYN-ACK completes the handshake: in a simultaneous open each SYN-ACK completes that of the other
+ * side (RFC 9293 figure 8), in a self-connection one does both. */
 NT_INLINE int nt_connection_synack_completes(const struct nt_connection *connection, enum nt_state state)
 {
 	if (connection->marks & NT_MARK_SELF)
@@ -285,8 +289,8 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 	return result | nt_connection_set_syn(connection, packet, source);
 }
 
-/* The opener's acknowledgement fits the SYN-ACK; it may be further on where packets between were not seen. What stands
- * next to the opener's SYN may be for a SYN-ACK with another cookie, which was not seen.
+/* Returns whether the opener's ACK fits the SYN-ACK. It may acknowledge more if packets in between were not seen. An
+ * ACK directly after the opener's SYN may answer a SYN-ACK with another SYN cookie, which was not seen.
  */
 NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const struct nt_packet *packet, int answerer)
 {
@@ -300,7 +304,7 @@ NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const str
 	return 1;
 }
 
-/* The opener acknowledges: the handshake is complete, also where the SYN-ACK was not seen. */
+/* Handles an ACK of the opener. It completes the handshake even if the SYN-ACK was not seen. */
 NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const struct nt_packet *packet, int source,
 					 __u64 now)
 {
@@ -316,8 +320,8 @@ NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const
 	return NT_STEP_CHANGED;
 }
 
-/* The side that answered sends data or a FIN, or acknowledges the other's SYN-ACK: it is synchronised. Anything less
- * may be the challenge of an older connection (RFC 9293 figure 9).
+/* Handles an ACK of the side that answered. Data, a FIN or the acknowledgement of the other side's SYN-ACK shows that
+ * it is synchronised. Any other ACK may be a challenge ACK of an older connection (RFC 9293 figure 9).
  */
 NT_INLINE __u32 nt_connection_answerer_data(const struct nt_connection *connection, const struct nt_packet *packet,
 					    int source)
@@ -328,7 +332,7 @@ NT_INLINE __u32 nt_connection_answerer_data(const struct nt_connection *connecti
 	return packet->acknowledgement - connection->isn[1 - source] - 1 < NT_MOST_WINDOW ? NT_STEP_CHANGED : 0;
 }
 
-/* A packet with neither SYN nor RST: does it show that both sides are synchronised? */
+/* Handles a packet with neither SYN nor RST, which may show that both sides are synchronised. */
 NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, const struct nt_packet *packet, int source,
 					  enum nt_state state, __u64 now)
 {
@@ -343,7 +347,7 @@ NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, cons
 		return 0;
 	else
 		result = nt_connection_answerer_data(connection, packet, source);
-	/* Of what has ended only the time of the handshake's ACK is still noted. */
+	/* After the end only the time of the handshake's ACK is still recorded, in nt_connection_opener_ack(). */
 	if (state > NT_STATE_HALF_CLOSED)
 		return 0;
 	if (!result || established)
@@ -356,7 +360,7 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 				  enum nt_state state, __u64 now)
 {
 	__u32 sequence = packet->sequence + packet->payload_length + !!(packet->flags & NT_SYN);
-	/* With a SYN the packet has its letter already. */
+	/* A packet with a SYN has its letter already. */
 	__u32 letter = packet->flags & NT_SYN ? 0 : NT_STEP_LETTER('F');
 	__u8 peer = connection->side[1 - source];
 
@@ -373,7 +377,7 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 	return NT_STEP_CHANGED | letter;
 }
 
-/* Before the handshake a RST counts only where it belongs to this SYN. */
+/* Before the handshake a RST counts only if it belongs to this SYN. */
 NT_INLINE int nt_connection_rst_fits(const struct nt_connection *connection, const struct nt_packet *packet,
 				     int source, enum nt_state state)
 {
@@ -389,9 +393,9 @@ NT_INLINE __u32 nt_connection_rst_letter(struct nt_connection *connection, const
 	__u8 given = connection->letters[source];
 
 	if (packet->flags & NT_SYN)
-		return nt_connection_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
+		return nt_connection_letter_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
 	if (packet->flags & NT_FIN)
-		return nt_connection_once(connection, source, 'I', NT_LETTER_FIN_RST);
+		return nt_connection_letter_once(connection, source, 'I', NT_LETTER_FIN_RST);
 	connection->letters[source] = given | NT_LETTER_RST;
 	if ((given & NT_LETTER_RST) && connection->rst_sequence[source] == packet->sequence)
 		return 0;
@@ -415,9 +419,9 @@ NT_INLINE __u32 nt_connection_rst(struct nt_connection *connection, const struct
 	return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 }
 
-/* Takes one more packet. source: the index of its sender, from nt_key_from_packet(). Returns enum nt_step bits, 0 where
- * the packet is nothing but data or an ACK that changes no state. With NT_STEP_NEW the connection is left as it was:
- * the caller ends it and begins another with this packet.
+/* Takes one more packet. source: the index of its sender, from nt_key_from_packet(). Returns enum nt_step bits, 0 for
+ * data or an ACK that changes nothing. With NT_STEP_NEW the connection is unchanged: the caller ends it and begins
+ * another with this packet.
  */
 NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				   __u64 now)
@@ -449,12 +453,12 @@ NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struc
 	return result & (NT_STEP_CHANGED | NT_STEP_ESTABLISHED | NT_STEP_ENDED);
 }
 
-/* Who opened a connection whose beginning was not seen: most likely the side whose port is not a system port (RFC 6335
- * section 6) where the other's is, else the one that is heard first.
+/* Guesses the opener of a connection whose beginning was not seen: the side whose port is not a system port (RFC 6335
+ * section 6) if the other side's is one, otherwise the sender of the first packet. Returns its index.
  */
 NT_INLINE int nt_connection_guess_opener(const struct nt_packet *packet, int source)
 {
-	if (packet->flags & NT_SYN) /* with RST, or the whole tree of flags: what is left of its meaning */
+	if (packet->flags & NT_SYN) /* together with RST: SYN and ACK still show the direction */
 		return packet->flags & NT_ACK ? 1 - source : source;
 	if (packet->source_port < 1024 && packet->destination_port >= 1024)
 		return 1 - source;
@@ -468,8 +472,8 @@ NT_INLINE int nt_packet_is_self(const struct nt_packet *packet)
 	       packet->source_port == packet->destination_port;
 }
 
-/* Begins a connection with a packet of any kind. Returns enum nt_step bits: NT_STEP_CHANGED, and NT_STEP_ENDED where it
- * begins with its end.
+/* Begins a connection with a packet of any kind. Returns enum nt_step bits: NT_STEP_CHANGED, and NT_STEP_ENDED if the
+ * first packet also ends it.
  */
 NT_INLINE __u32 nt_connection_begin(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				    __u64 now)
@@ -513,7 +517,7 @@ NT_INLINE __u32 nt_connection_begin(struct nt_connection *connection, const stru
 	return NT_STEP_CHANGED | (result & NT_STEP_ENDED);
 }
 
-/* Adds the letters of data and of pure ACKs to the history: for hosts that bring every packet. */
+/* Adds the letters of data and of pure ACKs to the history; for hosts that pass in every packet. */
 NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const struct nt_packet *packet, int source)
 {
 	__u32 letter = 0;
@@ -522,9 +526,9 @@ NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const 
 	if (packet->flags & (NT_SYN | NT_FIN | NT_RST))
 		return;
 	if (packet->payload_length)
-		letter = nt_connection_once(connection, source, 'D', NT_LETTER_DATA);
+		letter = nt_connection_letter_once(connection, source, 'D', NT_LETTER_DATA);
 	else if (packet->flags & NT_ACK)
-		letter = nt_connection_once(connection, source, 'A', NT_LETTER_ACK);
+		letter = nt_connection_letter_once(connection, source, 'A', NT_LETTER_ACK);
 	if (letter)
 		nt_connection_append_letter(connection, source, letter >> 8);
 }

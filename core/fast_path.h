@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The slots that tell, before any look-up, whether a packet may complete a handshake: shared by the kernel side, which
- * counts the connections that wait, and by user space, which takes stale ones out.
+/* The fast path: decides before any look-up whether a packet may complete a handshake. Each slot has a count of the
+ * connections that wait for an ACK. The kernel side counts them, and user space subtracts expired ones.
  *
- * A slot is found from a plain packet with one load and no parse (nt_peek_slot()), or from a connection's key.
+ * The slot of a plain packet is found with one load and no full parse (nt_peek_slot()), or from a connection's key.
  */
 #ifndef NETRACKER_CORE_FAST_PATH_H
 #define NETRACKER_CORE_FAST_PATH_H
 
 #include "key.h"
 
-/* Small enough to stay in a CPU's cache: every packet looks at one slot. */
+/* Few enough to stay in a CPU's cache, because every packet reads one slot. */
 #define NT_FAST_PATH_SLOT_BITS 14
 #define NT_FAST_PATH_SLOTS (1 << NT_FAST_PATH_SLOT_BITS)
 
-/* As the kernel's arrays pad their elements to 8 bytes, an element holds several slots. */
+/* Slots in one element of the map: the kernel pads elements to 8 bytes, so a single slot would waste half of it. */
 #define NT_FAST_PATH_IN_LINE 16
 
 struct nt_fast_path_line {
-	int count[NT_FAST_PATH_IN_LINE]; /* too many costs a look-up, no more; too few would hide a handshake's end */
+	int count[NT_FAST_PATH_IN_LINE]; /* too high costs a look-up; too low would hide the end of a handshake */
 };
 
-/* The same for both directions: end points are mixed by exclusive or, in which what IPv4-mapped addresses have in common
- * cancels itself out. */
-NT_INLINE __u32 nt_slot_of_mix(__u64 addresses, __u16 ports)
+/* Returns the same slot for both directions: endpoints are combined by exclusive or. The common prefix of IPv4-mapped
+ * addresses cancels out. */
+NT_INLINE __u32 nt_slot_from_mix(__u64 addresses, __u16 ports)
 {
 	return (addresses ^ ports) * 0x9e3779b97f4a7c15ULL >> (64 - NT_FAST_PATH_SLOT_BITS);
 }
 
 NT_INLINE __u32 nt_fast_path_slot(const struct nt_key *key)
 {
-	return nt_slot_of_mix(key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1],
+	return nt_slot_from_mix(key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1],
 			      nt_network16(key->port[0] ^ key->port[1]));
 }
 
-/* Two 32-bit parts as memory has them, one 64-bit word. */
-NT_INLINE __u64 nt_words_of(__u32 first, __u32 second)
+/* Combines two 32-bit words that are adjacent in memory into one 64-bit word. */
+NT_INLINE __u64 nt_join_words(__u32 first, __u32 second)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	return (__u64)second << 32 | first;
@@ -43,13 +43,13 @@ NT_INLINE __u64 nt_words_of(__u32 first, __u32 second)
 #endif
 }
 
-/* TCP without options before it: what most packets are. */
+/* The headers of most packets: TCP directly behind an IP header without options. */
 struct nt_plain_tcp {
 	__u16 source_port, destination_port;
 	__u32 sequence, acknowledgement;
 	__u8 data_offset, flags;
 };
-#define NT_PLAIN_TCP 14 /* bytes, without the structure's padding */
+#define NT_PLAIN_TCP 14 /* bytes of struct nt_plain_tcp without its padding */
 
 struct nt_plain_ipv4 {
 	__u8 version_and_length, service;
@@ -69,20 +69,21 @@ struct nt_plain_ipv6 {
 };
 
 enum nt_fast_path {
-	NT_FAST_PATH_DONE,  /* nothing for the tracker */
-	NT_FAST_PATH_SLOT,  /* plain TCP without SYN, FIN and RST: only of interest where *slot waits */
-	NT_FAST_PATH_PARSE, /* only the whole parse can tell */
+	NT_FAST_PATH_DONE,  /* not TCP: ignore it */
+	NT_FAST_PATH_SLOT,  /* plain TCP without SYN, FIN and RST: relevant only if a connection of *slot waits */
+	NT_FAST_PATH_PARSE, /* a full parse is needed */
 };
 
 NT_INLINE enum nt_fast_path nt_fast_path_classify(const struct nt_plain_tcp *tcp, __u64 addresses, __u32 *slot)
 {
 	if (tcp->flags & (NT_SYN | NT_FIN | NT_RST))
 		return NT_FAST_PATH_PARSE;
-	*slot = nt_slot_of_mix(addresses, tcp->source_port ^ tcp->destination_port);
+	*slot = nt_slot_from_mix(addresses, tcp->source_port ^ tcp->destination_port);
 	return NT_FAST_PATH_SLOT;
 }
 
-/* offset: of the IP header; ethertype: in host byte order. */
+/* Classifies a packet. offset: of the IP header in the frame; ethertype: in host byte order. Sets *slot only for
+ * NT_FAST_PATH_SLOT. */
 NT_INLINE enum nt_fast_path nt_peek_slot(void *frame, __u32 offset, __u16 ethertype, __u32 *slot)
 {
 	struct nt_plain_ipv4 ipv4;
@@ -97,14 +98,14 @@ NT_INLINE enum nt_fast_path nt_peek_slot(void *frame, __u32 offset, __u16 ethert
 			return ipv4.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
 		if (ipv4.version_and_length != 0x45 || ipv4.fragment & nt_network16(0x3fff))
 			return NT_FAST_PATH_PARSE;
-		return nt_fast_path_classify(&ipv4.tcp, nt_words_of(0, ipv4.source ^ ipv4.destination), slot);
+		return nt_fast_path_classify(&ipv4.tcp, nt_join_words(0, ipv4.source ^ ipv4.destination), slot);
 	case NT_ETHERTYPE_IPV6:
 		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0 ||
 		    ipv6.next_header != NT_PROTOCOL_TCP)
 			return NT_FAST_PATH_PARSE;
 		high = ipv6.addresses[0] ^ ipv6.addresses[2] ^ ipv6.addresses[4] ^ ipv6.addresses[6];
 		low = ipv6.addresses[1] ^ ipv6.addresses[3] ^ ipv6.addresses[5] ^ ipv6.addresses[7];
-		return nt_fast_path_classify(&ipv6.tcp, nt_words_of(high, low), slot);
+		return nt_fast_path_classify(&ipv6.tcp, nt_join_words(high, low), slot);
 	default:
 		return nt_is_vlan(ethertype) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
 	}

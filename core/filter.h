@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which connections are asked for, as far as the kernel side can tell: it leaves the others untold and counts them.
+/* Filters, as far as the kernel side can apply them: it counts excluded connections and does not emit them.
  * User space applies the same tests to every record (src/record/record_filter.c).
  *
- * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), in two words as memory has them; ports are
- * in host byte order.
+ * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), read as two 64-bit words in memory order;
+ * ports are in host byte order.
  */
 #ifndef NETRACKER_CORE_FILTER_H
 #define NETRACKER_CORE_FILTER_H
@@ -19,7 +19,7 @@ struct nt_port_set {
 
 struct nt_network {
 	__u64 address[2], mask[2]; /* no bit of the address is outside the mask */
-	__u64 family;              /* 4 or 6: ::/0 holds no IPv4 address, as users mean it */
+	__u64 family;              /* 4 or 6, so that ::/0 contains no IPv4 address */
 };
 
 struct nt_network_set {
@@ -44,7 +44,7 @@ NT_INLINE int nt_network_has(const struct nt_network *network, const __u64 addre
 	       (address[1] & network->mask[1]) == network->address[1];
 }
 
-/* Whether one of the two ends is in one of the networks. */
+/* Returns whether one of the two addresses is in one of the networks. */
 NT_INLINE int nt_networks_pass(const struct nt_network_set *set, const __u64 one[2], const __u64 other[2])
 {
 	int family = nt_address_family((const __u8 *)one);
@@ -56,14 +56,14 @@ NT_INLINE int nt_networks_pass(const struct nt_network_set *set, const __u64 one
 	return !set->count;
 }
 
-/* What must be for a connection to be told of. */
+/* The conditions that a connection must meet to be emitted. */
 struct nt_filter {
 	__u32 family; /* 4 or 6; 0: both */
 	__u32 roles;  /* bits 1 << NT_ROLE_*; 0: any */
 	struct nt_port_set local_ports, remote_ports;
 	struct nt_network_set networks;
-	/* Given only where no packets are watched: a socket that is left untold for one of these would leave the end of
-	 * its packets waiting for it in vain. */
+	/* The members below are set only if no packets are tracked: the report of a connection's packets would wait in
+	 * vain for the event of a socket that one of them excludes. */
 	__u32 netns; /* inode number; 0: any */
 	__u32 pid;   /* 0: any */
 	__u32 uid_given, uid;
@@ -82,7 +82,7 @@ NT_INLINE int nt_filter_has_ports(const struct nt_filter *filter, __u16 local, _
 	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote);
 }
 
-/* Whether a socket, or nobody, at one of its ends can have a record that passes. */
+/* Returns whether a record of the connection can pass, whether it is a socket's on either side or an observer's. */
 NT_INLINE int nt_filter_has_wire(const struct nt_filter *filter, const struct nt_wire *wire)
 {
 	const struct nt_key *key = &wire->key;
@@ -92,16 +92,16 @@ NT_INLINE int nt_filter_has_wire(const struct nt_filter *filter, const struct nt
 		nt_filter_has_ports(filter, key->port[1], key->port[0]));
 }
 
-/* Whether the socket at that end of the key, if there is one, has a record that may pass. */
-NT_INLINE int nt_filter_has_side(const struct nt_filter *filter, const struct nt_wire *wire, int end)
+/* Returns whether the record of a socket on this side of the key, if there is one, may pass. */
+NT_INLINE int nt_filter_has_side(const struct nt_filter *filter, const struct nt_wire *wire, int side)
 {
-	int opened = end == wire->connection.src_index || wire->connection.marks & NT_MARK_SIMULTANEOUS;
+	int opened = side == wire->connection.src_index || wire->connection.marks & NT_MARK_SIMULTANEOUS;
 	const struct nt_key *key = &wire->key;
 
 	if (filter->roles && !(filter->roles & 1U << (opened ? NT_ROLE_CLIENT : NT_ROLE_SERVER)))
 		return 0;
 	return nt_filter_has_addresses(filter, key->words[0], key->words[1]) &&
-	       nt_filter_has_ports(filter, key->port[end], key->port[!end]);
+	       nt_filter_has_ports(filter, key->port[side], key->port[!side]);
 }
 
 NT_INLINE int nt_filter_has_comm(const struct nt_filter *filter, const char comm[NT_COMM_SIZE])
@@ -128,7 +128,7 @@ NT_INLINE int nt_filter_has_owner(const struct nt_filter *filter, const struct n
 	return !filter->comm[0] || nt_filter_has_comm(filter, owner->comm);
 }
 
-/* awaits_owner: its owner may still become another. */
+/* awaits_owner: the owner may still change, so it is not tested. */
 NT_INLINE int nt_filter_has_socket(const struct nt_filter *filter, const struct nt_socket *socket, int awaits_owner)
 {
 	__u64 local[2], remote[2];

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The key of a connection: both end points and the network namespace, the same for packets of both directions.
+/* The key of a connection: both endpoints and the network namespace, the same for packets of both directions.
  *
- * The VLAN and the interface are no part of it: one connection's packets may be seen on several.
+ * VLAN and interface are not part of it, because packets of one connection may be seen on several.
  */
 #ifndef NETRACKER_CORE_KEY_H
 #define NETRACKER_CORE_KEY_H
 
 #include "packet.h"
 
-/* A key of hash tables in the kernel, which compare every byte: there must be no padding. */
+/* The kernel's hash tables compare every byte of a key, so it has no padding. */
 struct nt_key {
 	union {
 		__u8 address[2][16]; /* network byte order, IPv4 as ::ffff:a.b.c.d */
 		__u64 words[2][2];
 	};
 	__u16 port[2]; /* host byte order */
-	__u32 netns;   /* inode number; 0 where there is none */
+	__u32 netns;   /* inode number; 0 if there is none */
 };
 #define NT_KEY_SIZE 40
 NT_STATIC_ASSERT(sizeof(struct nt_key) == NT_KEY_SIZE, "struct nt_key has no hidden padding");
 
-/* Which end point comes first does not matter, only that it is the same one for both directions on one machine. */
+/* Returns whether the source is side 0. The order is arbitrary, but on one machine it is the same for both directions.
+ * */
 NT_INLINE int nt_key_source_is_first(const struct nt_packet *packet)
 {
 	const __u64 *source = packet->address_words, *destination = packet->address_words + 2;
@@ -32,7 +33,7 @@ NT_INLINE int nt_key_source_is_first(const struct nt_packet *packet)
 	return packet->source_port <= packet->destination_port;
 }
 
-/* Fills the key of a packet. Returns the index (0 or 1) of its source in the key; 0 where both ends are the same. */
+/* Fills the key of a packet. Returns the index (0 or 1) of its source in the key, 0 if both endpoints are the same. */
 NT_INLINE int nt_key_from_packet(struct nt_key *key, const struct nt_packet *packet, __u32 netns)
 {
 	key->netns = netns;

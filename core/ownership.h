@@ -2,17 +2,17 @@
 /* Ownership: decides which socket of this machine a connection's packets belong to, for the kernel side, the sweep and
  * the join. tests/unit/test_ownership.c has a row for every case below; "-" stands for any value.
  *
- * The wire notes, for each side of a connection, the cookie of the socket that sent its SYN, SYN-ACK or FIN. The opener
- * is the side whose SYN was seen first, the answerer is the other one.
+ * The wire context records, for each side of a connection, the cookie of the socket that sent its SYN, SYN-ACK or FIN.
+ * The opener is the side whose SYN was seen first, the answerer is the other one.
  *
- * 1. Does a side belong to a socket, by what the wire knows alone? nt_ownership_of_side():
+ * 1. Does a side belong to a socket, judged by the wire context's entry alone? nt_ownership_of_side():
  *
  *    side      handshake   cookie  its FIN  result   reason
  *    opener    incomplete  yes     -        OPENING  connect() makes the socket before the SYN is sent
  *    opener    complete    yes     -        SOCKET
  *    opener    -           no      -        NONE     the SYN of a local client has its cookie
- *    answerer  incomplete  yes     -        NONE     the SYN-ACK has the cookie of a socket that the last ACK of the
- *                                                    handshake is yet to make: before it there is nothing to record
+ *    answerer  incomplete  yes     -        NONE     the SYN-ACK has the cookie of a socket that only the last ACK of
+ *                                                    the handshake creates: before it there is nothing to record
  *    answerer  incomplete  no      -        NONE
  *    answerer  complete    yes     -        SOCKET
  *    answerer  complete    no      unseen   MAYBE    under SYN cookies (RFC 4987) the SYN-ACK has no socket: the
@@ -77,7 +77,7 @@ enum nt_ownership {
 	NT_OWNED_NONE,
 	NT_OWNED_MAYBE,   /* a server's socket that has sent nothing with its cookie so far */
 	NT_OWNED_OPENING, /* a client's socket; the handshake is not complete */
-	NT_OWNED_SOCKET,  /* a socket's; the handshake is complete */
+	NT_OWNED_SOCKET,  /* a socket; the handshake is complete */
 };
 
 enum nt_claim {
@@ -103,7 +103,7 @@ NT_INLINE enum nt_ownership nt_ownership_of_side(const struct nt_wire *wire, int
 	return connection->side[side & 1] & NT_SIDE_FIN ? NT_OWNED_NONE : NT_OWNED_MAYBE;
 }
 
-/* Returns whether a cookie proves that the side is a socket's. */
+/* Returns whether a cookie proves that the side belongs to a socket. */
 NT_INLINE int nt_side_has_socket(const struct nt_wire *wire, int side)
 {
 	return nt_ownership_of_side(wire, side) >= NT_OWNED_OPENING;
@@ -141,7 +141,8 @@ NT_INLINE int nt_side_of_socket(const struct nt_key *key, const struct nt_socket
 	return -1;
 }
 
-/* The socket is at that side of the key. own_netns: the namespace of the interfaces. */
+/* Judges by cookies, or else by the tuple. side: the socket's side of the key. own_netns: the namespace of the
+ * interfaces. */
 NT_INLINE enum nt_claim nt_claim_of_socket(const struct nt_wire *wire, int side, const struct nt_socket *socket,
 					   __u32 own_netns)
 {
@@ -162,7 +163,7 @@ NT_INLINE int nt_socket_owns_latest(const struct nt_wire *wire, int side, const 
 	return socket->role != NT_ROLE_SERVER || !socket->start_ns || wire->connection.first_ns <= socket->start_ns;
 }
 
-/* Returns whether the connection can be of the socket's life, which is over (close_ns is set). */
+/* Returns whether the connection falls into the life of the socket, which has closed (close_ns is set). */
 NT_INLINE int nt_life_has_connection(const struct nt_connection *connection, int side, const struct nt_socket *socket)
 {
 	__u64 first = connection->first_ns;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The parser: from a frame to what the tracker needs of a TCP segment. One parser for every host.
+/* The parser: extracts the members of struct nt_packet from a frame, for every host.
  *
  * The includer defines, before it includes this header,
  *
  *	NT_LOAD(frame, offset, to, size)
  *
- * which copies `size` bytes (a constant) at `offset` of the frame to `to` and gives 0, or less than 0 where they are
- * not all there: bpf_skb_load_bytes() over an skb (it reaches what lies outside the linear area too), core/buffer.h
- * over plain memory. `frame` is passed through untouched. On the common path (Ethernet known, IPv4 or IPv6 without
- * options, TCP) the whole parse costs two loads, nt_parse_plain() one.
+ * which copies `size` bytes (a constant) at `offset` of the frame to `to`. It returns 0, or less than 0 if the frame
+ * does not hold all of them. Hosts use bpf_skb_load_bytes() for an skb (it also reads outside the linear area) and
+ * core/buffer.h for plain memory. The parser does not access `frame` itself. On the common path (Ethernet, IPv4 or IPv6
+ * without options, TCP) the whole parse costs two loads, nt_parse_plain() one.
  *
- * Input is hostile: every length is checked against the one around it before it is used.
+ * Input is hostile: every length is checked against the enclosing one before it is used.
  * References: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 4302 (AH), RFC 2003 (IPIP), RFC 4213 (6in4),
  * IEEE 802.1Q.
  */
@@ -52,23 +52,23 @@
 
 enum nt_tcp_flag { NT_FIN = 1, NT_SYN = 2, NT_RST = 4, NT_PSH = 8, NT_ACK = 16, NT_URG = 32 };
 
-/* What a parse came to. */
+/* Results of a parse. */
 enum nt_parse {
 	NT_PACKET_TCP = 0,
 	NT_PACKET_NOT_IP,
 	NT_PACKET_NOT_TCP,
-	NT_PACKET_FRAGMENT,  /* a fragment that does not hold the TCP header; network_offset says where its IP is */
+	NT_PACKET_FRAGMENT,  /* a fragment without the TCP header; network_offset is that of its IP header */
 	NT_PACKET_TRUNCATED, /* captured too short to hold the headers */
-	NT_PACKET_MALFORMED, /* lengths that contradict each other, or headers without end */
+	NT_PACKET_MALFORMED, /* lengths that contradict each other, or too many headers */
 };
 
 /* Options of a parse. */
-enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* look into IPIP and 6in4; with tunnel.h into all others, too */
+enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* decapsulate IPIP and 6in4; with tunnel.h all other tunnels too */
 
-enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length is the first fragment's alone */
+enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length counts the first fragment only */
 
-/* One TCP segment. Addresses in network byte order, IPv4 as ::ffff:a.b.c.d; everything else in host byte order.
- * The words see the addresses as memory has them: good for comparing and hashing, nothing else.
+/* One TCP segment. Addresses are in network byte order, IPv4 as ::ffff:a.b.c.d; all other members in host byte order.
+ * address_parts and address_words have memory order, and serve only to compare and to hash.
  */
 struct nt_packet {
 	union {
@@ -81,21 +81,21 @@ struct nt_packet {
 	};
 	__u32 sequence;
 	__u32 acknowledgement;
-	__u32 payload_length; /* by the IP length, not by what was captured */
+	__u32 payload_length; /* by the IP length, not by the captured length */
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 window;
 	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
 	__u16 network_offset; /* of the (innermost) IP header in the frame */
-	__u16 segments; /* that this one stands for: more than 1 where GSO or GRO keeps them together */
+	__u16 segments; /* number of segments on the wire: more than 1 if GSO or GRO merged them */
 	__u8 flags; /* enum nt_tcp_flag */
 	__u8 marks; /* enum nt_packet_mark */
 	__u16 transport_offset; /* of the TCP header in the frame */
-	__u32 network_length; /* of the (innermost) IP packet, as its header says; IPv4: 0 where that says nothing */
+	__u32 network_length; /* of the (innermost) IP packet by its header; 0 for an IPv4 header without a length */
 };
 NT_STATIC_ASSERT(sizeof(struct nt_packet) == 64, "struct nt_packet has no hidden padding");
 
-/* Headers as they are on the wire, aligned so that a whole load needs no assembling byte by byte. */
+/* Headers as on the wire, naturally aligned, so that a member is loaded at once and not byte by byte. */
 struct nt_ipv4_header {
 	__u8 version_and_length;
 	__u8 service;
@@ -151,18 +151,18 @@ NT_INLINE __u32 nt_network32(__u32 value)
 #endif
 }
 
-/* Where the parser stands inside one IP packet. */
+/* The position of the parser inside one IP packet. */
 struct nt_cursor {
-	__u32 offset;  /* of the header to read next */
+	__u32 offset;  /* of the next header to read */
 	__u8 protocol; /* of the header at offset */
-	__u32 end;     /* where the IP packet ends */
-	/* enum nt_fragment. Not beside the protocol: GCC tests both in one load then, which waits for two stores. */
+	__u32 end;     /* offset behind the IP packet */
+	/* enum nt_fragment. Not next to `protocol`: GCC would test both in one load, which waits for two stores. */
 	__u8 fragment;
 };
 
 enum nt_fragment { NT_WHOLE, NT_FIRST_OF_FRAGMENTS, NT_LATER_FRAGMENT };
 
-/* Where an IP packet that says it is `length` long ends. 0: it says it is longer than the frame. */
+/* Returns the offset behind an IP packet of `length` bytes, 0 if it is longer than the frame. */
 NT_INLINE __u32 nt_packet_end(__u32 offset, __u32 length, __u32 frame_length)
 {
 	if (offset > frame_length || length > frame_length - offset)
@@ -170,7 +170,7 @@ NT_INLINE __u32 nt_packet_end(__u32 offset, __u32 length, __u32 frame_length)
 	return offset + length;
 }
 
-/* In whole words, as they are read: a load that is wider than the stores before it has to wait for them. */
+/* Writes whole words, because a load that is wider than the stores before it has to wait for them. */
 NT_INLINE void nt_set_ipv4_address(__u64 *words, __u32 address)
 {
 	words[0] = 0;
@@ -181,7 +181,8 @@ NT_INLINE void nt_set_ipv4_address(__u64 *words, __u32 address)
 #endif
 }
 
-/* What a header that was loaded says. */
+/* Interprets a loaded header: fills the addresses and advances the cursor behind it. The next two functions do so for
+ * IPv6 and TCP. */
 NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header, __u32 frame_length,
 					    struct nt_cursor *cursor, struct nt_packet *packet)
 {
@@ -192,7 +193,7 @@ NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header,
 	if (header->version_and_length >> 4 != 4 || header_length < NT_IPV4_HEADER)
 		return NT_PACKET_MALFORMED;
 	packet->network_length = total_length;
-	/* Segmentation offload leaves 0 where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not known yet. */
+	/* 0: segmentation offload, where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not yet set. */
 	if (!total_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
 	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
@@ -229,7 +230,7 @@ NT_INLINE enum nt_parse nt_take_ipv6_header(const struct nt_ipv6_header *header,
 	if (header->version_and_class >> 4 != 6)
 		return NT_PACKET_MALFORMED;
 	packet->network_length = total_length;
-	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that says so. */
+	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that shows it. */
 	if (!header->payload_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
 	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
@@ -252,7 +253,8 @@ NT_INLINE enum nt_parse nt_parse_ipv6_header(void *frame, __u32 frame_length, st
 	return nt_take_ipv6_header(&header, frame_length, cursor, packet);
 }
 
-/* One extension header behind. NT_PACKET_NOT_TCP: there was none to pass. */
+/* Advances the cursor behind one extension header. Returns NT_PACKET_TCP, NT_PACKET_NOT_TCP if the next header is no
+ * extension header, or an error. */
 NT_INLINE enum nt_parse nt_pass_extension_header(void *frame, struct nt_cursor *cursor)
 {
 	__u16 part[2]; /* next header and length; of a fragment header also the offset and the more-fragments bit */
@@ -291,14 +293,15 @@ NT_INLINE enum nt_parse nt_pass_extension_header(void *frame, struct nt_cursor *
 	return NT_PACKET_TCP;
 }
 
-/* To the first header that is no extension header. */
+/* Advances the cursor to the first header that is no extension header. Returns NT_PACKET_TCP whatever its protocol is,
+ * or an error. */
 NT_INLINE enum nt_parse nt_pass_extension_headers(void *frame, struct nt_cursor *cursor)
 {
 	enum nt_parse result;
 	int i;
 
 	for (i = 0; i <= NT_MOST_EXTENSION_HEADERS; i++) {
-		/* What follows in a later fragment is the middle of a packet, whatever its next header says. */
+		/* A later fragment holds the middle of a packet, whatever its next header says. */
 		if (cursor->fragment == NT_LATER_FRAGMENT)
 			return NT_PACKET_FRAGMENT;
 		if (cursor->protocol == NT_PROTOCOL_TCP)
@@ -347,7 +350,7 @@ NT_INLINE enum nt_parse nt_parse_tcp_header(void *frame, const struct nt_cursor 
 	return nt_take_tcp_header(&header, cursor, packet);
 }
 
-/* One IP header with its extension headers: cursor is then at what it carries. */
+/* Parses one IP header with its extension headers. The cursor is then at its payload. */
 NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length, __u16 ethertype,
 						struct nt_cursor *cursor, struct nt_packet *packet)
 {
@@ -366,8 +369,8 @@ NT_INLINE enum nt_parse nt_parse_network_header(void *frame, __u32 frame_length,
 	return nt_pass_extension_headers(frame, cursor);
 }
 
-/* As nt_parse_ip(), with a cursor that stands at the IP header, and afterwards, where the result is NT_PACKET_NOT_TCP,
- * at what there is instead.
+/* Does the same as nt_parse_ip(), with a cursor at the IP header. After NT_PACKET_NOT_TCP the cursor is at the header
+ * of the other protocol.
  */
 NT_INLINE enum nt_parse nt_parse_ip_at(void *frame, struct nt_cursor *cursor, __u16 ethertype, __u32 frame_length,
 				       __u32 options, struct nt_packet *packet)
@@ -389,7 +392,7 @@ NT_INLINE enum nt_parse nt_parse_ip_at(void *frame, struct nt_cursor *cursor, __
 			ethertype = NT_ETHERTYPE_IPV6;
 		else
 			return NT_PACKET_NOT_TCP;
-		/* The first fragment of a tunnel's packet holds an inner packet that is longer than itself. */
+		/* The first fragment of a tunnel packet holds an inner packet that is longer than the fragment. */
 		if (cursor->fragment == NT_FIRST_OF_FRAGMENTS)
 			return NT_PACKET_FRAGMENT;
 		frame_length = cursor->end;
@@ -399,13 +402,13 @@ NT_INLINE enum nt_parse nt_parse_ip_at(void *frame, struct nt_cursor *cursor, __
 
 /* Parses from the IP header on.
  *
- * offset: of the IP header in the frame; ethertype: in host byte order; frame_length: the frame's length as it was
+ * offset: of the IP header in the frame; ethertype: in host byte order; frame_length: the frame's length when it was
  * sent, in bytes from the frame's beginning (skb->len, or a capture's original length); options: enum nt_parse_option.
- * packet->vlan is left as it is: the caller sets it to NT_NO_VLAN, or to the VLAN whose tag the device took away.
- * packet->segments is 1: no header says more, a caller that knows more sets it afterwards (skb->gso_segs).
- * The other members are valid only where the result is NT_PACKET_TCP; network_offset and network_length for
- * NT_PACKET_FRAGMENT too. Where it is NT_PACKET_MALFORMED and transport_offset was set (0 before), only the TCP header's
- * length is wrong: addresses, ports and flags are valid.
+ * packet->vlan is not changed: the caller sets it to NT_NO_VLAN, or to the VLAN whose tag the device removed.
+ * packet->segments is set to 1, as no header shows more; a caller that knows the number sets it later (skb->gso_segs).
+ * The other members are valid only for NT_PACKET_TCP; network_offset and network_length also for NT_PACKET_FRAGMENT.
+ * After NT_PACKET_MALFORMED, a transport_offset other than 0 (the caller sets it to 0 before) shows that only the
+ * length of the TCP header is wrong: addresses, ports and flags are valid.
  */
 NT_INLINE enum nt_parse nt_parse_ip(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, __u32 options,
 				    struct nt_packet *packet)
@@ -421,8 +424,9 @@ NT_INLINE int nt_is_vlan(__u16 ethertype)
 	       ethertype == NT_ETHERTYPE_OLD_SERVICE_VLAN;
 }
 
-/* Passes the VLAN tags in line at *offset, whose type is *ethertype; sets *vlan to the outermost unless it is set.
- * 0, or -1 where the frame ends in them. VLAN number 0 is a priority without a VLAN (802.1Q section 9.6).
+/* Advances *offset behind the VLAN tags in the frame and *ethertype, their type, to the type of the payload. Sets *vlan
+ * to the outermost VLAN unless it is set. VLAN number 0 is a priority without a VLAN (802.1Q section 9.6).
+ * Returns 0, or -1 if the frame ends inside the tags.
  */
 NT_INLINE int nt_pass_vlan_tags(void *frame, __u32 *offset, __u16 *ethertype, __u16 *vlan)
 {
@@ -442,7 +446,8 @@ NT_INLINE int nt_pass_vlan_tags(void *frame, __u32 *offset, __u16 *ethertype, __
 	return 0;
 }
 
-/* Parses what follows an EtherType: VLAN tags still in line, then IP. Arguments as for nt_parse_ip(). */
+/* Parses from behind an EtherType on: VLAN tags that are still in the frame, then IP. Arguments as for nt_parse_ip().
+ * */
 NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length,
 					   __u32 options, struct nt_packet *packet)
 {
@@ -451,8 +456,8 @@ NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethe
 	return nt_parse_ip(frame, offset, ethertype, frame_length, options, packet);
 }
 
-/* Parses a frame that begins with its network header. ethertype: in host byte order, of a VLAN where the device leaves its
- * tag before that header: then only the IP version tells. Other arguments as for nt_parse_ip().
+/* Parses a frame that begins with its network header. ethertype: in host byte order. It is that of a VLAN if the device
+ * left the tag before that header; the IP version is then read from the header. Other arguments as for nt_parse_ip().
  */
 NT_INLINE enum nt_parse nt_parse_network(void *frame, __u16 ethertype, __u32 frame_length, struct nt_packet *packet)
 {
@@ -476,8 +481,9 @@ struct nt_plain_ipv6_tcp {
 	struct nt_tcp_header tcp;
 };
 
-/* The same for what most packets are: TCP right behind an IP header without options, whole. Both headers are loaded at
- * once, which hosts can do in place where the offset is a constant. 1, or 0 where only nt_parse_ethertype() can tell.
+/* Parses most packets: TCP directly behind an IP header without options, not fragmented. Both headers are loaded at
+ * once, which hosts can do in place if the offset is a constant. Returns 1, or 0 if nt_parse_ethertype() must parse the
+ * packet.
  */
 NT_INLINE int nt_parse_plain(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length, struct nt_packet *packet)
 {

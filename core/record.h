@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The connection record: NeTracker's one product. Every source (live, replay) fills it, every sink (JSON, text, ...)
- * writes it. Names and meanings are those of docs/record.md.
+/* The connection record. Every source (live, replay) fills it, every sink (JSON, text, ...) writes it. Names and
+ * meanings are those of docs/record.md.
  *
- * A value that is not known is absent: its bit in `present` is clear and its member is never read.
- * Addresses are in network byte order, IPv4 held as an IPv4-mapped IPv6 address (::ffff:a.b.c.d); ports are in host
- * byte order; times are nanoseconds. Strings behind pointers belong to whoever filled the record and must stay valid
- * until the record was written. Strings come from the system and are hostile: only sinks escape them.
+ * An unknown value is absent: its bit in `present` is clear and its member is never read.
+ * Addresses are in network byte order, IPv4 as an IPv4-mapped IPv6 address (::ffff:a.b.c.d); ports are in host byte
+ * order; times are nanoseconds. Strings behind pointers belong to the code that filled the record and must stay valid
+ * until the record is written. Strings come from the system and are hostile: only sinks escape them.
  */
 #ifndef NETRACKER_CORE_RECORD_H
 #define NETRACKER_CORE_RECORD_H
@@ -36,10 +36,10 @@ enum nt_outcome {
 enum nt_side { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
 enum nt_limited_by { NT_LIMITED_RECEIVER, NT_LIMITED_SNDBUF, NT_LIMITED_NETWORK, NT_LIMITED_APP };
 
-/* Bits of `seen`, in the order they are written. */
+/* Bits of `seen`, in the order in which they are written. */
 enum nt_seen { NT_SEEN_WIRE = 1, NT_SEEN_PACKETS = 2, NT_SEEN_SOCKET = 4, NT_SEEN_CALLS = 8 };
 
-/* Bits of `gaps`, in the order they are written. */
+/* Bits of `gaps`, in the order in which they are written. */
 enum nt_gap {
 	NT_GAP_START = 1,
 	NT_GAP_DIRECTION = 2,
@@ -50,7 +50,7 @@ enum nt_gap {
 	NT_GAP_EVENTS = 64,
 };
 
-/* Bits of `present`: the members that may be absent. What has no bit here is always there. */
+/* Bits of `present`, one for each member that may be absent. Members without a bit are always present. */
 enum nt_present {
 	NT_HAS_NETNS,
 	NT_HAS_IFNAME,
@@ -86,7 +86,7 @@ enum nt_present {
 	NT_HAS_RTT,
 	NT_HAS_MIN_RTT,
 	NT_HAS_LIMITED_BY,
-	NT_HAS_SRC_IP_BYTES, /* the next three: only by Zeek's rules, in Zeek's format */
+	NT_HAS_SRC_IP_BYTES, /* this and the next two are set by Zeek's rules only, and written in Zeek's format only */
 	NT_HAS_DST_IP_BYTES,
 	NT_HAS_MISSED_BYTES,
 	NT_HAS_HOST,
@@ -119,23 +119,23 @@ struct nt_record {
 	char comm[NT_COMM_SIZE];
 	char container[NT_CONTAINER_SIZE];
 	const char *exe, *cgroup;
-	const char *host; /* the machine, as its user names it */
+	const char *host; /* the machine's name, chosen by its user */
 
 	__u64 start_ns; /* since the Unix epoch, UTC */
-	__u64 end_ns;   /* the same: the moment that the record speaks of, its change to CLOSE where it closed */
+	__u64 end_ns;   /* since the Unix epoch, UTC: the time of the record; the change to CLOSE if it closed */
 	__u64 duration_ns, first_fin_ns, wire_duration_ns;
-	/* Below 0 where the packets of a capture stand in another order than they were sent in. */
+	/* Negative if the packets of a capture are out of order. */
 	long long syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns;
 	__u64 accept_wait_ns;
 
 	char reason[NT_REASON_SIZE];
 	char conn_state[NT_CONN_STATE_SIZE];
 	char history[NT_HISTORY_SIZE];
-	const char *long_history; /* NULL: `history` has it; else the whole of it, which may not fit there */
+	const char *long_history; /* the whole history if it may not fit into `history`; otherwise NULL */
 
 	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_side; one present bit each */
 	__u64 ip_bytes[2]; /* of IP packets, by their headers; one present bit each */
-	__u64 missed_bytes; /* of payload, in gaps that were acknowledged */
+	__u64 missed_bytes; /* payload in gaps that the peer acknowledged */
 	__u32 rtt_us, min_rtt_us;
 };
 
@@ -154,7 +154,7 @@ NT_INLINE void nt_record_unset(struct nt_record *record, int bit)
 	record->present &= ~NT_PRESENT(bit);
 }
 
-/* 4 or 6: an address is IPv4 where it is IPv4-mapped (RFC 4291 2.5.5.2). */
+/* Returns 4 for an IPv4-mapped address (RFC 4291 2.5.5.2), otherwise 6. */
 NT_INLINE int nt_address_family(const __u8 *address)
 {
 	int i;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The connection as its local socket shows it: by the changes of the socket's state, with time as a parameter. */
+/* The connection as seen by its local socket: follows the changes of the socket's state, with time as a parameter. */
 #ifndef NETRACKER_CORE_SOCKET_H
 #define NETRACKER_CORE_SOCKET_H
 
 #include "record.h"
 
-/* The kernel's numbers (include/net/tcp_states.h), of the states that matter here. */
+/* The kernel's numbers (include/net/tcp_states.h) of the states that are used here. */
 enum nt_tcp_state {
 	NT_TCP_ESTABLISHED = 1,
 	NT_TCP_SYN_SENT = 2,
@@ -18,17 +18,17 @@ enum nt_tcp_state {
 	NT_TCP_CLOSING = 11,
 };
 
-/* A process, told apart from another of the same pid by when it started, and from what it was before an execve(2) by
- * the kernel's count of them (task_struct.self_exec_id). */
+/* Identifies a process. start_ns distinguishes processes that had the same pid, exec_id the programs that one process
+ * executed: it is the kernel's count of execve(2) (task_struct.self_exec_id). */
 struct nt_process_id {
 	__u64 start_ns;
-	__u64 cgroup_id; /* a process that moves to another cgroup has another, and is described again */
+	__u64 cgroup_id; /* changes when the process moves to another cgroup, so that it is described again */
 	__u32 pid;       /* thread group id in the initial pid namespace */
 	__u32 exec_id;
 };
 
 struct nt_owner {
-	struct nt_process_id process; /* pid 0: no owner is known */
+	struct nt_process_id process; /* pid 0: the owner is unknown */
 	char comm[NT_COMM_SIZE];      /* the thread group leader's, when the owner became known */
 	__u32 uid;
 	__u8 by; /* enum nt_owner_by */
@@ -37,41 +37,41 @@ struct nt_owner {
 
 /* Bits of struct nt_socket.flags */
 enum nt_socket_flag {
-	NT_SOCKET_PREEXISTING = 1,          /* was there before the tracker */
-	NT_SOCKET_LOCAL_FIN = 2,      /* sent one */
-	NT_SOCKET_REMOTE_FIN = 4,     /* received one */
+	NT_SOCKET_PREEXISTING = 1,          /* open before the tracker started */
+	NT_SOCKET_LOCAL_FIN = 2,      /* sent a FIN */
+	NT_SOCKET_REMOTE_FIN = 4,     /* received a FIN */
 	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
 	NT_SOCKET_SIMULTANEOUS = 16,  /* both sides were in SYN_SENT (RFC 9293 3.5) */
 	NT_SOCKET_RESET_SENT = 32,    /* sent a RST */
-	NT_SOCKET_AWAITS_OWNER = 64,  /* nobody has read or closed it yet */
-	NT_SOCKET_AWAITS_REASON = 128, /* a RST is about to be sent */
+	NT_SOCKET_AWAITS_OWNER = 64,  /* no process has read from it or closed it yet */
+	NT_SOCKET_AWAITS_REASON = 128, /* the kernel is about to send a RST, whose reason follows */
 };
 
-/* The kernel may skip our program at the change to CLOSE; what is told of the end was read later. */
+/* The kernel may skip our program at the change to CLOSE. The values of the end were then read later. */
 enum nt_missed_end {
 	NT_END_SEEN,
-	NT_END_MISSED,         /* close_ns is right all the same */
-	NT_END_MISSED_UNTIMED, /* it is when the end was noticed */
+	NT_END_MISSED,         /* close_ns is nevertheless the time of the end */
+	NT_END_MISSED_UNTIMED, /* close_ns is the time when the missed end was detected */
 };
 
 /* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
 struct nt_socket {
-	__u64 cookie; /* 0 where the kernel gives none */
+	__u64 cookie; /* 0 if the kernel assigned none */
 	__u64 start_ns, established_ns, first_fin_ns, close_ns;
 	__u8 local[16], remote[16];
 	__u16 local_port, remote_port;
 	__u32 netns;
 	struct nt_owner owner;
 	__u32 established_jiffies;
-	__u32 nth; /* connections that this socket had before this one */
+	__u32 nth; /* the number of earlier connections of this socket */
 	__u8 role;  /* enum nt_role */
 	__u8 state; /* the kernel's TCP state number */
 	__u8 flags; /* enum nt_socket_flag */
-	__u8 reset_reason; /* enum sk_rst_reason; 0: not known */
-	__u16 error; /* reported to the application (sk_err), and when */
+	__u8 reset_reason; /* enum sk_rst_reason; 0: unknown */
+	__u16 error; /* sk_err when it was reported to the application */
 	__u8 missed_end; /* enum nt_missed_end */
-	__u8 reset_received; /* so the kernel took what came for one (tcp_reset()) */
-	__u64 error_ns;
+	__u8 reset_received; /* the kernel handled a packet as a RST (tcp_reset()) */
+	__u64 error_ns; /* the time of `error` */
 };
 
 NT_INLINE enum nt_side nt_socket_own_side(const struct nt_socket *socket)
@@ -95,8 +95,8 @@ NT_INLINE void nt_socket_receives_fin(struct nt_socket *socket, __u64 now)
 		socket->first_fin_ns = now;
 }
 
-/* Notes a change of state: when it was established or closed, or whose FINs it shows. LAST_ACK and CLOSING come after
- * both: the change that showed the first may have been missed.
+/* Records a change of state: the time when the socket was established or closed, and the FINs that the state implies.
+ * LAST_ACK and CLOSING imply both FINs: the change that showed the first one may have been missed.
  */
 NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now)
 {
@@ -113,8 +113,9 @@ NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now
 		nt_socket_receives_fin(socket, now);
 }
 
-/* How a connection that was established ended. old_state: before its change to CLOSE. What neither FINs nor a RST that
- * was received ended, the socket reset itself: where no error did, which is the caller's to know.
+/* Returns the outcome of a connection that was established. old_state: the state before its change to CLOSE. Sets
+ * *ended_by (enum nt_side). Without both FINs and without a received RST, the local socket reset the connection, unless
+ * an error ended it; the caller checks for errors.
  */
 NT_INLINE enum nt_outcome nt_socket_outcome(const struct nt_socket *socket, __u8 old_state, int reset_received,
 					    int *ended_by)
@@ -122,7 +123,7 @@ NT_INLINE enum nt_outcome nt_socket_outcome(const struct nt_socket *socket, __u8
 	enum nt_side own = nt_socket_own_side(socket), peer = own == NT_SRC ? NT_DST : NT_SRC;
 	int both_fins = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
 
-	/* From FIN_WAIT2 it also leaves in order: its FIN is acknowledged. */
+	/* A close from FIN_WAIT2 is also in order: the FIN was acknowledged. */
 	if (both_fins ||
 	    (old_state == NT_TCP_FIN_WAIT2 && !reset_received && !(socket->flags & NT_SOCKET_RESET_SENT))) {
 		*ended_by = socket->flags & NT_SOCKET_REMOTE_FIRST ? peer : own;

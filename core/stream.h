@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What one side sent, for hosts that follow every packet: packets, payload bytes, retransmissions.
+/* The stream of one side, for hosts that follow every packet: counts packets, payload bytes and retransmissions.
  *
  * Bytes are the union of the sequence ranges seen: each byte once, in 64 bits, however often the 32-bit sequence
- * numbers went round. What is kept is the highest sequence number seen and the holes below it; everything else below
- * it was seen. The number of holes is bounded: where there are more, the oldest is forgotten (NT_STREAM_OVERFLOW), and
- * its bytes count as a retransmission if they come after all.
+ * numbers wrapped around. The stream stores the highest sequence number seen and the holes below it; all other bytes
+ * below it were seen. The number of holes is limited: if there are more, the oldest is given up (NT_STREAM_OVERFLOW),
+ * and its bytes count as a retransmission if they arrive later.
  *
- * The same packet may be seen on several interfaces, and leaving as well as coming in (lo): a side's packets count only
- * from the interface and the direction that its first was seen on. That one sees each before the others do. So what is
- * new on another has not passed there: the path has changed, and the side counts on the other from then on.
+ * The same packet may be seen on several interfaces, and on ingress as well as on egress (lo). A side's packets count
+ * only from the interface and direction of its first one, which sees each packet before the others do. So a packet that
+ * is new on another interface did not cross the first: the path has changed, and the other interface counts from then
+ * on.
  *
  * struct nt_stream keeps a fixed number of holes. The functions above it work on struct nt_stream_core and on any array
- * of holes: a host whose memory can grow keeps the two elsewhere (src/replay/growing_stream.h).
+ * of holes, for a host whose memory can grow (src/replay/growing_stream.h).
  */
 #ifndef NETRACKER_CORE_STREAM_H
 #define NETRACKER_CORE_STREAM_H
@@ -20,7 +21,7 @@
 
 #define NT_STREAM_RANGES 4
 
-/* What is farther ahead is behind. */
+/* A sequence number farther ahead than this is behind. */
 #define NT_MOST_AHEAD 0x80000000
 
 enum nt_stream_flag {
@@ -28,8 +29,8 @@ enum nt_stream_flag {
 	NT_STREAM_BASED = 2,       /* base and highest are set */
 	NT_STREAM_SYN = 4,         /* a SYN was seen: base is where the payload begins */
 	NT_STREAM_FIN = 8,
-	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too few, retransmissions too many */
-	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, a fragment's length is not known, or the path has changed */
+	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too low, retransmissions too high */
+	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, a fragment's length is unknown, or the path has changed */
 };
 
 struct nt_range {
@@ -40,7 +41,7 @@ struct nt_stream_core {
 	__u64 packets;
 	__u64 bytes;
 	__u64 retransmits;
-	__u32 base;    /* the lowest sequence number of the payload, while the holes can tell */
+	__u32 base;    /* the lowest sequence number of the payload, at most NT_MOST_WINDOW below `highest` */
 	__u32 highest; /* one beyond the highest seen */
 	__u32 fin_sequence;
 	__u32 interface;
@@ -50,15 +51,15 @@ struct nt_stream_core {
 	__u8 zero[2];
 };
 
-/* The holes of a stream, for as long as a function works on them. */
+/* The holes of a stream; valid only during a call. */
 struct nt_holes {
 	struct nt_range *hole;
-	int room;                 /* of hole[] */
-	int most;                 /* the room that hole[] may grow to */
+	int room;                 /* elements of hole[] */
+	int most;                 /* elements that hole[] may grow to */
 	struct nt_range homeless; /* a hole that found no room while room < most; empty: none */
 };
 
-/* The packet holds what comes after all that was seen. */
+/* Returns whether the packet holds bytes or a FIN beyond everything seen so far. */
 NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const struct nt_packet *packet)
 {
 	int first_fin = (packet->flags & NT_FIN) && !(stream->flags & NT_STREAM_FIN);
@@ -67,7 +68,7 @@ NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const stru
 	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & NT_RST) && nt_sequence_after(end, stream->highest);
 }
 
-/* The packet belongs to what is counted for this side. interface: any number that tells interfaces apart. */
+/* Returns whether the packet counts for this side. interface: any number that distinguishes interfaces. */
 NT_INLINE int nt_stream_counts(struct nt_stream_core *stream, const struct nt_packet *packet, __u32 interface,
 			       __u8 direction)
 {
@@ -76,7 +77,7 @@ NT_INLINE int nt_stream_counts(struct nt_stream_core *stream, const struct nt_pa
 	if (stream->flags & NT_STREAM_BEGUN) {
 		if (!nt_stream_is_ahead(stream, packet))
 			return 0;
-		/* Who knows how many without payload passed here before. */
+		/* Packets without payload may have taken this path before and were not counted. */
 		stream->flags |= NT_STREAM_INCOMPLETE;
 	}
 	stream->interface = interface;
@@ -85,7 +86,7 @@ NT_INLINE int nt_stream_counts(struct nt_stream_core *stream, const struct nt_pa
 	return 1;
 }
 
-/* How far behind the hole begins that is furthest behind. */
+/* Returns the distance from `highest` back to the start of the hole that is furthest behind. */
 NT_INLINE __u32 nt_stream_furthest_hole(const struct nt_stream_core *stream, const struct nt_holes *holes)
 {
 	__u32 furthest = 0;
@@ -97,7 +98,7 @@ NT_INLINE __u32 nt_stream_furthest_hole(const struct nt_stream_core *stream, con
 	return furthest;
 }
 
-/* Where no room is left, the hole furthest behind is given up. */
+/* Adds a hole. If there is no room, it replaces the hole that is furthest behind. */
 NT_INLINE void nt_stream_add_hole(struct nt_stream_core *stream, struct nt_holes *holes, struct nt_range added)
 {
 	__u32 furthest;
@@ -123,7 +124,7 @@ NT_INLINE void nt_stream_add_hole(struct nt_stream_core *stream, struct nt_holes
 	}
 }
 
-/* What lies too far behind can be no hole any more: sequence numbers would be ambiguous. */
+/* Gives up holes that are too far behind: their sequence numbers would be ambiguous. */
 NT_INLINE void nt_stream_drop_old(struct nt_stream_core *stream, struct nt_holes *holes)
 {
 	int i;
@@ -139,8 +140,8 @@ NT_INLINE void nt_stream_drop_old(struct nt_stream_core *stream, struct nt_holes
 		stream->base = stream->highest - NT_MOST_WINDOW;
 }
 
-/* Takes [start, end), which lies below the highest, out of one hole. Returns how many bytes of it were in the hole;
- * sets *rest where the hole was split in two.
+/* Removes [start, end), which lies below the highest, from one hole. Returns the number of its bytes that were in the
+ * hole; sets *rest if the hole was split in two.
  */
 NT_INLINE __u32 nt_stream_fill_hole(struct nt_range *hole, __u32 start, __u32 end, struct nt_range *rest)
 {
@@ -161,7 +162,8 @@ NT_INLINE __u32 nt_stream_fill_hole(struct nt_range *hole, __u32 start, __u32 en
 	return to - from;
 }
 
-/* New bytes in [start, end), which lies between base and highest. Here and below, *split is the hole that comes to be. */
+/* Returns the new bytes in [start, end), which lies between base and highest. Here and below, *split is set to the hole
+ * that arises, if one does. */
 NT_INLINE __u32 nt_stream_fill(struct nt_holes *holes, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 bytes = 0;
@@ -172,7 +174,7 @@ NT_INLINE __u32 nt_stream_fill(struct nt_holes *holes, __u32 start, __u32 end, s
 	return bytes;
 }
 
-/* New bytes in [start, end), which reaches beyond the highest. */
+/* Returns the new bytes in [start, end), which extends beyond the highest. */
 NT_INLINE __u32 nt_stream_extend_up(struct nt_stream_core *stream, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 highest = stream->highest;
@@ -185,7 +187,7 @@ NT_INLINE __u32 nt_stream_extend_up(struct nt_stream_core *stream, __u32 start, 
 	return end - start;
 }
 
-/* New bytes in [start, end), which begins below the lowest. */
+/* Returns the new bytes in [start, end), which begins below the lowest. */
 NT_INLINE __u32 nt_stream_extend_down(struct nt_stream_core *stream, __u32 start, __u32 end, struct nt_range *split)
 {
 	__u32 base = stream->base;
@@ -198,7 +200,7 @@ NT_INLINE __u32 nt_stream_extend_down(struct nt_stream_core *stream, __u32 start
 	return end - start;
 }
 
-/* New bytes in [start, end), which begins below the highest and does not reach beyond it. */
+/* Returns the new bytes in [start, end), which begins below the highest and does not extend beyond it. */
 NT_INLINE __u32 nt_stream_add_below(struct nt_stream_core *stream, struct nt_holes *holes, __u32 start, __u32 end,
 				    struct nt_range *split)
 {
@@ -213,7 +215,7 @@ NT_INLINE __u32 nt_stream_add_below(struct nt_stream_core *stream, struct nt_hol
 	return bytes;
 }
 
-/* What was seen is [base, highest) from now on, without holes. */
+/* Restarts the stream: [base, highest) counts as seen from now on, without holes. */
 NT_INLINE void nt_stream_begin_at(struct nt_stream_core *stream, struct nt_holes *holes, __u32 base, __u32 highest)
 {
 	int i;
@@ -224,8 +226,9 @@ NT_INLINE void nt_stream_begin_at(struct nt_stream_core *stream, struct nt_holes
 		holes->hole[i].end = holes->hole[i].start;
 }
 
-/* New bytes in [start, end), which is farther behind than any window: garbage, or what came before was, or the capture has
- * a gap of over 2 GiB. Where the next segment follows it, the stream goes on from there.
+/* Returns the new bytes in [start, end), which is farther behind than any window. Either this segment is garbage, or
+ * the earlier ones were, or the capture has a gap of over 2 GiB. If the next segment follows this one, the stream
+ * continues from there.
  */
 NT_INLINE __u32 nt_stream_add_far(struct nt_stream_core *stream, struct nt_holes *holes, __u32 start, __u32 end)
 {
@@ -243,7 +246,7 @@ NT_INLINE int nt_stream_is_far(const struct nt_stream_core *stream, __u32 start)
 	return (stream->flags & NT_STREAM_BASED) && behind >= NT_MOST_WINDOW && behind <= NT_MOST_AHEAD;
 }
 
-/* Adds a range to the union. Returns how many of its bytes are new. One hole at most comes to be. */
+/* Adds a range to the union. Returns the number of its new bytes. At most one hole arises. */
 NT_INLINE __u32 nt_stream_add(struct nt_stream_core *stream, struct nt_holes *holes, __u32 start, __u32 end)
 {
 	struct nt_range split = { 0, 0 };
@@ -269,33 +272,33 @@ NT_INLINE __u32 nt_stream_add(struct nt_stream_core *stream, struct nt_holes *ho
 	return bytes;
 }
 
-/* A SYN: 1 where it was sent before. A SYN-ACK is not counted then, as the kernel counts none for the socket that it
- * will become.
+/* Handles a SYN. Returns 1 if it is a retransmission. A retransmitted SYN-ACK returns 0, because the kernel does not
+ * count it for the socket that the handshake creates.
  */
 NT_INLINE int nt_stream_syn(struct nt_stream_core *stream, struct nt_holes *holes, const struct nt_packet *packet)
 {
 	__u32 base = packet->sequence + 1;
 	int same = (stream->flags & NT_STREAM_SYN) && stream->base == base;
 
-	/* Another sequence number before any payload: a SYN cookie's changes with time. */
+	/* The sequence number may change before any payload: SYN cookies change with time. */
 	if (!same && !stream->bytes)
 		nt_stream_begin_at(stream, holes, base, base);
 	stream->flags |= NT_STREAM_SYN | NT_STREAM_BASED;
 	return same && !(packet->flags & NT_ACK);
 }
 
-/* A FIN: 1 where it was sent before. */
+/* Handles a FIN. Returns 1 if it is a retransmission. */
 NT_INLINE int nt_stream_fin(struct nt_stream_core *stream, __u32 sequence)
 {
-	int again = (stream->flags & NT_STREAM_FIN) && stream->fin_sequence == sequence;
+	int is_retransmit = (stream->flags & NT_STREAM_FIN) && stream->fin_sequence == sequence;
 
 	stream->flags |= NT_STREAM_FIN;
 	stream->fin_sequence = sequence;
-	return again;
+	return is_retransmit;
 }
 
-/* One byte or none, the one before the next: a probe whether the peer is there (RFC 1122 4.2.3.6). Its byte is no payload;
- * where nothing was sent yet it has the SYN's own number.
+/* Returns whether the packet is a keep-alive (RFC 1122 4.2.3.6): at most one byte, with the sequence number before the
+ * next one. This byte is no payload; if nothing was sent yet, it has the SYN's sequence number.
  */
 NT_INLINE int nt_stream_is_keepalive(const struct nt_stream_core *stream, const struct nt_packet *packet)
 {
@@ -306,27 +309,27 @@ NT_INLINE int nt_stream_is_keepalive(const struct nt_stream_core *stream, const 
 NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, struct nt_holes *holes, const struct nt_packet *packet)
 {
 	__u32 start = packet->sequence + !!(packet->flags & NT_SYN);
-	__u32 bytes = 0, again = 0;
+	__u32 bytes = 0, is_retransmit = 0;
 	int keepalive = nt_stream_is_keepalive(stream, packet);
 
 	if (packet->flags & NT_SYN)
-		again = nt_stream_syn(stream, holes, packet);
+		is_retransmit = nt_stream_syn(stream, holes, packet);
 	if (keepalive && stream->base == stream->highest && (stream->flags & NT_STREAM_SYN))
 		return;
 	if (packet->payload_length || (packet->flags & NT_FIN)) {
 		bytes = nt_stream_add(stream, holes, start, start + packet->payload_length);
 		stream->bytes += bytes;
-		again |= bytes < packet->payload_length && !keepalive;
+		is_retransmit |= bytes < packet->payload_length && !keepalive;
 	}
 	if (packet->flags & NT_FIN)
-		again |= nt_stream_fin(stream, start + packet->payload_length);
-	/* Where some bytes are new, how many of the segments hold old ones cannot be told. */
-	if (again)
+		is_retransmit |= nt_stream_fin(stream, start + packet->payload_length);
+	/* If some bytes are new, the number of merged segments with old ones is unknown; one is counted. */
+	if (is_retransmit)
 		stream->retransmits += bytes ? 1 : packet->segments;
 }
 
-/* Takes one packet of this side. Where a hole is homeless after that, the host makes room and adds it by
- * nt_stream_add_homeless(), or gives it up by NT_STREAM_OVERFLOW.
+/* Takes one packet of this side. If holes->homeless is not empty afterwards, the host makes room and adds it with
+ * nt_stream_add_homeless(), or gives it up and sets NT_STREAM_OVERFLOW.
  */
 NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_holes *holes,
 				   const struct nt_packet *packet, __u32 interface, __u8 direction)
@@ -336,19 +339,19 @@ NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_hole
 	stream->packets += packet->segments;
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
 		stream->flags |= NT_STREAM_INCOMPLETE;
-	/* What a RST carries is no part of the stream (RFC 9293 3.5.3). */
+	/* The payload of a RST is no part of the stream (RFC 9293 3.5.3). */
 	if (!(packet->flags & NT_RST))
 		nt_stream_payload(stream, holes, packet);
 }
 
-/* holes: the same in the same order, then at least one empty range more. */
+/* holes: the same holes in the same order, followed by at least one empty range. */
 NT_INLINE void nt_stream_add_homeless(struct nt_stream_core *stream, struct nt_holes *holes, struct nt_range homeless)
 {
 	nt_stream_add_hole(stream, holes, homeless);
 	nt_stream_drop_old(stream, holes);
 }
 
-/* Bytes that were sent were not seen, or are counted wrong. */
+/* Returns whether bytes that were sent were not seen, or are counted wrongly. */
 NT_INLINE int nt_stream_is_incomplete_core(const struct nt_stream_core *stream, const struct nt_holes *holes)
 {
 	int i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a connection came to: outcome, Zeek's conn_state, bytes by sequence numbers. Pure, over core/connection.h. */
+/* The verdict on a connection: outcome, Zeek's conn_state, bytes by sequence numbers. Pure functions of struct
+ * nt_connection. */
 #ifndef NETRACKER_CORE_VERDICT_H
 #define NETRACKER_CORE_VERDICT_H
 
@@ -7,7 +8,7 @@
 #include "connection.h"
 #include "record.h"
 
-/* The first FIN or RST of either side; 0: none yet. */
+/* Returns the time of the first FIN or RST of either side, 0 if there is none. */
 NT_INLINE __u64 nt_connection_first_fin_or_rst(const struct nt_connection *connection)
 {
 	__u64 first = connection->rst_ns;
@@ -24,7 +25,7 @@ NT_INLINE int nt_connection_reset_by_anyone(const struct nt_connection *connecti
 	return !!((connection->side[0] | connection->side[1]) & NT_SIDE_RST);
 }
 
-/* Which end of the connection a key's index is. */
+/* Converts an index in the key to a side of the connection. */
 NT_INLINE enum nt_side nt_connection_role_side(const struct nt_connection *connection, int index)
 {
 	return index == connection->src_index ? NT_SRC : NT_DST;
@@ -32,7 +33,7 @@ NT_INLINE enum nt_side nt_connection_role_side(const struct nt_connection *conne
 
 NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection *connection, int *ended_by)
 {
-	/* Two RSTs cross: the first counts. */
+	/* If both sides sent a RST, the first one counts. */
 	int by = connection->side[0] & NT_SIDE_RST ? 0 : 1;
 
 	if ((connection->side[0] & connection->side[1] & NT_SIDE_RST) && connection->first_closer)
@@ -43,8 +44,8 @@ NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection
 	return NT_OUTCOME_RESET;
 }
 
-/* How the packets so far say that it ended: closed, reset, refused, or open where they do not.
- * *ended_by: enum nt_side, -1 where absent.
+/* Returns the outcome by the packets so far: closed, reset, refused, or open if none of them ended the connection.
+ * Sets *ended_by to an enum nt_side, -1 if absent.
  */
 NT_INLINE enum nt_outcome nt_connection_outcome(const struct nt_connection *connection, int *ended_by)
 {
@@ -60,7 +61,8 @@ NT_INLINE enum nt_outcome nt_connection_outcome(const struct nt_connection *conn
 	}
 }
 
-/* The same for one that nothing more is expected of: silent beyond the limit, or replaced by another. */
+/* Returns the outcome of a connection from which no more packets are expected: it has expired, or another one replaced
+ * it. */
 NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection *connection, int *ended_by)
 {
 	enum nt_outcome outcome = nt_connection_outcome(connection, ended_by);
@@ -74,23 +76,23 @@ NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection 
 	return NT_OUTCOME_EXPIRED;
 }
 
-/* A SYN's largest retransmission gap is 64 s (RFC 6298 5.5, tcp(7)): longer than that, nobody will answer. */
+/* The longest interval between retransmissions of a SYN is 64 s (RFC 6298 5.5, tcp(7)); after that nobody answers. */
 #define NT_HALF_OPEN_NS (70ULL * 1000000000)
 #define NT_TRACKED_NS (2ULL * 3600 * 1000000000)
 
-/* For how long one that packets alone tell of may be silent. */
+/* Returns the time without packets, in nanoseconds, after which a connection that is known by packets alone expires. */
 NT_INLINE __u64 nt_connection_idle_limit(const struct nt_connection *connection)
 {
 	return nt_connection_is_established(connection) ? NT_TRACKED_NS : NT_HALF_OPEN_NS;
 }
 
-/* What sequence numbers tell of the payload that a side sent. */
+/* The precision of the payload of a side, counted by sequence numbers. */
 enum nt_known {
 	NT_KNOWN_NOT,
 	NT_KNOWN_MODULO, /* exact, modulo 2^32 */
 };
 
-/* side: the key's index. From the SYN's and the FIN's sequence numbers, as neither takes part in the payload. */
+/* Sets *bytes to the payload that a side sent: the distance of its FIN from its SYN. side: index in the key. */
 NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connection, int side, __u32 *bytes)
 {
 	__u8 sent = connection->side[side & 1];
@@ -98,7 +100,7 @@ NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connecti
 	*bytes = 0;
 	if ((sent & NT_SIDE_FIN) && (sent & NT_SIDE_SYN)) {
 		*bytes = connection->fin_sequence[side & 1] - connection->isn[side & 1] - 1;
-		/* Without a handshake the FIN stands where the sender likes. */
+		/* Without a handshake the sender may choose any sequence number for the FIN. */
 		if (!nt_connection_is_established(connection) && *bytes > NT_MOST_SYN_PAYLOAD)
 			return NT_KNOWN_NOT;
 		return NT_KNOWN_MODULO;
@@ -110,18 +112,19 @@ NT_INLINE enum nt_known nt_connection_bytes(const struct nt_connection *connecti
 	return NT_KNOWN_NOT;
 }
 
-/* No link carries more: 800 Gb/s. Where that fits into 32 bits it needs no other proof that the sequence numbers did not
- * go round. */
+/* No link carries more than this: 800 Gb/s. If the product with the duration fits into 32 bits, it proves that the
+ * sequence numbers did not wrap around. */
 #define NT_MOST_BYTES_PER_NS 100
 #define NT_SEQUENCE_NUMBERS (1ULL << 32)
 
-/* No side can have sent more payload than this; NT_SEQUENCE_NUMBERS: than that much or more. */
+/* Returns an upper limit of the payload that one side can have sent, in bytes; at most NT_SEQUENCE_NUMBERS, which
+ * stands for that much or more. */
 NT_INLINE __u64 nt_connection_most_bytes(const struct nt_connection *connection)
 {
 	__u64 start = connection->syn_ns ? connection->syn_ns : connection->first_ns;
 	__u64 nanoseconds = connection->last_seen_ns - start;
 
-	/* Without a handshake it is what one packet holds. */
+	/* Without a handshake a side sends at most the payload of one packet. */
 	if (!nt_connection_is_established(connection))
 		return NT_MOST_SYN_PAYLOAD;
 	/* A capture's clock may run backwards. */
@@ -136,7 +139,7 @@ NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int 
 
 	if (!(connection->side[side] & NT_SIDE_RST))
 		return 0;
-	/* A FIN, then a RST, then the peer's FIN: Zeek takes the RST back. */
+	/* After a FIN, then a RST, then the peer's FIN, Zeek no longer counts the RST. */
 	return !((connection->side[side] & connection->side[peer] & NT_SIDE_FIN) &&
 		 !(connection->side[peer] & NT_SIDE_RST) && connection->fin_ns[side] <= connection->rst_ns);
 }
@@ -157,17 +160,17 @@ NT_INLINE enum nt_endpoint nt_connection_endpoint(const struct nt_connection *co
 	if (!(sent & NT_SIDE_SEEN))
 		return NT_ENDPOINT_INACTIVE;
 	if (side == connection->src_index && (peer & NT_SIDE_SYNACK))
-		return NT_ENDPOINT_ESTABLISHED; /* its SYN was not seen, its ACK was */
+		return NT_ENDPOINT_ESTABLISHED; /* its ACK was seen, but not its SYN */
 	if (side != connection->src_index && (peer & NT_SIDE_SYN) && !nt_connection_is_established(connection))
 		return NT_ENDPOINT_INACTIVE;
 	return NT_ENDPOINT_PARTIAL;
 }
 
-/* Zeek's conn_state, for user space: the string is a constant. */
+/* Returns Zeek's conn_state, a constant string; for user space only. */
 NT_INLINE const char *nt_connection_conn_state(const struct nt_connection *connection)
 {
 	int self = !!(connection->marks & NT_MARK_SELF);
-	struct nt_conn_sides ends = {
+	struct nt_conn_sides sides = {
 		.src = nt_connection_endpoint(connection, connection->src_index),
 		.has_payload = (connection->letters[0] | connection->letters[1]) & NT_LETTER_DATA ||
 			       nt_connection_is_established(connection),
@@ -175,8 +178,8 @@ NT_INLINE const char *nt_connection_conn_state(const struct nt_connection *conne
 		.history_length = connection->history_length,
 	};
 
-	ends.dst = self ? ends.src : nt_connection_endpoint(connection, 1 - connection->src_index);
-	return nt_conn_state(&ends);
+	sides.dst = self ? sides.src : nt_connection_endpoint(connection, 1 - connection->src_index);
+	return nt_conn_state(&sides);
 }
 
 #endif
