@@ -31,29 +31,29 @@ static __always_inline void attach_count(__u32 counter)
 		(*value)++;
 }
 
-static __always_inline void nt_tracked_began(struct nt_table_step *observer)
+static __always_inline void nt_tracked_began(struct nt_table_step *step)
 {
 	attach_count(ATTACH_COUNT_OPENED);
-	if (bpf_map_update_elem(&connections, &observer->key, &observer->fresh, BPF_ANY))
+	if (bpf_map_update_elem(&connections, &step->key, &step->fresh, BPF_ANY))
 		attach_count(ATTACH_COUNT_NOT_BEGUN);
 }
 
-static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
+static __always_inline void nt_tracked_ended(struct nt_table_step *step)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 
 	attach_count(ATTACH_COUNT_ENDED);
 	if (!workspace)
 		return;
-	nt_result_fill(&workspace->summary, &observer->ended.connection);
-	if (workspace->summary.syn_finack_ns >= 0)
-		attach_count(print_line(workspace) < 0 ? ATTACH_COUNT_NOT_PRINTED : ATTACH_COUNT_PRINTED);
+	nt_result_fill(&workspace->result, &step->ended.connection);
+	if (workspace->result.syn_finack_ns >= 0)
+		attach_count(print_trace_line(workspace) < 0 ? ATTACH_COUNT_NOT_PRINTED : ATTACH_COUNT_PRINTED);
 }
 
 /* Ignores data and pure ACKs: the trace line needs only when a connection began and ended. */
 static __always_inline int attach_packet(struct __sk_buff *skb)
 {
-	int result = packet_seen(skb, 0, NT_FAST_PATH_SLOT);
+	int result = table_handle_packet(skb, 0, NT_FAST_PATH_SLOT);
 
 	if (result == NT_PACKET_TRUNCATED || result == NT_PACKET_MALFORMED)
 		attach_count(ATTACH_COUNT_MALFORMED);

@@ -2,7 +2,7 @@
 /* The host of core/single_table.h on one interface, for programs that libbpf loads: those of `netracker attach` and of
  * the eunomia-bpf version. It needs no kernel newer than Linux 5.10.
  *
- * The includer defines nt_tracked_began() and nt_tracked_ended(). Its programs call packet_seen().
+ * The includer defines nt_tracked_began() and nt_tracked_ended(). Its programs call table_handle_packet().
  */
 #ifndef NETRACKER_BPF_SINGLE_TABLE_HOST_H
 #define NETRACKER_BPF_SINGLE_TABLE_HOST_H
@@ -30,8 +30,8 @@ struct {
 
 /* Too much for the stack, and global functions take no pointers on Linux 5.10. */
 struct workspace {
-	struct nt_table_step observer;
-	struct nt_result summary;
+	struct nt_table_step step;
+	struct nt_result result;
 	struct line line;
 };
 
@@ -42,7 +42,7 @@ struct {
 	__type(value, struct workspace);
 } workspaces SEC(".maps");
 
-static __always_inline struct workspace *own_workspace(void)
+static __always_inline struct workspace *find_table_workspace(void)
 {
 	__u32 zero = 0;
 
@@ -62,31 +62,31 @@ static __always_inline int nt_tracked_remove(const struct nt_key *key)
 /* The verifier checks a global function only once. On Linux 5.10 such a function takes numbers and the packet only, so
  * everything else that it works on is in the workspace.
  */
-__noinline int parse(struct __sk_buff *skb)
+__noinline int table_parse(struct __sk_buff *skb)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 
 	if (!workspace)
 		return NT_PACKET_NOT_IP;
-	return nt_parse_network(skb, bpf_ntohs(skb->protocol), skb->len, &workspace->observer.packet);
+	return nt_parse_network(skb, bpf_ntohs(skb->protocol), skb->len, &workspace->step.packet);
 }
 
-__noinline int observe(struct __sk_buff *skb, __u32 is_outgoing)
+__noinline int table_step(struct __sk_buff *skb, __u32 is_outgoing)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 
 	if (!workspace)
 		return 0;
-	workspace->observer.now = bpf_ktime_get_boot_ns();
-	workspace->observer.is_outgoing = is_outgoing;
-	workspace->observer.ifindex = skb->ifindex;
-	nt_single_table_step(&workspace->observer, 0);
+	workspace->step.now = bpf_ktime_get_boot_ns();
+	workspace->step.is_outgoing = is_outgoing;
+	workspace->step.ifindex = skb->ifindex;
+	nt_single_table_step(&workspace->step, 0);
 	return 0;
 }
 
 __noinline int put_number(__u64 number)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 
 	if (!workspace)
 		return 0;
@@ -97,13 +97,13 @@ __noinline int put_number(__u64 number)
 /* Appends the address of one side of the packet's connection. side: index in the key. */
 __noinline int put_address(__u32 side, __u32 in_brackets)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 	const __u8 *address;
 	int i;
 
 	if (!workspace)
 		return 0;
-	address = workspace->observer.key.address[side & 1];
+	address = workspace->step.key.address[side & 1];
 	if (nt_address_family(address) == 6) {
 		if (in_brackets)
 			put_byte(&workspace->line, '[');
@@ -124,12 +124,12 @@ static __always_inline void put_endpoint(struct workspace *workspace, __u32 side
 {
 	put_address(side & 1, 1);
 	put_byte(&workspace->line, ':');
-	put_number(workspace->observer.key.port[side & 1]);
+	put_number(workspace->step.key.port[side & 1]);
 }
 
 /* Prints the trace line of the result in the workspace into the kernel's trace. Returns less than 0 if the trace does
  * not take it. The line is passed as the format, without conversions: before 5.13 a %s is cut off after 63 bytes. */
-static __always_inline int print_line(struct workspace *workspace)
+static __always_inline int print_trace_line(struct workspace *workspace)
 {
 	struct line *line = &workspace->line;
 
@@ -141,15 +141,15 @@ static __always_inline int print_line(struct workspace *workspace)
 	put_byte(line, 'o');
 	put_byte(line, 'r');
 	put_byte(line, ' ');
-	put_endpoint(workspace, workspace->summary.index[NT_SRC]);
+	put_endpoint(workspace, workspace->result.index[NT_SRC]);
 	put_byte(line, ' ');
 	put_byte(line, '-');
 	put_byte(line, '>');
 	put_byte(line, ' ');
-	put_endpoint(workspace, workspace->summary.index[NT_DST]);
+	put_endpoint(workspace, workspace->result.index[NT_DST]);
 	put_byte(line, ':');
 	put_byte(line, ' ');
-	put_number(workspace->summary.syn_finack_ns);
+	put_number(workspace->result.syn_finack_ns);
 	put_byte(line, ' ');
 	put_byte(line, 'n');
 	put_byte(line, 's');
@@ -157,19 +157,19 @@ static __always_inline int print_line(struct workspace *workspace)
 }
 
 /* Handles a packet, unless the fast path classifies it as `ignored` or less. Returns enum nt_parse. */
-static __always_inline int packet_seen(struct __sk_buff *skb, __u32 is_outgoing, enum nt_fast_path ignored)
+static __always_inline int table_handle_packet(struct __sk_buff *skb, __u32 is_outgoing, enum nt_fast_path ignored)
 {
 	__u32 slot;
 	int result;
 
 	if (nt_peek_slot(skb, 0, bpf_ntohs(skb->protocol), &slot) <= ignored)
 		return NT_PACKET_NOT_TCP;
-	result = parse(skb);
+	result = table_parse(skb);
 	/* Few drivers leave headers outside the linear area. */
 	if (result == NT_PACKET_TRUNCATED && !bpf_skb_pull_data(skb, skb->len < LINEAR_BYTES ? skb->len : LINEAR_BYTES))
-		result = parse(skb);
+		result = table_parse(skb);
 	if (result == NT_PACKET_TCP)
-		observe(skb, is_outgoing);
+		table_step(skb, is_outgoing);
 	return result;
 }
 

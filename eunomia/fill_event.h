@@ -30,31 +30,31 @@ static __always_inline void put_outcome(char text[12], int outcome)
 
 static __always_inline void fill_event(struct event *event, struct workspace *workspace)
 {
-	const struct nt_result *summary = &workspace->summary;
-	const struct nt_table_step *observer = &workspace->observer;
-	int src = summary->index[NT_SRC] & 1, dst = summary->index[NT_DST] & 1;
+	const struct nt_result *result = &workspace->result;
+	const struct nt_table_step *step = &workspace->step;
+	int src = result->index[NT_SRC] & 1, dst = result->index[NT_DST] & 1;
 
 	__builtin_memset(event, 0, sizeof(*event));
 	write_address(event->src_ip, workspace, src);
 	write_address(event->dst_ip, workspace, dst);
-	event->src_port = observer->key.port[src];
-	event->dst_port = observer->key.port[dst];
+	event->src_port = step->key.port[src];
+	event->dst_port = step->key.port[dst];
 	PUT_TEXT(event->direction, "incoming");
-	if (observer->ended.connection.marks & NT_MARK_SIMULTANEOUS)
+	if (step->ended.connection.marks & NT_MARK_SIMULTANEOUS)
 		PUT_TEXT(event->direction, "both");
-	else if (observer->ended.is_outgoing)
+	else if (step->ended.is_outgoing)
 		PUT_TEXT(event->direction, "outgoing");
-	put_outcome(event->outcome, summary->outcome);
+	put_outcome(event->outcome, result->outcome);
 	PUT_TEXT(event->ended_by, "-");
-	if (summary->ended_by == NT_SRC)
+	if (result->ended_by == NT_SRC)
 		PUT_TEXT(event->ended_by, "src");
-	else if (summary->ended_by == NT_DST)
+	else if (result->ended_by == NT_DST)
 		PUT_TEXT(event->ended_by, "dst");
-	event->ifindex = observer->ifindex;
-	event->start_ns = summary->start_ns;
-	event->duration_ns = summary->duration_ns;
-	event->handshake_ns = summary->handshake_ns;
-	event->syn_finack_ns = summary->syn_finack_ns;
+	event->ifindex = step->ifindex;
+	event->start_ns = result->start_ns;
+	event->duration_ns = result->duration_ns;
+	event->handshake_ns = result->handshake_ns;
+	event->syn_finack_ns = result->syn_finack_ns;
 }
 
 #endif

@@ -46,26 +46,26 @@ struct {
 	__uint(max_entries, RING_BYTES);
 } events SEC(".maps");
 
-static __always_inline void nt_tracked_began(struct nt_table_step *observer)
+static __always_inline void nt_tracked_began(struct nt_table_step *step)
 {
-	if ((observer->is_outgoing ? no_outgoing : no_incoming) || (port && observer->packet.destination_port != port))
+	if ((step->is_outgoing ? no_outgoing : no_incoming) || (port && step->packet.destination_port != port))
 		return;
-	observer->fresh.is_outgoing = observer->is_outgoing;
-	bpf_map_update_elem(&connections, &observer->key, &observer->fresh, BPF_ANY);
+	step->fresh.is_outgoing = step->is_outgoing;
+	bpf_map_update_elem(&connections, &step->key, &step->fresh, BPF_ANY);
 }
 
-static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
+static __always_inline void nt_tracked_ended(struct nt_table_step *step)
 {
-	struct workspace *workspace = own_workspace();
+	struct workspace *workspace = find_table_workspace();
 	struct event *event;
 
 	if (!workspace)
 		return;
-	nt_result_fill(&workspace->summary, &observer->ended.connection);
-	if ((__u64)workspace->summary.duration_ns / 1000 < min_us)
+	nt_result_fill(&workspace->result, &step->ended.connection);
+	if ((__u64)workspace->result.duration_ns / 1000 < min_us)
 		return;
-	if (workspace->summary.syn_finack_ns >= 0)
-		print_line(workspace);
+	if (workspace->result.syn_finack_ns >= 0)
+		print_trace_line(workspace);
 	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		__sync_fetch_and_add(&lost, 1);
@@ -81,7 +81,7 @@ static __always_inline void nt_tracked_ended(struct nt_table_step *observer)
 SEC("tc")
 int netracker_in(struct __sk_buff *skb)
 {
-	packet_seen(skb, 0, NT_FAST_PATH_DONE);
+	table_handle_packet(skb, 0, NT_FAST_PATH_DONE);
 	return TC_ACT_UNSPEC;
 }
 
@@ -90,6 +90,6 @@ int netracker_in(struct __sk_buff *skb)
 SEC("tc")
 int netracker_out(struct __sk_buff *skb)
 {
-	packet_seen(skb, 1, NT_FAST_PATH_DONE);
+	table_handle_packet(skb, 1, NT_FAST_PATH_DONE);
 	return TC_ACT_UNSPEC;
 }
