@@ -797,7 +797,7 @@ int BPF_PROG(socket_set_state, struct sock *sk, int old_state, int new_state)
 }
 
 SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_set_state_again, struct sock *sk, int old_state, int new_state)
+int BPF_PROG(socket_set_state_standby, struct sock *sk, int old_state, int new_state)
 {
 	__u32 zero = 0;
 	struct change_mark *mark = bpf_map_lookup_elem(&change_marks, &zero);

@@ -319,7 +319,7 @@ int loader_attach_sockets(struct loader *loader)
 			status = attach_program(loader, programs[i]);
 	loader->stand_by = !features->reports_socket_errors || features->is_preemptible;
 	if (status == EXIT_STATUS_DONE && loader->stand_by)
-		status = attach_program(loader, loader->skeleton->progs.socket_set_state_again);
+		status = attach_program(loader, loader->skeleton->progs.socket_set_state_standby);
 	return status;
 }
 
@@ -339,7 +339,7 @@ void loader_watch_misses(struct loader *loader)
 		return;
 	loader->stand_by = true;
 	message_detail("the kernel skipped our program on a CPU where it ran already: its stand-by is attached");
-	attach_program(loader, loader->skeleton->progs.socket_set_state_again);
+	attach_program(loader, loader->skeleton->progs.socket_set_state_standby);
 	/* Read after the attachment: a skip that falls between the two counts as one that nothing made good. */
 	loader->missed_before_stand_by = misses_of(loader->skeleton->progs.socket_set_state);
 }
@@ -400,7 +400,7 @@ __u64 loader_recursion_misses(const struct loader *loader, __u64 caught)
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, loader->skeleton->obj)
-		if (program != loader->skeleton->progs.socket_set_state_again)
+		if (program != loader->skeleton->progs.socket_set_state_standby)
 			misses += misses_of(program);
 	return misses - (caught < of_state ? caught : of_state);
 }
