@@ -56,7 +56,7 @@ struct nt_holes {
 	struct nt_range *hole;
 	int room;                 /* elements of hole[] */
 	int most;                 /* elements that hole[] may grow to */
-	struct nt_range homeless; /* a hole that found no room while room < most; empty: none */
+	struct nt_range pending; /* a hole that found no room while room < most; empty: none */
 };
 
 /* Returns whether the packet holds bytes or a FIN beyond everything seen so far. */
@@ -111,7 +111,7 @@ NT_INLINE void nt_stream_add_hole(struct nt_stream_core *stream, struct nt_holes
 		}
 	}
 	if (holes->room < holes->most) {
-		holes->homeless = added;
+		holes->pending = added;
 		return;
 	}
 	stream->flags |= NT_STREAM_OVERFLOW;
@@ -328,8 +328,8 @@ NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, struct nt_holes 
 		stream->retransmits += bytes ? 1 : packet->segments;
 }
 
-/* Takes one packet of this side. If holes->homeless is not empty afterwards, the host makes room and adds it with
- * nt_stream_add_homeless(), or gives it up and sets NT_STREAM_OVERFLOW.
+/* Takes one packet of this side. If holes->pending is not empty afterwards, the host makes room and adds it with
+ * nt_stream_add_pending(), or gives it up and sets NT_STREAM_OVERFLOW.
  */
 NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_holes *holes,
 				   const struct nt_packet *packet, __u32 interface, __u8 direction)
@@ -345,9 +345,9 @@ NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_hole
 }
 
 /* holes: the same holes in the same order, followed by at least one empty range. */
-NT_INLINE void nt_stream_add_homeless(struct nt_stream_core *stream, struct nt_holes *holes, struct nt_range homeless)
+NT_INLINE void nt_stream_add_pending(struct nt_stream_core *stream, struct nt_holes *holes, struct nt_range pending)
 {
-	nt_stream_add_hole(stream, holes, homeless);
+	nt_stream_add_hole(stream, holes, pending);
 	nt_stream_drop_old(stream, holes);
 }
 

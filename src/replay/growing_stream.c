@@ -20,5 +20,5 @@ void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole
 	stream->hole = grown;
 	stream->room = room;
 	holes = growing_stream_holes(stream);
-	nt_stream_add_homeless(&stream->core, &holes, hole);
+	nt_stream_add_pending(&stream->core, &holes, hole);
 }

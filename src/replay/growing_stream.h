@@ -40,8 +40,8 @@ static inline void growing_stream_step(struct growing_stream *stream, const stru
 	struct nt_holes holes = growing_stream_holes(stream);
 
 	nt_stream_step_core(&stream->core, &holes, packet, interface, direction);
-	if (holes.homeless.start != holes.homeless.end)
-		growing_stream_add_hole(stream, holes.homeless);
+	if (holes.pending.start != holes.pending.end)
+		growing_stream_add_hole(stream, holes.pending);
 }
 
 /* Bytes that were sent were not seen, or are counted wrong. */
