@@ -263,8 +263,8 @@ int BPF_PROG(process_moves, struct cgroup *to, const char *path, struct task_str
 	return 0;
 }
 
-/* A task is read in place through a pointer that the verifier knows, or by copies: 5.10 has no
- * bpf_get_current_task_btf(), and the task of a file iterator is reached without types. Both functions return false for
+/* A task is read in place through a pointer whose type the verifier knows, or by copies: 5.10 has no
+ * bpf_get_current_task_btf(), and pointers reached through a struct file have no type. Both functions return false for
  * a kernel thread, which owns no connection. */
 static __always_inline bool read_task_in_place(struct nt_owner *owner, struct task_struct *task)
 {

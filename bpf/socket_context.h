@@ -111,8 +111,8 @@ static __always_inline __u64 compute_bytes_sent(struct tcp_sock *tp, const struc
 }
 
 /* Returns the lifetime of a pre-existing connection in jiffies, 0 if unknown. Its idle periods before the present one
- * are unknown and taken for none. That is good enough while it is sending, or if its present idle period is longer than
- * all the time that it spent sending. */
+ * are unknown and taken for none. This estimate is used only while the connection is sending, or if its present idle
+ * period is longer than all the time that it spent sending. */
 static __always_inline __u32 estimate_lifetime(struct tcp_sock *tp, __u32 jiffies, __u32 sending)
 {
 	__u32 idle = jiffies - tp->lsndtime;
@@ -162,7 +162,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 
 /* Returns whether the running process is at work on this socket, and not a softirq. A softirq takes a socket only if no
  * process owns its lock, so the owner flag distinguishes the two. It also distinguishes accepted sockets from others:
- * inet_csk_listen_stop() closes those that nobody accepted without setting the flag. */
+ * inet_csk_listen_stop() closes sockets that nobody accepted, and does not set the flag. */
 static __always_inline bool is_in_process(struct sock *sk)
 {
 	return sk->sk_lock.owned;
@@ -256,8 +256,8 @@ static __noinline int is_socket_filtered(const struct nt_socket *socket, __u32 t
 	return !nt_filter_has_socket(filter(), socket, awaits_owner);
 }
 
-/* Counts the close of a socket that the filters exclude, and removes what waits for its report. Later events of the
- * socket are not emitted either. Not inlined, to save the caller's stack. */
+/* Counts the close of a socket that the filters exclude, and passes it on to the wire context. Clears the flags that
+ * would cause a later event. Not inlined, to save the caller's stack. */
 static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 old_state)
 {
 	struct wire_found found = {};
@@ -756,7 +756,7 @@ static __always_inline void handle_state_change(struct sock *sk, int old_state, 
 		socket_handle_state(address, socket, sk, old_state, new_state);
 }
 
-/* The mark that a program leaves for its stand-by program.
+/* The mark that a program leaves for its stand-by program: the change that it has just handled.
  *
  * The kernel skips a program that is already running on the same CPU, so the state changes made by a softirq that
  * interrupts it are missed. Once that has happened (src/kernel/loader.c), the stand-by program is attached after the

@@ -29,7 +29,7 @@ static __always_inline struct workspace *wire_find_workspace(void)
 
 /* Returns the cookie of the TCP socket that sent the packet, 0 if it is no TCP socket or none of this machine. A RST,
  * and before 6.13 also the ACK of a time-wait socket, may come from the kernel's control socket, which is a raw one. */
-static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
+static __always_inline __u64 read_sender_cookie(struct __sk_buff *skb, __u8 flags)
 {
 	struct bpf_sock *sk;
 
@@ -46,7 +46,7 @@ static __always_inline __u64 sending_socket(struct __sk_buff *skb, __u8 flags)
 
 static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
 {
-	__u64 cookie = sending_socket(skb, sighting->packet.flags);
+	__u64 cookie = read_sender_cookie(skb, sighting->packet.flags);
 
 	if (cookie)
 		wire->cookie[sighting->source & 1] = cookie;
