@@ -9,29 +9,29 @@
 #include "src/util/hash_map.h"
 
 struct held_socket {
-	struct nt_socket_event event; /* its wire part is what is known by now */
+	struct nt_socket_event event; /* the join updates its wire part */
 	bool wire_ended;
-	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: waits for it no more */
+	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: nothing to wait for */
 	TAILQ_ENTRY(held_socket) by_age;
-	struct hash_node by_tuple; /* in the map until its wire has ended */
+	struct hash_node by_tuple; /* in the map until wire_ended */
 	struct hash_node by_life;
 };
 
 struct held_wire {
 	struct nt_wire_event event;
-	bool claimed[2]; /* by index of the key's end */
+	bool claimed[2]; /* by side of the key: the close event of the socket there was matched */
 	__u64 deadline;
 	TAILQ_ENTRY(held_wire) by_age;
 	struct hash_node by_tuple;
 };
 
-/* The lower end point comes first, so that both directions have one key. */
+/* The lower endpoint comes first, so that both directions have one key. */
 struct tuple {
 	__u8 address[2][16];
 	__u16 port[2];
 };
 
-/* One life of a socket: the kernel uses its address again for another, and a descriptor may connect again. */
+/* One life of a socket: the kernel reuses the address for another socket, and a socket may connect several times. */
 struct life {
 	__u64 address, cookie, nth;
 };
@@ -41,7 +41,7 @@ struct join {
 	__u32 own_netns;
 	bool sockets_are_reported;
 	unsigned int capacity, socket_count, wire_count;
-	__u64 wires_due; /* before that no wire's end is to be let go */
+	__u64 wires_due; /* no wire event has an earlier deadline */
 	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
 	TAILQ_HEAD(, held_wire) wires;
 	struct hash_map sockets_by_tuple, sockets_by_life, wires_by_tuple;
@@ -66,7 +66,7 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_r
 	return NULL;
 }
 
-/* ---- which connection is whose ---- */
+/* ---- ownership ---- */
 
 static void set_tuple_side(struct tuple *tuple, int side, const __u8 *address, __u16 port)
 {
@@ -74,8 +74,8 @@ static void set_tuple_side(struct tuple *tuple, int side, const __u8 *address, _
 	tuple->port[side] = port;
 }
 
-/* The maps' secrets differ. */
-static __u64 hash_tuple(const struct hash_map *map, const __u8 *one, __u16 one_port, const __u8 *other,
+/* Each map has a secret of its own, so the hash of one does not serve another. */
+static __u64 join_hash_tuple(const struct hash_map *map, const __u8 *one, __u16 one_port, const __u8 *other,
 			__u16 other_port)
 {
 	int order = memcmp(one, other, 16);
@@ -87,14 +87,14 @@ static __u64 hash_tuple(const struct hash_map *map, const __u8 *one, __u16 one_p
 	return hash_map_hash(map, &tuple, sizeof(tuple));
 }
 
-static __u64 hash_socket(const struct hash_map *map, const struct nt_socket *socket)
+static __u64 hash_socket_tuple(const struct hash_map *map, const struct nt_socket *socket)
 {
-	return hash_tuple(map, socket->local, socket->local_port, socket->remote, socket->remote_port);
+	return join_hash_tuple(map, socket->local, socket->local_port, socket->remote, socket->remote_port);
 }
 
-static __u64 hash_wire(const struct hash_map *map, const struct nt_key *key)
+static __u64 hash_wire_tuple(const struct hash_map *map, const struct nt_key *key)
 {
-	return hash_tuple(map, key->address[0], key->port[0], key->address[1], key->port[1]);
+	return join_hash_tuple(map, key->address[0], key->port[0], key->address[1], key->port[1]);
 }
 
 static __u64 hash_life(const struct hash_map *map, __u64 address, __u64 cookie, __u64 nth)
@@ -104,33 +104,33 @@ static __u64 hash_life(const struct hash_map *map, __u64 address, __u64 cookie, 
 	return hash_map_hash(map, &life, sizeof(life));
 }
 
-/* Which end of the wire's connection the socket is; -1 where this is another connection. */
-static int end_of_socket(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
+/* Returns the side of the connection that the socket owns, or -1 if the socket belongs to another connection. */
+static int find_owned_side(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	int end = nt_side_of_socket(&wire->key, socket);
+	int side = nt_side_of_socket(&wire->key, socket);
 
-	return end >= 0 && nt_socket_owns(wire, end, socket, join->own_netns) ? end : -1;
+	return side >= 0 && nt_socket_owns(wire, side, socket, join->own_netns) ? side : -1;
 }
 
-/* Of several connections that fit, as may be without a cookie, a socket's is the one that began closest to it. */
-static __u64 distance(const struct nt_wire *wire, const struct nt_socket *socket)
+/* Without cookies several connections may match a socket: it owns the one whose start is closest to its own. */
+static __u64 start_distance_ns(const struct nt_wire *wire, const struct nt_socket *socket)
 {
 	__u64 first = wire->connection.first_ns;
 
 	return first > socket->start_ns ? first - socket->start_ns : socket->start_ns - first;
 }
 
-static bool is_any_sockets(const struct held_wire *held)
+static bool has_local_socket(const struct held_wire *held)
 {
 	return held->claimed[0] || held->claimed[1] || nt_wire_has_socket(&held->event.wire);
 }
 
-static enum join_route route_of(const struct join *join, const struct nt_wire *wire)
+static enum join_route choose_route(const struct join *join, const struct nt_wire *wire)
 {
 	return nt_is_forwarded(wire, join->sockets_are_reported) ? JOIN_FORWARDED : JOIN_NO_SOCKET;
 }
 
-/* ---- what is held ---- */
+/* ---- held events ---- */
 
 static void link_socket(struct join *join, struct held_socket *held)
 {
@@ -139,7 +139,7 @@ static void link_socket(struct join *join, struct held_socket *held)
 	TAILQ_INSERT_TAIL(&join->sockets, held, by_age);
 	if (!held->wire_ended)
 		hash_map_insert(&join->sockets_by_tuple, &held->by_tuple,
-				hash_socket(&join->sockets_by_tuple, socket));
+				hash_socket_tuple(&join->sockets_by_tuple, socket));
 	hash_map_insert(&join->sockets_by_life, &held->by_life,
 			hash_life(&join->sockets_by_life, held->event.address, socket->cookie, socket->nth));
 	join->socket_count++;
@@ -157,7 +157,7 @@ static void link_wire(struct join *join, struct held_wire *held)
 {
 	TAILQ_INSERT_TAIL(&join->wires, held, by_age);
 	hash_map_insert(&join->wires_by_tuple, &held->by_tuple,
-			hash_wire(&join->wires_by_tuple, &held->event.wire.key));
+			hash_wire_tuple(&join->wires_by_tuple, &held->event.wire.key));
 	join->wire_count++;
 }
 
@@ -168,7 +168,7 @@ static void unlink_wire(struct join *join, struct held_wire *held)
 	join->wire_count--;
 }
 
-static bool socket_is_complete(const struct held_socket *held)
+static bool is_socket_complete(const struct held_socket *held)
 {
 	return !held->wire_deadline && !held->owner_deadline && !held->reason_deadline;
 }
@@ -191,33 +191,34 @@ static void release_socket(struct join *join, struct held_socket *held)
 static void release_wire(struct join *join, struct held_wire *held)
 {
 	unlink_wire(join, held);
-	if (is_any_sockets(held))
+	if (has_local_socket(held))
 		join->output.claimed(join->output.context);
 	else
-		join->output.observer(join->output.context, &held->event, route_of(join, &held->event.wire));
+		join->output.observer(join->output.context, &held->event, choose_route(join, &held->event.wire));
 	free(held);
 }
 
-static bool may_come(const struct join *join, const struct held_wire *held, int end)
+/* Returns whether a socket at this side may still report that it closed. */
+static bool is_close_expected(const struct join *join, const struct held_wire *held, int side)
 {
-	if (held->claimed[end])
+	if (held->claimed[side])
 		return false;
-	return !join->output.reports_side || join->output.reports_side(join->output.context, &held->event.wire, end);
+	return !join->output.is_side_reported || join->output.is_side_reported(join->output.context, &held->event.wire, side);
 }
 
-/* Until when a socket may still come for it; 0: none will. */
-static __u64 wire_deadline(const struct join *join, const struct held_wire *held)
+/* Returns the time until which a close event may still arrive for it, or 0 if none will. */
+static __u64 compute_wire_deadline(const struct join *join, const struct held_wire *held)
 {
 	const struct nt_wire *wire = &held->event.wire;
 	__u64 deadline = 0;
-	int end;
+	int side;
 
 	if (held->event.cause == NT_WIRE_EXIT)
 		return 0;
-	for (end = 0; end < 2; end++) {
-		enum nt_ownership ownership = nt_ownership_of_side(wire, end);
+	for (side = 0; side < 2; side++) {
+		enum nt_ownership ownership = nt_ownership_of_side(wire, side);
 
-		if (ownership == NT_OWNED_NONE || !may_come(join, held, end))
+		if (ownership == NT_OWNED_NONE || !is_close_expected(join, held, side))
 			continue;
 		if (ownership != NT_OWNED_MAYBE)
 			return held->event.header.now + JOIN_CLAIM_NS;
@@ -226,11 +227,12 @@ static __u64 wire_deadline(const struct join *join, const struct held_wire *held
 	return deadline;
 }
 
-/* ---- the two joined ---- */
+/* ---- matching ---- */
 
-static void claim(struct join *join, struct held_wire *wire, int end, struct held_socket *socket)
+/* Copies the wire event into the close event of the socket at that side. */
+static void claim_wire(struct join *join, struct held_wire *wire, int side, struct held_socket *socket)
 {
-	wire->claimed[end] = true;
+	wire->claimed[side] = true;
 	socket->event.wire_status = NT_WIRE_SETTLED;
 	socket->event.wire = wire->event.wire;
 	socket->event.has_streams = wire->event.has_streams;
@@ -242,81 +244,83 @@ static void claim(struct join *join, struct held_wire *wire, int end, struct hel
 	socket->wire_deadline = 0;
 }
 
-static struct held_wire *wire_of_socket(const struct join *join, const struct held_socket *held)
+/* Returns the unclaimed wire event of the socket's connection, or NULL. */
+static struct held_wire *find_held_wire(const struct join *join, const struct held_socket *held)
 {
 	const struct nt_socket *socket = &held->event.socket;
 	const struct hash_map *map = &join->wires_by_tuple;
-	struct hash_node *node = hash_map_first(map, hash_socket(map, socket));
+	struct hash_node *node = hash_map_first(map, hash_socket_tuple(map, socket));
 	struct held_wire *best = NULL;
-	int lives = 0;
+	int searched = 0;
 
-	for (; node && lives < JOIN_LIVES_SEARCHED; node = hash_map_next(node), lives++) {
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++) {
 		struct held_wire *wire = hash_map_entry(node, struct held_wire, by_tuple);
-		int end = end_of_socket(join, &wire->event.wire, socket);
+		int side = find_owned_side(join, &wire->event.wire, socket);
 
-		if (end >= 0 && !wire->claimed[end] &&
-		    (!best || distance(&wire->event.wire, socket) < distance(&best->event.wire, socket)))
+		if (side >= 0 && !wire->claimed[side] &&
+		    (!best || start_distance_ns(&wire->event.wire, socket) < start_distance_ns(&best->event.wire, socket)))
 			best = wire;
 	}
 	return best;
 }
 
-static struct held_socket *socket_of_wire(const struct join *join, const struct held_wire *held, int end)
+/* Returns the close event of the socket that owns this side, or NULL. */
+static struct held_socket *find_held_socket(const struct join *join, const struct held_wire *held, int side)
 {
 	const struct nt_wire *wire = &held->event.wire;
 	const struct hash_map *map = &join->sockets_by_tuple;
-	struct hash_node *node = hash_map_first(map, hash_wire(map, &wire->key));
+	struct hash_node *node = hash_map_first(map, hash_wire_tuple(map, &wire->key));
 	struct held_socket *best = NULL;
-	int lives = 0;
+	int searched = 0;
 
-	for (; node && lives < JOIN_LIVES_SEARCHED; node = hash_map_next(node), lives++) {
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++) {
 		struct held_socket *socket = hash_map_entry(node, struct held_socket, by_tuple);
 
-		if (end_of_socket(join, wire, &socket->event.socket) == end &&
-		    (!best || distance(wire, &socket->event.socket) < distance(wire, &best->event.socket)))
+		if (find_owned_side(join, wire, &socket->event.socket) == side &&
+		    (!best || start_distance_ns(wire, &socket->event.socket) < start_distance_ns(wire, &best->event.socket)))
 			best = socket;
 	}
 	return best;
 }
 
-static void find_wire(struct join *join, struct held_socket *socket)
+static void match_wire(struct join *join, struct held_socket *socket)
 {
-	struct held_wire *wire = wire_of_socket(join, socket);
+	struct held_wire *wire = find_held_wire(join, socket);
 
 	if (!wire)
 		return;
-	claim(join, wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
-	wire->deadline = wire_deadline(join, wire);
+	claim_wire(join, wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	wire->deadline = compute_wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
 	else if (wire->deadline < join->wires_due)
 		join->wires_due = wire->deadline;
 }
 
-static void find_sockets(struct join *join, struct held_wire *wire)
+static void match_sockets(struct join *join, struct held_wire *wire)
 {
-	int end;
+	int side;
 
-	for (end = 0; end < 2; end++) {
-		struct held_socket *socket = socket_of_wire(join, wire, end);
+	for (side = 0; side < 2; side++) {
+		struct held_socket *socket = find_held_socket(join, wire, side);
 
 		if (!socket)
 			continue;
-		claim(join, wire, end, socket);
-		if (socket_is_complete(socket))
+		claim_wire(join, wire, side, socket);
+		if (is_socket_complete(socket))
 			release_socket(join, socket);
 	}
 }
 
-/* ---- what comes in ---- */
+/* ---- input ---- */
 
-/* The kernel side took it for granted that the wire's end was told before. */
-static void look_for_wire(struct join *join, struct held_socket *held)
+/* The kernel side skipped the look-up: it had seen both FINs, so it assumed that the wire event was sent before. */
+static void resolve_wire_status(struct join *join, struct held_socket *held)
 {
 	struct nt_socket_event *event = &held->event;
 
 	event->wire_status = NT_WIRE_ABSENT;
-	find_wire(join, held);
+	match_wire(join, held);
 	if (event->wire_status == NT_WIRE_ABSENT &&
 	    join->output.find_wire(join->output.context, &event->socket, &event->wire))
 		event->wire_status = NT_WIRE_OPEN;
@@ -327,8 +331,8 @@ static void set_deadlines(const struct join *join, struct held_socket *held)
 	struct nt_socket_event *event = &held->event;
 	const struct nt_socket *socket = &event->socket;
 
-	/* It was looked for by tuple: that may have met the next connection already. */
-	if (event->wire_status != NT_WIRE_ABSENT && end_of_socket(join, &event->wire, socket) < 0)
+	/* The look-up was by tuple: it may have found the next connection with the same tuple. */
+	if (event->wire_status != NT_WIRE_ABSENT && find_owned_side(join, &event->wire, socket) < 0)
 		event->wire_status = NT_WIRE_ABSENT;
 	held->wire_ended = event->wire_status == NT_WIRE_SETTLED;
 	if (event->wire_status == NT_WIRE_OPEN)
@@ -339,8 +343,8 @@ static void set_deadlines(const struct join *join, struct held_socket *held)
 		held->reason_deadline = socket->close_ns + JOIN_REASON_NS;
 }
 
-/* Not by calloc(), which does not use again what was freed just now (glibc's per-thread cache). */
-static void *allocate(size_t size)
+/* malloc() reuses what was freed just before (glibc's per-thread cache); calloc() does not. */
+static void *allocate_zeroed(size_t size)
 {
 	void *memory = malloc(size);
 
@@ -349,7 +353,7 @@ static void *allocate(size_t size)
 
 void join_add_socket(struct join *join, const struct nt_socket_event *event, size_t length)
 {
-	struct held_socket *held = allocate(sizeof(*held));
+	struct held_socket *held = allocate_zeroed(sizeof(*held));
 
 	if (!held) {
 		join->output.no_memory(join->output.context);
@@ -357,18 +361,18 @@ void join_add_socket(struct join *join, const struct nt_socket_event *event, siz
 	}
 	memcpy(&held->event, event, length < sizeof(*event) ? length : sizeof(*event));
 	if (held->event.wire_status == NT_WIRE_NOT_ASKED)
-		look_for_wire(join, held);
+		resolve_wire_status(join, held);
 	set_deadlines(join, held);
 	link_socket(join, held);
 	if (event->wire_status != NT_WIRE_NOT_ASKED && !held->wire_ended)
-		find_wire(join, held);
-	if (socket_is_complete(held))
+		match_wire(join, held);
+	if (is_socket_complete(held))
 		release_socket(join, held);
 	else if (join->socket_count > join->capacity)
 		release_socket(join, TAILQ_FIRST(&join->sockets));
 }
 
-static struct held_socket *socket_by_life(const struct join *join, const struct nt_socket_more_event *event)
+static struct held_socket *find_socket_by_life(const struct join *join, const struct nt_socket_more_event *event)
 {
 	const struct hash_map *map = &join->sockets_by_life;
 	struct hash_node *node = hash_map_first(map, hash_life(map, event->address, event->cookie, event->nth));
@@ -385,7 +389,7 @@ static struct held_socket *socket_by_life(const struct join *join, const struct 
 
 void join_add_socket_more(struct join *join, const struct nt_socket_more_event *event)
 {
-	struct held_socket *held = socket_by_life(join, event);
+	struct held_socket *held = find_socket_by_life(join, event);
 
 	if (!held)
 		return;
@@ -398,13 +402,13 @@ void join_add_socket_more(struct join *join, const struct nt_socket_more_event *
 		held->event.socket.owner = event->owner;
 		held->owner_deadline = 0;
 	}
-	if (socket_is_complete(held))
+	if (is_socket_complete(held))
 		release_socket(join, held);
 }
 
 static void hold_wire(struct join *join, const struct nt_wire_event *event)
 {
-	struct held_wire *held = allocate(sizeof(*held));
+	struct held_wire *held = allocate_zeroed(sizeof(*held));
 
 	if (!held) {
 		join->output.no_memory(join->output.context);
@@ -412,8 +416,8 @@ static void hold_wire(struct join *join, const struct nt_wire_event *event)
 	}
 	held->event = *event;
 	link_wire(join, held);
-	find_sockets(join, held);
-	held->deadline = wire_deadline(join, held);
+	match_sockets(join, held);
+	held->deadline = compute_wire_deadline(join, held);
 	if (!held->deadline)
 		return release_wire(join, held);
 	if (held->deadline < join->wires_due)
@@ -431,12 +435,12 @@ void join_add_wire(struct join *join, const struct nt_wire_event *event)
 	else if (nt_wire_has_socket(wire))
 		join->output.observer(join->output.context, event, JOIN_NO_SOCKET);
 	else
-		join->output.observer(join->output.context, event, route_of(join, wire));
+		join->output.observer(join->output.context, event, choose_route(join, wire));
 }
 
-/* ---- what goes out in time ---- */
+/* ---- expiry ---- */
 
-static void give_up_waiting(__u64 *deadline, __u64 now)
+static void clear_if_reached(__u64 *deadline, __u64 now)
 {
 	if (*deadline <= now)
 		*deadline = 0;
@@ -448,10 +452,10 @@ static void expire_sockets(struct join *join, __u64 now)
 
 	for (; held; held = next) {
 		next = TAILQ_NEXT(held, by_age);
-		give_up_waiting(&held->wire_deadline, now);
-		give_up_waiting(&held->owner_deadline, now);
-		give_up_waiting(&held->reason_deadline, now);
-		if (socket_is_complete(held))
+		clear_if_reached(&held->wire_deadline, now);
+		clear_if_reached(&held->owner_deadline, now);
+		clear_if_reached(&held->reason_deadline, now);
+		if (is_socket_complete(held))
 			release_socket(join, held);
 	}
 }
@@ -480,7 +484,7 @@ void join_expire(struct join *join, __u64 now)
 
 void join_finish(struct join *join)
 {
-#ifndef __clang_analyzer__ /* It does not see that TAILQ_REMOVE() advances the first one, and finds a use after free(). */
+#ifndef __clang_analyzer__ /* It does not follow TAILQ_REMOVE(), and reports a use after free(). */
 	while (!TAILQ_EMPTY(&join->sockets))
 		release_socket(join, TAILQ_FIRST(&join->sockets));
 	while (!TAILQ_EMPTY(&join->wires))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Live tracking: the kernel side's events, joined and written as records. */
+/* Live tracking: reads the kernel side's events, joins them and writes records. */
 #include "src/live/live.h"
 
 #include <errno.h>
@@ -19,31 +19,32 @@
 #include <bpf/libbpf.h>
 
 #include "core/ownership.h"
-#include "src/kernel/clock.h"
 #include "src/cli/options.h"
 #include "src/delivery/delivery.h"
-#include "src/util/hangup.h"
+#include "src/kernel/clock.h"
 #include "src/kernel/interfaces.h"
-#include "src/live/join.h"
-#include "src/record/socket_record.h"
 #include "src/kernel/loader.h"
 #include "src/kernel/net_namespace.h"
-#include "src/util/message.h"
-#include "src/record/packet_record.h"
-#include "src/record/process_table.h"
-#include "src/record/record_fields.h"
 #include "src/kernel/reset_reasons.h"
 #include "src/kernel/socket_scan.h"
 #include "src/kernel/sweep.h"
+#include "src/live/join.h"
+#include "src/record/packet_record.h"
+#include "src/record/process_table.h"
+#include "src/record/record_fields.h"
+#include "src/record/socket_record.h"
+#include "src/util/hangup.h"
+#include "src/util/message.h"
 
-/* How often the ring buffer is read: as often as to find some events each time, within bounds. Few at a time leave the
- * CPU soon again to those who are watched, which costs them less than the same work in one go (bench/connection-rate). */
-#define POLL_MOST_NS 50000000ULL
-#define POLL_LEAST_NS 4000000ULL
-#define EVENTS_A_POLL 32
+/* The interval between reads of the ring buffer adapts so that each read finds about EVENTS_PER_POLL events. Short
+ * bursts of work cost the traced programs less than the same work in one go, because the CPU is free again sooner
+ * (bench/connection-rate). */
+#define POLL_MAX_NS 50000000ULL
+#define POLL_MIN_NS 4000000ULL
+#define EVENTS_PER_POLL 32
 #define HOUSEKEEP_EVERY_NS 20000000ULL
-/* So that signals and clocks are looked at too when events come faster than they are written. */
-#define MOST_EVENTS_A_POLL 16384
+/* Bounds one read, so that signals and timers are handled even if events arrive faster than they are written. */
+#define MAX_EVENTS_PER_POLL 16384
 #define SWEEP_EVERY_NS 1000000000ULL
 #define SWEEP_SOCKETS_EVERY_NS 60000000000ULL
 #define JOIN_CAPACITY 65536
@@ -63,75 +64,76 @@ struct live {
 	struct record_lookups names;
 	struct nt_filter kernel_filter;
 	__u32 own_netns;
-	__u64 wire_claimed;   /* wire ends that were sockets' */
-	__u64 ring_lost_seen; /* losses that a record's gap has told of */
+	__u64 wire_claimed;   /* wire events that belong to sockets */
+	__u64 ring_lost_seen; /* ring buffer losses that `gaps` of records have reported */
 	__u64 housekept_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
-	enum nt_event_kind status_kind; /* what a socket that is told to be open is told as */
-	bool began; /* before, nothing but the bytes that sockets had moved before is told */
-	__u64 poll_ns; /* until the next look at the ring buffer */
-	unsigned int events, most_events; /* of this look */
+	enum nt_event_kind status_kind; /* the kind of record made from a status event */
+	bool is_started; /* before, status events only set byte baselines */
+	__u64 poll_ns; /* until the next read of the ring buffer */
+	unsigned int events, event_limit; /* read this time, and the limit */
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
 	int status;
-	bool ending;
+	bool is_stopping;
 };
 
-static void end(struct live *live, int status)
+static void stop_tracking(struct live *live, int status)
 {
-	if (!live->ending) /* what the end reads is read to its end */
-		live->most_events = 0;
-	live->ending = true;
+	if (!live->is_stopping) /* stops the current read; the final reads have their own limit */
+		live->event_limit = 0;
+	live->is_stopping = true;
 	if (!live->status)
 		live->status = status;
 }
 
-/* ---- records out ---- */
+/* ---- output ---- */
 
-static void write_record(struct live *live, struct nt_record *record)
+static void deliver_record(struct live *live, struct nt_record *record)
 {
 	if (delivery_write(&live->delivery, record) && delivery_is_over(&live->delivery))
-		end(live, EXIT_STATUS_DONE);
+		stop_tracking(live, EXIT_STATUS_DONE);
 }
 
-static void socket_joined(void *context, const struct joined_socket *joined)
+static void write_socket_record(void *context, const struct joined_socket *joined)
 {
 	struct live *live = context;
 	struct nt_record record;
 
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
-	write_record(live, &record);
+	deliver_record(live, &record);
 }
 
-static void wire_left_over(void *context, const struct nt_wire_event *event, enum join_route passage)
+static void write_observer_record(void *context, const struct nt_wire_event *event, enum join_route route)
 {
 	struct live *live = context;
 	struct nt_record record;
 	bool open = event->cause == NT_WIRE_EXIT;
 
 	live->delivery.accounting.open += open;
-	if (passage == JOIN_FORWARDED && !live->options->forwarded) {
+	if (route == JOIN_FORWARDED && !live->options->forwarded) {
 		live->delivery.accounting.filtered[ACCOUNTING_FILTERED_FORWARDED] += !open;
 		return;
 	}
 	record_fill_from_wire(&record, event, &live->names);
-	write_record(live, &record);
+	deliver_record(live, &record);
 }
 
-static void wire_was_claimed(void *context)
+static void count_claimed_wire(void *context)
 {
 	((struct live *)context)->wire_claimed++;
 }
 
-static void end_was_lost(void *context)
+static void count_lost_event(void *context)
 {
 	((struct live *)context)->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
-/* Where the entry is in its slot and surely the socket's, the sweep is told that nothing will come from this side. */
+/* If the entry is in its slot and the cookie proves that the socket owns it, also marks this side as closed: the sweep
+ * then expires the entry sooner. */
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct live *live = context;
 	struct nt_key key;
-	int end = nt_key_of_socket(&key, socket, live->own_netns);
+	int side = nt_key_of_socket(&key, socket, live->own_netns);
 	struct nt_slot *slot = slots_of_key(&live->loader.slots, &key);
 
 	if (!slots_has(slot, &key))
@@ -139,39 +141,39 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	*wire = slot->wire;
 	if (!slots_has(slot, &key))
 		return false;
-	if (nt_claim_of_socket(wire, end, socket, live->own_netns) == NT_CLAIM_COOKIE)
-		slot->wire.socket_closed[end] = 1;
+	if (nt_claim_of_socket(wire, side, socket, live->own_netns) == NT_CLAIM_COOKIE)
+		slot->wire.socket_closed[side] = 1;
 	return true;
 }
 
-static bool reports_side(void *context, const struct nt_wire *wire, int end)
+static bool is_side_reported(void *context, const struct nt_wire *wire, int side)
 {
-	return nt_filter_has_side(&((struct live *)context)->kernel_filter, wire, end);
+	return nt_filter_has_side(&((struct live *)context)->kernel_filter, wire, side);
 }
 
-/* ---- events in ---- */
+/* ---- events ---- */
 
-/* An open socket is told of at once, as it is now. */
+/* Writes a record of an open socket at once: it does not go through the join. */
 static void report_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
 	record_fill_from_open_socket(&record, kind, event, size, &live->names);
-	write_record(live, &record);
+	deliver_record(live, &record);
 }
 
 static void report_socket_status(struct live *live, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
-	if (live->began)
+	if (live->is_started)
 		return report_open_socket(live, live->status_kind, event, size);
 	record_fill_from_open_socket(&record, NT_EVENT_UPDATE, event, size, &live->names);
 	if (record.gaps & NT_GAP_START)
 		output_set_baseline(&live->delivery.output, &record);
 }
 
-static void handle_wire(struct live *live, const struct nt_wire_event *event, size_t size)
+static void handle_wire_event(struct live *live, const struct nt_wire_event *event, size_t size)
 {
 	struct nt_wire_event whole = {};
 
@@ -179,7 +181,7 @@ static void handle_wire(struct live *live, const struct nt_wire_event *event, si
 	join_add_wire(live->join, &whole);
 }
 
-static int handle_event(void *context, void *data, size_t size)
+static int live_handle_event(void *context, void *data, size_t size)
 {
 	struct live *live = context;
 	const struct nt_event_header *header = data;
@@ -201,16 +203,16 @@ static int handle_event(void *context, void *data, size_t size)
 		join_add_socket_more(live->join, data);
 		break;
 	case NT_EVENT_TYPE_WIRE_END:
-		handle_wire(live, data, size);
+		handle_wire_event(live, data, size);
 		break;
 	}
-	return ++live->events < live->most_events ? 0 : -EAGAIN;
+	return ++live->events < live->event_limit ? 0 : -EAGAIN;
 }
 
-static void read_events(struct live *live, unsigned int most)
+static void read_events(struct live *live, unsigned int limit)
 {
 	live->events = 0;
-	live->most_events = most;
+	live->event_limit = limit;
 	ring_buffer__consume(live->ring);
 }
 
@@ -219,8 +221,8 @@ static void read_all_events(void *context)
 	read_events(context, ~0U);
 }
 
-/* Losses in the ring since the last look: records written next confess it. */
-static void notice_losses(struct live *live)
+/* Records written after a loss in the ring buffer have the gap `events` until the next call. */
+static void update_ring_losses(struct live *live)
 {
 	__u64 counters[NT_COUNTERS], lost;
 
@@ -231,20 +233,20 @@ static void notice_losses(struct live *live)
 	live->ring_lost_seen = lost;
 }
 
-/* Since the last look little time has passed: a loss seen then concerns the last records too. */
-static void notice_last_losses(struct live *live)
+/* The previous call was less than SWEEP_EVERY_NS ago: a loss that it found may concern the last records too. */
+static void update_last_ring_losses(struct live *live)
 {
 	bool lost_before = live->names.events_lost;
 
-	notice_losses(live);
+	update_ring_losses(live);
 	live->names.events_lost |= lost_before;
 }
 
-static void flush(struct live *live)
+static void live_flush(struct live *live)
 {
 	delivery_flush(&live->delivery);
 	if (live->delivery.error == -EPIPE)
-		end(live, EXIT_STATUS_DONE);
+		stop_tracking(live, EXIT_STATUS_DONE);
 }
 
 static void sweep_if_due(struct live *live, __u64 now)
@@ -252,16 +254,16 @@ static void sweep_if_due(struct live *live, __u64 now)
 	if (now - live->swept_ns < SWEEP_EVERY_NS)
 		return;
 	live->swept_ns = now;
-	notice_losses(live);
+	update_ring_losses(live);
 	if (live->sweep)
-		sweep_idle(live->sweep, now, handle_event, live);
+		sweep_idle(live->sweep, now, live_handle_event, live);
 	if (now - live->sockets_swept_ns < SWEEP_SOCKETS_EVERY_NS)
 		return;
 	live->sockets_swept_ns = now;
 	sweep_closed_sockets(&live->loader, now);
 }
 
-/* Of those that are no socket's here, only what is established is told of meanwhile: it passes through. */
+/* Without a local socket, update only established connections: they are forwarded. */
 static int report_open_wire(void *context, void *data, size_t size)
 {
 	const struct nt_wire_event *event = data;
@@ -274,11 +276,11 @@ static int report_open_wire(void *context, void *data, size_t size)
 		return 0;
 	record_fill_from_wire(&record, event, &live->names);
 	record.event = NT_EVENT_UPDATE;
-	write_record(live, &record);
+	deliver_record(live, &record);
 	return 0;
 }
 
-/* Tables are written right after it: what they tell is of that moment. */
+/* The summary's tables are written right after an update, so that they show the state of that moment. */
 static bool is_update_due(const struct live *live, __u64 now)
 {
 	if (output_has_tables(&live->delivery.output))
@@ -300,7 +302,7 @@ static void update_if_due(struct live *live, __u64 now)
 	output_end_scan(&live->delivery.output, now, live->names.boot_to_utc_ns);
 }
 
-/* What has no hurry, and its price. */
+/* Housekeeping; runs at most every HOUSEKEEP_EVERY_NS. */
 static void housekeep(struct live *live, __u64 now)
 {
 	if (now - live->housekept_ns < HOUSEKEEP_EVERY_NS)
@@ -311,24 +313,25 @@ static void housekeep(struct live *live, __u64 now)
 	sweep_if_due(live, now);
 	join_expire(live->join, now);
 	if (interfaces_are_gone(&live->interfaces, now))
-		end(live, EXIT_STATUS_INTERFACE);
+		stop_tracking(live, EXIT_STATUS_INTERFACE);
 }
 
-/* The next look at the ring buffer, or the end of the tables' interval. */
+/* Expires at the next read of the ring buffer or at the end of the summary's interval, whichever is first. */
 static void set_timer(const struct live *live)
 {
-	__u64 now = clock_boot_ns(), ends = live->delivery.output.next_ns;
-	bool ends_before = output_has_tables(&live->delivery.output) && ends > now && ends - now < live->poll_ns;
-	struct itimerspec once = {.it_value.tv_nsec = (long)(ends_before ? ends - now : live->poll_ns)};
+	__u64 now = clock_boot_ns(), interval_end = live->delivery.output.next_ns;
+	bool ends_before = output_has_tables(&live->delivery.output) && interval_end > now &&
+			   interval_end - now < live->poll_ns;
+	struct itimerspec once = {.it_value.tv_nsec = (long)(ends_before ? interval_end - now : live->poll_ns)};
 
 	timerfd_settime(live->timer_fd, 0, &once, NULL);
 }
 
-static void adapt_poll(struct live *live)
+static void adapt_poll_interval(struct live *live)
 {
-	__u64 wanted = live->poll_ns * EVENTS_A_POLL / (live->events ? live->events : 1);
+	__u64 wanted = live->poll_ns * EVENTS_PER_POLL / (live->events ? live->events : 1);
 
-	live->poll_ns = wanted < POLL_LEAST_NS ? POLL_LEAST_NS : wanted > POLL_MOST_NS ? POLL_MOST_NS : wanted;
+	live->poll_ns = wanted < POLL_MIN_NS ? POLL_MIN_NS : wanted > POLL_MAX_NS ? POLL_MAX_NS : wanted;
 	set_timer(live);
 }
 
@@ -336,24 +339,24 @@ static void tick(struct live *live)
 {
 	__u64 now;
 
-	read_events(live, MOST_EVENTS_A_POLL);
+	read_events(live, MAX_EVENTS_PER_POLL);
 	now = clock_boot_ns();
 	housekeep(live, now);
 	update_if_due(live, now);
-	flush(live);
+	live_flush(live);
 	if (live->ends_ns && now >= live->ends_ns)
-		end(live, EXIT_STATUS_DONE);
-	adapt_poll(live);
+		stop_tracking(live, EXIT_STATUS_DONE);
+	adapt_poll_interval(live);
 }
 
 /* ---- set-up ---- */
 
-static const char *name_of_interface(void *context, __u32 ifindex)
+static const char *get_interface_name(void *context, __u32 ifindex)
 {
 	return interfaces_name(&((struct live *)context)->interfaces, ifindex);
 }
 
-static const char *name_of_reason(void *context, unsigned int reason)
+static const char *get_reset_reason_name(void *context, unsigned int reason)
 {
 	return reset_reasons_name(((struct live *)context)->reset_reasons, reason);
 }
@@ -377,22 +380,22 @@ static int block_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int no_memory(void)
+static int report_start_out_of_memory(void)
 {
 	message_error("cannot start: not enough memory");
 	return EXIT_STATUS_BROKEN;
 }
 
-static int set_up_user_side(struct live *live)
+static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = record_filter_for_kernel(&live->kernel_filter, &live->options->delivery.filter,
 						       live->options->contexts & CONTEXT_WIRE);
-	const struct join_output output = {live, socket_joined, wire_left_over, wire_was_claimed, end_was_lost,
-					   find_open_wire, kernel_filters ? reports_side : NULL};
+	const struct join_output output = {live, write_socket_record, write_observer_record, count_claimed_wire, count_lost_event,
+					   find_open_wire, kernel_filters ? is_side_reported : NULL};
 
 	live->names = (struct record_lookups){
-		.interface_name = name_of_interface,
-		.reset_reason = name_of_reason,
+		.interface_name = get_interface_name,
+		.reset_reason = get_reset_reason_name,
 		.context = live,
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
@@ -403,30 +406,31 @@ static int set_up_user_side(struct live *live)
 	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
-		return no_memory();
+		return report_start_out_of_memory();
 	return delivery_open(&live->delivery, &live->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 }
 
 static int set_up_polling(struct live *live)
 {
-	live->ring = ring_buffer__new(live->loader.events_fd, handle_event, live, NULL);
+	live->ring = ring_buffer__new(live->loader.events_fd, live_handle_event, live, NULL);
 	live->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	live->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	live->clock_fd = clock_open_steps();
 	if (!live->ring || live->epoll_fd < 0 || live->timer_fd < 0)
-		return no_memory();
-	/* The ring buffer's only when it wakes us: it would be ready whenever there is anything in it. */
+		return report_start_out_of_memory();
+	/* Edge-triggered: a level-triggered ring buffer is ready whenever it holds an event, which would defeat the
+	 * timer. */
 	if (!add_to_epoll(live, live->signal_fd, EPOLLIN) || !add_to_epoll(live, live->timer_fd, EPOLLIN) ||
 	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notices_fd, EPOLLIN) ||
 	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring), EPOLLIN | EPOLLET))
-		return no_memory();
-	live->poll_ns = POLL_MOST_NS;
+		return report_start_out_of_memory();
+	live->poll_ns = POLL_MAX_NS;
 	set_timer(live);
 	return EXIT_STATUS_DONE;
 }
 
-/* The sockets' events come before the wire's: what begins in between has its socket. */
-static int attach(struct live *live)
+/* Attaches the socket context before the wire context, so that the socket of each tracked connection is known. */
+static int start_tracking(struct live *live)
 {
 	const struct options *options = live->options;
 	const struct loader_options loader_options = {
@@ -439,7 +443,7 @@ static int attach(struct live *live)
 	int status = loader_open(&live->loader, &loader_options);
 
 	if (status == EXIT_STATUS_DONE && !(live->reset_reasons = reset_reasons_new()))
-		status = no_memory();
+		status = report_start_out_of_memory();
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
 		status = loader_attach_sockets(&live->loader);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
@@ -455,7 +459,7 @@ static int attach(struct live *live)
 
 /* ---- the loop ---- */
 
-static void drain(int fd)
+static void drain_fd(int fd)
 {
 	char buffer[256];
 
@@ -463,7 +467,7 @@ static void drain(int fd)
 		;
 }
 
-static void take_signals(struct live *live)
+static void handle_signals(struct live *live)
 {
 	struct signalfd_siginfo signal;
 
@@ -473,16 +477,16 @@ static void take_signals(struct live *live)
 		if (meaning == HANGUP_REOPEN)
 			sink_reopen(live->delivery.output.records);
 		else if (meaning == HANGUP_END)
-			end(live, EXIT_STATUS_DONE);
+			stop_tracking(live, EXIT_STATUS_DONE);
 	}
 }
 
 static void handle_ready(struct live *live, int fd)
 {
 	if (fd == live->signal_fd) {
-		take_signals(live);
+		handle_signals(live);
 	} else if (fd == live->timer_fd) {
-		drain(fd);
+		drain_fd(fd);
 	} else if (fd == live->clock_fd) {
 		live->names.boot_to_utc_ns = clock_boot_to_utc();
 		clock_await_step(fd);
@@ -491,7 +495,7 @@ static void handle_ready(struct live *live, int fd)
 	}
 }
 
-static void run(struct live *live)
+static void run_loop(struct live *live)
 {
 	struct epoll_event ready[8];
 
@@ -500,10 +504,10 @@ static void run(struct live *live)
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
 		socket_scan_report_open(&live->loader, read_all_events, live);
-	live->began = true;
+	live->is_started = true;
 	live->updated_ns = clock_boot_ns();
 	message_detail("tracking");
-	while (!live->ending) {
+	while (!live->is_stopping) {
 		int i, count = epoll_wait(live->epoll_fd, ready, 8, -1);
 
 		for (i = 0; i < count; i++)
@@ -512,9 +516,9 @@ static void run(struct live *live)
 	}
 }
 
-/* ---- the end ---- */
+/* ---- exit ---- */
 
-static __u64 replaced_sockets(const __u64 counters[NT_COUNTERS])
+static __u64 count_replaced_sockets(const __u64 counters[NT_COUNTERS])
 {
 	__u64 replaced = 0;
 	int state;
@@ -524,27 +528,27 @@ static __u64 replaced_sockets(const __u64 counters[NT_COUNTERS])
 	return replaced;
 }
 
-static const char *state_name(unsigned int state)
+static const char *replaced_state_name(unsigned int state)
 {
 	const char *name = field_name(&record_state_names, state);
 
 	return name ? name : "no state";
 }
 
-/* The states in which sockets were whose end the kernel did not show us: they tell which of its calls were missing. */
-static void detail_replaced(const struct live *live, const __u64 counters[NT_COUNTERS])
+/* The last known states of the sockets whose close was missed show which calls the kernel skipped. */
+static void print_replaced_sockets(const struct live *live, const __u64 counters[NT_COUNTERS])
 {
 	const volatile struct nt_shared *shared = live->loader.shared;
 	int state;
 
 	for (state = 0; state < NT_TCP_STATES; state++)
 		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
-			message_detail("sockets whose end was not seen, last seen in %s: %llu", state_name(state),
+			message_detail("sockets whose end was not seen, last seen in %s: %llu", replaced_state_name(state),
 				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
-	if (replaced_sockets(counters))
+	if (count_replaced_sockets(counters))
 		message_detail("the last of them: a %s in %s, flags 0x%x",
 			       shared->replaced_role == NT_ROLE_SERVER ? "server" : "client",
-			       state_name(shared->replaced_state), shared->replaced_flags);
+			       replaced_state_name(shared->replaced_state), shared->replaced_flags);
 }
 
 _Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
@@ -552,7 +556,7 @@ _Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL 
 	       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
 	       "one loss for each enum nt_failure");
 
-/* By cause, in the order of enum nt_failure on both sides. */
+/* Both arrays are in the order of enum nt_failure. */
 static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FAILURES])
 {
 	int i;
@@ -570,7 +574,7 @@ static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wir
 static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
 	__u64 *lost = live->delivery.accounting.lost;
-	__u64 pushed_out = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
+	__u64 evicted = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
 			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
 
 	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
@@ -578,11 +582,11 @@ static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 	count_table_losses(&lost[ACCOUNTING_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
 	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
 	lost[ACCOUNTING_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
-	lost[ACCOUNTING_LOST_HALF_OPEN_FULL] += pushed_out;
+	lost[ACCOUNTING_LOST_HALF_OPEN_FULL] += evicted;
 }
 
-/* What the wire saw of sockets is no view of its own. */
-static void settle_accounting(struct live *live)
+/* The wire context's connections count as opened only if no socket owns them: the socket is counted already. */
+static void fill_accounting(struct live *live)
 {
 	struct accounting *accounting = &live->delivery.accounting;
 	__u64 counters[NT_COUNTERS];
@@ -596,7 +600,7 @@ static void settle_accounting(struct live *live)
 			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	accounting->open += socket_scan_count_open(&live->loader);
 	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
-	detail_replaced(live, counters);
+	print_replaced_sockets(live, counters);
 	message_detail("tracking ended: %llu packets malformed, %llu processes not described, %llu details not kept "
 		       "(%llu for want of memory, %llu for a lock)",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
@@ -606,13 +610,14 @@ static void settle_accounting(struct live *live)
 		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_LOCK]);
 }
 
-/* What is held back goes out first; then, where asked for, what is still open. */
-static void finish(struct live *live)
+/* Drains the ring buffer, reports open sockets where `exit` records or the summary need them, detaches, and releases
+ * what the sweep and the join hold. */
+static void finish_tracking(struct live *live)
 {
 	int error;
 
 	loader_end(&live->loader);
-	notice_last_losses(live);
+	update_last_ring_losses(live);
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
 	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) || output_has_tables(&live->delivery.output)) &&
@@ -622,15 +627,15 @@ static void finish(struct live *live)
 	loader_detach(&live->loader);
 	read_events(live, ~0U);
 	if (live->sweep)
-		sweep_finish(live->sweep, clock_boot_ns(), handle_event, live);
+		sweep_finish(live->sweep, clock_boot_ns(), live_handle_event, live);
 	join_finish(live->join);
 	error = delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if ((error ? error != -EPIPE : output_lost_any(&live->delivery.output)) && !live->status)
 		live->status = EXIT_STATUS_BROKEN;
-	settle_accounting(live);
+	fill_accounting(live);
 }
 
-static void clean_up(struct live *live)
+static void live_clean_up(struct live *live)
 {
 	interfaces_close(&live->interfaces);
 	ring_buffer__free(live->ring);
@@ -650,15 +655,15 @@ int live_run(const struct options *options)
 	live.interfaces.notices_fd = -1;
 	hangup_init(&live.hangup, options->delivery.output.sink.path);
 	live.signal_fd = block_signals();
-	status = set_up_user_side(&live);
+	status = set_up_user_space(&live);
 	if (status == EXIT_STATUS_DONE)
-		status = attach(&live);
+		status = start_tracking(&live);
 	if (status == EXIT_STATUS_DONE) {
-		run(&live);
-		finish(&live);
+		run_loop(&live);
+		finish_tracking(&live);
 		status = live.status;
 		delivery_print_accounting(&live.delivery);
 	}
-	clean_up(&live);
+	live_clean_up(&live);
 	return status;
 }
