@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker list: the connections that are open now, in every network namespace. */
+/* netracker list: lists the connections that are open now, in every network namespace. */
 #include "src/list/list.h"
 
 #include <errno.h>
@@ -8,15 +8,15 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "src/kernel/clock.h"
 #include "src/cli/options.h"
 #include "src/delivery/delivery.h"
-#include "src/record/socket_record.h"
+#include "src/kernel/clock.h"
 #include "src/kernel/loader.h"
-#include "src/util/message.h"
-#include "src/record/process_table.h"
 #include "src/kernel/running_tracker.h"
 #include "src/kernel/socket_scan.h"
+#include "src/record/process_table.h"
+#include "src/record/socket_record.h"
+#include "src/util/message.h"
 
 #define PROCESS_CAPACITY 65536
 
@@ -30,7 +30,7 @@ struct list {
 	struct running_trackers running;
 };
 
-static void tell(struct list *list, const struct nt_socket_event *event, size_t size)
+static void write_open_record(struct list *list, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
@@ -39,7 +39,7 @@ static void tell(struct list *list, const struct nt_socket_event *event, size_t 
 		delivery_write(&list->delivery, &record);
 }
 
-static int handle_event(void *context, void *data, size_t size)
+static int list_handle_event(void *context, void *data, size_t size)
 {
 	const struct nt_event_header *header = data;
 	struct list *list = context;
@@ -47,16 +47,16 @@ static int handle_event(void *context, void *data, size_t size)
 	if (header->type == NT_EVENT_TYPE_PROCESS)
 		process_table_add(list->processes, data);
 	else if (header->type == NT_EVENT_TYPE_SOCKET_STATUS)
-		tell(list, data, size);
+		write_open_record(list, data, size);
 	return 0;
 }
 
-static void drain(void *context)
+static void list_drain(void *context)
 {
 	ring_buffer__consume(((struct list *)context)->ring);
 }
 
-static void take_over(const struct list *list, __u64 address)
+static void adopt_known_socket(const struct list *list, __u64 address)
 {
 	int own_fd = list->loader.sockets_fd;
 	struct nt_socket socket, known;
@@ -66,9 +66,9 @@ static void take_over(const struct list *list, __u64 address)
 		bpf_map_update_elem(own_fd, &address, &known, BPF_EXIST);
 }
 
-/* What the trackers that run beside us have seen of them: when they began, who opened them, whose they are. All keys are read
- * before the first entry is changed: a changed entry comes again to who asks for the next key. */
-static void ask_running_trackers(const struct list *list)
+/* Other running trackers may have seen the sockets begin: their entries have the start time, the role and the owner.
+ * All keys are read before the first entry is changed, because bpf_map_get_next_key() returns a changed entry again. */
+static void adopt_known_sockets(const struct list *list)
 {
 	__u32 capacity = list->loader.socket_capacity;
 	__u64 *addresses = list->running.count ? calloc(capacity, sizeof(*addresses)) : NULL;
@@ -78,17 +78,17 @@ static void ask_running_trackers(const struct list *list)
 	       !bpf_map_get_next_key(list->loader.sockets_fd, count ? &addresses[count - 1] : NULL, &addresses[count]))
 		count++;
 	for (i = 0; i < count; i++)
-		take_over(list, addresses[i]);
+		adopt_known_socket(list, addresses[i]);
 	free(addresses);
 }
 
-static int no_memory(void)
+static int report_list_out_of_memory(void)
 {
 	message_error("cannot list: not enough memory");
 	return EXIT_STATUS_BROKEN;
 }
 
-static int set_up(struct list *list)
+static int list_set_up(struct list *list)
 {
 	const struct loader_options loader_options = {
 		.contexts = list->options->contexts,
@@ -106,14 +106,14 @@ static int set_up(struct list *list)
 		.boot_to_utc_ns = clock_boot_to_utc(),
 	};
 	list->names.processes = list->processes = process_table_new(PROCESS_CAPACITY);
-	list->ring = ring_buffer__new(list->loader.events_fd, handle_event, list, NULL);
+	list->ring = ring_buffer__new(list->loader.events_fd, list_handle_event, list, NULL);
 	if (!list->processes || !list->ring)
-		return no_memory();
+		return report_list_out_of_memory();
 	return delivery_open(&list->delivery, &list->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 }
 
-/* EXIT_STATUS_BROKEN where some are missing. */
-static int report_losses(const struct list *list)
+/* Returns EXIT_STATUS_BROKEN after reporting that connections are missing, or EXIT_STATUS_DONE. */
+static int report_missing(const struct list *list)
 {
 	__u64 counters[NT_COUNTERS], missing;
 
@@ -126,16 +126,16 @@ static int report_losses(const struct list *list)
 	return EXIT_STATUS_BROKEN;
 }
 
-static void report_absence(const struct list *list)
+static void report_no_match(const struct list *list)
 {
-	__u64 counters[NT_COUNTERS], found;
+	__u64 counters[NT_COUNTERS], preexisting;
 
 	loader_counters(&list->loader, counters);
-	found = counters[NT_COUNT_SOCKETS_PREEXISTING];
+	preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
 	if (list->delivery.records || list->delivery.error)
 		return;
-	if (found)
-		message_note("%llu connections are open, none of them matches", (unsigned long long)found);
+	if (preexisting)
+		message_note("%llu connections are open, none of them matches", (unsigned long long)preexisting);
 	else
 		message_note("no connection is open");
 }
@@ -144,19 +144,19 @@ static int list_all(struct list *list)
 {
 	int status, error;
 
-	socket_scan_existing(&list->loader, drain, list);
-	ask_running_trackers(list);
-	socket_scan_report_open(&list->loader, drain, list);
+	socket_scan_existing(&list->loader, list_drain, list);
+	adopt_known_sockets(list);
+	socket_scan_report_open(&list->loader, list_drain, list);
 	error = list->delivery.error ? 0 : delivery_finish(&list->delivery, 0, 0);
-	status = report_losses(list);
+	status = report_missing(list);
 	if (status == EXIT_STATUS_DONE)
-		report_absence(list);
+		report_no_match(list);
 	if (!list->delivery.error && (error ? error != -EPIPE : output_lost_any(&list->delivery.output)))
 		return EXIT_STATUS_BROKEN;
 	return status;
 }
 
-static void clean_up(struct list *list)
+static void list_clean_up(struct list *list)
 {
 	delivery_close(&list->delivery);
 	ring_buffer__free(list->ring);
@@ -168,10 +168,10 @@ static void clean_up(struct list *list)
 int list_run(const struct options *options)
 {
 	struct list list = {.options = options};
-	int status = set_up(&list);
+	int status = list_set_up(&list);
 
 	if (status == EXIT_STATUS_DONE)
 		status = list_all(&list);
-	clean_up(&list);
+	list_clean_up(&list);
 	return status;
 }
