@@ -23,7 +23,8 @@ __u64 clock_boot_ns(void)
 	return read_ns(CLOCK_BOOTTIME);
 }
 
-/* Who is interrupted between the readings is off by as long: the best of some tries. */
+/* An interruption between the readings falsifies the offset by its length: the try with the shortest time between them
+ * counts. */
 __s64 clock_boot_to_utc(void)
 {
 	__u64 least = ~0ULL;
@@ -31,12 +32,12 @@ __s64 clock_boot_to_utc(void)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		__u64 before = clock_boot_ns(), utc = read_ns(CLOCK_REALTIME), apart = clock_boot_ns() - before;
+		__u64 before = clock_boot_ns(), utc = read_ns(CLOCK_REALTIME), gap_ns = clock_boot_ns() - before;
 
-		if (apart >= least)
+		if (gap_ns >= least)
 			continue;
-		least = apart;
-		offset = utc - (before + apart / 2);
+		least = gap_ns;
+		offset = utc - (before + gap_ns / 2);
 	}
 	return offset;
 }
@@ -54,7 +55,7 @@ __u64 clock_boot_hash(void)
 	return record_id_hash(boot_id, sizeof(boot_id));
 }
 
-/* A timer that never expires, and is cancelled when the clock is set (timerfd_create(2)). */
+/* Sets a timer that never expires and is cancelled when the clock is set (timerfd_create(2)). */
 void clock_await_step(int fd)
 {
 	struct itimerspec never = {.it_value.tv_sec = INT32_MAX};

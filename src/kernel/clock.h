@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The clocks: durations are differences of CLOCK_BOOTTIME; the wall clock's offset is read again when it is stepped. */
+/* Clocks. Durations are differences of CLOCK_BOOTTIME; the offset of CLOCK_REALTIME is read again when that clock is
+ * stepped. */
 #ifndef NETRACKER_CLOCK_H
 #define NETRACKER_CLOCK_H
 
 #include <linux/types.h>
 
+/* Returns CLOCK_BOOTTIME, nanoseconds. */
 __u64 clock_boot_ns(void);
 
-/* CLOCK_REALTIME less CLOCK_BOOTTIME, nanoseconds. */
+/* Returns CLOCK_REALTIME less CLOCK_BOOTTIME, nanoseconds. */
 __s64 clock_boot_to_utc(void);
 
-/* A hash of the boot id: other on every boot. */
+/* Returns a hash of the boot id, which differs on every boot. */
 __u64 clock_boot_hash(void);
 
-/* A descriptor that becomes readable when the wall clock is stepped; -1 where that cannot be had. */
+/* Returns a descriptor that becomes readable when CLOCK_REALTIME is stepped, or -1. The caller closes it, and calls
+ * clock_await_step() after each step. */
 int clock_open_steps(void);
 void clock_await_step(int fd);
 

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/kernel/clsact.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <arpa/inet.h>
-#include <libmnl/libmnl.h>
-#include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <libmnl/libmnl.h>
 
 #include "src/kernel/net_namespace.h"
 
-#define NOTES "/run/netracker"
-#define PRIORITY 49161 /* any that others hardly choose */
+#define STATE_DIRECTORY "/run/netracker"
+#define PRIORITY 49161 /* arbitrary; other programs are unlikely to use it */
 
-/* One note is one file, named after everything in it: pid, its start time, namespace, interface, and for each way the
- * filter's handle (the pid again) and the program's id. */
-struct note {
-	unsigned int pid, ifindex, programs[2];
-	unsigned long long started;
-	unsigned long netns;
-	int created; /* the qdisc was not there before */
+/* The state of one attachment. It is stored as an empty file whose name has all members. The pid is also the handle of
+ * both filters. */
+struct clsact_state {
+	unsigned int pid, ifindex, programs[2]; /* programs: BPF ids, ingress and egress */
+	unsigned long long start_ticks; /* of the process: clock ticks since boot */
+	unsigned long netns; /* inode number */
+	int created; /* this tracker must remove the qdisc: it created it or took it over */
 };
 
-static const enum bpf_tc_attach_point points[2] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const enum bpf_tc_attach_point attach_points[2] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
 
-/* Clock ticks since boot when the process started (proc(5), field 22); 0: there is none. */
-static unsigned long long started_at(unsigned int pid)
+/* Returns the clock ticks since boot when the process started (proc(5), field 22), or 0 if there is no such process. */
+static unsigned long long process_start_ticks(unsigned int pid)
 {
 	char path[64], line[1024] = "";
-	unsigned long long started = 0;
+	unsigned long long start_ticks = 0;
 	char *after_comm;
 	FILE *file;
 
@@ -47,20 +47,20 @@ static unsigned long long started_at(unsigned int pid)
 		after_comm = strrchr(line, ')');
 		if (after_comm)
 			sscanf(after_comm + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-					       "%*s %llu", &started);
+					       "%*s %llu", &start_ticks);
 	}
 	fclose(file);
-	return started;
+	return start_ticks;
 }
 
-static int is_filter(const struct nlmsghdr *message, void *found)
+static int detect_filter(const struct nlmsghdr *message, void *has_filter)
 {
 	if (message->nlmsg_type == RTM_NEWTFILTER)
-		*(bool *)found = true;
+		*(bool *)has_filter = true;
 	return MNL_CB_OK;
 }
 
-static void dump_filters(struct mnl_socket *socket, unsigned int ifindex, unsigned int parent, bool *found)
+static void dump_filters(struct mnl_socket *socket, unsigned int ifindex, unsigned int parent, bool *has_filter)
 {
 	char buffer[MNL_SOCKET_BUFFER_SIZE];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
@@ -78,45 +78,45 @@ static void dump_filters(struct mnl_socket *socket, unsigned int ifindex, unsign
 		more = 0;
 	while (more > 0) {
 		length = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-		more = length > 0 ? mnl_cb_run(buffer, length, 0, 0, is_filter, found) : 0;
+		more = length > 0 ? mnl_cb_run(buffer, length, 0, 0, detect_filter, has_filter) : 0;
 	}
 }
 
-/* Whether anyone's filter is on the interface's clsact qdisc; true where that cannot be asked. */
+/* Returns whether the interface's clsact qdisc has a filter of any program; true if that is unknown. */
 static bool has_filters(unsigned int ifindex)
 {
 	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	bool found = !socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0;
+	bool has_filter = !socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0;
 
-	if (!found) {
-		dump_filters(socket, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), &found);
-		dump_filters(socket, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), &found);
+	if (!has_filter) {
+		dump_filters(socket, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), &has_filter);
+		dump_filters(socket, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), &has_filter);
 	}
 	if (socket)
 		mnl_socket_close(socket);
-	return found;
+	return has_filter;
 }
 
-static void state_file_path(char *path, size_t size, const struct note *note)
+static void state_file_path(char *path, size_t size, const struct clsact_state *state)
 {
-	snprintf(path, size, NOTES "/%u-%llu-%lu-%u-%u-%u-%d", note->pid, note->started, note->netns, note->ifindex,
-		 note->programs[0], note->programs[1], note->created);
+	snprintf(path, size, STATE_DIRECTORY "/%u-%llu-%lu-%u-%u-%u-%d", state->pid, state->start_ticks, state->netns, state->ifindex,
+		 state->programs[0], state->programs[1], state->created);
 }
 
-static bool state_file_read(struct note *note, const char *name)
+static bool state_file_read(struct clsact_state *state, const char *name)
 {
-	return sscanf(name, "%u-%llu-%lu-%u-%u-%u-%d", &note->pid, &note->started, &note->netns, &note->ifindex,
-		      &note->programs[0], &note->programs[1], &note->created) == 7;
+	return sscanf(name, "%u-%llu-%lu-%u-%u-%u-%d", &state->pid, &state->start_ticks, &state->netns, &state->ifindex,
+		      &state->programs[0], &state->programs[1], &state->created) == 7;
 }
 
-/* Before anything is attached: whatever happens then, the next start knows of it. */
-static int state_file_write(const struct note *note)
+/* Written before a filter is added, so that the next start knows of it whatever happens. */
+static int state_file_write(const struct clsact_state *state)
 {
 	char path[256];
 	FILE *file;
 
-	mkdir(NOTES, 0700);
-	state_file_path(path, sizeof(path), note);
+	mkdir(STATE_DIRECTORY, 0700);
+	state_file_path(path, sizeof(path), state);
 	file = fopen(path, "we");
 	if (!file)
 		return -errno;
@@ -124,31 +124,32 @@ static int state_file_write(const struct note *note)
 	return 0;
 }
 
-static void state_file_remove(const struct note *note)
+static void state_file_remove(const struct clsact_state *state)
 {
 	char path[256];
 
-	state_file_path(path, sizeof(path), note);
+	state_file_path(path, sizeof(path), state);
 	unlink(path);
-	rmdir(NOTES); /* where it is empty */
+	rmdir(STATE_DIRECTORY); /* fails if it is not empty */
 }
 
-/* The qdisc goes with the last tracker that uses it: whose note says then that it is to take it along. */
-static void bequeath_qdisc(unsigned int ifindex)
+/* Marks another tracker's state file as that of the qdisc's creator: the last tracker that uses the qdisc removes
+ * it. */
+static void hand_over_qdisc(unsigned int ifindex)
 {
-	DIR *directory = opendir(NOTES);
+	DIR *directory = opendir(STATE_DIRECTORY);
 	unsigned long netns = net_namespace_own();
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
 		char before[256], after[256];
-		struct note heir;
+		struct clsact_state next;
 
-		if (!state_file_read(&heir, entry->d_name) || heir.netns != netns || heir.ifindex != ifindex || heir.created)
+		if (!state_file_read(&next, entry->d_name) || next.netns != netns || next.ifindex != ifindex || next.created)
 			continue;
-		state_file_path(before, sizeof(before), &heir);
-		heir.created = 1;
-		state_file_path(after, sizeof(after), &heir);
+		state_file_path(before, sizeof(before), &next);
+		next.created = 1;
+		state_file_path(after, sizeof(after), &next);
 		rename(before, after);
 		break;
 	}
@@ -161,44 +162,44 @@ void clsact_release_qdisc(unsigned int ifindex)
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 
 	if (has_filters(ifindex))
-		bequeath_qdisc(ifindex);
+		hand_over_qdisc(ifindex);
 	else
 		bpf_tc_hook_destroy(&hook);
 }
 
-/* Takes our filter off, where it is still the one that the note speaks of: whether it was. */
-static bool take_off(const struct note *note, int way)
+/* Removes the filter if it is still the one that the state describes. Returns whether it was. */
+static bool remove_filter(const struct clsact_state *state, int direction)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = points[way]);
-	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = note->pid, .priority = PRIORITY);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = state->ifindex, .attach_point = attach_points[direction]);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = state->pid, .priority = PRIORITY);
 
-	if (bpf_tc_query(&hook, &filter) || filter.prog_id != note->programs[way])
+	if (bpf_tc_query(&hook, &filter) || filter.prog_id != state->programs[direction])
 		return false;
 	filter.prog_fd = filter.prog_id = filter.flags = 0;
 	return !bpf_tc_detach(&hook, &filter);
 }
 
-/* Without a filter of ours the interface may be another by now, in another namespace of the same number. */
-static void undo(const struct note *note)
+/* If our filter is gone, this may be another interface in another namespace with the same numbers: the qdisc stays. */
+static void undo_attachment(const struct clsact_state *state)
 {
-	bool ours = take_off(note, 0);
+	bool ours = remove_filter(state, 0);
 
-	ours |= take_off(note, 1);
-	if (ours && note->created)
-		clsact_release_qdisc(note->ifindex);
-	state_file_remove(note);
+	ours |= remove_filter(state, 1);
+	if (ours && state->created)
+		clsact_release_qdisc(state->ifindex);
+	state_file_remove(state);
 }
 
-static int put_on(const struct note *note, int way, const struct bpf_program *program)
+static int add_filter(const struct clsact_state *state, int direction, const struct bpf_program *program)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = note->ifindex, .attach_point = points[way]);
-	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = note->pid, .priority = PRIORITY,
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = state->ifindex, .attach_point = attach_points[direction]);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = state->pid, .priority = PRIORITY,
 		    .prog_fd = bpf_program__fd(program));
 
 	return bpf_tc_attach(&hook, &filter);
 }
 
-static unsigned int id_of(const struct bpf_program *program)
+static unsigned int get_program_id(const struct bpf_program *program)
 {
 	struct bpf_prog_info info = {};
 	__u32 length = sizeof(info);
@@ -209,67 +210,67 @@ static unsigned int id_of(const struct bpf_program *program)
 int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_program *egress)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
-	struct note note = {
+	struct clsact_state state = {
 		.pid = getpid(),
 		.ifindex = ifindex,
 		.netns = net_namespace_own(),
-		.started = started_at(getpid()),
-		.programs = {id_of(ingress), id_of(egress)},
+		.start_ticks = process_start_ticks(getpid()),
+		.programs = {get_program_id(ingress), get_program_id(egress)},
 	};
 	int error = bpf_tc_hook_create(&hook);
 
 	if (error && error != -EEXIST)
 		return error;
-	note.created = !error;
-	error = state_file_write(&note);
+	state.created = !error;
+	error = state_file_write(&state);
 	if (!error)
-		error = put_on(&note, 0, ingress);
+		error = add_filter(&state, 0, ingress);
 	if (!error)
-		error = put_on(&note, 1, egress);
+		error = add_filter(&state, 1, egress);
 	if (error) {
-		take_off(&note, 0);
-		if (note.created)
+		remove_filter(&state, 0);
+		if (state.created)
 			clsact_release_qdisc(ifindex);
-		state_file_remove(&note);
+		state_file_remove(&state);
 	}
 	return error;
 }
 
-/* Calls undo() for the notes of this namespace that `chosen` picks. */
-static void clean_up_state_files(bool (*chosen)(const struct note *note, unsigned int ifindex), unsigned int ifindex)
+/* Undoes the attachments in this namespace for which selected() returns true. */
+static void undo_selected(bool (*selected)(const struct clsact_state *state, unsigned int ifindex), unsigned int ifindex)
 {
-	DIR *directory = opendir(NOTES);
+	DIR *directory = opendir(STATE_DIRECTORY);
 	unsigned long netns = net_namespace_own();
 	struct dirent *entry;
 
 	if (!directory)
 		return;
 	while ((entry = readdir(directory))) {
-		struct note note;
+		struct clsact_state state;
 
-		if (state_file_read(&note, entry->d_name) && note.netns == netns && chosen(&note, ifindex))
-			undo(&note);
+		if (state_file_read(&state, entry->d_name) && state.netns == netns && selected(&state, ifindex))
+			undo_attachment(&state);
 	}
 	closedir(directory);
 }
 
-static bool is_own(const struct note *note, unsigned int ifindex)
+static bool is_own_state(const struct clsact_state *state, unsigned int ifindex)
 {
-	return note->pid == (unsigned int)getpid() && note->ifindex == ifindex;
+	return state->pid == (unsigned int)getpid() && state->ifindex == ifindex;
 }
 
-static bool is_dead(const struct note *note, unsigned int ifindex)
+static bool is_stale_state(const struct clsact_state *state, unsigned int ifindex)
 {
 	(void)ifindex;
-	return started_at(note->pid) != note->started;
+	return process_start_ticks(state->pid) != state->start_ticks;
 }
 
 void clsact_detach(unsigned int ifindex)
 {
-	clean_up_state_files(is_own, ifindex);
+	undo_selected(is_own_state, ifindex);
 }
 
 void clsact_clean_up(void)
 {
-	clean_up_state_files(is_dead, 0);
+	undo_selected(is_stale_state, 0);
 }

@@ -17,9 +17,9 @@
 #include "src/kernel/clsact.h"
 #include "src/util/message.h"
 
-#define GONE_KEPT 256
+#define MAX_GONE_INTERFACES 256
 
-static int open_notices(void)
+static int open_notifications(void)
 {
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
@@ -31,8 +31,8 @@ static int open_notices(void)
 	return fd;
 }
 
-/* What the notices say is looked up afresh: they may have been too many for the socket. */
-static void drain_notices(int fd)
+/* The contents are ignored and the interfaces are listed anew: the socket may have dropped notifications. */
+static void drain_notifications(int fd)
 {
 	char buffer[8192];
 
@@ -40,14 +40,14 @@ static void drain_notices(int fd)
 		errno = 0;
 }
 
-static bool request(const char *name, unsigned long what, struct ifreq *answer)
+static bool query_interface(const char *name, unsigned long request_code, struct ifreq *answer)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool done;
 
 	memset(answer, 0, sizeof(*answer));
 	snprintf(answer->ifr_name, sizeof(answer->ifr_name), "%s", name);
-	done = fd >= 0 && !ioctl(fd, what, answer);
+	done = fd >= 0 && !ioctl(fd, request_code, answer);
 	if (fd >= 0)
 		close(fd);
 	return done;
@@ -57,26 +57,26 @@ static bool is_up(const char *name)
 {
 	struct ifreq answer;
 
-	return request(name, SIOCGIFFLAGS, &answer) && answer.ifr_flags & IFF_UP;
+	return query_interface(name, SIOCGIFFLAGS, &answer) && answer.ifr_flags & IFF_UP;
 }
 
-/* Whether its packets begin with an Ethernet header. */
+/* Returns whether its packets begin with an Ethernet header. */
 static bool has_ethernet_header(const char *name)
 {
 	struct ifreq answer;
 
-	return request(name, SIOCGIFHWADDR, &answer) &&
+	return query_interface(name, SIOCGIFHWADDR, &answer) &&
 	       (answer.ifr_hwaddr.sa_family == ARPHRD_ETHER || answer.ifr_hwaddr.sa_family == ARPHRD_LOOPBACK);
 }
 
-static bool is_asked_for(const struct interface_names *asked_for, const char *name)
+static bool is_requested(const struct interface_names *requested, const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < asked_for->count; i++)
-		if (!strcmp(asked_for->names[i], name))
+	for (i = 0; i < requested->count; i++)
+		if (!strcmp(requested->names[i], name))
 			return true;
-	return !asked_for->count;
+	return !requested->count;
 }
 
 static struct interface *find_attached(const struct interfaces *interfaces, unsigned int index)
@@ -93,39 +93,39 @@ bool interface_is_loopback(const char *name)
 {
 	struct ifreq answer;
 
-	return request(name, SIOCGIFFLAGS, &answer) && answer.ifr_flags & IFF_LOOPBACK;
+	return query_interface(name, SIOCGIFFLAGS, &answer) && answer.ifr_flags & IFF_LOOPBACK;
 }
 
 static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
 	static const enum bpf_attach_type types[2] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
-	int way;
+	int direction;
 
-	for (way = interface_is_loopback(interface->name); way < 2; way++) {
-		int fd = bpf_link_create(bpf_program__fd(programs[way]), interface->index, types[way], NULL);
+	for (direction = interface_is_loopback(interface->name); direction < 2; direction++) {
+		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index, types[direction], NULL);
 
 		if (fd < 0)
 			return -errno;
-		interface->link_fds[way] = fd;
+		interface->link_fds[direction] = fd;
 	}
 	return 0;
 }
 
-static void detach(struct interfaces *interfaces, struct interface *interface)
+static void interface_detach(struct interfaces *interfaces, struct interface *interface)
 {
-	int way;
+	int direction;
 
-	for (way = 0; way < 2; way++) {
-		if (interface->link_fds[way] >= 0)
-			close(interface->link_fds[way]);
-		interface->link_fds[way] = -1;
+	for (direction = 0; direction < 2; direction++) {
+		if (interface->link_fds[direction] >= 0)
+			close(interface->link_fds[direction]);
+		interface->link_fds[direction] = -1;
 	}
 	if (interface->attached && interfaces->without_tcx)
 		clsact_detach(interface->index);
 	interface->attached = false;
 }
 
-static int attach(struct interfaces *interfaces, struct interface *interface)
+static int interface_attach(struct interfaces *interfaces, struct interface *interface)
 {
 	bool ethernet = has_ethernet_header(interface->name);
 	struct bpf_program *const programs[2] = {
@@ -140,7 +140,7 @@ static int attach(struct interfaces *interfaces, struct interface *interface)
 	if (!interfaces->without_tcx) {
 		error = attach_tcx(interface, programs);
 		if (error)
-			detach(interfaces, interface);
+			interface_detach(interfaces, interface);
 	}
 	if (error == -EINVAL) { /* before 6.6 */
 		interfaces->without_tcx = true;
@@ -151,7 +151,7 @@ static int attach(struct interfaces *interfaces, struct interface *interface)
 	return error;
 }
 
-static bool was_here(const struct interfaces *interfaces, const char *name)
+static bool was_watched(const struct interfaces *interfaces, const char *name)
 {
 	const struct interface *interface = interfaces->list;
 
@@ -160,9 +160,9 @@ static bool was_here(const struct interfaces *interfaces, const char *name)
 	return interface;
 }
 
-static int watch(struct interfaces *interfaces, unsigned int index, const char *name)
+static int watch_interface(struct interfaces *interfaces, unsigned int index, const char *name)
 {
-	bool is_back = interfaces->asked_for.count && was_here(interfaces, name);
+	bool is_back = interfaces->requested.count && was_watched(interfaces, name);
 	struct interface *interface = calloc(1, sizeof(*interface));
 	int error;
 
@@ -171,7 +171,7 @@ static int watch(struct interfaces *interfaces, unsigned int index, const char *
 	interface->index = index;
 	interface->link_fds[0] = interface->link_fds[1] = -1;
 	snprintf(interface->name, sizeof(interface->name), "%s", name);
-	error = attach(interfaces, interface);
+	error = interface_attach(interfaces, interface);
 	if (error) {
 		free(interface);
 		return error;
@@ -184,8 +184,8 @@ static int watch(struct interfaces *interfaces, unsigned int index, const char *
 	return 0;
 }
 
-/* Attaches to every interface asked for that is there and not watched yet. */
-static int watch_new(struct interfaces *interfaces)
+/* Attaches to every requested interface that exists and is not watched yet. */
+static int watch_new_interfaces(struct interfaces *interfaces)
 {
 	struct if_nameindex *all = if_nameindex(), *each;
 	int status = EXIT_STATUS_DONE;
@@ -193,53 +193,54 @@ static int watch_new(struct interfaces *interfaces)
 	for (each = all; each && each->if_index; each++) {
 		int error;
 
-		if (!is_asked_for(&interfaces->asked_for, each->if_name) || find_attached(interfaces, each->if_index))
+		if (!is_requested(&interfaces->requested, each->if_name) || find_attached(interfaces, each->if_index))
 			continue;
-		if (!interfaces->asked_for.count && !is_up(each->if_name))
+		if (!interfaces->requested.count && !is_up(each->if_name))
 			continue;
-		error = watch(interfaces, each->if_index, each->if_name);
-		if (!error || error == -ENODEV) /* gone again */
+		error = watch_interface(interfaces, each->if_index, each->if_name);
+		if (!error || error == -ENODEV) /* removed meanwhile */
 			continue;
 		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none", each->if_name,
 			      strerror(-error));
-		if (interfaces->asked_for.count)
+		if (interfaces->requested.count)
 			status = error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 	}
 	if_freenameindex(all);
 	return status;
 }
 
-/* A link outlives its device, and says so: tcx has the index where XDP's links have it. Another device may have its index
- * by now. */
+/* A tcx link outlives its interface and then has the interface index 0, in the same place as an XDP link. The index
+ * alone proves nothing: another interface may have it by now. */
 static bool has_dead_link(const struct interface *interface)
 {
-	int way;
+	int direction;
 
-	for (way = 0; way < 2; way++) {
+	for (direction = 0; direction < 2; direction++) {
 		struct bpf_link_info info = {0};
 		__u32 length = sizeof(info);
 
-		if (interface->link_fds[way] >= 0 && !bpf_obj_get_info_by_fd(interface->link_fds[way], &info, &length) &&
+		if (interface->link_fds[direction] >= 0 && !bpf_obj_get_info_by_fd(interface->link_fds[direction], &info, &length) &&
 		    !info.xdp.ifindex)
 			return true;
 	}
 	return false;
 }
 
-/* Under its name of now; one that was given a name that nobody asked for is gone. */
-static bool is_there(const struct interfaces *interfaces, struct interface *interface)
+/* Takes over a new name of the interface. One that was given a name which is not requested counts as gone. */
+static bool is_present(const struct interfaces *interfaces, struct interface *interface)
 {
 	char name[IF_NAMESIZE];
 
 	if (!if_indextoname(interface->index, name) || has_dead_link(interface) ||
-	    !is_asked_for(&interfaces->asked_for, name))
+	    !is_requested(&interfaces->requested, name))
 		return false;
 	memcpy(interface->name, name, sizeof(name));
 	return true;
 }
 
-/* The names of the last that went are still needed: not those of all that a machine full of containers ever had. */
-static void drop_long_gone(struct interfaces *interfaces)
+/* Records may need the names of interfaces that vanished recently. Keeping all of them would take ever more memory on a
+ * machine that starts many containers. */
+static void free_long_gone(struct interfaces *interfaces)
 {
 	struct interface **place = &interfaces->list;
 	unsigned int gone = 0;
@@ -248,7 +249,7 @@ static void drop_long_gone(struct interfaces *interfaces)
 		struct interface *interface = *place;
 
 		gone += !interface->attached;
-		if (interface->attached || gone <= GONE_KEPT) {
+		if (interface->attached || gone <= MAX_GONE_INTERFACES) {
 			place = &interface->next;
 			continue;
 		}
@@ -268,7 +269,7 @@ static bool any_attached(const struct interfaces *interfaces)
 
 static void report_vanished(const struct interfaces *interfaces, const char *name)
 {
-	if (!interfaces->asked_for.count)
+	if (!interfaces->requested.count)
 		message_detail("interface %s vanished", name);
 	else if (any_attached(interfaces))
 		message_error("interface %s vanished: tracking goes on, its packets are missing until it is back", name);
@@ -282,40 +283,40 @@ static void detach_vanished(struct interfaces *interfaces)
 	struct interface *interface;
 
 	for (interface = interfaces->list; interface; interface = interface->next) {
-		if (!interface->attached || is_there(interfaces, interface))
+		if (!interface->attached || is_present(interfaces, interface))
 			continue;
-		detach(interfaces, interface);
+		interface_detach(interfaces, interface);
 		report_vanished(interfaces, interface->name);
 	}
-	drop_long_gone(interfaces);
+	free_long_gone(interfaces);
 }
 
-int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *asked_for)
+int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *requested)
 {
 	unsigned int i;
 
 	memset(interfaces, 0, sizeof(*interfaces));
 	interfaces->loader = loader;
-	interfaces->asked_for = *asked_for;
-	interfaces->notices_fd = -1;
-	for (i = 0; i < asked_for->count; i++) {
-		if (if_nametoindex(asked_for->names[i]))
+	interfaces->requested = *requested;
+	interfaces->notifications_fd = -1;
+	for (i = 0; i < requested->count; i++) {
+		if (if_nametoindex(requested->names[i]))
 			continue;
 		message_error("interface %s: there is none of this name; ip link shows those there are",
-			      asked_for->names[i]);
+			      requested->names[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
-	interfaces->notices_fd = open_notices();
+	interfaces->notifications_fd = open_notifications();
 	clsact_clean_up();
-	return watch_new(interfaces);
+	return watch_new_interfaces(interfaces);
 }
 
 void interfaces_update(struct interfaces *interfaces, __u64 now)
 {
-	drain_notices(interfaces->notices_fd);
+	drain_notifications(interfaces->notifications_fd);
 	detach_vanished(interfaces);
-	watch_new(interfaces);
-	if (!interfaces->asked_for.count || any_attached(interfaces))
+	watch_new_interfaces(interfaces);
+	if (!interfaces->requested.count || any_attached(interfaces))
 		interfaces->none_left_ns = 0;
 	else if (!interfaces->none_left_ns)
 		interfaces->none_left_ns = now;
@@ -341,7 +342,7 @@ void interfaces_detach(struct interfaces *interfaces)
 	struct interface *interface;
 
 	for (interface = interfaces->list; interface; interface = interface->next)
-		detach(interfaces, interface);
+		interface_detach(interfaces, interface);
 }
 
 void interfaces_close(struct interfaces *interfaces)
@@ -353,7 +354,7 @@ void interfaces_close(struct interfaces *interfaces)
 		interfaces->list = interface->next;
 		free(interface);
 	}
-	if (interfaces->notices_fd >= 0)
-		close(interfaces->notices_fd);
-	interfaces->notices_fd = -1;
+	if (interfaces->notifications_fd >= 0)
+		close(interfaces->notifications_fd);
+	interfaces->notifications_fd = -1;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The interfaces that are watched: which, and the programs on them.
- *
- * tcx links where the kernel has them (6.6): they live beside others' programs and go with the process. clsact
- * elsewhere (src/kernel/clsact.h).
+/* Chooses the interfaces to watch and attaches the wire context to them: by tcx links from Linux 6.6 on, which coexist
+ * with other programs and disappear with the process; by clsact before (src/kernel/clsact.h).
  */
 #ifndef NETRACKER_INTERFACES_H
 #define NETRACKER_INTERFACES_H
@@ -13,50 +11,50 @@
 #include "src/kernel/loader.h"
 #include "src/kernel/tracking_options.h"
 
-/* From linux/bpf.h of 6.6; libbpf passes attach types on as numbers. */
+/* Values of linux/bpf.h of 6.6: older headers lack them, and libbpf passes any number to the kernel. */
 #define ATTACH_TCX_INGRESS 46
 #define ATTACH_TCX_EGRESS 47
 
 struct interface {
 	unsigned int index;
 	char name[IF_NAMESIZE];
-	bool attached; /* false once it is gone: its name is still needed */
+	bool attached; /* false once it has vanished; records may still need its name */
 	int link_fds[2]; /* tcx, ingress and egress; -1 with clsact */
 	struct interface *next;
 };
 
 struct interfaces {
 	struct loader *loader;
-	struct interface_names asked_for;
+	struct interface_names requested;
 	struct interface *list;
-	int notices_fd; /* readable when links come, change or go */
+	int notifications_fd; /* rtnetlink: readable when an interface was added, changed or removed; -1: not open */
 	bool without_tcx;
-	__u64 none_left_ns; /* since when all that were asked for are gone; 0: they are not */
+	__u64 none_left_ns; /* time since which no requested interface exists; 0: one does */
 };
 
-/* Attaches to those there are. Returns EXIT_STATUS_DONE, or another after having said why. interfaces_close() either
- * way. */
-int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *asked_for);
+/* Attaches to the requested interfaces; *requested is copied, its strings are not. Returns EXIT_STATUS_DONE, or another
+ * status after reporting the error. Call interfaces_close() in either case. */
+int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *requested);
 
-/* To be called when notices_fd is readable: attaches to what came up or is back, lets go of what vanished, and says so.
- * now: CLOCK_BOOTTIME, ns. */
+/* Call it when notifications_fd is readable. Attaches to interfaces that came up or are back, detaches from those that
+ * vanished, and reports both. now: CLOCK_BOOTTIME, ns. */
 void interfaces_update(struct interfaces *interfaces, __u64 now);
 
-/* A link that is made anew is back within that time. */
+/* An interface that is being recreated is back within this time. */
 #define INTERFACES_GRACE_SECONDS 3
 
-/* All that were asked for have been gone for so long. */
+/* Returns whether all requested interfaces have been gone for INTERFACES_GRACE_SECONDS. */
 bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now);
 
-/* NULL: never watched, or gone long ago. */
+/* NULL if it was never watched, or vanished long ago. Valid until interfaces_update() or interfaces_close(). */
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);
 
-/* No more packets after this; the names are still known. */
+/* No packet is tracked after this; interfaces_name() still works. */
 void interfaces_detach(struct interfaces *interfaces);
 
 void interfaces_close(struct interfaces *interfaces);
 
-/* What comes in by loopback has left by it just before: one look is enough. */
+/* A packet that comes in by a loopback interface has just left by it: attaching to its egress is enough. */
 bool interface_is_loopback(const char *name);
 
 #endif

@@ -10,14 +10,14 @@
 #include <bpf/btf.h>
 
 #define CONFIGURATION_LIMIT (1U << 20)
-#define COMMAND_LINE_LIMIT 4096 /* COMMAND_LINE_SIZE is at most that */
+#define COMMAND_LINE_LIMIT 4096 /* the largest COMMAND_LINE_SIZE */
 
-/* In types, a tracepoint is the typedef of its programs' prototype. */
+/* In BTF, a tracepoint is the typedef of its programs' prototype. */
 #define SOCKET_ERRORS_TYPEDEF "btf_trace_inet_sk_error_report"
 #define TABLE_STRUCT "bpf_htab"
 #define ALLOCATOR_STRUCT "bpf_mem_alloc"
 
-/* An own copy of the kernel's types would be needed by libbpf later; it does not lend its own. */
+/* Loads the kernel's BTF anew, although libbpf loads it too: libbpf does not give access to its own copy. */
 static void probe_types(struct kernel_features *features)
 {
 	struct btf *types = btf__load_vmlinux_btf();
@@ -36,8 +36,8 @@ static void probe_types(struct kernel_features *features)
 	btf__free(types);
 }
 
-/* Reads plain and gzip files. Caller frees; NULL: there is none, or no memory. */
-static char *read_file(const char *path, unsigned int limit)
+/* Reads a plain or gzip file, up to limit bytes. Caller frees. NULL if it cannot be read, or without memory. */
+static char *read_text_file(const char *path, unsigned int limit)
 {
 	gzFile file = gzopen(path, "re");
 	char *text = file ? malloc(limit + 1) : NULL;
@@ -56,13 +56,13 @@ static char *read_file(const char *path, unsigned int limit)
 static char *read_configuration(void)
 {
 	char path[sizeof("/boot/config-") + sizeof(((struct utsname *)NULL)->release)];
-	char *text = read_file("/proc/config.gz", CONFIGURATION_LIMIT);
+	char *text = read_text_file("/proc/config.gz", CONFIGURATION_LIMIT);
 	struct utsname name;
 
 	if (text || uname(&name))
 		return text;
 	snprintf(path, sizeof(path), "/boot/config-%s", name.release);
-	return read_file(path, CONFIGURATION_LIMIT);
+	return read_text_file(path, CONFIGURATION_LIMIT);
 }
 
 static bool has_line(const char *text, const char *line)
@@ -86,9 +86,9 @@ static const char *find_parameter(const char *command_line, const char *name)
 	return last;
 }
 
-static bool begins_with(const char *text, const char *beginning)
+static bool has_prefix(const char *text, const char *prefix)
 {
-	return !strncmp(text, beginning, strlen(beginning));
+	return !strncmp(text, prefix, strlen(prefix));
 }
 
 bool kernel_features_preempts(const char *configuration, const char *command_line)
@@ -96,14 +96,14 @@ bool kernel_features_preempts(const char *configuration, const char *command_lin
 	const char *model = find_parameter(command_line, "preempt=");
 
 	if (model && has_line(configuration, "CONFIG_PREEMPT_DYNAMIC=y"))
-		return begins_with(model, "full") || begins_with(model, "lazy");
+		return has_prefix(model, "full") || has_prefix(model, "lazy");
 	return has_line(configuration, "CONFIG_PREEMPT=y") || has_line(configuration, "CONFIG_PREEMPT_LAZY=y") ||
 	       has_line(configuration, "CONFIG_PREEMPT_RT=y");
 }
 
 static bool is_preemptible(void)
 {
-	char *configuration = read_configuration(), *command_line = read_file("/proc/cmdline", COMMAND_LINE_LIMIT);
+	char *configuration = read_configuration(), *command_line = read_text_file("/proc/cmdline", COMMAND_LINE_LIMIT);
 	bool preemptible = !configuration || kernel_features_preempts(configuration, command_line ? command_line : "");
 
 	free(configuration);
@@ -111,7 +111,7 @@ static bool is_preemptible(void)
 	return preemptible;
 }
 
-/* The unified hierarchy's line begins with "0::", and is the only one where version 1 is not in use. */
+/* The line of the unified hierarchy begins with "0::". Any other line is of a hierarchy of version 1. */
 static bool has_cgroup_v1(void)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");

@@ -13,9 +13,9 @@
 
 #include "src/util/message.h"
 
-#define OWN "/proc/self/ns/net"
+#define OWN_NAMESPACE "/proc/self/ns/net"
 
-static __u32 inode_of(const char *path)
+static __u32 read_inode(const char *path)
 {
 	struct stat status;
 
@@ -24,16 +24,16 @@ static __u32 inode_of(const char *path)
 
 __u32 net_namespace_own(void)
 {
-	return inode_of(OWN);
+	return read_inode(OWN_NAMESPACE);
 }
 
 __u32 net_namespace_of_process_1(void)
 {
-	return inode_of("/proc/1/ns/net");
+	return read_inode("/proc/1/ns/net");
 }
 
-/* Mounted ones: those of `ip netns` and of container engines. In a line of proc_pid_mountinfo(5) the fourth word is
- * net:[INODE], the fifth the path. */
+/* Opens a mounted namespace: `ip netns` and container engines mount theirs. In a line of proc_pid_mountinfo(5) the
+ * fourth word is net:[INODE], the fifth is the path. */
 static int open_mounted(__u32 inode)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -58,7 +58,7 @@ static int open_of_a_process(__u32 inode)
 	if (glob("/proc/[1-9]*/ns/net", 0, NULL, &found))
 		return -1;
 	for (i = 0; i < found.gl_pathc && fd < 0; i++)
-		if (inode_of(found.gl_pathv[i]) == inode)
+		if (read_inode(found.gl_pathv[i]) == inode)
 			fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
 	globfree(&found);
 	return fd;
@@ -66,9 +66,9 @@ static int open_of_a_process(__u32 inode)
 
 int net_namespace_enter(__u32 inode)
 {
-	int before = open(OWN, O_RDONLY | O_CLOEXEC), fd;
+	int before = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC), fd;
 
-	if (before < 0 || inode_of(OWN) == inode)
+	if (before < 0 || read_inode(OWN_NAMESPACE) == inode)
 		return before;
 	fd = open_mounted(inode);
 	if (fd < 0)
@@ -85,9 +85,9 @@ int net_namespace_enter(__u32 inode)
 void net_namespace_return(int before)
 {
 	struct stat status;
-	bool is_there = !fstat(before, &status) && (__u32)status.st_ino == net_namespace_own();
+	bool is_inside = !fstat(before, &status) && (__u32)status.st_ino == net_namespace_own();
 
-	if (!is_there && setns(before, CLONE_NEWNET))
+	if (!is_inside && setns(before, CLONE_NEWNET))
 		message_error("cannot return to the own network namespace: %s; start again", strerror(errno));
 	close(before);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network namespaces by their inode numbers. */
+/* Network namespaces, identified by their inode numbers. Not thread-safe. */
 #ifndef NETRACKER_NET_NAMESPACE_H
 #define NETRACKER_NET_NAMESPACE_H
 
 #include <linux/types.h>
 
-/* 0: not known. */
+/* Return an inode number, or 0 if unknown. */
 __u32 net_namespace_own(void);
 __u32 net_namespace_of_process_1(void);
 
-/* Enters one that a process is in or that is mounted. Returns a descriptor of the one before for
- * net_namespace_return(), -1 where it is not found or cannot be entered. */
+/* Enters the namespace, which must be that of a process or be mounted. Returns a descriptor of the former namespace for
+ * net_namespace_return(), or -1 if the namespace was not found or cannot be entered. */
 int net_namespace_enter(__u32 inode);
+/* Enters the former namespace and closes its descriptor. */
 void net_namespace_return(int before);
 
 #endif

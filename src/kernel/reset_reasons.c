@@ -10,18 +10,18 @@
 #include "core/port.h"
 
 #define PREFIX "SK_RST_REASON_"
-#define MOST_REASONS 64
+#define MAX_REASONS 64
 #define NAME_SIZE 40
 
 struct reset_reasons {
-	char name[MOST_REASONS][NAME_SIZE];
+	char name[MAX_REASONS][NAME_SIZE];
 };
 
-static void take_name(struct reset_reasons *reasons, unsigned int value, const char *enumerator)
+static void store_name(struct reset_reasons *reasons, unsigned int value, const char *enumerator)
 {
 	size_t i;
 
-	if (value >= MOST_REASONS || strncmp(enumerator, PREFIX, strlen(PREFIX)))
+	if (value >= MAX_REASONS || strncmp(enumerator, PREFIX, strlen(PREFIX)))
 		return;
 	enumerator += strlen(PREFIX);
 	for (i = 0; enumerator[i] && i < NAME_SIZE - 1; i++)
@@ -40,7 +40,7 @@ struct reset_reasons *reset_reasons_new(void)
 		int i;
 
 		for (i = 0; i < btf_vlen(type); i++)
-			take_name(reasons, each[i].val, btf__name_by_offset(btf, each[i].name_off));
+			store_name(reasons, each[i].val, btf__name_by_offset(btf, each[i].name_off));
 	}
 	btf__free(btf);
 	return reasons;
@@ -53,5 +53,5 @@ void reset_reasons_free(struct reset_reasons *reasons)
 
 const char *reset_reasons_name(const struct reset_reasons *reasons, unsigned int reason)
 {
-	return reason && reason < MOST_REASONS && reasons->name[reason][0] ? reasons->name[reason] : NULL;
+	return reason && reason < MAX_REASONS && reasons->name[reason][0] ? reasons->name[reason] : NULL;
 }

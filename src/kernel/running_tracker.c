@@ -9,7 +9,7 @@
 
 #define TABLE_NAME "sockets" /* in bpf/socket_context.h */
 
-/* That of another version has another size, or the same contents. */
+/* The size tells versions apart: a table whose values have the same size has the same contents. */
 static bool is_table_of_sockets(int fd)
 {
 	struct bpf_map_info info = {};
@@ -25,7 +25,7 @@ void running_trackers_open(struct running_trackers *trackers)
 	__u32 id = 0;
 
 	trackers->count = 0;
-	while (trackers->count < RUNNING_TRACKERS_MOST && !bpf_map_get_next_id(id, &id)) {
+	while (trackers->count < MAX_RUNNING_TRACKERS && !bpf_map_get_next_id(id, &id)) {
 		int fd = bpf_map_get_fd_by_id(id);
 
 		if (fd >= 0 && is_table_of_sockets(fd))
@@ -41,17 +41,17 @@ void running_trackers_close(struct running_trackers *trackers)
 		close(trackers->tables[--trackers->count]);
 }
 
-/* Another socket may have the address by now. Before 5.12 cookies are 0, then the tuple must do. */
-static bool is_same(const struct nt_socket *one, const struct nt_socket *other)
+/* Another socket may have the address by now. Before Linux 5.12 cookies are 0; then only the tuple is compared. */
+static bool is_same_connection(const struct nt_socket *one, const struct nt_socket *other)
 {
 	return one->cookie == other->cookie && one->netns == other->netns && one->local_port == other->local_port &&
 	       one->remote_port == other->remote_port && !memcmp(one->local, other->local, sizeof(one->local)) &&
 	       !memcmp(one->remote, other->remote, sizeof(one->remote));
 }
 
-static bool knows(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
+static bool has_open_socket(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
 {
-	return !bpf_map_lookup_elem(table, &address, socket) && is_same(socket, as) && socket->state != TCP_CLOSE;
+	return !bpf_map_lookup_elem(table, &address, socket) && is_same_connection(socket, as) && socket->state != TCP_CLOSE;
 }
 
 bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,
@@ -64,7 +64,7 @@ bool running_trackers_find(const struct running_trackers *trackers, __u64 addres
 	for (i = 0; i < trackers->count; i++) {
 		bool saw_it_begin;
 
-		if (!knows(trackers->tables[i], address, as, &known))
+		if (!has_open_socket(trackers->tables[i], address, as, &known))
 			continue;
 		saw_it_begin = !(known.flags & NT_SOCKET_PREEXISTING);
 		if (!found || saw_it_begin)

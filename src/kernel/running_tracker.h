@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Other netrackers that run on this machine: what they know of a socket, from their tables in the kernel. */
+/* Looks up sockets in the kernel tables of other netracker processes on this machine. */
 #ifndef NETRACKER_RUNNING_TRACKER_H
 #define NETRACKER_RUNNING_TRACKER_H
 
@@ -8,19 +8,21 @@
 
 #include "core/event.h"
 
-#define RUNNING_TRACKERS_MOST 16
+#define MAX_RUNNING_TRACKERS 16
 
 struct running_trackers {
-	int tables[RUNNING_TRACKERS_MOST]; /* descriptors, the one that has run longest first */
+	int tables[MAX_RUNNING_TRACKERS]; /* descriptors of their socket tables, the oldest first */
 	unsigned int count;
 };
 
-/* Those that can be read, which none need be. To be called before an own table is made. Takes CAP_SYS_ADMIN. */
+/* Opens all socket tables that can be read, which may be none. Call it before this process creates its own table. Needs
+ * CAP_SYS_ADMIN. */
 void running_trackers_open(struct running_trackers *trackers);
 void running_trackers_close(struct running_trackers *trackers);
 
-/* Whether one knows the socket at this address, and as the same connection. One that saw it begin is asked before those
- * that found it there: a tracker may have begun only now, be about to end, or watch packets alone. */
+/* Looks up the socket at this address of the kernel. Returns whether a tracker has it with the same connection as *as,
+ * after copying its entry to *socket. A tracker that saw the socket begin is preferred to one for which it was
+ * pre-existing: that one may have started only now, be about to end, or track packets only. */
 bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,
 			   struct nt_socket *socket);
 

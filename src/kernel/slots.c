@@ -40,8 +40,8 @@ bool slots_has(const struct nt_slot *slot, const struct nt_key *key)
 	return slots_is_live(slot) && nt_key_equals(&slot->wire.key, key);
 }
 
-/* Acquire and release, and more: what is read and written before and after stays there. */
-static void add(__s32 *count, __s32 by)
+/* Sequentially consistent: no access is moved across it in either direction. */
+static void add_ordered_count(__s32 *count, __s32 by)
 {
 	__atomic_fetch_add(count, by, __ATOMIC_SEQ_CST);
 }
@@ -52,20 +52,20 @@ bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
 	bool taken;
 
 	if (__atomic_fetch_add(&slot->takers, 1, __ATOMIC_SEQ_CST)) {
-		add(&slot->takers, -1);
+		add_ordered_count(&slot->takers, -1);
 		return false;
 	}
 	taken = slots_has(slot, &seen->key) && slot->wire.connection.last_seen_ns == seen->connection.last_seen_ns &&
 		slot->wire.connection.first_ns == seen->connection.first_ns;
 	if (taken)
 		__atomic_store_n(&slot->live, 0, __ATOMIC_SEQ_CST);
-	add(&slot->takers, -1);
+	add_ordered_count(&slot->takers, -1);
 	if (taken)
-		add(&slot->claims, -1);
+		add_ordered_count(&slot->claims, -1);
 	return taken;
 }
 
 void slots_clear_elsewhere(const struct slots *slots, const struct nt_key *key)
 {
-	add(&slots_of_key(slots, key)->elsewhere, -1);
+	add_ordered_count(&slots_of_key(slots, key)->elsewhere, -1);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The wire context's slots (core/event.h), mapped: read and emptied here while the kernel side fills them. */
+/* The wire context's slots (core/event.h), mapped: user space reads and empties them while the kernel side fills
+ * them. */
 #ifndef NETRACKER_SLOTS_H
 #define NETRACKER_SLOTS_H
 
@@ -13,23 +14,24 @@ struct slots {
 	__u32 count;          /* a power of 2 */
 };
 
-/* 0, or -errno. fd: of the kernel's array, of `count` slots. */
+/* Maps the kernel side's array fd of `count` slots. Returns 0, or -errno. */
 int slots_map(struct slots *slots, int fd, __u32 count);
 void slots_unmap(struct slots *slots);
 
-/* The slot of a key, whatever is in it. */
+/* Returns the slot of a key, whatever it holds. */
 struct nt_slot *slots_of_key(const struct slots *slots, const struct nt_key *key);
 
-/* Whether a connection is in it, whose `wire` may be read from then on. */
+/* Returns whether the slot holds a connection, so that its `wire` may be read. */
 bool slots_is_live(const struct nt_slot *slot);
 
+/* Returns whether the slot holds the connection of this key. */
 bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
 
-/* Takes the connection out, if it is as it was seen: false where a packet came since, or the kernel side took it out or
- * is about to. */
+/* Removes the connection if it has not changed since it was read as *seen. Returns false if a packet came since then,
+ * or if the kernel side has removed it or is about to. */
 bool slots_take(struct nt_slot *slot, const struct nt_wire *seen);
 
-/* A connection of this key left the hash tables. */
+/* Counts that a connection of this key was removed from the hash tables. */
 void slots_clear_elsewhere(const struct slots *slots, const struct nt_key *key);
 
 #endif

@@ -18,16 +18,16 @@
 #include "src/util/message.h"
 
 #define NAMED_NAMESPACES "/run/netns"
-#define MOST_NAMESPACES 65536
-#define TOLD_A_READ 56 /* the smallest ring buffer holds twice as many of the longest events */
+#define MAX_NAMESPACES 65536
+#define READ_BYTES 56 /* the smallest ring buffer holds twice as many events of the largest size */
 
 struct namespaces {
 	ino_t *seen;
 	unsigned int count;
 };
 
-/* The kernel's answer to a read is at most TOLD_A_READ bytes, each of which stands for events: so the ring buffer is
- * emptied before it is full. */
+/* The iterator programs write one byte for each socket that they report, and a read returns at most READ_BYTES bytes.
+ * So the ring buffer is drained, between two reads, before it can be full. */
 struct iteration {
 	struct bpf_link *link;
 	void (*drain)(void *context);
@@ -48,7 +48,7 @@ static bool add_namespace(struct namespaces *namespaces, ino_t inode)
 {
 	ino_t *seen;
 
-	if (is_seen(namespaces, inode) || namespaces->count == MOST_NAMESPACES)
+	if (is_seen(namespaces, inode) || namespaces->count == MAX_NAMESPACES)
 		return false;
 	seen = realloc(namespaces->seen, (namespaces->count + 1) * sizeof(*seen));
 	if (!seen)
@@ -58,10 +58,10 @@ static bool add_namespace(struct namespaces *namespaces, ino_t inode)
 	return true;
 }
 
-/* Reading an iterator runs its program over everything there is. */
+/* Reading an iterator runs its program for each socket or file. */
 static void run_iterator(const struct iteration *iteration)
 {
-	char buffer[TOLD_A_READ];
+	char buffer[READ_BYTES];
 	int fd = bpf_iter_create(bpf_link__fd(iteration->link));
 
 	if (fd < 0) {
@@ -144,7 +144,7 @@ static void run_in_other_namespaces(struct namespaces *namespaces, int own, cons
 		message_error("cannot return to the own network namespace: %s", strerror(errno));
 }
 
-/* An iterator over sockets sees those of the namespace that its reader is in when it opens it. */
+/* A socket iterator goes through the network namespace that the process is in when it creates the iterator. */
 static void run_in_all_namespaces(const struct iteration *iteration)
 {
 	struct namespaces namespaces = {};
@@ -192,7 +192,7 @@ __u64 socket_scan_count_open(const struct loader *loader)
 	while (!bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
 		key = next;
 		from = &key;
-		/* a server's counts from the moment it is established */
+		/* a server's socket is counted once it is established */
 		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, &value) && value.state != TCP_CLOSE &&
 		    (value.role != NT_ROLE_SERVER || value.established_ns || value.flags & NT_SOCKET_PREEXISTING))
 			open++;

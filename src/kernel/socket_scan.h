@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The sockets that are there already when tracking starts, and those that still are when it ends, in every network
- * namespace that can be found (those of processes, and those named in /run/netns).
+/* Scans for open sockets by BPF iterators, at the start for pre-existing ones and later for reports, in every network
+ * namespace that can be found: those of processes and those named in /run/netns.
  */
 #ifndef NETRACKER_SOCKET_SCAN_H
 #define NETRACKER_SOCKET_SCAN_H
@@ -9,13 +9,14 @@
 
 #include "src/kernel/loader.h"
 
-/* drain(context) empties the ring buffer: it is called before that can be full. */
+/* The start-up scan: fills the kernel side's tables with the pre-existing sockets and their owners. drain(context) must
+ * empty the ring buffer; it is called before the ring buffer can be full. */
 void socket_scan_existing(struct loader *loader, void (*drain)(void *context), void *context);
 
-/* Has the kernel side tell of every socket that is open. */
+/* Makes the kernel side emit a status event for every open socket. drain: as above. */
 void socket_scan_report_open(struct loader *loader, void (*drain)(void *context), void *context);
 
-/* How many there are in the kernel side's table. */
+/* Returns how many open connections are in the kernel side's table of sockets. */
 __u64 socket_scan_count_open(const struct loader *loader);
 
 #endif

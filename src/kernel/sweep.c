@@ -9,27 +9,28 @@
 
 #include <bpf/bpf.h>
 
+#include "core/fast_path.h"
 #include "core/ownership.h"
 #include "core/verdict.h"
-#include "core/fast_path.h"
 
 #define BATCH 512
 #define WAITING_SIZE (NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE * sizeof(struct nt_fast_path_line))
-#define ALL_EVERY_NS (60ULL * 1000000000)
-/* Data packets touch no entry. From this age on an entry's slot is marked, so that its next packet does. */
+#define FULL_SWEEP_EVERY_NS (60ULL * 1000000000)
+/* On the fast path, data packets do not update their entry's time. For an entry that has been idle for this long, the
+ * sweep counts a waiting connection in its slot: then its next packet takes the full path and updates the time. */
 #define WATCH_AGE_NS (3600ULL * 1000000000)
 
-/* Counts that the kernel side keeps drift: what the LRU pushes out leaves its counts behind, and two processors may take
- * one off for the same entry. Entries come and go while the tables are walked, so a count is wrong for sure only where it
- * was so before the walk and after it; too many costs look-ups only and is put right after several looks, too few would
- * hide connections and is put right at once. */
-#define LOOKS_TO_SETTLE 4
+/* The audit corrects counts of the kernel side that drift: an entry that the LRU evicts leaves its counts behind, and
+ * two CPUs may subtract for the same entry. Entries come and go during a sweep, so a count is certainly wrong only if
+ * it was wrong both before and after the sweep. A count that is too high costs look-ups only and is corrected after
+ * several rounds; one that is too low would hide connections and is corrected at once. */
+#define ROUNDS_TO_CORRECT 4
 
 struct count_audit {
-	__s32 before;    /* the count before the walk */
-	__u16 expected;  /* what it should be, by the entries that were walked */
-	__u16 least;     /* by how much it was too many at each of the last looks */
-	__u8 looks;      /* how many of them */
+	__s32 before;    /* the count before the sweep */
+	__u16 expected;  /* the right count, by the entries that were swept */
+	__u16 least;     /* the smallest excess of the last rounds */
+	__u8 rounds;      /* rounds in succession that found an excess */
 };
 
 struct audit {
@@ -41,11 +42,11 @@ struct sweep {
 	int half_open_fd, overflow_fd, established_fd, streams_fd;
 	volatile struct nt_shared *shared;
 	struct slots slots; /* the loader's */
-	bool follows_packets; /* then what has ended may wait in the tables for its last acknowledgement */
+	bool follows_packets; /* then ended connections may wait in the tables for their last ACK */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
-	__u64 all_swept_ns, half_open_taken;
+	__u64 full_sweep_ns, half_open_removed;
 	struct audit waits, elsewhere;
-	__u32 *watched;  /* slots that are marked */
+	__u32 *watched;  /* slots in which the sweep itself counts a waiting connection */
 	unsigned int watched_count, watched_room;
 	struct nt_key *keys;
 	struct nt_wire *wires;
@@ -53,16 +54,16 @@ struct sweep {
 
 struct pass {
 	struct sweep *sweep;
-	int map_fd; /* of the table that is walked; -1: the slots */
+	int map_fd; /* the table that is swept; -1: the slots */
 	__u64 now;
 	bool finish;
-	bool looks;   /* everything stays where it is */
-	bool settles; /* the slots are put right after it */
+	bool report_only; /* removes nothing */
+	bool audits; /* the counts are corrected afterwards */
 	sweep_handler handler;
 	void *context;
 };
 
-static bool audit_new(struct audit *audit, __u32 size)
+static bool audit_init(struct audit *audit, __u32 size)
 {
 	audit->size = size;
 	audit->counts = calloc(size, sizeof(*audit->counts));
@@ -88,7 +89,7 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 			      loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
-	if (audit_new(&sweep->waits, NT_FAST_PATH_SLOTS) && audit_new(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
+	if (audit_init(&sweep->waits, NT_FAST_PATH_SLOTS) && audit_init(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
 	    sweep->wires && sweep->waiting)
 		return sweep;
 	sweep_free(sweep);
@@ -109,22 +110,22 @@ void sweep_free(struct sweep *sweep)
 	free(sweep);
 }
 
-static int *waiting_count(struct sweep *sweep, __u32 slot)
+static int *waiting_count_of_slot(struct sweep *sweep, __u32 slot)
 {
 	return &sweep->waiting[slot / NT_FAST_PATH_IN_LINE].count[slot % NT_FAST_PATH_IN_LINE];
 }
 
-static void mark_slot(struct sweep *sweep, __u32 slot, __s32 by)
+static void add_to_waiting(struct sweep *sweep, __u32 slot, __s32 by)
 {
-	__atomic_fetch_add(waiting_count(sweep, slot), by, __ATOMIC_RELAXED);
+	__atomic_fetch_add(waiting_count_of_slot(sweep, slot), by, __ATOMIC_RELAXED);
 }
 
-static void expect(struct audit *audit, __u32 index)
+static void count_expected(struct audit *audit, __u32 index)
 {
 	audit->counts[index].expected += audit->counts[index].expected < 0xffff;
 }
 
-static void watch(struct sweep *sweep, const struct nt_key *key)
+static void watch_slot(struct sweep *sweep, const struct nt_key *key)
 {
 	if (sweep->watched_count == sweep->watched_room) {
 		unsigned int room = sweep->watched_room ? sweep->watched_room * 2 : 256;
@@ -136,28 +137,30 @@ static void watch(struct sweep *sweep, const struct nt_key *key)
 		sweep->watched_room = room;
 	}
 	sweep->watched[sweep->watched_count] = nt_fast_path_slot(key);
-	expect(&sweep->waits, sweep->watched[sweep->watched_count]);
-	mark_slot(sweep, sweep->watched[sweep->watched_count++], 1);
+	count_expected(&sweep->waits, sweep->watched[sweep->watched_count]);
+	add_to_waiting(sweep, sweep->watched[sweep->watched_count++], 1);
 }
 
-static void stop_watching(struct sweep *sweep)
+static void unwatch_slots(struct sweep *sweep)
 {
 	while (sweep->watched_count)
-		mark_slot(sweep, sweep->watched[--sweep->watched_count], -1);
+		add_to_waiting(sweep, sweep->watched[--sweep->watched_count], -1);
 }
 
-static bool side_is_over(const struct nt_wire *wire, int side)
+/* Returns whether the side has no local socket, or one that has closed. */
+static bool is_side_over(const struct nt_wire *wire, int side)
 {
 	return !nt_side_has_socket(wire, side) || wire->socket_closed[side];
 }
 
-/* Every socket of this machine that took part has told of its end: nothing but a RST can follow. */
+/* All local sockets of the connection have closed: only a RST can follow. */
 static bool is_left_over(const struct nt_wire *wire)
 {
-	return nt_wire_has_socket(wire) && side_is_over(wire, 0) && side_is_over(wire, 1);
+	return nt_wire_has_socket(wire) && is_side_over(wire, 0) && is_side_over(wire, 1);
 }
 
-static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
+/* Returns after how many nanoseconds without a packet the connection expires. */
+static __u64 idle_limit(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
@@ -170,79 +173,79 @@ static __u64 limit_of(const struct pass *pass, const struct nt_wire *wire)
 	return nt_connection_idle_limit(&wire->connection);
 }
 
-static enum nt_wire_cause cause_of(const struct pass *pass, const struct nt_wire *wire)
+static enum nt_wire_cause choose_cause(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return NT_WIRE_ENDED;
-	return pass->finish || pass->looks ? NT_WIRE_EXIT : NT_WIRE_IDLE;
+	return pass->finish || pass->report_only ? NT_WIRE_EXIT : NT_WIRE_IDLE;
 }
 
-static void tell(const struct pass *pass, const struct nt_wire *wire)
+static void report_wire(const struct pass *pass, const struct nt_wire *wire)
 {
 	struct nt_wire_event event = {
 		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = pass->now},
 		.wire = *wire,
-		.cause = cause_of(pass, wire),
+		.cause = choose_cause(pass, wire),
 	};
 
 	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
 		event.has_streams = 1;
-		if (!pass->looks)
+		if (!pass->report_only)
 			bpf_map_delete_elem(pass->sweep->streams_fd, &wire->key);
 	}
 	pass->handler(pass->context, &event, sizeof(event));
 }
 
-/* By how much a count is too many (less than 0: too few), as far as that is sure. */
-static __s32 excess_of(struct count_audit *count, __s32 now)
+/* Returns by how much a count is certainly too high, or, below 0, too low. */
+static __s32 compute_excess(struct count_audit *count, __s32 now)
 {
 	__s32 least = now < count->before ? now : count->before, most = now > count->before ? now : count->before;
 	__s32 excess = least - count->expected, missing = most - count->expected;
 
 	count->expected = 0;
 	if (excess <= 0) {
-		count->looks = 0;
+		count->rounds = 0;
 		return missing < 0 ? missing : 0;
 	}
-	if (!count->looks || excess < count->least)
+	if (!count->rounds || excess < count->least)
 		count->least = excess < 0xffff ? excess : 0xffff;
-	if (++count->looks < LOOKS_TO_SETTLE)
+	if (++count->rounds < ROUNDS_TO_CORRECT)
 		return 0;
-	count->looks = 0;
+	count->rounds = 0;
 	return count->least;
 }
 
-static void note_counts(struct sweep *sweep)
+static void save_counts(struct sweep *sweep)
 {
 	__u32 i;
 
 	for (i = 0; i < sweep->waits.size; i++)
-		sweep->waits.counts[i].before = *waiting_count(sweep, i);
+		sweep->waits.counts[i].before = *waiting_count_of_slot(sweep, i);
 	for (i = 0; i < sweep->elsewhere.size; i++)
 		sweep->elsewhere.counts[i].before = sweep->slots.slot[i].elsewhere;
 }
 
-static void settle_counts(struct sweep *sweep)
+static void correct_counts(struct sweep *sweep)
 {
 	__u32 i;
 
 	for (i = 0; i < sweep->waits.size; i++) {
-		__s32 excess = excess_of(&sweep->waits.counts[i], *waiting_count(sweep, i));
+		__s32 excess = compute_excess(&sweep->waits.counts[i], *waiting_count_of_slot(sweep, i));
 
 		if (excess)
-			mark_slot(sweep, i, -excess);
+			add_to_waiting(sweep, i, -excess);
 	}
 	for (i = 0; i < sweep->elsewhere.size; i++) {
 		__s32 *elsewhere = &sweep->slots.slot[i].elsewhere;
-		__s32 excess = excess_of(&sweep->elsewhere.counts[i], *elsewhere);
+		__s32 excess = compute_excess(&sweep->elsewhere.counts[i], *elsewhere);
 
 		if (excess)
 			__atomic_fetch_add(elsewhere, -excess, __ATOMIC_RELAXED);
 	}
 }
 
-/* False where it changed since it was read, or the kernel side took it out just now. */
-static bool take(const struct pass *pass, const struct nt_wire *wire)
+/* Returns false if the entry changed since it was read, or if the kernel side has removed it. */
+static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire)
 {
 	struct nt_wire now;
 
@@ -253,43 +256,43 @@ static bool take(const struct pass *pass, const struct nt_wire *wire)
 		return false;
 	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
-		pass->sweep->half_open_taken++;
+		pass->sweep->half_open_removed++;
 	return true;
 }
 
-static void look(const struct pass *pass, const struct nt_wire *wire)
+static void report_if_open(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (nt_connection_is_established(&wire->connection) && nt_connection_state(&wire->connection) < NT_STATE_CLOSED)
-		tell(pass, wire);
+		report_wire(pass, wire);
 }
 
-static void consider(const struct pass *pass, const struct nt_wire *wire)
+static void sweep_wire(const struct pass *pass, const struct nt_wire *wire)
 {
 	struct sweep *sweep = pass->sweep;
-	__u64 limit = limit_of(pass, wire);
-	__u64 silent = pass->now > wire->connection.last_seen_ns ? pass->now - wire->connection.last_seen_ns : 0;
+	__u64 limit = idle_limit(pass, wire);
+	__u64 idle = pass->now > wire->connection.last_seen_ns ? pass->now - wire->connection.last_seen_ns : 0;
 
-	if (pass->looks)
-		return look(pass, wire);
-	if (silent >= limit) {
-		if (!take(pass, wire))
+	if (pass->report_only)
+		return report_if_open(pass, wire);
+	if (idle >= limit) {
+		if (!remove_unchanged(pass, wire))
 			return;
 		if (wire->waits_for_ack)
-			mark_slot(sweep, nt_fast_path_slot(&wire->key), -1);
-		tell(pass, wire);
+			add_to_waiting(sweep, nt_fast_path_slot(&wire->key), -1);
+		report_wire(pass, wire);
 		return;
 	}
-	if (!pass->settles)
+	if (!pass->audits)
 		return;
 	if (pass->map_fd >= 0)
-		expect(&sweep->elsewhere, nt_fast_path_slot(&wire->key) & (sweep->slots.count - 1));
-	if (limit == NT_TRACKED_NS && silent >= WATCH_AGE_NS)
-		watch(sweep, &wire->key);
+		count_expected(&sweep->elsewhere, nt_fast_path_slot(&wire->key) & (sweep->slots.count - 1));
+	if (limit == NT_TRACKED_NS && idle >= WATCH_AGE_NS)
+		watch_slot(sweep, &wire->key);
 	else if (wire->waits_for_ack)
-		expect(&sweep->waits, nt_fast_path_slot(&wire->key));
+		count_expected(&sweep->waits, nt_fast_path_slot(&wire->key));
 }
 
-static void walk_slots(struct pass *pass)
+static void sweep_slots(struct pass *pass)
 {
 	const struct slots *slots = &pass->sweep->slots;
 	__u32 i;
@@ -301,12 +304,12 @@ static void walk_slots(struct pass *pass)
 		if (!slots_is_live(&slots->slot[i]))
 			continue;
 		wire = slots->slot[i].wire;
-		consider(pass, &wire);
+		sweep_wire(pass, &wire);
 	}
 }
 
-/* Returns how many entries there were. */
-static __u64 walk(struct pass *pass, int map_fd)
+/* Returns the number of entries. */
+static __u64 sweep_table(struct pass *pass, int map_fd)
 {
 	__u32 position, next, count, i;
 	void *from = NULL;
@@ -320,7 +323,7 @@ static __u64 walk(struct pass *pass, int map_fd)
 		if (error && error != -ENOENT)
 			break;
 		for (i = 0; i < count; i++)
-			consider(pass, &pass->sweep->wires[i]);
+			sweep_wire(pass, &pass->sweep->wires[i]);
 		entries += count;
 		position = next;
 		from = &position;
@@ -328,58 +331,59 @@ static __u64 walk(struct pass *pass, int map_fd)
 	return entries;
 }
 
-/* The table for what a flood leaves no room for is looked at by the kernel side only while it is used. */
-static void walk_overflow(struct pass *pass)
+/* The kernel side looks up half-open connections in the overflow table only while overflow_is_used is set. It is
+ * cleared before the sweep, so that an entry that is inserted meanwhile sets it again. */
+static void sweep_overflow(struct pass *pass)
 {
 	struct sweep *sweep = pass->sweep;
 
 	if (!sweep->shared->overflow_is_used)
 		return;
 	sweep->shared->overflow_is_used = 0;
-	if (walk(pass, sweep->overflow_fd))
+	if (sweep_table(pass, sweep->overflow_fd))
 		sweep->shared->overflow_is_used = 1;
 }
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	bool all = now - sweep->all_swept_ns >= ALL_EVERY_NS;
-	struct pass pass = {.sweep = sweep, .now = now, .settles = all, .handler = handler, .context = context};
+	bool full = now - sweep->full_sweep_ns >= FULL_SWEEP_EVERY_NS;
+	struct pass pass = {.sweep = sweep, .now = now, .audits = full, .handler = handler, .context = context};
 
-	if (all) {
-		sweep->all_swept_ns = now;
-		stop_watching(sweep);
-		note_counts(sweep);
+	if (full) {
+		sweep->full_sweep_ns = now;
+		unwatch_slots(sweep);
+		save_counts(sweep);
 	}
-	walk_slots(&pass);
-	walk(&pass, sweep->half_open_fd);
-	walk_overflow(&pass);
-	if (all || sweep->follows_packets)
-		walk(&pass, sweep->established_fd);
-	if (all)
-		settle_counts(sweep);
+	sweep_slots(&pass);
+	sweep_table(&pass, sweep->half_open_fd);
+	sweep_overflow(&pass);
+	if (full || sweep->follows_packets)
+		sweep_table(&pass, sweep->established_fd);
+	if (full)
+		correct_counts(sweep);
 }
 
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
 	struct pass pass = {.sweep = sweep, .now = now, .finish = true, .handler = handler, .context = context};
 
-	walk_slots(&pass);
-	walk(&pass, sweep->half_open_fd);
-	walk_overflow(&pass);
-	walk(&pass, sweep->established_fd);
+	sweep_slots(&pass);
+	sweep_table(&pass, sweep->half_open_fd);
+	sweep_overflow(&pass);
+	sweep_table(&pass, sweep->established_fd);
 }
 
 void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {.sweep = sweep, .now = now, .looks = true, .handler = handler, .context = context};
+	struct pass pass = {.sweep = sweep, .now = now, .report_only = true, .handler = handler, .context = context};
 
-	walk_slots(&pass);
-	walk(&pass, sweep->established_fd);
+	sweep_slots(&pass);
+	sweep_table(&pass, sweep->established_fd);
 }
 
 __u64 sweep_half_open_taken(const struct sweep *sweep)
 {
-	return sweep->half_open_taken;
+	return sweep->half_open_removed;
 }
 
 void sweep_closed_sockets(const struct loader *loader, __u64 now)

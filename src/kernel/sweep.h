@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's wire tables, read from user space: what was silent too long is taken out and told of. */
+/* The sweep goes through the wire context's tables from user space: it removes and reports the connections that have
+ * been idle for too long. Times are nanoseconds of CLOCK_BOOTTIME. */
 #ifndef NETRACKER_SWEEP_H
 #define NETRACKER_SWEEP_H
 
@@ -8,37 +9,40 @@
 
 #include "src/kernel/loader.h"
 
-/* What a socket of this machine holds open may be silent for as long as it likes; but sockets' ends can be missed. */
+/* The idle limit of an established connection with a local socket. Such a connection may be idle for any time; the
+ * limit removes those whose socket's close was missed. */
 #define SWEEP_SOCKETS_NS (5ULL * 24 * 3600 * 1000000000)
 
-/* Where every packet is followed: how long the last acknowledgement may take. */
+/* With --packets: how long an ended connection waits for its last ACK. */
 #define SWEEP_ENDED_NS 1000000000ULL
 
+/* How long a closed socket may stay in the table of sockets before its destruction counts as missed. */
 #define SWEEP_CLOSED_NS (600ULL * 1000000000)
 
 struct sweep;
 
-/* Takes a struct nt_wire_event. */
+/* data: a struct nt_wire_event, valid until the return. The result is ignored. */
 typedef int (*sweep_handler)(void *context, void *data, size_t size);
 
-/* NULL: no memory. */
+/* Uses the loader's tables, which must outlive it. NULL without memory. */
 struct sweep *sweep_new(const struct loader *loader, bool follows_packets);
 void sweep_free(struct sweep *sweep);
 
-/* To be called about every second. now: CLOCK_BOOTTIME, ns. */
+/* Removes and reports idle connections. Call it about every second. */
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
-/* Takes everything out, as still open. */
+/* Removes all connections and reports those that have not ended as still open. */
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
-/* Tells of what is established, as open, and leaves it there. */
+/* Reports the established connections as still open and leaves them in the tables. */
 void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
-/* Takes entries of sockets out that closed long ago and whose destruction was missed. To be called about every minute; a
- * socket whose descriptor is really held for that long has only its number of earlier connections forgotten. */
+/* Removes sockets that closed more than SWEEP_CLOSED_NS ago: their destruction was missed. Call it about every minute.
+ * If a process does hold the descriptor of a closed socket for that long, only the number of its earlier connections is
+ * lost. */
 void sweep_closed_sockets(const struct loader *loader, __u64 now);
 
-/* Half-open entries that were taken out from here. */
+/* Returns how many half-open entries the sweep has removed. */
 __u64 sweep_half_open_taken(const struct sweep *sweep);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Options of the kernel side: plain structures, so that who fills them needs no header of libbpf. */
+/* Options of the kernel side. This header needs no header of libbpf, and neither do the files that fill in the
+ * options. */
 #ifndef NETRACKER_TRACKING_OPTIONS_H
 #define NETRACKER_TRACKING_OPTIONS_H
 
@@ -9,16 +10,16 @@ enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 
 struct loader_options {
 	unsigned int contexts; /* bits of enum context_bit; never 0 */
-	bool scans_only;       /* iterators alone: nothing that can be attached */
+	bool scans_only;       /* load the iterators only, and no program to attach */
 	bool every_packet;
-	bool reports_open; /* an event when a connection is established */
+	bool reports_open; /* emit an event when a connection becomes established */
 	const struct record_filter *filter;
 	__u32 own_netns; /* inode number */
 };
 
 struct interface_names {
 	const char **names;
-	unsigned int count; /* 0: every interface that is up, and those to come */
+	unsigned int count; /* 0: every interface that is up, now or later */
 };
 
 #endif

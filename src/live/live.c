@@ -421,7 +421,7 @@ static int set_up_polling(struct live *live)
 	/* Edge-triggered: a level-triggered ring buffer is ready whenever it holds an event, which would defeat the
 	 * timer. */
 	if (!add_to_epoll(live, live->signal_fd, EPOLLIN) || !add_to_epoll(live, live->timer_fd, EPOLLIN) ||
-	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notices_fd, EPOLLIN) ||
+	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notifications_fd, EPOLLIN) ||
 	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring), EPOLLIN | EPOLLET))
 		return report_start_out_of_memory();
 	live->poll_ns = POLL_MAX_NS;
@@ -490,7 +490,7 @@ static void handle_ready(struct live *live, int fd)
 	} else if (fd == live->clock_fd) {
 		live->names.boot_to_utc_ns = clock_boot_to_utc();
 		clock_await_step(fd);
-	} else if (fd == live->interfaces.notices_fd) {
+	} else if (fd == live->interfaces.notifications_fd) {
 		interfaces_update(&live->interfaces, clock_boot_ns());
 	}
 }
@@ -652,7 +652,7 @@ int live_run(const struct options *options)
 	struct live live = {.options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1};
 	int status;
 
-	live.interfaces.notices_fd = -1;
+	live.interfaces.notifications_fd = -1;
 	hangup_init(&live.hangup, options->delivery.output.sink.path);
 	live.signal_fd = block_signals();
 	status = set_up_user_space(&live);
