@@ -86,7 +86,7 @@ static const char *find_parameter(const char *command_line, const char *name)
 	return last;
 }
 
-static bool has_prefix(const char *text, const char *prefix)
+static bool has_text_prefix(const char *text, const char *prefix)
 {
 	return !strncmp(text, prefix, strlen(prefix));
 }
@@ -96,7 +96,7 @@ bool kernel_features_preempts(const char *configuration, const char *command_lin
 	const char *model = find_parameter(command_line, "preempt=");
 
 	if (model && has_line(configuration, "CONFIG_PREEMPT_DYNAMIC=y"))
-		return has_prefix(model, "full") || has_prefix(model, "lazy");
+		return has_text_prefix(model, "full") || has_text_prefix(model, "lazy");
 	return has_line(configuration, "CONFIG_PREEMPT=y") || has_line(configuration, "CONFIG_PREEMPT_LAZY=y") ||
 	       has_line(configuration, "CONFIG_PREEMPT_RT=y");
 }
