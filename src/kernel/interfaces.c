@@ -179,7 +179,7 @@ static int watch_interface(struct interfaces *interfaces, unsigned int index, co
 	interface->next = interfaces->list;
 	interfaces->list = interface;
 	if (is_back)
-		message_error("interface %s is back", name);
+		message_error("interface %s is back: its packets are tracked again", name);
 	message_detail("watching interface %s", name);
 	return 0;
 }
@@ -272,9 +272,9 @@ static void report_vanished(const struct interfaces *interfaces, const char *nam
 	if (!interfaces->requested.count)
 		message_detail("interface %s vanished", name);
 	else if (any_attached(interfaces))
-		message_error("interface %s vanished: tracking goes on, its packets are missing until it is back", name);
+		message_error("interface %s vanished: tracking goes on without its packets until it is back", name);
 	else
-		message_error("interface %s vanished: none of those to watch is left; tracking ends unless one is back "
+		message_error("interface %s vanished: no watched interface is left; tracking ends unless one is back "
 			      "within %d s", name, INTERFACES_GRACE_SECONDS);
 }
 
@@ -302,8 +302,7 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	for (i = 0; i < requested->count; i++) {
 		if (if_nametoindex(requested->names[i]))
 			continue;
-		message_error("interface %s: there is none of this name; ip link shows those there are",
-			      requested->names[i]);
+		message_error("no such interface: %s; `ip -brief link` lists those there are", requested->names[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notifications_fd = open_notifications();

@@ -114,14 +114,14 @@ static void configure(struct loader *loader, const struct loader_options *option
 int loader_explain_failure(int error, const char *with)
 {
 	if (error == -EPERM || error == -EACCES) {
-		message_error("cannot load programs into the kernel: not permitted; " LOADER_PRIVILEGES);
+		message_error("cannot load the BPF programs: not permitted; " LOADER_PRIVILEGES);
 		return EXIT_STATUS_PRIVILEGES;
 	}
 	if (error == -ENOMEM) {
-		message_error("cannot load programs into the kernel: out of memory; free some and try again");
+		message_error("cannot load the BPF programs: out of memory; free some memory and try again");
 		return EXIT_STATUS_BROKEN;
 	}
-	message_error("cannot load programs into the kernel: %s; it must be Linux 5.10 or newer%s (-v says more)",
+	message_error("cannot load the BPF programs: %s; they need Linux 5.10 or newer%s (-v shows details)",
 		      strerror(-error), with);
 	return EXIT_STATUS_KERNEL;
 }
@@ -225,7 +225,7 @@ int loader_open(struct loader *loader, const struct loader_options *options)
 		error = fill_handles(loader);
 	malloc_trim(0); /* gives back the megabytes that the kernel's BTF took */
 	if (!error && !loader->cpu_values) {
-		message_error("cannot begin: %s", strerror(ENOMEM));
+		message_error("cannot start: out of memory; free some memory and try again");
 		return EXIT_STATUS_BROKEN;
 	}
 	return error ? loader_explain_failure(error, WITH_BTF) : EXIT_STATUS_DONE;
@@ -289,7 +289,7 @@ static int attach_program(struct loader *loader, struct bpf_program *program)
 	struct bpf_link *link = bpf_program__attach(program);
 
 	if (!link) {
-		message_error("cannot attach %s: %s; the kernel lacks what it needs (-v says more)",
+		message_error("cannot attach the BPF program %s: %s; it needs Linux 5.10 or newer with BTF (-v shows details)",
 			      bpf_program__name(program), strerror(errno));
 		return EXIT_STATUS_KERNEL;
 	}
@@ -340,7 +340,8 @@ void loader_watch_misses(struct loader *loader)
 	if (loader->stand_by || !read_recursion_misses(loader->skeleton->progs.socket_set_state))
 		return;
 	loader->stand_by = true;
-	message_detail("the kernel skipped our program on a CPU where it ran already: its stand-by is attached");
+	message_detail("the kernel skipped a call of socket_set_state, which was running on that CPU already: its stand-by "
+		       "program is attached");
 	attach_program(loader, loader->skeleton->progs.socket_set_state_standby);
 	/* Read after the attachment: a skip between the two then counts as lost, since the stand-by program may have
 	 * missed it. */

@@ -65,7 +65,7 @@ static void run_iterator(const struct iteration *iteration)
 	int fd = bpf_iter_create(bpf_link__fd(iteration->link));
 
 	if (fd < 0) {
-		message_detail("cannot read the sockets there are: %s", strerror(errno));
+		message_detail("cannot scan the open sockets: %s", strerror(errno));
 		return;
 	}
 	while (read(fd, buffer, sizeof(buffer)) > 0)
@@ -134,14 +134,14 @@ static void run_in_own_namespace(struct namespaces *namespaces, int own, const s
 static void run_in_other_namespaces(struct namespaces *namespaces, int own, const struct iteration *iteration)
 {
 	if (setns(own, CLONE_NEWNET)) {
-		message_note("open sockets of other network namespaces are not looked at: %s; run it as root",
+		message_note("open sockets in other network namespaces are not scanned: %s; run netracker as root",
 			     strerror(errno));
 		return;
 	}
 	run_in_named_namespaces(namespaces, iteration);
 	run_in_namespaces_of_processes(namespaces, iteration);
 	if (setns(own, CLONE_NEWNET))
-		message_error("cannot return to the own network namespace: %s", strerror(errno));
+		message_error("cannot return to netracker's own network namespace: %s; start it again", strerror(errno));
 }
 
 /* A socket iterator goes through the network namespace that the process is in when it creates the iterator. */
@@ -151,7 +151,7 @@ static void run_in_all_namespaces(const struct iteration *iteration)
 	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
 	if (own < 0) {
-		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+		message_detail("cannot scan the open sockets: %s", strerror(errno));
 		return;
 	}
 	run_in_own_namespace(&namespaces, own, iteration);
@@ -168,7 +168,7 @@ static void run_program(struct loader *loader, enum loader_iterator iterator, vo
 	if (iteration.link)
 		run(&iteration);
 	else
-		message_detail("cannot look at the sockets there are: %s", strerror(errno));
+		message_detail("cannot scan the open sockets: %s", strerror(errno));
 	bpf_link__destroy(iteration.link);
 }
 

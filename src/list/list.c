@@ -84,7 +84,7 @@ static void adopt_known_sockets(const struct list *list)
 
 static int report_list_out_of_memory(void)
 {
-	message_error("cannot list: not enough memory");
+	message_error("cannot list: out of memory; free some memory and try again");
 	return EXIT_STATUS_BROKEN;
 }
 
@@ -122,7 +122,8 @@ static int report_missing(const struct list *list)
 		  loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED);
 	if (!missing)
 		return EXIT_STATUS_DONE;
-	message_error("%llu connections are missing: more are open than there is room for", (unsigned long long)missing);
+	message_error("%llu open connections are missing: the kernel side had no room for them; list again when fewer are "
+		      "open", (unsigned long long)missing);
 	return EXIT_STATUS_BROKEN;
 }
 
@@ -135,7 +136,7 @@ static void report_no_match(const struct list *list)
 	if (list->delivery.records || list->delivery.error)
 		return;
 	if (preexisting)
-		message_note("%llu connections are open, none of them matches", (unsigned long long)preexisting);
+		message_note("%llu connections are open, and none matches the filters", (unsigned long long)preexisting);
 	else
 		message_note("no connection is open");
 }

@@ -382,7 +382,7 @@ static int block_signals(void)
 
 static int report_start_out_of_memory(void)
 {
-	message_error("cannot start: not enough memory");
+	message_error("cannot start: out of memory; free some memory and try again");
 	return EXIT_STATUS_BROKEN;
 }
 
@@ -543,7 +543,7 @@ static void print_replaced_sockets(const struct live *live, const __u64 counters
 
 	for (state = 0; state < NT_TCP_STATES; state++)
 		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
-			message_detail("sockets whose end was not seen, last seen in %s: %llu", replaced_state_name(state),
+			message_detail("sockets whose close was missed, last seen in %s: %llu", replaced_state_name(state),
 				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
 	if (count_replaced_sockets(counters))
 		message_detail("the last of them: a %s in %s, flags 0x%x",
@@ -601,8 +601,8 @@ static void fill_accounting(struct live *live)
 	accounting->open += socket_scan_count_open(&live->loader);
 	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	print_replaced_sockets(live, counters);
-	message_detail("tracking ended: %llu packets malformed, %llu processes not described, %llu details not kept "
-		       "(%llu for want of memory, %llu for a lock)",
+	message_detail("tracking ended: %llu malformed packets, %llu processes not described, %llu details not stored "
+		       "(%llu out of memory, %llu lock contended)",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
 		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FAILED],
 		       (unsigned long long)loader_failures(counters, NT_COUNT_DETAILS_FAILED),

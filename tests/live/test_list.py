@@ -252,7 +252,8 @@ def lists_nothing(bench):
     world.pairs(1)
     status, listed, said = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1")
     problems = ["status %d, %d records: %r" % (status, len(listed), said)] * (
-        status != 0 or bool(listed) or not re.match(r"netracker: \d+ connections are open, none of them matches\n$", said))
+        status != 0 or bool(listed) or
+        not re.match(r"netracker: \d+ connections are open, and none matches the filters\n$", said))
     quiet = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1", "-q")
     return problems + ["-q: %r" % (quiet,)] * (quiet != (0, [], ""))
 

@@ -121,7 +121,7 @@ def ends_unseen(bench):
     written = len(bench.own(tracker.records))
     if books["lost"] or written != count + COUNT // 3:
         problems.append("%d of %d written: %s" % (written, count + COUNT // 3, tracker.stderr()[-300:]))
-    if "sockets whose end was not seen, last seen in established" not in tracker.stderr():
+    if "sockets whose close was missed, last seen in established" not in tracker.stderr():
         problems.append("in which states is not said: %s" % tracker.stderr()[-300:])
     return problems
 
