@@ -9,7 +9,7 @@
 
 #define TABLE_NAME "sockets" /* in bpf/socket_context.h */
 
-/* The size tells versions apart: a table whose values have the same size has the same contents. */
+/* The size distinguishes versions: a table whose values have the same size has the same contents. */
 static bool is_table_of_sockets(int fd)
 {
 	struct bpf_map_info info = {};
