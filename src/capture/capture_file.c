@@ -14,14 +14,16 @@
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
-/* libpcap reads by stdio, whose own buffer is a page: a system call for each 40 packets. Small enough for the cache. */
+/* libpcap reads through stdio, whose default buffer of one page costs a system call every 40 packets. This one still fits
+ * into the CPU's cache.
+ */
 #define READ_BUFFER (128 * 1024)
 
 struct capture_file {
 	FILE *stream;
-	char *buffer; /* of the stream */
-	pcap_t *pcap; /* one of the two */
-	struct capture_pcapng *pcapng;
+	char *buffer; /* used by stream */
+	pcap_t *pcap; /* NULL for a pcapng file */
+	struct capture_pcapng *pcapng; /* NULL for a pcap file */
 	const char *name;
 	__u64 packets;
 };
@@ -31,7 +33,7 @@ struct compression {
 	const char *name, *reader;
 };
 
-/* NULL: it is none of these, or a pipe, which cannot be looked at again. */
+/* NULL if the file is not compressed, or is a pipe, whose first bytes cannot be read twice. */
 static const struct compression *find_compression(FILE *stream)
 {
 	static const struct compression known[] = {
@@ -51,16 +53,18 @@ static const struct compression *find_compression(FILE *stream)
 	return NULL;
 }
 
-/* Of a pipe a signal may have ended the waiting: errno is that of the call that failed. */
-static int cannot_read(const char *name, const char *why)
+/* Expects errno of the failed call. Returns -EINTR, without a message, if a signal interrupted a read from a pipe; -1 after
+ * reporting the error.
+ */
+static int report_unreadable(const char *name, const char *reason)
 {
 	if (errno == EINTR)
 		return -EINTR;
-	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, why);
+	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, reason);
 	return -1;
 }
 
-static int cannot_read_compressed(const char *name, const struct compression *compression)
+static int report_compressed(const char *name, const struct compression *compression)
 {
 	message_error("%s: cannot read: compressed with %s; try: %s FILE | netracker replay -", name, compression->name,
 		      compression->reader);
@@ -70,17 +74,17 @@ static int cannot_read_compressed(const char *name, const struct compression *co
 static int open_format(struct capture_file *file, int first_byte)
 {
 	const struct compression *compression = find_compression(file->stream);
-	char reason[PCAP_ERRBUF_SIZE] = "";
-	const char *why;
+	char pcap_error[PCAP_ERRBUF_SIZE] = "";
+	const char *reason;
 
 	if (compression)
-		return cannot_read_compressed(file->name, compression);
-	errno = 0; /* a pipe cannot be looked at before it is read */
+		return report_compressed(file->name, compression);
+	errno = 0; /* pread() of a pipe failed */
 
 	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
-		return capture_pcapng_open(&file->pcapng, file->stream, &why) ? cannot_read(file->name, why) : 0;
-	file->pcap = pcap_fopen_offline_with_tstamp_precision(file->stream, PCAP_TSTAMP_PRECISION_NANO, reason);
-	return file->pcap ? 0 : cannot_read(file->name, reason);
+		return capture_pcapng_open(&file->pcapng, file->stream, &reason) ? report_unreadable(file->name, reason) : 0;
+	file->pcap = pcap_fopen_offline_with_tstamp_precision(file->stream, PCAP_TSTAMP_PRECISION_NANO, pcap_error);
+	return file->pcap ? 0 : report_unreadable(file->name, pcap_error);
 }
 
 static void buffer_stream(struct capture_file *file)
@@ -88,11 +92,11 @@ static void buffer_stream(struct capture_file *file)
 	file->buffer = malloc(READ_BUFFER);
 	if (file->buffer)
 		setvbuf(file->stream, file->buffer, _IOFBF, READ_BUFFER);
-	/* Nobody else reads it: without it libpcap's two calls for a packet take twice as long. */
+	/* One thread reads the stream. With locking, libpcap's two reads per packet take twice as long. */
 	__fsetlocking(file->stream, FSETLOCKING_BYCALLER);
 }
 
-/* One byte can be put back into any stream, and tells pcapng from pcap. */
+/* ISO C guarantees ungetc() of one byte, also on pipes. The first byte is enough to distinguish pcapng from pcap. */
 static int open_stream(struct capture_file *file)
 {
 	int first_byte;
@@ -100,11 +104,11 @@ static int open_stream(struct capture_file *file)
 	errno = 0;
 	file->stream = strcmp(file->name, "-") ? fopen(file->name, "rbe") : fdopen(dup(STDIN_FILENO), "rb");
 	if (!file->stream)
-		return cannot_read(file->name, strerror(errno));
+		return report_unreadable(file->name, strerror(errno));
 	buffer_stream(file);
 	first_byte = getc(file->stream);
 	if (first_byte == EOF)
-		return cannot_read(file->name, ferror(file->stream) ? strerror(errno) : "it is empty");
+		return report_unreadable(file->name, ferror(file->stream) ? strerror(errno) : "it is empty");
 	ungetc(first_byte, file->stream);
 	return open_format(file, first_byte);
 }
@@ -116,7 +120,7 @@ int capture_file_open(struct capture_file **file, const char *name)
 
 	*file = NULL;
 	if (!opened)
-		return cannot_read(name, strerror(ENOMEM));
+		return report_unreadable(name, strerror(ENOMEM));
 	opened->name = name;
 	error = open_stream(opened);
 	if (error)
@@ -126,17 +130,17 @@ int capture_file_open(struct capture_file **file, const char *name)
 	return error;
 }
 
-/* The file's seconds are unsigned, libpcap's type for them is not. Nanoseconds were asked for; the file can have any number
- * there, and where they come to a time before the epoch it is none.
+/* Seconds are unsigned in the file, but signed in libpcap's struct. tv_usec holds nanoseconds, as requested at opening, and
+ * any value is possible in a hostile file. Returns 0 for a time before the epoch.
  */
-static __u64 time_of(const struct pcap_pkthdr *header)
+static __u64 packet_time_ns(const struct pcap_pkthdr *header)
 {
 	__s64 ns = (__s64)((__u64)(__u32)header->ts.tv_sec * NS_PER_SECOND) + header->ts.tv_usec;
 
 	return ns < 0 ? 0 : (__u64)ns;
 }
 
-static int next_of_pcap(struct capture_file *file, struct capture_packet *packet)
+static int read_pcap_packet(struct capture_file *file, struct capture_packet *packet)
 {
 	struct pcap_pkthdr *header;
 	int result = pcap_next_ex(file->pcap, &header, &packet->data);
@@ -145,21 +149,21 @@ static int next_of_pcap(struct capture_file *file, struct capture_packet *packet
 		return result == PCAP_ERROR_BREAK ? 0 : -1;
 	packet->captured = header->caplen;
 	packet->length = header->len;
-	packet->ns = time_of(header);
+	packet->ns = packet_time_ns(header);
 	packet->link_type = pcap_datalink(file->pcap);
 	return 1;
 }
 
-static bool was_interrupted(const struct capture_file *file)
+static bool is_interrupted(const struct capture_file *file)
 {
 	return ferror(file->stream) && errno == EINTR;
 }
 
 int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 {
-	int result = file->pcap ? next_of_pcap(file, packet) : capture_pcapng_next(file->pcapng, packet);
+	int result = file->pcap ? read_pcap_packet(file, packet) : capture_pcapng_next(file->pcapng, packet);
 
-	if (result < 0 && was_interrupted(file))
+	if (result < 0 && is_interrupted(file))
 		return 0;
 	if (result < 0)
 		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
@@ -170,7 +174,7 @@ int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 	file->packets++;
 	if (packet->length < packet->captured)
 		packet->length = packet->captured;
-	if (!packet->ns) /* 0 would mean that something did not happen */
+	if (!packet->ns) /* the trackers use 0 for "never" */
 		packet->ns = 1;
 	return 1;
 }
@@ -203,7 +207,7 @@ void capture_file_close(struct capture_file *file)
 	if (!file)
 		return;
 	if (file->pcap)
-		pcap_close(file->pcap); /* and the stream, which needs the buffer until then */
+		pcap_close(file->pcap); /* closes the stream too, which uses the buffer until then */
 	else if (file->stream)
 		fclose(file->stream);
 	capture_pcapng_close(file->pcapng);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A capture file, pcap or pcapng, packet by packet. */
+/* Reads a capture file, pcap or pcapng, packet by packet. */
 #ifndef NETRACKER_CAPTURE_FILE_H
 #define NETRACKER_CAPTURE_FILE_H
 
@@ -10,25 +10,28 @@ struct capture_file;
 struct capture_packet {
 	const __u8 *data; /* valid until the next call */
 	__u32 captured;   /* bytes in data */
-	__u32 length;     /* bytes that the frame had */
-	__u64 ns;         /* since the Unix epoch; 1 at least */
+	__u32 length;     /* bytes of the frame as it was sent */
+	__u64 ns;         /* nanoseconds since the Unix epoch; at least 1 */
 	int link_type;    /* libpcap's DLT_ number */
 };
 
-/* "-" is standard input. 0; -1 after having said why; -EINTR: a signal came while a pipe was waited for. */
+/* "-" is standard input. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error; -EINTR
+ * if a signal interrupted the read from a pipe. *file is NULL unless 0 is returned.
+ */
 int capture_file_open(struct capture_file **file, const char *name);
 
-/* 1: a packet; 0: the end, or a signal came while the pipe's next packet was waited for; -1: the file is broken here, and
- * it was said how.
+/* Returns 1 if there is a packet; 0 at the end of the file, or if a signal interrupted the read from a pipe; -1 after
+ * reporting that the file is broken.
  */
 int capture_file_next(struct capture_file *file, struct capture_packet *packet);
 
-/* libpcap's DLT_ number, or -1 where only the packets tell: a pcapng file may hold several. */
+/* Returns libpcap's DLT_ number, or -1 for a pcapng file, whose packets may have different link types. */
 int capture_file_link_type(const struct capture_file *file);
 
+/* Returns the number of packets read so far. */
 __u64 capture_file_packets(const struct capture_file *file);
 
-/* How far reading has come, in bytes; 0 where that is not known, as of a pipe. */
+/* Returns the reading position in bytes, or 0 if it is unknown, as for a pipe. */
 __u64 capture_file_position(const struct capture_file *file);
 
 /* NULL is allowed. */

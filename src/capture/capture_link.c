@@ -5,15 +5,13 @@
 
 #include "src/capture/capture_radio.h"
 
-#define RAW_BSD 14 /* what OpenBSD calls DLT_RAW; libpcap does not translate it */
+#define RAW_BSD 14 /* OpenBSD's number of DLT_RAW; libpcap does not translate it */
 #define SLL_OUTGOING 4
-#define SLL_8023_FRAME 1 /* protocols that are no EtherTypes: LLC follows */
+#define SLL_8023_FRAME 1 /* this protocol and the next are no EtherTypes: LLC follows */
 #define SLL_LLC 4
 #define CISCO_HDLC_HEADER 4
 
-/* Address families in null and loop headers: 2 everywhere; IPv6 as Linux, Windows, NetBSD and OpenBSD, FreeBSD, Darwin
- * have it.
- */
+/* Address families in null and loop headers. AF_INET is 2 on all systems, AF_INET6 differs; OpenBSD has NetBSD's. */
 #define FAMILY_IPV4 2
 #define FAMILY_IPV6_LINUX 10
 #define FAMILY_IPV6_WINDOWS 23
@@ -24,15 +22,15 @@
 #define NFLOG_PAYLOAD 9
 #define NFLOG_MOST_ATTRIBUTES 32
 
-/* Behind `header` bytes. */
-static enum nt_parse go_to(struct capture_place *place, __u32 header, __u16 type)
+/* Sets the layer that begins after a header of `header` bytes. Returns NT_PACKET_TCP, as its callers do on success. */
+static enum nt_parse set_layer(struct capture_place *place, __u32 header, __u16 type)
 {
 	place->layer.offset = header;
 	place->layer.type = type;
 	return NT_PACKET_TCP;
 }
 
-static __u16 type_of_family(__u32 family)
+static __u16 ethertype_of_family(__u32 family)
 {
 	switch (family) {
 	case FAMILY_IPV4:
@@ -48,17 +46,17 @@ static __u16 type_of_family(__u32 family)
 	}
 }
 
-/* A null header is in the byte order of the machine that captured; no family's number is above 255. */
+/* A null header has the byte order of the capturing machine. Families are below 256, which reveals a swapped one. */
 static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_place *place)
 {
 	__u32 family;
 
 	if (NT_LOAD(frame, 0, &family, sizeof(family)) < 0)
 		return NT_PACKET_TRUNCATED;
-	return go_to(place, sizeof(family), type_of_family(family > 0xff ? __builtin_bswap32(family) : family));
+	return set_layer(place, sizeof(family), ethertype_of_family(family > 0xff ? __builtin_bswap32(family) : family));
 }
 
-static __u16 type_of_cooked(__u16 protocol)
+static __u16 layer_type_of_cooked(__u16 protocol)
 {
 	if (protocol >= NT_ETHERTYPE_LEAST)
 		return protocol;
@@ -72,7 +70,7 @@ static enum nt_parse locate_cooked(const struct nt_buffer *frame, struct capture
 	if (NT_LOAD(frame, 0, header, sizeof(header)) < 0)
 		return NT_PACKET_TRUNCATED;
 	place->direction = nt_network16(header[0]) == SLL_OUTGOING;
-	return go_to(place, sizeof(header), type_of_cooked(nt_network16(header[7])));
+	return set_layer(place, sizeof(header), layer_type_of_cooked(nt_network16(header[7])));
 }
 
 static enum nt_parse locate_cooked_v2(const struct nt_buffer *frame, struct capture_place *place)
@@ -88,11 +86,11 @@ static enum nt_parse locate_cooked_v2(const struct nt_buffer *frame, struct capt
 		return NT_PACKET_TRUNCATED;
 	place->interface = nt_network32(header.interface);
 	place->direction = header.packet_type == SLL_OUTGOING;
-	return go_to(place, sizeof(header), type_of_cooked(nt_network16(header.protocol)));
+	return set_layer(place, sizeof(header), layer_type_of_cooked(nt_network16(header.protocol)));
 }
 
-/* A byte before the frame says whether it was sent. */
-static void take_direction(const struct nt_buffer *frame, struct capture_place *place)
+/* The byte before the frame is 0 for a received one. */
+static void read_direction(const struct nt_buffer *frame, struct capture_place *place)
 {
 	__u8 sent = 0;
 
@@ -101,15 +99,15 @@ static void take_direction(const struct nt_buffer *frame, struct capture_place *
 	place->layer.offset = 1;
 }
 
-/* Linux' PPP with a direction: in the address byte's place, or before the whole frame. */
+/* Linux' PPP with a direction: the byte replaces PPP's address byte, or precedes the whole frame. */
 static enum nt_parse locate_ppp_pppd(const struct nt_buffer *frame, struct capture_place *place)
 {
 	__u8 control;
 
-	take_direction(frame, place);
+	read_direction(frame, place);
 	if (NT_LOAD(frame, 1, &control, sizeof(control)) < 0)
 		return NT_PACKET_TRUNCATED;
-	return go_to(place, control == NT_PPP_CONTROL ? 2 : 1, NT_ETHERTYPE_PPP);
+	return set_layer(place, control == NT_PPP_CONTROL ? 2 : 1, NT_ETHERTYPE_PPP);
 }
 
 static enum nt_parse locate_cisco_hdlc(const struct nt_buffer *frame, struct capture_place *place)
@@ -117,8 +115,8 @@ static enum nt_parse locate_cisco_hdlc(const struct nt_buffer *frame, struct cap
 	return nt_pass_to_ethertype((void *)frame, &place->layer, CISCO_HDLC_HEADER);
 }
 
-/* Attributes: length and type in the byte order of the machine that captured, where no type is above 255; then a value.
- * Each begins at a multiple of four bytes.
+/* An attribute is its length, its type and its value, and begins at a multiple of four bytes. Length and type have the byte
+ * order of the capturing machine. Types are below 256, which reveals that order.
  */
 static enum nt_parse locate_nflog(const struct nt_buffer *frame, struct capture_place *place)
 {
@@ -139,22 +137,22 @@ static enum nt_parse locate_nflog(const struct nt_buffer *frame, struct capture_
 		if (length < sizeof(attribute))
 			return NT_PACKET_MALFORMED;
 		if (attribute[2 + big] == NFLOG_PAYLOAD)
-			return go_to(place, offset + sizeof(attribute), type_of_family(header[0]));
+			return set_layer(place, offset + sizeof(attribute), ethertype_of_family(header[0]));
 		offset += (length + 3) & ~3U;
 	}
 	return NT_PACKET_MALFORMED;
 }
 
-static enum nt_parse locate(int link_type, const struct nt_buffer *frame, struct capture_place *place)
+static enum nt_parse locate_layer(int link_type, const struct nt_buffer *frame, struct capture_place *place)
 {
 	switch (link_type) {
 	case DLT_EN10MB:
-		return go_to(place, 0, NT_ETHERTYPE_BRIDGED);
+		return set_layer(place, 0, NT_ETHERTYPE_BRIDGED);
 	case DLT_RAW:
 	case RAW_BSD:
 	case DLT_IPV4:
 	case DLT_IPV6:
-		return go_to(place, 0, NT_LAYER_IP);
+		return set_layer(place, 0, NT_LAYER_IP);
 	case DLT_NULL:
 	case DLT_LOOP:
 		return locate_null(frame, place);
@@ -164,23 +162,23 @@ static enum nt_parse locate(int link_type, const struct nt_buffer *frame, struct
 		return locate_cooked_v2(frame, place);
 	case DLT_PPP:
 	case DLT_PPP_SERIAL:
-		return go_to(place, 0, NT_ETHERTYPE_PPP);
+		return set_layer(place, 0, NT_ETHERTYPE_PPP);
 	case DLT_PPP_ETHER:
-		return go_to(place, 0, NT_ETHERTYPE_PPPOE_SESSION);
+		return set_layer(place, 0, NT_ETHERTYPE_PPPOE_SESSION);
 	case DLT_PPP_PPPD:
 		return locate_ppp_pppd(frame, place);
 	case DLT_PPP_WITH_DIR:
-		take_direction(frame, place);
-		return go_to(place, 1, NT_ETHERTYPE_PPP);
+		read_direction(frame, place);
+		return set_layer(place, 1, NT_ETHERTYPE_PPP);
 	case DLT_C_HDLC:
 		return locate_cisco_hdlc(frame, place);
 	case DLT_C_HDLC_WITH_DIR:
-		take_direction(frame, place);
+		read_direction(frame, place);
 		return locate_cisco_hdlc(frame, place);
 	case DLT_FDDI: /* frame control and two addresses */
-		return go_to(place, 1 + 12, NT_LAYER_LLC);
+		return set_layer(place, 1 + 12, NT_LAYER_LLC);
 	case DLT_MPLS:
-		return go_to(place, 0, NT_ETHERTYPE_MPLS);
+		return set_layer(place, 0, NT_ETHERTYPE_MPLS);
 	case DLT_NFLOG:
 		return locate_nflog(frame, place);
 	case DLT_IEEE802_11:
@@ -218,7 +216,7 @@ enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, 
 	__u32 header = 0;
 
 	*place = (struct capture_place){ .layer.vlan = NT_NO_VLAN };
-	/* A header of PPI's stands before a frame of another type. */
+	/* A PPI header precedes a frame of another link type. */
 	if (link_type == DLT_PPI)
 		result = capture_radio_ppi(frame, &link_type, &header);
 	if (result != NT_PACKET_TCP)
@@ -226,7 +224,7 @@ enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, 
 	inner.data += header;
 	inner.length -= header;
 	place->layer.end = frame_length - header;
-	result = locate(link_type, &inner, place);
+	result = locate_layer(link_type, &inner, place);
 	place->layer.offset += header;
 	place->layer.end += header;
 	return result;

@@ -9,13 +9,13 @@
 
 #define SECTION 0x0a0d0d0a
 #define INTERFACE 1
-#define PACKET 2 /* obsolete, of the first versions of the format */
+#define PACKET 2 /* obsolete; written by early versions of the format */
 #define SIMPLE_PACKET 3
 #define ENHANCED_PACKET 6
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 #define BLOCK_HEADER 8
-#define BLOCK_LEAST 12 /* with the length again at the end */
+#define BLOCK_LEAST 12 /* with the length, which is repeated at the end */
 #define BLOCK_MOST (16 << 20)
 #define PACKET_HEADER 20 /* interface, time, captured and original length */
 #define MOST_INTERFACES 65536
@@ -30,29 +30,29 @@
 struct interface {
 	int link_type; /* libpcap's DLT_ number */
 	__u32 snap_length; /* 0: none */
-	__u8 resolution; /* as the option has it; 6: microseconds */
-	__s64 offset; /* seconds */
+	__u8 resolution; /* encoded as in the option if_tsresol; 6: microseconds */
+	__s64 offset; /* seconds, added to each time */
 };
 
 struct capture_pcapng {
 	FILE *stream;
 	bool swapped;
-	struct interface *interfaces; /* of this section */
+	struct interface *interfaces; /* those of the current section */
 	__u32 interface_count;
-	__u8 *block; /* the body of the one that was read last */
-	__u32 length, room;
-	const char *why;
+	__u8 *block; /* body of the block that was read last */
+	__u32 length, capacity; /* bytes of block */
+	const char *error; /* NULL: none */
 };
 
-static int broken(struct capture_pcapng *pcapng, const char *why)
+static int fail(struct capture_pcapng *pcapng, const char *reason)
 {
-	pcapng->why = why;
+	pcapng->error = reason;
 	return -1;
 }
 
 #pragma GCC diagnostic push
 #ifndef __clang__
-/* gcc's analyzer does not know that fread() fills memory that realloc() gave. */
+/* gcc's analyzer does not know that fread() fills memory from realloc(). */
 #pragma GCC diagnostic ignored "-Wanalyzer-use-of-uninitialized-value"
 #endif
 
@@ -84,39 +84,39 @@ static int read_bytes(struct capture_pcapng *pcapng, void *to, __u32 size)
 {
 	if (fread(to, 1, size, pcapng->stream) == size)
 		return 0;
-	return broken(pcapng, ferror(pcapng->stream) ? strerror(errno) : "it ends inside a block");
+	return fail(pcapng, ferror(pcapng->stream) ? strerror(errno) : "it ends inside a block");
 }
 
-static int make_room(struct capture_pcapng *pcapng, __u32 size)
+static int grow_block(struct capture_pcapng *pcapng, __u32 size)
 {
 	__u8 *block;
 
-	if (size <= pcapng->room)
+	if (size <= pcapng->capacity)
 		return 0;
 	block = realloc(pcapng->block, size);
 	if (!block)
-		return broken(pcapng, strerror(ENOMEM));
+		return fail(pcapng, strerror(ENOMEM));
 	pcapng->block = block;
-	pcapng->room = size;
+	pcapng->capacity = size;
 	return 0;
 }
 
-/* The rest of a block of which `done` bytes are in pcapng->block: the body and the length again. */
+/* Reads the rest of a block, the body and the repeated length. `done` bytes of it are in pcapng->block. */
 static int read_body(struct capture_pcapng *pcapng, __u32 total, __u32 done)
 {
 	__u32 rest = total - BLOCK_HEADER;
 
 	if (total > BLOCK_MOST)
-		return broken(pcapng, "a block of more than 16 MiB");
-	if (make_room(pcapng, rest) || read_bytes(pcapng, pcapng->block + done, rest - done))
+		return fail(pcapng, "a block of more than 16 MiB");
+	if (grow_block(pcapng, rest) || read_bytes(pcapng, pcapng->block + done, rest - done))
 		return -1;
 	pcapng->length = rest - 4;
 	if (load32(pcapng, pcapng->block + pcapng->length) != total)
-		return broken(pcapng, "a block whose two lengths differ");
+		return fail(pcapng, "a block whose two lengths differ");
 	return 0;
 }
 
-static int skip(struct capture_pcapng *pcapng, __u32 size)
+static int skip_bytes(struct capture_pcapng *pcapng, __u32 size)
 {
 	__u8 bytes[4096];
 
@@ -132,32 +132,32 @@ static int skip(struct capture_pcapng *pcapng, __u32 size)
 
 static int check_length(struct capture_pcapng *pcapng, __u32 total)
 {
-	return total < BLOCK_LEAST || total % 4 ? broken(pcapng, "a block of an impossible length") : 0;
+	return total < BLOCK_LEAST || total % 4 ? fail(pcapng, "a block of an impossible length") : 0;
 }
 
-/* The byte order of a section is in its header, behind the length. */
+/* `length` is the length field, whose byte order is known only after reading the magic number that follows it. */
 static int read_section(struct capture_pcapng *pcapng, const __u8 *length)
 {
 	__u32 total;
 
-	if (make_room(pcapng, 4) || read_bytes(pcapng, pcapng->block, 4))
+	if (grow_block(pcapng, 4) || read_bytes(pcapng, pcapng->block, 4))
 		return -1;
 	pcapng->swapped = false;
 	pcapng->swapped = load32(pcapng, pcapng->block) != BYTE_ORDER_MAGIC;
 	if (load32(pcapng, pcapng->block) != BYTE_ORDER_MAGIC)
-		return broken(pcapng, "a section without a byte order");
+		return fail(pcapng, "a section without a byte order");
 	pcapng->interface_count = 0;
 	total = load32(pcapng, length);
 	if (check_length(pcapng, total) || read_body(pcapng, total, 4))
 		return -1;
 	if (pcapng->length < 16)
-		return broken(pcapng, "a section's header that is too short");
-	return load16(pcapng, pcapng->block + 4) == 1 ? 0 : broken(pcapng, "a version that is not 1");
+		return fail(pcapng, "a section's header that is too short");
+	return load16(pcapng, pcapng->block + 4) == 1 ? 0 : fail(pcapng, "a version that is not 1");
 }
 
 #pragma GCC diagnostic pop
 
-/* The numbers in files are those of DLT_ but for a few that differ between systems. */
+/* A LINKTYPE_ number in a file equals the DLT_ number, except for a few whose DLT_ numbers differ between systems. */
 static int dlt_of(__u16 link_type)
 {
 	switch (link_type) {
@@ -176,7 +176,7 @@ static int dlt_of(__u16 link_type)
 	}
 }
 
-static void take_option(const struct capture_pcapng *pcapng, struct interface *interface, __u16 code, __u16 length,
+static void apply_option(const struct capture_pcapng *pcapng, struct interface *interface, __u16 code, __u16 length,
 			const __u8 *value)
 {
 	if (code == OPTION_RESOLUTION && length == 1)
@@ -185,7 +185,7 @@ static void take_option(const struct capture_pcapng *pcapng, struct interface *i
 		interface->offset = (__s64)load64(pcapng, value);
 }
 
-static void take_options(const struct capture_pcapng *pcapng, struct interface *interface, __u32 at)
+static void apply_options(const struct capture_pcapng *pcapng, struct interface *interface, __u32 at)
 {
 	__u32 end = pcapng->length, padded;
 	__u16 code, length;
@@ -196,31 +196,31 @@ static void take_options(const struct capture_pcapng *pcapng, struct interface *
 		padded = (length + 3U) & ~3U;
 		if (code == OPTION_END || padded > end - at - 4)
 			return;
-		take_option(pcapng, interface, code, length, pcapng->block + at + 4);
+		apply_option(pcapng, interface, code, length, pcapng->block + at + 4);
 	}
 }
 
-static int take_interface(struct capture_pcapng *pcapng)
+static int add_interface(struct capture_pcapng *pcapng)
 {
 	struct interface *interfaces, interface = { .resolution = 6 };
 
 	if (pcapng->length < 8)
-		return broken(pcapng, "an interface's description that is too short");
+		return fail(pcapng, "an interface's description that is too short");
 	if (pcapng->interface_count >= MOST_INTERFACES)
-		return broken(pcapng, "more than 65536 interfaces");
+		return fail(pcapng, "more than 65536 interfaces");
 	interface.link_type = dlt_of(load16(pcapng, pcapng->block));
 	interface.snap_length = load32(pcapng, pcapng->block + 4);
-	take_options(pcapng, &interface, 8);
+	apply_options(pcapng, &interface, 8);
 	interfaces = realloc(pcapng->interfaces, (pcapng->interface_count + 1) * sizeof(*interfaces));
 	if (!interfaces)
-		return broken(pcapng, strerror(ENOMEM));
+		return fail(pcapng, strerror(ENOMEM));
 	interfaces[pcapng->interface_count++] = interface;
 	pcapng->interfaces = interfaces;
 	return 0;
 }
 
-/* The resolution is a power of 10, or of 2 where its highest bit is set; the exponent is a negative one. */
-static __u64 nanoseconds(const struct interface *interface, __u64 ticks)
+/* The resolution is the negated exponent of a power of 10, or of 2 if its highest bit is set. */
+static __u64 ticks_to_ns(const struct interface *interface, __u64 ticks)
 {
 	__u8 exponent = interface->resolution & 0x7f;
 	unsigned __int128 ns = (unsigned __int128)ticks * NS_PER_SECOND;
@@ -236,73 +236,73 @@ static __u64 nanoseconds(const struct interface *interface, __u64 ticks)
 	return whole < 0 ? 0 : whole > (__int128)MOST_NS ? MOST_NS : (__u64)whole;
 }
 
-/* captured: bytes that the block says it has of the packet, from `at` on. */
-static int take_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, __u32 at, __u32 captured,
+/* captured: bytes of the packet in the block, beginning at `at`, according to the block. Returns 1, or -1. */
+static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, __u32 at, __u32 captured,
 		       __u32 original, struct capture_packet *packet)
 {
 	const struct interface *interface;
 
 	if (index >= pcapng->interface_count)
-		return broken(pcapng, "a packet of an interface that was not described");
+		return fail(pcapng, "a packet of an interface that was not described");
 	interface = &pcapng->interfaces[index];
 	if (captured > pcapng->length - at)
-		return broken(pcapng, "a packet that is longer than its block");
+		return fail(pcapng, "a packet that is longer than its block");
 	packet->data = pcapng->block + at;
 	packet->captured = captured;
 	packet->length = original;
 	packet->link_type = interface->link_type;
-	packet->ns = nanoseconds(interface, ticks);
+	packet->ns = ticks_to_ns(interface, ticks);
 	return 1;
 }
 
-static int take_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct capture_packet *packet)
+static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct capture_packet *packet)
 {
 	const __u8 *block = pcapng->block;
 	__u32 index;
 
 	if (pcapng->length < PACKET_HEADER)
-		return broken(pcapng, "a packet's block that is too short");
+		return fail(pcapng, "a packet's block that is too short");
 	index = obsolete ? load16(pcapng, block) : load32(pcapng, block);
-	return take_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8),
+	return set_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8),
 			   PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
 }
 
-/* Of the first interface, without a time; the rest of the block is the packet, or padding behind it. */
-static int take_simple(struct capture_pcapng *pcapng, struct capture_packet *packet)
+/* A simple packet block belongs to the first interface and has no time. The packet and its padding are its rest. */
+static int parse_simple(struct capture_pcapng *pcapng, struct capture_packet *packet)
 {
 	__u32 original, captured, snap_length;
 
 	if (pcapng->length < 4 || !pcapng->interface_count)
-		return broken(pcapng, "a simple packet that is too short, or without an interface");
+		return fail(pcapng, "a simple packet that is too short, or without an interface");
 	original = load32(pcapng, pcapng->block);
 	snap_length = pcapng->interfaces[0].snap_length;
 	captured = snap_length && original > snap_length ? snap_length : original;
-	return take_packet(pcapng, 0, 0, 4, captured, original, packet);
+	return set_packet(pcapng, 0, 0, 4, captured, original, packet);
 }
 
-/* 1: a packet; 0: another block was taken; -1. */
-static int take_block(struct capture_pcapng *pcapng, __u32 type, const __u8 *length, struct capture_packet *packet)
+/* Returns 1 if the block is a packet, 0 if it is another block, -1 if it is broken. */
+static int read_block(struct capture_pcapng *pcapng, __u32 type, const __u8 *length, struct capture_packet *packet)
 {
 	__u32 total = load32(pcapng, length);
 
-	if (type == SECTION) /* a palindrome */
+	if (type == SECTION) /* the same number in both byte orders */
 		return read_section(pcapng, length);
 	if (check_length(pcapng, total))
 		return -1;
 	switch (type) {
 	case INTERFACE:
-		return read_body(pcapng, total, 0) ? -1 : take_interface(pcapng);
+		return read_body(pcapng, total, 0) ? -1 : add_interface(pcapng);
 	case ENHANCED_PACKET:
 	case PACKET:
-		return read_body(pcapng, total, 0) ? -1 : take_enhanced(pcapng, type == PACKET, packet);
+		return read_body(pcapng, total, 0) ? -1 : parse_enhanced(pcapng, type == PACKET, packet);
 	case SIMPLE_PACKET:
-		return read_body(pcapng, total, 0) ? -1 : take_simple(pcapng, packet);
+		return read_body(pcapng, total, 0) ? -1 : parse_simple(pcapng, packet);
 	default:
-		return skip(pcapng, total - BLOCK_HEADER);
+		return skip_bytes(pcapng, total - BLOCK_HEADER);
 	}
 }
 
-/* 1: there is one; 0: the file ends before it. */
+/* Returns 1, 0 at the end of the file, or -1. */
 static int read_header(struct capture_pcapng *pcapng, __u8 header[BLOCK_HEADER])
 {
 	size_t size = fread(header, 1, BLOCK_HEADER, pcapng->stream);
@@ -310,8 +310,8 @@ static int read_header(struct capture_pcapng *pcapng, __u8 header[BLOCK_HEADER])
 	if (size == BLOCK_HEADER)
 		return 1;
 	if (ferror(pcapng->stream))
-		return broken(pcapng, strerror(errno));
-	return size ? broken(pcapng, "it ends inside a block") : 0;
+		return fail(pcapng, strerror(errno));
+	return size ? fail(pcapng, "it ends inside a block") : 0;
 }
 
 int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *packet)
@@ -323,18 +323,18 @@ int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *pa
 		result = read_header(pcapng, header);
 		if (result != 1)
 			return result;
-		result = take_block(pcapng, load32(pcapng, header), header + 4, packet);
+		result = read_block(pcapng, load32(pcapng, header), header + 4, packet);
 	} while (!result);
 	return result;
 }
 
-int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **why)
+int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **reason)
 {
 	struct capture_pcapng *opened = calloc(1, sizeof(*opened));
 	__u8 header[BLOCK_HEADER];
 
 	*pcapng = NULL;
-	*why = strerror(ENOMEM);
+	*reason = strerror(ENOMEM);
 	if (!opened)
 		return -1;
 	opened->stream = stream;
@@ -343,14 +343,14 @@ int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char
 		*pcapng = opened;
 		return 0;
 	}
-	*why = opened->why ? opened->why : "unknown file format";
+	*reason = opened->error ? opened->error : "unknown file format";
 	capture_pcapng_close(opened);
 	return -1;
 }
 
 const char *capture_pcapng_error(const struct capture_pcapng *pcapng)
 {
-	return pcapng->why;
+	return pcapng->error;
 }
 
 void capture_pcapng_close(struct capture_pcapng *pcapng)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcapng files (draft-ietf-opsawg-pcapng), block by block.
+/* Reads pcapng files (draft-ietf-opsawg-pcapng), block by block.
  *
- * libpcap has one link type and one snap length for a file, and refuses a pcapng file when it comes to an interface with
- * another, after any number of packets. Files of several interfaces are what pcapng is for, and standard input cannot
- * be read a second time: so all of pcapng is read here, and libpcap reads the rest.
+ * libpcap supports one link type and one snap length per file: it refuses a pcapng file at the first interface that differs,
+ * after any number of packets. Files of several interfaces are the purpose of pcapng, and standard input cannot be read a
+ * second time. Therefore this module reads all pcapng files; libpcap reads the others.
  */
 #ifndef NETRACKER_CAPTURE_PCAPNG_H
 #define NETRACKER_CAPTURE_PCAPNG_H
@@ -12,18 +12,20 @@
 
 #include "src/capture/capture_file.h"
 
-/* No other kind of file that is read begins with it. */
+/* No other supported file format begins with this byte. */
 #define CAPTURE_PCAPNG_FIRST_BYTE 0x0a
 
 struct capture_pcapng;
 
-/* Reads the first section's header. stream: stays the caller's. 0, or -1: *why says why. */
-int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **why);
+/* Reads the first section's header. The caller keeps ownership of the stream, which must stay open until
+ * capture_pcapng_close(). Returns 0, or -1 with *reason set.
+ */
+int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **reason);
 
-/* 1: a packet, its data valid until the next call; 0: the end; -1: the file is broken here. */
+/* Returns 1 if there is a packet, whose data is valid until the next call; 0 at the end of the file; -1 if it is broken. */
 int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *packet);
 
-/* What was wrong, after -1. */
+/* Returns the reason after capture_pcapng_next() returned -1. */
 const char *capture_pcapng_error(const struct capture_pcapng *pcapng);
 
 /* NULL is allowed. */

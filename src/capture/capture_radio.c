@@ -4,16 +4,16 @@
 #include <endian.h>
 #include <pcap/dlt.h>
 
-#define RADIOTAP_HEADER 8 /* version, padding, length, the first word of what is present */
+#define RADIOTAP_HEADER 8 /* version, padding, length, first word of the presence bits */
 
 #define PRISM_HEADER 144
-#define AVS_MAGIC 0x80211000 /* in the first 20 bits of headers that took Prism's place */
+#define AVS_MAGIC 0x80211000 /* in the first 20 bits of an AVS header, which also occurs under Prism's link type */
 #define AVS_MAGIC_MASK 0xfffff000
 
 #define PPI_HEADER 8
 
-/* Little-endian, whatever machine captured (https://www.radiotap.org). */
-static enum nt_parse radiotap(const struct nt_buffer *frame, __u32 *length)
+/* Radiotap is little-endian on all machines (https://www.radiotap.org). */
+static enum nt_parse read_radiotap_length(const struct nt_buffer *frame, __u32 *length)
 {
 	__u16 size;
 
@@ -23,8 +23,8 @@ static enum nt_parse radiotap(const struct nt_buffer *frame, __u32 *length)
 	return *length < RADIOTAP_HEADER ? NT_PACKET_MALFORMED : NT_PACKET_TCP;
 }
 
-/* Big-endian; the length stands behind the magic number. */
-static enum nt_parse avs(const struct nt_buffer *frame, __u32 *length)
+/* AVS is big-endian; the length follows the magic number. */
+static enum nt_parse read_avs_length(const struct nt_buffer *frame, __u32 *length)
 {
 	__u32 size;
 
@@ -34,14 +34,14 @@ static enum nt_parse avs(const struct nt_buffer *frame, __u32 *length)
 	return *length < 8 || *length > 0xffff ? NT_PACKET_MALFORMED : NT_PACKET_TCP;
 }
 
-static enum nt_parse prism(const struct nt_buffer *frame, __u32 *length)
+static enum nt_parse read_prism_length(const struct nt_buffer *frame, __u32 *length)
 {
 	__u32 magic;
 
 	if (NT_LOAD(frame, 0, &magic, sizeof(magic)) < 0)
 		return NT_PACKET_TRUNCATED;
 	if ((be32toh(magic) & AVS_MAGIC_MASK) == AVS_MAGIC)
-		return avs(frame, length);
+		return read_avs_length(frame, length);
 	*length = PRISM_HEADER;
 	return NT_PACKET_TCP;
 }
@@ -51,11 +51,11 @@ enum nt_parse capture_radio_header(int link_type, const struct nt_buffer *frame,
 	*length = 0;
 	switch (link_type) {
 	case DLT_IEEE802_11_RADIO:
-		return radiotap(frame, length);
+		return read_radiotap_length(frame, length);
 	case DLT_PRISM_HEADER:
-		return prism(frame, length);
+		return read_prism_length(frame, length);
 	case DLT_IEEE802_11_RADIO_AVS:
-		return avs(frame, length);
+		return read_avs_length(frame, length);
 	default:
 		return NT_PACKET_TCP;
 	}
@@ -69,7 +69,7 @@ enum nt_parse capture_radio_ppi(const struct nt_buffer *frame, int *link_type, _
 		__u32 link_type;
 	} header;
 
-	_Static_assert(sizeof(header) == PPI_HEADER, "as it is in the file");
+	_Static_assert(sizeof(header) == PPI_HEADER, "the layout of the file");
 	if (NT_LOAD(frame, 0, &header, sizeof(header)) < 0)
 		return NT_PACKET_TRUNCATED;
 	*length = le16toh(header.length);

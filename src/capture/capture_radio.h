@@ -8,12 +8,12 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 
-/* Sets *length to the length of the header, in bytes; 0 where link_type has none. NT_PACKET_TCP, which is 0, or what is
- * wrong.
+/* Sets *length to the length of the header in bytes, or to 0 if link_type has none. Returns NT_PACKET_TCP, which is 0, or
+ * the error.
  */
 enum nt_parse capture_radio_header(int link_type, const struct nt_buffer *frame, __u32 *length);
 
-/* PPI says of what link type the frame behind it is. */
+/* The same for a PPI header, which also holds the link type of the frame that follows it. */
 enum nt_parse capture_radio_ppi(const struct nt_buffer *frame, int *link_type, __u32 *length);
 
 #endif

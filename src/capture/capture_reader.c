@@ -11,7 +11,7 @@
 struct capture_reader {
 	struct capture_reader_host host;
 	struct replay_fragments *fragments;
-	struct capture_odd odd;
+	struct capture_unparsed unparsed;
 	__u32 options; /* enum nt_parse_option */
 };
 
@@ -38,14 +38,14 @@ void capture_reader_free(struct capture_reader *reader)
 	free(reader);
 }
 
-/* TCP's options were captured too. Where no length is told, this cannot be told from here. */
-static bool headers_are_whole(const struct nt_packet *packet, __u32 captured)
+/* True if all of TCP's options were captured. False if the IP header has no length (segmentation offload). */
+static bool has_whole_headers(const struct nt_packet *packet, __u32 captured)
 {
 	return packet->network_length &&
 	       packet->network_offset + packet->network_length - packet->payload_length <= captured;
 }
 
-bool capture_reader_plain(const struct capture_packet *captured, struct capture_segment *segment)
+bool capture_reader_parse_plain(const struct capture_packet *captured, struct capture_segment *segment)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
 	__u16 ethertype;
@@ -60,16 +60,16 @@ bool capture_reader_plain(const struct capture_packet *captured, struct capture_
 	segment->direction = 0;
 	return nt_parse_plain((void *)&frame, NT_ETHERNET_HEADER, nt_network16(ethertype), captured->length,
 			      &segment->packet) &&
-	       headers_are_whole(&segment->packet, frame.length);
+	       has_whole_headers(&segment->packet, frame.length);
 }
 
-static void count_odd(struct capture_reader *reader, enum nt_parse result)
+static void count_unparsed(struct capture_reader *reader, enum nt_parse result)
 {
-	reader->odd.malformed += result == NT_PACKET_MALFORMED;
-	reader->odd.truncated += result == NT_PACKET_TRUNCATED || result == NT_PACKET_FRAGMENT;
+	reader->unparsed.malformed += result == NT_PACKET_MALFORMED;
+	reader->unparsed.truncated += result == NT_PACKET_TRUNCATED || result == NT_PACKET_FRAGMENT;
 }
 
-static void take_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth);
+static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth);
 
 static bool is_fragment(const struct capture_segment *segment)
 {
@@ -77,10 +77,10 @@ static bool is_fragment(const struct capture_segment *segment)
 	       (segment->result == NT_PACKET_TCP && segment->packet.marks & NT_PACKET_FIRST_FRAGMENT);
 }
 
-/* Only what was captured whole can be put together again. Of the rest the first fragment, which says what follows the
- * IP header, stands for itself. Returns whether the fragment was taken.
+/* Only fragments that were captured whole can be reassembled. A first fragment that was cut is parsed on its own, because it
+ * holds the TCP header. Returns false if the caller shall do so.
  */
-static bool take_fragment(struct capture_reader *reader, const struct nt_layer *layer,
+static bool add_fragment(struct capture_reader *reader, const struct nt_layer *layer,
 			  const struct capture_segment *segment, int depth)
 {
 	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan };
@@ -95,40 +95,40 @@ static bool take_fragment(struct capture_reader *reader, const struct nt_layer *
 	joined.frame = &whole;
 	joined.reassembled = true;
 	if (result == REPLAY_FRAGMENT_COMPLETES)
-		take_layers(reader, &inner, &joined, depth + 1);
+		parse_all_layers(reader, &inner, &joined, depth + 1);
 	return result != REPLAY_FRAGMENT_CUT;
 }
 
-static bool is_accepted(const struct capture_reader *reader, const struct nt_layer *layer,
+static bool is_packet_accepted(const struct capture_reader *reader, const struct nt_layer *layer,
 			const struct capture_segment *segment)
 {
 	return !reader->host.accepts || segment->reassembled ||
 	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);
 }
 
-static void take_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
 {
 	void *frame = (void *)segment->frame;
 
 	segment->packet.transport_offset = 0;
 	segment->result = nt_pass_layers(frame, layer);
 	if (segment->result == NT_PACKET_TCP) {
-		if (!is_accepted(reader, layer, segment))
+		if (!is_packet_accepted(reader, layer, segment))
 			return;
 		segment->result = nt_parse_layers(frame, layer, reader->options, &segment->packet);
 	}
-	if (is_fragment(segment) && take_fragment(reader, layer, segment, depth))
+	if (is_fragment(segment) && add_fragment(reader, layer, segment, depth))
 		return;
-	count_odd(reader, segment->result);
+	count_unparsed(reader, segment->result);
 	if (segment->result == NT_PACKET_TCP || segment->packet.transport_offset)
 		reader->host.take(reader->host.context, segment);
 }
 
-/* All that is in one frame, or in one packet that was put together. */
-static void take_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+/* Parses all subframes of a frame or of a reassembled packet. */
+static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
 {
 	do {
-		take_layer(reader, layer, segment, depth);
+		parse_layer(reader, layer, segment, depth);
 	} while (nt_next_subframe(layer));
 }
 
@@ -140,29 +140,29 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 	enum nt_parse result;
 
 	if (!capture_link_is_known(captured->link_type)) {
-		if (!reader->odd.unread++)
-			reader->odd.unread_type = captured->link_type;
+		if (!reader->unparsed.unread++)
+			reader->unparsed.unread_type = captured->link_type;
 		return;
 	}
 	result = capture_link_locate(captured->link_type, &frame, captured->length, &place);
 	if (result != NT_PACKET_TCP) {
-		count_odd(reader, result);
+		count_unparsed(reader, result);
 		return;
 	}
 	segment.interface = place.interface;
 	segment.direction = place.direction;
-	take_layers(reader, &place.layer, &segment, 0);
+	parse_all_layers(reader, &place.layer, &segment, 0);
 }
 
-struct capture_odd capture_reader_odd(const struct capture_reader *reader)
+struct capture_unparsed capture_reader_unparsed(const struct capture_reader *reader)
 {
-	struct capture_odd odd = reader->odd;
+	struct capture_unparsed unparsed = reader->unparsed;
 
-	odd.incomplete = replay_fragments_given_up(reader->fragments);
-	return odd;
+	unparsed.incomplete = replay_fragments_given_up(reader->fragments);
+	return unparsed;
 }
 
 void capture_reader_clear_unread(struct capture_reader *reader)
 {
-	reader->odd.unread = 0;
+	reader->unparsed.unread = 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From captured frames to TCP segments: through link layers, tunnels and fragments, by the one parser in core/. */
+/* Finds the TCP segments in captured frames: passes link layers, tunnels and fragments, and uses the parser of core/. */
 #ifndef NETRACKER_CAPTURE_READER_H
 #define NETRACKER_CAPTURE_READER_H
 
@@ -10,52 +10,52 @@
 #include "core/packet.h"
 #include "src/capture/capture_file.h"
 
-/* One segment. A frame holds several where it is an 802.11 A-MSDU. */
+/* One segment. An 802.11 A-MSDU holds several in one frame. */
 struct capture_segment {
 	struct nt_packet packet;
-	enum nt_parse result; /* NT_PACKET_TCP; else what is wrong with the TCP header that is at packet.transport_offset */
-	const struct nt_buffer *frame; /* what the packet's offsets are in; may lack the payload's end where reassembled */
-	__u64 ns;             /* of its frame, since the Unix epoch */
-	__u32 interface;      /* where the link layer tells it, else 0 */
-	__u8 direction;       /* 1: leaving, where the link layer tells it, else 0 */
+	enum nt_parse result; /* NT_PACKET_TCP, or the error in the TCP header at packet.transport_offset */
+	const struct nt_buffer *frame; /* base of the packet's offsets; without the payload's rest if reassembled */
+	__u64 ns;             /* capture time of the frame, nanoseconds since the Unix epoch */
+	__u32 interface;      /* from the link layer's header; 0 if it has none */
+	__u8 direction;       /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
 	bool reassembled;     /* from fragments */
 };
 
 struct capture_reader_host {
-	/* The segment is the callee's to change; it and its frame are valid until it returns. */
+	/* Receives each segment. The callee may change it; it and its frame are valid until the callee returns. */
 	void (*take)(void *context, struct capture_segment *segment);
-	/* False: what has its outermost IP header at `offset` is passed over. NULL: nothing is. */
+	/* Returns false to ignore the packet whose outermost IP header is at `offset`. NULL: accept all packets. */
 	bool (*accepts)(void *context, const struct nt_buffer *frame, __u32 offset);
 	void *context;
 };
 
 struct capture_reader;
 
-/* NULL: no memory. */
+/* tunnels: also parse packets inside tunnels. Returns NULL without memory. */
 struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host);
 
 /* NULL is allowed. */
 void capture_reader_free(struct capture_reader *reader);
 
-/* The short way for what most packets of most captures are: TCP right behind IP, right behind Ethernet. False where only
- * capture_reader_take() can tell; else segment->frame and ->reassembled are not set, and host->take is not called.
+/* Parses the most frequent kind of packet: Ethernet, IP without options or extension headers, TCP. Returns false for others,
+ * which capture_reader_take() must parse. Does not set segment->frame and ->reassembled, and does not call host->take.
  */
-bool capture_reader_plain(const struct capture_packet *captured, struct capture_segment *segment);
+bool capture_reader_parse_plain(const struct capture_packet *captured, struct capture_segment *segment);
 
-/* Gives all segments of a frame to host->take. */
+/* Passes all segments of a frame to host->take. */
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured);
 
-/* What no segment was found in, though there may have been one. */
-struct capture_odd {
+/* Numbers of packets that may have held a segment, but could not be parsed. */
+struct capture_unparsed {
 	__u64 malformed, truncated;
-	__u64 incomplete;  /* fragmented, with parts missing */
-	__u64 unread;      /* of link types that are not known */
-	int unread_type;   /* the first of them, a DLT_ number */
+	__u64 incomplete;  /* fragmented packets with missing fragments */
+	__u64 unread;      /* frames of unsupported link types */
+	int unread_type;   /* link type of the first of them, a DLT_ number */
 };
 
-struct capture_odd capture_reader_odd(const struct capture_reader *reader);
+struct capture_unparsed capture_reader_unparsed(const struct capture_reader *reader);
 
-/* Those that are unread are counted anew. */
+/* Sets the number of unread frames to 0, before the next file. */
 void capture_reader_clear_unread(struct capture_reader *reader);
 
 #endif

@@ -8,9 +8,9 @@
 
 #include "core/packet.h"
 
-#define UNIT 8 /* fragments begin at multiples of it (RFC 791 section 3.2) */
+#define UNIT 8 /* bytes; each fragment begins at a multiple (RFC 791 section 3.2) */
 #define MOST_PAYLOAD 65535
-#define KEPT_PAYLOAD 512 /* room for a few headers of tunnels, and TCP's */
+#define KEPT_PAYLOAD 512 /* bytes; enough for a few tunnel headers and TCP's header */
 
 struct fragment_key {
 	__u32 address[8];
@@ -22,16 +22,16 @@ struct fragment_key {
 
 struct fragment {
 	struct fragment_key key;
-	__u32 start, length; /* of its payload in the whole packet's */
-	__u32 data;          /* where it is in the frame */
+	__u32 start, length; /* bytes; position in the payload of the whole packet */
+	__u32 data;          /* offset of the payload in the frame */
 	bool more;
 };
 
 struct fragmented {
 	struct fragment_key key;
 	__u64 age; /* 0: unused */
-	bool complete; /* kept, but found no more */
-	__u32 total; /* 0: not known yet */
+	bool complete; /* the packet stays valid, but no lookup finds it */
+	__u32 total; /* bytes of payload; 0: unknown, the last fragment is missing */
 	__u32 units_seen;
 	__u8 seen[MOST_PAYLOAD / UNIT / 8 + 1];
 	__u8 packet[NT_IPV6_HEADER + KEPT_PAYLOAD];
@@ -68,7 +68,7 @@ __u64 replay_fragments_given_up(const struct replay_fragments *fragments)
 	return count;
 }
 
-static bool read_ipv4(const struct nt_buffer *frame, __u32 offset, struct nt_cursor *cursor, struct fragment *fragment)
+static bool read_ipv4_fragment(const struct nt_buffer *frame, __u32 offset, struct nt_cursor *cursor, struct fragment *fragment)
 {
 	struct nt_ipv4_header header;
 
@@ -82,8 +82,8 @@ static bool read_ipv4(const struct nt_buffer *frame, __u32 offset, struct nt_cur
 	return true;
 }
 
-/* Before the fragment header may be others, which do not belong to what was cut into fragments (RFC 8200 4.5). */
-static bool read_ipv6(const struct nt_buffer *frame, struct nt_cursor *cursor, struct fragment *fragment)
+/* Extension headers before the fragment header are not part of the fragmented payload (RFC 8200 section 4.5). */
+static bool read_ipv6_fragment(const struct nt_buffer *frame, struct nt_cursor *cursor, struct fragment *fragment)
 {
 	struct {
 		__u8 next_header, reserved;
@@ -106,7 +106,7 @@ static bool read_ipv6(const struct nt_buffer *frame, struct nt_cursor *cursor, s
 	return true;
 }
 
-/* False where it is none. */
+/* Returns false if the packet is no fragment, or malformed. */
 static bool read_fragment(const struct nt_buffer *frame, __u32 offset, __u32 frame_length, struct fragment *fragment)
 {
 	struct nt_cursor cursor = { .offset = offset };
@@ -121,15 +121,15 @@ static bool read_fragment(const struct nt_buffer *frame, __u32 offset, __u32 fra
 					 nt_parse_ipv6_header((void *)frame, frame_length, &cursor, &packet))
 		return false;
 	memcpy(fragment->key.address, packet.address_parts, sizeof(fragment->key.address));
-	if (!(fragment->key.version == 4 ? read_ipv4(frame, offset, &cursor, fragment) :
-					   read_ipv6(frame, &cursor, fragment)))
+	if (!(fragment->key.version == 4 ? read_ipv4_fragment(frame, offset, &cursor, fragment) :
+					   read_ipv6_fragment(frame, &cursor, fragment)))
 		return false;
 	fragment->length = cursor.end - fragment->data;
 	return true;
 }
 
-/* Not too long, and of no length that leaves a hole. */
-static bool is_possible(const struct fragment *fragment)
+/* Only the last fragment may have a length that is no multiple of UNIT; the whole packet has at most 65535 bytes. */
+static bool is_valid(const struct fragment *fragment)
 {
 	if (fragment->more && fragment->length % UNIT)
 		return false;
@@ -155,15 +155,15 @@ static struct fragmented *find_slot(struct replay_fragments *fragments, const st
 	return oldest;
 }
 
-static __u32 header_length(const struct fragmented *slot)
+static __u32 ip_header_length(const struct fragmented *slot)
 {
 	return slot->key.version == 4 ? NT_IPV4_HEADER : NT_IPV6_HEADER;
 }
 
-/* One unit of payload; what lies beyond what is kept is only marked as seen. */
-static void take_unit(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
+/* Stores one unit of payload. A unit beyond KEPT_PAYLOAD is only marked as seen. */
+static void store_unit(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
 {
-	__u32 unit = (fragment->start + at) / UNIT, to = header_length(slot) + fragment->start + at;
+	__u32 unit = (fragment->start + at) / UNIT, to = ip_header_length(slot) + fragment->start + at;
 	__u32 size = fragment->length - at < UNIT ? fragment->length - at : UNIT;
 
 	if (slot->seen[unit / 8] & (1 << unit % 8))
@@ -174,12 +174,12 @@ static void take_unit(struct fragmented *slot, const struct nt_buffer *frame, co
 		memcpy(slot->packet + to, frame->data + fragment->data + at, size);
 }
 
-static void take_fragment(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment)
+static void store_fragment(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment)
 {
 	__u32 at;
 
 	for (at = 0; at < fragment->length; at += UNIT)
-		take_unit(slot, frame, fragment, at);
+		store_unit(slot, frame, fragment, at);
 	if (!fragment->more && !slot->total)
 		slot->total = fragment->start + fragment->length;
 }
@@ -211,16 +211,16 @@ enum replay_fragment replay_fragments_add(struct replay_fragments *fragments, co
 		return REPLAY_FRAGMENT_WAITS;
 	if (fragment.data + fragment.length > frame->length)
 		return REPLAY_FRAGMENT_CUT;
-	if (!is_possible(&fragment))
+	if (!is_valid(&fragment))
 		return REPLAY_FRAGMENT_WAITS;
 	slot = find_slot(fragments, &fragment.key);
 	slot->age = ++fragments->clock;
-	take_fragment(slot, frame, &fragment);
+	store_fragment(slot, frame, &fragment);
 	if (!slot->total || slot->units_seen != (slot->total + UNIT - 1) / UNIT)
 		return REPLAY_FRAGMENT_WAITS;
 	write_header(slot);
 	slot->complete = true;
-	*length = header_length(slot) + slot->total;
+	*length = ip_header_length(slot) + slot->total;
 	whole->data = slot->packet;
 	whole->length = *length < sizeof(slot->packet) ? *length : sizeof(slot->packet);
 	return REPLAY_FRAGMENT_COMPLETES;

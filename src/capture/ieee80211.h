@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* IEEE 802.11 data frames (802.11-2020 section 9.3.2).
  *
- * Only frames that are not encrypted, or were captured after decryption, have anything to read.
+ * Encrypted frames and fragments are not parsed.
  */
 #ifndef NETRACKER_IEEE80211_H
 #define NETRACKER_IEEE80211_H
@@ -13,15 +13,15 @@
 #define NT_80211_TYPE 0x0c
 #define NT_80211_NO_DATA 0x40   /* subtypes: null function and the like */
 #define NT_80211_QOS 0x80
-#define NT_80211_TO_AND_FROM 0x03 /* in the second byte: both, a fourth address follows */
+#define NT_80211_TO_AND_FROM 0x03 /* in the second byte; if both bits are set, a fourth address follows */
 #define NT_80211_MORE_FRAGMENTS 0x04
 #define NT_80211_PROTECTED 0x40
 #define NT_80211_HT_CONTROL 0x80  /* in frames with QoS */
 #define NT_80211_AMSDU 0x80       /* in the first byte of the QoS control */
 #define NT_80211_FRAGMENT 0x0f    /* in the first byte of the sequence control */
 
-/* Destination, source, a length: as Ethernet, but what follows is always LLC (9.3.2.2.2). Each begins at a multiple of
- * four bytes from the first.
+/* A subframe has destination, source and length, as in Ethernet, and always holds LLC (9.3.2.2.2). It begins at a multiple of
+ * four bytes after the first one.
  */
 NT_INLINE enum nt_parse nt_pass_subframe(void *frame, struct nt_layer *layer)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From the link layer to IP: headers that lead to one another. For hosts in user space: the kernel's programs see
- * frames whose link layer the kernel has read.
+/* Passes the headers between the link layer and IP. Only user space uses it: BPF programs get frames whose link layer the
+ * kernel has parsed.
  *
- * nt_pass_layers() goes from layer to layer until IP, or something that is not known, is reached.
+ * nt_pass_layers() goes from layer to layer until it reaches IP or an unknown protocol.
  * References: IEEE 802.1Q (VLAN), 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662
  * (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 4385 and 4448 (pseudowires).
  */
@@ -16,7 +16,7 @@
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"
 
-#define NT_ETHERTYPE_LEAST 0x0600 /* below it is a length (IEEE 802.3 section 3.2.6) */
+#define NT_ETHERTYPE_LEAST 0x0600 /* a smaller value is a length (IEEE 802.3 section 3.2.6) */
 #define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
 #define NT_ETHERTYPE_PPP 0x880b
 #define NT_ETHERTYPE_MPLS 0x8847
@@ -42,13 +42,13 @@
 #define NT_MOST_LAYERS 16
 #define NT_MOST_LABELS 16
 
-/* What follows a field that is an EtherType, or a length before LLC. */
+/* The field is an EtherType, or a length, which LLC follows. */
 NT_INLINE __u16 nt_layer_type_of(__u16 ethertype)
 {
 	return ethertype < NT_ETHERTYPE_LEAST ? NT_LAYER_LLC : ethertype;
 }
 
-/* Goes behind `header` bytes that end with an EtherType. */
+/* Passes `header` bytes whose last two are an EtherType. */
 NT_INLINE enum nt_parse nt_pass_to_ethertype(void *frame, struct nt_layer *layer, __u32 header)
 {
 	__u16 ethertype;
@@ -71,7 +71,7 @@ NT_INLINE enum nt_parse nt_pass_vlan(void *frame, struct nt_layer *layer)
 	return NT_PACKET_TCP;
 }
 
-/* SNAP: an organisation's number and a type, which is an EtherType where the number is 0 (RFC 1042). */
+/* SNAP holds an organisation's number and a type, which is an EtherType if the number is 0 (RFC 1042). */
 NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
 {
 	__u8 llc[3], organisation[3];
@@ -93,8 +93,8 @@ NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
 	return nt_pass_to_ethertype(frame, layer, sizeof(llc) + sizeof(organisation) + 2);
 }
 
-/* The protocol is of one byte or two, the last one is the odd one (RFC 1661 section 2). Before it may be the address and
- * control bytes of HDLC-like framing (RFC 1662 section 3.1); no protocol begins with such an address.
+/* The protocol field has one or two bytes: an odd byte is its last (RFC 1661 section 2). The address and control bytes of
+ * HDLC-like framing may precede it (RFC 1662 section 3.1); no protocol number begins with that address.
  */
 NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 {
@@ -118,7 +118,7 @@ NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 	return NT_PACKET_TCP;
 }
 
-/* Version 1, type 1, code 0 is a session's packet; the length says where padding begins (RFC 2516 section 4). */
+/* Version 1, type 1, code 0 is a packet of a session. Padding may follow its length (RFC 2516 section 4). */
 NT_INLINE enum nt_parse nt_pass_pppoe(void *frame, struct nt_layer *layer)
 {
 	__u16 header[3];
@@ -149,7 +149,7 @@ NT_INLINE int nt_leads_to_ip(__u16 ethertype)
 	}
 }
 
-/* An Ethernet frame `at` bytes behind the labels. NT_PACKET_NOT_IP: not by its EtherType. */
+/* Tries an Ethernet frame that begins `at` bytes after the labels. Returns NT_PACKET_NOT_IP if its EtherType excludes it. */
 NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, __u32 at)
 {
 	__u16 ethertype;
@@ -164,8 +164,8 @@ NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, 
 	return NT_PACKET_TCP;
 }
 
-/* Under the labels nothing says what there is. IP begins with its version, a pseudowire's control word with 0 (RFC 4385
- * section 3); Ethernet, with such a word or without, is known by its EtherType.
+/* MPLS has no field for the protocol below the labels, so it is guessed. IP begins with its version, a pseudowire's control
+ * word with 0 (RFC 4385 section 3). Ethernet, with or without a control word, is recognised by its EtherType.
  */
 NT_INLINE enum nt_parse nt_pass_under_labels(void *frame, struct nt_layer *layer)
 {
@@ -211,7 +211,7 @@ NT_INLINE enum nt_parse nt_pass_ip_version(void *frame, struct nt_layer *layer)
 	return NT_PACKET_TCP;
 }
 
-/* One layer further. */
+/* Passes one layer. */
 NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
 {
 	switch (layer->type) {
@@ -221,9 +221,9 @@ NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
 		return nt_pass_to_ethertype(frame, layer, 4 + 2);
 	case NT_ETHERTYPE_E_TAG:
 		return nt_pass_to_ethertype(frame, layer, 6 + 2);
-	case NT_ETHERTYPE_PBB: /* the service's tag, then the customer's frame */
+	case NT_ETHERTYPE_PBB: /* the service's tag, then the customer's Ethernet header */
 		return nt_pass_to_ethertype(frame, layer, 4 + NT_ETHERNET_HEADER);
-	case NT_ETHERTYPE_FABRICPATH: /* a tag and a time to live, then the frame that passes through */
+	case NT_ETHERTYPE_FABRICPATH: /* a tag with a time to live, then the encapsulated Ethernet header */
 		return nt_pass_to_ethertype(frame, layer, 2 + NT_ETHERNET_HEADER);
 	case NT_ETHERTYPE_PPPOE_SESSION:
 		return nt_pass_pppoe(frame, layer);
@@ -245,7 +245,7 @@ NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
 	}
 }
 
-/* To the IP header: layer->type is then its EtherType. Anything but NT_PACKET_TCP: there is none to be found. */
+/* Goes to the IP header. Returns NT_PACKET_TCP with its EtherType in layer->type, or the reason why there is none. */
 NT_INLINE enum nt_parse nt_pass_layers(void *frame, struct nt_layer *layer)
 {
 	enum nt_parse result;
@@ -261,7 +261,7 @@ NT_INLINE enum nt_parse nt_pass_layers(void *frame, struct nt_layer *layer)
 	return NT_PACKET_MALFORMED;
 }
 
-/* To the next subframe, where the frame has one: 1, else 0. */
+/* Goes to the next subframe. Returns 1, or 0 if there is none. */
 NT_INLINE int nt_next_subframe(struct nt_layer *layer)
 {
 	if (!layer->more)

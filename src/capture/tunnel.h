@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tunnels that packet.h does not look into: from the IP packet around to the packet inside. For hosts in user space; the
- * kernel's programs see what is inside on the tunnel's own interface.
+/* Tunnels that core/packet.h does not parse: goes from the outer IP packet to the inner one. Only user space uses it: the
+ * BPF programs see the inner packets on the tunnel's own interface.
  *
- * Tunnels over UDP are known by their ports, Teredo by its addresses; what does not look like the tunnel is UDP.
+ * Tunnels over UDP are recognised by their ports, Teredo by its addresses. A packet without the tunnel's valid header is
+ * ordinary UDP.
  * References: RFC 2784 and 2890 (GRE), 2637 (PPTP), 8086 (GRE in UDP), 4023 (MPLS in IP),
  * 3378 (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya,
  * 3GPP TS 29.281 (GTP-U), draft-foschiano-erspan.
@@ -24,7 +25,7 @@
 #define NT_PORT_VXLAN_GPE 4790
 #define NT_PORT_AYIYA 5072
 #define NT_PORT_GENEVE 6081
-#define NT_PORT_VXLAN_LINUX 8472 /* Linux' own before there was a number */
+#define NT_PORT_VXLAN_LINUX 8472 /* Linux' default, older than IANA's number */
 
 #define NT_GRE_CHECKSUM 0x8000
 #define NT_GRE_ROUTING 0x4000
@@ -38,7 +39,7 @@
 #define NT_GRE_ARUBA_LAST 0x8210
 #define NT_GRE_ARUBA_OTHER 0x9000
 
-/* Goes `header` bytes on, to what the number says. */
+/* Passes `header` bytes; the inner layer is of `type`. */
 NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16 type)
 {
 	if (header > layer->end - layer->offset)
@@ -48,7 +49,7 @@ NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16
 	return NT_PACKET_TCP;
 }
 
-/* Type III's header says in its last bit whether eight bytes follow it. */
+/* The last bit of a type III header is set if a subheader of eight bytes follows. */
 NT_INLINE enum nt_parse nt_enter_erspan_iii(void *frame, struct nt_layer *layer)
 {
 	__u8 last;
@@ -82,7 +83,7 @@ NT_INLINE enum nt_parse nt_enter_gre(void *frame, struct nt_layer *layer)
 		result = nt_layer_load16(frame, layer, 2, &protocol);
 	if (result != NT_PACKET_TCP)
 		return result;
-	/* Source routes (RFC 1701) were taken out of GRE. Version 1 carries PPP alone, and a mere acknowledgement nothing. */
+	/* RFC 2784 removed source routes (RFC 1701) from GRE. Version 1 carries only PPP, and a mere acknowledgement nothing. */
 	if ((flags & NT_GRE_VERSION) > 1 || (flags & NT_GRE_ROUTING))
 		return NT_PACKET_NOT_TCP;
 	if ((flags & NT_GRE_VERSION) == 1 && (protocol != NT_ETHERTYPE_PPP || !(flags & NT_GRE_SEQUENCE)))
@@ -95,7 +96,7 @@ NT_INLINE enum nt_parse nt_enter_gre(void *frame, struct nt_layer *layer)
 	return result == NT_PACKET_TCP ? nt_enter_gre_payload(frame, layer, flags, protocol) : result;
 }
 
-/* The flag of a network number must be there; with the flag of a protocol it is VXLAN-GPE. */
+/* The flag of a valid network number must be set. The flag of a next protocol means VXLAN-GPE. */
 NT_INLINE enum nt_parse nt_enter_vxlan(void *frame, struct nt_layer *layer)
 {
 	__u8 header[8];
@@ -126,7 +127,9 @@ NT_INLINE enum nt_parse nt_enter_geneve(void *frame, struct nt_layer *layer)
 	return nt_go_inside(layer, 8 + (version_and_length >> 8 & 0x3f) * 4, protocol);
 }
 
-/* An identity of a power of two bytes and a signature of words follow the eight bytes; 1: the packet is forwarded. */
+/* After eight bytes follow an identity, whose length is a power of two, and a signature of 32-bit words. Operation code 1
+ * means a forwarded packet.
+ */
 NT_INLINE enum nt_parse nt_enter_ayiya(void *frame, struct nt_layer *layer)
 {
 	__u8 header[8];
@@ -143,7 +146,7 @@ NT_INLINE enum nt_parse nt_enter_ayiya(void *frame, struct nt_layer *layer)
 	return header[3] == NT_PROTOCOL_IPV4 ? nt_go_inside(layer, length, NT_ETHERTYPE_IPV4) : NT_PACKET_NOT_TCP;
 }
 
-/* Extension headers: each says its length in words first and the type of the next one last (TS 29.281 section 5.2). */
+/* An extension header begins with its length in words and ends with the type of the next one (TS 29.281 section 5.2). */
 NT_INLINE enum nt_parse nt_pass_gtp_extensions(void *frame, struct nt_layer *layer, __u8 type)
 {
 	enum nt_parse result;
@@ -164,7 +167,9 @@ NT_INLINE enum nt_parse nt_pass_gtp_extensions(void *frame, struct nt_layer *lay
 	return NT_PACKET_TCP;
 }
 
-/* Version 1, not GTP', a user's packet. Any of three flags brings four bytes, the last of which is an extension's type. */
+/* Accepts version 1, not GTP', and user packets. If any of three flags is set, four more bytes follow; the last of them is
+ * the type of the first extension header.
+ */
 NT_INLINE enum nt_parse nt_enter_gtp(void *frame, struct nt_layer *layer)
 {
 	__u8 header[2], type = 0;
@@ -190,7 +195,7 @@ NT_INLINE int nt_is_teredo_address(const __u32 *address)
 	return address[0] == nt_network32(0x20010000);
 }
 
-/* Authentication and the origin's address, each at most once, may stand before the packet (RFC 4380 section 5.1.1). */
+/* An authentication header and an origin indication may precede the packet, each at most once (RFC 4380 section 5.1.1). */
 NT_INLINE enum nt_parse nt_pass_teredo_headers(void *frame, struct nt_layer *layer)
 {
 	__u8 header[4];
@@ -206,9 +211,7 @@ NT_INLINE enum nt_parse nt_pass_teredo_headers(void *frame, struct nt_layer *lay
 	return result;
 }
 
-/* Peers talk to each other on ports of their own: what carries IPv6 from or to a Teredo address, and says as many bytes
- * as there are, is Teredo.
- */
+/* Teredo peers use any ports. The payload is Teredo if it is an IPv6 packet from or to a Teredo address whose length fits. */
 NT_INLINE enum nt_parse nt_enter_teredo(void *frame, struct nt_layer *layer)
 {
 	struct nt_ipv6_header header;
@@ -222,7 +225,7 @@ NT_INLINE enum nt_parse nt_enter_teredo(void *frame, struct nt_layer *layer)
 	return nt_go_inside(layer, 0, NT_ETHERTYPE_IPV6);
 }
 
-/* Returns NT_PACKET_NOT_IP where the port is no tunnel's. */
+/* Returns NT_PACKET_NOT_IP if no tunnel uses the port. */
 NT_INLINE enum nt_parse nt_enter_port(void *frame, struct nt_layer *layer, __u16 port)
 {
 	switch (port) {
@@ -253,7 +256,7 @@ NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 		return result;
 	if (length && length < NT_UDP_HEADER)
 		return NT_PACKET_NOT_TCP;
-	/* 0: segmentation offload left it out, or a jumbogram (RFC 2675 section 4). */
+	/* The length is 0 after segmentation offload, and in jumbograms (RFC 2675 section 4). */
 	if (length && length < layer->end - layer->offset)
 		layer->end = layer->offset + length;
 	layer->offset += NT_UDP_HEADER;
@@ -263,7 +266,7 @@ NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 	return result == NT_PACKET_NOT_IP ? nt_enter_teredo(frame, layer) : result;
 }
 
-/* From where the cursor stands, behind an IP header, to what is inside. NT_PACKET_NOT_TCP: it is no tunnel. */
+/* The cursor is after an IP header. Sets *layer to the inner layer; returns NT_PACKET_NOT_TCP if this is no tunnel. */
 NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cursor, struct nt_layer *layer)
 {
 	layer->offset = cursor->offset;
@@ -282,11 +285,11 @@ NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cur
 	}
 }
 
-/* Parses a captured frame from a layer on, through all layers and, with NT_PARSE_TUNNELS, tunnels.
+/* Parses a captured frame, beginning at *layer, through all layers and, with NT_PARSE_TUNNELS, through tunnels.
  *
- * *layer is moved to the innermost that was reached: where the result is NT_PACKET_FRAGMENT, or the packet is marked
- * NT_PACKET_FIRST_FRAGMENT, layer->end is the length of the frame for packet->network_offset. *packet is as from
- * nt_parse_ip(), its vlan the layer's. A TCP header whose options were not captured to their end is no whole one.
+ * Moves *layer to the innermost layer reached. If the result is NT_PACKET_FRAGMENT, or the packet is marked
+ * NT_PACKET_FIRST_FRAGMENT, layer->end is the frame length that belongs to packet->network_offset. *packet is set as by
+ * nt_parse_ip(), its vlan from the layer. A TCP header whose options were cut counts as truncated.
  */
 NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u32 options, struct nt_packet *packet)
 {
@@ -306,7 +309,7 @@ NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u
 			return NT_PACKET_TRUNCATED;
 		if (result != NT_PACKET_NOT_TCP || !(options & NT_PARSE_TUNNELS))
 			return result;
-		/* What is inside a tunnel's packet reaches beyond its first fragment. */
+		/* The inner packet extends beyond the first fragment of the outer one. */
 		if (cursor.fragment == NT_FIRST_OF_FRAGMENTS)
 			return NT_PACKET_FRAGMENT;
 		result = nt_enter_tunnel(frame, &cursor, layer);

@@ -166,7 +166,7 @@ static void record_ended(void *context, struct nt_record *record)
 
 static void finish(struct replay *replay)
 {
-	struct capture_odd odd;
+	struct capture_unparsed unparsed;
 	int error;
 
 	if (replay->zeek)
@@ -178,11 +178,11 @@ static void finish(struct replay *replay)
 		error = -ENOMEM; /* a write that failed is an error of its own */
 	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
 	delivery_print_accounting(&replay->delivery);
-	odd = capture_reader_odd(replay->reader);
+	unparsed = capture_reader_unparsed(replay->reader);
 	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
 		       "missing %llu",
-		       (unsigned long long)odd.malformed, (unsigned long long)odd.truncated,
-		       (unsigned long long)odd.incomplete);
+		       (unsigned long long)unparsed.malformed, (unsigned long long)unparsed.truncated,
+		       (unsigned long long)unparsed.incomplete);
 }
 
 static const char *link_name(int link_type)
@@ -238,7 +238,7 @@ static int read_packets(struct replay *replay)
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		bool is_plain = capture_reader_plain(&captured, &ahead[count].segment);
+		bool is_plain = capture_reader_parse_plain(&captured, &ahead[count].segment);
 
 		if (is_plain)
 			replay_tracker_locate(replay->tracker, &ahead[count++]);
@@ -274,13 +274,13 @@ static int read_like_zeek(struct replay *replay)
 /* Packets that cannot be read are no reason to stop, but no file may pass unread without a word. */
 static void report_unread(struct replay *replay)
 {
-	const struct capture_odd odd = capture_reader_odd(replay->reader);
+	const struct capture_unparsed unparsed = capture_reader_unparsed(replay->reader);
 
-	if (odd.unread)
+	if (unparsed.unread)
 		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
 			      "docs/captures.md lists those that can be", replay->name,
-			      (unsigned long long)odd.unread, link_name(odd.unread_type), odd.unread_type);
-	if (odd.unread && odd.unread == capture_file_packets(replay->file))
+			      (unsigned long long)unparsed.unread, link_name(unparsed.unread_type), unparsed.unread_type);
+	if (unparsed.unread && unparsed.unread == capture_file_packets(replay->file))
 		replay->broken = true;
 	capture_reader_clear_unread(replay->reader);
 }
