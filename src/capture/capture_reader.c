@@ -10,7 +10,7 @@
 
 struct capture_reader {
 	struct capture_reader_host host;
-	struct replay_fragments *fragments;
+	struct fragment_table *fragments;
 	struct capture_unparsed unparsed;
 	__u32 options; /* enum nt_parse_option */
 };
@@ -23,7 +23,7 @@ struct capture_reader *capture_reader_new(bool tunnels, const struct capture_rea
 		return NULL;
 	reader->host = *host;
 	reader->options = tunnels ? NT_PARSE_TUNNELS : 0;
-	reader->fragments = replay_fragments_new();
+	reader->fragments = fragment_table_new();
 	if (reader->fragments)
 		return reader;
 	free(reader);
@@ -34,7 +34,7 @@ void capture_reader_free(struct capture_reader *reader)
 {
 	if (!reader)
 		return;
-	replay_fragments_free(reader->fragments);
+	fragment_table_free(reader->fragments);
 	free(reader);
 }
 
@@ -85,18 +85,18 @@ static bool add_fragment(struct capture_reader *reader, const struct nt_layer *l
 {
 	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan };
 	struct capture_segment joined = *segment;
-	enum replay_fragment result;
+	enum fragment_result result;
 	struct nt_buffer whole;
 
 	if (depth > NT_MOST_TUNNELS)
 		return false;
-	result = replay_fragments_add(reader->fragments, segment->frame, segment->packet.network_offset, layer->end,
+	result = fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, layer->end,
 				      &whole, &inner.end);
 	joined.frame = &whole;
 	joined.reassembled = true;
-	if (result == REPLAY_FRAGMENT_COMPLETES)
+	if (result == FRAGMENT_COMPLETES)
 		parse_all_layers(reader, &inner, &joined, depth + 1);
-	return result != REPLAY_FRAGMENT_CUT;
+	return result != FRAGMENT_CUT;
 }
 
 static bool is_packet_accepted(const struct capture_reader *reader, const struct nt_layer *layer,
@@ -158,7 +158,7 @@ struct capture_unparsed capture_reader_unparsed(const struct capture_reader *rea
 {
 	struct capture_unparsed unparsed = reader->unparsed;
 
-	unparsed.incomplete = replay_fragments_given_up(reader->fragments);
+	unparsed.incomplete = fragment_table_incomplete(reader->fragments);
 	return unparsed;
 }
 

@@ -27,7 +27,7 @@ struct fragment {
 	bool more;
 };
 
-struct fragmented {
+struct fragment_slot {
 	struct fragment_key key;
 	__u64 age; /* 0: unused */
 	bool complete; /* the packet stays valid, but no lookup finds it */
@@ -37,33 +37,33 @@ struct fragmented {
 	__u8 packet[NT_IPV6_HEADER + KEPT_PAYLOAD];
 };
 
-struct replay_fragments {
-	struct fragmented slot[REPLAY_FRAGMENTED];
+struct fragment_table {
+	struct fragment_slot slot[FRAGMENT_TABLE_SLOTS];
 	__u64 clock;
 	__u64 given_up;
 };
 
-struct replay_fragments *replay_fragments_new(void)
+struct fragment_table *fragment_table_new(void)
 {
-	return calloc(1, sizeof(struct replay_fragments));
+	return calloc(1, sizeof(struct fragment_table));
 }
 
-void replay_fragments_free(struct replay_fragments *fragments)
+void fragment_table_free(struct fragment_table *fragments)
 {
 	free(fragments);
 }
 
-static bool is_waiting(const struct fragmented *slot)
+static bool is_waiting(const struct fragment_slot *slot)
 {
 	return slot->age && !slot->complete;
 }
 
-__u64 replay_fragments_given_up(const struct replay_fragments *fragments)
+__u64 fragment_table_incomplete(const struct fragment_table *fragments)
 {
 	__u64 count = fragments->given_up;
 	int i;
 
-	for (i = 0; i < REPLAY_FRAGMENTED; i++)
+	for (i = 0; i < FRAGMENT_TABLE_SLOTS; i++)
 		count += is_waiting(&fragments->slot[i]);
 	return count;
 }
@@ -136,13 +136,13 @@ static bool is_valid(const struct fragment *fragment)
 	return fragment->length && fragment->start + fragment->length <= MOST_PAYLOAD - NT_IPV6_HEADER;
 }
 
-static struct fragmented *find_slot(struct replay_fragments *fragments, const struct fragment_key *key)
+static struct fragment_slot *find_slot(struct fragment_table *fragments, const struct fragment_key *key)
 {
-	struct fragmented *oldest = &fragments->slot[0];
+	struct fragment_slot *oldest = &fragments->slot[0];
 	int i;
 
-	for (i = 0; i < REPLAY_FRAGMENTED; i++) {
-		struct fragmented *slot = &fragments->slot[i];
+	for (i = 0; i < FRAGMENT_TABLE_SLOTS; i++) {
+		struct fragment_slot *slot = &fragments->slot[i];
 
 		if (is_waiting(slot) && !memcmp(&slot->key, key, sizeof(*key)))
 			return slot;
@@ -155,13 +155,13 @@ static struct fragmented *find_slot(struct replay_fragments *fragments, const st
 	return oldest;
 }
 
-static __u32 ip_header_length(const struct fragmented *slot)
+static __u32 ip_header_length(const struct fragment_slot *slot)
 {
 	return slot->key.version == 4 ? NT_IPV4_HEADER : NT_IPV6_HEADER;
 }
 
 /* Stores one unit of payload. A unit beyond KEPT_PAYLOAD is only marked as seen. */
-static void store_unit(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
+static void store_unit(struct fragment_slot *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
 {
 	__u32 unit = (fragment->start + at) / UNIT, to = ip_header_length(slot) + fragment->start + at;
 	__u32 size = fragment->length - at < UNIT ? fragment->length - at : UNIT;
@@ -174,7 +174,7 @@ static void store_unit(struct fragmented *slot, const struct nt_buffer *frame, c
 		memcpy(slot->packet + to, frame->data + fragment->data + at, size);
 }
 
-static void store_fragment(struct fragmented *slot, const struct nt_buffer *frame, const struct fragment *fragment)
+static void store_fragment(struct fragment_slot *slot, const struct nt_buffer *frame, const struct fragment *fragment)
 {
 	__u32 at;
 
@@ -184,7 +184,7 @@ static void store_fragment(struct fragmented *slot, const struct nt_buffer *fram
 		slot->total = fragment->start + fragment->length;
 }
 
-static void write_header(struct fragmented *slot)
+static void write_header(struct fragment_slot *slot)
 {
 	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .protocol = slot->key.protocol };
 	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .next_header = slot->key.protocol };
@@ -201,27 +201,27 @@ static void write_header(struct fragmented *slot)
 	memcpy(slot->packet, &ipv6, sizeof(ipv6));
 }
 
-enum replay_fragment replay_fragments_add(struct replay_fragments *fragments, const struct nt_buffer *frame,
+enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame,
 					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length)
 {
 	struct fragment fragment;
-	struct fragmented *slot;
+	struct fragment_slot *slot;
 
 	if (!read_fragment(frame, offset, frame_length, &fragment))
-		return REPLAY_FRAGMENT_WAITS;
+		return FRAGMENT_WAITS;
 	if (fragment.data + fragment.length > frame->length)
-		return REPLAY_FRAGMENT_CUT;
+		return FRAGMENT_CUT;
 	if (!is_valid(&fragment))
-		return REPLAY_FRAGMENT_WAITS;
+		return FRAGMENT_WAITS;
 	slot = find_slot(fragments, &fragment.key);
 	slot->age = ++fragments->clock;
 	store_fragment(slot, frame, &fragment);
 	if (!slot->total || slot->units_seen != (slot->total + UNIT - 1) / UNIT)
-		return REPLAY_FRAGMENT_WAITS;
+		return FRAGMENT_WAITS;
 	write_header(slot);
 	slot->complete = true;
 	*length = ip_header_length(slot) + slot->total;
 	whole->data = slot->packet;
 	whole->length = *length < sizeof(slot->packet) ? *length : sizeof(slot->packet);
-	return REPLAY_FRAGMENT_COMPLETES;
+	return FRAGMENT_COMPLETES;
 }

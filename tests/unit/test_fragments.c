@@ -12,9 +12,9 @@
 
 #define PAYLOAD 100 /* TCP's header and 80 bytes */
 
-static struct replay_fragments *fragments;
+static struct fragment_table *fragments;
 static struct nt_buffer whole;
-static enum replay_fragment last_result;
+static enum fragment_result last_result;
 
 /* The payload of the packet that is cut: a TCP header, then 80 bytes. */
 static void fill_payload(__u8 *payload, __u32 size)
@@ -50,8 +50,8 @@ static __u32 add_part(int version, __u16 identification, __u32 start, __u32 leng
 		memcpy(block + 40, extension, 8);
 	}
 	memcpy(block + header, payload + start, length - cut);
-	last_result = replay_fragments_add(fragments, &frame, 0, header + length, &whole, &total);
-	CHECK_EQUAL(total > 0, last_result == REPLAY_FRAGMENT_COMPLETES);
+	last_result = fragment_table_add(fragments, &frame, 0, header + length, &whole, &total);
+	CHECK_EQUAL(total > 0, last_result == FRAGMENT_COMPLETES);
 	free(payload);
 	free(block);
 	return total;
@@ -122,11 +122,11 @@ static void large(int version)
 static void captured_in_part(int version)
 {
 	CHECK_EQUAL(add_part(version, 7, 0, 48, true, 20), 0);
-	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+	CHECK_EQUAL(last_result, FRAGMENT_CUT);
 	CHECK_EQUAL(add(version, 7, 48, PAYLOAD - 48, false), 0);
-	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_WAITS);
+	CHECK_EQUAL(last_result, FRAGMENT_WAITS);
 	CHECK_EQUAL(add_part(version, 8, 0, 44, true, 1), 0);
-	CHECK_EQUAL(last_result, REPLAY_FRAGMENT_CUT);
+	CHECK_EQUAL(last_result, FRAGMENT_CUT);
 }
 
 /* What was put together stays while what is in it is read, which may be a fragment itself. */
@@ -154,13 +154,13 @@ static void bounded(void)
 {
 	__u32 i;
 
-	replay_fragments_free(fragments);
-	fragments = replay_fragments_new();
-	for (i = 0; i < REPLAY_FRAGMENTED + 10; i++)
+	fragment_table_free(fragments);
+	fragments = fragment_table_new();
+	for (i = 0; i < FRAGMENT_TABLE_SLOTS + 10; i++)
 		CHECK_EQUAL(add(4, i, 0, 48, true), 0);
-	CHECK_EQUAL(replay_fragments_given_up(fragments), REPLAY_FRAGMENTED + 10);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), FRAGMENT_TABLE_SLOTS + 10);
 	CHECK_EQUAL(add(4, 0, 48, PAYLOAD - 48, false), 0); /* the oldest have given way */
-	check_whole(4, add(4, REPLAY_FRAGMENTED + 9, 48, PAYLOAD - 48, false), PAYLOAD);
+	check_whole(4, add(4, FRAGMENT_TABLE_SLOTS + 9, 48, PAYLOAD - 48, false), PAYLOAD);
 }
 
 int main(void)
@@ -169,12 +169,12 @@ int main(void)
 					       captured_in_part, inside_one_another, impossible };
 	unsigned int i;
 
-	fragments = replay_fragments_new();
+	fragments = fragment_table_new();
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		checks[i](4);
 		checks[i](6);
 	}
 	bounded();
-	replay_fragments_free(fragments);
+	fragment_table_free(fragments);
 	return check_finish();
 }
