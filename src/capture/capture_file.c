@@ -14,8 +14,8 @@
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
-/* libpcap reads through stdio, whose default buffer of one page costs a system call every 40 packets. This one still fits
- * into the CPU's cache.
+/* libpcap reads through stdio, whose default buffer of one page costs a system call every 40 packets. This one still
+ * fits into the CPU's cache.
  */
 #define READ_BUFFER (128 * 1024)
 
@@ -53,8 +53,8 @@ static const struct compression *find_compression(FILE *stream)
 	return NULL;
 }
 
-/* Expects errno of the failed call. Returns -EINTR, without a message, if a signal interrupted a read from a pipe; -1 after
- * reporting the error.
+/* Expects errno of the failed call. Returns -EINTR, without a message, if a signal interrupted a read from a pipe; -1
+ * after reporting the error.
  */
 static int report_unreadable(const char *name, const char *reason)
 {
@@ -82,7 +82,9 @@ static int open_format(struct capture_file *file, int first_byte)
 	errno = 0; /* pread() of a pipe failed */
 
 	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
-		return capture_pcapng_open(&file->pcapng, file->stream, &reason) ? report_unreadable(file->name, reason) : 0;
+		return capture_pcapng_open(&file->pcapng, file->stream, &reason) ?
+			       report_unreadable(file->name, reason) :
+			       0;
 	file->pcap = pcap_fopen_offline_with_tstamp_precision(file->stream, PCAP_TSTAMP_PRECISION_NANO, pcap_error);
 	return file->pcap ? 0 : report_unreadable(file->name, pcap_error);
 }
@@ -130,8 +132,8 @@ int capture_file_open(struct capture_file **file, const char *name)
 	return error;
 }
 
-/* Seconds are unsigned in the file, but signed in libpcap's struct. tv_usec holds nanoseconds, as requested at opening, and
- * any value is possible in a hostile file. Returns 0 for a time before the epoch.
+/* Seconds are unsigned in the file, but signed in libpcap's struct. tv_usec holds nanoseconds, as requested at opening,
+ * and any value is possible in a hostile file. Returns 0 for a time before the epoch.
  */
 static __u64 packet_time_ns(const struct pcap_pkthdr *header)
 {

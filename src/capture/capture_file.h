@@ -15,8 +15,8 @@ struct capture_packet {
 	int link_type;    /* libpcap's DLT_ number */
 };
 
-/* "-" is standard input. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error; -EINTR
- * if a signal interrupted the read from a pipe. *file is NULL unless 0 is returned.
+/* "-" is standard input. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error;
+ * -EINTR if a signal interrupted the read from a pipe. *file is NULL unless 0 is returned.
  */
 int capture_file_open(struct capture_file **file, const char *name);
 

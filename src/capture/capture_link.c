@@ -53,7 +53,8 @@ static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_p
 
 	if (NT_LOAD(frame, 0, &family, sizeof(family)) < 0)
 		return NT_PACKET_TRUNCATED;
-	return set_layer(place, sizeof(family), ethertype_of_family(family > 0xff ? __builtin_bswap32(family) : family));
+	return set_layer(place, sizeof(family),
+			 ethertype_of_family(family > 0xff ? __builtin_bswap32(family) : family));
 }
 
 static __u16 layer_type_of_cooked(__u16 protocol)
@@ -115,8 +116,8 @@ static enum nt_parse locate_cisco_hdlc(const struct nt_buffer *frame, struct cap
 	return nt_pass_to_ethertype((void *)frame, &place->layer, CISCO_HDLC_HEADER);
 }
 
-/* An attribute is its length, its type and its value, and begins at a multiple of four bytes. Length and type have the byte
- * order of the capturing machine. Types are below 256, which reveals that order.
+/* An attribute is its length, its type and its value, and begins at a multiple of four bytes. Length and type have the
+ * byte order of the capturing machine. Types are below 256, which reveals that order.
  */
 static enum nt_parse locate_nflog(const struct nt_buffer *frame, struct capture_place *place)
 {

@@ -21,8 +21,8 @@ struct capture_place {
 /* link_type: libpcap's DLT_ number. */
 bool capture_link_is_known(int link_type);
 
-/* frame_length: bytes of the frame as it was sent. Returns NT_PACKET_TCP, which is 0, after setting *place; NT_PACKET_NOT_IP
- * if the frame cannot hold IP; else the error.
+/* frame_length: bytes of the frame as it was sent. Returns NT_PACKET_TCP, which is 0, after setting *place;
+ * NT_PACKET_NOT_IP if the frame cannot hold IP; else the error.
  */
 enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, __u32 frame_length,
 				  struct capture_place *place);

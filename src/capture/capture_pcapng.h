@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads pcapng files (draft-ietf-opsawg-pcapng), block by block.
  *
- * libpcap supports one link type and one snap length per file: it refuses a pcapng file at the first interface that differs,
- * after any number of packets. Files of several interfaces are the purpose of pcapng, and standard input cannot be read a
- * second time. Therefore this module reads all pcapng files; libpcap reads the others.
+ * libpcap supports one link type and one snap length per file: it refuses a pcapng file at the first interface that
+ * differs, after any number of packets. Files of several interfaces are the purpose of pcapng, and standard input
+ * cannot be read a second time. Therefore this module reads all pcapng files; libpcap reads the others.
  */
 #ifndef NETRACKER_CAPTURE_PCAPNG_H
 #define NETRACKER_CAPTURE_PCAPNG_H
@@ -22,7 +22,9 @@ struct capture_pcapng;
  */
 int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **reason);
 
-/* Returns 1 if there is a packet, whose data is valid until the next call; 0 at the end of the file; -1 if it is broken. */
+/* Returns 1 if there is a packet, whose data is valid until the next call; 0 at the end of the file; -1 if it is
+ * broken.
+ */
 int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *packet);
 
 /* Returns the reason after capture_pcapng_next() returned -1. */

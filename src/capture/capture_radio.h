@@ -8,8 +8,8 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 
-/* Sets *length to the length of the header in bytes, or to 0 if link_type has none. Returns NT_PACKET_TCP, which is 0, or
- * the error.
+/* Sets *length to the length of the header in bytes, or to 0 if link_type has none. Returns NT_PACKET_TCP, which is 0,
+ * or the error.
  */
 enum nt_parse capture_radio_header(int link_type, const struct nt_buffer *frame, __u32 *length);
 

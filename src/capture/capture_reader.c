@@ -69,7 +69,8 @@ static void count_unparsed(struct capture_reader *reader, enum nt_parse result)
 	reader->unparsed.truncated += result == NT_PACKET_TRUNCATED || result == NT_PACKET_FRAGMENT;
 }
 
-static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth);
+static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment,
+			     int depth);
 
 static bool is_fragment(const struct capture_segment *segment)
 {
@@ -77,8 +78,8 @@ static bool is_fragment(const struct capture_segment *segment)
 	       (segment->result == NT_PACKET_TCP && segment->packet.marks & NT_PACKET_FIRST_FRAGMENT);
 }
 
-/* Only fragments that were captured whole can be reassembled. A first fragment that was cut is parsed on its own, because it
- * holds the TCP header. Returns false if the caller shall do so.
+/* Only fragments that were captured whole can be reassembled. A first fragment that was cut is parsed on its own,
+ * because it holds the TCP header. Returns false if the caller shall do so.
  */
 static bool add_fragment(struct capture_reader *reader, const struct nt_layer *layer,
 			  const struct capture_segment *segment, int depth)
@@ -106,7 +107,8 @@ static bool is_packet_accepted(const struct capture_reader *reader, const struct
 	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);
 }
 
-static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment,
+			int depth)
 {
 	void *frame = (void *)segment->frame;
 
@@ -125,7 +127,8 @@ static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, s
 }
 
 /* Parses all subframes of a frame or of a reassembled packet. */
-static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment, int depth)
+static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment,
+			     int depth)
 {
 	do {
 		parse_layer(reader, layer, segment, depth);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds the TCP segments in captured frames: passes link layers, tunnels and fragments, and uses the parser of core/. */
+/* Finds the TCP segments in captured frames: passes link layers, tunnels and fragments, and uses the parser of core/.
+ */
 #ifndef NETRACKER_CAPTURE_READER_H
 #define NETRACKER_CAPTURE_READER_H
 
@@ -37,8 +38,9 @@ struct capture_reader *capture_reader_new(bool tunnels, const struct capture_rea
 /* NULL is allowed. */
 void capture_reader_free(struct capture_reader *reader);
 
-/* Parses the most frequent kind of packet: Ethernet, IP without options or extension headers, TCP. Returns false for others,
- * which capture_reader_take() must parse. Does not set segment->frame and ->reassembled, and does not call host->take.
+/* Parses the most frequent kind of packet: Ethernet, IP without options or extension headers, TCP. Returns false for
+ * others, which capture_reader_take() must parse. Does not set segment->frame and ->reassembled, and does not call
+ * host->take.
  */
 bool capture_reader_parse_plain(const struct capture_packet *captured, struct capture_segment *segment);
 

@@ -68,7 +68,8 @@ __u64 fragment_table_incomplete(const struct fragment_table *fragments)
 	return count;
 }
 
-static bool read_ipv4_fragment(const struct nt_buffer *frame, __u32 offset, struct nt_cursor *cursor, struct fragment *fragment)
+static bool read_ipv4_fragment(const struct nt_buffer *frame, __u32 offset, struct nt_cursor *cursor,
+			       struct fragment *fragment)
 {
 	struct nt_ipv4_header header;
 
@@ -161,7 +162,8 @@ static __u32 ip_header_length(const struct fragment_slot *slot)
 }
 
 /* Stores one unit of payload. A unit beyond KEPT_PAYLOAD is only marked as seen. */
-static void store_unit(struct fragment_slot *slot, const struct nt_buffer *frame, const struct fragment *fragment, __u32 at)
+static void store_unit(struct fragment_slot *slot, const struct nt_buffer *frame, const struct fragment *fragment,
+		       __u32 at)
 {
 	__u32 unit = (fragment->start + at) / UNIT, to = ip_header_length(slot) + fragment->start + at;
 	__u32 size = fragment->length - at < UNIT ? fragment->length - at : UNIT;

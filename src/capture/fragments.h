@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reassembles fragmented IP packets up to the end of their TCP headers; nothing reads the payload.
  *
- * Memory is bounded: at most FRAGMENT_TABLE_SLOTS packets wait at a time, and a new one evicts the oldest. Fragments may come in
- * any order and more than once; where two overlap, the bytes of the first to arrive are used.
+ * Memory is bounded: at most FRAGMENT_TABLE_SLOTS packets wait at a time, and a new one evicts the oldest. Fragments
+ * may come in any order and more than once; where two overlap, the bytes of the first to arrive are used.
  */
 #ifndef NETRACKER_FRAGMENTS_H
 #define NETRACKER_FRAGMENTS_H
@@ -27,9 +27,10 @@ enum fragment_result {
 	FRAGMENT_CUT,       /* not captured to its end: the packet cannot be reassembled */
 };
 
-/* Adds the fragment whose IP header is at `offset`; frame_length as for nt_parse_ip(). If no fragment is missing any more,
- * *whole is the packet, beginning at its IP header, without options and extension headers and with the kept part of its
- * payload, and *length the length of the whole packet in bytes. *whole is valid for the next FRAGMENT_TABLE_SLOTS - 1 calls.
+/* Adds the fragment whose IP header is at `offset`; frame_length as for nt_parse_ip(). If no fragment is missing any
+ * more, *whole is the packet, beginning at its IP header, without options and extension headers and with the kept part
+ * of its payload, and *length the length of the whole packet in bytes. *whole is valid for the next
+ * FRAGMENT_TABLE_SLOTS - 1 calls.
  */
 enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame,
 					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length);

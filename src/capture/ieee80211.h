@@ -20,8 +20,8 @@
 #define NT_80211_AMSDU 0x80       /* in the first byte of the QoS control */
 #define NT_80211_FRAGMENT 0x0f    /* in the first byte of the sequence control */
 
-/* A subframe has destination, source and length, as in Ethernet, and always holds LLC (9.3.2.2.2). It begins at a multiple of
- * four bytes after the first one.
+/* A subframe has destination, source and length, as in Ethernet, and always holds LLC (9.3.2.2.2). It begins at a
+ * multiple of four bytes after the first one.
  */
 NT_INLINE enum nt_parse nt_pass_subframe(void *frame, struct nt_layer *layer)
 {
@@ -50,8 +50,9 @@ NT_INLINE enum nt_parse nt_pass_ieee80211(void *frame, struct nt_layer *layer)
 	__u32 header = NT_80211_HEADER;
 	enum nt_parse result = nt_layer_load(frame, layer, 0, control, sizeof(control));
 
-	if (result == NT_PACKET_TCP && ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA) ||
-					(control[1] & (NT_80211_PROTECTED | NT_80211_MORE_FRAGMENTS))))
+	if (result == NT_PACKET_TCP &&
+	    ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA) ||
+	     (control[1] & (NT_80211_PROTECTED | NT_80211_MORE_FRAGMENTS))))
 		return NT_PACKET_NOT_IP;
 	if (result == NT_PACKET_TCP)
 		result = nt_layer_load(frame, layer, NT_80211_HEADER - 2, &sequence, sizeof(sequence));

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Passes the headers between the link layer and IP. Only user space uses it: BPF programs get frames whose link layer the
- * kernel has parsed.
+/* Passes the headers between the link layer and IP. Only user space uses it: BPF programs get frames whose link layer
+ * the kernel has parsed.
  *
- * nt_pass_layers() goes from layer to layer until it reaches IP or an unknown protocol.
- * References: IEEE 802.1Q (VLAN), 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662
- * (PPP), RFC 2516 (PPPoE), RFC 3032 (MPLS), RFC 4385 and 4448 (pseudowires).
+ * nt_pass_layers() goes from layer to layer until it reaches IP or an unknown protocol. References: IEEE 802.1Q (VLAN),
+ * 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662 (PPP), RFC 2516 (PPPoE), RFC 3032
+ * (MPLS), RFC 4385 and 4448 (pseudowires).
  */
 #ifndef NETRACKER_LAYER_H
 #define NETRACKER_LAYER_H
@@ -93,8 +93,8 @@ NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
 	return nt_pass_to_ethertype(frame, layer, sizeof(llc) + sizeof(organisation) + 2);
 }
 
-/* The protocol field has one or two bytes: an odd byte is its last (RFC 1661 section 2). The address and control bytes of
- * HDLC-like framing may precede it (RFC 1662 section 3.1); no protocol number begins with that address.
+/* The protocol field has one or two bytes: an odd byte is its last (RFC 1661 section 2). The address and control bytes
+ * of HDLC-like framing may precede it (RFC 1662 section 3.1); no protocol number begins with that address.
  */
 NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 {
@@ -149,7 +149,9 @@ NT_INLINE int nt_leads_to_ip(__u16 ethertype)
 	}
 }
 
-/* Tries an Ethernet frame that begins `at` bytes after the labels. Returns NT_PACKET_NOT_IP if its EtherType excludes it. */
+/* Tries an Ethernet frame that begins `at` bytes after the labels. Returns NT_PACKET_NOT_IP if its EtherType excludes
+ * it.
+ */
 NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, __u32 at)
 {
 	__u16 ethertype;
@@ -164,8 +166,8 @@ NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, 
 	return NT_PACKET_TCP;
 }
 
-/* MPLS has no field for the protocol below the labels, so it is guessed. IP begins with its version, a pseudowire's control
- * word with 0 (RFC 4385 section 3). Ethernet, with or without a control word, is recognised by its EtherType.
+/* MPLS has no field for the protocol below the labels, so it is guessed. IP begins with its version, a pseudowire's
+ * control word with 0 (RFC 4385 section 3). Ethernet, with or without a control word, is recognised by its EtherType.
  */
 NT_INLINE enum nt_parse nt_pass_under_labels(void *frame, struct nt_layer *layer)
 {

@@ -23,8 +23,8 @@ struct nt_layer {
 	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
 };
 
-/* Copies `size` bytes that begin `at` bytes after the layer's first. Returns NT_PACKET_TCP, which is 0 and means success here
- * and in layer.h, or the error.
+/* Copies `size` bytes that begin `at` bytes after the layer's first. Returns NT_PACKET_TCP, which is 0 and means
+ * success here and in layer.h, or the error.
  */
 NT_INLINE enum nt_parse nt_layer_load(void *frame, const struct nt_layer *layer, __u32 at, void *to, __u32 size)
 {

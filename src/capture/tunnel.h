@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tunnels that core/packet.h does not parse: goes from the outer IP packet to the inner one. Only user space uses it: the
- * BPF programs see the inner packets on the tunnel's own interface.
+/* Tunnels that core/packet.h does not parse: goes from the outer IP packet to the inner one. Only user space uses it:
+ * the BPF programs see the inner packets on the tunnel's own interface.
  *
- * Tunnels over UDP are recognised by their ports, Teredo by its addresses. A packet without the tunnel's valid header is
- * ordinary UDP.
- * References: RFC 2784 and 2890 (GRE), 2637 (PPTP), 8086 (GRE in UDP), 4023 (MPLS in IP),
- * 3378 (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya,
- * 3GPP TS 29.281 (GTP-U), draft-foschiano-erspan.
+ * Tunnels over UDP are recognised by their ports, Teredo by its addresses. A packet without the tunnel's valid header
+ * is ordinary UDP. References: RFC 2784 and 2890 (GRE), 2637 (PPTP), 8086 (GRE in UDP), 4023 (MPLS in IP), 3378
+ * (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya, 3GPP TS
+ * 29.281 (GTP-U), draft-foschiano-erspan.
  */
 #ifndef NETRACKER_TUNNEL_H
 #define NETRACKER_TUNNEL_H
@@ -83,7 +82,9 @@ NT_INLINE enum nt_parse nt_enter_gre(void *frame, struct nt_layer *layer)
 		result = nt_layer_load16(frame, layer, 2, &protocol);
 	if (result != NT_PACKET_TCP)
 		return result;
-	/* RFC 2784 removed source routes (RFC 1701) from GRE. Version 1 carries only PPP, and a mere acknowledgement nothing. */
+	/* RFC 2784 removed source routes (RFC 1701) from GRE. Version 1 carries only PPP, and a mere acknowledgement
+	 * nothing.
+	 */
 	if ((flags & NT_GRE_VERSION) > 1 || (flags & NT_GRE_ROUTING))
 		return NT_PACKET_NOT_TCP;
 	if ((flags & NT_GRE_VERSION) == 1 && (protocol != NT_ETHERTYPE_PPP || !(flags & NT_GRE_SEQUENCE)))
@@ -127,8 +128,8 @@ NT_INLINE enum nt_parse nt_enter_geneve(void *frame, struct nt_layer *layer)
 	return nt_go_inside(layer, 8 + (version_and_length >> 8 & 0x3f) * 4, protocol);
 }
 
-/* After eight bytes follow an identity, whose length is a power of two, and a signature of 32-bit words. Operation code 1
- * means a forwarded packet.
+/* After eight bytes follow an identity, whose length is a power of two, and a signature of 32-bit words. Operation code
+ * 1 means a forwarded packet.
  */
 NT_INLINE enum nt_parse nt_enter_ayiya(void *frame, struct nt_layer *layer)
 {
@@ -146,7 +147,8 @@ NT_INLINE enum nt_parse nt_enter_ayiya(void *frame, struct nt_layer *layer)
 	return header[3] == NT_PROTOCOL_IPV4 ? nt_go_inside(layer, length, NT_ETHERTYPE_IPV4) : NT_PACKET_NOT_TCP;
 }
 
-/* An extension header begins with its length in words and ends with the type of the next one (TS 29.281 section 5.2). */
+/* An extension header begins with its length in words and ends with the type of the next one (TS 29.281 section 5.2).
+ */
 NT_INLINE enum nt_parse nt_pass_gtp_extensions(void *frame, struct nt_layer *layer, __u8 type)
 {
 	enum nt_parse result;
@@ -167,8 +169,8 @@ NT_INLINE enum nt_parse nt_pass_gtp_extensions(void *frame, struct nt_layer *lay
 	return NT_PACKET_TCP;
 }
 
-/* Accepts version 1, not GTP', and user packets. If any of three flags is set, four more bytes follow; the last of them is
- * the type of the first extension header.
+/* Accepts version 1, not GTP', and user packets. If any of three flags is set, four more bytes follow; the last of them
+ * is the type of the first extension header.
  */
 NT_INLINE enum nt_parse nt_enter_gtp(void *frame, struct nt_layer *layer)
 {
@@ -195,7 +197,8 @@ NT_INLINE int nt_is_teredo_address(const __u32 *address)
 	return address[0] == nt_network32(0x20010000);
 }
 
-/* An authentication header and an origin indication may precede the packet, each at most once (RFC 4380 section 5.1.1). */
+/* An authentication header and an origin indication may precede the packet, each at most once (RFC 4380 section 5.1.1).
+ */
 NT_INLINE enum nt_parse nt_pass_teredo_headers(void *frame, struct nt_layer *layer)
 {
 	__u8 header[4];
@@ -211,7 +214,9 @@ NT_INLINE enum nt_parse nt_pass_teredo_headers(void *frame, struct nt_layer *lay
 	return result;
 }
 
-/* Teredo peers use any ports. The payload is Teredo if it is an IPv6 packet from or to a Teredo address whose length fits. */
+/* Teredo peers use any ports. The payload is Teredo if it is an IPv6 packet from or to a Teredo address whose length
+ * fits.
+ */
 NT_INLINE enum nt_parse nt_enter_teredo(void *frame, struct nt_layer *layer)
 {
 	struct nt_ipv6_header header;
