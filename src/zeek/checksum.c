@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-#define ROUTE_SOURCE 0 /* RFC 2460 section 4.4, given up by RFC 5095 */
+#define ROUTE_SOURCE 0 /* RFC 2460 section 4.4, deprecated by RFC 5095 */
 #define ROUTE_HOME 2   /* RFC 6275 section 6.4 */
 #define OPTION_PAD1 0  /* RFC 8200 section 4.2 */
 #define OPTION_HOME_ADDRESS 0xc9 /* RFC 6275 section 6.3 */
 
-#define RIGHT 0xffff /* what everything with its checksum adds up to, in one's complement */
+#define CORRECT_SUM 0xffff /* one's complement sum of data that includes its correct checksum */
 
-/* Sums in memory's byte order are as good as any other (RFC 1071 section 2 (B)). */
-static __u64 add(__u64 sum, const __u8 *bytes, __u32 size)
+/* The sum does not depend on the byte order (RFC 1071 section 2 (B)). */
+static __u64 add_bytes(__u64 sum, const __u8 *bytes, __u32 size)
 {
 	__u32 word;
 	__u16 half = 0;
@@ -29,11 +29,11 @@ static __u64 add(__u64 sum, const __u8 *bytes, __u32 size)
 	return sum + half;
 }
 
-static bool is_right(__u64 sum)
+static bool is_correct_sum(__u64 sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == RIGHT;
+	return sum == CORRECT_SUM;
 }
 
 bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset)
@@ -45,16 +45,16 @@ bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset)
 	length = (frame->data[offset] & 0x0f) * 4;
 	if (length > frame->length - offset)
 		return true;
-	return is_right(add(0, frame->data + offset, length));
+	return is_correct_sum(add_bytes(0, frame->data + offset, length));
 }
 
-/* The addresses that an IPv6 packet's ends mean where its headers tell others than its IP header. */
-struct ends {
+/* The addresses of the pseudo-header. IPv6 extension headers may replace those of the IPv6 header. */
+struct pseudo_addresses {
 	__u8 source[16], destination[16];
 };
 
-/* The route's last address is where the packet is going to (RFC 8200 section 8.1). */
-static void take_route(const struct nt_buffer *frame, __u32 offset, struct ends *ends)
+/* The last address of a routing header is the final destination (RFC 8200 section 8.1). */
+static void apply_route(const struct nt_buffer *frame, __u32 offset, struct pseudo_addresses *addresses)
 {
 	struct {
 		__u8 next_header, length, type, segments_left;
@@ -64,11 +64,12 @@ static void take_route(const struct nt_buffer *frame, __u32 offset, struct ends 
 		return;
 	if ((route.type == ROUTE_SOURCE && route.length && !(route.length % 2)) ||
 	    (route.type == ROUTE_HOME && route.length == 2))
-		NT_LOAD(frame, offset + route.length * 8 - 8, ends->destination, sizeof(ends->destination));
+		NT_LOAD(frame, offset + route.length * 8 - 8, addresses->destination, sizeof(addresses->destination));
 }
 
-/* A mobile node's own address is in an option of the destination options. */
-static void take_home_address(const struct nt_buffer *frame, __u32 offset, __u32 end, struct ends *ends)
+/* A mobile node's home address is in a destination option, and replaces the source address. */
+static void apply_home_address(const struct nt_buffer *frame, __u32 offset, __u32 end,
+			       struct pseudo_addresses *addresses)
 {
 	__u8 option[2];
 	__u32 size;
@@ -82,20 +83,21 @@ static void take_home_address(const struct nt_buffer *frame, __u32 offset, __u32
 		if (NT_LOAD(frame, offset, option, sizeof(option)) < 0)
 			return;
 		size = sizeof(option) + option[1];
-		if (option[0] == OPTION_HOME_ADDRESS && option[1] == sizeof(ends->source))
-			NT_LOAD(frame, offset + sizeof(option), ends->source, sizeof(ends->source));
+		if (option[0] == OPTION_HOME_ADDRESS && option[1] == sizeof(addresses->source))
+			NT_LOAD(frame, offset + sizeof(option), addresses->source, sizeof(addresses->source));
 	}
 }
 
-static void find_ends(const struct nt_buffer *frame, const struct nt_packet *packet, struct ends *ends)
+static void find_pseudo_addresses(const struct nt_buffer *frame, const struct nt_packet *packet,
+				  struct pseudo_addresses *addresses)
 {
 	struct nt_cursor cursor = { .offset = packet->network_offset };
 	struct nt_packet unused;
 	__u32 begin;
 	__u8 protocol;
 
-	memcpy(ends->source, packet->source, sizeof(ends->source));
-	memcpy(ends->destination, packet->destination, sizeof(ends->destination));
+	memcpy(addresses->source, packet->source, sizeof(addresses->source));
+	memcpy(addresses->destination, packet->destination, sizeof(addresses->destination));
 	if (nt_parse_ipv6_header((void *)frame, ~0U, &cursor, &unused) != NT_PACKET_TCP)
 		return;
 	while (cursor.offset < packet->transport_offset) {
@@ -104,9 +106,9 @@ static void find_ends(const struct nt_buffer *frame, const struct nt_packet *pac
 		if (nt_pass_extension_header((void *)frame, &cursor) != NT_PACKET_TCP)
 			return;
 		if (protocol == NT_PROTOCOL_ROUTING)
-			take_route(frame, begin, ends);
+			apply_route(frame, begin, addresses);
 		if (protocol == NT_PROTOCOL_DESTINATION)
-			take_home_address(frame, begin, cursor.offset, ends);
+			apply_home_address(frame, begin, cursor.offset, addresses);
 	}
 }
 
@@ -115,12 +117,12 @@ static __u64 add_pseudo_header(const struct nt_buffer *frame, const struct nt_pa
 {
 	bool ipv4 = !packet->address_words[0] && packet->address_parts[2] == nt_network32(0xffff);
 	__u64 sum = nt_network32(length) + (__u64)nt_network32(NT_PROTOCOL_TCP);
-	struct ends ends;
+	struct pseudo_addresses addresses;
 
 	if (ipv4)
 		return sum + packet->address_parts[3] + packet->address_parts[7];
-	find_ends(frame, packet, &ends);
-	return add(sum, (const __u8 *)&ends, sizeof(ends));
+	find_pseudo_addresses(frame, packet, &addresses);
+	return add_bytes(sum, (const __u8 *)&addresses, sizeof(addresses));
 }
 
 bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length)
@@ -129,5 +131,5 @@ bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet
 
 	if (offset > frame->length || length > frame->length - offset)
 		return true;
-	return is_right(add(add_pseudo_header(frame, packet, length), frame->data + offset, length));
+	return is_correct_sum(add_bytes(add_pseudo_header(frame, packet, length), frame->data + offset, length));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checksums of packets in memory (RFC 1071). */
+/* Verifies the checksums of packets in memory (RFC 1071). */
 #ifndef NETRACKER_CHECKSUM_H
 #define NETRACKER_CHECKSUM_H
 
@@ -9,11 +9,11 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 
-/* Of the IPv4 header at `offset`. True also where it is not there as a whole: nothing was found to be wrong. */
+/* Verifies the IPv4 header at `offset`. Also true if the header was not captured whole: its checksum is unknown. */
 bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset);
 
-/* Of a segment that nt_parse_ip() found in the frame; length: of the TCP header and the payload, in bytes. True also
- * where the frame does not hold all of it.
+/* Verifies a segment that nt_parse_ip() found in the frame. length: bytes of TCP header and payload. Also true if the
+ * segment was not captured whole.
  */
 bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length);
 

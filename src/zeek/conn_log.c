@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Zeek's conn.log, as zeek-cut and RITA read it (the columns are those of Zeek's scripts/base/protocols/conn/main.zeek,
- * and community_id of scripts/policy/protocols/conn/community-id-logging.zeek).
+/* Zeek's conn.log, readable by zeek-cut and RITA. The columns are those of Zeek's
+ * scripts/base/protocols/conn/main.zeek, and community_id of scripts/policy/protocols/conn/community-id-logging.zeek.
  */
 #include <sha1.h>
 #include <string.h>
@@ -18,26 +18,26 @@
 struct column {
 	const char *name, *type;
 	int present; /* enum nt_present, or FIELD_ALWAYS */
-	void (*print)(struct text_buffer *text, const struct nt_record *record);
+	void (*write)(struct text_buffer *text, const struct nt_record *record);
 };
 
-static void print_seconds(struct text_buffer *text, __u64 ns)
+static void write_seconds(struct text_buffer *text, __u64 ns)
 {
 	text_format(text, "%llu.%06llu", ns / NS_PER_SECOND, ns % NS_PER_SECOND / NS_PER_US);
 }
 
-static void print_start(struct text_buffer *text, const struct nt_record *record)
+static void write_start(struct text_buffer *text, const struct nt_record *record)
 {
-	print_seconds(text, record->start_ns);
+	write_seconds(text, record->start_ns);
 }
 
-static void print_duration(struct text_buffer *text, const struct nt_record *record)
+static void write_duration(struct text_buffer *text, const struct nt_record *record)
 {
-	print_seconds(text, record->duration_ns);
+	write_seconds(text, record->duration_ns);
 }
 
-/* As Zeek's look, but always the same for the same connection. */
-static void print_uid(struct text_buffer *text, const struct nt_record *record)
+/* The uid has the form of Zeek's, which is random. This one is derived from the id: it is the same in each run. */
+static void write_uid(struct text_buffer *text, const struct nt_record *record)
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 	__u8 digest[SHA1_DIGEST_LENGTH];
@@ -54,7 +54,7 @@ static void print_uid(struct text_buffer *text, const struct nt_record *record)
 		text_char(text, digits[number % 62]);
 }
 
-static void print_address(struct text_buffer *text, const __u8 address[16])
+static void write_address(struct text_buffer *text, const __u8 address[16])
 {
 	char out[ADDRESS_TEXT_SIZE];
 
@@ -62,96 +62,96 @@ static void print_address(struct text_buffer *text, const __u8 address[16])
 	text_string(text, out);
 }
 
-static void print_src_ip(struct text_buffer *text, const struct nt_record *record)
+static void write_src_ip(struct text_buffer *text, const struct nt_record *record)
 {
-	print_address(text, record->src_ip);
+	write_address(text, record->src_ip);
 }
 
-static void print_dst_ip(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_ip(struct text_buffer *text, const struct nt_record *record)
 {
-	print_address(text, record->dst_ip);
+	write_address(text, record->dst_ip);
 }
 
-static void print_src_port(struct text_buffer *text, const struct nt_record *record)
+static void write_src_port(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->src_port);
 }
 
-static void print_dst_port(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_port(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->dst_port);
 }
 
-static void print_protocol(struct text_buffer *text, const struct nt_record *record)
+static void write_protocol(struct text_buffer *text, const struct nt_record *record)
 {
 	(void)record;
 	text_string(text, "tcp");
 }
 
-static void print_unset(struct text_buffer *text, const struct nt_record *record)
+static void write_unset(struct text_buffer *text, const struct nt_record *record)
 {
 	(void)record;
 	text_string(text, UNSET);
 }
 
-static void print_src_bytes(struct text_buffer *text, const struct nt_record *record)
+static void write_src_bytes(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->bytes[NT_SRC]);
 }
 
-static void print_dst_bytes(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_bytes(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->bytes[NT_DST]);
 }
 
-static void print_conn_state(struct text_buffer *text, const struct nt_record *record)
+static void write_conn_state(struct text_buffer *text, const struct nt_record *record)
 {
 	text_string(text, record->conn_state);
 }
 
-static void print_src_is_local(struct text_buffer *text, const struct nt_record *record)
+static void write_src_is_local(struct text_buffer *text, const struct nt_record *record)
 {
 	text_char(text, zeek_address_is_local(record->src_ip) ? 'T' : 'F');
 }
 
-static void print_dst_is_local(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_is_local(struct text_buffer *text, const struct nt_record *record)
 {
 	text_char(text, zeek_address_is_local(record->dst_ip) ? 'T' : 'F');
 }
 
-static void print_missed_bytes(struct text_buffer *text, const struct nt_record *record)
+static void write_missed_bytes(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->missed_bytes);
 }
 
-static void print_history(struct text_buffer *text, const struct nt_record *record)
+static void write_history(struct text_buffer *text, const struct nt_record *record)
 {
 	const char *history = record->long_history ? record->long_history : record->history;
 
 	text_string(text, *history ? history : UNSET);
 }
 
-static void print_src_packets(struct text_buffer *text, const struct nt_record *record)
+static void write_src_packets(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->packets[NT_SRC]);
 }
 
-static void print_dst_packets(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_packets(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->packets[NT_DST]);
 }
 
-static void print_src_ip_bytes(struct text_buffer *text, const struct nt_record *record)
+static void write_src_ip_bytes(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->ip_bytes[NT_SRC]);
 }
 
-static void print_dst_ip_bytes(struct text_buffer *text, const struct nt_record *record)
+static void write_dst_ip_bytes(struct text_buffer *text, const struct nt_record *record)
 {
 	text_integer(text, record->ip_bytes[NT_DST]);
 }
 
-static void print_community_id(struct text_buffer *text, const struct nt_record *record)
+static void write_community_id(struct text_buffer *text, const struct nt_record *record)
 {
 	char out[COMMUNITY_ID_SIZE];
 
@@ -160,34 +160,34 @@ static void print_community_id(struct text_buffer *text, const struct nt_record 
 }
 
 static const struct column columns[] = {
-	{ "ts", "time", NT_HAS_START, print_start },
-	{ "uid", "string", FIELD_ALWAYS, print_uid },
-	{ "id.orig_h", "addr", FIELD_ALWAYS, print_src_ip },
-	{ "id.orig_p", "port", FIELD_ALWAYS, print_src_port },
-	{ "id.resp_h", "addr", FIELD_ALWAYS, print_dst_ip },
-	{ "id.resp_p", "port", FIELD_ALWAYS, print_dst_port },
-	{ "proto", "enum", FIELD_ALWAYS, print_protocol },
-	{ "service", "string", FIELD_ALWAYS, print_unset },
-	{ "duration", "interval", NT_HAS_DURATION, print_duration },
-	{ "orig_bytes", "count", NT_HAS_SRC_BYTES, print_src_bytes },
-	{ "resp_bytes", "count", NT_HAS_DST_BYTES, print_dst_bytes },
-	{ "conn_state", "string", NT_HAS_CONN_STATE, print_conn_state },
-	{ "local_orig", "bool", FIELD_ALWAYS, print_src_is_local },
-	{ "local_resp", "bool", FIELD_ALWAYS, print_dst_is_local },
-	{ "missed_bytes", "count", NT_HAS_MISSED_BYTES, print_missed_bytes },
-	{ "history", "string", NT_HAS_HISTORY, print_history },
-	{ "orig_pkts", "count", NT_HAS_SRC_PACKETS, print_src_packets },
-	{ "orig_ip_bytes", "count", NT_HAS_SRC_IP_BYTES, print_src_ip_bytes },
-	{ "resp_pkts", "count", NT_HAS_DST_PACKETS, print_dst_packets },
-	{ "resp_ip_bytes", "count", NT_HAS_DST_IP_BYTES, print_dst_ip_bytes },
-	{ "tunnel_parents", "set[string]", FIELD_ALWAYS, print_unset },
-	{ "community_id", "string", FIELD_ALWAYS, print_community_id },
+	{ "ts", "time", NT_HAS_START, write_start },
+	{ "uid", "string", FIELD_ALWAYS, write_uid },
+	{ "id.orig_h", "addr", FIELD_ALWAYS, write_src_ip },
+	{ "id.orig_p", "port", FIELD_ALWAYS, write_src_port },
+	{ "id.resp_h", "addr", FIELD_ALWAYS, write_dst_ip },
+	{ "id.resp_p", "port", FIELD_ALWAYS, write_dst_port },
+	{ "proto", "enum", FIELD_ALWAYS, write_protocol },
+	{ "service", "string", FIELD_ALWAYS, write_unset },
+	{ "duration", "interval", NT_HAS_DURATION, write_duration },
+	{ "orig_bytes", "count", NT_HAS_SRC_BYTES, write_src_bytes },
+	{ "resp_bytes", "count", NT_HAS_DST_BYTES, write_dst_bytes },
+	{ "conn_state", "string", NT_HAS_CONN_STATE, write_conn_state },
+	{ "local_orig", "bool", FIELD_ALWAYS, write_src_is_local },
+	{ "local_resp", "bool", FIELD_ALWAYS, write_dst_is_local },
+	{ "missed_bytes", "count", NT_HAS_MISSED_BYTES, write_missed_bytes },
+	{ "history", "string", NT_HAS_HISTORY, write_history },
+	{ "orig_pkts", "count", NT_HAS_SRC_PACKETS, write_src_packets },
+	{ "orig_ip_bytes", "count", NT_HAS_SRC_IP_BYTES, write_src_ip_bytes },
+	{ "resp_pkts", "count", NT_HAS_DST_PACKETS, write_dst_packets },
+	{ "resp_ip_bytes", "count", NT_HAS_DST_IP_BYTES, write_dst_ip_bytes },
+	{ "tunnel_parents", "set[string]", FIELD_ALWAYS, write_unset },
+	{ "community_id", "string", FIELD_ALWAYS, write_community_id },
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
-/* Zeek stamps a log with the local time of its writing, not with its packets'. */
-static void print_now(struct text_buffer *text, const char *what)
+/* Zeek's time stamp of a log is the local time of writing, not the packets' time. */
+static void write_now(struct text_buffer *text, const char *name)
 {
 	time_t now = time(NULL);
 	struct tm local;
@@ -195,7 +195,7 @@ static void print_now(struct text_buffer *text, const char *what)
 
 	localtime_r(&now, &local);
 	strftime(out, sizeof(out), "%Y-%m-%d-%H-%M-%S", &local);
-	text_format(text, "%s\t%s\n", what, out);
+	text_format(text, "%s\t%s\n", name, out);
 }
 
 static void conn_log_header(struct text_buffer *text, const struct format_view *view)
@@ -205,7 +205,7 @@ static void conn_log_header(struct text_buffer *text, const struct format_view *
 	(void)view;
 	text_string(text, "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t" UNSET
 			  "\n#path\tconn\n");
-	print_now(text, "#open");
+	write_now(text, "#open");
 	text_string(text, "#fields");
 	for (i = 0; i < COLUMNS; i++)
 		text_format(text, "\t%s", columns[i].name);
@@ -226,14 +226,14 @@ static void conn_log_record(struct text_buffer *text, const struct nt_record *re
 		if (columns[i].present != FIELD_ALWAYS && !nt_record_has(record, columns[i].present))
 			text_string(text, UNSET);
 		else
-			columns[i].print(text, record);
+			columns[i].write(text, record);
 	}
 	text_char(text, '\n');
 }
 
 static void conn_log_footer(struct text_buffer *text)
 {
-	print_now(text, "#close");
+	write_now(text, "#close");
 }
 
 const struct format conn_log_format = {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connection by Zeek's rules: what it comes to, when it is forgotten, and what its packets did before.
+/* A connection by Zeek's rules: its states, its timers, and its conn_state.
  *
- * nt_zeek_begin() starts one with its first packet, nt_zeek_take() in src/zeek/zeek_step.h takes every packet, the first
- * too. Before a packet is taken the host asks nt_zeek_is_reuse(), and before any packet of the capture it runs what is
- * due of every connection: nt_zeek_timer(). `now` is the packet's own time, `clock` the latest of all so far: Zeek's
- * clock never goes back, its packets may. Times are nanoseconds; 0 is no time. At the end of a connection the host
- * frees history.text and the blocks of both streams.
+ * nt_zeek_begin() starts a connection with its first packet; nt_zeek_take() in src/zeek/zeek_step.h applies every
+ * packet, including the first. For each packet the host first runs the due timers of all connections with
+ * nt_zeek_timer(), then calls nt_zeek_is_reuse(), then nt_zeek_take(). `now` is the packet's time, `clock` the highest
+ * time so far: Zeek's clock never goes back, while packets may be out of order. Times are nanoseconds since the Unix
+ * epoch; 0 means unset. When a connection is removed, the host frees history.text and the blocks of both streams.
  *
- *   sender's state       SYN                         FIN               RST               nothing of these
+ *   sender's state       SYN                         FIN               RST               none of these
  *   -------------------- --------------------------- ----------------- ----------------- ------------------------------
  *   INACTIVE, originator SYN_SENT, SYNACK_SENT       CLOSED            RESET             ESTABLISHED for an ACK where
  *                                                                                        the peer is, else PARTIAL
@@ -22,16 +22,16 @@
  *                                                                      peer is CLOSED
  *   RESET                unchanged                   unchanged         unchanged         unchanged
  *
- *   (1) and a peer that was CLOSED before it sent a RST is CLOSED again.
+ *   (1) A peer that was CLOSED before it sent a RST returns to CLOSED.
  *
- *   timer                set                                        connection is forgotten where
+ *   timer                set                                        connection is removed if
  *   -------------------- ------------------------------------------ ---------------------------------------------------
  *   attempt, 5 s         the originator's SYN or SYN-ACK            nothing answered
- *   inactivity, 60 s     the first packet; 300 s once the handshake no packet came for so long
+ *   inactivity, 60 s     the first packet; 300 s once the handshake no packet came for that time
  *                        is over, 1 h then for interactive ports
  *   expiry, 5 s          the first packet, then every 6 s; and 6 s  5 s of silence, and: both have closed, or one has
  *                        after the first of two has closed          and the other was reset or is INACTIVE; or both are
- *   removal, 5 s         it is over: the last of both has closed,   always; the others but inactivity are cancelled
+ *   removal, 5 s         the connection has ended: both have closed, always; all others but inactivity are cancelled
  *                        or with a RST, or the other is INACTIVE
  */
 #ifndef NETRACKER_ZEEK_CONNECTION_H
@@ -51,9 +51,9 @@
 #define NT_ZEEK_INACTIVITY (300 * NT_ZEEK_SECOND)	/* tcp_inactivity_timeout */
 #define NT_ZEEK_INACTIVITY_OF_PORTS (3600 * NT_ZEEK_SECOND) /* Conn::port_inactivity_timeouts */
 
-/* What the host knows of a packet beyond the parse. */
+/* Results of the host's checks of a packet. */
 enum nt_zeek_mark {
-	NT_ZEEK_BAD_HEADER = 1,   /* the TCP header was not captured whole, or its length cannot be */
+	NT_ZEEK_BAD_HEADER = 1,   /* the TCP header was not captured whole, or its length is impossible */
 	NT_ZEEK_BAD_CHECKSUM = 2,
 	NT_ZEEK_CUT_PAYLOAD = 4,  /* the payload was not captured whole */
 };
@@ -61,39 +61,39 @@ enum nt_zeek_mark {
 struct nt_zeek_timers {
 	__u64 attempt, inactivity, removal;
 	__u64 expiry[2];
-	__u64 inactivity_limit; /* how long, not when */
+	__u64 inactivity_limit; /* a duration; the others are times */
 };
 
-/* end[] is indexed as the key is. */
+/* end[] and port[] have the same index as the key. */
 struct nt_zeek_connection {
-	__u64 start; /* the first packet's time */
-	__u64 last;  /* until both sides have closed (last_time) */
+	__u64 start; /* time of the first packet */
+	__u64 last;  /* time of the last packet before both sides had closed (last_time) */
 	__u64 missed_bytes;
 	struct nt_zeek_timers timers;
 	struct nt_zeek_history history;
 	struct nt_zeek_endpoint end[2];
 	__u16 port[2];
 	__u8 orig;   /* the originator's index */
-	__u8 self;   /* both end points are the same: every packet is the originator's */
-	__u8 active; /* its end was not told yet (is_active) */
+	__u8 self;   /* both endpoints are the same: every packet is the originator's */
+	__u8 active; /* the event for its end was not generated yet (is_active) */
 	__u8 partial;
-	__u8 close_deferred; /* an end is waiting for what was sent before it (close_deferred) */
-	__u8 tell_deferred;  /* and shall be told then (deferred_gen_event) */
-	__u8 first_fin; /* 1 + index of the side that sent the first FIN; 0: none */
+	__u8 close_deferred; /* a FIN or RST waits for earlier payload of its sender (close_deferred) */
+	__u8 gen_event_deferred; /* generate the event then (deferred_gen_event) */
+	__u8 first_fin; /* 1 + index of the endpoint that sent the first FIN; 0: none */
 };
 
-/* One packet on its way through the rules. */
+/* State of the processing of one packet. */
 struct nt_zeek_step {
 	const struct nt_packet *packet;
 	struct nt_zeek_endpoint *sender, *peer;
 	__u64 now;
-	__u64 relative; /* its sequence number */
-	int is_orig;    /* its sender was the originator when it came */
-	int underflow;  /* its sequence number is before the sender's first */
-	int close, tell;
+	__u64 relative; /* sequence number relative to the sender's SYN */
+	int is_orig;    /* the sender was the originator before this packet */
+	int underflow;  /* the sequence number is before the sender's first */
+	int close, gen_event; /* arguments of nt_zeek_close(), called after the payload was processed */
 };
 
-static inline struct nt_zeek_endpoint *nt_zeek_role(struct nt_zeek_connection *connection, int is_orig)
+static inline struct nt_zeek_endpoint *nt_zeek_endpoint_of(struct nt_zeek_connection *connection, int is_orig)
 {
 	return &connection->end[is_orig ? connection->orig : 1 - connection->orig];
 }
@@ -136,7 +136,7 @@ static inline void nt_zeek_set_state(struct nt_zeek_connection *connection, stru
 	endpoint->state = state;
 }
 
-static inline void nt_zeek_init(struct nt_zeek_connection *connection, int source, __u64 now, __u64 clock)
+static inline void nt_zeek_clear(struct nt_zeek_connection *connection, int source, __u64 now, __u64 clock)
 {
 	__builtin_memset(connection, 0, sizeof(*connection));
 	connection->start = connection->last = now;
@@ -156,13 +156,13 @@ static inline int nt_zeek_is_broadcast(const struct nt_packet *packet)
 	       packet->address_parts[6] == nt_network32(0xffff) && packet->address_parts[7] == all;
 }
 
-/* Begins a connection with its first packet, which is to be taken afterwards. source: the index of its sender. Of
- * the packet at least addresses, ports and flags are valid, also where it has NT_ZEEK_BAD_HEADER.
+/* Begins a connection with its first packet, which the caller passes to nt_zeek_take() next. source: index of its
+ * sender. Addresses, ports and flags of the packet must be valid, even with NT_ZEEK_BAD_HEADER.
  */
 static inline void nt_zeek_begin(struct nt_zeek_connection *connection, const struct nt_packet *packet, int source,
 				 int self, __u64 now, __u64 clock)
 {
-	nt_zeek_init(connection, source, now, clock);
+	nt_zeek_clear(connection, source, now, clock);
 	connection->self = self;
 	connection->port[source] = packet->source_port;
 	connection->port[1 - source] = packet->destination_port;
@@ -171,7 +171,7 @@ static inline void nt_zeek_begin(struct nt_zeek_connection *connection, const st
 		nt_zeek_flip(connection);
 }
 
-/* The packet begins another connection of these end points (IsReuse). */
+/* True if the packet begins a new connection between the same endpoints (IsReuse). */
 static inline int nt_zeek_is_reuse(const struct nt_zeek_connection *connection, const struct nt_packet *packet)
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
@@ -189,9 +189,9 @@ static inline int nt_zeek_is_reuse(const struct nt_zeek_connection *connection, 
 		return 1;
 	if (packet->sequence == opener->start)
 		return 0;
-	/* SYN-ACK and SYN were captured in the wrong order. */
-	return packet->flags & NT_ACK || opener->state != NT_ENDPOINT_SYNACK_SENT || resp->state != NT_ENDPOINT_INACTIVE ||
-	       packet->sequence != resp->start;
+	/* Not a reuse if SYN-ACK and SYN were captured out of order. */
+	return packet->flags & NT_ACK || opener->state != NT_ENDPOINT_SYNACK_SENT ||
+	       resp->state != NT_ENDPOINT_INACTIVE || packet->sequence != resp->start;
 }
 
 static inline void nt_zeek_cancel_timers(struct nt_zeek_timers *timers)
@@ -199,13 +199,15 @@ static inline void nt_zeek_cancel_timers(struct nt_zeek_timers *timers)
 	timers->attempt = timers->removal = timers->expiry[0] = timers->expiry[1] = 0;
 }
 
-/* The end point has closed, unless something that it sent before is still to come (ConnectionClosed). */
+/* The endpoint has sent FIN or RST. Closes it, or defers that if earlier payload of it is still missing
+ * (ConnectionClosed).
+ */
 static inline void nt_zeek_close(struct nt_zeek_connection *connection, struct nt_zeek_endpoint *endpoint,
-				 struct nt_zeek_endpoint *peer, int tell)
+				 struct nt_zeek_endpoint *peer, int gen_event)
 {
 	connection->close_deferred = nt_zeek_is_pending(endpoint, peer);
 	if (connection->close_deferred) {
-		connection->tell_deferred |= tell;
+		connection->gen_event_deferred |= gen_event;
 		return;
 	}
 	if (endpoint->closed)
@@ -218,16 +220,16 @@ static inline void nt_zeek_close(struct nt_zeek_connection *connection, struct n
 		return;
 	}
 	if (endpoint->previous_state != NT_ENDPOINT_INACTIVE || peer->state != NT_ENDPOINT_INACTIVE) {
-		if (tell || connection->tell_deferred)
+		if (gen_event || connection->gen_event_deferred)
 			connection->active = 0;
-		connection->tell_deferred = 0;
+		connection->gen_event_deferred = 0;
 	}
 	nt_zeek_cancel_timers(&connection->timers);
 	connection->timers.removal = connection->last + NT_ZEEK_REMOVAL;
 }
 
-/* An end that was waiting has all that was sent before it (CheckEOF, EndpointEOF). */
-static inline void nt_zeek_check_end(struct nt_zeek_connection *connection, struct nt_zeek_endpoint *endpoint,
+/* Completes a deferred close if no earlier payload is missing any more (CheckEOF, EndpointEOF). */
+static inline void nt_zeek_check_eof(struct nt_zeek_connection *connection, struct nt_zeek_endpoint *endpoint,
 				     struct nt_zeek_endpoint *peer)
 {
 	if (endpoint->stream.at_end || nt_zeek_is_pending(endpoint, peer) ||
@@ -236,11 +238,11 @@ static inline void nt_zeek_check_end(struct nt_zeek_connection *connection, stru
 	endpoint->stream.at_end = 1;
 	if (!connection->close_deferred)
 		return;
-	nt_zeek_close(connection, endpoint, peer, connection->tell_deferred);
+	nt_zeek_close(connection, endpoint, peer, connection->gen_event_deferred);
 	connection->close_deferred = 0;
 }
 
-/* When the next timer is due; 0: none is set. */
+/* Returns the time of the next timer, or 0 if none is set. */
 static inline __u64 nt_zeek_next_timer(const struct nt_zeek_connection *connection)
 {
 	const struct nt_zeek_timers *timers = &connection->timers;
@@ -265,7 +267,7 @@ static inline int nt_zeek_is_expired(const struct nt_zeek_connection *connection
 		return 0;
 	if (a->closed || b->closed)
 		return (a->closed && b->closed) || one_reset || one_inactive;
-	/* Nothing ever happened: its packets were not readable. */
+	/* None of its packets could be parsed. */
 	return a->state == NT_ENDPOINT_INACTIVE && b->state == NT_ENDPOINT_INACTIVE;
 }
 
@@ -277,7 +279,7 @@ static inline int nt_zeek_is_attempt(const struct nt_zeek_connection *connection
 	       (orig->state == NT_ENDPOINT_SYN_SENT || orig->state == NT_ENDPOINT_SYNACK_SENT);
 }
 
-/* Runs the timer that is due next. 1: the connection is to be forgotten. */
+/* Runs the timer that is due next. Returns 1 if the host shall remove the connection. */
 static inline int nt_zeek_timer(struct nt_zeek_connection *connection, __u64 clock)
 {
 	struct nt_zeek_timers *timers = &connection->timers;
@@ -299,12 +301,12 @@ static inline int nt_zeek_timer(struct nt_zeek_connection *connection, __u64 clo
 	return connection->active && nt_zeek_is_expired(connection, clock);
 }
 
-/* Zeek's summary of how it went (conn_state). */
+/* Returns conn_state, Zeek's code for how the connection went. */
 static inline const char *nt_zeek_conn_state(const struct nt_zeek_connection *connection)
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
 	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
-	const struct nt_conn_sides ends = {
+	const struct nt_conn_sides sides = {
 		.src = orig->state,
 		.dst = resp->state,
 		.has_payload = nt_zeek_size(orig, resp) || nt_zeek_size(resp, orig),
@@ -312,7 +314,7 @@ static inline const char *nt_zeek_conn_state(const struct nt_zeek_connection *co
 		.history_length = connection->history.length,
 	};
 
-	return nt_conn_state(&ends);
+	return nt_conn_state(&sides);
 }
 
 #endif

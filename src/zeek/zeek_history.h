@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Zeek's history: a letter for what each side did, upper case for the originator, in the order it was seen.
+/* Zeek's history: a letter for each side's actions in their order; upper case for the originator.
  *
- *   letter   what                                    repeated
+ *   letter   meaning                                 repeated
  *   -------- --------------------------------------- --------------------------------------------------
- *   S H F R  SYN, SYN-ACK, FIN, RST, and only one    where its sequence number differs from the last's
+ *   S H F R  SYN, SYN-ACK, FIN, RST, no two of them  if its sequence number differs from the last's
  *   I Q      FIN with RST; SYN with FIN or RST       never
  *   A D      no SYN, FIN, RST: pure ACK; payload     never
- *   C T W G  bad checksum, payload sent again, zero  at the 10th, 100th, ...
+ *   C T W G  bad checksum, retransmission, zero      at the 10th, 100th, ...
  *            window, gap
- *   ^        the roles were changed                  every time
+ *   ^        the roles were exchanged                every time
  */
 #ifndef NETRACKER_ZEEK_HISTORY_H
 #define NETRACKER_ZEEK_HISTORY_H
@@ -17,10 +17,12 @@
 
 #include "zeek_endpoint.h"
 
-/* Who sends a FIN or RST of another sequence number each time gets a letter each time: somewhere is an end. */
+/* A hostile sender gets a letter for each FIN or RST with a new sequence number; this bounds the memory. */
 #define NT_ZEEK_MOST_LETTERS 65536
 
-/* Letters that a role gives freely only once; the responder's are 16 bits further left (HistoryMasks). */
+/* Letters that each role adds once, or again under a condition. The responder's bits are shifted left by 16
+ * (HistoryMasks).
+ */
 enum nt_zeek_letter {
 	NT_ZEEK_LETTER_SYN = 1,
 	NT_ZEEK_LETTER_FIN = 2,
@@ -32,12 +34,12 @@ enum nt_zeek_letter {
 };
 
 struct nt_zeek_history {
-	char *text; /* ends with a NUL; NULL while there is none */
+	char *text; /* NUL-terminated; NULL if empty */
 	__u32 length, room;
-	__u32 given; /* enum nt_zeek_letter, of both roles; stays as it is when these change */
+	__u32 given; /* enum nt_zeek_letter bits of both roles; not exchanged with the roles */
 };
 
-/* Without memory, or where there are too many, the letter is lost. */
+/* Drops the letter without memory, or after NT_ZEEK_MOST_LETTERS. */
 static inline void nt_zeek_history_add(struct nt_zeek_history *history, char letter)
 {
 	__u32 room = history->room ? history->room * 2 : 16;
@@ -61,8 +63,8 @@ static inline char nt_zeek_letter_of(char letter, int is_orig)
 	return is_orig ? letter : letter + ('a' - 'A');
 }
 
-/* 1 where the role had given it before, and it was not added. */
-static inline int nt_zeek_history_once(struct nt_zeek_history *history, enum nt_zeek_letter which, char letter,
+/* Adds the letter unless the role has it already. Returns 1 if it was not added. */
+static inline int nt_zeek_history_add_once(struct nt_zeek_history *history, enum nt_zeek_letter which, char letter,
 				       int is_orig)
 {
 	__u32 bit = is_orig ? (__u32)which : (__u32)which << 16;
@@ -74,16 +76,16 @@ static inline int nt_zeek_history_once(struct nt_zeek_history *history, enum nt_
 	return 0;
 }
 
-/* A letter of one of SYN, FIN and RST; *last is the sequence number of the last such. */
-static inline void nt_zeek_history_anew(struct nt_zeek_history *history, enum nt_zeek_letter which, char letter,
-					int is_orig, __u64 sequence, __u64 *last)
+/* Adds the letter of a SYN, FIN or RST if its sequence number differs from *last, that of the previous one. */
+static inline void nt_zeek_history_add_if_changed(struct nt_zeek_history *history, enum nt_zeek_letter which,
+						  char letter, int is_orig, __u64 sequence, __u64 *last)
 {
-	if (nt_zeek_history_once(history, which, letter, is_orig) && sequence != *last)
+	if (nt_zeek_history_add_once(history, which, letter, is_orig) && sequence != *last)
 		nt_zeek_history_add(history, nt_zeek_letter_of(letter, is_orig));
 	*last = sequence;
 }
 
-static inline void nt_zeek_history_scaled(struct nt_zeek_history *history, struct nt_zeek_scale *scale, char letter,
+static inline void nt_zeek_history_add_scaled(struct nt_zeek_history *history, struct nt_zeek_scale *scale, char letter,
 					  int is_orig)
 {
 	if (!scale->next)

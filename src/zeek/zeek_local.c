@@ -6,7 +6,7 @@
 
 #include "core/record.h"
 
-#define IPV4_OFFSET 12 /* where the IPv4 address starts in an IPv4-mapped one */
+#define IPV4_OFFSET 12 /* of the IPv4 address in an IPv4-mapped one */
 #define PREFIXES(table) (sizeof(table) / sizeof((table)[0]))
 
 struct prefix {
@@ -14,7 +14,7 @@ struct prefix {
 	unsigned int bits;
 };
 
-/* IANA's registries of special-purpose addresses; without those that are neither private nor routable. */
+/* From IANA's registries of special-purpose addresses, without those that are neither private nor routable. */
 static const struct prefix ipv4[] = {
 	{ { 0 }, 8 },		      /* RFC 791: this network */
 	{ { 10 }, 8 },		      /* RFC 1918 */
@@ -55,7 +55,7 @@ static bool has_prefix(const __u8 *address, const struct prefix *prefix)
 	return !rest || !((address[whole] ^ prefix->address[whole]) >> (8 - rest));
 }
 
-static bool is_in(const __u8 *address, const struct prefix *prefixes, size_t count)
+static bool has_any_prefix(const __u8 *address, const struct prefix *prefixes, size_t count)
 {
 	size_t i;
 
@@ -68,9 +68,9 @@ static bool is_in(const __u8 *address, const struct prefix *prefixes, size_t cou
 bool zeek_address_is_local(const __u8 address[16])
 {
 	if (nt_address_family(address) == 4)
-		return is_in(address + IPV4_OFFSET, ipv4, PREFIXES(ipv4));
+		return has_any_prefix(address + IPV4_OFFSET, ipv4, PREFIXES(ipv4));
 	/* 6to4 (RFC 3056): the IPv4 address follows its prefix. */
 	if (address[0] == 0x20 && address[1] == 0x02)
-		return is_in(address + 2, ipv4, PREFIXES(ipv4));
-	return is_in(address, ipv6, PREFIXES(ipv6));
+		return has_any_prefix(address + 2, ipv4, PREFIXES(ipv4));
+	return has_any_prefix(address, ipv6, PREFIXES(ipv6));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which addresses Zeek takes for local where it was not told (Site::private_address_space of its default policy). */
+/* The addresses that are local in Zeek's default policy (Site::private_address_space). */
 #ifndef NETRACKER_ZEEK_LOCAL_H
 #define NETRACKER_ZEEK_LOCAL_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ports from which Zeek guesses who opened a connection that it did not see begin, and where it waits longer. */
+/* Ports by which Zeek guesses the originator of a connection without SYN, and ports with a longer inactivity timeout.
+ */
 #ifndef NETRACKER_ZEEK_PORTS_H
 #define NETRACKER_ZEEK_PORTS_H
 
@@ -8,7 +9,7 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 
-/* likely_server_ports, as Zeek's default policy fills it for TCP: a server of one of its analyzers' protocols. */
+/* likely_server_ports of Zeek's default policy for TCP: the ports of the protocols that it analyzes. */
 static inline int nt_zeek_is_server_port(__u16 port)
 {
 	switch (port) {
@@ -33,8 +34,8 @@ static inline int nt_zeek_is_interactive_port(__u16 port)
 	return port == 21 || port == 22 || port == 23 || port == 513;
 }
 
-/* The sender of a first packet that is no SYN is rather the server (WantConnection). Where both could be, a SYN-ACK may
- * be a scan's: its sender stays the originator.
+/* True if the sender of a first packet that is no SYN is probably the server (WantConnection). If both ports are server
+ * ports, a SYN-ACK may belong to a scan: its sender stays the originator.
  */
 static inline int nt_zeek_source_is_server(const struct nt_packet *packet)
 {

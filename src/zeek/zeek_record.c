@@ -6,7 +6,7 @@
 
 #include "src/record/record_id.h"
 
-static void fill_tuple(struct nt_record *record, const struct zeek_entry *entry)
+static void zeek_fill_tuple(struct nt_record *record, const struct zeek_entry *entry)
 {
 	int orig = entry->connection.orig;
 
@@ -20,8 +20,8 @@ static void fill_tuple(struct nt_record *record, const struct zeek_entry *entry)
 	}
 }
 
-/* Zeek gives no bytes where it gives no duration. */
-static void fill_duration(struct nt_record *record, const struct nt_zeek_connection *connection)
+/* Zeek omits the bytes together with the duration. */
+static void zeek_fill_duration(struct nt_record *record, const struct nt_zeek_connection *connection)
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
 	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
@@ -39,7 +39,7 @@ static void fill_duration(struct nt_record *record, const struct nt_zeek_connect
 	nt_record_set(record, NT_HAS_DST_BYTES);
 }
 
-static void fill_counts(struct nt_record *record, const struct nt_zeek_connection *connection)
+static void zeek_fill_counts(struct nt_record *record, const struct nt_zeek_connection *connection)
 {
 	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
 	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
@@ -59,8 +59,8 @@ static void fill_counts(struct nt_record *record, const struct nt_zeek_connectio
 		record->gaps |= NT_GAP_PACKETS;
 }
 
-/* The history's first letter tells how it began. */
-static void fill_letters(struct nt_record *record, const struct nt_zeek_connection *connection)
+/* The first letter of the history shows whether the start of the connection was seen. */
+static void zeek_fill_history(struct nt_record *record, const struct nt_zeek_connection *connection)
 {
 	const char *history = connection->history.text;
 
@@ -76,44 +76,44 @@ static void fill_letters(struct nt_record *record, const struct nt_zeek_connecti
 		record->gaps |= NT_GAP_DIRECTION;
 }
 
-static void set_end(struct nt_record *record, enum nt_outcome outcome, enum nt_side ended_by)
+static void set_outcome(struct nt_record *record, enum nt_outcome outcome, enum nt_side ended_by)
 {
 	record->outcome = outcome;
 	record->ended_by = ended_by;
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-/* docs/zeek.md has the table. */
-static void fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection, bool at_end)
+/* docs/zeek.md has the table of outcomes. */
+static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection, bool at_end)
 {
 	__u8 orig = connection->end[connection->orig].state, resp = connection->end[1 - connection->orig].state;
 	enum nt_side first_fin = connection->first_fin == 1 + connection->orig ? NT_SRC : NT_DST;
 
 	if (resp == NT_ENDPOINT_RESET)
-		set_end(record, strcmp(record->conn_state, "REJ") ? NT_OUTCOME_RESET : NT_OUTCOME_REFUSED, NT_DST);
+		set_outcome(record, strcmp(record->conn_state, "REJ") ? NT_OUTCOME_RESET : NT_OUTCOME_REFUSED, NT_DST);
 	else if (orig == NT_ENDPOINT_RESET)
-		set_end(record, NT_OUTCOME_RESET, NT_SRC);
+		set_outcome(record, NT_OUTCOME_RESET, NT_SRC);
 	else if (orig == NT_ENDPOINT_CLOSED && resp == NT_ENDPOINT_CLOSED)
-		set_end(record, NT_OUTCOME_CLOSED, first_fin);
+		set_outcome(record, NT_OUTCOME_CLOSED, first_fin);
 	else if (at_end)
 		record->outcome = NT_OUTCOME_OPEN;
 	else if (connection->first_fin)
-		set_end(record, NT_OUTCOME_EXPIRED, first_fin);
+		set_outcome(record, NT_OUTCOME_EXPIRED, first_fin);
 	else
 		record->outcome = nt_zeek_is_attempt(connection) ? NT_OUTCOME_TIMEOUT : NT_OUTCOME_EXPIRED;
 	record->event = record->outcome == NT_OUTCOME_OPEN ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
 }
 
-void zeek_record(struct nt_record *record, const struct zeek_entry *entry, bool at_end)
+void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, bool at_end)
 {
 	const struct nt_zeek_connection *connection = &entry->connection;
 
 	memset(record, 0, sizeof(*record));
 	record->role = NT_ROLE_OBSERVER;
-	fill_tuple(record, entry);
-	fill_duration(record, connection);
-	fill_counts(record, connection);
-	fill_letters(record, connection);
-	fill_outcome(record, connection, at_end);
+	zeek_fill_tuple(record, entry);
+	zeek_fill_duration(record, connection);
+	zeek_fill_counts(record, connection);
+	zeek_fill_history(record, connection);
+	zeek_fill_outcome(record, connection, at_end);
 	record_id_observer(record);
 }

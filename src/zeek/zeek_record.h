@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The record of a connection that was followed by Zeek's rules. */
+/* Fills the record of a connection that was followed by Zeek's rules. */
 #ifndef NETRACKER_ZEEK_RECORD_H
 #define NETRACKER_ZEEK_RECORD_H
 
@@ -9,9 +9,9 @@
 #include "core/record.h"
 #include "src/zeek/zeek_table.h"
 
-/* Fills the whole record. at_end: the capture ended before the connection was forgotten. What the record points to
- * belongs to the entry.
+/* Fills the whole record. at_end: the capture ended before the connection was removed. record->long_history belongs to
+ * the entry.
  */
-void zeek_record(struct nt_record *record, const struct zeek_entry *entry, bool at_end);
+void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, bool at_end);
 
 #endif

@@ -11,13 +11,13 @@
 #include "src/zeek/zeek_record.h"
 
 #define NS_PER_US 1000
-#define LATEST_NS (1ULL << 63) /* so that no timer's time is beyond 2^64 */
+#define LATEST_NS (1ULL << 63) /* the sum of a time and a timer's delay stays below 2^64 */
 
 struct zeek_replay {
 	struct zeek_replay_host host;
 	struct zeek_table *table;
-	__u64 now;   /* of the packet */
-	__u64 clock; /* of all packets up to it */
+	__u64 now;   /* time of the current packet, in nanoseconds since the Unix epoch */
+	__u64 clock; /* highest time of all packets so far */
 };
 
 struct zeek_replay *zeek_replay_new(const struct zeek_replay_host *host)
@@ -42,16 +42,16 @@ void zeek_replay_free(struct zeek_replay *replay)
 	free(replay);
 }
 
-static void end(struct zeek_replay *replay, struct zeek_entry *entry, bool at_end)
+static void end_connection(struct zeek_replay *replay, struct zeek_entry *entry, bool at_end)
 {
 	struct nt_record record;
 
-	zeek_record(&record, entry, at_end);
+	record_fill_from_zeek(&record, entry, at_end);
 	replay->host.ended(replay->host.context, &record);
 	zeek_table_remove(replay->table, entry);
 }
 
-/* Zeek reads captures in whole microseconds. */
+/* Zeek's times have microseconds. */
 void zeek_replay_clock(struct zeek_replay *replay, __u64 ns)
 {
 	struct zeek_entry *entry;
@@ -61,14 +61,14 @@ void zeek_replay_clock(struct zeek_replay *replay, __u64 ns)
 		replay->clock = replay->now;
 	while ((entry = zeek_table_first(replay->table)) && entry->due <= replay->clock) {
 		if (nt_zeek_timer(&entry->connection, replay->clock))
-			end(replay, entry, false);
+			end_connection(replay, entry, false);
 		else
 			zeek_table_schedule(replay->table, entry);
 	}
 }
 
-/* A length of 0 is what segmentation offload leaves, and then the checksum is wrong too. */
-static bool header_is_right(const struct nt_buffer *frame, __u32 offset)
+/* With segmentation offload the length is 0 and the checksum is wrong. */
+static bool has_right_header(const struct nt_buffer *frame, __u32 offset)
 {
 	__u16 length;
 
@@ -83,11 +83,11 @@ bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffe
 
 	if (replay->host.ignore_checksums || NT_LOAD(frame, offset, &version, sizeof(version)) < 0)
 		return true;
-	return version >> 4 != 4 || header_is_right(frame, offset);
+	return version >> 4 != 4 || has_right_header(frame, offset);
 }
 
-/* 0 where the frame does not hold so much of it. */
-static __u32 header_length(const struct nt_buffer *frame, const struct nt_packet *packet)
+/* Returns the header's length in bytes, or 0 if its length field was not captured. */
+static __u32 tcp_header_length(const struct nt_buffer *frame, const struct nt_packet *packet)
 {
 	__u8 offset;
 
@@ -96,16 +96,16 @@ static __u32 header_length(const struct nt_buffer *frame, const struct nt_packet
 	return (offset >> 4) * 4;
 }
 
-/* enum nt_zeek_mark bits */
+/* Returns enum nt_zeek_mark bits. */
 static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *segment)
 {
 	const struct nt_buffer *frame = segment->frame;
 	struct nt_packet *packet = &segment->packet;
-	__u32 length = header_length(frame, packet), captured = frame->length - packet->transport_offset;
+	__u32 length = tcp_header_length(frame, packet), captured = frame->length - packet->transport_offset;
 
 	if (segment->result != NT_PACKET_TCP || !length || captured < length)
 		return NT_ZEEK_BAD_HEADER;
-	/* The IP header does not say how long it is: as much as was captured. */
+	/* The IP header has no length: use the captured length. */
 	if (!packet->network_length)
 		packet->payload_length = captured - length;
 	if (!replay->host.ignore_checksums &&
@@ -114,8 +114,8 @@ static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *
 	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
 }
 
-static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key *key, const struct nt_packet *packet,
-				int source)
+static struct zeek_entry *begin_connection(struct zeek_replay *replay, const struct nt_key *key,
+					   const struct nt_packet *packet, int source)
 {
 	struct zeek_entry *entry = zeek_table_add(replay->table, key);
 
@@ -127,8 +127,8 @@ static struct zeek_entry *begin(struct zeek_replay *replay, const struct nt_key 
 	return entry;
 }
 
-/* Of the innermost IP header; that of a reassembled packet was made here. */
-static bool network_header_is_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
+/* Checks the innermost IP header. A reassembled packet has a header of our own, which has no checksum. */
+static bool is_network_header_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
 {
 	__u32 offset = segment->packet.network_offset;
 
@@ -143,17 +143,17 @@ int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment
 	__u32 marks;
 	int source;
 
-	if (!network_header_is_accepted(replay, segment))
+	if (!is_network_header_accepted(replay, segment))
 		return 0;
 	marks = marks_of(replay, segment);
 	source = nt_key_from_packet(&key, packet, 0);
 	entry = zeek_table_find(replay->table, &key);
 	if (entry && nt_zeek_is_reuse(&entry->connection, packet)) {
-		end(replay, entry, false);
+		end_connection(replay, entry, false);
 		entry = NULL;
 	}
 	if (!entry)
-		entry = begin(replay, &key, packet, source);
+		entry = begin_connection(replay, &key, packet, source);
 	if (!entry)
 		return -ENOMEM;
 	nt_zeek_take(&entry->connection, packet, source, marks, replay->now);
@@ -166,5 +166,5 @@ void zeek_replay_finish(struct zeek_replay *replay)
 	struct zeek_entry *entry;
 
 	while ((entry = zeek_table_first(replay->table)))
-		end(replay, entry, true);
+		end_connection(replay, entry, true);
 }

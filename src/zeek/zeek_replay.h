@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The packets of a capture by Zeek's rules: what src/replay/replay_tracker.h is for those of NeTracker. */
+/* Tracks the packets of a capture by Zeek's rules. src/replay/replay_tracker.h does the same by NeTracker's rules. */
 #ifndef NETRACKER_ZEEK_REPLAY_H
 #define NETRACKER_ZEEK_REPLAY_H
 
@@ -10,7 +10,7 @@
 #include "core/record.h"
 #include "src/capture/capture_reader.h"
 
-/* Who is told of connections. The record is the callee's to change, and valid until it returns. */
+/* Callbacks. A record is valid until the callee returns; the callee may change it. */
 struct zeek_replay_host {
 	void (*began)(void *context);
 	void (*ended)(void *context, struct nt_record *record);
@@ -26,13 +26,15 @@ struct zeek_replay *zeek_replay_new(const struct zeek_replay_host *host);
 /* NULL is allowed. */
 void zeek_replay_free(struct zeek_replay *replay);
 
-/* A packet of any kind was captured, at so many nanoseconds since the Unix epoch: ends what is over by then. */
+/* Sets the clock to the time of a captured packet of any kind, in nanoseconds since the Unix epoch, and ends the
+ * connections whose timers are due.
+ */
 void zeek_replay_clock(struct zeek_replay *replay, __u64 ns);
 
-/* False where Zeek does not look into a packet whose outermost IP header is at `offset`. */
+/* Returns false if Zeek ignores the packet whose outermost IP header is at `offset`. */
 bool zeek_replay_accepts(const struct zeek_replay *replay, const struct nt_buffer *frame, __u32 offset);
 
-/* 0, or -ENOMEM. */
+/* Tracks a segment. Returns 0, or -ENOMEM. */
 int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment);
 
 /* Ends all connections. */

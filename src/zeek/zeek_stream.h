@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One direction's payload by Zeek's rules: what was not seen is a gap once the other side acknowledges beyond it, and
- * an end point has closed only when all that it sent before was delivered or given up (TCP_Reassembler, Reassembler).
+/* One endpoint's payload by Zeek's rules. A missing range becomes a gap once the peer acknowledges beyond it. An
+ * endpoint closes only when everything before its FIN or RST was delivered or counted as a gap (TCP_Reassembler,
+ * Reassembler).
  *
- * Blocks are bounded: where more would be held, or there is no memory for more, the stream is skipped, as Zeek does
- * where too many bytes are.
+ * Blocks are bounded: beyond the limits, or without memory, the stream is skipped. Zeek does so beyond its limit of
+ * bytes.
  */
 #ifndef NETRACKER_ZEEK_STREAM_H
 #define NETRACKER_ZEEK_STREAM_H
@@ -16,7 +17,7 @@
 #define NT_ZEEK_MOST_HELD (10 * 1024 * 1024) /* tcp_excessive_data_without_further_acks */
 #define NT_ZEEK_MOST_BLOCKS 16384
 
-/* A gap that was given up; `length` bytes. */
+/* Called for each gap of `length` bytes. */
 typedef void (*nt_zeek_gap)(void *context, __u64 length);
 
 static inline void nt_zeek_clear_blocks(struct nt_zeek_stream *stream)
@@ -31,7 +32,7 @@ static inline void nt_zeek_skip_stream(struct nt_zeek_stream *stream)
 	stream->skipped = 1;
 }
 
-/* The oldest block that ends after `sequence`, or stream->end. */
+/* Returns the index of the oldest block that ends after `sequence`, or stream->end. */
 static inline __u32 nt_zeek_find_block(const struct nt_zeek_stream *stream, __u64 sequence)
 {
 	__u32 low = stream->first, high = stream->end;
@@ -49,7 +50,7 @@ static inline __u32 nt_zeek_find_block(const struct nt_zeek_stream *stream, __u6
 	return low;
 }
 
-/* Room for one more behind the last, or 0. */
+/* Makes room for one more block after the last. Returns 1, or 0 beyond the limit or without memory. */
 static inline int nt_zeek_make_room(struct nt_zeek_stream *stream)
 {
 	__u32 room = stream->room ? stream->room * 2 : 4;
@@ -73,7 +74,7 @@ static inline int nt_zeek_make_room(struct nt_zeek_stream *stream)
 	return 1;
 }
 
-/* As the block number `at` places after the oldest. Without room the stream is skipped, and it gives 0. */
+/* Inserts a block `at` places after the oldest. Returns 1; 0 without room, after skipping the stream. */
 static inline int nt_zeek_add_block(struct nt_zeek_stream *stream, __u32 at, __u64 begin, __u64 end)
 {
 	struct nt_zeek_block *block;
@@ -90,7 +91,7 @@ static inline int nt_zeek_add_block(struct nt_zeek_stream *stream, __u32 at, __u
 	return 1;
 }
 
-/* Where blocks are already, the older ones stay. */
+/* Inserts the parts of [begin, end) that no block covers. */
 static inline void nt_zeek_insert(struct nt_zeek_stream *stream, __u64 begin, __u64 end)
 {
 	__u32 at = nt_zeek_find_block(stream, begin) - stream->first;
@@ -118,7 +119,7 @@ static inline void nt_zeek_drop_blocks(struct nt_zeek_stream *stream, __u64 up_t
 		stream->trimmed = up_to;
 }
 
-/* Delivers what has come in order (BlockInserted). */
+/* Delivers the blocks that are in order (BlockInserted). */
 static inline void nt_zeek_deliver(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer)
 {
 	struct nt_zeek_stream *stream = &endpoint->stream;
@@ -128,12 +129,12 @@ static inline void nt_zeek_deliver(struct nt_zeek_endpoint *endpoint, const stru
 		return;
 	for (; i < stream->end && stream->blocks[i].begin == stream->delivered; i++)
 		stream->delivered = stream->blocks[i].end;
-	/* The other side's acknowledgements seem to pass elsewhere: nothing is kept for them. */
+	/* The peer's acknowledgements seem to take another path: do not keep blocks for them. */
 	if (nt_zeek_is_unacknowledged(endpoint) && nt_zeek_size(endpoint, peer) > NT_ZEEK_MOST_UNACKNOWLEDGED)
 		nt_zeek_drop_blocks(stream, stream->delivered);
 }
 
-/* What is missing before `up_to` is given up (Undelivered). */
+/* Counts everything that is missing before `up_to` as gaps (Undelivered). */
 static inline void nt_zeek_give_up(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 up_to,
 				   nt_zeek_gap gap, void *context)
 {
@@ -157,15 +158,15 @@ static inline void nt_zeek_give_up(struct nt_zeek_endpoint *endpoint, const stru
 static inline void nt_zeek_trim(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 up_to,
 				int partial, nt_zeek_gap gap, void *context)
 {
-	/* In a connection seen from its middle the first byte, or that of a keep-alive before it, is no gap. */
+	/* In a partial connection the first byte, or that of a keep-alive before it, is no gap. */
 	if (up_to > endpoint->stream.delivered && !(partial && up_to <= 2))
 		nt_zeek_give_up(endpoint, peer, up_to, gap, context);
 	nt_zeek_drop_blocks(&endpoint->stream, up_to);
 	nt_zeek_deliver(endpoint, peer);
 }
 
-/* The other side acknowledged up to there (AckReceived). partial: as the whole connection is (IsPartial). 1 where that
- * was news.
+/* The peer acknowledged everything before `up_to` (AckReceived). partial: the connection is partial (IsPartial).
+ * Returns 1 if the acknowledgement is new.
  */
 static inline int nt_zeek_acknowledge(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer,
 				      __u64 up_to, int partial, nt_zeek_gap gap, void *context)
@@ -178,7 +179,7 @@ static inline int nt_zeek_acknowledge(struct nt_zeek_endpoint *endpoint, const s
 	return 1;
 }
 
-/* Payload that was captured whole (DataSent). */
+/* Adds payload that was captured whole (DataSent). */
 static inline void nt_zeek_send(struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer, __u64 begin,
 				__u32 length)
 {
@@ -203,7 +204,7 @@ static inline void nt_zeek_send(struct nt_zeek_endpoint *endpoint, const struct 
 		nt_zeek_skip_stream(stream);
 }
 
-/* Something that was sent before its end is still to come (DataPending). */
+/* True if payload before the endpoint's FIN or RST is still missing (DataPending). */
 static inline int nt_zeek_is_pending(const struct nt_zeek_endpoint *endpoint, const struct nt_zeek_endpoint *peer)
 {
 	__u64 delivered = endpoint->start + endpoint->stream.delivered;
@@ -214,7 +215,7 @@ static inline int nt_zeek_is_pending(const struct nt_zeek_endpoint *endpoint, co
 	/* A FIN takes a sequence number, a RST does not. */
 	if (delivered != last - 1 && delivered != last)
 		return 1;
-	/* Who has sent a RST acknowledges no more. */
+	/* An endpoint that sent a RST acknowledges nothing any more. */
 	return endpoint->state != NT_ENDPOINT_RESET && peer->stream.first < peer->stream.end;
 }
 

@@ -8,8 +8,8 @@
 
 struct zeek_table {
 	struct hash_map by_key;
-	struct zeek_entry **heap; /* no entry is due later than the two at twice its place plus 1 and plus 2 */
-	size_t room, count;       /* of the heap */
+	struct zeek_entry **heap; /* binary heap by due time; the children of i are at 2 i + 1 and 2 i + 2 */
+	size_t room, count;       /* entries of the heap */
 };
 
 struct zeek_table *zeek_table_new(void)
@@ -56,7 +56,7 @@ struct zeek_entry *zeek_table_find(struct zeek_table *table, const struct nt_key
 	return NULL;
 }
 
-static bool grow(struct zeek_table *table)
+static bool grow_heap(struct zeek_table *table)
 {
 	size_t room = table->room * 2;
 	struct zeek_entry **heap;
@@ -71,7 +71,7 @@ static bool grow(struct zeek_table *table)
 	return true;
 }
 
-static void put(struct zeek_table *table, struct zeek_entry *entry, size_t place)
+static void place_entry(struct zeek_table *table, struct zeek_entry *entry, size_t place)
 {
 	table->heap[place] = entry;
 	entry->place = place;
@@ -82,10 +82,10 @@ static void sift_up(struct zeek_table *table, struct zeek_entry *entry)
 	size_t place = entry->place;
 
 	while (place && table->heap[(place - 1) / 2]->due > entry->due) {
-		put(table, table->heap[(place - 1) / 2], place);
+		place_entry(table, table->heap[(place - 1) / 2], place);
 		place = (place - 1) / 2;
 	}
-	put(table, entry, place);
+	place_entry(table, entry, place);
 }
 
 static void sift_down(struct zeek_table *table, struct zeek_entry *entry)
@@ -97,22 +97,22 @@ static void sift_down(struct zeek_table *table, struct zeek_entry *entry)
 			child++;
 		if (table->heap[child]->due >= entry->due)
 			break;
-		put(table, table->heap[child], place);
+		place_entry(table, table->heap[child], place);
 	}
-	put(table, entry, place);
+	place_entry(table, entry, place);
 }
 
 struct zeek_entry *zeek_table_add(struct zeek_table *table, const struct nt_key *key)
 {
 	struct zeek_entry *entry = calloc(1, sizeof(*entry));
 
-	if (!entry || !grow(table)) {
+	if (!entry || !grow_heap(table)) {
 		free(entry);
 		return NULL;
 	}
 	entry->key = *key;
 	hash_map_insert(&table->by_key, &entry->in_map, hash_key(table, key));
-	put(table, entry, table->count++);
+	place_entry(table, entry, table->count++);
 	sift_up(table, entry);
 	return entry;
 }
@@ -134,7 +134,7 @@ void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry)
 
 	hash_map_remove(&table->by_key, &entry->in_map);
 	if (last != entry) {
-		put(table, last, entry->place);
+		place_entry(table, last, entry->place);
 		sift_up(table, last);
 		sift_down(table, last);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Connections by Zeek's rules: found by key, and by whose timer is due first. */
+/* The table of connections that are followed by Zeek's rules: lookup by key, and the entry whose timer is due first. */
 #ifndef NETRACKER_ZEEK_TABLE_H
 #define NETRACKER_ZEEK_TABLE_H
 
@@ -14,32 +14,33 @@
 struct zeek_entry {
 	struct nt_key key;
 	struct nt_zeek_connection connection;
-	__u16 vlan; /* the first packet's, as in struct nt_packet */
+	__u16 vlan; /* of the first packet, as in struct nt_packet */
 	struct hash_node in_map;
-	__u64 due;   /* when its next timer is */
-	size_t place; /* in the heap */
+	__u64 due;    /* time of its next timer */
+	size_t place; /* index in the heap */
 };
 
 struct zeek_table;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct zeek_table *zeek_table_new(void);
 
 /* NULL is allowed. */
 void zeek_table_free(struct zeek_table *table);
 
-/* NULL: there is none. */
+/* Returns NULL if there is none. */
 struct zeek_entry *zeek_table_find(struct zeek_table *table, const struct nt_key *key);
 
-/* A new entry, zero but for its key, due at 0. NULL: no memory. */
+/* Adds an entry, zero except for its key, due at 0. Returns NULL without memory. */
 struct zeek_entry *zeek_table_add(struct zeek_table *table, const struct nt_key *key);
 
+/* Removes and frees the entry. */
 void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry);
 
-/* After the connection's timers may have changed. */
+/* Must be called after the connection's timers may have changed. */
 void zeek_table_schedule(struct zeek_table *table, struct zeek_entry *entry);
 
-/* The one whose timer is due first. NULL: there is none at all. */
+/* Returns the entry whose timer is due first, or NULL if the table is empty. */
 struct zeek_entry *zeek_table_first(const struct zeek_table *table);
 
 #endif

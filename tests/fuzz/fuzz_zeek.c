@@ -66,7 +66,7 @@ static void check_records(const struct zeek_entry *entry)
 	int at_end;
 
 	for (at_end = 0; at_end <= 1; at_end++) {
-		zeek_record(&record, entry, at_end);
+		record_fill_from_zeek(&record, entry, at_end);
 		fuzz_check_record(&record);
 	}
 	conn_log_format.record(&text, &record, NULL);
