@@ -64,14 +64,14 @@ struct nt_zeek_timers {
 	__u64 inactivity_limit; /* a duration; the others are times */
 };
 
-/* end[] and port[] have the same index as the key. */
+/* endpoint[] and port[] have the same index as the key. */
 struct nt_zeek_connection {
 	__u64 start; /* time of the first packet */
 	__u64 last;  /* time of the last packet before both sides had closed (last_time) */
 	__u64 missed_bytes;
 	struct nt_zeek_timers timers;
 	struct nt_zeek_history history;
-	struct nt_zeek_endpoint end[2];
+	struct nt_zeek_endpoint endpoint[2];
 	__u16 port[2];
 	__u8 orig;   /* the originator's index */
 	__u8 self;   /* both endpoints are the same: every packet is the originator's */
@@ -95,13 +95,13 @@ struct nt_zeek_step {
 
 static inline struct nt_zeek_endpoint *nt_zeek_endpoint_of(struct nt_zeek_connection *connection, int is_orig)
 {
-	return &connection->end[is_orig ? connection->orig : 1 - connection->orig];
+	return &connection->endpoint[is_orig ? connection->orig : 1 - connection->orig];
 }
 
 static inline int nt_zeek_is_orig(const struct nt_zeek_connection *connection,
 				  const struct nt_zeek_endpoint *endpoint)
 {
-	return endpoint == &connection->end[connection->orig];
+	return endpoint == &connection->endpoint[connection->orig];
 }
 
 static inline void nt_zeek_flip(struct nt_zeek_connection *connection)
@@ -142,8 +142,8 @@ static inline void nt_zeek_clear(struct nt_zeek_connection *connection, int sour
 	connection->start = connection->last = now;
 	connection->orig = source;
 	connection->active = 1;
-	connection->end[0].stream.delivered = connection->end[0].stream.trimmed = 1;
-	connection->end[1].stream.delivered = connection->end[1].stream.trimmed = 1;
+	connection->endpoint[0].stream.delivered = connection->endpoint[0].stream.trimmed = 1;
+	connection->endpoint[1].stream.delivered = connection->endpoint[1].stream.trimmed = 1;
 	connection->timers.expiry[0] = clock + NT_ZEEK_FIRST_EXPIRY;
 	nt_zeek_limit_inactivity(connection, NT_ZEEK_INACTIVITY_BEFORE);
 }
@@ -174,8 +174,8 @@ static inline void nt_zeek_begin(struct nt_zeek_connection *connection, const st
 /* True if the packet begins a new connection between the same endpoints (IsReuse). */
 static inline int nt_zeek_is_reuse(const struct nt_zeek_connection *connection, const struct nt_packet *packet)
 {
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
-	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
+	const struct nt_zeek_endpoint *orig = &connection->endpoint[connection->orig];
+	const struct nt_zeek_endpoint *resp = &connection->endpoint[1 - connection->orig];
 	const struct nt_zeek_endpoint *opener = orig;
 
 	if (!(packet->flags & NT_SYN))
@@ -259,7 +259,7 @@ static inline __u64 nt_zeek_next_timer(const struct nt_zeek_connection *connecti
 
 static inline int nt_zeek_is_expired(const struct nt_zeek_connection *connection, __u64 clock)
 {
-	const struct nt_zeek_endpoint *a = &connection->end[0], *b = &connection->end[1];
+	const struct nt_zeek_endpoint *a = &connection->endpoint[0], *b = &connection->endpoint[1];
 	int one_reset = a->state == NT_ENDPOINT_RESET || b->state == NT_ENDPOINT_RESET;
 	int one_inactive = a->state == NT_ENDPOINT_INACTIVE || b->state == NT_ENDPOINT_INACTIVE;
 
@@ -273,9 +273,9 @@ static inline int nt_zeek_is_expired(const struct nt_zeek_connection *connection
 
 static inline int nt_zeek_is_attempt(const struct nt_zeek_connection *connection)
 {
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
+	const struct nt_zeek_endpoint *orig = &connection->endpoint[connection->orig];
 
-	return connection->end[1 - connection->orig].state == NT_ENDPOINT_INACTIVE &&
+	return connection->endpoint[1 - connection->orig].state == NT_ENDPOINT_INACTIVE &&
 	       (orig->state == NT_ENDPOINT_SYN_SENT || orig->state == NT_ENDPOINT_SYNACK_SENT);
 }
 
@@ -304,8 +304,8 @@ static inline int nt_zeek_timer(struct nt_zeek_connection *connection, __u64 clo
 /* Returns conn_state, Zeek's code for how the connection went. */
 static inline const char *nt_zeek_conn_state(const struct nt_zeek_connection *connection)
 {
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
-	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
+	const struct nt_zeek_endpoint *orig = &connection->endpoint[connection->orig];
+	const struct nt_zeek_endpoint *resp = &connection->endpoint[1 - connection->orig];
 	const struct nt_conn_sides sides = {
 		.src = orig->state,
 		.dst = resp->state,

@@ -23,8 +23,8 @@ static void zeek_fill_tuple(struct nt_record *record, const struct zeek_entry *e
 /* Zeek omits the bytes together with the duration. */
 static void zeek_fill_duration(struct nt_record *record, const struct nt_zeek_connection *connection)
 {
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
-	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
+	const struct nt_zeek_endpoint *orig = &connection->endpoint[connection->orig];
+	const struct nt_zeek_endpoint *resp = &connection->endpoint[1 - connection->orig];
 
 	record->start_ns = connection->start;
 	record->end_ns = connection->last;
@@ -41,8 +41,8 @@ static void zeek_fill_duration(struct nt_record *record, const struct nt_zeek_co
 
 static void zeek_fill_counts(struct nt_record *record, const struct nt_zeek_connection *connection)
 {
-	const struct nt_zeek_endpoint *orig = &connection->end[connection->orig];
-	const struct nt_zeek_endpoint *resp = &connection->end[1 - connection->orig];
+	const struct nt_zeek_endpoint *orig = &connection->endpoint[connection->orig];
+	const struct nt_zeek_endpoint *resp = &connection->endpoint[1 - connection->orig];
 
 	record->packets[NT_SRC] = orig->packets;
 	record->packets[NT_DST] = resp->packets;
@@ -86,7 +86,8 @@ static void set_outcome(struct nt_record *record, enum nt_outcome outcome, enum 
 /* docs/zeek.md has the table of outcomes. */
 static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection, bool at_end)
 {
-	__u8 orig = connection->end[connection->orig].state, resp = connection->end[1 - connection->orig].state;
+	__u8 orig = connection->endpoint[connection->orig].state,
+	     resp = connection->endpoint[1 - connection->orig].state;
 	enum nt_side first_fin = connection->first_fin == 1 + connection->orig ? NT_SRC : NT_DST;
 
 	if (resp == NT_ENDPOINT_RESET)

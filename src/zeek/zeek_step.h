@@ -97,7 +97,7 @@ static inline void nt_zeek_set_established(struct nt_zeek_connection *connection
 {
 	__u16 orig_port = connection->port[connection->orig], port = connection->port[1 - connection->orig];
 
-	if (connection->end[connection->orig].state == NT_ENDPOINT_INACTIVE && !nt_zeek_is_server_port(port) &&
+	if (connection->endpoint[connection->orig].state == NT_ENDPOINT_INACTIVE && !nt_zeek_is_server_port(port) &&
 	    nt_zeek_is_server_port(orig_port))
 		port = orig_port;
 	if (nt_zeek_is_interactive_port(port))
@@ -128,7 +128,7 @@ static inline void nt_zeek_set_first_state(struct nt_zeek_connection *connection
 {
 	/* Some systems acknowledge a SYN before they answer it. */
 	if (!step->is_orig && !step->packet->payload_length &&
-	    connection->end[connection->orig].state == NT_ENDPOINT_SYN_SENT)
+	    connection->endpoint[connection->orig].state == NT_ENDPOINT_SYN_SENT)
 		return;
 	if (!(step->packet->flags & NT_ACK) || step->peer->state != NT_ENDPOINT_ESTABLISHED) {
 		nt_zeek_set_state(connection, step->sender, step->peer, NT_ENDPOINT_PARTIAL);
@@ -279,7 +279,7 @@ static inline void nt_zeek_count_gap(void *context, __u64 length)
 	struct nt_zeek_gap_context *gap = context;
 	struct nt_zeek_connection *connection = gap->connection;
 
-	if (!nt_zeek_is_clean(&connection->end[0]) || !nt_zeek_is_clean(&connection->end[1]))
+	if (!nt_zeek_is_clean(&connection->endpoint[0]) || !nt_zeek_is_clean(&connection->endpoint[1]))
 		return;
 	nt_zeek_history_add_scaled(&connection->history, &gap->endpoint->gaps, 'G',
 			       nt_zeek_is_orig(connection, gap->endpoint));
@@ -309,7 +309,7 @@ static inline void nt_zeek_take_fin(struct nt_zeek_connection *connection, struc
 	step->sender->sent_fin = 1;
 	step->sender->fin = step->relative + length;
 	if (!connection->first_fin)
-		connection->first_fin = 1 + (step->sender == &connection->end[1]);
+		connection->first_fin = 1 + (step->sender == &connection->endpoint[1]);
 }
 
 /* Adds the payload, then completes a close that waited for it. */
@@ -338,7 +338,7 @@ static inline void nt_zeek_process(struct nt_zeek_connection *connection, struct
 	nt_zeek_init_endpoint(sender, packet, next);
 	step->relative = nt_zeek_relative(sender, packet->sequence, sender->last, sender->last_wraps, &step->underflow);
 	nt_zeek_add_letters(connection, step);
-	if (!connection->end[0].closed || !connection->end[1].closed)
+	if (!connection->endpoint[0].closed || !connection->endpoint[1].closed)
 		connection->last = step->now;
 	if (packet->flags & NT_FIN)
 		nt_zeek_take_fin(connection, step, length);

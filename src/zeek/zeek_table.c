@@ -139,8 +139,8 @@ void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry)
 		sift_down(table, last);
 	}
 	free(entry->connection.history.text);
-	free(entry->connection.end[0].stream.blocks);
-	free(entry->connection.end[1].stream.blocks);
+	free(entry->connection.endpoint[0].stream.blocks);
+	free(entry->connection.endpoint[1].stream.blocks);
 	free(entry);
 }
 

@@ -50,11 +50,11 @@ static void check_connection(const struct nt_zeek_connection *connection)
 	const char *letter = connection->history.text;
 
 	MUST(connection->orig <= 1 && connection->first_fin <= 2);
-	MUST(connection->end[0].state <= NT_ENDPOINT_RESET && connection->end[1].state <= NT_ENDPOINT_RESET);
+	MUST(connection->endpoint[0].state <= NT_ENDPOINT_RESET && connection->endpoint[1].state <= NT_ENDPOINT_RESET);
 	for (; letter && *letter; letter++)
 		MUST(strchr("SHFRIQADCTWG^shfriqadctwg", *letter));
-	check_stream(&connection->end[0].stream);
-	check_stream(&connection->end[1].stream);
+	check_stream(&connection->endpoint[0].stream);
+	check_stream(&connection->endpoint[1].stream);
 	/* Whatever comes, it will be forgotten some day. */
 	MUST(nt_zeek_next_timer(connection));
 }

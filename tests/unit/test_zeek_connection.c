@@ -23,9 +23,9 @@ static void test_orderly(void)
 	CHECK_EQUAL(driver.connection.last - driver.connection.start, 7 * MS);
 	from_a(&driver, NT_ACK, 102, 5002, 0);
 	CHECK_EQUAL(driver.connection.last - driver.connection.start, 7 * MS);
-	CHECK_EQUAL(driver.connection.end[A].packets, 5);
-	CHECK_EQUAL(driver.connection.end[A].network_bytes, 5 * 40 + 100);
-	CHECK_EQUAL(driver.connection.end[B].packets, 4);
+	CHECK_EQUAL(driver.connection.endpoint[A].packets, 5);
+	CHECK_EQUAL(driver.connection.endpoint[A].network_bytes, 5 * 40 + 100);
+	CHECK_EQUAL(driver.connection.endpoint[B].packets, 4);
 	CHECK_EQUAL(bytes_of(&driver, A), 100);
 	CHECK_EQUAL(bytes_of(&driver, B), 5000);
 	CHECK_EQUAL(driver.connection.missed_bytes, 0);
@@ -213,7 +213,7 @@ static void test_wrong_packets(void)
 	driver.marks = NT_ZEEK_BAD_CHECKSUM;
 	from_a(&driver, NT_SYN, 0, 0, 0);
 	CHECK_LETTERS(&driver, "OTH", "C");
-	CHECK_EQUAL(driver.connection.end[A].packets, 0);
+	CHECK_EQUAL(driver.connection.endpoint[A].packets, 0);
 	CHECK_EQUAL(driver.connection.last, driver.connection.start);
 	forget(&driver);
 	driver.marks = NT_ZEEK_BAD_HEADER;

@@ -67,15 +67,15 @@ static void test_one_way(void)
 
 	for (i = 1; i < 20; i++)
 		from_a(&driver, NT_ACK, 1 + i * 1000, 1, 1000);
-	CHECK(driver.connection.end[A].stream.skipped);
+	CHECK(driver.connection.endpoint[A].stream.skipped);
 	from_a(&driver, NT_FIN | NT_ACK, 20001, 1, 0);
-	CHECK(driver.connection.end[A].closed);
+	CHECK(driver.connection.endpoint[A].closed);
 	forget(&driver);
 	driver = established();
 	for (i = 0; i < 40; i++)
 		from_a(&driver, NT_ACK, 1 + i * 1000, 1, 1000);
-	CHECK(!driver.connection.end[A].stream.skipped);
-	CHECK(driver.connection.end[A].stream.held <= 16384);
+	CHECK(!driver.connection.endpoint[A].stream.skipped);
+	CHECK(driver.connection.endpoint[A].stream.held <= 16384);
 	CHECK_EQUAL(bytes_of(&driver, A), 40000);
 	forget(&driver);
 }

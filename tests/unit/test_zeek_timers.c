@@ -84,7 +84,7 @@ static void test_pending_reset(void)
 	from_a(&driver, NT_ACK, 101, 1, 100); /* 100 bytes before it were not captured */
 	from_a(&driver, NT_RST, 201, 0, 0);
 	CHECK_LETTERS(&driver, "RSTO", "ShADR");
-	CHECK(!driver.connection.end[A].closed);
+	CHECK(!driver.connection.endpoint[A].closed);
 	CHECK(!is_forgotten_after(&driver, 20000));
 	CHECK(is_forgotten_after(&driver, 280000));
 	forget(&driver);
@@ -97,9 +97,9 @@ static void test_pending_fin(void)
 
 	shake_hands(&driver);
 	from_a(&driver, NT_FIN | NT_ACK, 101, 1, 100);
-	CHECK(!driver.connection.end[A].closed);
+	CHECK(!driver.connection.endpoint[A].closed);
 	from_b(&driver, NT_ACK, 1, 202, 0);
-	CHECK(driver.connection.end[A].closed);
+	CHECK(driver.connection.endpoint[A].closed);
 	CHECK_EQUAL(driver.connection.missed_bytes, 100);
 	from_b(&driver, NT_FIN | NT_ACK, 1, 202, 0);
 	CHECK(is_forgotten_after(&driver, 5000));

@@ -39,8 +39,8 @@ static void forget(struct driver *driver)
 		driver->forgotten++;
 	driver->begun = 0;
 	free(driver->connection.history.text);
-	free(driver->connection.end[A].stream.blocks);
-	free(driver->connection.end[B].stream.blocks);
+	free(driver->connection.endpoint[A].stream.blocks);
+	free(driver->connection.endpoint[B].stream.blocks);
 	memset(&driver->connection, 0, sizeof(driver->connection));
 }
 
@@ -111,7 +111,7 @@ __attribute__((unused)) static void check_letters(const struct driver *driver, c
 
 __attribute__((unused)) static __u64 bytes_of(const struct driver *driver, int end)
 {
-	return nt_zeek_size(&driver->connection.end[end], &driver->connection.end[1 - end]);
+	return nt_zeek_size(&driver->connection.endpoint[end], &driver->connection.endpoint[1 - end]);
 }
 
 #endif
