@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What one side sent, as struct nt_stream has it, with holes in memory that grows: most streams never have one, and those
- * that have many are kept exact.
+/* The stream of one side, like struct nt_stream, but the array of holes grows on demand: most streams never have a
+ * hole, and streams with many holes stay exact.
  */
 #ifndef NETRACKER_GROWING_STREAM_H
 #define NETRACKER_GROWING_STREAM_H
@@ -11,10 +11,10 @@
 #include "core/buffer.h"
 #include "core/stream.h"
 
-/* Memory is cheaper here than in the kernel: room for heavy reordering. */
+/* More than NT_STREAM_RANGES, since memory is cheaper here than in the kernel: enough for heavy reordering. */
 #define GROWING_STREAM_MOST_HOLES 32
 
-/* All zero: an empty stream. The owner frees hole. One cache line long. */
+/* An empty stream is all zero. The owner frees hole. The size is one cache line. */
 struct growing_stream {
 	struct nt_stream_core core;
 	__u32 room; /* of hole[] */
@@ -30,10 +30,10 @@ static inline struct nt_holes growing_stream_holes(const struct growing_stream *
 	};
 }
 
-/* Adds a hole for which there is no room yet. Without memory the hole is given up: NT_STREAM_OVERFLOW. */
+/* Grows the array and adds the hole. Without memory, drops the hole and sets NT_STREAM_OVERFLOW. */
 void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole);
 
-/* Takes one packet of this side, as nt_stream_step() does. */
+/* Applies one packet of this side, as nt_stream_step() does. */
 static inline void growing_stream_step(struct growing_stream *stream, const struct nt_packet *packet, __u32 interface,
 				       __u8 direction)
 {
@@ -44,7 +44,7 @@ static inline void growing_stream_step(struct growing_stream *stream, const stru
 		growing_stream_add_hole(stream, holes.pending);
 }
 
-/* Bytes that were sent were not seen, or are counted wrong. */
+/* True if sent bytes were not seen, or the counts may be wrong. */
 static inline bool growing_stream_is_incomplete(const struct growing_stream *stream)
 {
 	struct nt_holes holes = growing_stream_holes(stream);

@@ -19,11 +19,11 @@ static __u64 now_ns(void)
 	return (__u64)time.tv_sec * NS_PER_SECOND + (__u64)time.tv_nsec;
 }
 
-static double part_of(const struct progress_view *view)
+static double read_fraction(const struct progress_view *view)
 {
 	double part = (double)view->position / (double)view->size;
 
-	return part < 1 ? part : 1; /* a file that still grows */
+	return part < 1 ? part : 1; /* the file may have grown */
 }
 
 void progress_text(char text[PROGRESS_TEXT_SIZE], const struct progress_view *view)
@@ -34,7 +34,7 @@ void progress_text(char text[PROGRESS_TEXT_SIZE], const struct progress_view *vi
 		snprintf(text, PROGRESS_TEXT_SIZE, "%.1f million packets", millions);
 		return;
 	}
-	part = part_of(view);
+	part = read_fraction(view);
 	snprintf(text, PROGRESS_TEXT_SIZE, "%.0f %%, %.1f million packets, %.0f s left", part * 100, millions,
 		 seconds / part - seconds);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far the reading of a capture has come: one line on the terminal that is replaced, and gone at the end. */
+/* Shows the progress of reading captures: one line on the terminal, which is overwritten, and removed at the end. */
 #ifndef NETRACKER_PROGRESS_H
 #define NETRACKER_PROGRESS_H
 
@@ -14,18 +14,19 @@ struct progress {
 
 struct progress_view {
 	__u64 packets;
-	__u64 position, size; /* bytes; size 0: not known */
+	__u64 position, size; /* bytes; size 0: unknown */
 	__u64 elapsed_ns;
 };
 
 #define PROGRESS_TEXT_SIZE 96
 
+/* Formats the line: with percentage and time left if size and position are known. */
 void progress_text(char text[PROGRESS_TEXT_SIZE], const struct progress_view *view);
 
-/* Nothing is ever shown where stderr is no terminal, or with quiet. */
+/* With quiet, or if stderr is no terminal, progress_is_due() will never be true. */
 void progress_begin(struct progress *progress, bool quiet);
 
-/* True from the first second on, a few times a second: progress_show() is due. */
+/* True if progress_show() should be called: after the first second, four times a second. */
 bool progress_is_due(struct progress *progress);
 
 /* Sets view->elapsed_ns itself. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker replay FILE...: the tracker over captures, with their own clock. Several are one stream of packets. */
+/* netracker replay FILE...: runs the tracker on captures, with the packets' times as its clock. Several files are one
+ * stream of packets.
+ */
 #include "src/replay/replay.h"
 
 #include <errno.h>
@@ -21,48 +23,48 @@
 #include "src/replay/progress.h"
 #include "src/zeek/zeek_replay.h"
 
-/* So many packets are read before the first of them is followed, so that the entries of all are on their way from memory
- * by then: three of four short connections are in no cache.
+/* This many packets are read before the first of them is tracked, so that prefetching has loaded the entries of all by
+ * then: with short connections, three of four entries are in no cache.
  */
-#define LOOK_AHEAD 16
+#define READ_AHEAD 16
 #define PACKETS_BETWEEN_CLOCKS 4096
 
 struct replay {
 	const struct options *options;
-	const char *name; /* of the file that is read */
+	const char *name; /* of the current file */
 	struct capture_file *file;
-	bool streams;  /* its next packet may be long in coming */
-	bool is_first; /* of its packets */
+	bool streams;  /* the file is a pipe or the like: the next packet may arrive late */
+	bool is_first; /* the next packet is the file's first */
 	struct progress progress;
-	struct progress_view read; /* of the files before it; the size is that of all, 0 where one has none */
+	struct progress_view read; /* totals of the previous files; size: of all files, 0 if one has none */
 	struct capture_reader *reader;
-	struct replay_tracker *tracker; /* one of the two */
-	struct zeek_replay *zeek;
+	struct replay_tracker *tracker; /* NULL with Zeek's rules */
+	struct zeek_replay *zeek;       /* NULL with NeTracker's rules */
 	struct delivery delivery;
-	__u64 now; /* the captures' clock, where it stood highest; nanoseconds since the Unix epoch */
+	__u64 now; /* highest time of all packets so far, nanoseconds since the Unix epoch */
 	struct hangup hangup;
-	bool broken; /* a file was, or could not be read at all */
+	bool broken; /* a file was broken or unreadable */
 };
 
 static volatile sig_atomic_t stopped, hung_up;
 
-static void stop(int signal_number)
+static void on_stop_signal(int signal_number)
 {
 	(void)signal_number;
 	stopped = 1;
 }
 
-static void hang_up(int signal_number)
+static void on_hangup_signal(int signal_number)
 {
 	(void)signal_number;
 	hung_up = 1;
 }
 
-/* A SIGHUP that only asks for the output to be opened again must not break off the reading of a pipe. */
+/* A SIGHUP that only reopens the output (log rotation) must not interrupt read() of a pipe: hence SA_RESTART. */
 static void stop_on_signals(const struct hangup *hangup)
 {
-	struct sigaction action = { .sa_handler = stop };
-	struct sigaction on_hangup = { .sa_handler = hang_up, .sa_flags = hangup->to_file ? SA_RESTART : 0 };
+	struct sigaction action = { .sa_handler = on_stop_signal };
+	struct sigaction on_hangup = { .sa_handler = on_hangup_signal, .sa_flags = hangup->to_file ? SA_RESTART : 0 };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -70,7 +72,7 @@ static void stop_on_signals(const struct hangup *hangup)
 		sigaction(SIGHUP, &on_hangup, NULL);
 }
 
-static void take_hangup(struct replay *replay)
+static void handle_hangup(struct replay *replay)
 {
 	enum hangup_meaning meaning = hangup_meaning(&replay->hangup);
 
@@ -92,7 +94,7 @@ static void report_no_memory_for_connections(struct replay *replay)
 	replay->delivery.error = -ENOMEM;
 }
 
-static void advance(struct replay *replay, __u64 ns)
+static void advance_clock(struct replay *replay, __u64 ns)
 {
 	if (replay->zeek)
 		zeek_replay_clock(replay->zeek, ns);
@@ -103,25 +105,25 @@ static void advance(struct replay *replay, __u64 ns)
 	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
-static void take(struct replay *replay, const struct replay_located *located)
+static void track_located(struct replay *replay, const struct replay_located *located)
 {
 	if (replay_tracker_take(replay->tracker, located))
 		report_no_memory_for_connections(replay);
 }
 
-static void take_ahead(struct replay *replay, const struct replay_located *located, int count)
+static void track_ahead(struct replay *replay, const struct replay_located *located, int count)
 {
 	int i;
 
 	for (i = 0; i < count; i++)
 		replay_tracker_prefetch(replay->tracker, &located[i]);
 	for (i = 0; i < count && !is_over(replay); i++) {
-		advance(replay, located[i].segment.ns);
-		take(replay, &located[i]);
+		advance_clock(replay, located[i].segment.ns);
+		track_located(replay, &located[i]);
 	}
 }
 
-static void take_segment(void *context, struct capture_segment *segment)
+static void track_segment(void *context, struct capture_segment *segment)
 {
 	struct replay_located located = { .segment = *segment };
 	struct replay *replay = context;
@@ -129,10 +131,10 @@ static void take_segment(void *context, struct capture_segment *segment)
 	if (segment->result != NT_PACKET_TCP)
 		return;
 	replay_tracker_locate(replay->tracker, &located);
-	take(replay, &located);
+	track_located(replay, &located);
 }
 
-static void take_like_zeek(void *context, struct capture_segment *segment)
+static void track_like_zeek(void *context, struct capture_segment *segment)
 {
 	struct replay *replay = context;
 
@@ -145,18 +147,18 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 	return zeek_replay_accepts(((struct replay *)context)->zeek, frame, offset);
 }
 
-static void record_began(void *context)
+static void count_opened(void *context)
 {
 	((struct delivery *)context)->accounting.opened++;
 }
 
-static void record_established(void *context, struct nt_record *record)
+static void write_open_record(void *context, struct nt_record *record)
 {
 	delivery_write(context, record);
 }
 
-/* Without close among the events that are wanted, a close record is counted as filtered; an exit record is open. */
-static void record_ended(void *context, struct nt_record *record)
+/* A close record counts as filtered if --events excludes close. An exit record counts as open. */
+static void write_last_record(void *context, struct nt_record *record)
 {
 	struct delivery *delivery = context;
 
@@ -164,7 +166,7 @@ static void record_ended(void *context, struct nt_record *record)
 	delivery->accounting.open += record->event == NT_EVENT_EXIT;
 }
 
-static void finish(struct replay *replay)
+static void finish_replay(struct replay *replay)
 {
 	struct capture_unparsed unparsed;
 	int error;
@@ -175,7 +177,7 @@ static void finish(struct replay *replay)
 		replay_tracker_finish(replay->tracker);
 	error = delivery_finish(&replay->delivery, replay->now, 0);
 	if (!error && output_lost_any(&replay->delivery.output))
-		error = -ENOMEM; /* a write that failed is an error of its own */
+		error = -ENOMEM; /* lost without a failed write: no memory */
 	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
 	delivery_print_accounting(&replay->delivery);
 	unparsed = capture_reader_unparsed(replay->reader);
@@ -205,23 +207,26 @@ static void show_progress(struct replay *replay)
 	progress_show(&replay->progress, &view);
 }
 
-/* What is over by the clock of the files before is over: connections that went on meanwhile are in pieces. */
+/* Connections that expired by the clock of the previous files have ended. If a file begins earlier, connections that
+ * are in both are split.
+ */
 static void check_order(struct replay *replay, __u64 ns)
 {
 	replay->is_first = false;
 	if (ns < replay->now)
-		message_note("%s: begins %.6f s before what was read before it; give the pieces of a capture in the order "
-			     "of their times, captures of the same time through mergecap", replay->name,
-			     (double)(replay->now - ns) / 1e9);
+		message_note(
+			"%s: begins %.6f s before what was read before it; give the pieces of a capture in the order "
+			"of their times, captures of the same time through mergecap",
+			replay->name, (double)(replay->now - ns) / 1e9);
 }
 
-/* 1: there is one. 0: the file has ended, or no more is wanted. -1: the file is broken. */
+/* Returns 1 if there is a packet; 0 at the end of the file, or if replay is over; -1 if the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
 	int result;
 
 	if (hung_up)
-		take_hangup(replay);
+		handle_hangup(replay);
 	show_progress(replay);
 	result = is_over(replay) ? 0 : capture_file_next(replay->file, captured);
 	if (replay->is_first && result == 1)
@@ -229,12 +234,12 @@ static int next_packet(struct replay *replay, struct capture_packet *captured)
 	return result;
 }
 
-/* What next_packet() gave last. So does read_like_zeek(). */
+/* Reads until next_packet() returns something else than 1, and returns that, as read_like_zeek() does. */
 static int read_packets(struct replay *replay)
 {
-	struct replay_located ahead[LOOK_AHEAD];
+	struct replay_located ahead[READ_AHEAD];
 	struct capture_packet captured;
-	int most = replay->streams ? 1 : LOOK_AHEAD;
+	int most = replay->streams ? 1 : READ_AHEAD;
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
@@ -244,16 +249,16 @@ static int read_packets(struct replay *replay)
 			replay_tracker_locate(replay->tracker, &ahead[count++]);
 		if (is_plain && count < most)
 			continue;
-		take_ahead(replay, ahead, count);
+		track_ahead(replay, ahead, count);
 		count = 0;
 		if (!is_plain && !is_over(replay)) {
-			advance(replay, captured.ns);
+			advance_clock(replay, captured.ns);
 			capture_reader_take(replay->reader, &captured);
 		}
 		if (replay->streams)
 			delivery_flush(&replay->delivery);
 	}
-	take_ahead(replay, ahead, count);
+	track_ahead(replay, ahead, count);
 	return result;
 }
 
@@ -263,7 +268,7 @@ static int read_like_zeek(struct replay *replay)
 	int result;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		advance(replay, captured.ns);
+		advance_clock(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
 		if (replay->streams)
 			delivery_flush(&replay->delivery);
@@ -271,21 +276,22 @@ static int read_like_zeek(struct replay *replay)
 	return result;
 }
 
-/* Packets that cannot be read are no reason to stop, but no file may pass unread without a word. */
+/* Unsupported packets do not stop the replay, but are reported once per file. A file that has no others is an error. */
 static void report_unread(struct replay *replay)
 {
 	const struct capture_unparsed unparsed = capture_reader_unparsed(replay->reader);
 
 	if (unparsed.unread)
 		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
-			      "docs/captures.md lists those that can be", replay->name,
-			      (unsigned long long)unparsed.unread, link_name(unparsed.unread_type), unparsed.unread_type);
+			      "docs/captures.md lists those that can be",
+			      replay->name, (unsigned long long)unparsed.unread, link_name(unparsed.unread_type),
+			      unparsed.unread_type);
 	if (unparsed.unread && unparsed.unread == capture_file_packets(replay->file))
 		replay->broken = true;
 	capture_reader_clear_unread(replay->reader);
 }
 
-static void read_opened(struct replay *replay)
+static void read_opened_file(struct replay *replay)
 {
 	int link_type = capture_file_link_type(replay->file);
 
@@ -303,40 +309,40 @@ static void read_opened(struct replay *replay)
 	report_unread(replay);
 }
 
-static bool stat_file(const char *name, struct stat *status)
+static bool is_regular_file(const char *name, struct stat *status)
 {
 	return !(strcmp(name, "-") ? stat(name, status) : fstat(STDIN_FILENO, status)) && S_ISREG(status->st_mode);
 }
 
-static void read_file(struct replay *replay, const char *name)
+static void read_capture(struct replay *replay, const char *name)
 {
 	struct stat status;
 	int error;
 
 	replay->name = name;
-	replay->streams = !stat_file(name, &status);
+	replay->streams = !is_regular_file(name, &status);
 	replay->is_first = true;
 	error = capture_file_open(&replay->file, name);
 	if (error) {
 		replay->broken = replay->broken || error != -EINTR;
 		return;
 	}
-	read_opened(replay);
+	read_opened_file(replay);
 	replay->read.packets += capture_file_packets(replay->file);
 	replay->read.position += capture_file_position(replay->file);
 	capture_file_close(replay->file);
 	replay->file = NULL;
 }
 
-/* In bytes; 0 where one is no file, whose size nobody knows. */
-static __u64 size_of_all(const struct options *options)
+/* Returns the size of all files in bytes, or 0 if one is no regular file. */
+static __u64 total_size(const struct options *options)
 {
 	struct stat status;
 	__u64 size = 0;
 	unsigned int i;
 
 	for (i = 0; i < options->file_count; i++) {
-		if (!stat_file(options->files[i], &status))
+		if (!is_regular_file(options->files[i], &status))
 			return 0;
 		size += (__u64)status.st_size;
 	}
@@ -348,22 +354,22 @@ static void read_files(struct replay *replay)
 	const struct options *options = replay->options;
 	unsigned int i;
 
-	replay->read.size = size_of_all(options);
+	replay->read.size = total_size(options);
 	progress_begin(&replay->progress, options->delivery.quiet);
 	for (i = 0; i < options->file_count && !is_over(replay); i++)
-		read_file(replay, options->files[i]);
+		read_capture(replay, options->files[i]);
 }
 
-/* Without memory for it, false. */
+/* Returns false without memory. */
 static bool set_up_zeek(struct replay *replay)
 {
 	const struct zeek_replay_host host = {
-		.began = record_began,
-		.ended = record_ended,
+		.began = count_opened,
+		.ended = write_last_record,
 		.context = &replay->delivery,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
-	const struct capture_reader_host reader_host = { take_like_zeek, accept_like_zeek, replay };
+	const struct capture_reader_host reader_host = { track_like_zeek, accept_like_zeek, replay };
 
 	replay->zeek = zeek_replay_new(&host);
 	replay->reader = capture_reader_new(true, &reader_host);
@@ -374,12 +380,12 @@ static bool set_up_own(struct replay *replay)
 {
 	bool report_established = delivery_wants_event(&replay->options->delivery, NT_EVENT_OPEN);
 	const struct replay_tracker_host host = {
-		.began = record_began,
-		.established = report_established ? record_established : NULL,
-		.ended = record_ended,
+		.began = count_opened,
+		.established = report_established ? write_open_record : NULL,
+		.ended = write_last_record,
 		.context = &replay->delivery,
 	};
-	const struct capture_reader_host reader_host = { take_segment, NULL, replay };
+	const struct capture_reader_host reader_host = { track_segment, NULL, replay };
 
 	replay->tracker = replay_tracker_new(&host);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);
@@ -387,7 +393,7 @@ static bool set_up_own(struct replay *replay)
 }
 
 /* Returns the exit status. */
-static int run(struct replay *replay)
+static int replay_all(struct replay *replay)
 {
 	int error;
 
@@ -397,7 +403,7 @@ static int run(struct replay *replay)
 	}
 	read_files(replay);
 	if (replay->delivery.is_open)
-		finish(replay);
+		finish_replay(replay);
 	error = replay->delivery.error;
 	return replay->broken || (error && error != -EPIPE) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
 }
@@ -409,7 +415,7 @@ int replay_run(const struct options *options)
 
 	hangup_init(&replay.hangup, options->delivery.output.sink.path);
 	stop_on_signals(&replay.hangup);
-	status = run(&replay);
+	status = replay_all(&replay);
 	delivery_close(&replay.delivery);
 	capture_reader_free(replay.reader);
 	replay_tracker_free(replay.tracker);

@@ -58,24 +58,25 @@ static void put_slot(struct replay_table *table, struct replay_slot slot)
 	table->slots[at] = slot;
 }
 
-/* What follows moves up where that brings it closer to its place, so that no search stops short of it. */
-static void take_slot(struct replay_table *table, const struct replay_entry *entry)
+/* Moves the following slots up where that brings them closer to their hash's place, so that no lookup stops too early.
+ */
+static void clear_slot(struct replay_table *table, const struct replay_entry *entry)
 {
-	__u32 hole = entry->hash & table->mask, at;
+	__u32 freed = entry->hash & table->mask, at;
 
-	while (table->slots[hole].index != entry->index)
-		hole = (hole + 1) & table->mask;
-	for (at = (hole + 1) & table->mask; table->slots[at].index != REPLAY_NO_ENTRY; at = (at + 1) & table->mask) {
-		if (((at - table->slots[at].hash) & table->mask) < ((at - hole) & table->mask))
+	while (table->slots[freed].index != entry->index)
+		freed = (freed + 1) & table->mask;
+	for (at = (freed + 1) & table->mask; table->slots[at].index != REPLAY_NO_ENTRY; at = (at + 1) & table->mask) {
+		if (((at - table->slots[at].hash) & table->mask) < ((at - freed) & table->mask))
 			continue;
-		table->slots[hole] = table->slots[at];
-		hole = at;
+		table->slots[freed] = table->slots[at];
+		freed = at;
 	}
-	table->slots[hole].index = REPLAY_NO_ENTRY;
+	table->slots[freed].index = REPLAY_NO_ENTRY;
 }
 
-/* At most half of the slots are taken. Without memory for more they fill up, down to one that ends every search.
- * False: not even that is left.
+/* Keeps at least half of the slots free. Without memory for more, fills them except for one, which ends each lookup.
+ * Returns false if only that one is free.
  */
 static bool grow_slots(struct replay_table *table)
 {
@@ -101,7 +102,7 @@ static bool add_chunk(struct replay_table *table)
 	struct replay_entry *chunk, **chunks;
 	__u32 count = table->chunk_count, i;
 
-	/* The list of them grows by doubling. */
+	/* The array of chunks grows by doubling. */
 	if (!(count & (count - 1))) {
 		chunks = realloc(table->chunks, (count ? count * 2UL : 1) * sizeof(*chunks));
 		if (!chunks)
@@ -159,7 +160,9 @@ struct replay_entry *replay_table_add(struct replay_table *table, const struct n
 	return entry;
 }
 
-/* The oldest go one after the other, and are looked at before: `next` was prefetched when the one before went. */
+/* The oldest entries are removed in sequence, and each is read before. `next` was prefetched when its predecessor was
+ * removed.
+ */
 static void prefetch_removal(const struct replay_table *table, const struct replay_entry *next)
 {
 	__builtin_prefetch(&table->slots[next->hash & table->mask]);
@@ -169,7 +172,7 @@ static void prefetch_removal(const struct replay_table *table, const struct repl
 
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry)
 {
-	take_slot(table, entry);
+	clear_slot(table, entry);
 	dequeue(table, entry);
 	if (entry->newer)
 		prefetch_removal(table, entry->newer);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The connections of a capture: found by key, kept in queues by what is awaited of them.
+/* The table of a capture's connections: lookup by key, and a queue for each timeout.
  *
- * Grows with what the capture holds at one time; nothing of it is ever pushed out. What is done for every packet is
- * inline.
+ * Grows with the number of connections at one time; never evicts. Functions that run for each packet are inline.
  */
 #ifndef NETRACKER_REPLAY_TABLE_H
 #define NETRACKER_REPLAY_TABLE_H
@@ -18,28 +17,28 @@
 enum replay_queue {
 	REPLAY_HALF_OPEN,
 	REPLAY_ESTABLISHED, /* until both FINs, or a RST */
-	REPLAY_ENDED,       /* late packets may still come */
+	REPLAY_ENDED,       /* kept for late packets */
 	REPLAY_QUEUES,
 };
 
-/* What a packet is looked up by comes first, and each stream has a cache line of its own: a packet touches five. */
+/* The members of a lookup come first, and each stream has a cache line of its own: a packet touches five lines. */
 struct replay_entry {
 	struct nt_key key;
 	__u32 hash, index;
-	struct replay_entry *older, *newer; /* in its queue; `newer` also among those that are free */
+	struct replay_entry *older, *newer; /* in its queue; `newer` also links free entries */
 	struct nt_connection connection;
 	enum replay_queue queue;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
-/* Entries are allocated so many at a time, and stay where they are. */
+/* Entries are allocated in chunks of this size, and never move. */
 #define REPLAY_CHUNK_BITS 7
 #define REPLAY_CHUNK_ENTRIES (1U << REPLAY_CHUNK_BITS)
 #define REPLAY_NO_ENTRY 0xffffffffU
 #define REPLAY_CACHE_LINE 64
 
-/* Open addressing with linear probing. The hash stands here, so that other connections' entries, each a cache miss, are
- * not looked at.
+/* Open addressing with linear probing. The slot holds the hash, so that a lookup does not read the entries of other
+ * connections, each of which would be a cache miss.
  */
 struct replay_slot {
 	__u32 hash;
@@ -53,30 +52,30 @@ struct replay_list {
 
 struct replay_table {
 	struct replay_slot *slots;
-	__u32 mask; /* slots less one; they are a power of two */
+	__u32 mask; /* number of slots, a power of two, minus 1 */
 	__u32 count;
 	struct replay_entry **chunks;
 	__u32 chunk_count;
 	struct replay_entry *free; /* linked by `newer` */
-	/* So that no capture can be made whose connections share slots. */
+	/* Random, so that nobody can make a capture whose connections collide. */
 	unsigned __int128 secret[6];
 	struct replay_list queues[REPLAY_QUEUES];
 };
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct replay_table *replay_table_new(void);
 
 /* NULL is allowed. */
 void replay_table_free(struct replay_table *table);
 
-/* What find and add want beside the key. Also asks memory for where they look first.
+/* Returns the hash for find and add, and prefetches the slot where they begin.
  *
- * Multilinear hashing: whatever two keys are, they agree in the upper half by chance alone (Lemire and Kaser, "Strongly
- * universal string hashing is fast", 2014, section 2). Its multiplications do not wait for each other. The key is read
- * member by member: a wider load would wait for the stores that have just made it.
+ * Multilinear hashing: the upper halves of any two keys' sums agree only by chance (Lemire and Kaser, "Strongly
+ * universal string hashing is fast", 2014, section 2). Its multiplications are independent of each other. The key is
+ * read member by member: a wider load would wait for the stores that have just written it.
  *
- * Keys with consecutive ports or addresses have sums at equal distances, which under an unlucky secret fill long runs of
- * slots; the last multiplication, which is a bijection, scatters them.
+ * Keys with consecutive ports or addresses have sums at equal distances. With an unlucky secret these fill long runs of
+ * slots; the last multiplication, a bijection, scatters them.
  */
 static inline __u32 replay_table_hash(const struct replay_table *table, const struct nt_key *key)
 {
@@ -107,7 +106,7 @@ static inline void replay_entry_prefetch(const struct replay_entry *entry)
 		__builtin_prefetch(line + offset);
 }
 
-/* Asks memory for the entry that a find will look at. Best some time after the hash was asked for, and before the find. */
+/* Prefetches the entry that a find will read. Call it some time after replay_table_hash() and before the find. */
 static inline void replay_table_prefetch(const struct replay_table *table, __u32 hash)
 {
 	const struct replay_slot *slot = &table->slots[hash & table->mask];
@@ -116,7 +115,7 @@ static inline void replay_table_prefetch(const struct replay_table *table, __u32
 		replay_entry_prefetch(replay_entry_at(table, slot->index));
 }
 
-/* NULL: there is none. */
+/* Returns NULL if there is none. */
 static inline struct replay_entry *replay_table_find(const struct replay_table *table, const struct nt_key *key,
 						     __u32 hash)
 {
@@ -133,16 +132,19 @@ static inline struct replay_entry *replay_table_find(const struct replay_table *
 	return NULL;
 }
 
-/* A new entry, the newest of the queue, its streams zero; the connection is for the caller to begin. NULL: no memory. */
+/* Adds an entry as the newest of the queue, with zero streams; the caller initializes the connection. Returns NULL
+ * without memory.
+ */
 struct replay_entry *replay_table_add(struct replay_table *table, const struct nt_key *key, __u32 hash,
 				      enum replay_queue queue);
 
+/* Removes and frees the entry. */
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry);
 
-/* Makes it the newest of a queue. */
+/* Makes the entry the newest of a queue. */
 void replay_table_move(struct replay_table *table, struct replay_entry *entry, enum replay_queue queue);
 
-/* NULL: the queue is empty. */
+/* Returns NULL if the queue is empty. */
 static inline struct replay_entry *replay_table_oldest(const struct replay_table *table, enum replay_queue queue)
 {
 	return table->queues[queue].oldest;

@@ -8,9 +8,11 @@
 #include "src/record/packet_record.h"
 
 #define NS_PER_SECOND 1000000000ULL
-/* The last ACKs and retransmitted FINs belong to what has ended: RFC 9293's 2 MSL is four minutes, systems use one. */
+/* Last ACKs and retransmitted FINs still belong to the ended connection. 2 MSL is four minutes in RFC 9293, one minute
+ * in most systems.
+ */
 #define ENDED_NS (120 * NS_PER_SECOND)
-/* So many that have ended may wait, whatever the time: memory grows only with what is open. */
+/* At most this many ended connections are kept, so that memory grows only with open ones. */
 #define MOST_ENDED 65536
 
 struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host)
@@ -40,29 +42,29 @@ static struct packet_traffic traffic_of(const struct growing_stream *stream)
 	return traffic_of_stream_core(&stream->core, growing_stream_is_incomplete(stream));
 }
 
-static void fill_record(const struct replay_tracker *tracker, struct nt_record *record,
-			const struct replay_entry *entry, enum nt_wire_cause why)
+static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_record *record,
+			const struct replay_entry *entry, enum nt_wire_cause cause)
 {
 	const struct packet_traffic traffic[2] = {
 		traffic_of(&entry->streams[0]),
 		traffic_of(&entry->streams[1]),
 	};
-	const struct packet_account view = {
+	const struct packet_account account = {
 		.key = &entry->key,
 		.connection = &entry->connection,
 		.traffic = traffic,
-		.cause = why,
+		.cause = cause,
 		.now = tracker->now,
 	};
 
-	record_fill_from_packets(record, &view);
+	record_fill_from_packets(record, &account);
 }
 
-static void end(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_cause why)
+static void end_entry(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_cause cause)
 {
 	struct nt_record record;
 
-	fill_record(tracker, &record, entry, why);
+	fill_tracker_record(tracker, &record, entry, cause);
 	tracker->host.ended(tracker->host.context, &record);
 	replay_table_remove(tracker->table, entry);
 }
@@ -73,12 +75,12 @@ static void report_established(const struct replay_tracker *tracker, const struc
 
 	if (!tracker->host.established)
 		return;
-	fill_record(tracker, &record, entry, NT_WIRE_EXIT);
+	fill_tracker_record(tracker, &record, entry, NT_WIRE_EXIT);
 	record.event = NT_EVENT_OPEN;
 	tracker->host.established(tracker->host.context, &record);
 }
 
-static bool has_waited(const struct replay_tracker *tracker, const struct replay_entry *entry, __u64 limit)
+static bool is_idle(const struct replay_tracker *tracker, const struct replay_entry *entry, __u64 limit)
 {
 	return entry && tracker->now > entry->connection.last_seen_ns + limit;
 }
@@ -90,11 +92,11 @@ void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns)
 
 	if (ns > tracker->now)
 		tracker->now = ns;
-	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), has_waited(tracker, entry, NT_HALF_OPEN_NS))
-		end(tracker, entry, NT_WIRE_IDLE);
+	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), is_idle(tracker, entry, NT_HALF_OPEN_NS))
+		end_entry(tracker, entry, NT_WIRE_IDLE);
 	while (entry = replay_table_oldest(table, REPLAY_ENDED),
-	       has_waited(tracker, entry, ENDED_NS) || replay_table_count(table, REPLAY_ENDED) > MOST_ENDED)
-		end(tracker, entry, NT_WIRE_ENDED);
+	       is_idle(tracker, entry, ENDED_NS) || replay_table_count(table, REPLAY_ENDED) > MOST_ENDED)
+		end_entry(tracker, entry, NT_WIRE_ENDED);
 }
 
 static enum replay_queue queue_of(const struct nt_connection *connection)
@@ -111,8 +113,8 @@ static enum replay_queue queue_of(const struct nt_connection *connection)
 	}
 }
 
-/* NULL: no memory. */
-static struct replay_entry *begin(struct replay_tracker *tracker, const struct replay_located *located)
+/* Returns NULL without memory. */
+static struct replay_entry *begin_entry(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	struct replay_entry *entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
 
@@ -132,20 +134,20 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 
 	if (entry)
 		step = nt_connection_step(&entry->connection, &segment->packet, located->source, segment->ns);
-	/* Packets may stand in another order than they were sent in. */
+	/* Packets may be out of order in the capture. */
 	if (entry && segment->ns < entry->connection.first_ns)
 		entry->connection.first_ns = segment->ns;
 	if (step & NT_STEP_NEW)
-		end(tracker, entry, NT_WIRE_REPLACED);
+		end_entry(tracker, entry, NT_WIRE_REPLACED);
 	if (!entry || step & NT_STEP_NEW)
-		entry = begin(tracker, located);
+		entry = begin_entry(tracker, located);
 	if (!entry)
 		return -ENOMEM;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface,
 			    segment->direction);
 	queue = queue_of(&entry->connection);
-	/* Of what is established none is the oldest: it may last. */
+	/* Established connections never expire, so the order of their queue does not matter. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
 		replay_table_move(tracker->table, entry, queue);
 	if (step & NT_STEP_ESTABLISHED)
@@ -153,17 +155,17 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	return 0;
 }
 
-static void end_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_cause why)
+static void end_all_of_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_cause cause)
 {
 	struct replay_entry *entry;
 
 	while ((entry = replay_table_oldest(tracker->table, queue)))
-		end(tracker, entry, why);
+		end_entry(tracker, entry, cause);
 }
 
 void replay_tracker_finish(struct replay_tracker *tracker)
 {
-	end_queue(tracker, REPLAY_ENDED, NT_WIRE_ENDED);
-	end_queue(tracker, REPLAY_ESTABLISHED, NT_WIRE_EXIT);
-	end_queue(tracker, REPLAY_HALF_OPEN, NT_WIRE_EXIT);
+	end_all_of_queue(tracker, REPLAY_ENDED, NT_WIRE_ENDED);
+	end_all_of_queue(tracker, REPLAY_ESTABLISHED, NT_WIRE_EXIT);
+	end_all_of_queue(tracker, REPLAY_HALF_OPEN, NT_WIRE_EXIT);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The packets of a capture by NeTracker's own rules: what src/zeek/zeek_replay.h is for those of Zeek. What is done for every
- * packet before it is followed is inline.
+/* Tracks the packets of a capture by NeTracker's own rules. src/zeek/zeek_replay.h does the same by Zeek's rules.
+ * Functions that run for each packet before it is tracked are inline.
  */
 #ifndef NETRACKER_REPLAY_TRACKER_H
 #define NETRACKER_REPLAY_TRACKER_H
@@ -12,10 +12,10 @@
 #include "core/record.h"
 #include "src/capture/capture_reader.h"
 
-/* Who is told of connections. The record is the callee's to change, and valid until it returns. */
+/* Callbacks. A record is valid until the callee returns; the callee may change it. */
 struct replay_tracker_host {
 	void (*began)(void *context);
-	void (*established)(void *context, struct nt_record *record); /* NULL: nobody wants to know */
+	void (*established)(void *context, struct nt_record *record); /* NULL: not called */
 	void (*ended)(void *context, struct nt_record *record);
 	void *context;
 };
@@ -23,40 +23,44 @@ struct replay_tracker_host {
 struct replay_tracker {
 	struct replay_tracker_host host;
 	struct replay_table *table;
-	__u64 now; /* the capture's clock, where it stood highest */
+	__u64 now; /* highest time of all packets so far, nanoseconds since the Unix epoch */
 };
 
-/* A segment, and which connection it is of. */
+/* A segment with the key of its connection. */
 struct replay_located {
 	struct capture_segment segment;
 	struct nt_key key;
 	__u32 hash;
-	int source; /* as nt_key_from_packet() tells */
+	int source; /* index of the sender, from nt_key_from_packet() */
 };
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host);
 
 /* NULL is allowed. */
 void replay_tracker_free(struct replay_tracker *tracker);
 
-/* A packet of any kind was captured, at so many nanoseconds since the Unix epoch: ends what is over by then. */
+/* Sets the clock to the time of a captured packet of any kind, in nanoseconds since the Unix epoch, and ends expired
+ * connections.
+ */
 void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns);
 
-/* Fills in the rest of one whose segment is set. */
+/* Sets the other members of a struct whose segment is set. */
 static inline void replay_tracker_locate(const struct replay_tracker *tracker, struct replay_located *located)
 {
 	located->source = nt_key_from_packet(&located->key, &located->segment.packet, 0);
 	located->hash = replay_table_hash(tracker->table, &located->key);
 }
 
-/* Asks memory for what replay_tracker_take() will look at. Best some time after it was located, and before it is taken. */
+/* Prefetches the entry that replay_tracker_take() will read. Call it some time after replay_tracker_locate() and before
+ * replay_tracker_take().
+ */
 static inline void replay_tracker_prefetch(const struct replay_tracker *tracker, const struct replay_located *located)
 {
 	replay_table_prefetch(tracker->table, located->hash);
 }
 
-/* 0, or -ENOMEM. */
+/* Tracks a segment. Returns 0, or -ENOMEM. */
 int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located);
 
 /* Ends all connections. */
