@@ -257,12 +257,12 @@ $(FUZZERS): $(FUZZ)/%: $(FUZZ)/tests/fuzz/%.o $(FUZZ)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined $^ $(LIBRARIES) -o $@
 
-$(FUZZ)/make_seeds: tests/fuzz/make_seeds.c $(BUILD)/libnetracker.a
+$(FUZZ)/make_corpus: tests/fuzz/make_corpus.c $(BUILD)/libnetracker.a
 	$(call say,CC,$<)
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -MMD -MP $(filter %.c %.a,$^) $(LIBRARIES) -o $@
 
-fuzz-targets: all $(FUZZERS) $(FUZZ)/make_seeds
+fuzz-targets: all $(FUZZERS) $(FUZZ)/make_corpus
 
 fuzz: fuzz-targets
 	$(quiet)tests/fuzz/run $(T) $(TARGETS)

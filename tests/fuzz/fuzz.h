@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the fuzz targets share: the input as a stream of values, what must hold whatever it is, and records as lines.
+/* Shared by the fuzz targets: reads the input as a stream of values, and checks records in all formats.
  *
- * A target is one tests/fuzz/fuzz_*.c, linked with libFuzzer (docs/testing.md).
+ * Each tests/fuzz/fuzz_*.c is a target, linked with libFuzzer (docs/testing.md).
  */
 #ifndef NETRACKER_TESTS_FUZZ_H
 #define NETRACKER_TESTS_FUZZ_H
@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* libFuzzer keeps the input that led to an abort(). */
+/* libFuzzer stores the input that leads to an abort(). */
 #define MUST(condition)                                                                                                \
 	do {                                                                                                           \
 		if (!(condition)) {                                                                                    \
@@ -31,16 +31,16 @@ struct fuzz_input {
 	size_t size;
 };
 
-/* What lies beyond the end is zero. */
+/* Bytes beyond the input's end are zero. */
 static inline void fuzz_take(struct fuzz_input *input, void *to, size_t size)
 {
-	size_t there = size < input->size ? size : input->size;
+	size_t available = size < input->size ? size : input->size;
 
 	memset(to, 0, size);
-	if (there)
-		memcpy(to, input->data, there);
-	input->data += there;
-	input->size -= there;
+	if (available)
+		memcpy(to, input->data, available);
+	input->data += available;
+	input->size -= available;
 }
 
 static inline __u8 fuzz_byte(struct fuzz_input *input)
@@ -51,7 +51,7 @@ static inline __u8 fuzz_byte(struct fuzz_input *input)
 	return byte;
 }
 
-/* Nothing in it moves a terminal's cursor, but what is allowed to. */
+/* Checks that there are no control characters except those in `allowed`. */
 static inline void fuzz_check_text(const char *bytes, size_t size, const char *allowed)
 {
 	size_t i;
@@ -60,7 +60,7 @@ static inline void fuzz_check_text(const char *bytes, size_t size, const char *a
 		MUST(((unsigned char)bytes[i] >= 0x20 && bytes[i] != 0x7f) || (bytes[i] && strchr(allowed, bytes[i])));
 }
 
-/* One line. */
+/* Checks that the text is one line, and empties the buffer. */
 static inline void fuzz_check_line(struct text_buffer *text, const char *allowed)
 {
 	MUST(!text->failed && text->used && text->bytes[text->used - 1] == '\n');
@@ -68,7 +68,7 @@ static inline void fuzz_check_line(struct text_buffer *text, const char *allowed
 	text->used = 0;
 }
 
-/* In every format. */
+/* Checks the record in every format. */
 static inline void fuzz_check_record(const struct nt_record *record)
 {
 	static const struct format_view file, terminal = {.width = 132};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The state machine and the streams over any packets between two ends, and the record of what they came to.
+/* Runs the state machine and the streams on arbitrary packets between two sides, and checks the record.
  *
- * Input: struct connection_input, again and again. Beside the core stands a map of bits: which bytes were seen.
+ * Input: a sequence of struct connection_input. A model of the stream, a map of the bytes seen, checks the core.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -17,17 +17,17 @@
 
 struct sent {
 	__u64 packets, payload;
-	__u8 seen[MOST_BYTES]; /* by distance from ISN */
-	__u32 beyond;          /* the last of them */
-	__u32 base;            /* the SYN's number and one; 0: none was seen */
-	int plain;             /* nothing that the map does not know: jumps, fragments, other interfaces */
+	__u8 seen[MOST_BYTES]; /* index: distance from ISN */
+	__u32 beyond;          /* one beyond the last seen byte */
+	__u32 base;            /* one beyond the SYN's sequence number, relative to ISN; 0: no SYN was seen */
+	int plain;             /* no packet exceeds the model: no jumps, fragments, other interfaces */
 };
 
 struct tracked {
 	struct nt_key key;
 	struct nt_connection connection;
 	struct nt_stream streams[2];
-	struct sent *sent; /* two */
+	struct sent *sent; /* array of two */
 	__u64 now;
 };
 
@@ -40,7 +40,7 @@ static struct nt_packet packet_of(const struct connection_input *input, int self
 	return packet;
 }
 
-static void forget_sent(struct sent *sent)
+static void clear_sent(struct sent *sent)
 {
 	memset(sent->seen, 0, sent->beyond);
 	sent->packets = sent->payload = 0;
@@ -48,11 +48,11 @@ static void forget_sent(struct sent *sent)
 	sent->plain = 1;
 }
 
-static void begin(struct tracked *tracked, const struct nt_packet *packet, int source)
+static void begin_tracked(struct tracked *tracked, const struct nt_packet *packet, int source)
 {
 	memset(tracked->streams, 0, sizeof(tracked->streams));
-	forget_sent(&tracked->sent[0]);
-	forget_sent(&tracked->sent[1]);
+	clear_sent(&tracked->sent[0]);
+	clear_sent(&tracked->sent[1]);
 	nt_connection_begin(&tracked->connection, packet, source, tracked->now);
 }
 
@@ -67,7 +67,7 @@ static void check_connection(const struct nt_connection *connection)
 	MUST(nt_connection_state(connection) <= NT_STATE_RESET);
 }
 
-/* An end is for good; an established connection is no attempt again. */
+/* An ended connection stays ended; an established one does not become half-open. */
 static void check_step(enum nt_state before, enum nt_state after, __u32 step)
 {
 	MUST(!(step & NT_STEP_NEW) || after == before);
@@ -76,8 +76,8 @@ static void check_step(enum nt_state before, enum nt_state after, __u32 step)
 	MUST(!(step & NT_STEP_ENDED) || after >= NT_STATE_CLOSED);
 }
 
-/* A SYN is plain where it comes first, or again. */
-static int syn_is_plain(struct sent *sent, const struct nt_packet *packet)
+/* The model knows a SYN as the first packet, and its retransmission. */
+static int is_plain_syn(struct sent *sent, const struct nt_packet *packet)
 {
 	__u32 base = packet->sequence + 1 - ISN;
 
@@ -92,12 +92,12 @@ static int is_plain(struct sent *sent, const struct nt_packet *packet, const str
 	    input->bits & (CONNECTION_FAR | CONNECTION_SECOND_INTERFACE | CONNECTION_LEAVING))
 		return 0;
 	if (packet->flags & NT_SYN)
-		return syn_is_plain(sent, packet);
-	/* before the SYN: a FIN of something older, a probe whether the peer is there (RFC 1122 4.2.3.6) */
+		return is_plain_syn(sent, packet);
+	/* Not plain, before the SYN: a FIN of an older connection, a keep-alive (RFC 1122 section 4.2.3.6). */
 	return packet->sequence - ISN >= sent->base || (packet->payload_length > 1 && !(packet->flags & NT_FIN));
 }
 
-static void note_sent(struct sent *sent, const struct nt_packet *packet, const struct connection_input *input)
+static void record_sent(struct sent *sent, const struct nt_packet *packet, const struct connection_input *input)
 {
 	__u32 start = packet->sequence - ISN, i;
 
@@ -134,23 +134,23 @@ static void check_records(const struct tracked *tracked)
 		traffic_of_stream(&tracked->streams[0]),
 		traffic_of_stream(&tracked->streams[1]),
 	};
-	struct packet_account view = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
+	struct packet_account account = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
 	struct nt_result summary;
 	struct nt_record record;
 
-	for (view.cause = NT_WIRE_ENDED; view.cause <= NT_WIRE_EXIT; view.cause++) {
-		view.traffic = NULL;
-		record_fill_from_packets(&record, &view);
+	for (account.cause = NT_WIRE_ENDED; account.cause <= NT_WIRE_EXIT; account.cause++) {
+		account.traffic = NULL;
+		record_fill_from_packets(&record, &account);
 		fuzz_check_record(&record);
-		view.traffic = traffic;
-		record_fill_from_packets(&record, &view);
+		account.traffic = traffic;
+		record_fill_from_packets(&record, &account);
 		fuzz_check_record(&record);
 	}
 	nt_result_fill(&summary, &tracked->connection);
 	MUST(summary.outcome <= NT_OUTCOME_OPEN && summary.index[0] <= 1 && summary.index[1] <= 1);
 }
 
-static void take(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet,
+static void apply_packet(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet,
 		 int first)
 {
 	int source = nt_key_from_packet(&tracked->key, packet, 0);
@@ -160,11 +160,11 @@ static void take(struct tracked *tracked, const struct connection_input *input, 
 	if (!first)
 		check_step(before, nt_connection_state(&tracked->connection), step);
 	if (step & NT_STEP_NEW)
-		begin(tracked, packet, source);
+		begin_tracked(tracked, packet, source);
 	nt_connection_add_packet(&tracked->connection, packet, source);
 	nt_stream_step(&tracked->streams[source], packet, !!(input->bits & CONNECTION_SECOND_INTERFACE),
 		       !!(input->bits & CONNECTION_LEAVING));
-	note_sent(&tracked->sent[source], packet, input);
+	record_sent(&tracked->sent[source], packet, input);
 	check_connection(&tracked->connection);
 }
 
@@ -186,7 +186,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		tracked.now += one.milliseconds * NS_PER_MS;
 		if (one.bits & CONNECTION_BACK)
 			tracked.now -= tracked.now > 300 * NS_PER_MS ? 300 * NS_PER_MS : 0;
-		take(&tracked, &one, &packet, first);
+		apply_packet(&tracked, &one, &packet, first);
 		first = 0;
 	}
 	if (first)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker explain: a line that may be a record, told in sentences.
+/* Runs netracker explain on arbitrary lines.
  *
  * Input: a byte for the width, then the line.
  */
@@ -15,17 +15,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = {data, size};
 	unsigned int width = WIDTH_LEAST + fuzz_byte(&input) % WIDTHS;
-	struct text_buffer why = {}, story = {};
-	json_t *record = explain_record_read((const char *)input.data, input.size, &why);
+	struct text_buffer error = {}, description = {};
+	json_t *record = explain_record_read((const char *)input.data, input.size, &error);
 
-	MUST(record || why.used);
+	MUST(record || error.used);
 	if (record && explain_record_is_known(record)) {
-		explain_describe(&story, record, width);
-		MUST(story.used && story.bytes[story.used - 1] == '\n');
-		fuzz_check_text(story.bytes, story.used, "\n");
+		explain_describe(&description, record, width);
+		MUST(description.used && description.bytes[description.used - 1] == '\n');
+		fuzz_check_text(description.bytes, description.used, "\n");
 	}
 	json_decref(record);
-	text_free(&why);
-	text_free(&story);
+	text_free(&error);
+	text_free(&description);
 	return 0;
 }

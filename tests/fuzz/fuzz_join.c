@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The join over any order of socket and wire ends, and the live records: each event comes out once, each line is one.
+/* Runs the join on events of sockets and wire in any order: checks that each event is output once, and each live
+ * record.
  *
- * Input: one byte for what happens, then what that needs.
+ * Input: a byte that selects an action, then the action's values; repeated.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -12,7 +13,7 @@
 
 #define CAPACITY 8
 
-enum happening { A_SOCKET_ENDS, A_WIRE_ENDS, MORE_IS_KNOWN, TIME_PASSES, A_PROCESS, HAPPENINGS };
+enum action { SOCKET_CLOSES, WIRE_ENDS, SOCKET_MORE, TIME_PASSES, PROCESS_DESCRIBED, ACTIONS };
 
 struct fuzzed_join {
 	struct join *join;
@@ -35,7 +36,7 @@ static const char *any_reason(void *context, unsigned int reason)
 	return reason & 1 ? "ABORT_ON_CLOSE" : NULL;
 }
 
-static void socket_out(void *context, const struct joined_socket *joined)
+static void check_socket(void *context, const struct joined_socket *joined)
 {
 	struct fuzzed_join *fuzzed = context;
 	struct nt_record record;
@@ -45,29 +46,29 @@ static void socket_out(void *context, const struct joined_socket *joined)
 	fuzz_check_record(&record);
 }
 
-static void observer_out(void *context, const struct nt_wire_event *event, enum join_route passage)
+static void check_wire(void *context, const struct nt_wire_event *event, enum join_route route)
 {
 	struct fuzzed_join *fuzzed = context;
 	struct nt_record record;
 
-	(void)passage;
+	(void)route;
 	fuzzed->wires_out++;
 	record_fill_from_wire(&record, event, &fuzzed->names);
 	fuzz_check_record(&record);
 }
 
-static void wire_claimed(void *context)
+static void count_claimed(void *context)
 {
 	((struct fuzzed_join *)context)->wires_out++;
 }
 
-static void no_memory(void *context)
+static void fail_no_memory(void *context)
 {
 	(void)context;
 	MUST(!"memory suffices");
 }
 
-/* Some letters of the two sides, as sample_wire() takes them. */
+/* Makes a wire of random letters of both sides' history, the argument of sample_wire(). */
 static struct nt_wire any_wire(struct fuzzed_join *fuzzed)
 {
 	static const char letters[] = "ShAaFfRr";
@@ -86,7 +87,7 @@ static struct nt_wire any_wire(struct fuzzed_join *fuzzed)
 	return wire;
 }
 
-static void socket_ends(struct fuzzed_join *fuzzed)
+static void close_socket(struct fuzzed_join *fuzzed)
 {
 	__u8 bits = fuzz_byte(&fuzzed->input);
 	struct nt_socket_event event = socket_close(bits & 1 ? NT_ROLE_CLIENT : NT_ROLE_SERVER,
@@ -115,18 +116,18 @@ static void socket_ends(struct fuzzed_join *fuzzed)
 		join_add_socket(fuzzed->join, &event, sizeof(event));
 }
 
-static void wire_ends(struct fuzzed_join *fuzzed)
+static void end_wire(struct fuzzed_join *fuzzed)
 {
 	struct nt_wire wire = any_wire(fuzzed);
-	enum nt_wire_cause why = fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1);
-	struct nt_wire_event event = wire_end(wire, why, fuzzed->now);
+	enum nt_wire_cause cause = fuzz_byte(&fuzzed->input) % (NT_WIRE_EXIT + 1);
+	struct nt_wire_event event = wire_end(wire, cause, fuzzed->now);
 
 	event.has_streams = fuzz_byte(&fuzzed->input) & 1;
 	fuzzed->wires_in++;
 	join_add_wire(fuzzed->join, &event);
 }
 
-static void more_is_known(struct fuzzed_join *fuzzed)
+static void add_socket_more(struct fuzzed_join *fuzzed)
 {
 	__u8 bits = fuzz_byte(&fuzzed->input);
 	struct nt_socket_event of = socket_close(bits & 1 ? NT_ROLE_CLIENT : NT_ROLE_SERVER, fuzzed->now, fuzzed->now);
@@ -145,7 +146,7 @@ static void more_is_known(struct fuzzed_join *fuzzed)
 	join_add_socket_more(fuzzed->join, &more);
 }
 
-/* Of the path only the first components are hostile; each is as long as the kernel side lets it be. */
+/* All components are hostile, but no longer than the kernel side allows. */
 static void any_path(struct fuzz_input *input, struct nt_path *path)
 {
 	__u8 bits = fuzz_byte(input);
@@ -157,7 +158,7 @@ static void any_path(struct fuzz_input *input, struct nt_path *path)
 		fuzz_take(input, path->component[i], fuzz_byte(input) % NT_PATH_COMPONENT_SIZE);
 }
 
-static void process_described(struct fuzzed_join *fuzzed)
+static void describe_process(struct fuzzed_join *fuzzed)
 {
 	struct nt_process_event event = {
 		.header = {.type = NT_EVENT_TYPE_PROCESS, .now = fuzzed->now},
@@ -169,7 +170,7 @@ static void process_described(struct fuzzed_join *fuzzed)
 	process_table_add(fuzzed->processes, &event);
 }
 
-static bool wire_is_open(void *context, const struct nt_socket *socket, struct nt_wire *wire)
+static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct fuzzed_join *fuzzed = context;
 
@@ -180,17 +181,17 @@ static bool wire_is_open(void *context, const struct nt_socket *socket, struct n
 	return true;
 }
 
-static void happen(struct fuzzed_join *fuzzed)
+static void run_action(struct fuzzed_join *fuzzed)
 {
-	switch (fuzz_byte(&fuzzed->input) % HAPPENINGS) {
-	case A_SOCKET_ENDS:
-		return socket_ends(fuzzed);
-	case A_WIRE_ENDS:
-		return wire_ends(fuzzed);
-	case MORE_IS_KNOWN:
-		return more_is_known(fuzzed);
-	case A_PROCESS:
-		return process_described(fuzzed);
+	switch (fuzz_byte(&fuzzed->input) % ACTIONS) {
+	case SOCKET_CLOSES:
+		return close_socket(fuzzed);
+	case WIRE_ENDS:
+		return end_wire(fuzzed);
+	case SOCKET_MORE:
+		return add_socket_more(fuzzed);
+	case PROCESS_DESCRIBED:
+		return describe_process(fuzzed);
 	}
 	fuzzed->now += fuzz_byte(&fuzzed->input) * 20 * MS;
 	join_expire(fuzzed->join, fuzzed->now);
@@ -199,7 +200,8 @@ static void happen(struct fuzzed_join *fuzzed)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzzed_join fuzzed = {.input = {data, size}, .now = START};
-	const struct join_output output = {&fuzzed, socket_out, observer_out, wire_claimed, no_memory, wire_is_open, NULL};
+	const struct join_output output = { &fuzzed,        check_socket,   check_wire, count_claimed,
+					    fail_no_memory, find_open_wire, NULL };
 	__u8 choice = fuzz_byte(&fuzzed.input);
 
 	fuzzed.names = (struct record_lookups){
@@ -212,8 +214,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzzed.join = join_new(CAPACITY, OWN_NETNS, choice & 4, &output);
 	MUST(fuzzed.processes && fuzzed.join);
 	while (fuzzed.input.size) {
-		happen(&fuzzed);
-		/* beyond its capacity it lets the oldest go */
+		run_action(&fuzzed);
+		/* beyond its capacity the join evicts the oldest */
 		MUST(fuzzed.sockets_in - fuzzed.sockets_out <= CAPACITY);
 		MUST(fuzzed.wires_in - fuzzed.wires_out <= CAPACITY);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The parser with the link layers, the tunnels, the fragments and the short ways that only some hosts take.
+/* Runs the parser with link layers, tunnels and fragments, and the fast paths that only some hosts use.
  *
- * Input: struct parser_input, then frames, each behind struct parser_frame.
+ * Input: struct parser_input, then frames, each preceded by struct parser_frame.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -19,7 +19,7 @@ static void check_segment(const struct nt_packet *packet, __u32 frame_length)
 	MUST(packet->segments == 1);
 }
 
-static void take_segment(void *context, struct capture_segment *segment)
+static void check_parsed_segment(void *context, struct capture_segment *segment)
 {
 	(void)context;
 	if (segment->result == NT_PACKET_TCP && !segment->reassembled)
@@ -28,12 +28,12 @@ static void take_segment(void *context, struct capture_segment *segment)
 		MUST(segment->packet.transport_offset < segment->frame->length);
 }
 
-/* The short ways know less than the whole parse, but nothing else. */
+/* The fast paths may decline a packet, but must not contradict the full parser. */
 static void check_plain(const struct nt_buffer *frame, const struct nt_layer *layer, __u32 length)
 {
 	struct nt_packet plain, whole;
 	__u32 slot = NT_FAST_PATH_SLOTS;
-	enum nt_fast_path look = nt_peek_slot((void *)frame, layer->offset, layer->type, &slot);
+	enum nt_fast_path fast_path = nt_peek_slot((void *)frame, layer->offset, layer->type, &slot);
 	enum nt_parse result;
 	struct nt_key key;
 
@@ -48,17 +48,21 @@ static void check_plain(const struct nt_buffer *frame, const struct nt_layer *la
 	if (result != NT_PACKET_TCP)
 		return;
 	check_segment(&whole, length);
-	MUST(look != NT_FAST_PATH_DONE);
+	MUST(fast_path != NT_FAST_PATH_DONE);
 	nt_key_from_packet(&key, &whole, 0);
-	MUST(look != NT_FAST_PATH_SLOT || slot == nt_fast_path_slot(&key));
-	MUST(look != NT_FAST_PATH_SLOT || !(whole.flags & (NT_SYN | NT_FIN | NT_RST)));
+	MUST(fast_path != NT_FAST_PATH_SLOT || slot == nt_fast_path_slot(&key));
+	MUST(fast_path != NT_FAST_PATH_SLOT || !(whole.flags & (NT_SYN | NT_FIN | NT_RST)));
 }
 
-static void take_frame(struct capture_reader *reader, const struct parser_input *header, const struct nt_buffer *frame,
+static void parse_frame(struct capture_reader *reader, const struct parser_input *header, const struct nt_buffer *frame,
 		       __u32 length)
 {
 	const struct capture_packet captured = {
-		.data = frame->data, .captured = frame->length, .length = length, .ns = 1, .link_type = header->link_type,
+		.data = frame->data,
+		.captured = frame->length,
+		.length = length,
+		.ns = 1,
+		.link_type = header->link_type,
 	};
 	struct capture_place place;
 	struct nt_packet packet = {.vlan = NT_NO_VLAN};
@@ -73,7 +77,7 @@ static void take_frame(struct capture_reader *reader, const struct parser_input 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct capture_reader_host host = {.take = take_segment};
+	const struct capture_reader_host host = {.take = check_parsed_segment};
 	struct fuzz_input input = {data, size};
 	struct parser_input header;
 	struct capture_reader *reader;
@@ -81,16 +85,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_take(&input, &header, sizeof(header));
 	reader = capture_reader_new(header.options & NT_PARSE_TUNNELS, &host);
 	while (reader && input.size) {
-		struct parser_frame said;
+		struct parser_frame lengths;
 		struct nt_buffer frame;
 		__u8 *copy;
 
-		fuzz_take(&input, &said, sizeof(said));
-		frame.length = said.captured < input.size ? said.captured : input.size;
-		copy = malloc(frame.length ? frame.length : 1); /* so that a byte too far is found */
+		fuzz_take(&input, &lengths, sizeof(lengths));
+		frame.length = lengths.captured < input.size ? lengths.captured : input.size;
+		copy = malloc(frame.length ?
+				      frame.length :
+				      1); /* an own allocation, so that the address sanitizer detects overreads */
 		fuzz_take(&input, copy, frame.length);
 		frame.data = copy;
-		take_frame(reader, &header, &frame, frame.length + said.not_captured);
+		parse_frame(reader, &header, &frame, frame.length + lengths.not_captured);
 		free(copy);
 	}
 	capture_reader_free(reader);

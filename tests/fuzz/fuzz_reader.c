@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The whole reader: the input is a capture file, what comes out are the records.
+/* Runs netracker replay on arbitrary capture files.
  *
- * The first byte chooses options, and the rest is read by libpcap from a file in memory.
+ * Input: a byte that selects options, then the capture, which is read from a file in memory.
  */
 #include <sys/mman.h>
 #include <unistd.h>
@@ -11,13 +11,13 @@
 #include "src/cli/options.h"
 #include "tests/fuzz/fuzz.h"
 
-/* 0, or -1. */
+/* Returns 0, or -1. */
 static int write_file(int fd, const struct fuzz_input *input)
 {
 	return ftruncate(fd, 0) || pwrite(fd, input->data, input->size, 0) != (ssize_t)input->size ? -1 : 0;
 }
 
-/* Zeek's is the last: it takes Zeek's rules. */
+/* The last, conn.log, needs Zeek's rules. */
 static const struct format *const formats[] = {
 	&format_text, &format_json, &format_csv, &format_tsv, &format_trace, &conn_log_format,
 };

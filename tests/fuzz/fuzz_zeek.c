@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Zeek's rules over any packets between two ends, and the records of what they came to.
+/* Runs Zeek's rules on arbitrary packets between two sides, and checks the records.
  *
- * Input: struct connection_input, again and again, as for the state machine.
+ * Input: a sequence of struct connection_input, as of fuzz_connection.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -11,7 +11,7 @@
 #include "src/zeek/zeek_record.h"
 #include "tests/fuzz/connection_input.h"
 
-#define SLOW 200 /* milliseconds from here on are seconds */
+#define SLOW 200 /* `milliseconds` from this value on count as seconds */
 
 static struct nt_packet packet_of(const struct connection_input *input, int self)
 {
@@ -29,7 +29,7 @@ static __u32 marks_of(const struct connection_input *input)
 	       (input->bits & CONNECTION_SECOND_INTERFACE ? NT_ZEEK_BAD_HEADER : 0);
 }
 
-/* What waits is in order, does not overlap, and is as much as it is said to be. */
+/* Checks that the waiting blocks are in order and do not overlap, and that their sum is right. */
 static void check_stream(const struct nt_zeek_stream *stream)
 {
 	__u64 held = 0, end = 0;
@@ -55,7 +55,7 @@ static void check_connection(const struct nt_zeek_connection *connection)
 		MUST(strchr("SHFRIQADCTWG^shfriqadctwg", *letter));
 	check_stream(&connection->endpoint[0].stream);
 	check_stream(&connection->endpoint[1].stream);
-	/* Whatever comes, it will be forgotten some day. */
+	/* A timer is always set, so each connection is removed at last. */
 	MUST(nt_zeek_next_timer(connection));
 }
 
@@ -74,7 +74,7 @@ static void check_records(const struct zeek_entry *entry)
 	text_free(&text);
 }
 
-static struct zeek_entry *forget(struct zeek_table *table, struct zeek_entry *entry)
+static struct zeek_entry *end_entry(struct zeek_table *table, struct zeek_entry *entry)
 {
 	check_records(entry);
 	zeek_table_remove(table, entry);
@@ -85,7 +85,7 @@ static struct zeek_entry *run_timers(struct zeek_table *table, struct zeek_entry
 {
 	while (entry && entry->due <= clock) {
 		if (nt_zeek_timer(&entry->connection, clock))
-			return forget(table, entry);
+			return end_entry(table, entry);
 		zeek_table_schedule(table, entry);
 	}
 	return entry;
@@ -116,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		entry = run_timers(table, entry, clock);
 		MUST(entry == zeek_table_find(table, &key));
 		if (entry && nt_zeek_is_reuse(&entry->connection, &packet))
-			entry = forget(table, entry);
+			entry = end_entry(table, entry);
 		if (!entry) {
 			entry = zeek_table_add(table, &key);
 			nt_zeek_begin(&entry->connection, &packet, source, nt_key_is_self(&key), now, clock);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How fuzz_parser reads its input. */
+/* The input of fuzz_parser. */
 #ifndef NETRACKER_TESTS_PARSER_INPUT_H
 #define NETRACKER_TESTS_PARSER_INPUT_H
 
