@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Lets allocations of the program fail. The program is linked with --wrap for each function here, so that only calls
- * from its own code come through.
+/* Makes chosen allocations of the program fail. The program is linked with --wrap for each function here, so that only
+ * calls from its own code are affected, not those of libraries.
  *
  * ALLOC_FAIL=N     the Nth allocation fails, counted from 1
  * ALLOC_FAIL=N+    the Nth and all later ones fail
- * ALLOC_TRACE=FILE writes a line for each allocation: its number, its call stack
+ * ALLOC_TRACE=FILE a line for each allocation is written to FILE: its number, its call stack
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -31,7 +31,7 @@ static unsigned long count, fail_at;
 static bool and_later;
 static int trace_fd = -1;
 
-static void trace(void)
+static void write_trace_line(void)
 {
 	void *frames[FRAMES + OWN_FRAMES];
 	int depth = backtrace(frames, FRAMES + OWN_FRAMES), i;
@@ -49,7 +49,7 @@ static __attribute__((noinline)) bool must_fail(void)
 {
 	count++;
 	if (trace_fd >= 0)
-		trace();
+		write_trace_line();
 	if (!fail_at || (and_later ? count < fail_at : count != fail_at))
 		return false;
 	errno = ENOMEM;
@@ -96,7 +96,7 @@ FILE *__wrap_fdopen(int fd, const char *mode)
 	return must_fail() ? NULL : __real_fdopen(fd, mode);
 }
 
-static __attribute__((constructor)) void set_up(void)
+static __attribute__((constructor)) void read_environment(void)
 {
 	const char *fail = getenv("ALLOC_FAIL"), *file = getenv("ALLOC_TRACE");
 	char *end = NULL;
@@ -106,4 +106,5 @@ static __attribute__((constructor)) void set_up(void)
 		and_later = *end == '+';
 	}
 	if (file)
-		trace_fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);}
+		trace_fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs a command once for each allocation site that it reaches, with that allocation failing, and says what went wrong.
+"""Runs a command with a failing allocation, once for each allocation site that it reaches, and reports wrong behaviour.
 
-build/tests/netracker_alloc (alloc_fault.c) names the call stack of each of its allocations. A stack that no command had
-before is a new site: its first allocation fails alone, its first with all that follow, and its last alone.
+build/tests/netracker_alloc (alloc_fault.c) writes the call stack of each of its allocations. A call stack that no
+previous command had is a new site. Three runs test it: its first allocation fails, its first and all later allocations
+fail, its last allocation fails.
 """
 import concurrent.futures
 import os
@@ -21,13 +22,13 @@ SECONDS = 60
 SANITIZER_STATUS = 99
 OPTIONS = "exitcode=%d:halt_on_error=1" % SANITIZER_STATUS
 SANITIZER = re.compile(r"Sanitizer|runtime error:")
-# The accounting, and the note on captures in another order, which depends on what could be read.
+# The accounting, and the note on the order of captures, which depends on the packets that were read.
 IGNORED = re.compile(r"netracker: \d+ records?: \d+ written|netracker: the accounting is wrong: |"
                      r"netracker: \S+: begins [0-9.]+ s before")
 
 
 def fixed_addresses():
-    """The sanitizers of older compilers die at random where addresses are random in more than 28 bits."""
+    """The sanitizers of older compilers crash at random if address randomisation uses more than 28 bits."""
     works = subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
     return ["setarch", "-R"] if works else []
 
@@ -36,7 +37,7 @@ PREFIX = fixed_addresses()
 
 
 class Outcome:
-    """How one run ended: its output and its messages, the accounting apart from them."""
+    """The result of one run: status, output, accounting, and the other messages."""
 
     def __init__(self, status, output, errors, all_failed):
         self.status, self.output, self.errors, self.all_failed = status, output, errors, all_failed
@@ -46,19 +47,19 @@ class Outcome:
         self.balances = self.accounting is None or accounting_line.balances(errors)
 
     def crash(self):
-        """None unless it died or a sanitizer spoke."""
+        """A description, if a signal ended the program or a sanitizer reported an error; else None."""
         if self.status < 0 or self.status == SANITIZER_STATUS or SANITIZER.search(self.errors):
             return "status %d: %s" % (self.status, "; ".join(self.errors.splitlines()[:8]))
         return None
 
     def says_memory(self):
-        """Whether each line says, of a thing of its own, that memory was short; one line if one allocation failed."""
+        """Whether all messages differ and report lack of memory; exactly one message if one allocation failed."""
         return self.messages and all("memory" in line for line in self.messages) and \
             len(set(self.messages)) == len(self.messages) and (self.all_failed or len(self.messages) == 1)
 
 
 class Command:
-    """judge(base, outcome): what is wrong with a run whose allocation failed, or None; base is an undisturbed run."""
+    """judge(base, outcome) describes the fault of a run with a failed allocation, or is None; base is a normal run."""
 
     def __init__(self, name, arguments, judge, standard_input=b"", output_file=False, prefix=()):
         self.name, self.arguments, self.judge = name, arguments, judge
@@ -79,7 +80,7 @@ class Command:
                        environment.get("ALLOC_FAIL", "").endswith("+"))
 
     def sites(self):
-        """An undisturbed run, and the call stack of each of its allocations in turn."""
+        """A normal run, and the call stacks of its allocations in order."""
         with tempfile.NamedTemporaryFile(prefix="nt-alloc-") as trace:
             base = self.run(ALLOC_TRACE=trace.name)
             lines = trace.read().decode().splitlines()
@@ -87,7 +88,7 @@ class Command:
 
 
 def new_failures(stacks, known):
-    """(what to fail, stack) for each stack that is not known yet."""
+    """(value of ALLOC_FAIL, call stack) for each run that tests a new call stack."""
     first, last = {}, {}
     for number, stack in enumerate(stacks, 1):
         first.setdefault(stack, number)
@@ -100,8 +101,8 @@ def new_failures(stacks, known):
     return sorted(found, key=lambda one: int(one[0].rstrip("+")))
 
 
-def where(stack):
-    """The functions of a stack, innermost first."""
+def function_names(stack):
+    """The functions of a call stack, innermost first."""
     done = subprocess.run(["addr2line", "-fse", PROGRAM, *("%#x" % (int(frame, 16) - 0x555555554000 - 1)
                                                            for frame in stack.split())],
                           capture_output=True, text=True, check=False)
@@ -110,7 +111,7 @@ def where(stack):
 
 
 def try_command(command, known, workers=WORKERS):
-    """How many runs there were, and (what failed, why it is wrong) of those that did not end as they must."""
+    """The number of runs, and (failed allocation, description of the fault) of the wrong ones."""
     base, stacks = command.sites()
     if base.crash() or not stacks:
         return 1, [(command.name, base.crash() or "no allocation was traced: %s" % base.errors)]
@@ -120,5 +121,5 @@ def try_command(command, known, workers=WORKERS):
         for (fail, stack), outcome in zip(jobs, pool.map(lambda job: command.run(ALLOC_FAIL=job[0]), jobs)):
             why = outcome.crash() or command.judge(base, outcome)
             if why:
-                wrong.append(("%s: allocation %s fails (%s)" % (command.name, fail, where(stack)), why))
+                wrong.append(("%s: allocation %s fails (%s)" % (command.name, fail, function_names(stack)), why))
     return len(jobs), wrong

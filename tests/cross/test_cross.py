@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The unit and replay tests with other compilers and on other machines.
+"""Runs the unit and replay tests with other compilers and on other machines.
 
-test_cross.py [NAME...]    gcc and clang build for this machine, arm64 and s390x (big-endian) are emulated; none: all
+test_cross.py [NAME...]    NAME: gcc or clang for this machine, arm64 or s390x (big-endian) under QEMU; default: all
 
-Each has a build folder of its own, build/cross/NAME, without sanitizers. What loads BPF programs is left out: emulators
-of programs (qemu-user) do not offer bpf(2).
+Each target has its own build folder, build/cross/NAME, and is built without sanitizers. Tests that load BPF programs
+are omitted: qemu-user has no bpf(2).
 """
 import concurrent.futures
 import glob
@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-# Debian's name of a machine, and what its compiler and QEMU call it.
+# Debian's name of each machine: the name in its compiler and in QEMU.
 MACHINES = {"arm64": "aarch64", "s390x": "s390x"}
 NAMES = ("gcc", "clang", *MACHINES)
 LEFT_OUT = ("test_core_bpf", "test_kernel_parity", "test_sanitized", "test_fuzz")
@@ -28,7 +28,7 @@ COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE
 
 
 class Target:
-    """One compiler and machine. `lacks`: why nothing can run; None where it can."""
+    """A compiler and a machine. `lacks`: the reason why the tests cannot run, or None."""
 
     def __init__(self, name):
         self.name, self.folder, self.emulator, self.lacks = name, f"build/cross/{name}", [], None
@@ -45,7 +45,7 @@ class Target:
         self.settings = [f"CC=ccache {compiler}" if shutil.which("ccache") else f"CC={compiler}", f"AR={prefix}ar"]
 
     def build(self):
-        """Why it cannot be built; None once it is."""
+        """Builds the program and the tests. Returns the compiler's output on failure, else None."""
         command = ["make", "-s", f"BUILD={self.folder}", "BPF_BUILD=build", "SANITIZERS=-O2 -g", *self.settings, "all",
                    "unit-tests"]
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -73,7 +73,7 @@ class Target:
 
 
 def missing(needed):
-    """needed: package by program."""
+    """needed: {program: package}. The reason why the tests cannot run, or None."""
     packages = [package for program, package in needed.items() if not shutil.which(program)]
     return f"not installed: {' '.join(packages)}; scripts/install-packages --cross" if packages else None
 
@@ -86,7 +86,7 @@ def get_libraries(machine, sysroot):
 
 
 def run_program(command, environment):
-    """Output and counts; a program that does not say how many tests passed, or dies, is one failure."""
+    """Output and counts; a program that crashes or prints no counts is one failure."""
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="backslashreplace", timeout=TIMEOUT_SECONDS)
@@ -137,7 +137,7 @@ def main():
     names = sys.argv[1:] or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        sys.exit("test_cross.py: no compiler or machine is called %s; there are %s" % (" ".join(unknown), " ".join(NAMES)))
+        sys.exit("test_cross.py: no such compiler or machine: %s; known: %s" % (" ".join(unknown), " ".join(NAMES)))
     totals = [sum(column) for column in zip(*(run_target(name) for name in names))]
     print("%d passed, %d failed, %d skipped" % tuple(totals))
     return 1 if totals[1] else 0

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tracker on the kernels that people run: the live tests, in a guest of each kernel.
+"""Runs the live tests on other kernels, in an emulated guest of each.
 
-test_kernels.py [NAME...]    kernels of get-kernels; none: 5.10 6.1 6.12 sid
+test_kernels.py [NAME...]    NAME: a kernel of get-kernels; default: 5.10 6.1 6.12 sid
 
-The kernels lie in build/kernels; missing ones are downloaded. A guest is emulated, so it needs no rights and no KVM, and
-takes minutes. The cases and their counts are those of a real machine; times may be off by SLACK_MS more.
+The kernels are in build/kernels; missing ones are downloaded. An emulated guest needs neither root nor KVM, but takes
+minutes. The tests are those of a real machine; times have SLACK_MS more tolerance.
 """
 import os
 import re
@@ -17,20 +17,20 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 KERNELS = os.path.join(ROOT, "build", "kernels")
 NAMES = ("5.10", "6.1", "6.12", "sid")
-# One guest each: so one that dies takes no others with it.
+# Each program has its own guest, so that a crash affects no other program.
 PROGRAMS = ("test_endings.py", "test_attempts.py", "test_owners.py", "test_before_start.py", "test_paths.py",
             "test_accounting.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_containers.py")
 FILES = {"tests": "/netracker/tests", "build/netracker": "/netracker/build/netracker",
          "docs/record.schema.json": "/netracker/docs/record.schema.json"}
 NEEDED = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio", "xz": "xz-utils"}
 GUEST_SECONDS = 400
-# The guest's processors stop where this machine has others to serve, and it ticks every 4 ms.
+# The guest's processors stop while this machine runs other processes, and its timer tick is 4 ms.
 SLACK_MS = 20
 COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 
 
 def lacking():
-    """Why nothing can run here; None where it can."""
+    """The reason why no test can run here, or None."""
     if os.uname().machine != "x86_64":
         return "the guests are x86_64"
     if not os.access(os.path.join(ROOT, "build", "netracker"), os.X_OK):
@@ -42,14 +42,14 @@ def lacking():
 
 
 def fetch(name):
-    """Why there is no such kernel; None once it is there."""
+    """Downloads the kernel if it is missing. Returns the error, or None."""
     done = subprocess.run([os.path.join(HERE, "get-kernels"), KERNELS, name], stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     return done.stderr.strip() if done.returncode else None
 
 
 def run_in_guest(name, line):
-    """The exit status and the output of a shell line in a kernel."""
+    """Runs a shell line in a guest. Returns its exit status and output."""
     command = [os.path.join(HERE, "vmrun"), "-t", str(GUEST_SECONDS)]
     for source, target in FILES.items():
         command += ["-f", "%s:%s" % (os.path.join(ROOT, source), target)]
@@ -59,7 +59,7 @@ def run_in_guest(name, line):
 
 
 def run_program(name, program):
-    """One program's counts. What did not pass is shown; V=1 shows all."""
+    """Runs one test program and returns its counts. Prints what did not pass, with V=1 everything."""
     began = time.monotonic()
     status, output = run_in_guest(name, "cd /netracker && LIVE_MAY_SET_CLOCK=1 LIVE_SLACK_MS=%d python3 tests/live/%s" %
                                   (SLACK_MS, program))
@@ -94,7 +94,7 @@ def main():
     names = sys.argv[1:] or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:
-        sys.exit("test_kernels.py: no kernel is called %s; there are %s" % (" ".join(unknown), " ".join(NAMES)))
+        sys.exit("test_kernels.py: no such kernel: %s; known: %s" % (" ".join(unknown), " ".join(NAMES)))
     reason = lacking()
     if reason:
         print("skip  %s: %s" % (" ".join(names), reason))
