@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Makes captures for bench/replay: the same bytes for the same arguments.
+/* Makes captures for bench/replay. The same arguments give the same bytes.
  *
- *	make_capture long PACKETS FILE     64 connections that last, interleaved, with loss and retransmissions
+ *	make_capture long PACKETS FILE     64 long connections, interleaved, with loss and retransmissions
  *	make_capture short PACKETS FILE    connections of ten packets, 5,000 open at any time
- *	make_capture mixed PACKETS FILE    both, with IPv6, VLANs, UDP, scans, refusals and resets between
+ *	make_capture mixed PACKETS FILE    both, with IPv6, VLANs, UDP, scans, refused and reset connections
  *
- * Ethernet, 96 bytes of each frame as in a capture of headers, microseconds, 100,000 packets a second.
+ * Ethernet; 96 bytes of each frame, as in a capture of headers; microseconds; 100,000 packets per second.
  */
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -24,25 +24,26 @@
 #define RST 4
 #define PSH 8
 #define ACK 16
-/* Of a thousand data segments, so many are lost before the capture and so many behind it. */
+/* Per thousand data segments: those lost before the capture point, and those lost after it. */
 #define LOST_BEFORE 2
 #define LOST_BEHIND 2
-#define SEGMENTS_UNTIL_SENT_AGAIN 20
+#define SEGMENTS_UNTIL_RETRANSMIT 20
 
 enum kind { SHORT, SCAN, REFUSED, RESET, LONG, KINDS };
 
 struct flow {
 	enum kind kind;
 	bool ipv6, vlan;
-	uint32_t client; /* which: of its address and port */
+	uint32_t client; /* number of the client; determines its address and port */
 	uint32_t sequence[2];
 	uint32_t step;
-	uint32_t again, again_in; /* the sequence number that is sent again, after so many segments; 0: none */
+	uint32_t retransmit;    /* sequence number of the segment to retransmit */
+	uint32_t retransmit_in; /* number of segments before that; 0: no retransmission is pending */
 };
 
 struct frame {
 	uint8_t bytes[SNAP_LENGTH];
-	uint32_t used, length; /* length: as it was sent */
+	uint32_t used, length; /* bytes captured; bytes as it was sent */
 };
 
 static uint64_t now_ns = 1700000000000000000ULL;
@@ -51,7 +52,7 @@ static uint32_t clients;
 static uint64_t packets_left;
 static FILE *out;
 
-/* Marsaglia, Xorshift RNGs, 2003: the same numbers in each run. */
+/* Marsaglia, Xorshift RNGs, 2003. Gives the same numbers in each run. */
 static uint32_t random_below(uint32_t limit)
 {
 	random_state ^= random_state << 13;
@@ -60,24 +61,24 @@ static uint32_t random_below(uint32_t limit)
 	return (uint32_t)((random_state >> 32) * limit >> 32);
 }
 
-static void put(struct frame *frame, const void *bytes, uint32_t size)
+static void append(struct frame *frame, const void *bytes, uint32_t size)
 {
 	memcpy(frame->bytes + frame->used, bytes, size);
 	frame->used += size;
 }
 
-static void put16(struct frame *frame, uint32_t value)
+static void append16(struct frame *frame, uint32_t value)
 {
 	uint16_t big = htons((uint16_t)value);
 
-	put(frame, &big, sizeof(big));
+	append(frame, &big, sizeof(big));
 }
 
-static void put32(struct frame *frame, uint32_t value)
+static void append32(struct frame *frame, uint32_t value)
 {
 	uint32_t big = htonl(value);
 
-	put(frame, &big, sizeof(big));
+	append(frame, &big, sizeof(big));
 }
 
 static uint32_t sum(const uint8_t *bytes, uint32_t size)
@@ -98,17 +99,17 @@ static void set_checksum(uint8_t *at, uint32_t total)
 	at[1] = (uint8_t)total;
 }
 
-/* A client is 198.18.0.0/16 or fd00::/8 with a port of its own, a server one of 250 in 198.19.0.0/16. */
-static void put_address(struct frame *frame, const struct flow *flow, bool client)
+/* A client has an address in 198.18.0.0/16 or fd00::/8 and its own port, a server one of 250 in 198.19.0.0/16. */
+static void append_address(struct frame *frame, const struct flow *flow, bool client)
 {
 	uint32_t number = client ? 0xc6120000 + (flow->client / 50000 & 0xffff) : 0xc6130001 + flow->client % 250;
 
 	if (flow->ipv6) {
-		put32(frame, 0xfd000000);
-		put32(frame, client);
-		put32(frame, 0);
+		append32(frame, 0xfd000000);
+		append32(frame, client);
+		append32(frame, 0);
 	}
-	put32(frame, number);
+	append32(frame, number);
 }
 
 static uint32_t port_of(const struct flow *flow, bool client)
@@ -116,35 +117,35 @@ static uint32_t port_of(const struct flow *flow, bool client)
 	return client ? 10000 + flow->client % 50000 : flow->client % 3 ? 443 : 80;
 }
 
-static void put_ethernet(struct frame *frame, const struct flow *flow, int side)
+static void append_ethernet(struct frame *frame, const struct flow *flow, int side)
 {
 	static const uint8_t macs[3][6] = { { 2, 0, 0, 0, 0, 1 }, { 2, 0, 0, 0, 0, 2 }, { 2, 0, 0, 0, 0, 1 } };
 
-	put(frame, macs[side], 12);
+	append(frame, macs[side], 12);
 	if (flow->vlan) {
-		put16(frame, 0x8100);
-		put16(frame, 100);
+		append16(frame, 0x8100);
+		append16(frame, 100);
 	}
-	put16(frame, flow->ipv6 ? 0x86dd : 0x0800);
+	append16(frame, flow->ipv6 ? 0x86dd : 0x0800);
 }
 
-/* side: of the sender; 0 is the client. Returns the sum of what a checksum of TCP or UDP covers of it. */
-static uint32_t put_ip(struct frame *frame, const struct flow *flow, int side, uint32_t protocol, uint32_t size)
+/* side: the sender; 0 is the client. Returns the sum of the pseudo-header for the checksum of TCP or UDP. */
+static uint32_t append_ip(struct frame *frame, const struct flow *flow, int side, uint32_t protocol, uint32_t size)
 {
 	uint32_t start = frame->used, addresses;
 
 	if (flow->ipv6) {
-		put32(frame, 0x60000000);
-		put16(frame, size);
-		put16(frame, protocol << 8 | 64);
+		append32(frame, 0x60000000);
+		append16(frame, size);
+		append16(frame, protocol << 8 | 64);
 	} else {
-		put32(frame, 0x45000000 | (size + 20));
-		put32(frame, 0x4000);
-		put32(frame, 64U << 24 | protocol << 16);
+		append32(frame, 0x45000000 | (size + 20));
+		append32(frame, 0x4000);
+		append32(frame, 64U << 24 | protocol << 16);
 	}
 	addresses = frame->used;
-	put_address(frame, flow, side == 0);
-	put_address(frame, flow, side == 1);
+	append_address(frame, flow, side == 0);
+	append_address(frame, flow, side == 1);
 	if (!flow->ipv6)
 		set_checksum(frame->bytes + start + 10, sum(frame->bytes + start, 20));
 	return sum(frame->bytes + addresses, frame->used - addresses) + protocol + size;
@@ -168,7 +169,7 @@ static void write_frame(struct frame *frame, uint32_t payload)
 		packets_left--;
 }
 
-/* The payload is zeros, so that its part of the checksum is 0. */
+/* The payload is zero, and so is its part of the checksum. */
 static void send_tcp(const struct flow *flow, int side, uint32_t flags, uint32_t sequence, uint32_t payload)
 {
 	static const uint8_t syn_options[12] = { 2, 4, 5, 180, 1, 1, 1, 1, 1, 3, 3, 7 };
@@ -176,22 +177,22 @@ static void send_tcp(const struct flow *flow, int side, uint32_t flags, uint32_t
 	struct frame frame = { .used = 0 };
 	uint32_t start, total;
 
-	put_ethernet(&frame, flow, side);
-	total = put_ip(&frame, flow, side, 6, 32 + payload);
+	append_ethernet(&frame, flow, side);
+	total = append_ip(&frame, flow, side, 6, 32 + payload);
 	start = frame.used;
-	put16(&frame, port_of(flow, side == 0));
-	put16(&frame, port_of(flow, side == 1));
-	put32(&frame, sequence);
-	put32(&frame, flags & ACK ? flow->sequence[1 - side] : 0);
-	put16(&frame, 0x8000 | flags);
-	put16(&frame, 8192);
-	put32(&frame, 0);
-	put(&frame, flags & SYN ? syn_options : timestamps, 12);
+	append16(&frame, port_of(flow, side == 0));
+	append16(&frame, port_of(flow, side == 1));
+	append32(&frame, sequence);
+	append32(&frame, flags & ACK ? flow->sequence[1 - side] : 0);
+	append16(&frame, 0x8000 | flags);
+	append16(&frame, 8192);
+	append32(&frame, 0);
+	append(&frame, flags & SYN ? syn_options : timestamps, 12);
 	set_checksum(frame.bytes + start + 16, total + sum(frame.bytes + start, 32));
 	write_frame(&frame, payload);
 }
 
-/* The side's next packet. */
+/* Sends the side's next segment and advances its sequence number. */
 static void send_next(struct flow *flow, int side, uint32_t flags, uint32_t payload)
 {
 	uint32_t sequence = flow->sequence[side];
@@ -207,16 +208,16 @@ static void send_udp(void)
 	int side = (int)random_below(2);
 	uint32_t size = 40 + random_below(400);
 
-	put_ethernet(&frame, &flow, side);
-	put_ip(&frame, &flow, side, 17, 8 + size);
-	put16(&frame, side ? 53 : port_of(&flow, true));
-	put16(&frame, side ? port_of(&flow, true) : 53);
-	put16(&frame, 8 + size);
-	put16(&frame, 0);
+	append_ethernet(&frame, &flow, side);
+	append_ip(&frame, &flow, side, 17, 8 + size);
+	append16(&frame, side ? 53 : port_of(&flow, true));
+	append16(&frame, side ? port_of(&flow, true) : 53);
+	append16(&frame, 8 + size);
+	append16(&frame, 0);
 	write_frame(&frame, size);
 }
 
-/* Handshake, request, answer, close: ten packets. True after the last. */
+/* Ten packets: handshake, request, answer, close. As the other step functions, returns true after the last packet. */
 static bool step_short(struct flow *flow)
 {
 	switch (flow->step++) {
@@ -258,7 +259,7 @@ static bool step_scan(struct flow *flow)
 	return true;
 }
 
-/* Mostly from the server, one segment in five from the client, an ACK after two. */
+/* Four of five segments are the server's; an ACK follows two segments. */
 static bool step_long(struct flow *flow)
 {
 	int side = flow->step % 15 < 12;
@@ -270,14 +271,14 @@ static bool step_long(struct flow *flow)
 		send_next(flow, 1 - side, ACK, 0);
 		return false;
 	}
-	if (side && flow->again_in && !--flow->again_in) {
-		send_tcp(flow, side, ACK, flow->again, SEGMENT);
+	if (side && flow->retransmit_in && !--flow->retransmit_in) {
+		send_tcp(flow, side, ACK, flow->retransmit, SEGMENT);
 		return false;
 	}
 	chance = random_below(1000);
-	if (side && !flow->again_in && chance < LOST_BEFORE + LOST_BEHIND) {
-		flow->again = sequence;
-		flow->again_in = SEGMENTS_UNTIL_SENT_AGAIN;
+	if (side && !flow->retransmit_in && chance < LOST_BEFORE + LOST_BEHIND) {
+		flow->retransmit = sequence;
+		flow->retransmit_in = SEGMENTS_UNTIL_RETRANSMIT;
 		if (chance < LOST_BEFORE)
 			flow->sequence[side] += SEGMENT;
 	}
@@ -295,7 +296,7 @@ static bool step(struct flow *flow)
 	return steps[flow->kind](flow);
 }
 
-static void begin(struct flow *flow, enum kind kind, bool plain)
+static void begin_flow(struct flow *flow, enum kind kind, bool plain)
 {
 	*flow = (struct flow){
 		.kind = kind,
@@ -306,20 +307,20 @@ static void begin(struct flow *flow, enum kind kind, bool plain)
 	};
 }
 
-static enum kind kind_of_mixed(void)
+static enum kind random_kind(void)
 {
 	uint32_t chance = random_below(100);
 
 	return chance < 70 ? SHORT : chance < 80 ? SCAN : chance < 90 ? REFUSED : RESET;
 }
 
-/* Every connection of `flows` in turn by chance. Those that last are not begun again. */
-static void step_any(struct flow *flows, uint32_t count, bool plain)
+/* Steps a random flow, and replaces it when it has ended. Long flows never end. */
+static void step_random_flow(struct flow *flows, uint32_t count, bool plain)
 {
 	struct flow *flow = &flows[random_below(count)];
 
 	if (step(flow))
-		begin(flow, plain ? SHORT : kind_of_mixed(), plain);
+		begin_flow(flow, plain ? SHORT : random_kind(), plain);
 }
 
 static void finish_short(struct flow *flows, uint32_t count)
@@ -331,26 +332,26 @@ static void finish_short(struct flow *flows, uint32_t count)
 			;
 }
 
-static void make(bool with_long, bool with_short)
+static void make_packets(bool with_long, bool with_short)
 {
-	static struct flow lasting[LONG_FLOWS], brief[SHORT_FLOWS];
+	static struct flow long_flows[LONG_FLOWS], short_flows[SHORT_FLOWS];
 	bool plain = !(with_long && with_short);
 	uint32_t i;
 
 	for (i = 0; i < LONG_FLOWS; i++)
-		begin(&lasting[i], LONG, plain);
+		begin_flow(&long_flows[i], LONG, plain);
 	for (i = 0; i < SHORT_FLOWS; i++)
-		begin(&brief[i], plain ? SHORT : kind_of_mixed(), plain);
+		begin_flow(&short_flows[i], plain ? SHORT : random_kind(), plain);
 	while (packets_left) {
 		if (!plain && !random_below(20))
 			send_udp();
 		else if (with_long && (!with_short || random_below(2)))
-			step_any(lasting, LONG_FLOWS, plain);
+			step_random_flow(long_flows, LONG_FLOWS, plain);
 		else
-			step_any(brief, SHORT_FLOWS, plain);
+			step_random_flow(short_flows, SHORT_FLOWS, plain);
 	}
 	if (with_short)
-		finish_short(brief, SHORT_FLOWS);
+		finish_short(short_flows, SHORT_FLOWS);
 }
 
 static void write_file_header(void)
@@ -363,7 +364,8 @@ static void write_file_header(void)
 
 int main(int count, char **arguments)
 {
-	bool with_long = count == 4 && strcmp(arguments[1], "short"), with_short = count == 4 && strcmp(arguments[1], "long");
+	bool with_long = count == 4 && strcmp(arguments[1], "short"),
+	     with_short = count == 4 && strcmp(arguments[1], "long");
 
 	if (count != 4 || (with_long && with_short && strcmp(arguments[1], "mixed"))) {
 		fprintf(stderr, "usage: make_capture long|short|mixed PACKETS FILE\n");
@@ -376,7 +378,7 @@ int main(int count, char **arguments)
 		return 1;
 	}
 	write_file_header();
-	make(with_long, with_short);
+	make_packets(with_long, with_short);
 	if (fclose(out)) {
 		perror(arguments[3]);
 		return 1;

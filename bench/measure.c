@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs a command and says what it took, as one JSON object on standard output; the command's own output is dropped.
+/* Runs a command and prints its times and memory as one JSON object. The command's own output is discarded.
  *
- *	measure COMMAND [ARGUMENT...]
+ * 	measure COMMAND [ARGUMENT...]
  *
- * A program of its own, since a process inherits its parent's peak memory (ru_maxrss) over fork and exec: this one has
- * next to none.
+ * This is a small program of its own because a process inherits its parent's peak memory (ru_maxrss) over fork and
+ * exec.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What one packet costs in the wire context, by BPF_PROG_TEST_RUN: the least of many runs, beside an empty program.
- * As root: build/bench/packet_cost [--packets]
+/* Measures the time per packet in the wire context by BPF_PROG_TEST_RUN: the minimum of many runs, and that of an empty
+ * program for comparison. Needs root.
+ *
+ *	build/bench/packet_cost [--packets]
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -41,7 +43,7 @@ static size_t make_frame(unsigned char *frame, unsigned int flags, unsigned int 
 	return ETHERNET + length;
 }
 
-static int least_ns(int program, unsigned char *frame, size_t size)
+static int minimum_ns(int program, unsigned char *frame, size_t size)
 {
 	int least = INT_MAX, round;
 
@@ -58,7 +60,7 @@ static int least_ns(int program, unsigned char *frame, size_t size)
 	return least;
 }
 
-/* Five packets that make a connection, each run once: the mean over many connections. */
+/* Runs the five packets of a connection once each. Returns the mean over many connections. */
 static int connection_ns(int program, unsigned char *frame)
 {
 	static const struct {
@@ -109,7 +111,7 @@ int main(int argc, char **argv)
 	} packets[] = {
 		{"data", 0x18, 1400},
 		{"pure ACK", 0x10, 0},
-		{"SYN, sent again", 0x02, 0},
+		{"repeated SYN", 0x02, 0},
 	};
 	const struct record_filter no_filter = { 0 };
 	const struct loader_options options = {
@@ -125,16 +127,16 @@ int main(int argc, char **argv)
 
 	if (loader_open(&loader, &options))
 		return 1;
-	empty = least_ns(load_empty_program(), frame, make_frame(frame, 0x10, 0, 1000));
+	empty = minimum_ns(load_empty_program(), frame, make_frame(frame, 0x10, 0, 1000));
 	printf("%-16s %4d ns\n", "empty program", empty);
 	for (i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
 		size_t size = make_frame(frame, packets[i].flags, packets[i].payload, 1000);
-		int ns = least_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame, size);
+		int ns = minimum_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame, size);
 
 		printf("%-16s %4d ns, %d over the empty program\n", packets[i].name, ns, ns - empty);
 	}
 	empty = connection_ns(load_empty_program(), frame);
-	printf("%-16s %4d ns over the empty program, its five packets, each run once\n", "connection",
+	printf("%-16s %4d ns over the empty program, five packets, each run once\n", "connection",
 	       connection_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame) - empty);
 	loader_close(&loader);
 	return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reads a capture by libpcap and does nothing with its packets: what any reader over libpcap costs at least.
+/* Reads a capture by libpcap and ignores its packets: the minimum cost of any reader that uses libpcap.
  *
- *	read_capture FILE              as libpcap opens files
- *	read_capture --unlocked FILE   over a stream as netracker gives it: a larger buffer, no lock for every read
+ *	read_capture FILE              opens the file with libpcap's defaults
+ *	read_capture --unlocked FILE   uses a stream like netracker's: a larger buffer, no lock for each read
  */
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static pcap_t *open_unlocked(const char *name, char reason[PCAP_ERRBUF_SIZE])
 	FILE *stream = fopen(name, "rb");
 
 	if (!stream) {
-		snprintf(reason, PCAP_ERRBUF_SIZE, "%s: cannot be opened", name);
+		snprintf(reason, PCAP_ERRBUF_SIZE, "cannot open %s", name);
 		return NULL;
 	}
 	setvbuf(stream, buffer, _IOFBF, sizeof(buffer));

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Completion of netracker's commands, options and values in bash; needs nothing beside bash 4.4.
+# Completes netracker's commands, options and values in bash. Needs bash 4.4 and nothing else.
 #
-# Names of processes, interfaces and namespaces may hold any byte: they never go through `compgen -W`, which would
-# expand them as a shell does, and they are quoted before they reach the command line.
+# Names of processes, interfaces and namespaces may hold any byte. They are never passed to `compgen -W`, which would
+# expand them like a shell, and are quoted before they are put into the command line.
 
-# Adds those of the words that begin as what was typed.
+# Offers the words that begin with the typed text.
 _netracker_offer() {
 	local typed=$1 word quoted
 	shift
@@ -14,7 +14,7 @@ _netracker_offer() {
 	done
 }
 
-# The same for the last item of a list with commas; those that stand before it are not offered again.
+# Offers words for the last item of a comma-separated list, without those that are already in the list.
 _netracker_offer_list() {
 	local typed=$1 before='' word
 	shift
@@ -29,7 +29,7 @@ _netracker_offer_files() {
 	compopt -o default
 }
 
-# The names in a folder.
+# Offers the names in a folder.
 _netracker_offer_entries() {
 	local typed=$1 folder=$2 path
 	for path in "$folder"/*; do
@@ -44,7 +44,7 @@ _netracker_offer_processes() {
 	done
 }
 
-# Kernel threads, which have no command line, own no connection. The x: `@` is no key.
+# Kernel threads own no connections; they are those without a command line. The x before a key: bash cannot use `@`.
 _netracker_offer_process_names() {
 	local typed=$1 path program name
 	local -A names=()
@@ -63,7 +63,7 @@ _netracker_offer_users() {
 	_netracker_offer "$1" "${names[@]}"
 }
 
-# Control groups below the root of the unified hierarchy, or of systemd's.
+# Offers the control groups of the unified hierarchy, or else of systemd's.
 _netracker_offer_cgroups() {
 	local typed=$1 root path
 	for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
@@ -94,7 +94,7 @@ _netracker_options_of() {
 	esac
 }
 
-# The values of an option; status 1: it takes none.
+# Offers the values of an option. Status 1: the option takes none.
 _netracker_offer_values() {
 	local option=$1 typed=$2 command=$3
 	case $option in
@@ -150,11 +150,11 @@ _netracker_offer_values() {
 	return 0
 }
 
-# Letters of the options without a value.
+# The letters of the options without a value.
 _netracker_flags=46xCqvhV
 # from src/cli/option_table.c: end
 
-# What a value is for: the option before it, its last letter where there are several in one word; with `=` in between.
+# Prints the option before the value, with or without `=` between them; of several letters in one word, the last.
 _netracker_option_before() {
 	local before=${COMP_WORDS[COMP_CWORD - 1]}
 	[[ $before == = ]] && before=${COMP_WORDS[COMP_CWORD - 2]}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Prints what the man page and bash completion take from the option table: `option_docs man`, `option_docs completion`.
- * scripts/update-option-docs puts it into the files. */
+/* Prints the parts of the man page and of bash completion that come from the option table: `option_docs man`,
+ * `option_docs completion`. scripts/update-option-docs writes them into the files.
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@ struct command_name {
 	const char *in_man, *in_bash;
 };
 
-/* Live tracking is the last in bash: it is what an unknown command gets. */
+/* Bash gets the commands in reverse order: live tracking is the last pattern, since it matches any word. */
 static const struct command_name commands[] = {
 	{ COMMAND_LIVE, "track", "*" },         { COMMAND_LIST, "list", "list" },
 	{ COMMAND_REPLAY, "replay", "replay" }, { COMMAND_EXPLAIN, "explain", "explain" },
@@ -24,7 +25,7 @@ static const struct command_name commands[] = {
 
 /* ---- the man page, in mdoc(7) ---- */
 
-/* A minus sign where an option begins, else a hyphen. */
+/* Prints a minus sign at the beginning of an option; other dashes are hyphens. */
 static void print_mdoc(const char *text)
 {
 	const char *byte;
@@ -36,7 +37,7 @@ static void print_mdoc(const char *text)
 	}
 }
 
-/* A text that begins with a value's word keeps it as it is typed. */
+/* Capitalizes the first letter, unless the text begins with a word that is a value. */
 static void print_sentence(const struct option_rule *rule, const char *text)
 {
 	bool begins_with_word = rule->completion == COMPLETE_WORD || rule->completion == COMPLETE_WORD_LIST;
@@ -92,7 +93,7 @@ static const char *text_of_first_command(const struct option_rule *rule)
 	return option_text_for(rule->help, commands[i].bit);
 }
 
-/* A text that some of the commands have, behind their names. */
+/* Prints a text that only some of the commands have, after their names. */
 static void print_other_text(const struct option_rule *rule, const char *text)
 {
 	const char *separator = "In ";
@@ -201,12 +202,12 @@ static void print_completion(void)
 	puts("_netracker_options_of() {\n\tcase $1 in");
 	for (i = COMMANDS; i--;)
 		print_options_of(&commands[i]);
-	puts("\tesac\n}\n\n# The values of an option; status 1: it takes none.\n_netracker_offer_values() {\n"
+	puts("\tesac\n}\n\n# Offers the values of an option. Status 1: the option takes none.\n_netracker_offer_values() {\n"
 	     "\tlocal option=$1 typed=$2 command=$3\n\tcase $option in");
 	for (i = 0; i < option_rule_count; i++)
 		if (option_rules[i].value)
 			print_values(&option_rules[i]);
-	printf("\t*) return 1 ;;\n\tesac\n\treturn 0\n}\n\n# Letters of the options without a value.\n_netracker_flags=");
+	printf("\t*) return 1 ;;\n\tesac\n\treturn 0\n}\n\n# The letters of the options without a value.\n_netracker_flags=");
 	for (i = 0; i < option_rule_count; i++)
 		if (option_rules[i].letter && !option_rules[i].value)
 			putchar(option_rules[i].letter);
