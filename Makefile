@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# NeTracker. `make help` lists the targets; V=1 shows whole commands. All that is built is under build/.
+# Builds NeTracker. `make help` lists the targets. All output goes to build/.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -9,18 +9,20 @@ BPFTOOL ?= bpftool
 CFLAGS ?= -O2 -g
 
 BUILD := build
-# Where the BPF objects are built. A cross-built program embeds this machine's: it replays and explains, and loads nothing.
+# Folder of the BPF objects. A cross-built program embeds those of this machine: it can replay and explain, but cannot
+# load them.
 BPF_BUILD := $(BUILD)
-# Warnings are errors where CI sets CI=true, or with WERROR=1: other compilers warn of other things, and users need a build.
+# Warnings are errors with CI=true or WERROR=1. Otherwise the warnings of another compiler would break a user's build.
 WERROR ?= $(if $(filter true,$(CI)),1)
 WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
-# Words that were just stored are not loaded by twos: such a load waits for both stores, 3 % of a replay.
+# With SLP vectorization, gcc loads two words at once that were stored separately just before. The load waits for both
+# stores, which costs 3 % of a replay.
 STANDARD := -std=gnu11 -I. -I$(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
 LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
 
-# Hardening of the program. An option that this compiler does not have is left out; clang on arm64 lacks the last.
-# Without -fcf-protection: Linux does not enforce it on indirect jumps of programs, and it costs 2 % of a replay.
-# _FORTIFY_SOURCE works with optimisation only, and a packager's own level takes precedence.
+# Hardening of the program. Options that the compiler does not support are omitted; clang on arm64 lacks the last one.
+# -fcf-protection is not used: Linux does not enforce it on indirect jumps in user space, and it costs 2 % of a replay.
+# _FORTIFY_SOURCE requires optimisation; a packager's own level takes precedence.
 supported = $(shell $(CC) -O2 -Werror $(1) -include stdlib.h -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 OPTIMIZED := $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS))))
 ifneq ($(OPTIMIZED),)
@@ -33,7 +35,7 @@ HARDENED_LINK := -pie -Wl,-z,relro,-z,now
 
 SANITIZERS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
-# The BPF object needs libbpf's headers and the kernel's uapi, of no particular kernel.
+# The BPF object needs libbpf's headers and the kernel's UAPI headers, of any kernel version.
 MACHINE := $(shell uname -m)
 BPF_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(MACHINE)))
 MULTIARCH := $(shell $(CC) -print-multiarch)
@@ -56,7 +58,7 @@ else
 say = @printf '  %-6s %s\n' $(1) $(2)
 quiet = @
 endif
-# make -s: nothing but errors
+# make -s prints only errors.
 ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
 say = @:
 endif
@@ -68,32 +70,35 @@ endif
 all: $(BUILD)/netracker
 
 help:
-	@echo 'make            build $(BUILD)/netracker'
-	@echo 'make test       build, run all tests; TESTS="join sink" runs those with such names, V=1 shows output'
-	@echo 'make bench      build the benches in $(BUILD)/bench; docs/testing.md says how to run them'
-	@echo 'make option-docs  write the options into the man page and completion, from src/cli/option_table.c'
-	@echo 'make golden     write the answers of the golden tests anew; docs/testing.md'
-	@echo 'make fuzz T=60  fuzz each target for T seconds (libFuzzer); TARGETS="parser reader" chooses'
-	@echo 'make eunomia    build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
-	@echo 'make test-ecli  run that package by ecli-rs, built first where it is not installed, on known connections'
-	@echo 'make test-kernels  run the live tests in QEMU on the kernels of Debian; KERNELS="6.1 6.12" chooses'
-	@echo 'make test-cross  run unit and replay tests with other compilers and on other machines; TARGETS="clang s390x" chooses'
-	@echo 'make test-bcc-kprobes KERNEL=DIR  run the kprobes of the BCC version in a kernel of tests/kernels/get-kernels'
-	@echo 'make unit       build the test programs in $(BUILD)/tests'
-	@echo 'make install    program, man page, bash completion and schema into $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
-	@echo 'make uninstall  remove these'
-	@echo 'make check-static  analyze src, core and bench: headers alone, gcc -fanalyzer, clang-tidy, scan-build'
-	@echo 'make coverage   line coverage of the unit and replay tests; LIVE=1 (root): of the live tests too'
-	@echo 'make format     rewrite all C by .clang-format (clang-format 14); make format-check names files that differ'
-	@echo 'make clean      remove $(BUILD)'
-	@echo 'V=1             show whole commands'
-	@echo 'WERROR=1        warnings are errors, as with CI=true'
+	@echo 'make                   build $(BUILD)/netracker'
+	@echo 'make install           install program, man page, completion and schema in $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
+	@echo 'make uninstall         remove the installed files'
+	@echo 'make clean             remove $(BUILD)'
+	@echo
+	@echo 'make test              run all tests; TESTS="join sink": those with such names; V=1: show their output'
+	@echo 'make unit              build the test programs in $(BUILD)/tests'
+	@echo 'make golden            rewrite the expected output of the golden tests'
+	@echo 'make fuzz              fuzz with libFuzzer; T=60: seconds per target; TARGETS="parser reader": only these'
+	@echo 'make test-cross        run the unit and replay tests with other compilers and machines; TARGETS="clang s390x": only these'
+	@echo 'make test-kernels      run the live tests on kernels of Debian in QEMU; KERNELS="6.1 6.12": only these'
+	@echo 'make test-ecli         run the eunomia-bpf package with ecli-rs, which is built first unless it is installed'
+	@echo 'make test-bcc-kprobes  run the BCC version'"'"'s kprobes; KERNEL=DIR: a kernel of tests/kernels/get-kernels'
+	@echo 'make coverage          measure the line coverage of the unit and replay tests; LIVE=1 (root): also of the live tests'
+	@echo 'make check-static      run static analysis: headers alone, gcc -fanalyzer, clang-tidy, scan-build'
+	@echo 'make bench             build the benchmarks in $(BUILD)/bench; docs/testing.md describes them'
+	@echo
+	@echo 'make eunomia           build the eunomia-bpf package, $(BUILD)/eunomia/package.json'
+	@echo 'make option-docs       write the options of src/cli/option_table.c into the man page and bash completion'
+	@echo 'make format            format all C by .clang-format (clang-format 14); make format-check: name files that differ'
+	@echo
+	@echo 'V=1                    show whole commands'
+	@echo 'WERROR=1               turn warnings into errors, as CI=true does'
 
 $(BUILD)/netracker: $(BUILD)/src/main.o $(BUILD)/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(CFLAGS) $(HARDENED_LINK) $(LDFLAGS) $^ $(LIBRARIES) -o $@
 
-# Parts of the man page and of completion, from the option table.
+# Prints the parts of the man page and of bash completion that come from the option table.
 .PHONY: option-docs
 
 $(BUILD)/option_docs: scripts/option_docs.c $(BUILD)/libnetracker.a
@@ -119,12 +124,12 @@ $(BPF_BUILD)/%.bpf.o: bpf/%.bpf.c
 	$(quiet)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
 	$(quiet)$(LLVM_STRIP) -g $@
 
-# A header with the object's bytes, and with a handle for each of its maps, programs and variables.
+# libbpf's skeleton: a header with the object's bytes, and a handle for each of its maps, programs and variables.
 $(BPF_BUILD)/%.skel.h: $(BPF_BUILD)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(quiet)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-# The sources that include one: in every kind of build.
+# The objects whose sources include a skeleton, in each kind of build.
 LOADERS := src/kernel/loader.o
 ATTACHERS := src/attach/attach.o
 $(foreach kind,$(BUILD) $(BUILD)/sanitized $(BUILD)/fuzz,$(LOADERS:%=$(kind)/%)): $(BPF_BUILD)/netracker.skel.h
@@ -149,7 +154,7 @@ $(BUILD)/sanitized/netracker: $(BUILD)/sanitized/src/main.o $(BUILD)/sanitized/l
 	$(call say,LINK,$@)
 	$(quiet)$(CC) $(SANITIZERS) $(filter %.o,$^) $(filter %.a,$^) $(LIBRARIES) -o $@
 
-# The program, in which a test lets allocations fail.
+# The program with allocations that tests can make fail.
 $(ALLOC_PROGRAM): tests/alloc/alloc_fault.c $(BUILD)/sanitized/src/main.o $(BUILD)/sanitized/libnetracker.a
 	$(call say,LINK,$@)
 	$(quiet)mkdir -p $(@D)
@@ -159,7 +164,7 @@ unit-tests: $(UNIT_TESTS)
 
 unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM)
 
-# The kernel side with a clock of the test's own, in a program that runs captures through it.
+# A program that runs captures through the kernel side, with the capture's clock.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
 	$(call say,BPF,$<)
 	$(quiet)mkdir -p $(@D)
@@ -186,8 +191,8 @@ $(BUILD)/bench/%: bench/%.c $(BUILD)/libnetracker.a
 
 bench: all $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 
-# The eunomia-bpf version: its package is made without ecc, and also with it where it is installed: both must be equal.
-# So the programs are compiled as ecc does it, without -mcpu.
+# The package of the eunomia-bpf version is made without ecc. If ecc is installed, it makes the package too, and both
+# must be equal. For that the programs are compiled as by ecc, without -mcpu.
 ECC ?= ecc
 EUNOMIA := $(BUILD)/eunomia
 
@@ -208,7 +213,7 @@ $(EUNOMIA)/package.json: $(EUNOMIA)/netracker.bpf.o eunomia/make-package eunomia
 	$(call say,PACK,$@)
 	$(quiet)eunomia/make-package $< eunomia/netracker.bpf.c eunomia/event.h > $@
 
-# Built from Rust's package registry, for minutes, where none is installed.
+# Builds ecli-rs from Rust's package registry, which takes minutes.
 BUILT_ECLI := $(BUILD)/ecli/bin/ecli-rs
 
 $(BUILT_ECLI):
@@ -228,13 +233,13 @@ test-bcc-kprobes:
 test: all unit eunomia
 	$(quiet)V=$(V) tests/run $(TESTS)
 
-# The golden tests' answers, anew: to be looked at (git diff) before they are committed.
+# Rewrites the expected output of the golden tests. Check it with git diff before committing.
 .PHONY: golden
 
 golden: all
 	$(quiet)/usr/bin/python3 tests/replay/golden.py --regenerate
 
-# Fuzzing: the whole product again with clang's sanitizers and libFuzzer's counters, and one program for each target.
+# Fuzzing needs all sources built with clang's sanitizers and libFuzzer's counters, and one program for each target.
 .PHONY: fuzz fuzz-targets
 
 T ?= 60
@@ -267,14 +272,14 @@ fuzz-targets: all $(FUZZERS) $(FUZZ)/make_corpus
 fuzz: fuzz-targets
 	$(quiet)tests/fuzz/run $(T) $(TARGETS)
 
-# Downloads kernels and takes minutes: no part of `make test`.
+# Not part of `make test`: it downloads kernels and takes minutes.
 .PHONY: test-kernels
 
 test-kernels: all
 	$(quiet)V=$(V) tests/kernels/test_kernels.py $(KERNELS)
 
-# Every header compiles alone. Those of core/ come after what their includer gives them: types, and how a frame is read.
-# The exceptions are parts of other headers or need macros and functions of their includer, and say so.
+# Each header must compile alone; those of core/ after the types and the frame access that their includer provides.
+# PART_HEADERS are parts of other headers, or need macros or functions of their includer.
 .PHONY: check-headers
 
 PART_HEADERS := core/single_table.h src/capture/ieee80211.h \
@@ -288,11 +293,12 @@ check-headers:
 		$(CC) $(STANDARD) -Werror $$prelude -include $$header -fsyntax-only -x c /dev/null || failed=1; done; \
 		exit $$failed
 
-# Static analysis of all but the tests: gcc's analyzer, clang-tidy (.clang-tidy) and scan-build, each file always anew.
+# Static analysis of all sources except the tests: gcc's analyzer, clang-tidy (.clang-tidy) and scan-build. Each run
+# analyses all files.
 .PHONY: check-static check-analyzer check-tidy check-scan analyzed-objects FORCE
 
-# gcc 12 does not see that memory which hangs in a list of sys/queue.h is still referred to. Leaks are found by scan-build,
-# and in the tests by the address sanitizer.
+# gcc 12 reports memory in a list of sys/queue.h as leaked, so its leak check is off. scan-build finds leaks, as does the
+# address sanitizer in the tests.
 ANALYZER ?= gcc
 ANALYZER_FLAGS := -O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror
 CLANG_TIDY ?= clang-tidy
@@ -323,9 +329,8 @@ check-scan:
 
 analyzed-objects: $(STATIC_SOURCES:%.c=$(BUILD)/%.o)
 
-# Line coverage, of a copy of the tree that is built without optimisation: the tests find their programs in its build/, and
-# the traces beside it.
-# The fuzz targets' seeds are left out: their programs are built by clang.
+# Line coverage is measured in a copy of the tree that is built without optimisation: the tests expect their programs in
+# build/, and the traces beside the tree. test_fuzz.py is excluded because clang builds its programs.
 .PHONY: coverage
 
 COVERAGE := $(BUILD)/coverage
@@ -342,7 +347,7 @@ coverage:
 	$(quiet)cd $(COVERAGE)/tree && gcovr --root . --filter src/ --filter core/ --json-summary ../summary.json build
 	$(quiet)scripts/coverage-summary $(COVERAGE)/summary.json
 
-# Other versions of clang-format write some lines differently: only one is right.
+# Versions of clang-format differ in some lines, so the tree follows one of them.
 .PHONY: format format-check
 
 CLANG_FORMAT ?= $(or $(shell command -v clang-format-14),clang-format)
@@ -356,7 +361,7 @@ format-check:
 		$(CLANG_FORMAT) "$$file" | cmp -s - "$$file" || { echo "$$file: differs from .clang-format" >&2; different=1; }; done; \
 		[ $$different = 0 ] || { echo 'make format rewrites them' >&2; exit 1; }
 
-# Takes minutes, and downloads the libraries of other machines: no part of `make test`.
+# Not part of `make test`: it downloads the libraries of other machines and takes minutes.
 .PHONY: test-cross
 
 test-cross: all
@@ -390,7 +395,7 @@ uninstall:
 clean:
 	$(quiet)rm -rf $(BUILD)
 
-# Flags and the version stand here.
+# The Makefile holds the flags and the version, so all objects depend on it.
 $(OBJECTS) $(SANITIZED_OBJECTS) $(FUZZ_OBJECTS) $(BUILD)/src/main.o $(BUILD)/sanitized/src/main.o $(BPF_BUILD)/netracker.bpf.o $(BPF_BUILD)/attach.bpf.o $(KERNEL_REPLAY_BPF): Makefile
 
 -include $(wildcard $(BUILD)/src/*.d $(BUILD)/src/*/*.d $(BUILD)/sanitized/src/*.d $(BUILD)/sanitized/src/*/*.d $(BUILD)/tests/unit/*.d $(BUILD)/*.d $(EUNOMIA)/*.d)
