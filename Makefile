@@ -297,8 +297,8 @@ check-headers:
 # analyses all files.
 .PHONY: check-static check-analyzer check-tidy check-scan analyzed-objects FORCE
 
-# gcc 12 reports memory in a list of sys/queue.h as leaked, so its leak check is off. scan-build finds leaks, as does the
-# address sanitizer in the tests.
+# gcc 12 reports memory in a list of sys/queue.h as leaked, so its leak check is off. scan-build finds leaks, as does
+# the address sanitizer in the tests.
 ANALYZER ?= gcc
 ANALYZER_FLAGS := -O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror
 CLANG_TIDY ?= clang-tidy
