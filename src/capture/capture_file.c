@@ -66,7 +66,7 @@ static int report_unreadable(const char *name, const char *reason)
 
 static int report_compressed(const char *name, const struct compression *compression)
 {
-	message_error("%s: cannot read: compressed with %s; try: %s FILE | netracker replay -", name, compression->name,
+	message_error("%s: cannot read: compressed with %s; run: %s FILE | netracker replay -", name, compression->name,
 		      compression->reader);
 	return -1;
 }
@@ -110,7 +110,7 @@ static int open_stream(struct capture_file *file)
 	buffer_stream(file);
 	first_byte = getc(file->stream);
 	if (first_byte == EOF)
-		return report_unreadable(file->name, ferror(file->stream) ? strerror(errno) : "it is empty");
+		return report_unreadable(file->name, ferror(file->stream) ? strerror(errno) : "the file is empty");
 	ungetc(first_byte, file->stream);
 	return open_format(file, first_byte);
 }

@@ -84,7 +84,7 @@ static int read_bytes(struct capture_pcapng *pcapng, void *to, __u32 size)
 {
 	if (fread(to, 1, size, pcapng->stream) == size)
 		return 0;
-	return fail(pcapng, ferror(pcapng->stream) ? strerror(errno) : "it ends inside a block");
+	return fail(pcapng, ferror(pcapng->stream) ? strerror(errno) : "the file ends inside a block");
 }
 
 static int grow_block(struct capture_pcapng *pcapng, __u32 size)
@@ -132,7 +132,7 @@ static int skip_bytes(struct capture_pcapng *pcapng, __u32 size)
 
 static int check_length(struct capture_pcapng *pcapng, __u32 total)
 {
-	return total < BLOCK_LEAST || total % 4 ? fail(pcapng, "a block of an impossible length") : 0;
+	return total < BLOCK_LEAST || total % 4 ? fail(pcapng, "a block of invalid length") : 0;
 }
 
 /* `length` is the length field, whose byte order is known only after reading the magic number that follows it. */
@@ -145,14 +145,14 @@ static int read_section(struct capture_pcapng *pcapng, const __u8 *length)
 	pcapng->swapped = false;
 	pcapng->swapped = load32(pcapng, pcapng->block) != BYTE_ORDER_MAGIC;
 	if (load32(pcapng, pcapng->block) != BYTE_ORDER_MAGIC)
-		return fail(pcapng, "a section without a byte order");
+		return fail(pcapng, "a section header without byte-order magic");
 	pcapng->interface_count = 0;
 	total = load32(pcapng, length);
 	if (check_length(pcapng, total) || read_body(pcapng, total, 4))
 		return -1;
 	if (pcapng->length < 16)
-		return fail(pcapng, "a section's header that is too short");
-	return load16(pcapng, pcapng->block + 4) == 1 ? 0 : fail(pcapng, "a version that is not 1");
+		return fail(pcapng, "a section header block that is too short");
+	return load16(pcapng, pcapng->block + 4) == 1 ? 0 : fail(pcapng, "an unsupported version of pcapng");
 }
 
 #pragma GCC diagnostic pop
@@ -205,7 +205,7 @@ static int add_interface(struct capture_pcapng *pcapng)
 	struct interface *interfaces, interface = { .resolution = 6 };
 
 	if (pcapng->length < 8)
-		return fail(pcapng, "an interface's description that is too short");
+		return fail(pcapng, "an interface description block that is too short");
 	if (pcapng->interface_count >= MOST_INTERFACES)
 		return fail(pcapng, "more than 65536 interfaces");
 	interface.link_type = dlt_of(load16(pcapng, pcapng->block));
@@ -243,7 +243,7 @@ static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, _
 	const struct interface *interface;
 
 	if (index >= pcapng->interface_count)
-		return fail(pcapng, "a packet of an interface that was not described");
+		return fail(pcapng, "a packet of an interface without a description block");
 	interface = &pcapng->interfaces[index];
 	if (captured > pcapng->length - at)
 		return fail(pcapng, "a packet that is longer than its block");
@@ -261,7 +261,7 @@ static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct c
 	__u32 index;
 
 	if (pcapng->length < PACKET_HEADER)
-		return fail(pcapng, "a packet's block that is too short");
+		return fail(pcapng, "a packet block that is too short");
 	index = obsolete ? load16(pcapng, block) : load32(pcapng, block);
 	return set_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8),
 			   PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
@@ -273,7 +273,7 @@ static int parse_simple(struct capture_pcapng *pcapng, struct capture_packet *pa
 	__u32 original, captured, snap_length;
 
 	if (pcapng->length < 4 || !pcapng->interface_count)
-		return fail(pcapng, "a simple packet that is too short, or without an interface");
+		return fail(pcapng, "a simple packet block that is too short, or without an interface");
 	original = load32(pcapng, pcapng->block);
 	snap_length = pcapng->interfaces[0].snap_length;
 	captured = snap_length && original > snap_length ? snap_length : original;
@@ -311,7 +311,7 @@ static int read_header(struct capture_pcapng *pcapng, __u8 header[BLOCK_HEADER])
 		return 1;
 	if (ferror(pcapng->stream))
 		return fail(pcapng, strerror(errno));
-	return size ? fail(pcapng, "it ends inside a block") : 0;
+	return size ? fail(pcapng, "the file ends inside a block") : 0;
 }
 
 int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *packet)

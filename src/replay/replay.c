@@ -181,8 +181,8 @@ static void finish_replay(struct replay *replay)
 	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
 	delivery_print_accounting(&replay->delivery);
 	unparsed = capture_reader_unparsed(replay->reader);
-	message_detail("packets that were malformed %llu, captured too short %llu; fragmented packets with parts "
-		       "missing %llu",
+	message_detail("packets: %llu malformed, %llu captured too short, %llu fragmented with missing "
+		       "fragments",
 		       (unsigned long long)unparsed.malformed, (unsigned long long)unparsed.truncated,
 		       (unsigned long long)unparsed.incomplete);
 }
@@ -191,7 +191,7 @@ static const char *link_name(int link_type)
 {
 	const char *name = pcap_datalink_val_to_name(link_type);
 
-	return name ? name : "of no name";
+	return name ? name : "unknown";
 }
 
 static void show_progress(struct replay *replay)
@@ -215,8 +215,8 @@ static void check_order(struct replay *replay, __u64 ns)
 	replay->is_first = false;
 	if (ns < replay->now)
 		message_note(
-			"%s: begins %.6f s before what was read before it; give the pieces of a capture in the order "
-			"of their times, captures of the same time through mergecap",
+			"%s: begins %.6f s before the end of the previous files; give the pieces of a capture in the "
+			"order of their times, and merge simultaneous captures with mergecap",
 			replay->name, (double)(replay->now - ns) / 1e9);
 }
 
@@ -282,8 +282,8 @@ static void report_unread(struct replay *replay)
 	const struct capture_unparsed unparsed = capture_reader_unparsed(replay->reader);
 
 	if (unparsed.unread)
-		message_error("%s: left out %llu packets of link type %s (%d) or others that cannot be read; "
-			      "docs/captures.md lists those that can be",
+		message_error("%s: ignored %llu packets of unsupported link types, the first of type %s (%d); "
+			      "docs/captures.md lists the supported ones",
 			      replay->name, (unsigned long long)unparsed.unread, link_name(unparsed.unread_type),
 			      unparsed.unread_type);
 	if (unparsed.unread && unparsed.unread == capture_file_packets(replay->file))
@@ -296,7 +296,7 @@ static void read_opened_file(struct replay *replay)
 	int link_type = capture_file_link_type(replay->file);
 
 	if (link_type >= 0 && !capture_link_is_known(link_type)) {
-		message_error("%s: cannot read link type %s (%d); docs/captures.md lists those that can be read",
+		message_error("%s: cannot read: unsupported link type %s (%d); docs/captures.md lists the supported ones",
 			      replay->name, link_name(link_type), link_type);
 		replay->broken = true;
 		return;

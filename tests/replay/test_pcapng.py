@@ -96,7 +96,7 @@ def link_types_that_are_not_read():
     result = replay(file_of(connection()) + alien)
     holds(one(result), **WHOLE)
     equal(result.status, 0, "status")
-    check("left out 3 packets of link type USB_LINUX (189)" in result.errors, result.errors)
+    check("ignored 3 packets of unsupported link types, the first of type USB_LINUX (189)" in result.errors, result.errors)
     result = replay(section() + interface() + alien)
     equal((result.status, result.records), (1, []), "nothing that can be read")
 
@@ -118,15 +118,15 @@ def broken():
     """Everything up to there is written, and one line says what is wrong."""
     good = file_of(connection())
     bad = {
-        "a block of an impossible length": struct.pack("<II", 6, 8),
-        "impossible length": struct.pack("<II", 6, 33),
+        "a block of invalid length": struct.pack("<II", 6, 8),
+        "invalid length": struct.pack("<II", 6, 33),
         "more than 16 MiB": struct.pack("<II", 6, 1 << 30),
         "two lengths differ": enhanced(0, b"x" * 60)[:-4] + struct.pack("<I", 16),
-        "interface that was not described": enhanced(0, b"x" * 60, 1),
+        "interface without a description block": enhanced(0, b"x" * 60, 1),
         "longer than its block": pcap.block(6, struct.pack("<IIIII", 0, 0, 0, 61, 61) + b"x" * 60),
         "too short": pcap.block(6, b"x" * 16),
-        "without a byte order": struct.pack("<III", 0x0a0d0d0a, 28, 7),
-        "a version that is not 1": pcap.block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 2, 0, -1)),
+        "without byte-order magic": struct.pack("<III", 0x0a0d0d0a, 28, 7),
+        "an unsupported version of pcapng": pcap.block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 2, 0, -1)),
     }
     for words, block in bad.items():
         result = replay(good + block)

@@ -268,7 +268,7 @@ def not_a_capture():
     equal((result.status, len(result.errors.splitlines())), (1, 1), "a link type that is not read")
     check("USB_LINUX" in result.errors, result.errors)
     result = replay(b"")
-    check("it is empty" in result.errors, result.errors)
+    check("the file is empty" in result.errors, result.errors)
 
 
 def hostile_bytes():
@@ -408,7 +408,7 @@ def several_files_broken():
     first, second = connection(), connection(("198.18.0.8", 2), at=5)
     with Files() as files:
         good, cut = files.add("good", capture(second)), files.add("cut", capture(first)[:-1])
-        for bad, count, words in ((cut, 2, "broken after packet"), (files.add("empty", b""), 1, "it is empty"),
+        for bad, count, words in ((cut, 2, "broken after packet"), (files.add("empty", b""), 1, "the file is empty"),
                                   (files.add("text", b"hello, world\n"), 1, "unknown file format"),
                                   (files.add("usb", capture([], link_type=189)), 1, "USB_LINUX"),
                                   (files.folder.name, 1, "Is a directory"), (good + "x", 1, "No such file")):
@@ -452,7 +452,7 @@ def compressed():
         with Files() as files:
             result = replay(None, file=files.add("capture", data))
         equal((result.status, result.output, len(result.errors.splitlines())), (1, b"", 1), name)
-        check(f"compressed with {name}; try: {reader} " in result.errors, result.errors)
+        check(f"compressed with {name}; run: {reader} " in result.errors, result.errors)
 
 
 def times_at_the_limits():
