@@ -34,7 +34,7 @@ __u64 capture_file_packets(const struct capture_file *file);
 /* Returns the reading position in bytes, or 0 if it is unknown, as for a pipe. */
 __u64 capture_file_position(const struct capture_file *file);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void capture_file_close(struct capture_file *file);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define RAW_BSD 14 /* OpenBSD's number of DLT_RAW; libpcap does not translate it */
 #define SLL_OUTGOING 4
-#define SLL_8023_FRAME 1 /* this protocol and the next are no EtherTypes: LLC follows */
+#define SLL_8023_FRAME 1 /* no EtherTypes, like the next: LLC follows */
 #define SLL_LLC 4
 #define CISCO_HDLC_HEADER 4
 

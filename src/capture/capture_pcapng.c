@@ -267,7 +267,7 @@ static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct c
 			   PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
 }
 
-/* A simple packet block belongs to the first interface and has no time. The packet and its padding are its rest. */
+/* A simple packet block belongs to the first interface and has no time. The rest is the packet and its padding. */
 static int parse_simple(struct capture_pcapng *pcapng, struct capture_packet *packet)
 {
 	__u32 original, captured, snap_length;

@@ -30,7 +30,7 @@ int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *pa
 /* Returns the reason after capture_pcapng_next() returned -1. */
 const char *capture_pcapng_error(const struct capture_pcapng *pcapng);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void capture_pcapng_close(struct capture_pcapng *pcapng);
 
 #endif

@@ -35,7 +35,7 @@ struct capture_reader;
 /* tunnels: also parse packets inside tunnels. Returns NULL without memory. */
 struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void capture_reader_free(struct capture_reader *reader);
 
 /* Parses the most frequent kind of packet: Ethernet, IP without options or extension headers, TCP. Returns false for

@@ -15,10 +15,10 @@
 
 struct fragment_table;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct fragment_table *fragment_table_new(void);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void fragment_table_free(struct fragment_table *fragments);
 
 enum fragment_result {

@@ -65,7 +65,7 @@ struct replay_table {
 /* Returns NULL without memory. */
 struct replay_table *replay_table_new(void);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void replay_table_free(struct replay_table *table);
 
 /* Returns the hash for find and add, and prefetches the slot where they begin.

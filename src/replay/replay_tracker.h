@@ -37,7 +37,7 @@ struct replay_located {
 /* Returns NULL without memory. */
 struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void replay_tracker_free(struct replay_tracker *tracker);
 
 /* Sets the clock to the time of a captured packet of any kind, in nanoseconds since the Unix epoch, and ends expired

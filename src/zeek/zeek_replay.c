@@ -127,7 +127,7 @@ static struct zeek_entry *begin_connection(struct zeek_replay *replay, const str
 	return entry;
 }
 
-/* Checks the innermost IP header. A reassembled packet has a header of our own, which has no checksum. */
+/* Checks the innermost IP header. Reassembly writes a header without a checksum. */
 static bool is_network_header_accepted(const struct zeek_replay *replay, const struct capture_segment *segment)
 {
 	__u32 offset = segment->packet.network_offset;

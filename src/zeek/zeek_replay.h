@@ -20,10 +20,10 @@ struct zeek_replay_host {
 
 struct zeek_replay;
 
-/* NULL: no memory. */
+/* Returns NULL without memory. */
 struct zeek_replay *zeek_replay_new(const struct zeek_replay_host *host);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void zeek_replay_free(struct zeek_replay *replay);
 
 /* Sets the clock to the time of a captured packet of any kind, in nanoseconds since the Unix epoch, and ends the

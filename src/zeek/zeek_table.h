@@ -25,7 +25,7 @@ struct zeek_table;
 /* Returns NULL without memory. */
 struct zeek_table *zeek_table_new(void);
 
-/* NULL is allowed. */
+/* Accepts NULL. */
 void zeek_table_free(struct zeek_table *table);
 
 /* Returns NULL if there is none. */
