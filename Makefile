@@ -282,7 +282,7 @@ test-kernels: all
 # PART_HEADERS are parts of other headers, or need macros or functions of their includer.
 .PHONY: check-headers
 
-PART_HEADERS := core/single_table.h src/capture/ieee80211.h \
+PART_HEADERS := core/single_table.h \
 	$(patsubst %,src/zeek/zeek_%.h,connection history stream step)
 CORE_PRELUDE := -include linux/types.h -include core/buffer.h
 LONE_HEADERS = $(filter-out $(PART_HEADERS),$(wildcard core/*.h src/*/*.h))

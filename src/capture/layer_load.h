@@ -3,6 +3,9 @@
 #ifndef NETRACKER_LAYER_LOAD_H
 #define NETRACKER_LAYER_LOAD_H
 
+#include <linux/types.h>
+
+#include "core/buffer.h"
 #include "core/packet.h"
 
 /* Below all EtherTypes. */
