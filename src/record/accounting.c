@@ -43,7 +43,7 @@ __s64 accounting_difference(const struct accounting *accounting)
 	return (__s64)(accounted - (accounting->opened + accounting->preexisting));
 }
 
-/* " (3 ring buffer full, 1 evicted)"; nothing where all are 0. */
+/* Prints " (3 ring buffer full, 1 evicted)", or nothing if all counts are 0. */
 static void print_causes(FILE *stream, const __u64 *counts, const char *const *names, unsigned int size)
 {
 	const char *separator = " (";

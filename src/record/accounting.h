@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The accounting: every view of a connection that was begun is accounted for (docs/record.md, "The books balance"). */
+/* The accounting: every record that was begun is written, filtered, open or lost (docs/record.md, "Accounting"). */
 #ifndef NETRACKER_ACCOUNTING_H
 #define NETRACKER_ACCOUNTING_H
 
@@ -8,7 +8,7 @@
 
 enum accounting_filter { ACCOUNTING_FILTERED_OPTION, ACCOUNTING_FILTERED_FORWARDED, ACCOUNTING_FILTERS };
 
-/* Of the tables and the ring buffer each cause has its own, in the order of enum nt_failure. */
+/* Each table and the ring buffer has one cause for each failure, in the order of enum nt_failure. */
 enum accounting_loss {
 	ACCOUNTING_LOST_HALF_OPEN_FULL,
 	ACCOUNTING_LOST_HALF_OPEN_NO_MEMORY,
@@ -30,19 +30,21 @@ enum accounting_loss {
 	ACCOUNTING_LOSSES
 };
 
-/* Counts of views. Each counts once: `written` are close records only, a view with an exit record is `open`. */
+/* Counts of records. One endpoint's account of one connection counts once: its close record as `written`, its exit
+ * record as `open`.
+ */
 struct accounting {
-	__u64 opened, preexisting; /* began while tracking; were there at the start */
+	__u64 opened, preexisting; /* began during tracking; open before it */
 	__u64 written, open;
 	__u64 filtered[ACCOUNTING_FILTERS];
 	__u64 lost[ACCOUNTING_LOSSES];
-	__u64 recursion_misses; /* events the kernel skipped; stands beside the balance */
+	__u64 recursion_misses; /* events the kernel skipped; no part of the difference */
 };
 
-/* What is accounted for less what began: 0 when the books balance. */
+/* Returns written, filtered, open and lost less opened and pre-existing. 0 unless the accounting is wrong. */
 __s64 accounting_difference(const struct accounting *accounting);
 
-/* Two lines or three, and whether they balance. */
+/* Prints one line, and a second one if the difference is not 0. */
 void accounting_print(const struct accounting *accounting, FILE *stream);
 
 #endif

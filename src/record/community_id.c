@@ -9,33 +9,33 @@
 
 #include "core/record.h"
 
-#define IPV4_OFFSET 12 /* where the IPv4 address starts in an IPv4-mapped one */
+#define IPV4_OFFSET 12 /* of the IPv4 address in an IPv4-mapped IPv6 address */
 
 struct endpoint {
 	const __u8 *address;
 	__u16 port;
 };
 
-/* The two ends of a connection on this machine come one after the other, and have the same. */
+/* A cache of one: a connection within this machine has two records in a row with the same community ID. */
 static struct {
 	__u8 addresses[2][16];
 	__u16 ports[2];
 	char text[COMMUNITY_ID_SIZE];
-} last;
+} cached;
 
-static bool is_last(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port)
+static bool is_cached(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port)
 {
-	return last.ports[0] == src_port && last.ports[1] == dst_port && !memcmp(last.addresses[0], src, 16) &&
-	       !memcmp(last.addresses[1], dst, 16) && last.text[0];
+	return cached.ports[0] == src_port && cached.ports[1] == dst_port && !memcmp(cached.addresses[0], src, 16) &&
+	       !memcmp(cached.addresses[1], dst, 16) && cached.text[0];
 }
 
-static void keep_last(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port, const char *text)
+static void cache_text(const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port, const char *text)
 {
-	memcpy(last.addresses[0], src, 16);
-	memcpy(last.addresses[1], dst, 16);
-	last.ports[0] = src_port;
-	last.ports[1] = dst_port;
-	memcpy(last.text, text, COMMUNITY_ID_SIZE);
+	memcpy(cached.addresses[0], src, 16);
+	memcpy(cached.addresses[1], dst, 16);
+	cached.ports[0] = src_port;
+	cached.ports[1] = dst_port;
+	memcpy(cached.text, text, COMMUNITY_ID_SIZE);
 }
 
 static bool is_before(const struct endpoint *a, const struct endpoint *b, size_t address_size)
@@ -45,13 +45,13 @@ static bool is_before(const struct endpoint *a, const struct endpoint *b, size_t
 	return order ? order < 0 : a->port <= b->port;
 }
 
-static __u8 *put(__u8 *out, const void *bytes, size_t size)
+static __u8 *append_bytes(__u8 *out, const void *bytes, size_t size)
 {
 	memcpy(out, bytes, size);
 	return out + size;
 }
 
-/* What is hashed and its padding (RFC 3174 section 4) fit into one block. SHA1Final() would add the padding byte by byte,
+/* The input and its padding (RFC 3174 section 4) fit into one block. SHA1Final() would add the padding byte by byte,
  * which takes longer than the hashing.
  */
 static void hash_block(__u8 digest[SHA1_DIGEST_LENGTH], __u8 block[SHA1_BLOCK_LENGTH], size_t size)
@@ -66,7 +66,7 @@ static void hash_block(__u8 digest[SHA1_DIGEST_LENGTH], __u8 block[SHA1_BLOCK_LE
 	SHA1Init(&hash);
 	SHA1Transform(hash.state, block);
 	for (i = 0; i < SHA1_DIGEST_LENGTH / sizeof(__u32); i++)
-		digest = put(digest, &(__u32){ htonl(hash.state[i]) }, sizeof(__u32));
+		digest = append_bytes(digest, &(__u32){ htonl(hash.state[i]) }, sizeof(__u32));
 }
 
 static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoint *first,
@@ -79,15 +79,15 @@ static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoin
 	_Static_assert(sizeof(seed) + 2 * 16 + sizeof(protocol_and_padding) + sizeof(ports) <
 			       SHA1_BLOCK_LENGTH - sizeof(__u64),
 		       "two IPv6 addresses leave room for the padding");
-	end = put(end, seed, sizeof(seed));
-	end = put(end, first->address, address_size);
-	end = put(end, second->address, address_size);
-	end = put(end, protocol_and_padding, sizeof(protocol_and_padding));
-	end = put(end, ports, sizeof(ports));
+	end = append_bytes(end, seed, sizeof(seed));
+	end = append_bytes(end, first->address, address_size);
+	end = append_bytes(end, second->address, address_size);
+	end = append_bytes(end, protocol_and_padding, sizeof(protocol_and_padding));
+	end = append_bytes(end, ports, sizeof(ports));
 	hash_block(digest, hashed, (size_t)(end - hashed));
 }
 
-/* RFC 4648 section 4. The 20 bytes of a SHA-1 leave two in the last group: 27 characters and one "=". */
+/* RFC 4648 section 4. The 20 bytes of a SHA-1 leave two in the cached group: 27 characters and one "=". */
 static void base64(char *out, const __u8 digest[SHA1_DIGEST_LENGTH])
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -112,8 +112,8 @@ void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_por
 	struct endpoint from = { src + offset, src_port }, to = { dst + offset, dst_port };
 	__u8 digest[SHA1_DIGEST_LENGTH];
 
-	if (is_last(src, src_port, dst, dst_port)) {
-		memcpy(out, last.text, COMMUNITY_ID_SIZE);
+	if (is_cached(src, src_port, dst, dst_port)) {
+		memcpy(out, cached.text, COMMUNITY_ID_SIZE);
 		return;
 	}
 	if (is_before(&from, &to, 16 - offset))
@@ -122,5 +122,5 @@ void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_por
 		hash_endpoints(digest, &to, &from, 16 - offset);
 	memcpy(out, "1:", 2); /* NOLINT(bugprone-not-null-terminated-result): base64() writes the rest and NUL */
 	base64(out + 2, digest);
-	keep_last(src, src_port, dst, dst_port, out);
+	cache_text(src, src_port, dst, dst_port, out);
 }

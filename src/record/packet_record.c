@@ -7,8 +7,8 @@
 #include "core/verdict.h"
 #include "src/record/record_id.h"
 
-/* Where both moments were seen, and the clock of the capture did not run backwards between. */
-static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 from, __u64 to)
+/* Does nothing if either time is unknown, or if the capture's clock ran backwards in between. */
+static void packet_set_span(struct nt_record *record, int bit, __u64 *member, __u64 from, __u64 to)
 {
 	if (!from || !to || to < from)
 		return;
@@ -16,7 +16,7 @@ static void set_span(struct nt_record *record, int bit, __u64 *member, __u64 fro
 	nt_record_set(record, bit);
 }
 
-/* The same between packets, which may stand in a capture in another order than they were sent in. */
+/* The same for two packets: negative if the capture has them in another order than they were sent in. */
 static void set_signed_span(struct nt_record *record, int bit, long long *member, __u64 from, __u64 to)
 {
 	if (!from || !to)
@@ -25,17 +25,17 @@ static void set_signed_span(struct nt_record *record, int bit, long long *member
 	nt_record_set(record, bit);
 }
 
-/* The SYN may have been captured after its answer. */
-static __u64 start_of(const struct nt_connection *connection)
+/* first_ns may be the answer's time: the SYN may have been captured after it. */
+static __u64 packet_start_ns(const struct nt_connection *connection)
 {
 	return connection->syn_ns ? connection->syn_ns : connection->first_ns;
 }
 
-static int index_of(const struct nt_connection *connection, enum nt_side end)
+static int side_index(const struct nt_connection *connection, enum nt_side side)
 {
 	if (connection->marks & NT_MARK_SELF)
 		return connection->src_index;
-	return end == NT_SRC ? connection->src_index : 1 - connection->src_index;
+	return side == NT_SRC ? connection->src_index : 1 - connection->src_index;
 }
 
 static void fill_handshake(struct nt_record *record, const struct nt_connection *connection)
@@ -43,12 +43,12 @@ static void fill_handshake(struct nt_record *record, const struct nt_connection 
 	__u64 syn = connection->syn_ns, synack = connection->synack_ns, ack = connection->ack_ns;
 
 	set_signed_span(record, NT_HAS_SYN_SYNACK, &record->syn_synack_ns, syn, synack);
-	/* A SYN-ACK that is itself what completes the handshake is followed by no ACK. */
+	/* In a simultaneous open a SYN-ACK completes the handshake, and no ACK follows it. */
 	if (!(connection->marks & (NT_MARK_SELF | NT_MARK_SIMULTANEOUS)))
 		set_signed_span(record, NT_HAS_SYNACK_ACK, &record->synack_ack_ns, synack, ack);
 	set_signed_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, syn, ack);
 	set_signed_span(record, NT_HAS_SYN_FINACK, &record->syn_finack_ns, syn,
-			connection->fin_ns[index_of(connection, NT_DST)]);
+			connection->fin_ns[side_index(connection, NT_DST)]);
 }
 
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection)
@@ -57,7 +57,7 @@ void record_add_wire(struct nt_record *record, const struct nt_connection *conne
 
 	record->seen |= NT_SEEN_WIRE;
 	fill_handshake(record, connection);
-	set_span(record, NT_HAS_WIRE_DURATION, &record->wire_duration_ns, start_of(connection),
+	packet_set_span(record, NT_HAS_WIRE_DURATION, &record->wire_duration_ns, packet_start_ns(connection),
 		 connection->last_change_ns);
 	strncpy(record->conn_state, nt_connection_conn_state(connection), sizeof(record->conn_state) - 1);
 	record->conn_state[sizeof(record->conn_state) - 1] = 0;
@@ -67,7 +67,7 @@ void record_add_wire(struct nt_record *record, const struct nt_connection *conne
 	nt_record_set(record, NT_HAS_HISTORY);
 }
 
-static void fill_side(struct nt_record *record, enum nt_side end, const struct packet_traffic *traffic, bool was_there)
+static void fill_side(struct nt_record *record, enum nt_side side, const struct packet_traffic *traffic, bool has_sent)
 {
 	static const struct {
 		int bytes, packets, retransmits;
@@ -76,16 +76,16 @@ static void fill_side(struct nt_record *record, enum nt_side end, const struct p
 		[NT_DST] = { NT_HAS_DST_BYTES, NT_HAS_DST_PACKETS, NT_HAS_DST_RETRANSMITS },
 	};
 
-	record->packets[end] = traffic->packets;
-	nt_record_set(record, bits[end].packets);
-	if (!traffic->packets && was_there) {
+	record->packets[side] = traffic->packets;
+	nt_record_set(record, bits[side].packets);
+	if (!traffic->packets && has_sent) {
 		record->gaps |= NT_GAP_PACKETS;
 		return;
 	}
-	record->bytes[end] = traffic->bytes;
-	record->retransmits[end] = traffic->retransmits;
-	nt_record_set(record, bits[end].bytes);
-	nt_record_set(record, bits[end].retransmits);
+	record->bytes[side] = traffic->bytes;
+	record->retransmits[side] = traffic->retransmits;
+	nt_record_set(record, bits[side].bytes);
+	nt_record_set(record, bits[side].retransmits);
 	if (!traffic->complete)
 		record->gaps |= NT_GAP_PACKETS;
 }
@@ -93,12 +93,12 @@ static void fill_side(struct nt_record *record, enum nt_side end, const struct p
 void record_add_traffic(struct nt_record *record, const struct nt_connection *connection,
 			   const struct packet_traffic traffic[2])
 {
-	/* Whose handshake was completed has sent something, even where its packets passed elsewhere. */
-	bool were_there = nt_connection_is_established(connection);
+	/* After a complete handshake both sides have sent packets, even if they took another path. */
+	bool has_sent = nt_connection_is_established(connection);
 
 	record->seen |= NT_SEEN_PACKETS;
-	fill_side(record, NT_SRC, &traffic[index_of(connection, NT_SRC)], were_there);
-	fill_side(record, NT_DST, &traffic[index_of(connection, NT_DST)], were_there);
+	fill_side(record, NT_SRC, &traffic[side_index(connection, NT_SRC)], has_sent);
+	fill_side(record, NT_DST, &traffic[side_index(connection, NT_DST)], has_sent);
 }
 
 struct packet_traffic traffic_of_stream_core(const struct nt_stream_core *stream, bool is_incomplete)
@@ -127,30 +127,30 @@ void record_add_streams(struct nt_record *record, const struct nt_connection *co
 	record_add_traffic(record, connection, traffic);
 }
 
-/* Payload by sequence numbers, where it cannot be 4 GiB more. */
-static void fill_bytes(struct nt_record *record, const struct packet_account *view)
+/* Sets the payload bytes by sequence numbers, unless the count may have wrapped (4 GiB). */
+static void fill_bytes(struct nt_record *record, const struct packet_account *account)
 {
-	__u64 most = nt_connection_most_bytes(view->connection);
-	int end;
+	__u64 limit = nt_connection_most_bytes(account->connection);
+	int side;
 	__u32 bytes;
 
-	if (view->most_bytes && view->most_bytes < most)
-		most = view->most_bytes;
-	for (end = NT_SRC; end <= NT_DST; end++) {
-		if (nt_connection_bytes(view->connection, index_of(view->connection, end), &bytes) == NT_KNOWN_NOT)
+	if (account->most_bytes && account->most_bytes < limit)
+		limit = account->most_bytes;
+	for (side = NT_SRC; side <= NT_DST; side++) {
+		if (nt_connection_bytes(account->connection, side_index(account->connection, side), &bytes) == NT_KNOWN_NOT)
 			continue;
-		if (most >= NT_SEQUENCE_NUMBERS) {
+		if (limit >= NT_SEQUENCE_NUMBERS) {
 			record->gaps |= NT_GAP_BYTES_MOD_4G;
 			continue;
 		}
-		record->bytes[end] = bytes;
-		nt_record_set(record, end == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES);
+		record->bytes[side] = bytes;
+		nt_record_set(record, side == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES);
 	}
 }
 
-static void fill_tuple(struct nt_record *record, const struct nt_key *key, const struct nt_connection *connection)
+static void packet_fill_tuple(struct nt_record *record, const struct nt_key *key, const struct nt_connection *connection)
 {
-	int src = index_of(connection, NT_SRC), dst = index_of(connection, NT_DST);
+	int src = side_index(connection, NT_SRC), dst = side_index(connection, NT_DST);
 
 	memcpy(record->src_ip, key->address[src], sizeof(record->src_ip));
 	memcpy(record->dst_ip, key->address[dst], sizeof(record->dst_ip));
@@ -174,48 +174,48 @@ void record_add_place(struct nt_record *record, const struct nt_connection *conn
 	}
 }
 
-static void fill_times(struct nt_record *record, const struct packet_account *view)
+static void packet_fill_times(struct nt_record *record, const struct packet_account *account)
 {
-	const struct nt_connection *connection = view->connection;
-	__u64 start = start_of(connection);
-	__u64 end = record->event == NT_EVENT_CLOSE ? connection->last_change_ns : view->now;
+	const struct nt_connection *connection = account->connection;
+	__u64 start = packet_start_ns(connection);
+	__u64 end = record->event == NT_EVENT_CLOSE ? connection->last_change_ns : account->now;
 
-	record->end_ns = end + view->to_utc_ns;
-	record->start_ns = start + view->to_utc_ns;
+	record->end_ns = end + account->to_utc_ns;
+	record->start_ns = start + account->to_utc_ns;
 	nt_record_set(record, NT_HAS_START);
 	if (!connection->syn_ns)
 		record->gaps |= NT_GAP_START;
-	set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
-	set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_fin_or_rst(connection));
+	packet_set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
+	packet_set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_fin_or_rst(connection));
 }
 
-static void fill_outcome(struct nt_record *record, const struct packet_account *view)
+static void packet_fill_outcome(struct nt_record *record, const struct packet_account *account)
 {
 	int ended_by = -1;
 
-	record->event = view->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
-	record->outcome = view->cause == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
-						      nt_connection_idle_outcome(view->connection, &ended_by);
+	record->event = account->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	record->outcome = account->cause == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
+						      nt_connection_idle_outcome(account->connection, &ended_by);
 	if (ended_by < 0)
 		return;
 	record->ended_by = ended_by;
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-void record_fill_from_packets(struct nt_record *record, const struct packet_account *view)
+void record_fill_from_packets(struct nt_record *record, const struct packet_account *account)
 {
 	memset(record, 0, sizeof(*record));
 	record->role = NT_ROLE_OBSERVER;
-	if (view->connection->marks & (NT_MARK_MIDSTREAM | NT_MARK_SIMULTANEOUS))
+	if (account->connection->marks & (NT_MARK_MIDSTREAM | NT_MARK_SIMULTANEOUS))
 		record->gaps |= NT_GAP_DIRECTION;
-	fill_outcome(record, view);
-	fill_tuple(record, view->key, view->connection);
-	record_add_place(record, view->connection, view->interface);
-	fill_times(record, view);
-	record_add_wire(record, view->connection);
-	if (view->traffic)
-		record_add_traffic(record, view->connection, view->traffic);
+	packet_fill_outcome(record, account);
+	packet_fill_tuple(record, account->key, account->connection);
+	record_add_place(record, account->connection, account->interface);
+	packet_fill_times(record, account);
+	record_add_wire(record, account->connection);
+	if (account->traffic)
+		record_add_traffic(record, account->connection, account->traffic);
 	else
-		fill_bytes(record, view);
+		fill_bytes(record, account);
 	record_id_observer(record);
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records from packets: what the wire, live or captured, tells of a connection.
- *
- * Used whole for observers, and in parts for the record of a socket whose packets were seen.
- */
+/* Fills records from packets, live or captured: a whole observer's record, or the wire's part of a socket's record. */
 #ifndef NETRACKER_PACKET_RECORD_H
 #define NETRACKER_PACKET_RECORD_H
 
@@ -11,42 +8,42 @@
 
 #include "core/event.h"
 
-/* What was counted of one side, where every packet was followed. */
+/* Counts of one side, if every packet is followed. */
 struct packet_traffic {
 	__u64 packets, bytes, retransmits;
-	bool complete; /* nothing was missed that can be told to be missing */
+	bool complete; /* no gap was detected in the sequence numbers */
 };
 
 struct packet_account {
 	const struct nt_key *key;
 	const struct nt_connection *connection;
-	const struct packet_traffic *traffic; /* two, by index of the key's end; NULL: not followed */
-	const char *interface;                  /* NULL: not known */
+	const struct packet_traffic *traffic; /* two, by index into the key; NULL if not followed */
+	const char *interface;                  /* NULL if unknown */
 	enum nt_wire_cause cause;
-	__u64 now;           /* the moment of the record, in the clock of the connection's times */
-	__s64 to_utc_ns;     /* from that clock to the Unix epoch's */
-	__u64 most_bytes;    /* no side can have sent more payload; 0: not known */
+	__u64 now;           /* the record's time, in the clock of the connection's times */
+	__s64 to_utc_ns;     /* to add to that clock for the time since the Unix epoch */
+	__u64 most_bytes;    /* upper bound of one side's payload; 0 if unknown */
 };
 
-/* Fills the whole record but for `reason`, and but for strings other than the interface's. event is NT_EVENT_EXIT for
- * NT_WIRE_EXIT, else NT_EVENT_CLOSE.
+/* Fills an observer's record: all but `reason` and the owner. Its event is NT_EVENT_EXIT if the cause is NT_WIRE_EXIT,
+ * else NT_EVENT_CLOSE.
  */
-void record_fill_from_packets(struct nt_record *record, const struct packet_account *view);
+void record_fill_from_packets(struct nt_record *record, const struct packet_account *account);
 
-/* Fills what the wire knows of the times inside a connection, its conn_state and its history; adds to `seen`. */
+/* Sets the times between packets, conn_state and history; adds to `seen`. */
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection);
 
-/* Fills where the first packet was seen. interface: NULL where its name is not known. */
+/* Sets the interface and VLAN of the first packet. `interface` is NULL if its name is unknown. */
 void record_add_place(struct nt_record *record, const struct nt_connection *connection, const char *interface);
 
-/* Fills packets, bytes and retransmissions of both sides; adds to `seen` and to `gaps`. */
+/* Sets packets, bytes and retransmits of both sides; adds to `seen` and to `gaps`. `traffic`: by index into the key. */
 void record_add_traffic(struct nt_record *record, const struct nt_connection *connection,
 			   const struct packet_traffic traffic[2]);
 
 struct packet_traffic traffic_of_stream_core(const struct nt_stream_core *stream, bool is_incomplete);
 struct packet_traffic traffic_of_stream(const struct nt_stream *stream);
 
-/* The traffic of two streams, by index of the key's end. */
+/* The same from two streams, by index into the key. */
 void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
 			   const struct nt_stream streams[2]);
 

@@ -7,22 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How many processes that are alive are passed over for one that has to give way. */
+/* The longest search for a dead process to evict; bounds the system calls of one insertion. */
 #define MOST_SPARED 16
 
 struct process_table {
 	unsigned int capacity, count;
-	TAILQ_HEAD(, process) processes; /* longest unused first */
+	TAILQ_HEAD(, process) processes; /* least recently used first */
 	struct hash_map by_id;
 };
 
-static bool same_process(const struct nt_process_id *a, const struct nt_process_id *b)
+static bool is_same_process(const struct nt_process_id *a, const struct nt_process_id *b)
 {
 	return a->pid == b->pid && a->start_ns == b->start_ns && a->exec_id == b->exec_id &&
 	       a->cgroup_id == b->cgroup_id;
 }
 
-_Static_assert(sizeof(struct nt_process_id) == 2 * sizeof(__u64) + 2 * sizeof(__u32), "it has no padding");
+_Static_assert(sizeof(struct nt_process_id) == 2 * sizeof(__u64) + 2 * sizeof(__u32), "a hashed key has no padding");
 
 static __u64 hash_id(const struct process_table *table, const struct nt_process_id *id)
 {
@@ -43,7 +43,7 @@ struct process_table *process_table_new(unsigned int capacity)
 	return NULL;
 }
 
-static void process_remove(struct process_table *table, struct process *process)
+static void remove_process(struct process_table *table, struct process *process)
 {
 	TAILQ_REMOVE(&table->processes, process, by_use);
 	hash_map_remove(&table->by_id, &process->in_map);
@@ -58,12 +58,12 @@ void process_table_free(struct process_table *table)
 	if (!table)
 		return;
 	while (!TAILQ_EMPTY(&table->processes))
-		process_remove(table, TAILQ_FIRST(&table->processes));
+		remove_process(table, TAILQ_FIRST(&table->processes));
 	hash_map_free(&table->by_id);
 	free(table);
 }
 
-static void note_use(struct process_table *table, struct process *process)
+static void mark_as_used(struct process_table *table, struct process *process)
 {
 	TAILQ_REMOVE(&table->processes, process, by_use);
 	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
@@ -74,18 +74,18 @@ static bool is_alive(const struct process *process)
 	return !kill(process->id.pid, 0) || errno == EPERM;
 }
 
-/* A process that lives on may have a connection that ends hours from now, when thousands have come and gone. */
-static void make_room(struct process_table *table)
+/* Prefers a dead process: one that is alive may own a connection that ends hours from now. */
+static void evict_process(struct process_table *table)
 {
 	int spared;
 
 	for (spared = 0; spared < MOST_SPARED && is_alive(TAILQ_FIRST(&table->processes)); spared++)
-		note_use(table, TAILQ_FIRST(&table->processes));
-	process_remove(table, TAILQ_FIRST(&table->processes));
+		mark_as_used(table, TAILQ_FIRST(&table->processes));
+	remove_process(table, TAILQ_FIRST(&table->processes));
 }
 
-/* A component that fills its room may have been cut. */
-static bool path_is_whole(const struct nt_path *path)
+/* A component that fills its array may be truncated. */
+static bool is_whole_path(const struct nt_path *path)
 {
 	__u32 i;
 
@@ -97,13 +97,13 @@ static bool path_is_whole(const struct nt_path *path)
 	return true;
 }
 
-/* "/first/.../last"; "/" where there are no components. NULL: not known, or no memory. */
+/* Returns "/first/.../last", or "/" without components. NULL if unknown, or without memory. Caller frees. */
 static char *path_text(const struct nt_path *path)
 {
 	char text[NT_PATH_COMPONENTS * NT_PATH_COMPONENT_SIZE + 1] = "/", *end = text;
 	__u32 i;
 
-	if (!path_is_whole(path))
+	if (!is_whole_path(path))
 		return NULL;
 	for (i = path->count; i > 0; i--) {
 		*end++ = '/';
@@ -141,8 +141,9 @@ bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size
 	return false;
 }
 
-/* From the innermost component on, so that of a container in another it is the inner one's. A path that is not whole
- * may still have it. */
+/* Searches from the innermost component, so that of nested containers the inner one is found. Accepts a truncated path:
+ * it may still have the id.
+ */
 static void fill_container(char container[NT_CONTAINER_SIZE], const struct nt_path *path)
 {
 	__u32 i;
@@ -162,7 +163,7 @@ void process_table_add(struct process_table *table, const struct nt_process_even
 	if (!process)
 		return;
 	if (table->count == table->capacity)
-		make_room(table);
+		evict_process(table);
 	process->id = event->process;
 	process->executable = path_text(&event->executable);
 	process->cgroup = path_text(&event->cgroup);
@@ -179,9 +180,9 @@ const struct process *process_table_find(struct process_table *table, const stru
 	for (node = hash_map_first(&table->by_id, hash_id(table, id)); node; node = hash_map_next(node)) {
 		struct process *process = hash_map_entry(node, struct process, in_map);
 
-		if (!same_process(&process->id, id))
+		if (!is_same_process(&process->id, id))
 			continue;
-		note_use(table, process);
+		mark_as_used(table, process);
 		return process;
 	}
 	return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel side has described of processes: path of the executable, control group, container. Bounded: the
- * longest unused gives way, a dead one if it can be.
+/* A table of processes: executable, control group and container, as the kernel side reported them. Bounded: the least
+ * recently used process is evicted, preferably a dead one.
  */
 #ifndef NETRACKER_PROCESS_TABLE_H
 #define NETRACKER_PROCESS_TABLE_H
@@ -15,28 +15,30 @@
 
 struct process {
 	struct nt_process_id id;
-	char *executable;                  /* NULL: not known */
-	char *cgroup;                      /* NULL: not known */
-	char container[NT_CONTAINER_SIZE]; /* "": none in the path */
+	char *executable;                  /* NULL if unknown */
+	char *cgroup;                      /* NULL if unknown */
+	char container[NT_CONTAINER_SIZE]; /* "" if the path has none */
 	TAILQ_ENTRY(process) by_use;
 	struct hash_node in_map;
 };
 
 struct process_table;
 
-/* capacity: at least 1. Returns NULL where there is no memory, or no randomness. */
+/* `capacity` is at least 1. Returns NULL without memory or without random bytes. Caller frees. */
 struct process_table *process_table_new(unsigned int capacity);
 void process_table_free(struct process_table *table);
 
-/* Where there is no memory for it, nothing is known of the process. */
+/* Without memory the process stays unknown. */
 void process_table_add(struct process_table *table, const struct nt_process_event *event);
 
-/* NULL: not described. Valid until the next process_table_add(). */
+/* Returns NULL if unknown. The result is valid until the next process_table_add(). */
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id);
 
-/* The container's id in the name of a cgroup: 64 hexadecimal digits between others than letters and digits (as Docker,
- * Podman, containerd and CRI-O write it). The name may end at `size` without a NUL; digits that reach its last byte may
- * be the beginning of more. False: there is none, or the cgroup is that of a container's monitor. */
+/* Finds the container's id in a component of a cgroup's path: 64 hexadecimal digits with no letter or digit before or
+ * after them, as Docker, Podman, containerd and CRI-O write it. The name may end at `size` without a NUL; digits that
+ * reach its last byte are rejected, as the name may be truncated there. Returns false if there is none, or if the cgroup
+ * belongs to a container's monitor.
+ */
 bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size);
 
 #endif

@@ -32,7 +32,7 @@ const char *field_name(const struct field_names *names, unsigned int index)
 	return index < names->count ? names->names[index] : NULL;
 }
 
-static char *put_octet(char *out, unsigned int octet)
+static char *write_octet(char *out, unsigned int octet)
 {
 	if (octet >= 100)
 		*out++ = (char)('0' + octet / 100);
@@ -42,13 +42,13 @@ static char *put_octet(char *out, unsigned int octet)
 	return out;
 }
 
-/* Not by inet_ntop(): that goes through printf, which took a tenth of the time of a record. */
-static void put_ipv4(char *out, const __u8 octets[4])
+/* inet_ntop() calls printf, which took a tenth of the time of a record. */
+static void write_ipv4_text(char *out, const __u8 octets[4])
 {
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		out = put_octet(out, octets[i]);
+		out = write_octet(out, octets[i]);
 		*out++ = i < 3 ? '.' : '\0';
 	}
 }
@@ -56,13 +56,13 @@ static void put_ipv4(char *out, const __u8 octets[4])
 void record_address_text(char out[ADDRESS_TEXT_SIZE], const __u8 address[16])
 {
 	if (nt_address_family(address) == 4)
-		put_ipv4(out, address + 12);
+		write_ipv4_text(out, address + 12);
 	else
 		inet_ntop(AF_INET6, address, out, ADDRESS_TEXT_SIZE);
 }
 
-/* The digits of a number, with zeros before it; returns behind them. */
-static char *put_digits(char *out, unsigned int number, int digits)
+/* Writes the number with leading zeros. Returns the position after it. */
+static char *write_digits(char *out, unsigned int number, int digits)
 {
 	int i;
 
@@ -78,24 +78,24 @@ void record_time_text(char out[FIELD_STORAGE_SIZE], __u64 epoch_ns, int decimals
 	time_t seconds = (time_t)(epoch_ns / NS_PER_SECOND);
 	unsigned int nanoseconds = (unsigned int)(epoch_ns % NS_PER_SECOND);
 	static time_t known_seconds = -1;
-	static struct tm utc; /* of known_seconds: most records are of the same second as the one before */
+	static struct tm utc; /* known_seconds, broken down: most records are of the same second as the one before */
 
 	if (seconds != known_seconds)
 		gmtime_r(&seconds, &utc);
 	known_seconds = seconds;
-	out = put_digits(out, (unsigned int)utc.tm_year + 1900, 4);
+	out = write_digits(out, (unsigned int)utc.tm_year + 1900, 4);
 	*out++ = '-';
-	out = put_digits(out, (unsigned int)utc.tm_mon + 1, 2);
+	out = write_digits(out, (unsigned int)utc.tm_mon + 1, 2);
 	*out++ = '-';
-	out = put_digits(out, (unsigned int)utc.tm_mday, 2);
+	out = write_digits(out, (unsigned int)utc.tm_mday, 2);
 	*out++ = 'T';
-	out = put_digits(out, (unsigned int)utc.tm_hour, 2);
+	out = write_digits(out, (unsigned int)utc.tm_hour, 2);
 	*out++ = ':';
-	out = put_digits(out, (unsigned int)utc.tm_min, 2);
+	out = write_digits(out, (unsigned int)utc.tm_min, 2);
 	*out++ = ':';
-	out = put_digits(out, (unsigned int)utc.tm_sec, 2);
+	out = write_digits(out, (unsigned int)utc.tm_sec, 2);
 	*out++ = '.';
-	out = put_digits(out, decimals == 3 ? nanoseconds / 1000000 : nanoseconds, decimals);
+	out = write_digits(out, decimals == 3 ? nanoseconds / 1000000 : nanoseconds, decimals);
 	*out++ = 'Z';
 	*out = '\0';
 }
@@ -121,16 +121,16 @@ static __u64 member_integer(const struct record_field *field, const struct nt_re
 	}
 }
 
-static bool set_string(struct field_value *value, const char *string, size_t size)
+static bool set_value_string(struct field_value *value, const char *string, size_t size)
 {
 	value->string = string;
 	value->string_size = size;
 	return string != NULL;
 }
 
-static bool set_stored(struct field_value *value, size_t size)
+static bool set_value_storage(struct field_value *value, size_t size)
 {
-	return set_string(value, value->storage, size);
+	return set_value_string(value, value->storage, size);
 }
 
 static bool get_integer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
@@ -142,28 +142,28 @@ static bool get_integer(const struct record_field *field, const struct nt_record
 static bool get_characters(const struct record_field *field, const struct nt_record *record,
 			   struct field_value *value)
 {
-	return set_string(value, member(field, record), field->size);
+	return set_value_string(value, member(field, record), field->size);
 }
 
 static bool get_word(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	const char *word = member(field, record);
 
-	return set_string(value, word, strnlen(word, field->size));
+	return set_value_string(value, word, strnlen(word, field->size));
 }
 
 static bool get_pointer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	const char *const *pointer = member(field, record);
 
-	return set_string(value, *pointer, *pointer ? strlen(*pointer) : 0);
+	return set_value_string(value, *pointer, *pointer ? strlen(*pointer) : 0);
 }
 
 static bool get_name(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	const char *name = field_name(field->names, (unsigned int)member_integer(field, record));
 
-	return set_string(value, name, name ? strlen(name) : 0);
+	return set_value_string(value, name, name ? strlen(name) : 0);
 }
 
 static bool get_bits(const struct record_field *field, const struct nt_record *record, struct field_value *value)
@@ -189,13 +189,13 @@ static bool get_family(const struct record_field *field, const struct nt_record 
 {
 	const char *name = field_name(field->names, nt_address_family(member(field, record)) == 4 ? 0 : 1);
 
-	return name && set_string(value, name, strlen(name));
+	return name && set_value_string(value, name, strlen(name));
 }
 
 static bool get_address(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_address_text(value->storage, member(field, record));
-	return set_stored(value, strlen(value->storage));
+	return set_value_storage(value, strlen(value->storage));
 }
 
 static bool get_community_id(const struct record_field *field, const struct nt_record *record,
@@ -203,7 +203,7 @@ static bool get_community_id(const struct record_field *field, const struct nt_r
 {
 	(void)field;
 	community_id(value->storage, record->src_ip, record->src_port, record->dst_ip, record->dst_port);
-	return set_stored(value, sizeof("1:") - 1 + 28);
+	return set_value_storage(value, sizeof("1:") - 1 + 28);
 }
 
 static bool get_history(const struct record_field *field, const struct nt_record *record, struct field_value *value)
@@ -211,13 +211,13 @@ static bool get_history(const struct record_field *field, const struct nt_record
 	const char *history = record->long_history ? record->long_history : record->history;
 
 	(void)field;
-	return set_string(value, history, strlen(history));
+	return set_value_string(value, history, strlen(history));
 }
 
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	record_time_text(value->storage, member_integer(field, record), 9);
-	return set_stored(value, sizeof("2023-11-14T22:13:20.001000000Z") - 1);
+	return set_value_storage(value, sizeof("2023-11-14T22:13:20.001000000Z") - 1);
 }
 
 static bool get_complete(const struct record_field *field, const struct nt_record *record, struct field_value *value)

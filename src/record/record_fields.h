@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fields of a record in the order of docs/record.md: one table, from which every format is written. */
+/* The table of a record's fields, in the order of docs/record.md. Every format is written from it. */
 #ifndef NETRACKER_RECORD_FIELDS_H
 #define NETRACKER_RECORD_FIELDS_H
 
@@ -12,27 +12,27 @@
 enum field_type {
 	FIELD_INTEGER,
 	FIELD_SIGNED,
-	FIELD_STRING, /* any bytes: to be escaped */
-	FIELD_WORD,   /* of our own making: no byte needs it */
+	FIELD_STRING, /* any bytes; the format escapes them */
+	FIELD_WORD,   /* written by NeTracker; needs no escaping */
 	FIELD_BOOLEAN,
 	FIELD_LIST,
 };
 
 #define FIELD_LIST_MAX 8
-#define FIELD_KEY_SIZE 24     /* the longest name and what JSON puts around it; copied whole, which is faster */
+#define FIELD_KEY_SIZE 24     /* the longest name, quotes and colon; a copy of constant size is faster */
 #define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
 
-/* One field's value. Strings may be any bytes and end at the first NUL or after string_size bytes; words end there. */
+/* One field's value. A string ends at its first NUL or after string_size bytes; a word has string_size bytes. */
 struct field_value {
 	__u64 integer; /* FIELD_INTEGER, FIELD_BOOLEAN; FIELD_SIGNED as two's complement */
 	const char *string;
 	size_t string_size;
 	const char *list[FIELD_LIST_MAX];
 	unsigned int list_count;
-	char storage[FIELD_STORAGE_SIZE]; /* what `string` points to where the record holds no text */
+	char storage[FIELD_STORAGE_SIZE]; /* for `string`, if the record holds no text */
 };
 
-/* Words of an enumeration; index or bit number is the enumerator. */
+/* Words of an enumeration, indexed by enumerator or bit number. */
 struct field_names {
 	const char *const *names;
 	unsigned int count;
@@ -41,14 +41,14 @@ struct field_names {
 extern const struct field_names record_event_names, record_role_names, record_outcome_names, record_side_names,
 	record_gap_names, record_limited_by_names, record_state_names;
 
-/* The word of an enumerator, NULL where there is none. */
+/* Returns the word of an enumerator. NULL if there is none. */
 const char *field_name(const struct field_names *names, unsigned int index);
 
 struct record_field;
 
 struct record_field {
-	char key[FIELD_KEY_SIZE]; /* as JSON has it: "name": */
-	size_t key_size;          /* without what is left of it */
+	char key[FIELD_KEY_SIZE]; /* as in JSON: "name": */
+	size_t key_size;          /* bytes of `key` in use */
 	enum field_type type;
 	int present; /* enum nt_present, or FIELD_ALWAYS */
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);
@@ -61,10 +61,10 @@ struct record_field {
 extern const struct record_field record_fields[];
 extern const unsigned int record_field_count;
 
-/* False where the record does not know the value. */
+/* Returns false if the value is unknown. Strings point into the record or into the value. */
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 
-/* NULL: the record names none. */
+/* `host` is not copied. NULL leaves the key out. */
 static inline void record_name_host(struct nt_record *record, const char *host)
 {
 	record->host = host;
@@ -74,10 +74,10 @@ static inline void record_name_host(struct nt_record *record, const char *host)
 
 #define ADDRESS_TEXT_SIZE 46
 
-/* IPv4-mapped addresses as IPv4, others as RFC 5952 has them. */
+/* Writes an IPv4-mapped address as IPv4, any other as RFC 5952 requires. `address` is in network byte order. */
 void record_address_text(char out[ADDRESS_TEXT_SIZE], const __u8 address[16]);
 
-/* RFC 3339 in UTC with 3 or 9 decimals (cut, not rounded): 2023-11-14T22:13:20.001000000Z. */
+/* Writes RFC 3339 in UTC with 3 or 9 decimals (truncated, not rounded): 2023-11-14T22:13:20.001000000Z. */
 void record_time_text(char out[FIELD_STORAGE_SIZE], __u64 epoch_ns, int decimals);
 
 #endif

@@ -4,14 +4,14 @@
 #include <string.h>
 #include <strings.h>
 
-static bool family_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_family(const struct record_filter *filter, const struct nt_record *record)
 {
 	int family = nt_address_family(record->src_ip);
 
 	return !(filter->ipv4_only && family != 4) && !(filter->ipv6_only && family != 6);
 }
 
-static bool owner_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_owner(const struct record_filter *filter, const struct nt_record *record)
 {
 	if (filter->pid && !(nt_record_has(record, NT_HAS_PID) && record->pid == filter->pid))
 		return false;
@@ -23,8 +23,8 @@ static bool owner_accepted(const struct record_filter *filter, const struct nt_r
 	return true;
 }
 
-/* The cgroup itself or one below it. */
-static bool cgroup_accepted(const struct record_filter *filter, const struct nt_record *record)
+/* Accepts the cgroup itself and any below it. */
+static bool accepts_cgroup(const struct record_filter *filter, const struct nt_record *record)
 {
 	size_t length = filter->cgroup_length;
 
@@ -35,7 +35,7 @@ static bool cgroup_accepted(const struct record_filter *filter, const struct nt_
 	return !record->cgroup[length] || record->cgroup[length] == '/';
 }
 
-static bool place_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_place(const struct record_filter *filter, const struct nt_record *record)
 {
 	const char *container = filter->container;
 
@@ -44,10 +44,10 @@ static bool place_accepted(const struct record_filter *filter, const struct nt_r
 	if (container && !(nt_record_has(record, NT_HAS_CONTAINER) &&
 			   !strncasecmp(record->container, container, strlen(container))))
 		return false;
-	return cgroup_accepted(filter, record);
+	return accepts_cgroup(filter, record);
 }
 
-static bool networks_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_networks(const struct record_filter *filter, const struct nt_record *record)
 {
 	__u64 src[2], dst[2];
 
@@ -56,7 +56,7 @@ static bool networks_accepted(const struct record_filter *filter, const struct n
 	return nt_networks_pass(&filter->networks, src, dst);
 }
 
-static bool ports_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_ports(const struct record_filter *filter, const struct nt_record *record)
 {
 	bool src_is_local = record->role != NT_ROLE_SERVER;
 	__u16 local = src_is_local ? record->src_port : record->dst_port;
@@ -65,7 +65,7 @@ static bool ports_accepted(const struct record_filter *filter, const struct nt_r
 	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote);
 }
 
-static bool duration_accepted(const struct record_filter *filter, const struct nt_record *record)
+static bool accepts_duration(const struct record_filter *filter, const struct nt_record *record)
 {
 	if (!filter->min_duration_ns)
 		return true;
@@ -78,12 +78,12 @@ bool record_filter_accepts(const struct record_filter *filter, const struct nt_r
 		return false;
 	if (filter->outcomes && !(filter->outcomes & 1U << record->outcome))
 		return false;
-	return family_accepted(filter, record) && networks_accepted(filter, record) &&
-	       owner_accepted(filter, record) && place_accepted(filter, record) &&
-	       ports_accepted(filter, record) && duration_accepted(filter, record);
+	return accepts_family(filter, record) && accepts_networks(filter, record) &&
+	       accepts_owner(filter, record) && accepts_place(filter, record) &&
+	       accepts_ports(filter, record) && accepts_duration(filter, record);
 }
 
-/* Where packets are watched too, what a socket's packets cannot tell is left to user space: see struct nt_filter. */
+/* Packets carry neither owner nor namespace: with the wire context user space tests both (struct nt_filter). */
 static bool fill_owner_and_namespace(struct nt_filter *kernel, const struct record_filter *filter)
 {
 	kernel->netns = filter->netns;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which records the user asked for: -4 -6 -p -c -u --cgroup --container --netns --net -L -D --role --outcome -x
- * --min-duration.
+/* The filter options: -4 -6 -p -c -u --cgroup --container --netns --net -L -D --role --outcome -x --min-duration.
  *
- * -L and -D are the local and the remote port of a client or server, the source's and destination's of an observer.
- * A value that a record does not have matches no filter that asks for it.
+ * -L and -D select the local and the remote port of a client or server, the source and the destination port of an
+ * observer. An unknown value matches no filter.
  */
 #ifndef NETRACKER_RECORD_FILTER_H
 #define NETRACKER_RECORD_FILTER_H
@@ -23,9 +22,9 @@ struct record_filter {
 	bool uid_given;
 	__u32 uid;
 	__u32 netns;            /* inode number; 0: any */
-	const char *cgroup;     /* a path from its hierarchy's root on; NULL: any */
-	size_t cgroup_length;   /* of that path without slashes at its end */
-	const char *container;  /* how its id begins; NULL: any */
+	const char *cgroup;     /* a path from its hierarchy's root; NULL: any */
+	size_t cgroup_length;   /* of that path without trailing slashes */
+	const char *container;  /* beginning of the id; NULL: any */
 	struct nt_port_set local_ports, remote_ports;
 	struct nt_network_set networks;
 	unsigned int roles;    /* bits 1 << NT_ROLE_*; 0: any */
@@ -35,8 +34,9 @@ struct record_filter {
 
 bool record_filter_accepts(const struct record_filter *filter, const struct nt_record *record);
 
-/* Fills the part that the kernel side can test. packets_watched: then it cannot test owner and namespace; see struct
- * nt_filter. Returns false where it has nothing to test. */
+/* Fills the part that the kernel side can test. If packets are watched, it tests neither owner nor namespace (struct
+ * nt_filter). Returns false if there is nothing for it to test.
+ */
 bool record_filter_for_kernel(struct nt_filter *kernel, const struct record_filter *filter, bool packets_watched);
 
 #endif

@@ -7,7 +7,7 @@
 #define FNV_OFFSET_BASIS 0xcbf29ce484222325ULL
 #define FNV_PRIME 0x100000001b3ULL
 
-static __u64 hash_more(__u64 hash, const void *bytes, size_t size)
+static __u64 hash_bytes(__u64 hash, const void *bytes, size_t size)
 {
 	const __u8 *byte = bytes;
 
@@ -18,7 +18,7 @@ static __u64 hash_more(__u64 hash, const void *bytes, size_t size)
 
 __u64 record_id_hash(const void *bytes, size_t size)
 {
-	return hash_more(FNV_OFFSET_BASIS, bytes, size);
+	return hash_bytes(FNV_OFFSET_BASIS, bytes, size);
 }
 
 /* Numbers are hashed as little-endian bytes, so that a record has the same id on every machine. */
@@ -26,14 +26,14 @@ static __u64 hash_number(__u64 hash, __u64 number, size_t size)
 {
 	__u64 little_endian = htole64(number);
 
-	return hash_more(hash, &little_endian, size);
+	return hash_bytes(hash, &little_endian, size);
 }
 
-static __u64 hash_tuple(__u64 hash, const struct nt_record *record)
+static __u64 hash_record_tuple(__u64 hash, const struct nt_record *record)
 {
-	hash = hash_more(hash, record->src_ip, sizeof(record->src_ip));
+	hash = hash_bytes(hash, record->src_ip, sizeof(record->src_ip));
 	hash = hash_number(hash, record->src_port, sizeof(record->src_port));
-	hash = hash_more(hash, record->dst_ip, sizeof(record->dst_ip));
+	hash = hash_bytes(hash, record->dst_ip, sizeof(record->dst_ip));
 	return hash_number(hash, record->dst_port, sizeof(record->dst_port));
 }
 
@@ -52,7 +52,7 @@ void record_id_observer(struct nt_record *record)
 {
 	__u32 netns = nt_record_has(record, NT_HAS_NETNS) ? record->netns : 0;
 	__u64 start_ns = nt_record_has(record, NT_HAS_START) ? record->start_ns : 0;
-	__u64 hash = hash_tuple(hash_number(FNV_OFFSET_BASIS, netns, sizeof(netns)), record);
+	__u64 hash = hash_record_tuple(hash_number(FNV_OFFSET_BASIS, netns, sizeof(netns)), record);
 
 	set_id(record, hash_number(hash, start_ns, sizeof(start_ns)));
 }
@@ -61,6 +61,6 @@ void record_id_socket(struct nt_record *record, __u64 boot_hash, __u64 socket, _
 {
 	__u64 hash = hash_number(FNV_OFFSET_BASIS, boot_hash, sizeof(boot_hash));
 
-	hash = hash_tuple(hash_number(hash, socket, sizeof(socket)), record);
+	hash = hash_record_tuple(hash_number(hash, socket, sizeof(socket)), record);
 	set_id(record, hash_number(hash, connections_before, sizeof(connections_before)));
 }

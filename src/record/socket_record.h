@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Records from what the kernel side told: a socket's, with what the wire saw of it. Pure but for the process table. */
+/* Fills records from the kernel side's events: a socket's account, joined with the packets of its connection. Pure,
+ * except that it looks up processes.
+ */
 #ifndef NETRACKER_SOCKET_RECORD_H
 #define NETRACKER_SOCKET_RECORD_H
 
@@ -11,34 +13,35 @@
 #include "core/record.h"
 #include "src/record/process_table.h"
 
-/* A socket's end with all that is known of it. */
+/* A socket's event, and what the wire context reported about its connection. */
 struct joined_socket {
 	const struct nt_socket_event *event;
-	const struct nt_wire *wire;      /* NULL: the wire saw nothing of it */
-	const struct nt_stream *streams; /* two, by index of the key's end; NULL: not followed */
-	bool wire_ended;                 /* false: its packets go on */
+	const struct nt_wire *wire;      /* NULL if no packet was seen */
+	const struct nt_stream *streams; /* two, by index into the key; NULL if not followed */
+	bool wire_ended;                 /* false: more packets may follow */
 };
 
+/* Both functions return NULL if unknown, and get `context`. */
 struct record_lookups {
 	struct process_table *processes;
-	const char *(*interface_name)(void *context, __u32 ifindex);  /* NULL: not known */
-	const char *(*reset_reason)(void *context, unsigned int reason); /* NULL: not known */
+	const char *(*interface_name)(void *context, __u32 ifindex);
+	const char *(*reset_reason)(void *context, unsigned int reason);
 	void *context;
-	__u64 boot_hash;         /* of the boot id */
+	__u64 boot_hash;         /* record_id_hash() of the boot id */
 	__s64 boot_to_utc_ns;    /* CLOCK_REALTIME less CLOCK_BOOTTIME */
-	bool every_packet;       /* was asked for */
-	bool events_lost;        /* a moment ago: gap `events` */
+	bool every_packet;       /* --packets */
+	bool events_lost;        /* recently: sets the gap `events` */
 };
 
-/* now: for events other than close. Strings of the record belong to the process table. */
+/* `now` is the end of the duration for events other than close. Strings of the record belong to the process table. */
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
-			const struct record_lookups *names, __u64 now);
+			const struct record_lookups *lookups, __u64 now);
 
-/* Of a socket that is open, as the event tells it. length: of the event as it came, which may be without its wire part. */
+/* Fills the record of an open socket. `length`: bytes of the event, which may be NT_SOCKET_EVENT_SHORT. */
 void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
-			     size_t length, const struct record_lookups *names);
+			     size_t length, const struct record_lookups *lookups);
 
-/* Of a connection that no socket of this machine took part in. */
-void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *names);
+/* Fills an observer's record: of a connection without a local socket. */
+void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *lookups);
 
 #endif
