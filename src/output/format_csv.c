@@ -5,13 +5,13 @@
 #define FIRST_PRINTABLE 0x20
 #define LAST_PRINTABLE 0x7e
 
-/* What a spreadsheet takes for the beginning of a formula. */
+/* A spreadsheet interprets a cell that begins so as a formula. */
 static bool begins_formula(char byte)
 {
 	return byte && strchr("=+-@", byte);
 }
 
-static void escape_byte(struct text_buffer *text, char byte)
+static void csv_escape_byte(struct text_buffer *text, char byte)
 {
 	switch (byte) {
 	case '\t':
@@ -25,7 +25,7 @@ static void escape_byte(struct text_buffer *text, char byte)
 	}
 }
 
-/* Printable ASCII, whatever the string holds. In quotes each quote is doubled: RFC 4180 section 2, rule 7. */
+/* Writes printable ASCII for any bytes. In quotes each quote is doubled: RFC 4180 section 2, rule 7. */
 static void print_escaped(struct text_buffer *text, const char *string, size_t length, bool in_quotes)
 {
 	size_t i;
@@ -34,7 +34,7 @@ static void print_escaped(struct text_buffer *text, const char *string, size_t l
 		unsigned char byte = (unsigned char)string[i];
 
 		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' || (!i && begins_formula(string[i])))
-			escape_byte(text, string[i]);
+			csv_escape_byte(text, string[i]);
 		else if (byte == '"' && in_quotes)
 			text_string(text, "\"\"");
 		else
@@ -54,7 +54,7 @@ static void print_string(struct text_buffer *text, const struct field_value *val
 		text_char(text, '"');
 }
 
-static void print_list(struct text_buffer *text, const struct field_value *value)
+static void csv_print_list(struct text_buffer *text, const struct field_value *value)
 {
 	unsigned int i;
 
@@ -65,7 +65,7 @@ static void print_list(struct text_buffer *text, const struct field_value *value
 	}
 }
 
-static void print_value(struct text_buffer *text, enum field_type type, const struct field_value *value, char separator)
+static void csv_print_value(struct text_buffer *text, enum field_type type, const struct field_value *value, char separator)
 {
 	switch (type) {
 	case FIELD_INTEGER:
@@ -84,7 +84,7 @@ static void print_value(struct text_buffer *text, enum field_type type, const st
 		text_string(text, value->integer ? "true" : "false");
 		break;
 	case FIELD_LIST:
-		print_list(text, value);
+		csv_print_list(text, value);
 		break;
 	}
 }
@@ -110,7 +110,7 @@ static void print_record(struct text_buffer *text, const struct nt_record *recor
 		if (i)
 			text_char(text, separator);
 		if (record_field_get(&record_fields[i], record, &value))
-			print_value(text, record_fields[i].type, &value, separator);
+			csv_print_value(text, record_fields[i].type, &value, separator);
 	}
 	text_char(text, '\n');
 }

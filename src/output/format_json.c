@@ -5,7 +5,7 @@
 
 #include "src/util/json_writer.h"
 
-static void print_list(struct json_writer *json, const struct field_value *value)
+static void json_print_list(struct json_writer *json, const struct field_value *value)
 {
 	unsigned int i;
 
@@ -15,7 +15,7 @@ static void print_list(struct json_writer *json, const struct field_value *value
 	json_end_list(json);
 }
 
-static void print_value(struct json_writer *json, enum field_type type, const struct field_value *value)
+static void json_print_value(struct json_writer *json, enum field_type type, const struct field_value *value)
 {
 	switch (type) {
 	case FIELD_INTEGER:
@@ -34,7 +34,7 @@ static void print_value(struct json_writer *json, enum field_type type, const st
 		json_write_boolean(json, value->integer);
 		break;
 	case FIELD_LIST:
-		print_list(json, value);
+		json_print_list(json, value);
 		break;
 	}
 }
@@ -51,7 +51,7 @@ static void json_record(struct text_buffer *text, const struct nt_record *record
 		if (!record_field_get(&record_fields[i], record, &value))
 			continue;
 		json_write_quoted_key(&json, record_fields[i].key, record_fields[i].key_size, FIELD_KEY_SIZE);
-		print_value(&json, record_fields[i].type, &value);
+		json_print_value(&json, record_fields[i].type, &value);
 	}
 	json_end_object(&json);
 	text_char(text, '\n');

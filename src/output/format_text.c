@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The text format: a heading, then one line a record, laid out in columns; two lines on a narrow terminal. */
+/* The text format: a heading, then each record as one line of columns, or as two on a narrow terminal. */
 #include "src/output/format.h"
 #include "src/output/text_columns.h"
 
 #define COLOUR_BOLD "\033[1m"
 #define COLOUR_OFF "\033[0m"
-#define MOST_PUSHED 26 /* by one IPv6 address in full */
+#define MOST_PUSHED 26 /* characters that one unabbreviated IPv6 address is wider than its column */
 
 /* One line while it is laid out. */
 struct layout {
 	struct text_buffer *text;
 	const struct format_view *view;
-	unsigned int position; /* where the line stands */
-	unsigned int planned;  /* where it would stand had no cell been wider than its column */
+	unsigned int position; /* characters in the current line */
+	unsigned int planned;  /* the same if no cell had been wider than its column */
 };
 
 static bool is_dropped(const struct text_column *column, unsigned int level)
@@ -32,7 +32,7 @@ static unsigned int table_width(const struct text_table *table, unsigned int lev
 	return width;
 }
 
-/* How many of the drop steps it takes until the rest fits. */
+/* Returns the least level of dropped columns at which the rest fits. */
 static unsigned int drop_level(const struct text_table *table, unsigned int width)
 {
 	unsigned int last = 0, level, i;
@@ -45,9 +45,10 @@ static unsigned int drop_level(const struct text_table *table, unsigned int widt
 	return level;
 }
 
-/* On a terminal, what two long addresses would push far from its heading, or past the edge, goes on below, in its place:
- * or as far before it as the edge demands. */
-static unsigned int go_on_below(struct layout *layout, unsigned int start, size_t used)
+/* On a terminal, a cell that two long addresses would push far from its heading, or past the edge, starts a new line at
+ * its own column, or further left if it would not fit. Returns the position at which the cell should start.
+ */
+static unsigned int wrap_cell(struct layout *layout, unsigned int start, size_t used)
 {
 	unsigned int width = layout->view->width, at = layout->position + 1;
 
@@ -58,12 +59,14 @@ static unsigned int go_on_below(struct layout *layout, unsigned int start, size_
 	return start + used <= width ? start : used < width ? width - (unsigned int)used : 0;
 }
 
-/* A cell that outgrew its column takes the space from the next ones' padding, so that lines find back to the grid. */
+/* A cell that is wider than its column takes space from the padding of the next ones, so that later columns are
+ * aligned again.
+ */
 static void put_cell(struct layout *layout, const struct text_column *column, const struct text_buffer *cell,
 		     const char *colour)
 {
 	unsigned int start = layout->planned ? layout->planned + 1 : 0, end = start + column->width;
-	unsigned int at = go_on_below(layout, start, cell->used);
+	unsigned int at = wrap_cell(layout, start, cell->used);
 
 	if (at == start && column->alignment == RIGHT && cell->used < column->width)
 		at = end - (unsigned int)cell->used;
@@ -79,7 +82,7 @@ static void put_cell(struct layout *layout, const struct text_column *column, co
 	layout->planned = end;
 }
 
-static bool passes_edge(const struct layout *layout, const struct text_buffer *cell)
+static bool exceeds_width(const struct layout *layout, const struct text_buffer *cell)
 {
 	return layout->position + 1 + cell->used > layout->view->width;
 }
@@ -88,14 +91,14 @@ static void put_record_cell(struct layout *layout, const struct text_column *col
 			    const struct nt_record *record)
 {
 	column->print(cell, record);
-	if (column->print_short && layout->view->width && passes_edge(layout, cell)) {
+	if (column->print_short && layout->view->width && exceeds_width(layout, cell)) {
 		cell->used = 0;
 		column->print_short(cell, record);
 	}
 	put_cell(layout, column, cell, layout->view->colour && column->colour ? column->colour(record) : NULL);
 }
 
-static const struct text_table *table_of(const struct format_view *view)
+static const struct text_table *choose_table(const struct format_view *view)
 {
 	const struct text_table *table = view->lists ? &list_table : &terminal_table;
 
@@ -104,8 +107,8 @@ static const struct text_table *table_of(const struct format_view *view)
 	return table_width(table, ALL_DROPPED) > view->width ? table->when_too_wide : table;
 }
 
-/* The record's cells, or the headings where there is no record. */
-static void print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
+/* Prints the record's cells, or the headings if `record` is NULL. */
+static void text_print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
 		       const struct format_view *view)
 {
 	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
@@ -130,22 +133,22 @@ static void print_line(struct text_buffer *text, const struct text_table *table,
 	text_free(&cell);
 }
 
-static void print_lines(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
+static void text_print_lines(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	const struct text_table *table;
 
-	for (table = table_of(view); table; table = table->second_line)
-		print_line(text, table, record, view);
+	for (table = choose_table(view); table; table = table->second_line)
+		text_print_line(text, table, record, view);
 }
 
 static void text_header(struct text_buffer *text, const struct format_view *view)
 {
-	print_lines(text, NULL, view);
+	text_print_lines(text, NULL, view);
 }
 
 static void text_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
-	print_lines(text, record, view);
+	text_print_lines(text, record, view);
 }
 
 const struct format format_text = {

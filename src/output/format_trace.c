@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The line of the first NeTracker: one figure, from the SYN to the first FIN of the side that answered. */
+/* The trace line of the first NeTracker: the time from the SYN to the first FIN of the side that answered. */
 #include "src/output/format.h"
 
-static void print_end(struct text_buffer *text, const __u8 *address, __u16 port)
+static void trace_print_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
 {
 	char address_text[ADDRESS_TEXT_SIZE];
 
@@ -20,9 +20,9 @@ static void trace_record(struct text_buffer *text, const struct nt_record *recor
 {
 	(void)view;
 	text_string(text, "[TC] Total RTT (SYN - FIN-ACK) for ");
-	print_end(text, record->src_ip, record->src_port);
+	trace_print_endpoint(text, record->src_ip, record->src_port);
 	text_string(text, " -> ");
-	print_end(text, record->dst_ip, record->dst_port);
+	trace_print_endpoint(text, record->dst_ip, record->dst_port);
 	text_string(text, ": ");
 	text_integer(text, record->syn_finack_ns);
 	text_string(text, " ns\n");

@@ -17,11 +17,11 @@
 #include "src/util/message.h"
 
 #define FLUSH_AT (64 * 1024)
-#define BUFFER_LIMIT (1024 * 1024) /* what waits at most while the output refuses */
+#define BUFFER_LIMIT (1024 * 1024) /* bytes that wait at most while the output takes none */
 #define FLUSH_WAIT_MS 200
 #define FINISH_WAIT_MS 5000
 #define WAIT_FOREVER (-1)
-#define MOMENT_MS 10
+#define RETRY_MS 10
 #define EVENT_KINDS (NT_EVENT_EXIT + 1)
 #define WIDTH_UNKNOWN 132
 
@@ -31,16 +31,16 @@ struct sink {
 	int fd;
 	bool regular, terminal;
 	bool named;    /* -o: can be opened again */
-	bool half_out; /* the first waiting line got out in part */
-	bool patient; /* waits for ever for a reader */
-	bool stuck;   /* the reader took nothing for as long as we wait */
-	bool refused; /* the last flush failed, or records were lost, and we said so */
+	bool half_out; /* the first waiting line was written in part */
+	bool patient; /* waits for a reader without limit */
+	bool stuck;   /* the last wait for the reader timed out */
+	bool refused; /* the last flush failed, or records were lost; reported already */
 	struct format_view view;
-	struct text_buffer waiting; /* lines; the first may have got out in part */
-	struct text_buffer kinds;   /* of each waiting line: enum nt_event_kind, or KIND_HEADER */
+	struct text_buffer waiting; /* lines; the first may have been written in part */
+	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */
 	__u64 dropped[EVENT_KINDS];
-	__u64 no_memory[EVENT_KINDS]; /* records among the dropped */
-	bool said_no_memory;
+	__u64 no_memory[EVENT_KINDS]; /* the part of `dropped` that is for lack of memory */
+	bool reported_no_memory;
 };
 
 #define KIND_HEADER EVENT_KINDS
@@ -50,8 +50,9 @@ static int open_named(const char *name, int flags)
 	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 }
 
-/* A terminal that has room for less than is written makes its writer wait, whatever poll() said. An open file of our own
- * does not, and leaves the shell's as it is. */
+/* Writing more than a terminal has room for blocks, even if poll() reported it writable. A file description of our own
+ * can be O_NONBLOCK without changing the one that is shared with the shell.
+ */
 static int open_standard_output(void)
 {
 	int fd = isatty(STDOUT_FILENO) ? open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
@@ -76,7 +77,7 @@ static int open_output(struct sink *sink, const struct sink_options *options)
 	return -error;
 }
 
-/* A file that a killed writer left in the middle of a line: our first line shall not be the end of that one. */
+/* Whether the file ends in the middle of a line, left by a killed writer: a newline must precede our first line. */
 static bool ends_in_half_line(const struct sink *sink, off_t size)
 {
 	char path[32], last = '\n';
@@ -92,14 +93,14 @@ static bool ends_in_half_line(const struct sink *sink, off_t size)
 	return last != '\n';
 }
 
-static bool colour_wanted(void)
+static bool is_colour_wanted(void)
 {
 	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
 
 	return !(no_colour && *no_colour) && terminal && strcmp(terminal, "dumb");
 }
 
-static unsigned int terminal_width(int fd)
+static unsigned int sink_terminal_width(int fd)
 {
 	struct winsize size;
 
@@ -108,7 +109,7 @@ static unsigned int terminal_width(int fd)
 	return size.ws_col;
 }
 
-/* For the lines from `begin` on: a record is told by the last of its lines. */
+/* Adds the kinds of the lines from `begin` on. A record counts with its last line; lines before it count as header. */
 static void add_kinds(struct sink *sink, size_t begin, unsigned int kind)
 {
 	const char *newline, *bytes = sink->waiting.bytes;
@@ -143,8 +144,8 @@ static void begin_output(struct sink *sink)
 	if (sink->terminal && sink->named)
 		fcntl(sink->fd, F_SETFL, O_APPEND | O_NONBLOCK); /* as open_standard_output() */
 	if (sink->terminal) {
-		sink->view.width = terminal_width(sink->fd);
-		sink->view.colour = colour_wanted();
+		sink->view.width = sink_terminal_width(sink->fd);
+		sink->view.colour = is_colour_wanted();
 	}
 	if (size && ends_in_half_line(sink, size)) {
 		text_char(&sink->waiting, '\n');
@@ -156,9 +157,9 @@ static void begin_output(struct sink *sink)
 
 static int report_no_memory(struct sink *sink, const char *consequence)
 {
-	if (!sink->said_no_memory)
+	if (!sink->reported_no_memory)
 		message_error("%s: out of memory%s", sink->name, consequence);
-	sink->said_no_memory = true;
+	sink->reported_no_memory = true;
 	return -ENOMEM;
 }
 
@@ -167,8 +168,8 @@ static bool has_failed(const struct sink *sink)
 	return sink->waiting.failed || sink->kinds.failed;
 }
 
-/* Takes back what was added since there were so many bytes and kinds, so that the next line can be tried. */
-static void take_back(struct sink *sink, size_t used, size_t kinds)
+/* Removes all but the first `used` bytes and `kinds` kinds, so that a later line may succeed. */
+static void sink_truncate(struct sink *sink, size_t used, size_t kinds)
 {
 	sink->waiting.failed = sink->kinds.failed = false;
 	sink->waiting.used = used;
@@ -203,14 +204,14 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	return 0;
 }
 
-/* A window that changed its size gets a heading for the columns it has now. */
-static void follow_width(struct sink *sink)
+/* Repeats the heading after a change of the terminal's width: the columns depend on it. */
+static void update_width(struct sink *sink)
 {
 	unsigned int width;
 
 	if (!sink->terminal || sink->waiting.used || !sink->format || !sink->format->follows_width)
 		return;
-	width = terminal_width(sink->fd);
+	width = sink_terminal_width(sink->fd);
 	if (width == sink->view.width)
 		return;
 	sink->view.width = width;
@@ -245,11 +246,11 @@ int sink_write(struct sink *sink, const struct nt_record *record)
 	size_t used = sink->waiting.used, lines = sink->kinds.used;
 	int error = 0;
 
-	follow_width(sink);
+	update_width(sink);
 	if (used < BUFFER_LIMIT)
 		append_record(sink, record);
 	if (has_failed(sink)) {
-		take_back(sink, used, lines);
+		sink_truncate(sink, used, lines);
 		error = count_no_memory(sink, record->event);
 	} else if (sink->kinds.used == lines)
 		count_dropped(sink, record);
@@ -268,12 +269,12 @@ int sink_write_lines(struct sink *sink, const struct text_buffer *lines)
 	add_kinds(sink, used, KIND_HEADER);
 	if (!lines->failed && !has_failed(sink))
 		return 0;
-	take_back(sink, used, kinds);
+	sink_truncate(sink, used, kinds);
 	return report_no_memory(sink, "; tables wait for it");
 }
 
-/* Takes bytes off the front, and the kinds of the lines that end in them. */
-static void forget(struct sink *sink, size_t bytes)
+/* Removes bytes from the front, and the kinds of the lines that end in them. */
+static void remove_front(struct sink *sink, size_t bytes)
 {
 	size_t lines = 0, i;
 
@@ -292,7 +293,9 @@ static void forget(struct sink *sink, size_t bytes)
 	memmove(sink->kinds.bytes, sink->kinds.bytes + lines, sink->kinds.used);
 }
 
-/* How much of what was written is whole lines. Takes the rest out of a regular file, unless someone wrote after it. */
+/* Truncates a regular file after the last whole line, unless someone else appended to it. Returns how many of the
+ * written bytes stay in the output.
+ */
 static size_t keep_whole_lines(struct sink *sink, size_t written)
 {
 	const char *last = memrchr(sink->waiting.bytes, '\n', written);
@@ -309,7 +312,7 @@ static size_t keep_whole_lines(struct sink *sink, size_t written)
 	return whole;
 }
 
-/* 0 when the descriptor takes a write of PIPE_BUF bytes at once (pipe(7)), or is one that never makes wait. */
+/* Returns 0 if a write of PIPE_BUF bytes does not block (pipe(7)), else -errno; -EAGAIN after the timeout. */
 static int await_reader(const struct sink *sink, int wait_ms)
 {
 	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
@@ -323,19 +326,19 @@ static int await_reader(const struct sink *sink, int wait_ms)
 	return ready ? 0 : -EAGAIN;
 }
 
-/* In pieces, as a pipe that has room for one page blocks a writer who has more. A terminal may take nothing though it is
- * ready: it has room for one byte, and a newline is two.
+/* Writes at most PIPE_BUF bytes: a pipe that poll() reports as writable may have room for one page only. A terminal may
+ * take nothing although it is writable: it has room for one byte, and a newline becomes two.
  */
 static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
 {
-	const struct timespec a_moment = { .tv_nsec = MOMENT_MS * 1000000 };
+	const struct timespec retry_pause = { .tv_nsec = RETRY_MS * 1000000 };
 	size_t size = sink->waiting.used - from;
 	int waited_ms, error;
 	ssize_t taken;
 
 	if (!sink->regular && size > PIPE_BUF)
 		size = PIPE_BUF;
-	for (waited_ms = 0;; waited_ms += MOMENT_MS) {
+	for (waited_ms = 0;; waited_ms += RETRY_MS) {
 		error = await_reader(sink, wait_ms);
 		if (error)
 			return error;
@@ -344,11 +347,11 @@ static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
 			return taken;
 		if (errno != EAGAIN || (wait_ms != WAIT_FOREVER && waited_ms >= wait_ms))
 			return -errno;
-		nanosleep(&a_moment, NULL);
+		nanosleep(&retry_pause, NULL);
 	}
 }
 
-/* Writes as much as goes; the -errno that stopped it. */
+/* Writes as much as possible. Returns 0, or the -errno that stopped it. */
 static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
 {
 	while (*written < sink->waiting.used) {
@@ -362,7 +365,7 @@ static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
 	return 0;
 }
 
-static void report(struct sink *sink, int error)
+static void report_error(struct sink *sink, int error)
 {
 	if (error == -EPIPE || error == -EAGAIN || error == -EINTR)
 		return;
@@ -374,7 +377,7 @@ static void report(struct sink *sink, int error)
 	sink->refused = error != 0;
 }
 
-static int flush(struct sink *sink, int wait_ms)
+static int sink_flush_within(struct sink *sink, int wait_ms)
 {
 	size_t written = 0;
 	int error;
@@ -384,17 +387,17 @@ static int flush(struct sink *sink, int wait_ms)
 	error = write_waiting(sink, &written, wait_ms);
 	if (error)
 		written = keep_whole_lines(sink, written);
-	forget(sink, written);
-	report(sink, error);
+	remove_front(sink, written);
+	report_error(sink, error);
 	return error;
 }
 
 int sink_flush(struct sink *sink)
 {
-	return flush(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
+	return sink_flush_within(sink, sink->patient ? WAIT_FOREVER : FLUSH_WAIT_MS);
 }
 
-/* 0, or -ENOMEM: then there is none. */
+/* Returns 0, or -ENOMEM: the footer is left out. */
 static int add_footer(struct sink *sink)
 {
 	size_t begin = sink->waiting.used, kinds = sink->kinds.used;
@@ -405,7 +408,7 @@ static int add_footer(struct sink *sink)
 	add_kinds(sink, begin, KIND_HEADER);
 	if (!has_failed(sink))
 		return 0;
-	take_back(sink, begin, kinds);
+	sink_truncate(sink, begin, kinds);
 	return report_no_memory(sink, "; the last line is missing");
 }
 
@@ -415,19 +418,19 @@ int sink_finish(struct sink *sink)
 
 	sink->stuck = false;
 	footer = add_footer(sink);
-	error = flush(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+	error = sink_flush_within(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
 	return error ? error : footer;
 }
 
-/* What shall not stand in another file: the rest of a line whose beginning got out, and headings. */
-static void forget_leftovers(struct sink *sink)
+/* Removes lines that must not get into another file: the rest of a line that was written in part, and headings. */
+static void remove_leftovers(struct sink *sink)
 {
 	while (sink->kinds.used && (sink->half_out || sink->kinds.bytes[0] == KIND_HEADER)) {
 		const char *end = memchr(sink->waiting.bytes, '\n', sink->waiting.used);
 
 		if (sink->kinds.bytes[0] < EVENT_KINDS)
 			sink->dropped[(int)sink->kinds.bytes[0]]++;
-		forget(sink, (size_t)(end - sink->waiting.bytes) + 1);
+		remove_front(sink, (size_t)(end - sink->waiting.bytes) + 1);
 	}
 }
 
@@ -439,8 +442,8 @@ static void swap_buffers(struct text_buffer *one, struct text_buffer *other)
 	*other = buffer;
 }
 
-/* Waiting lines come after the heading of the file that is open now. Without memory for both, they stay alone. */
-static void begin_again(struct sink *sink)
+/* Puts the new file's heading before the waiting lines. Without memory for both, the heading is left out. */
+static void begin_new_file(struct sink *sink)
 {
 	struct text_buffer waiting = sink->waiting, kinds = sink->kinds;
 
@@ -471,8 +474,8 @@ void sink_reopen(struct sink *sink)
 
 	if (!sink->named)
 		return;
-	flush(sink, 0);
-	fd = open_named(sink->name, O_NONBLOCK); /* a FIFO without a reader shall not make us wait */
+	sink_flush_within(sink, 0);
+	fd = open_named(sink->name, O_NONBLOCK); /* opening a FIFO without a reader would block */
 	if (fd < 0) {
 		message_error("%s: cannot open again: %s; records go on into the file that was open", sink->name,
 			      strerror(errno));
@@ -485,13 +488,13 @@ void sink_reopen(struct sink *sink)
 	}
 	if (!sink->waiting.used) {
 		add_footer(sink);
-		flush(sink, 0);
+		sink_flush_within(sink, 0);
 	}
 	close(sink->fd);
 	sink->fd = fd;
 	sink->stuck = false;
-	forget_leftovers(sink);
-	begin_again(sink);
+	remove_leftovers(sink);
+	begin_new_file(sink);
 	message_detail("%s: opened again", sink->name);
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where records go: lines of one format into one descriptor, through a buffer.
+/* The sink: buffers formatted lines and writes them to a descriptor.
  *
- * A line either gets out whole or is counted as lost. When the output refuses (a full disk), or a pipe's or terminal's
- * reader does not read, lines wait in the buffer, half a line that got into a regular file is taken out of it again,
- * and the next flush tries again; a line that finds the buffer full is lost. The sink itself says, once, that the
- * output refuses or that records are lost, and once more when it recovers.
+ * A line is either written whole or counted as lost. If a write fails (a full disk), or the reader of a pipe or terminal
+ * does not read, lines wait in the buffer until the next flush, and a line that was written to a regular file in part is
+ * truncated. A line is lost if the buffer is full. The sink reports a failure or loss once, and once the recovery.
  */
 #ifndef NETRACKER_SINK_H
 #define NETRACKER_SINK_H
@@ -20,42 +19,44 @@ struct sink;
 
 struct sink_options {
 	const struct format *format; /* NULL: only sink_write_lines() is used */
-	const char *path;            /* appended to; created if need be. NULL: standard output */
-	bool waits;                  /* for a slow reader, however long: tracking does not */
-	bool lists;                  /* struct format_view */
+	const char *path;            /* appended to, created if absent; NULL: standard output */
+	bool waits;                  /* for a slow reader, without limit; false for live tracking */
+	bool lists;                  /* as in struct format_view */
 };
 
-/* Ignores SIGPIPE for the process. Strings are not copied. 0, or -errno after having said why. */
+/* Ignores SIGPIPE for the process. Strings are not copied. Returns 0, or -errno after reporting the error. */
 int sink_open(struct sink **sink, const struct sink_options *options);
 
-/* Adds one line. 0, or the -errno of a flush that became necessary. */
+/* Adds one record's lines, and flushes if the buffer is long. Returns 0, -ENOMEM (reported; the record is lost), or as
+ * sink_flush().
+ */
 int sink_write(struct sink *sink, const struct nt_record *record);
 
-/* Adds lines that are no records'. 0, or -errno where there is no room for them: none was added. */
+/* Adds lines that are not records. Returns 0, or -errno if there is no room: none is added. */
 int sink_write_lines(struct sink *sink, const struct text_buffer *lines);
 
-/* 0 when nothing waits any more; -EPIPE when the reader went away; -EINTR when a signal came first; else -errno. Live
- * tracking, which must go on, waits at most 0.2 s for a reader (-EAGAIN); replay waits for ever.
+/* Returns 0 if the buffer is empty; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking must
+ * go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit.
  */
 int sink_flush(struct sink *sink);
 
-/* The last flush, after the lines that end the format: as sink_flush(), but live tracking waits up to 5 s for a reader
- * that takes nothing.
+/* Adds the format's footer and flushes. Returns as sink_flush(), but live tracking waits up to 5 s for a reader that
+ * takes nothing.
  */
 int sink_finish(struct sink *sink);
 
-/* Opens the path again, which may be another file by now: what can be written goes into the file that was open,
- * the rest into the new one, and no line into both. Where that fails it says so and goes on with what was open.
+/* Opens the path again, after log rotation: lines that can be written go into the file that was open, the rest into the
+ * new one, and no line into both. If it fails, reports the error and keeps the file that was open.
  */
 void sink_reopen(struct sink *sink);
 
-/* Records of one event kind that have not got out: lost, or waiting in the buffer. Exact after sink_finish(). */
+/* Returns the records of one event kind that were not written: lost, or waiting. Exact after sink_finish(). */
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
 
-/* Those among them for which there was no memory. */
+/* Returns those of them that were lost for lack of memory. */
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event);
 
-/* The same of any kind. */
+/* Whether any record of any kind was not written. */
 bool sink_lost_any(const struct sink *sink);
 
 /* Does not flush. NULL is allowed. */

@@ -75,7 +75,7 @@ static void print_comm(struct text_buffer *cell, const struct nt_record *record)
 	escape_word(cell, record->comm, sizeof(record->comm));
 }
 
-/* Cut to its column, between two escapes: whatever a process calls itself, its line is no longer than the terminal. */
+/* Truncates the name to its column, not within an escape: no process name may make a line too long. */
 static void print_comm_cut(struct text_buffer *cell, const struct nt_record *record)
 {
 	size_t kept = 0, next = 0;
@@ -91,7 +91,7 @@ static void print_comm_cut(struct text_buffer *cell, const struct nt_record *rec
 	text_char(cell, '~');
 }
 
-static void print_end(struct text_buffer *cell, const __u8 *address, __u16 port)
+static void print_endpoint(struct text_buffer *cell, const __u8 *address, __u16 port)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -101,12 +101,12 @@ static void print_end(struct text_buffer *cell, const __u8 *address, __u16 port)
 
 static void print_src(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_end(cell, record->src_ip, record->src_port);
+	print_endpoint(cell, record->src_ip, record->src_port);
 }
 
 static void print_dst(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_end(cell, record->dst_ip, record->dst_port);
+	print_endpoint(cell, record->dst_ip, record->dst_port);
 }
 
 static void print_indented_dst(struct text_buffer *cell, const struct nt_record *record)
@@ -127,8 +127,8 @@ static void print_ended_by(struct text_buffer *cell, const struct nt_record *rec
 	print_name(cell, &record_side_names, record->ended_by);
 }
 
-/* "closed:src"; of an open connection, what the record tells of it. */
-static void print_outcome_and_end(struct text_buffer *cell, const struct nt_record *record)
+/* Prints "closed:src", or for an open connection the kind of the record. */
+static void print_outcome_and_side(struct text_buffer *cell, const struct nt_record *record)
 {
 	static const char *const open_words[] = {
 		[NT_EVENT_CLOSE] = "open",
@@ -193,7 +193,7 @@ static void print_duration_ms(struct text_buffer *cell, const struct nt_record *
 	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_milliseconds);
 }
 
-/* To a person a time that ran backwards says nothing. */
+/* A negative time, from a capture in another order, is no use to a reader of text. */
 static void print_handshake(struct text_buffer *cell, const struct nt_record *record,
 			    void (*print)(struct text_buffer *cell, __u64 value))
 {
@@ -228,12 +228,12 @@ static void print_dst_bytes_short(struct text_buffer *cell, const struct nt_reco
 	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], readable_count);
 }
 
-static void print_src_bytes(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_src_bytes(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], print_count);
 }
 
-static void print_dst_bytes(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_dst_bytes(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], print_count);
 }
@@ -255,7 +255,7 @@ static void print_both_retransmits(struct text_buffer *cell, const struct nt_rec
 	print_dst_retransmits(cell, record);
 }
 
-static void print_state(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_state(struct text_buffer *cell, const struct nt_record *record)
 {
 	if (!nt_record_has(record, NT_HAS_STATE))
 		return print_absent(cell);
@@ -313,7 +313,7 @@ static const struct text_column terminal_columns[] = {
 	{ "R", 1, LEFT, 4, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
-	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
+	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_side, NULL, outcome_colour },
 	{ "LASTED", 6, RIGHT, 6, print_duration_short, NULL, NULL },
 	{ "SHAKE", 6, RIGHT, 1, print_handshake_short, NULL, NULL },
 	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
@@ -322,10 +322,10 @@ static const struct text_column terminal_columns[] = {
 	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
 };
 
-/* Where SRC and DST with their bytes do not fit beside each other: two lines, with room for all the rest. */
+/* Two lines a record, if SRC and DST do not fit side by side. */
 static const struct text_column narrow_columns[] = {
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_end, NULL, outcome_colour },
+	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_side, NULL, outcome_colour },
 	{ "LASTED", 6, RIGHT, 0, print_duration_short, NULL, NULL },
 	{ "SHAKE", 6, RIGHT, 2, print_handshake_short, NULL, NULL },
 	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
@@ -335,7 +335,7 @@ static const struct text_column narrow_columns[] = {
 
 static const struct text_column narrow_list_columns[] = {
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
 	{ "AGE", 6, RIGHT, 0, print_duration_short, NULL, NULL },
 	{ "RTT", 6, RIGHT, 2, print_rtt_short, NULL, NULL },
 	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
@@ -366,7 +366,7 @@ static const struct text_column list_columns[] = {
 	{ "R", 1, LEFT, 3, print_role_letter, NULL, NULL },
 	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
 	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
 	{ "AGE", 6, RIGHT, 4, print_duration_short, NULL, NULL },
 	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
 	{ "DST-TX", 6, RIGHT, 0, print_dst_bytes_short, NULL, NULL },
@@ -388,12 +388,12 @@ static const struct text_column file_columns[] = {
 	{ "BY", 3, LEFT, 0, print_ended_by, NULL, NULL },
 	{ "DURATION_MS", 12, RIGHT, 0, print_duration_ms, NULL, NULL },
 	{ "HANDSHAKE_MS", 12, RIGHT, 0, print_handshake_ms, NULL, NULL },
-	{ "SRC_BYTES", 10, RIGHT, 0, print_src_bytes, NULL, NULL },
-	{ "DST_BYTES", 10, RIGHT, 0, print_dst_bytes, NULL, NULL },
+	{ "SRC_BYTES", 10, RIGHT, 0, text_print_src_bytes, NULL, NULL },
+	{ "DST_BYTES", 10, RIGHT, 0, text_print_dst_bytes, NULL, NULL },
 	{ "SRC_RETR", 8, RIGHT, 0, print_src_retransmits, NULL, NULL },
 	{ "DST_RETR", 8, RIGHT, 0, print_dst_retransmits, NULL, NULL },
 	{ "GAPS", 4, LEFT, 0, print_gaps, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, print_state, NULL, NULL },
+	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
 	{ "RTT_US", 8, RIGHT, 0, print_rtt_us, NULL, NULL },
 	{ "LIMITED_BY", 10, LEFT, 0, print_limited_by, NULL, NULL },
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The columns of the text format: what a terminal shows, and what everything else gets. */
+/* The columns of the text format: for a terminal, and for files and pipes. */
 #ifndef NETRACKER_TEXT_COLUMNS_H
 #define NETRACKER_TEXT_COLUMNS_H
 
@@ -14,26 +14,26 @@ struct text_column {
 	const char *heading;
 	unsigned int width;
 	enum alignment alignment;
-	unsigned int drop; /* on a terminal too narrow for all, 1 goes first; 0 never goes */
+	unsigned int drop; /* order of removal on a narrow terminal: 1 first; 0: never */
 	void (*print)(struct text_buffer *cell, const struct nt_record *record);
-	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* past the edge; or NULL */
+	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* if the cell would pass the edge; or NULL */
 	const char *(*colour)(const struct nt_record *record); /* an escape sequence or NULL; or NULL */
 };
 
 struct text_table {
 	const struct text_column *columns;
 	unsigned int count;
-	const struct text_table *when_too_wide; /* instead, where not even what never goes fits; or NULL */
+	const struct text_table *when_too_wide; /* used if even the columns with drop 0 do not fit; or NULL */
 	const struct text_table *second_line;	/* of each record; or NULL */
 };
 
-/* Values shortened for people; all columns fit into 132 characters with IPv4. */
+/* Values in readable units; all columns fit into 132 characters with IPv4. */
 extern const struct text_table terminal_table;
 
-/* The same of connections that are open. */
+/* The same for open connections. */
 extern const struct text_table list_table;
 
-/* Exact values, never shortened, never left out, and no cell holds a space. */
+/* Exact values in all columns; no cell has a space. */
 extern const struct text_table file_table;
 
 #endif
