@@ -31,7 +31,7 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
-/* Where 0, 1 or 2 is closed, the next file opened would get that number, and what is printed would go into it. */
+/* If descriptor 0, 1 or 2 is closed, the next opened file would get its number, and output would be written into it. */
 static void occupy_standard_descriptors(void)
 {
 	int fd = 0;
@@ -44,8 +44,8 @@ static void occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	bool named = argc > 1 && argv[1][0] != '-' && argv[1][0];
-	const struct command *command = find_command(named ? argv[1] : "");
+	bool is_named = argc > 1 && argv[1][0] != '-' && argv[1][0];
+	const struct command *command = find_command(is_named ? argv[1] : "");
 	struct options options;
 	int status;
 
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 			      "tracking without a command; see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}
-	status = options_parse(&options, command, argc - named, argv + named);
+	status = options_parse(&options, command, argc - is_named, argv + is_named);
 	if (status < 0) {
 		message_set_levels(options.delivery.quiet, options.verbose);
 		status = command->run(&options);

@@ -23,7 +23,7 @@ void delivery_close(struct delivery *delivery)
 	delivery->is_open = false;
 }
 
-static bool is_accepted(const struct delivery_options *options, const struct nt_record *record)
+static bool matches_filters(const struct delivery_options *options, const struct nt_record *record)
 {
 	const struct format *format = options->output.sink.format;
 
@@ -32,19 +32,19 @@ static bool is_accepted(const struct delivery_options *options, const struct nt_
 	return record_filter_accepts(&options->filter, record);
 }
 
-static bool is_for_tables_alone(const struct delivery *delivery, enum nt_event_kind event)
+static bool is_for_summary_only(const struct delivery *delivery, enum nt_event_kind event)
 {
 	return delivery->options->sums_up_open && output_has_tables(&delivery->output) &&
 	       (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
 	       !delivery_wants_event(delivery->options, event);
 }
 
-static bool is_wanted(struct delivery *delivery, const struct nt_record *record)
+static bool delivery_is_wanted(struct delivery *delivery, const struct nt_record *record)
 {
-	if (delivery_wants_event(delivery->options, record->event) && is_accepted(delivery->options, record))
+	if (delivery_wants_event(delivery->options, record->event) && matches_filters(delivery->options, record))
 		return !delivery_is_full(delivery);
 	if (record->event == NT_EVENT_CLOSE)
-		output_drop(&delivery->output, record);
+		output_remove_baseline(&delivery->output, record);
 	return false;
 }
 
@@ -53,12 +53,12 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 	bool closes = record->event == NT_EVENT_CLOSE;
 
 	record_name_host(record, delivery->options->host);
-	if (is_for_tables_alone(delivery, record->event)) {
-		if (is_accepted(delivery->options, record))
+	if (is_for_summary_only(delivery, record->event)) {
+		if (matches_filters(delivery->options, record))
 			output_summarise(&delivery->output, record);
 		return false;
 	}
-	if (!is_wanted(delivery, record)) {
+	if (!delivery_is_wanted(delivery, record)) {
 		delivery->accounting.filtered[ACCOUNTING_FILTERED_OPTION] += closes;
 		return false;
 	}
@@ -80,11 +80,11 @@ int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 {
 	int error = output_finish(&delivery->output, now_ns, to_utc_ns);
 	__u64 lost = output_lost(&delivery->output, NT_EVENT_CLOSE);
-	__u64 for_memory = output_lost_for_memory(&delivery->output, NT_EVENT_CLOSE);
+	__u64 lost_for_memory = output_lost_for_memory(&delivery->output, NT_EVENT_CLOSE);
 
 	delivery->accounting.written -= lost;
-	delivery->accounting.lost[ACCOUNTING_LOST_NO_MEMORY] += for_memory;
-	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost - for_memory;
+	delivery->accounting.lost[ACCOUNTING_LOST_NO_MEMORY] += lost_for_memory;
+	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost - lost_for_memory;
 	return error;
 }
 

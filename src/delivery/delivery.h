@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Delivers records: adds the host's name, filters, counts, and writes or sums up. Live tracking, list and replay share
- * it. */
+/* Delivers records: sets the host name, filters, counts, and writes them or adds them to the summary. Shared by live
+ * tracking, list and replay.
+ */
 #ifndef NETRACKER_DELIVERY_H
 #define NETRACKER_DELIVERY_H
 
@@ -16,9 +17,9 @@ struct delivery_options {
 	struct record_filter filter;
 	unsigned int events; /* bits 1 << NT_EVENT_*; never 0 */
 	__u64 max_records;   /* 0: any number */
-	const char *host;    /* written into each record; NULL: none */
+	const char *host;    /* the key `host` of each record; NULL: absent */
 	struct output_options output;
-	bool sums_up_open;   /* tables count open connections though their records are not asked for */
+	bool sums_up_open;   /* the summary counts open connections even if --events excludes their records */
 	bool quiet;          /* no accounting on stderr */
 };
 
@@ -26,13 +27,14 @@ struct delivery {
 	const struct delivery_options *options;
 	struct output output;
 	struct accounting accounting;
-	__u64 records; /* of any event that were wanted */
-	int error;     /* nothing more can be written: -EPIPE, the reader went away; its owner may set another */
+	__u64 records; /* of any event, after filtering */
+	int error;     /* 0, or why nothing more can be written: -EPIPE if the reader has gone; the owner may set another */
 	bool is_open;
 };
 
-/* Idempotent: replay opens it once there is something to read, so that a wrong name leaves no file behind. options must
- * outlive it. Returns false after reporting the error; delivery_close() either way. */
+/* Idempotent: replay opens it only after it has opened a capture, so that a wrong name leaves no file behind. `options`
+ * must outlive it. Returns false after reporting the error; call delivery_close() either way.
+ */
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options);
 void delivery_close(struct delivery *delivery);
 
@@ -41,8 +43,9 @@ static inline bool delivery_wants_event(const struct delivery_options *options, 
 	return options->events & (1U << event);
 }
 
-/* Names the host in the record, too. Counts a close record in the accounting, as written or filtered. Returns whether the
- * record was wanted. */
+/* Sets the record's host. Counts a close record in the accounting as written or filtered. Returns whether the record was
+ * accepted.
+ */
 bool delivery_write(struct delivery *delivery, struct nt_record *record);
 
 static inline bool delivery_is_full(const struct delivery *delivery)
@@ -50,20 +53,21 @@ static inline bool delivery_is_full(const struct delivery *delivery)
 	return delivery->options->max_records && delivery->records >= delivery->options->max_records;
 }
 
-/* No more is wanted, or can be written. */
+/* Whether no more records are needed, or none can be written. */
 static inline bool delivery_is_over(const struct delivery *delivery)
 {
 	return delivery->error || delivery_is_full(delivery);
 }
 
-/* Writes what waits, as far as the output takes it. */
+/* Writes the waiting records, as far as the output takes them. */
 void delivery_flush(struct delivery *delivery);
 
-/* Writes the last tables and what waits, and moves close records that did not get out from written to lost. As
- * output_finish(). */
+/* Writes the last tables and the waiting records, and moves close records that were not written from written to lost.
+ * Returns as output_finish().
+ */
 int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
 
-/* The accounting, on stderr, unless quiet. */
+/* Prints the accounting on stderr, unless quiet. */
 void delivery_print_accounting(const struct delivery *delivery);
 
 #endif

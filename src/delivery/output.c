@@ -40,7 +40,7 @@ void output_close(struct output *output)
 
 int output_write(struct output *output, const struct nt_record *record)
 {
-	if (output->summary && output->looks && record->event == NT_EVENT_CLOSE)
+	if (output->summary && output->is_scanning && record->event == NT_EVENT_CLOSE)
 		summary_add_to_next(output->summary, record);
 	else if (output->summary)
 		summary_add(output->summary, record);
@@ -57,14 +57,14 @@ void output_set_baseline(struct output *output, const struct nt_record *record)
 	byte_marks_set(&output->summary->marks, record);
 }
 
-void output_drop(struct output *output, const struct nt_record *record)
+void output_remove_baseline(struct output *output, const struct nt_record *record)
 {
 	if (output->summary)
 		byte_marks_remove(&output->summary->marks, record);
 }
 
-/* The error that matters more of the two: a reader who left, else the first. */
-static int worse(int one, int other)
+/* Returns the more important error: -EPIPE, else the first. */
+static int choose_error(int one, int other)
 {
 	return !one || other == -EPIPE ? other : one;
 }
@@ -76,7 +76,7 @@ int output_flush(struct output *output)
 
 	if (!of_tables)
 		output->waiting = 0;
-	return worse(of_records, of_tables);
+	return choose_error(of_records, of_tables);
 }
 
 __u64 output_lost(const struct output *output, enum nt_event_kind event)
@@ -98,7 +98,7 @@ bool output_lost_any(const struct output *output)
 	return output->records ? sink_lost_any(output->records) : output->waiting + summary_count_ended(output->summary);
 }
 
-/* Where there is no room for the tables, they tell of the next interval too. 0, or -errno. */
+/* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
 static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
 	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
@@ -115,19 +115,19 @@ static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 		summary_begin_next(output->summary);
 		output->waiting += ended - summary_count_ended(output->summary);
 		output->from_ns = until_ns;
-		output->told = true;
+		output->has_written_tables = true;
 	}
 	text_free(&text);
 	return error;
 }
 
-/* Of the time since this interval's end: what whole intervals take. */
+/* Returns the whole intervals in the time since this one's end. */
 static __u64 skipped_ns(const struct output *output, __u64 now_ns)
 {
 	return (now_ns - output->next_ns) / output->interval_ns * output->interval_ns;
 }
 
-/* A capture with a pause: intervals without a packet have no tables. */
+/* Intervals without a packet, as in a capture with a pause, have no tables. */
 void output_write_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
 	__u64 interval = output->interval_ns, late;
@@ -146,22 +146,22 @@ void output_write_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 
 void output_begin_scan(struct output *output)
 {
-	output->looks = true;
+	output->is_scanning = true;
 }
 
 void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 {
-	output->looks = false;
+	output->is_scanning = false;
 	if (!output_interval_is_over(output, began_ns))
 		return;
 	write_tables(output, began_ns, to_utc_ns);
 	output->next_ns += skipped_ns(output, began_ns) + output->interval_ns;
 }
 
-/* The rest of an interval in which nothing happened is not worth a table. */
+/* An interval's rest without any event gets no tables, unless there were none before. */
 static bool has_unwritten_tables(const struct output *output)
 {
-	return summary_count_ended(output->summary) || output->summary->current.busiest.count || !output->told;
+	return summary_count_ended(output->summary) || output->summary->current.busiest.count || !output->has_written_tables;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
@@ -173,8 +173,8 @@ int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 			last = write_tables(output, now_ns, to_utc_ns);
 		of_tables = sink_finish(output->tables);
 		output->waiting = of_tables ? output->waiting : 0;
-		of_tables = worse(of_tables, last);
+		of_tables = choose_error(of_tables, last);
 	}
 	of_records = output->records ? sink_finish(output->records) : 0;
-	return worse(of_records, of_tables);
+	return choose_error(of_records, of_tables);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where records go: to the sink, or with --summary into tables on standard output; with -o FILE into both. */
+/* Directs records to the sink, or with --summary to tables on standard output; with --summary and -o FILE to both. */
 #ifndef NETRACKER_OUTPUT_H
 #define NETRACKER_OUTPUT_H
 
@@ -10,43 +10,44 @@
 
 struct output_options {
 	struct sink_options sink;
-	bool summary;      /* tables on standard output; records only where the sink has a path */
-	__u64 interval_ns; /* between tables; 0: at the end alone */
+	bool summary;      /* tables on standard output; records only if the sink has a path */
+	__u64 interval_ns; /* between tables; 0: only at the end */
 };
 
 struct output {
-	struct sink *records; /* NULL: only tables are wanted */
-	struct sink *tables;  /* NULL: only records are wanted */
+	struct sink *records; /* NULL: only tables */
+	struct sink *tables;  /* NULL: only records */
 	struct summary *summary;  /* of this interval */
-	__u64 interval_ns;    /* 0: tables at the end alone */
-	__u64 from_ns;        /* where this interval began */
-	__u64 next_ns;        /* where it ends, or soon after; 0: not known before the first tick */
-	bool told;            /* tables were written before */
-	bool looks;           /* between output_begin_scan() and output_end_scan() */
-	__u64 waiting;        /* close records in tables that have not got out */
-	bool no_memory;       /* for the last tables */
+	__u64 interval_ns;    /* 0: tables only at the end */
+	__u64 from_ns;        /* begin of this interval */
+	__u64 next_ns;        /* end of this interval; 0 before the first tick */
+	bool has_written_tables;
+	bool is_scanning;     /* between output_begin_scan() and output_end_scan() */
+	__u64 waiting;        /* close records in tables that are not written yet */
+	bool no_memory;       /* the last tables could not be formatted */
 };
 
-/* 0, or -errno after having said why. output_close() either way. */
+/* Returns 0, or -errno after reporting the error. Call output_close() either way. */
 int output_open(struct output *output, const struct output_options *options);
 void output_close(struct output *output);
 
-/* As the sink's functions of these names. */
+/* As the functions of the same names in src/output/sink.h; without a records' sink, for the records in the tables. */
 int output_write(struct output *output, const struct nt_record *record);
 int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 
-/* With --summary. Open connections: update records where an interval is over, between output_begin_scan() and
- * output_end_scan(), exit records before the last; and those that were there before tracking, before the first. None
- * of these is written.
+/* Only with --summary: adds an open connection to the tables without writing its record. Pass an update record at an
+ * interval's end, between output_begin_scan() and output_end_scan(), and an exit record before output_finish().
  */
 void output_summarise(struct output *output, const struct nt_record *record);
+
+/* Only with --summary: sets what a pre-existing connection had moved before tracking. Call it before the first interval. */
 void output_set_baseline(struct output *output, const struct nt_record *record);
 
-/* A close record that is not written. */
-void output_drop(struct output *output, const struct nt_record *record);
+/* Removes the byte baseline of a connection whose close record is filtered. */
+void output_remove_baseline(struct output *output, const struct nt_record *record);
 
 static inline bool output_has_tables(const struct output *output)
 {
@@ -58,15 +59,15 @@ static inline bool output_interval_is_over(const struct output *output, __u64 no
 	return output->interval_ns && now_ns >= output->next_ns;
 }
 
-/* Live: a look at what is open takes time. What ends meanwhile belongs to the next interval, as it was open when this
- * one ended. The tables are written at the look's end; `began_ns` is when it began. However late that was, it is where
- * the interval ends, and the next begins.
+/* Live tracking: a scan of the open connections takes time. A connection that ends during the scan belongs to the next
+ * interval, as it was open at the end of this one. The tables are written after the scan; the interval ends, and the next
+ * begins, at `began_ns`, when the scan began, however late that was.
  */
 void output_begin_scan(struct output *output);
 void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns);
 
-/* The time, nanoseconds of a clock that never goes back, and what makes it the time since the Unix epoch. Where an
- * interval is over, its tables are written.
+/* Writes the tables of an interval that is over. `now_ns` is of a monotonic clock; adding `to_utc_ns` makes it the time
+ * since the Unix epoch.
  */
 void output_write_interval(struct output *output, __u64 now_ns, __s64 to_utc_ns);
 
@@ -76,7 +77,7 @@ static inline void output_tick(struct output *output, __u64 now_ns, __s64 to_utc
 		output_write_interval(output, now_ns, to_utc_ns);
 }
 
-/* Writes the last tables, then what waits, as sink_finish(). */
+/* Writes the last tables, then all that waits. Returns as sink_finish(). */
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns);
 
 #endif
