@@ -59,7 +59,7 @@ void byte_marks_clear(struct byte_marks *marks)
 	*marks = (struct byte_marks){ 0 };
 }
 
-static void move_mark(struct byte_mark *mark, const struct nt_record *record)
+static void raise_mark(struct byte_mark *mark, const struct nt_record *record)
 {
 	int side;
 
@@ -75,16 +75,16 @@ void byte_marks_set(struct byte_marks *marks, const struct nt_record *record)
 	if (!mark)
 		mark = add_mark(marks, record);
 	if (mark)
-		move_mark(mark, record);
+		raise_mark(mark, record);
 }
 
-/* A socket counts from its beginning; where packets are counted, the first that was seen is the beginning. */
-static bool moved_unseen(const struct nt_record *record)
+/* A socket's own counts include what it moved before the tracker started; counts of packets do not. */
+static bool has_unseen_bytes(const struct nt_record *record)
 {
 	return record->gaps & NT_GAP_START && record->seen & NT_SEEN_SOCKET;
 }
 
-static struct bytes_moved since_mark(const struct byte_mark *mark, const struct nt_record *record)
+static struct bytes_moved bytes_since_mark(const struct byte_mark *mark, const struct nt_record *record)
 {
 	struct bytes_moved moved = { .is_new = !mark };
 	int side;
@@ -92,7 +92,7 @@ static struct bytes_moved since_mark(const struct byte_mark *mark, const struct 
 	for (side = NT_SRC; side <= NT_DST; side++) {
 		__u64 before = mark ? mark->bytes[side] : 0;
 
-		moved.known[side] = nt_record_has(record, has_bytes[side]) && (mark || !moved_unseen(record));
+		moved.known[side] = nt_record_has(record, has_bytes[side]) && (mark || !has_unseen_bytes(record));
 		if (moved.known[side] && record->bytes[side] > before)
 			moved.bytes[side] = record->bytes[side] - before;
 	}
@@ -102,7 +102,7 @@ static struct bytes_moved since_mark(const struct byte_mark *mark, const struct 
 struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_record *record)
 {
 	struct byte_mark *mark = find_mark(marks, record);
-	struct bytes_moved moved = since_mark(mark, record);
+	struct bytes_moved moved = bytes_since_mark(mark, record);
 
 	if (record->event == NT_EVENT_CLOSE || record->event == NT_EVENT_EXIT) {
 		remove_mark(marks, mark);
@@ -111,7 +111,7 @@ struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_
 	if (!mark)
 		mark = add_mark(marks, record);
 	if (mark)
-		move_mark(mark, record);
+		raise_mark(mark, record);
 	else
 		moved = (struct bytes_moved){ .is_new = true };
 	return moved;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How many bytes open connections had moved when they were last looked at: so that what is summed up counts each byte
- * once, in the interval that moved it. Bounded; pure: records go in.
+/* Byte baselines of open connections: what each had moved by its last record, so that the summary counts each byte once,
+ * in the interval in which it was moved. Pure and bounded.
  */
 #ifndef NETRACKER_BYTE_MARKS_H
 #define NETRACKER_BYTE_MARKS_H
@@ -17,7 +17,7 @@ struct byte_marks {
 	unsigned int count;
 };
 
-/* By enum nt_side; bytes only where known. */
+/* Indexed by enum nt_side; `bytes` is 0 where not known. */
 struct bytes_moved {
 	__u64 bytes[2];
 	bool known[2];
@@ -26,16 +26,18 @@ struct bytes_moved {
 
 void byte_marks_clear(struct byte_marks *marks);
 
-/* A connection that was there before: what it has moved until now is nobody's. */
+/* Sets the mark of a pre-existing connection: what it has moved so far belongs to no interval. Without room or memory
+ * it has no mark.
+ */
 void byte_marks_set(struct byte_marks *marks, const struct nt_record *record);
 
-/* What it moved since its mark: all, where it began meanwhile. Marks it anew, or, with a close or exit record, no more.
- * Not known is what a socket had moved before it was ever looked at; and, until it ends, of one for whose mark there is
- * no room.
+/* Returns the bytes moved since the connection's mark, or all bytes if it has none. Moves the mark, or removes it with a
+ * close or exit record. The bytes are unknown for a pre-existing socket without a mark, and until the connection ends if
+ * there is no room for its mark.
  */
 struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_record *record);
 
-/* It ended; nobody wants to know what it moved. */
+/* Removes the mark of a connection that ended and does not count. */
 void byte_marks_remove(struct byte_marks *marks, const struct nt_record *record);
 
 #endif

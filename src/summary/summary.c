@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a table is full, so many rows stay by each of the three measures; the others make room. */
+/* How many rows of a full table are kept by each of the three orders; the rest is added to `others`. */
 #define ROWS_KEPT (SUMMARY_ROWS / 4)
 
 typedef int (*row_order)(const void *one, const void *other);
 
-static void keep_row(void *row)
+static void free_nothing(void *row)
 {
 	(void)row;
 }
@@ -19,7 +19,7 @@ static void clear_table(struct summary_table *table)
 {
 	struct summary_row *rows = table->rows;
 
-	tdestroy(table->tree, keep_row);
+	tdestroy(table->tree, free_nothing);
 	*table = (struct summary_table){ .rows = rows };
 }
 
@@ -38,7 +38,7 @@ static void free_interval(struct summary_interval *interval)
 	free(interval->peers.rows);
 }
 
-/* interval: all zero. False without memory; free_interval() it then, too. */
+/* `interval` is all zero. Returns false without memory; call free_interval() either way. */
 static bool allocate_interval(struct summary_interval *interval)
 {
 	interval->processes.rows = calloc(SUMMARY_ROWS, sizeof(struct summary_row));
@@ -123,7 +123,7 @@ __u64 summary_count_failures(const struct summary_sums *sums)
 	       sums->outcomes[NT_OUTCOME_TIMEOUT] + sums->outcomes[NT_OUTCOME_UNREACHABLE];
 }
 
-/* ---- rows by what they have most of; of equals, the one that came first ---- */
+/* ---- orders of rows: descending; equal rows in the order of insertion ---- */
 
 static int by_number(__u64 one, __u64 other)
 {
@@ -168,8 +168,8 @@ static bool has_failures(const struct summary_row *row)
 	return summary_count_failures(&row->sums) > 0;
 }
 
-/* Sets `is_chosen` of the first rows in this order. */
-static void mark(const struct summary_table *table, const struct summary_row **rows, row_order order, unsigned int most,
+/* Sets `is_chosen` of the first `most` rows in this order. */
+static void choose_first(const struct summary_table *table, const struct summary_row **rows, row_order order, unsigned int most,
 		 bool *is_chosen)
 {
 	unsigned int i;
@@ -189,9 +189,9 @@ unsigned int summary_choose_rows(const struct summary_table *table, unsigned int
 
 	for (i = 0; i < table->count; i++)
 		rows[i] = &table->rows[i];
-	mark(table, rows, by_failures, most, is_chosen);
-	mark(table, rows, by_connections, most, is_chosen);
-	mark(table, rows, by_bytes, most, is_chosen);
+	choose_first(table, rows, by_failures, most, is_chosen);
+	choose_first(table, rows, by_connections, most, is_chosen);
+	choose_first(table, rows, by_bytes, most, is_chosen);
 	*rest = table->others;
 	for (i = 0; i < table->count; i++) {
 		if (is_chosen[rows[i] - table->rows])
@@ -217,7 +217,7 @@ static bool index_rows(struct summary_table *table)
 {
 	unsigned int i;
 
-	tdestroy(table->tree, keep_row);
+	tdestroy(table->tree, free_nothing);
 	table->tree = NULL;
 	for (i = 0; i < table->count; i++)
 		if (!tsearch(&table->rows[i], &table->tree, compare_keys))
@@ -225,8 +225,8 @@ static bool index_rows(struct summary_table *table)
 	return true;
 }
 
-/* Of a full table. What stays, stays in its order. */
-static bool make_room(struct summary_table *table)
+/* Reduces a full table to its chosen rows, in the order of insertion. Returns false without memory. */
+static bool fold_rows(struct summary_table *table)
 {
 	const struct summary_row *chosen[SUMMARY_ROWS];
 	struct summary_sums others;
@@ -241,7 +241,7 @@ static bool make_room(struct summary_table *table)
 	return index_rows(table);
 }
 
-/* The row of this key, or a new one. NULL without memory. */
+/* Returns the row of this key, or a new one. NULL without memory. */
 static struct summary_row *find_row(struct summary_table *table, const struct summary_row *key)
 {
 	struct summary_row *const *found = tfind(key, &table->tree, compare_keys);
@@ -249,7 +249,7 @@ static struct summary_row *find_row(struct summary_table *table, const struct su
 
 	if (found)
 		return *found;
-	if (table->count == SUMMARY_ROWS && !make_room(table))
+	if (table->count == SUMMARY_ROWS && !fold_rows(table))
 		return NULL;
 	row = &table->rows[table->count];
 	*row = *key;
@@ -291,7 +291,7 @@ static void add_to_peers(struct summary_interval *interval, const struct nt_reco
 
 /* ---- single connections ---- */
 
-static void describe(struct summary_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
+static void fill_connection(struct summary_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
 {
 	int direction;
 
@@ -321,7 +321,7 @@ static void add_to_top(struct summary_top *top, __u64 rank, const struct nt_reco
 		top->count++;
 	memmove(&top->rows[at + 1], &top->rows[at], (top->count - at - 1) * sizeof(*top->rows));
 	top->rows[at].rank = rank;
-	describe(&top->rows[at], record, moved);
+	fill_connection(&top->rows[at], record, moved);
 }
 
 static void add_to_interval(struct summary_interval *interval, struct byte_marks *marks, const struct nt_record *record)
@@ -363,12 +363,12 @@ void summary_add_to_next(struct summary *summary, const struct nt_record *record
 	add_to_interval(summary->later ? summary->later : &summary->current, &summary->marks, record);
 }
 
-static __u64 ended(const struct summary_sums *sums)
+static __u64 count_ended(const struct summary_sums *sums)
 {
 	return sums->connections - sums->outcomes[NT_OUTCOME_OPEN];
 }
 
 __u64 summary_count_ended(const struct summary *summary)
 {
-	return ended(&summary->current.all) + (summary->later ? ended(&summary->later->all) : 0);
+	return count_ended(&summary->current.all) + (summary->later ? count_ended(&summary->later->all) : 0);
 }

@@ -5,11 +5,11 @@
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
 
-#define MOST_ROWS 6 /* by each of bytes, connections and failures */
+#define MOST_ROWS 6 /* by bytes, by connections and by failures */
 #define NAME_WIDTH 26
 #define LINE_WIDTH 80
 #define DURATION_WIDTH 8
-#define BYTES_WIDTH 14 /* of both directions */
+#define BYTES_WIDTH 14 /* the columns of both directions */
 #define NUMBERS 7
 
 struct number_column {
@@ -23,7 +23,7 @@ static void print_connections(struct text_buffer *cell, const struct summary_sum
 	text_integer(cell, sums->connections);
 }
 
-/* Those whose bytes are not known are not in the sum: "+" says that it is more. */
+/* "+" marks a sum that does not include connections whose bytes are unknown. */
 static void print_bytes(struct text_buffer *cell, const struct summary_sums *sums, enum summary_direction direction)
 {
 	if (!sums->bytes_known[direction]) {
@@ -77,7 +77,7 @@ static void put_right(struct text_buffer *text, const char *bytes, size_t size, 
 	text_append(text, bytes, size);
 }
 
-/* A name that is too long has a line of its own, before the numbers. */
+/* A name that is too long has a line of its own above the numbers. */
 static void put_name(struct text_buffer *text, const struct text_buffer *name)
 {
 	text_append(text, name->bytes, name->used);
@@ -86,7 +86,7 @@ static void put_name(struct text_buffer *text, const struct text_buffer *name)
 	text_spaces(text, name->used > NAME_WIDTH ? NAME_WIDTH : NAME_WIDTH - name->used);
 }
 
-static void put_heading(struct text_buffer *text, const char *name)
+static void put_table_heading(struct text_buffer *text, const char *name)
 {
 	unsigned int i;
 
@@ -157,8 +157,8 @@ static void put_table(struct text_buffer *text, const struct summary_table *tabl
 	if (!count && !rest.connections)
 		return;
 	if (count == 1 && !chosen[0]->known && !rest.connections)
-		return; /* nothing but connections without a process */
-	put_heading(text, heading);
+		return; /* all connections without a process: the totals have the same numbers */
+	put_table_heading(text, heading);
 	for (i = 0; i < count; i++) {
 		name.used = 0;
 		print_name(&name, chosen[i]);
@@ -170,7 +170,7 @@ static void put_table(struct text_buffer *text, const struct summary_table *tabl
 	text_free(&name);
 }
 
-static void put_end(struct text_buffer *text, const __u8 *address, __u16 port)
+static void put_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
 {
 	char address_text[ADDRESS_TEXT_SIZE];
 
@@ -178,7 +178,7 @@ static void put_end(struct text_buffer *text, const __u8 *address, __u16 port)
 	text_format(text, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", address_text, port);
 }
 
-/* Words of a line, which goes on, indented, where they do not fit. */
+/* Appends words to a line; continues on an indented new line if they do not fit. */
 static void put_words(struct text_buffer *text, const struct text_buffer *words, size_t indent)
 {
 	const char *line = text->used ? memrchr(text->bytes, '\n', text->used) : NULL;
@@ -209,16 +209,16 @@ static void put_owner(struct text_buffer *text, const struct summary_connection 
 	text_free(&words);
 }
 
-/* What stands before the ends is `indent` wide. */
+/* Appends endpoints and owner after the row's numbers, which are `indent` wide. */
 static void put_connection(struct text_buffer *text, const struct summary_connection *row, size_t indent)
 {
 	struct text_buffer words = { 0 };
 
-	put_end(&words, row->src_ip, row->src_port);
+	put_endpoint(&words, row->src_ip, row->src_port);
 	text_string(&words, " ->");
 	put_words(text, &words, indent);
 	words.used = 0;
-	put_end(&words, row->dst_ip, row->dst_port);
+	put_endpoint(&words, row->dst_ip, row->dst_port);
 	put_words(text, &words, indent);
 	put_owner(text, row, indent);
 	text_char(text, '\n');
@@ -301,11 +301,11 @@ static void put_bytes(struct text_buffer *text, const struct summary_sums *all, 
 	text_char(text, '\n');
 }
 
-/* "124 connections: 114 closed, 10 reset", then the bytes, and how many a second of so many nanoseconds (0: not known). */
+/* Prints "124 connections: 114 closed, 10 reset", then bytes and rates. `ns`: length of the interval; 0: no rates. */
 static void put_totals(struct text_buffer *text, const struct summary_sums *all, __u64 ns)
 {
 	struct text_buffer words = { 0 };
-	__u64 told = 0;
+	__u64 printed = 0;
 	unsigned int i;
 
 	text_format(text, all->connections == 1 ? "%llu connection%s" : "%llu connections%s",
@@ -313,10 +313,10 @@ static void put_totals(struct text_buffer *text, const struct summary_sums *all,
 	for (i = 0; i < SUMMARY_OUTCOMES; i++) {
 		if (!all->outcomes[i])
 			continue;
-		told += all->outcomes[i];
+		printed += all->outcomes[i];
 		words.used = 0;
 		text_format(&words, "%llu %s%s", (unsigned long long)all->outcomes[i], field_name(&record_outcome_names, i),
-			    told < all->connections ? "," : "");
+			    printed < all->connections ? "," : "");
 		put_words(text, &words, 0);
 	}
 	text_char(text, '\n');
