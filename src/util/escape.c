@@ -6,7 +6,7 @@
 #define FIRST_PRINTABLE 0x20
 #define LAST_PRINTABLE 0x7e
 
-static void escape_byte(struct text_buffer *text, unsigned char byte)
+static void append_hex_escape(struct text_buffer *text, unsigned char byte)
 {
 	text_format(text, "\\x%02x", byte);
 }
@@ -21,7 +21,7 @@ void escape_word(struct text_buffer *text, const char *string, size_t size)
 		unsigned char byte = (unsigned char)string[i];
 
 		if (byte <= FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' || (byte == '-' && length == 1))
-			escape_byte(text, byte);
+			append_hex_escape(text, byte);
 		else
 			text_char(text, (char)byte);
 	}
@@ -35,13 +35,15 @@ void escape_message(struct text_buffer *text, const char *string, size_t size)
 		unsigned char byte = (unsigned char)string[i];
 
 		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE)
-			escape_byte(text, byte);
+			append_hex_escape(text, byte);
 		else
 			text_char(text, (char)byte);
 	}
 }
 
-/* How many bytes a sequence with this first byte has, and its least code point (RFC 3629 section 3); 0: none. */
+/* Returns the length of a sequence with this first byte and sets its least code point (RFC 3629 section 3). 0 if the byte
+ * begins none.
+ */
 static size_t utf8_length(unsigned char first, unsigned int *least)
 {
 	if (first >= 0xc2 && first <= 0xdf)
@@ -53,7 +55,7 @@ static size_t utf8_length(unsigned char first, unsigned int *least)
 	return 0;
 }
 
-/* The code point at the start of the bytes and its length; length 0 where they are not UTF-8. */
+/* Decodes the code point at the start of the bytes. Returns its length in bytes, or 0 if they are not UTF-8. */
 static size_t utf8_decode(const char *bytes, size_t size, unsigned int *code_point)
 {
 	unsigned char first = (unsigned char)bytes[0];
@@ -96,7 +98,7 @@ static void json_ascii(struct text_buffer *text, unsigned char byte)
 	text_char(text, (char)byte);
 }
 
-/* How many bytes from here on stand for themselves in JSON. */
+/* Returns how many bytes at the start need no escaping in JSON. */
 static size_t plain_run(const char *bytes, size_t size)
 {
 	size_t run = 0;

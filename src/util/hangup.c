@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* The kernel takes a session's terminal away before it sends the SIGHUP (drivers/tty/tty_jobctrl.c), and a shell
- * passes it on only then.
+/* Reliable when a SIGHUP arrives: the kernel removes a session's terminal before it sends the signal
+ * (drivers/tty/tty_jobctrl.c), and a shell forwards it only afterwards.
  */
 static bool has_terminal(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What SIGHUP means. With -o FILE it is whoever rotates the file: open it again. Where the terminal that we were
- * started from has gone, or without -o, it is the end, as SIGTERM is. nohup(1) keeps it from being the end.
+/* The meaning of SIGHUP. With -o FILE it comes from log rotation: open the file again. If the terminal at the start has
+ * gone, or without -o, it ends the program as SIGTERM does, unless nohup(1) prevents it.
  */
 #ifndef NETRACKER_HANGUP_H
 #define NETRACKER_HANGUP_H
@@ -11,14 +11,14 @@ enum hangup_meaning { HANGUP_NOTHING, HANGUP_REOPEN, HANGUP_END };
 
 struct hangup {
 	bool to_file;      /* -o */
-	bool ignored;      /* when we were started: nohup */
-	bool had_terminal; /* when we were started */
+	bool ignored;      /* at the start: nohup */
+	bool had_terminal; /* at the start */
 };
 
-/* Before anybody changes what the process does on SIGHUP. */
+/* Call it before the process changes its disposition of SIGHUP. */
 void hangup_init(struct hangup *hangup, bool to_file);
 
-/* Of a SIGHUP that has just come. */
+/* Returns the meaning of a SIGHUP that has just arrived. */
 enum hangup_meaning hangup_meaning(const struct hangup *hangup);
 
 #endif

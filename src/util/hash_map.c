@@ -11,11 +11,11 @@
 _Static_assert(HASH_MAP_SECRET_SIZE == crypto_shorthash_KEYBYTES, "the secret is SipHash's key");
 _Static_assert(sizeof(__u64) == crypto_shorthash_BYTES, "a hash is what SipHash returns");
 
-static __u64 steps;
+static __u64 visited_nodes;
 
 __u64 hash_map_steps(void)
 {
-	return steps;
+	return visited_nodes;
 }
 
 bool hash_map_init(struct hash_map *map)
@@ -69,7 +69,7 @@ static void split_bucket(struct hash_node *node, size_t bit, struct hash_node **
 	}
 }
 
-static void grow(struct hash_map *map)
+static void double_buckets(struct hash_map *map)
 {
 	size_t old_count = map->bucket_count, i;
 	struct hash_node **old = map->buckets, **buckets = calloc(old_count * 2, sizeof(struct hash_node *));
@@ -86,7 +86,7 @@ static void grow(struct hash_map *map)
 void hash_map_insert(struct hash_map *map, struct hash_node *node, __u64 hash)
 {
 	if (map->count >= map->bucket_count)
-		grow(map);
+		double_buckets(map);
 	node->hash = hash;
 	link_node(bucket_of(map, hash), node);
 	map->count++;
@@ -107,7 +107,7 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node)
 static struct hash_node *next_of_hash(struct hash_node *node, __u64 hash)
 {
 	for (; node; node = node->next) {
-		steps++;
+		visited_nodes++;
 		if (node->hash == hash)
 			return node;
 	}

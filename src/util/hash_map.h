@@ -18,7 +18,7 @@
 
 #define HASH_MAP_SECRET_SIZE 16
 
-/* All zero before it is first inserted. */
+/* All zero before the first insertion. */
 struct hash_node {
 	struct hash_node *next, **link; /* in its bucket; link is NULL while the node is in no map */
 	__u64 hash;
@@ -31,16 +31,16 @@ struct hash_map {
 	unsigned char secret[HASH_MAP_SECRET_SIZE];
 };
 
-/* The structure that a node, not NULL, is a member of. */
+/* The structure that contains the node. The node is not NULL. */
 #define hash_map_entry(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
 
-/* Returns false if there is no memory or no randomness; then only hash_map_free() may follow. */
+/* Returns false without memory or without random bytes; then only hash_map_free() may follow. */
 bool hash_map_init(struct hash_map *map);
 
-/* Leaves the nodes to the caller. A map that is all zero is allowed. */
+/* Frees no nodes: they belong to the caller. A map that is all zero is allowed. */
 void hash_map_free(struct hash_map *map);
 
-/* Equal bytes have equal hashes: a key's structure must have no padding. */
+/* Hashes `size` bytes: a key's structure must have no padding. */
 __u64 hash_map_hash(const struct hash_map *map, const void *key, size_t size);
 
 /* Never fails: without memory for more buckets the chains get longer. */
@@ -49,11 +49,11 @@ void hash_map_insert(struct hash_map *map, struct hash_node *node, __u64 hash);
 /* Does nothing if the node is in no map. */
 void hash_map_remove(struct hash_map *map, struct hash_node *node);
 
-/* The nodes of one hash, the last inserted first. Return NULL if there is none, or no other. */
+/* Return the nodes of one hash, the last inserted first. NULL after the last one. */
 struct hash_node *hash_map_first(const struct hash_map *map, __u64 hash);
 struct hash_node *hash_map_next(const struct hash_node *node);
 
-/* The nodes that all look-ups of this process have visited. Tests bound it. */
+/* Returns the number of nodes that all look-ups of this process have visited, for tests. */
 __u64 hash_map_steps(void);
 
 #endif

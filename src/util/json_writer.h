@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Appends JSON (RFC 8259) to a text buffer: objects and lists, nested as the caller likes; commas are set here.
- *
- * The caller pairs beginnings and ends, and writes a key before each value of an object.
+/* Appends JSON (RFC 8259) to a text buffer: objects and lists, nested without limit. The writer sets the commas; the
+ * caller pairs begin and end, and writes a key before each value of an object.
  */
 #ifndef NETRACKER_JSON_WRITER_H
 #define NETRACKER_JSON_WRITER_H
@@ -13,14 +12,14 @@
 #include "src/util/escape.h"
 #include "src/util/text_buffer.h"
 
-/* Begin with .text alone set. */
+/* Initialize with only .text set. */
 struct json_writer {
 	struct text_buffer *text;
 	bool needs_comma; /* before the next key, or the next value of a list */
 };
 
-/* Inline, as most of these: there are some forty calls for each record, and a writer whose address no other function gets
- * stays in registers.
+/* Inline for speed: a record takes some forty calls, and a writer whose address escapes to no other function stays in
+ * registers.
  */
 static inline void json_separate(struct json_writer *json)
 {
@@ -55,11 +54,11 @@ static inline void json_end_list(struct json_writer *json)
 	json->needs_comma = true;
 }
 
-/* key: nothing in it to be escaped. */
+/* `key` needs no escaping. */
 void json_write_key(struct json_writer *json, const char *key);
 
-/* The same for a key in quotes with its colon, of `size` bytes. `readable` bytes can be read there, `size` or more: where
- * that is a constant, they are copied without a call.
+/* The same for a key that has its quotes and colon. `size` is its length; `readable`, at least `size`, is the number of
+ * bytes that may be read: if it is a constant, the copy needs no call.
  */
 static inline void json_write_quoted_key(struct json_writer *json, const char *key, size_t size, size_t readable)
 {
@@ -74,14 +73,14 @@ static inline void json_write_quoted_key(struct json_writer *json, const char *k
 	json->needs_comma = false;
 }
 
-/* Ends at its first NUL or after `size` bytes; escaped (escape_json()). */
+/* The string ends at its first NUL or after `size` bytes, and is escaped (escape_json()). */
 static inline void json_write_string(struct json_writer *json, const char *string, size_t size)
 {
 	json_separate(json);
 	escape_json(json->text, string, size);
 }
 
-/* A string of `size` bytes, nothing in it to be escaped. */
+/* Writes a string of `size` bytes that needs no escaping. */
 static inline void json_write_word(struct json_writer *json, const char *word, size_t size)
 {
 	char *out;

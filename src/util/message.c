@@ -15,7 +15,7 @@
 #define TO_START_AND_ERASE "\r\033[K" /* ECMA-48: CR, EL */
 
 static bool level_quiet, level_verbose;
-static bool passing; /* a line without its newline stands on the terminal */
+static bool shows_transient; /* the terminal shows a transient line */
 
 void message_set_levels(bool quiet, bool verbose)
 {
@@ -23,10 +23,10 @@ void message_set_levels(bool quiet, bool verbose)
 	level_verbose = verbose;
 }
 
-/* One write a line: lines of several trackers on one terminal do not mix. Allocates nothing, as it also reports that
- * memory is short.
+/* Writes each line at once, so that lines of several trackers on one terminal do not mix. Allocates nothing, as it also
+ * reports that memory is exhausted.
  */
-static void print(const char *format, va_list arguments)
+static void print_message(const char *format, va_list arguments)
 {
 	char text[2048], bytes[sizeof(PREFIX) + ESCAPED_SIZE * sizeof(text)];
 	struct text_buffer line = { .bytes = bytes, .capacity = sizeof(bytes) };
@@ -44,7 +44,7 @@ void message_error(const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	print(format, arguments);
+	print_message(format, arguments);
 	va_end(arguments);
 }
 
@@ -55,7 +55,7 @@ void message_note(const char *format, ...)
 	if (level_quiet)
 		return;
 	va_start(arguments, format);
-	print(format, arguments);
+	print_message(format, arguments);
 	va_end(arguments);
 }
 
@@ -66,11 +66,11 @@ void message_detail(const char *format, ...)
 	if (!level_verbose)
 		return;
 	va_start(arguments, format);
-	print(format, arguments);
+	print_message(format, arguments);
 	va_end(arguments);
 }
 
-static int terminal_width(void)
+static int stderr_width(void)
 {
 	struct winsize size;
 
@@ -85,14 +85,14 @@ void message_transient(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text + strlen(PREFIX), sizeof(text) - strlen(PREFIX), format, arguments);
 	va_end(arguments);
-	/* One that goes on in the next line could not be taken away. */
-	fprintf(stderr, TO_START_AND_ERASE "%.*s", terminal_width() - 1, text);
-	passing = true;
+	/* A wrapped line could not be erased. */
+	fprintf(stderr, TO_START_AND_ERASE "%.*s", stderr_width() - 1, text);
+	shows_transient = true;
 }
 
 void message_clear(void)
 {
-	if (passing)
+	if (shows_transient)
 		fputs(TO_START_AND_ERASE, stderr);
-	passing = false;
+	shows_transient = false;
 }

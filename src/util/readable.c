@@ -3,7 +3,7 @@
 
 #define NS_PER_SECOND 1000000000ULL
 
-/* Three significant digits and the largest unit that leaves something before the point. */
+/* Prints three significant digits. The caller scales `value` to 1 or more. */
 static void print_scaled(struct text_buffer *text, double value, const char *unit)
 {
 	text_format(text, value < 9.995 ? "%.2f%s" : value < 99.95 ? "%.1f%s" : "%.0f%s", value, unit);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Figures shortened for people. */
+/* Numbers in readable units. */
 #ifndef NETRACKER_READABLE_H
 #define NETRACKER_READABLE_H
 

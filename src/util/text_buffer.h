@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text that grows. After an allocation failed, `failed` is set and what is appended is dropped. */
+/* A growing text buffer. All zero is empty. A failed allocation sets `failed`; later text is discarded. */
 #ifndef NETRACKER_TEXT_BUFFER_H
 #define NETRACKER_TEXT_BUFFER_H
 
@@ -15,7 +15,7 @@ struct text_buffer {
 
 bool text_grow(struct text_buffer *text, size_t size);
 
-/* Inline: a line is put together from some hundred pieces, thousands of times a second. */
+/* Makes room for `size` more bytes. Inline for speed: a line has some hundred pieces, at thousands of lines a second. */
 static inline bool text_reserve(struct text_buffer *text, size_t size)
 {
 	return text->capacity - text->used >= size || text_grow(text, size);
@@ -40,7 +40,7 @@ void text_integer(struct text_buffer *text, unsigned long long integer);
 void text_signed(struct text_buffer *text, long long integer);
 void text_spaces(struct text_buffer *text, size_t count);
 
-/* At most 255 bytes. */
+/* Appends at most 255 bytes; the rest is truncated. */
 void text_format(struct text_buffer *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void text_free(struct text_buffer *text);
