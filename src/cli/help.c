@@ -115,7 +115,7 @@ EXPLANATION_OF_COLUMNS
 "  netracker detach\n" },
 };
 
-/* Breaks lines at spaces; `column` is where the first line stands. */
+/* Breaks lines at spaces. `column`: characters that the first line has already. */
 static void append_wrapped(struct text_buffer *text, const char *words, size_t column)
 {
 	for (;;) {

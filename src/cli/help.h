@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* --help: a command's usage, its options from the table, its notes and examples, in 80 columns. */
+/* --help: usage, options from the option table, notes and examples of a command, in 80 columns. */
 #ifndef NETRACKER_HELP_H
 #define NETRACKER_HELP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The options: one table, from which the parser, --help, bash completion and the man page's list of options come. */
+/* The option table. The parser, --help, bash completion and the man page's list of options come from it. */
 #ifndef NETRACKER_OPTION_TABLE_H
 #define NETRACKER_OPTION_TABLE_H
 
@@ -9,7 +9,7 @@
 #include "src/cli/options.h"
 #include "src/record/record_fields.h"
 
-/* How a value is parsed, and into what: see option_values.h. */
+/* The kind of a value. option_value_set() parses it. */
 enum option_type {
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -39,7 +39,7 @@ enum option_section {
 	SECTIONS,
 };
 
-/* What bash offers for a value. */
+/* Completions that bash offers for a value. */
 enum option_completion {
 	COMPLETE_NOTHING,
 	COMPLETE_WORD,
@@ -53,7 +53,7 @@ enum option_completion {
 	COMPLETE_NAMESPACES,
 };
 
-/* A text for some commands; of several, the first that fits holds. */
+/* A text for some commands. The first one that has the command is used. */
 struct option_text {
 	unsigned int commands; /* bits of enum command_bit */
 	const char *text;
@@ -66,13 +66,13 @@ struct option_rule {
 	int letter; /* 0: none */
 	unsigned int commands;
 	enum option_type type;
-	size_t offset;       /* of the member of struct options */
-	__u64 least, most;   /* numbers; durations: least; strings: most bytes */
+	size_t offset;       /* of the member in struct options */
+	__u64 least, most;   /* numbers: bounds; durations: least; strings: most bytes */
 	const struct field_names *words;
-	bool replaces; /* words: given again, it replaces the ones before; else it adds to them */
-	const char *value;   /* its value's name in help; NULL: takes none */
-	const char *valid;   /* the answer to a wrong value */
-	const char *refusal; /* why live tracking or replay does not have it; NULL: each command that lacks it says why */
+	bool replaces; /* words: if given again, it replaces earlier words instead of adding to them */
+	const char *value;   /* the value's name in help; NULL: takes no value */
+	const char *valid;   /* for the error message: the valid values */
+	const char *refusal; /* why live tracking or replay does not have it; NULL: struct command has the reason */
 	enum option_section section;
 	struct option_text help[OPTION_TEXTS];
 	enum option_completion completion;
@@ -82,10 +82,10 @@ struct option_rule {
 extern const struct option_rule option_rules[];
 extern const unsigned int option_rule_count;
 
-/* The heading of a section, in help and man page. */
+/* Headings of the sections in help and man page. */
 extern const char *const option_section_names[SECTIONS];
 
-/* NULL: none for this command. */
+/* Returns the command's text. NULL if there is none. */
 const char *option_text_for(const struct option_text texts[OPTION_TEXTS], unsigned int command);
 
 #endif

@@ -19,9 +19,9 @@
 #define DURATION_MAX_NS 3.15576e18 /* 100 years */
 #define NAMED_NAMESPACES "/run/netns/"
 #define CGROUP_MOUNT "/sys/fs/cgroup"
-#define NO_UID ((__u32)-1) /* to the kernel it is nobody: setresuid(2) */
+#define NO_UID ((__u32)-1) /* no user id: setresuid(2) takes it for "unchanged" */
 
-/* Decimal digits only, least <= number <= most. */
+/* Accepts decimal digits only. Returns false unless least <= number <= most. */
 static bool parse_number(const char *text, __u64 least, __u64 most, __u64 *number)
 {
 	if (!*text || text[strspn(text, "0123456789")])
@@ -31,7 +31,7 @@ static bool parse_number(const char *text, __u64 least, __u64 most, __u64 *numbe
 	return !errno && *number >= least && *number <= most;
 }
 
-/* Nanoseconds in a unit; 0: there is no such unit. */
+/* Returns the nanoseconds of a unit. 0 if there is no such unit. */
 static double unit_ns(const char *unit)
 {
 	static const struct {
@@ -48,7 +48,7 @@ static double unit_ns(const char *unit)
 	return 0;
 }
 
-/* A number, with a fraction if need be, and ns, us, ms, s, m or h; s where there is no unit. At most 100 years. */
+/* Accepts a number, possibly with a fraction, and a unit: ns, us, ms, s, m or h; s by default. At most 100 years. */
 static bool parse_duration(const char *text, __u64 *ns)
 {
 	size_t digits = strspn(text, "0123456789.");
@@ -66,7 +66,7 @@ static bool parse_duration(const char *text, __u64 *ns)
 	return true;
 }
 
-/* Calls `add` with each item of a list; false at the first that it refuses, or that is empty. */
+/* Calls `add` with each item of a list. Returns false at the first item that is empty or that `add` refuses. */
 static bool for_each_item(const char *text, bool (*add)(const char *item, void *context, const void *valid),
 			  void *context, const void *valid)
 {
@@ -99,13 +99,13 @@ static bool add_port(const char *item, void *context, const void *valid)
 	return true;
 }
 
-/* Ports 1 to 65535 separated by commas, added to the set. */
+/* Adds ports 1 to 65535, separated by commas, to the set. */
 static bool parse_ports(const char *text, struct nt_port_set *set)
 {
 	return for_each_item(text, add_port, set, NULL);
 }
 
-/* Its family, 4 or 6; 0: no address. */
+/* Returns the family, 4 or 6; 0 if the text is no address. */
 static int parse_address(const char *text, __u8 address[16])
 {
 	memset(address, 0, 10);
@@ -152,14 +152,13 @@ static bool add_network(const char *item, void *context, const void *valid)
 	return true;
 }
 
-/* Networks in CIDR notation and bare addresses, separated by commas, added to the set. Bits beyond the prefix's length
- * are left out. */
+/* Adds networks in CIDR notation and addresses, separated by commas, to the set. Clears bits beyond the prefix. */
 static bool parse_networks(const char *text, struct nt_network_set *set)
 {
 	return for_each_item(text, add_network, set, NULL);
 }
 
-/* The name first, as POSIX has it for chown(1): a name may look like a number. */
+/* Looks up a name before it tries a number, as POSIX requires for chown(1): a name may consist of digits. */
 static bool parse_user(const char *text, __u32 *uid)
 {
 	const struct passwd *user = getpwnam(text);
@@ -171,7 +170,7 @@ static bool parse_user(const char *text, __u32 *uid)
 	return true;
 }
 
-/* 0: there is no network namespace. */
+/* Returns the inode number of the network namespace at the path. 0 if there is none. */
 static __u32 netns_at(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -186,7 +185,7 @@ static __u32 netns_at(const char *path)
 	return inode;
 }
 
-/* A name as `ip netns` knows it, a path with a slash in it, else an inode number. */
+/* Accepts a name of `ip netns`, a path with a slash, or an inode number. */
 static bool parse_netns(const char *text, __u32 *inode)
 {
 	char path[512];
@@ -213,7 +212,7 @@ static bool add_word(const char *item, void *context, const void *valid)
 	return false;
 }
 
-/* Words separated by commas, to bits 1 << index. */
+/* Sets bit 1 << index for each of the words, which are separated by commas. */
 static bool parse_words(const char *text, const struct field_names *names, unsigned int *bits)
 {
 	return for_each_item(text, add_word, bits, names);
@@ -234,7 +233,7 @@ static bool set_number32(__u32 *member, const struct option_rule *rule, const ch
 	return true;
 }
 
-static bool set_string(const char **member, const struct option_rule *rule, const char *value)
+static bool set_string_option(const char **member, const struct option_rule *rule, const char *value)
 {
 	*member = value;
 	return *value && strlen(value) <= rule->most;
@@ -258,7 +257,7 @@ static bool set_interface(struct options *options, const char *value)
 	return *value && !(options->no_interfaces && interfaces->count);
 }
 
-/* A path with the mount point would match nothing: records have a cgroup's path from the root of its hierarchy on. */
+/* Refuses a path with the mount point, which would match nothing: records have the path from the hierarchy's root. */
 static bool set_cgroup(struct record_filter *filter, const char *value)
 {
 	size_t length = strlen(value);
@@ -270,7 +269,7 @@ static bool set_cgroup(struct record_filter *filter, const char *value)
 	return *value == '/' && strncmp(value, CGROUP_MOUNT, strlen(CGROUP_MOUNT));
 }
 
-static bool is_all_of(const char *value, const char *characters)
+static bool has_only(const char *value, const char *characters)
 {
 	return strspn(value, characters) == strlen(value);
 }
@@ -313,7 +312,7 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 	case OPTION_FLAG:
 		return *(bool *)member = true;
 	case OPTION_STRING:
-		return set_string(member, rule, value);
+		return set_string_option(member, rule, value);
 	case OPTION_NUMBER32:
 		return set_number32(member, rule, value);
 	case OPTION_NUMBER64:
@@ -333,7 +332,7 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 	case OPTION_CGROUP:
 		return set_cgroup(&options->delivery.filter, value);
 	case OPTION_CONTAINER:
-		return set_string(member, rule, value) && is_all_of(value, "0123456789abcdefABCDEF");
+		return set_string_option(member, rule, value) && has_only(value, "0123456789abcdefABCDEF");
 	case OPTION_INTERFACE:
 		return set_interface(options, value);
 	case OPTION_FORMAT:
@@ -341,8 +340,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 	case OPTION_LIKE:
 		return set_rules(options, value);
 	case OPTION_ID:
-		return set_string(member, rule, value) && strlen(value) == NT_ID_SIZE - 1 &&
-		       is_all_of(value, "0123456789abcdef");
+		return set_string_option(member, rule, value) && strlen(value) == NT_ID_SIZE - 1 &&
+		       has_only(value, "0123456789abcdef");
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;

@@ -12,15 +12,15 @@
 #include "src/util/message.h"
 #include "src/zeek/conn_log.h"
 
-#define GO_ON (-1)
+#define CONTINUE (-1)
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 
-/* What went wrong: neither closed in order nor open. */
+/* --failed: every outcome but closed and open. */
 #define FAILED_OUTCOMES                                                                       \
 	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT |       \
 	 1U << NT_OUTCOME_UNREACHABLE | 1U << NT_OUTCOME_EXPIRED)
-#define FIRST_LONG_ONLY 256 /* past every character, so that getopt_long() can tell options without a letter */
+#define FIRST_LONG_ONLY 256 /* above every character: options without a letter, for getopt_long() */
 #define MOST_OPTIONS 64
 
 static int rule_value(unsigned int index)
@@ -38,7 +38,7 @@ static const struct option_rule *find_rule(int value)
 	return NULL;
 }
 
-/* The same table, as getopt_long() wants it. */
+/* Converts the option table for getopt_long(). */
 static void fill_getopt_tables(struct option *longs, char *shorts)
 {
 	unsigned int i;
@@ -57,13 +57,13 @@ static void fill_getopt_tables(struct option *longs, char *shorts)
 	longs[option_rule_count] = (struct option){ 0 };
 }
 
-/* "replay --help", "--help": what to type after netracker. */
-static void complain(const struct command *command, const char *what, const char *why)
+/* Reports the error with the command's --help as the remedy. */
+static void options_report_error(const struct command *command, const char *subject, const char *reason)
 {
-	message_error("%s: %s; see: netracker %s%s--help", what, why, command->name, *command->name ? " " : "");
+	message_error("%s: %s; see: netracker %s%s--help", subject, reason, command->name, *command->name ? " " : "");
 }
 
-/* "-p/--pid", "--role" */
+/* Writes "-p/--pid" or "--role". Returns `label`. */
 static const char *rule_label(const struct option_rule *rule, char label[32])
 {
 	if (rule->letter)
@@ -73,31 +73,31 @@ static const char *rule_label(const struct option_rule *rule, char label[32])
 	return label;
 }
 
-static int usage_unknown(const struct command *command, char **argv)
+static int refuse_unknown(const struct command *command, char **argv)
 {
 	const struct option_rule *rule = find_rule(optopt);
 	char letter[3] = { '-', (char)optopt, '\0' }, label[32];
 
 	if (rule)
-		complain(command, rule_label(rule, label), "takes no value");
+		options_report_error(command, rule_label(rule, label), "takes no value");
 	else
-		complain(command, optopt ? letter : argv[optind - 1], "no such option");
+		options_report_error(command, optopt ? letter : argv[optind - 1], "no such option");
 	return EXIT_STATUS_USAGE;
 }
 
-static int usage_missing(const struct command *command)
+static int refuse_missing_value(const struct command *command)
 {
 	const struct option_rule *rule = find_rule(optopt);
-	char label[32], why[128];
+	char label[32], reason[128];
 
 	if (!rule)
 		return EXIT_STATUS_USAGE;
-	snprintf(why, sizeof(why), "its value is missing: %s", rule->valid);
-	complain(command, rule_label(rule, label), why);
+	snprintf(reason, sizeof(reason), "its value is missing: %s", rule->valid);
+	options_report_error(command, rule_label(rule, label), reason);
 	return EXIT_STATUS_USAGE;
 }
 
-static int print_and_leave(const char *text)
+static int print_to_stdout(const char *text)
 {
 	if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
 		return EXIT_STATUS_DONE;
@@ -114,31 +114,31 @@ static int print_help(const struct command *command)
 	text_char(&text, '\0');
 	if (text.failed)
 		message_error("help: out of memory");
-	status = text.failed ? EXIT_STATUS_BROKEN : print_and_leave(text.bytes);
+	status = text.failed ? EXIT_STATUS_BROKEN : print_to_stdout(text.bytes);
 	text_free(&text);
 	return status;
 }
 
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
-	char label[32], why[192];
+	char label[32], reason[192];
 
 	if (!rule)
 		return EXIT_STATUS_USAGE;
 	if (rule->type == OPTION_HELP)
 		return print_help(command);
 	if (rule->type == OPTION_VERSION)
-		return print_and_leave("netracker " NETRACKER_VERSION "\n");
+		return print_to_stdout("netracker " NETRACKER_VERSION "\n");
 	if (!(rule->commands & command->bit)) {
-		snprintf(why, sizeof(why), "not an option of %s: %s", *command->name ? command->name : "live tracking",
+		snprintf(reason, sizeof(reason), "not an option of %s: %s", *command->name ? command->name : "live tracking",
 			 command->refusal ? command->refusal : rule->refusal);
-		complain(command, rule_label(rule, label), why);
+		options_report_error(command, rule_label(rule, label), reason);
 		return EXIT_STATUS_USAGE;
 	}
 	if (option_value_set(options, rule, optarg))
-		return GO_ON;
-	snprintf(why, sizeof(why), "'%.40s' is not valid; valid: %s", optarg, rule->valid);
-	complain(command, rule_label(rule, label), why);
+		return CONTINUE;
+	snprintf(reason, sizeof(reason), "'%.40s' is not valid; valid: %s", optarg, rule->valid);
+	options_report_error(command, rule_label(rule, label), reason);
 	return EXIT_STATUS_USAGE;
 }
 
@@ -154,16 +154,16 @@ static int parse_operands(struct options *options, const struct command *command
 	else if (command->bit == COMMAND_LIST)
 		unexpected = "unexpected; filters have letters: -L PORT, -p PID, -c NAME";
 	if (argc - optind > most) {
-		complain(command, argv[optind + most], unexpected);
+		options_report_error(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
 	}
 	options->files = argv + optind;
 	options->file_count = (unsigned int)(argc - optind);
 	if (command->bit == COMMAND_REPLAY && !options->file_count) {
-		complain(command, "replay", "which file? netracker replay FILE");
+		options_report_error(command, "replay", "which file? netracker replay FILE");
 		return EXIT_STATUS_USAGE;
 	}
-	return GO_ON;
+	return CONTINUE;
 }
 
 static const char *find_replay_conflict(const struct options *options)
@@ -214,7 +214,7 @@ static const char *find_live_conflict(const struct options *options)
 	return NULL;
 }
 
-/* What each option allows by itself, but not together. */
+/* Returns why options must not be given together. NULL if they may. */
 static const char *find_conflict(const struct options *options)
 {
 	if (options->delivery.filter.ipv4_only && options->delivery.filter.ipv6_only)
@@ -241,7 +241,7 @@ static const char *find_conflict(const struct options *options)
 	}
 }
 
-static int check_together(struct options *options, const struct command *command)
+static int check_combination(struct options *options, const struct command *command)
 {
 	const char *conflict;
 
@@ -253,8 +253,8 @@ static int check_together(struct options *options, const struct command *command
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);
 	if (!conflict)
-		return GO_ON;
-	complain(command, "options", conflict);
+		return CONTINUE;
+	options_report_error(command, "options", conflict);
 	return EXIT_STATUS_USAGE;
 }
 
@@ -284,16 +284,16 @@ static int parse_flags(struct options *options, const struct command *command, i
 {
 	struct option longs[MOST_OPTIONS + 1];
 	char shorts[2 * MOST_OPTIONS + 2];
-	int status = GO_ON, value;
+	int status = CONTINUE, value;
 
 	fill_getopt_tables(longs, shorts);
-	optind = 0; /* starts over, GNU's way */
+	optind = 0; /* GNU: starts a new scan */
 	opterr = 0;
-	while (status == GO_ON && (value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	while (status == CONTINUE && (value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (value == '?')
-			status = usage_unknown(command, argv);
+			status = refuse_unknown(command, argv);
 		else if (value == ':')
-			status = usage_missing(command);
+			status = refuse_missing_value(command);
 		else
 			status = apply_rule(options, command, find_rule(value));
 	}
@@ -311,10 +311,10 @@ int options_parse(struct options *options, const struct command *command, int ar
 		return EXIT_STATUS_BROKEN;
 	}
 	status = parse_flags(options, command, argc, argv);
-	if (status == GO_ON)
+	if (status == CONTINUE)
 		status = parse_operands(options, command, argc, argv);
-	if (status == GO_ON)
-		status = check_together(options, command);
+	if (status == CONTINUE)
+		status = check_combination(options, command);
 	return status;
 }
 

@@ -26,36 +26,36 @@ struct options {
 	enum command_bit command;
 	struct delivery_options delivery; /* filters, events, where and how to write */
 
-	/* where connections come from */
-	struct interface_names interfaces; /* as given, checked for nothing but emptiness */
+	/* sources of connections */
+	struct interface_names interfaces; /* not empty; not checked for existence */
 	bool no_interfaces;                /* -i none */
-	unsigned int contexts;             /* bits of enum context_bit; never 0; without CONTEXT_WIRE where no_interfaces */
+	unsigned int contexts;             /* bits of enum context_bit; never 0; without CONTEXT_WIRE if no_interfaces */
 	bool every_packet;                 /* --packets */
 	bool forwarded;
 	bool tunnels;              /* replay */
 	enum tracking_rules rules; /* replay: --like */
 	bool ignore_checksums;     /* replay, RULES_ZEEK */
-	char **files;              /* replay: captures, explain: records; "-" is standard input */
-	unsigned int file_count;   /* replay: never 0; explain: 1 at most, and without one it is standard input */
-	const char *id;            /* explain; NULL: any */
+	char **files;              /* replay: captures; explain: records; "-" is standard input */
+	unsigned int file_count;   /* replay: never 0; explain: 0 (standard input) or 1 */
+	const char *id;            /* explain: --id; NULL: any */
 
-	__u64 max_time_ns; /* 0: without end */
+	__u64 max_time_ns; /* 0: unlimited */
 	bool verbose;
 
-	/* for the checks of options that exclude each other */
+	/* for the checks of options that must not be combined */
 	bool format_given;
-	bool failed; /* --failed; the filter's outcomes say it too */
+	bool failed; /* --failed; the filter's outcomes include it */
 };
 
 struct command {
-	const char *name; /* "" is what runs when no command is named */
+	const char *name; /* "": live tracking */
 	enum command_bit bit;
 	int (*run)(const struct options *options); /* returns the exit status */
-	const char *refusal; /* the answer to an option that it does not have; NULL: the option's own */
+	const char *refusal; /* why it does not have an option; NULL: the option's own `refusal` */
 };
 
-/* Parses the arguments of one command; argv[0] is skipped. Returns -1 when there is something to run, else the exit
- * status to leave with (--help or --version was printed, or a line that says what is wrong). options_free() either way.
+/* Parses the arguments of one command; skips argv[0]. Returns -1 if the command is to run, else the exit status: --help or
+ * --version was printed, or an error was reported. Call options_free() either way.
  */
 int options_parse(struct options *options, const struct command *command, int argc, char **argv);
 void options_free(struct options *options);
