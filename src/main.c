@@ -15,7 +15,7 @@ static const struct command commands[] = {
 	{ "", COMMAND_LIVE, live_run, NULL },
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
-	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes records as they are" },
+	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id and -q" },
 	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
 	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
 	{ "detach", COMMAND_DETACH, detach_run, "it takes -i, -q and -v" },
@@ -51,8 +51,8 @@ int main(int argc, char **argv)
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; there are list, replay, explain, attach, status and detach, and live "
-			      "tracking without a command; see: netracker --help", argv[1]);
+		message_error("%s: no such command; valid: list, replay, explain, attach, status, detach, or none for "
+			      "live tracking; see: netracker --help", argv[1]);
 		return EXIT_STATUS_USAGE;
 	}
 	status = options_parse(&options, command, argc - is_named, argv + is_named);

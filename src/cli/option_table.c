@@ -45,7 +45,7 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "user", .letter = 'u', .commands = SOCKETS, .refusal = NO_PROCESSES,
 		.type = OPTION_USER, .offset = FILTER(uid),
-		.value = "USER", .valid = "a user's name, or a number from 0 to 4294967294",
+		.value = "USER", .valid = "a user's name, or a number from 0 to 4294967294", .kind = "user",
 		.completion = COMPLETE_USERS,
 		.help = HELP({ ALL, "owner runs as this user: a name or a number" }),
 	},
@@ -53,26 +53,26 @@ const struct option_rule option_rules[] = {
 		.name = "cgroup", .commands = SOCKETS, .refusal = NO_PROCESSES,
 		.type = OPTION_CGROUP, .offset = FILTER(cgroup), .completion = COMPLETE_CGROUPS,
 		.value = "PATH",
-		.valid = "a path as records and /proc/PID/cgroup have it: /system.slice (without /sys/fs/cgroup)",
+		.valid = "a path without /sys/fs/cgroup, as in /proc/PID/cgroup: /system.slice",
 		.help = HELP({ ALL, "owner is in this control group or below it: /system.slice" }),
 	},
 	{
 		.name = "container", .commands = SOCKETS, .refusal = NO_PROCESSES,
 		.type = OPTION_CONTAINER, .offset = FILTER(container), .most = NT_CONTAINER_SIZE - 1,
-		.value = "ID", .valid = "how its id begins, 1 to 64 hexadecimal digits",
+		.value = "ID", .valid = "the first 1 to 64 hexadecimal digits of its id",
 		.help = HELP({ ALL, "owner is in the container whose id begins so" }),
 	},
 	{
 		.name = "netns", .commands = SOCKETS, .refusal = NO_NAMESPACES,
 		.type = OPTION_NETNS, .offset = FILTER(netns), .completion = COMPLETE_NAMESPACES,
-		.value = "NAMESPACE",
-		.valid = "a network namespace's name (ip netns), inode number, or path as /proc/PID/ns/net",
+		.value = "NAMESPACE", .kind = "network namespace",
+		.valid = "a name that ip netns lists, an inode number, or a path: /proc/PID/ns/net",
 		.help = HELP({ ALL, "in this network namespace: name (ip netns), inode number or path" }),
 	},
 	{
 		.name = "net", .commands = RECORDS, .type = OPTION_NETWORKS, .offset = FILTER(networks),
 		.value = "NETWORK,..",
-		.valid = "at most 32 addresses or networks as 10.0.0.0/8, fd00::/8, separated by commas",
+		.valid = "at most 32 addresses or networks, separated by commas: 10.0.0.0/8,fd00::1",
 		.help = HELP({ ALL, "either address is in one of at most 32 networks: 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
 	},
 	{
@@ -98,7 +98,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "IPv6 only" }),
 	},
 	{
-		.name = "role", .commands = SOCKETS, .refusal = "all of a capture is an observer's",
+		.name = "role", .commands = SOCKETS, .refusal = "in a capture every role is observer",
 		.type = OPTION_WORDS, .offset = FILTER(roles), .words = &record_role_names,
 		.value = "ROLE,..", .valid = "client, server, observer",
 		.help = HELP({ COMMAND_LIVE, "client, server, observer (only packets were seen)" },
@@ -125,21 +125,21 @@ const struct option_rule option_rules[] = {
 			     { ALL, "lasted at least 500us, 10ms, 2s, 1m" }),
 	},
 	{
-		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "the id is known only when the record is written",
+		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "a record's id is known only when it is written; filter the output with netracker explain --id",
 		.type = OPTION_ID, .offset = MEMBER(id), .most = NT_ID_SIZE - 1, .value = "ID", .valid = "16 hexadecimal digits",
 		.help = HELP({ ALL, "only the records with this id" }),
 	},
 	{
 		.name = "interface", .letter = 'i', .commands = COMMAND_LIVE | COMMAND_ATTACH | COMMAND_DETACH,
-		.refusal = "the packets are the file's", .section = SECTION_SOURCES,
-		.type = OPTION_INTERFACE, .value = "NAME", .valid = "a name, or none and no other",
+		.refusal = "it reads packets from files", .section = SECTION_SOURCES,
+		.type = OPTION_INTERFACE, .value = "NAME", .valid = "an interface's name, or none without any other",
 		.help = HELP({ COMMAND_LIVE, "packets of this interface; repeatable; none: no packets; default: every "
 					     "interface that is up or comes up" },
 			     { ALL, "this interface (attach, detach); repeatable" }),
 		.completion = COMPLETE_INTERFACES,
 	},
 	{
-		.name = "context", .commands = COMMAND_LIVE, .refusal = "a capture is the wire",
+		.name = "context", .commands = COMMAND_LIVE, .refusal = "a capture has only the wire context",
 		.section = SECTION_SOURCES, .type = OPTION_WORDS, .offset = MEMBER(contexts), .words = &context_names,
 		.replaces = true,
 		.value = "CONTEXT,..", .valid = "socket, wire",
@@ -147,12 +147,12 @@ const struct option_rule option_rules[] = {
 		.completion = COMPLETE_WORD_LIST, .offered = { { ALL, "socket wire" } },
 	},
 	{
-		.name = "packets", .commands = COMMAND_LIVE, .refusal = "it follows every packet anyway",
+		.name = "packets", .commands = COMMAND_LIVE, .refusal = "it always follows every packet",
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(every_packet),
 		.help = HELP({ ALL, "follow every packet, not only those that open and close connections" }),
 	},
 	{
-		.name = "forwarded", .commands = COMMAND_LIVE, .refusal = "all of a capture is written anyway",
+		.name = "forwarded", .commands = COMMAND_LIVE, .refusal = "it always reports every connection",
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(forwarded),
 		.help = HELP({ ALL, "also connections that this machine forwards" }),
 	},
@@ -163,7 +163,7 @@ const struct option_rule option_rules[] = {
 				    "others" }),
 	},
 	{
-		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can follow other rules",
+		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can apply Zeek's rules",
 		.section = SECTION_RULES, .type = OPTION_LIKE, .value = "zeek", .valid = "zeek",
 		.help = HELP({ ALL, "when a connection begins and ends, who opened it and what was sent: by the rules "
 				    "of Zeek; reads tunnels, validates checksums" }),
@@ -171,7 +171,7 @@ const struct option_rule option_rules[] = {
 	},
 	{
 		.name = "no-checksums", .letter = 'C', .commands = COMMAND_REPLAY,
-		.refusal = "the kernel has checked them", .section = SECTION_RULES,
+		.refusal = "the kernel validates checksums", .section = SECTION_RULES,
 		.type = OPTION_FLAG, .offset = MEMBER(ignore_checksums),
 		.help = HELP({ ALL, "with --like zeek: do not validate checksums" }),
 	},
@@ -220,7 +220,7 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
-		.value = "TIME", .valid = "a time from 0.1 s on: 5, 500ms, 1m",
+		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
 		.help = HELP({ COMMAND_LIVE, "between update records (default: 10s), and between tables (default: one "
 					     "at the end)" },
 			     { ALL, "between tables; default: one at the end" }),
@@ -228,11 +228,11 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "count", .letter = 'n', .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER64, .offset = MEMBER(delivery.max_records), .least = 1, .most = ~0ULL,
-		.value = "COUNT", .valid = "a number from 1 on",
+		.value = "COUNT", .valid = "a number of at least 1",
 		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { ALL, "end after COUNT records" }),
 	},
 	{
-		.name = "time", .letter = 't', .commands = COMMAND_LIVE, .refusal = "a file ends by itself",
+		.name = "time", .letter = 't', .commands = COMMAND_LIVE, .refusal = "it ends with the last file",
 		.section = SECTION_OUTPUT, .type = OPTION_DURATION, .offset = MEMBER(max_time_ns), .least = 1,
 		.value = "SECONDS", .valid = "seconds above 0: 10, 0.5; or 10m, 1h",
 		.help = HELP({ ALL, "end after SECONDS" }),

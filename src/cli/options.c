@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/cli/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ static int print_to_stdout(const char *text)
 {
 	if (fputs(text, stdout) != EOF && fflush(stdout) != EOF)
 		return EXIT_STATUS_DONE;
-	message_error("standard output: cannot write");
+	message_error("standard output: cannot write: %s; free some room there", strerror(errno));
 	return EXIT_STATUS_BROKEN;
 }
 
@@ -117,6 +118,20 @@ static int print_help(const struct command *command)
 	status = text.failed ? EXIT_STATUS_BROKEN : print_to_stdout(text.bytes);
 	text_free(&text);
 	return status;
+}
+
+/* A value that is a number is out of range; a name is that of a missing object. */
+static int refuse_value(const struct command *command, const struct option_rule *rule, const char *value)
+{
+	bool is_name = value[strspn(value, "0123456789")];
+	char label[32], reason[512];
+
+	if (rule->kind && is_name)
+		snprintf(reason, sizeof(reason), "no such %s: %.255s; valid: %s", rule->kind, value, rule->valid);
+	else
+		snprintf(reason, sizeof(reason), "'%.40s' is not valid; valid: %s", value, rule->valid);
+	options_report_error(command, rule_label(rule, label), reason);
+	return EXIT_STATUS_USAGE;
 }
 
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
@@ -137,22 +152,20 @@ static int apply_rule(struct options *options, const struct command *command, co
 	}
 	if (option_value_set(options, rule, optarg))
 		return CONTINUE;
-	snprintf(reason, sizeof(reason), "'%.40s' is not valid; valid: %s", optarg, rule->valid);
-	options_report_error(command, rule_label(rule, label), reason);
-	return EXIT_STATUS_USAGE;
+	return refuse_value(command, rule, optarg);
 }
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
-	const char *unexpected = "unexpected; a command comes before its options: netracker replay FILE";
+	const char *unexpected = "unexpected argument; a command comes before its options: netracker replay FILE";
 	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
 
 	if (command->bit == COMMAND_EXPLAIN)
-		unexpected = "one file at a time";
+		unexpected = "unexpected argument; explain reads one file";
 	else if (command->bit & KERNEL_TRACE)
-		unexpected = "unexpected; interfaces are named with -i";
+		unexpected = "unexpected argument; name an interface with -i";
 	else if (command->bit == COMMAND_LIST)
-		unexpected = "unexpected; filters have letters: -L PORT, -p PID, -c NAME";
+		unexpected = "unexpected argument; filters are options: -L PORT, -p PID, -c NAME";
 	if (argc - optind > most) {
 		options_report_error(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
@@ -160,7 +173,7 @@ static int parse_operands(struct options *options, const struct command *command
 	options->files = argv + optind;
 	options->file_count = (unsigned int)(argc - optind);
 	if (command->bit == COMMAND_REPLAY && !options->file_count) {
-		options_report_error(command, "replay", "which file? netracker replay FILE");
+		options_report_error(command, "replay", "its file is missing: netracker replay FILE");
 		return EXIT_STATUS_USAGE;
 	}
 	return CONTINUE;
@@ -169,11 +182,11 @@ static int parse_operands(struct options *options, const struct command *command
 static const char *find_replay_conflict(const struct options *options)
 {
 	if (delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
-		return "--events update is live tracking's: a capture is over";
+		return "--events update is only for live tracking; leave out update";
 	if (options->ignore_checksums && options->rules != RULES_ZEEK)
-		return "-C needs --like zeek; without it checksums are not looked at";
+		return "-C needs --like zeek; without it checksums are never validated";
 	if (options->rules == RULES_ZEEK && delivery_wants_event(&options->delivery, NT_EVENT_OPEN))
-		return "--like zeek writes a connection once, when it is forgotten; leave open out of --events";
+		return "--like zeek writes each connection once, when it is over; leave out --events open";
 	return NULL;
 }
 
@@ -182,7 +195,7 @@ static const char *find_list_conflict(const struct options *options)
 	const struct format *format = options->delivery.output.sink.format;
 
 	if (format == &format_trace || format == &conn_log_format)
-		return "-f trace and -f zeek tell of connections that ended; list writes text, json, csv, tsv";
+		return "-f trace and -f zeek are for connections that ended; list writes text, json, csv, tsv";
 	return NULL;
 }
 
@@ -191,26 +204,26 @@ static const char *find_kernel_trace_conflict(const struct options *options)
 	const struct format *format = options->delivery.output.sink.format;
 
 	if (options->command == COMMAND_STATUS && format != &format_text && format != &format_json)
-		return "status writes text and json";
+		return "status writes text or json; leave out -f, or name one of them";
 	if (options->no_interfaces)
 		return "-i none is for live tracking; name an interface";
 	if (options->command == COMMAND_ATTACH && !options->interfaces.count)
-		return "which interface? netracker attach -i INTERFACE; ip link shows those there are";
+		return "-i is missing: netracker attach -i INTERFACE; ip link lists interfaces";
 	return NULL;
 }
 
 static const char *find_live_conflict(const struct options *options)
 {
 	if (!options->contexts)
-		return "-i none leaves nothing of --context wire; name an interface, or add the socket context";
+		return "-i none with --context wire leaves nothing to follow; name an interface, or add the socket context";
 	if (options->contexts & CONTEXT_WIRE)
 		return NULL;
 	if (options->interfaces.count)
 		return "-i needs the wire context; leave out --context socket";
 	if (options->every_packet)
-		return "--packets needs the wire context and an interface";
+		return "--packets needs the wire context; leave out --context socket and -i none";
 	if (options->forwarded)
-		return "--forwarded needs the wire context and an interface";
+		return "--forwarded needs the wire context; leave out --context socket and -i none";
 	return NULL;
 }
 
@@ -220,13 +233,13 @@ static const char *find_conflict(const struct options *options)
 	if (options->delivery.filter.ipv4_only && options->delivery.filter.ipv6_only)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
-		return "-q and -v exclude each other";
+		return "-q and -v exclude each other; leave one out";
 	if (options->delivery.output.interval_ns && !options->delivery.output.summary && !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
-		return "--interval is for update records and tables; add --events update,close or --summary";
+		return "--interval needs update records or tables; add --events update,close or --summary";
 	if (options->delivery.output.summary && !options->delivery.output.sink.path && (options->format_given || options->delivery.host))
 		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->failed && !options->delivery.filter.outcomes)
-		return "-x leaves nothing of --outcome; name an outcome other than closed and open, or leave one out";
+		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
 	switch (options->command) {
 	case COMMAND_LIVE:
 		return find_live_conflict(options);

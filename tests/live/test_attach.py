@@ -313,7 +313,7 @@ def bad_input(_):
     problems = []
     with lab() as here:
         for line, status, word in (
-                ("attach", USAGE, "which interface"), ("attach -i none", USAGE, "none"), ("attach eth0", USAGE, "eth0"),
+                ("attach", USAGE, "-i is missing"), ("attach -i none", USAGE, "none"), ("attach eth0", USAGE, "eth0"),
                 ("attach -i lo -p 1", USAGE, "--pid"), ("status -i lo", USAGE, "--interface"),
                 ("status -f yaml", USAGE, "yaml"), ("detach -f json", USAGE, "--format"), ("detach x", USAGE, "x"),
                 ("attach -i nosuch0", INTERFACE, "nosuch0"), ("attach -i " + "x" * 300, INTERFACE, "xxx"),

@@ -106,8 +106,8 @@ def intervals():
 
 def refusals():
     for arguments, word in ((["--interval", "1s"], "--summary"), (["--summary", "-f", "json"], "-o"),
-                            (["--summary", "--host", "a"], "-o"), (["--summary", "--interval", "0"], "from 0.1 s on"),
-                            (["--summary", "--interval", "x"], "from 0.1 s on")):
+                            (["--summary", "--host", "a"], "-o"), (["--summary", "--interval", "0"], "at least 0.1s"),
+                            (["--summary", "--interval", "x"], "at least 0.1s")):
         process = run(b"", *arguments)
         equal((process.returncode, process.lines, len(process.said.splitlines())), (2, [], 1), f"{arguments}")
         check(word in process.said, process.said)

@@ -54,7 +54,7 @@ static void test_offered_words(const struct option_rule *rule, unsigned int comm
 	for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
 		parse(command, option, word);
 		CHECK(!strstr(said, "is not valid") && !strstr(said, "list writes") && !strstr(said, "status writes") &&
-		      !strstr(said, "a capture is over"));
+		      !strstr(said, "only for live tracking"));
 	}
 }
 
