@@ -13,103 +13,121 @@ struct help_text {
 	const char *usage, *notes;
 };
 
-#define EXPLANATION_OF_COLUMNS \
-"SRC opened the connection to DST. closed:src: SRC closed it first. LASTED is its\n" \
-"duration, SHAKE its handshake, SRC-TX and DST-TX payload bytes sent, RETR\n" \
-"segments that SRC/DST retransmitted, GAPS what is unknown (short: Start\n" \
-"Direction Owner Packets Wire_end Bytes_mod_4g Evicted, L: events lost).\n"
+#define COLUMNS_OF_ENDED_CONNECTIONS \
+"  SRC, DST        endpoints: SRC opened the connection to DST\n" \
+"  OUTCOME         how it ended; closed:src means that SRC closed it first\n" \
+"  LASTED, SHAKE   duration of the connection, and of its handshake\n" \
+"  SRC-TX, DST-TX  payload bytes that SRC and DST sent\n" \
+"  RETR            segments that SRC/DST retransmitted\n" \
+"  GAPS            what is unknown; if there is no room, letters: S start,\n" \
+"                  D direction, O owner, P packets, W wire_end, B bytes_mod_4g,\n" \
+"                  L lost events\n"
 
 static const struct help_text help_texts[] = {
 	{ COMMAND_LIVE,
-"usage: netracker [OPTIONS]              every TCP connection, when it ends\n"
-"       netracker list [OPTIONS]         the connections that are open now\n"
-"       netracker replay [OPTIONS] FILE  the connections in a capture\n"
+"usage: netracker [OPTIONS]              report each TCP connection when it ends\n"
+"       netracker list [OPTIONS]         list the connections that are open now\n"
+"       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
 "       netracker explain [FILE]         describe records in plain English\n"
-"       netracker attach -i INTERFACE    print to the kernel's trace, without a\n"
-"                                        process; see also: status, detach\n"
-"each of these has a --help of its own\n",
-"Columns: R is the local side's role: C client, S server, O observer.\n"
-EXPLANATION_OF_COLUMNS
-"\n"
-"Exit status: 0 done, 1 input or output broke, 2 usage, 3 not permitted, 4 the\n"
-"kernel lacks something, 5 no such interface\n"
-"\n"
-"Examples:\n"
-"  netracker -D 443                         connections of this machine to port\n"
-"                                           443\n"
-"  netracker -x                             failures, and who ended them\n"
-"  netracker --summary --interval 1         who is moving bytes right now\n"
-"  netracker -L 80 --role server --min-duration 1s\n"
-"                                           slow connections of the web server\n"
-"  netracker -c nginx -f json -o nginx.json -t 60\n"
-"                                           a minute of nginx, for jq\n" },
-	{ COMMAND_LIST,
-"usage: netracker list [OPTIONS]         every TCP connection that is open now,\n"
-"                                        in every network namespace\n",
-"Columns: R is the local side's role: C client, S server. SRC opened the\n"
-"connection to DST. AGE is known where netracker runs meanwhile. SRC-TX and\n"
-"DST-TX payload bytes sent, RTT smoothed round-trip time, RETR segments that\n"
-"SRC/DST retransmitted, LIMITED what holds back its sending: receiver, sndbuf,\n"
-"network, app. GAPS what is unknown (S start, D direction, O owner).\n"
-"\n"
-"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel\n"
-"lacks something\n"
-"\n"
-"Examples:\n"
-"  netracker list -L 443                    who is connected to this web server\n"
-"  netracker list -p 1234 -f json | jq .    all that is known of a process's\n"
-"                                           connections\n" },
-	{ COMMAND_REPLAY,
-"usage: netracker replay [OPTIONS] FILE...  every TCP connection in a capture\n"
-"                                           (pcap, pcapng; -: standard input).\n"
-"                                           Several files: pieces of one capture,\n"
-"                                           in the order of their times\n",
+"       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
+"                                        write to the kernel's trace; see also:\n"
+"                                        status, detach\n"
+"Each command has its own --help.\n",
 "Columns:\n"
-EXPLANATION_OF_COLUMNS
+"  R               role of the local side: C client, S server, O observer (only\n"
+"                  packets were seen)\n"
+COLUMNS_OF_ENDED_CONNECTIONS
 "\n"
-"Exit status: 0 done, 1 input or output broke, 2 usage\n"
+"Exit status: 0 done, 1 input or output failed, 2 wrong usage, 3 not permitted,\n"
+"4 the kernel lacks something, 5 no such interface\n"
+"\n"
+"Examples:\n"
+"  netracker -D 443                         connections to remote port 443\n"
+"  netracker -x                             failed connections, and who ended\n"
+"                                           them\n"
+"  netracker --summary --interval 1         who moves most bytes, every second\n"
+"  netracker -L 80 --role server --min-duration 1s\n"
+"                                           long connections to the web server\n"
+"                                           on this machine\n"
+"  netracker -c nginx -f json -o nginx.json -t 60\n"
+"                                           nginx for a minute, as JSON in a file\n" },
+	{ COMMAND_LIST,
+"usage: netracker list [OPTIONS]         list the TCP connections that are open\n"
+"                                        now, in all network namespaces\n",
+"Columns:\n"
+"  R               role of the local side: C client, S server\n"
+"  SRC, DST        endpoints: SRC opened the connection to DST\n"
+"  STATE           TCP state of the local socket\n"
+"  AGE             time since it was opened; known if netracker tracks at the\n"
+"                  same time\n"
+"  SRC-TX, DST-TX  payload bytes that SRC and DST sent\n"
+"  RTT             smoothed round-trip time\n"
+"  RETR            segments that SRC/DST retransmitted\n"
+"  LIMITED         what limits the local side's sending: receiver, sndbuf,\n"
+"                  network, app\n"
+"  GAPS            what is unknown: S start, D direction, O owner\n"
+"\n"
+"Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
+"kernel lacks something\n"
+"\n"
+"Examples:\n"
+"  netracker list -L 443                    connections to this web server\n"
+"  netracker list -p 1234 -f json | jq .    all that is known about the\n"
+"                                           connections of process 1234\n" },
+	{ COMMAND_REPLAY,
+"usage: netracker replay [OPTIONS] FILE...  report the TCP connections in a\n"
+"                                           capture (pcap or pcapng; -: standard\n"
+"                                           input). Several files are parts of\n"
+"                                           one capture: name the oldest first\n",
+"Columns:\n"
+COLUMNS_OF_ENDED_CONNECTIONS
+"\n"
+"Exit status: 0 done, 1 input or output failed, 2 wrong usage\n"
 "\n"
 "Examples:\n"
 "  netracker replay capture.pcap\n"
-"  netracker replay -x capture.pcap                   failures\n"
-"  netracker replay ring.pcap0 ring.pcap1             pieces of one, in order\n"
+"  netracker replay -x capture.pcap                   failed connections\n"
+"  netracker replay ring.pcap0 ring.pcap1             two parts of one capture\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap\n"
 "                                                     Zeek's conn.log\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .\n"
-"                                                     straight from tcpdump\n" },
+"                                                     packets from tcpdump\n" },
 	{ COMMAND_EXPLAIN,
-"usage: netracker explain [OPTIONS] [FILE]  describe records (-f json, one a\n"
-"                                           line) in plain English;\n"
-"                                           no FILE, or -: standard input\n",
-"It says who opened the connection and who owns it, how long each step took, what\n"
-"was sent, what held it back, who ended it and the kernel's reason, what was seen\n"
-"and what is unknown, and why. A line that is no record is named on stderr and\n"
-"skipped.\n"
+"usage: netracker explain [OPTIONS] [FILE]  describe records in plain English;\n"
+"                                           FILE has the output of -f json;\n"
+"                                           without FILE, or with -: standard\n"
+"                                           input\n",
+"The description says who opened the connection, which process owns it, how long\n"
+"each step took, what was sent and what limited it, who ended it and why, and\n"
+"which values are unknown and why. A line that is not a record is reported on\n"
+"stderr and skipped.\n"
 "\n"
-"Exit status: 0 done, 1 no such file or id, or a line that is no record, 2 usage\n"
+"Exit status: 0 done, 1 no such file or id, or a line that is not a record,\n"
+"2 wrong usage\n"
 "\n"
 "Examples:\n"
 "  netracker explain --id 8357c8fabae31427 netracker.json\n"
 "                                         one connection of a log\n"
 "  netracker replay -f json capture.pcap | netracker explain\n"
 "  netracker -f json --outcome reset,timeout | netracker explain\n"
-"                                         while it happens\n" },
+"                                         each failure when it happens\n" },
 	{ COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH,
-"usage: netracker attach -i INTERFACE    attach programs that stay on the\n"
-"                                        interface without a process\n"
-"       netracker status                 what is attached, by whom, its counters\n"
+"usage: netracker attach -i INTERFACE    attach BPF programs that stay on the\n"
+"                                        interface after netracker ends\n"
+"       netracker status                 show where programs are attached, who\n"
+"                                        attached them, and their counters\n"
 "       netracker detach [-i INTERFACE]  detach them; without -i: from all\n"
 "                                        interfaces\n"
 "\n"
-"The programs print a line to the kernel's trace for each TCP connection that\n"
-"passed the interface and was closed: the nanoseconds from its SYN to the FIN of\n"
-"the side that answered.\n",
-"Exit status: 0 done, 1 output broke, 2 usage, 3 not permitted, 4 the kernel\n"
-"lacks something, 5 no such interface, or netracker is attached to it already\n"
+"The programs write a line to the kernel's trace for each TCP connection through\n"
+"the interface that was closed: the nanoseconds from its SYN to the FIN of the\n"
+"side that answered.\n",
+"Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
+"kernel lacks something, 5 no such interface, or it has programs attached already\n"
 "\n"
 "Examples:\n"
 "  netracker attach -i eth0\n"
-"  bpftool prog tracelog          reads the lines; so does\n"
+"  bpftool prog tracelog          shows the lines; so does\n"
 "                                 cat /sys/kernel/tracing/trace_pipe\n"
 "  netracker status -f json | jq .dropped\n"
 "  netracker detach\n" },

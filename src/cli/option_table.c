@@ -60,7 +60,7 @@ const struct option_rule option_rules[] = {
 		.name = "container", .commands = SOCKETS, .refusal = NO_PROCESSES,
 		.type = OPTION_CONTAINER, .offset = FILTER(container), .most = NT_CONTAINER_SIZE - 1,
 		.value = "ID", .valid = "the first 1 to 64 hexadecimal digits of its id",
-		.help = HELP({ ALL, "owner is in the container whose id begins so" }),
+		.help = HELP({ ALL, "owner is in the container whose id begins with ID" }),
 	},
 	{
 		.name = "netns", .commands = SOCKETS, .refusal = NO_NAMESPACES,
@@ -73,20 +73,20 @@ const struct option_rule option_rules[] = {
 		.name = "net", .commands = RECORDS, .type = OPTION_NETWORKS, .offset = FILTER(networks),
 		.value = "NETWORK,..",
 		.valid = "at most 32 addresses or networks, separated by commas: 10.0.0.0/8,fd00::1",
-		.help = HELP({ ALL, "either address is in one of at most 32 networks: 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
+		.help = HELP({ ALL, "source or destination is in one of these networks (at most 32): 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
 	},
 	{
 		.name = "local-port", .letter = 'L', .commands = RECORDS, .type = OPTION_PORTS,
 		.offset = FILTER(local_ports), .value = "PORT,..", .valid = PORTS,
-		.help = HELP({ COMMAND_LIVE, "local port; of forwarded connections the source port" },
-			     { COMMAND_REPLAY, "source port: of the side that opened the connection" },
+		.help = HELP({ COMMAND_LIVE, "local port; for forwarded connections the source port" },
+			     { COMMAND_REPLAY, "source port (of the side that opened the connection)" },
 			     { COMMAND_LIST, "local port" }),
 	},
 	{
 		.name = "remote-port", .letter = 'D', .commands = RECORDS, .type = OPTION_PORTS,
 		.offset = FILTER(remote_ports), .value = "PORT,..", .valid = PORTS,
-		.help = HELP({ COMMAND_LIVE, "remote port; of forwarded connections the destination port" },
-			     { COMMAND_REPLAY, "destination port: of the side that answered" },
+		.help = HELP({ COMMAND_LIVE, "remote port; for forwarded connections the destination port" },
+			     { COMMAND_REPLAY, "destination port (of the side that answered)" },
 			     { COMMAND_LIST, "remote port" }),
 	},
 	{
@@ -101,8 +101,8 @@ const struct option_rule option_rules[] = {
 		.name = "role", .commands = SOCKETS, .refusal = "in a capture every role is observer",
 		.type = OPTION_WORDS, .offset = FILTER(roles), .words = &record_role_names,
 		.value = "ROLE,..", .valid = "client, server, observer",
-		.help = HELP({ COMMAND_LIVE, "client, server, observer (only packets were seen)" },
-			     { COMMAND_LIST, "client, server" }),
+		.help = HELP({ COMMAND_LIVE, "role of the local side: client, server, or observer (only packets were seen)" },
+			     { COMMAND_LIST, "role of the local side: client, server" }),
 		.completion = COMPLETE_WORD_LIST,
 		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
 	},
@@ -110,7 +110,7 @@ const struct option_rule option_rules[] = {
 		.name = "outcome", .commands = ENDED, .type = OPTION_WORDS, .offset = FILTER(outcomes),
 		.words = &record_outcome_names, .value = "OUTCOME,..",
 		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
-		.help = HELP({ ALL, "closed, reset, refused, timeout, unreachable, expired, open" }),
+		.help = HELP({ ALL, "how it ended: closed, reset, refused, timeout, unreachable, expired, open" }),
 		.completion = COMPLETE_WORD_LIST,
 		.offered = { { ALL, "closed reset refused timeout unreachable expired open" } },
 	},
@@ -121,8 +121,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "min-duration", .commands = RECORDS, .type = OPTION_DURATION, .offset = FILTER(min_duration_ns),
 		.value = "TIME", .valid = "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m",
-		.help = HELP({ COMMAND_LIST, "known to be open for at least 500us, 10ms, 2s, 1m" },
-			     { ALL, "lasted at least 500us, 10ms, 2s, 1m" }),
+		.help = HELP({ COMMAND_LIST, "known to be open for at least TIME: 500us, 10ms, 2s, 1m" },
+			     { ALL, "lasted at least TIME: 500us, 10ms, 2s, 1m" }),
 	},
 	{
 		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "a record's id is known only when it is written; filter the output with netracker explain --id",
@@ -133,9 +133,9 @@ const struct option_rule option_rules[] = {
 		.name = "interface", .letter = 'i', .commands = COMMAND_LIVE | COMMAND_ATTACH | COMMAND_DETACH,
 		.refusal = "it reads packets from files", .section = SECTION_SOURCES,
 		.type = OPTION_INTERFACE, .value = "NAME", .valid = "an interface's name, or none without any other",
-		.help = HELP({ COMMAND_LIVE, "packets of this interface; repeatable; none: no packets; default: every "
-					     "interface that is up or comes up" },
-			     { ALL, "this interface (attach, detach); repeatable" }),
+		.help = HELP({ COMMAND_LIVE, "watch packets on this interface; repeatable; none: no packets; "
+					     "default: every interface that is up or comes up" },
+			     { ALL, "the interface, for attach and detach; repeatable" }),
 		.completion = COMPLETE_INTERFACES,
 	},
 	{
@@ -143,7 +143,7 @@ const struct option_rule option_rules[] = {
 		.section = SECTION_SOURCES, .type = OPTION_WORDS, .offset = MEMBER(contexts), .words = &context_names,
 		.replaces = true,
 		.value = "CONTEXT,..", .valid = "socket, wire",
-		.help = HELP({ ALL, "socket, wire; default: both" }),
+		.help = HELP({ ALL, "what to follow: socket (sockets), wire (packets); default: both" }),
 		.completion = COMPLETE_WORD_LIST, .offered = { { ALL, "socket wire" } },
 	},
 	{
@@ -154,7 +154,7 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "forwarded", .commands = COMMAND_LIVE, .refusal = "it always reports every connection",
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(forwarded),
-		.help = HELP({ ALL, "also connections that this machine forwards" }),
+		.help = HELP({ ALL, "also report connections that this machine forwards" }),
 	},
 	{
 		.name = "tunnels", .commands = COMMAND_REPLAY, .refusal = "only replay reads the inside of tunnels",
@@ -165,8 +165,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can apply Zeek's rules",
 		.section = SECTION_RULES, .type = OPTION_LIKE, .value = "zeek", .valid = "zeek",
-		.help = HELP({ ALL, "when a connection begins and ends, who opened it and what was sent: by the rules "
-				    "of Zeek; reads tunnels, validates checksums" }),
+		.help = HELP({ ALL, "apply the rules of Zeek to when a connection begins and ends, who opened it and "
+				    "what was sent; reads tunnels, validates checksums" }),
 		.completion = COMPLETE_WORD, .offered = { { ALL, "zeek" } },
 	},
 	{
@@ -181,7 +181,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ENDED, "text (default), json (one object a line), csv, tsv, trace (the [TC] line), zeek "
 				      "(a conn.log)" },
 			     { COMMAND_LIST, "text (default), json (one object a line), csv, tsv" },
-			     { KERNEL_TRACE, "text (default), json (one object an interface); status only" }),
+			     { KERNEL_TRACE, "for status: text (default), json (one object an interface)" }),
 		.completion = COMPLETE_WORD,
 		.offered = { { COMMAND_STATUS, "text json" },
 			     { COMMAND_LIST, "text json csv tsv" },
@@ -191,14 +191,14 @@ const struct option_rule option_rules[] = {
 		.name = "output", .letter = 'o', .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.output.sink.path), .most = ~0ULL,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
-		.help = HELP({ ENDED, "append to FILE; SIGHUP opens it again (log rotation)" },
-			     { ALL, "append to FILE" }),
+		.help = HELP({ ENDED, "append records to FILE; SIGHUP reopens it (log rotation)" },
+			     { ALL, "append records to FILE" }),
 	},
 	{
 		.name = "host", .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",
-		.help = HELP({ ALL, "the machine's name in JSON, CSV and TSV records" }),
+		.help = HELP({ ALL, "put this machine name into JSON, CSV and TSV records" }),
 	},
 	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
@@ -215,15 +215,15 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.summary),
-		.help = HELP({ ALL, "tables by process and peer instead of records; with -o, records go to FILE" }),
+		.help = HELP({ ALL, "print tables by process and peer instead of records; with -o, records go to FILE" }),
 	},
 	{
 		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
 		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
-		.help = HELP({ COMMAND_LIVE, "between update records (default: 10s), and between tables (default: one "
-					     "at the end)" },
-			     { ALL, "between tables; default: one at the end" }),
+		.help = HELP({ COMMAND_LIVE, "time between update records (default: 10s), and between tables "
+					     "(default: one at the end)" },
+			     { ALL, "time between tables; default: one at the end" }),
 	},
 	{
 		.name = "count", .letter = 'n', .commands = RECORDS, .section = SECTION_OUTPUT,
@@ -240,12 +240,12 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "quiet", .letter = 'q', .commands = ALL, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.quiet),
-		.help = HELP({ ENDED, "no accounting at the end, no notes" }, { ALL, "no notes" }),
+		.help = HELP({ ENDED, "only errors on stderr: no notes, no accounting" }, { ALL, "only errors on stderr" }),
 	},
 	{
 		.name = "verbose", .letter = 'v', .commands = RECORDS | KERNEL_TRACE, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(verbose),
-		.help = HELP({ ALL, "more notes" }),
+		.help = HELP({ ALL, "more notes on stderr" }),
 	},
 	{
 		.name = "help", .letter = 'h', .commands = ALL, .section = SECTION_OUTPUT, .type = OPTION_HELP,
