@@ -237,7 +237,7 @@ static void count_dropped(struct sink *sink, const struct nt_record *record)
 {
 	sink->dropped[record->event]++;
 	if (!sink->refused)
-		message_error("%s: takes no more: its reader is too slow; records are lost until it reads", sink->name);
+		message_error("%s: its reader is too slow; records are lost until it catches up", sink->name);
 	sink->refused = true;
 }
 
@@ -270,7 +270,7 @@ int sink_write_lines(struct sink *sink, const struct text_buffer *lines)
 	if (!lines->failed && !has_failed(sink))
 		return 0;
 	sink_truncate(sink, used, kinds);
-	return report_no_memory(sink, "; tables wait for it");
+	return report_no_memory(sink, "; tables are delayed");
 }
 
 /* Removes bytes from the front, and the kinds of the lines that end in them. */
@@ -477,7 +477,7 @@ void sink_reopen(struct sink *sink)
 	sink_flush_within(sink, 0);
 	fd = open_named(sink->name, O_NONBLOCK); /* opening a FIFO without a reader would block */
 	if (fd < 0) {
-		message_error("%s: cannot open again: %s; records go on into the file that was open", sink->name,
+		message_error("%s: cannot open again: %s; records still go to the file that was open", sink->name,
 			      strerror(errno));
 		return;
 	}

@@ -116,7 +116,7 @@ static void put_numbers(struct text_buffer *text, const struct summary_sums *sum
 static void name_process(struct text_buffer *name, const struct summary_row *row)
 {
 	if (!row->known) {
-		text_string(name, "- (process not known)");
+		text_string(name, "- (process unknown)");
 		return;
 	}
 	escape_word(name, row->key, sizeof(row->key));
@@ -143,7 +143,7 @@ static void put_others(struct text_buffer *text, const struct summary_table *tab
 	put_numbers(text, rest);
 	text_free(&name);
 	if (table->folded)
-		text_format(text, "more than %d at once: rows are at least so much, the rest is in \"others\"\n", SUMMARY_ROWS);
+		text_format(text, "more than %d rows: their numbers are lower bounds, the rest is in \"others\"\n", SUMMARY_ROWS);
 }
 
 static void put_table(struct text_buffer *text, const struct summary_table *table, const char *heading,
