@@ -29,7 +29,7 @@ struct options {
 	/* sources of connections */
 	struct interface_names interfaces; /* not empty; not checked for existence */
 	bool no_interfaces;                /* -i none */
-	unsigned int contexts;             /* bits of enum context_bit; never 0; without CONTEXT_WIRE if no_interfaces */
+	unsigned int contexts;             /* bits of enum context_bit, not 0; no CONTEXT_WIRE if no_interfaces */
 	bool every_packet;                 /* --packets */
 	bool forwarded;
 	bool tunnels;              /* replay */
@@ -54,8 +54,8 @@ struct command {
 	const char *refusal; /* why it does not have an option; NULL: the option's own `refusal` */
 };
 
-/* Parses the arguments of one command; skips argv[0]. Returns -1 if the command is to run, else the exit status: --help or
- * --version was printed, or an error was reported. Call options_free() either way.
+/* Parses the arguments of one command; skips argv[0]. Returns -1 if the command is to run, else the exit status: --help
+ * or --version was printed, or an error was reported. Call options_free() either way.
  */
 int options_parse(struct options *options, const struct command *command, int argc, char **argv);
 void options_free(struct options *options);

@@ -19,7 +19,7 @@ struct delivery_options {
 	__u64 max_records;   /* 0: any number */
 	const char *host;    /* the key `host` of each record; NULL: absent */
 	struct output_options output;
-	bool sums_up_open;   /* the summary counts open connections even if --events excludes their records */
+	bool sums_up_open;   /* the summary counts open connections even without their records */
 	bool quiet;          /* no accounting on stderr */
 };
 
@@ -28,7 +28,7 @@ struct delivery {
 	struct output output;
 	struct accounting accounting;
 	__u64 records; /* of any event, after filtering */
-	int error;     /* 0, or why nothing more can be written: -EPIPE if the reader has gone; the owner may set another */
+	int error;     /* 0; or -EPIPE: the reader has gone; the owner may set another -errno */
 	bool is_open;
 };
 
@@ -43,8 +43,8 @@ static inline bool delivery_wants_event(const struct delivery_options *options, 
 	return options->events & (1U << event);
 }
 
-/* Sets the record's host. Counts a close record in the accounting as written or filtered. Returns whether the record was
- * accepted.
+/* Sets the record's host. Counts a close record in the accounting as written or filtered. Returns whether the record
+ * was accepted.
  */
 bool delivery_write(struct delivery *delivery, struct nt_record *record);
 

@@ -43,7 +43,9 @@ bool output_lost_any(const struct output *output);
  */
 void output_summarise(struct output *output, const struct nt_record *record);
 
-/* Only with --summary: sets what a pre-existing connection had moved before tracking. Call it before the first interval. */
+/* Only with --summary: sets what a pre-existing connection had moved before tracking. Call it before the first
+ * interval.
+ */
 void output_set_baseline(struct output *output, const struct nt_record *record);
 
 /* Removes the byte baseline of a connection whose close record is filtered. */
@@ -60,8 +62,8 @@ static inline bool output_interval_is_over(const struct output *output, __u64 no
 }
 
 /* Live tracking: a scan of the open connections takes time. A connection that ends during the scan belongs to the next
- * interval, as it was open at the end of this one. The tables are written after the scan; the interval ends, and the next
- * begins, at `began_ns`, when the scan began, however late that was.
+ * interval, as it was open at the end of this one. The tables are written after the scan; the interval ends, and the
+ * next begins, at `began_ns`, when the scan began, however late that was.
  */
 void output_begin_scan(struct output *output);
 void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns);

@@ -24,7 +24,9 @@ struct format {
 	void (*footer)(struct text_buffer *text);
 };
 
-/* format_trace accepts only a connection's last record, and only with syn_finack_ns: its `[TC]` line has no other value. */
+/* format_trace accepts only a connection's last record, and only with syn_finack_ns: its `[TC]` line has no other
+ * value.
+ */
 extern const struct format format_text, format_json, format_csv, format_tsv, format_trace;
 
 #endif

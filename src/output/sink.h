@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The sink: buffers formatted lines and writes them to a descriptor.
  *
- * A line is either written whole or counted as lost. If a write fails (a full disk), or the reader of a pipe or terminal
- * does not read, lines wait in the buffer until the next flush, and a line that was written to a regular file in part is
- * truncated. A line is lost if the buffer is full. The sink reports a failure or loss once, and once the recovery.
+ * A line is either written whole or counted as lost. If a write fails (a full disk), or the reader of a pipe or
+ * terminal does not read, lines wait in the buffer until the next flush, and a line that was written to a regular file
+ * in part is truncated. A line is lost if the buffer is full. The sink reports a failure or loss once, and once the
+ * recovery.
  */
 #ifndef NETRACKER_SINK_H
 #define NETRACKER_SINK_H
@@ -35,8 +36,8 @@ int sink_write(struct sink *sink, const struct nt_record *record);
 /* Adds lines that are not records. Returns 0, or -errno if there is no room: none is added. */
 int sink_write_lines(struct sink *sink, const struct text_buffer *lines);
 
-/* Returns 0 if the buffer is empty; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking must
- * go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit.
+/* Returns 0 if the buffer is empty; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking
+ * must go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit.
  */
 int sink_flush(struct sink *sink);
 

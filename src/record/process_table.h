@@ -36,8 +36,8 @@ const struct process *process_table_find(struct process_table *table, const stru
 
 /* Finds the container's id in a component of a cgroup's path: 64 hexadecimal digits with no letter or digit before or
  * after them, as Docker, Podman, containerd and CRI-O write it. The name may end at `size` without a NUL; digits that
- * reach its last byte are rejected, as the name may be truncated there. Returns false if there is none, or if the cgroup
- * belongs to a container's monitor.
+ * reach its last byte are rejected, as the name may be truncated there. Returns false if there is none, or if the
+ * cgroup belongs to a container's monitor.
  */
 bool container_in_name(char container[NT_CONTAINER_SIZE], const char *name, size_t size);
 

@@ -86,8 +86,8 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 	}
 }
 
-/* Returns the wire's connection with the socket's src: in a simultaneous open that is the socket's own side, and not the
- * side whose SYN was seen first.
+/* Returns the wire's connection with the socket's src: in a simultaneous open that is the socket's own side, and not
+ * the side whose SYN was seen first.
  */
 static struct nt_connection orient_to_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
@@ -276,8 +276,8 @@ static struct verdict verdict_of_socket(const struct nt_socket *socket, const st
 {
 	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
 	bool reset_received = !reset_sent && (counts->error == ECONNRESET || counts->error == EPIPE);
-	/* If the change to CLOSE was missed, so may be earlier state changes. Without a RST or an error it was closed in
-	 * order: FIN_WAIT2 stands for the old state, as it does not require both FINs to be known.
+	/* If the change to CLOSE was missed, so may be earlier state changes. Without a RST or an error it was closed
+	 * in order: FIN_WAIT2 stands for the old state, as it does not require both FINs to be known.
 	 */
 	bool in_order = socket->missed_end && !reset_sent && !counts->error;
 	__u8 old_state = in_order ? TCP_FIN_WAIT2 : counts->old_state;

@@ -41,8 +41,8 @@ void escape_message(struct text_buffer *text, const char *string, size_t size)
 	}
 }
 
-/* Returns the length of a sequence with this first byte and sets its least code point (RFC 3629 section 3). 0 if the byte
- * begins none.
+/* Returns the length of a sequence with this first byte and sets its least code point (RFC 3629 section 3). 0 if the
+ * byte begins none.
  */
 static size_t utf8_length(unsigned char first, unsigned int *least)
 {

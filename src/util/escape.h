@@ -7,8 +7,8 @@
 
 #include "src/util/text_buffer.h"
 
-/* For a column: appends one word without spaces. A byte outside 0x21..0x7e or a backslash becomes \xNN, the empty string
- * "", and a lone "-", which would mean absent, \x2d.
+/* For a column: appends one word without spaces. A byte outside 0x21..0x7e or a backslash becomes \xNN, the empty
+ * string "", and a lone "-", which would mean absent, \x2d.
  */
 void escape_word(struct text_buffer *text, const char *string, size_t size);
 

@@ -15,7 +15,8 @@ struct text_buffer {
 
 bool text_grow(struct text_buffer *text, size_t size);
 
-/* Makes room for `size` more bytes. Inline for speed: a line has some hundred pieces, at thousands of lines a second. */
+/* Makes room for `size` more bytes. Inline for speed: a line has some hundred pieces, at thousands of lines a second.
+ */
 static inline bool text_reserve(struct text_buffer *text, size_t size)
 {
 	return text->capacity - text->used >= size || text_grow(text, size);
