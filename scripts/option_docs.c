@@ -37,12 +37,17 @@ static void print_mdoc(const char *text)
 	}
 }
 
+static bool begins_with_value(const struct option_rule *rule, const char *text)
+{
+	const char *values = rule->offered[0].text;
+
+	return values && !strncmp(text, values, strcspn(values, " "));
+}
+
 /* Capitalizes the first letter, unless the text begins with a word that is a value. */
 static void print_sentence(const struct option_rule *rule, const char *text)
 {
-	bool begins_with_word = rule->completion == COMPLETE_WORD || rule->completion == COMPLETE_WORD_LIST;
-
-	putchar(begins_with_word ? *text : toupper((unsigned char)*text));
+	putchar(begins_with_value(rule, text) ? *text : toupper((unsigned char)*text));
 	print_mdoc(text + 1);
 	puts(".");
 }

@@ -25,21 +25,30 @@
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 #define WITH_BTF " with BTF"
 
+#define LIBBPF_LINES 5 /* printed of one message of libbpf */
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
 
+/* The beginning of the last lines of a text: the verifier's log ends with the reason, after thousands of lines. */
+static char *find_last_lines(char *text, unsigned int lines)
+{
+	char *at = text + strlen(text);
+
+	for (; at > text; at--)
+		if (at[-1] == '\n' && *at && !--lines)
+			break;
+	return at;
+}
+
 static int print_libbpf_message(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char line[1024];
-	char *end;
+	char *text, *line, *rest;
 
-	if (level == LIBBPF_DEBUG)
+	if (level == LIBBPF_DEBUG || vasprintf(&text, format, arguments) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), format, arguments);
-	end = strchr(line, '\n');
-	if (end)
-		*end = '\0';
-	message_detail("%s", line);
+	for (line = strtok_r(find_last_lines(text, LIBBPF_LINES), "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		message_detail("%s", line);
+	free(text);
 	return 0;
 }
 
@@ -113,9 +122,15 @@ static void configure(struct loader *loader, const struct loader_options *option
 
 int loader_explain_failure(int error, const char *with)
 {
-	if (error == -EPERM || error == -EACCES) {
+	if (error == -EPERM) {
 		message_error("cannot load the BPF programs: not permitted; " LOADER_PRIVILEGES);
 		return EXIT_STATUS_PRIVILEGES;
+	}
+	/* The privileges have been checked: see check_kernel(). */
+	if (error == -EACCES) {
+		message_error("cannot load the BPF programs: the kernel's verifier or a security module refuses them; "
+			      "-v shows why: please report it");
+		return EXIT_STATUS_KERNEL;
 	}
 	if (error == -ENOMEM) {
 		message_error("cannot load the BPF programs: out of memory; free some memory and try again");
