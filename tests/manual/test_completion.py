@@ -13,7 +13,7 @@ import time
 import manual
 from manual import COMMANDS, COMPLETION
 
-from harness import check, equal, run, skip
+from replay_harness import check, equal, run, skip
 
 FORMATS = ["text", "json", "csv", "tsv", "trace", "zeek"]
 OUTCOMES = ["closed", "reset", "refused", "timeout", "unreachable", "expired", "open"]

@@ -19,7 +19,7 @@ import time
 
 import manual
 import accounting_line  # of tests/, which manual puts into the path
-from harness import check, equal, record_of, run, skip  # of tests/replay: before tests/live is in the path, which has one too
+from replay_harness import check, equal, record_of, run, skip
 
 sys.path.insert(0, os.path.join(manual.ROOT, "tests", "frontends"))
 import known  # noqa: E402

@@ -10,8 +10,8 @@ import tempfile
 import manual
 from manual import COMMANDS, NETRACKER, PAGE, ROOT, TRACK
 
-import harness
-from harness import check, equal, skip
+import replay_harness
+from replay_harness import check, equal, skip
 
 HELP_WIDTH = 80
 LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
@@ -210,5 +210,5 @@ def in_folder(test):
     return with_capture
 
 
-harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, words_of_values, in_folder(page_facts),
-             in_folder(page_examples), in_folder(install), option_docs, make_help])
+replay_harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, words_of_values,
+                    in_folder(page_facts), in_folder(page_examples), in_folder(install), option_docs, make_help])

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 
-import harness
+import replay_harness
 import pcap
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -73,7 +73,7 @@ def cases():
 
 
 def answer(options, capture):
-    process = subprocess.run([harness.NETRACKER, "replay", *options, "-"], input=capture, stdout=subprocess.PIPE,
+    process = subprocess.run([replay_harness.NETRACKER, "replay", *options, "-"], input=capture, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, env={**os.environ, "TZ": "UTC"}, timeout=60, check=False)
     return process.stdout + b"status %d\n" % process.returncode
 
@@ -85,10 +85,10 @@ def path_of(name):
 def compare(name, options, capture):
     with open(path_of(name), "rb") as file:
         expected = file.read().decode()
-    harness.equal(answer(options, capture).decode(), expected, name)
+    replay_harness.equal(answer(options, capture).decode(), expected, name)
     for line in expected.splitlines():
         if line.startswith("{"):
-            harness.record_of(line)
+            replay_harness.record_of(line)
 
 
 def regenerate():
@@ -117,7 +117,7 @@ def main(arguments):
     elif arguments:
         sys.exit(__doc__)
     else:
-        harness.run([lambda case=case: compare(*case) for case in cases()])
+        replay_harness.run([lambda case=case: compare(*case) for case in cases()])
 
 
 if __name__ == "__main__":

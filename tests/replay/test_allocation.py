@@ -7,15 +7,15 @@ import subprocess
 import sys
 import tempfile
 
-import harness
+import replay_harness
 import pcap
 from pcap import ACK, PSH
 
-sys.path.insert(0, os.path.join(harness.ROOT, "tests", "alloc"))
+sys.path.insert(0, os.path.join(replay_harness.ROOT, "tests", "alloc"))
 import allocation  # noqa: E402
 from allocation import Command  # noqa: E402
 
-CAPTURES = os.path.join(harness.ROOT, "tests", "replay", "captures")
+CAPTURES = os.path.join(replay_harness.ROOT, "tests", "replay", "captures")
 MANY = 1100  # more than the tables of both rules begin with
 
 
@@ -125,7 +125,8 @@ def replays(many):
 
 def explanations(directory):
     captures = [os.path.join(CAPTURES, name) for name in ("tcp_fragments.pcap", "tcp_rst_reject.pcap")]
-    lines = subprocess.run([harness.NETRACKER, "replay", "-q", "-f", "json", "--events", "open,close,exit", *captures],
+    lines = subprocess.run([replay_harness.NETRACKER, "replay", "-q", "-f", "json", "--events", "open,close,exit",
+                            *captures],
                            capture_output=True, check=True).stdout
     record = dict(json.loads(lines.splitlines()[0]), comm="a name", exe="/x y", cgroup="/c\"", host="h", ifname="eth0")
     odd = json.dumps(record).encode() + b"\n{\"v\":1,\"event\":\"novel\"}\nno record\n{\"v\":2}\n"
@@ -162,10 +163,10 @@ def test_sites():
             count, wrong = allocation.try_command(command, known)
             runs += count
             for what, why in wrong:
-                harness.check(False, "%s: %s" % (what, why))
-            harness.check(True, command.name)
+                replay_harness.check(False, "%s: %s" % (what, why))
+            replay_harness.check(True, command.name)
     print("%d sites, %d runs" % (len(known), runs))
 
 
 if __name__ == "__main__":
-    harness.run([test_sites])
+    replay_harness.run([test_sites])

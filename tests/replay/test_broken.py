@@ -8,15 +8,15 @@ import glob
 import os
 import struct
 
-import harness
-from harness import check, equal, replay
+import replay_harness
+from replay_harness import check, equal, replay
 
 CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 PCAP_ENDS = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}
 FILE_HEADER, PACKET_HEADER = 24, 16
 SECTION, SECTION_MAGIC = b"\x0a\x0d\x0d\x0a", 0x1a2b3c4d
 # Thousands of runs, each of which an emulator starts slowly: it takes every 7th, so that each field has its turn.
-STEP = 7 if harness.EMULATED else 1
+STEP = 7 if replay_harness.EMULATED else 1
 COMPLAINTS = ("cannot read", "broken after", "cannot begin")
 
 
@@ -77,7 +77,7 @@ def changed(name, data):
             if "ignored" not in result.errors:  # packets of a link type that cannot be read, beside others or alone
                 equal(len(complaints(result)), result.status, f"{where}: lines: {result.errors}")
             check(not result.output or result.output.endswith(b"\n"), f"{where}: output")
-            check(not result.records or harness.balances(result.errors), f"{where}: {result.errors}")
+            check(not result.records or replay_harness.balances(result.errors), f"{where}: {result.errors}")
 
 
 def tests():
@@ -89,4 +89,4 @@ def tests():
 
 
 if __name__ == "__main__":
-    harness.run(list(tests()))
+    replay_harness.run(list(tests()))

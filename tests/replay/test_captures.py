@@ -10,7 +10,7 @@ import json
 import os
 from decimal import Decimal
 
-import harness
+import replay_harness
 
 CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
 CLOCK_RESOLUTION_NS = 1000  # the generator's truth is exact, most of the files hold microseconds
@@ -95,21 +95,21 @@ def compare(path):
     name = os.path.basename(path)
     with open(path.rsplit(".", 1)[0] + ".truth.jsonl", encoding="utf-8") as file:
         truths = [json.loads(line) for line in file if line.strip()]
-    result = harness.replay(None, "--tunnels", file=path)
-    harness.equal(result.status, 0, name)
+    result = replay_harness.replay(None, "--tunnels", file=path)
+    replay_harness.equal(result.status, 0, name)
     records = result.records
-    harness.equal(len(records), len(truths), f"{name}: records")
+    replay_harness.equal(len(records), len(truths), f"{name}: records")
     for truth in truths:
         if not records:
             break
         best = min(records, key=lambda record: len(matches(truth, record)))
-        harness.equal(matches(truth, best), [], f"{name}: connection from port {truth['init_p']}")
+        replay_harness.equal(matches(truth, best), [], f"{name}: connection from port {truth['init_p']}")
         records.remove(best)
 
 
 def main():
     paths = sorted(path for path in glob.glob(os.path.join(CAPTURES, "*.pcap*")))
-    harness.run([lambda path=path: compare(path) for path in paths])
+    replay_harness.run([lambda path=path: compare(path) for path in paths])
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import random
 import re
 import subprocess
 
-import harness
+import replay_harness
 import pcap
-from harness import check, equal, replay
+from replay_harness import check, equal, replay
 from pcap import ACK, CLIENT, RST, SERVER, SYN, capture, connection, packet
 
 LIVE = {
@@ -36,7 +36,7 @@ def lines(*records):
 
 
 def explain(given, *arguments):
-    process = subprocess.run([harness.NETRACKER, "explain", *arguments], input=given, stdout=subprocess.PIPE,
+    process = subprocess.run([replay_harness.NETRACKER, "explain", *arguments], input=given, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=60, check=False)
     process.told = process.stdout.decode("ascii")
     process.said = process.stderr.decode("ascii")
@@ -128,7 +128,7 @@ def endings():
 
 def gaps():
     """Each gap of docs/record.md has a sentence of its own."""
-    with open(os.path.join(harness.ROOT, "docs", "record.md")) as page:
+    with open(os.path.join(replay_harness.ROOT, "docs", "record.md")) as page:
         section = page.read().split("## Gaps")[1].split("## ")[0]
     names = re.findall(r"^\| `(\w+)` \|", section, re.M)
     check(len(names) >= 7, f"gaps in record.md: {names}")
@@ -151,7 +151,7 @@ def of_captures():
     tells(told["heading"], "[fd00::9]:40000 -> [fd00::1]:80: closed by the client after 50.0ms")
     tells(told["Who"], "Only packets were seen")
     tells(told["Held back"], "only a socket")
-    captures = sorted(glob.glob(os.path.join(harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
+    captures = sorted(glob.glob(os.path.join(replay_harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
     check(captures, "captures")
     for path in captures:
         result = replay(None, "--tunnels", "-q", "--events", "open,close,exit", file=path)
@@ -258,10 +258,10 @@ def inputs_and_outputs():
     equal(explain(None, "-p", "1").returncode, 2, "no option of explain")
     equal(explain(lines(made_up()), "-").returncode, 0, "-")
     with open("/dev/full", "w") as full:
-        process = subprocess.run([harness.NETRACKER, "explain"], input=lines(made_up()), stdout=full,
+        process = subprocess.run([replay_harness.NETRACKER, "explain"], input=lines(made_up()), stdout=full,
                                  stderr=subprocess.PIPE, check=False)
     equal((process.returncode, len(process.stderr.splitlines())), (1, 1), "a full disk")
-    process = subprocess.run(f"'{harness.NETRACKER}' explain | head -n 1; echo ${{PIPESTATUS[0]}}", shell=True,
+    process = subprocess.run(f"'{replay_harness.NETRACKER}' explain | head -n 1; echo ${{PIPESTATUS[0]}}", shell=True,
                              executable="/bin/bash", input=lines(*[made_up()] * 3000), stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, check=False)
     equal((process.stdout.splitlines()[-1], process.stderr), (b"0", b""), "a reader that went away")
@@ -269,7 +269,7 @@ def inputs_and_outputs():
 
 def told_as_they_come():
     """A record from a pipe is told before the next one comes."""
-    process = subprocess.Popen([harness.NETRACKER, "explain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen([replay_harness.NETRACKER, "explain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(lines(made_up()))
     process.stdin.flush()
     tells(process.stdout.readline().decode(), "198.18.0.9:40000")
@@ -279,6 +279,6 @@ def told_as_they_come():
 
 
 if __name__ == "__main__":
-    harness.run([served_here, opened_here, owners, limits, endings, gaps, of_captures, one_id, unknown_things,
-                 no_records, huge_lines, last_line_without_newline, hostile_strings, hostile_bytes, lines_fit,
-                 inputs_and_outputs, told_as_they_come])
+    replay_harness.run([served_here, opened_here, owners, limits, endings, gaps, of_captures, one_id, unknown_things,
+                        no_records, huge_lines, last_line_without_newline, hostile_strings, hostile_bytes, lines_fit,
+                        inputs_and_outputs, told_as_they_come])

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from harness import NETRACKER, ROOT
+from replay_harness import NETRACKER, ROOT
 
 TRACES = os.environ.get("TRACES", os.path.join(os.path.dirname(ROOT), "shared", "traces"))
 

@@ -9,15 +9,15 @@ import re
 import subprocess
 import tempfile
 
-import harness
-from harness import check, equal, replay
+import replay_harness
+from replay_harness import check, equal, replay
 from pcap import capture, connection
 
-CAPTURES = sorted(glob.glob(os.path.join(harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
+CAPTURES = sorted(glob.glob(os.path.join(replay_harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
 
 
 def keys_of_the_documentation():
-    with open(os.path.join(harness.ROOT, "docs", "record.md")) as page:
+    with open(os.path.join(replay_harness.ROOT, "docs", "record.md")) as page:
         table = page.read().split("## Keys, in order")[1].split("\n## ")[0]
     return [key for row in re.findall(r"^\| (`.*?`) \|", table, re.M) for key in re.findall(r"`(\w+)`", row)]
 
@@ -60,7 +60,7 @@ def trace_lines():
         told = {record["id"]: record["syn_finack_ns"] for record in records if "syn_finack_ns" in record}
         figures = [int(line.split(": ")[-1].split()[0]) for line in result.output.decode().splitlines()]
         equal(sorted(figures), sorted(told.values()), f"{path}: one line for each connection that has the figure")
-        check(harness.balances(result.errors), result.errors)
+        check(replay_harness.balances(result.errors), result.errors)
     packets = connection()[:5]
     result = replay(capture(packets + connection(at=1)), "-f", "trace", "-n", "1")
     equal(len(result.output.splitlines()), 1, "-n counts lines")
@@ -85,10 +85,10 @@ def no_record_a_heading_still():
 
 
 def wrong_format():
-    process = subprocess.run([harness.NETRACKER, "replay", "-f", "xml", "-"], stdin=subprocess.DEVNULL,
+    process = subprocess.run([replay_harness.NETRACKER, "replay", "-f", "xml", "-"], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
     equal((process.returncode, process.stdout, len(process.stderr.splitlines())), (2, b"", 1), "refused")
 
 
 if __name__ == "__main__":
-    harness.run([same_as_json, trace_lines, one_heading_a_file, no_record_a_heading_still, wrong_format])
+    replay_harness.run([same_as_json, trace_lines, one_heading_a_file, no_record_a_heading_still, wrong_format])

@@ -5,13 +5,14 @@ import os
 import subprocess
 import tempfile
 
-import harness
+import replay_harness
 
 TARGETS = ("parser", "connection", "zeek", "join", "reader", "explain")
 
 
 def run(*command):
-    return subprocess.run(command, cwd=harness.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return subprocess.run(command, cwd=replay_harness.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False)
 
 
 def has_libfuzzer():
@@ -24,14 +25,14 @@ def has_libfuzzer():
 
 def main():
     if not has_libfuzzer():
-        harness.skip("clang has no libFuzzer: install libclang-rt-dev")
+        replay_harness.skip("clang has no libFuzzer: install libclang-rt-dev")
         return
     built = run("make", "-s", "fuzz-targets")
-    harness.equal(built.returncode, 0, "make fuzz-targets: " + built.stdout.decode()[-2000:])
+    replay_harness.equal(built.returncode, 0, "make fuzz-targets: " + built.stdout.decode()[-2000:])
     for target in TARGETS:
         result = run("tests/fuzz/run", "0", target)
-        harness.equal(result.returncode, 0, f"{target}: {result.stdout.decode()[-2000:]}")
+        replay_harness.equal(result.returncode, 0, f"{target}: {result.stdout.decode()[-2000:]}")
 
 
 if __name__ == "__main__":
-    harness.run([main])
+    replay_harness.run([main])

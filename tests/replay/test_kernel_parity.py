@@ -12,13 +12,13 @@ import os
 import subprocess
 import tempfile
 
-import harness
+import replay_harness
 from pcap import ACK, RST, SYN
 from test_captures import start_ns
 
-KERNEL_REPLAY = os.path.join(harness.ROOT, "build", "tests", "replay", "kernel_replay")
-OWN = os.path.join(harness.ROOT, "tests", "replay", "captures")
-SHARED = os.path.join(harness.ROOT, "..", "shared", "traces")
+KERNEL_REPLAY = os.path.join(replay_harness.ROOT, "build", "tests", "replay", "kernel_replay")
+OWN = os.path.join(replay_harness.ROOT, "tests", "replay", "captures")
+SHARED = os.path.join(replay_harness.ROOT, "..", "shared", "traces")
 SILENT_NS = 2 * 3600 * 1_000_000_000  # src/kernel/sweep.h
 NO_PRIVILEGES, KERNEL_LACKS = 3, 4
 
@@ -37,10 +37,11 @@ def captures():
     paths = sorted(glob.glob(f"{OWN}/*.pcap*"))
     shared = sorted(path for path in glob.glob(f"{SHARED}/*/*") if ".pcap" in path or ".trace" in path)
     if not shared:
-        harness.skip("no ../shared/traces: only the project's own captures are compared")
+        replay_harness.skip("no ../shared/traces: only the project's own captures are compared")
     jumping = [path for path in shared if os.path.basename(path).startswith("clock_")]
     if jumping:
-        harness.skip(f"{', '.join(map(os.path.basename, jumping))}: their clock jumps, which CLOCK_BOOTTIME never does")
+        replay_harness.skip(f"{', '.join(map(os.path.basename, jumping))}: "
+                            "their clock jumps, which CLOCK_BOOTTIME never does")
     return paths + [path for path in shared if path not in jumping]
 
 
@@ -51,7 +52,7 @@ def lines(path):
 
 def records_in(path):
     with open(path, encoding="utf-8") as file:
-        return [harness.record_of(line) for line in file]
+        return [replay_harness.record_of(line) for line in file]
 
 
 def ends(record):
@@ -97,7 +98,7 @@ def compare_whole(record, other, where):
         found["equal, but for a stream with more than 4 holes"] += 1
         return
     found["equal"] += 1
-    harness.equal(different, [], where)
+    replay_harness.equal(different, [], where)
 
 
 def goes_on_after_reset(record, other):
@@ -112,13 +113,13 @@ def goes_on_after_reset(record, other):
 
 
 def compare_end(record, other, where):
-    harness.check(record["history"].startswith(other["history"]), f"{where}: history")
+    replay_harness.check(record["history"].startswith(other["history"]), f"{where}: history")
     different = differing(record, other, SETTLED)
     if different and goes_on_after_reset(record, other):
         found["equal, but for what packets after a RST tell"] += 1
     else:
         found["equal, but for packets after the end"] += 1
-        harness.equal(different, [], where)
+        replay_harness.equal(different, [], where)
 
 
 def compare_some(record, others, left_out, where):
@@ -127,14 +128,15 @@ def compare_some(record, others, left_out, where):
     reasons = {packet["why"] for packet in left_out}
     if "fragments" in reasons:  # the first may have been counted, as what it is
         found["packets in fragments are not put together"] += 1
-        harness.check(packets_of(other) <= packets_of(record) <= packets_of(other) + len(left_out), f"{where}: packets")
+        replay_harness.check(packets_of(other) <= packets_of(record) <= packets_of(other) + len(left_out),
+                             f"{where}: packets")
         return
-    harness.equal(sum(map(packets_of, others)) + len(left_out), packets_of(record), f"{where}: packets")
+    replay_harness.equal(sum(map(packets_of, others)) + len(left_out), packets_of(record), f"{where}: packets")
     if other["outcome"] == "expired" and end_ns(record) - end_ns(other) >= SILENT_NS:
         found["silent for 2 hours: given up by the kernel side"] += 1
     elif rest:
         found["a SYN sent again after a RST: another connection"] += 1
-        harness.equal([each["outcome"] for each in others[:-1]], ["refused"] * len(rest), where)
+        replay_harness.equal([each["outcome"] for each in others[:-1]], ["refused"] * len(rest), where)
     elif reasons == {"not tracked"} and all(packet["ns"] >= end_ns(other) for packet in left_out):
         compare_end(record, other, where)
     else:
@@ -146,10 +148,11 @@ def begins(packet):
 
 
 def compare_connection(record, others, left_out, where):
-    harness.check(not any(begins(packet) for packet in left_out if packet["why"] == "not tracked"), f"{where}: a SYN")
+    replay_harness.check(not any(begins(packet) for packet in left_out if packet["why"] == "not tracked"),
+                         f"{where}: a SYN")
     if not others:
         found[f"left out: {left_out[0]['why'] if left_out else '?'}"] += 1
-        harness.equal(len(left_out), packets_of(record), f"{where}: packets left out")
+        replay_harness.equal(len(left_out), packets_of(record), f"{where}: packets left out")
     elif len(others) == 1 and not left_out and others[0]["outcome"] == record["outcome"]:
         compare_whole(record, others[0], where)
     else:
@@ -158,7 +161,7 @@ def compare_connection(record, others, left_out, where):
 
 def compare_tuple(records, others, left_out, where):
     if not records:
-        harness.equal(others, [], f"{where}: only in the kernel")
+        replay_harness.equal(others, [], f"{where}: only in the kernel")
         return
     for (record, own_others), (_, own_left_out) in zip(shares(records, others), shares(records, left_out)):
         at = f"{where} {record['src_ip']}:{record['src_port']} at {record['start']}"
@@ -176,19 +179,19 @@ def run_kernel(paths, directory, *arguments):
     process = subprocess.run([KERNEL_REPLAY, *arguments, directory, *paths], stderr=subprocess.PIPE, check=False)
     if process.returncode in (NO_PRIVILEGES, KERNEL_LACKS):
         return process.stderr.decode().strip().splitlines()[-1]
-    harness.equal(process.returncode, 0, "status of kernel_replay: " + process.stderr.decode()[-500:])
+    replay_harness.equal(process.returncode, 0, "status of kernel_replay: " + process.stderr.decode()[-500:])
     return None
 
 
 def main():
     paths = captures()
-    replayed = [harness.replay(None, file=path).records for path in paths]
+    replayed = [replay_harness.replay(None, file=path).records for path in paths]
     for arguments in ((), ("--tables",)):
         found.clear()
         with tempfile.TemporaryDirectory() as directory:
             refused = run_kernel(paths, directory, *arguments)
             if refused:
-                harness.skip(refused)
+                replay_harness.skip(refused)
                 break
             for number, path in enumerate(paths):
                 compare(path, replayed[number], records_in(f"{directory}/{number}.records.jsonl"),
@@ -199,4 +202,4 @@ def main():
 
 
 if __name__ == "__main__":
-    harness.run([main])
+    replay_harness.run([main])

@@ -3,9 +3,9 @@
 """One connection in every link type, layer and tunnel that replay reads: the record is always the same."""
 import struct
 
-import harness
+import replay_harness
 import pcap
-from harness import check, equal, holds, replay
+from replay_harness import check, equal, holds, replay
 from pcap import ETHERNET, SERVER, connection, ethernet, ipv4, ipv6
 
 FOUR, SIX = (("198.18.0.9", 40000), SERVER), (("fd00::9", 40000), ("fd00::1", 80))
@@ -318,5 +318,5 @@ def mapped_addresses():
 
 
 if __name__ == "__main__":
-    harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes, fragments_and_tunnels,
-                 fragments_cut_short, truncated_headers, not_read, mapped_addresses])
+    replay_harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
+                        fragments_and_tunnels, fragments_cut_short, truncated_headers, not_read, mapped_addresses])

@@ -4,9 +4,9 @@
 import random
 import struct
 
-import harness
+import replay_harness
 import pcap
-from harness import check, equal, holds, replay
+from replay_harness import check, equal, holds, replay
 from pcap import (connection, enhanced, interface, microseconds, obsolete, option, section, simple)
 
 MS = 1_000_000
@@ -109,7 +109,7 @@ def cut_anywhere():
         lines = [line for line in result.errors.splitlines() if "cannot read" in line or "broken after" in line]
         equal(len(lines), int(result.status != 0), f"lines when cut at {length}: {result.errors}")
         if length >= first:
-            check(harness.balances(result.errors), "accounting")
+            check(replay_harness.balances(result.errors), "accounting")
         if length >= first + len(interface(options=option(0, b""))) + len(enhanced(0, connection()[0][1])):
             equal(len(result.records), 1, f"records when cut at {length}")
 
@@ -147,9 +147,9 @@ def hostile_bytes():
             data[generator.randrange(28, len(data))] = generator.randrange(256)
         result = replay(bytes(data), "--tunnels")
         check(result.status in (0, 1), f"status {result.status}")
-        check(harness.balances(result.errors), "accounting: " + result.errors)
+        check(replay_harness.balances(result.errors), "accounting: " + result.errors)
 
 
 if __name__ == "__main__":
-    harness.run([byte_orders, resolutions, impossible_times, interfaces_that_differ, sections, other_packets,
-                 other_blocks, link_types_that_are_not_read, cut_anywhere, broken, hostile_bytes])
+    replay_harness.run([byte_orders, resolutions, impossible_times, interfaces_that_differ, sections, other_packets,
+                        other_blocks, link_types_that_are_not_read, cut_anywhere, broken, hostile_bytes])

@@ -7,8 +7,8 @@ import re
 import subprocess
 import time
 
-import harness
-from harness import check, equal
+import replay_harness
+from replay_harness import check, equal
 from pcap import ACK, CLIENT, SERVER, capture, packet
 
 LINE = re.compile(rb"\r\x1b\[Knetracker: \d+\.\d million packets")
@@ -24,8 +24,8 @@ def packets(first):
 def replay_slowly(*arguments, terminal=True):
     """Packets come by a pipe, the second half of them more than a second after the first. What was written to stderr."""
     ours, theirs = pty.openpty() if terminal else os.pipe()
-    process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", *arguments, "-"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=theirs)
+    process = subprocess.Popen([replay_harness.NETRACKER, "replay", "-f", "json", *arguments, "-"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=theirs)
     os.close(theirs)
     header, first = packets(0)
     process.stdin.write(header + first)
@@ -66,4 +66,4 @@ def elsewhere():
 
 
 if __name__ == "__main__":
-    harness.run([on_a_terminal, elsewhere])
+    replay_harness.run([on_a_terminal, elsewhere])

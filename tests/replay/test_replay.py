@@ -14,9 +14,9 @@ import tempfile
 import termios
 import time
 
-import harness
+import replay_harness
 import pcap
-from harness import check, equal, holds, replay
+from replay_harness import check, equal, holds, replay
 from pcap import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, capture, connection, packet
 
 MS = 1_000_000
@@ -30,8 +30,8 @@ def one(result):
 
 def accounting(result):
     """(records, written)"""
-    check(harness.balances(result.errors), "every record is accounted for: " + result.errors)
-    counts = harness.accounting_of(result.errors)
+    check(replay_harness.balances(result.errors), "every record is accounted for: " + result.errors)
+    counts = replay_harness.accounting_of(result.errors)
     return counts["records"], counts["written"]
 
 
@@ -253,7 +253,7 @@ def broken_files():
         equal(len(lines), 0 if at_boundary else 1, f"lines when cut at {length}: {result.errors}")
         if length >= 24 + 16 + 54:
             equal(len(result.records), 1, f"records when cut at {length}")
-            check(harness.balances(result.errors), "accounting")
+            check(replay_harness.balances(result.errors), "accounting")
 
 
 def not_a_capture():
@@ -281,7 +281,7 @@ def hostile_bytes():
             data[generator.randrange(24, len(data))] = generator.randrange(256)
         result = replay(bytes(data), "--tunnels")
         check(result.status in (0, 1), f"status {result.status}")
-        check(harness.balances(result.errors), "accounting: " + result.errors)
+        check(replay_harness.balances(result.errors), "accounting: " + result.errors)
 
 
 def hangups(terminal=False, file=True, ignored=False):
@@ -297,7 +297,7 @@ def hangups(terminal=False, file=True, ignored=False):
                 fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
 
         target = ["-o", out] if file else []
-        process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", "--events", "open", *target, "-"],
+        process = subprocess.Popen([replay_harness.NETRACKER, "replay", "-f", "json", "--events", "open", *target, "-"],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    preexec_fn=prepare, pass_fds=[follower] if terminal else [])
         whole = capture(connection() + connection(("198.18.0.8", 1234), at=1))
@@ -345,14 +345,14 @@ def count_lines(path):
     with open(path, "rb") as file:
         data = file.read()
     check(not data or data.endswith(b"}\n"), "whole lines")
-    return len([harness.record_of(line) for line in data.splitlines()])
+    return len([replay_harness.record_of(line) for line in data.splitlines()])
 
 
 def hung_up():
     """With -o the file is opened again, nothing is lost; without, or when its terminal has gone, it is the end."""
     equal(hangups(), (0, [1, 1]), "-o: one record in each file")
-    if harness.EMULATED:
-        harness.skip("nohup: under qemu-user even a signal that is ignored breaks off read()")
+    if replay_harness.EMULATED:
+        replay_harness.skip("nohup: under qemu-user even a signal that is ignored breaks off read()")
     else:
         equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it goes on")
     equal(hangups(ignored=True), (0, [1, 1]), "nohup and -o")
@@ -474,15 +474,15 @@ def times_at_the_limits():
 
 def interrupted(data, signal_number, *arguments):
     """What a replay of a pipe comes to that gets a signal while it waits for more than these bytes."""
-    process = subprocess.Popen([harness.NETRACKER, "replay", "-f", "json", *arguments, "-"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([replay_harness.NETRACKER, "replay", "-f", "json", *arguments, "-"],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(data)
     process.stdin.flush()
     wait_until_asleep(process.pid)
     process.send_signal(signal_number)
     process.wait(timeout=60)
     process.stdout, process.stderr = process.stdout.read(), process.stderr.read()
-    return harness.Result(process)
+    return replay_harness.Result(process)
 
 
 def stopped_while_waiting():
@@ -497,7 +497,7 @@ def stopped_while_waiting():
         result = interrupted(whole[:length], signal.SIGTERM)
         check(result.status == 0 and "broken" not in result.errors and "cannot read" not in result.errors,
               f"{length} bytes: {result.status} {result.errors}")
-    with open(os.path.join(harness.ROOT, "tests", "replay", "captures", "fmt_pcapng_nsec.pcapng"), "rb") as file:
+    with open(os.path.join(replay_harness.ROOT, "tests", "replay", "captures", "fmt_pcapng_nsec.pcapng"), "rb") as file:
         pcapng = file.read()
     for length in (3, 12, 30, 200, len(pcapng) - 3):
         result = interrupted(pcapng[:length], signal.SIGINT)
@@ -510,7 +510,8 @@ def stopped_before_anybody_writes():
     with tempfile.TemporaryDirectory() as directory:
         fifo = os.path.join(directory, "fifo")
         os.mkfifo(fifo)
-        process = subprocess.Popen([harness.NETRACKER, "replay", fifo], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([replay_harness.NETRACKER, "replay", fifo], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
         wait_until_asleep(process.pid)
         process.terminate()
         equal((process.communicate(timeout=60), process.returncode), ((b"", b""), 0), "SIGTERM")
@@ -527,11 +528,11 @@ def many_connections():
 
 
 if __name__ == "__main__":
-    harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered, unanswered_synack,
-                 established_has_no_limit, still_open, one_fin_only, port_used_again, last_packets_after_the_end,
-                 begins_in_the_middle, socket_connected_to_itself, capture_with_gaps, more_than_four_gigabytes,
-                 vlan_tags, tunnels, fragments, events, host_on_request, filters_and_counts, broken_files,
-                 not_a_capture, hostile_bytes, hung_up, several_files,
-                 several_files_of_other_kinds, several_files_broken, several_files_in_a_wrong_order,
-                 several_files_and_a_count, compressed, times_at_the_limits, stopped_while_waiting,
-                 stopped_before_anybody_writes, many_connections])
+    replay_harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered,
+                        unanswered_synack, established_has_no_limit, still_open, one_fin_only, port_used_again,
+                        last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
+                        capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
+                        host_on_request, filters_and_counts, broken_files, not_a_capture, hostile_bytes, hung_up,
+                        several_files, several_files_of_other_kinds, several_files_broken,
+                        several_files_in_a_wrong_order, several_files_and_a_count, compressed, times_at_the_limits,
+                        stopped_while_waiting, stopped_before_anybody_writes, many_connections])

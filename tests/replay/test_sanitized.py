@@ -5,10 +5,10 @@ import concurrent.futures
 import os
 import subprocess
 
-import harness
+import replay_harness
 from test_kernel_parity import captures
 
-SANITIZED = os.path.join(harness.ROOT, "build", "sanitized", "netracker")
+SANITIZED = os.path.join(replay_harness.ROOT, "build", "sanitized", "netracker")
 OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,exit"), ("-f", "zeek", "--like", "zeek"),
            ("-f", "csv", "--like", "zeek", "-C"), ("-f", "text", "--like", "zeek"))
 
@@ -26,7 +26,7 @@ def run(program, path, options):
 
 def pair(job):
     path, options, prefix = job
-    return path, options, run([*prefix, SANITIZED], path, options), run([harness.NETRACKER], path, options)
+    return path, options, run([*prefix, SANITIZED], path, options), run([replay_harness.NETRACKER], path, options)
 
 
 def timeless(output):
@@ -40,11 +40,11 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, options, sanitized, plain in pool.map(pair, jobs):
             where = " ".join((os.path.basename(path), *options))
-            harness.equal(sanitized.returncode, plain.returncode, f"{where}: status")
-            harness.check(plain.returncode in (0, 1), f"{where}: status {plain.returncode}")
-            harness.equal(timeless(sanitized.stdout), timeless(plain.stdout), f"{where}: records")
-            harness.equal(sanitized.stderr.decode(), plain.stderr.decode(), f"{where}: messages")
+            replay_harness.equal(sanitized.returncode, plain.returncode, f"{where}: status")
+            replay_harness.check(plain.returncode in (0, 1), f"{where}: status {plain.returncode}")
+            replay_harness.equal(timeless(sanitized.stdout), timeless(plain.stdout), f"{where}: records")
+            replay_harness.equal(sanitized.stderr.decode(), plain.stderr.decode(), f"{where}: messages")
 
 
 if __name__ == "__main__":
-    harness.run([main])
+    replay_harness.run([main])

@@ -7,15 +7,15 @@ import re
 import subprocess
 import tempfile
 
-import harness
-from harness import check, equal, replay
+import replay_harness
+from replay_harness import check, equal, replay
 from pcap import ACK, CLIENT, RST, SERVER, SYN, capture, connection, packet
 
-CAPTURES = sorted(glob.glob(os.path.join(harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
+CAPTURES = sorted(glob.glob(os.path.join(replay_harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
 
 
 def run(capture_bytes, *arguments, file="-", stdout=subprocess.PIPE):
-    process = subprocess.run([harness.NETRACKER, "replay", *arguments, file], input=capture_bytes, stdout=stdout,
+    process = subprocess.run([replay_harness.NETRACKER, "replay", *arguments, file], input=capture_bytes, stdout=stdout,
                              stderr=subprocess.PIPE, timeout=60, check=False)
     process.lines = process.stdout.decode("ascii").splitlines() if process.stdout is not None else []
     process.said = process.stderr.decode("ascii")
@@ -88,7 +88,7 @@ def records_into_a_file():
         process = run(capture(connection() + refused(("198.18.0.7", 3), at=2)), "--summary", "-f", "json", "-o", path)
         equal((process.returncode, process.lines[0]), (0, "2 connections: 1 closed, 1 refused"), "tables")
         with open(path) as file:
-            equal([harness.record_of(line)["outcome"] for line in file], ["closed", "refused"], "records")
+            equal([replay_harness.record_of(line)["outcome"] for line in file], ["closed", "refused"], "records")
 
 
 def intervals():
@@ -117,9 +117,9 @@ def bad_outputs():
     with open("/dev/full", "w") as full:
         process = run(capture(connection()), "--summary", stdout=full)
     equal(process.returncode, 1, "a full disk")
-    check("cannot write" in process.said and "0 written" in process.said and harness.balances(process.said),
+    check("cannot write" in process.said and "0 written" in process.said and replay_harness.balances(process.said),
           process.said)
 
 
 if __name__ == "__main__":
-    harness.run([tables, filters_hold, as_the_records, records_into_a_file, intervals, refusals, bad_outputs])
+    replay_harness.run([tables, filters_hold, as_the_records, records_into_a_file, intervals, refusals, bad_outputs])

@@ -12,19 +12,19 @@ import os
 import tempfile
 from decimal import Decimal
 
-import harness
+import replay_harness
 import zeek_log
-from harness import check, equal, holds
+from replay_harness import check, equal, holds
 from pcap import ACK, CLIENT, SERVER, SYN, capture, connection, packet
 
 CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
-CHECKER = os.path.join(os.path.dirname(harness.ROOT), "shared", "traces", "check.py")
+CHECKER = os.path.join(os.path.dirname(replay_harness.ROOT), "shared", "traces", "check.py")
 COLUMNS = ["id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "duration", "orig_bytes", "resp_bytes", "conn_state",
            "missed_bytes", "history", "orig_pkts", "orig_ip_bytes", "resp_pkts", "resp_ip_bytes"]
 
 
 def run(data, *arguments, file="-"):
-    return harness.replay(data, "--format", "zeek", *arguments, file=file)
+    return replay_harness.replay(data, "--format", "zeek", *arguments, file=file)
 
 
 def log_of(result):
@@ -119,17 +119,19 @@ def checksums():
 
 def record_of_zeek():
     """The other formats have the same values, and the books balance."""
-    result = harness.replay(capture(connection()), "--like", "zeek", "-C")
+    result = replay_harness.replay(capture(connection()), "--like", "zeek", "-C")
     holds(result.records[0], event="close", outcome="closed", ended_by="src", conn_state="SF", src_bytes=10,
           duration_ns=50_000_000, handshake_ns=None)
-    check(harness.balances(result.errors), "accounting")
+    check(replay_harness.balances(result.errors), "accounting")
     scan = [(i, packet(CLIENT, (SERVER[0], 1000 + i), SYN, 1)) for i in range(20)]
-    result = harness.replay(capture(scan), "--like", "zeek", "-C")
+    result = replay_harness.replay(capture(scan), "--like", "zeek", "-C")
     equal([r["outcome"] for r in result.records].count("timeout"), 15, "attempts given up after 5 s")
     equal([r["event"] for r in result.records].count("exit"), 5, "still open")
-    result = harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout", "-D", "1000-1003,1004")
+    result = replay_harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout",
+                                   "-D", "1000-1003,1004")
     equal(result.status, 2, "no such ports")
-    result = harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout", "-D", "1000,1004,1019")
+    result = replay_harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout",
+                                   "-D", "1000,1004,1019")
     equal(len(result.records), 2, "filters")
 
 
@@ -149,7 +151,7 @@ def usage():
 def of_zeek_itself():
     """Zeek's answers for its own traces and others, through the checker that comes with them."""
     if not os.path.exists(CHECKER):
-        harness.skip("shared traces: they are not beside this folder")
+        replay_harness.skip("shared traces: they are not beside this folder")
         return
     spec = importlib.util.spec_from_file_location("check", CHECKER)
     checker = importlib.util.module_from_spec(spec)
@@ -159,7 +161,7 @@ def of_zeek_itself():
         captures = json.load(file)
     for cap in captures:
         if cap["set"] == "zeek" and cap["stem"] in checker.BARE:
-            harness.skip(f"{cap['stem']}: answered by Zeek with another list of server ports")
+            replay_harness.skip(f"{cap['stem']}: answered by Zeek with another list of server ports")
         else:
             of_capture(checker, folder, cap)
 
@@ -172,7 +174,7 @@ def of_capture(checker, folder, cap):
         wants = [want for want in wants if want[1]]
         result = run(None, "--like", "zeek", *extra, file=path)
         if "different from the snapshot length of the first interface" in result.errors:
-            harness.skip(f"{cap['stem']}: libpcap reads no file of interfaces with different snapshot lengths")
+            replay_harness.skip(f"{cap['stem']}: libpcap reads no file of interfaces with different snapshot lengths")
             continue
         check(result.status in (0, 1), f"{cap['pcap']}: {result.errors}")
         rows = checker.conn_log(result.output.decode())
@@ -188,8 +190,8 @@ def shown(different):
 
 
 def main():
-    harness.run([golden, header, same_uid_in_every_run, own_rules, appended, no_connection, checksums, record_of_zeek,
-                 long_history, usage, of_zeek_itself])
+    replay_harness.run([golden, header, same_uid_in_every_run, own_rules, appended, no_connection, checksums,
+                        record_of_zeek, long_history, usage, of_zeek_itself])
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-import harness  # noqa: E402
-from harness import NETRACKER, check, skip  # noqa: E402
+import replay_harness  # noqa: E402
+from replay_harness import NETRACKER, check, skip  # noqa: E402
 
 
 def readelf(option):
@@ -44,5 +44,5 @@ def checked_functions():
 if __name__ == "__main__":
     if not shutil.which("readelf"):
         skip("hardening: readelf is not installed")
-        harness.run([])
-    harness.run([position_independent, full_relro, stack_not_executable, checked_functions])
+        replay_harness.run([])
+    replay_harness.run([position_independent, full_relro, stack_not_executable, checked_functions])

@@ -10,7 +10,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-from harness import check, equal, run  # noqa: E402
+from replay_harness import check, equal, run  # noqa: E402
 
 # From the bottom up. Folders of one level do not include each other.
 LEVELS = [

@@ -12,9 +12,9 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "tests", "replay")]
-import harness  # noqa: E402
+import replay_harness  # noqa: E402
 import record_schema  # noqa: E402
-from harness import check, equal, skip  # noqa: E402
+from replay_harness import check, equal, skip  # noqa: E402
 
 try:
     import jsonschema
@@ -61,7 +61,7 @@ def of_states_alone():
 def replayed():
     for path in sorted(glob.glob(os.path.join(ROOT, "tests", "replay", "captures", "*.pcap*"))):
         for options in ([], ["--like", "zeek"]):
-            yield from harness.replay(b"", "-q", *options, file=path).records
+            yield from replay_harness.replay(b"", "-q", *options, file=path).records
 
 
 def good_records():
@@ -161,7 +161,7 @@ def as_documented():
     for line in re.findall(r"^\{.*", text, re.M):
         equal(record_schema.problem_of(record_schema.json.loads(line)), None, "the example of docs/record.md")
     taken = set(re.findall(r"`(\w+)`", text.split("### Not yet\n")[1].split("\n\n")[0]))
-    heading = harness.replay(b"", "-q", "-f", "csv", file=glob.glob(
+    heading = replay_harness.replay(b"", "-q", "-f", "csv", file=glob.glob(
         os.path.join(ROOT, "tests", "replay", "captures", "*.pcap"))[0]).output.decode().splitlines()[0]
     equal([key for key in heading.split(",") if key not in taken], record_schema.KEYS, "keys of the CSV header")
     properties = record_schema.SCHEMA["properties"]
@@ -172,4 +172,4 @@ def as_documented():
 
 
 if __name__ == "__main__":
-    harness.run([good_are_valid, each_broken_rule_is_found, order_is_checked, same_as_jsonschema, as_documented])
+    replay_harness.run([good_are_valid, each_broken_rule_is_found, order_is_checked, same_as_jsonschema, as_documented])

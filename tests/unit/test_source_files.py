@@ -7,8 +7,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-import harness  # noqa: E402
-from harness import check, skip  # noqa: E402
+import replay_harness  # noqa: E402
+from replay_harness import check, skip  # noqa: E402
 
 LICENCE = b"SPDX-License-Identifier: GPL-2.0-or-later"
 EXTENSIONS = (".c", ".h", ".S", ".py", ".sh", ".bash", ".8", ".mk")
@@ -50,4 +50,4 @@ def licences():
 
 
 if __name__ == "__main__":
-    harness.run([licences])
+    replay_harness.run([licences])
