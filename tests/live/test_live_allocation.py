@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each allocation site of the commands that need root fails in turn, as in tests/replay/test_allocation.py.
+"""Each allocation site of the commands that need root fails in turn, as in tests/replay/test_replay_allocation.py.
 
 It runs in mount, process and network namespaces of its own, with connections on their loopback interface.
 """
