@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "frontends"))
 from interface import ENDING_SIGNALS, PRIVILEGES, Parser, Refusal, main, say  # noqa: E402
-import records  # noqa: E402
+import frontend_records  # noqa: E402
 import sources  # noqa: E402
 
 EXAMPLES = """examples
@@ -42,7 +42,7 @@ class Output:
 
     def write(self, found):
         self.unwritten += len(found)
-        for line in (records.line_of(record, self.is_json) for record in found):
+        for line in (frontend_records.line_of(record, self.is_json) for record in found):
             if line is None:
                 self.silent += 1
             else:

@@ -10,7 +10,7 @@ import struct
 import sysconfig
 import time
 
-from records import ENDS, KEYS, record
+from frontend_records import ENDS, KEYS, record
 from interface import HOOKS, INTERFACE, KERNEL, Interface, Refusal
 
 HERE = os.path.dirname(os.path.realpath(__file__))

@@ -11,7 +11,7 @@ PRIORITY = 49162  # as in netracker.bpf.c; any that others hardly choose
 sys.path.insert(0, os.path.join(FOLDER, "..", "frontends"))
 from interface import (BROKEN, DONE, KERNEL, USAGE, Interface, Parser, Refusal, main,  # noqa: E402, F401
                        need, printable, say, signals_held)
-import records  # noqa: E402, F401
+import frontend_records  # noqa: E402, F401
 
 
 def interface_of(name):

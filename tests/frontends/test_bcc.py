@@ -43,15 +43,17 @@ def test_known_connections():
 
 def test_community_id():
     """The value that the specification's own implementation gives (its baseline_deflt.json)."""
-    program = ("import sys, socket; sys.path.insert(0, %r); import records; print(records.community_id([(socket.inet_aton("
-               "'128.232.110.120'), 34855), (socket.inet_aton('66.35.250.204'), 80)]))" % SHARED)
+    program = ("import sys, socket; sys.path.insert(0, %r); import frontend_records as records; "
+               "print(records.community_id([(socket.inet_aton('128.232.110.120'), 34855), "
+               "(socket.inet_aton('66.35.250.204'), 80)]))" % SHARED)
     done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
     equal(done.stdout.strip(), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "Community ID " + done.stderr)
 
 
 def test_addresses():
     """IPv4 where both ends are; a socket whose own address was not set yet has one of each kind."""
-    program = ("import sys; sys.path.insert(0, %r); import records; mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); "
+    program = ("import sys; sys.path.insert(0, %r); import frontend_records as records; "
+               "mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); "
                "[print(one['family'], one['src_ip'], one['dst_ip'], one.get('outcome')) for one in (records.record("
                "'client', [(first, 1), (mapped, 2)], 1, [], outcome=None) for first in (mapped, bytes(16)))]" % SHARED)
     done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
