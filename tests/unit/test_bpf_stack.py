@@ -13,7 +13,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-from harness import check, run  # noqa: E402
+from replay_harness import check, run  # noqa: E402
 
 OBJECTS = ["build/netracker.bpf.o", "build/attach.bpf.o", "build/eunomia/netracker.bpf.o"]
 MOST_BYTES, ROUNDED_TO = 512, 32

@@ -13,8 +13,8 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-import harness  # noqa: E402
-from harness import check, equal  # noqa: E402
+import replay_harness  # noqa: E402
+from replay_harness import check, equal  # noqa: E402
 
 SKIPPED_FOLDERS = {".git", "build"}
 # Built, or brought along by whoever runs the tests: not part of the repository.
@@ -121,4 +121,4 @@ def levels_agree():
 
 
 if __name__ == "__main__":
-    harness.run([paths_exist, commands_exist, links_resolve, levels_agree])
+    replay_harness.run([paths_exist, commands_exist, links_resolve, levels_agree])
