@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Checks for the unit tests: a failed one prints where and what, and the program goes on. */
+/* Checks for the unit tests. A failed one prints its place and its text; the program continues. */
 #ifndef NETRACKER_TESTS_CHECK_H
 #define NETRACKER_TESTS_CHECK_H
 
@@ -42,14 +42,14 @@ __attribute__((unused)) static int check_string(const char *actual, const char *
 	return 0;
 }
 
-/* reason: "what: why" */
+/* reason: "subject: cause", as in "loading: root only". */
 __attribute__((unused)) static void check_skip(const char *reason)
 {
 	check_skipped++;
 	printf("skipped: %s\n", reason);
 }
 
-/* The runner reads this line. Returns main()'s value. */
+/* Prints the line that tests/run reads. Returns the exit status. */
 __attribute__((unused)) static int check_finish(void)
 {
 	printf("%u passed, %u failed, %u skipped\n", check_passed, check_failed, check_skipped);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The core as a BPF program: that it compiles under clang -target bpf, and that a kernel's verifier takes it. Only
- * test_core_bpf.c runs it.
+/* core/ as a BPF program: it must compile with clang -target bpf, and the kernel's verifier must accept it. Only
+ * test_core_bpf.c loads it.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
@@ -40,20 +40,20 @@ struct {
 	__type(value, struct work);
 } works SEC(".maps");
 
-static __always_inline struct work *the_work(void)
+static __always_inline struct work *get_work(void)
 {
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&works, &zero);
 }
 
-/* Functions of their own, with global linkage: the verifier then checks each part once, not along every path of the
- * other two.
+/* The verifier checks a function with global linkage once, and not again along every path of its callers. So the three
+ * parts are global functions.
  */
 __attribute__((noinline)) int parse(struct __sk_buff *skb, __u32 offset)
 {
 	struct nt_packet packet = { .vlan = NT_NO_VLAN };
-	struct work *work = the_work();
+	struct work *work = get_work();
 	int result;
 
 	if (!work)
@@ -68,7 +68,7 @@ __attribute__((noinline)) int parse(struct __sk_buff *skb, __u32 offset)
 
 __attribute__((noinline)) int step(struct __sk_buff *skb)
 {
-	struct work *work = the_work();
+	struct work *work = get_work();
 	struct tracked *tracked;
 
 	if (!work || !skb)
@@ -84,7 +84,7 @@ __attribute__((noinline)) int step(struct __sk_buff *skb)
 
 __attribute__((noinline)) int follow(struct __sk_buff *skb)
 {
-	struct work *work = the_work();
+	struct work *work = get_work();
 	struct tracked *tracked;
 
 	if (!work)
@@ -117,7 +117,7 @@ int follow_without_link(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int look_into_tunnels(struct __sk_buff *skb)
+int parse_tunnels(struct __sk_buff *skb)
 {
 	struct nt_packet packet = { .vlan = NT_NO_VLAN };
 

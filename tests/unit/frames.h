@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Frames written by hand from the RFCs' pictures. */
+/* Frames written by hand from the header diagrams of the RFCs. */
 #ifndef NETRACKER_TESTS_FRAMES_H
 #define NETRACKER_TESTS_FRAMES_H
 
@@ -60,7 +60,7 @@ static inline void put_tag(struct frame *frame, __u16 vlan, __u16 ethertype)
 	put16(frame, ethertype);
 }
 
-/* fragment: the field of flags and offset; payload: what follows the header. */
+/* options: in 32-bit words; fragment: the field of flags and offset; payload: bytes after the header. */
 static inline void put_ipv4(struct frame *frame, __u32 options, __u16 fragment, __u8 protocol, __u32 payload)
 {
 	put8(frame, 0x40 | (5 + options));
@@ -132,7 +132,7 @@ static inline void put_ipv6_fragment(struct frame *frame, __u16 offset_and_more,
 	frame->length = 14 + 40 + 8 + payload;
 }
 
-/* Extension headers, one after the other. */
+/* A chain of count IPv6 extension headers before TCP. */
 static inline void put_chain(struct frame *frame, __u32 count)
 {
 	__u32 i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Events as the kernel side tells them. What the wire saw is written as Zeek writes a history: S SYN, H SYN-ACK, A ACK,
- * F FIN, R RST, lower case by the side that answered; each packet a millisecond after the one before.
+/* Events as the kernel side emits them. Packets are written as in Zeek's history: S SYN, H SYN-ACK, A ACK, F FIN,
+ * R RST, lower case from the side that answered. Each packet comes a millisecond after the one before.
  */
 #ifndef NETRACKER_TESTS_SAMPLE_EVENTS_H
 #define NETRACKER_TESTS_SAMPLE_EVENTS_H
@@ -21,16 +21,16 @@
 #define CLIENT_COOKIE 0x11
 #define SERVER_COOKIE 0x22
 
-struct sample_end {
+struct sample_endpoint {
 	__u8 address[16];
 	__u16 port;
 };
 
-static const struct sample_end sample_client = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 1}, 40000};
-static const struct sample_end sample_server = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 2}, 80};
+static const struct sample_endpoint sample_client = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 1}, 40000};
+static const struct sample_endpoint sample_server = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 2}, 80};
 
-__attribute__((unused)) static struct nt_packet sample_packet(const struct sample_end *from,
-							      const struct sample_end *to, char letter,
+__attribute__((unused)) static struct nt_packet sample_packet(const struct sample_endpoint *from,
+							      const struct sample_endpoint *to, char letter,
 							      __u32 sequence[2])
 {
 	bool by_server = islower(letter);
@@ -51,7 +51,7 @@ __attribute__((unused)) static struct nt_packet sample_packet(const struct sampl
 		packet.acknowledgement = 0;
 		break;
 	case 'H':
-		/* after an own SYN (simultaneous open) it says that again */
+		/* In a simultaneous open it repeats the sequence number of its own SYN. */
 		packet.flags |= NT_SYN;
 		packet.sequence = by_server ? 5000 : 1000;
 		break;
@@ -67,9 +67,9 @@ __attribute__((unused)) static struct nt_packet sample_packet(const struct sampl
 	return packet;
 }
 
-/* The connection between two ends, its first packet (a SYN) at first_ns. Nothing is known of sockets. */
-__attribute__((unused)) static struct nt_wire sample_wire_between(const struct sample_end *client,
-								  const struct sample_end *server,
+/* A connection between two endpoints whose first packet, a SYN, comes at first_ns. No cookie is known. */
+__attribute__((unused)) static struct nt_wire sample_wire_between(const struct sample_endpoint *client,
+								  const struct sample_endpoint *server,
 								  const char *letters, __u64 first_ns)
 {
 	struct nt_wire wire = {.ifindex = 2};
@@ -95,7 +95,7 @@ __attribute__((unused)) static struct nt_wire sample_wire(const char *letters, _
 	return sample_wire_between(&sample_client, &sample_server, letters, first_ns);
 }
 
-/* Whose packets carried which cookie; 0: none was seen. */
+/* Sets the cookies that the packets of each side carried; 0: none was seen. */
 __attribute__((unused)) static struct nt_wire with_cookies(struct nt_wire wire, __u64 client, __u64 server)
 {
 	wire.cookie[wire.connection.src_index] = client;
@@ -103,21 +103,21 @@ __attribute__((unused)) static struct nt_wire with_cookies(struct nt_wire wire, 
 	return wire;
 }
 
-__attribute__((unused)) static struct nt_wire_event wire_end(struct nt_wire wire, enum nt_wire_cause why, __u64 now)
+__attribute__((unused)) static struct nt_wire_event wire_end(struct nt_wire wire, enum nt_wire_cause cause, __u64 now)
 {
 	return (struct nt_wire_event){
 		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = now},
 		.wire = wire,
-		.cause = why,
+		.cause = cause,
 	};
 }
 
-/* The change to CLOSE of one that closed first and whose FIN is acknowledged. */
+/* The change to CLOSE of a socket that closed first and whose FIN was acknowledged. */
 __attribute__((unused)) static struct nt_socket_event socket_close(enum nt_role role, __u64 start_ns, __u64 close_ns)
 {
 	bool client = role == NT_ROLE_CLIENT;
-	const struct sample_end *local = client ? &sample_client : &sample_server;
-	const struct sample_end *remote = client ? &sample_server : &sample_client;
+	const struct sample_endpoint *local = client ? &sample_client : &sample_server;
+	const struct sample_endpoint *remote = client ? &sample_server : &sample_client;
 	struct nt_socket_event event = {
 		.header = {.type = NT_EVENT_TYPE_SOCKET_CLOSE, .now = close_ns},
 		.address = client ? 0xffff888000001000 : 0xffff888000002000,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A record with every member set, each to a value of its own. */
+/* A record with every member set, and no two members equal. */
 #ifndef NETRACKER_TESTS_SAMPLE_RECORD_H
 #define NETRACKER_TESTS_SAMPLE_RECORD_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/capture/capture_link.c and src/capture/layer.h: where IP begins in frames of every link type that is read, behind every layer, and
- * in frames cut anywhere. Frames are written by hand from libpcap's descriptions of link types
+/* src/capture/capture_link.c and src/capture/layer.h find the IP header in frames of every supported link type, behind
+ * every layer, and in frames cut anywhere. The frames are written by hand from libpcap's descriptions of link types
  * (https://www.tcpdump.org/linktypes.html) and the standards that src/capture/layer.h names.
  */
 #include "src/capture/capture_link.h"
@@ -13,12 +13,12 @@
 
 #define MACS "\x02\0\0\0\0\1\x02\0\0\0\0\2"
 #define SNAP "\xaa\xaa\x03\0\0\0"
-#define REST 60 /* bytes behind the sample, of 0x45 */
+#define REST 60 /* bytes of 0x45 after the sample */
 
 struct sample {
 	int link_type;
 	const char *bytes;
-	__u32 offset; /* of IP: all before it is needed */
+	__u32 offset; /* of the IP header; every byte before it is needed */
 	__u16 ethertype;
 	__u16 vlan;
 };
@@ -34,7 +34,7 @@ static const struct sample samples[] = {
 	{ DLT_EN10MB, MACS "\x08\x00", 14, FOUR, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x86\xdd", 14, SIX, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x00\x30" SNAP "\x08\x00", 22, FOUR, NO_VLAN },
-	{ DLT_EN10MB, MACS "\x00\x30\x06\x06\x03", 17, FOUR, NO_VLAN }, /* LLC's own number for IP */
+	{ DLT_EN10MB, MACS "\x00\x30\x06\x06\x03", 17, FOUR, NO_VLAN }, /* LLC's SAP for IP */
 	{ DLT_EN10MB, MACS "\x81\x00\x60\x2a\x08\x00", 18, FOUR, 42 },
 	{ DLT_EN10MB, MACS "\x81\x00\x60\x2a\x00\x30" SNAP "\x08\x00", 26, FOUR, 42 },
 	{ DLT_EN10MB, MACS "\x88\xa8\x00\x07\x81\x00\x00\x08\x86\xdd", 22, SIX, 7 },
@@ -68,7 +68,7 @@ static const struct sample samples[] = {
 	{ DLT_PPP, "\xff\x03\x02\x81\0\0\x11\x40", 8, FOUR, NO_VLAN }, /* MPLS in PPP */
 	{ DLT_PPP_SERIAL, "\xff\x03\x00\x57", 4, SIX, NO_VLAN },
 	{ DLT_PPP_ETHER, "\x11\0\0\1\0\x30\x00\x21", 8, FOUR, NO_VLAN },
-	{ DLT_PPP_PPPD, "\1\x03\x00\x21", 4, FOUR, NO_VLAN }, /* the direction in the address' place */
+	{ DLT_PPP_PPPD, "\1\x03\x00\x21", 4, FOUR, NO_VLAN }, /* the direction in place of the address */
 	{ DLT_PPP_PPPD, "\1\xff\x03\x00\x21", 5, FOUR, NO_VLAN },
 	{ DLT_PPP_WITH_DIR, "\0\xff\x03\x00\x57", 5, SIX, NO_VLAN },
 	{ DLT_C_HDLC, "\x0f\x00\x08\x00", 4, FOUR, NO_VLAN },
@@ -88,25 +88,25 @@ static const struct sample samples[] = {
 	{ DLT_PPI, "\0\0\x08\0\1\0\0\0" MACS "\x08\x00", 22, FOUR, NO_VLAN },
 };
 
-/* What has no IP below it, or none that is looked for. */
+/* Frames that contain no IP, or in a form that is not parsed. */
 static const struct sample others[] = {
 	{ DLT_EN10MB, MACS "\x00\x26\x42\x42\x03\0\0\0", 0, 0, NO_VLAN }, /* spanning tree */
-	{ DLT_EN10MB, MACS "\x00\x26\xaa\xaa\x03\0\0\x0c", 0, 0, NO_VLAN }, /* another organisation's */
+	{ DLT_EN10MB, MACS "\x00\x26\xaa\xaa\x03\0\0\x0c", 0, 0, NO_VLAN }, /* another OUI */
 	{ DLT_EN10MB, MACS "\x08\x06\0\1\x08\0\6\4", 0, 0, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\xc0\x21\1\1\0\4", 0, 0, NO_VLAN }, /* LCP */
 	{ DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x30\x00\x21", 0, 0, NO_VLAN }, /* discovery */
-	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\x10\0\0\x21", 0, 0, NO_VLAN }, /* a pseudowire's own channel */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\x10\0\0\x21", 0, 0, NO_VLAN }, /* a pseudowire's control channel */
 	{ DLT_NULL, "\7\0\0\0\0\0\0\0", 0, 0, NO_VLAN },
 	{ DLT_PPP, "\xff\x03\xc0\x21\1\1\0\4", 0, 0, NO_VLAN },
 	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x00\x0c", 0, 0, NO_VLAN }, /* CAN */
-	{ DLT_NFLOG, "\7\0\0\x1e\x54\0\x09\0", 0, 0, NO_VLAN }, /* a bridge's */
+	{ DLT_NFLOG, "\7\0\0\x1e\x54\0\x09\0", 0, 0, NO_VLAN }, /* family AF_BRIDGE */
 	{ DLT_IEEE802_11, RADIO("\x80\x00"), 0, 0, NO_VLAN }, /* a beacon */
-	{ DLT_IEEE802_11, RADIO("\x48\x01"), 0, 0, NO_VLAN }, /* without data */
+	{ DLT_IEEE802_11, RADIO("\x48\x01"), 0, 0, NO_VLAN }, /* a null frame */
 	{ DLT_IEEE802_11, RADIO("\x08\x41"), 0, 0, NO_VLAN }, /* encrypted */
 	{ DLT_IEEE802_11, RADIO("\x08\x05"), 0, 0, NO_VLAN }, /* a fragment */
 };
 
-/* The link layer's bytes in a block of their own, with what follows cut or not. */
+/* Copies length bytes of the frame into a block of exactly that size, so that a read beyond it is noticed. */
 static enum nt_parse locate(const struct sample *sample, __u32 header, __u32 length, struct capture_place *place)
 {
 	__u8 *block = malloc(length ? length : 1);
@@ -154,7 +154,7 @@ static void check_raw(void)
 	}
 }
 
-/* One label to six; then what never ends. */
+/* One to six labels, then a stack without a bottom. */
 static void check_mpls(void)
 {
 	char bytes[14 + 40 * 4] = MACS "\x88\x47";
@@ -185,7 +185,7 @@ static void check_prism(void)
 }
 
 #define SUBFRAME(length) MACS "\0" length SNAP "\x08\x00"
-/* Three, of which the first is padded: 14 + 8 + 1 bytes, then 14 + 8 twice. */
+/* Three subframes, the first with padding: 14 + 8 + 1 bytes, then 14 + 8 twice. */
 #define AMSDU SUBFRAME("\x09") "\x45" "\0" SUBFRAME("\x08") "\0\0" SUBFRAME("\x08")
 
 static void check_amsdu(void)
@@ -204,12 +204,12 @@ static void check_amsdu(void)
 		CHECK_EQUAL(place.layer.end, place.layer.offset + (i ? 0 : 1));
 		CHECK_EQUAL(nt_next_subframe(&place.layer), i < 2);
 	}
-	/* A subframe that is longer than what it is in. */
+	/* A subframe that exceeds its frame. */
 	CHECK_EQUAL(capture_link_locate(sample.link_type, &frame, 26 + 22, &place), NT_PACKET_TCP);
 	CHECK_EQUAL(nt_pass_layers(&frame, &place.layer), NT_PACKET_MALFORMED);
 }
 
-/* PPPoE says where its packet ends; the rest is padding. */
+/* PPPoE's length field bounds its packet; the rest is padding. */
 static void check_pppoe_end(void)
 {
 	struct sample sample = { DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x16\x00\x21", 0, 0, 0 };

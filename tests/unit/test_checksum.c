@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/zeek/checksum.c: packets of the RFCs' own arithmetic, and what one changed bit does to them. */
+/* src/zeek/checksum.c accepts checksums computed as in RFC 1071, and rejects a packet with one bit changed. */
 #include <linux/types.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"
 
-/* One's complement sum of 16-bit words in network byte order, as RFC 1071 section 4.1 has it. */
+/* One's complement sum of 16-bit words in network byte order (RFC 1071 section 4.1). */
 static __u16 sum_of(const __u8 *bytes, __u32 size, __u32 sum)
 {
 	for (; size > 1; bytes += 2, size -= 2)
@@ -39,7 +39,7 @@ static int is_right(const struct frame *frame, __u32 captured)
 	return right;
 }
 
-/* Computes the checksum from the addresses given, and looks at what is thought of it, whole and not. */
+/* Sets the checksum for these addresses. A changed byte must be found in a whole segment, and not in one cut short. */
 static void check_segment(struct frame *frame, __u32 transport, const __u8 *source, const __u8 *destination,
 			  __u32 address_size)
 {
@@ -50,7 +50,7 @@ static void check_segment(struct frame *frame, __u32 transport, const __u8 *sour
 	set16(frame, transport + 16, ~sum_of(frame->bytes + transport, length, sum));
 	CHECK_EQUAL(is_right(frame, frame->length), 1);
 	for (at = transport + 4; at < frame->length; at++) {
-		if (at == transport + 12) /* the header's length, which is not what this is about */
+		if (at == transport + 12) /* the data offset: changes how the packet is parsed */
 			continue;
 		frame->bytes[at] ^= 0x10;
 		CHECK_EQUAL(is_right(frame, frame->length), 0);
@@ -93,7 +93,7 @@ static void test_route(void)
 	put(&frame, other, 16);
 	put_tcp(&frame);
 	check_segment(&frame, 94, ipv6_source, other, 16);
-	frame.bytes[57] = 0; /* no segments left: it has arrived */
+	frame.bytes[57] = 0; /* no segments left: the destination is in the IPv6 header */
 	check_segment(&frame, 94, ipv6_source, ipv6_destination, 16);
 }
 
@@ -112,7 +112,7 @@ static void test_home_address(void)
 
 static void test_ipv4_header(void)
 {
-	/* A UDP packet from 192.168.0.1 to 192.168.0.199: its words without the checksum add up to 479e. */
+	/* A UDP packet from 192.168.0.1 to 192.168.0.199; the sum of its words without the checksum is 479e. */
 	static const __u8 header[20] = { 0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61,
 					 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7 };
 	struct nt_buffer buffer = { .data = header, .length = sizeof(header) };
@@ -123,7 +123,7 @@ static void test_ipv4_header(void)
 	wrong[19]++;
 	buffer.data = wrong;
 	CHECK(!checksum_ipv4_header_is_right(&buffer, 0));
-	buffer.length--; /* cannot be told any more */
+	buffer.length--; /* cut short: cannot be checked */
 	CHECK(checksum_ipv4_header_is_right(&buffer, 0));
 	CHECK(checksum_ipv4_header_is_right(&buffer, 100));
 }

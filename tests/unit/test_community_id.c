@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Vectors of the specification: github.com/corelight/community-id-spec, baseline/baseline_deflt.json. */
+/* src/record/community_id.c against the specification's vectors: github.com/corelight/community-id-spec,
+ * baseline/baseline_deflt.json.
+ */
 #include "src/record/community_id.h"
 
 #include <arpa/inet.h>
@@ -16,7 +18,7 @@ static void parse(__u8 out[16], const char *text)
 	CHECK(inet_pton(AF_INET, text, out + 12) == 1);
 }
 
-/* Both directions give the same. */
+/* Both directions give the same ID. */
 static void check_id(const char *src, __u16 src_port, const char *dst, __u16 dst_port, const char *expected)
 {
 	char forth[COMMUNITY_ID_SIZE], back[COMMUNITY_ID_SIZE];

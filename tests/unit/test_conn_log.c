@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The conn.log's lines, against Zeek's documentation of its columns and of its ASCII logs. */
+/* src/zeek/conn_log.c against Zeek's documentation of conn.log and of its ASCII logs. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -85,7 +85,7 @@ static void test_unknown_is_unset(void)
 						"-\t-\t-\t-\t-\t1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\n");
 }
 
-/* The same record has the same uid, another one another. */
+/* The uid depends on the record's id. */
 static void test_uid(void)
 {
 	struct nt_record record = sample_record();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* core/connection.h: every row of the table above the state machine, one function each; then core/verdict.h: outcomes
- * (docs/record.md) and Zeek's conn_state. What is expected comes from RFC 9293 and Zeek's documentation.
+/* core/connection.h: one function for each row of the table above the state machine; then core/verdict.h: outcomes
+ * (docs/record.md) and Zeek's conn_state. Expected values come from RFC 9293 and Zeek's documentation.
  */
 #include <linux/types.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 
 #include "tests/unit/check.h"
 
-#define CLIENT 1 /* indexes in the key: the client's need not be the first */
+#define CLIENT 1 /* indexes in the key; the client is the second here */
 #define SERVER 0
-#define CLIENT_ISN 0xfffffff0u /* the sequence numbers go round inside the connection */
+#define CLIENT_ISN 0xfffffff0u /* the sequence numbers wrap around within the connection */
 #define SERVER_ISN 7000u
 #define MS 1000000ull
 
@@ -67,7 +67,7 @@ static __u32 step(int source, __u8 flags, __u32 sequence, __u32 acknowledgement,
 
 #define STATE() nt_connection_state(&connection)
 
-/* The connection in each of the states, by the shortest way. */
+/* Each brings the connection into one state, by the fewest packets. */
 static void syn_sent(void)
 {
 	begin(CLIENT, NT_SYN, C(0), 0, 0);
@@ -108,9 +108,9 @@ static void midstream(void)
 	begin(CLIENT, NT_ACK | NT_PSH, 500, 600, 10);
 }
 
-typedef void (*way)(void);
-static const way ways[] = { syn_sent, syn_received, established, half_closed, closed, reset };
-#define WAYS (sizeof(ways) / sizeof(ways[0]))
+typedef void (*setter)(void);
+static const setter setters[] = { syn_sent, syn_received, established, half_closed, closed, reset };
+#define SETTERS (sizeof(setters) / sizeof(setters[0]))
 
 static const char *history(void)
 {
@@ -159,7 +159,7 @@ static void begins_midstream(void)
 	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
 }
 
-/* Who speaks from a system port to one that is none is the server. */
+/* The sender is the server if its port is a system port and the other is not. */
 static void begins_midstream_with_the_server(void)
 {
 	struct nt_packet packet = segment(SERVER, NT_ACK, 1, 1, 5);
@@ -170,7 +170,7 @@ static void begins_midstream_with_the_server(void)
 	CHECK_EQUAL(connection.marks, NT_MARK_MIDSTREAM | NT_MARK_FLIPPED);
 	nt_connection_add_packet(&connection, &packet, SERVER);
 	CHECK_STRING(history(), "^d");
-	/* Every flag at once: what is left of it is a SYN-ACK's, or a SYN's. */
+	/* With all flags set the packet counts as a SYN-ACK, or without ACK as a SYN. */
 	begin(SERVER, NT_SYN | NT_ACK | NT_RST | NT_FIN, S(0), C(1), 0);
 	CHECK_EQUAL(connection.src_index, CLIENT);
 	packet = segment(SERVER, NT_SYN | NT_RST, S(0), 0, 0);
@@ -190,7 +190,7 @@ static void syn_sent_synack(void)
 	CHECK_EQUAL(connection.last_change_ns, now);
 }
 
-static void syn_sent_synack_for_another(void)
+static void syn_sent_synack_of_another_connection(void)
 {
 	syn_sent();
 	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(0), 0), NT_STEP_REPEAT);
@@ -226,7 +226,7 @@ static void syn_sent_split_handshake(void)
 	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
 }
 
-static void syn_sent_simultaneous_synack_of_another(void)
+static void syn_sent_simultaneous_synack_of_another_connection(void)
 {
 	syn_sent();
 	step(SERVER, NT_SYN, S(0), 0, 0);
@@ -242,7 +242,7 @@ static void syn_sent_refused(void)
 	CHECK_EQUAL(connection.rst_ns, now);
 }
 
-static void syn_sent_rst_for_another(void)
+static void syn_sent_rst_of_another_connection(void)
 {
 	syn_sent();
 	CHECK_EQUAL(step(SERVER, NT_RST, 0, 0, 0), NT_STEP_REPEAT); /* acknowledges nothing */
@@ -258,7 +258,7 @@ static void syn_sent_given_up(void)
 	CHECK_EQUAL(STATE(), NT_STATE_RESET);
 }
 
-/* RFC 9293 figure 9: the other end is still in an old connection, which is what this RST is for. */
+/* RFC 9293 figure 9: the server is still in an old connection, and this RST ends that one. */
 static void syn_sent_old_connection_reset(void)
 {
 	syn_sent();
@@ -291,8 +291,8 @@ static void syn_sent_synack_not_seen(void)
 	CHECK_EQUAL(STATE(), NT_STATE_SYN_SENT);
 }
 
-/* The SYN-ACK was captured after what it led to. */
-static void synack_comes_late(void)
+/* The SYN-ACK was captured after the ACK that answers it. */
+static void synack_captured_late(void)
 {
 	syn_sent();
 	step(CLIENT, NT_ACK, C(1), S(1), 0);
@@ -320,13 +320,13 @@ static void syn_received_ack_with_data(void)
 	CHECK_EQUAL(connection.ack_ns, now);
 }
 
-static void syn_received_ack_further_on(void)
+static void syn_received_later_ack(void)
 {
 	syn_received();
 	CHECK_EQUAL(step(CLIENT, NT_ACK, C(200), S(3000), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
 }
 
-static void syn_received_ack_of_another(void)
+static void syn_received_ack_of_another_connection(void)
 {
 	syn_received();
 	CHECK_EQUAL(step(CLIENT, NT_ACK, C(2), S(0), 0), 0);
@@ -335,8 +335,8 @@ static void syn_received_ack_of_another(void)
 	CHECK_EQUAL(STATE(), NT_STATE_SYN_RECEIVED);
 }
 
-/* For a SYN-ACK with another cookie, that was not seen. */
-static void syn_received_ack_of_a_cookie(void)
+/* The ACK answers a SYN-ACK with another SYN cookie, which was not seen. */
+static void syn_received_ack_of_another_cookie(void)
 {
 	syn_received();
 	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(0) - 500000, 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
@@ -370,7 +370,7 @@ static void syn_received_cookies(void)
 	syn_received();
 	CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, 99999, C(1), 0), NT_STEP_CHANGED);
 	CHECK_EQUAL(connection.synack_ns, now - MS);
-	/* The ACK says which it was: the first here. */
+	/* The ACK shows which SYN-ACK the client took, here the first. */
 	CHECK_EQUAL(step(CLIENT, NT_ACK, C(1), S(1), 0), NT_STEP_CHANGED | NT_STEP_ESTABLISHED);
 	CHECK_EQUAL(connection.isn[SERVER], SERVER_ISN);
 	CHECK_STRING(history(), "ShhA");
@@ -442,7 +442,7 @@ static void half_closed_rst(void)
 	CHECK_EQUAL(STATE(), NT_STATE_RESET);
 }
 
-static void closed_changes_no_more(void)
+static void closed_is_final(void)
 {
 	__u64 end;
 
@@ -458,7 +458,7 @@ static void closed_changes_no_more(void)
 	CHECK_STRING(history(), "ShAFfRr");
 }
 
-static void reset_changes_no_more(void)
+static void reset_is_final(void)
 {
 	__u64 end;
 
@@ -471,10 +471,10 @@ static void reset_changes_no_more(void)
 	CHECK_EQUAL(STATE(), NT_STATE_RESET);
 	CHECK_EQUAL(connection.last_change_ns, end);
 	CHECK_EQUAL(connection.rst_ns, end);
-	CHECK_STRING(history(), "ShArFrR"); /* R again only with another sequence number */
+	CHECK_STRING(history(), "ShArFrR"); /* another R only for another sequence number */
 }
 
-/* A RST that nobody took is followed by the handshake: its times are noted, and nothing else. */
+/* The client ignored a RST and the handshake follows it: only its times are recorded. */
 static void reset_before_the_handshake(void)
 {
 	__u64 end;
@@ -502,14 +502,14 @@ static void fin_without_handshake(void)
 
 /* ---- SYN in every state ---- */
 
-static void same_syn_is_no_other_connection(void)
+static void same_syn_is_the_same_connection(void)
 {
 	struct nt_connection before;
 	__u32 i;
 
-	for (i = 0; i < WAYS; i++) {
-		ways[i]();
-		if (ways[i] == closed)
+	for (i = 0; i < SETTERS; i++) {
+		setters[i]();
+		if (setters[i] == closed)
 			continue;
 		before = connection;
 		now += 70000 * MS;
@@ -524,8 +524,8 @@ static void same_synack_changes_nothing(void)
 	struct nt_connection before;
 	__u32 i;
 
-	for (i = 1; i < WAYS; i++) {
-		ways[i]();
+	for (i = 1; i < SETTERS; i++) {
+		setters[i]();
 		before = connection;
 		CHECK_EQUAL(step(SERVER, NT_SYN | NT_ACK, S(0), C(1), 0), NT_STEP_REPEAT);
 		before.last_seen_ns = now;
@@ -538,14 +538,14 @@ static void other_syn_is_another_connection(void)
 	struct nt_connection before;
 	__u32 i;
 
-	for (i = 0; i < WAYS; i++) {
-		ways[i]();
+	for (i = 0; i < SETTERS; i++) {
+		setters[i]();
 		before = connection;
 		CHECK_EQUAL(step(CLIENT, NT_SYN, C(12345), 0, 0), NT_STEP_NEW);
 		CHECK(!memcmp(&before, &connection, sizeof(before)));
 	}
-	for (i = 1; i < WAYS; i++) { /* in SYN_SENT it is a simultaneous open */
-		ways[i]();
+	for (i = 1; i < SETTERS; i++) { /* in SYN_SENT it is a simultaneous open */
+		setters[i]();
 		CHECK_EQUAL(step(SERVER, NT_SYN, S(12345), 0, 0), NT_STEP_NEW);
 	}
 }
@@ -602,9 +602,9 @@ static void connects_to_itself(void)
 	CHECK_STRING(nt_connection_conn_state(&connection), "SF");
 }
 
-/* ---- odd flags, history ---- */
+/* ---- invalid flags, history ---- */
 
-static void odd_flags(void)
+static void invalid_flags(void)
 {
 	CHECK_EQUAL(begin(CLIENT, NT_SYN | NT_FIN, C(0), 0, 0), NT_STEP_CHANGED);
 	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
@@ -660,7 +660,7 @@ static void check_idle_outcome(enum nt_outcome outcome, int ended_by)
 	CHECK_EQUAL(by, ended_by);
 }
 
-static void outcomes_of_ended_ones(void)
+static void outcomes_of_ended_connections(void)
 {
 	closed();
 	check_outcome(NT_OUTCOME_CLOSED, NT_SRC);
@@ -691,7 +691,7 @@ static void outcomes_of_ended_ones(void)
 	check_outcome(NT_OUTCOME_RESET, NT_DST);
 }
 
-static void outcomes_of_silent_ones(void)
+static void outcomes_of_idle_connections(void)
 {
 	syn_sent();
 	check_outcome(NT_OUTCOME_OPEN, -1);
@@ -793,7 +793,7 @@ static void bytes_by_sequence_numbers(void)
 {
 	established();
 	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
-	step(CLIENT, NT_FIN | NT_ACK, C(1 + 100), S(1), 20); /* round 2^32 */
+	step(CLIENT, NT_FIN | NT_ACK, C(1 + 100), S(1), 20); /* wraps around 2^32 */
 	check_bytes(CLIENT, NT_KNOWN_MODULO, 120);
 	check_bytes(SERVER, NT_KNOWN_NOT, 0);
 	step(SERVER, NT_FIN | NT_ACK, S(1), C(122), 0);
@@ -810,12 +810,12 @@ static void bytes_by_sequence_numbers(void)
 	check_bytes(CLIENT, NT_KNOWN_NOT, 0);
 }
 
-/* ---- any packets at all ---- */
+/* ---- random packets ---- */
 
-/* Whatever comes, the bounds hold and an ended connection stays ended. */
-static void any_packets(void)
+/* Whatever packets come, the bounds hold and an ended connection stays ended. */
+static void random_packets(void)
 {
-	__u32 i, odd = 0;
+	__u32 i, broken = 0;
 
 	srand(7);
 	begin(CLIENT, NT_SYN, C(0), 0, 0);
@@ -829,30 +829,34 @@ static void any_packets(void)
 		if (step(source, flags, sequence, acknowledgement, rand() % 2) & NT_STEP_NEW)
 			begin(source, flags, sequence, acknowledgement, 0);
 		else
-			odd += before >= NT_STATE_CLOSED && STATE() != before;
-		odd += connection.history_length > NT_CONNECTION_HISTORY || connection.src_index > 1;
+			broken += before >= NT_STATE_CLOSED && STATE() != before;
+		broken += connection.history_length > NT_CONNECTION_HISTORY || connection.src_index > 1;
 	}
-	CHECK_EQUAL(odd, 0);
+	CHECK_EQUAL(broken, 0);
 }
 
 int main(void)
 {
-	static const way rows[] = {
+	static const setter rows[] = {
 		begins_with_syn, begins_with_synack, begins_midstream, begins_midstream_with_the_server,
-		syn_sent_synack, syn_sent_synack_for_another, syn_sent_simultaneous_open, syn_sent_split_handshake,
-		syn_sent_simultaneous_synack_of_another, syn_sent_refused, syn_sent_rst_for_another, syn_sent_given_up,
-		syn_sent_old_connection_reset, syn_sent_synack_not_seen, synack_comes_late,
-		syn_received_ack, syn_received_ack_with_data, syn_received_ack_further_on, syn_received_ack_of_another,
-		syn_received_ack_of_a_cookie, syn_received_fin, syn_received_fast_open, syn_received_cookies, syn_received_syn_captured_late,
+		syn_sent_synack, syn_sent_synack_of_another_connection, syn_sent_simultaneous_open,
+		syn_sent_split_handshake,
+		syn_sent_simultaneous_synack_of_another_connection, syn_sent_refused,
+		syn_sent_rst_of_another_connection, syn_sent_given_up,
+		syn_sent_old_connection_reset, syn_sent_synack_not_seen, synack_captured_late,
+		syn_received_ack, syn_received_ack_with_data, syn_received_later_ack,
+		syn_received_ack_of_another_connection,
+		syn_received_ack_of_another_cookie, syn_received_fin, syn_received_fast_open, syn_received_cookies,
+		syn_received_syn_captured_late,
 		syn_received_rst,
 		established_data, established_fin, established_rst, half_closed_fin, half_closed_rst,
-		closed_changes_no_more, reset_changes_no_more, reset_before_the_handshake,
+		closed_is_final, reset_is_final, reset_before_the_handshake,
 		fin_without_handshake,
-		same_syn_is_no_other_connection, same_synack_changes_nothing, other_syn_is_another_connection,
+		same_syn_is_the_same_connection, same_synack_changes_nothing, other_syn_is_another_connection,
 		same_syn_after_close_is_another_connection, syn_after_midstream_is_another_connection,
-		connects_to_itself, odd_flags, history_of_a_whole_connection, history_is_bounded,
-		outcomes_of_ended_ones, outcomes_of_silent_ones, first_closer,
-		conn_states_of_attempts, conn_states_of_connections, bytes_by_sequence_numbers, any_packets,
+		connects_to_itself, invalid_flags, history_of_a_whole_connection, history_is_bounded,
+		outcomes_of_ended_connections, outcomes_of_idle_connections, first_closer,
+		conn_states_of_attempts, conn_states_of_connections, bytes_by_sequence_numbers, random_packets,
 	};
 	unsigned int i;
 

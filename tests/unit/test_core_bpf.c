@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The core as a BPF object (core_bpf.c): it compiles without globals and tables, the verifier takes it, and in the
- * kernel it comes to the same as in user space.
+/* core/ as a BPF object (core_bpf.c): it compiles without global data, the verifier accepts it, and in the kernel it
+ * gives the same results as in user space.
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -33,13 +33,13 @@ struct frame {
 
 static unsigned int skipped;
 
-static void skip(const char *why)
+static void skip(const char *reason)
 {
-	printf("skip: %s\n", why);
+	printf("skip: %s\n", reason);
 	skipped++;
 }
 
-/* What BCC cannot load (docs/architecture.md): data of any kind. */
+/* BCC cannot load data of any kind (docs/architecture.md). */
 static void check_no_data(void)
 {
 	struct bpf_object *object = bpf_object__open(OBJECT);
@@ -62,14 +62,14 @@ static struct frame segment(int number, int from_client, __u8 flags, __u32 seque
 	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .payload_length = htons(20 + size),
 				       .next_header = 6, .hop_limit = 64 };
 	struct frame frame = { .length = 14 };
-	__u32 ends[2] = { htonl(0xc6120001), htonl(0xc6120002) };
+	__u32 addresses[2] = { htonl(0xc6120001), htonl(0xc6120002) };
 	__u16 ports[2] = { htons(40000 + number), htons(80) };
 	int v6 = number & 1;
 
 	tcp.source_port = ports[!from_client];
 	tcp.destination_port = ports[!!from_client];
-	ipv4.source = ends[!from_client];
-	ipv4.destination = ends[!!from_client];
+	ipv4.source = addresses[!from_client];
+	ipv4.destination = addresses[!!from_client];
 	ipv6.addresses[0] = ipv6.addresses[4] = htonl(0xfd000000);
 	ipv6.addresses[3] = ipv4.source;
 	ipv6.addresses[7] = ipv4.destination;
@@ -82,7 +82,7 @@ static struct frame segment(int number, int from_client, __u8 flags, __u32 seque
 	return frame;
 }
 
-/* The key in the kernel holds the interface's number, which differs: whatever it is, take the only entry that fits. */
+/* Finds the entry by addresses and ports: the kernel's key holds the ifindex as its namespace. Returns 0, or -1. */
 static int find_tracked(int map, const struct nt_key *wanted, struct tracked *tracked)
 {
 	struct nt_key key, *before = NULL;
@@ -141,7 +141,7 @@ static void check_same(const struct tracked *kernel, const struct tracked *user)
 	}
 }
 
-/* A connection of random packets: most of them near what a real one has. */
+/* Runs 30 random packets, most of them with plausible flags and numbers. */
 static void check_connection(int program, int map, int number)
 {
 	struct tracked user = { 0 }, kernel;
@@ -170,7 +170,7 @@ static void check_connection(int program, int map, int number)
 		check_same(&kernel, &user);
 }
 
-static int be_silent(enum libbpf_print_level level, const char *format, va_list arguments)
+static int print_warnings_only(enum libbpf_print_level level, const char *format, va_list arguments)
 {
 	return level == LIBBPF_WARN ? vprintf(format, arguments) : 0;
 }
@@ -181,7 +181,7 @@ static void check_in_kernel(void)
 	struct bpf_object *object = bpf_object__open(OBJECT);
 	int error, number, program, map;
 
-	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* what BPF's tables count against before Linux 5.11 */
+	setrlimit(RLIMIT_MEMLOCK, &unlimited); /* BPF maps count against it before Linux 5.11 */
 	error = bpf_object__load(object);
 	if (error == -EPERM) {
 		skip("the kernel does not let us load BPF programs");
@@ -199,7 +199,7 @@ static void check_in_kernel(void)
 
 int main(void)
 {
-	libbpf_set_print(be_silent);
+	libbpf_set_print(print_warnings_only);
 	if (CHECK_EQUAL(system(COMPILE), 0)) {
 		check_no_data();
 		check_in_kernel();

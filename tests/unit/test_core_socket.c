@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* core/socket.h, and what core/result.h makes of it: sockets whose changes of state are given. */
+/* core/socket.h and the results of core/result.h, for sockets that go through given states. */
 #include <linux/types.h>
 
 #include "core/buffer.h"
@@ -8,10 +8,10 @@
 #include "tests/unit/check.h"
 
 #define T0 1000000000ULL
-#define NOT_KNOWN (-1)
+#define UNKNOWN (-1)
 
 static struct nt_socket sock;
-static struct nt_result summary;
+static struct nt_result result;
 
 static void change(__u64 at, __u8 state)
 {
@@ -24,14 +24,14 @@ static void begin(enum nt_role role)
 	change(20, NT_TCP_ESTABLISHED);
 }
 
-/* From the state that it was in. */
-static void close_it(__u64 at, __u8 reset_received)
+/* Closes the socket from its current state. */
+static void close_socket(__u64 at, __u8 reset_received)
 {
 	__u8 old_state = sock.state;
 
 	change(at, NT_TCP_CLOSE);
 	sock.reset_received = reset_received;
-	nt_result_fill_from_socket(&summary, &sock, old_state);
+	nt_result_fill_from_socket(&result, &sock, old_state);
 }
 
 static void closed_by_client(void)
@@ -39,104 +39,104 @@ static void closed_by_client(void)
 	begin(NT_ROLE_CLIENT);
 	change(40, NT_TCP_FIN_WAIT1);
 	change(45, NT_TCP_FIN_WAIT2);
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.ended_by, NT_SRC);
-	CHECK_EQUAL(summary.start_ns, T0);
-	CHECK_EQUAL(summary.duration_ns, 60);
-	CHECK_EQUAL(summary.first_fin_ns, 40);
-	CHECK_EQUAL(summary.handshake_ns, 20);
-	CHECK_EQUAL(summary.syn_finack_ns, NOT_KNOWN);
-	CHECK_EQUAL(summary.bytes[NT_DST], NOT_KNOWN);
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.ended_by, NT_SRC);
+	CHECK_EQUAL(result.start_ns, T0);
+	CHECK_EQUAL(result.duration_ns, 60);
+	CHECK_EQUAL(result.first_fin_ns, 40);
+	CHECK_EQUAL(result.handshake_ns, 20);
+	CHECK_EQUAL(result.syn_finack_ns, UNKNOWN);
+	CHECK_EQUAL(result.bytes[NT_DST], UNKNOWN);
 }
 
-/* The same, as the server's socket sees it. */
+/* The same connection at the server's socket. */
 static void closed_by_peer(void)
 {
 	begin(NT_ROLE_SERVER);
 	change(40, NT_TCP_CLOSE_WAIT);
 	change(50, NT_TCP_LAST_ACK);
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.ended_by, NT_SRC);
-	CHECK_EQUAL(summary.first_fin_ns, 40);
-	CHECK_EQUAL(summary.handshake_ns, NOT_KNOWN);
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.ended_by, NT_SRC);
+	CHECK_EQUAL(result.first_fin_ns, 40);
+	CHECK_EQUAL(result.handshake_ns, UNKNOWN);
 }
 
-/* Both FINs cross: FIN_WAIT1, CLOSING; a RST after both changes nothing. */
+/* The FINs cross: FIN_WAIT1, CLOSING. A RST after both FINs changes nothing. */
 static void closed_at_once(void)
 {
 	begin(NT_ROLE_SERVER);
 	change(40, NT_TCP_FIN_WAIT1);
 	change(41, NT_TCP_CLOSING);
-	close_it(60, 1);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.ended_by, NT_DST);
+	close_socket(60, 1);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.ended_by, NT_DST);
 }
 
 static void reset_by_peer(void)
 {
 	begin(NT_ROLE_CLIENT);
-	close_it(60, 1);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_RESET);
-	CHECK_EQUAL(summary.ended_by, NT_DST);
-	CHECK_EQUAL(summary.first_fin_ns, 60);
+	close_socket(60, 1);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_RESET);
+	CHECK_EQUAL(result.ended_by, NT_DST);
+	CHECK_EQUAL(result.first_fin_ns, 60);
 	begin(NT_ROLE_CLIENT);
 	change(40, NT_TCP_FIN_WAIT1);
 	change(45, NT_TCP_FIN_WAIT2);
-	close_it(60, 1); /* or from here, by data that came when nobody could read any more */
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_RESET);
-	CHECK_EQUAL(summary.ended_by, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_fin_ns, 40);
+	close_socket(60, 1); /* data arrived after the local close */
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_RESET);
+	CHECK_EQUAL(result.ended_by, UNKNOWN);
+	CHECK_EQUAL(result.first_fin_ns, 40);
 }
 
 static void refused(void)
 {
 	sock = (struct nt_socket){.role = NT_ROLE_CLIENT, .start_ns = T0};
 	change(0, NT_TCP_SYN_SENT);
-	close_it(5, 1);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_REFUSED);
-	CHECK_EQUAL(summary.ended_by, NT_DST);
-	CHECK_EQUAL(summary.handshake_ns, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_fin_ns, 5);
+	close_socket(5, 1);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_REFUSED);
+	CHECK_EQUAL(result.ended_by, NT_DST);
+	CHECK_EQUAL(result.handshake_ns, UNKNOWN);
+	CHECK_EQUAL(result.first_fin_ns, 5);
 }
 
-/* A time-out, an abort, an attempt given up: the states are the same. */
-static void not_told_by_states(void)
+/* A timeout, an abort and an abandoned attempt have the same states. */
+static void unknown_from_states(void)
 {
 	begin(NT_ROLE_CLIENT);
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NOT_KNOWN);
-	CHECK_EQUAL(summary.ended_by, NOT_KNOWN);
-	CHECK_EQUAL(summary.first_fin_ns, NOT_KNOWN);
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, UNKNOWN);
+	CHECK_EQUAL(result.ended_by, UNKNOWN);
+	CHECK_EQUAL(result.first_fin_ns, UNKNOWN);
 	sock = (struct nt_socket){.role = NT_ROLE_CLIENT, .start_ns = T0};
 	change(0, NT_TCP_SYN_SENT);
-	close_it(5, 0);
-	CHECK_EQUAL(summary.outcome, NOT_KNOWN);
-	CHECK_EQUAL(summary.duration_ns, 5);
+	close_socket(5, 0);
+	CHECK_EQUAL(result.outcome, UNKNOWN);
+	CHECK_EQUAL(result.duration_ns, 5);
 }
 
-/* The kernel may skip a program where it interrupts another. What comes after shows what was not seen. */
+/* The kernel may skip a program that interrupts another. Later states show the change that was missed. */
 static void changes_missed(void)
 {
 	begin(NT_ROLE_SERVER);
 	change(50, NT_TCP_LAST_ACK); /* no CLOSE_WAIT */
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.ended_by, NT_SRC);
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.ended_by, NT_SRC);
 	begin(NT_ROLE_CLIENT);
 	change(50, NT_TCP_CLOSING); /* no FIN_WAIT1 */
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.ended_by, NT_SRC);
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.ended_by, NT_SRC);
 	begin(NT_ROLE_CLIENT);
-	change(50, NT_TCP_FIN_WAIT2); /* no FIN_WAIT1: when it was is not known */
-	close_it(60, 0);
-	CHECK_EQUAL(summary.outcome, NT_OUTCOME_CLOSED);
-	CHECK_EQUAL(summary.first_fin_ns, NOT_KNOWN);
+	change(50, NT_TCP_FIN_WAIT2); /* no FIN_WAIT1: its time is unknown */
+	close_socket(60, 0);
+	CHECK_EQUAL(result.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(result.first_fin_ns, UNKNOWN);
 }
 
-/* Who knows that no error ended it knows that it reset itself. */
+/* If no error ended the socket, it sent the RST itself. */
 static void reset_here(void)
 {
 	int ended_by;
@@ -155,7 +155,7 @@ int main(void)
 	closed_at_once();
 	reset_by_peer();
 	refused();
-	not_told_by_states();
+	unknown_from_states();
 	changes_missed();
 	reset_here();
 	return check_finish();

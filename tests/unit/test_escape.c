@@ -40,7 +40,7 @@ static void test_bounds(void)
 	CHECK_STRING(escaped(escape_json, unterminated, sizeof(unterminated)), "\"abcd\"");
 	CHECK_STRING(WORD("ab\0cd"), "ab");
 	CHECK_STRING(JSON("ab\0cd"), "\"ab\"");
-	/* the string ends within a character */
+	/* The string ends within a character. */
 	CHECK_STRING(escaped(escape_json, "\xe2\x82\xac", 2), "\"\\\\xe2\\\\x82\"");
 }
 
@@ -55,7 +55,7 @@ static void test_json(void)
 	CHECK_STRING(JSON("\xe2\x80\xa8\xe2\x80\xae"), "\"\\u2028\\u202e\"");
 }
 
-/* RFC 3629 section 3 and 10: what is not UTF-8. */
+/* Bytes that are not UTF-8 (RFC 3629 sections 3 and 10). */
 static void test_json_not_utf8(void)
 {
 	CHECK_STRING(JSON("\xff"), "\"\\\\xff\"");
@@ -72,7 +72,7 @@ static void test_message(void)
 	CHECK_STRING(MESSAGE("a file: \\ \033]0;"), "a file: \\ \\x1b]0;");
 }
 
-/* Whatever the byte, what comes out is printable ASCII, and a word has no space. */
+/* The output is printable ASCII for every byte, and a word has no space. */
 static void test_every_byte(void)
 {
 	unsigned int byte, i;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* core/fast_path.h: the slot of a packet, found without a parse, is that of its connection's key; and what is no plain
- * packet is left to the parser. Every frame is in a block of memory of exactly its size, for the sanitizer.
+/* core/fast_path.h finds the slot of a plain packet without the parser. It must be the slot of the connection's key.
+ * All other packets are left to the parser. Every frame is in a block of exactly its size, for the sanitizer.
  */
 #include <linux/types.h>
 #include <stdlib.h>
@@ -15,22 +15,22 @@
 
 static __u32 slot;
 
-static enum nt_fast_path look_at_part(const struct frame *frame, __u32 captured, __u16 ethertype)
+static enum nt_fast_path peek_at_part(const struct frame *frame, __u32 captured, __u16 ethertype)
 {
 	__u8 *block = malloc(captured ? captured : 1);
 	struct nt_buffer buffer = { .data = block, .length = captured };
-	enum nt_fast_path look;
+	enum nt_fast_path result;
 
 	memcpy(block, frame->bytes, captured);
 	slot = NO_SLOT;
-	look = nt_peek_slot(&buffer, 14, ethertype, &slot);
+	result = nt_peek_slot(&buffer, 14, ethertype, &slot);
 	free(block);
-	return look;
+	return result;
 }
 
-static enum nt_fast_path look_at(const struct frame *frame)
+static enum nt_fast_path peek_at(const struct frame *frame)
 {
-	return look_at_part(frame, frame->length, frame->bytes[12] << 8 | frame->bytes[13]);
+	return peek_at_part(frame, frame->length, frame->bytes[12] << 8 | frame->bytes[13]);
 }
 
 static __u32 network_header_of(const struct frame *frame)
@@ -61,7 +61,7 @@ static void swap(__u8 *one, __u8 *other, __u32 size)
 	memcpy(other, kept, size);
 }
 
-static void turn_round(struct frame *frame)
+static void swap_direction(struct frame *frame)
 {
 	__u32 network = network_header_of(frame), size = network == 20 ? 4 : 16;
 	__u8 *tcp = frame->bytes + 14 + network;
@@ -70,8 +70,8 @@ static void turn_round(struct frame *frame)
 	swap(tcp, tcp + 2, 2);
 }
 
-/* Addresses and ports, whatever they are. */
-static void set_ends(struct frame *frame)
+/* Sets random addresses and ports. */
+static void set_random_tuple(struct frame *frame)
 {
 	__u32 network = network_header_of(frame), size = network == 20 ? 4 : 16, i;
 	__u8 *tcp = frame->bytes + 14 + network;
@@ -97,12 +97,12 @@ static void check_slot(struct frame *frame)
 {
 	__u32 forth;
 
-	CHECK_EQUAL(look_at(frame), NT_FAST_PATH_SLOT);
+	CHECK_EQUAL(peek_at(frame), NT_FAST_PATH_SLOT);
 	CHECK(slot < NT_FAST_PATH_SLOTS);
 	CHECK_EQUAL(slot, slot_of_key(frame));
 	forth = slot;
-	turn_round(frame);
-	CHECK_EQUAL(look_at(frame), NT_FAST_PATH_SLOT);
+	swap_direction(frame);
+	CHECK_EQUAL(peek_at(frame), NT_FAST_PATH_SLOT);
 	CHECK_EQUAL(slot, forth);
 	CHECK_EQUAL(slot_of_key(frame), forth);
 }
@@ -118,13 +118,13 @@ static void slots_of_packets_and_keys(void)
 
 		check_slot(&frame);
 		for (i = 0; i < 1000; i++) {
-			set_ends(&frame);
+			set_random_tuple(&frame);
 			check_slot(&frame);
 		}
 	}
 }
 
-/* One client's connections to one server wait in slots of their own, or a busy server would find every slot taken. */
+/* Connections between one client and one server must spread over the slots: a busy server has thousands of them. */
 static void slots_are_spread(void)
 {
 	static __u8 taken[NT_FAST_PATH_SLOTS];
@@ -134,27 +134,27 @@ static void slots_are_spread(void)
 	for (port = 32768; port < 32768 + 1000; port++) {
 		frame.bytes[14 + 20] = port >> 8;
 		frame.bytes[14 + 20 + 1] = port;
-		look_at(&frame);
+		peek_at(&frame);
 		distinct += !taken[slot % NT_FAST_PATH_SLOTS];
 		taken[slot % NT_FAST_PATH_SLOTS] = 1;
 	}
 	CHECK(distinct > 900);
 }
 
-/* As far as the flags is enough; what is shorter is not guessed at. */
+/* The slot is found if the frame includes the flags; a shorter frame goes to the parser. */
 static void short_frames(void)
 {
 	struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, NT_ACK), ipv6 = plain(NT_ETHERTYPE_IPV6, NT_ACK);
 	__u32 captured;
 
 	for (captured = 0; captured < 14 + 20 + 14; captured++)
-		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_PARSE);
+		CHECK_EQUAL(peek_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_PARSE);
 	for (; captured <= ipv4.length; captured++)
-		CHECK_EQUAL(look_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_SLOT);
+		CHECK_EQUAL(peek_at_part(&ipv4, captured, NT_ETHERTYPE_IPV4), NT_FAST_PATH_SLOT);
 	for (captured = 0; captured < 14 + 40 + 14; captured++)
-		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_PARSE);
+		CHECK_EQUAL(peek_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_PARSE);
 	for (; captured <= ipv6.length; captured++)
-		CHECK_EQUAL(look_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_SLOT);
+		CHECK_EQUAL(peek_at_part(&ipv6, captured, NT_ETHERTYPE_IPV6), NT_FAST_PATH_SLOT);
 }
 
 static void every_flag(void)
@@ -165,12 +165,12 @@ static void every_flag(void)
 		struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, flags), ipv6 = plain(NT_ETHERTYPE_IPV6, flags);
 		enum nt_fast_path expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_SLOT;
 
-		CHECK_EQUAL(look_at(&ipv4), expected);
-		CHECK_EQUAL(look_at(&ipv6), expected);
+		CHECK_EQUAL(peek_at(&ipv4), expected);
+		CHECK_EQUAL(peek_at(&ipv6), expected);
 	}
 }
 
-static void only_the_parser_can_tell(void)
+static void left_to_the_parser(void)
 {
 	struct frame first = { .length = 0 }, last = { .length = 0 }, first_ipv6 = { .length = 0 };
 	__u32 count;
@@ -181,20 +181,20 @@ static void only_the_parser_can_tell(void)
 		put_ethernet(&options, NT_ETHERTYPE_IPV4);
 		put_ipv4(&options, count, 0, 6, TCP_SIZE);
 		put_tcp(&options);
-		CHECK_EQUAL(look_at(&options), NT_FAST_PATH_PARSE);
+		CHECK_EQUAL(peek_at(&options), NT_FAST_PATH_PARSE);
 	}
 	for (count = 1; count <= NT_MOST_EXTENSION_HEADERS; count++) {
 		struct frame chain = { .length = 0 };
 
 		put_chain(&chain, count);
-		CHECK_EQUAL(look_at(&chain), NT_FAST_PATH_PARSE);
+		CHECK_EQUAL(peek_at(&chain), NT_FAST_PATH_PARSE);
 	}
 	put_ipv4_fragment(&first, 0x2000, 24);
-	CHECK_EQUAL(look_at(&first), NT_FAST_PATH_PARSE);
+	CHECK_EQUAL(peek_at(&first), NT_FAST_PATH_PARSE);
 	put_ipv4_fragment(&last, 3, 24);
-	CHECK_EQUAL(look_at(&last), NT_FAST_PATH_PARSE);
+	CHECK_EQUAL(peek_at(&last), NT_FAST_PATH_PARSE);
 	put_ipv6_fragment(&first_ipv6, 1, 24);
-	CHECK_EQUAL(look_at(&first_ipv6), NT_FAST_PATH_PARSE);
+	CHECK_EQUAL(peek_at(&first_ipv6), NT_FAST_PATH_PARSE);
 }
 
 static void authentication_headers(void)
@@ -206,7 +206,7 @@ static void authentication_headers(void)
 	put16(&frame, 6 << 8 | 4);
 	put_zeros(&frame, 22);
 	put_tcp(&frame);
-	CHECK_EQUAL(look_at(&frame), NT_FAST_PATH_PARSE);
+	CHECK_EQUAL(peek_at(&frame), NT_FAST_PATH_PARSE);
 }
 
 static void vlan_tags(void)
@@ -221,7 +221,7 @@ static void vlan_tags(void)
 		put_tag(&frame, 101, NT_ETHERTYPE_IPV4);
 		put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
 		put_tcp(&frame);
-		CHECK_EQUAL(look_at(&frame), NT_FAST_PATH_PARSE);
+		CHECK_EQUAL(peek_at(&frame), NT_FAST_PATH_PARSE);
 	}
 }
 
@@ -232,10 +232,10 @@ static void no_tcp(void)
 	put_ethernet(&udp, NT_ETHERTYPE_IPV4);
 	put_ipv4(&udp, 0, 0, 17, TCP_SIZE);
 	put_tcp(&udp);
-	CHECK_EQUAL(look_at(&udp), NT_FAST_PATH_DONE);
+	CHECK_EQUAL(peek_at(&udp), NT_FAST_PATH_DONE);
 	put_ethernet(&arp, 0x0806);
 	put_zeros(&arp, 46);
-	CHECK_EQUAL(look_at(&arp), NT_FAST_PATH_DONE);
+	CHECK_EQUAL(peek_at(&arp), NT_FAST_PATH_DONE);
 }
 
 int main(void)
@@ -244,7 +244,7 @@ int main(void)
 	slots_are_spread();
 	short_frames();
 	every_flag();
-	only_the_parser_can_tell();
+	left_to_the_parser();
 	authentication_headers();
 	vlan_tags();
 	no_tcp();

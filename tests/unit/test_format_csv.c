@@ -84,7 +84,7 @@ static void test_trace(void)
 	CHECK(!format_trace.accepts(&record));
 }
 
-/* Python's csv module finds the columns; undoing the escapes gives the bytes back, which cgroup has in hexadecimal. */
+/* Python's csv module splits the columns. Without the escapes they must be the bytes that cgroup has in hexadecimal. */
 static const char python[] =
 	"import csv, re, sys\n"
 	"data = sys.stdin.buffer.read().decode('ascii')\n"

@@ -77,7 +77,7 @@ static void test_ipv6(void)
 	CHECK(strstr(json(&record), "\"family\":\"ipv6\",\"src_ip\":\"fd00::1a\",") != NULL);
 }
 
-/* The number of a state in the kernel's include/net/tcp_states.h, and its name here. */
+/* The names follow the order of the kernel's include/net/tcp_states.h, from 1 on. */
 static void test_states(void)
 {
 	static const char *const names[] = { "established", "syn_sent",   "syn_recv", "fin_wait1", "fin_wait2",
@@ -98,8 +98,8 @@ static void test_states(void)
 	}
 }
 
-/* Python decodes the bytes itself (cgroup has them in hexadecimal) and must find the same text in exe. Its way to name
- * a byte that is not UTF-8, backslashreplace, is ours.
+/* Python decodes the bytes, which cgroup has in hexadecimal, and must get the text of exe. A byte that is not UTF-8 is
+ * written as by Python's backslashreplace.
  */
 static const char python[] = "import json, sys\n"
 			     "count = 0\n"
@@ -131,7 +131,7 @@ static void write_hostile(FILE *stream, const char *bytes, size_t size)
 
 static void test_hostile_strings(void)
 {
-	/* bytes that begin, continue and break UTF-8, and those that JSON and terminals treat alike */
+	/* Bytes that begin, continue and break UTF-8, and bytes that are special in JSON or on terminals. */
 	static const unsigned char nasty[] = { 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xed, 0xa0, 0xff,
 					       0xc2, 0x9b, 0x1b, '"', '\\', '\n', ' ', 'x', 0x7f, 0xf4, 0x90, 0xe0 };
 	char program[] = "/tmp/netracker-test-XXXXXX", command[64], bytes[65];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The text lines: what fits into which width, what a script can rely on, and that no string breaks a line. */
+/* Text output: columns by width, the fixed layout for scripts, and lines that no string can break. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -42,7 +42,7 @@ static unsigned int count_words(const char *line)
 	return words;
 }
 
-/* The widest of all that can be, but for counts beyond any terminal's column. */
+/* A record with the longest possible values, except for counts that exceed their columns. */
 static struct nt_record widest(void)
 {
 	struct nt_record record = sample_record();
@@ -101,7 +101,7 @@ static void test_widths(void)
 		CHECK(strlen(at_width(NULL, width)) <= width + 1);
 		CHECK(strlen(at_width(&record, width)) <= width + 1);
 	}
-	/* the order in which columns drop out */
+	/* The order in which columns drop out. */
 	CHECK(strstr(at_width(NULL, 132), "SHAKE") && !strstr(at_width(NULL, 131), "SHAKE"));
 	CHECK(strstr(at_width(NULL, 125), "RETR") && !strstr(at_width(NULL, 124), "RETR"));
 	CHECK(strstr(at_width(NULL, 119), "GAPS") && !strstr(at_width(NULL, 118), "GAPS"));
@@ -128,7 +128,7 @@ static size_t longest_line(const char *lines)
 	return longest;
 }
 
-/* Where not even what never goes fits, each record has two lines, down to 40 columns. */
+/* A width below that of the columns that never drop out gives two lines for each record, down to 40 columns. */
 static void test_narrow(void)
 {
 	const struct format_view list = { .width = 40, .lists = true };
@@ -157,7 +157,7 @@ static void test_narrow(void)
 					    "  198.18.0.2:80         nginx\n");
 }
 
-/* On a terminal a name keeps to its column, whatever it is. */
+/* On a terminal a name of any bytes stays within its column. */
 static void test_long_comm(void)
 {
 	struct nt_record record = sample_record();
@@ -182,7 +182,7 @@ static void test_ipv6_whole(void)
 	line = at_width(&record, 132);
 	CHECK(strstr(line, " [2f2f:2f2f:2f2f:2f2f:2f2f:2f2f:2f2f:2f2f]:34855 ") != NULL);
 	CHECK(strstr(line, " [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80\n") != NULL);
-	/* what comes after them stands below its heading */
+	/* The next column stays below its heading. */
 	place = strspn(strchr(line, '\n') + 1, " ");
 	CHECK(!strncmp(at_width(NULL, 132) + place, "OUTCOME ", 8));
 	for (width = 47; width <= 200; width++)
@@ -205,7 +205,7 @@ static void test_no_terminal(void)
 	record.gaps = NT_GAP_START | NT_GAP_BYTES_MOD_4G;
 	CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 19);
 	CHECK(strstr(shown(&record, &no_terminal), " start+bytes_mod_4g ") != NULL);
-	/* found when tracking began: no start is known, but the moment of the record is */
+	/* Pre-existing: the start is unknown, but the time of the record is known. */
 	CHECK(!strncmp(shown(&record, &no_terminal), "2023-11-14T22:13:21.501Z ", 25));
 	CHECK(!strncmp(at_width(&record, 132), "22:13:21 ", 9));
 }
@@ -239,7 +239,7 @@ static void test_durations(void)
 	CHECK(strlen(duration_at(~0ULL)) <= 8);
 }
 
-/* What ss shows too: state, round trip, what is resent. */
+/* The columns that ss shows too: state, round-trip time, retransmits. */
 static void test_list(void)
 {
 	const struct format_view list = { .width = 132, .lists = true };
@@ -258,7 +258,7 @@ static void test_list(void)
 		     "     -   -/- -        -\n");
 }
 
-/* A comm is up to 15 bytes of anything; whatever it is, the line stays one line of 19 printable words. */
+/* A comm is up to 15 bytes of any value; the line always has 19 printable words. */
 static void test_hostile_comm(void)
 {
 	struct nt_record record = sample_record();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/capture/fragments.c: IP packets put together again, whatever the order, and nothing beyond what was captured. */
+/* src/capture/fragments.c reassembles IP packets from fragments in any order, and only from captured bytes. */
 #include "src/capture/fragments.h"
 
 #include <arpa/inet.h>
@@ -10,13 +10,13 @@
 
 #include "tests/unit/check.h"
 
-#define PAYLOAD 100 /* TCP's header and 80 bytes */
+#define PAYLOAD 100 /* a TCP header and 80 bytes */
 
 static struct fragment_table *fragments;
 static struct nt_buffer whole;
 static enum fragment_result last_result;
 
-/* The payload of the packet that is cut: a TCP header, then 80 bytes. */
+/* Fills the payload of the whole packet: a TCP header, then 80 bytes. */
 static void fill_payload(__u8 *payload, __u32 size)
 {
 	struct nt_tcp_header tcp = { .source_port = htons(1000), .destination_port = htons(2000),
@@ -26,8 +26,8 @@ static void fill_payload(__u8 *payload, __u32 size)
 	memcpy(payload, &tcp, sizeof(tcp));
 }
 
-/* One fragment in a block of exactly its captured size; cut: bytes that were not captured. Returns the whole packet's
- * length where it was the last.
+/* Adds one fragment, in a block of exactly its captured size; cut: bytes that were not captured. Returns the length of
+ * the whole packet if this fragment completes it, or 0.
  */
 static __u32 add_part(int version, __u16 identification, __u32 start, __u32 length, bool more, __u32 cut)
 {
@@ -118,7 +118,7 @@ static void large(int version)
 	check_whole(version, add(version, 6, 60000, 500, false), 60500);
 }
 
-/* A fragment that was not captured whole is not taken, of whatever length it is. */
+/* A fragment that was not captured whole is ignored, even if its length is invalid. */
 static void captured_in_part(int version)
 {
 	CHECK_EQUAL(add_part(version, 7, 0, 48, true, 20), 0);
@@ -129,7 +129,7 @@ static void captured_in_part(int version)
 	CHECK_EQUAL(last_result, FRAGMENT_CUT);
 }
 
-/* What was put together stays while what is in it is read, which may be a fragment itself. */
+/* A reassembled packet stays valid while the packet inside, which may be a fragment too, is reassembled. */
 static void inside_one_another(int version)
 {
 	const __u8 *outer;
@@ -144,7 +144,7 @@ static void inside_one_another(int version)
 
 static void impossible(int version)
 {
-	CHECK_EQUAL(add(version, 9, 0, 44, true), 0); /* a middle of no multiple of 8 */
+	CHECK_EQUAL(add(version, 9, 0, 44, true), 0); /* not the last, and no multiple of 8 bytes */
 	CHECK_EQUAL(add(version, 9, 48, PAYLOAD - 48, false), 0);
 	CHECK_EQUAL(add(version, 10, 65528, 100, false), 0); /* beyond the largest packet */
 	CHECK_EQUAL(add(version, 10, 0, 48, true), 0);
@@ -159,7 +159,7 @@ static void bounded(void)
 	for (i = 0; i < FRAGMENT_TABLE_SLOTS + 10; i++)
 		CHECK_EQUAL(add(4, i, 0, 48, true), 0);
 	CHECK_EQUAL(fragment_table_incomplete(fragments), FRAGMENT_TABLE_SLOTS + 10);
-	CHECK_EQUAL(add(4, 0, 48, PAYLOAD - 48, false), 0); /* the oldest have given way */
+	CHECK_EQUAL(add(4, 0, 48, PAYLOAD - 48, false), 0); /* the oldest were evicted */
 	check_whole(4, add(4, FRAGMENT_TABLE_SLOTS + 9, 48, PAYLOAD - 48, false), PAYLOAD);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The built program is hardened: readelf shows what the compiler and the linker did."""
+"""The built program is hardened, by what readelf reports."""
 import os
 import re
 import shutil
@@ -18,7 +18,7 @@ def readelf(option):
 
 
 def position_independent():
-    """A shared object is DYN too: only an executable has the flag PIE."""
+    """The type DYN is also that of a shared object; only an executable has the flag PIE."""
     check(re.search(r"Type:\s+DYN", readelf("--file-header")), "the ELF type is DYN")
     check(re.search(r"\(FLAGS_1\).*\bPIE\b", readelf("--dynamic")), "the dynamic section has the flag PIE")
 
@@ -34,7 +34,7 @@ def stack_not_executable():
 
 
 def checked_functions():
-    """Of the C library: an overflow of the stack or of a known buffer ends the program."""
+    """The C library's checked functions end the program when the stack or a known buffer overflows."""
     imported = re.findall(r" UND (\w+)", readelf("--dyn-syms"))
     check("__stack_chk_fail" in imported, "the stack protector is used")
     fortified = [name for name in imported if re.fullmatch(r"__\w+_chk", name)]

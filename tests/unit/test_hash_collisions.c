@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Keys that a peer or a file chooses so that they collide: the steps of the look-ups stay bounded. The keys collide in
- * hashes without a secret, which add or XOR the words of a key.
+/* A peer or a capture can choose keys that collide. The steps of a look-up must stay bounded. The keys of this test
+ * collide in hashes without a secret that add or XOR the words of a key.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,51 +16,51 @@
 #define FIRST_PORT 1024
 #define PAIRS (65536 - FIRST_PORT)
 #define PORT_FACTOR 0x10001ULL
-/* Every event looks up once or twice, and every bucket has one node on average. */
+/* Every event takes one or two look-ups, and a bucket has one node on average. */
 #define STEPS_A_KEY 4
 
-/* Pair i of one /64: the interface identifier makes up for the port, so the sum of all is the same. */
-static struct sample_end colliding_end(unsigned int i)
+/* Endpoint i of one /64. Its interface identifier compensates for the port, so all keys have the same sum. */
+static struct sample_endpoint colliding_endpoint(unsigned int i)
 {
-	struct sample_end end = { { 0x20, 0x01, 0x0d, 0xb8 }, (__u16)(FIRST_PORT + i) };
+	struct sample_endpoint endpoint = { { 0x20, 0x01, 0x0d, 0xb8 }, (__u16)(FIRST_PORT + i) };
 	__u64 words[2];
 
-	memcpy(words, end.address, sizeof(words));
-	words[1] = words[0] ^ (0x123456789abcdefULL - end.port * PORT_FACTOR);
-	memcpy(end.address, words, sizeof(words));
-	return end;
+	memcpy(words, endpoint.address, sizeof(words));
+	words[1] = words[0] ^ (0x123456789abcdefULL - endpoint.port * PORT_FACTOR);
+	memcpy(endpoint.address, words, sizeof(words));
+	return endpoint;
 }
 
 /* ---- the join ---- */
 
 static struct {
 	unsigned int joined, alone, claimed, observed, lost;
-} seen;
+} reported;
 
 static void take_socket(void *context, const struct joined_socket *joined)
 {
 	(void)context;
-	*(joined->wire_ended ? &seen.joined : &seen.alone) += 1;
+	*(joined->wire_ended ? &reported.joined : &reported.alone) += 1;
 }
 
-static void take_observer(void *context, const struct nt_wire_event *event, enum join_route passage)
+static void take_observer(void *context, const struct nt_wire_event *event, enum join_route route)
 {
 	(void)context;
 	(void)event;
-	(void)passage;
-	seen.observed++;
+	(void)route;
+	reported.observed++;
 }
 
 static void take_claimed(void *context)
 {
 	(void)context;
-	seen.claimed++;
+	reported.claimed++;
 }
 
 static void take_loss(void *context)
 {
 	(void)context;
-	seen.lost++;
+	reported.lost++;
 }
 
 static bool find_nothing(void *context, const struct nt_socket *socket, struct nt_wire *wire)
@@ -76,11 +76,11 @@ static struct join *begin(void)
 	const struct join_output output = { NULL,      take_socket,  take_observer, take_claimed,
 					    take_loss, find_nothing, NULL };
 
-	memset(&seen, 0, sizeof(seen));
+	memset(&reported, 0, sizeof(reported));
 	return join_new(2 * PAIRS, OWN_NETNS, true, &output);
 }
 
-static struct nt_socket_event close_from(const struct sample_end *client, __u64 cookie)
+static struct nt_socket_event close_from(const struct sample_endpoint *client, __u64 cookie)
 {
 	struct nt_socket_event event = socket_close(NT_ROLE_SERVER, START + 3 * MS, START + SECOND);
 
@@ -90,7 +90,7 @@ static struct nt_socket_event close_from(const struct sample_end *client, __u64 
 	return event;
 }
 
-static void feed_wire(struct join *join, const struct sample_end *client, __u64 cookie)
+static void feed_wire(struct join *join, const struct sample_endpoint *client, __u64 cookie)
 {
 	struct nt_wire wire = with_cookies(sample_wire_between(client, &sample_server, "ShAR", START), 0, cookie);
 	struct nt_wire_event event = wire_end(wire, NT_WIRE_ENDED, START + SECOND);
@@ -103,7 +103,7 @@ static bool steps_are_bounded(__u64 before, unsigned int keys)
 	return hash_map_steps() - before <= (__u64)STEPS_A_KEY * keys;
 }
 
-/* All wires first, then all sockets. Stops early where the steps explode. */
+/* All wires first, then all sockets. Stops early if there are too many steps. */
 static void join_wires_then_sockets(void)
 {
 	struct join *join = begin();
@@ -111,25 +111,25 @@ static void join_wires_then_sockets(void)
 	unsigned int i;
 
 	for (i = 0; i < PAIRS; i++) {
-		struct sample_end client = colliding_end(i);
+		struct sample_endpoint client = colliding_endpoint(i);
 
 		feed_wire(join, &client, i + 1);
 	}
 	for (i = 0; i < PAIRS && steps_are_bounded(before, 2 * PAIRS); i++) {
-		struct sample_end client = colliding_end(i);
+		struct sample_endpoint client = colliding_endpoint(i);
 		struct nt_socket_event event = close_from(&client, i + 1);
 
 		join_add_socket(join, &event, sizeof(event));
 	}
 	CHECK(steps_are_bounded(before, 2 * PAIRS));
-	CHECK_EQUAL(seen.joined, PAIRS);
-	CHECK_EQUAL(seen.claimed, PAIRS);
+	CHECK_EQUAL(reported.joined, PAIRS);
+	CHECK_EQUAL(reported.claimed, PAIRS);
 	join_finish(join);
 	join_free(join);
-	CHECK_EQUAL(seen.alone + seen.observed + seen.lost, 0);
+	CHECK_EQUAL(reported.alone + reported.observed + reported.lost, 0);
 }
 
-/* The sockets wait for their wires and for their owners, all at one address in the kernel. */
+/* The sockets wait for their wires and owners; all have the same address in the kernel. */
 static void join_sockets_then_wires(void)
 {
 	struct join *join = begin();
@@ -137,7 +137,7 @@ static void join_sockets_then_wires(void)
 	unsigned int i;
 
 	for (i = 0; i < PAIRS && steps_are_bounded(before, 3 * PAIRS); i++) {
-		struct sample_end client = colliding_end(i);
+		struct sample_endpoint client = colliding_endpoint(i);
 		struct nt_socket_event event = close_from(&client, i + 1);
 
 		event = with_wire(event, sample_wire_between(&client, &sample_server, "ShA", START), NT_WIRE_OPEN);
@@ -145,7 +145,7 @@ static void join_sockets_then_wires(void)
 		join_add_socket(join, &event, sizeof(event));
 	}
 	for (i = 0; i < PAIRS && steps_are_bounded(before, 3 * PAIRS); i++) {
-		struct sample_end client = colliding_end(i);
+		struct sample_endpoint client = colliding_endpoint(i);
 		struct nt_socket_event event = close_from(&client, i + 1);
 		struct nt_socket_more_event more = { .address = event.address, .cookie = i + 1 };
 
@@ -153,14 +153,14 @@ static void join_sockets_then_wires(void)
 		join_add_socket_more(join, &more);
 	}
 	CHECK(steps_are_bounded(before, 3 * PAIRS));
-	CHECK_EQUAL(seen.joined, PAIRS);
-	CHECK_EQUAL(seen.claimed, PAIRS);
+	CHECK_EQUAL(reported.joined, PAIRS);
+	CHECK_EQUAL(reported.claimed, PAIRS);
 	join_finish(join);
 	join_free(join);
-	CHECK_EQUAL(seen.alone + seen.observed + seen.lost, 0);
+	CHECK_EQUAL(reported.alone + reported.observed + reported.lost, 0);
 }
 
-/* One tuple again and again, and no wire that fits its socket: the socket is in another namespace. */
+/* One tuple many times. No wire fits its socket, which is in another namespace. */
 static void join_one_tuple(void)
 {
 	struct join *join = begin();
@@ -174,12 +174,12 @@ static void join_one_tuple(void)
 		feed_wire(join, &sample_client, 0);
 		join_add_socket(join, &event, sizeof(event));
 	}
-	CHECK_EQUAL(seen.alone, lives);
+	CHECK_EQUAL(reported.alone, lives);
 	CHECK(hash_map_steps() - before <= (__u64)lives * (JOIN_LIVES_SEARCHED + 1));
 	join_free(join);
 }
 
-/* Sockets that have their wires, and wait for their owners, are in no wire's way. */
+/* Sockets that have their wires and wait for their owners do not slow the search for other wires. */
 static void join_one_tuple_without_owners(void)
 {
 	struct join *join = begin();
@@ -193,10 +193,10 @@ static void join_one_tuple_without_owners(void)
 		feed_wire(join, &sample_client, i + 1);
 		join_add_socket(join, &event, sizeof(event));
 	}
-	CHECK_EQUAL(seen.claimed, lives);
+	CHECK_EQUAL(reported.claimed, lives);
 	CHECK(steps_are_bounded(before, lives));
 	join_finish(join);
-	CHECK_EQUAL(seen.joined, lives);
+	CHECK_EQUAL(reported.joined, lives);
 	join_free(join);
 }
 
@@ -227,7 +227,7 @@ static void processes(void)
 
 static struct nt_key zeek_key(unsigned int i)
 {
-	struct sample_end client = colliding_end(i);
+	struct sample_endpoint client = colliding_endpoint(i);
 
 	return sample_wire_between(&client, &sample_server, "S", START).key;
 }

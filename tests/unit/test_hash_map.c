@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/util/hash_map.h against a model: a flag for each of some thousand keys; order, equal keys, and steps. */
+/* src/util/hash_map.h against a model with a flag for each of 5000 keys; the order of equal keys; steps. */
 #include "src/util/hash_map.h"
 
 #include <stdlib.h>
@@ -60,7 +60,7 @@ static void test_model(void)
 	hash_map_free(&map);
 }
 
-/* The last inserted comes first, however often the map has grown. */
+/* The node inserted last comes first, however often the map has grown. */
 static void test_equal_keys(void)
 {
 	static struct thing equal[20], others[KEYS];

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The layout: includes run from a folder to one below it, never up, and no headers include each other in a circle.
+"""Includes run from a folder to one below it, never up, and no headers include each other in a circle.
 
-docs/architecture.md has the same levels. A folder that is missing here fails the test: it needs its place first.
+docs/architecture.md has the same levels. A folder that is missing from LEVELS fails the test.
 """
 import os
 import re
@@ -12,7 +12,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
 from replay_harness import check, equal, run  # noqa: E402
 
-# From the bottom up. Folders of one level do not include each other.
+# From the bottom to the top. Folders of one level do not include each other.
 LEVELS = [
     ["core", "src/util"],
     ["bpf", "src/record"],
@@ -24,7 +24,7 @@ LEVELS = [
     ["src/live", "src/list", "src/attach", "src/replay", "src/explain"],
     ["src"],
 ]
-# Values that the kernel side and user space share, beside core/.
+# Shared by the kernel side and user space, like core/.
 SHARED = {"bpf/attachment.h"}
 SOURCE_FOLDERS = ("core", "bpf", "src")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
@@ -43,7 +43,7 @@ def sources():
 
 
 def includes(path):
-    """The project's files that this one includes, whichever way the include is written."""
+    """The project's files that this one includes, by a path from the root or from its own folder."""
     with open(os.path.join(ROOT, path)) as file:
         for written in INCLUDE.findall(file.read()):
             beside = os.path.normpath(os.path.join(os.path.dirname(path), written))
@@ -62,7 +62,7 @@ def every_folder_has_a_level():
 def includes_exist():
     for path, targets in RELATIONS.items():
         equal([target for target in targets if target not in RELATIONS and not target.endswith(".skel.h")], [],
-              "%s includes what is no file of core/, bpf/ or src/" % path)
+              "%s includes files outside core/, bpf/ and src/" % path)
 
 
 def includes_run_downward():
@@ -75,17 +75,17 @@ def includes_run_downward():
 
 
 def no_circles():
-    """Depth-first; a file that is met again on the way to itself is in a circle."""
-    done, way = set(), []
+    """Depth-first search: a file that is reached from itself is in a circle."""
+    done, path_to_here = set(), []
 
     def visit(path):
-        if path in way:
-            check(False, "a circle: " + " -> ".join(way[way.index(path):] + [path]))
+        if path in path_to_here:
+            check(False, "a circle: " + " -> ".join(path_to_here[path_to_here.index(path):] + [path]))
         elif path not in done:
-            way.append(path)
+            path_to_here.append(path)
             for target in RELATIONS.get(path, []):
                 visit(target)
-            way.pop()
+            path_to_here.pop()
             done.add(path)
 
     for path in RELATIONS:

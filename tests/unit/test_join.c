@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The join, without a kernel: which socket gets which packets, when it is told, and what makes no record.
- * What is expected is docs/record.md's "One socket, one record" and docs/architecture.md's account of the join.
+/* The join, without a kernel: which socket gets which packets, when it is reported, and which packets make no record.
+ * Expected results follow docs/record.md, "One socket, one record", and docs/architecture.md on the join.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,27 +11,27 @@
 #include "tests/unit/sample_events.h"
 
 #define CAPACITY 64
-#define MOST_TOLD 256
+#define REPORTED_CAPACITY 256
 
-struct told_socket {
+struct reported_socket {
 	struct nt_socket socket;
 	bool has_wire, wire_ended, has_streams;
 	__u64 wire_first_ns, dst_packets;
 };
 
 static struct {
-	struct told_socket sockets[MOST_TOLD];
+	struct reported_socket sockets[REPORTED_CAPACITY];
 	unsigned int socket_count, observed, forwarded, claimed, lost;
-} told;
+} reported;
 
 static struct join *join;
 
 static void take_socket(void *context, const struct joined_socket *joined)
 {
-	struct told_socket *taken = &told.sockets[told.socket_count++ % MOST_TOLD];
+	struct reported_socket *taken = &reported.sockets[reported.socket_count++ % REPORTED_CAPACITY];
 
-	CHECK(context == &told);
-	*taken = (struct told_socket){
+	CHECK(context == &reported);
+	*taken = (struct reported_socket){
 		.socket = joined->event->socket,
 		.has_wire = joined->wire,
 		.wire_ended = joined->wire_ended,
@@ -41,32 +41,32 @@ static void take_socket(void *context, const struct joined_socket *joined)
 	};
 }
 
-static void take_observer(void *context, const struct nt_wire_event *event, enum join_route passage)
+static void take_observer(void *context, const struct nt_wire_event *event, enum join_route route)
 {
 	(void)context;
 	CHECK(event->wire.connection.first_ns);
-	told.observed += passage == JOIN_NO_SOCKET;
-	told.forwarded += passage == JOIN_FORWARDED;
+	reported.observed += route == JOIN_NO_SOCKET;
+	reported.forwarded += route == JOIN_FORWARDED;
 }
 
 static void take_claimed(void *context)
 {
 	(void)context;
-	told.claimed++;
+	reported.claimed++;
 }
 
 static void take_loss(void *context)
 {
 	(void)context;
-	told.lost++;
+	reported.lost++;
 }
 
-/* What the kernel's tables have: NULL: nothing. */
+/* The only connection in the kernel's tables; NULL: they are empty. */
 static const struct nt_wire *table;
 
 static bool find_in_table(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
-	CHECK(context == &told);
+	CHECK(context == &reported);
 	CHECK(socket->cookie);
 	if (table)
 		*wire = *table;
@@ -75,9 +75,10 @@ static bool find_in_table(void *context, const struct nt_socket *socket, struct 
 
 static void begin_with(unsigned int capacity, bool sockets_are_reported)
 {
-	const struct join_output output = {&told, take_socket, take_observer, take_claimed, take_loss, find_in_table, NULL};
+	const struct join_output output = {&reported, take_socket,   take_observer, take_claimed,
+					   take_loss, find_in_table, NULL};
 
-	memset(&told, 0, sizeof(told));
+	memset(&reported, 0, sizeof(reported));
 	join = join_new(capacity, OWN_NETNS, sockets_are_reported, &output);
 }
 
@@ -86,15 +87,15 @@ static void begin(void)
 	begin_with(CAPACITY, true);
 }
 
-/* Nothing more comes: what is held is let go, and of wire ends there is no record but what was told by now. */
+/* Reports all held sockets. A held wire that no socket claimed makes no record. */
 static void finish(void)
 {
 	join_finish(join);
 	join_free(join);
-	CHECK_EQUAL(told.lost, 0);
+	CHECK_EQUAL(reported.lost, 0);
 }
 
-/* In room of its very length, so that a byte read beyond it is noticed. */
+/* Copies the event to a block of its exact length, so that the sanitizer finds a read beyond it. */
 static void feed_socket(const struct nt_socket_event *event)
 {
 	bool has_wire = event->wire_status == NT_WIRE_OPEN || event->wire_status == NT_WIRE_SETTLED;
@@ -111,9 +112,9 @@ static void feed_wire(struct nt_wire_event event)
 	join_add_wire(join, &event);
 }
 
-static const struct told_socket *last_told(void)
+static const struct reported_socket *last_reported(void)
 {
-	return &told.sockets[(told.socket_count + MOST_TOLD - 1) % MOST_TOLD];
+	return &reported.sockets[(reported.socket_count + REPORTED_CAPACITY - 1) % REPORTED_CAPACITY];
 }
 
 static struct nt_wire local_wire(const char *letters, __u64 first_ns)
@@ -134,14 +135,14 @@ static void socket_without_wire(void)
 
 	begin();
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(!last_told()->has_wire);
-	CHECK_EQUAL(last_told()->socket.cookie, CLIENT_COOKIE);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(!last_reported()->has_wire);
+	CHECK_EQUAL(last_reported()->socket.cookie, CLIENT_COOKIE);
 	finish();
-	CHECK_EQUAL(told.socket_count, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
 }
 
-/* ---- the kernel side did not look for the wire ---- */
+/* ---- the kernel side did not look up the wire ---- */
 
 static struct nt_socket_event close_of_both_fins(void)
 {
@@ -152,19 +153,19 @@ static struct nt_socket_event close_of_both_fins(void)
 	return event;
 }
 
-static void not_asked_and_told_before(void)
+static void not_asked_and_reported_before(void)
 {
 	struct nt_socket_event event = close_of_both_fins();
 
 	begin();
 	feed_wire(wire_end(clients_wire("ShAfF", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(last_told()->wire_first_ns, START + US);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(last_reported()->wire_first_ns, START + US);
 	finish();
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 }
 
 static void not_asked_and_never_seen(void)
@@ -173,12 +174,14 @@ static void not_asked_and_never_seen(void)
 
 	begin();
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(!last_told()->has_wire);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(!last_reported()->has_wire);
 	finish();
 }
 
-/* It passed our interfaces one way only: its end is waited for, as if the kernel side had told that it goes on. */
+/* Its packets were seen in one direction only: the join waits for their end, as if the kernel side had reported the
+ * wire as open.
+ */
 static void not_asked_and_still_open(void)
 {
 	struct nt_socket_event event = close_of_both_fins();
@@ -187,19 +190,19 @@ static void not_asked_and_still_open(void)
 	begin();
 	table = &wire;
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	join_expire(join, START + SECOND + JOIN_WIRE_NS - 1);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	join_expire(join, START + SECOND + JOIN_WIRE_NS);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->has_wire);
-	CHECK(!last_told()->wire_ended);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->has_wire);
+	CHECK(!last_reported()->wire_ended);
 	finish();
 	table = NULL;
 }
 
-/* The table has another connection of the same tuple. */
-static void not_asked_and_anothers(void)
+/* The kernel's table holds another connection of the same tuple. */
+static void not_asked_and_another_connection(void)
 {
 	struct nt_socket_event event = close_of_both_fins();
 	struct nt_wire wire = with_cookies(sample_wire("ShA", START + SECOND), 0x77, 0);
@@ -207,8 +210,8 @@ static void not_asked_and_anothers(void)
 	begin();
 	table = &wire;
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(!last_told()->has_wire);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(!last_reported()->has_wire);
 	finish();
 	table = NULL;
 }
@@ -219,14 +222,14 @@ static void wire_ends_first(void)
 
 	begin();
 	feed_wire(wire_end(clients_wire("ShAfF", START + US), NT_WIRE_ENDED, START + SECOND));
-	CHECK_EQUAL(told.socket_count + told.claimed, 0);
+	CHECK_EQUAL(reported.socket_count + reported.claimed, 0);
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(last_told()->wire_first_ns, START + US);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(last_reported()->wire_first_ns, START + US);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
-	CHECK_EQUAL(told.claimed + told.observed + told.forwarded, 1);
+	CHECK_EQUAL(reported.claimed + reported.observed + reported.forwarded, 1);
 }
 
 static void socket_ends_first(void)
@@ -237,13 +240,13 @@ static void socket_ends_first(void)
 	begin();
 	feed_socket(&event);
 	join_expire(join, START + SECOND + JOIN_WIRE_NS - 1);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	feed_wire(wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + 2 * SECOND));
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
-	CHECK_EQUAL(told.socket_count + told.observed + told.forwarded, 1);
+	CHECK_EQUAL(reported.socket_count + reported.observed + reported.forwarded, 1);
 }
 
 static void wire_never_ends(void)
@@ -254,21 +257,21 @@ static void wire_never_ends(void)
 	begin();
 	feed_socket(&event);
 	join_expire(join, START + 3 * SECOND - 1);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	join_expire(join, START + 3 * SECOND);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->has_wire && !last_told()->wire_ended);
-	/* the packets' late end makes no record, now or ever */
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->has_wire && !last_reported()->wire_ended);
+	/* The late end of the packets makes no record. */
 	feed_wire(wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + 9 * SECOND));
 	join_expire(join, START + 9 * SECOND + JOIN_CLAIM_NS - 1);
-	CHECK_EQUAL(told.claimed, 0);
+	CHECK_EQUAL(reported.claimed, 0);
 	join_expire(join, START + 9 * SECOND + JOIN_CLAIM_NS);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
-	CHECK_EQUAL(told.socket_count + told.observed + told.forwarded, 1);
+	CHECK_EQUAL(reported.socket_count + reported.observed + reported.forwarded, 1);
 }
 
-/* Two processors: the socket's event was begun before the wire's, and finished after it. */
+/* Two CPUs: the socket's event was filled before the wire's event and submitted after it. */
 static void ends_at_once(void)
 {
 	struct nt_socket_event event = with_wire(socket_close(NT_ROLE_CLIENT, START, START + SECOND),
@@ -277,10 +280,10 @@ static void ends_at_once(void)
 	begin();
 	feed_wire(wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
 	finish();
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 }
 
 static void settled_at_once(void)
@@ -290,10 +293,10 @@ static void settled_at_once(void)
 
 	begin();
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->has_wire && last_told()->wire_ended);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->has_wire && last_reported()->wire_ended);
 	finish();
-	CHECK_EQUAL(told.claimed, 0);
+	CHECK_EQUAL(reported.claimed, 0);
 }
 
 static void wire_is_open_at_exit(void)
@@ -304,9 +307,9 @@ static void wire_is_open_at_exit(void)
 	begin();
 	feed_socket(&event);
 	feed_wire(wire_end(clients_wire("ShAF", START + US), NT_WIRE_EXIT, START + SECOND + MS));
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->has_wire && !last_told()->wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->has_wire && !last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 }
 
@@ -322,12 +325,12 @@ static void streams_come_with_the_wire(void)
 	begin();
 	feed_socket(&event);
 	feed_wire(end);
-	CHECK(last_told()->has_streams);
-	CHECK_EQUAL(last_told()->dst_packets, 6);
+	CHECK(last_reported()->has_streams);
+	CHECK_EQUAL(last_reported()->dst_packets, 6);
 	feed_socket(&event);
 	finish();
-	CHECK_EQUAL(told.socket_count, 2);
-	CHECK_EQUAL(last_told()->dst_packets, 5);
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK_EQUAL(last_reported()->dst_packets, 5);
 }
 
 /* ---- both sides on this machine ---- */
@@ -351,11 +354,11 @@ static void two_sockets_share_the_wire(void)
 			else
 				feed_socket(*at == 'c' ? &client : &server);
 		}
-		CHECK_EQUAL(told.socket_count, 2);
-		CHECK(told.sockets[0].wire_ended && told.sockets[1].wire_ended);
-		CHECK_EQUAL(told.claimed, 1);
+		CHECK_EQUAL(reported.socket_count, 2);
+		CHECK(reported.sockets[0].wire_ended && reported.sockets[1].wire_ended);
+		CHECK_EQUAL(reported.claimed, 1);
 		finish();
-		CHECK_EQUAL(told.socket_count + told.observed + told.forwarded, 2);
+		CHECK_EQUAL(reported.socket_count + reported.observed + reported.forwarded, 2);
 	}
 }
 
@@ -371,13 +374,13 @@ static void socket_connected_to_itself(void)
 	begin();
 	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 }
 
-/* The side whose SYN was seen second connected after the first. */
+/* The side whose SYN came second connected later. */
 static void simultaneous_open(void)
 {
 	struct nt_wire wire = local_wire("SsHhFf", START + US);
@@ -390,13 +393,13 @@ static void simultaneous_open(void)
 	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&first);
 	feed_socket(&second);
-	CHECK_EQUAL(told.socket_count, 2);
-	CHECK(told.sockets[0].wire_ended && told.sockets[1].wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK(reported.sockets[0].wire_ended && reported.sockets[1].wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 }
 
-/* ---- whose the wire is ---- */
+/* ---- match of wire and socket ---- */
 
 static void cookies_and_namespaces(void)
 {
@@ -411,7 +414,7 @@ static void cookies_and_namespaces(void)
 		{SERVER_COOKIE, 0x99, OTHER_NETNS, false},
 		{0, SERVER_COOKIE, OWN_NETNS, true}, /* SYN cookies */
 		{0, SERVER_COOKIE, OTHER_NETNS, false},
-		{SERVER_COOKIE, 0, OWN_NETNS, true}, /* a kernel that gives programs on sockets no cookie */
+		{SERVER_COOKIE, 0, OWN_NETNS, true}, /* a kernel without cookies in programs on sockets */
 		{SERVER_COOKIE, 0, OTHER_NETNS, false},
 	};
 	unsigned int i;
@@ -425,8 +428,8 @@ static void cookies_and_namespaces(void)
 		feed_wire(wire_end(with_cookies(sample_wire("ShAR", START), 0, cases[i].wire), NT_WIRE_ENDED,
 				   START + SECOND));
 		feed_socket(&event);
-		CHECK_EQUAL(told.socket_count, 1);
-		CHECK_EQUAL(last_told()->has_wire, cases[i].joined);
+		CHECK_EQUAL(reported.socket_count, 1);
+		CHECK_EQUAL(last_reported()->has_wire, cases[i].joined);
 		finish();
 	}
 }
@@ -435,17 +438,17 @@ static void another_tuple(void)
 {
 	struct nt_socket_event event = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
 
-	event.socket.remote_port++; /* as where addresses are translated */
+	event.socket.remote_port++; /* as with address translation */
 	begin();
 	feed_wire(wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
-	CHECK(!last_told()->has_wire);
+	CHECK(!last_reported()->has_wire);
 	finish();
-	CHECK_EQUAL(told.claimed, 1);
-	CHECK_EQUAL(told.observed + told.forwarded, 0);
+	CHECK_EQUAL(reported.claimed, 1);
+	CHECK_EQUAL(reported.observed + reported.forwarded, 0);
 }
 
-/* The wire's entry is another connection's: of the tuple's other direction, or of another time. */
+/* The wire belongs to another connection if its direction or its time does not fit the socket. */
 static void role_and_life(void)
 {
 	static const struct {
@@ -456,7 +459,7 @@ static void role_and_life(void)
 	} cases[] = {
 		{NT_ROLE_CLIENT, 0, 10 * 1000, true},
 		{NT_ROLE_CLIENT, 0, -10 * 1000, false},
-		{NT_ROLE_CLIENT, 0, 1000 * 1000 * 1000 + 1, false}, /* after its end */
+		{NT_ROLE_CLIENT, 0, 1000 * 1000 * 1000 + 1, false}, /* after the socket's end */
 		{NT_ROLE_SERVER, 0, -10 * 1000, true},
 		{NT_ROLE_SERVER, 0, 10 * 1000, false},
 		{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, -10 * 1000, true},
@@ -472,7 +475,7 @@ static void role_and_life(void)
 		feed_wire(wire_end(local_wire("ShAFf", START + cases[i].first_after_start), NT_WIRE_ENDED,
 				   START + SECOND));
 		feed_socket(&event);
-		CHECK_EQUAL(last_told()->has_wire, cases[i].joined);
+		CHECK_EQUAL(last_reported()->has_wire, cases[i].joined);
 		finish();
 	}
 }
@@ -483,29 +486,30 @@ static void role_of_the_other_side(void)
 
 	event.socket.cookie = 0;
 	begin();
-	/* the peer had connected from its port 80 to our 40000 */
+	/* The peer connected from its port 80 to the local port 40000. */
 	feed_wire(wire_end(sample_wire_between(&sample_server, &sample_client, "ShAR", START + US), NT_WIRE_ENDED,
 			   START + SECOND));
 	feed_socket(&event);
-	CHECK(!last_told()->has_wire);
+	CHECK(!last_reported()->has_wire);
 	finish();
 }
 
-/* ---- again and again ---- */
+/* ---- one tuple many times ---- */
 
 #define TIMES 20
 
-/* The same tuple, a connection each millisecond; by their cookies, and without them. All wires are told before all
- * sockets, and the other way round. */
-static void same_tuple_again(void)
+/* One connection of the same tuple each millisecond, with and without cookies. Either all wires are reported before all
+ * sockets, or the reverse.
+ */
+static void same_tuple_many_times(void)
 {
-	unsigned int way, i, step;
+	unsigned int variant, i, step;
 
-	for (way = 0; way < 4; way++) {
+	for (variant = 0; variant < 4; variant++) {
 		begin();
 		for (step = 0; step < 2 * TIMES; step++) {
-			bool wires = way & 1 ? step < TIMES : step >= TIMES;
-			__u64 at = START + (step % TIMES) * MS, cookie = way & 2 ? 100 + step % TIMES : 0;
+			bool wires = variant & 1 ? step < TIMES : step >= TIMES;
+			__u64 at = START + (step % TIMES) * MS, cookie = variant & 2 ? 100 + step % TIMES : 0;
 			struct nt_wire wire = with_cookies(sample_wire("ShA", at), 0, cookie);
 			struct nt_socket_event event = socket_close(NT_ROLE_SERVER, at + 20 * US, at + 500 * US);
 
@@ -519,17 +523,17 @@ static void same_tuple_again(void)
 				feed_socket(&event);
 			}
 		}
-		CHECK_EQUAL(told.socket_count, TIMES);
-		CHECK_EQUAL(told.claimed, TIMES);
-		for (i = 0; i < told.socket_count; i++) {
-			CHECK(told.sockets[i].wire_ended);
-			CHECK_EQUAL(told.sockets[i].socket.start_ns - told.sockets[i].wire_first_ns, 20 * US);
+		CHECK_EQUAL(reported.socket_count, TIMES);
+		CHECK_EQUAL(reported.claimed, TIMES);
+		for (i = 0; i < reported.socket_count; i++) {
+			CHECK(reported.sockets[i].wire_ended);
+			CHECK_EQUAL(reported.sockets[i].socket.start_ns - reported.sockets[i].wire_first_ns, 20 * US);
 		}
 		finish();
 	}
 }
 
-/* A socket that has its wire, and waits for its owner, takes no other. */
+/* A socket that has its wire and waits for its owner takes no other wire. */
 static void one_wire_is_enough(void)
 {
 	struct nt_socket_event event = socket_close(NT_ROLE_SERVER, START, START + SECOND);
@@ -540,12 +544,12 @@ static void one_wire_is_enough(void)
 	feed_socket(&event);
 	feed_wire(wire_end(local_wire("ShAFf", START + US), NT_WIRE_ENDED, START + SECOND));
 	finish();
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK_EQUAL(last_told()->wire_first_ns, START);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK_EQUAL(last_reported()->wire_first_ns, START);
 }
 
-/* At the socket's end its tuple was another connection's already. */
-static void next_connection_is_there(void)
+/* When the socket ended, its tuple already belonged to the next connection. */
+static void tuple_already_reused(void)
 {
 	struct nt_socket_event event = with_wire(socket_close(NT_ROLE_SERVER, START + MS, START + SECOND),
 						 sample_wire("S", START + SECOND - US), NT_WIRE_OPEN);
@@ -553,18 +557,18 @@ static void next_connection_is_there(void)
 	begin();
 	feed_wire(wire_end(local_wire("ShAR", START), NT_WIRE_ENDED, START + SECOND - 2 * US));
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(last_told()->wire_first_ns, START);
-	/* its own end was lost */
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(last_reported()->wire_first_ns, START);
+	/* The event of its own wire was lost. */
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 2);
-	CHECK(!last_told()->has_wire);
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK(!last_reported()->has_wire);
 	finish();
 }
 
-/* One descriptor: refused twice, connected, disconnected and connected again, to the same place from the same port. */
-static void one_descriptor(void)
+/* One descriptor connects four times between the same ports: refused twice, reset, closed. */
+static void one_descriptor_many_connections(void)
 {
 	static const char *const letters[] = {"Sr", "Sr", "ShAR", "ShAFf"};
 	__u32 nth;
@@ -582,17 +586,17 @@ static void one_descriptor(void)
 		feed_wire(wire_end(clients_wire(letters[nth], start + US), NT_WIRE_ENDED, start + 890 * US));
 		if (nth < 2)
 			feed_socket(&event);
-		CHECK_EQUAL(told.socket_count, nth + 1);
-		CHECK_EQUAL(last_told()->socket.nth, nth);
-		CHECK_EQUAL(last_told()->wire_first_ns, start + US);
-		CHECK(last_told()->wire_ended);
+		CHECK_EQUAL(reported.socket_count, nth + 1);
+		CHECK_EQUAL(last_reported()->socket.nth, nth);
+		CHECK_EQUAL(last_reported()->wire_first_ns, start + US);
+		CHECK(last_reported()->wire_ended);
 	}
 	finish();
-	CHECK_EQUAL(told.claimed, 4);
-	CHECK_EQUAL(told.observed + told.forwarded, 0);
+	CHECK_EQUAL(reported.claimed, 4);
+	CHECK_EQUAL(reported.observed + reported.forwarded, 0);
 }
 
-/* ---- what no socket took part in ---- */
+/* ---- no local socket ---- */
 
 enum fate { OBSERVED, FORWARDED, CLAIMED };
 
@@ -602,16 +606,16 @@ static const struct {
 	__u64 client, server; /* cookies */
 	bool syn_left;
 	enum fate fate, without_socket_context;
-} passages[] = {
+} routes[] = {
 	{"S", 0, 0, false, OBSERVED, OBSERVED},    /* unanswered, from outside */
 	{"Sr", 0, 0, false, OBSERVED, OBSERVED},   /* a closed port */
-	{"ShR", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED}, /* a scan of an open one: no socket came to be */
+	{"ShR", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED}, /* a scan of an open port: no socket was created */
 	{"Sh", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED},
 	{"Sh", 0, 0, false, OBSERVED, OBSERVED},   /* the same under SYN cookies */
 	{"S", 0, 0, true, FORWARDED, FORWARDED},
 	{"ShR", 0, SERVER_COOKIE, true, FORWARDED, FORWARDED}, /* a scan of a container */
 	{"ShAFf", 0, 0, true, FORWARDED, FORWARDED},
-	{"ShAFf", 0, 0, false, FORWARDED, OBSERVED}, /* it left by an interface that is not watched */
+	{"ShAFf", 0, 0, false, FORWARDED, OBSERVED}, /* forwarded to an interface that is not watched */
 	{"ShAR", 0, 0, false, FORWARDED, OBSERVED},
 	{"ShAr", 0, 0, true, FORWARDED, FORWARDED},
 	{"S", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED},
@@ -624,84 +628,84 @@ static const struct {
 
 static void check_fate(enum fate fate)
 {
-	CHECK_EQUAL(told.observed, fate == OBSERVED);
-	CHECK_EQUAL(told.forwarded, fate == FORWARDED);
-	CHECK_EQUAL(told.claimed, fate == CLAIMED);
+	CHECK_EQUAL(reported.observed, fate == OBSERVED);
+	CHECK_EQUAL(reported.forwarded, fate == FORWARDED);
+	CHECK_EQUAL(reported.claimed, fate == CLAIMED);
 }
 
 static void no_socket_comes(void)
 {
-	static const enum nt_wire_cause whys[] = {NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT};
+	static const enum nt_wire_cause causes[] = {NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT};
 	unsigned int i, j;
 
-	for (i = 0; i < sizeof(passages) / sizeof(passages[0]); i++) {
-		struct nt_wire wire = with_cookies(sample_wire(passages[i].letters, START), passages[i].client,
-						   passages[i].server);
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		struct nt_wire wire = with_cookies(sample_wire(routes[i].letters, START), routes[i].client,
+						   routes[i].server);
 
-		wire.syn_left = passages[i].syn_left;
+		wire.syn_left = routes[i].syn_left;
 		for (j = 0; j < 4; j++) {
 			begin();
-			feed_wire(wire_end(wire, whys[j], START + SECOND));
+			feed_wire(wire_end(wire, causes[j], START + SECOND));
 			join_expire(join, START + SECOND +
-						  (passages[i].fate == CLAIMED ? JOIN_CLAIM_NS : JOIN_UNCLAIMED_NS));
-			check_fate(passages[i].fate);
+						  (routes[i].fate == CLAIMED ? JOIN_CLAIM_NS : JOIN_UNCLAIMED_NS));
+			check_fate(routes[i].fate);
 			finish();
 		}
 		begin_with(CAPACITY, false);
 		feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
-		check_fate(passages[i].without_socket_context);
+		check_fate(routes[i].without_socket_context);
 		finish();
 	}
 }
 
-/* What is no socket's for sure is told at once. */
-static void observers_do_not_wait(void)
+/* A wire that surely belongs to no local socket is reported immediately. */
+static void observers_are_reported_immediately(void)
 {
 	begin();
 	feed_wire(wire_end(sample_wire("Sr", START), NT_WIRE_ENDED, START + MS));
 	feed_wire(wire_end(sample_wire("ShAFf", START), NT_WIRE_ENDED, START + MS));
 	feed_wire(wire_end(sample_wire("ShA", START), NT_WIRE_EXIT, START + MS));
-	CHECK_EQUAL(told.observed, 1);
-	CHECK_EQUAL(told.forwarded, 2);
+	CHECK_EQUAL(reported.observed, 1);
+	CHECK_EQUAL(reported.forwarded, 2);
 	finish();
 }
 
-/* A server that used SYN cookies and was reset has sent nothing with its socket's cookie. */
+/* A server that used SYN cookies and was reset has sent no packet with its socket's cookie. */
 static void syn_cookies(void)
 {
 	struct nt_socket_event client = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
 	struct nt_socket_event server = socket_close(NT_ROLE_SERVER, START + 3 * MS, START + SECOND);
 
-	begin(); /* a remote client's */
+	begin(); /* the client is remote */
 	feed_wire(wire_end(sample_wire("ShAR", START + US), NT_WIRE_ENDED, START + SECOND));
-	CHECK_EQUAL(told.forwarded, 0);
+	CHECK_EQUAL(reported.forwarded, 0);
 	feed_socket(&server);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
-	CHECK_EQUAL(told.forwarded + told.observed, 0);
+	CHECK_EQUAL(reported.forwarded + reported.observed, 0);
 
-	begin(); /* both here: the wire waits for the other, too */
+	begin(); /* both are local: the wire waits for both */
 	feed_wire(wire_end(clients_wire("ShAR", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&client);
-	CHECK_EQUAL(told.claimed, 0);
+	CHECK_EQUAL(reported.claimed, 0);
 	feed_socket(&server);
-	CHECK_EQUAL(told.socket_count, 2);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 
-	begin(); /* only the client is here: a second later all is known */
+	begin(); /* only the client is local: the wire waits a second for a server */
 	feed_wire(wire_end(clients_wire("ShAR", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&client);
 	join_expire(join, START + 2 * SECOND - 1);
-	CHECK_EQUAL(told.claimed, 0);
+	CHECK_EQUAL(reported.claimed, 0);
 	join_expire(join, START + 2 * SECOND);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 }
 
-/* ---- what becomes known after the change to CLOSE ---- */
+/* ---- facts that follow after the change to CLOSE ---- */
 
 static struct nt_socket_event awaiting(__u8 flags)
 {
@@ -724,7 +728,7 @@ static struct nt_socket_more_event more_of(const struct nt_socket_event *event)
 	};
 }
 
-static void owner_comes_later(void)
+static void owner_follows(void)
 {
 	struct nt_socket_event event = awaiting(NT_SOCKET_AWAITS_OWNER);
 	struct nt_socket_more_event more = more_of(&event);
@@ -732,14 +736,14 @@ static void owner_comes_later(void)
 	begin();
 	feed_socket(&event);
 	join_expire(join, START + SECOND + JOIN_OWNER_NS - 1);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	join_add_socket_more(join, &more);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK_EQUAL(last_told()->socket.owner.process.pid, 99);
-	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_CLOSE);
-	join_add_socket_more(join, &more); /* and once more, for nobody */
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK_EQUAL(last_reported()->socket.owner.process.pid, 99);
+	CHECK_EQUAL(last_reported()->socket.owner.by, NT_OWNER_CLOSE);
+	join_add_socket_more(join, &more); /* the second one has no socket */
 	finish();
-	CHECK_EQUAL(told.socket_count, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
 }
 
 static void owner_never_comes(void)
@@ -750,15 +754,15 @@ static void owner_never_comes(void)
 	begin();
 	feed_socket(&event);
 	join_expire(join, START + SECOND + JOIN_OWNER_NS);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_LISTEN);
-	CHECK(JOIN_OWNER_NS < SECOND); /* docs/record.md has it out within a second */
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK_EQUAL(last_reported()->socket.owner.by, NT_OWNER_LISTEN);
+	CHECK(JOIN_OWNER_NS < SECOND); /* docs/record.md: written within a second */
 	join_add_socket_more(join, &more);
-	CHECK_EQUAL(told.socket_count, 1);
+	CHECK_EQUAL(reported.socket_count, 1);
 	finish();
 }
 
-static void reason_comes_later(void)
+static void reason_follows(void)
 {
 	struct nt_socket_event event = awaiting(NT_SOCKET_AWAITS_REASON);
 	struct nt_socket_more_event more = more_of(&event);
@@ -767,21 +771,21 @@ static void reason_comes_later(void)
 	more.reset_reason = 11;
 	begin();
 	feed_socket(&event);
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	join_add_socket_more(join, &more);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->socket.flags & NT_SOCKET_RESET_SENT);
-	CHECK_EQUAL(last_told()->socket.reset_reason, 11);
-	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_LISTEN); /* nobody waited for another */
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->socket.flags & NT_SOCKET_RESET_SENT);
+	CHECK_EQUAL(last_reported()->socket.reset_reason, 11);
+	CHECK_EQUAL(last_reported()->socket.owner.by, NT_OWNER_LISTEN); /* this event awaits no owner */
 	feed_socket(&event);
 	join_expire(join, START + SECOND + JOIN_REASON_NS);
-	CHECK_EQUAL(told.socket_count, 2);
-	CHECK(!(last_told()->socket.flags & NT_SOCKET_RESET_SENT));
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK(!(last_reported()->socket.flags & NT_SOCKET_RESET_SENT));
 	finish();
 }
 
-/* Another connection of the same descriptor, another socket at the same address, another address. */
-static void more_of_others(void)
+/* Ignored: another connection of the descriptor, another socket at the same address, another address. */
+static void more_of_other_sockets(void)
 {
 	struct nt_socket_event event = awaiting(NT_SOCKET_AWAITS_OWNER);
 	struct nt_socket_more_event more[3];
@@ -796,12 +800,14 @@ static void more_of_others(void)
 		more[i].address += i == 2;
 		join_add_socket_more(join, &more[i]);
 	}
-	CHECK_EQUAL(told.socket_count, 0);
+	CHECK_EQUAL(reported.socket_count, 0);
 	finish();
-	CHECK_EQUAL(last_told()->socket.owner.by, NT_OWNER_LISTEN);
+	CHECK_EQUAL(last_reported()->socket.owner.by, NT_OWNER_LISTEN);
 }
 
-/* All three are awaited: it goes out with the last, in whatever order they come or are given up. */
+/* Reason, owner and wire are awaited: the socket is reported with the last, in any order of arrival (lower case) and
+ * expiry (upper case).
+ */
 static void all_are_awaited(void)
 {
 	static const char *const orders[] = {"row", "wor", "orw", "ROW", "rwO", "wRO", "oRW"};
@@ -816,7 +822,7 @@ static void all_are_awaited(void)
 		begin();
 		feed_socket(&event);
 		for (at = orders[i]; *at; at++) {
-			CHECK_EQUAL(told.socket_count, 0);
+			CHECK_EQUAL(reported.socket_count, 0);
 			more.reset_sent = *at == 'r';
 			more.awaits_owner = *at != 'o';
 			if (*at == 'r' || *at == 'o')
@@ -827,7 +833,7 @@ static void all_are_awaited(void)
 				join_expire(join, START + SECOND + (*at == 'R' ? JOIN_REASON_NS
 								    : *at == 'W' ? JOIN_WIRE_NS : JOIN_OWNER_NS));
 		}
-		CHECK_EQUAL(told.socket_count, 1);
+		CHECK_EQUAL(reported.socket_count, 1);
 		finish();
 	}
 }
@@ -845,12 +851,12 @@ static void too_many_sockets(void)
 		event.address += i;
 		event.socket.nth = i;
 		feed_socket(&event);
-		CHECK_EQUAL(told.socket_count, i < 4 ? 0 : i - 3);
+		CHECK_EQUAL(reported.socket_count, i < 4 ? 0 : i - 3);
 	}
-	CHECK_EQUAL(told.sockets[0].socket.nth, 0); /* the oldest first, as they are */
-	CHECK_EQUAL(told.sockets[5].socket.nth, 5);
+	CHECK_EQUAL(reported.sockets[0].socket.nth, 0); /* the oldest first, incomplete */
+	CHECK_EQUAL(reported.sockets[5].socket.nth, 5);
 	finish();
-	CHECK_EQUAL(told.socket_count, 10);
+	CHECK_EQUAL(reported.socket_count, 10);
 }
 
 static void too_many_wires(void)
@@ -860,50 +866,50 @@ static void too_many_wires(void)
 	begin_with(4, true);
 	for (i = 0; i < 10; i++) {
 		feed_wire(wire_end(clients_wire("ShAFf", START + i * SECOND), NT_WIRE_ENDED, START + i * SECOND + MS));
-		CHECK_EQUAL(told.claimed, i < 4 ? 0 : i - 3);
+		CHECK_EQUAL(reported.claimed, i < 4 ? 0 : i - 3);
 	}
 	finish();
-	CHECK_EQUAL(told.claimed, 10);
-	CHECK_EQUAL(told.observed + told.forwarded, 0);
+	CHECK_EQUAL(reported.claimed, 10);
+	CHECK_EQUAL(reported.observed + reported.forwarded, 0);
 }
 
-/* Different deadlines, not in the order they came in. */
-static void wires_go_in_time(void)
+/* Wires have different deadlines, which are not in the order of arrival. */
+static void wires_expire_in_time(void)
 {
 	begin();
 	join_expire(join, START);
 	feed_wire(wire_end(clients_wire("ShAFf", START), NT_WIRE_ENDED, START + MS));
 	feed_wire(wire_end(sample_wire("ShAR", START), NT_WIRE_ENDED, START + 2 * MS));
 	join_expire(join, START + MS + JOIN_UNCLAIMED_NS);
-	CHECK_EQUAL(told.forwarded, 0);
+	CHECK_EQUAL(reported.forwarded, 0);
 	join_expire(join, START + 2 * MS + JOIN_UNCLAIMED_NS);
-	CHECK_EQUAL(told.forwarded, 1);
+	CHECK_EQUAL(reported.forwarded, 1);
 	feed_wire(wire_end(sample_wire("ShAR", START), NT_WIRE_ENDED, START + 5 * SECOND));
 	join_expire(join, START + 5 * SECOND + JOIN_UNCLAIMED_NS);
-	CHECK_EQUAL(told.forwarded, 2);
-	CHECK_EQUAL(told.claimed, 0);
+	CHECK_EQUAL(reported.forwarded, 2);
+	CHECK_EQUAL(reported.claimed, 0);
 	join_expire(join, START + MS + JOIN_CLAIM_NS);
-	CHECK_EQUAL(told.claimed, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 	finish();
 }
 
-/* The kernel side filters the server's end: it never tells. */
-static bool only_clients_are_told(void *context, const struct nt_wire *wire, int end)
+/* The kernel side filters out the server's socket, and so never reports it. */
+static bool is_client_side(void *context, const struct nt_wire *wire, int side)
 {
-	CHECK(context == &told);
-	return end == wire->connection.src_index;
+	CHECK(context == &reported);
+	return side == wire->connection.src_index;
 }
 
 static void begin_filtered(void)
 {
-	const struct join_output output = {&told,     take_socket, take_observer,	  take_claimed,
-					   take_loss, find_in_table, only_clients_are_told};
+	const struct join_output output = {&reported, take_socket,   take_observer, take_claimed,
+					   take_loss, find_in_table, is_client_side};
 
-	memset(&told, 0, sizeof(told));
+	memset(&reported, 0, sizeof(reported));
 	join = join_new(CAPACITY, OWN_NETNS, true, &output);
 }
 
-/* It is not waited for, and its packets are no view of their own. */
+/* The join does not wait for it, and its packets make no observer's record. */
 static void filtered_sockets_are_not_awaited(void)
 {
 	struct nt_socket_event client = with_wire(socket_close(NT_ROLE_CLIENT, START - MS, START + SECOND),
@@ -911,18 +917,18 @@ static void filtered_sockets_are_not_awaited(void)
 
 	begin_filtered();
 	feed_wire(wire_end(with_cookies(sample_wire("ShAFf", START), 0, SERVER_COOKIE), NT_WIRE_ENDED, START + SECOND));
-	CHECK_EQUAL(told.claimed, 1); /* the client is on another machine */
+	CHECK_EQUAL(reported.claimed, 1); /* the client is on another machine */
 	feed_wire(wire_end(local_wire("ShAFf", START), NT_WIRE_ENDED, START + SECOND));
-	CHECK_EQUAL(told.claimed, 1); /* the client's record is still to come */
+	CHECK_EQUAL(reported.claimed, 1); /* the client's record is still to come */
 	feed_socket(&client);
-	CHECK_EQUAL(told.claimed, 2);
-	CHECK_EQUAL(told.socket_count, 1);
-	CHECK(last_told()->wire_ended);
-	CHECK_EQUAL(told.observed + told.forwarded, 0);
+	CHECK_EQUAL(reported.claimed, 2);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.observed + reported.forwarded, 0);
 	finish();
 }
 
-static void freed_as_it_is(void)
+static void freed_while_events_are_held(void)
 {
 	struct nt_socket_event event = awaiting(NT_SOCKET_AWAITS_OWNER);
 
@@ -931,17 +937,17 @@ static void freed_as_it_is(void)
 	feed_wire(wire_end(clients_wire("ShAFf", START), NT_WIRE_ENDED, START + MS));
 	join_free(join);
 	join_free(NULL);
-	CHECK_EQUAL(told.socket_count + told.claimed, 0);
+	CHECK_EQUAL(reported.socket_count + reported.claimed, 0);
 }
 
 int main(void)
 {
 	socket_without_wire();
 	wire_ends_first();
-	not_asked_and_told_before();
+	not_asked_and_reported_before();
 	not_asked_and_never_seen();
 	not_asked_and_still_open();
-	not_asked_and_anothers();
+	not_asked_and_another_connection();
 	socket_ends_first();
 	wire_never_ends();
 	ends_at_once();
@@ -955,22 +961,22 @@ int main(void)
 	another_tuple();
 	role_and_life();
 	role_of_the_other_side();
-	same_tuple_again();
+	same_tuple_many_times();
 	one_wire_is_enough();
-	next_connection_is_there();
-	one_descriptor();
+	tuple_already_reused();
+	one_descriptor_many_connections();
 	no_socket_comes();
-	observers_do_not_wait();
+	observers_are_reported_immediately();
 	syn_cookies();
-	owner_comes_later();
+	owner_follows();
 	owner_never_comes();
-	reason_comes_later();
-	more_of_others();
+	reason_follows();
+	more_of_other_sockets();
 	all_are_awaited();
 	too_many_sockets();
 	too_many_wires();
-	wires_go_in_time();
+	wires_expire_in_time();
 	filtered_sockets_are_not_awaited();
-	freed_as_it_is();
+	freed_while_events_are_held();
 	return check_finish();
 }

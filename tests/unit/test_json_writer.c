@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/util/json_writer.h: where commas stand, in objects and lists inside one another. */
+/* src/util/json_writer.h places commas in nested objects and lists. */
 #include "src/util/json_writer.h"
 #include "tests/unit/check.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which model of preemption a kernel has, by its configuration and command line as kernels write them. */
+/* The preemption model of a kernel, by its configuration and its command line. */
 #include "src/kernel/kernel_features.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void test_model(void)
 	CHECK(!kernel_features_preempts("CONFIG_ARCH_HAS_PREEMPT_LAZY=y\n" NONE, ""));
 }
 
-/* Documentation/admin-guide/kernel-parameters.txt: preempt=, of kernels that can choose when they boot. */
+/* Documentation/admin-guide/kernel-parameters.txt: preempt= selects the model of a CONFIG_PREEMPT_DYNAMIC kernel. */
 static void test_command_line(void)
 {
 	CHECK(kernel_features_preempts(VOLUNTARY DYNAMIC, "root=/dev/vda preempt=full quiet"));
@@ -36,7 +36,7 @@ static void test_command_line(void)
 	CHECK(!kernel_features_preempts(NONE DYNAMIC, "nopreempt=full"));
 }
 
-/* On every kernel that the tests run on. */
+/* Holds on every kernel that the tests run on. */
 static void test_probe(void)
 {
 	struct kernel_features features;

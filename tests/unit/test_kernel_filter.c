@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the kernel side leaves untold is what user space would leave out of the records, and nothing else: both are
- * asked about the same connections, with every filter and every pair of filters.
+/* The kernel side must filter out only events whose records user space would filter out. Both judge the same
+ * connections, with every filter and every pair of filters.
  */
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
 
-/* OWN_NETNS, OTHER_NETNS and the owner of sample_events.h, and others. */
+/* Some match OWN_NETNS, OTHER_NETNS and the owner in sample_events.h, the others match nothing. */
 static const char *const filters[] = {
 	"", "-4", "-6", "-L 80", "-L 40000,40001", "-D 80", "-D 443", "--role client", "--role server",
 	"--role observer", "--role observer,client", "--net 198.18.0.1,fd00::1", "--net 198.19.0.0/16,fd01::/16",
@@ -22,7 +22,7 @@ static const char *const filters[] = {
 
 #define FILTERS (sizeof(filters) / sizeof(filters[0]))
 
-/* False: they exclude each other. */
+/* Returns false if the two filters exclude each other. */
 static bool parse(struct options *options, const char *one, const char *other)
 {
 	static const struct command live = { "", COMMAND_LIVE, NULL, NULL };
@@ -37,8 +37,8 @@ static bool parse(struct options *options, const char *one, const char *other)
 	return options_parse(options, &live, argc, argv) < 0;
 }
 
-static const struct sample_end six_client = {{[0] = 0xfd, [15] = 1}, 40000};
-static const struct sample_end six_server = {{[0] = 0xfd, [15] = 2}, 443};
+static const struct sample_endpoint ipv6_client = {{[0] = 0xfd, [15] = 1}, 40000};
+static const struct sample_endpoint ipv6_server = {{[0] = 0xfd, [15] = 2}, 443};
 
 static const char *no_interface(void *context, __u32 ifindex)
 {
@@ -49,8 +49,8 @@ static const char *no_interface(void *context, __u32 ifindex)
 static struct nt_socket_event socket_of(enum nt_role role, bool six, bool owned)
 {
 	struct nt_socket_event event = socket_close(role, START, START + SECOND);
-	const struct sample_end *local = role == NT_ROLE_CLIENT ? &six_client : &six_server;
-	const struct sample_end *remote = role == NT_ROLE_CLIENT ? &six_server : &six_client;
+	const struct sample_endpoint *local = role == NT_ROLE_CLIENT ? &ipv6_client : &ipv6_server;
+	const struct sample_endpoint *remote = role == NT_ROLE_CLIENT ? &ipv6_server : &ipv6_client;
 
 	if (!owned)
 		memset(&event.socket.owner, 0, sizeof(event.socket.owner));
@@ -68,16 +68,16 @@ static bool has_a_record(const struct options *options, const struct nt_socket_e
 	struct process_table *processes = process_table_new(1);
 	struct record_lookups names = {.processes = processes, .interface_name = no_interface};
 	struct joined_socket joined = {.event = event};
-	struct record_filter as_the_kernel = options->delivery.filter;
+	struct record_filter kernel_part = options->delivery.filter;
 	struct nt_record record;
 
-	/* which the kernel side does not know */
-	as_the_kernel.outcomes = 0;
-	as_the_kernel.min_duration_ns = 0;
-	as_the_kernel.cgroup = NULL;
+	/* The kernel side does not evaluate these. */
+	kernel_part.outcomes = 0;
+	kernel_part.min_duration_ns = 0;
+	kernel_part.cgroup = NULL;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	process_table_free(processes);
-	return record_filter_accepts(&as_the_kernel, &record);
+	return record_filter_accepts(&kernel_part, &record);
 }
 
 static bool has_an_observers_record(const struct options *options, const struct nt_wire *wire)
@@ -90,24 +90,26 @@ static bool has_an_observers_record(const struct options *options, const struct 
 	return record_filter_accepts(&options->delivery.filter, &record);
 }
 
-/* Without packets: exactly. With them: a socket whose record passes is told, with its packets, which wait for it. */
+/* Without packets both must agree. With packets, a socket whose record passes must be reported, and its packets too, as
+ * the join waits for them.
+ */
 static void check_socket(const struct options *options, enum nt_role role, bool six, bool owned)
 {
 	struct nt_socket_event event = socket_of(role, six, owned);
-	struct nt_wire wire = six ? sample_wire_between(&six_client, &six_server, "ShAFf", START)
+	struct nt_wire wire = six ? sample_wire_between(&ipv6_client, &ipv6_server, "ShAFf", START)
 				  : sample_wire("ShAFf", START);
 	bool passes = has_a_record(options, &event);
 	struct nt_filter filter;
-	int end;
+	int side;
 
 	record_filter_for_kernel(&filter, &options->delivery.filter, false);
 	CHECK_EQUAL(nt_filter_has_socket(&filter, &event.socket, 0), passes);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 1) >= passes);
 
 	record_filter_for_kernel(&filter, &options->delivery.filter, options->contexts & CONTEXT_WIRE);
-	end = nt_side_of_socket(&wire.key, &event.socket);
+	side = nt_side_of_socket(&wire.key, &event.socket);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
-	CHECK_EQUAL(nt_filter_has_side(&filter, &wire, end), nt_filter_has_socket(&filter, &event.socket, 0));
+	CHECK_EQUAL(nt_filter_has_side(&filter, &wire, side), nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= has_an_observers_record(options, &wire));
 }
@@ -120,8 +122,8 @@ static void check_filters(const struct options *options)
 		check_socket(options, number & 1 ? NT_ROLE_SERVER : NT_ROLE_CLIENT, number & 2, number & 4);
 }
 
-/* Whether the kernel side looks at all. */
-static void what_the_kernel_sees_to(void)
+/* Whether the kernel side filters at all. */
+static void filters_of_the_kernel_side(void)
 {
 	static const struct {
 		const char *filter;
@@ -160,6 +162,6 @@ int main(void)
 			options_free(&options);
 		}
 	}
-	what_the_kernel_sees_to();
+	filters_of_the_kernel_side();
 	return check_finish();
 }

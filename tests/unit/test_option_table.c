@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The option table: what help, completion and the man page take from it is what the parser accepts. */
+/* The option table: help, completion and the man page offer what the parser accepts. */
 #include "src/cli/option_table.h"
 
 #include <stdio.h>
@@ -12,9 +12,9 @@
 #define HELP_WIDTH 80
 #define LAST_COMMAND COMMAND_DETACH
 
-static char said[4096]; /* on stderr */
+static char messages[4096]; /* on stderr */
 
-/* One option and its value, with what the command needs besides. */
+/* Parses one option with its value, and what the command requires besides. */
 static int parse(unsigned int command_bit, char *option, char *value)
 {
 	static char program[] = "netracker", interface[] = "-i", name[] = "lo", file[] = "a.pcap";
@@ -37,13 +37,13 @@ static int parse(unsigned int command_bit, char *option, char *value)
 	status = options_parse(&options, &command, argc, argv);
 	fclose(stderr);
 	stderr = real_stderr;
-	snprintf(said, sizeof(said), "%s", text);
+	snprintf(messages, sizeof(messages), "%s", text);
 	free(text);
 	options_free(&options);
 	return status;
 }
 
-/* What completion offers to a command, the command takes: alone, or with an option that it is told to need. */
+/* The command accepts every word that completion offers, alone or with another option that its message asks for. */
 static void test_offered_words(const struct option_rule *rule, unsigned int command)
 {
 	const char *offered = option_text_for(rule->offered, command);
@@ -53,8 +53,8 @@ static void test_offered_words(const struct option_rule *rule, unsigned int comm
 	snprintf(words, sizeof(words), "%s", offered ? offered : "");
 	for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
 		parse(command, option, word);
-		CHECK(!strstr(said, "is not valid") && !strstr(said, "list writes") && !strstr(said, "status writes") &&
-		      !strstr(said, "only for live tracking"));
+		CHECK(!strstr(messages, "is not valid") && !strstr(messages, "list writes") &&
+		      !strstr(messages, "status writes") && !strstr(messages, "only for live tracking"));
 	}
 }
 
@@ -73,7 +73,7 @@ static void test_row(const struct option_rule *rule)
 	}
 }
 
-/* A name stands once, and so does a letter. */
+/* Names and letters are unique. */
 static void test_unique(void)
 {
 	unsigned int i, j;
@@ -96,7 +96,7 @@ static unsigned int count_of(const char *text, const char *words)
 }
 
 /* attach, status and detach share one help. */
-static unsigned int sharing_help(unsigned int command)
+static unsigned int commands_with_the_help_of(unsigned int command)
 {
 	const unsigned int kernel_trace = COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH;
 
@@ -117,7 +117,7 @@ static void test_help(unsigned int command)
 			printf("  %.*s\n", (int)(end - line), line);
 	for (i = 0; i < option_rule_count; i++) {
 		char label[64];
-		bool has = option_rules[i].commands & sharing_help(command);
+		bool has = option_rules[i].commands & commands_with_the_help_of(command);
 
 		snprintf(label, sizeof(label), "%s--%s ", option_rules[i].letter ? ", " : "\n      ", option_rules[i].name);
 		CHECK_EQUAL(count_of(text.bytes, label), has);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The command line: what each option sets, and what is said to a wrong one. */
+/* The command line: what each option sets, and the messages for wrong ones. */
 #include "src/cli/options.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include "src/zeek/conn_log.h"
 #include "tests/unit/check.h"
 
-#define GO_ON (-1)
+#define CONTINUE (-1)
 #define USAGE 2
 
 static const struct command live = { "", COMMAND_LIVE, NULL, NULL };
@@ -26,7 +26,7 @@ static const struct command show_status = { "status", COMMAND_STATUS, NULL, "it 
 static const struct command detach = { "detach", COMMAND_DETACH, NULL, "it takes -i, -q and -v" };
 static const struct command explain = { "explain", COMMAND_EXPLAIN, NULL, "it takes --id and -q" };
 
-static char said[4096]; /* on stderr */
+static char messages[4096]; /* on stderr */
 
 /* Splits at spaces. Strings in *options stay valid until the next call. */
 static int parse(struct options *options, const struct command *command, const char *line)
@@ -45,7 +45,7 @@ static int parse(struct options *options, const struct command *command, const c
 	status = options_parse(options, command, argc, argv);
 	fclose(stderr);
 	stderr = real_stderr;
-	snprintf(said, sizeof(said), "%s", text);
+	snprintf(messages, sizeof(messages), "%s", text);
 	free(text);
 	return status;
 }
@@ -54,19 +54,20 @@ static struct options accepted(const struct command *command, const char *line)
 {
 	static struct options options;
 
-	if (!CHECK_EQUAL(parse(&options, command, line), GO_ON))
-		printf("  %s: %s", line, said);
+	if (!CHECK_EQUAL(parse(&options, command, line), CONTINUE))
+		printf("  %s: %s", line, messages);
 	return options;
 }
 
-/* Refused with one line of stderr that contains the text. */
+/* The line is refused with one line on stderr that contains the text. */
 static void refused(const struct command *command, const char *line, const char *text)
 {
 	struct options options;
 
-	if (!CHECK_EQUAL(parse(&options, command, line), USAGE) || !CHECK(strstr(said, text) != NULL) ||
-	    !CHECK(!strncmp(said, "netracker: ", 11)) || !CHECK(strchr(said, '\n') == said + strlen(said) - 1))
-		printf("  %s: %s\n", line, said);
+	if (!CHECK_EQUAL(parse(&options, command, line), USAGE) || !CHECK(strstr(messages, text) != NULL) ||
+	    !CHECK(!strncmp(messages, "netracker: ", 11)) ||
+	    !CHECK(strchr(messages, '\n') == messages + strlen(messages) - 1))
+		printf("  %s: %s\n", line, messages);
 	options_free(&options);
 }
 
@@ -228,16 +229,16 @@ static __u32 netns(const char *value)
 	return options.delivery.filter.netns;
 }
 
-static bool namespaces_have_types(void)
+static bool has_namespace_types(void)
 {
 	int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	bool have = ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
+	bool has = ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
 
 	close(fd);
-	return have;
+	return has;
 }
 
-static void test_places(void)
+static void test_cgroup_container_netns(void)
 {
 	struct options options = accepted(&live, "netracker --cgroup /system.slice/ --container 0123456789Ab");
 	struct stat status;
@@ -255,7 +256,7 @@ static void test_places(void)
 		       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0", "1 to 64 hexadecimal digits");
 
 	CHECK_EQUAL(stat("/proc/self/ns/net", &status), 0);
-	if (namespaces_have_types())
+	if (has_namespace_types())
 		CHECK_EQUAL(netns("/proc/self/ns/net"), status.st_ino);
 	else
 		check_skip("--netns PATH: no ioctl NS_GET_NSTYPE, as under qemu-user");
@@ -289,7 +290,7 @@ static void test_failed(void)
 	refused(&live, "netracker --outcome open,closed -x", "-x and --outcome have no outcome in common");
 }
 
-static void test_the_rest(void)
+static void test_other_options(void)
 {
 	struct options options = accepted(&live, "netracker -i eth0 -i lo -n 5 -t 0.5 -f json -o out "
 						 "--events open,exit --context wire --packets --forwarded -v --host db1");
@@ -489,9 +490,9 @@ int main(void)
 	test_users();
 	test_networks();
 	test_wrong_networks();
-	test_places();
+	test_cgroup_container_netns();
 	test_failed();
-	test_the_rest();
+	test_other_options();
 	test_summary();
 	test_explain();
 	test_durations();

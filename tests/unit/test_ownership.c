@@ -10,7 +10,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
 
-/* ---- does a side belong to a socket ---- */
+/* ---- does a side belong to a socket? ---- */
 
 static const struct {
 	const char *letters;
@@ -54,7 +54,7 @@ static const struct {
 	{"SsHh", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true},
 };
 
-static void check_sides(const struct sample_end *client, const struct sample_end *server)
+static void check_sides(const struct sample_endpoint *client, const struct sample_endpoint *server)
 {
 	unsigned int i;
 
@@ -102,7 +102,7 @@ static void self_connection(void)
 	}
 }
 
-/* ---- is the connection that of a given socket ---- */
+/* ---- does the connection belong to a given socket? ---- */
 
 static void side_of_socket(void)
 {
@@ -115,7 +115,7 @@ static void side_of_socket(void)
 	CHECK_EQUAL(nt_side_of_socket(&wire.key, &server), !wire.connection.src_index);
 	CHECK_EQUAL(nt_side_of_socket(&self.key, &client), -1);
 
-	client.netns = OTHER_NETNS; /* is no part of the question */
+	client.netns = OTHER_NETNS; /* has no influence */
 	CHECK_EQUAL(nt_side_of_socket(&wire.key, &client), wire.connection.src_index);
 	server.local_port++;
 	CHECK_EQUAL(nt_side_of_socket(&wire.key, &server), -1);
@@ -138,7 +138,7 @@ static void claims(void)
 		{1, 1, OTHER_NETNS, NT_CLAIM_COOKIE},
 		{1, 2, OWN_NETNS, NT_CLAIM_NONE},
 		{1, 2, OTHER_NETNS, NT_CLAIM_NONE},
-		{1, 0, OWN_NETNS, NT_CLAIM_TUPLE}, /* a kernel that gives programs on sockets no cookie */
+		{1, 0, OWN_NETNS, NT_CLAIM_TUPLE}, /* a kernel without cookies in programs on sockets */
 		{1, 0, OTHER_NETNS, NT_CLAIM_NONE},
 		{0, 2, OWN_NETNS, NT_CLAIM_TUPLE}, /* SYN cookies */
 		{0, 2, OTHER_NETNS, NT_CLAIM_NONE},
@@ -154,13 +154,13 @@ static void claims(void)
 			struct nt_socket socket = {.cookie = cases[i].socket, .netns = cases[i].netns};
 
 			wire.cookie[side] = cases[i].wire;
-			wire.cookie[!side] = 7; /* the other side's proves nothing */
+			wire.cookie[!side] = 7; /* the other side's cookie proves nothing */
 			CHECK_EQUAL(nt_claim_of_socket(&wire, side, &socket, OWN_NETNS), cases[i].claim);
 		}
 	}
 }
 
-/* ---- does it fall into the life of the socket ---- */
+/* ---- does the connection fall into the life of the socket? ---- */
 
 /* The first packet is at START. Times are relative to it. */
 static const struct {
@@ -170,7 +170,7 @@ static const struct {
 	bool opener; /* the socket is on that side */
 	__s64 start, close;
 	bool of_life; /* any connection of the tuple, a closed socket */
-	bool latest;  /* by TUPLE */
+	bool latest;  /* matched by tuple */
 } lives[] = {
 	/* closed before the first packet: only the sequence of events excludes it from being the latest */
 	{NT_ROLE_CLIENT, 0, "S", true, -2 * MS, -1, false, true},
@@ -228,7 +228,7 @@ static void lives_of_sockets(void)
 	}
 }
 
-/* An open socket has no close_ns, and a pre-existing server no start_ns: the kernel side asks for these as well. */
+/* The kernel side also checks open sockets, without close_ns, and pre-existing servers, without start_ns. */
 static void open_sockets(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
@@ -237,7 +237,7 @@ static void open_sockets(void)
 	CHECK(nt_socket_owns_latest(&wire, !wire.connection.src_index, &server, OWN_NETNS));
 }
 
-/* ---- was it forwarded ---- */
+/* ---- was the connection forwarded? ---- */
 
 static void forwarded(void)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* core/packet.h and core/key.h against frames written by hand from the RFCs' pictures. Every frame is parsed from a
- * block of memory of exactly its size, so that a read beyond it is found by the sanitizer.
+/* core/packet.h and core/key.h against frames written by hand from the header diagrams of the RFCs. Every frame is
+ * parsed from a block of exactly its size, so that the sanitizer finds a read beyond it.
  */
 #include <linux/types.h>
 #include <stdlib.h>
@@ -12,8 +12,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"
 
-/* The quick way says nothing else than the whole parse, or nothing. Returns whether it said anything. */
-static int plain_says_the_same(struct nt_buffer *buffer, __u32 frame_length, enum nt_parse result,
+/* nt_parse_plain() must agree with the whole parser, or decline. Returns whether it accepted the packet. */
+static int check_plain_agrees(struct nt_buffer *buffer, __u32 frame_length, enum nt_parse result,
 			       const struct nt_packet *packet)
 {
 	struct nt_packet plain = { .vlan = NT_NO_VLAN };
@@ -27,7 +27,7 @@ static int plain_says_the_same(struct nt_buffer *buffer, __u32 frame_length, enu
 	return 1;
 }
 
-/* A block of exactly the bytes that were captured. */
+/* Parses a block of exactly the bytes that were captured. */
 static enum nt_parse parse_part(const struct frame *frame, __u32 captured, __u32 options, struct nt_packet *packet)
 {
 	__u8 *block = malloc(captured ? captured : 1);
@@ -38,7 +38,7 @@ static enum nt_parse parse_part(const struct frame *frame, __u32 captured, __u32
 	memset(packet, 0, sizeof(*packet));
 	packet->vlan = NT_NO_VLAN;
 	result = nt_parse_ethernet(&buffer, frame->length, options, packet);
-	plain_says_the_same(&buffer, frame->length, result, packet);
+	check_plain_agrees(&buffer, frame->length, result, packet);
 	free(block);
 	return result;
 }
@@ -62,7 +62,7 @@ static enum nt_parse result_in_tunnels(const struct frame *frame)
 	return parse_part(frame, frame->length, NT_PARSE_TUNNELS, &packet);
 }
 
-/* The headers end at `headers`: whatever is missing of them is told, whatever is missing behind is not needed. */
+/* The headers end at offset `headers`. A frame cut before is truncated; one cut after it is parsed. */
 static void check_every_length(const struct frame *frame, __u32 headers, __u32 options)
 {
 	struct nt_packet packet;
@@ -128,12 +128,12 @@ static void test_ipv4_options(void)
 		CHECK_EQUAL(packet.network_length, 20 + options * 4 + TCP_SIZE);
 		CHECK_EQUAL(packet.transport_offset, 34 + options * 4);
 		check_segment(&packet);
-		/* Of the options nothing is read. */
+		/* The options are not read. */
 		check_every_length(&frame, 14 + 20 + options * 4 + 20, 0);
 	}
 }
 
-/* Segmentation offload leaves the length empty; the segment is as long as the frame. */
+/* Segmentation offload leaves the length 0; the segment extends to the end of the frame. */
 static void test_ipv4_without_length(void)
 {
 	struct frame frame = { .length = 0 };
@@ -332,7 +332,7 @@ static void test_stripped_and_priority_tags(void)
 	put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
 	put_tcp(&frame);
 	buffer.length = frame.length;
-	/* What the device took away is the outermost. */
+	/* The tag that the device stripped is the outermost. */
 	CHECK_EQUAL(nt_parse_ethernet(&buffer, frame.length, 0, &packet), NT_PACKET_TCP);
 	CHECK_EQUAL(packet.vlan, 55);
 	CHECK_EQUAL(parse(&frame, &packet), NT_PACKET_TCP);
@@ -353,7 +353,7 @@ static void test_without_link_layer(void)
 	CHECK_EQUAL(nt_parse_ip(&buffer, 0, NT_ETHERTYPE_IPV6, frame.length, 0, &packet), NT_PACKET_MALFORMED);
 }
 
-/* A frame of IPv4 and TCP, one byte of it replaced. */
+/* Parses a frame of IPv4 and TCP with one byte replaced. */
 static enum nt_parse result_with(__u32 offset, __u8 value)
 {
 	struct frame frame = { .length = 0 };
@@ -365,7 +365,7 @@ static enum nt_parse result_with(__u32 offset, __u8 value)
 	return result_of(&frame);
 }
 
-static void test_lying_ipv4_lengths(void)
+static void test_wrong_ipv4_lengths(void)
 {
 	__u32 words, length;
 
@@ -380,7 +380,7 @@ static void test_lying_ipv4_lengths(void)
 	CHECK_EQUAL(result_with(16, 0xff), NT_PACKET_MALFORMED);
 }
 
-static void test_lying_tcp_lengths(void)
+static void test_wrong_tcp_lengths(void)
 {
 	__u32 words;
 
@@ -391,7 +391,7 @@ static void test_lying_tcp_lengths(void)
 		CHECK_EQUAL(result_with(14 + 20 + 12, words << 4), NT_PACKET_MALFORMED);
 }
 
-static void test_lying_ipv6_lengths(void)
+static void test_wrong_ipv6_lengths(void)
 {
 	__u32 length;
 
@@ -405,7 +405,7 @@ static void test_lying_ipv6_lengths(void)
 	}
 }
 
-/* Segments of more than 64 KiB that were never cut: the IP length is 0. */
+/* Segments of more than 64 KiB that offload has not split: the IP length is 0. */
 static void test_offloaded_segments(void)
 {
 	struct frame ipv4 = { .length = 0 }, ipv6 = { .length = 0 };
@@ -444,7 +444,7 @@ static void test_ipv4_fragments(void)
 	CHECK_EQUAL(packet.network_offset, 14);
 	put_ipv4_fragment(&last, 3, 24);
 	CHECK_EQUAL(result_of(&last), NT_PACKET_FRAGMENT);
-	/* RFC 1858 section 3: the first holds the ports and no flags. */
+	/* RFC 1858 section 3: a first fragment with the ports but without the flags. */
 	put_ipv4_fragment(&tiny, 0x2000, 8);
 	CHECK_EQUAL(result_of(&tiny), NT_PACKET_FRAGMENT);
 }
@@ -467,7 +467,7 @@ static void test_ipv6_fragments(void)
 	check_every_length(&whole, 14 + 40 + 8 + 20, 0);
 }
 
-/* Headers of tunnels, 4 in 4 each, around a packet. */
+/* Puts a packet inside count IPv4-in-IPv4 tunnels. */
 static void put_tunnels(struct frame *frame, __u32 count)
 {
 	__u32 i;
@@ -487,7 +487,7 @@ static void test_tunnel_depth(void)
 		struct frame frame = { .length = 0 };
 
 		put_tunnels(&frame, count);
-		CHECK_EQUAL(result_of(&frame), NT_PACKET_NOT_TCP); /* not asked for */
+		CHECK_EQUAL(result_of(&frame), NT_PACKET_NOT_TCP); /* without NT_PARSE_TUNNELS */
 		CHECK_EQUAL(result_in_tunnels(&frame), count <= NT_MOST_TUNNELS ? NT_PACKET_TCP : NT_PACKET_MALFORMED);
 		if (count <= NT_MOST_TUNNELS)
 			check_every_length(&frame, 14 + count * 20 + 20 + 20, NT_PARSE_TUNNELS);
@@ -496,7 +496,7 @@ static void test_tunnel_depth(void)
 
 static void test_tunnels(void)
 {
-	struct frame six_in_four = { .length = 0 }, four_in_six = { .length = 0 }, liar = { .length = 0 };
+	struct frame six_in_four = { .length = 0 }, four_in_six = { .length = 0 }, too_long = { .length = 0 };
 	struct frame fragment = { .length = 0 };
 	struct nt_packet packet;
 
@@ -517,12 +517,12 @@ static void test_tunnels(void)
 	CHECK_EQUAL(result_in_tunnels(&four_in_six), NT_PACKET_TCP);
 	check_every_length(&four_in_six, 14 + 40 + 20 + 20, NT_PARSE_TUNNELS);
 
-	/* The inner packet says that it is longer than the outer. */
-	put_ethernet(&liar, NT_ETHERTYPE_IPV4);
-	put_ipv4(&liar, 0, 0, NT_PROTOCOL_IPV4, 20 + TCP_SIZE - 1);
-	put_ipv4(&liar, 0, 0, 6, TCP_SIZE);
-	put_tcp(&liar);
-	CHECK_EQUAL(result_in_tunnels(&liar), NT_PACKET_MALFORMED);
+	/* The inner packet's length exceeds the outer packet. */
+	put_ethernet(&too_long, NT_ETHERTYPE_IPV4);
+	put_ipv4(&too_long, 0, 0, NT_PROTOCOL_IPV4, 20 + TCP_SIZE - 1);
+	put_ipv4(&too_long, 0, 0, 6, TCP_SIZE);
+	put_tcp(&too_long);
+	CHECK_EQUAL(result_in_tunnels(&too_long), NT_PACKET_MALFORMED);
 
 	put_ethernet(&fragment, NT_ETHERTYPE_IPV4);
 	put_ipv4(&fragment, 0, 0x2000, NT_PROTOCOL_IPV4, 20 + TCP_SIZE);
@@ -531,12 +531,12 @@ static void test_tunnels(void)
 	CHECK_EQUAL(result_in_tunnels(&fragment), NT_PACKET_FRAGMENT);
 }
 
-/* Any bytes at all: no read beyond the end (the sanitizer says), and one of the known answers. */
-static void test_any_bytes(void)
+/* Random bytes: no read beyond the end, which the sanitizer would find, and always a valid result. */
+static void test_random_bytes(void)
 {
 	struct frame frame = { .length = 0 };
 	struct nt_packet packet;
-	__u32 offset, value, odd = 0, i;
+	__u32 offset, value, invalid = 0, i;
 
 	put_chain(&frame, 3);
 	for (offset = 12; offset < frame.length; offset++) {
@@ -544,7 +544,7 @@ static void test_any_bytes(void)
 
 		for (value = 0; value < 256; value++) {
 			frame.bytes[offset] = value;
-			odd += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
+			invalid += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
 		}
 		frame.bytes[offset] = kept;
 	}
@@ -553,9 +553,9 @@ static void test_any_bytes(void)
 		frame.length = rand() % 200;
 		for (offset = 14; offset < frame.length; offset++)
 			frame.bytes[offset] = rand() % 3 ? rand() : rand() % 8;
-		odd += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
+		invalid += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
 	}
-	CHECK_EQUAL(odd, 0);
+	CHECK_EQUAL(invalid, 0);
 }
 
 static struct nt_packet packet_between(__u8 source, __u16 source_port, __u8 destination, __u16 destination_port)
@@ -569,20 +569,20 @@ static struct nt_packet packet_between(__u8 source, __u16 source_port, __u8 dest
 	return packet;
 }
 
-static void check_key_of(struct nt_packet there, struct nt_packet back)
+static void check_key_of(struct nt_packet forth, struct nt_packet back)
 {
 	struct nt_key one, other;
 	int source;
 
 	memset(&one, 0x55, sizeof(one));
 	memset(&other, 0xaa, sizeof(other));
-	source = nt_key_from_packet(&one, &there, 9);
+	source = nt_key_from_packet(&one, &forth, 9);
 	CHECK_EQUAL(nt_key_from_packet(&other, &back, 9), 1 - source);
 	CHECK(!memcmp(&one, &other, sizeof(one)));
-	CHECK(!memcmp(one.address[source], there.source, 16));
-	CHECK(!memcmp(one.address[1 - source], there.destination, 16));
-	CHECK_EQUAL(one.port[source], there.source_port);
-	CHECK_EQUAL(one.port[1 - source], there.destination_port);
+	CHECK(!memcmp(one.address[source], forth.source, 16));
+	CHECK(!memcmp(one.address[1 - source], forth.destination, 16));
+	CHECK_EQUAL(one.port[source], forth.source_port);
+	CHECK_EQUAL(one.port[1 - source], forth.destination_port);
 	CHECK_EQUAL(one.netns, 9);
 	CHECK(!nt_key_is_self(&one));
 }
@@ -600,7 +600,7 @@ static void test_key(void)
 	CHECK(nt_key_is_self(&key));
 }
 
-/* What has nothing between its headers is told the quick way; what has is not. */
+/* nt_parse_plain() accepts packets without anything between their headers, and only these. */
 static void check_plain(void (*put_headers)(struct frame *frame), __u16 ethertype, int expected)
 {
 	struct frame frame = { .length = 0 };
@@ -673,15 +673,15 @@ int main(void)
 	test_vlan_tags();
 	test_stripped_and_priority_tags();
 	test_without_link_layer();
-	test_lying_ipv4_lengths();
-	test_lying_tcp_lengths();
-	test_lying_ipv6_lengths();
+	test_wrong_ipv4_lengths();
+	test_wrong_tcp_lengths();
+	test_wrong_ipv6_lengths();
 	test_offloaded_segments();
 	test_ipv4_fragments();
 	test_ipv6_fragments();
 	test_tunnel_depth();
 	test_tunnels();
-	test_any_bytes();
+	test_random_bytes();
 	test_key();
 	return check_finish();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/record/packet_record.c: records of what only packets tell, by docs/record.md. */
+/* src/record/packet_record.c: records that are made from packets only (docs/record.md). */
 #include "src/record/packet_record.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "tests/unit/check.h"
 
 #define MS 1000000ULL
-#define T0 1000000000ULL /* the clock of the connection's times */
+#define T0 1000000000ULL /* the clock of the connection, not UTC */
 #define UTC 1700000000000000000LL
 
 static struct nt_connection connection;
@@ -57,19 +57,19 @@ static void handshake(void)
 	take(21 * MS, true, NT_ACK, 101, 501, 0);
 }
 
-static void write(enum nt_wire_cause why, bool followed)
+static void fill(enum nt_wire_cause cause, bool with_traffic)
 {
-	const struct packet_account view = {
+	const struct packet_account account = {
 		.key = &key,
 		.connection = &connection,
-		.traffic = followed ? traffic : NULL,
+		.traffic = with_traffic ? traffic : NULL,
 		.interface = "eth0",
-		.cause = why,
+		.cause = cause,
 		.now = now + 5 * MS,
 		.to_utc_ns = UTC,
 	};
 
-	record_fill_from_packets(&record, &view);
+	record_fill_from_packets(&record, &account);
 }
 
 static void check_absent(int bit)
@@ -89,7 +89,7 @@ static void closed_connection(void)
 	take(30 * MS, false, NT_FIN | NT_ACK, 501, 111, 30);
 	take(33 * MS, true, NT_FIN | NT_ACK, 111, 532, 0);
 	take(40 * MS, false, NT_ACK, 532, 112, 0);
-	write(NT_WIRE_ENDED, false);
+	fill(NT_WIRE_ENDED, false);
 	CHECK_EQUAL(record.event, NT_EVENT_CLOSE);
 	CHECK_EQUAL(record.role, NT_ROLE_OBSERVER);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_CLOSED);
@@ -124,10 +124,10 @@ static void closed_connection(void)
 static void open_connection(void)
 {
 	handshake();
-	write(NT_WIRE_EXIT, false);
+	fill(NT_WIRE_EXIT, false);
 	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
-	CHECK_EQUAL(record.end_ns, UTC + T0 + 26 * MS); /* the moment of the record */
+	CHECK_EQUAL(record.end_ns, UTC + T0 + 26 * MS); /* the time of the record */
 	check_span(NT_HAS_DURATION, record.duration_ns, 26 * MS);
 	check_span(NT_HAS_WIRE_DURATION, record.wire_duration_ns, 21 * MS);
 	check_absent(NT_HAS_ENDED_BY);
@@ -141,7 +141,7 @@ static void refused_and_unanswered(void)
 	clear();
 	take(0, true, NT_SYN, 100, 0, 0);
 	take(1 * MS, false, NT_RST | NT_ACK, 0, 101, 0);
-	write(NT_WIRE_ENDED, false);
+	fill(NT_WIRE_ENDED, false);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_REFUSED);
 	check_span(NT_HAS_ENDED_BY, record.ended_by, NT_DST);
 	check_span(NT_HAS_SRC_BYTES, record.bytes[NT_SRC], 0);
@@ -151,24 +151,24 @@ static void refused_and_unanswered(void)
 	clear();
 	take(0, true, NT_SYN, 100, 0, 0);
 	take(1000 * MS, true, NT_SYN, 100, 0, 0);
-	write(NT_WIRE_IDLE, false);
+	fill(NT_WIRE_IDLE, false);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_TIMEOUT);
-	check_span(NT_HAS_DURATION, record.duration_ns, 0); /* the second SYN changed nothing */
+	check_span(NT_HAS_DURATION, record.duration_ns, 0); /* the retransmitted SYN changes nothing */
 	check_absent(NT_HAS_ENDED_BY);
 }
 
 static void expired(void)
 {
 	handshake();
-	write(NT_WIRE_IDLE, false);
+	fill(NT_WIRE_IDLE, false);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_EXPIRED);
 	check_absent(NT_HAS_ENDED_BY);
 	take(25 * MS, true, NT_FIN | NT_ACK, 101, 501, 0);
-	write(NT_WIRE_IDLE, false);
+	fill(NT_WIRE_IDLE, false);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_EXPIRED);
 	check_span(NT_HAS_ENDED_BY, record.ended_by, NT_SRC);
 	handshake();
-	write(NT_WIRE_REPLACED, false);
+	fill(NT_WIRE_REPLACED, false);
 	CHECK_EQUAL(record.event, NT_EVENT_CLOSE);
 	CHECK_EQUAL(record.outcome, NT_OUTCOME_EXPIRED);
 }
@@ -177,30 +177,30 @@ static void gaps(void)
 {
 	clear();
 	take(0, true, NT_ACK, 100, 200, 10);
-	write(NT_WIRE_EXIT, false);
+	fill(NT_WIRE_EXIT, false);
 	CHECK_EQUAL(record.gaps, NT_GAP_START | NT_GAP_DIRECTION);
 	check_span(NT_HAS_START, record.start_ns, UTC + T0);
 
 	clear();
 	take(0, false, NT_SYN | NT_ACK, 500, 101, 0);
-	write(NT_WIRE_EXIT, false);
+	fill(NT_WIRE_EXIT, false);
 	CHECK_EQUAL(record.gaps, NT_GAP_START);
 	CHECK_EQUAL(record.src_port, 40000);
 
 	clear();
 	take(0, true, NT_SYN, 100, 0, 0);
 	take(0, false, NT_SYN, 500, 0, 0);
-	write(NT_WIRE_EXIT, false);
+	fill(NT_WIRE_EXIT, false);
 	CHECK_EQUAL(record.gaps, NT_GAP_DIRECTION);
 }
 
-/* 43 ms at 800 Gb/s are less than 4 GiB; a second is more. */
+/* At 800 Gb/s a connection moves 4 GiB in 43 ms, so after a second the byte counts are ambiguous. */
 static void bytes_modulo_four_gigabytes(void)
 {
 	handshake();
 	take(1000 * MS, false, NT_FIN | NT_ACK, 501, 111, 30);
 	take(1001 * MS, true, NT_FIN | NT_ACK, 111, 532, 0);
-	write(NT_WIRE_ENDED, false);
+	fill(NT_WIRE_ENDED, false);
 	CHECK_EQUAL(record.gaps, NT_GAP_BYTES_MOD_4G);
 	check_absent(NT_HAS_SRC_BYTES);
 	check_absent(NT_HAS_DST_BYTES);
@@ -211,7 +211,7 @@ static void every_packet_followed(void)
 	handshake();
 	traffic[1] = (struct packet_traffic){ .packets = 5, .bytes = 1ULL << 33, .retransmits = 2, .complete = true };
 	traffic[0] = (struct packet_traffic){ .packets = 3, .bytes = 7, .complete = true };
-	write(NT_WIRE_EXIT, true);
+	fill(NT_WIRE_EXIT, true);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS);
 	check_span(NT_HAS_SRC_PACKETS, record.packets[NT_SRC], 5);
 	check_span(NT_HAS_SRC_BYTES, record.bytes[NT_SRC], 1ULL << 33);
@@ -220,16 +220,16 @@ static void every_packet_followed(void)
 	check_span(NT_HAS_DST_BYTES, record.bytes[NT_DST], 7);
 	CHECK_EQUAL(record.gaps, 0);
 	traffic[0].complete = false;
-	write(NT_WIRE_EXIT, true);
+	fill(NT_WIRE_EXIT, true);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 }
 
-/* Packets of one direction only: what the other sent is not known to be nothing. */
+/* Packets of one direction only: the bytes of the other side are unknown, not 0. */
 static void one_direction(void)
 {
 	handshake();
 	traffic[1] = (struct packet_traffic){ .packets = 2, .complete = true };
-	write(NT_WIRE_EXIT, true);
+	fill(NT_WIRE_EXIT, true);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	check_span(NT_HAS_DST_PACKETS, record.packets[NT_DST], 0);
 	check_absent(NT_HAS_DST_BYTES);
@@ -242,7 +242,7 @@ static void clock_that_runs_backwards(void)
 	take(100 * MS, true, NT_SYN, 100, 0, 0);
 	take(50 * MS, false, NT_SYN | NT_ACK, 500, 101, 0);
 	take(101 * MS, true, NT_ACK, 101, 501, 0);
-	write(NT_WIRE_EXIT, false);
+	fill(NT_WIRE_EXIT, false);
 	CHECK(nt_record_has(&record, NT_HAS_SYN_SYNACK));
 	CHECK_EQUAL(record.syn_synack_ns, -50 * (int64_t)MS);
 	check_span(NT_HAS_SYNACK_ACK, record.synack_ack_ns, 51 * MS);

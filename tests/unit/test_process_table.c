@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is known of processes, and for how long. */
+/* src/record/process_table.c: descriptions of processes, their containers, and eviction. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 
 #define CAPACITY 8
-/* No process has such a number: PID_MAX_LIMIT is 2^22. */
+/* No process has such a pid: PID_MAX_LIMIT is 2^22. */
 #define DEAD(n) ((1u << 22) + 1 + (n))
 
 static struct nt_process_event process_event(__u32 pid)
@@ -36,7 +36,7 @@ static const struct process *find(struct process_table *table, __u32 pid)
 	return process_table_find(table, &event.process);
 }
 
-/* A pid alone does not tell a process. */
+/* A pid alone does not identify a process. */
 static void identity(void)
 {
 	struct process_table *table = process_table_new(CAPACITY);
@@ -47,13 +47,13 @@ static void identity(void)
 	add(table, DEAD(0));
 	CHECK(find(table, DEAD(0)) != NULL);
 	other = event.process;
-	other.start_ns++; /* the number was given again */
+	other.start_ns++; /* the pid was reused */
 	CHECK(!process_table_find(table, &other));
 	other = event.process;
 	other.exec_id++; /* another program by execve() */
 	CHECK(!process_table_find(table, &other));
 	other = event.process;
-	other.cgroup_id++; /* moved */
+	other.cgroup_id++; /* moved to another cgroup */
 	CHECK(!process_table_find(table, &other));
 	process_table_free(table);
 	process_table_free(NULL);
@@ -94,7 +94,7 @@ static void paths(void)
 	path = (struct nt_path){.count = NT_PATH_COMPONENTS + 1, .known = 1};
 	check_paths(path, NULL);
 
-	/* cut by the kernel side, or not ended at all: not known, rather than wrong */
+	/* Cut by the kernel side, or without NUL: unknown, rather than wrong. */
 	path = (struct nt_path){.count = 2, .known = 1, .component = {"short"}};
 	memset(path.component[1], 'x', NT_PATH_COMPONENT_SIZE);
 	check_paths(path, NULL);
@@ -120,7 +120,7 @@ static void paths(void)
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789ABCDEF"
 #define OTHER64 "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 
-/* As Docker, Podman, containerd, CRI-O and the kubelet name them, with the cgroup drivers systemd and cgroupfs. */
+/* Names by Docker, Podman, containerd, CRI-O and the kubelet, with the cgroup drivers systemd and cgroupfs. */
 static const struct {
 	const char *cgroup, *container;
 } containers[] = {
@@ -142,7 +142,7 @@ static const struct {
 	{"/kubepods/burstable/pod0b1ac1a5-2d2a-4f0b-9d3e-6d6bb5b0a5f1/" HEX64, HEX64},
 	{"/system.slice/containerd.service/kubepods-besteffort-pod0b1ac1a5.slice:cri-containerd:" HEX64, HEX64},
 	{"/ecs/0123456789abcdef0123456789abcdef/" HEX64, HEX64},
-	{"/docker/" OTHER64 "/docker/" HEX64, HEX64}, /* one in another: the inner */
+	{"/docker/" OTHER64 "/docker/" HEX64, HEX64}, /* nested: the inner one */
 	{"/lxc.payload.web", ""},
 	{"/machine.slice/systemd-nspawn@web.service/payload", ""},
 	{"/default/redis", ""}, /* `ctr run` */
@@ -153,7 +153,7 @@ static const struct {
 	{"/process_api/0123456789abcdef0123456789abcdef", ""},
 };
 
-/* From the last component to the first, as the kernel side walks. */
+/* Stores the last component first, as the kernel side does. */
 static struct nt_path path_of(const char *text)
 {
 	struct nt_path path = {.known = 1};
@@ -190,21 +190,21 @@ static void container_ids(void)
 	}
 }
 
-/* A path that is not known as a whole may still tell the container. */
-static void containers_of_paths_in_part(void)
+/* A path that is known only in part may still name the container. */
+static void containers_of_partial_paths(void)
 {
 	struct nt_path path = path_of("/x/docker/" HEX64);
 
 	memset(path.component[2], 'x', NT_PATH_COMPONENT_SIZE - 1); /* cut by the kernel side */
 	check_container(&path, HEX64);
 	path = path_of("/docker/" HEX64);
-	path.count = NT_PATH_COMPONENTS; /* and more above them */
+	path.count = NT_PATH_COMPONENTS; /* and more components above */
 	path.known = 0;
 	check_container(&path, HEX64);
 
 	path = path_of("/docker/x");
 	memset(path.component[0], 'x', NT_PATH_COMPONENT_SIZE - 1);
-	memcpy(path.component[0] + NT_PATH_COMPONENT_SIZE - 2 - 64, "-" HEX64, 65); /* may go on where it was cut */
+	memcpy(path.component[0] + NT_PATH_COMPONENT_SIZE - 2 - 64, "-" HEX64, 65); /* may continue after the cut */
 	check_container(&path, "");
 	path.component[0][NT_PATH_COMPONENT_SIZE - 1] = 'x'; /* no NUL at all */
 	check_container(&path, "");
@@ -212,7 +212,7 @@ static void containers_of_paths_in_part(void)
 	check_container(&path, "");
 }
 
-static void the_longest_unused_gives_way(void)
+static void least_recently_used_is_evicted(void)
 {
 	struct process_table *table = process_table_new(CAPACITY);
 	unsigned int i;
@@ -220,7 +220,7 @@ static void the_longest_unused_gives_way(void)
 	for (i = 0; i < CAPACITY; i++)
 		add(table, DEAD(i));
 	CHECK(find(table, DEAD(0)) != NULL); /* used just now */
-	add(table, DEAD(1));                 /* described again: also in use */
+	add(table, DEAD(1));                 /* a new description counts as use */
 	add(table, DEAD(100));
 	add(table, DEAD(101));
 	CHECK(find(table, DEAD(0)) && find(table, DEAD(1)) && find(table, DEAD(100)) && find(table, DEAD(101)));
@@ -229,8 +229,8 @@ static void the_longest_unused_gives_way(void)
 	process_table_free(table);
 }
 
-/* Its connection may end long after. */
-static void a_living_process_stays(void)
+/* A living process stays: its connection may end much later. */
+static void living_process_stays(void)
 {
 	struct process_table *table = process_table_new(CAPACITY);
 	unsigned int i;
@@ -243,8 +243,8 @@ static void a_living_process_stays(void)
 	process_table_free(table);
 }
 
-/* Even where all live on, a new one finds room. */
-static void all_live(void)
+/* If all processes are alive, a new one still replaces another. */
+static void all_processes_live(void)
 {
 	struct process_table *table = process_table_new(2);
 	struct nt_process_event event = process_event(getpid());
@@ -261,9 +261,9 @@ int main(void)
 	identity();
 	paths();
 	container_ids();
-	containers_of_paths_in_part();
-	the_longest_unused_gives_way();
-	a_living_process_stays();
-	all_live();
+	containers_of_partial_paths();
+	least_recently_used_is_evicted();
+	living_process_stays();
+	all_processes_live();
 	return check_finish();
 }

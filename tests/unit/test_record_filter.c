@@ -97,7 +97,7 @@ static struct nt_network network(__u8 first_of_ipv4)
 	return network;
 }
 
-/* Either end. */
+/* The address of either side may match. */
 static void test_networks(void)
 {
 	struct nt_record record = sample_record(); /* 198.18.0.1 to 198.18.0.2 */
@@ -112,7 +112,7 @@ static void test_networks(void)
 	CHECK(accepts(&filter, &record));
 }
 
-/* The local port is src's of a client and dst's of a server; an observer's -L is src's. */
+/* -L matches src's port in the record of a client or an observer, and dst's port in that of a server. */
 static void test_ports(void)
 {
 	struct nt_record record = sample_record(); /* 34855 to 80 */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* docs/record.md, `id`: the same in every record of one connection, another's for every other. */
+/* docs/record.md, `id`: equal in all records of one connection, and different for any other. */
 #include "src/record/record_id.h"
 
 #include "tests/unit/check.h"
@@ -42,7 +42,7 @@ static void check_socket_ids(void)
 	CHECK(strcmp(other.id, record.id) != 0);
 }
 
-/* The vectors of the FNV reference, http://www.isthe.com/chongo/src/fnv/test_fnv.c */
+/* Vectors of the FNV reference: http://www.isthe.com/chongo/src/fnv/test_fnv.c */
 static void check_hash(void)
 {
 	CHECK(record_id_hash("", 0) == 0xcbf29ce484222325ULL);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/replay/replay_table.h against a model: a flag for each of some thousand keys. */
+/* src/replay/replay_table.h against a model with a pointer for each of 5000 keys. */
 #include "src/replay/replay_table.h"
 
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static void test_model(void)
 
 	srand(1);
 	for (i = 0; i < steps; i++) {
-		/* First it fills, then it empties. */
+		/* The first half fills the table, the second empties it. */
 		number = (unsigned int)rand() % KEYS;
 		wrong += find(number) != expected[number];
 		if (expected[number] && (i >= steps / 2 || rand() % 4 == 0)) {
@@ -80,7 +80,7 @@ static void test_queues(void)
 	replay_table_remove(table, first);
 }
 
-/* What an entry had before it was another's is gone; its holes are given back (the address sanitizer looks). */
+/* A reused entry is empty. The holes of a removed one are freed, or the address sanitizer reports a leak. */
 static void test_streams(void)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .payload_length = 10, .segments = 1 };
@@ -103,7 +103,7 @@ static void test_streams(void)
 #define SECRETS 100
 #define PORTS 16000
 
-/* Where the slots of consecutive ports lie behind the places of their hashes, on average. */
+/* Returns the mean distance between an entry's slot and the slot of its hash. */
 static double mean_distance(const struct replay_table *searched)
 {
 	__u64 sum = 0;
@@ -115,7 +115,7 @@ static double mean_distance(const struct replay_table *searched)
 	return (double)sum / searched->count;
 }
 
-/* Under no secret do consecutive ports fill long runs of slots. Half of the slots are taken: 0.5 is expected. */
+/* Consecutive ports fill long runs of slots under no secret. Half of the slots are taken, so 0.5 is expected. */
 static void test_consecutive_ports(void)
 {
 	double longest = 0;

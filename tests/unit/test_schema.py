@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The schema of the record, and the checker of tests/record_schema.py against python3-jsonschema.
 
-Good records come from replay of the project's captures and from this file; bad ones are made of the good ones.
+Good records come from this file and from replay of the project's captures; bad ones are changed good ones.
 """
 import copy
 import glob
@@ -46,12 +46,12 @@ def with_values(record, **values):
     return {key: changed[key] for key in record_schema.KEYS if changed.get(key, ABSENT) is not ABSENT}
 
 
-def open_one():
+def open_record():
     return with_values(SOCKET, event="update", outcome="open", ended_by=ABSENT, reason=ABSENT, state="close_wait")
 
 
-def of_states_alone():
-    """As the BCC version writes it where the states of a socket do not show how it ended."""
+def states_only_record():
+    """The BCC version's record of a socket whose states do not show how it ended."""
     unknown = ("host", "ifname", "vlan", "exe", "cgroup", "container", "wire_duration_ns", "syn_synack_ns",
                "handshake_ns", "synack_ack_ns", "syn_finack_ns", "outcome", "ended_by", "reason", "conn_state", "history",
                "src_retransmits")
@@ -65,17 +65,17 @@ def replayed():
 
 
 def good_records():
-    return [SOCKET, open_one(), of_states_alone(), *replayed()]
+    return [SOCKET, open_record(), states_only_record(), *replayed()]
 
 
-# What is wrong, and the values that make it so. Each is a rule of docs/record.md.
+# Values that break one rule of docs/record.md each.
 BROKEN = {
     "another version": {"v": 2},
     "an id too short": {"id": "8357c8fabae3142"},
     "closed, and open": {"outcome": "open", "ended_by": ABSENT, "reason": ABSENT},
     "update, and closed": {"event": "update", "outcome": "closed"},
     "an end without an outcome": {"outcome": ABSENT, "ended_by": ABSENT, "reason": ABSENT},
-    "a reset by nobody": {"ended_by": ABSENT},
+    "a reset without ended_by": {"ended_by": ABSENT},
     "a timeout by the client": {"outcome": "timeout", "reason": "etimedout"},
     "refused by the client": {"outcome": "refused", "ended_by": "src", "reason": ABSENT},
     "a reason of closed": {"outcome": "closed"},
@@ -83,23 +83,23 @@ BROKEN = {
     "a state after the end": {"state": "close"},
     "a socket that expires": {"outcome": "expired", "reason": ABSENT},
     "an observer with a socket": {"role": "observer"},
-    "no address of its family": {"family": "ipv4"},
+    "an address of another family": {"family": "ipv4"},
     "a process without a name": {"comm": ABSENT},
-    "an owner nobody knows, and no gap": {key: ABSENT for key in ("pid", "comm", "exe", "uid", "owner_by", "cgroup",
+    "an unknown owner, and no gap": {key: ABSENT for key in ("pid", "comm", "exe", "uid", "owner_by", "cgroup",
                                                                   "container")},
     "the listener's owner, and no gap": {"owner_by": "listen"},
-    "a gap that is none": {"gaps": ["owner"]},
+    "a gap owner, with an owner": {"gaps": ["owner"]},
     "a duration without a start": {"start": ABSENT, "first_fin_ns": ABSENT, "gaps": ["start"]},
     "a start, and the gap": {"gaps": ["start"]},
     "complete, with gaps": {"complete": True},
     "not complete, without gaps": {"gaps": []},
-    "a name of no gap": {"gaps": ["weather"]},
+    "an unknown gap": {"gaps": ["weather"]},
     "a gap twice": {"gaps": ["packets", "packets"]},
     "wire values unseen": {"seen": ["socket"]},
-    "the peer's retransmissions, unseen": {"seen": ["wire", "socket"]},
+    "the peer's retransmits, unseen": {"seen": ["wire", "socket"]},
     "bytes modulo 4 GiB of a socket": {"gaps": ["bytes_mod_4g"]},
     "an open socket without a state": {"event": "exit", "outcome": "open", "ended_by": ABSENT, "reason": ABSENT},
-    "a port too many": {"dst_port": 65536},
+    "a port above 65535": {"dst_port": 65536},
     "a time without nanoseconds": {"start": "2026-11-23T23:47:23Z"},
     "a container's name": {"container": "web"},
 }
@@ -130,8 +130,8 @@ def order_is_checked():
 
 
 def changed_records():
-    """Each good record kind with each key removed, or with each value of HOSTILE."""
-    for record in [SOCKET, open_one(), of_states_alone(), next(replayed())]:
+    """One good record of each kind, with each key removed or set to each value of HOSTILE."""
+    for record in [SOCKET, open_record(), states_only_record(), next(replayed())]:
         for key in [*record_schema.KEYS, "mood"]:
             yield {name: value for name, value in record.items() if name != key}
             for value in HOSTILE:
@@ -143,7 +143,7 @@ def changed_records():
 
 def same_as_jsonschema():
     if not jsonschema:
-        skip("the checker beside another: python3-jsonschema is not installed")
+        skip("comparison with another checker: python3-jsonschema is not installed")
         return
     validator = jsonschema.Draft202012Validator(record_schema.SCHEMA)
     validator.check_schema(record_schema.SCHEMA)
@@ -152,7 +152,7 @@ def same_as_jsonschema():
 
 
 def as_documented():
-    """The keys, in order: those of docs/record.md and of the CSV header, without the names that no record has yet."""
+    """The keys are those of docs/record.md and of the CSV header, in the same order, except for reserved names."""
     with open(os.path.join(ROOT, "docs", "record.md"), encoding="utf-8") as file:
         text = file.read()
     table = text.split("## Keys, in order\n\n")[1].split("\n\n")[0]
@@ -160,10 +160,10 @@ def as_documented():
     equal(documented, record_schema.KEYS, "keys of docs/record.md")
     for line in re.findall(r"^\{.*", text, re.M):
         equal(record_schema.problem_of(record_schema.json.loads(line)), None, "the example of docs/record.md")
-    taken = set(re.findall(r"`(\w+)`", text.split("### Not yet\n")[1].split("\n\n")[0]))
+    reserved = set(re.findall(r"`(\w+)`", text.split("### Not yet\n")[1].split("\n\n")[0]))
     heading = replay_harness.replay(b"", "-q", "-f", "csv", file=glob.glob(
         os.path.join(ROOT, "tests", "replay", "captures", "*.pcap"))[0]).output.decode().splitlines()[0]
-    equal([key for key in heading.split(",") if key not in taken], record_schema.KEYS, "keys of the CSV header")
+    equal([key for key in heading.split(",") if key not in reserved], record_schema.KEYS, "keys of the CSV header")
     properties = record_schema.SCHEMA["properties"]
     for heading, names in (("`outcome`", properties["outcome"]["enum"]), ("gap", list(record_schema.GAP_PLACES)),
                            ("`owner_by`", properties["owner_by"]["enum"])):

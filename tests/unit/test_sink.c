@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Where lines go: files appended to, full disks, readers that leave, terminals. */
+/* The sink writes to files, full disks, pipes without a reader, and terminals. */
 #include "src/output/sink.h"
 
 #include <errno.h>
@@ -112,7 +112,7 @@ static void test_append_to_half_a_line(void)
 	CHECK_EQUAL(read_file().other, 1);
 }
 
-static void test_flushed_by_itself(void)
+static void test_flushed_when_full(void)
 {
 	struct sink *sink;
 
@@ -132,7 +132,7 @@ static void limit_file_size(rlim_t bytes)
 	setrlimit(RLIMIT_FSIZE, &limit);
 }
 
-/* The file cannot grow past a byte within a line, later it can. */
+/* A size limit cuts a line in two; later it is lifted. */
 static void test_no_room_then_room(void)
 {
 	struct sink *sink;
@@ -157,7 +157,7 @@ static void test_no_room_then_room(void)
 	sink_close(sink);
 }
 
-/* What does not fit into the buffer is lost and counted, all else gets out later. */
+/* Records that do not fit into the buffer are lost and counted; all others are written later. */
 static void test_no_room_for_long(void)
 {
 	struct sink *sink;
@@ -202,7 +202,7 @@ static void test_cannot_open(void)
 	CHECK_EQUAL(sink_open(&sink, &options), -EISDIR);
 }
 
-/* Runs with standard output replaced. */
+/* Opens a sink on standard output while that is fd. */
 static struct sink *open_on(int fd, int *saved)
 {
 	fflush(stdout);
@@ -244,7 +244,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Everything there is to read; how many lines that is. */
+/* Reads all that is available. Returns the number of lines. */
 static unsigned int drain(int fd)
 {
 	unsigned int lines = 0;
@@ -257,7 +257,7 @@ static unsigned int drain(int fd)
 	return lines;
 }
 
-/* A live tracker goes on while nobody reads its pipe, and loses only what finds no room. */
+/* A live tracker continues while nobody reads its pipe, and loses only records that exceed the buffer. */
 static void test_reader_sleeps(void)
 {
 	unsigned int lines = 0;
@@ -317,7 +317,7 @@ static void test_terminal(void)
 	text = read_terminal(controller);
 	CHECK(strstr(text, "DST-TX\r\n") && !strchr(text, '\033'));
 
-	/* the window grows: a heading again, with what now fits */
+	/* The window grows: another heading, with the columns that now fit. */
 	set_width(terminal, 132);
 	write_records(sink, 1);
 	CHECK_EQUAL(sink_flush(sink), 0);
@@ -325,7 +325,7 @@ static void test_terminal(void)
 	CHECK(strstr(text, "GAPS\r\n") && strstr(text, "reset:dst") && !strchr(text, '\033'));
 	sink_close(sink);
 
-	/* empty is as if it were not set: https://no-color.org */
+	/* An empty value counts as unset: https://no-color.org */
 	setenv("NO_COLOR", "", 1);
 	sink = open_on(terminal, &saved);
 	restore(saved);
@@ -344,7 +344,7 @@ static void *count_lines(void *controller)
 	return (void *)(uintptr_t)drain(*(int *)controller);
 }
 
-/* Two lines a record: what is lost is counted in records all the same. */
+/* A record takes two lines; the loss is counted in records. */
 static void test_narrow_terminal(void)
 {
 	int controller, terminal, saved;
@@ -385,7 +385,7 @@ static unsigned int lines_in(const char *file)
 	return lines;
 }
 
-/* A log of Zeek's has eight lines before its records and one after, in each of its files. */
+/* Each file of a Zeek log has eight lines before its records and one after. */
 static void test_rotation_of_zeek(void)
 {
 	struct sink *sink;
@@ -406,7 +406,7 @@ static void test_rotation_of_zeek(void)
 	remove(moved);
 }
 
-/* Rotation: the file is renamed while lines wait for it, and later. */
+/* The file is renamed while lines are buffered for it, and again later. */
 static void test_rotation(void)
 {
 	struct sink *sink;
@@ -425,7 +425,7 @@ static void test_rotation(void)
 	CHECK_EQUAL(read_file().text, 4);
 	CHECK_EQUAL(read_file().other, 0);
 
-	/* nobody moved it: no second heading */
+	/* The file was not moved: no second heading. */
 	sink_reopen(sink);
 	write_records(sink, 1);
 	CHECK_EQUAL(sink_finish(sink), 0);
@@ -433,7 +433,7 @@ static void test_rotation(void)
 	CHECK_EQUAL(read_file().text, 5);
 	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
 
-	/* emptied in place: a heading again */
+	/* The file was truncated in place: another heading. */
 	CHECK_EQUAL(truncate(path, 0), 0);
 	sink_reopen(sink);
 	write_records(sink, 1);
@@ -443,7 +443,7 @@ static void test_rotation(void)
 	sink_close(sink);
 }
 
-/* What the full disk did not take goes into the new file, after its heading; nothing twice, no half line in either. */
+/* Lines that the full disk did not take go to the new file, after its heading. Neither has a line twice or in part. */
 static void test_rotation_off_a_full_disk(void)
 {
 	unsigned int before;
@@ -470,8 +470,8 @@ static void test_rotation_off_a_full_disk(void)
 	sink_close(sink);
 }
 
-/* The heading itself still waits. */
-static void test_rotation_with_nothing_out(void)
+/* Not even the heading was written before the rotation. */
+static void test_rotation_with_nothing_written(void)
 {
 	struct sink *sink;
 
@@ -489,7 +489,7 @@ static void test_rotation_with_nothing_out(void)
 	sink_close(sink);
 }
 
-/* The name leads nowhere now: it goes on with the old file, and back when the name is right again. */
+/* While the path does not exist the sink keeps the old file; once it exists again, the sink opens it. */
 static void test_rotation_fails(void)
 {
 	char directory[] = "/tmp/netracker-test-dir-XXXXXX", elsewhere[64], file[64];
@@ -516,7 +516,7 @@ static void test_rotation_fails(void)
 	rmdir(directory);
 }
 
-/* A FIFO that nobody reads any more took half a line: the rest of that line does not begin the file in its place. */
+/* A FIFO whose reader stopped took half a line. The new file does not begin with the other half. */
 static void test_rotation_off_a_fifo(void)
 {
 	unsigned int read_lines;
@@ -540,8 +540,8 @@ static void test_rotation_off_a_fifo(void)
 	close(reader);
 }
 
-/* Standard output, and what is no file. */
-static void test_nothing_to_open_again(void)
+/* Standard output and devices are not opened again. */
+static void test_not_opened_again(void)
 {
 	struct sink *sink;
 	int ends[2], saved;
@@ -575,7 +575,7 @@ int main(void)
 		return check_finish();
 	test_append();
 	test_append_to_half_a_line();
-	test_flushed_by_itself();
+	test_flushed_when_full();
 	test_no_room_then_room();
 	test_no_room_for_long();
 	test_full_device();
@@ -588,10 +588,10 @@ int main(void)
 	test_rotation();
 	test_rotation_of_zeek();
 	test_rotation_off_a_full_disk();
-	test_rotation_with_nothing_out();
+	test_rotation_with_nothing_written();
 	test_rotation_fails();
 	test_rotation_off_a_fifo();
-	test_nothing_to_open_again();
+	test_not_opened_again();
 	close(fd);
 	unlink(path);
 	unlink(moved);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/kernel/slots.h against an array as the kernel side leaves it. */
+/* src/kernel/slots.h on an array in the states that the kernel side leaves it in. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@
 
 static struct slots slots;
 
-/* In a file in memory, as the kernel's array is mapped. */
+/* Maps a file in memory in place of the kernel's array. */
 static void begin(void)
 {
 	int fd = memfd_create("slots", MFD_CLOEXEC);
@@ -54,7 +54,7 @@ static void found_by_its_key(void)
 	end();
 }
 
-/* Taken once, and free for the next. */
+/* A slot is taken once, and is free afterwards. */
 static void taken_once(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START), other = wire;
@@ -72,7 +72,7 @@ static void taken_once(void)
 	end();
 }
 
-/* A packet came after it was read: it is not silent. */
+/* A packet came after the slot was read, so the connection is not idle. */
 static void not_taken_when_it_changed(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
@@ -88,7 +88,7 @@ static void not_taken_when_it_changed(void)
 	end();
 }
 
-/* Another is at it: nothing is changed. */
+/* While another takes the slot nothing is changed. */
 static void not_taken_while_another_takes_it(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
@@ -104,7 +104,7 @@ static void not_taken_while_another_takes_it(void)
 	end();
 }
 
-static void counts_those_elsewhere(void)
+static void counts_connections_elsewhere(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
 
@@ -140,7 +140,7 @@ int main(void)
 	taken_once();
 	not_taken_when_it_changed();
 	not_taken_while_another_takes_it();
-	counts_those_elsewhere();
+	counts_connections_elsewhere();
 	one_slot_a_connection();
 	return check_finish();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Records of live connections: what is expected is docs/record.md's, line by line; what the kernel sets sk_err and the
+/* Records of live connections: name is expected is docs/record.md's, line by line; name the kernel sets sk_err and the
  * states to is Linux' net/ipv4/tcp_input.c, tcp_timer.c, tcp.c and icmp.c.
  */
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
 
-#define FOUND NT_SOCKET_PREEXISTING
+#define PREEXISTING NT_SOCKET_PREEXISTING
 #define LOCAL NT_SOCKET_LOCAL_FIN
 #define REMOTE NT_SOCKET_REMOTE_FIN
 #define REMOTE_FIRST (NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST)
@@ -66,7 +66,7 @@ static struct record_lookups names = {
 
 static struct nt_record record;
 
-/* The record of a socket's end with what the wire saw (NULL: nothing). */
+/* Fills the record of a socket's end; letters: the packets that the wire saw, NULL if none. */
 static const struct nt_record *record_of(struct nt_socket_event *event, const char *letters, bool wire_ended)
 {
 	struct nt_wire wire = sample_wire(letters ? letters : "", START);
@@ -79,14 +79,14 @@ static const struct nt_record *record_of(struct nt_socket_event *event, const ch
 /* ---- outcome, ended_by, reason ---- */
 
 static const struct {
-	const char *what;
+	const char *name;
 	enum nt_role role;
 	__u8 old_state;
 	int error;
 	unsigned int flags; /* the socket's, or RECEIVED */
 	__u8 reset_reason;
 	const char *letters;
-	bool goes_on; /* the packets do, or their end was not seen */
+	bool wire_open; /* the wire has not ended */
 	enum nt_outcome outcome;
 	int ended_by;
 	const char *reason;
@@ -113,7 +113,7 @@ static const struct {
 	{"linger 0 in FIN_WAIT2", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
 	{"data for a closed reader", CLIENT, TCP_FIN_WAIT1, ECONNRESET, LOCAL | SENT, 8, NULL, 0, RESET, SRC,
 	 "tcp_abort_on_data"},
-	{"data for what has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL},
+	{"data for name has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL},
 	{"ss -K", CLIENT, TCP_ESTABLISHED, ECONNABORTED, SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
 	{"peer resets", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, NULL, 0, RESET, DST, NULL},
 	{"peer resets, wire", SERVER, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAR", 0, RESET, SRC, NULL},
@@ -163,17 +163,17 @@ static void check_ending(unsigned int i)
 	event.socket.reset_reason = endings[i].reset_reason;
 	event.counts.old_state = endings[i].old_state;
 	event.counts.error = endings[i].error;
-	record_of(&event, endings[i].letters, !endings[i].goes_on || endings[i].flags & RECEIVED);
+	record_of(&event, endings[i].letters, !endings[i].wire_open || endings[i].flags & RECEIVED);
 	CHECK_EQUAL(record.outcome, endings[i].outcome);
 	CHECK_EQUAL(nt_record_has(&record, NT_HAS_ENDED_BY), endings[i].ended_by != NOBODY);
 	if (endings[i].ended_by != NOBODY)
 		CHECK_EQUAL(record.ended_by, endings[i].ended_by);
 	CHECK_EQUAL(nt_record_has(&record, NT_HAS_REASON), !!endings[i].reason);
 	CHECK_STRING(record.reason, endings[i].reason ? endings[i].reason : "");
-	CHECK_EQUAL(record.gaps, (endings[i].goes_on ? NT_GAP_WIRE_END : 0) |
+	CHECK_EQUAL(record.gaps, (endings[i].wire_open ? NT_GAP_WIRE_END : 0) |
 					 (endings[i].flags & NT_SOCKET_SIMULTANEOUS ? NT_GAP_DIRECTION : 0));
 	if (check_failed > failed)
-		printf("  in: %s\n", endings[i].what);
+		printf("  in: %s\n", endings[i].name);
 }
 
 static void outcomes(void)
@@ -193,7 +193,7 @@ static __u64 value(int bit, __u64 member)
 	return nt_record_has(&record, bit) ? member : ABSENT;
 }
 
-/* The wire's packets are at START, each 1 ms after the one before; the socket lives from `start` to START + 1 s. */
+/* The packets begin at START, 1 ms apart; the socket lives from socket_start to START + 1 s. */
 static const struct {
 	enum nt_role role;
 	__u8 flags, old_state;
@@ -207,11 +207,11 @@ static const struct {
 	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, NULL, START + 2 * MS, SECOND - 2 * MS, SECOND - 3 * MS, ABSENT},
 	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS},
 	{SERVER, SENT, TCP_ESTABLISHED, START + 2 * MS, "ShAr", START, SECOND, 3 * MS, 2 * MS},
-	/* the RST went out at CLOSE */
+	/* the RST was sent at the change to CLOSE */
 	{SERVER, SENT, TCP_ESTABLISHED, START, NULL, START, SECOND, SECOND, ABSENT},
-	/* was there before the start */
-	{CLIENT, FOUND | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
-	{SERVER, FOUND | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
+	/* pre-existing */
+	{CLIENT, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
+	{SERVER, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
 };
 
 static void times(void)
@@ -249,7 +249,7 @@ static void failed_attempt(int error, const char *letters)
 	CHECK_EQUAL(value(NT_HAS_HANDSHAKE, record.handshake_ns), ABSENT);
 }
 
-/* `first_fin_ns` is of a FIN or a RST, and of nothing else. */
+/* first_fin_ns exists only if there was a FIN or a RST. */
 static void ends_without_fin(void)
 {
 	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
@@ -274,7 +274,7 @@ static void ends_without_fin(void)
 	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), SECOND);
 }
 
-static void wire_part(void)
+static void values_of_the_wire(void)
 {
 	struct nt_socket_event event = socket_close(SERVER, START + 2 * MS, START + SECOND);
 
@@ -295,20 +295,20 @@ static void wire_part(void)
 	      !nt_record_has(&record, NT_HAS_HISTORY) && !nt_record_has(&record, NT_HAS_IFNAME));
 }
 
-static void place_of_the_wire(void)
+static void vlan_and_interface(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
 	struct nt_wire wire = sample_wire("ShAFf", START);
 	struct joined_socket joined = {.event = &event, .wire = &wire, .wire_ended = true};
 
 	wire.connection.vlan = 100;
-	wire.ifindex = 3; /* gone by now */
+	wire.ifindex = 3; /* removed since */
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(value(NT_HAS_VLAN, record.vlan), 100);
 	CHECK(!nt_record_has(&record, NT_HAS_IFNAME));
 }
 
-/* ---- who ---- */
+/* ---- tuple, owner, id ---- */
 
 static void tuple_of_each_role(void)
 {
@@ -338,7 +338,7 @@ static const struct {
 	{4711, NT_OWNER_IO, true, false},
 	{4711, NT_OWNER_CLOSE, true, false},
 	{4711, NT_OWNER_SCAN, true, false},
-	{4711, NT_OWNER_LISTEN, true, true}, /* the listener's at best */
+	{4711, NT_OWNER_LISTEN, true, true}, /* at best the owner of the listener */
 	{0, 0, false, true},
 };
 
@@ -358,7 +358,7 @@ static void owner_and_its_gap(void)
 		CHECK_EQUAL(value(NT_HAS_OWNER_BY, record.owner_by), owners[i].known ? owners[i].by : ABSENT);
 		CHECK_EQUAL(nt_record_has(&record, NT_HAS_COMM), owners[i].known);
 		CHECK_STRING(record.comm, owners[i].known ? "worker" : "");
-		/* nothing has described the process */
+		/* No event has described the process. */
 		CHECK(!nt_record_has(&record, NT_HAS_EXE) && !nt_record_has(&record, NT_HAS_CGROUP) &&
 		      !nt_record_has(&record, NT_HAS_CONTAINER));
 	}
@@ -380,7 +380,7 @@ static void owner_that_was_described(void)
 	CHECK(!nt_record_has(&record, NT_HAS_CONTAINER));
 }
 
-/* docs/record.md, `id`: the same in every record of one view of one connection, no other's. */
+/* docs/record.md, `id`: equal in all records of one endpoint's account of one connection, and unique to it. */
 static void identities(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
@@ -391,12 +391,12 @@ static void identities(void)
 	strcpy(first, record.id);
 	CHECK_EQUAL(strspn(first, "0123456789abcdef"), 16);
 	CHECK_STRING(record_of(&event, "ShAFf", true)->id, first);
-	event.socket.nth = 1; /* connected once more */
+	event.socket.nth = 1; /* the descriptor's next connection */
 	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
 	event.socket.nth = 0;
 	event.socket.cookie = SERVER_COOKIE;
 	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
-	event.socket.cookie = 0; /* a kernel that gives none: its address instead */
+	event.socket.cookie = 0; /* a kernel without cookies: the address is used instead */
 	strcpy(first, record_of(&event, NULL, true)->id);
 	event.address += 64;
 	CHECK(strcmp(record_of(&event, NULL, true)->id, first));
@@ -449,7 +449,7 @@ static void counts_of_each_side(void)
 	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), ABSENT);
 }
 
-static void counts_not_known(void)
+static void unknown_counts(void)
 {
 	struct nt_socket_event event = counted(CLIENT);
 
@@ -458,14 +458,14 @@ static void counts_not_known(void)
 	CHECK(!(record.present & (NT_PRESENT(NT_HAS_SRC_BYTES) | NT_PRESENT(NT_HAS_DST_BYTES) |
 				  NT_PRESENT(NT_HAS_SRC_PACKETS) | NT_PRESENT(NT_HAS_RTT))));
 	event.counts.valid = 1;
-	event.counts.srtt_us = 0; /* no sample; the least one is an earlier connection's of this descriptor */
+	event.counts.srtt_us = 0; /* no sample; min_rtt_us is left from an earlier connection of the descriptor */
 	record_of(&event, NULL, true);
 	CHECK_EQUAL(value(NT_HAS_RTT, record.rtt_us), ABSENT);
 	CHECK_EQUAL(value(NT_HAS_MIN_RTT, record.min_rtt_us), ABSENT);
 	CHECK_EQUAL(value(NT_HAS_DST_BYTES, record.bytes[NT_DST]), 101);
 }
 
-/* Payload is the socket's, in 64 bits; packets and what was sent again are the wire's. */
+/* Bytes come from the socket, in 64 bits; packets and retransmits from the wire. */
 static void every_packet_followed(void)
 {
 	struct nt_socket_event event = counted(SERVER);
@@ -489,7 +489,7 @@ static void every_packet_followed(void)
 	streams[0].core.flags = NT_STREAM_INCOMPLETE;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
-	record_of(&event, "ShAFf", true); /* asked for, and none were seen */
+	record_of(&event, "ShAFf", true); /* --packets, and no packet was seen */
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	names.every_packet = false;
 }
@@ -499,14 +499,14 @@ static const struct {
 	int limited_by; /* -1: absent */
 } limits[] = {
 	{0, 0, 0, 1000, -1}, /* sent for less than a clock tick */
-	{9, 0, 0, 0, -1},    /* was there before the start */
+	{9, 0, 0, 0, -1},    /* pre-existing */
 	{90, 5, 5, 120, NT_LIMITED_NETWORK},
 	{5, 90, 5, 120, NT_LIMITED_RECEIVER},
 	{5, 5, 90, 120, NT_LIMITED_SNDBUF},
 	{5, 5, 5, 120, NT_LIMITED_APP},
 	{0, 10, 60, 129, NT_LIMITED_SNDBUF},
 	{0, 10, 60, 131, NT_LIMITED_APP},
-	{50, 0, 0, 40, NT_LIMITED_NETWORK}, /* clocks are read one after the other */
+	{50, 0, 0, 40, NT_LIMITED_NETWORK}, /* the kernel reads these clocks one after the other */
 };
 
 static void limited_by(void)
@@ -564,10 +564,10 @@ static void gaps(void)
 	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_DIRECTION);
 	event.socket.remote_port = event.socket.local_port;
 	memcpy(event.socket.remote, event.socket.local, 16);
-	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0); /* connected to itself: it opened it */
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0); /* connected to itself: the opener is known */
 }
 
-/* Two openers: each one's record has it as src, whichever SYN was seen first. */
+/* Both sides are openers: each is src in its own record, whichever SYN was seen first. */
 static void simultaneous_open(void)
 {
 	struct nt_wire wire = sample_wire("SsHhFf", START);
@@ -616,7 +616,7 @@ static void observers(void)
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS | NT_GAP_EVENTS);
 }
 
-/* ---- an end that the kernel side noticed later ---- */
+/* ---- ends that the kernel side noticed late ---- */
 
 static void missed_ends(void)
 {
@@ -633,13 +633,13 @@ static void missed_ends(void)
 	CHECK(record.gaps & NT_GAP_EVENTS);
 	CHECK(!nt_record_has(&record, NT_HAS_DURATION));
 
-	/* it may have given up, or the error was taken away */
+	/* The attempt was abandoned, or SO_ERROR was read before. */
 	event.counts.old_state = TCP_SYN_SENT;
 	record_of(&event, NULL, false);
 	CHECK_EQUAL(record.outcome, TIMEOUT);
 	CHECK(!nt_record_has(&record, NT_HAS_REASON));
 
-	/* neither its own FIN nor its end was seen, and no RST */
+	/* Neither a local FIN nor a RST was seen, nor the end. */
 	event.counts.old_state = TCP_CLOSE_WAIT;
 	event.socket.flags = REMOTE_FIRST;
 	record_of(&event, NULL, false);
@@ -663,14 +663,14 @@ int main(void)
 	outcomes();
 	times();
 	ends_without_fin();
-	wire_part();
-	place_of_the_wire();
+	values_of_the_wire();
+	vlan_and_interface();
 	tuple_of_each_role();
 	owner_and_its_gap();
 	owner_that_was_described();
 	identities();
 	counts_of_each_side();
-	counts_not_known();
+	unknown_counts();
 	every_packet_followed();
 	limited_by();
 	still_open();

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What holds for every source file: its licence stands in its first three lines."""
+"""Every source file names its licence in its first three lines."""
 import os
 import subprocess
 import sys
@@ -12,12 +12,12 @@ from replay_harness import check, skip  # noqa: E402
 
 LICENCE = b"SPDX-License-Identifier: GPL-2.0-or-later"
 EXTENSIONS = (".c", ".h", ".S", ".py", ".sh", ".bash", ".8", ".mk")
-# No program text: documents, captures, expected output, lists of cases, settings of git.
+# Other files: documents, captures, expected output, lists of cases, settings of git.
 OTHERS = (".md", ".json", ".jsonl", ".txt", ".pcap", ".pcapng", "LICENSE", ".gitignore")
 
 
 def tracked():
-    """The files that git has, or None where this is no clone."""
+    """The files that git tracks; None outside a clone."""
     done = subprocess.run(["git", "-c", "safe.directory=*", "-C", ROOT, "ls-files", "-z"], capture_output=True,
                           text=True)
     return [path for path in done.stdout.split("\0") if path] if done.returncode == 0 else None
@@ -33,11 +33,11 @@ def licences():
     except FileNotFoundError:
         paths = None
     if paths is None:
-        skip("licences of source files: git does not know which files are the project's")
+        skip("licences of source files: not a git clone, or git is not installed")
         return
     sources = 0
     for path in paths:
-        if not os.path.isfile(os.path.join(ROOT, path)):  # removed, and not yet committed
+        if not os.path.isfile(os.path.join(ROOT, path)):  # removed but not committed
             continue
         with open(os.path.join(ROOT, path), "rb") as file:
             lines = [file.readline() for _ in range(3)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* core/stream.h: against hand-made sequences, and against a model that remembers every single byte. */
+/* core/stream.h against sequences written by hand, and against a model with a flag for each byte. */
 #include <linux/types.h>
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static void data(__u32 sequence, __u32 length)
 	take(NT_ACK, sequence, length);
 }
 
-/* Begins with a SYN, its sequence number `isn`; the payload is at isn + 1. */
+/* Begins with a SYN of sequence number isn; the payload starts at isn + 1. */
 static void begin(__u32 isn)
 {
 	reset();
@@ -80,7 +80,7 @@ static void in_order(void)
 	CHECK(!stream_is_incomplete(&stream));
 }
 
-static void sent_again(void)
+static void retransmits(void)
 {
 	begin(99);
 	data(100, 10);
@@ -97,22 +97,22 @@ static void sent_again(void)
 	check(8, 15, 5);
 }
 
-/* Segments that offload keeps together: each is a packet, and was sent again where none of them holds a new byte. */
-static void many_segments_in_one(void)
+/* Offload keeps several segments in one packet. Each counts as a packet, and as a retransmit if none has a new byte. */
+static void offloaded_segments(void)
 {
 	begin(99);
 	take_many(NT_ACK, 100, 3000, 3);
 	check(4, 3000, 0);
 	take_many(NT_ACK, 100, 3000, 3);
 	check(7, 3000, 3);
-	take_many(NT_ACK, 1100, 4000, 4); /* how many of the four were sent before cannot be told */
+	take_many(NT_ACK, 1100, 4000, 4); /* it is unknown how many of the four were retransmitted */
 	check(11, 5000, 4);
 	take_many(NT_FIN | NT_ACK, 5100, 2000, 2);
 	take_many(NT_FIN | NT_ACK, 5100, 2000, 2);
 	check(15, 7000, 6);
 }
 
-static void handshake_sent_again(void)
+static void handshake_retransmits(void)
 {
 	begin(99);
 	take(NT_SYN, 99, 0);
@@ -164,18 +164,18 @@ static void a_segment_over_many_holes(void)
 static void keep_alives(void)
 {
 	begin(99);
-	data(99, 0); /* before there was any payload */
+	data(99, 0); /* before any payload */
 	data(99, 1);
 	check(3, 0, 0);
 	data(100, 10);
 	data(109, 0);
 	data(109, 1);
 	check(6, 10, 0);
-	data(108, 2); /* two bytes are none */
+	data(108, 2); /* two bytes are no keep-alive */
 	check(7, 10, 1);
 }
 
-static void sequence_numbers_go_round(void)
+static void sequence_numbers_wrap_around(void)
 {
 	begin(0xfffffff0u - 1);
 	data(0xfffffff0u, 32);
@@ -202,7 +202,7 @@ static void more_than_four_gigabytes(void)
 	CHECK(!stream_is_incomplete(&stream));
 }
 
-/* A capture with most of the packets missing: never more bytes than were seen. */
+/* Most packets are missing from the capture: only bytes that were seen count. */
 static void large_gaps(void)
 {
 	__u32 i;
@@ -214,7 +214,7 @@ static void large_gaps(void)
 	CHECK(stream_is_incomplete(&stream));
 }
 
-/* Farther behind than any window: garbage does not lead the stream astray, a gap of over 2 GiB does not end it. */
+/* A segment further behind than any window does not move the stream; a gap of more than 2 GiB does not end it. */
 static void far_behind(void)
 {
 	begin(0);
@@ -225,15 +225,15 @@ static void far_behind(void)
 	data(1001, 1000);
 	data(1, 1000);
 	check(5, 3000, 1);
-	data(2001 + 0x80000000u, 1000); /* exactly half of all numbers away */
-	data(3001 + 0x80000000u, 1000); /* and it goes on from there */
+	data(2001 + 0x80000000u, 1000); /* at half of the sequence space */
+	data(3001 + 0x80000000u, 1000); /* the stream continues there */
 	data(4001 + 0x80000000u, 1000);
 	check(8, 6000, 1);
 	data(3001 + 0x80000000u, 1000);
 	check(9, 6000, 2);
 }
 
-/* A jump ahead that was garbage: the stream comes back to where it was. */
+/* After a segment far ahead of any window the stream returns to its previous position. */
 static void far_ahead(void)
 {
 	begin(0);
@@ -250,9 +250,9 @@ static void begins_in_the_middle(void)
 {
 	reset();
 	data(1000, 10);
-	data(980, 20); /* was on its way when the capture began */
+	data(980, 20); /* was in flight when the capture began */
 	check(2, 30, 0);
-	data(900, 10); /* and leaves a hole */
+	data(900, 10); /* leaves a hole */
 	check(3, 40, 0);
 	CHECK(stream_is_incomplete(&stream));
 	data(905, 100);
@@ -262,7 +262,7 @@ static void begins_in_the_middle(void)
 	check(5, 110, 1);
 }
 
-/* Payload is what was sent, also below the SYN; but a keep-alive's byte is none. */
+/* Payload below the SYN counts, but not the byte of a keep-alive. */
 static void before_the_syn(void)
 {
 	begin(1000);
@@ -289,7 +289,7 @@ static void too_many_holes(void)
 	CHECK(stream.core.flags & NT_STREAM_OVERFLOW);
 	CHECK(stream_is_incomplete(&stream));
 	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 1) * 10);
-	data(100, 20); /* the oldest hole was given up: too few bytes, and it says so */
+	data(100, 20); /* the oldest hole was evicted: too few bytes, flagged as overflow */
 	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 1) * 10);
 	data(130, 10); /* the others are still known */
 	CHECK_EQUAL(stream.core.bytes, (MOST_HOLES + 2) * 10);
@@ -310,7 +310,7 @@ static void payload_of_syn_and_rst(void)
 	reset();
 	take(NT_SYN, 99, 10); /* Fast Open */
 	check(1, 10, 0);
-	data(100, 10); /* it was not taken */
+	data(100, 10); /* the server did not accept it */
 	data(110, 5);
 	check(3, 15, 1);
 	take(NT_RST | NT_ACK, 115, 20);
@@ -327,8 +327,8 @@ static void syn_cookies(void)
 	CHECK(!stream_is_incomplete(&stream));
 }
 
-/* The hole before the FIN stays one, and is filled once. */
-static void syn_again_after_a_fin(void)
+/* The hole before the FIN is filled once, in spite of the second SYN. */
+static void same_syn_after_a_fin(void)
 {
 	begin(100);
 	take(NT_FIN | NT_ACK, 512, 0);
@@ -342,7 +342,7 @@ static void syn_again_after_a_fin(void)
 	CHECK(!stream_is_incomplete(&stream));
 }
 
-/* Another SYN before any payload: what a FIN said of the older one's is forgotten. */
+/* Another SYN before any payload discards the FIN of the earlier one. */
 static void another_syn_after_a_fin(void)
 {
 	begin(100);
@@ -371,14 +371,14 @@ static void other_interfaces(void)
 	reset();
 	for (i = 0; i < 3; i++) {
 		step(&packet, 3, 1);
-		step(&packet, 3, 0); /* lo: leaving, then coming in */
+		step(&packet, 3, 0); /* lo: outgoing, then incoming */
 		step(&packet, 4, 1);
 		packet.sequence += 10;
 	}
 	check(3, 30, 0);
 }
 
-/* The first interface is gone, or the route leads elsewhere now: what it never saw counts where it comes. */
+/* The first interface was removed, or the route changed: packets that it did not see count on another interface. */
 static void changed_path(void)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 10, .segments = 1 };
@@ -412,14 +412,14 @@ static void changed_path(void)
 
 #define SPAN 4000
 
-/* Segments in any order, cut anywhere, over a stream of SPAN bytes; few enough holes to be kept. */
-static void check_against_model(__u32 isn, unsigned int seed)
+/* Random segments over a stream of SPAN bytes. Returns early if there are more holes than can be kept. */
+static void check_against_model(__u32 isn, unsigned int number)
 {
 	static __u8 seen[SPAN];
 	__u64 bytes = 0, retransmits = 0;
 	__u32 at = 0, i, k;
 
-	srand(seed);
+	srand(number);
 	memset(seen, 0, sizeof(seen));
 	begin(isn);
 	for (i = 0; i < 300; i++) {
@@ -445,16 +445,16 @@ static void check_against_model(__u32 isn, unsigned int seed)
 	CHECK_EQUAL(stream.core.retransmits, retransmits);
 }
 
-static void compares_with_the_model(void)
+static void compare_with_model(void)
 {
-	unsigned int seed;
+	unsigned int number;
 
-	for (seed = 1; seed <= 2000; seed++)
-		check_against_model(seed % 2 ? seed : 0u - seed, seed);
+	for (number = 1; number <= 2000; number++)
+		check_against_model(number % 2 ? number : 0u - number, number);
 }
 
-/* Whatever comes: bytes never exceed what was sent, and nothing is undefined (the sanitizer says). */
-static void any_segments(void)
+/* Random segments: bytes never exceed what was sent, and the sanitizer finds nothing. */
+static void random_segments(void)
 {
 	__u64 sent = 0;
 	__u32 i;
@@ -477,14 +477,14 @@ static void any_segments(void)
 int main(void)
 {
 	in_order();
-	sent_again();
-	many_segments_in_one();
-	handshake_sent_again();
+	retransmits();
+	offloaded_segments();
+	handshake_retransmits();
 	out_of_order();
 	holes_filled_in_part();
 	a_segment_over_many_holes();
 	keep_alives();
-	sequence_numbers_go_round();
+	sequence_numbers_wrap_around();
 	more_than_four_gigabytes();
 	large_gaps();
 	far_behind();
@@ -495,12 +495,12 @@ int main(void)
 	fin_with_a_hole_before_it();
 	payload_of_syn_and_rst();
 	syn_cookies();
-	syn_again_after_a_fin();
+	same_syn_after_a_fin();
 	another_syn_after_a_fin();
 	first_fragments();
 	other_interfaces();
 	changed_path();
-	compares_with_the_model();
-	any_segments();
+	compare_with_model();
+	random_segments();
 	return check_finish();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* --summary: sums by process and by peer, bounded; and the tables, which fit 80 columns whatever the names are. */
+/* --summary: bounded sums by process and by peer, and tables that fit 80 columns whatever the names are. */
 #include "src/summary/summary.h"
 
 #include <stdlib.h>
@@ -70,7 +70,7 @@ static void test_sides(void)
 	CHECK(row && row->sums.connections == 2 && row->sums.bytes[SUMMARY_SENT] == 20);
 	CHECK(row && row->sums.bytes[SUMMARY_RECEIVED] == 400 && summary_count_failures(&row->sums) == 1 && !row->one_pid);
 
-	/* a server sends what dst sends, and its peer is src */
+	/* A server sends the bytes of dst, and its peer is src. */
 	record.role = NT_ROLE_SERVER;
 	set_address(client, 9);
 	memcpy(record.src_ip, client, sizeof(client));
@@ -81,7 +81,7 @@ static void test_sides(void)
 	row = row_of(&summary->current.peers, client, sizeof(client));
 	CHECK(row && row->sums.connections == 1 && row->sums.bytes[SUMMARY_SENT] == 200);
 
-	/* an observer's peer is dst; it has no process */
+	/* An observer's peer is dst; it has no process. */
 	record.role = NT_ROLE_OBSERVER;
 	nt_record_unset(&record, NT_HAS_COMM);
 	nt_record_unset(&record, NT_HAS_PID);
@@ -95,7 +95,7 @@ static void test_sides(void)
 	summary_free(summary);
 }
 
-static void test_one_record_a_connection(void)
+static void test_one_record_per_connection(void)
 {
 	struct nt_record record = client_record("curl", 7, 1, 10, 200);
 	struct summary *summary = summary_new();
@@ -127,7 +127,7 @@ static struct summary_sums next_interval(struct summary *summary, struct nt_reco
 	return all;
 }
 
-/* A connection over several intervals: each tells what it moved in it, and its handshake is told once. */
+/* A connection over several intervals: each interval counts its own bytes, and the handshake counts once. */
 static void test_bytes_of_intervals(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 50);
@@ -152,7 +152,9 @@ static void test_bytes_of_intervals(void)
 	summary_free(summary);
 }
 
-/* Open when the interval ended, and closed before its tables are told: open in this one, closed in the next. */
+/* A connection closes after the interval, but before its tables are printed: it is open in this interval and closed in
+ * the next.
+ */
 static void test_ends_later(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 1000, 50);
@@ -182,8 +184,8 @@ static void test_ends_later(void)
 	summary_free(summary);
 }
 
-/* What a socket moved before anybody looked belongs to no interval; packets are counted from the first that was seen. */
-static void test_bytes_from_before(void)
+/* The byte baseline of a pre-existing socket counts in no interval. Bytes of packets count from the first one seen. */
+static void test_byte_baselines(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 50);
 	struct summary *summary = summary_new();
@@ -206,7 +208,7 @@ static void test_bytes_from_before(void)
 	summary_free(summary);
 }
 
-/* Where there is no room for a mark, nothing is counted twice: the whole is counted at the end. */
+/* Without room for a mark no byte counts twice: all bytes count at the end. */
 static void test_marks_are_bounded(void)
 {
 	struct nt_record record = client_record("scp", 7, 1, 0, 0);
@@ -261,7 +263,7 @@ static void test_slowest_handshakes(void)
 	summary_free(summary);
 }
 
-/* 60,000 peers of one connection each between those that matter: these keep their whole sums, and nothing gets lost. */
+/* 60,000 peers with one connection each, among a few with many: the few keep exact sums, and no connection is lost. */
 static void test_bounded(void)
 {
 	struct summary_sums rest, sums = { 0 };
@@ -304,7 +306,7 @@ static void test_bounded(void)
 	summary_free(summary);
 }
 
-/* Few failures among many connections still have their rows. */
+/* A few failures among many connections still get a row. */
 static void test_failures_are_shown(void)
 {
 	struct summary *summary = summary_new();
@@ -349,7 +351,7 @@ static void test_text(void)
 	summary_free(summary);
 }
 
-/* Any bytes as a name, the longest addresses, every outcome: printable ASCII in lines of 80. */
+/* Names of any bytes, the longest addresses and every outcome give printable ASCII in lines of at most 80. */
 static void test_fits(void)
 {
 	struct summary *summary = summary_new();
@@ -385,10 +387,10 @@ static void test_fits(void)
 int main(void)
 {
 	test_sides();
-	test_one_record_a_connection();
+	test_one_record_per_connection();
 	test_bytes_of_intervals();
 	test_ends_later();
-	test_bytes_from_before();
+	test_byte_baselines();
 	test_marks_are_bounded();
 	test_unknown_bytes();
 	test_slowest_handshakes();

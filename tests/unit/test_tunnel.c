@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/capture/tunnel.h: a packet inside every kind of tunnel, whole and cut anywhere. The headers are written by hand from the
- * documents that src/capture/tunnel.h names.
+/* src/capture/tunnel.h finds the packet inside every kind of tunnel, whole and cut anywhere. The headers are written by
+ * hand from the documents that src/capture/tunnel.h names.
  */
 #include <linux/types.h>
 #include <stdbool.h>
@@ -16,11 +16,11 @@
 
 enum inside { FOUR, SIX, ETHERNET };
 
-/* What stands between the outer IP header and the inner packet. */
+/* The headers between the outer IP header and the inner packet. */
 struct sample {
 	const char *name;
 	__u8 protocol;
-	__u16 port; /* UDP's, where it is UDP */
+	__u16 port; /* UDP destination port; 0: not UDP */
 	const char *header;
 	__u32 size;
 	enum inside inside;
@@ -62,7 +62,7 @@ static const struct sample samples[] = {
 	{ "GTP-U with extensions", 17, 2152, HEADER("\x34\xff\0\x20\0\0\0\1\0\0\0\x85" "\1\0\0\xc0" "\2\0\0\0\0\0\0\0"), FOUR },
 };
 
-/* What has the port or the protocol of a tunnel, and is none. */
+/* Packets with the port or the protocol of a tunnel that are no tunnels. */
 static const struct sample others[] = {
 	{ "GRE of version 2", 47, 0, HEADER("\0\2\x08\0"), FOUR },
 	{ "GRE with routes", 47, 0, HEADER("\x40\0\x08\0\0\0\0\0\0\0\0\0"), FOUR },
@@ -137,7 +137,7 @@ static void check_segment(const struct nt_packet *packet, enum inside inside)
 	CHECK_EQUAL(!memcmp(packet->source, ipv6_source, 16), inside == SIX);
 }
 
-/* What is captured of the payload does not matter; whatever is missing of the headers is told. */
+/* A missing part of the headers is reported as truncated; a missing part of the payload has no influence. */
 static void check_every_length(const struct frame *frame, enum inside inside)
 {
 	struct nt_packet packet;
@@ -152,7 +152,7 @@ static void check_every_length(const struct frame *frame, enum inside inside)
 	}
 }
 
-/* Whatever is cut off behind the outer IP header says that it is less: never more is read than there is. */
+/* The outer IP header has a shorter length, so that the inner headers exceed it: nothing is read beyond it. */
 static void check_shorter(const struct sample *sample)
 {
 	__u32 whole = sample->size + inner_size(sample->inside) + (sample->port ? 8 : 0), length;
@@ -219,7 +219,7 @@ static void test_teredo(void)
 	for (i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
 		put_teredo(&frame, before[i].header, before[i].size);
 		CHECK_EQUAL(parse(&frame, frame.length, NT_PARSE_TUNNELS, &packet), NT_PACKET_NOT_TCP);
-		/* the sender's address, or the receiver's */
+		/* The Teredo address is that of the sender, or of the receiver. */
 		memcpy(frame.bytes + 42 + before[i].size + 8 + (i & 1 ? 16 : 0), "\x20\1\0\0", 4);
 		CHECK_EQUAL(parse(&frame, frame.length, NT_PARSE_TUNNELS, &packet), NT_PACKET_TCP);
 		CHECK_EQUAL(packet.payload_length, PAYLOAD);
@@ -227,7 +227,7 @@ static void test_teredo(void)
 	}
 }
 
-/* IP in GRE in VXLAN; tunnels without end. */
+/* One to six GRE tunnels, nested. */
 static void test_depth(void)
 {
 	struct nt_packet packet;
@@ -247,7 +247,7 @@ static void test_depth(void)
 	}
 }
 
-/* The first fragment of a tunnel's packet holds less than what is inside says. */
+/* The first fragment of a tunnel's packet is shorter than the inner packet. */
 static void test_fragments(void)
 {
 	struct frame frame = { .length = 0 };
@@ -259,7 +259,7 @@ static void test_fragments(void)
 	CHECK_EQUAL(packet.network_offset, 14);
 }
 
-/* Options of TCP that were not captured: no whole header. */
+/* Without all TCP options the header counts as truncated. */
 static void test_cut_options(void)
 {
 	struct frame frame = { .length = 0 };
@@ -275,8 +275,8 @@ static void test_cut_options(void)
 			    captured < frame.length - PAYLOAD ? NT_PACKET_TRUNCATED : NT_PACKET_TCP);
 }
 
-/* Any bytes in the headers: nothing beyond the block is read (the sanitizer says). */
-static void test_any_bytes(void)
+/* Any bytes in the headers: the sanitizer finds no read beyond the block. */
+static void test_changed_bytes(void)
 {
 	struct nt_packet packet;
 	struct frame frame;
@@ -309,6 +309,6 @@ int main(void)
 	test_depth();
 	test_fragments();
 	test_cut_options();
-	test_any_bytes();
+	test_changed_bytes();
 	return check_finish();
 }

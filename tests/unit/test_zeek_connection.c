@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/zeek/zeek_*.h: conn_state, history, roles and reuse against the definitions in Zeek's documentation of conn.log. */
+/* src/zeek/zeek_*.h: conn_state, history, roles and reuse against Zeek's documentation of conn.log. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000
 #define SERVER 80
-#define OTHER 30000 /* no port of a server that Zeek knows */
+#define OTHER 30000 /* not among Zeek's server ports */
 
 static void test_orderly(void)
 {
@@ -14,12 +14,12 @@ static void test_orderly(void)
 	CHECK_LETTERS(&driver, "S1", "ShA");
 	from_a(&driver, NT_ACK, 1, 1, 100);
 	from_b(&driver, NT_ACK, 1, 101, 0);
-	from_b(&driver, NT_ACK, 1, 101, 5000); /* passes 2^32 */
+	from_b(&driver, NT_ACK, 1, 101, 5000); /* wraps around 2^32 */
 	from_a(&driver, NT_FIN | NT_ACK, 101, 5001, 0);
 	CHECK_LETTERS(&driver, "S2", "ShADadF");
 	from_b(&driver, NT_FIN | NT_ACK, 5001, 102, 0);
 	CHECK_LETTERS(&driver, "SF", "ShADadFf");
-	/* Three of A's packets, SYN to FIN, and four of B's less one: 7 ms; the last ACK is no part of the duration. */
+	/* Eight packets so far, 1 ms apart: 7 ms. The last ACK is no part of the duration. */
 	CHECK_EQUAL(driver.connection.last - driver.connection.start, 7 * MS);
 	from_a(&driver, NT_ACK, 102, 5002, 0);
 	CHECK_EQUAL(driver.connection.last - driver.connection.start, 7 * MS);
@@ -78,14 +78,14 @@ static void test_resets(void)
 	from_b(&driver, NT_RST, 1, 0, 0);
 	CHECK_LETTERS(&driver, "RSTR", "ShAr");
 	forget(&driver);
-	/* Both FINs were seen: what comes after changes nothing. */
+	/* After both FINs nothing changes the state. */
 	shake_hands(&driver);
 	from_a(&driver, NT_FIN | NT_ACK, 1, 1, 0);
 	from_b(&driver, NT_FIN | NT_ACK, 1, 2, 0);
 	from_a(&driver, NT_RST, 2, 0, 0);
 	CHECK_LETTERS(&driver, "SF", "ShAFfR");
 	forget(&driver);
-	/* A FIN that a RST answers. */
+	/* A RST answers the FIN. */
 	shake_hands(&driver);
 	from_a(&driver, NT_FIN | NT_ACK, 1, 1, 0);
 	from_b(&driver, NT_RST, 1, 0, 0);
@@ -100,7 +100,7 @@ static void test_resets(void)
 	forget(&driver);
 }
 
-/* A known server's port turns the roles, and so does what follows a SYN-ACK that came first. */
+/* A known server port swaps the roles, and so does the packet after a SYN-ACK that came first. */
 static void test_roles(void)
 {
 	struct driver driver = driver_of(SERVER, CLIENT);
@@ -114,7 +114,7 @@ static void test_roles(void)
 	CHECK_LETTERS(&driver, "OTH", "D");
 	CHECK_EQUAL(driver.connection.orig, A);
 	forget(&driver);
-	/* Both could be servers: the lower port is; but not where a SYN-ACK may be a scan's. */
+	/* Of two server ports the lower one is the server's, unless a SYN-ACK may belong to a scan. */
 	driver = driver_of(80, 443);
 	from_a(&driver, NT_ACK, 1, 1, 10);
 	CHECK_EQUAL(driver.connection.orig, B);
@@ -205,7 +205,7 @@ static void test_scaled_letters(void)
 	forget(&driver);
 }
 
-/* What is wrong counts nowhere, but begins a connection. */
+/* An invalid packet is not counted, but begins a connection. */
 static void test_wrong_packets(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);
@@ -234,12 +234,12 @@ static void test_reuse(void)
 	from_a(&driver, NT_SYN, 7000, 0, 0);
 	CHECK_EQUAL(driver.reused, 1);
 	CHECK_LETTERS(&driver, "S0", "S");
-	/* The responder's SYN too: it opens another. */
+	/* A SYN of the responder also opens another connection. */
 	from_b(&driver, NT_SYN, 9000, 0, 0);
 	CHECK_EQUAL(driver.reused, 2);
 	CHECK_EQUAL(driver.connection.orig, B);
 	forget(&driver);
-	/* One side has closed: any SYN, of the same sequence number too. */
+	/* After one side has closed any SYN opens another, even with the same sequence number. */
 	driver.reused = 0;
 	shake_hands(&driver);
 	from_a(&driver, NT_FIN | NT_ACK, 1, 1, 0);

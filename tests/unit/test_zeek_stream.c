@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/zeek/zeek_stream.h and src/zeek/zeek_endpoint.h: what is a gap, and how many bytes sequence numbers stand for. */
+/* src/zeek/zeek_stream.h and src/zeek/zeek_endpoint.h: gaps, and byte counts from sequence numbers. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000
@@ -13,7 +13,7 @@ static struct driver established(void)
 	return driver;
 }
 
-/* Out of order is no gap; what was acknowledged and never seen is one, once however often it is acknowledged. */
+/* Segments out of order are no gap. Bytes that were acknowledged but never seen are one, and count once. */
 static void test_gaps(void)
 {
 	struct driver driver = established();
@@ -32,7 +32,7 @@ static void test_gaps(void)
 	forget(&driver);
 }
 
-/* Captured only in part: sent, but not seen. */
+/* A payload captured only in part counts as sent, but not as seen. */
 static void test_cut_payload(void)
 {
 	struct driver driver = established();
@@ -46,7 +46,7 @@ static void test_cut_payload(void)
 	forget(&driver);
 }
 
-/* Seen from its middle, sequence numbers are too uncertain for gaps. */
+/* Without the SYN, sequence numbers are too uncertain for gaps. */
 static void test_midstream(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);
@@ -59,7 +59,7 @@ static void test_midstream(void)
 	forget(&driver);
 }
 
-/* More than 16 KiB beyond a hole, and nothing acknowledged: the answers pass elsewhere. */
+/* More than 16 KiB after a hole and no ACK: the other direction takes another path. */
 static void test_one_way(void)
 {
 	struct driver driver = established();
@@ -80,7 +80,7 @@ static void test_one_way(void)
 	forget(&driver);
 }
 
-/* Byte for byte, in any order, as a map of all bytes has it. */
+/* Random segments and ACKs against a map with a flag for each byte. */
 static void test_against_a_map(void)
 {
 	struct driver driver = established();
@@ -112,7 +112,7 @@ static void test_against_a_map(void)
 	forget(&driver);
 }
 
-/* A stream of more than 4 GiB, in segments of a GiB as nobody sends them; and only its SYN and its FIN. */
+/* A stream of more than 4 GiB in segments of a GiB, which no host sends; then one of only a SYN and a FIN. */
 static void test_long(void)
 {
 	struct driver driver = established();
@@ -131,7 +131,7 @@ static void test_long(void)
 	forget(&driver);
 }
 
-/* A RST's sequence number that is far away is not believed, nor is what it carries. */
+/* The sequence number of a RST is ignored if it is far off, and its payload always. */
 static void test_reset(void)
 {
 	struct driver driver = established();
@@ -144,7 +144,7 @@ static void test_reset(void)
 	from_a(&driver, NT_RST, 1, 0, 500);
 	CHECK_EQUAL(bytes_of(&driver, A), 0);
 	forget(&driver);
-	/* What was acknowledged in a half-open connection was another's. */
+	/* Bytes acknowledged in a half-open connection belong to another one. */
 	driver = driver_of(CLIENT, SERVER);
 	from_a(&driver, NT_SYN, 0, 0, 0);
 	from_b(&driver, NT_ACK, 700, 900000, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/zeek/zeek_connection.h: when a connection is forgotten, against the defaults in Zeek's base/init-bare.zeek. */
+/* src/zeek/zeek_connection.h: timers that remove a connection, against the defaults in Zeek's base/init-bare.zeek. */
 #include "tests/unit/zeek_driver.h"
 
 #define CLIENT 40000
@@ -46,7 +46,7 @@ static void test_inactivity(void)
 	CHECK(!is_forgotten_after(&driver, 299999));
 	CHECK(is_forgotten_after(&driver, 1));
 	forget(&driver);
-	/* One side's FIN changes nothing of that. */
+	/* A FIN of one side does not change the limit. */
 	shake_hands(&driver);
 	from_a(&driver, NT_FIN | NT_ACK, 1, 1, 0);
 	CHECK(!is_forgotten_after(&driver, 299999));
@@ -54,13 +54,13 @@ static void test_inactivity(void)
 	forget(&driver);
 }
 
-/* Before anything but SYNs was seen Zeek waits for UDP's time. */
+/* While only SYNs were seen, the limit is that of UDP. */
 static void test_inactivity_before(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);
 
 	from_a(&driver, NT_SYN, 0, 0, 0);
-	from_b(&driver, NT_ACK, 0, 1, 0); /* acknowledged before it is answered: no state yet, but no attempt either */
+	from_b(&driver, NT_ACK, 0, 1, 0); /* an ACK without a SYN-ACK: no state yet, but no longer an attempt */
 	CHECK_EQUAL(driver.connection.timers.inactivity_limit, 60000 * MS);
 	forget(&driver);
 }
@@ -75,7 +75,7 @@ static void test_interactive_port(void)
 	forget(&driver);
 }
 
-/* What was sent before a RST is still missing: the end waits for it, and then for silence. */
+/* Bytes before the RST are missing: Zeek waits for them, and then for the inactivity limit. */
 static void test_pending_reset(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);
@@ -90,7 +90,7 @@ static void test_pending_reset(void)
 	forget(&driver);
 }
 
-/* The same for a FIN: when the gap is given up, the end is noted. */
+/* Bytes before the FIN are missing: the side counts as closed once they were acknowledged. */
 static void test_pending_fin(void)
 {
 	struct driver driver = driver_of(CLIENT, SERVER);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Drives src/zeek/zeek_step.h with segments as RFC 9293 has them: two ends, A and B, a clock in milliseconds. */
+/* Drives src/zeek/zeek_step.h with segments between two sides, A and B (RFC 9293), on a clock in milliseconds. */
 #ifndef NETRACKER_TESTS_ZEEK_DRIVER_H
 #define NETRACKER_TESTS_ZEEK_DRIVER_H
 
@@ -17,7 +17,7 @@
 #define A 0
 #define B 1
 #define ISN_A 1000
-#define ISN_B 0xfffff000 /* so that it soon passes 2^32 */
+#define ISN_B 0xfffff000 /* wraps around 2^32 within the test */
 
 struct driver {
 	struct nt_zeek_connection connection;
@@ -25,7 +25,7 @@ struct driver {
 	__u16 window;
 	__u32 marks;
 	__u64 now;
-	int begun, forgotten, reused; /* how often */
+	int begun, forgotten, reused; /* counts of connections */
 };
 
 static struct driver driver_of(__u16 port_a, __u16 port_b)
@@ -44,8 +44,8 @@ static void forget(struct driver *driver)
 	memset(&driver->connection, 0, sizeof(driver->connection));
 }
 
-/* As a packet of another connection would, it only moves the clock. Stops where the connection is forgotten, and leaves
- * it to be looked at.
+/* Advances the clock as a packet of another connection does. Returns true as soon as a timer removes the connection,
+ * which stays in the driver for the caller to check.
  */
 __attribute__((unused)) static int is_forgotten_after(struct driver *driver, __u64 ms)
 {
@@ -80,7 +80,7 @@ static void segment(struct driver *driver, int from, __u8 flags, __u32 sequence,
 	nt_zeek_take(&driver->connection, &packet, from, driver->marks, driver->now);
 }
 
-/* Sequence and acknowledgement numbers relative to the ISNs, as if both were known. */
+/* Sequence and acknowledgement numbers are relative to the ISNs. */
 static void from_a(struct driver *driver, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 payload)
 {
 	segment(driver, A, flags, ISN_A + sequence, ISN_B + acknowledgement, payload);
@@ -109,9 +109,9 @@ __attribute__((unused)) static void check_letters(const struct driver *driver, c
 	check_string(history ? history : "", letters, "history", file, line);
 }
 
-__attribute__((unused)) static __u64 bytes_of(const struct driver *driver, int end)
+__attribute__((unused)) static __u64 bytes_of(const struct driver *driver, int side)
 {
-	return nt_zeek_size(&driver->connection.endpoint[end], &driver->connection.endpoint[1 - end]);
+	return nt_zeek_size(&driver->connection.endpoint[side], &driver->connection.endpoint[1 - side]);
 }
 
 #endif
