@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The native kernel side, but for its clock and for how long a frame is: BPF_PROG_TEST_RUN takes no times, and no frame
- * longer than about a page. Only kernel_replay.c runs it.
+/* The native kernel side, with clock and frame length taken from capture_clock: BPF_PROG_TEST_RUN takes no times, and no
+ * frame longer than about a page. Only kernel_replay.c runs it.
  */
 #include <linux/types.h>
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Golden tests of replay: one line a case in golden_cases.txt, one answer a case in golden/.
+"""Golden tests of replay: each case is one line of golden_cases.txt and one file of golden/.
 
 golden.py                     compares (test_golden.py)
-golden.py --regenerate        writes the answers anew: look at them with `git diff` before they are committed
-golden.py --captures DIR      writes the captures, to look at them with other programs
+golden.py --regenerate        writes the answers again: check them with `git diff` before you commit them
+golden.py --captures DIR      writes the captures, for other programs to read
 """
 import os
 import re
@@ -26,7 +26,7 @@ TICK = 0.01
 
 
 class Exchange:
-    """Turns the steps of a case into packets; what golden_cases.txt says at its top."""
+    """Turns the steps of a case, described at the top of golden_cases.txt, into packets."""
 
     def __init__(self):
         self.time, self.packets = 0.0, []
@@ -57,11 +57,11 @@ class Exchange:
         elif step:
             self.step(*step.groups())
         else:
-            sys.exit(f"golden_cases.txt: {word}: no step; the file says what one is")
+            sys.exit(f"golden_cases.txt: {word}: not a step; see the top of the file")
 
 
 def cases():
-    """(name, options, capture)"""
+    """Yields (name, options, capture)."""
     with open(CASES, encoding="utf-8") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):

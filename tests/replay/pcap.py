@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes captures, packet by packet, for the tests of replay. Times are seconds since the Unix epoch."""
+"""Makes captures packet by packet. Times are in seconds since START."""
 import socket
 import struct
 
@@ -30,7 +30,7 @@ def ethernet(payload, ethertype=0x0800):
 
 
 def packet(source, destination, *arguments, **more):
-    """A whole frame with a TCP segment between two (address, port)."""
+    """An Ethernet frame with a TCP segment between two (address, port)."""
     segment = tcp(source, destination, *arguments, **more)
     if ":" in source[0]:
         return ethernet(ipv6(source[0], destination[0], segment), 0x86dd)
@@ -38,7 +38,7 @@ def packet(source, destination, *arguments, **more):
 
 
 def capture(packets, link_type=ETHERNET):
-    """packets: (time, frame), or (time, frame, bytes of it that were captured). The bytes of a nanosecond pcap file."""
+    """The bytes of a pcap file with nanoseconds. packets: (time, frame) or (time, frame, captured bytes)."""
     out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, link_type)]
     for time, frame, *cut in packets:
         captured = frame[:cut[0]] if cut else frame
@@ -50,7 +50,7 @@ def capture(packets, link_type=ETHERNET):
 
 
 def connection(client=CLIENT, server=SERVER, at=0.0, isn=1000, sent=10, received=20):
-    """A whole connection of 60 ms: the packets, client closing first."""
+    """The packets of a connection of 60 ms that the client closes first."""
     c, s = isn, isn + 50000
     return [
         (at + 0.000, packet(client, server, SYN, c)),
@@ -64,7 +64,7 @@ def connection(client=CLIENT, server=SERVER, at=0.0, isn=1000, sent=10, received
     ]
 
 
-# ---- pcapng, a block at a time; order: the byte order of the section, as struct has it ----
+# ---- blocks of pcapng; order: the byte order of the section, as in the module struct ----
 
 def block(kind, body, order="<"):
     body += b"\0" * (-len(body) % 4)

@@ -6,7 +6,7 @@ import sys
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Another build of it, or a script that runs one in an emulator (tests/cross/test_cross.py).
+# NETRACKER names another build, or a script that runs one in an emulator (tests/cross/test_cross.py).
 NETRACKER = os.environ.get("NETRACKER") or os.path.join(ROOT, "build", "netracker")
 EMULATED = bool(os.environ.get("NETRACKER_EMULATED"))
 sys.path.insert(0, os.path.join(ROOT, "tests"))
@@ -28,7 +28,7 @@ class Result:
 
 
 def replay(capture, *arguments, file="-"):
-    """capture: bytes, given on standard input unless a file is named, or several."""
+    """Runs replay. capture: bytes for standard input; file: the name of a file, or a list of names."""
     files = [file] if isinstance(file, str) else file
     process = subprocess.run([NETRACKER, "replay", "-f", "json", *arguments, *files], input=capture,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
@@ -51,14 +51,14 @@ def equal(actual, expected, text):
 
 
 def skip(reason):
-    """reason: "what: why"."""
+    """reason: "subject: cause"."""
     global skipped
     skipped += 1
     print(f"skipped: {reason}")
 
 
 def holds(record, **expected):
-    """Every named member has that value; None: it is absent."""
+    """Checks that the record has these values; None: the key is absent."""
     for name, value in expected.items():
         equal(record.get(name), value, name)
 
@@ -68,7 +68,7 @@ def run(tests):
     for test in tests:
         try:
             test()
-        except Exception:  # the other tests shall still run
+        except Exception:  # the other tests must still run
             failed += 1
             traceback.print_exc(file=sys.stdout)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")

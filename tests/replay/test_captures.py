@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Replays captures/ and compares with the truth beside each capture, which came from the captures' generator.
+"""Replays captures/ and compares the records with the truth that the captures' generator wrote.
 
-A capture with truth is NAME.pcap or NAME.pcapng with NAME.truth.jsonl, one connection a line.
+NAME.truth.jsonl belongs to NAME.pcap or NAME.pcapng, and has one line for each connection.
 """
 import datetime
 import glob
@@ -13,7 +13,7 @@ from decimal import Decimal
 import replay_harness
 
 CAPTURES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "captures")
-CLOCK_RESOLUTION_NS = 1000  # the generator's truth is exact, most of the files hold microseconds
+CLOCK_RESOLUTION_NS = 1000  # the truth is exact, but most captures have microseconds
 
 
 def nanoseconds(timestamp):
@@ -26,10 +26,10 @@ def start_ns(text):
 
 
 def times_of(truth):
-    def span(end, begin):
-        if truth[end] is None or truth[begin] is None:
+    def span(last, first):
+        if truth[last] is None or truth[first] is None:
             return None
-        return nanoseconds(truth[end]) - nanoseconds(truth[begin])
+        return nanoseconds(truth[last]) - nanoseconds(truth[first])
 
     return {
         "start_ns": nanoseconds(truth["syn_ts"] or truth["first_ts"]),
@@ -54,7 +54,7 @@ def outcome_of(truth):
         return "closed"
     if truth["rst_ts"]:
         return "refused" if truth["rst_by"] == "resp" and truth["syn_ts"] and not truth["synack_ts"] else "reset"
-    return None  # the truth does not say what ended it
+    return None  # the truth has no end
 
 
 def differences(truth, record):
@@ -65,7 +65,7 @@ def differences(truth, record):
         if not near and actual != expected:
             found.append((name, expected, actual))
     for name, expected in counts_of(truth).items():
-        # What the side did not send because nothing of it was captured is unknown, not zero.
+        # If no packet of a side was captured, its counts are unknown, not 0.
         if record.get(name) != expected and not (expected == 0 and name not in record and record["dst_packets"] == 0):
             found.append((name, expected, record.get(name)))
     expected = outcome_of(truth)
@@ -75,7 +75,7 @@ def differences(truth, record):
 
 
 def flipped(truth):
-    """Who opened it is not known where the capture began in its middle."""
+    """The truth with swapped sides: without a SYN the opener is unknown."""
     swap = {"init": "resp", "resp": "init"}
     out = {}
     for name, value in truth.items():
@@ -87,8 +87,8 @@ def flipped(truth):
 
 
 def matches(truth, record):
-    ways = [truth] if truth["init_basis"] in ("syn", "synack") else [truth, flipped(truth)]
-    return min((differences(way, record) for way in ways), key=len)
+    variants = [truth] if truth["init_basis"] in ("syn", "synack") else [truth, flipped(truth)]
+    return min((differences(variant, record) for variant in variants), key=len)
 
 
 def compare(path):

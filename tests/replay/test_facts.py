@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Facts of captures from elsewhere, where they are at hand: a folder with check.py and index.json, ../shared/traces
-beside the project or the one that TRACES names. check.py judges; one capture whose records are all equal is one test.
+"""Compares replay with the known answers of captures from elsewhere, where they are present.
+
+TRACES names their folder, by default ../shared/traces beside the project. Its check.py compares the records; each
+capture whose records are all equal counts as one passed test.
 """
 import os
 import re
@@ -14,12 +16,12 @@ TRACES = os.environ.get("TRACES", os.path.join(os.path.dirname(ROOT), "shared", 
 
 
 def main():
-    judge = os.path.join(TRACES, "check.py")
-    if not os.path.exists(judge):
-        print(f"skipped: no captures with known answers ({judge} is not there; TRACES names another folder)")
+    checker = os.path.join(TRACES, "check.py")
+    if not os.path.exists(checker):
+        print(f"skipped: captures with known answers: {checker} does not exist; set TRACES to their folder")
         print("0 passed, 0 failed, 1 skipped")
         return 0
-    process = subprocess.run([sys.executable, judge, "--cmd", NETRACKER, "facts", "-v"], stdout=subprocess.PIPE,
+    process = subprocess.run([sys.executable, checker, "--cmd", NETRACKER, "facts", "-v"], stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
     print(process.stdout, end="")
     found = re.search(r"^facts: captures (\d+)/(\d+), records \d+/\d+, extra \d+$", process.stdout, re.MULTILINE)

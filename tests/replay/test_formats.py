@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""CSV, TSV and trace: the same records as in JSON, one heading a file."""
+"""CSV, TSV and trace lines have the same records as JSON, and one heading in each file."""
 import csv
 import glob
 import io
@@ -23,7 +23,7 @@ def keys_of_the_documentation():
 
 
 def cell(value):
-    """As docs/formats.md has it."""
+    """The value as a cell (docs/formats.md)."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -57,16 +57,16 @@ def trace_lines():
     for path in CAPTURES:
         records = replay(None, "--events", "open,close,exit", file=path).records
         result = replay(None, "-f", "trace", "--events", "open,close,exit", file=path)
-        told = {record["id"]: record["syn_finack_ns"] for record in records if "syn_finack_ns" in record}
+        expected = {record["id"]: record["syn_finack_ns"] for record in records if "syn_finack_ns" in record}
         figures = [int(line.split(": ")[-1].split()[0]) for line in result.output.decode().splitlines()]
-        equal(sorted(figures), sorted(told.values()), f"{path}: one line for each connection that has the figure")
+        equal(sorted(figures), sorted(expected.values()), f"{path}: one line for each connection that has the figure")
         check(replay_harness.balances(result.errors), result.errors)
     packets = connection()[:5]
     result = replay(capture(packets + connection(at=1)), "-f", "trace", "-n", "1")
     equal(len(result.output.splitlines()), 1, "-n counts lines")
 
 
-def one_heading_a_file():
+def one_heading_per_file():
     with tempfile.TemporaryDirectory() as directory:
         for form, first in (("csv", b"v,id,event,"), ("tsv", b"v\tid\tevent\t"), ("trace", b"[TC] ")):
             path = os.path.join(directory, form)
@@ -79,7 +79,7 @@ def one_heading_a_file():
             check(lines[0].startswith(first), lines[0])
 
 
-def no_record_a_heading_still():
+def heading_without_records():
     equal(len(replay(capture([]), "-f", "csv").output.splitlines()), 1, "CSV")
     equal(replay(capture([]), "-f", "trace").output, b"", "trace")
 
@@ -91,4 +91,4 @@ def wrong_format():
 
 
 if __name__ == "__main__":
-    replay_harness.run([same_as_json, trace_lines, one_heading_a_file, no_record_a_heading_still, wrong_format])
+    replay_harness.run([same_as_json, trace_lines, one_heading_per_file, heading_without_records, wrong_format])

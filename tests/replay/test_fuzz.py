@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fuzz targets over their initial inputs, once, without fuzzing: `make fuzz T=60` is the real thing."""
+"""Runs each fuzz target once over its stored inputs, without fuzzing; `make fuzz T=60` fuzzes."""
 import os
 import subprocess
 import tempfile

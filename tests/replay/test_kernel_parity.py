@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One tracker: the loaded kernel programs (BPF_PROG_TEST_RUN) and replay come to the same on the same packets.
+"""The loaded kernel programs (BPF_PROG_TEST_RUN) and replay give the same records for the same packets.
 
-Each connection of each capture is compared. Where the kernel side leaves out packets, kernel_replay names each with the
-reason; how the records then may differ is checked too, and how many there were of each kind is printed.
+The test compares each connection of each capture. kernel_replay lists the packets that the kernel side left out, with
+the reason. The test also checks how records may differ then, and prints the count of each kind of difference.
 """
 import collections
 import glob
@@ -22,7 +22,7 @@ SHARED = os.path.join(replay_harness.ROOT, "..", "shared", "traces")
 SILENT_NS = 2 * 3600 * 1_000_000_000  # src/kernel/sweep.h
 NO_PRIVILEGES, KERNEL_LACKS = 3, 4
 
-# What a connection's end, as the kernel side tells it, says for good: later packets change none of it.
+# Values that are final once the kernel side has reported the end: later packets do not change them.
 SETTLED = ("event", "src_ip", "src_port", "dst_ip", "dst_port", "community_id", "vlan", "outcome", "ended_by",
            "conn_state", "start", "duration_ns", "first_fin_ns", "wire_duration_ns", "syn_synack_ns", "synack_ack_ns",
            "handshake_ns", "syn_finack_ns", "id")
@@ -37,7 +37,7 @@ def captures():
     paths = sorted(glob.glob(f"{OWN}/*.pcap*"))
     shared = sorted(path for path in glob.glob(f"{SHARED}/*/*") if ".pcap" in path or ".trace" in path)
     if not shared:
-        replay_harness.skip("no ../shared/traces: only the project's own captures are compared")
+        replay_harness.skip("../shared/traces: does not exist; only the project's own captures are compared")
     jumping = [path for path in shared if os.path.basename(path).startswith("clock_")]
     if jumping:
         replay_harness.skip(f"{', '.join(map(os.path.basename, jumping))}: "
@@ -55,20 +55,20 @@ def records_in(path):
         return [replay_harness.record_of(line) for line in file]
 
 
-def ends(record):
+def endpoints(record):
     return tuple(sorted(((record["src_ip"], record["src_port"]), (record["dst_ip"], record["dst_port"]))))
 
 
-def by_ends(records):
+def by_endpoints(records):
     groups = collections.defaultdict(list)
     for record in records:
-        groups[ends(record)].append(record)
+        groups[endpoints(record)].append(record)
     return groups
 
 
 def packets_of(record):
     own = record["src_ip"], record["src_port"], record["dst_ip"], record["dst_port"]
-    if own[:2] == own[2:]:  # what it sends to itself is counted on both sides
+    if own[:2] == own[2:]:  # each packet is counted on both sides
         return record["src_packets"]
     return record["src_packets"] + record["dst_packets"]
 
@@ -82,7 +82,7 @@ def differing(record, other, names):
 
 
 def shares(records, others):
-    """What belongs to each of replay's records of one tuple, by time: (record, [other])."""
+    """Assigns the others to replay's records of one tuple by time. Returns [(record, [other])]."""
     records = sorted(records, key=lambda record: start_ns(record["start"]))
     shared = [[] for _ in records]
     for other in others:
@@ -101,9 +101,9 @@ def compare_whole(record, other, where):
     replay_harness.equal(different, [], where)
 
 
-def goes_on_after_reset(record, other):
-    """What comes after a RST tells replay more: a FIN makes Zeek's conn_state SF, a SYN-ACK that it was no refusal, and
-    times of the handshake that were not known."""
+def continues_after_reset(record, other):
+    """Packets after a RST add to replay's record: a FIN makes Zeek's conn_state SF, a SYN-ACK shows that the attempt
+    was not refused, and times of the handshake become known."""
     def is_known_later(name, after, before):
         return (name == "conn_state" or before is None and name in HANDSHAKE or
                 name == "outcome" and (after, before) == ("reset", "refused"))
@@ -115,32 +115,32 @@ def goes_on_after_reset(record, other):
 def compare_end(record, other, where):
     replay_harness.check(record["history"].startswith(other["history"]), f"{where}: history")
     different = differing(record, other, SETTLED)
-    if different and goes_on_after_reset(record, other):
-        found["equal, but for what packets after a RST tell"] += 1
+    if different and continues_after_reset(record, other):
+        found["equal, but for values from packets after a RST"] += 1
     else:
         found["equal, but for packets after the end"] += 1
         replay_harness.equal(different, [], where)
 
 
 def compare_some(record, others, left_out, where):
-    """The kernel side has less of it: left_out, and perhaps more than one record."""
+    """The kernel side left out packets, and may have made more than one record."""
     other, rest = others[0], others[1:]
     reasons = {packet["why"] for packet in left_out}
-    if "fragments" in reasons:  # the first may have been counted, as what it is
-        found["packets in fragments are not put together"] += 1
+    if "fragments" in reasons:  # the first fragment may have been counted
+        found["packets in fragments: not reassembled"] += 1
         replay_harness.check(packets_of(other) <= packets_of(record) <= packets_of(other) + len(left_out),
                              f"{where}: packets")
         return
     replay_harness.equal(sum(map(packets_of, others)) + len(left_out), packets_of(record), f"{where}: packets")
     if other["outcome"] == "expired" and end_ns(record) - end_ns(other) >= SILENT_NS:
-        found["silent for 2 hours: given up by the kernel side"] += 1
+        found["idle for 2 hours: expired by the kernel side"] += 1
     elif rest:
-        found["a SYN sent again after a RST: another connection"] += 1
+        found["a SYN retransmitted after a RST: another connection"] += 1
         replay_harness.equal([each["outcome"] for each in others[:-1]], ["refused"] * len(rest), where)
     elif reasons == {"not tracked"} and all(packet["ns"] >= end_ns(other) for packet in left_out):
         compare_end(record, other, where)
     else:
-        found["the first packets left out: they held no SYN"] += 1
+        found["the first packets left out: no SYN among them"] += 1
 
 
 def begins(packet):
@@ -169,13 +169,13 @@ def compare_tuple(records, others, left_out, where):
 
 
 def compare(path, records, others, left_out):
-    records, others, left_out = by_ends(records), by_ends(others), by_ends(left_out)
-    for tuple_ends in records.keys() | others.keys():
-        compare_tuple(records[tuple_ends], others[tuple_ends], left_out[tuple_ends], os.path.basename(path))
+    records, others, left_out = by_endpoints(records), by_endpoints(others), by_endpoints(left_out)
+    for pair in records.keys() | others.keys():
+        compare_tuple(records[pair], others[pair], left_out[pair], os.path.basename(path))
 
 
 def run_kernel(paths, directory, *arguments):
-    """What it could not do; None where it could."""
+    """Returns the reason why the kernel programs cannot be loaded, or None."""
     process = subprocess.run([KERNEL_REPLAY, *arguments, directory, *paths], stderr=subprocess.PIPE, check=False)
     if process.returncode in (NO_PRIVILEGES, KERNEL_LACKS):
         return process.stderr.decode().strip().splitlines()[-1]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One connection in every link type, layer and tunnel that replay reads: the record is always the same."""
+"""One connection in every link type, layer and tunnel that replay reads gives the same record."""
 import struct
 
 import replay_harness
@@ -8,20 +8,20 @@ import pcap
 from replay_harness import check, equal, holds, replay
 from pcap import ETHERNET, SERVER, connection, ethernet, ipv4, ipv6
 
-FOUR, SIX = (("198.18.0.9", 40000), SERVER), (("fd00::9", 40000), ("fd00::1", 80))
+IPV4, IPV6 = (("198.18.0.9", 40000), SERVER), (("fd00::9", 40000), ("fd00::1", 80))
 MACS = b"\x02\0\0\0\0\1\x02\0\0\0\0\2"
 SNAP = b"\xaa\xaa\x03\0\0\0"
 CONTENTS = {"outcome": "closed", "conn_state": "SF", "src_bytes": 10, "dst_bytes": 20, "src_packets": 5,
             "dst_packets": 3, "handshake_ns": 11_000_000, "duration_ns": 50_000_000, "gaps": []}
 
 
-def is_six(packet):
+def is_ipv6(packet):
     return packet[0] >> 4 == 6
 
 
 def typed(packet):
-    """With the EtherType before it."""
-    return (b"\x86\xdd" if is_six(packet) else b"\x08\0") + packet
+    """The packet after its EtherType."""
+    return (b"\x86\xdd" if is_ipv6(packet) else b"\x08\0") + packet
 
 
 def bridged(packet):
@@ -29,11 +29,11 @@ def bridged(packet):
 
 
 def ppp(packet):
-    return (b"\0\x57" if is_six(packet) else b"\0\x21") + packet
+    return (b"\0\x57" if is_ipv6(packet) else b"\0\x21") + packet
 
 
-def family(packet, six):
-    return six if is_six(packet) else 2
+def family(packet, ipv6_number):
+    return ipv6_number if is_ipv6(packet) else 2
 
 
 def pppoe(packet):
@@ -109,11 +109,11 @@ def gtp(packet, flags=0x30, more=b""):
 
 
 def gre(packet, flags=0, fields=b"", kind=None):
-    return struct.pack(">HH", flags, kind or (0x86dd if is_six(packet) else 0x0800)) + fields + packet
+    return struct.pack(">HH", flags, kind or (0x86dd if is_ipv6(packet) else 0x0800)) + fields + packet
 
 
 def gpe(packet):
-    return bytes([0x0c, 0, 0, 2 if is_six(packet) else 1, 0, 0, 7, 0]) + packet
+    return bytes([0x0c, 0, 0, 2 if is_ipv6(packet) else 1, 0, 0, 7, 0]) + packet
 
 
 AYIYA = b"\x11\0\0\0\0" + b"identity-of-host" + b"s" * 20
@@ -131,7 +131,7 @@ TUNNELS = {
     "VXLAN": (17, lambda p: udp(4789, b"\x08\0\0\0\0\0\7\0" + bridged(p))),
     "VXLAN-GPE": (17, lambda p: udp(4790, gpe(p))),
     "Geneve": (17, lambda p: udp(6081, b"\1\0\x65\x58\0\0\7\0\1\1\1\0" + bridged(p))),
-    "AYIYA": (17, lambda p: udp(5072, b"\x45\x52" + AYIYA[:1] + (b"\x29" if is_six(p) else b"\4") + AYIYA[1:] + p)),
+    "AYIYA": (17, lambda p: udp(5072, b"\x45\x52" + AYIYA[:1] + (b"\x29" if is_ipv6(p) else b"\4") + AYIYA[1:] + p)),
     "GTP-U": (17, lambda p: udp(2152, gtp(p), 2152)),
     "GTP-U, extension": (17, lambda p: udp(2152, gtp(p, 0x34, b"\0\1\0\x85\1\0\0\0"), 2152)),
     "EtherIP": (97, lambda p: b"\x30\0" + bridged(p)),
@@ -140,23 +140,23 @@ TUNNELS = {
 OUTER = ("198.19.0.1", "198.19.0.2"), ("fd01::1", "fd01::2")
 
 
-def ip_packets(ends):
-    return [(at, frame[14:]) for at, frame in connection(*ends)]
+def ip_packets(endpoints):
+    return [(at, frame[14:]) for at, frame in connection(*endpoints)]
 
 
-def check_record(result, ends, name):
+def check_record(result, endpoints, name):
     if len(result.records) != 1:
         check(False, f"{name}: {len(result.records)} records: {result.errors}")
         return
-    holds(result.records[0], src_ip=ends[0][0], dst_ip=ends[1][0], **CONTENTS)
+    holds(result.records[0], src_ip=endpoints[0][0], dst_ip=endpoints[1][0], **CONTENTS)
 
 
 def links():
     for name, (link_type, wrap) in LINKS.items():
-        for ends in (FOUR, SIX):
-            number = link_type if link_type is not None else 228 if ends is FOUR else 229
-            packets = [(at, wrap(packet)) for at, packet in ip_packets(ends)]
-            check_record(replay(pcap.capture(packets, number)), ends, name)
+        for endpoints in (IPV4, IPV6):
+            number = link_type if link_type is not None else 228 if endpoints is IPV4 else 229
+            packets = [(at, wrap(packet)) for at, packet in ip_packets(endpoints)]
+            check_record(replay(pcap.capture(packets, number)), endpoints, name)
 
 
 def enclose(protocol, inner, outer):
@@ -166,47 +166,47 @@ def enclose(protocol, inner, outer):
 def tunnelled(packet, name, outer):
     protocol, wrap = TUNNELS[name]
     if protocol is None:
-        protocol = 41 if is_six(packet) else 4
+        protocol = 41 if is_ipv6(packet) else 4
     return enclose(protocol, wrap(packet), outer)
 
 
 def tunnels():
-    """Only where asked for; in IPv4 and in IPv6."""
+    """Only with --tunnels; in IPv4 and in IPv6."""
     for name in TUNNELS:
         for outer in OUTER:
-            for ends in (FOUR, SIX):
-                packets = [(at, bridged(tunnelled(packet, name, outer))) for at, packet in ip_packets(ends)]
-                check_record(replay(pcap.capture(packets), "--tunnels"), ends, name)
-        equal(replay(pcap.capture(packets)).records, [], f"{name}: nobody asked")
+            for endpoints in (IPV4, IPV6):
+                packets = [(at, bridged(tunnelled(packet, name, outer))) for at, packet in ip_packets(endpoints)]
+                check_record(replay(pcap.capture(packets), "--tunnels"), endpoints, name)
+        equal(replay(pcap.capture(packets)).records, [], f"{name}: without --tunnels")
 
 
 def tunnels_in_tunnels():
     for first, second, third in (("GRE", "VXLAN", "IP in IP"), ("GTP-U", "Geneve", "PPTP")):
         packets = [(at, bridged(tunnelled(tunnelled(tunnelled(packet, third, OUTER[0]), second, OUTER[1]), first,
-                                          OUTER[0]))) for at, packet in ip_packets(FOUR)]
-        check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, f"{first}, {second}, {third}")
+                                          OUTER[0]))) for at, packet in ip_packets(IPV4)]
+        check_record(replay(pcap.capture(packets), "--tunnels"), IPV4, f"{first}, {second}, {third}")
 
 
 def teredo():
-    """Of any port, by its addresses."""
-    ends = (("2001:0:4137:9e50:8000:f12a:b9c8:2815", 1286), ("fd00::1", 80))
+    """Teredo is recognised by its addresses, on any port."""
+    endpoints = (("2001:0:4137:9e50:8000:f12a:b9c8:2815", 1286), ("fd00::1", 80))
     for before in (b"", b"\0\0\x12\x34\1\2\3\4", b"\0\1\0\0nonce678\0\0\0\x12\x34\1\2\3\4"):
         packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, before + packet, 3797), 17)))
-                   for at, packet in ip_packets(ends)]
-        check_record(replay(pcap.capture(packets), "--tunnels"), ends, "Teredo")
-    packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, packet, 3797), 17))) for at, packet in ip_packets(SIX)]
+                   for at, packet in ip_packets(endpoints)]
+        check_record(replay(pcap.capture(packets), "--tunnels"), endpoints, "Teredo")
+    packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, packet, 3797), 17))) for at, packet in ip_packets(IPV6)]
     equal(replay(pcap.capture(packets), "--tunnels").records, [], "IPv6 in UDP that is not Teredo")
 
 
 def inside_and_outside():
-    """The same connection, its packets by turns inside a tunnel and outside: one."""
+    """Packets that are alternately inside and outside of a tunnel make one connection."""
     packets = [(at, bridged(tunnelled(packet, "GRE", OUTER[0]) if index % 2 else packet))
-               for index, (at, packet) in enumerate(ip_packets(FOUR))]
-    check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, "inside and outside")
+               for index, (at, packet) in enumerate(ip_packets(IPV4))]
+    check_record(replay(pcap.capture(packets), "--tunnels"), IPV4, "inside and outside")
 
 
 def subframes():
-    """An A-MSDU holds several packets: those of one side in one frame."""
+    """An A-MSDU is one frame with several packets of one side."""
     def subframe(packet):
         body = SNAP + typed(packet)
         return MACS + struct.pack(">H", len(body)) + body
@@ -216,12 +216,12 @@ def subframes():
         body = b"".join(part + b"\0" * (-len(part) % 4) for part in parts[:-1]) + parts[-1]
         return b"\x88\1\0\0" + MACS + b"\2\0\0\0\0\3\x10\0" + b"\x80\0" + body
 
-    packets = ip_packets(FOUR)
+    packets = ip_packets(IPV4)
     frames = [(packets[0][0], amsdu([packets[0][1]])), (packets[1][0], amsdu([packets[1][1]])),
               (packets[2][0], amsdu([packets[2][1], packets[3][1]])), (packets[4][0], amsdu([packets[4][1]])),
               (packets[5][0], amsdu([packets[5][1]])), (packets[6][0], amsdu([packets[6][1]])),
               (packets[7][0], amsdu([packets[7][1]]))]
-    check_record(replay(pcap.capture(frames, 105)), FOUR, "A-MSDU")
+    check_record(replay(pcap.capture(frames, 105)), IPV4, "A-MSDU")
 
 
 def fragments_of(packet, size, identification):
@@ -234,7 +234,7 @@ def fragments_of(packet, size, identification):
 
 
 def fragments_and_tunnels():
-    """The tunnel's packets are cut, those inside are, and both."""
+    """Fragments of the tunnel's packets, of the packets inside, and both."""
     def gre_of(packet):
         return tunnelled(packet, "GRE", OUTER[0])
 
@@ -242,23 +242,23 @@ def fragments_and_tunnels():
         for inner in fragments_of(packet, 16, number):
             yield from fragments_of(gre_of(inner), 24, number * 100 + inner[7])
 
-    ways = {
+    variants = {
         "around": lambda packet, number: fragments_of(gre_of(packet), 24, number),
         "inside": lambda packet, number: (gre_of(piece) for piece in fragments_of(packet, 16, number)),
         "both": wrap,
     }
-    for name, way in ways.items():
-        packets = [(at, bridged(piece)) for number, (at, packet) in enumerate(ip_packets(FOUR), 1)
-                   for piece in way(packet, number)]
-        check(len(packets) > 16, "they are cut")
-        check_record(replay(pcap.capture(packets), "--tunnels"), FOUR, f"fragments {name}")
+    for name, split in variants.items():
+        packets = [(at, bridged(piece)) for number, (at, packet) in enumerate(ip_packets(IPV4), 1)
+                   for piece in split(packet, number)]
+        check(len(packets) > 16, "there are fragments")
+        check_record(replay(pcap.capture(packets), "--tunnels"), IPV4, f"fragments {name}")
 
 
 def fragments_cut_short():
-    """What was not captured whole is not put together: the first fragment stands for itself."""
+    """Fragments that were not captured whole are not reassembled: only the first fragment counts."""
     def records(snap_length):
         out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, snap_length, ETHERNET)]
-        for index, (_, packet) in enumerate(ip_packets(FOUR)):
+        for index, (_, packet) in enumerate(ip_packets(IPV4)):
             for piece in fragments_of(packet, 24, index):
                 frame = ethernet(piece)
                 out.append(struct.pack("<IIII", pcap.START, index, min(len(frame), snap_length), len(frame)))
@@ -270,7 +270,7 @@ def fragments_cut_short():
 
 
 def truncated_headers():
-    """A packet counts when its whole TCP header was captured, with the options."""
+    """A packet counts if its whole TCP header was captured, with the options."""
     packets = connection()
     syn = bytearray(packets[0][1] + b"\2\4\5\xb4")
     struct.pack_into(">H", syn, 16, 44)
@@ -284,8 +284,8 @@ def truncated_headers():
 
 
 def not_read():
-    """Nothing of these is taken for TCP."""
-    packet = ip_packets(FOUR)[3][1]
+    """Frames that contain no TCP that replay reads."""
+    packet = ip_packets(IPV4)[3][1]
     hidden = {
         "ARP": (1, MACS + b"\x08\6" + packet),
         "LLC of another kind": (1, MACS + b"\0\x40\x42\x42\3" + packet),
@@ -307,11 +307,11 @@ def not_read():
 
 
 def mapped_addresses():
-    """The Community ID of IPv4-mapped addresses is that of IPv4; the vectors are the specification's."""
-    ends = ("128.232.110.120", 34855), ("66.35.250.204", 80)
+    """IPv4-mapped addresses have the Community ID of IPv4. The vectors come from the specification."""
+    endpoints = ("128.232.110.120", 34855), ("66.35.250.204", 80)
     six = ("2001:470:e5bf:dead:4957:2174:e82c:4887", 63943), ("2607:f8b0:400c:c03::1a", 25)
-    mapped = tuple((f"::ffff:{address}", port) for address, port in ends)
-    for pair, expected, kind in ((ends, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "ipv4"),
+    mapped = tuple((f"::ffff:{address}", port) for address, port in endpoints)
+    for pair, expected, kind in ((endpoints, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "ipv4"),
                                  (mapped, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "ipv4"),
                                  (six, "1:/qFaeAR+gFe1KYjMzVDsMv+wgU4=", "ipv6")):
         holds(replay(pcap.capture(connection(*pair))).records[0], community_id=expected, family=kind)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""pcapng files: interfaces that differ, sections, byte orders, resolutions, kinds of packets, files that are broken."""
+"""pcapng files: different interfaces, sections, byte orders, resolutions, kinds of packets, broken files."""
 import random
 import struct
 
@@ -36,7 +36,7 @@ def byte_orders():
 
 
 def resolutions():
-    """10^-N and 2^-N seconds, and seconds to be added."""
+    """Units of 10^-N and 2^-N seconds, and an offset in seconds."""
     for resolution, per_second in ((6, 10 ** 6), (9, 10 ** 9), (3, 10 ** 3), (12, 10 ** 12), (0x80 | 20, 2 ** 20),
                                    (0x80 | 32, 2 ** 32)):
         result = replay(file_of(connection(), resolution=resolution, offset=pcap.START,
@@ -48,13 +48,13 @@ def resolutions():
 
 
 def impossible_times():
-    """Resolutions and offsets without sense: some time or other, and every packet."""
+    """With a meaningless resolution or offset the times are undefined, but every packet counts."""
     for resolution, offset in ((0x7f, 0), (0xff, 0), (0, 2 ** 62), (9, -2 ** 63), (0, 0)):
         holds(one(replay(file_of(connection(), resolution=resolution, offset=offset))), src_packets=5, dst_packets=3)
 
 
-def interfaces_that_differ():
-    """Every packet of another link type and snap length, which libpcap refuses."""
+def different_interfaces():
+    """Interfaces with different link types and snapshot lengths, which libpcap refuses."""
     links = [(1, lambda frame: frame), (101, lambda frame: frame[14:]),
              (113, lambda frame: b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0" + frame[14:]),
              (0, lambda frame: b"\2\0\0\0" + frame[14:])]
@@ -66,7 +66,7 @@ def interfaces_that_differ():
 
 
 def sections():
-    """Each has its own interfaces and its own byte order."""
+    """Each section has its own interfaces and its own byte order."""
     packets, data = connection(), b""
     for index, (at, frame) in enumerate(packets):
         order = "<>"[index % 2]
@@ -82,7 +82,7 @@ def other_packets():
 
 
 def other_blocks():
-    """Names, statistics, secrets, and kinds that nobody knows are passed over, whatever their size."""
+    """Blocks with names, statistics or secrets and unknown blocks are skipped, whatever their size."""
     packets = connection()
     data = section() + interface() + b"".join(pcap.block(kind, b"x" * size)
                                               for kind in (4, 5, 10, 0xbad, 0x80000001) for size in (0, 100, 70000))
@@ -90,8 +90,8 @@ def other_blocks():
     holds(one(replay(data + pcap.block(5, b"\0" * 12))), **WHOLE)
 
 
-def link_types_that_are_not_read():
-    """Beside others they are left out and counted; alone they are an error."""
+def unsupported_link_types():
+    """Packets of an unsupported link type are left out and counted; if there are no others it is an error."""
     alien = interface(189) + b"".join(enhanced(microseconds(0), b"\0" * 64, 1) for _ in range(3))
     result = replay(file_of(connection()) + alien)
     holds(one(result), **WHOLE)
@@ -115,7 +115,7 @@ def cut_anywhere():
 
 
 def broken():
-    """Everything up to there is written, and one line says what is wrong."""
+    """The records up to the broken block are written, and one line names the error."""
     good = file_of(connection())
     bad = {
         "a block of invalid length": struct.pack("<II", 6, 8),
@@ -137,8 +137,8 @@ def broken():
     equal((result.status, len(result.errors.splitlines())), (1, 1), "no pcapng file")
 
 
-def hostile_bytes():
-    """Any bytes at all: never a crash, and the books always balance."""
+def random_bytes():
+    """Random bytes never cause a crash, and every record is accounted for."""
     generator = random.Random(7)
     whole = file_of(connection() + connection(("fd00::9", 1), ("fd00::1", 2), at=1), resolution=9, offset=1)
     for _ in range(200):
@@ -151,5 +151,5 @@ def hostile_bytes():
 
 
 if __name__ == "__main__":
-    replay_harness.run([byte_orders, resolutions, impossible_times, interfaces_that_differ, sections, other_packets,
-                        other_blocks, link_types_that_are_not_read, cut_anywhere, broken, hostile_bytes])
+    replay_harness.run([byte_orders, resolutions, impossible_times, different_interfaces, sections, other_packets,
+                        other_blocks, unsupported_link_types, cut_anywhere, broken, random_bytes])

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The line that says how far a long capture was read: on a terminal only, gone before anything else is written."""
+"""The progress line appears on a terminal only, and is erased before anything else is written."""
 import os
 import pty
 import re
@@ -16,13 +16,13 @@ PACKETS = 6000
 
 
 def packets(first):
-    """So many that the clock is looked at; as they stand in a file, without its header."""
+    """Enough packets that replay checks the clock. Returns the header of a pcap file, and the packets."""
     made = capture([((first + i) / 1000, packet(CLIENT, SERVER, ACK, 1000, 1)) for i in range(PACKETS)])
     return made[:24], made[24:]
 
 
 def replay_slowly(*arguments, terminal=True):
-    """Packets come by a pipe, the second half of them more than a second after the first. What was written to stderr."""
+    """Writes half of the packets into a pipe, and the rest more than a second later. Returns the bytes of stderr."""
     ours, theirs = pty.openpty() if terminal else os.pipe()
     process = subprocess.Popen([replay_harness.NETRACKER, "replay", "-f", "json", *arguments, "-"],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=theirs)
@@ -40,28 +40,28 @@ def replay_slowly(*arguments, terminal=True):
 
 
 def read_all(descriptor):
-    said = b""
+    errors = b""
     while True:
         try:
             some = os.read(descriptor, 65536)
-        except OSError:  # a terminal whose other end is closed
+        except OSError:  # a terminal whose other side is closed
             some = b""
         if not some:
             os.close(descriptor)
-            return said
-        said += some
+            return errors
+        errors += some
 
 
 def on_a_terminal():
-    said = replay_slowly()
-    check(LINE.search(said), f"shown: {said!r}")
-    last = said[[match.end() for match in LINE.finditer(said)][-1]:] if LINE.search(said) else b""
-    check(last.startswith(b"\r\x1b[Knetracker: 1 record"), f"taken away before the account: {last!r}")
+    errors = replay_slowly()
+    check(LINE.search(errors), f"shown: {errors!r}")
+    last = errors[[match.end() for match in LINE.finditer(errors)][-1]:] if LINE.search(errors) else b""
+    check(last.startswith(b"\r\x1b[Knetracker: 1 record"), f"erased before the accounting: {last!r}")
 
 
 def elsewhere():
-    for said in (replay_slowly("-q"), replay_slowly("--quiet", terminal=False)):
-        equal(said, b"", "stderr")
+    for errors in (replay_slowly("-q"), replay_slowly("--quiet", terminal=False)):
+        equal(errors, b"", "stderr")
     check(b"million" not in replay_slowly(terminal=False), "no terminal")
 
 

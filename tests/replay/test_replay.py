@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""replay on captures made here: ends, timeouts, reused ports, broken files, options, the books."""
+"""replay of captures that this program makes: ends, timeouts, reused ports, broken files, options, accounting."""
 import bz2
 import fcntl
 import gzip
@@ -74,7 +74,7 @@ def reset_after_both_fins():
 
 
 def unanswered():
-    """Written 70 s after the last SYN; a later SYN of the same sequence number belongs to it."""
+    """Written 70 s after the last SYN; a later SYN with the same sequence number belongs to the same connection."""
     syn = packet(CLIENT, SERVER, SYN, 1)
     other = connection(("198.18.0.8", 1234), at=120)
     result = replay(capture([(0, syn), (1, syn), (64, syn)] + other))
@@ -110,7 +110,7 @@ def one_fin_only():
 
 
 def port_used_again():
-    """Closed, and left open: each SYN with a sequence number of its own is a connection of its own."""
+    """After a closed and after an open connection, each SYN with another sequence number begins a new one."""
     packets = connection() + connection(at=1, isn=777000, sent=5)[:5] + connection(at=2, isn=888000, sent=7)
     records = replay(capture(packets)).records
     equal([r["outcome"] for r in records], ["closed", "expired", "closed"], "outcomes")
@@ -120,7 +120,7 @@ def port_used_again():
 
 
 def last_packets_after_the_end():
-    """A FIN sent again and the ACKs after the close are the connection's; they change neither its end nor its time."""
+    """A retransmitted FIN and ACKs after the close belong to the connection, and do not change its end or duration."""
     packets = connection() + [(1, packet(SERVER, CLIENT, FIN | ACK, 51021, 1012)),
                               (1.001, packet(CLIENT, SERVER, ACK, 1012, 51022))]
     holds(one(replay(capture(packets))), duration_ns=50 * MS, src_packets=6, dst_packets=4, dst_retransmits=1)
@@ -141,14 +141,14 @@ def socket_connected_to_itself():
 
 
 def capture_with_gaps():
-    """A segment that was not captured: bytes are what was seen, never the span, and it says so."""
+    """A segment was not captured: only bytes that were seen count, and the record has a gap."""
     packets = connection(received=20)
     del packets[4]
     holds(one(replay(capture(packets))), dst_bytes=0, gaps=["packets"], complete=False, outcome="closed")
 
 
 def more_than_four_gigabytes():
-    """Sequence numbers that go round: 70000 super-packets of 64000 bytes, of which only the headers were captured."""
+    """Sequence numbers wrap around: 70000 packets of 64000 bytes, of which only the headers were captured."""
     count, size = 70000, 64000
     frame = bytearray(packet(CLIENT, SERVER, ACK, 0, 51001))
     struct.pack_into(">H", frame, 16, 40 + size)
@@ -183,7 +183,7 @@ def tunnels():
         return frame[:14] + pcap.ipv4("198.19.0.1", "198.19.0.2", frame[14:], protocol=4)
 
     packets = [(at, wrap(frame)) for at, frame in connection()]
-    equal(replay(capture(packets)).records, [], "not looked into unless asked to")
+    equal(replay(capture(packets)).records, [], "without --tunnels")
     holds(one(replay(capture(packets), "--tunnels")), src_ip="198.18.0.9", outcome="closed", src_bytes=10, dst_bytes=20)
 
 
@@ -217,7 +217,7 @@ def events():
 
 
 def host_on_request():
-    """docs/record.md: after `event`; absent without --host. Any name, escaped."""
+    """`host` follows `event` (docs/record.md), is absent without --host, and is escaped."""
     record = one(replay(capture(connection()), "--host", "db1.example"))
     equal(list(record)[2:5], ["event", "host", "role"], "keys")
     holds(record, host="db1.example")
@@ -243,7 +243,7 @@ def filters_and_counts():
 
 
 def broken_files():
-    """Cut anywhere: the records up to the break, one line that says so, status 1."""
+    """A file that is cut anywhere gives the records up to the cut, one line with the error, and status 1."""
     whole = capture(connection())
     for length in range(len(whole)):
         result = replay(whole[:length])
@@ -271,8 +271,8 @@ def not_a_capture():
     check("the file is empty" in result.errors, result.errors)
 
 
-def hostile_bytes():
-    """Any bytes at all: never a crash, and the books always balance."""
+def random_bytes():
+    """Random bytes never cause a crash, and every record is accounted for."""
     generator = random.Random(5)
     whole = capture(connection() + connection(("fd00::9", 1), ("fd00::1", 2), at=1))
     for _ in range(150):
@@ -285,7 +285,7 @@ def hostile_bytes():
 
 
 def hangups(terminal=False, file=True, ignored=False):
-    """A replay of a stream that gets a SIGHUP after one connection, then another one: exit status, records by file."""
+    """Replays a stream that has one connection, then a SIGHUP, then another. Returns the status and records by file."""
     with tempfile.TemporaryDirectory() as directory:
         out, moved = os.path.join(directory, "out"), os.path.join(directory, "moved")
         controller, follower = os.openpty() if terminal else (None, None)
@@ -326,7 +326,7 @@ def hangups(terminal=False, file=True, ignored=False):
 
 
 def wait_until_asleep(pid):
-    """It has read all there was: it sleeps in read()."""
+    """Waits until the process has read all input and sleeps in read()."""
     def asleep():
         with open(f"/proc/{pid}/stat") as file:
             state = file.read().rpartition(")")[2].split()[0]
@@ -349,18 +349,18 @@ def count_lines(path):
 
 
 def hung_up():
-    """With -o the file is opened again, nothing is lost; without, or when its terminal has gone, it is the end."""
+    """SIGHUP: with -o the file is opened again, and no record is lost. Without -o or its terminal replay ends."""
     equal(hangups(), (0, [1, 1]), "-o: one record in each file")
     if replay_harness.EMULATED:
         replay_harness.skip("nohup: under qemu-user even a signal that is ignored breaks off read()")
     else:
-        equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it goes on")
+        equal(hangups(file=False, ignored=True), (0, [2]), "nohup: it continues")
     equal(hangups(ignored=True), (0, [1, 1]), "nohup and -o")
-    equal(hangups(terminal=True), (0, [1, None]), "-o, its terminal has gone: it ends")
+    equal(hangups(terminal=True), (0, [1, None]), "-o, without its terminal: it ends")
 
 
 class Files:
-    """Captures in files of a folder that goes away."""
+    """Captures in files of a temporary folder."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -379,7 +379,7 @@ class Files:
 
 
 def several_files():
-    """Pieces of one capture, as tcpdump -C leaves them: the same as one file of all, wherever it is cut."""
+    """Pieces of one capture, as tcpdump -C writes them, give the same as the whole, wherever it is cut."""
     packets = connection() + connection(("198.18.0.8", 2), at=0.0005) + connection(("fd00::9", 1), ("fd00::1", 2), at=3)
     packets.sort(key=lambda pair: pair[0])
     for rules in ([], ["--like", "zeek", "-C"], ["--events", "open,close,exit"]):
@@ -393,8 +393,8 @@ def several_files():
                 equal((result.status, result.output, result.errors), (0, whole.output, whole.errors), f"{rules} at {cut}, -")
 
 
-def several_files_of_other_kinds():
-    """Each has a link type and a format of its own."""
+def several_files_of_different_kinds():
+    """Each file has another link type and format."""
     ethernet = connection()
     raw = [(at, data[14:]) for at, data in ethernet]
     with Files() as files:
@@ -404,7 +404,7 @@ def several_files_of_other_kinds():
 
 
 def several_files_broken():
-    """What is wrong with one is said, the others are read; the status is 1 at the end."""
+    """A broken file gives one error, the other files are read, and the status is 1."""
     first, second = connection(), connection(("198.18.0.8", 2), at=5)
     with Files() as files:
         good, cut = files.add("good", capture(second)), files.add("cut", capture(first)[:-1])
@@ -435,8 +435,8 @@ def several_files_in_a_wrong_order():
             equal(replay(None, "-q", *rules, file=[two, one]).errors, "", "-q")
 
 
-def several_files_and_a_count():
-    """What comes after the last record wanted is not even opened."""
+def several_files_with_a_count():
+    """Files after the last record of -n are not opened."""
     with Files() as files:
         one = files.add("one", capture(connection() + connection(("198.18.0.8", 2), at=500)))
         result = replay(None, "-n", "1", file=[one, one + "x"])
@@ -444,7 +444,7 @@ def several_files_and_a_count():
 
 
 def compressed():
-    """Said which, and what to do."""
+    """The message names the compression and the remedy."""
     for name, reader, data in (("gzip", "zcat", gzip.compress(capture(connection()))),
                                ("bzip2", "bzcat", bz2.compress(capture(connection()))),
                                ("xz", "xzcat", lzma.compress(capture(connection()))),
@@ -456,7 +456,7 @@ def compressed():
 
 
 def times_at_the_limits():
-    """Seconds are unsigned in the file: 2038 is no limit, 2106 is. Fractions of any size never make a time below 0."""
+    """Seconds are unsigned, so the limit is 2106, not 2038. A fraction of any size gives no time before 1970."""
     def of(seconds, fraction, magic=0xa1b23c4d):
         frame = packet(CLIENT, SERVER, SYN, 1)
         header = struct.pack("<IHHiIII", magic, 2, 4, 0, 0, 262144, pcap.ETHERNET)
@@ -473,7 +473,7 @@ def times_at_the_limits():
 
 
 def interrupted(data, signal_number, *arguments):
-    """What a replay of a pipe comes to that gets a signal while it waits for more than these bytes."""
+    """Replays a pipe with these bytes, sends a signal while replay waits for more, and returns the result."""
     process = subprocess.Popen([replay_harness.NETRACKER, "replay", "-f", "json", *arguments, "-"],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(data)
@@ -486,7 +486,7 @@ def interrupted(data, signal_number, *arguments):
 
 
 def stopped_while_waiting():
-    """Ctrl-C and SIGTERM are an end, not a break: status 0 and what was seen so far, wherever the bytes stop."""
+    """SIGINT and SIGTERM end replay with status 0 and the records so far, wherever the bytes stop."""
     header, whole = len(capture([])), capture(connection()[:5])
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         for rules in ([], ["--like", "zeek", "-C"]):
@@ -505,8 +505,8 @@ def stopped_while_waiting():
               f"pcapng, {length} bytes: {result.status} {result.errors}")
 
 
-def stopped_before_anybody_writes():
-    """The opening of a named pipe waits for who writes into it."""
+def stopped_before_the_first_byte():
+    """open() of a named pipe waits for a writer."""
     with tempfile.TemporaryDirectory() as directory:
         fifo = os.path.join(directory, "fifo")
         os.mkfifo(fifo)
@@ -532,7 +532,7 @@ if __name__ == "__main__":
                         unanswered_synack, established_has_no_limit, still_open, one_fin_only, port_used_again,
                         last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
-                        host_on_request, filters_and_counts, broken_files, not_a_capture, hostile_bytes, hung_up,
-                        several_files, several_files_of_other_kinds, several_files_broken,
-                        several_files_in_a_wrong_order, several_files_and_a_count, compressed, times_at_the_limits,
-                        stopped_while_waiting, stopped_before_anybody_writes, many_connections])
+                        host_on_request, filters_and_counts, broken_files, not_a_capture, random_bytes, hung_up,
+                        several_files, several_files_of_different_kinds, several_files_broken,
+                        several_files_in_a_wrong_order, several_files_with_a_count, compressed, times_at_the_limits,
+                        stopped_while_waiting, stopped_before_the_first_byte, many_connections])

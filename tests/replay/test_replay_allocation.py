@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each allocation site of replay and explain fails in turn: one clear line and status 1, and losses are counted."""
+"""Lets each allocation site of replay and explain fail in turn: one clear line and status 1, and losses are counted."""
 import json
 import os
 import subprocess
@@ -16,11 +16,11 @@ import allocation  # noqa: E402
 from allocation import Command  # noqa: E402
 
 CAPTURES = os.path.join(replay_harness.ROOT, "tests", "replay", "captures")
-MANY = 1100  # more than the tables of both rules begin with
+MANY = 1100  # more than the initial size of the tables of both rules
 
 
 def holes(client, server):
-    """Segments with gaps between them, in both directions, and the rest of them at the end."""
+    """Segments with gaps between them, in both directions, then the segments that fill the gaps."""
     packets = pcap.connection(client, server)[:3]
     for source, destination, isn in ((client, server, 1000), (server, client, 51000)):
         for number in (*range(1, 20, 2), *range(0, 20, 2)):
@@ -30,7 +30,7 @@ def holes(client, server):
 
 
 def many_at_once():
-    """Connections that are all open at the same time; one has holes; some are closed."""
+    """Connections that are open at the same time; some are closed then, and one has holes."""
     packets = []
     for number in range(MANY):
         client = ("198.18.%d.%d" % (number >> 8, number & 255), 40000)
@@ -46,7 +46,7 @@ def close_records(outcome):
 
 
 def judge_tables(base, outcome):
-    """Tables: all of them, or it says that memory was short."""
+    """All tables, or a message about memory."""
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
     if outcome.says_memory():
@@ -58,7 +58,7 @@ def judge_tables(base, outcome):
 
 
 def judge_replay(base, outcome):
-    """Status 1 and one clear line, or all records; what is written and what is lost is in the accounting either way."""
+    """Status 1 and one clear line, or all records. Written and lost records are in the accounting in both cases."""
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
     if outcome.status and (outcome.status != 1 or not outcome.says_memory()):
@@ -76,15 +76,17 @@ def judge_replay(base, outcome):
 
 
 def judge_json(base, outcome):
-    """Also: a record that differs says what is missing in it."""
-    why = judge_replay(base, outcome)
+    """Like judge_replay(); also, a record that differs must not be `complete`."""
+    reason = judge_replay(base, outcome)
     right = set(base.output.splitlines())
     wrong = [line for line in outcome.output.splitlines() if line not in right and b'"complete":true' in line]
-    return why or ("a wrong record that claims to be complete: %s" % wrong[0] if wrong and not outcome.status else None)
+    if wrong and not outcome.status:
+        return reason or "a wrong record that claims to be complete: %s" % wrong[0]
+    return reason
 
 
 def judge_zeek(base, outcome):
-    """Not each line of conn.log, and of the trace format, is a record's."""
+    """For conn.log and trace lines, where not every line is a record."""
     if outcome.status == 0 and outcome.output.count(b"\n") == base.output.count(b"\n"):
         return None
     if not outcome.balances:
@@ -129,17 +131,17 @@ def explanations(directory):
                             *captures],
                            capture_output=True, check=True).stdout
     record = dict(json.loads(lines.splitlines()[0]), comm="a name", exe="/x y", cgroup="/c\"", host="h", ifname="eth0")
-    odd = json.dumps(record).encode() + b"\n{\"v\":1,\"event\":\"novel\"}\nno record\n{\"v\":2}\n"
+    unusual = json.dumps(record).encode() + b"\n{\"v\":1,\"event\":\"novel\"}\nno record\n{\"v\":2}\n"
     path = os.path.join(directory, "records.json")
     with open(path, "wb") as file:
         file.write(lines)
     yield Command("explain, a file", ["explain", path], judge_plain)
-    yield Command("explain, odd lines", ["explain", "-"], judge_odd_lines, odd)
+    yield Command("explain, unusual lines", ["explain", "-"], judge_unusual_lines, unusual)
     yield Command("explain, one id", ["explain", "--id", record["id"], path], judge_plain)
 
 
-def judge_odd_lines(base, outcome):
-    """Its status is 1 anyhow: then either the same is said, or that memory was short."""
+def judge_unusual_lines(base, outcome):
+    """The status is 1 in any case: the same output and messages, or a message about memory."""
     if outcome.status == base.status and any("memory" in line for line in outcome.messages):
         return None
     if (outcome.status, outcome.output, outcome.messages) == (base.status, base.output, base.messages):
@@ -162,8 +164,8 @@ def test_sites():
         for command in (*replays(many), *explanations(directory), *without_root()):
             count, wrong = allocation.try_command(command, known)
             runs += count
-            for what, why in wrong:
-                replay_harness.check(False, "%s: %s" % (what, why))
+            for run, reason in wrong:
+                replay_harness.check(False, "%s: %s" % (run, reason))
             replay_harness.check(True, command.name)
     print("%d sites, %d runs" % (len(known), runs))
 

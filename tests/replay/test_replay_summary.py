@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""--summary and --interval in replay: what the tables say against the packets made here, and against the records."""
+"""--summary and --interval in replay: the tables against packets that this program makes, and against the records."""
 import glob
 import os
 import re
@@ -18,12 +18,12 @@ def run(capture_bytes, *arguments, file="-", stdout=subprocess.PIPE):
     process = subprocess.run([replay_harness.NETRACKER, "replay", *arguments, file], input=capture_bytes, stdout=stdout,
                              stderr=subprocess.PIPE, timeout=60, check=False)
     process.lines = process.stdout.decode("ascii").splitlines() if process.stdout is not None else []
-    process.said = process.stderr.decode("ascii")
+    process.errors = process.stderr.decode("ascii")
     return process
 
 
 def rows(lines, heading):
-    """{name: [connections, sent, received, reset, refused, timeout, unreachable]} as written."""
+    """The table as {name: [connections, sent, received, reset, refused, timeout, unreachable]}, all as text."""
     found, at = {}, next((i for i, line in enumerate(lines) if line.startswith(heading + " ")), None)
     while at is not None and at + 1 < len(lines) and lines[at + 1]:
         at += 1
@@ -41,7 +41,7 @@ def tables():
     packets += connection(("fd00::9", 4), ("fd00::1", 80), at=3)[:5]
     process = run(capture(packets), "--summary")
     equal(process.returncode, 0, "status")
-    check("4 records: 3 written, 0 filtered, 1 open, 0 lost" in process.said, process.said)
+    check("4 records: 3 written, 0 filtered, 1 open, 0 lost" in process.errors, process.errors)
     equal(process.lines[:2], ["4 connections: 2 closed, 1 refused, 1 open", "sent 30, received 60"], "totals")
     equal(rows(process.lines, "PEER"), {"198.18.0.1": ["2", "20", "40", "0", "0", "0", "0"],
                                         "fd00::1": ["1", "10", "20", "0", "0", "0", "0"],
@@ -57,11 +57,11 @@ def filters_hold():
     packets = connection() + refused(("198.18.0.7", 3), ("198.18.0.2", 443), at=2)
     process = run(capture(packets), "--summary", "--outcome", "refused")
     equal(process.lines[0], "1 connection: 1 refused", "totals")
-    check("1 written, 1 filtered (1 by options)," in process.said, process.said)
+    check("1 written, 1 filtered (1 by options)," in process.errors, process.errors)
 
 
-def as_the_records():
-    """All captures: connections, outcomes and bytes by peer are those of the records."""
+def same_as_records():
+    """For all captures, connections, outcomes and bytes by peer equal those of the records."""
     check(CAPTURES, "captures")
     for path in CAPTURES:
         records = replay(None, "--tunnels", file=path).records
@@ -92,7 +92,7 @@ def records_into_a_file():
 
 
 def intervals():
-    """By the capture's clock. Each connection is in one of them; a pause has no tables of its own."""
+    """Intervals follow the capture's clock. Each connection is in one of them; an empty interval has no tables."""
     packets = [refused(("198.18.0.7", 1000 + number), at=number * 0.4) for number in range(10)]
     packets += [refused(("198.18.0.7", 9), at=5000)]
     for rules in ([], ["--like", "zeek", "-C"]):
@@ -109,17 +109,17 @@ def refusals():
                             (["--summary", "--host", "a"], "-o"), (["--summary", "--interval", "0"], "at least 0.1s"),
                             (["--summary", "--interval", "x"], "at least 0.1s")):
         process = run(b"", *arguments)
-        equal((process.returncode, process.lines, len(process.said.splitlines())), (2, [], 1), f"{arguments}")
-        check(word in process.said, process.said)
+        equal((process.returncode, process.lines, len(process.errors.splitlines())), (2, [], 1), f"{arguments}")
+        check(word in process.errors, process.errors)
 
 
 def bad_outputs():
     with open("/dev/full", "w") as full:
         process = run(capture(connection()), "--summary", stdout=full)
     equal(process.returncode, 1, "a full disk")
-    check("cannot write" in process.said and "0 written" in process.said and replay_harness.balances(process.said),
-          process.said)
+    check("cannot write" in process.errors and "0 written" in process.errors, process.errors)
+    check(replay_harness.balances(process.errors), process.errors)
 
 
 if __name__ == "__main__":
-    replay_harness.run([tables, filters_hold, as_the_records, records_into_a_file, intervals, refusals, bad_outputs])
+    replay_harness.run([tables, filters_hold, same_as_records, records_into_a_file, intervals, refusals, bad_outputs])

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""replay with the address and undefined-behaviour sanitizers over every capture: clean, and the same records."""
+"""replay with the address and undefined-behaviour sanitizers: no findings, and the same records of every capture."""
 import concurrent.futures
 import os
 import subprocess
@@ -14,7 +14,7 @@ OPTIONS = (("-f", "json"), ("-f", "text", "--tunnels", "--events", "open,close,e
 
 
 def fixed_addresses():
-    """The sanitizers of older compilers die at random where addresses are random in more than 28 bits."""
+    """Older sanitizers crash at random if addresses have more than 28 random bits."""
     works = subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
     return ["setarch", "-R"] if works else []
 
@@ -29,8 +29,8 @@ def pair(job):
     return path, options, run([*prefix, SANITIZED], path, options), run([replay_harness.NETRACKER], path, options)
 
 
-def timeless(output):
-    """Without the lines of Zeek's log that say when it was written."""
+def without_times(output):
+    """The lines without those of a Zeek log that contain the current time."""
     return [line for line in output.splitlines() if not line.startswith((b"#open", b"#close"))]
 
 
@@ -42,7 +42,7 @@ def main():
             where = " ".join((os.path.basename(path), *options))
             replay_harness.equal(sanitized.returncode, plain.returncode, f"{where}: status")
             replay_harness.check(plain.returncode in (0, 1), f"{where}: status {plain.returncode}")
-            replay_harness.equal(timeless(sanitized.stdout), timeless(plain.stdout), f"{where}: records")
+            replay_harness.equal(without_times(sanitized.stdout), without_times(plain.stdout), f"{where}: records")
             replay_harness.equal(sanitized.stderr.decode(), plain.stderr.decode(), f"{where}: messages")
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""replay --like zeek and --format zeek: Zeek's answers for captures/, and those of Zeek itself where they are at hand.
+"""replay --like zeek and --format zeek against the answers by Zeek's rules for captures/, and against Zeek's own logs.
 
-Beside each capture is NAME.zeekish.jsonl, what Zeek's rules give for it with checksums ignored, one connection a line;
-and NAME.zeekish-cksum.jsonl where it is something else with checksums validated.
+NAME.zeekish.jsonl has the answers with checksums ignored, one line for each connection, and NAME.zeekish-cksum.jsonl
+those with checksums validated, if they differ. Zeek's own logs are in ../shared/traces, if that is present.
 """
 import glob
 import importlib.util
@@ -34,7 +34,7 @@ def log_of(result):
 
 
 def answer_of(row):
-    """What can be compared, as text; a duration in whole microseconds, as Zeek has it."""
+    """The columns to compare, as text; the duration in whole microseconds, Zeek's unit."""
     answer = {name: None if row.get(name) is None else str(row[name]) for name in COLUMNS}
     if answer["duration"]:
         answer["duration"] = str(round(Decimal(answer["duration"]) * 1_000_000))
@@ -57,7 +57,7 @@ def compare(path, answers, *arguments):
         check(False, f"{name}: is, expected: {[(c, near[c], answer[c]) for c in COLUMNS if answer[c] != near[c]]}")
         if near in actual:
             actual.remove(near)
-    equal(actual, [], f"{name}: connections that should not be there")
+    equal(actual, [], f"{name}: unexpected connections")
 
 
 def golden():
@@ -68,7 +68,7 @@ def golden():
 
 
 def header():
-    """What zeek-cut and RITA look for, and a type for every field."""
+    """The header that zeek-cut and RITA need, with a type for every field."""
     log = log_of(run(capture(connection()), "--like", "zeek", "-C"))
     equal(log.header | {"open": ""}, {"set_separator": ",", "empty_field": "(empty)", "unset_field": "-",
                                       "path": "conn", "open": ""}, "header")
@@ -90,14 +90,14 @@ def same_uid_in_every_run():
 
 
 def own_rules():
-    """Without --like zeek: NeTracker's record; what it does not count is unset."""
+    """Without --like zeek the values are those of NeTracker's record, and others are unset."""
     row = log_of(run(capture(connection()))).rows[0]
     holds(row, duration="0.050000", orig_bytes="10", history="ShADdFf", orig_pkts="5", orig_ip_bytes=None,
           missed_bytes=None)
 
 
 def appended():
-    """Two logs one after the other, each with its header, as zeek-cut reads several."""
+    """Two logs in one file, each with its header, as zeek-cut reads them."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "conn.log")
         for _ in range(2):
@@ -113,12 +113,12 @@ def no_connection():
 
 
 def checksums():
-    """The frames made here have none: by default Zeek sees nothing in them."""
+    """Frames of pcap.py have wrong checksums, and by default Zeek ignores such packets."""
     equal(log_of(run(capture(connection()), "--like", "zeek")).rows, [], "rows")
 
 
 def record_of_zeek():
-    """The other formats have the same values, and the books balance."""
+    """The other formats have the same values, and every record is accounted for."""
     result = replay_harness.replay(capture(connection()), "--like", "zeek", "-C")
     holds(result.records[0], event="close", outcome="closed", ended_by="src", conn_state="SF", src_bytes=10,
           duration_ns=50_000_000, handshake_ns=None)
@@ -136,7 +136,7 @@ def record_of_zeek():
 
 
 def long_history():
-    """Longer than any history that NeTracker itself keeps."""
+    """A history longer than the limit of NeTracker's own rules."""
     packets = connection()[:3] + [(1 + i / 1000, packet(CLIENT, SERVER, 4 | ACK, 1001 + i)) for i in range(200)]
     equal(log_of(run(capture(packets), "--like", "zeek", "-C")).rows[0]["history"], "ShA" + "R" * 200, "history")
 
@@ -148,10 +148,10 @@ def usage():
         equal(result.errors.count("\n"), 1, arguments)
 
 
-def of_zeek_itself():
-    """Zeek's answers for its own traces and others, through the checker that comes with them."""
+def logs_of_zeek():
+    """Compares with Zeek's logs of its own traces and others, by the checker that belongs to them."""
     if not os.path.exists(CHECKER):
-        replay_harness.skip("shared traces: they are not beside this folder")
+        replay_harness.skip("Zeek's own logs: ../shared/traces does not exist")
         return
     spec = importlib.util.spec_from_file_location("check", CHECKER)
     checker = importlib.util.module_from_spec(spec)
@@ -161,7 +161,7 @@ def of_zeek_itself():
         captures = json.load(file)
     for cap in captures:
         if cap["set"] == "zeek" and cap["stem"] in checker.BARE:
-            replay_harness.skip(f"{cap['stem']}: answered by Zeek with another list of server ports")
+            replay_harness.skip(f"{cap['stem']}: Zeek used another list of server ports")
         else:
             of_capture(checker, folder, cap)
 
@@ -174,7 +174,7 @@ def of_capture(checker, folder, cap):
         wants = [want for want in wants if want[1]]
         result = run(None, "--like", "zeek", *extra, file=path)
         if "different from the snapshot length of the first interface" in result.errors:
-            replay_harness.skip(f"{cap['stem']}: libpcap reads no file of interfaces with different snapshot lengths")
+            replay_harness.skip(f"{cap['stem']}: libpcap does not read interfaces with different snapshot lengths")
             continue
         check(result.status in (0, 1), f"{cap['pcap']}: {result.errors}")
         rows = checker.conn_log(result.output.decode())
@@ -184,14 +184,14 @@ def of_capture(checker, folder, cap):
 
 
 def shown(different):
-    """The first connection that differs, and in what."""
+    """The first connection that differs: (column, expected, actual)."""
     want, row, columns = different[0] if different else (None, None, [])
     return [(c, want[0].get(c) if want else None, row.get(c) if row else None) for c in columns]
 
 
 def main():
     replay_harness.run([golden, header, same_uid_in_every_run, own_rules, appended, no_connection, checksums,
-                        record_of_zeek, long_history, usage, of_zeek_itself])
+                        record_of_zeek, long_history, usage, logs_of_zeek])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads Zeek's logs as zeek-cut does: by what their own header lines say."""
+"""Reads Zeek's logs by their own header lines, as zeek-cut does."""
 
 TYPES = {"time", "interval", "count", "port", "addr", "string", "enum", "bool", "set[string]"}
 
 
 class Log:
-    """One log of a file: its header, its rows, whether its end was written."""
+    """One log of a file: its header, its rows, and whether #close was written."""
 
     def __init__(self):
         self.header, self.fields, self.types, self.rows, self.closed = {}, [], [], [], False
@@ -33,7 +33,7 @@ class Log:
 
 
 def logs(text):
-    """All the logs of a file, each from its #separator on."""
+    """The logs of a file, each of which begins with #separator."""
     found = []
     for line in text.splitlines():
         if line.startswith("#separator "):
