@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The accounting that every version prints on stderr at its end: "12 records: 10 written, 0 filtered, 2 open, 0 lost"."""
+"""Parses the accounting that every version prints on stderr at its end, such as
+"12 records: 10 written, 0 filtered, 2 open, 0 lost".
+"""
 import re
 
 LINE = re.compile(r"netracker: (\d+) records?: (\d+) written, (\d+) filtered(?: \([^)]*\))?, (\d+) open, (\d+) lost(.*)$",
@@ -9,7 +11,7 @@ WRONG = re.compile(r"the accounting is wrong: ")
 
 
 def parse(text):
-    """{"records", "written", "filtered", "open", "lost", "pre-existing"}; None where there is no such line."""
+    """Returns the counts by name ("records", "written", ..., "pre-existing"), or None without such a line."""
     line = LINE.search(text)
     if not line:
         return None
@@ -20,7 +22,7 @@ def parse(text):
 
 
 def balances(text):
-    """Whether there is an accounting, and every record is accounted for: by its own sum, and by what it says itself."""
+    """Whether there is an accounting, its sum is right, and it reports no difference itself."""
     counts = parse(text)
     return bool(counts) and not WRONG.search(text) and \
         counts["records"] == counts["written"] + counts["filtered"] + counts["open"] + counts["lost"]

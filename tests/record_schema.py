@@ -18,11 +18,11 @@ ANNOTATIONS = {"$schema", "$comment", "$defs", "title", "description"}
 
 
 class Invalid(ValueError):
-    """A line that is no valid record."""
+    """A line that is not a valid record."""
 
 
 def same(value, other):
-    """Equal as JSON values: true is not 1."""
+    """Whether two JSON values are equal: true is not 1."""
     return type(value) is type(other) and value == other
 
 
@@ -50,7 +50,7 @@ def compile_pattern(pattern):
 
 
 def limit(kind, is_within, text):
-    """A keyword that bounds values of one kind and leaves others alone."""
+    """A compiler for a keyword that limits values of one kind and ignores others."""
     def compile_limit(bound):
         return lambda value: None if not isinstance(value, kind) or is_within(value, bound) else text % bound
     return compile_limit
@@ -162,7 +162,7 @@ def compile_closed(schema):
 
 
 def compile_schema(schema):
-    """A function that returns what is wrong with a value, or None."""
+    """Returns a function that returns the error of a value, or None."""
     if isinstance(schema, bool):
         return (lambda _: None) if schema else (lambda _: "must be absent")
     rest = {key: part for key, part in schema.items() if key not in ANNOTATIONS}
@@ -201,7 +201,7 @@ GAP_PLACES = {gap: place for place, gap in enumerate(SCHEMA["properties"]["gaps"
 
 
 def problem_of(record):
-    """What is wrong with a record; None where nothing is."""
+    """The error of a record, or None."""
     error = check_schema(record)
     if error is None and not is_ordered(record, KEY_PLACES):
         error = "keys are not in order: %s" % ", ".join(record)
@@ -213,14 +213,14 @@ def problem_of(record):
 def object_of(pairs):
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise Invalid("a key stands there twice: %s" % [key for key, _ in pairs])
+        raise Invalid("duplicate keys: %s" % [key for key, _ in pairs])
     return found
 
 
 def record_of(line):
-    """The record on a line of JSON; raises Invalid, or ValueError where it is no JSON."""
+    """The record on a line. Raises Invalid, or another ValueError if the line is not JSON."""
     record = json.loads(line, object_pairs_hook=object_of)
     error = problem_of(record)
     if error:
-        raise Invalid("no valid record: %s: %s" % (error, line if isinstance(line, str) else line.decode()))
+        raise Invalid("not a valid record: %s: %s" % (error, line if isinstance(line, str) else line.decode()))
     return record
