@@ -109,7 +109,7 @@ def one_fin_only():
     holds(one(replay(capture(connection()[:6]))), event="exit", outcome="open", first_fin_ns=40 * MS, conn_state="S2")
 
 
-def port_used_again():
+def port_reused():
     """After a closed and after an open connection, each SYN with another sequence number begins a new one."""
     packets = connection() + connection(at=1, isn=777000, sent=5)[:5] + connection(at=2, isn=888000, sent=7)
     records = replay(capture(packets)).records
@@ -529,7 +529,7 @@ def many_connections():
 
 if __name__ == "__main__":
     replay_harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered,
-                        unanswered_synack, established_has_no_limit, still_open, one_fin_only, port_used_again,
+                        unanswered_synack, established_has_no_limit, still_open, one_fin_only, port_reused,
                         last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
                         host_on_request, filters_and_counts, broken_files, not_a_capture, random_bytes, hung_up,
