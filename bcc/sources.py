@@ -189,8 +189,8 @@ def attach_calls(bpf):
         connects = {line.split()[2] for line in symbols} & {b"tcp_v4_connect", b"tcp_v6_connect"}
     try:
         for name in connects:
-            bpf.attach_kprobe(event=name, fn_name="note_connect")
-        bpf.attach_kretprobe(event="inet_csk_accept", fn_name="note_accepted", maxactive=ACCEPTS_AT_ONCE)
+            bpf.attach_kprobe(event=name, fn_name="record_connect")
+        bpf.attach_kretprobe(event="inet_csk_accept", fn_name="record_accepted", maxactive=ACCEPTS_AT_ONCE)
     except Exception as error:  # BCC has no class of its own for it
         raise Refusal(KERNEL, "kprobes: the kernel refuses them: %s" % error)
 
