@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker explain [FILE]: records told in sentences. */
+/* netracker explain [FILE]: describes records in plain English. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,32 +13,34 @@
 #include "src/explain/explain_describe.h"
 #include "src/util/message.h"
 
-/* The longest line that we write: a path and a cgroup of 4096 bytes, each byte six characters, is not a tenth of it. */
+/* More than ten times the longest line that NeTracker writes: a path and a cgroup of 4096 bytes each, escaped to six
+ * characters a byte.
+ */
 #define LINE_LIMIT (1024 * 1024)
-#define MOST_COMPLAINTS 20
-#define WIDTH_OF_FILES 80
-#define WIDTH_LEAST 40
-#define WIDTH_MOST 100
+#define ERRORS_SHOWN_MAX 20
+#define FILE_WIDTH 80
+#define WIDTH_MIN 40
+#define WIDTH_MAX 100
 
 struct explanation {
 	const struct options *options;
 	const char *name; /* of the input, for messages */
 	FILE *input;
-	bool flushes;     /* whoever writes the records may wait long before the next */
+	bool flushes;     /* the input is no file: the next record may come much later */
 	int output_error; /* errno of the first write that failed */
 	bool no_memory;
 	unsigned int width;
 	struct text_buffer line;
-	__u64 line_number, no_records, told;
+	__u64 line_number, rejected, described;
 };
 
-static unsigned int width_of_output(void)
+static unsigned int find_output_width(void)
 {
 	struct winsize size;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
-		return WIDTH_OF_FILES;
-	return size.ws_col < WIDTH_LEAST ? WIDTH_LEAST : size.ws_col > WIDTH_MOST ? WIDTH_MOST : size.ws_col;
+		return FILE_WIDTH;
+	return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col;
 }
 
 static bool open_input(struct explanation *explanation)
@@ -60,14 +62,16 @@ static bool open_input(struct explanation *explanation)
 		return false;
 	}
 	explanation->flushes = fstat(fileno(explanation->input), &status) || !S_ISREG(status.st_mode);
-	/* Ctrl-C is for whoever writes into the pipe: what they have still to say shall be told. */
+	/* Ctrl-C is meant for the program that writes into the pipe. Its last records follow, so read on. */
 	if (explanation->flushes && S_ISFIFO(status.st_mode))
 		signal(SIGINT, SIG_IGN);
 	return true;
 }
 
-/* A line without its newline; what is beyond the limit is read and dropped. False at the end of the input. */
-static bool next_line(struct explanation *explanation, bool *too_long)
+/* Reads a line without its newline. Bytes beyond the limit are discarded. Returns false at the end of the input, and
+ * if memory is short.
+ */
+static bool read_line(struct explanation *explanation, bool *too_long)
 {
 	struct text_buffer *line = &explanation->line;
 	int byte = getc_unlocked(explanation->input);
@@ -92,13 +96,13 @@ static void flush_output(struct explanation *explanation)
 		explanation->output_error = errno;
 }
 
-static void complain(struct explanation *explanation, const struct text_buffer *why)
+static void report_rejected_line(struct explanation *explanation, const struct text_buffer *reason)
 {
-	if (explanation->no_records++ >= MOST_COMPLAINTS)
+	if (explanation->rejected++ >= ERRORS_SHOWN_MAX)
 		return;
 	flush_output(explanation);
 	message_error("%s: line %llu is no record: %.*s", explanation->name,
-		      (unsigned long long)explanation->line_number, (int)why->used, why->bytes);
+		      (unsigned long long)explanation->line_number, (int)reason->used, reason->bytes);
 }
 
 static bool is_blank(const struct text_buffer *line)
@@ -111,48 +115,49 @@ static bool is_blank(const struct text_buffer *line)
 	return true;
 }
 
-static bool is_wanted(const struct explanation *explanation, const json_t *record)
+static bool has_wanted_id(const struct explanation *explanation, const json_t *record)
 {
-	return !explanation->options->id || explain_word_is(record, "id", explanation->options->id);
+	return !explanation->options->id || explain_has_value(record, "id", explanation->options->id);
 }
 
-static void tell(struct explanation *explanation, const json_t *record)
+static void print_description(struct explanation *explanation, const json_t *record)
 {
-	struct text_buffer story = { 0 };
+	struct text_buffer description = { 0 };
 
-	if (explanation->told++)
-		text_char(&story, '\n');
-	explain_describe(&story, record, explanation->width);
-	if (story.failed)
+	if (explanation->described++)
+		text_char(&description, '\n');
+	explain_describe(&description, record, explanation->width);
+	if (description.failed)
 		explanation->no_memory = true;
-	else if (fwrite(story.bytes, 1, story.used, stdout) != story.used && !explanation->output_error)
+	else if (fwrite(description.bytes, 1, description.used, stdout) != description.used &&
+		 !explanation->output_error)
 		explanation->output_error = errno;
 	if (explanation->flushes)
 		flush_output(explanation);
-	text_free(&story);
+	text_free(&description);
 }
 
-static void take_line(struct explanation *explanation, bool too_long)
+static void explain_line(struct explanation *explanation, bool too_long)
 {
-	struct text_buffer why = { 0 };
+	struct text_buffer reason = { 0 };
 	json_t *record = NULL;
 
 	if (too_long)
-		text_format(&why, "longer than %d bytes", LINE_LIMIT);
+		text_format(&reason, "longer than %d bytes", LINE_LIMIT);
 	else
-		record = explain_record_read(explanation->line.bytes, explanation->line.used, &why);
-	if (!record && !why.used)
+		record = explain_record_read(explanation->line.bytes, explanation->line.used, &reason);
+	if (!record && !reason.used)
 		explanation->no_memory = true;
 	else if (!record)
-		complain(explanation, &why);
-	else if (is_wanted(explanation, record))
-		tell(explanation, record);
+		report_rejected_line(explanation, &reason);
+	else if (has_wanted_id(explanation, record))
+		print_description(explanation, record);
 	json_decref(record);
-	text_free(&why);
+	text_free(&reason);
 }
 
-/* Of what went wrong. Returns the exit status. */
-static int conclude(struct explanation *explanation)
+/* Reports what went wrong. Returns the exit status. */
+static int report_failures(struct explanation *explanation)
 {
 	int status = EXIT_STATUS_DONE;
 
@@ -165,19 +170,19 @@ static int conclude(struct explanation *explanation)
 		message_error("%s: cannot read on: %s", explanation->name, strerror(errno));
 		status = EXIT_STATUS_BROKEN;
 	}
-	if (explanation->no_records > MOST_COMPLAINTS)
+	if (explanation->rejected > ERRORS_SHOWN_MAX)
 		message_error("%s: %llu more lines are no records; netracker -f json writes such, one a line",
-			      explanation->name, (unsigned long long)(explanation->no_records - MOST_COMPLAINTS));
-	if (explanation->no_records)
+			      explanation->name, (unsigned long long)(explanation->rejected - ERRORS_SHOWN_MAX));
+	if (explanation->rejected)
 		status = EXIT_STATUS_BROKEN;
-	if (explanation->options->id && !explanation->told) {
+	if (explanation->options->id && !explanation->described) {
 		message_error("%s: no record has the id %s", explanation->name, explanation->options->id);
 		status = EXIT_STATUS_BROKEN;
 	}
 	return status;
 }
 
-/* A reader who went away has what they wanted. */
+/* Returns the exit status. EPIPE is no error: the reader of the output, such as head, wants no more of it. */
 static int report_output_error(int error)
 {
 	if (error == EPIPE)
@@ -186,7 +191,9 @@ static int report_output_error(int error)
 	return EXIT_STATUS_BROKEN;
 }
 
-/* For jansson, which does not withstand an allocation that fails: it leaves out members of objects, or crashes. */
+/* Ends the program if memory is short. jansson does not survive a failed allocation: it leaves out members of objects,
+ * or crashes.
+ */
 static void *allocate_or_exit(size_t size)
 {
 	void *memory = malloc(size);
@@ -200,7 +207,7 @@ static void *allocate_or_exit(size_t size)
 
 int explain_run(const struct options *options)
 {
-	struct explanation explanation = { .options = options, .width = width_of_output() };
+	struct explanation explanation = { .options = options, .width = find_output_width() };
 	bool too_long;
 	int status;
 
@@ -208,11 +215,14 @@ int explain_run(const struct options *options)
 	json_set_alloc_funcs(allocate_or_exit, free);
 	if (!open_input(&explanation))
 		return EXIT_STATUS_BROKEN;
-	while (!explanation.output_error && !explanation.no_memory && next_line(&explanation, &too_long))
+	while (!explanation.output_error && !explanation.no_memory && read_line(&explanation, &too_long))
 		if (too_long || !is_blank(&explanation.line))
-			take_line(&explanation, too_long);
+			explain_line(&explanation, too_long);
 	flush_output(&explanation);
-	status = explanation.output_error ? report_output_error(explanation.output_error) : conclude(&explanation);
+	if (explanation.output_error)
+		status = report_output_error(explanation.output_error);
+	else
+		status = report_failures(&explanation);
 	text_free(&explanation.line);
 	if (explanation.input != stdin)
 		fclose(explanation.input);

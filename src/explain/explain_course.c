@@ -7,17 +7,17 @@
 #include "src/util/readable.h"
 
 #define NS_PER_US 1000ULL
-/* A SYN or SYN-ACK without an answer is sent again after 1 s: RFC 6298 section 2, rule 2.1. */
+/* A SYN or SYN-ACK without an answer is retransmitted after 1 s: RFC 6298 section 2, rule 2.1. */
 #define FIRST_RETRANSMISSION_NS 1000000000ULL
 
-static bool role_is(const struct story *story, const char *role)
+static bool has_role(const struct paragraph *paragraph, const char *role)
 {
-	return explain_word_is(story->record, "role", role);
+	return explain_has_value(paragraph->record, "role", role);
 }
 
-/* ---- who ---- */
+/* ---- endpoints ---- */
 
-static const char *owner_action(const char *owner_by)
+static const char *find_owner_action(const char *owner_by)
 {
 	static const struct {
 		const char *word, *meaning;
@@ -37,275 +37,278 @@ static const char *owner_action(const char *owner_by)
 	return NULL;
 }
 
-/* "nginx (process 14243, /usr/sbin/nginx, user 33)", or what is known of that. */
-static void say_process(struct story *story)
+/* Adds "nginx (process 14243, /usr/sbin/nginx, user 33)", without the parts that are unknown. */
+static void add_process(struct paragraph *paragraph)
 {
-	const char *comm = explain_word(story->record, "comm"), *exe = explain_word(story->record, "exe");
+	const char *comm = explain_get_word(paragraph->record, "comm");
+	const char *exe = explain_get_word(paragraph->record, "exe");
 	const char *opening = comm ? "(process %llu" : "process %llu";
 	__u64 pid, uid;
 
 	if (comm)
-		story_say_name(story, comm);
-	if (explain_number(story->record, "pid", &pid))
-		story_say(story, opening, (unsigned long long)pid);
+		paragraph_add_name(paragraph, comm);
+	if (explain_get_number(paragraph->record, "pid", &pid))
+		paragraph_add(paragraph, opening, (unsigned long long)pid);
 	else
-		story_say(story, comm ? "(process unknown" : "an unknown process");
+		paragraph_add(paragraph, comm ? "(process unknown" : "an unknown process");
 	if (exe) {
-		story_say(story, ",");
-		story_say_name(story, exe);
+		paragraph_add(paragraph, ",");
+		paragraph_add_name(paragraph, exe);
 	}
-	if (explain_number(story->record, "uid", &uid))
-		story_say(story, ", user %llu", (unsigned long long)uid);
+	if (explain_get_number(paragraph->record, "uid", &uid))
+		paragraph_add(paragraph, ", user %llu", (unsigned long long)uid);
 	if (comm)
-		story_say(story, ")");
+		paragraph_add(paragraph, ")");
 }
 
-static void say_place_of_process(struct story *story)
+static void add_container_and_cgroup(struct paragraph *paragraph)
 {
-	const char *container = explain_word(story->record, "container");
-	const char *cgroup = explain_word(story->record, "cgroup");
+	const char *container = explain_get_word(paragraph->record, "container");
+	const char *cgroup = explain_get_word(paragraph->record, "cgroup");
 
 	if (container) {
-		story_say(story, "It runs in container");
-		story_say_name(story, container);
-		story_say(story, ".");
+		paragraph_add(paragraph, "It runs in container");
+		paragraph_add_name(paragraph, container);
+		paragraph_add(paragraph, ".");
 	}
 	if (cgroup) {
-		story_say(story, "Its cgroup is");
-		story_say_name(story, cgroup);
-		story_say(story, ".");
+		paragraph_add(paragraph, "Its cgroup is");
+		paragraph_add_name(paragraph, cgroup);
+		paragraph_add(paragraph, ".");
 	}
 }
 
-static void say_owner(struct story *story)
+static void add_owner(struct paragraph *paragraph)
 {
-	const char *owner_by = explain_word(story->record, "owner_by"), *did = owner_action(owner_by);
+	const char *owner_by = explain_get_word(paragraph->record, "owner_by"), *action = find_owner_action(owner_by);
 	__u64 opener;
 
-	story_say(story, "The %s is here: this record is its socket's view.",
-		  role_is(story, "client") ? "client" : "server");
-	if (!explain_word(story->record, "comm") && !json_object_get(story->record, "pid")) {
-		story_say(story, "Which process it belongs to is not known.");
+	paragraph_add(paragraph, "The %s is here: this record is its socket's view.",
+		  has_role(paragraph, "client") ? "client" : "server");
+	if (!explain_get_word(paragraph->record, "comm") && !json_object_get(paragraph->record, "pid")) {
+		paragraph_add(paragraph, "Which process it belongs to is not known.");
 		return;
 	}
-	story_say(story, "It belongs to");
-	say_process(story);
-	if (did)
-		story_say(story, ", which %s", did);
+	paragraph_add(paragraph, "It belongs to");
+	add_process(paragraph);
+	if (action)
+		paragraph_add(paragraph, ", which %s", action);
 	else if (owner_by) {
-		story_say(story, ", found by");
-		story_say_name(story, owner_by);
+		paragraph_add(paragraph, ", found by");
+		paragraph_add_name(paragraph, owner_by);
 	}
-	story_say(story, ".");
-	if (explain_number(story->record, "opener_pid", &opener))
-		story_say(story, "Process %llu opened it.", (unsigned long long)opener);
-	say_place_of_process(story);
+	paragraph_add(paragraph, ".");
+	if (explain_get_number(paragraph->record, "opener_pid", &opener))
+		paragraph_add(paragraph, "Process %llu opened it.", (unsigned long long)opener);
+	add_container_and_cgroup(paragraph);
 }
 
-static void say_where_seen(struct story *story)
+static void add_interface_and_host(struct paragraph *paragraph)
 {
-	const char *interface = explain_word(story->record, "ifname"), *host = explain_word(story->record, "host");
+	const char *interface = explain_get_word(paragraph->record, "ifname");
+	const char *host = explain_get_word(paragraph->record, "host");
 	__u64 number;
 
 	if (interface) {
-		story_say(story, "Its first packet was seen on interface");
-		story_say_name(story, interface);
-		if (explain_number(story->record, "vlan", &number))
-			story_say(story, ", VLAN %llu", (unsigned long long)number);
-		story_say(story, ".");
-	} else if (explain_number(story->record, "vlan", &number))
-		story_say(story, "VLAN %llu.", (unsigned long long)number);
-	if (explain_number(story->record, "netns", &number))
-		story_say(story, "Network namespace %llu.", (unsigned long long)number);
+		paragraph_add(paragraph, "Its first packet was seen on interface");
+		paragraph_add_name(paragraph, interface);
+		if (explain_get_number(paragraph->record, "vlan", &number))
+			paragraph_add(paragraph, ", VLAN %llu", (unsigned long long)number);
+		paragraph_add(paragraph, ".");
+	} else if (explain_get_number(paragraph->record, "vlan", &number))
+		paragraph_add(paragraph, "VLAN %llu.", (unsigned long long)number);
+	if (explain_get_number(paragraph->record, "netns", &number))
+		paragraph_add(paragraph, "Network namespace %llu.", (unsigned long long)number);
 	if (host) {
-		story_say(story, "Recorded on host");
-		story_say_name(story, host);
-		story_say(story, ".");
+		paragraph_add(paragraph, "Recorded on host");
+		paragraph_add_name(paragraph, host);
+		paragraph_add(paragraph, ".");
 	}
 }
 
-void explain_who(struct story *story)
+void explain_write_endpoints(struct paragraph *paragraph)
 {
-	story_say(story, explain_lists(story->record, "gaps", "direction") ? "Probably" : "The client");
-	if (explain_lists(story->record, "gaps", "direction"))
-		story_say(story, "the client");
-	story_say_name(story, explain_word(story->record, "src_ip"));
-	story_say(story, "opened it to the server");
-	story_say_name(story, explain_word(story->record, "dst_ip"));
-	story_say(story, ".");
-	if (role_is(story, "client") || role_is(story, "server"))
-		say_owner(story);
+	paragraph_add(paragraph, explain_list_has(paragraph->record, "gaps", "direction") ? "Probably" : "The client");
+	if (explain_list_has(paragraph->record, "gaps", "direction"))
+		paragraph_add(paragraph, "the client");
+	paragraph_add_name(paragraph, explain_get_word(paragraph->record, "src_ip"));
+	paragraph_add(paragraph, "opened it to the server");
+	paragraph_add_name(paragraph, explain_get_word(paragraph->record, "dst_ip"));
+	paragraph_add(paragraph, ".");
+	if (has_role(paragraph, "client") || has_role(paragraph, "server"))
+		add_owner(paragraph);
 	else
-		story_say(story, "Only packets were seen, no socket: which process is at either end is not known.");
-	say_where_seen(story);
-	story_end_paragraph(story, "Who");
+		paragraph_add(paragraph, "Only packets were seen, no socket: which process is at either end is not known.");
+	add_interface_and_host(paragraph);
+	paragraph_finish(paragraph, "Who");
 }
 
 /* ---- steps ---- */
 
-/* What a part of the handshake is made of: it depends on where it was seen. */
-static const char *path_of_answer(const struct story *story, enum nt_side who_answered)
+/* Returns the path that this part of the handshake measured, which depends on the place where the packets were seen. */
+static const char *answer_path(const struct paragraph *paragraph, enum nt_side answerer)
 {
-	if (story_is_local(story, who_answered))
+	if (paragraph_is_local_side(paragraph, answerer))
 		return "this machine's own part";
-	if (story_is_local(story, who_answered == NT_SRC ? NT_DST : NT_SRC))
-		return who_answered == NT_SRC ? "the way to the client and back, and its kernel" :
+	if (paragraph_is_local_side(paragraph, answerer == NT_SRC ? NT_DST : NT_SRC))
+		return answerer == NT_SRC ? "the way to the client and back, and its kernel" :
 						"the way to the server and back, and its kernel";
-	return who_answered == NT_SRC ? "from where it was seen to the client and back" :
+	return answerer == NT_SRC ? "from where it was seen to the client and back" :
 					"from where it was seen to the server and back";
 }
 
-static void say_handshake_parts(struct story *story)
+static void add_handshake_parts(struct paragraph *paragraph)
 {
 	__u64 answer, acknowledgement;
 
-	if (explain_number(story->record, "syn_synack_ns", &answer)) {
-		story_say(story, "The server answered the SYN after");
-		story_say_duration(story, answer);
-		story_say(story, "(%s).", path_of_answer(story, NT_DST));
+	if (explain_get_number(paragraph->record, "syn_synack_ns", &answer)) {
+		paragraph_add(paragraph, "The server answered the SYN after");
+		paragraph_add_duration(paragraph, answer);
+		paragraph_add(paragraph, "(%s).", answer_path(paragraph, NT_DST));
 		if (answer >= FIRST_RETRANSMISSION_NS)
-			story_say(story, "Over a second: a SYN or its answer was probably lost and sent again.");
+			paragraph_add(paragraph, "Over a second: a SYN or its answer was probably lost and sent again.");
 	}
-	if (explain_number(story->record, "synack_ack_ns", &acknowledgement)) {
-		story_say(story, "The client's ACK came");
-		story_say_duration(story, acknowledgement);
-		story_say(story, "later (%s).", path_of_answer(story, NT_SRC));
+	if (explain_get_number(paragraph->record, "synack_ack_ns", &acknowledgement)) {
+		paragraph_add(paragraph, "The client's ACK came");
+		paragraph_add_duration(paragraph, acknowledgement);
+		paragraph_add(paragraph, "later (%s).", answer_path(paragraph, NT_SRC));
 	}
 }
 
-static void say_handshake(struct story *story)
+static void add_handshake(struct paragraph *paragraph)
 {
-	bool by_socket = role_is(story, "client") && !explain_lists(story->record, "seen", "wire");
+	bool by_socket = has_role(paragraph, "client") && !explain_list_has(paragraph->record, "seen", "wire");
 	__u64 ns;
 
-	say_handshake_parts(story);
-	if (explain_number(story->record, "handshake_ns", &ns)) {
-		story_say(story, by_socket ? "From connect() to established it took" : "The whole handshake took");
-		story_say_duration(story, ns);
-		story_say(story, ".");
-	} else if (explain_lists(story->record, "gaps", "start"))
-		story_say(story, "The handshake was before what was seen.");
-	else if (explain_word_is(story->record, "outcome", "closed") || !explain_lists(story->record, "seen", "wire"))
-		story_say(story, "What the handshake took is not known.");
-	else if (!json_object_get(story->record, "syn_synack_ns"))
-		story_say(story, "No answer that completes a handshake was seen.");
+	add_handshake_parts(paragraph);
+	if (explain_get_number(paragraph->record, "handshake_ns", &ns)) {
+		paragraph_add(paragraph, by_socket ? "From connect() to established it took" : "The whole handshake took");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, ".");
+	} else if (explain_list_has(paragraph->record, "gaps", "start"))
+		paragraph_add(paragraph, "The handshake was before what was seen.");
+	else if (explain_has_value(paragraph->record, "outcome", "closed") ||
+		 !explain_list_has(paragraph->record, "seen", "wire"))
+		paragraph_add(paragraph, "What the handshake took is not known.");
+	else if (!json_object_get(paragraph->record, "syn_synack_ns"))
+		paragraph_add(paragraph, "No answer that completes a handshake was seen.");
 	else
-		story_say(story, "No ACK that completes the handshake was seen.");
-	if (explain_number(story->record, "accept_wait_ns", &ns)) {
-		story_say(story, "Then it waited");
-		story_say_duration(story, ns);
-		story_say(story, "to be accepted.");
+		paragraph_add(paragraph, "No ACK that completes the handshake was seen.");
+	if (explain_get_number(paragraph->record, "accept_wait_ns", &ns)) {
+		paragraph_add(paragraph, "Then it waited");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, "to be accepted.");
 	}
 }
 
-static void say_ending_steps(struct story *story)
+static void add_ending_steps(struct paragraph *paragraph)
 {
-	bool open = explain_word_is(story->record, "outcome", "open");
+	bool open = explain_has_value(paragraph->record, "outcome", "open");
 	__u64 ns;
 
-	if (explain_number(story->record, "first_fin_ns", &ns)) {
-		story_say(story, "The first FIN or RST came");
-		story_say_duration(story, ns);
-		story_say(story, "after the start.");
+	if (explain_get_number(paragraph->record, "first_fin_ns", &ns)) {
+		paragraph_add(paragraph, "The first FIN or RST came");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, "after the start.");
 	}
-	if (explain_number(story->record, "syn_finack_ns", &ns)) {
-		story_say(story, "The server's first FIN came");
-		story_say_duration(story, ns);
-		story_say(story, "after the SYN.");
+	if (explain_get_number(paragraph->record, "syn_finack_ns", &ns)) {
+		paragraph_add(paragraph, "The server's first FIN came");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, "after the SYN.");
 	}
-	if (explain_number(story->record, "duration_ns", &ns)) {
-		story_say(story, open ? "When this was written it was open for" : "It lasted");
-		story_say_duration(story, ns);
-		story_say(story, ".");
+	if (explain_get_number(paragraph->record, "duration_ns", &ns)) {
+		paragraph_add(paragraph, open ? "When this was written it was open for" : "It lasted");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, ".");
 	}
-	if (!role_is(story, "observer") && explain_number(story->record, "wire_duration_ns", &ns)) {
-		story_say(story, "First to last packet that opens or closes:");
-		story_say_duration(story, ns);
-		story_say(story, ".");
+	if (!has_role(paragraph, "observer") && explain_get_number(paragraph->record, "wire_duration_ns", &ns)) {
+		paragraph_add(paragraph, "First to last packet that opens or closes:");
+		paragraph_add_duration(paragraph, ns);
+		paragraph_add(paragraph, ".");
 	}
 }
 
-static void say_round_trip(struct story *story)
+static void add_round_trip(struct paragraph *paragraph)
 {
 	__u64 rtt, least;
 
-	if (!explain_number(story->record, "rtt_us", &rtt))
+	if (!explain_get_number(paragraph->record, "rtt_us", &rtt))
 		return;
-	story_say(story, "Round trip as the socket here measured it:");
-	story_say_duration(story, rtt * NS_PER_US);
-	if (explain_number(story->record, "min_rtt_us", &least)) {
-		story_say(story, ", at the least");
-		story_say_duration(story, least * NS_PER_US);
+	paragraph_add(paragraph, "Round trip as the socket here measured it:");
+	paragraph_add_duration(paragraph, rtt * NS_PER_US);
+	if (explain_get_number(paragraph->record, "min_rtt_us", &least)) {
+		paragraph_add(paragraph, ", at the least");
+		paragraph_add_duration(paragraph, least * NS_PER_US);
 	}
-	story_say(story, ".");
+	paragraph_add(paragraph, ".");
 }
 
-void explain_steps(struct story *story)
+void explain_write_steps(struct paragraph *paragraph)
 {
-	const char *start = explain_word(story->record, "start");
+	const char *start = explain_get_word(paragraph->record, "start");
 
 	if (start) {
-		story_say(story, "It began at");
-		story_say_name(story, start);
-		story_say(story, ".");
+		paragraph_add(paragraph, "It began at");
+		paragraph_add_name(paragraph, start);
+		paragraph_add(paragraph, ".");
 	}
-	say_handshake(story);
-	say_ending_steps(story);
-	say_round_trip(story);
-	story_end_paragraph(story, "Steps");
+	add_handshake(paragraph);
+	add_ending_steps(paragraph);
+	add_round_trip(paragraph);
+	paragraph_finish(paragraph, "Steps");
 }
 
 /* ---- data ---- */
 
-static void say_size(struct story *story, __u64 bytes)
+static void add_size(struct paragraph *paragraph, __u64 bytes)
 {
-	story_say(story, bytes == 1 ? "%llu byte" : "%llu bytes", (unsigned long long)bytes);
+	paragraph_add(paragraph, bytes == 1 ? "%llu byte" : "%llu bytes", (unsigned long long)bytes);
 	if (bytes < 1024)
 		return;
-	text_string(&story->words, " (");
-	readable_count(&story->words, bytes);
-	text_char(&story->words, ')');
+	text_string(&paragraph->words, " (");
+	readable_count(&paragraph->words, bytes);
+	text_char(&paragraph->words, ')');
 }
 
-static void say_sent(struct story *story, enum nt_side side)
+static void add_sent_bytes(struct paragraph *paragraph, enum nt_side side)
 {
 	static const char *const keys[2][3] = {
 		[NT_SRC] = { "src_bytes", "src_packets", "src_retransmits" },
 		[NT_DST] = { "dst_bytes", "dst_packets", "dst_retransmits" },
 	};
-	__u64 bytes, packets, again;
+	__u64 bytes, packets, retransmits;
 
-	if (!explain_number(story->record, keys[side][0], &bytes)) {
-		story_say(story, "How much %s sent is not known.", story_side(side));
+	if (!explain_get_number(paragraph->record, keys[side][0], &bytes)) {
+		paragraph_add(paragraph, "How much %s sent is not known.", paragraph_side_name(side));
 		return;
 	}
-	story_say(story, side == NT_SRC ? "The client sent" : "The server sent");
-	say_size(story, bytes);
-	if (explain_number(story->record, keys[side][1], &packets))
-		story_say(story, packets == 1 ? "in %llu packet" : "in %llu packets", (unsigned long long)packets);
-	if (!explain_number(story->record, keys[side][2], &again))
-		story_say(story, ".");
-	else if (!again)
-		story_say(story, ", none of them twice.");
+	paragraph_add(paragraph, side == NT_SRC ? "The client sent" : "The server sent");
+	add_size(paragraph, bytes);
+	if (explain_get_number(paragraph->record, keys[side][1], &packets))
+		paragraph_add(paragraph, packets == 1 ? "in %llu packet" : "in %llu packets", (unsigned long long)packets);
+	if (!explain_get_number(paragraph->record, keys[side][2], &retransmits))
+		paragraph_add(paragraph, ".");
+	else if (!retransmits)
+		paragraph_add(paragraph, ", none of them twice.");
 	else
-		story_say(story, "; %llu had to be sent again.", (unsigned long long)again);
+		paragraph_add(paragraph, "; %llu had to be sent again.", (unsigned long long)retransmits);
 }
 
-void explain_data(struct story *story)
+void explain_write_data(struct paragraph *paragraph)
 {
-	bool one_side = !json_object_get(story->record, "src_retransmits") !=
-			!json_object_get(story->record, "dst_retransmits");
+	bool one_side = !json_object_get(paragraph->record, "src_retransmits") !=
+			!json_object_get(paragraph->record, "dst_retransmits");
 
-	say_sent(story, NT_SRC);
-	say_sent(story, NT_DST);
+	add_sent_bytes(paragraph, NT_SRC);
+	add_sent_bytes(paragraph, NT_DST);
 	if (one_side)
-		story_say(story, "What the other side had to send again, a socket cannot know.");
-	story_end_paragraph(story, "Data");
+		paragraph_add(paragraph, "What the other side had to send again, a socket cannot know.");
+	paragraph_finish(paragraph, "Data");
 }
 
-/* ---- what held it back ---- */
+/* ---- limit ---- */
 
-static const char *meaning_of_limit(const char *limit)
+static const char *find_limit_meaning(const char *limit)
 {
 	static const struct {
 		const char *word, *meaning;
@@ -324,19 +327,20 @@ static const char *meaning_of_limit(const char *limit)
 	return NULL;
 }
 
-void explain_held_back(struct story *story)
+void explain_write_limit(struct paragraph *paragraph)
 {
-	const char *limit = explain_word(story->record, "limited_by"), *meaning = limit ? meaning_of_limit(limit) : NULL;
+	const char *limit = explain_get_word(paragraph->record, "limited_by");
+	const char *meaning = limit ? find_limit_meaning(limit) : NULL;
 
 	if (meaning)
-		story_say(story, "What held back its sending longest was %s.", meaning);
+		paragraph_add(paragraph, "What held back its sending longest was %s.", meaning);
 	else if (limit) {
-		story_say(story, "What held back its sending longest was, in the record's word,");
-		story_say_name(story, limit);
-		story_say(story, ".");
-	} else if (role_is(story, "observer"))
-		story_say(story, "Not known: only a socket tells what holds back its sending.");
+		paragraph_add(paragraph, "What held back its sending longest was, in the record's word,");
+		paragraph_add_name(paragraph, limit);
+		paragraph_add(paragraph, ".");
+	} else if (has_role(paragraph, "observer"))
+		paragraph_add(paragraph, "Not known: only a socket tells what holds back its sending.");
 	else
-		story_say(story, "Nothing to tell: it was sending for less than a tick of the kernel's clock.");
-	story_end_paragraph(story, "Held back");
+		paragraph_add(paragraph, "Nothing to tell: it was sending for less than a tick of the kernel's clock.");
+	paragraph_finish(paragraph, "Held back");
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Paragraphs: who opened the connection, what each step took, what was sent, what held it back. Each is left out where
- * the record has nothing for it.
+/* Each function writes a paragraph: the endpoints and their owner, the duration of each step, the amount of data,
+ * and what limited sending. A paragraph is left out if the record has nothing for it.
  */
 #ifndef NETRACKER_EXPLAIN_COURSE_H
 #define NETRACKER_EXPLAIN_COURSE_H
 
-#include "src/explain/explain_story.h"
+#include "src/explain/explain_paragraph.h"
 
-void explain_who(struct story *story);
-void explain_steps(struct story *story);
-void explain_data(struct story *story);
-void explain_held_back(struct story *story);
+void explain_write_endpoints(struct paragraph *paragraph);
+void explain_write_steps(struct paragraph *paragraph);
+void explain_write_data(struct paragraph *paragraph);
+void explain_write_limit(struct paragraph *paragraph);
 
 #endif

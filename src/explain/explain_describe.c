@@ -5,75 +5,75 @@
 
 #include "src/explain/explain_course.h"
 #include "src/explain/explain_end.h"
-#include "src/explain/explain_story.h"
+#include "src/explain/explain_paragraph.h"
 
-static void say_end_of_connection(struct story *story, const char *ip_key, const char *port_key)
+static void append_endpoint(struct paragraph *paragraph, const char *ip_key, const char *port_key)
 {
-	const char *ip = explain_word(story->record, ip_key);
+	const char *ip = explain_get_word(paragraph->record, ip_key);
 	__u64 port = 0;
 
-	explain_number(story->record, port_key, &port);
+	explain_get_number(paragraph->record, port_key, &port);
 	if (strchr(ip, ':'))
-		text_char(&story->words, '[');
-	story_put_name(story, ip);
-	text_format(&story->words, strchr(ip, ':') ? "]:%llu" : ":%llu", (unsigned long long)port);
+		text_char(&paragraph->words, '[');
+	paragraph_append_name(paragraph, ip);
+	text_format(&paragraph->words, strchr(ip, ':') ? "]:%llu" : ":%llu", (unsigned long long)port);
 }
 
-static void say_outcome(struct story *story)
+static void add_outcome(struct paragraph *paragraph)
 {
-	const char *outcome = explain_word(story->record, "outcome");
-	const char *ended_by = explain_word(story->record, "ended_by");
+	const char *outcome = explain_get_word(paragraph->record, "outcome");
+	const char *ended_by = explain_get_word(paragraph->record, "ended_by");
 	__u64 ns;
 
-	story_say_name(story, outcome);
+	paragraph_add_name(paragraph, outcome);
 	if (ended_by && !strcmp(ended_by, "src"))
-		story_say(story, "by the client");
+		paragraph_add(paragraph, "by the client");
 	else if (ended_by && !strcmp(ended_by, "dst"))
-		story_say(story, "by the server");
-	if (!explain_number(story->record, "duration_ns", &ns))
+		paragraph_add(paragraph, "by the server");
+	if (!explain_get_number(paragraph->record, "duration_ns", &ns))
 		return;
-	story_say(story, strcmp(outcome, "open") ? "after" : "for");
-	story_say_duration(story, ns);
+	paragraph_add(paragraph, strcmp(outcome, "open") ? "after" : "for");
+	paragraph_add_duration(paragraph, ns);
 }
 
-/* "198.18.0.9:40000 -> 198.18.0.1:80: closed by the client after 50.0ms, id 0123456789abcdef": one line. */
-static void put_heading(struct story *story)
+/* "198.18.0.9:40000 -> 198.18.0.1:80: closed by the client after 50.0ms, id 0123456789abcdef" on one line. */
+static void append_heading(struct paragraph *paragraph)
 {
-	const char *id = explain_word(story->record, "id");
+	const char *id = explain_get_word(paragraph->record, "id");
 
-	if (explain_record_is_known(story->record)) {
-		say_end_of_connection(story, "src_ip", "src_port");
-		text_string(&story->words, " -> ");
-		say_end_of_connection(story, "dst_ip", "dst_port");
-		story_say(story, ":");
-		say_outcome(story);
+	if (explain_has_known_event(paragraph->record)) {
+		append_endpoint(paragraph, "src_ip", "src_port");
+		text_string(&paragraph->words, " -> ");
+		append_endpoint(paragraph, "dst_ip", "dst_port");
+		paragraph_add(paragraph, ":");
+		add_outcome(paragraph);
 	} else {
-		story_say(story, "A record of the event");
-		story_say_name(story, explain_word(story->record, "event"));
-		story_say(story, ", which this version does not know and cannot tell");
+		paragraph_add(paragraph, "A record of the event");
+		paragraph_add_name(paragraph, explain_get_word(paragraph->record, "event"));
+		paragraph_add(paragraph, ", which this version does not know and cannot tell");
 	}
 	if (id) {
-		story_say(story, ", id");
-		story_say_name(story, id);
+		paragraph_add(paragraph, ", id");
+		paragraph_add_name(paragraph, id);
 	}
-	story->out->failed = story->out->failed || story->words.failed;
-	text_append(story->out, story->words.bytes, story->words.used);
-	text_char(story->out, '\n');
-	story->words.used = 0;
+	paragraph->out->failed = paragraph->out->failed || paragraph->words.failed;
+	text_append(paragraph->out, paragraph->words.bytes, paragraph->words.used);
+	text_char(paragraph->out, '\n');
+	paragraph->words.used = 0;
 }
 
 void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width)
 {
-	struct story story = { .record = record, .out = out, .width = width };
+	struct paragraph paragraph = { .record = record, .out = out, .width = width };
 
-	put_heading(&story);
-	if (explain_record_is_known(record)) {
-		explain_who(&story);
-		explain_steps(&story);
-		explain_data(&story);
-		explain_held_back(&story);
-		explain_end(&story);
-		explain_known(&story);
+	append_heading(&paragraph);
+	if (explain_has_known_event(record)) {
+		explain_write_endpoints(&paragraph);
+		explain_write_steps(&paragraph);
+		explain_write_data(&paragraph);
+		explain_write_limit(&paragraph);
+		explain_write_end(&paragraph);
+		explain_write_gaps(&paragraph);
 	}
-	text_free(&story.words);
+	text_free(&paragraph.words);
 }

@@ -5,8 +5,8 @@
 
 #include "src/explain/explain_record.h"
 
-/* Appends to out. record: from explain_record_read(). width: of a line, in characters. What is appended cannot move a
- * terminal's cursor.
+/* Appends to out. record: from explain_record_read(). width: of a line, in characters. The only control characters in
+ * the text are newlines.
  */
 void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width);
 

@@ -21,7 +21,7 @@ static const char *find_meaning(const struct meaning *list, size_t count, const 
 
 /* ---- the end ---- */
 
-/* Why this machine's kernel sent a RST: enum sk_rst_reason, include/net/rstreason.h (Linux 6.10). */
+/* The reasons for which this machine's kernel sends a RST: enum sk_rst_reason, include/net/rstreason.h (Linux 6.10). */
 static const struct meaning reset_reasons[] = {
 	{ "no_socket", "no socket was there for the packet any more" },
 	{ "tcp_abort_on_close", "the application closed it with received data unread" },
@@ -54,85 +54,85 @@ static const struct meaning unreachable_reasons[] = {
 	{ "econnrefused", "an ICMP message said that the port is unreachable" },
 };
 
-static void say_kernels_word(struct story *story, const char *lead, const char *reason, const char *meaning)
+static void add_word(struct paragraph *paragraph, const char *lead, const char *reason, const char *meaning)
 {
-	story_say(story, "%s", lead);
-	story_say_name(story, reason);
+	paragraph_add(paragraph, "%s", lead);
+	paragraph_add_name(paragraph, reason);
 	if (meaning)
-		story_say(story, ": %s", meaning);
-	story_say(story, ".");
+		paragraph_add(paragraph, ": %s", meaning);
+	paragraph_add(paragraph, ".");
 }
 
-static void say_reset_reason(struct story *story, enum nt_side sender)
+static void add_reset_reason(struct paragraph *paragraph, enum nt_side sender)
 {
-	const char *reason = explain_word(story->record, "reason");
+	const char *reason = explain_get_word(paragraph->record, "reason");
 
 	if (reason)
-		say_kernels_word(story, "The kernel's reason is", reason,
+		add_word(paragraph, "The kernel's reason is", reason,
 				 find_meaning(reset_reasons, COUNT(reset_reasons), reason));
-	else if (story_is_local(story, sender))
-		story_say(story, "This machine's kernel did not tell why (it does from Linux 6.10 on).");
+	else if (paragraph_is_local_side(paragraph, sender))
+		paragraph_add(paragraph, "This machine's kernel did not tell why (it does from Linux 6.10 on).");
 	else
-		story_say(story, "Why, only that machine knows: a RST carries no reason.");
+		paragraph_add(paragraph, "Why, only that machine knows: a RST carries no reason.");
 }
 
-static void describe_closed(struct story *story, const enum nt_side *ended_by)
+static void describe_closed(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	story_say(story, "It was closed in order, by a FIN from each side.");
+	paragraph_add(paragraph, "It was closed in order, by a FIN from each side.");
 	if (ended_by)
-		story_say(story, "%s closed first.", *ended_by == NT_SRC ? "The client" : "The server");
+		paragraph_add(paragraph, "%s closed first.", *ended_by == NT_SRC ? "The client" : "The server");
 }
 
-static void describe_reset(struct story *story, const enum nt_side *ended_by)
+static void describe_reset(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	if (!ended_by) {
-		story_say(story, "A RST broke it off; which side sent it is not known.");
+		paragraph_add(paragraph, "A RST broke it off; which side sent it is not known.");
 		return;
 	}
-	story_say(story, "%s broke it off with a RST.", *ended_by == NT_SRC ? "The client" : "The server");
-	say_reset_reason(story, *ended_by);
+	paragraph_add(paragraph, "%s broke it off with a RST.", *ended_by == NT_SRC ? "The client" : "The server");
+	add_reset_reason(paragraph, *ended_by);
 }
 
-static void describe_refused(struct story *story, const enum nt_side *ended_by)
+static void describe_refused(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	__u64 port = 0;
 
 	(void)ended_by;
-	explain_number(story->record, "dst_port", &port);
-	story_say(story, "The server's address answered the SYN with a RST: nothing listens on port %llu there, or a "
+	explain_get_number(paragraph->record, "dst_port", &port);
+	paragraph_add(paragraph, "The server's address answered the SYN with a RST: nothing listens on port %llu there, or a "
 			 "firewall rejects it.", (unsigned long long)port);
 }
 
-static void describe_timeout(struct story *story, const enum nt_side *ended_by)
+static void describe_timeout(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	const char *reason = explain_word(story->record, "reason");
+	const char *reason = explain_get_word(paragraph->record, "reason");
 	const char *meaning = find_meaning(timeout_reasons, COUNT(timeout_reasons), reason);
 
 	(void)ended_by;
-	story_say(story, "Nobody ended it: answers stopped coming, or never came.");
+	paragraph_add(paragraph, "Nobody ended it: answers stopped coming, or never came.");
 	if (meaning)
-		story_say(story, "%s", meaning);
+		paragraph_add(paragraph, "%s", meaning);
 	if (reason)
-		say_kernels_word(story, "In the record's word:", reason, NULL);
+		add_word(paragraph, "In the record's word:", reason, NULL);
 }
 
-static void describe_unreachable(struct story *story, const enum nt_side *ended_by)
+static void describe_unreachable(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	const char *reason = explain_word(story->record, "reason");
+	const char *reason = explain_get_word(paragraph->record, "reason");
 
 	(void)ended_by;
-	story_say(story, "The network could not deliver it.");
+	paragraph_add(paragraph, "The network could not deliver it.");
 	if (reason)
-		say_kernels_word(story, "The application got the error", reason,
+		add_word(paragraph, "The application got the error", reason,
 				 find_meaning(unreachable_reasons, COUNT(unreachable_reasons), reason));
 }
 
-static void describe_expired(struct story *story, const enum nt_side *ended_by)
+static void describe_expired(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	story_say(story, "Its end was not seen: for two hours no packet came, or a new connection took its addresses and "
+	paragraph_add(paragraph, "Its end was not seen: for two hours no packet came, or a new connection took its addresses and "
 			 "ports.");
 	if (ended_by)
-		story_say(story, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
+		paragraph_add(paragraph, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
 }
 
 static const struct meaning state_meanings[] = {
@@ -148,65 +148,67 @@ static const struct meaning state_meanings[] = {
 	{ "time_wait", "both sides closed, old packets may still come" },
 };
 
-static void describe_open(struct story *story, const enum nt_side *ended_by)
+static void describe_open(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	static const struct meaning events[] = {
 		{ "open", "It was established just when this was written." },
 		{ "update", "It was open when this was written; more was to come." },
 		{ "exit", "It was still open when tracking, or the capture, ended." },
 	};
-	const char *said = find_meaning(events, COUNT(events), explain_word(story->record, "event"));
-	const char *state = explain_word(story->record, "state");
+	const char *meaning = find_meaning(events, COUNT(events), explain_get_word(paragraph->record, "event"));
+	const char *state = explain_get_word(paragraph->record, "state");
 
 	(void)ended_by;
-	story_say(story, "%s", said ? said : "It was open.");
+	paragraph_add(paragraph, "%s", meaning ? meaning : "It was open.");
 	if (state)
-		say_kernels_word(story, "Its socket's state was", state,
+		add_word(paragraph, "Its socket's state was", state,
 				 find_meaning(state_meanings, COUNT(state_meanings), state));
 }
 
-static void say_wire_words(struct story *story)
+static void add_zeek_words(struct paragraph *paragraph)
 {
-	const char *state = explain_word(story->record, "conn_state"), *history = explain_word(story->record, "history");
+	const char *state = explain_get_word(paragraph->record, "conn_state");
+	const char *history = explain_get_word(paragraph->record, "history");
 
 	if (!state && !history)
 		return;
-	story_say(story, "In Zeek's words:");
+	paragraph_add(paragraph, "In Zeek's words:");
 	if (state)
-		story_say_name(story, state);
+		paragraph_add_name(paragraph, state);
 	if (history) {
-		story_say(story, "history");
-		story_say_name(story, history);
+		paragraph_add(paragraph, "history");
+		paragraph_add_name(paragraph, history);
 	}
-	story_say(story, ".");
+	paragraph_add(paragraph, ".");
 }
 
-void explain_end(struct story *story)
+void explain_write_end(struct paragraph *paragraph)
 {
 	static const struct {
 		const char *outcome;
-		void (*tell)(struct story *story, const enum nt_side *ended_by);
+		void (*describe)(struct paragraph *paragraph, const enum nt_side *ended_by);
 	} outcomes[] = {
 		{ "closed", describe_closed },   { "reset", describe_reset },             { "refused", describe_refused },
 		{ "timeout", describe_timeout }, { "unreachable", describe_unreachable }, { "expired", describe_expired },
 		{ "open", describe_open },
 	};
-	const char *outcome = explain_word(story->record, "outcome");
-	bool by_src = explain_word_is(story->record, "ended_by", "src");
+	const char *outcome = explain_get_word(paragraph->record, "outcome");
+	bool by_src = explain_has_value(paragraph->record, "ended_by", "src");
+	bool is_known = by_src || explain_has_value(paragraph->record, "ended_by", "dst");
 	enum nt_side side = by_src ? NT_SRC : NT_DST;
 	size_t i = 0;
 
 	while (i < COUNT(outcomes) && strcmp(outcome, outcomes[i].outcome))
 		i++;
 	if (i < COUNT(outcomes))
-		outcomes[i].tell(story, by_src || explain_word_is(story->record, "ended_by", "dst") ? &side : NULL);
+		outcomes[i].describe(paragraph, is_known ? &side : NULL);
 	else
-		say_kernels_word(story, "It ended in a way that this version does not know:", outcome, NULL);
-	say_wire_words(story);
-	story_end_paragraph(story, "End");
+		add_word(paragraph, "It ended in a way that this version does not know:", outcome, NULL);
+	add_zeek_words(paragraph);
+	paragraph_finish(paragraph, "End");
 }
 
-/* ---- what it rests on, and what is missing ---- */
+/* ---- sources and gaps ---- */
 
 static const struct meaning gap_meanings[] = {
 	{ "start", "When it began, and all that is measured from there: it was there before tracking, or its SYN was not "
@@ -222,9 +224,9 @@ static const struct meaning gap_meanings[] = {
 	{ "events", "Perhaps more: events near this one were lost, or its end was found late." },
 };
 
-static void say_gaps(struct story *story)
+static void add_gaps(struct paragraph *paragraph)
 {
-	const json_t *gaps = json_object_get(story->record, "gaps");
+	const json_t *gaps = json_object_get(paragraph->record, "gaps");
 	size_t i;
 
 	for (i = 0; i < json_array_size(gaps); i++) {
@@ -232,35 +234,35 @@ static void say_gaps(struct story *story)
 		const char *meaning = find_meaning(gap_meanings, COUNT(gap_meanings), gap);
 
 		if (meaning)
-			story_say(story, "%s", meaning);
+			paragraph_add(paragraph, "%s", meaning);
 		else
-			say_kernels_word(story, "A gap that this version does not know:", gap, NULL);
+			add_word(paragraph, "A gap that this version does not know:", gap, NULL);
 	}
 	if (gaps && !json_array_size(gaps))
-		story_say(story, "Nothing that should be known is missing.");
+		paragraph_add(paragraph, "Nothing that should be known is missing.");
 	else if (!gaps)
-		story_say(story, "The record does not say whether something is missing.");
+		paragraph_add(paragraph, "The record does not say whether something is missing.");
 }
 
-static void say_sources(struct story *story)
+static void add_sources(struct paragraph *paragraph)
 {
-	bool socket = explain_lists(story->record, "seen", "socket");
-	const char *packets = explain_lists(story->record, "seen", "packets") ? "all its packets" :
-			      explain_lists(story->record, "seen", "wire") ?
+	bool socket = explain_list_has(paragraph->record, "seen", "socket");
+	const char *packets = explain_list_has(paragraph->record, "seen", "packets") ? "all its packets" :
+			      explain_list_has(paragraph->record, "seen", "wire") ?
 				      "the packets that open and close it, not those in between" : NULL;
 
 	if (socket && packets)
-		story_say(story, "The kernel's socket, and %s.", packets);
+		paragraph_add(paragraph, "The kernel's socket, and %s.", packets);
 	else if (socket)
-		story_say(story, "The kernel's socket alone; its packets were not seen.");
+		paragraph_add(paragraph, "The kernel's socket alone; its packets were not seen.");
 	else if (packets)
-		story_say(story, "No socket, %s.", packets);
+		paragraph_add(paragraph, "No socket, %s.", packets);
 }
 
-void explain_known(struct story *story)
+void explain_write_gaps(struct paragraph *paragraph)
 {
-	say_sources(story);
-	story_end_paragraph(story, "Seen");
-	say_gaps(story);
-	story_end_paragraph(story, "Not known");
+	add_sources(paragraph);
+	paragraph_finish(paragraph, "Seen");
+	add_gaps(paragraph);
+	paragraph_finish(paragraph, "Not known");
 }

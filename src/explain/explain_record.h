@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A record as it stands in a line of JSON: what docs/record.md calls one, from whoever wrote it. Not struct nt_record:
- * that has no room for words and names of other versions.
+/* A record as parsed JSON, in the form of docs/record.md. It comes from a file and is hostile. It is not struct
+ * nt_record, which cannot hold the values that other versions of NeTracker write.
  */
 #ifndef NETRACKER_EXPLAIN_RECORD_H
 #define NETRACKER_EXPLAIN_RECORD_H
@@ -12,24 +12,24 @@
 
 #include "src/util/text_buffer.h"
 
-/* A record: an object in which every key of record_fields that is there has its type, and those that name the
- * connection are there (in a record of an unknown event only "v" and "event"). NULL where it is none, and `why` says
- * why, with bytes of the line in it as they are. json_decref() it.
+/* Parses a line. A record is an object that has the keys of a connection ("v" and "event" alone if the event is
+ * unknown), and in which every key of record_fields has the right type. Returns NULL for anything else, with the reason
+ * appended to `reason`, which may hold unescaped bytes of the line. The caller calls json_decref().
  */
-json_t *explain_record_read(const char *line, size_t size, struct text_buffer *why);
+json_t *explain_record_read(const char *line, size_t size, struct text_buffer *reason);
 
-/* close, open, update or exit: an event that has the keys of a connection. */
-bool explain_record_is_known(const json_t *record);
+/* A record of a known event (open, update, exit, close) has the keys of a connection. */
+bool explain_has_known_event(const json_t *record);
 
-/* False, and nothing set, where the record does not have the key. */
-bool explain_number(const json_t *record, const char *key, __u64 *number);
+/* Returns false and leaves *number alone if the key is absent or its value negative. */
+bool explain_get_number(const json_t *record, const char *key, __u64 *number);
 
-/* NULL where the record does not have the key. UTF-8, hostile: to be escaped. */
-const char *explain_word(const json_t *record, const char *key);
+/* Returns a string of the record, in UTF-8 and hostile: escape it before printing. NULL if the key is absent. */
+const char *explain_get_word(const json_t *record, const char *key);
 
-bool explain_word_is(const json_t *record, const char *key, const char *word);
+bool explain_has_value(const json_t *record, const char *key, const char *word);
 
-/* Whether the list of this key has the word. */
-bool explain_lists(const json_t *record, const char *key, const char *word);
+/* Returns whether the list at this key contains the word. */
+bool explain_list_has(const json_t *record, const char *key, const char *word);
 
 #endif
