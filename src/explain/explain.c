@@ -101,7 +101,7 @@ static void report_rejected_line(struct explanation *explanation, const struct t
 	if (explanation->rejected++ >= ERRORS_SHOWN_MAX)
 		return;
 	flush_output(explanation);
-	message_error("%s: line %llu is no record: %.*s", explanation->name,
+	message_error("%s: line %llu is not a record: %.*s", explanation->name,
 		      (unsigned long long)explanation->line_number, (int)reason->used, reason->bytes);
 }
 
@@ -162,16 +162,16 @@ static int report_failures(struct explanation *explanation)
 	int status = EXIT_STATUS_DONE;
 
 	if (explanation->no_memory) {
-		message_error("%s: line %llu: out of memory; nothing from there on is explained", explanation->name,
+		message_error("%s: line %llu: out of memory; the rest of the input is not explained", explanation->name,
 			      (unsigned long long)explanation->line_number);
 		return EXIT_STATUS_BROKEN;
 	}
 	if (ferror(explanation->input)) {
-		message_error("%s: cannot read on: %s", explanation->name, strerror(errno));
+		message_error("%s: cannot read: %s", explanation->name, strerror(errno));
 		status = EXIT_STATUS_BROKEN;
 	}
 	if (explanation->rejected > ERRORS_SHOWN_MAX)
-		message_error("%s: %llu more lines are no records; netracker -f json writes such, one a line",
+		message_error("%s: %llu more lines are not records; write records with netracker -f json",
 			      explanation->name, (unsigned long long)(explanation->rejected - ERRORS_SHOWN_MAX));
 	if (explanation->rejected)
 		status = EXIT_STATUS_BROKEN;
@@ -201,7 +201,7 @@ static void *allocate_or_exit(size_t size)
 	if (memory || !size)
 		return memory;
 	fflush(stdout);
-	message_error("explain: out of memory; nothing from here on is explained");
+	message_error("explain: out of memory; the rest of the input is not explained");
 	exit(EXIT_STATUS_BROKEN);
 }
 

@@ -23,10 +23,10 @@ static const char *find_owner_action(const char *owner_by)
 		const char *word, *meaning;
 	} known[] = {
 		{ "connect", "called connect()" },
-		{ "io", "was the last here to read from it" },
+		{ "io", "was the last process here to read from it" },
 		{ "close", "closed it" },
 		{ "accept", "accepted it" },
-		{ "listen", "listens on the port; nobody here read from this connection or closed it" },
+		{ "listen", "listens on the port; no process here read from this connection or closed it" },
 		{ "scan", "held it open when tracking started" },
 	};
 	size_t i;
@@ -83,10 +83,10 @@ static void add_owner(struct paragraph *paragraph)
 	const char *owner_by = explain_get_word(paragraph->record, "owner_by"), *action = find_owner_action(owner_by);
 	__u64 opener;
 
-	paragraph_add(paragraph, "The %s is here: this record is its socket's view.",
+	paragraph_add(paragraph, "The %s is on this machine: this record is its socket's account.",
 		  has_role(paragraph, "client") ? "client" : "server");
 	if (!explain_get_word(paragraph->record, "comm") && !json_object_get(paragraph->record, "pid")) {
-		paragraph_add(paragraph, "Which process it belongs to is not known.");
+		paragraph_add(paragraph, "Its process is unknown.");
 		return;
 	}
 	paragraph_add(paragraph, "It belongs to");
@@ -138,7 +138,7 @@ void explain_write_endpoints(struct paragraph *paragraph)
 	if (has_role(paragraph, "client") || has_role(paragraph, "server"))
 		add_owner(paragraph);
 	else
-		paragraph_add(paragraph, "Only packets were seen, no socket: which process is at either end is not known.");
+		paragraph_add(paragraph, "Only packets were seen, no socket: the processes on both sides are unknown.");
 	add_interface_and_host(paragraph);
 	paragraph_finish(paragraph, "Who");
 }
@@ -149,12 +149,12 @@ void explain_write_endpoints(struct paragraph *paragraph)
 static const char *answer_path(const struct paragraph *paragraph, enum nt_side answerer)
 {
 	if (paragraph_is_local_side(paragraph, answerer))
-		return "this machine's own part";
+		return "this machine's own delay";
 	if (paragraph_is_local_side(paragraph, answerer == NT_SRC ? NT_DST : NT_SRC))
-		return answerer == NT_SRC ? "the way to the client and back, and its kernel" :
-						"the way to the server and back, and its kernel";
-	return answerer == NT_SRC ? "from where it was seen to the client and back" :
-					"from where it was seen to the server and back";
+		return answerer == NT_SRC ? "the path to the client and back, and its kernel" :
+						"the path to the server and back, and its kernel";
+	return answerer == NT_SRC ? "from the point of capture to the client and back" :
+					"from the point of capture to the server and back";
 }
 
 static void add_handshake_parts(struct paragraph *paragraph)
@@ -166,7 +166,7 @@ static void add_handshake_parts(struct paragraph *paragraph)
 		paragraph_add_duration(paragraph, answer);
 		paragraph_add(paragraph, "(%s).", answer_path(paragraph, NT_DST));
 		if (answer >= FIRST_RETRANSMISSION_NS)
-			paragraph_add(paragraph, "Over a second: a SYN or its answer was probably lost and sent again.");
+			paragraph_add(paragraph, "That is over a second: a SYN or SYN-ACK was probably lost and retransmitted.");
 	}
 	if (explain_get_number(paragraph->record, "synack_ack_ns", &acknowledgement)) {
 		paragraph_add(paragraph, "The client's ACK came");
@@ -186,16 +186,16 @@ static void add_handshake(struct paragraph *paragraph)
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
 	} else if (explain_list_has(paragraph->record, "gaps", "start"))
-		paragraph_add(paragraph, "The handshake was before what was seen.");
+		paragraph_add(paragraph, "The handshake was not seen.");
 	else if (explain_has_value(paragraph->record, "outcome", "closed") ||
 		 !explain_list_has(paragraph->record, "seen", "wire"))
-		paragraph_add(paragraph, "What the handshake took is not known.");
+		paragraph_add(paragraph, "The duration of the handshake is unknown.");
 	else if (!json_object_get(paragraph->record, "syn_synack_ns"))
 		paragraph_add(paragraph, "No answer that completes a handshake was seen.");
 	else
 		paragraph_add(paragraph, "No ACK that completes the handshake was seen.");
 	if (explain_get_number(paragraph->record, "accept_wait_ns", &ns)) {
-		paragraph_add(paragraph, "Then it waited");
+		paragraph_add(paragraph, "It then waited");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, "to be accepted.");
 	}
@@ -217,12 +217,12 @@ static void add_ending_steps(struct paragraph *paragraph)
 		paragraph_add(paragraph, "after the SYN.");
 	}
 	if (explain_get_number(paragraph->record, "duration_ns", &ns)) {
-		paragraph_add(paragraph, open ? "When this was written it was open for" : "It lasted");
+		paragraph_add(paragraph, open ? "When this record was written, it had been open for" : "It lasted");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
 	}
 	if (!has_role(paragraph, "observer") && explain_get_number(paragraph->record, "wire_duration_ns", &ns)) {
-		paragraph_add(paragraph, "First to last packet that opens or closes:");
+		paragraph_add(paragraph, "From the first to the last packet that opened or closed it:");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
 	}
@@ -234,10 +234,10 @@ static void add_round_trip(struct paragraph *paragraph)
 
 	if (!explain_get_number(paragraph->record, "rtt_us", &rtt))
 		return;
-	paragraph_add(paragraph, "Round trip as the socket here measured it:");
+	paragraph_add(paragraph, "The socket here measured a round-trip time of");
 	paragraph_add_duration(paragraph, rtt * NS_PER_US);
 	if (explain_get_number(paragraph->record, "min_rtt_us", &least)) {
-		paragraph_add(paragraph, ", at the least");
+		paragraph_add(paragraph, ", with a minimum of");
 		paragraph_add_duration(paragraph, least * NS_PER_US);
 	}
 	paragraph_add(paragraph, ".");
@@ -279,7 +279,7 @@ static void add_sent_bytes(struct paragraph *paragraph, enum nt_side side)
 	__u64 bytes, packets, retransmits;
 
 	if (!explain_get_number(paragraph->record, keys[side][0], &bytes)) {
-		paragraph_add(paragraph, "How much %s sent is not known.", paragraph_side_name(side));
+		paragraph_add(paragraph, "The amount of data that %s sent is unknown.", paragraph_side_name(side));
 		return;
 	}
 	paragraph_add(paragraph, side == NT_SRC ? "The client sent" : "The server sent");
@@ -289,9 +289,9 @@ static void add_sent_bytes(struct paragraph *paragraph, enum nt_side side)
 	if (!explain_get_number(paragraph->record, keys[side][2], &retransmits))
 		paragraph_add(paragraph, ".");
 	else if (!retransmits)
-		paragraph_add(paragraph, ", none of them twice.");
+		paragraph_add(paragraph, ", none of them retransmitted.");
 	else
-		paragraph_add(paragraph, "; %llu had to be sent again.", (unsigned long long)retransmits);
+		paragraph_add(paragraph, "; %llu had to be retransmitted.", (unsigned long long)retransmits);
 }
 
 void explain_write_data(struct paragraph *paragraph)
@@ -302,7 +302,7 @@ void explain_write_data(struct paragraph *paragraph)
 	add_sent_bytes(paragraph, NT_SRC);
 	add_sent_bytes(paragraph, NT_DST);
 	if (one_side)
-		paragraph_add(paragraph, "What the other side had to send again, a socket cannot know.");
+		paragraph_add(paragraph, "A socket does not know what the other side retransmitted.");
 	paragraph_finish(paragraph, "Data");
 }
 
@@ -333,14 +333,14 @@ void explain_write_limit(struct paragraph *paragraph)
 	const char *meaning = limit ? find_limit_meaning(limit) : NULL;
 
 	if (meaning)
-		paragraph_add(paragraph, "What held back its sending longest was %s.", meaning);
+		paragraph_add(paragraph, "What limited its sending longest was %s.", meaning);
 	else if (limit) {
-		paragraph_add(paragraph, "What held back its sending longest was, in the record's word,");
+		paragraph_add(paragraph, "What limited its sending longest was, in the record's word,");
 		paragraph_add_name(paragraph, limit);
 		paragraph_add(paragraph, ".");
 	} else if (has_role(paragraph, "observer"))
-		paragraph_add(paragraph, "Not known: only a socket tells what holds back its sending.");
+		paragraph_add(paragraph, "Unknown: only a socket knows what limits its sending.");
 	else
-		paragraph_add(paragraph, "Nothing to tell: it was sending for less than a tick of the kernel's clock.");
-	paragraph_finish(paragraph, "Held back");
+		paragraph_add(paragraph, "Not measured: it was sending for less than a tick of the kernel's clock.");
+	paragraph_finish(paragraph, "Limited by");
 }

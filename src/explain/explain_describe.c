@@ -50,7 +50,7 @@ static void append_heading(struct paragraph *paragraph)
 	} else {
 		paragraph_add(paragraph, "A record of the event");
 		paragraph_add_name(paragraph, explain_get_word(paragraph->record, "event"));
-		paragraph_add(paragraph, ", which this version does not know and cannot tell");
+		paragraph_add(paragraph, ", which this version does not know and cannot describe");
 	}
 	if (id) {
 		paragraph_add(paragraph, ", id");

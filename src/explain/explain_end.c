@@ -23,27 +23,27 @@ static const char *find_meaning(const struct meaning *list, size_t count, const 
 
 /* The reasons for which this machine's kernel sends a RST: enum sk_rst_reason, include/net/rstreason.h (Linux 6.10). */
 static const struct meaning reset_reasons[] = {
-	{ "no_socket", "no socket was there for the packet any more" },
+	{ "no_socket", "there was no longer a socket for the packet" },
 	{ "tcp_abort_on_close", "the application closed it with received data unread" },
 	{ "tcp_abort_on_data", "data came after the application had closed it" },
 	{ "tcp_abort_on_linger", "the application closed it, and the other side did not close within the time that "
 				 "TCP_LINGER2 allows" },
 	{ "tcp_abort_on_memory", "the kernel had no more memory for TCP, or too many sockets without an owner" },
-	{ "tcp_state", "the application broke it off in this state, mostly by close() with SO_LINGER 0" },
-	{ "tcp_disconnect_with_data", "the application disconnected it with data still to be sent" },
+	{ "tcp_state", "the application aborted it in this state, mostly by close() with SO_LINGER 0" },
+	{ "tcp_disconnect_with_data", "the application disconnected it with data unsent" },
 	{ "tcp_keepalive_timeout", "the other side did not answer keep-alive probes" },
 	{ "tcp_timewait_socket", "a packet came for a connection that had already ended" },
 	{ "tcp_flags", "a packet came whose flags make no sense in this state" },
 	{ "tcp_old_ack", "an ACK came that was too old" },
 	{ "tcp_too_old_ack", "an ACK came that was far too old" },
 	{ "tcp_ack_unsent_data", "the other side acknowledged data that was never sent" },
-	{ "tcp_invalid_ack_sequence", "an ACK came with a number that cannot be" },
+	{ "tcp_invalid_ack_sequence", "an ACK came with an impossible number" },
 	{ "tcp_rfc7323_paws", "a packet came with a time stamp from the past" },
 	{ "invalid_syn", "a SYN came in the middle of the connection" },
 };
 
 static const struct meaning timeout_reasons[] = {
-	{ "etimedout", "The kernel sent again and again, and gave up." },
+	{ "etimedout", "The kernel retransmitted until it gave up." },
 	{ "keepalive_timeout", "It was idle, and keep-alive probes were not answered." },
 	{ "gave_up", "The application here did not wait any longer: it closed the socket while it was still connecting." },
 };
@@ -71,9 +71,9 @@ static void add_reset_reason(struct paragraph *paragraph, enum nt_side sender)
 		add_word(paragraph, "The kernel's reason is", reason,
 				 find_meaning(reset_reasons, COUNT(reset_reasons), reason));
 	else if (paragraph_is_local_side(paragraph, sender))
-		paragraph_add(paragraph, "This machine's kernel did not tell why (it does from Linux 6.10 on).");
+		paragraph_add(paragraph, "This machine's kernel gave no reason (it does from Linux 6.10 on).");
 	else
-		paragraph_add(paragraph, "Why, only that machine knows: a RST carries no reason.");
+		paragraph_add(paragraph, "Only that machine knows the reason: a RST carries none.");
 }
 
 static void describe_closed(struct paragraph *paragraph, const enum nt_side *ended_by)
@@ -86,10 +86,10 @@ static void describe_closed(struct paragraph *paragraph, const enum nt_side *end
 static void describe_reset(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	if (!ended_by) {
-		paragraph_add(paragraph, "A RST broke it off; which side sent it is not known.");
+		paragraph_add(paragraph, "It was reset by a RST; the side that sent it is unknown.");
 		return;
 	}
-	paragraph_add(paragraph, "%s broke it off with a RST.", *ended_by == NT_SRC ? "The client" : "The server");
+	paragraph_add(paragraph, "%s reset it with a RST.", *ended_by == NT_SRC ? "The client" : "The server");
 	add_reset_reason(paragraph, *ended_by);
 }
 
@@ -109,11 +109,11 @@ static void describe_timeout(struct paragraph *paragraph, const enum nt_side *en
 	const char *meaning = find_meaning(timeout_reasons, COUNT(timeout_reasons), reason);
 
 	(void)ended_by;
-	paragraph_add(paragraph, "Nobody ended it: answers stopped coming, or never came.");
+	paragraph_add(paragraph, "Neither side ended it: answers stopped coming, or never came.");
 	if (meaning)
 		paragraph_add(paragraph, "%s", meaning);
 	if (reason)
-		add_word(paragraph, "In the record's word:", reason, NULL);
+		add_word(paragraph, "The record's word for it is", reason, NULL);
 }
 
 static void describe_unreachable(struct paragraph *paragraph, const enum nt_side *ended_by)
@@ -129,7 +129,7 @@ static void describe_unreachable(struct paragraph *paragraph, const enum nt_side
 
 static void describe_expired(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	paragraph_add(paragraph, "Its end was not seen: for two hours no packet came, or a new connection took its addresses and "
+	paragraph_add(paragraph, "Its end was not seen: no packet came for two hours, or a new connection used its addresses and "
 			 "ports.");
 	if (ended_by)
 		paragraph_add(paragraph, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
@@ -139,8 +139,8 @@ static const struct meaning state_meanings[] = {
 	{ "syn_sent", "it waits for an answer to its SYN" },
 	{ "syn_recv", "it waits for the ACK that completes the handshake" },
 	{ "established", "both sides can send" },
-	{ "close_wait", "the other side has closed, the application here has not; where this lasts, the application forgot "
-			"to close" },
+	{ "close_wait", "the other side has closed, the application here has not; if this lasts, the application forgot to "
+			"close" },
 	{ "fin_wait1", "closed here, and the FIN is not acknowledged yet" },
 	{ "fin_wait2", "closed here, and the other side has not closed yet" },
 	{ "last_ack", "both sides closed, the last ACK is awaited" },
@@ -151,8 +151,8 @@ static const struct meaning state_meanings[] = {
 static void describe_open(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	static const struct meaning events[] = {
-		{ "open", "It was established just when this was written." },
-		{ "update", "It was open when this was written; more was to come." },
+		{ "open", "It had just been established when this record was written." },
+		{ "update", "It was open when this record was written; another record of it was to follow." },
 		{ "exit", "It was still open when tracking, or the capture, ended." },
 	};
 	const char *meaning = find_meaning(events, COUNT(events), explain_get_word(paragraph->record, "event"));
@@ -172,7 +172,7 @@ static void add_zeek_words(struct paragraph *paragraph)
 
 	if (!state && !history)
 		return;
-	paragraph_add(paragraph, "In Zeek's words:");
+	paragraph_add(paragraph, "In Zeek's terms:");
 	if (state)
 		paragraph_add_name(paragraph, state);
 	if (history) {
@@ -211,17 +211,16 @@ void explain_write_end(struct paragraph *paragraph)
 /* ---- sources and gaps ---- */
 
 static const struct meaning gap_meanings[] = {
-	{ "start", "When it began, and all that is measured from there: it was there before tracking, or its SYN was not "
+	{ "start", "Its start, and all times measured from it: it was open before tracking began, or its SYN was not "
 		   "captured." },
-	{ "direction", "Who opened it: that was inferred, from who listens or from port numbers, or both sides opened it at "
+	{ "direction", "The side that opened it: it was inferred from listeners or port numbers, or both sides opened it at "
 		       "once." },
-	{ "owner", "Which process it belongs to: nobody here read from it or closed it, so at best the listener's owner is "
-		   "named." },
-	{ "packets", "What some packets carried: sequence numbers show that they passed unseen. Bytes and packets are those "
+	{ "owner", "Its process: none here read from it or closed it, so at best the listener's owner is named." },
+	{ "packets", "The content of some packets: sequence numbers show that they were missed. Bytes and packets are those "
 		     "that were seen." },
-	{ "wire_end", "The end of its packets: they went on for over two seconds after the socket's end." },
-	{ "bytes_mod_4g", "How much was sent: without --packets it is known only modulo 4 GiB, and more was possible." },
-	{ "events", "Perhaps more: events near this one were lost, or its end was found late." },
+	{ "wire_end", "Its last packets: they continued for over two seconds after the socket's end." },
+	{ "bytes_mod_4g", "The amount of data: without --packets it is known only modulo 4 GiB, and there may have been more." },
+	{ "events", "Possibly more: events near this one were lost, or its end was found late." },
 };
 
 static void add_gaps(struct paragraph *paragraph)
@@ -264,5 +263,5 @@ void explain_write_gaps(struct paragraph *paragraph)
 	add_sources(paragraph);
 	paragraph_finish(paragraph, "Seen");
 	add_gaps(paragraph);
-	paragraph_finish(paragraph, "Not known");
+	paragraph_finish(paragraph, "Unknown");
 }

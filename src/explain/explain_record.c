@@ -25,7 +25,7 @@ static const char *find_expected_type(const json_t *value, enum field_type type)
 {
 	switch (type) {
 	case FIELD_INTEGER:
-		return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL : "an integer from 0 on";
+		return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL : "a non-negative integer";
 	case FIELD_SIGNED:
 		return json_is_integer(value) ? NULL : "an integer";
 	case FIELD_BOOLEAN:
@@ -61,7 +61,7 @@ static bool has_keys(const json_t *record, const char *const *keys, size_t count
 	for (i = 0; i < count; i++) {
 		if (json_object_get(record, keys[i]))
 			continue;
-		text_format(reason, "it has no \"%s\"", keys[i]);
+		text_format(reason, "the key \"%s\" is missing", keys[i]);
 		return false;
 	}
 	return true;
@@ -74,7 +74,7 @@ static bool has_valid_ports(const json_t *record, struct text_buffer *reason)
 	if (explain_get_number(record, "src_port", &port) && port <= 65535 &&
 	    explain_get_number(record, "dst_port", &port) && port <= 65535)
 		return true;
-	text_string(reason, "a port is above 65535");
+	text_string(reason, "a port is greater than 65535");
 	return false;
 }
 
@@ -85,14 +85,14 @@ static bool is_record(const json_t *json, struct text_buffer *reason)
 	__u64 version;
 
 	if (!json_is_object(json)) {
-		text_string(reason, "no JSON object");
+		text_string(reason, "not a JSON object");
 		return false;
 	}
 	if (!has_keys(json, common_keys, sizeof(common_keys) / sizeof(common_keys[0]), reason) ||
 	    !has_right_types(json, reason))
 		return false;
 	if (explain_get_number(json, "v", &version) && version != NT_RECORD_VERSION) {
-		text_format(reason, "it is of version %llu, only version %d is known", (unsigned long long)version,
+		text_format(reason, "its version is %llu; only version %d is supported", (unsigned long long)version,
 			    NT_RECORD_VERSION);
 		return false;
 	}
@@ -108,7 +108,7 @@ json_t *explain_record_read(const char *line, size_t size, struct text_buffer *r
 	json_t *json = json_loadb(line, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 
 	if (!json) {
-		text_format(reason, "no JSON at byte %d: %s", error.position, error.text);
+		text_format(reason, "invalid JSON at byte %d: %s", error.position, error.text);
 		return NULL;
 	}
 	if (is_record(json, reason))
