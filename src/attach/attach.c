@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `netracker attach`: programs that stay on an interface without a process. */
+/* `netracker attach`: attaches programs that stay on an interface after the command ends. */
 #include "src/cli/options.h"
 
 #include <errno.h>
@@ -29,16 +29,16 @@
 #define CONNECTIONS_LARGEST 65536
 
 
-/* A small file's first word; "": it cannot be read. */
-static void read_word(const char *path, char *word, size_t size)
+/* Reads a file's first line without its newline. The result is empty if the file cannot be read. */
+static void read_line(const char *path, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
 
-	word[0] = '\0';
+	line[0] = '\0';
 	if (!file)
 		return;
-	if (fgets(word, size, file))
-		word[strcspn(word, "\n")] = '\0';
+	if (fgets(line, size, file))
+		line[strcspn(line, "\n")] = '\0';
 	fclose(file);
 }
 
@@ -48,7 +48,7 @@ static void describe_parent(struct attachment_info *attachment)
 
 	attachment->parent_pid = getppid();
 	snprintf(path, sizeof(path), "/proc/%u/comm", attachment->parent_pid);
-	read_word(path, attachment->parent_comm, sizeof(attachment->parent_comm));
+	read_line(path, attachment->parent_comm, sizeof(attachment->parent_comm));
 }
 
 static void describe_attacher(struct attachment_info *attachment)
@@ -59,15 +59,15 @@ static void describe_attacher(struct attachment_info *attachment)
 	clock_gettime(CLOCK_REALTIME, &now);
 	attachment->when_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
 	attachment->uid = getuid();
-	read_word("/proc/self/loginuid", login, sizeof(login));
+	read_line("/proc/self/loginuid", login, sizeof(login));
 	attachment->login_uid = *login ? strtoul(login, NULL, 10) : ~0U;
 	attachment->pid = getpid();
-	read_word("/proc/self/comm", attachment->comm, sizeof(attachment->comm));
+	read_line("/proc/self/comm", attachment->comm, sizeof(attachment->comm));
 	describe_parent(attachment);
 	snprintf(attachment->version, sizeof(attachment->version), "%s", NETRACKER_VERSION);
 }
 
-static void describe(struct attachment_info *attachment, const char *interface, unsigned int ifindex)
+static void describe_attachment(struct attachment_info *attachment, const char *interface, unsigned int ifindex)
 {
 	memset(attachment, 0, sizeof(*attachment));
 	attachment->layout = ATTACH_LAYOUT;
@@ -78,8 +78,10 @@ static void describe(struct attachment_info *attachment, const char *interface, 
 	describe_attacher(attachment);
 }
 
-/* Loads a copy of the programs with tables of their own. */
-static int load(struct attach_bpf **skeleton)
+/* Loads the programs. Each call creates maps of its own, since every interface has its own tables. Returns an exit
+ * status.
+ */
+static int load_programs(struct attach_bpf **skeleton)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "attach");
 	int error;
@@ -93,11 +95,11 @@ static int load(struct attach_bpf **skeleton)
 	return error ? loader_explain_failure(error, "") : EXIT_STATUS_DONE;
 }
 
-static int pin(const char *directory, const char *name, int fd)
+static int pin_object(const char *directory, const char *name, int fd)
 {
 	char path[512];
 
-	attach_pin_path(path, sizeof(path), directory, name);
+	attach_format_pin_path(path, sizeof(path), directory, name);
 	return bpf_obj_pin(fd, path) ? -errno : 0;
 }
 
@@ -108,7 +110,7 @@ static int pin_maps(const struct attach_bpf *skeleton, const char *directory)
 	size_t i;
 
 	for (i = 0; i < sizeof(maps) / sizeof(*maps) && !error; i++)
-		error = pin(directory, bpf_map__name(maps[i]), bpf_map__fd(maps[i]));
+		error = pin_object(directory, bpf_map__name(maps[i]), bpf_map__fd(maps[i]));
 	return error;
 }
 
@@ -120,62 +122,62 @@ static int write_attachment(const struct attach_bpf *skeleton, const struct atta
 	return bpf_map_update_elem(map, &zero, attachment, BPF_ANY) ? -errno : 0;
 }
 
-/* All that is needed to show and to remove is pinned before anything stays attached. */
+/* Pins everything that `status` and `detach` need, before anything is attached for good. Returns 0, or -errno. */
 static int pin_all(const struct attach_bpf *skeleton, const char *directory, const struct attachment_info *attachment,
-		   const int holders[ATTACH_WAYS])
+		   const int fds[ATTACH_DIRECTIONS])
 {
-	int error = write_attachment(skeleton, attachment), way;
+	int error = write_attachment(skeleton, attachment), direction;
 
 	if (!error)
 		error = pin_maps(skeleton, directory);
-	for (way = attachment->only_egress; way < ATTACH_WAYS && !error; way++)
-		error = pin(directory, attach_way_names[way], holders[way]);
+	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS && !error; direction++)
+		error = pin_object(directory, attach_direction_names[direction], fds[direction]);
 	return error;
 }
 
 static int attach_by_tcx(const struct attach_bpf *skeleton, const char *directory, struct attachment_info *attachment,
-			 const int programs[ATTACH_WAYS])
+			 const int programs[ATTACH_DIRECTIONS])
 {
-	int links[ATTACH_WAYS], error, way;
+	int links[ATTACH_DIRECTIONS], error, direction;
 
 	attachment->hook = ATTACH_HOOK_TCX;
 	error = attach_hook_tcx(attachment, programs, links);
 	if (error)
 		return error;
 	error = pin_all(skeleton, directory, attachment, links);
-	for (way = 0; way < ATTACH_WAYS; way++)
-		if (links[way] >= 0)
-			close(links[way]);
+	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++)
+		if (links[direction] >= 0)
+			close(links[direction]);
 	return error;
 }
 
-static void take_off_filters(const struct attachment_info *attachment, const int programs[ATTACH_WAYS])
+static void detach_filters(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS])
 {
-	int way;
+	int direction;
 
-	for (way = 0; way < ATTACH_WAYS; way++)
-		attach_hook_detach(attachment, way, programs[way]);
+	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++)
+		attach_hook_detach(attachment, direction, programs[direction]);
 	attach_release_qdisc(attachment);
 }
 
 static int attach_by_clsact(const struct attach_bpf *skeleton, const char *directory,
-			    struct attachment_info *attachment, const int programs[ATTACH_WAYS])
+			    struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS])
 {
-	int made = attach_prepare_clsact(attachment->ifindex), error;
+	int created = attach_prepare_clsact(attachment->ifindex), error;
 
-	if (made < 0)
-		return made;
+	if (created < 0)
+		return created;
 	attachment->hook = ATTACH_HOOK_CLSACT;
-	attachment->made_qdisc = made;
+	attachment->made_qdisc = created;
 	error = pin_all(skeleton, directory, attachment, programs);
 	if (!error)
 		error = attach_hook_clsact(attachment, programs);
 	if (error)
-		take_off_filters(attachment, programs);
+		detach_filters(attachment, programs);
 	return error;
 }
 
-static int explain_attach_failure(const char *interface, int error)
+static int report_attach_failure(const char *interface, int error)
 {
 	if (error == -ENODEV) {
 		message_error("interface %s: it vanished; ip link shows those there are", interface);
@@ -199,7 +201,7 @@ static int explain_attach_failure(const char *interface, int error)
 static int attach_loaded(const struct attach_bpf *skeleton, const char *directory,
 			 struct attachment_info *attachment)
 {
-	const int programs[ATTACH_WAYS] = {
+	const int programs[ATTACH_DIRECTIONS] = {
 		bpf_program__fd(skeleton->progs.attach_ingress),
 		bpf_program__fd(skeleton->progs.attach_egress),
 	};
@@ -210,10 +212,10 @@ static int attach_loaded(const struct attach_bpf *skeleton, const char *director
 	if (!error)
 		return EXIT_STATUS_DONE;
 	attach_remove_pins(directory);
-	return explain_attach_failure(attachment->interface, error);
+	return report_attach_failure(attachment->interface, error);
 }
 
-static int make_directory(const char *directory, const char *interface)
+static int create_directory(const char *directory, const char *interface)
 {
 	char path[512];
 
@@ -230,26 +232,27 @@ static int make_directory(const char *directory, const char *interface)
 	return errno == EPERM || errno == EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_BROKEN;
 }
 
-/* A second copy would print each line twice. */
-static int refuse_second(const char *interface, unsigned int ifindex)
+/* Refuses to attach twice: a second copy of the programs would print each line again. Returns an exit status. */
+static int check_not_attached(const char *interface, unsigned int ifindex)
 {
 	struct attach_entries entries;
-	const struct attach_entry *found;
+	const struct attach_entry *other;
 	int status = EXIT_STATUS_DONE;
 
 	attach_entries_read(&entries);
-	found = attach_entries_find(&entries, ifindex);
-	if (found) {
+	other = attach_entries_find(&entries, ifindex);
+	if (other) {
 		message_error("interface %s: netracker is attached to it already, by pid %u (%.16s); netracker status "
-			      "shows it, netracker detach -i %s removes it", interface, found->attachment.pid,
-			      found->attachment.parent_comm, interface);
+			      "shows it, netracker detach -i %s removes it", interface, other->attachment.pid,
+			      other->attachment.parent_comm, interface);
 		status = EXIT_STATUS_INTERFACE;
 	}
 	attach_entries_free(&entries);
 	return status;
 }
 
-static int attach_to(const char *interface)
+/* Returns an exit status. */
+static int attach_interface(const char *interface)
 {
 	unsigned int ifindex = if_nametoindex(interface);
 	struct attachment_info attachment;
@@ -261,18 +264,18 @@ static int attach_to(const char *interface)
 		message_error("interface %s: there is none of this name; ip link shows those there are", interface);
 		return EXIT_STATUS_INTERFACE;
 	}
-	status = refuse_second(interface, ifindex);
+	status = check_not_attached(interface, ifindex);
 	if (status == EXIT_STATUS_DONE)
-		status = load(&skeleton);
+		status = load_programs(&skeleton);
 	if (status == EXIT_STATUS_DONE) {
-		describe(&attachment, interface, ifindex);
-		attach_pins_name(directory, sizeof(directory), interface, attachment.netns);
-		status = make_directory(directory, interface);
+		describe_attachment(&attachment, interface, ifindex);
+		attach_format_directory(directory, sizeof(directory), interface, attachment.netns);
+		status = create_directory(directory, interface);
 	}
 	if (status == EXIT_STATUS_DONE)
 		status = attach_loaded(skeleton, directory, &attachment);
 	attach_bpf__destroy(skeleton);
-	rmdir(ATTACH_PINS); /* where it is empty */
+	rmdir(ATTACH_PINS); /* fails unless it is empty */
 	if (status == EXIT_STATUS_DONE)
 		message_note("attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s removes it",
 			     interface, interface);
@@ -285,14 +288,14 @@ int attach_run(const struct options *options)
 	unsigned int i;
 
 	if (status == EXIT_STATUS_DONE)
-		status = mounts_need_bpffs();
+		status = mounts_ensure_bpffs();
 	if (status == EXIT_STATUS_DONE)
 		status = attach_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
-	mounts_want_tracefs();
+	mounts_try_tracefs();
 	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
-		status = attach_to(options->interfaces.names[i]);
+		status = attach_interface(options->interfaces.names[i]);
 	attach_unlock(lock);
 	return status;
 }

@@ -10,21 +10,21 @@
 #include "src/kernel/clsact.h"
 #include "src/kernel/interfaces.h"
 
-#define PRIORITY 49163 /* any that others hardly choose; not that of src/kernel/clsact.c */
+#define PRIORITY 49163 /* unlikely to be in use; differs from the one in src/kernel/clsact.c */
 #define HANDLE 1
 
-static const enum bpf_attach_type tcx_types[ATTACH_WAYS] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
-static const enum bpf_tc_attach_point points[ATTACH_WAYS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const enum bpf_attach_type tcx_types[ATTACH_DIRECTIONS] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
+static const enum bpf_tc_attach_point points[ATTACH_DIRECTIONS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
 
-int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_WAYS],
-		       int links[ATTACH_WAYS])
+int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS],
+		       int links[ATTACH_DIRECTIONS])
 {
-	int way, error;
+	int direction, error;
 
 	links[0] = links[1] = -1;
-	for (way = attachment->only_egress; way < ATTACH_WAYS; way++) {
-		links[way] = bpf_link_create(programs[way], attachment->ifindex, tcx_types[way], NULL);
-		if (links[way] >= 0)
+	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS; direction++) {
+		links[direction] = bpf_link_create(programs[direction], attachment->ifindex, tcx_types[direction], NULL);
+		if (links[direction] >= 0)
 			continue;
 		error = -errno;
 		if (links[0] >= 0)
@@ -45,34 +45,37 @@ int attach_prepare_clsact(unsigned int ifindex)
 	return error ? error : 1;
 }
 
-int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_WAYS])
+int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS])
 {
-	int way, error = 0;
+	int direction, error = 0;
 
-	for (way = attachment->only_egress; way < ATTACH_WAYS && !error; way++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
-		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY, .prog_fd = programs[way]);
+	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS && !error; direction++) {
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[direction]);
+		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY, .prog_fd = programs[direction]);
 
 		error = bpf_tc_attach(&hook, &filter);
 	}
 	return error;
 }
 
-/* The id of the link's program, 0 once the link is detached: its interface is gone, or somebody detached it. */
-static __u32 link_program(int link)
+/* Returns the id of the link's program. 0 if the link is detached: its interface is gone, or another program
+ * detached it.
+ */
+static __u32 find_link_program(int link)
 {
 	struct bpf_link_info info = {};
 	__u32 length = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(link, &info, &length))
 		return 0;
-	/* Headers before Linux 6.6 have no member tcx; its interface's index is first there, as in xdp. */
+	/* Headers before Linux 6.6 have no member `tcx`. The interface's index comes first in it, as in `xdp`. */
 	return info.xdp.ifindex ? info.prog_id : 0;
 }
 
-static __u32 filter_program(const struct attachment_info *attachment, int way, int program)
+/* Returns the program's id if our filter on this interface runs it, else 0. */
+static __u32 find_filter_program(const struct attachment_info *attachment, int direction, int program)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[direction]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
 	struct bpf_prog_info info = {};
 	__u32 length = sizeof(info);
@@ -82,19 +85,20 @@ static __u32 filter_program(const struct attachment_info *attachment, int way, i
 	return filter.prog_id == info.id ? info.id : 0;
 }
 
-__u32 attach_hook_program(const struct attachment_info *attachment, int way, int pin)
+__u32 attach_hook_program(const struct attachment_info *attachment, int direction, int pin)
 {
-	return attachment->hook == ATTACH_HOOK_TCX ? link_program(pin) : filter_program(attachment, way, pin);
+	return attachment->hook == ATTACH_HOOK_TCX ? find_link_program(pin) :
+						     find_filter_program(attachment, direction, pin);
 }
 
-void attach_hook_detach(const struct attachment_info *attachment, int way, int pin)
+void attach_hook_detach(const struct attachment_info *attachment, int direction, int pin)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[way]);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[direction]);
 	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY);
 
 	if (attachment->hook == ATTACH_HOOK_TCX)
-		bpf_link_detach(pin); /* at once: what unpinning sets free goes a little later */
-	else if (filter_program(attachment, way, pin))
+		bpf_link_detach(pin); /* at once; after unpinning alone the kernel detaches a little later */
+	else if (find_filter_program(attachment, direction, pin))
 		bpf_tc_detach(&hook, &filter);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The classic mode's programs on an interface: tcx links or clsact filters. */
+/* Attach the programs of `netracker attach` to an interface: by tcx links, or by clsact filters. */
 #ifndef NETRACKER_ATTACH_HOOKS_H
 #define NETRACKER_ATTACH_HOOKS_H
 
@@ -8,25 +8,27 @@
 
 #include "src/attach/attach_pins.h"
 
-/* Attaches by tcx links: 0 and their descriptors, which are to be pinned so that they stay; -errno, -EINVAL before Linux
- * 6.6. */
-int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_WAYS],
-		       int links[ATTACH_WAYS]);
+/* Attaches by tcx links. programs: file descriptors, by direction. Returns 0 and the links' file descriptors (-1:
+ * none), which the caller closes; pin the links to keep them. Returns -errno on failure, -EINVAL before Linux 6.6.
+ */
+int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS],
+		       int links[ATTACH_DIRECTIONS]);
 
-/* The clsact qdisc on an interface: 1 it was made, 0 it was there; -errno. */
+/* Ensures that the interface has a clsact qdisc. Returns 1 if it was created, 0 if it existed, or -errno. */
 int attach_prepare_clsact(unsigned int ifindex);
 
-/* Attaches by filters, which stay. 0, or -errno. */
-int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_WAYS]);
+/* Attaches by clsact filters, which stay after the process ends. Returns 0, or -errno. */
+int attach_hook_clsact(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS]);
 
-/* The id of the program that a pin (a link or a program) holds on its interface; 0: it is on none any more. Filters are
- * looked for in the own network namespace. */
-__u32 attach_hook_program(const struct attachment_info *attachment, int way, int pin);
+/* Returns the id of the program that is attached by this pin, 0 if it is attached no longer. pin: a file descriptor
+ * of a link (tcx) or a program (clsact). Filters are looked up in the network namespace of the caller.
+ */
+__u32 attach_hook_program(const struct attachment_info *attachment, int direction, int pin);
 
-/* Takes what a pin holds off its interface, and nothing that is another's. */
-void attach_hook_detach(const struct attachment_info *attachment, int way, int pin);
+/* Detaches the program that is attached by this pin. Leaves the programs and filters of others alone. */
+void attach_hook_detach(const struct attachment_info *attachment, int direction, int pin);
 
-/* Removes the clsact qdisc if it was made for us and nobody has a filter on it. */
+/* Removes the clsact qdisc if attach_prepare_clsact() created it and it has no filters. */
 void attach_release_qdisc(const struct attachment_info *attachment);
 
 #endif

@@ -17,9 +17,9 @@
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
-const char *const attach_way_names[ATTACH_WAYS] = {"ingress", "egress"};
+const char *const attach_direction_names[ATTACH_DIRECTIONS] = {"ingress", "egress"};
 
-void attach_pins_name(char *directory, size_t size, const char *interface, __u32 netns)
+void attach_format_directory(char *directory, size_t size, const char *interface, __u32 netns)
 {
 	char suffix[16] = "";
 	size_t used = 0;
@@ -35,22 +35,22 @@ void attach_pins_name(char *directory, size_t size, const char *interface, __u32
 	snprintf(directory + used, size - used, "%s", suffix);
 }
 
-void attach_pin_path(char *path, size_t size, const char *directory, const char *pin)
+void attach_format_pin_path(char *path, size_t size, const char *directory, const char *pin)
 {
 	snprintf(path, size, ATTACH_PINS "/%s/%s", directory, pin);
 }
 
-int attach_check_privileges(const char *what)
+int attach_check_privileges(const char *action)
 {
 	loader_quieten_libbpf();
 	if (!loader_may_load_programs()) {
-		message_error("cannot %s: not permitted; run it as root (sudo)", what);
+		message_error("cannot %s: not permitted; run it as root (sudo)", action);
 		return EXIT_STATUS_PRIVILEGES;
 	}
-	return mounts_enter_lasting();
+	return mounts_enter_init_namespace();
 }
 
-/* A lock on bpffs itself, which nobody removes. */
+/* Locks bpffs's own directory: unlike a file in it, nothing removes that. */
 int attach_lock(int *lock)
 {
 	int error;
@@ -71,20 +71,20 @@ void attach_unlock(int lock)
 		close(lock);
 }
 
-static int open_pin(const char *directory, const char *pin)
+static int pins_open(const char *directory, const char *pin)
 {
 	char path[512];
 
-	attach_pin_path(path, sizeof(path), directory, pin);
+	attach_format_pin_path(path, sizeof(path), directory, pin);
 	return bpf_obj_get(path);
 }
 
-/* -errno; -EPROTO: of another version's layout. */
+/* Returns 0, or -errno; -EPROTO if another version of netracker wrote it in another layout. */
 static int read_attachment(const char *directory, struct attachment_info *attachment)
 {
 	struct bpf_map_info info = {};
 	__u32 length = sizeof(info), zero = 0;
-	int map = open_pin(directory, "attached_by"), error = 0;
+	int map = pins_open(directory, "attached_by"), error = 0;
 
 	if (map < 0)
 		return -errno;
@@ -97,23 +97,23 @@ static int read_attachment(const char *directory, struct attachment_info *attach
 
 static void read_programs(struct attach_entry *entry)
 {
-	/* Links say by themselves where they are; filters are asked for in their namespace. */
-	bool elsewhere = entry->attachment.hook != ATTACH_HOOK_TCX;
-	int before = elsewhere ? net_namespace_enter(entry->attachment.netns) : -1, way;
+	/* A link knows its interface; filters must be looked up in their network namespace. */
+	bool needs_netns = entry->attachment.hook != ATTACH_HOOK_TCX;
+	int previous_netns = needs_netns ? net_namespace_enter(entry->attachment.netns) : -1, direction;
 
-	for (way = 0; way < ATTACH_WAYS && (!elsewhere || before >= 0); way++) {
-		int pin = open_pin(entry->directory, attach_way_names[way]);
+	for (direction = 0; direction < ATTACH_DIRECTIONS && (!needs_netns || previous_netns >= 0); direction++) {
+		int pin = pins_open(entry->directory, attach_direction_names[direction]);
 
 		if (pin < 0)
 			continue;
-		entry->program_ids[way] = attach_hook_program(&entry->attachment, way, pin);
+		entry->program_ids[direction] = attach_hook_program(&entry->attachment, direction, pin);
 		close(pin);
 	}
-	if (before >= 0)
-		net_namespace_return(before);
+	if (previous_netns >= 0)
+		net_namespace_return(previous_netns);
 }
 
-static enum attach_state state_of(const struct attach_entry *entry)
+static enum attach_state derive_state(const struct attach_entry *entry)
 {
 	if (!entry->program_ids[0] && !entry->program_ids[1])
 		return ATTACH_STATE_GONE;
@@ -134,7 +134,7 @@ static void read_entry(struct attach_entry *entry, const char *directory)
 		return;
 	}
 	read_programs(entry);
-	entry->state = state_of(entry);
+	entry->state = derive_state(entry);
 }
 
 static bool add_entry(struct attach_entries *entries, const char *directory)
@@ -148,7 +148,7 @@ static bool add_entry(struct attach_entries *entries, const char *directory)
 	return true;
 }
 
-static int by_directory(const void *a, const void *b)
+static int compare_directories(const void *a, const void *b)
 {
 	return strcmp(((const struct attach_entry *)a)->directory, ((const struct attach_entry *)b)->directory);
 }
@@ -157,17 +157,17 @@ bool attach_entries_read(struct attach_entries *entries)
 {
 	DIR *directory = mounts_has_bpffs() ? opendir(ATTACH_PINS) : NULL;
 	struct dirent *entry;
-	bool done = true;
+	bool is_complete = true;
 
 	memset(entries, 0, sizeof(*entries));
-	while (done && directory && (entry = readdir(directory)))
+	while (is_complete && directory && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
-			done = add_entry(entries, entry->d_name);
+			is_complete = add_entry(entries, entry->d_name);
 	if (directory)
 		closedir(directory);
 	if (entries->count)
-		qsort(entries->list, entries->count, sizeof(*entries->list), by_directory);
-	return done;
+		qsort(entries->list, entries->count, sizeof(*entries->list), compare_directories);
+	return is_complete;
 }
 
 void attach_entries_free(struct attach_entries *entries)
@@ -176,7 +176,7 @@ void attach_entries_free(struct attach_entries *entries)
 	memset(entries, 0, sizeof(*entries));
 }
 
-bool attach_entry_is_on(const struct attach_entry *entry)
+bool attach_entry_is_attached(const struct attach_entry *entry)
 {
 	return entry->state == ATTACH_STATE_ATTACHED || entry->state == ATTACH_STATE_PARTLY;
 }
@@ -189,7 +189,8 @@ const struct attach_entry *attach_entries_find(const struct attach_entries *entr
 	for (i = 0; i < entries->count; i++) {
 		const struct attach_entry *entry = &entries->list[i];
 
-		if (attach_entry_is_on(entry) && entry->attachment.ifindex == ifindex && entry->attachment.netns == netns)
+		if (attach_entry_is_attached(entry) && entry->attachment.ifindex == ifindex &&
+		    entry->attachment.netns == netns)
 			return entry;
 	}
 	return NULL;

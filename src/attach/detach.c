@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `netracker detach`: takes off what `netracker attach` left, and what is left of that. */
+/* `netracker detach`: detaches the programs of `netracker attach` and removes their pins, also those without
+ * programs.
+ */
 #include "src/cli/options.h"
 
 #include <net/if.h>
@@ -13,28 +15,28 @@
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
-/* Filters are taken off in their namespace, if there is one. */
-static void take_off(const struct attach_entry *entry)
+/* Filters are removed in their network namespace. If it is gone, so are they. */
+static void detach_programs(const struct attach_entry *entry)
 {
-	int before = net_namespace_enter(entry->attachment.netns), way;
+	int previous_netns = net_namespace_enter(entry->attachment.netns), direction;
 
-	if (before < 0 && entry->attachment.hook != ATTACH_HOOK_TCX)
+	if (previous_netns < 0 && entry->attachment.hook != ATTACH_HOOK_TCX)
 		return;
-	for (way = 0; way < ATTACH_WAYS; way++) {
+	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++) {
 		char path[512];
-		int held;
+		int fd;
 
-		attach_pin_path(path, sizeof(path), entry->directory, attach_way_names[way]);
-		held = bpf_obj_get(path);
-		if (held < 0)
+		attach_format_pin_path(path, sizeof(path), entry->directory, attach_direction_names[direction]);
+		fd = bpf_obj_get(path);
+		if (fd < 0)
 			continue;
-		attach_hook_detach(&entry->attachment, way, held);
-		close(held);
+		attach_hook_detach(&entry->attachment, direction, fd);
+		close(fd);
 	}
-	if (attach_entry_is_on(entry))
+	if (attach_entry_is_attached(entry))
 		attach_release_qdisc(&entry->attachment);
-	if (before >= 0)
-		net_namespace_return(before);
+	if (previous_netns >= 0)
+		net_namespace_return(previous_netns);
 }
 
 static int detach_entry(const struct attach_entry *entry)
@@ -47,34 +49,37 @@ static int detach_entry(const struct attach_entry *entry)
 		return EXIT_STATUS_BROKEN;
 	}
 	if (entry->state != ATTACH_STATE_UNFINISHED)
-		take_off(entry);
+		detach_programs(entry);
 	error = attach_remove_pins(entry->directory);
 	if (error) {
 		message_error("cannot remove " ATTACH_PINS "/%s: %s; remove it with rm -r", entry->directory,
 			      strerror(-error));
 		return EXIT_STATUS_BROKEN;
 	}
-	if (attach_entry_is_on(entry))
+	if (attach_entry_is_attached(entry))
 		message_note("detached from %s", entry->attachment.interface);
 	else
 		message_note("removed " ATTACH_PINS "/%s: nothing was attached by it any more", entry->directory);
 	return EXIT_STATUS_DONE;
 }
 
-/* What is on this interface, whatever it was called then; and what an interface that was called so left. */
-static bool is_meant(const struct attach_entry *entry, const struct attach_entry *on_interface, const char *interface)
+/* Returns whether `-i interface` selects the entry: it is attached to the interface, even if that had another name
+ * then; or it was left by an interface of this name that is gone.
+ */
+static bool is_selected(const struct attach_entry *entry, const struct attach_entry *on_interface,
+			const char *interface)
 {
 	char directory[128];
 
 	if (entry == on_interface)
 		return true;
-	attach_pins_name(directory, sizeof(directory), interface, net_namespace_own());
+	attach_format_directory(directory, sizeof(directory), interface, net_namespace_own());
 	if (strcmp(entry->directory, directory))
 		return false;
-	return !attach_entry_is_on(entry) || !if_nametoindex(interface);
+	return !attach_entry_is_attached(entry) || !if_nametoindex(interface);
 }
 
-static int detach_from(const struct attach_entries *entries, const char *interface)
+static int detach_interface(const struct attach_entries *entries, const char *interface)
 {
 	unsigned int ifindex = if_nametoindex(interface);
 	const struct attach_entry *on_interface = ifindex ? attach_entries_find(entries, ifindex) : NULL;
@@ -83,7 +88,7 @@ static int detach_from(const struct attach_entries *entries, const char *interfa
 	size_t i;
 
 	for (i = 0; i < entries->count && status == EXIT_STATUS_DONE; i++) {
-		if (!is_meant(&entries->list[i], on_interface, interface))
+		if (!is_selected(&entries->list[i], on_interface, interface))
 			continue;
 		found = true;
 		status = detach_entry(&entries->list[i]);
@@ -105,7 +110,7 @@ static int detach_all(const struct attach_entries *entries)
 	return status;
 }
 
-static int detach_asked(const struct options *options)
+static int detach_selected(const struct options *options)
 {
 	struct attach_entries entries;
 	int status = EXIT_STATUS_DONE;
@@ -118,9 +123,9 @@ static int detach_asked(const struct options *options)
 		status = detach_all(&entries);
 	}
 	for (i = 0; i < options->interfaces.count && status == EXIT_STATUS_DONE; i++)
-		status = detach_from(&entries, options->interfaces.names[i]);
+		status = detach_interface(&entries, options->interfaces.names[i]);
 	attach_entries_free(&entries);
-	rmdir(ATTACH_PINS); /* where it is empty */
+	rmdir(ATTACH_PINS); /* fails unless it is empty */
 	return status;
 }
 
@@ -132,7 +137,7 @@ int detach_run(const struct options *options)
 		status = attach_lock(&lock);
 	if (status != EXIT_STATUS_DONE)
 		return status;
-	status = detach_asked(options);
+	status = detach_selected(options);
 	attach_unlock(lock);
 	return status;
 }

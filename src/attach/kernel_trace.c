@@ -6,7 +6,7 @@
 
 #include "src/attach/mounts.h"
 
-/* The number after "overrun: " in a CPU's statistics (Documentation/trace/ftrace.rst). */
+/* Reads the number after "overrun: " in a CPU's statistics (Documentation/trace/ftrace.rst). */
 static bool read_overrun(const char *path, unsigned long long *entries)
 {
 	FILE *file = fopen(path, "re");
@@ -20,11 +20,11 @@ static bool read_overrun(const char *path, unsigned long long *entries)
 	return found;
 }
 
-bool kernel_trace_overrun(unsigned long long *entries)
+bool kernel_trace_read_overrun(unsigned long long *entries)
 {
-	const char *tracefs = mounts_tracefs();
+	const char *tracefs = mounts_find_tracefs();
 	char pattern[64];
-	bool known = false;
+	bool is_known = false;
 	glob_t found;
 	size_t i;
 
@@ -33,18 +33,18 @@ bool kernel_trace_overrun(unsigned long long *entries)
 	if (!tracefs || glob(pattern, 0, NULL, &found))
 		return false;
 	for (i = 0; i < found.gl_pathc; i++) {
-		unsigned long long own;
+		unsigned long long cpu_entries;
 
-		if (!read_overrun(found.gl_pathv[i], &own))
+		if (!read_overrun(found.gl_pathv[i], &cpu_entries))
 			continue;
-		*entries += own;
-		known = true;
+		*entries += cpu_entries;
+		is_known = true;
 	}
 	globfree(&found);
-	return known;
+	return is_known;
 }
 
-static bool is_off(const char *path)
+static bool is_switched_off(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	bool off = file && fgetc(file) == '0';
@@ -57,12 +57,12 @@ static bool is_off(const char *path)
 bool kernel_trace_is_off(char *path, size_t size)
 {
 	static const char *const switches[] = {"tracing_on", "events/bpf_trace/bpf_trace_printk/enable"};
-	const char *tracefs = mounts_tracefs();
+	const char *tracefs = mounts_find_tracefs();
 	size_t i;
 
 	for (i = 0; tracefs && i < sizeof(switches) / sizeof(*switches); i++) {
 		snprintf(path, size, "%s/%s", tracefs, switches[i]);
-		if (is_off(path))
+		if (is_switched_off(path))
 			return true;
 	}
 	return false;

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What becomes of the lines that programs print into the kernel's trace; known only where tracefs is mounted. */
+/* The state of the kernel's trace, into which the attached programs print. It is known only while tracefs is
+ * mounted.
+ */
 #ifndef NETRACKER_KERNEL_TRACE_H
 #define NETRACKER_KERNEL_TRACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Entries, of whichever program, that were overwritten before anybody read them. False: not known. */
-bool kernel_trace_overrun(unsigned long long *entries);
+/* Counts the entries, from all programs, that were overwritten before anybody read them. Returns false if unknown. */
+bool kernel_trace_read_overrun(unsigned long long *entries);
 
-/* Whether somebody turned off what such lines pass, and by which file. */
+/* Returns whether the trace, or its bpf_trace_printk event, is switched off. If so, `path` is the file that switches it
+ * on.
+ */
 bool kernel_trace_is_off(char *path, size_t size);
 
 #endif

@@ -13,12 +13,12 @@
 
 #include "src/util/message.h"
 
-#define LASTING_NAMESPACE "/proc/1/ns/mnt"
+#define INIT_NAMESPACE "/proc/1/ns/mnt"
 #define TRACEFS "/sys/kernel/tracing"
 #define TRACEFS_IN_DEBUGFS "/sys/kernel/debug/tracing"
-#define SAFELY (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+#define MOUNT_FLAGS (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-static bool may_end; /* process 1's namespace could not be looked at */
+static bool is_temporary; /* this mount namespace may end with the command: it could not be compared with process 1's */
 
 static bool is_mounted(const char *path, long type)
 {
@@ -27,20 +27,20 @@ static bool is_mounted(const char *path, long type)
 	return !statfs(path, &status) && (long)status.f_type == type;
 }
 
-int mounts_enter_lasting(void)
+int mounts_enter_init_namespace(void)
 {
-	struct stat own, lasting;
+	struct stat own, init;
 	int fd, error;
 
-	if (stat("/proc/self/ns/mnt", &own) || stat(LASTING_NAMESPACE, &lasting)) {
+	if (stat("/proc/self/ns/mnt", &own) || stat(INIT_NAMESPACE, &init)) {
 		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s",
-			       LASTING_NAMESPACE, strerror(errno));
-		may_end = true;
+			       INIT_NAMESPACE, strerror(errno));
+		is_temporary = true;
 		return EXIT_STATUS_DONE;
 	}
-	if (own.st_ino == lasting.st_ino)
+	if (own.st_ino == init.st_ino)
 		return EXIT_STATUS_DONE;
-	fd = open(LASTING_NAMESPACE, O_RDONLY | O_CLOEXEC);
+	fd = open(INIT_NAMESPACE, O_RDONLY | O_CLOEXEC);
 	error = fd < 0 || setns(fd, CLONE_NEWNS) ? errno : 0;
 	if (fd >= 0)
 		close(fd);
@@ -56,13 +56,13 @@ bool mounts_has_bpffs(void)
 	return is_mounted(BPFFS, BPF_FS_MAGIC);
 }
 
-int mounts_need_bpffs(void)
+int mounts_ensure_bpffs(void)
 {
 	if (mounts_has_bpffs())
 		return EXIT_STATUS_DONE;
-	if (!mount("bpf", BPFFS, "bpf", SAFELY, "mode=700")) {
+	if (!mount("bpf", BPFFS, "bpf", MOUNT_FLAGS, "mode=700")) {
 		message_detail("mounted bpffs on " BPFFS);
-		if (may_end)
+		if (is_temporary)
 			message_note("mounted bpffs in this mount namespace alone: what is attached ends with it");
 		return EXIT_STATUS_DONE;
 	}
@@ -71,18 +71,18 @@ int mounts_need_bpffs(void)
 	return errno == EPERM || errno == EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 }
 
-const char *mounts_tracefs(void)
+const char *mounts_find_tracefs(void)
 {
 	if (is_mounted(TRACEFS, TRACEFS_MAGIC))
 		return TRACEFS;
 	return is_mounted(TRACEFS_IN_DEBUGFS, TRACEFS_MAGIC) ? TRACEFS_IN_DEBUGFS : NULL;
 }
 
-void mounts_want_tracefs(void)
+void mounts_try_tracefs(void)
 {
-	if (mounts_tracefs())
+	if (mounts_find_tracefs())
 		return;
-	if (!mount("tracefs", TRACEFS, "tracefs", SAFELY, NULL))
+	if (!mount("tracefs", TRACEFS, "tracefs", MOUNT_FLAGS, NULL))
 		message_detail("mounted tracefs on " TRACEFS);
 	else
 		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs "

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `netracker status`: what is attached without a process, by whom, and what it has counted. */
+/* `netracker status`: prints the programs that are attached without a process, who attached them, and their
+ * counters.
+ */
 #include "src/cli/options.h"
 
 #include <errno.h>
@@ -22,10 +24,10 @@
 #include "src/kernel/net_namespace.h"
 
 struct attach_counts {
-	bool known;
+	bool is_known;
 	__u64 counts[ATTACH_COUNTERS];
-	__u64 open, most; /* entries of the table */
-	__u64 dropped;    /* by the table, to make room */
+	__u64 open, capacity; /* entries of the table: in use, and in all */
+	__u64 dropped;        /* entries that the table evicted */
 };
 
 static const char *const state_names[] = {"attached", "partly", "gone", "unfinished", "foreign"};
@@ -41,63 +43,66 @@ static bool is_described(const struct attach_entry *entry)
 	return entry->state != ATTACH_STATE_UNFINISHED && entry->state != ATTACH_STATE_FOREIGN;
 }
 
-static int open_pin(const struct attach_entry *entry, const char *pin)
+static int status_open_pin(const struct attach_entry *entry, const char *pin)
 {
 	char path[512];
 
-	attach_pin_path(path, sizeof(path), entry->directory, pin);
+	attach_format_pin_path(path, sizeof(path), entry->directory, pin);
 	return bpf_obj_get(path);
 }
 
-static __u64 read_counter(int map, __u32 book)
+static __u64 read_counter(int map, __u32 counter)
 {
 	int cpus = libbpf_num_possible_cpus(), cpu;
 	__u64 *values = cpus > 0 ? calloc(cpus, sizeof(*values)) : NULL, sum = 0;
 
-	if (values && !bpf_map_lookup_elem(map, &book, values))
+	if (values && !bpf_map_lookup_elem(map, &counter, values))
 		for (cpu = 0; cpu < cpus; cpu++)
 			sum += values[cpu];
 	free(values);
 	return sum;
 }
 
-/* A table that changes meanwhile may let a walk through it begin again. */
-static __u64 count_entries(int map, __u64 most, __u32 key_size)
+/* Counts the entries of a table. The walk restarts at the first entry if the current one was deleted meanwhile, so
+ * it ends after `capacity` entries.
+ */
+static __u64 count_entries(int map, __u64 capacity, __u32 key_size)
 {
-	char *keys = calloc(2, key_size), *from = NULL;
+	char *keys = calloc(2, key_size), *previous = NULL;
 	__u64 entries = 0;
 
 	if (!keys)
 		return 0;
-	while (entries < most && !bpf_map_get_next_key(map, from, keys + key_size)) {
+	while (entries < capacity && !bpf_map_get_next_key(map, previous, keys + key_size)) {
 		memcpy(keys, keys + key_size, key_size);
-		from = keys;
+		previous = keys;
 		entries++;
 	}
 	free(keys);
 	return entries;
 }
 
-/* What was opened is read first, so that a connection of this very moment is never taken for a dropped one. */
+/* Reads the count of opened connections first, so that one that opens meanwhile is never mistaken for a dropped one. */
 static void read_counters(const struct attach_entry *entry, struct attach_counts *counters)
 {
 	struct bpf_map_info info = {};
-	__u32 length = sizeof(info), book;
-	int counts = open_pin(entry, "counters"), connections = open_pin(entry, "connections");
-	__u64 left;
+	__u32 length = sizeof(info), counter;
+	int counts = status_open_pin(entry, "counters"), connections = status_open_pin(entry, "connections");
+	__u64 accounted;
 
 	memset(counters, 0, sizeof(*counters));
-	counters->known = counts >= 0 && connections >= 0 && !bpf_obj_get_info_by_fd(connections, &info, &length);
-	if (counters->known) {
-		counters->most = info.max_entries;
+	counters->is_known = counts >= 0 && connections >= 0 && !bpf_obj_get_info_by_fd(connections, &info, &length);
+	if (counters->is_known) {
+		counters->capacity = info.max_entries;
 		counters->counts[ATTACH_COUNT_OPENED] = read_counter(counts, ATTACH_COUNT_OPENED);
 		counters->open = count_entries(connections, info.max_entries, info.key_size);
-		for (book = ATTACH_COUNT_OPENED + 1; book < ATTACH_COUNTERS; book++)
-			counters->counts[book] = read_counter(counts, book);
-		left = counters->counts[ATTACH_COUNT_ENDED] + counters->open + counters->counts[ATTACH_COUNT_NOT_BEGUN];
-		if (counters->counts[ATTACH_COUNT_OPENED] < left)
-			counters->counts[ATTACH_COUNT_OPENED] = left;
-		counters->dropped = counters->counts[ATTACH_COUNT_OPENED] - left;
+		for (counter = ATTACH_COUNT_OPENED + 1; counter < ATTACH_COUNTERS; counter++)
+			counters->counts[counter] = read_counter(counts, counter);
+		accounted = counters->counts[ATTACH_COUNT_ENDED] + counters->open +
+			    counters->counts[ATTACH_COUNT_NOT_BEGUN];
+		if (counters->counts[ATTACH_COUNT_OPENED] < accounted)
+			counters->counts[ATTACH_COUNT_OPENED] = accounted;
+		counters->dropped = counters->counts[ATTACH_COUNT_OPENED] - accounted;
 	}
 	if (counts >= 0)
 		close(counts);
@@ -105,8 +110,8 @@ static void read_counters(const struct attach_entry *entry, struct attach_counts
 		close(connections);
 }
 
-/* Ended without a FIN of the side that answered: refused, reset, or replaced. */
-static __u64 without_line(const struct attach_counts *counters)
+/* Counts the connections that ended without a line, since the server sent no FIN: refused, reset or replaced. */
+static __u64 count_without_line(const struct attach_counts *counters)
 {
 	__u64 lines = counters->counts[ATTACH_COUNT_PRINTED] + counters->counts[ATTACH_COUNT_NOT_PRINTED];
 
@@ -116,11 +121,11 @@ static __u64 without_line(const struct attach_counts *counters)
 static void format_time(char text[32], __u64 when_ns)
 {
 	time_t seconds = when_ns / 1000000000;
-	struct tm broken;
+	struct tm utc;
 
 	text[0] = '\0';
-	if (gmtime_r(&seconds, &broken))
-		strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &broken);
+	if (gmtime_r(&seconds, &utc))
+		strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
 static const char *user_name(__u32 uid)
@@ -140,11 +145,11 @@ static void print_user(struct text_buffer *text, __u32 uid)
 		text_format(text, "uid %u", uid);
 }
 
-/* Its name now, where it is on an interface of this namespace. */
+/* Prints the interface's name, and its current name if it was renamed in this network namespace. */
 static void print_interface(struct text_buffer *text, const struct attach_entry *entry)
 {
 	const struct attachment_info *attachment = &entry->attachment;
-	char now[IF_NAMESIZE];
+	char current_name[IF_NAMESIZE];
 
 	if (!is_described(entry)) {
 		escape_word(text, entry->directory, sizeof(entry->directory));
@@ -153,26 +158,26 @@ static void print_interface(struct text_buffer *text, const struct attach_entry 
 	escape_word(text, attachment->interface, sizeof(attachment->interface));
 	if (attachment->netns != net_namespace_own()) {
 		text_format(text, " in network namespace %u", attachment->netns);
-	} else if (attach_entry_is_on(entry) && if_indextoname(attachment->ifindex, now) &&
-		   strncmp(now, attachment->interface, sizeof(attachment->interface))) {
+	} else if (attach_entry_is_attached(entry) && if_indextoname(attachment->ifindex, current_name) &&
+		   strncmp(current_name, attachment->interface, sizeof(attachment->interface))) {
 		text_string(text, ", now called ");
-		escape_word(text, now, sizeof(now));
+		escape_word(text, current_name, sizeof(current_name));
 	}
 }
 
 static void print_programs(struct text_buffer *text, const struct attach_entry *entry)
 {
-	static const char *const ways[ATTACH_WAYS] = {"incoming", "outgoing"};
-	int way;
+	static const char *const directions[ATTACH_DIRECTIONS] = {"incoming", "outgoing"};
+	int direction;
 
-	for (way = 0; way < ATTACH_WAYS; way++)
-		if (entry->program_ids[way])
-			text_format(text, ", %s by program %u", ways[way], entry->program_ids[way]);
-		else if (way || !entry->attachment.only_egress)
-			text_format(text, ", %s no more", ways[way]);
+	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++)
+		if (entry->program_ids[direction])
+			text_format(text, ", %s by program %u", directions[direction], entry->program_ids[direction]);
+		else if (direction || !entry->attachment.only_egress)
+			text_format(text, ", %s no more", directions[direction]);
 }
 
-static void print_state(struct text_buffer *text, const struct attach_entry *entry)
+static void print_attach_state(struct text_buffer *text, const struct attach_entry *entry)
 {
 	switch (entry->state) {
 	case ATTACH_STATE_ATTACHED:
@@ -219,13 +224,15 @@ static void print_counters(struct text_buffer *text, const struct attach_counts 
 {
 	const __u64 *counts = counters->counts;
 
-	if (!counters->known)
+	if (!counters->is_known)
 		return;
 	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones "
-		    "+ %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open, counters->most,
+		    "+ %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open,
+		    counters->capacity,
 		    counters->dropped, counts[ATTACH_COUNT_NOT_BEGUN]);
 	text_format(text, "  lines    %llu ended = %llu printed + %llu not taken by the trace + %llu without FIN-ACK\n",
-		    counts[ATTACH_COUNT_ENDED], counts[ATTACH_COUNT_PRINTED], counts[ATTACH_COUNT_NOT_PRINTED], without_line(counters));
+		    counts[ATTACH_COUNT_ENDED], counts[ATTACH_COUNT_PRINTED], counts[ATTACH_COUNT_NOT_PRINTED],
+		    count_without_line(counters));
 	text_format(text, "  packets  %llu malformed\n", counts[ATTACH_COUNT_MALFORMED]);
 }
 
@@ -234,7 +241,7 @@ static void print_entry(struct text_buffer *text, const struct attach_entry *ent
 	struct attach_counts counters;
 
 	print_interface(text, entry);
-	print_state(text, entry);
+	print_attach_state(text, entry);
 	if (!is_described(entry))
 		return;
 	print_attacher(text, &entry->attachment);
@@ -249,7 +256,7 @@ static void print_trace(struct text_buffer *text)
 
 	if (kernel_trace_is_off(path, sizeof(path)))
 		text_format(text, "trace: turned off, all lines are lost; turn it on: echo 1 > %s\n", path);
-	if (kernel_trace_overrun(&overrun))
+	if (kernel_trace_read_overrun(&overrun))
 		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n",
 			    overrun);
 	else
@@ -302,25 +309,26 @@ static void add_attacher(struct json_writer *json, const struct attachment_info 
 static void add_place(struct json_writer *json, const struct attach_entry *entry)
 {
 	const struct attachment_info *attachment = &entry->attachment;
-	int way;
+	int direction;
 
 	add_string(json, "interface", attachment->interface, sizeof(attachment->interface));
 	add_number(json, "ifindex", attachment->ifindex);
 	add_number(json, "netns", attachment->netns);
 	add_string(json, "hook", hook_name(attachment), 16);
-	for (way = 0; way < ATTACH_WAYS; way++)
-		if (entry->program_ids[way])
-			add_number(json, way ? "egress_program" : "ingress_program", entry->program_ids[way]);
+	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++)
+		if (entry->program_ids[direction])
+			add_number(json, direction ? "egress_program" : "ingress_program",
+				   entry->program_ids[direction]);
 }
 
 static void add_counters(struct json_writer *json, const struct attach_counts *counters)
 {
-	if (!counters->known)
+	if (!counters->is_known)
 		return;
 	add_number(json, "opened", counters->counts[ATTACH_COUNT_OPENED]);
 	add_number(json, "ended", counters->counts[ATTACH_COUNT_ENDED]);
 	add_number(json, "open", counters->open);
-	add_number(json, "open_at_most", counters->most);
+	add_number(json, "open_at_most", counters->capacity);
 	add_number(json, "dropped", counters->dropped);
 	add_number(json, "without_room", counters->counts[ATTACH_COUNT_NOT_BEGUN]);
 	add_number(json, "lines_printed", counters->counts[ATTACH_COUNT_PRINTED]);
@@ -333,7 +341,7 @@ static void add_trace(struct json_writer *json)
 	unsigned long long overrun;
 	char path[128];
 
-	if (!kernel_trace_overrun(&overrun))
+	if (!kernel_trace_read_overrun(&overrun))
 		return;
 	json_write_key(json, "trace_on");
 	json_write_boolean(json, !kernel_trace_is_off(path, sizeof(path)));
@@ -359,7 +367,7 @@ static void json_entry(struct text_buffer *text, const struct attach_entry *entr
 	text_char(text, '\n');
 }
 
-static int write_out(const struct text_buffer *text)
+static int write_output(const struct text_buffer *text)
 {
 	if (!text->failed && fwrite(text->bytes, 1, text->used, stdout) == text->used && !fflush(stdout))
 		return EXIT_STATUS_DONE;
@@ -385,7 +393,7 @@ int status_run(const struct options *options)
 	for (i = 0; i < entries.count && options->delivery.output.sink.format == &format_json; i++)
 		json_entry(&text, &entries.list[i]);
 	attach_unlock(lock);
-	status = write_out(&text);
+	status = write_output(&text);
 	text_free(&text);
 	attach_entries_free(&entries);
 	return status;
