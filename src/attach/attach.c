@@ -180,7 +180,7 @@ static int attach_by_clsact(const struct attach_bpf *skeleton, const char *direc
 static int report_attach_failure(const char *interface, int error)
 {
 	if (error == -ENODEV) {
-		message_error("interface %s: it vanished; ip link shows those there are", interface);
+		message_error("no such interface: %s; it was deleted meanwhile", interface);
 		return EXIT_STATUS_INTERFACE;
 	}
 	if (error == -ENOENT) {
@@ -189,11 +189,11 @@ static int report_attach_failure(const char *interface, int error)
 		return EXIT_STATUS_KERNEL;
 	}
 	if (error == -EEXIST) {
-		message_error("cannot attach to interface %s: an ingress qdisc is in the way of clsact, or a filter of the "
-			      "same priority; tc qdisc show dev %s shows it", interface, interface);
+		message_error("cannot attach to interface %s: an ingress qdisc, or a filter of the same priority, is in "
+			      "place of ours; list them with tc qdisc show dev %s", interface, interface);
 		return EXIT_STATUS_KERNEL;
 	}
-	message_error("cannot attach to interface %s: %s; see docs/kernels.md for what it needs", interface,
+	message_error("cannot attach to interface %s: %s; docs/kernels.md lists the requirements", interface,
 		      strerror(-error));
 	return error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 }
@@ -224,11 +224,11 @@ static int create_directory(const char *directory, const char *interface)
 	if (!mkdir(path, 0700))
 		return EXIT_STATUS_DONE;
 	if (errno == EEXIST) {
-		message_error("interface %s: %s is taken by what an earlier attach left; netracker status shows it, "
+		message_error("interface %s: %s was left by an earlier attach; netracker status shows it, "
 			      "netracker detach -i %s removes it", interface, path, interface);
 		return EXIT_STATUS_INTERFACE;
 	}
-	message_error("cannot make %s: %s; bpffs must be writable", path, strerror(errno));
+	message_error("cannot create %s: %s; bpffs must be writable", path, strerror(errno));
 	return errno == EPERM || errno == EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_BROKEN;
 }
 
@@ -242,8 +242,8 @@ static int check_not_attached(const char *interface, unsigned int ifindex)
 	attach_entries_read(&entries);
 	other = attach_entries_find(&entries, ifindex);
 	if (other) {
-		message_error("interface %s: netracker is attached to it already, by pid %u (%.16s); netracker status "
-			      "shows it, netracker detach -i %s removes it", interface, other->attachment.pid,
+		message_error("interface %s: netracker is already attached, by pid %u (%.16s); netracker status shows it, "
+			      "netracker detach -i %s detaches it", interface, other->attachment.pid,
 			      other->attachment.parent_comm, interface);
 		status = EXIT_STATUS_INTERFACE;
 	}
@@ -261,7 +261,7 @@ static int attach_interface(const char *interface)
 	int status;
 
 	if (!ifindex) {
-		message_error("interface %s: there is none of this name; ip link shows those there are", interface);
+		message_error("no such interface: %s; ip link lists the interfaces", interface);
 		return EXIT_STATUS_INTERFACE;
 	}
 	status = check_not_attached(interface, ifindex);
@@ -277,7 +277,7 @@ static int attach_interface(const char *interface)
 	attach_bpf__destroy(skeleton);
 	rmdir(ATTACH_PINS); /* fails unless it is empty */
 	if (status == EXIT_STATUS_DONE)
-		message_note("attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s removes it",
+		message_note("attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s detaches it",
 			     interface, interface);
 	return status;
 }

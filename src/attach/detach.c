@@ -44,7 +44,7 @@ static int detach_entry(const struct attach_entry *entry)
 	int error;
 
 	if (entry->state == ATTACH_STATE_FOREIGN) {
-		message_error(ATTACH_PINS "/%s: another version of netracker attached this; detach it with that one",
+		message_error(ATTACH_PINS "/%s: attached by another version of netracker; detach it with that version",
 			      entry->directory);
 		return EXIT_STATUS_BROKEN;
 	}
@@ -59,7 +59,7 @@ static int detach_entry(const struct attach_entry *entry)
 	if (attach_entry_is_attached(entry))
 		message_note("detached from %s", entry->attachment.interface);
 	else
-		message_note("removed " ATTACH_PINS "/%s: nothing was attached by it any more", entry->directory);
+		message_note("removed " ATTACH_PINS "/%s: its programs were no longer attached", entry->directory);
 	return EXIT_STATUS_DONE;
 }
 

@@ -33,7 +33,7 @@ int mounts_enter_init_namespace(void)
 	int fd, error;
 
 	if (stat("/proc/self/ns/mnt", &own) || stat(INIT_NAMESPACE, &init)) {
-		message_detail("cannot tell whether this mount namespace outlives the command: %s: %s",
+		message_detail("unknown whether this mount namespace outlives the command: %s: %s",
 			       INIT_NAMESPACE, strerror(errno));
 		is_temporary = true;
 		return EXIT_STATUS_DONE;
@@ -46,8 +46,7 @@ int mounts_enter_init_namespace(void)
 		close(fd);
 	if (!error)
 		return EXIT_STATUS_DONE;
-	message_error("cannot enter the mount namespace of process 1, where what is pinned lasts: %s; run it there, "
-		      "as root", strerror(error));
+	message_error("cannot enter the mount namespace of process 1, where pins persist: %s; run it there, as root", strerror(error));
 	return EXIT_STATUS_PRIVILEGES;
 }
 
@@ -63,10 +62,10 @@ int mounts_ensure_bpffs(void)
 	if (!mount("bpf", BPFFS, "bpf", MOUNT_FLAGS, "mode=700")) {
 		message_detail("mounted bpffs on " BPFFS);
 		if (is_temporary)
-			message_note("mounted bpffs in this mount namespace alone: what is attached ends with it");
+			message_note("mounted bpffs in this mount namespace only: the programs are detached when it ends");
 		return EXIT_STATUS_DONE;
 	}
-	message_error("cannot mount bpffs, where programs stay without a process: %s; try: mount -t bpf bpf " BPFFS,
+	message_error("cannot mount bpffs, which keeps programs without a process: %s; try: mount -t bpf bpf " BPFFS,
 		      strerror(errno));
 	return errno == EPERM || errno == EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 }
@@ -85,6 +84,6 @@ void mounts_try_tracefs(void)
 	if (!mount("tracefs", TRACEFS, "tracefs", MOUNT_FLAGS, NULL))
 		message_detail("mounted tracefs on " TRACEFS);
 	else
-		message_note("cannot mount tracefs, where the lines are read: %s; try: mount -t tracefs tracefs "
+		message_note("cannot mount tracefs, from which the lines are read: %s; try: mount -t tracefs tracefs "
 			     TRACEFS, strerror(errno));
 }

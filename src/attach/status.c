@@ -174,7 +174,7 @@ static void print_programs(struct text_buffer *text, const struct attach_entry *
 		if (entry->program_ids[direction])
 			text_format(text, ", %s by program %u", directions[direction], entry->program_ids[direction]);
 		else if (direction || !entry->attachment.only_egress)
-			text_format(text, ", %s no more", directions[direction]);
+			text_format(text, ", %s detached", directions[direction]);
 }
 
 static void print_attach_state(struct text_buffer *text, const struct attach_entry *entry)
@@ -187,14 +187,14 @@ static void print_attach_state(struct text_buffer *text, const struct attach_ent
 		print_programs(text, entry);
 		break;
 	case ATTACH_STATE_GONE:
-		text_string(text, ": left over: the interface is gone, or its programs were taken off; "
-				  "netracker detach removes what is left");
+		text_string(text, ": left over: the interface is gone, or its programs were detached; "
+				  "netracker detach removes the pins");
 		break;
 	case ATTACH_STATE_UNFINISHED:
-		text_string(text, ": left over: attaching was interrupted; netracker detach removes what is left");
+		text_string(text, ": left over: attaching was interrupted; netracker detach removes the pins");
 		break;
 	case ATTACH_STATE_FOREIGN:
-		text_string(text, ": attached by another version of netracker, which can say more");
+		text_string(text, ": attached by another version of netracker; use that version for details");
 		break;
 	}
 	text_char(text, '\n');
@@ -226,11 +226,10 @@ static void print_counters(struct text_buffer *text, const struct attach_counts 
 
 	if (!counters->is_known)
 		return;
-	text_format(text, "  books    %llu opened = %llu ended + %llu open (%llu at most) + %llu dropped for newer ones "
-		    "+ %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open,
+	text_format(text, "  counters %llu opened = %llu ended + %llu open (%llu at most) + %llu evicted + %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open,
 		    counters->capacity,
 		    counters->dropped, counts[ATTACH_COUNT_NOT_BEGUN]);
-	text_format(text, "  lines    %llu ended = %llu printed + %llu not taken by the trace + %llu without FIN-ACK\n",
+	text_format(text, "  lines    %llu ended = %llu printed + %llu refused by the trace + %llu without FIN-ACK\n",
 		    counts[ATTACH_COUNT_ENDED], counts[ATTACH_COUNT_PRINTED], counts[ATTACH_COUNT_NOT_PRINTED],
 		    count_without_line(counters));
 	text_format(text, "  packets  %llu malformed\n", counts[ATTACH_COUNT_MALFORMED]);
@@ -255,9 +254,9 @@ static void print_trace(struct text_buffer *text)
 	char path[128];
 
 	if (kernel_trace_is_off(path, sizeof(path)))
-		text_format(text, "trace: turned off, all lines are lost; turn it on: echo 1 > %s\n", path);
+		text_format(text, "trace: switched off, all lines are lost; switch it on: echo 1 > %s\n", path);
 	if (kernel_trace_read_overrun(&overrun))
-		text_format(text, "trace: %llu entries, of all programs, were overwritten before anybody read them\n",
+		text_format(text, "trace: %llu entries, from all programs, were overwritten before anybody read them\n",
 			    overrun);
 	else
 		text_string(text, "trace: tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing\n");
@@ -270,7 +269,7 @@ static void print_text(struct text_buffer *text, const struct attach_entries *en
 	for (i = 0; i < entries->count; i++)
 		print_entry(text, &entries->list[i]);
 	if (!entries->count)
-		text_string(text, "nothing is attached; netracker attach -i INTERFACE does it\n");
+		text_string(text, "nothing is attached; attach with netracker attach -i INTERFACE\n");
 	else
 		print_trace(text);
 }
@@ -380,7 +379,7 @@ int status_run(const struct options *options)
 {
 	struct text_buffer text = {0};
 	struct attach_entries entries;
-	int status = attach_check_privileges("look at what is attached"), lock = -1;
+	int status = attach_check_privileges("show what is attached"), lock = -1;
 	size_t i;
 
 	if (status == EXIT_STATUS_DONE && mounts_has_bpffs())

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The classic mode: attach, status and detach, the lines in the kernel's trace, and what is left behind.
+"""attach, status and detach: the lines in the kernel's trace, and what is left behind.
 
 It runs in mount, process and network namespaces of its own: bpffs and tracefs are mounted there by the program under
 test, and what it pins goes with them.
@@ -31,7 +31,7 @@ WAIT_SECONDS = 5
 FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 
 
-@check("lines of IPv4 and IPv6, out and in: closed from either side, refused, reset; the books; detached twice")
+@check("lines of IPv4 and IPv6, out and in: closed from either side, refused, reset; the counters; detached twice")
 def known_connections(_):
     with lab() as here:
         attach(here.here)
@@ -300,7 +300,7 @@ def damaged(_):
         while len(on_interface(here.here)) > 1 and time.monotonic() < deadline:
             time.sleep(0.05)
         problems = differ("state", only_status(here.here)["state"], "partly")
-        problems += [] if "outgoing no more" in run(here.here, "status").output else ["status does not say which way"]
+        problems += [] if "outgoing detached" in run(here.here, "status").output else ["status does not say which direction"]
         problems += detach(here.here) + left_behind(here.here)
         os.makedirs(directory)
         problems += differ("state", only_status(here.here)["state"], "unfinished")
