@@ -7,7 +7,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "frontends"))
-from interface import ENDING_SIGNALS, PRIVILEGES, Parser, Refusal, main, say  # noqa: E402
+from interface import ENDING_SIGNALS, PRIVILEGES, Parser, Refusal, main, report  # noqa: E402
 import frontend_records  # noqa: E402
 import sources  # noqa: E402
 
@@ -38,13 +38,13 @@ def parse(arguments):
 
 class Output:
     def __init__(self, is_json):
-        self.is_json, self.written, self.silent, self.unwritten = is_json, 0, 0, 0
+        self.is_json, self.written, self.filtered, self.unwritten = is_json, 0, 0, 0
 
     def write(self, found):
         self.unwritten += len(found)
-        for line in (frontend_records.line_of(record, self.is_json) for record in found):
+        for line in (frontend_records.format_record(record, self.is_json) for record in found):
             if line is None:
-                self.silent += 1
+                self.filtered += 1
             else:
                 print(line, flush=True)
                 self.written += 1
@@ -52,26 +52,27 @@ class Output:
 
     def finish(self, source):
         try:
-            self.write(source.take(0))
+            self.write(source.poll(0))
         finally:
-            self.account(source)
+            self.report_accounting(source)
 
-    def account(self, source):
+    def report_accounting(self, source):
         lost = {**source.counters(), "output": self.unwritten}
         opened = lost.pop("opened")
         causes = ", ".join("%d %s" % (count, cause) for cause, count in lost.items() if count)
-        say("%d record%s: %d written, %d filtered%s, %d open, %d lost%s"
-            % (opened, "" if opened == 1 else "s", self.written, self.silent, " (no [TC] line)" if self.silent else "",
-               sum(1 for _ in source.table), sum(lost.values()), " (%s)" % causes if causes else ""))
+        report("%d record%s: %d written, %d filtered%s, %d open, %d lost%s"
+               % (opened, "" if opened == 1 else "s", self.written, self.filtered,
+                  " (no [TC] line)" if self.filtered else "",
+                  sum(1 for _ in source.table), sum(lost.values()), " (%s)" % causes if causes else ""))
 
 
-def source_of(options):
+def open_source(options):
     if options.context == "wire":
-        return sources.wire(options.interface, options.netns)
+        return sources.track_wire(options.interface, options.netns)
     has_kprobes = os.path.exists("/sys/bus/event_source/devices/kprobe")
     if not has_kprobes:
-        say("kprobes: this kernel has none; who accepts a connection stays unknown")
-    return sources.sockets(has_kprobes)
+        report("kprobes: this kernel has none; who accepts a connection stays unknown")
+    return sources.track_sockets(has_kprobes)
 
 
 def track(arguments):
@@ -79,15 +80,15 @@ def track(arguments):
     if os.geteuid():
         raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
     for number in ENDING_SIGNALS:
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # keep SIGHUP ignored under nohup
             signal.signal(number, lambda *_: stopped.append(True))
     output = Output(options.format == "json")
     with contextlib.ExitStack() as cleanup:
-        source = cleanup.enter_context(source_of(options))
-        say("tracking " + (options.interface or "sockets"))
+        source = cleanup.enter_context(open_source(options))
+        report("tracking " + (options.interface or "sockets"))
         try:
             while not stopped:
-                output.write(source.take(POLL_MILLISECONDS))
+                output.write(source.poll(POLL_MILLISECONDS))
         finally:
             try:
                 cleanup.close()

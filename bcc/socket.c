@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The BCC version's socket context: connections of this machine's sockets, from the tracepoint sock:inet_sock_set_state
- * and, with NT_CALLS, kprobes at connect() and accept(). A socket is named by its address; none of its members is read.
+/* The BCC version's socket context: connections of this machine's sockets, from the tracepoint
+ * sock:inet_sock_set_state and, with NT_CALLS, kprobes at connect() and accept(). The socket's kernel address is
+ * the key of the maps; no member of a socket is read.
  */
 #include <uapi/linux/bpf.h>
 #include <uapi/linux/ptrace.h>
 #include <linux/in.h>
 
-#define NT_LOAD(frame, offset, to, size) (-1) /* there is no packet here */
+#define NT_LOAD(frame, offset, to, size) (-1) /* no packets in this context */
 #include "core/result.h"
 
-/* User space has the layout from BCC. */
+/* BCC passes the layout to user space. */
 struct connection {
 	struct nt_socket socket;
-	struct nt_result summary; /* once it ended */
-	__u64 accepted_ns;
-	__u64 calls; /* the owner is known from a call */
+	struct nt_result summary; /* set when it ends */
+	__u64 accepted_ns;        /* CLOCK_BOOTTIME; 0: unknown */
+	__u64 calls;              /* 1: the owner is known from connect() or accept() */
 };
 
 enum counter { COUNT_OPENED, COUNT_TABLE_FULL, COUNT_RING_FULL, COUNT_END_MISSED, COUNTERS };
@@ -24,7 +25,7 @@ BPF_TABLE("lru_hash", u64, struct nt_owner, callers, 4096);
 BPF_ARRAY(counters, u64, COUNTERS);
 BPF_RINGBUF_OUTPUT(events, 16);
 
-/* comm is the calling thread's. */
+/* Fills in the current process. comm is the name of the calling thread. */
 static __always_inline void describe_caller(struct nt_owner *owner, __u8 by)
 {
 	owner->process.pid = bpf_get_current_pid_tgid() >> 32;
@@ -33,12 +34,12 @@ static __always_inline void describe_caller(struct nt_owner *owner, __u8 by)
 	bpf_get_current_comm(owner->comm, sizeof(owner->comm));
 }
 
-static __always_inline void begin(u64 address, __u8 role)
+static __always_inline void begin_connection(u64 address, __u8 role)
 {
 	struct connection connection = {.socket = {.role = role, .start_ns = bpf_ktime_get_boot_ns()}};
 	struct nt_owner *caller = role == NT_ROLE_CLIENT ? callers.lookup(&address) : NULL;
 
-	/* The change to SYN_SENT happens inside connect(): the caller is its owner. */
+	/* The change to SYN_SENT happens inside connect(), so the calling process is the owner. */
 	if (caller) {
 		connection.socket.owner = *caller;
 		connection.calls = 1;
@@ -47,7 +48,9 @@ static __always_inline void begin(u64 address, __u8 role)
 		describe_caller(&connection.socket.owner, NT_OWNER_CONNECT);
 	}
 	counters.atomic_increment(COUNT_OPENED);
-	/* The kernel skips a program where it interrupts another; then the socket's memory becomes another socket. */
+	/* An entry still exists if the kernel skipped the program at the end of a socket whose memory is in use
+	 * again.
+	 */
 	if (sockets.lookup(&address))
 		counters.atomic_increment(COUNT_END_MISSED);
 	if (sockets.update(&address, &connection))
@@ -62,9 +65,9 @@ TRACEPOINT_PROBE(sock, inet_sock_set_state)
 	if (args->protocol != IPPROTO_TCP)
 		return 0;
 	if (args->newstate == NT_TCP_SYN_SENT)
-		begin(address, NT_ROLE_CLIENT);
+		begin_connection(address, NT_ROLE_CLIENT);
 	else if (args->newstate == NT_TCP_SYN_RECV && args->oldstate != NT_TCP_SYN_SENT)
-		begin(address, NT_ROLE_SERVER);
+		begin_connection(address, NT_ROLE_SERVER);
 	connection = sockets.lookup(&address);
 	if (!connection)
 		return 0;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Fills an event with what the core says of a connection. */
+/* Fills an event from the core's result of a connection. */
 #ifndef NETRACKER_EUNOMIA_FILL_EVENT_H
 #define NETRACKER_EUNOMIA_FILL_EVENT_H
 
-/* Into zeroed text. At most eight characters, copied as eight: that makes a number of them, where strings would need a
- * section .rodata.str1.1, which ecli does not load. */
+/* Copies a constant of at most eight characters, always as eight bytes, into text that is zeroed. The compiler
+ * makes the eight bytes a number; a string would need a section .rodata.str1.1, which ecli does not load.
+ */
 #define PUT_TEXT(text, constant) __builtin_memcpy((text), constant "\0\0\0\0\0\0\0", 8)
 
-static __always_inline void write_address(char text[40], struct workspace *workspace, __u32 end)
+static __always_inline void write_address(char text[40], struct workspace *workspace, __u32 side)
 {
 	workspace->line.used = 0;
-	__builtin_memset(workspace->line.text, 0, 40); /* what comes after the text's end, too */
-	put_address(end, 0);
+	__builtin_memset(workspace->line.text, 0, 40); /* the bytes after the text's end are copied, too */
+	put_address(side, 0);
 	__builtin_memcpy(text, workspace->line.text, 40);
 }
 

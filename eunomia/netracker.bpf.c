@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The eunomia-bpf version: TC programs over the core, one source for ecc and for plain clang with libbpf.
  *
- * What ecli must know stands in the comments with three slashes, which make-package and ecc read: the programs' hooks,
- * the options. Options are of the few types that ecli can parse, and a port is one of 32 bits because ecli takes those
- * of 16 for signed.
+ * The comments with three slashes are for ecli: ecc and make-package read the programs' hooks and the options from
+ * them. Options have one of the few types that ecli can parse. The port has 32 bits, since ecli takes 16 bits as signed.
  */
 #define NT_TRACKED_MORE __u64 is_outgoing;
 #include "../bpf/single_table_host.h"
@@ -12,7 +11,7 @@
 
 #define RING_BYTES (1 << 20)
 
-typedef _Bool bool; /* ecli knows the name bool, and <stdbool.h> makes it another */
+typedef _Bool bool; /* ecli needs the type name bool; <stdbool.h> would make it a macro for _Bool */
 
 /// @brief NeTracker: TCP connections as they end, from SYN to FIN-ACK, seen on one interface
 /// @details eunomia/run chooses the interface
@@ -35,8 +34,9 @@ const volatile bool no_incoming = 0;
 /// @cmdarg {"long": "no-outgoing"}
 const volatile bool no_outgoing = 0;
 
-/* Keeps the structure in the BTF, as the declaration that ecc adds does; ecli makes no option of this name. It has a
- * value so that it comes before `lost`: what ecc's bpftool says of a variable depends on gaps before it. */
+/* Keeps the structure in the BTF, as the declaration that ecc adds does. ecli makes no option of this name. The initial
+ * value places it before `lost`: the output of ecc's bpftool for a variable depends on the gaps before it.
+ */
 const volatile struct event *__eunomia_dummy_event_ptr __attribute__((unused)) = 0;
 
 static unsigned int lost;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An interface's traffic control hooks (clsact), by way of tc, and how a front-end refuses: what eunomia/ and bcc/ share."""
+"""Shared by eunomia/ and bcc/: the traffic control hooks (clsact) of an interface, by tc; error reports; exit."""
 import argparse
 import contextlib
 import fcntl
@@ -11,14 +11,14 @@ import socket
 import subprocess
 import sys
 
-DONE, BROKEN, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)  # exit statuses, as the native tracker's
+DONE, BROKEN, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)  # exit statuses, the same as the native tracker's
 HOOKS = "ingress", "egress"
-HANDLE_CLSACT_FOUND, HANDLE_CLSACT_MADE = 1, 2
+HANDLE_CLSACT_EXISTED, HANDLE_CLSACT_CREATED = 1, 2
 ENDING_SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 class Refusal(Exception):
-    """One clear line, and the status to leave with."""
+    """An error: one line for the user, and the exit status."""
 
     def __init__(self, status, line):
         super().__init__(line)
@@ -26,27 +26,27 @@ class Refusal(Exception):
 
 
 def printable(text):
-    """Names of interfaces may hold what moves a terminal's cursor."""
+    """Escapes control characters, which interface names may contain."""
     return text.encode("ascii", "backslashreplace").decode().translate({i: "\\x%02x" % i for i in (*range(32), 127)})
 
 
-def say(text):
+def report(text):
     print("netracker: " + printable(text), file=sys.stderr, flush=True)
 
 
-def status_of(function):
-    """Whatever goes wrong with files, output among them, is a line like any other refusal."""
+def run_and_report(function):
+    """Runs a front-end. Reports errors in one line, also those of files and of standard output. Returns the exit status."""
     try:
         status = function(sys.argv[1:])
         sys.stdout.flush()
         return status
     except Refusal as refusal:
-        say(str(refusal))
+        report(str(refusal))
         return refusal.status
-    except BrokenPipeError:  # the reader has had enough
+    except BrokenPipeError:  # the reader of the output has ended
         return DONE
     except OSError as error:
-        say("%s: %s" % (error.filename or "output", error.strerror))
+        report("%s: %s" % (error.filename or "output", error.strerror))
         return BROKEN
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -54,24 +54,24 @@ def status_of(function):
 
 def main(function):
     sys.stderr = sys.stderr or open(os.devnull, "w")
-    if sys.stdout is None:  # what is opened next would take its place
-        say("output: standard output is closed; give it a file or a pipe")
+    if sys.stdout is None:  # the next file opened would get its descriptor
+        report("output: standard output is closed; give it a file or a pipe")
         sys.exit(BROKEN)
-    status = status_of(function)
-    for number in ENDING_SIGNALS:  # too late
+    status = run_and_report(function)
+    for number in ENDING_SIGNALS:  # the cleanup is done; keep the status
         signal.signal(number, signal.SIG_IGN)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what could not be written shall not be tried again
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # keeps Python from writing unwritten output once more
     sys.exit(status)
 
 
 @contextlib.contextmanager
-def signals_held():
-    """Until what must not stay half done is done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+def blocked_signals():
+    """Blocks the ending signals around work that must not stop half-way."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,30 +85,30 @@ class Parser(argparse.ArgumentParser):
         raise Refusal(USAGE, "%s; see %s --help" % (message, self.prog))
 
 
-def need(command, package):
+def require_command(command, package):
     if not shutil.which(command):
         raise Refusal(KERNEL, "%s: not found; install the package %s" % (command, package))
 
 
-def check(interface):
-    """Refuses where nothing can be attached; gives the interface's number."""
+def check_interface(interface):
+    """Checks that programs can be attached to the interface. Returns its index."""
     try:
         ifindex = socket.if_nametoindex(interface)
     except (OSError, ValueError):
         raise Refusal(INTERFACE, "%s: no such interface; `ip -brief link` shows those there are" % interface)
     if os.geteuid():
         raise Refusal(PRIVILEGES, "no privileges to attach to %s; run this as root" % interface)
-    need("tc", "iproute2")
+    require_command("tc", "iproute2")
     return ifindex
 
 
 def tc(*arguments):
-    """In a session of its own: Ctrl-C is for us, who may be cleaning up."""
+    """Runs tc and returns its output. It has a session of its own, so that Ctrl-C cannot end it during cleanup."""
     done = subprocess.run(["tc", *arguments], capture_output=True, text=True, errors="surrogateescape",
                           start_new_session=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["no reason given"]
-        raise Refusal(KERNEL, "tc %s: %s" % (" ".join(arguments), said[0]))
+        errors = done.stderr.strip().splitlines() or ["no reason given"]
+        raise Refusal(KERNEL, "tc %s: %s" % (" ".join(arguments), errors[0]))
     return done.stdout
 
 
@@ -120,14 +120,15 @@ def tc_list(*arguments):
 
 
 class Interface:
-    """front_end: who works on it. Filters of its priority that run its programs, named by hook, are its own."""
+    """front_end: the program's name, for messages. programs: names by hook. A filter is our own if it has our priority
+    and runs our program."""
 
     def __init__(self, name, front_end, priority, programs):
         self.name, self.front_end, self.priority, self.programs = name, front_end, priority, programs
-        self.ifindex = check(name)
+        self.ifindex = check_interface(name)
 
     def device(self):
-        """Its name by now."""
+        """Returns the interface's current name."""
         try:
             return socket.if_indextoname(self.ifindex)
         except OSError:
@@ -137,16 +138,16 @@ class Interface:
         return {one["kind"] for one in tc_list("qdisc", "show", "dev", self.device())}
 
     def filters(self):
-        """(hook, filter) of all filters on both hooks."""
+        """Returns (hook, filter) for all filters on both hooks."""
         if "clsact" not in self.qdiscs():
             return []
         return [(hook, one) for hook in HOOKS for one in tc_list("filter", "show", "dev", self.device(), hook)
                 if "options" in one]
 
-    def own(self):
+    def own_filters(self):
         return [(hook, one) for hook, one in self.filters() if self.is_own(hook, one)]
 
-    def foreign(self):
+    def foreign_filters(self):
         return [(hook, one) for hook, one in self.filters() if not self.is_own(hook, one)]
 
     def is_own(self, hook, one):
@@ -154,22 +155,24 @@ class Interface:
             one["options"].get("prog", {}).get("name") == self.programs[hook]
 
     def remove_own(self):
-        found = self.own()
+        found = self.own_filters()
         for hook, one in found:
             handle = one["options"]["handle"]
             tc("filter", "del", "dev", self.device(), hook, "prio", str(self.priority), "handle", handle, "bpf")
         return found
 
     def claim_clsact(self):
-        """Adds it if it is not there. The handle for our filters: it says whether the qdisc goes with them."""
-        return HANDLE_CLSACT_MADE if self.add_clsact() or self.made_clsact(self.own()) else HANDLE_CLSACT_FOUND
+        """Creates the clsact qdisc unless it exists. Returns the handle for our filters, which records whether we
+        created the qdisc and remove it with them."""
+        is_created = self.add_clsact() or self.has_created_clsact(self.own_filters())
+        return HANDLE_CLSACT_CREATED if is_created else HANDLE_CLSACT_EXISTED
 
     @staticmethod
-    def made_clsact(filters):
-        return any(int(one["options"]["handle"], 16) == HANDLE_CLSACT_MADE for _, one in filters)
+    def has_created_clsact(filters):
+        return any(int(one["options"]["handle"], 16) == HANDLE_CLSACT_CREATED for _, one in filters)
 
     def add_clsact(self):
-        """True if it was not there."""
+        """Returns whether it created the qdisc."""
         kinds = self.qdiscs()
         if "ingress" in kinds:
             raise Refusal(BROKEN, "%s: has an ingress qdisc, which leaves no place for clsact; "
@@ -189,29 +192,29 @@ class Interface:
         except Refusal:
             return True
 
-    def refused(self, reason):
+    def attach_refusal(self, reason):
         return Refusal(KERNEL, "%s: the filters could not be attached: %s; priority %d may be somebody else's there (`tc filter "
                        "show dev %s ingress`), or the kernel older than 5.10" % (self.name, reason, self.priority, self.name))
 
-    def leave(self, handle):
+    def detach(self, handle):
         self.remove_own()
-        if handle == HANDLE_CLSACT_MADE:
+        if handle == HANDLE_CLSACT_CREATED:
             self.remove_empty_clsact()
 
     @contextlib.contextmanager
     def in_use(self):
-        """The clsact qdisc is there; nothing of ours is, afterwards."""
+        """Ensures a clsact qdisc, and removes our filters and our qdisc afterwards."""
         handle = self.claim_clsact()
         try:
             yield handle
         finally:
-            with signals_held():
+            with blocked_signals():
                 if not self.is_gone():
-                    self.leave(handle)
+                    self.detach(handle)
 
     @contextlib.contextmanager
     def locked(self):
-        """Nobody else of us works on the interface meanwhile."""
+        """Locks the interface against other instances of this front-end."""
         path = "/run/netracker-%d-%d-%d.lock" % (self.priority, os.stat("/proc/thread-self/ns/net").st_ino, self.ifindex)
         with open(path, "w") as file:
             try:

@@ -1,3 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* BCC multiplies a ring buffer's pages with it; a machine with larger pages takes a multiple of theirs too. */
+/* BCC multiplies the pages of a ring buffer by this. The largest page size of any machine fits the smaller ones,
+ * too: the size must be a multiple of the page size.
+ */
 #define PAGE_SIZE 65536UL

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What BCC includes before a program's text in place of a kernel's configuration. NeTracker's programs read no structure
- * of the kernel's own, so that they need no header of the running kernel: the types that BCC's own headers use do.
+/* BCC includes this file before a program's text, in place of the kernel's configuration. NeTracker's programs read no
+ * kernel structures, so they need no headers of the running kernel: the types that BCC's own headers use are enough.
  */
 #ifndef NETRACKER_KCONFIG_H
 #define NETRACKER_KCONFIG_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* For BCC's own headers; NeTracker's programs ask for no version of the kernel. */
+/* BCC's own headers need these macros; NeTracker's programs do not depend on the kernel's version. */
 #ifndef LINUX_VERSION_CODE
 #define LINUX_VERSION_CODE KERNEL_VERSION(5, 10, 0)
 #endif

@@ -1,2 +1,2 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "/virtual/include/bcc/bpf.h" /* the one that BCC's other headers fit */
+#include "/virtual/include/bcc/bpf.h" /* the version that BCC's other headers match */

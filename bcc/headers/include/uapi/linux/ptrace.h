@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The registers that a kprobe sees, as BCC's PT_REGS_ macros name them. The installed header has user space's names on
- * x86, and the kernel's on arm64.
+/* The registers that a kprobe sees, with the names that BCC's PT_REGS_ macros use. The installed header uses the
+ * names of user space on x86, and those of the kernel on arm64.
  */
 #ifndef NETRACKER_PTRACE_H
 #define NETRACKER_PTRACE_H
