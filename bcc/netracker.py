@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""TCP connections as they end: NeTracker's core, compiled and loaded by BCC."""
+"""Prints TCP connections as they end. NeTracker's core, compiled and loaded by BCC."""
 import contextlib
 import os
 import signal
@@ -12,27 +12,27 @@ import frontend_records  # noqa: E402
 import sources  # noqa: E402
 
 EXAMPLES = """examples
-  netracker.py -i eth0                               the seed's line for each connection through eth0
+  netracker.py -i eth0                               the [TC] line of each connection through eth0
   netracker.py -i eth0 -f json | jq -c 'select(.dst_port == 443)'
   netracker.py -i veth0 --netns blue | head          ten connections of an interface of namespace blue
-  timeout -s INT 60 netracker.py --context socket    a minute of all of this machine's sockets
+  timeout -s INT 60 netracker.py --context socket    all sockets of this machine, for a minute
 exit status: 0 done, 1 input or output broke, 2 usage, 3 not root, 4 kernel or packages, 5 interface"""
 POLL_MILLISECONDS = 100
 
 
 def parse(arguments):
     parser = Parser(prog="netracker.py", description=__doc__, epilog=EXAMPLES)
-    parser.add_argument("-i", "--interface", metavar="NAME", help="whose packets are watched (context wire)")
+    parser.add_argument("-i", "--interface", metavar="NAME", help="interface whose packets are tracked (context wire)")
     parser.add_argument("--netns", metavar="NAME", help="network namespace of the interface, as `ip netns` names it")
     parser.add_argument("--context", choices=("wire", "socket"), default="wire",
                         help="wire: packets, by TC; socket: this machine's sockets, by tracepoint and kprobes")
     parser.add_argument("-f", "--format", choices=("trace", "json"), default="trace",
-                        help="trace: the seed's line; json: one record a line")
+                        help="trace: the [TC] line; json: one record a line")
     options = parser.parse_args(arguments)
     if options.context == "wire" and not options.interface:
-        parser.error("no interface: name one with -i")
+        parser.error("which interface? name it with -i")
     if options.context == "socket" and (options.interface or options.netns):
-        parser.error("-i, --netns: sockets are seen whatever their interface and namespace: leave them out")
+        parser.error("-i, --netns: --context socket covers all interfaces and namespaces; leave them out")
     return options
 
 
@@ -71,14 +71,14 @@ def open_source(options):
         return sources.track_wire(options.interface, options.netns)
     has_kprobes = os.path.exists("/sys/bus/event_source/devices/kprobe")
     if not has_kprobes:
-        report("kprobes: this kernel has none; who accepts a connection stays unknown")
+        report("this kernel has no kprobes; the process that accepts a connection stays unknown")
     return sources.track_sockets(has_kprobes)
 
 
 def track(arguments):
     options, stopped = parse(arguments), []
     if os.geteuid():
-        raise Refusal(PRIVILEGES, "loading programs into the kernel takes root; run it with sudo")
+        raise Refusal(PRIVILEGES, "not permitted to load BPF programs; run it as root (sudo)")
     for number in ENDING_SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # keep SIGHUP ignored under nohup
             signal.signal(number, lambda *_: stopped.append(True))

@@ -47,7 +47,7 @@ def load_programs(name, cflags=(), **defines):
     try:
         return BPF(src_file=os.path.join(HERE, name), cflags=cflags)
     except Exception as error:  # BCC raises plain Exception
-        raise Refusal(KERNEL, "%s: cannot be loaded: %s; Linux 5.10 or newer is needed" % (name, error))
+        raise Refusal(KERNEL, "%s: cannot be loaded: %s; it needs Linux 5.10 or newer" % (name, error))
 
 
 def make_record(summary, role, endpoints, gaps, **known):
@@ -137,7 +137,7 @@ def enter_netns(namespace):
             raise FileNotFoundError
         netns.setns("/run/netns/" + namespace, flags=0)
     except OSError:
-        raise Refusal(INTERFACE, "%s: no such network namespace; `ip netns` lists them" % namespace)
+        raise Refusal(INTERFACE, "no such network namespace: %s; `ip netns` lists them" % namespace)
 
 
 class ByteCounter:
@@ -158,7 +158,7 @@ def attach_filters(route, interface, handle, bpf, error):
     try:
         step, seen = (bpf.load_func(name, bpf.SCHED_CLS) for name in ("nt_step", PROGRAM))
     except Exception as reason:  # BCC raises plain Exception
-        raise Refusal(KERNEL, "%s; Linux 5.10 or newer is needed" % reason)
+        raise Refusal(KERNEL, "cannot load the programs: %s; they need Linux 5.10 or newer" % reason)
     bpf["steps"][ctypes.c_int(0)] = ctypes.c_int(step.fd)
     interface.remove_own()  # filters that a killed instance left
     try:
@@ -197,13 +197,13 @@ def attach_kprobes(bpf):
             bpf.attach_kprobe(event=name, fn_name="record_connect")
         bpf.attach_kretprobe(event="inet_csk_accept", fn_name="record_accepted", maxactive=ACCEPTS_AT_ONCE)
     except Exception as error:  # BCC raises plain Exception
-        raise Refusal(KERNEL, "kprobes: the kernel refuses them: %s" % error)
+        raise Refusal(KERNEL, "the kernel refuses the kprobes: %s" % error)
 
 
 @contextlib.contextmanager
 def track_sockets(has_kprobes):
     if not any(map(os.path.exists, ("/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"))):
-        raise Refusal(KERNEL, "tracefs: not mounted; mount -t tracefs tracefs /sys/kernel/tracing")
+        raise Refusal(KERNEL, "tracefs is not mounted; mount -t tracefs tracefs /sys/kernel/tracing")
     bpf = load_programs("socket.c", cflags=["-DNT_CALLS"] * has_kprobes, NT_CONNECTIONS=CONNECTIONS)
     try:
         if has_kprobes:

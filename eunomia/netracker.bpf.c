@@ -14,23 +14,23 @@
 typedef _Bool bool; /* ecli needs the type name bool; <stdbool.h> would make it a macro for _Bool */
 
 /// @brief NeTracker: TCP connections as they end, from SYN to FIN-ACK, seen on one interface
-/// @details eunomia/run chooses the interface
+/// @details eunomia/run sets the interface
 /// @version 0.1.0
 char LICENSE[] SEC("license") = "GPL";
 
-/// @description only connections that lasted at least so many microseconds
+/// @description only connections that lasted at least this many microseconds
 /// @cmdarg {"default": 0, "short": "m", "long": "min-us"}
 const volatile unsigned long long min_us = 0;
 
-/// @description only connections to this port; 0: to any
+/// @description only connections to this port; 0: any port
 /// @cmdarg {"default": 0, "short": "p", "long": "port"}
 const volatile unsigned int port = 0;
 
-/// @description not those whose SYN comes in through the interface
+/// @description exclude connections whose SYN comes in through the interface
 /// @cmdarg {"long": "no-incoming"}
 const volatile bool no_incoming = 0;
 
-/// @description not those whose SYN goes out through the interface
+/// @description exclude connections whose SYN goes out through the interface
 /// @cmdarg {"long": "no-outgoing"}
 const volatile bool no_outgoing = 0;
 

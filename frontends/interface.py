@@ -35,7 +35,7 @@ def report(text):
 
 
 def run_and_report(function):
-    """Runs a front-end. Reports errors in one line, also those of files and of standard output. Returns the exit status."""
+    """Runs a front-end. Reports errors in one line, also those of files and standard output. Returns the exit status."""
     try:
         status = function(sys.argv[1:])
         sys.stdout.flush()
@@ -95,9 +95,9 @@ def check_interface(interface):
     try:
         ifindex = socket.if_nametoindex(interface)
     except (OSError, ValueError):
-        raise Refusal(INTERFACE, "%s: no such interface; `ip -brief link` shows those there are" % interface)
+        raise Refusal(INTERFACE, "no such interface: %s; `ip -brief link` lists the interfaces" % interface)
     if os.geteuid():
-        raise Refusal(PRIVILEGES, "no privileges to attach to %s; run this as root" % interface)
+        raise Refusal(PRIVILEGES, "not permitted to attach to %s; run it as root (sudo)" % interface)
     require_command("tc", "iproute2")
     return ifindex
 
@@ -116,7 +116,7 @@ def tc_list(*arguments):
     try:
         return json.loads(tc("-j", *arguments) or "[]", strict=False)
     except ValueError as error:
-        raise Refusal(KERNEL, "tc -j %s: cannot be read: %s" % (" ".join(arguments), error))
+        raise Refusal(KERNEL, "cannot parse the output of tc -j %s: %s" % (" ".join(arguments), error))
 
 
 class Interface:
@@ -132,7 +132,7 @@ class Interface:
         try:
             return socket.if_indextoname(self.ifindex)
         except OSError:
-            raise Refusal(INTERFACE, "%s: the interface is gone; start again where it comes back" % self.name)
+            raise Refusal(INTERFACE, "%s: the interface is gone; start again when it is back" % self.name)
 
     def qdiscs(self):
         return {one["kind"] for one in tc_list("qdisc", "show", "dev", self.device())}
@@ -175,7 +175,7 @@ class Interface:
         """Returns whether it created the qdisc."""
         kinds = self.qdiscs()
         if "ingress" in kinds:
-            raise Refusal(BROKEN, "%s: has an ingress qdisc, which leaves no place for clsact; "
+            raise Refusal(BROKEN, "%s: an ingress qdisc is in the place of clsact; "
                           "remove it with `tc qdisc del dev %s ingress` if nothing needs it" % (self.name, self.name))
         if "clsact" in kinds:
             return False
@@ -193,8 +193,9 @@ class Interface:
             return True
 
     def attach_refusal(self, reason):
-        return Refusal(KERNEL, "%s: the filters could not be attached: %s; priority %d may be somebody else's there (`tc filter "
-                       "show dev %s ingress`), or the kernel older than 5.10" % (self.name, reason, self.priority, self.name))
+        return Refusal(KERNEL, "%s: cannot attach the filters: %s; another program may use priority %d (`tc filter "
+                       "show dev %s ingress`), or the kernel is older than 5.10" %
+                       (self.name, reason, self.priority, self.name))
 
     def detach(self, handle):
         self.remove_own()
@@ -222,7 +223,8 @@ class Interface:
                 if os.fstat(file.fileno()).st_ino != os.stat(path).st_ino:
                     raise BlockingIOError
             except (BlockingIOError, FileNotFoundError):
-                raise Refusal(BROKEN, "%s: another %s works on it; end that one first" % (self.name, self.front_end))
+                raise Refusal(BROKEN, "%s: another %s is running on it; end that one first" %
+                              (self.name, self.front_end))
             try:
                 yield
             finally:

@@ -184,7 +184,7 @@ def test_killed_instance_is_replaced():
 def test_others_stay():
     with lab() as here:
         add_foreign(here, priority=20217)
-        refuses(bcc_runner.run(here, "-i", known.INTERFACE), 4, "somebody else's", "a priority that is taken")
+        refuses(bcc_runner.run(here, "-i", known.INTERFACE), 4, "another program", "a priority that is taken")
         equal(attached(here)[1], [("ingress", 20217)], "a filter of our priority and handle that is not ours")
     with lab() as here:
         add_foreign(here)

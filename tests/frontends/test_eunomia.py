@@ -218,7 +218,7 @@ def test_run_refuses():
         refuses(run(known.INTERFACE, ECLI="/nonexistent/ecli"), 4, "cargo install ecli-rs", "missing ecli")
         refuses(run(known.INTERFACE, PATH="/nonexistent"), 4, "iproute2", "missing tc")
         add_foreign(here, "egress")
-        refuses(run(known.INTERFACE), 1, "someone else", "foreign filter")
+        refuses(run(known.INTERFACE), 1, "another program", "foreign filter")
         equal(attached(here)[1], [("egress", 7)], "the foreign filter")
 
 
@@ -345,7 +345,7 @@ def test_reload_leaves_others():
         equal(attached(here)[1], [("ingress", 7)], "filters after --off")
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
         add_foreign(here, qdisc=False, priority=PRIORITY)
-        refuses(here.here.run(RELOAD, known.INTERFACE), 4, "somebody else's", "a priority that is taken")
+        refuses(here.here.run(RELOAD, known.INTERFACE), 4, "another program", "a priority that is taken")
         reload_in(here, "--off", known.INTERFACE)
         equal(attached(here)[1], [("ingress", PRIORITY)], "a filter of our priority and handle that is not ours")
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
