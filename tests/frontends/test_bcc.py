@@ -252,7 +252,7 @@ def test_output_breaks():
         here.closed(4, "outgoing", held=0)
         errors = runner.communicate(timeout=20)[1]
         check(runner.returncode == 1 and "No space" in errors and "Traceback" not in errors, "full: %r" % errors)
-        check("1 opened = 0 written" in errors and "output 1)" in errors, "what could not be written is lost: %r" % errors)
+        check("1 record: 0 written" in errors and "1 lost (1 output)" in errors, "what could not be written is lost: %r" % errors)
         refuses(here.here.run("sh", "-c", PROGRAM + " --help >/dev/full"), 1, "No space", "help")
         refuses(here.here.run("sh", "-c", PROGRAM + " -i lo >&-"), 1, "closed", "no output")
         runner = Bcc(here)
