@@ -48,8 +48,8 @@ static __always_inline void begin_connection(u64 address, __u8 role)
 		describe_caller(&connection.socket.owner, NT_OWNER_CONNECT);
 	}
 	counters.atomic_increment(COUNT_OPENED);
-	/* An entry still exists if the kernel skipped the program at the end of a socket whose memory is in use
-	 * again.
+	/* The kernel skips a program that interrupts another one. If it skipped the end of a socket, the entry still exists
+	 * when another socket uses the memory.
 	 */
 	if (sockets.lookup(&address))
 		counters.atomic_increment(COUNT_END_MISSED);
