@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""explain: records of replay's, and made-up ones for what only live tracking gives, told in sentences."""
+"""explain describes records of replay, and made-up ones with the values that only live tracking has."""
 import glob
 import json
 import os
@@ -8,9 +8,9 @@ import random
 import re
 import subprocess
 
-import harness
+import replay_harness
 import pcap
-from harness import check, equal, replay
+from replay_harness import check, equal, replay
 from pcap import ACK, CLIENT, RST, SERVER, SYN, capture, connection, packet
 
 LIVE = {
@@ -36,152 +36,152 @@ def lines(*records):
 
 
 def explain(given, *arguments):
-    process = subprocess.run([harness.NETRACKER, "explain", *arguments], input=given, stdout=subprocess.PIPE,
+    process = subprocess.run([replay_harness.NETRACKER, "explain", *arguments], input=given, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, timeout=60, check=False)
-    process.told = process.stdout.decode("ascii")
-    process.said = process.stderr.decode("ascii")
+    process.output = process.stdout.decode("ascii")
+    process.errors = process.stderr.decode("ascii")
     return process
 
 
-def stories(process):
-    """Each record's paragraphs by label, its words in one line; the heading is under "heading"."""
+def entries(process):
+    """One dictionary for each record: its paragraphs by label, each as one line, and its heading as "heading"."""
     found = []
-    for block in process.told.split("\n\n"):
-        story, label = {}, "heading"
+    for block in process.output.split("\n\n"):
+        entry, label = {}, "heading"
         for line in block.rstrip("\n").split("\n"):
             if line.startswith("  "):
                 label = line[2:13].strip() or label
-                story[label] = (story.get(label, "") + " " + line[13:]).strip()
+                entry[label] = (entry.get(label, "") + " " + line[13:]).strip()
             else:
-                story["heading"] = line
-        found.append(story)
+                entry["heading"] = line
+        found.append(entry)
     return found
 
 
-def story(**changes):
+def entry(**changes):
     process = explain(lines(made_up(**changes)))
-    equal((process.returncode, process.said), (0, ""), "status and what was said")
-    return stories(process)[0]
+    equal((process.returncode, process.errors), (0, ""), "status and errors")
+    return entries(process)[0]
 
 
-def tells(text, *wanted):
+def shows(text, *wanted):
     for part in wanted:
-        check(part in text, f"{part!r} is told: {text!r}")
+        check(part in text, f"{part!r} is shown: {text!r}")
 
 
 def served_here():
-    told = story()
-    tells(told["heading"], "198.18.0.9:40000 -> 198.18.0.1:80", "reset by the server after 1.50s", "0011223344556677")
-    tells(told["Who"], "The client 198.18.0.9 opened it to the server 198.18.0.1.", "The server is on this machine",
+    text = entry()
+    shows(text["heading"], "198.18.0.9:40000 -> 198.18.0.1:80", "reset by the server after 1.50s", "0011223344556677")
+    shows(text["Who"], "The client 198.18.0.9 opened it to the server 198.18.0.1.", "The server is on this machine",
           "nginx (process 1234, /usr/sbin/nginx, user 33)", "read from it", "container " + "ab" * 32,
           "/system.slice/nginx.service", "interface eth0, VLAN 7", "namespace 4026531840")
-    tells(told["Steps"], "2023-11-14T22:13:20.001000000Z", "answered the SYN after 20.0us (this machine's own delay)",
+    shows(text["Steps"], "2023-11-14T22:13:20.001000000Z", "answered the SYN after 20.0us (this machine's own delay)",
           "ACK came 30.0ms later (the path to the client and back", "whole handshake took 30.0ms",
           "1.40s after the start", "It lasted 1.50s", "round-trip time of 45.0ms, with a minimum of 40.0ms")
-    tells(told["Data"], "The client sent 77 bytes in 6 packets.", "The server sent 5000000 bytes (4.77M) in 50 packets",
+    shows(text["Data"], "The client sent 77 bytes in 6 packets.", "The server sent 5000000 bytes (4.77M) in 50 packets",
           "3 had to be retransmitted", "A socket does not know")
-    tells(told["Limited by"], "the other side's receive window")
-    tells(told["End"], "The server reset it with a RST", "tcp_abort_on_close", "received data unread")
-    tells(told["Unknown"], "Nothing that should be known is missing")
+    shows(text["Limited by"], "the other side's receive window")
+    shows(text["End"], "The server reset it with a RST", "tcp_abort_on_close", "received data unread")
+    shows(text["Unknown"], "Nothing that should be known is missing")
 
 
 def opened_here():
-    told = story(role="client", comm="curl", owner_by="connect", limited_by="app", ended_by="dst", reason=None)
-    tells(told["Who"], "The client is on this machine", "curl (process 1234", "called connect()")
-    tells(told["Steps"], "answered the SYN after 20.0us (the path to the server and back",
+    text = entry(role="client", comm="curl", owner_by="connect", limited_by="app", ended_by="dst", reason=None)
+    shows(text["Who"], "The client is on this machine", "curl (process 1234", "called connect()")
+    shows(text["Steps"], "answered the SYN after 20.0us (the path to the server and back",
           "ACK came 30.0ms later (this machine's own delay)")
-    tells(told["Limited by"], "the application here", "nothing to send")
-    tells(told["End"], "Only that machine knows the reason")
+    shows(text["Limited by"], "the application here", "nothing to send")
+    shows(text["End"], "Only that machine knows the reason")
 
 
 def owners():
-    tells(story(owner_by="listen")["Who"], "listens on the port", "no process here")
-    tells(story(owner_by="scan")["Who"], "held it open when tracking started")
-    tells(story(owner_by="dowsing")["Who"], "found by dowsing")
-    tells(story(comm=None, exe=None, uid=None)["Who"], "It belongs to process 1234, which was")
-    tells(story(comm=None, pid=None)["Who"], "Its process is unknown")
-    tells(story(host="db1")["Who"], "host db1")
+    shows(entry(owner_by="listen")["Who"], "listens on the port", "no process here")
+    shows(entry(owner_by="scan")["Who"], "held it open when tracking started")
+    shows(entry(owner_by="dowsing")["Who"], "found by dowsing")
+    shows(entry(comm=None, exe=None, uid=None)["Who"], "It belongs to process 1234, which was")
+    shows(entry(comm=None, pid=None)["Who"], "Its process is unknown")
+    shows(entry(host="db1")["Who"], "host db1")
 
 
 def limits():
-    tells(story(limited_by="sndbuf")["Limited by"], "send buffer")
-    tells(story(limited_by="network")["Limited by"], "the network")
-    tells(story(limited_by="gremlins")["Limited by"], "gremlins")
-    tells(story(limited_by=None)["Limited by"], "less than a tick")
+    shows(entry(limited_by="sndbuf")["Limited by"], "send buffer")
+    shows(entry(limited_by="network")["Limited by"], "the network")
+    shows(entry(limited_by="gremlins")["Limited by"], "gremlins")
+    shows(entry(limited_by=None)["Limited by"], "less than a tick")
 
 
 def endings():
-    tells(story(outcome="closed", ended_by="src", reason=None)["End"], "in order", "The client closed first")
-    tells(story(outcome="refused", reason=None)["End"], "answered the SYN with a RST", "port 80")
-    tells(story(outcome="timeout", ended_by=None, reason="gave_up")["End"], "did not wait any longer", "gave_up")
-    tells(story(outcome="timeout", ended_by=None, reason="keepalive_timeout")["End"], "keep-alive probes were not")
-    tells(story(outcome="unreachable", ended_by=None, reason="ehostunreach")["End"], "no route to the host")
-    tells(story(outcome="expired", role="observer", reason=None)["End"], "Its end was not seen", "The server had sent")
-    tells(story(outcome="reset", ended_by="dst", reason="tcp_new_thing")["End"], "reason is tcp_new_thing.")
-    tells(story(outcome="reset", ended_by="dst", reason=None)["End"], "gave no reason", "6.10")
-    tells(story(outcome="vanished")["End"], "does not know: vanished")
-    told = story(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait")
-    tells(told["End"], "still open when tracking, or the capture, ended", "close_wait", "forgot to close")
-    tells(told["heading"], "open for 1.50s")
-    tells(story(event="open", outcome="open", ended_by=None)["End"], "just been established when this record was written")
+    shows(entry(outcome="closed", ended_by="src", reason=None)["End"], "in order", "The client closed first")
+    shows(entry(outcome="refused", reason=None)["End"], "answered the SYN with a RST", "port 80")
+    shows(entry(outcome="timeout", ended_by=None, reason="gave_up")["End"], "did not wait any longer", "gave_up")
+    shows(entry(outcome="timeout", ended_by=None, reason="keepalive_timeout")["End"], "keep-alive probes were not")
+    shows(entry(outcome="unreachable", ended_by=None, reason="ehostunreach")["End"], "no route to the host")
+    shows(entry(outcome="expired", role="observer", reason=None)["End"], "Its end was not seen", "The server had sent")
+    shows(entry(outcome="reset", ended_by="dst", reason="tcp_new_thing")["End"], "reason is tcp_new_thing.")
+    shows(entry(outcome="reset", ended_by="dst", reason=None)["End"], "gave no reason", "6.10")
+    shows(entry(outcome="vanished")["End"], "does not know: vanished")
+    text = entry(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait")
+    shows(text["End"], "still open when tracking, or the capture, ended", "close_wait", "forgot to close")
+    shows(text["heading"], "open for 1.50s")
+    shows(entry(event="open", outcome="open", ended_by=None)["End"], "just been established when this record was written")
 
 
 def gaps():
-    """Each gap of docs/record.md has a sentence of its own."""
-    with open(os.path.join(harness.ROOT, "docs", "record.md")) as page:
+    """Each gap of docs/record.md has its own sentence."""
+    with open(os.path.join(replay_harness.ROOT, "docs", "record.md")) as page:
         section = page.read().split("## Gaps")[1].split("## ")[0]
     names = re.findall(r"^\| `(\w+)` \|", section, re.M)
     check(len(names) >= 7, f"gaps in record.md: {names}")
-    said = {story(gaps=[name], complete=False)["Unknown"] for name in names}
-    equal(len(said), len(names), "different sentences")
-    check(not any("does not know" in text for text in said), "all are known")
-    tells(story(gaps=["gremlins"])["Unknown"], "does not know: gremlins")
-    tells(story(gaps=["direction"])["Who"], "Probably the client 198.18.0.9")
+    sentences = {entry(gaps=[name], complete=False)["Unknown"] for name in names}
+    equal(len(sentences), len(names), "different sentences")
+    check(not any("does not know" in text for text in sentences), "all are known")
+    shows(entry(gaps=["gremlins"])["Unknown"], "does not know: gremlins")
+    shows(entry(gaps=["direction"])["Who"], "Probably the client 198.18.0.9")
 
 
-def of_captures():
-    """What replay writes of packets made here, and of the captures: told, each once, in order."""
+def records_of_replay():
+    """Each record that replay writes is described once, in order."""
     refused = [(0, packet(CLIENT, SERVER, SYN, 1)), (0.001, packet(SERVER, CLIENT, RST | ACK, 0, 2))]
-    told = stories(explain(replay(capture(refused)).output))[0]
-    tells(told["heading"], "refused by the server after 1.00ms")
-    tells(told["Steps"], "No answer that completes a handshake was seen")
+    text = entries(explain(replay(capture(refused)).output))[0]
+    shows(text["heading"], "refused by the server after 1.00ms")
+    shows(text["Steps"], "No answer that completes a handshake was seen")
     slow = [(at + (1.5 if at else 0), frame) for at, frame in connection()]
-    tells(stories(explain(replay(capture(slow)).output))[0]["Steps"], "after 1.51s", "probably lost")
-    told = stories(explain(replay(capture(connection(("fd00::9", 40000), ("fd00::1", 80)))).output))[0]
-    tells(told["heading"], "[fd00::9]:40000 -> [fd00::1]:80: closed by the client after 50.0ms")
-    tells(told["Who"], "Only packets were seen")
-    tells(told["Limited by"], "only a socket")
-    captures = sorted(glob.glob(os.path.join(harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
+    shows(entries(explain(replay(capture(slow)).output))[0]["Steps"], "after 1.51s", "probably lost")
+    text = entries(explain(replay(capture(connection(("fd00::9", 40000), ("fd00::1", 80)))).output))[0]
+    shows(text["heading"], "[fd00::9]:40000 -> [fd00::1]:80: closed by the client after 50.0ms")
+    shows(text["Who"], "Only packets were seen")
+    shows(text["Limited by"], "only a socket")
+    captures = sorted(glob.glob(os.path.join(replay_harness.ROOT, "tests", "replay", "captures", "*.pcap*")))
     check(captures, "captures")
     for path in captures:
         result = replay(None, "--tunnels", "-q", "--events", "open,close,exit", file=path)
         process = explain(result.output)
-        equal((process.returncode, process.said), (0, ""), path)
-        ids = re.findall(r"^\S.*, id ([0-9a-f]{16})$", process.told, re.M)
+        equal((process.returncode, process.errors), (0, ""), path)
+        ids = re.findall(r"^\S.*, id ([0-9a-f]{16})$", process.output, re.M)
         equal(ids, [record["id"] for record in result.records], path)
 
 
 def one_id():
     given = lines(made_up(), made_up(id="8899aabbccddeeff", dst_port=81), made_up(event="open", outcome="open"))
     process = explain(given, "--id", "8899aabbccddeeff")
-    equal((process.returncode, len(stories(process))), (0, 1), "one of three")
-    tells(process.told, "198.18.0.1:81")
-    equal(len(stories(explain(given, "--id", "0011223344556677"))), 2, "both records of one connection")
+    equal((process.returncode, len(entries(process))), (0, 1), "one of three")
+    shows(process.output, "198.18.0.1:81")
+    equal(len(entries(explain(given, "--id", "0011223344556677"))), 2, "both records of one connection")
     process = explain(given, "--id", "0000000000000000")
-    equal((process.returncode, process.told), (1, ""), "no such record")
-    tells(process.said, "no record has the id 0000000000000000")
+    equal((process.returncode, process.output), (1, ""), "no such record")
+    shows(process.errors, "no record has the id 0000000000000000")
     equal(explain(given, "--id", "xyz").returncode, 2, "no id")
 
 
-def unknown_things():
+def unknown_names():
     process = explain(lines(made_up(colour="blue", nested={"a": [1, {}]}), {"v": 1, "event": "flood", "count": 5}))
-    equal((process.returncode, process.said), (0, ""), "unknown keys are ignored")
-    check("blue" not in process.told, "an unknown key")
-    tells(process.told, "A record of the event flood, which this version does not know")
+    equal((process.returncode, process.errors), (0, ""), "unknown keys are ignored")
+    check("blue" not in process.output, "an unknown key")
+    shows(process.output, "A record of the event flood, which this version does not know")
 
 
-def no_records():
-    """One line with its number each; status 1; the others are told."""
+def invalid_lines():
+    """Each invalid line gives one error with its number, and status 1; the records around it are described."""
     good = lines(made_up())
     bad = [b"{", b"hello", b"[]", b"5", b"{}", b'"x"', b"\xff\xfe", b'{"v":1}', b'{"v":1,"v":1}', b"{} {}",
            lines(made_up(v=2)).strip(), lines(made_up(pid="1")).strip(), lines(made_up(pid=-1)).strip(),
@@ -191,46 +191,46 @@ def no_records():
            lines(made_up(pid=2**70)).strip(), b'{"v":1,"event":"clo\0se"}', b"[" * 100000, b'{"a":' * 5000]
     for line in bad:
         process = explain(good + b"\n" + line + b"\n" + good)
-        equal((process.returncode, len(stories(process))), (1, 2), f"status, records: {line[:60]}")
-        equal(len(process.said.splitlines()), 1, f"one line: {process.said}")
-        check(process.said.startswith("netracker: standard input: line 3 is not a record: "), process.said)
+        equal((process.returncode, len(entries(process))), (1, 2), f"status, records: {line[:60]}")
+        equal(len(process.errors.splitlines()), 1, f"one line: {process.errors}")
+        check(process.errors.startswith("netracker: standard input: line 3 is not a record: "), process.errors)
     process = explain(b"x\n" * 50 + good)
-    equal((process.returncode, len(stories(process)), len(process.said.splitlines())), (1, 1, 21), "many")
-    tells(process.said, "30 more lines are not records")
+    equal((process.returncode, len(entries(process)), len(process.errors.splitlines())), (1, 1, 21), "many")
+    shows(process.errors, "30 more lines are not records")
 
 
 def huge_lines():
     process = explain(b"x" * 3_000_000 + b"\n" + lines(made_up(exe="/" + "y" * 500_000)))
-    equal((process.returncode, len(stories(process))), (1, 1), "status, records")
-    tells(process.said, "line 1 is not a record: longer than 1048576 bytes")
+    equal((process.returncode, len(entries(process))), (1, 1), "status, records")
+    shows(process.errors, "line 1 is not a record: longer than 1048576 bytes")
 
 
 def last_line_without_newline():
-    equal(len(stories(explain(lines(made_up()).strip()))), 1, "records")
+    equal(len(entries(explain(lines(made_up()).strip()))), 1, "records")
     process = explain(lines(made_up())[:200])
-    equal((process.returncode, len(process.said.splitlines())), (1, 1), "cut off")
+    equal((process.returncode, len(process.errors.splitlines())), (1, 1), "cut off")
     process = explain(b"")
-    equal((process.returncode, process.told, process.said), (0, "", ""), "nothing at all")
+    equal((process.returncode, process.output, process.errors), (0, "", ""), "nothing at all")
 
 
 def hostile_strings():
-    """Nothing but printable ASCII and newlines comes out, and no string can pretend to be another line."""
+    """The output is printable ASCII and newlines only, and no string can imitate a line of its own."""
     nasty = "\x1b[2J\r\n\t\x07\x7f\u009b\u202eabc\u0000"[:-1] + "é\U0001f600\"\\ (process 1)"
     strings = [key for key, value in LIVE.items() if isinstance(value, str)]
     for key in strings:
         process = explain(lines(made_up(**{key: nasty})))
-        equal((process.returncode, process.said), (0, ""), key)
-        check(re.fullmatch(r"[ -~\n]+", process.told), f"{key}: {process.told!r}")
-        words = " ".join(process.told.split())
+        equal((process.returncode, process.errors), (0, ""), key)
+        check(re.fullmatch(r"[ -~\n]+", process.output), f"{key}: {process.output!r}")
+        words = " ".join(process.output.split())
         check("(process 1)" not in words.replace('\\ (process 1)"', ""), f"{key} ends in quotes: {words}")
     process = explain(lines(made_up(seen=[nasty], gaps=[nasty])) + b'{"\x1b[2J' + b"\n")
     equal(process.returncode, 1, "status")
-    check(re.fullmatch(r"[ -~\n]+", process.told), process.told)
-    check(re.fullmatch(r"[ -~\n]+", process.said), process.said)
+    check(re.fullmatch(r"[ -~\n]+", process.output), process.output)
+    check(re.fullmatch(r"[ -~\n]+", process.errors), process.errors)
 
 
-def hostile_bytes():
-    """Any bytes at all: never a crash; a line that is no record is said."""
+def random_bytes():
+    """Random bytes never cause a crash, and the output stays printable."""
     generator = random.Random(6)
     whole = lines(made_up())
     for _ in range(200):
@@ -239,46 +239,46 @@ def hostile_bytes():
             data[generator.randrange(len(data))] = generator.randrange(256)
         process = explain(bytes(data))
         check(process.returncode in (0, 1), f"status {process.returncode}")
-        check(re.fullmatch(r"[ -~\n]*", process.told + process.said), process.told + process.said)
+        check(re.fullmatch(r"[ -~\n]*", process.output + process.errors), process.output + process.errors)
 
 
 def lines_fit():
     process = explain(lines(made_up(), made_up(role="client"), made_up(gaps=["start", "owner", "events"])))
-    for line in process.told.splitlines():
+    for line in process.output.splitlines():
         check(line.startswith("198.") or len(line) <= 80 or " " not in line[13:], f"{len(line)} characters: {line}")
 
 
 def inputs_and_outputs():
     process = explain(None, "/nonexistent")
-    equal((process.returncode, process.told, len(process.said.splitlines())), (1, "", 1), "no such file")
-    tells(process.said, "/nonexistent", "No such file")
+    equal((process.returncode, process.output, len(process.errors.splitlines())), (1, "", 1), "no such file")
+    shows(process.errors, "/nonexistent", "No such file")
     process = explain(None, "/")
-    equal((process.returncode, len(process.said.splitlines())), (1, 1), "a directory")
+    equal((process.returncode, len(process.errors.splitlines())), (1, 1), "a directory")
     equal(explain(None, "a", "b").returncode, 2, "two files")
     equal(explain(None, "-p", "1").returncode, 2, "no option of explain")
     equal(explain(lines(made_up()), "-").returncode, 0, "-")
     with open("/dev/full", "w") as full:
-        process = subprocess.run([harness.NETRACKER, "explain"], input=lines(made_up()), stdout=full,
+        process = subprocess.run([replay_harness.NETRACKER, "explain"], input=lines(made_up()), stdout=full,
                                  stderr=subprocess.PIPE, check=False)
     equal((process.returncode, len(process.stderr.splitlines())), (1, 1), "a full disk")
-    process = subprocess.run(f"'{harness.NETRACKER}' explain | head -n 1; echo ${{PIPESTATUS[0]}}", shell=True,
+    process = subprocess.run(f"'{replay_harness.NETRACKER}' explain | head -n 1; echo ${{PIPESTATUS[0]}}", shell=True,
                              executable="/bin/bash", input=lines(*[made_up()] * 3000), stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, check=False)
     equal((process.stdout.splitlines()[-1], process.stderr), (b"0", b""), "a reader that went away")
 
 
-def told_as_they_come():
-    """A record from a pipe is told before the next one comes."""
-    process = subprocess.Popen([harness.NETRACKER, "explain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def described_at_once():
+    """A record from a pipe is described before the next one is written."""
+    process = subprocess.Popen([replay_harness.NETRACKER, "explain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdin.write(lines(made_up()))
     process.stdin.flush()
-    tells(process.stdout.readline().decode(), "198.18.0.9:40000")
+    shows(process.stdout.readline().decode(), "198.18.0.9:40000")
     process.stdin.close()
     process.stdout.read()
     equal(process.wait(), 0, "status")
 
 
 if __name__ == "__main__":
-    harness.run([served_here, opened_here, owners, limits, endings, gaps, of_captures, one_id, unknown_things,
-                 no_records, huge_lines, last_line_without_newline, hostile_strings, hostile_bytes, lines_fit,
-                 inputs_and_outputs, told_as_they_come])
+    replay_harness.run([served_here, opened_here, owners, limits, endings, gaps, records_of_replay, one_id, unknown_names,
+                 invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
+                 inputs_and_outputs, described_at_once])
