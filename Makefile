@@ -17,7 +17,7 @@ WERROR ?= $(if $(filter true,$(CI)),1)
 WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 # With SLP vectorization, gcc loads two words at once that were stored separately just before. The load waits for both
 # stores, which costs 3 % of a replay.
-STANDARD := -std=gnu11 -I. -I$(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
+STANDARD := -std=gnu11 -I. -isystem $(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
 LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
 
 # Hardening of the program. Options that the compiler does not support are omitted; clang on arm64 lacks the last one.
@@ -177,12 +177,12 @@ $(BUILD)/tests/replay/capture_clock.skel.h: $(KERNEL_REPLAY_BPF)
 
 $(BUILD)/tests/replay/loader.o: src/kernel/loader.c $(BUILD)/tests/replay/capture_clock.skel.h
 	$(call say,CC,$<)
-	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -I$(BUILD)/tests/replay -include linux/types.h -include tests/replay/capture_clock.h \
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -isystem $(BUILD)/tests/replay -include linux/types.h -include tests/replay/capture_clock.h \
 		-DNETRACKER_SKELETON='"capture_clock.skel.h"' -MMD -MP -c $< -o $@
 
 $(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/loader.o $(BUILD)/libnetracker.a
 	$(call say,TEST,$<)
-	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -I$(BUILD)/tests/replay -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
+	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -isystem $(BUILD)/tests/replay -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libnetracker.a
 	$(call say,BENCH,$<)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's structures, reduced to the members that are read. CO-RE relocates every access to the running kernel's
  * layout (preserve_access_index), so only the names of members matter here, and the build needs no vmlinux.h.
- * Where kernels differ, a flavour (name___suffix, which libbpf strips) describes the other layout.
+ * A flavour (name___suffix, which libbpf strips) describes the layout of kernels whose layout differs.
  */
 #ifndef NETRACKER_BPF_KERNEL_TYPES_H
 #define NETRACKER_BPF_KERNEL_TYPES_H

@@ -30,7 +30,7 @@
 
 
 /* Reads a file's first line without its newline. The result is empty if the file cannot be read. */
-static void read_line(const char *path, char *line, size_t size)
+static void read_first_line(const char *path, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
 
@@ -48,7 +48,7 @@ static void describe_parent(struct attachment_info *attachment)
 
 	attachment->parent_pid = getppid();
 	snprintf(path, sizeof(path), "/proc/%u/comm", attachment->parent_pid);
-	read_line(path, attachment->parent_comm, sizeof(attachment->parent_comm));
+	read_first_line(path, attachment->parent_comm, sizeof(attachment->parent_comm));
 }
 
 static void describe_attacher(struct attachment_info *attachment)
@@ -59,10 +59,10 @@ static void describe_attacher(struct attachment_info *attachment)
 	clock_gettime(CLOCK_REALTIME, &now);
 	attachment->when_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
 	attachment->uid = getuid();
-	read_line("/proc/self/loginuid", login, sizeof(login));
+	read_first_line("/proc/self/loginuid", login, sizeof(login));
 	attachment->login_uid = *login ? strtoul(login, NULL, 10) : ~0U;
 	attachment->pid = getpid();
-	read_line("/proc/self/comm", attachment->comm, sizeof(attachment->comm));
+	read_first_line("/proc/self/comm", attachment->comm, sizeof(attachment->comm));
 	describe_parent(attachment);
 	snprintf(attachment->version, sizeof(attachment->version), "%s", NETRACKER_VERSION);
 }

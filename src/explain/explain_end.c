@@ -54,7 +54,7 @@ static const struct meaning unreachable_reasons[] = {
 	{ "econnrefused", "an ICMP message said that the port is unreachable" },
 };
 
-static void add_word(struct paragraph *paragraph, const char *lead, const char *reason, const char *meaning)
+static void append_list_word(struct paragraph *paragraph, const char *lead, const char *reason, const char *meaning)
 {
 	paragraph_add(paragraph, "%s", lead);
 	paragraph_add_name(paragraph, reason);
@@ -68,7 +68,7 @@ static void add_reset_reason(struct paragraph *paragraph, enum nt_side sender)
 	const char *reason = explain_get_word(paragraph->record, "reason");
 
 	if (reason)
-		add_word(paragraph, "The kernel's reason is", reason,
+		append_list_word(paragraph, "The kernel's reason is", reason,
 				 find_meaning(reset_reasons, COUNT(reset_reasons), reason));
 	else if (paragraph_is_local_side(paragraph, sender))
 		paragraph_add(paragraph, "This machine's kernel gave no reason (it does from Linux 6.10 on).");
@@ -113,7 +113,7 @@ static void describe_timeout(struct paragraph *paragraph, const enum nt_side *en
 	if (meaning)
 		paragraph_add(paragraph, "%s", meaning);
 	if (reason)
-		add_word(paragraph, "The record's word for it is", reason, NULL);
+		append_list_word(paragraph, "The record's word for it is", reason, NULL);
 }
 
 static void describe_unreachable(struct paragraph *paragraph, const enum nt_side *ended_by)
@@ -123,7 +123,7 @@ static void describe_unreachable(struct paragraph *paragraph, const enum nt_side
 	(void)ended_by;
 	paragraph_add(paragraph, "The network could not deliver it.");
 	if (reason)
-		add_word(paragraph, "The application got the error", reason,
+		append_list_word(paragraph, "The application got the error", reason,
 				 find_meaning(unreachable_reasons, COUNT(unreachable_reasons), reason));
 }
 
@@ -161,7 +161,7 @@ static void describe_open(struct paragraph *paragraph, const enum nt_side *ended
 	(void)ended_by;
 	paragraph_add(paragraph, "%s", meaning ? meaning : "It was open.");
 	if (state)
-		add_word(paragraph, "Its socket's state was", state,
+		append_list_word(paragraph, "Its socket's state was", state,
 				 find_meaning(state_meanings, COUNT(state_meanings), state));
 }
 
@@ -203,7 +203,7 @@ void explain_write_end(struct paragraph *paragraph)
 	if (i < COUNT(outcomes))
 		outcomes[i].describe(paragraph, is_known ? &side : NULL);
 	else
-		add_word(paragraph, "It ended in a way that this version does not know:", outcome, NULL);
+		append_list_word(paragraph, "It ended in a way that this version does not know:", outcome, NULL);
 	add_zeek_words(paragraph);
 	paragraph_finish(paragraph, "End");
 }
@@ -235,7 +235,7 @@ static void add_gaps(struct paragraph *paragraph)
 		if (meaning)
 			paragraph_add(paragraph, "%s", meaning);
 		else
-			add_word(paragraph, "A gap that this version does not know:", gap, NULL);
+			append_list_word(paragraph, "A gap that this version does not know:", gap, NULL);
 	}
 	if (gaps && !json_array_size(gaps))
 		paragraph_add(paragraph, "Nothing that should be known is missing.");

@@ -152,7 +152,7 @@ static void count_opened(void *context)
 	((struct delivery *)context)->accounting.opened++;
 }
 
-static void write_open_record(void *context, struct nt_record *record)
+static void deliver_open_record(void *context, struct nt_record *record)
 {
 	delivery_write(context, record);
 }
@@ -381,7 +381,7 @@ static bool set_up_own(struct replay *replay)
 	bool report_established = delivery_wants_event(&replay->options->delivery, NT_EVENT_OPEN);
 	const struct replay_tracker_host host = {
 		.began = count_opened,
-		.established = report_established ? write_open_record : NULL,
+		.established = report_established ? deliver_open_record : NULL,
 		.ended = write_last_record,
 		.context = &replay->delivery,
 	};

@@ -170,7 +170,7 @@ static void put_table(struct text_buffer *text, const struct summary_table *tabl
 	text_free(&name);
 }
 
-static void put_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
+static void append_row_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
 {
 	char address_text[ADDRESS_TEXT_SIZE];
 
@@ -214,11 +214,11 @@ static void put_connection(struct text_buffer *text, const struct summary_connec
 {
 	struct text_buffer words = { 0 };
 
-	put_endpoint(&words, row->src_ip, row->src_port);
+	append_row_endpoint(&words, row->src_ip, row->src_port);
 	text_string(&words, " ->");
 	put_words(text, &words, indent);
 	words.used = 0;
-	put_endpoint(&words, row->dst_ip, row->dst_port);
+	append_row_endpoint(&words, row->dst_ip, row->dst_port);
 	put_words(text, &words, indent);
 	put_owner(text, row, indent);
 	text_char(text, '\n');

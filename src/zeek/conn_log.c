@@ -54,7 +54,7 @@ static void write_uid(struct text_buffer *text, const struct nt_record *record)
 		text_char(text, digits[number % 62]);
 }
 
-static void write_address(struct text_buffer *text, const __u8 address[16])
+static void write_zeek_address(struct text_buffer *text, const __u8 address[16])
 {
 	char out[ADDRESS_TEXT_SIZE];
 
@@ -64,12 +64,12 @@ static void write_address(struct text_buffer *text, const __u8 address[16])
 
 static void write_src_ip(struct text_buffer *text, const struct nt_record *record)
 {
-	write_address(text, record->src_ip);
+	write_zeek_address(text, record->src_ip);
 }
 
 static void write_dst_ip(struct text_buffer *text, const struct nt_record *record)
 {
-	write_address(text, record->dst_ip);
+	write_zeek_address(text, record->dst_ip);
 }
 
 static void write_src_port(struct text_buffer *text, const struct nt_record *record)

@@ -114,7 +114,7 @@ static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *
 	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
 }
 
-static struct zeek_entry *begin_connection(struct zeek_replay *replay, const struct nt_key *key,
+static struct zeek_entry *begin_zeek_connection(struct zeek_replay *replay, const struct nt_key *key,
 					   const struct nt_packet *packet, int source)
 {
 	struct zeek_entry *entry = zeek_table_add(replay->table, key);
@@ -153,7 +153,7 @@ int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment
 		entry = NULL;
 	}
 	if (!entry)
-		entry = begin_connection(replay, &key, packet, source);
+		entry = begin_zeek_connection(replay, &key, packet, source);
 	if (!entry)
 		return -ENOMEM;
 	nt_zeek_take(&entry->connection, packet, source, marks, replay->now);

@@ -114,7 +114,7 @@ static void test_roles(void)
 	CHECK_LETTERS(&driver, "OTH", "D");
 	CHECK_EQUAL(driver.connection.orig, A);
 	forget(&driver);
-	/* Of two server ports the lower one is the server's, unless a SYN-ACK may belong to a scan. */
+	/* The lower one of two server ports is the server's, unless a SYN-ACK may belong to a scan. */
 	driver = driver_of(80, 443);
 	from_a(&driver, NT_ACK, 1, 1, 10);
 	CHECK_EQUAL(driver.connection.orig, B);
