@@ -144,7 +144,7 @@ def attempts_unseen(bench):
     status = tracker.stop()
     books = account(tracker)
     problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
-    if "+ %d lost (%d evicted)" % (count, count) not in tracker.stderr():
+    if ", %d lost (%d evicted)" % (count, count) not in tracker.stderr():
         problems.append("%d are to be lost: %s" % (count, tracker.stderr()[-300:]))
     return problems
 
