@@ -300,7 +300,10 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	else
 		event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
 	if (!event) {
-		count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
+		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
+			count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
+		else
+			count(NT_COUNT_OPEN_RING_FAILED);
 		return;
 	}
 	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);

@@ -218,6 +218,7 @@ enum nt_counter {
 	NT_COUNT_RECURSION_CAUGHT,  /* calls that the stand-by program handled */
 	NT_COUNT_SOCKET_RING_FAILED,
 	NT_COUNT_SOCKET_RING_FAILED_LAST = NT_COUNT_SOCKET_RING_FAILED + NT_FAILURES - 1,
+	NT_COUNT_OPEN_RING_FAILED, /* an event of an open connection, for any cause: its close record is not lost */
 	NT_COUNT_MORE_RING_FAILED, /* for any cause */
 	NT_COUNT_PROCESS_RING_FAILED, /* for any cause */
 	NT_COUNT_WIRE_OPENED,

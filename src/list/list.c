@@ -118,8 +118,7 @@ static int report_missing(const struct list *list)
 	__u64 counters[NT_COUNTERS], missing;
 
 	loader_counters(&list->loader, counters);
-	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) +
-		  loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED);
+	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_OPEN_RING_FAILED];
 	if (!missing)
 		return EXIT_STATUS_DONE;
 	message_error("%llu open connections are missing: the kernel side had no room for them; list again when fewer are "

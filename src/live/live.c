@@ -228,7 +228,8 @@ static void update_ring_losses(struct live *live)
 
 	loader_counters(&live->loader, counters);
 	lost = loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED) +
-	       loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) + counters[NT_COUNT_MORE_RING_FAILED];
+	       loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) + counters[NT_COUNT_MORE_RING_FAILED] +
+	       counters[NT_COUNT_OPEN_RING_FAILED];
 	live->names.events_lost = lost != live->ring_lost_seen;
 	live->ring_lost_seen = lost;
 }
@@ -601,6 +602,9 @@ static void fill_accounting(struct live *live)
 	accounting->open += socket_scan_count_open(&live->loader);
 	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	print_replaced_sockets(live, counters);
+	if (counters[NT_COUNT_OPEN_RING_FAILED])
+		message_detail("the ring buffer dropped %llu events of open connections",
+			       (unsigned long long)counters[NT_COUNT_OPEN_RING_FAILED]);
 	message_detail("tracking ended: %llu malformed packets, %llu processes not described, %llu details not stored "
 		       "(%llu out of memory, %llu lock contended)",
 		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],

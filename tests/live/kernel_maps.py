@@ -20,7 +20,8 @@ class Map:
             raise OSError(-self.fd, os.strerror(-self.fd))
         info, length = ctypes.create_string_buffer(INFO_SIZE), ctypes.c_uint32(INFO_SIZE)
         libbpf.bpf_obj_get_info_by_fd(self.fd, info, ctypes.byref(length))
-        _, _, self.key_size, self.value_size = (int.from_bytes(info.raw[at:at + 4], sys.byteorder) for at in (0, 4, 8, 12))
+        self.key_size, self.value_size, self.max_entries = (
+            int.from_bytes(info.raw[at:at + 4], sys.byteorder) for at in (8, 12, 16))
         self.name = info.raw[NAME_OFFSET:NAME_OFFSET + NAME_SIZE].split(b"\0")[0].decode()
 
     def close(self):

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What happens by chance, once in a million connections, brought about: ends that the kernel shows to none of our programs,
 and tables that the kernel has no memory for. Each is a record with a gap or a loss with its cause."""
+import collections
 import re
+import signal
 import struct
 import sys
 
@@ -11,7 +13,7 @@ from bench import check, main_of_checks
 from cgroups import hierarchies
 from harness import Skip
 from kernel_maps import map_of
-from places import elsewhere
+from places import elsewhere, loopback
 from traffic import NOBODY, require, settle, swallow
 
 COUNT = 30
@@ -21,6 +23,8 @@ MORE_CONNECTS = 2000
 RECORD_SECONDS = 5
 SOCKET = struct.Struct("=QQ24x32x4xI")  # struct nt_socket: the cookie, when it began; the network namespace
 GROUP = b"/nt-losses"
+CONNECTION_BYTES = 1024  # the ring buffer holds no more connections than one for each: four events of 256 bytes
+RECOVERY_SECONDS = 1
 
 
 class Unseen:
@@ -216,6 +220,50 @@ def no_memory(bench):
     lost = re.search(r"lost \((\d+) socket table out of memory\)", tracker.stderr())
     if missing <= 0 or not lost:
         problems.append("%d of %d connects have no entry: %s" % (missing, connects, tracker.stderr()[-300:]))
+    return problems
+
+
+def fill_ring_buffer(tracker, world):
+    """Connections until the stopped tracker's ring buffer is full, and COUNT more, which stay open. Returns those."""
+    peer = world.client("nt-storm")
+    listener = world.listen(peer, backlog=1024)
+    ring = map_of(tracker.process.pid, "events")
+    peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port,
+            count=ring.max_entries // CONNECTION_BYTES)
+    ring.close()
+    return world.pairs(COUNT)
+
+
+@check("the ring buffer takes no open events: a gap in the records, but no lost record")
+def open_events_dropped(bench):
+    world = bench.world(loopback)
+    tracker = bench.tracker("--events", "open,close")
+    tracker.process.send_signal(signal.SIGSTOP)
+    try:
+        pairs = fill_ring_buffer(tracker, world)
+    finally:
+        tracker.process.send_signal(signal.SIGCONT)
+    settle(RECOVERY_SECONDS)
+    for client, server in pairs:
+        client.close()
+        server.close()
+    settle(RECOVERY_SECONDS)
+    status = tracker.stop()
+    counts = account(tracker)
+    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
+    closed = sum(record["event"] == "close" for record in tracker.records)
+    if closed != counts["written"]:
+        problems.append("%d close records, the accounting says %d written" % (closed, counts["written"]))
+    held = {(client.local[1], client.remote[1]) for client, _ in pairs}
+    events = collections.Counter(record["event"] for record in bench.own(tracker.records)
+                                 if (record["src_port"], record["dst_port"]) in held)
+    if events != {"close": 2 * COUNT}:
+        problems.append("records of the connections that opened last: %s" % dict(events))
+    if not any("events" in record["gaps"] for record in bench.own(tracker.records)):
+        problems.append("no record has the gap")
+    dropped = re.search(r"events of open connections that the ring buffer did not take: (\d+)", tracker.stderr())
+    if not dropped or int(dropped[1]) < 2 * COUNT:
+        problems.append("the number of dropped events is not given: %s" % tracker.stderr()[-300:])
     return problems
 
 
