@@ -219,14 +219,14 @@ def timeouts_under_load(bench):
     settle(CONNECT_SECONDS)
     counts, problems = finish(bench, tracker, TIMEOUTS)
     found = len({record["src_port"] for record in bench.own(tracker.records)})
-    # Some kernels run no tracing program while certain of their tasks are interrupted (a virtual machine's agent), and
-    # count only some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
+    # Some kernels run no tracing program while certain tasks (a virtual machine's agent) are interrupted, and count only
+    # some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
     said = "%d of %d found, %d still open; the tracker counted %d skipped events" % (
         found, TIMEOUTS, counts["open"], skipped_events(tracker.stderr()))
     if found < LEAST_FOUND or found + counts["open"] < TIMEOUTS:
         problems.append(said)
     elif found < TIMEOUTS:
-        print("again: not run again, a part is enough: " + said)
+        print("note: these are enough: " + said)
     return problems
 
 
