@@ -70,7 +70,7 @@ def run_check(run, number, name, function):
         run.tally.judge(name, function(bench), bench.accounts())
     except Skip as reason:
         run.tally.skips(name, reason)
-    except (TrafficError, TrackerError) as error:
+    except (AssertionError, TrafficError, TrackerError) as error:
         run.tally.fails(name, ["%s: %s" % (type(error).__name__, error)], bench.accounts())
     finally:
         bench.stop()

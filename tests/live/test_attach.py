@@ -345,6 +345,15 @@ def broken_surroundings(_):
         return problems + differ("/dev/full", (process.returncode, "space" in messages), (BROKE, True))
 
 
+def has_foreign_attachments():
+    """Whether others have attached something where this test attaches; reports that as a failure."""
+    found = sorted(os.listdir(PINS)) if os.path.isdir(PINS) else []
+    if found:
+        print("FAIL  all: others have attached NeTracker to %s; remove that with: netracker detach\n"
+              "0 passed, 1 failed, 0 skipped" % ", ".join(found))
+    return bool(found)
+
+
 if __name__ == "__main__":
     isolate()
-    sys.exit(main_of_checks())
+    sys.exit(has_foreign_attachments() or main_of_checks())

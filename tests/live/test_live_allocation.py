@@ -128,10 +128,13 @@ def main():
     subprocess.run(["ip", "link", "add", INTERFACE, "type", "veth", "peer", "name", "alloc1"], check=True)
     subprocess.run(["ip", "link", "set", INTERFACE, "up"], check=True)
     traffic = Traffic()
-    for command, workers in commands():
-        runs, wrong = allocation.try_command(command, known, workers)
-        tally.judge("%s, %d runs" % (command.name, runs), ["%s: %s" % one for one in wrong])
-    traffic.stop()
+    try:
+        for command, workers in commands():
+            runs, wrong = allocation.try_command(command, known, workers)
+            tally.judge("%s, %d runs" % (command.name, runs), ["%s: %s" % one for one in wrong])
+    finally:
+        traffic.stop()
+        netracker("detach", "-q")
     return tally.finish()
 
 
