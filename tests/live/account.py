@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The accounting that a tracker prints at its end."""
+"""Reads the accounting that a tracker prints when it ends."""
 import os
 import sys
 
@@ -10,7 +10,7 @@ import accounting_line  # noqa: E402
 
 
 def account(tracker):
-    """{entry: count}, as accounting_line.parse()."""
+    """Returns {entry: count} as accounting_line.parse() does; a missing accounting is an error."""
     counts = accounting_line.parse(tracker.stderr())
     require(counts, "no accounting on stderr: %r" % tracker.stderr()[-300:])
     return counts

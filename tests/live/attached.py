@@ -38,13 +38,13 @@ def programs(ifindex, hook):
 
 
 def tcx_programs(namespace):
-    """The lines of this program, run there; None before Linux 6.6, which has no tcx to ask for."""
+    """Returns the lines that this program prints in a namespace; None before Linux 6.6, which has no tcx."""
     done = namespace.run(sys.executable, os.path.abspath(__file__))
     return None if done.returncode else done.stdout.splitlines()
 
 
 def attached(namespace):
-    """tcx programs and clsact filters on the namespace's interfaces."""
+    """Lists the tcx programs and clsact filters on the namespace's interfaces."""
     found = tcx_programs(namespace) or []
     links = namespace.run("ip", "-o", "link").stdout
     for name in re.findall(r"^\d+: ([^:@]+)", links, re.MULTILINE):

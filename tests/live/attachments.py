@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the test of the classic mode is made of: its commands, a lab, what is attached, lines, crafted packets."""
+"""Parts of the tests of `netracker attach`: its commands, a lab, attached programs, trace lines, crafted packets."""
 import contextlib
 import ipaddress
 import json
@@ -77,7 +77,7 @@ def lab():
 
 @contextlib.contextmanager
 def tracing():
-    """tracefs is there once something was attached."""
+    """Follows the trace. Use it after something was attached: only then is tracefs mounted."""
     trace = Trace()
     trace.lines()
     try:
@@ -99,7 +99,7 @@ def refusal_problems(label, result, status, word):
 
 
 def tcx_programs(space, interface=known.INTERFACE):
-    """[(hook, program)], None before Linux 6.6."""
+    """Returns [(hook, program)]; None before Linux 6.6."""
     done = space.run(sys.executable, ATTACHED)
     if done.returncode:
         return None
@@ -108,7 +108,7 @@ def tcx_programs(space, interface=known.INTERFACE):
 
 
 def clsact_filters(space, interface=known.INTERFACE):
-    """[(hook, priority, program)]; program is None where a filter has none."""
+    """Returns [(hook, priority, program)]; program is None for a filter without one."""
     found = []
     for hook in ("ingress", "egress"):
         shown = json.loads(space.run("tc", "-j", "filter", "show", "dev", interface, hook).stdout or "[]")
@@ -121,7 +121,7 @@ def has_clsact(space, interface=known.INTERFACE):
 
 
 def on_interface(space, interface=known.INTERFACE):
-    """[(hook, program)] by either way, without the filters of others."""
+    """Returns [(hook, program)] of tcx and of clsact, without other programs' filters."""
     return (tcx_programs(space, interface) or []) + \
         [(hook, program) for hook, _, program in clsact_filters(space, interface) if program]
 
@@ -136,7 +136,7 @@ def left_behind(space, interface=known.INTERFACE):
 
 
 def line_problems(trace, facts):
-    """The lines of these connections: each that has a FIN of the side that answered once, no other at all."""
+    """Expects one line for each connection whose destination sent a FIN, and no other line."""
     ports = {fact.values["src_port"] for fact in facts}
     wanted = [known.Fact({key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")},
                          {"syn_finack_ns": fact.times["syn_finack_ns"]})
@@ -147,17 +147,17 @@ def line_problems(trace, facts):
 
 
 def form_problems(lines, facts):
-    """Addresses stand as RFC 5952 has them, IPv6 in brackets."""
+    """Expects addresses in the form of RFC 5952, IPv6 in brackets."""
     problems = []
     for fact in facts:
         if "syn_finack_ns" not in fact.times:
             continue
-        ends = []
-        for end in ("src", "dst"):
-            address = ipaddress.ip_address(fact.values[end + "_ip"])
+        texts = []
+        for side in ("src", "dst"):
+            address = ipaddress.ip_address(fact.values[side + "_ip"])
             form = "[%s]:%d" if address.version == 6 else "%s:%d"
-            ends.append(form % (address.compressed, fact.values[end + "_port"]))
-        text = "for %s -> %s: " % tuple(ends)
+            texts.append(form % (address.compressed, fact.values[side + "_port"]))
+        text = "for %s -> %s: " % tuple(texts)
         if not any(text in line for line in lines):
             problems.append("no line has %r: %s" % (text, lines[:2]))
     return problems
@@ -170,7 +170,7 @@ def ipv6_segment(source, destination, ports, flags):
 
 @contextlib.contextmanager
 def raw_sender(here):
-    """Sends frames of an EtherType from the other namespace to this one."""
+    """Provides a function that sends a packet of an EtherType from the other namespace to this one."""
     with known.inside(here.there):
         wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.bind(("eth0", 0))
@@ -182,7 +182,7 @@ def raw_sender(here):
 
 
 def flood(here, count):
-    """SYNs of as many connections: none is answered, as no address is theirs."""
+    """Sends the SYNs of `count` connections. Nobody answers: no namespace has their addresses."""
     with raw_sender(here) as send:
         for number in range(count):
             send(0x0800, syn("198.18.255.%d" % (number >> 15), 1024 + (number & 32767)))

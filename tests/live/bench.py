@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Checks that are no cases: each has trackers, namespaces and arguments of its own, and says what is wrong."""
+"""Runs checks. Unlike a case, a check starts trackers, namespaces and arguments of its own; it returns its problems."""
 import collections
 
 from harness import Run, Skip
@@ -9,7 +9,7 @@ from traffic import TrafficError, World
 
 
 class Bench:
-    """What a check has that is no case: namespaces and trackers of its own."""
+    """The namespaces and trackers of one check."""
 
     def __init__(self, net, directory, suffix):
         self.net, self.directory = net, directory
@@ -34,16 +34,17 @@ class Bench:
             tracker.kill()
 
     def accounts(self):
-        """Each tracker's stderr, and which records of this check it wrote."""
+        """Returns each tracker's stderr, with a summary of the records of this check that it wrote."""
         return [tracker.stderr() + self.count_kinds(tracker.records) for tracker in self.trackers]
 
     def count_kinds(self, records):
         kinds = collections.Counter("%s %s %s" % (record.get("event"), record.get("role"), record.get("outcome"))
                                     for record in self.own(records))
-        return "records of this check: " + (", ".join("%d %s" % (count, kind) for kind, count in kinds.items()) or "none")
+        counts = ", ".join("%d %s" % (count, kind) for kind, count in kinds.items())
+        return "records of this check: " + (counts or "none")
 
     def owns(self, record):
-        """Whether a record is about this check's addresses, in a namespace of ours."""
+        """Whether a record is about this check's addresses, in a namespace of this run."""
         if record.get("netns") not in self.net.inodes():
             return False
         subnets = [world.place.subnet for world in self.worlds]
@@ -57,7 +58,7 @@ CHECKS = []
 
 
 def check(name):
-    """Registers a function of a Bench: it returns a list of problems, or raises Skip."""
+    """Registers a function that takes a Bench and returns a list of problems, or raises Skip."""
     def register(function):
         CHECKS.append((name, function))
         return function

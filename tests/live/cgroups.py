@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Made-up control groups, in the hierarchies that this machine has mounted, or that are mounted for the test."""
+"""Makes control groups, in hierarchies that are mounted on this machine or that the test mounts."""
 import atexit
 import ctypes
 import os
@@ -7,7 +7,7 @@ import shutil
 import tempfile
 
 CGROUP2, CGROUP1 = "cgroup2", "cgroup"
-# Those of a v1 cpuset take no process before they have processors.
+# A v1 cpuset takes no process before it has processors.
 UNUSABLE = "cpuset"
 NAME = b"nt-test"
 
@@ -15,14 +15,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Hierarchy:
-    """`key` is what its line in /proc/PID/cgroup has between the colons: nothing where it is the unified one."""
+    """`key` is the text between the colons of its line in /proc/PID/cgroup; empty for the unified hierarchy."""
 
     def __init__(self, key, root):
         self.key, self.root = key, os.fsencode(root)
         self.made = []
 
     def path_of(self, pid):
-        """The kernel's own word on where a process is."""
+        """Returns the path of a process's cgroup by /proc/PID/cgroup; None if it is in none."""
         with open("/proc/%s/cgroup" % pid, "rb") as file:
             for line in file.read().split(b"\n"):
                 parts = line.split(b":", 2)
@@ -31,7 +31,7 @@ class Hierarchy:
         return None
 
     def make(self, path):
-        """Makes the cgroup, and those above it that are not there."""
+        """Makes the cgroup and its missing parents."""
         whole = self.root
         for component in path.split(b"/")[1:]:
             whole += b"/" + component
@@ -44,12 +44,12 @@ class Hierarchy:
             file.write(b"%d" % pid)
 
     def remove(self):
-        """What was made. Nobody may be in it."""
+        """Removes all cgroups that were made. They must be empty."""
         while self.made:
             os.rmdir(self.made.pop())
 
     def clean_up(self):
-        """Whatever state a test left."""
+        """Moves out all processes and removes all cgroups that were made; never fails."""
         for path in self.made:
             with open(path + b"/cgroup.procs") as file:
                 pids = file.read().split()
@@ -77,14 +77,14 @@ def mounted():
 
 
 def keys_of(options):
-    """A hierarchy of several controllers has them all in its line, in the kernel's order."""
+    """Returns the keys of a mounted hierarchy: its line lists all its controllers, in the kernel's order."""
     with open("/proc/self/cgroup") as file:
         keys = [line.split(":")[1] for line in file]
     return [key for key in keys if key and UNUSABLE not in key and set(key.split(",")) <= set(options)]
 
 
 def mount(kind, options=""):
-    """One of the test's own, on a directory of its own; None where this kernel has no such thing."""
+    """Mounts a hierarchy on a directory of its own until the program ends; None if this kernel cannot."""
     directory = tempfile.mkdtemp(prefix="nt-cgroup-")
     if libc.mount(b"none", os.fsencode(directory), os.fsencode(kind), 0, os.fsencode(options)):
         os.rmdir(directory)
@@ -100,7 +100,7 @@ def mount(kind, options=""):
 
 
 def hierarchies():
-    """By key; at least the unified one and one of version 1, where the kernel has them."""
+    """Returns {key: hierarchy}, with the unified one and one of version 1 if the kernel has them."""
     found = {one.key: one for one in mounted()}
     if "" not in found:
         root = mount(CGROUP2)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Cases, the places they happen in, and the run: one tracker over many cases, each in namespaces of its own.
+"""Runs cases: one tracker follows the traffic of many cases, each in namespaces of its own.
 
 A program registers cases with @case and ends with sys.exit(main()). A case is a function of a World; it makes traffic
-and says with World.expect() what the records must be. It fails if a record is missing, wrong, or one too many.
+and names the records that it expects by World.expect(). It fails if a record is missing, wrong, or one too many.
 
 Options of a program: --list, --only WORD (cases whose name holds the word), --traffic (no tracker: the traffic is
-checked against what a sniffer sees), --keep (the tracker's output stays), --jobs N, and after `--` more arguments for
+compared with what a sniffer captures), --keep (the tracker's output stays), --jobs N, and after `--` more arguments for
 the tracker.
 """
 import argparse
@@ -20,7 +20,6 @@ import signal
 import socket
 import sys
 import tempfile
-import time
 import traceback
 
 import records
@@ -33,7 +32,7 @@ from traffic import TrafficError, World
 
 COUNT = 20
 JOBS = 3
-# The join waits at most 2 s for a wire that has not ended, and a reader polls.
+# The join waits at most 2 s for packets that have not ended the connection; the rest allows for polling.
 LAST_RECORD_SECONDS = 3.5
 SHOWN_PROBLEMS = 4
 SHOWN_RECORDS = 40
@@ -44,7 +43,7 @@ SKIPPED_EVENTS = re.compile(r"the kernel skipped (\d+) events")
 
 
 class Skip(Exception):
-    """This machine cannot do it; the text says why."""
+    """This machine cannot run the case or check; the text is the reason."""
 
 
 class Case:
@@ -52,7 +51,7 @@ class Case:
         self.function, self.name, self.build, self.sysctls = function, name, build, sysctls
         self.place = None
         self.process = None
-        self.views = []
+        self.expectations = []
         self.problems = []
         self.traffic_failed = False
         self.skipped = None
@@ -65,7 +64,7 @@ REGISTERED = []
 
 
 def case(name, *places, **sysctls):
-    """Registers a function as one case for each place (default: once to the outside and once from it)."""
+    """Registers a function as one case for each place (default: outgoing and incoming)."""
     def register(function):
         for build in places or (outgoing, incoming):
             label = name if len(places) == 1 else "%s, %s" % (name, build.__name__.replace("_", " "))
@@ -76,7 +75,7 @@ def case(name, *places, **sysctls):
 
 
 class CaseProcess:
-    """A case's traffic, made in a child: its views, or why there are none, come back through a socket.
+    """Makes a case's traffic in a child, which returns the expected records, or the reason for none, through a socket.
 
     A generator function stops at its `yield` until proceed() is called.
     """
@@ -98,13 +97,13 @@ class CaseProcess:
         self.data = self.socket.recv(len(YIELDED))
 
     def proceed(self):
-        """After its yield; a case that failed before it has nothing to proceed with."""
+        """Lets the case continue after its yield; does nothing if it failed before."""
         if self.data == YIELDED:
             self.data = b""
             self.socket.send(YIELDED)
 
     def read(self):
-        """False once the child has said all."""
+        """Returns False at the end of the child's data."""
         data = self.socket.recv(1 << 20)
         self.data += data
         return bool(data)
@@ -112,8 +111,8 @@ class CaseProcess:
     def finish(self):
         self.socket.close()
         os.waitpid(self.pid, 0)
-        result = json.loads(self.data) if self.data else {"problems": ["the traffic's process died"]}
-        self.case.views = result.get("views", [])
+        result = json.loads(self.data) if self.data else {"problems": ["the process that makes the traffic died"]}
+        self.case.expectations = result.get("expectations", [])
         self.case.skipped = result.get("skipped")
         self.case.problems = result.get("problems", [])
         self.case.traffic_failed = bool(self.case.problems)
@@ -132,9 +131,9 @@ def make_traffic(control, case):
         for _ in case.function(world) or ():
             control.send(YIELDED)
             control.recv(len(YIELDED))
-        return {"views": world.views}
+        return {"expectations": world.expectations}
     except Skip as reason:
-        return {"views": [], "skipped": str(reason)}
+        return {"expectations": [], "skipped": str(reason)}
     except TrafficError as error:
         where = traceback.extract_tb(error.__traceback__)[1]
         return {"problems": ["traffic: %s (line %d of %s)" % (error, where.lineno, where.name)]}
@@ -145,7 +144,7 @@ def make_traffic(control, case):
 
 
 def run_cases(cases, jobs, tracker):
-    """All traffic, `jobs` cases at a time, while the tracker's records are read and their arrival noted."""
+    """Makes all traffic, `jobs` cases at a time, and meanwhile reads the tracker's records to record their arrival."""
     waiting, running = list(cases), []
     while waiting or running:
         while waiting and len(running) < jobs:
@@ -154,7 +153,7 @@ def run_cases(cases, jobs, tracker):
 
 
 def collect(running, tracker):
-    """One round: takes what the running cases said, and the records that came meanwhile."""
+    """Reads once from the running cases and from the tracker; removes the cases that have ended."""
     for process in select.select(running, [], [], 0.02)[0]:
         if not process.read():
             running.remove(process)
@@ -171,7 +170,7 @@ def begin_cases(cases):
     return running
 
 
-def end_cases(running, tracker):
+def finish_cases(running, tracker):
     for process in running:
         process.proceed()
     while running:
@@ -179,7 +178,7 @@ def end_cases(running, tracker):
 
 
 class Arena:
-    """One tracker, its namespace, and the cases that happen around it."""
+    """One tracker, its namespace, and the cases whose traffic it follows."""
 
     def __init__(self, name, cases, arguments=(), sysctls=None, seen=WIRE_AND_SOCKET):
         self.name, self.arguments, self.sysctls, self.seen = name, list(arguments), sysctls or {}, seen
@@ -192,10 +191,10 @@ class Arena:
         return " (%s)" % " ".join(self.arguments) if self.arguments else ""
 
     def retry(self):
-        """The failed cases, to be run once more; None unless the tracker counted events that the kernel skipped.
+        """Returns an arena that repeats the failed cases; None unless the tracker counted events skipped by the kernel.
 
-        The tracker cannot see an event for which the kernel did not run its program (docs/kernels.md), but counts such
-        events: without that count the fault is the tracker's.
+        The tracker cannot follow an event for which the kernel did not run its program (docs/kernels.md), but counts
+        such events. Without that count the fault is the tracker's.
         """
         skipped = skipped_events(self.stderr)
         failed = [one for one in self.cases if one.problems and not one.traffic_failed]
@@ -226,12 +225,12 @@ class Arena:
     def run_with_sniffer(self, here, options):
         watch = sniffer.Sniffer(here)
         if self.begins_before:
-            end_cases(begin_cases(self.cases), None)
+            finish_cases(begin_cases(self.cases), None)
         else:
             run_cases(self.cases, options.jobs, None)
         packets = watch.stop()
         for one in self.cases:
-            one.problems += sniffer.problems(one.views, packets)
+            one.problems += sniffer.problems(one.expectations, packets)
 
     def run_with_tracker(self, here, options, directory):
         begun = begin_cases(self.cases) if self.begins_before else []
@@ -241,22 +240,22 @@ class Arena:
             for one in self.cases:
                 one.problems.append("tracker: %s" % error)
                 one.traffic_failed = True
-            end_cases(begun, None)
+            finish_cases(begun, None)
             return
         clock = read_clock()
         if self.begins_before:
-            end_cases(begun, tracker)
+            finish_cases(begun, tracker)
         else:
             run_cases(self.cases, options.jobs, tracker)
-        wanted = sum(len(one.views) for one in self.cases)
+        wanted = sum(len(one.expectations) for one in self.cases)
         tracker.wait(lambda got: sum(1 for record in got if self.case_of(record)) >= wanted, self.patience())
-        # One record too many would come as late as a right one.
+        # A record too many may come as late as the last right one.
         tracker.wait(lambda got: False, 0.3)
         self.judge(tracker, clock)
 
     def patience(self):
-        """Seconds until the last record must have come."""
-        last = max((view.get("out_by", 0) for one in self.cases for view in one.views), default=0)
+        """Returns the seconds until the last record must have come."""
+        last = max((expected.get("out_by", 0) for one in self.cases for expected in one.expectations), default=0)
         return max(LAST_RECORD_SECONDS, (last - now()) / 1e9)
 
     def judge(self, tracker, clock):
@@ -272,12 +271,12 @@ class Arena:
         self.extra += form_problems(tracker.records)
         for one in self.cases:
             own = [record for record in tracker.records if self.case_of(record) is one]
-            one.problems += records.match(one.views, own, clock)
+            one.problems += records.match(one.expectations, own, clock)
 
     def case_of(self, record):
-        """The case that a record's addresses belong to, if it is from a namespace of ours.
+        """Returns the case of a record's addresses; None if the record is from a namespace of another run.
 
-        The tracker sees the whole machine, on which other tests may run with the same addresses.
+        The tracker follows the whole machine, on which other tests may run with the same addresses.
         """
         if record.get("netns") not in self.net.inodes():
             return None
@@ -288,13 +287,13 @@ class Arena:
 
 
 def skipped_events(stderr):
-    """How many events the kernel skipped, as a tracker's accounting says; 0 where it names none."""
+    """Returns the number of skipped events in a tracker's accounting; 0 if it names none."""
     skipped = SKIPPED_EVENTS.search(stderr)
     return int(skipped[1]) if skipped else 0
 
 
 def show_problems(problems, lead):
-    """All missing and extra records, and the first few of the other problems."""
+    """Prints all missing and extra records, and the first few of the other problems."""
     counts = [text for text in problems if COUNT_DIFFERS.search(text)]
     others = [text for text in problems if text not in counts]
     for text in counts[:SHOWN_RECORDS] + others[:SHOWN_PROBLEMS]:
@@ -305,13 +304,13 @@ def show_problems(problems, lead):
 
 
 def show_accounting(stderr):
-    """The last lines that a tracker wrote on stderr after its start: its accounting, by cause."""
+    """Prints the last lines that a tracker wrote on stderr after its start: its accounting, by cause."""
     for line in stderr.split(READY_LINE)[-1].splitlines()[-SHOWN_STDERR_LINES:]:
         print("      tracker: " + line.strip())
 
 
 def form_problems(found):
-    """Form, and that no two views share an id."""
+    """Checks the form of all records, and that no two close records have the same id."""
     problems = []
     identities = {}
     for record in found:
@@ -326,7 +325,7 @@ def read_clock():
 
 
 class Tally:
-    """Prints one line a case and the last line that the test runner reads."""
+    """Prints a line for each case, and the last line, which tests/run reads."""
 
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
@@ -340,7 +339,7 @@ class Tally:
         print("skip  %s: %s" % (name, reason), flush=True)
 
     def fails(self, name, problems, stderrs=()):
-        """stderrs: of the trackers that took part."""
+        """stderrs: what the trackers that took part wrote."""
         self.failed += 1
         print("FAIL  %s: %d problems" % (name, len(problems)))
         show_problems(problems, "      ")
@@ -361,10 +360,10 @@ class Tally:
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
-    parser.add_argument("--list", action="store_true", help="name the cases and end")
-    parser.add_argument("--only", metavar="WORD", help="only the cases whose name holds this")
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("--only", metavar="WORD", help="run only the cases whose name contains WORD")
     parser.add_argument("--traffic", action="store_true", help="check the traffic itself, without a tracker")
-    parser.add_argument("--keep", action="store_true", help="leave the tracker's output behind and say where")
+    parser.add_argument("--keep", action="store_true", help="keep the tracker's output and print where it is")
     parser.add_argument("--jobs", type=int, default=JOBS, help="cases at a time (default %(default)s)")
     parser.add_argument("arguments", nargs="*", help="more arguments for the tracker, after --")
     return parser.parse_args()
@@ -375,7 +374,7 @@ def on_signal(number, _):
 
 
 class Run:
-    """What a whole program has: options, namespaces, a directory for output; all cleaned up whatever happens."""
+    """A test program's options, namespaces and output directory, which are removed however it ends."""
 
     def __init__(self):
         self.options = parse_arguments()
@@ -410,7 +409,7 @@ class Run:
 
 
 def main(arenas=None):
-    """Runs the registered cases: all around one tracker, unless the program divides them among several."""
+    """Runs the registered cases with one tracker, or in the arenas that arenas() returns."""
     run = Run()
     groups = arenas() if arenas else [Arena("t", REGISTERED)]
     for arena in groups:

@@ -6,7 +6,7 @@ import sys
 
 ISOLATE = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "--mount-proc"]
 INSIDE = "NETRACKER_TEST_ISOLATED"
-# The machine's own bpffs would keep pins after the test, and shows those of others.
+# The machine's own bpffs would keep pins after the test, and has the pins of others.
 SCRIPT = """
 while [ "$(stat -f -c %T /sys/fs/bpf)" = bpf_fs ] && umount /sys/fs/bpf; do :; done
 mount -t tmpfs none /run/netns && ip link set lo up && "$@"

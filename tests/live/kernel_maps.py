@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The BPF maps of a process, through libbpf: what a test needs to bring about what the kernel does only by chance."""
+"""Reads and changes the BPF maps of another process through libbpf, to cause what the kernel does only by chance."""
 import ctypes
 import glob
 import mmap
@@ -12,7 +12,7 @@ INFO_SIZE, NAME_OFFSET, NAME_SIZE = 256, 24, 16  # struct bpf_map_info
 
 
 class Map:
-    """One map of another process; close() when done."""
+    """One map of another process. The caller closes it."""
 
     def __init__(self, number):
         self.fd = libbpf.bpf_map_get_fd_by_id(number)
@@ -28,7 +28,7 @@ class Map:
         os.close(self.fd)
 
     def entries(self):
-        """{key: value}, of what is there all the time meanwhile."""
+        """Returns {key: value}. Entries that come or go meanwhile may be missing."""
         found, key = {}, None
         following = ctypes.create_string_buffer(self.key_size)
         value = ctypes.create_string_buffer(self.value_size)
@@ -39,12 +39,12 @@ class Map:
         return found
 
     def memory(self):
-        """The map's own memory, which must be mappable."""
+        """Returns the first page of the map's memory; the map must have BPF_F_MMAPABLE."""
         return mmap.mmap(self.fd, mmap.PAGESIZE)
 
 
 def map_of(pid, suffix):
-    """The one map of a process whose name ends so."""
+    """Returns the only map of a process whose name has this suffix. The caller closes it."""
     numbers = set()
     for path in glob.glob("/proc/%d/fdinfo/*" % pid):
         with open(path) as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What programs print to the kernel's trace, read from an instance of its own: other readers take nothing from it."""
+"""Reads what BPF programs print to the kernel's trace, in an instance of its own, which no other reader empties."""
 import os
 import re
 import select
@@ -10,7 +10,7 @@ LINE = re.compile(r"\[TC\] Total RTT \(SYN - FIN-ACK\) for (\S+):(\d+) -> (\S+):
 
 
 class Trace:
-    """tracefs must be mounted."""
+    """One instance of the trace; tracefs must be mounted."""
 
     def __init__(self):
         self.path = os.path.join(TRACEFS, "instances", "nt-attach-%s" % os.urandom(4).hex())
@@ -20,7 +20,7 @@ class Trace:
         self.file = os.open(self.path + "/trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
 
     def lines(self):
-        """All that came since, once nothing more comes."""
+        """Returns the lines printed since the last call, once no more come for QUIET_SECONDS."""
         text = b""
         while select.select([self.file], [], [], QUIET_SECONDS)[0]:
             try:
@@ -35,7 +35,7 @@ class Trace:
 
 
 def connections_of(lines):
-    """The connections that the classic mode's lines are about; others' lines are left out."""
+    """Returns the connections in [TC] lines; skips all other lines."""
     found = [LINE.search(line) for line in lines]
     return [dict(src_ip=bare(match[1]), src_port=int(match[2]), dst_ip=bare(match[3]), dst_port=int(match[4]),
                  syn_finack_ns=int(match[5])) for match in found if match]

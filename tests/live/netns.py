@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Network namespaces, links and addresses of the live tests, all in 198.18.0.0/15 and fd00::/8."""
+"""Makes network namespaces, links and addresses for the live tests, all in 198.18.0.0/15 and fd00::/8."""
 import ctypes
 import os
 import re
@@ -14,7 +14,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def enter(name):
-    """Moves the calling process. `ip netns exec` would also mount another /sys, hiding bpffs and tracefs."""
+    """Moves the calling thread. `ip netns exec` would also mount another /sys and hide bpffs and tracefs."""
     fd = os.open(os.path.join(RUN_DIRECTORY, name), os.O_RDONLY)
     if libc.setns(fd, CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), "setns " + name)
@@ -40,7 +40,7 @@ class Namespace:
         run_ip("-n", self.name, "-force", "-batch", "-", batch="\n".join(lines) + "\n")
 
     def inside(self, function, *arguments):
-        """Runs a function in a child in this namespace; its exception is an error here."""
+        """Runs a function in a child in this namespace; raises RuntimeError if it raises anything."""
         pid = os.fork()
         if pid == 0:
             status = 1
@@ -54,7 +54,7 @@ class Namespace:
             raise RuntimeError("%s%r failed in %s" % (function.__name__, arguments, self.name))
 
     def run(self, *command):
-        """A command of the system in this namespace: its exit status and output."""
+        """Runs a command in this namespace; returns a CompletedProcess with its output as text."""
         return subprocess.run(command, preexec_fn=lambda: enter(self.name), capture_output=True, text=True)
 
     def sysctl(self, settings):
@@ -65,7 +65,7 @@ class Namespace:
 
 
 def write_sysctls(settings):
-    """A setting that this kernel does not have is one whose effect the kernel does not have either."""
+    """Skips settings that this kernel does not have: it does not have their effect either."""
     for key, value in settings.items():
         path = "/proc/sys/" + key.replace(".", "/")
         if os.path.exists(path):
@@ -74,7 +74,7 @@ def write_sysctls(settings):
 
 
 def remove_leftovers():
-    """Namespaces of runs that were killed."""
+    """Removes the namespaces of runs that were killed."""
     names = os.listdir(RUN_DIRECTORY) if os.path.isdir(RUN_DIRECTORY) else []
     for name in names:
         match = NAME_PATTERN.match(name)

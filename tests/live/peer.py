@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A traffic peer: a process that does the socket calls a test orders and reports each with its own clock.
+"""A traffic peer: a process that makes the socket calls that a test orders, and reports the time of each.
 
 Orders and answers are JSON messages over a SOCK_SEQPACKET socket. The sockets are in blocking mode and every order is
-one plain system call, so that what the tracker sees is what the order says. An answer holds CLOCK_BOOTTIME before and
-after the call: whatever the call caused happened between the two.
+one plain system call, so that the order determines the events in the kernel. An answer has CLOCK_BOOTTIME before and
+after the call: the events that the call causes at once lie between the two.
 
-Run as a program it is the exec'd half of an inetd-style server: its connection is descriptor 0.
+As a program it is the executed part of an inetd-style server: its connection is descriptor 0.
 """
 import contextlib
 import ctypes
@@ -40,7 +40,7 @@ def now():
 
 
 def realtime_minus_boottime():
-    """The best of some tries: who is interrupted between the readings is off by as long."""
+    """Returns the best of several tries: an interruption between the readings adds to the error."""
     readings = []
     for _ in range(CLOCK_TRIES):
         before = now()
@@ -51,13 +51,13 @@ def realtime_minus_boottime():
 
 
 def kernel_receive_time(ancillary):
-    """A packet's SO_TIMESTAMPNS, in CLOCK_BOOTTIME."""
+    """Returns a packet's SO_TIMESTAMPNS in nanoseconds of CLOCK_BOOTTIME."""
     seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
     return seconds * 1_000_000_000 + nanoseconds - realtime_minus_boottime()
 
 
 def set_name(name):
-    """Names the calling thread; of the main thread this is the process's comm."""
+    """Names the calling thread; the main thread's name is the process's comm."""
     pr_set_name = 15
     libc.prctl(pr_set_name, ctypes.c_char_p(os.fsencode(name)), 0, 0, 0)
 
@@ -73,7 +73,7 @@ def unmapped(address):
 
 @contextlib.contextmanager
 def ahead_of_others():
-    """So that a time taken is the event's and not that of the process's turn."""
+    """Runs the caller before other processes, so that it reads the time of an event when it happens."""
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     try:
         yield
@@ -188,17 +188,17 @@ class Peer:
         return result
 
     def order_await_failures(self, handles):
-        """Waits until each connection has failed: when, and its SO_ERROR.
+        """Waits until each connection has failed; answers with the time and SO_ERROR of each.
 
-        The sign is POLLHUP, the state CLOSE. POLLERR alone can be an ICMP message that the kernel keeps to itself
-        until the SYN's retransmission has failed too.
+        A failure is POLLHUP, the state CLOSE. POLLERR alone can be an ICMP message that the kernel does not report
+        before the SYN's retransmission has failed too.
         """
         with ahead_of_others():
             failures = self.wait_for_hangups(handles)
         return {"failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
 
     def order_attempt_until_failure(self, handles, address, port):
-        """connect() on each, not blocking, and the wait: an attempt may fail before the next has begun."""
+        """Calls connect() on each without blocking, and waits: an attempt may fail before the next begins."""
         with ahead_of_others():
             attempts = [self.order_connect(handle, address, port, False) for handle in handles]
             failures = self.wait_for_hangups(handles)
@@ -232,7 +232,7 @@ class Peer:
         return result
 
     def order_disconnect(self, handle):
-        """connect() to AF_UNSPEC, which Python's own connect() cannot express."""
+        """Calls connect() with AF_UNSPEC, which Python's own connect() cannot."""
         fd = self.sockets[handle].fileno()
 
         def disconnect():
@@ -244,7 +244,7 @@ class Peer:
         return self.timed(self.sockets[handle].sendall, CHUNK[:count])[1]
 
     def order_receive(self, handle, count):
-        """Reads until count bytes came, or the end of the stream or an error."""
+        """Reads until `count` bytes have come, or until the end of the stream or an error."""
         received = 0
         data, result = b"", {}
         while received < count:
@@ -294,7 +294,7 @@ class Peer:
         return {"received": received}
 
     def order_storm(self, handle, address, port, count):
-        """Connections to an own listener, one after the other, as fast as it goes."""
+        """Makes connections to its own listener, one after the other, as fast as it can."""
         listener = self.sockets[handle]
         for _ in range(count):
             client = socket.socket(listener.family, socket.SOCK_STREAM)
@@ -305,7 +305,7 @@ class Peer:
         return {}
 
     def order_connect_many(self, family, address, port, count, seconds):
-        """Connects that nobody waits for, spread evenly over some seconds."""
+        """Starts `count` connections without waiting for them, evenly over `seconds`."""
         hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
         begun = time.monotonic()
@@ -318,7 +318,7 @@ class Peer:
         return {}
 
     def order_counter(self, group, name):
-        """A counter of this network namespace, as /proc/net/snmp and /proc/net/netstat have them."""
+        """Answers with a counter of this network namespace from /proc/net/snmp or /proc/net/netstat; 0 if absent."""
         for path in ("/proc/self/net/snmp", "/proc/self/net/netstat"):
             with open(path) as file:
                 lines = [line.split() for line in file if line.startswith(group + ":")]
@@ -340,7 +340,7 @@ class Peer:
         return result
 
     def order_fork(self, name, uid):
-        """A child that inherits every socket and takes orders of its own."""
+        """Forks a child that inherits every socket and takes orders of its own."""
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -360,7 +360,7 @@ class Peer:
         run_and_exit(self)
 
     def order_fork_exec(self, handle, name, executable):
-        """inetd: the child's connection is its standard input and output, and it becomes another program."""
+        """Does as inetd: the connection becomes a child's standard input and output, and the child runs a program."""
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -400,7 +400,7 @@ class Peer:
         return self.timed(self.sockets[handle].send, bytes.fromhex(frame))[1]
 
     def order_receive_frame(self, handle, prefix_offset, prefix, timeout):
-        """The next frame that holds the given bytes at the given offset."""
+        """Answers with the next incoming frame that has `prefix` at the offset; None after `timeout` seconds."""
         sock, wanted = self.sockets[handle], bytes.fromhex(prefix)
         deadline = time.monotonic() + timeout
         while True:
@@ -426,7 +426,7 @@ def run_and_exit(peer):
 
 
 def main():
-    """Takes over descriptor 0 as connection 1, closing its copies, which is no end of the connection."""
+    """Takes descriptor 0 as connection 1, and replaces its copies, which does not end the connection."""
     control = socket.socket(fileno=int(sys.argv[1]))
     set_name(sys.argv[2])
     die_with_parent()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a case happens: namespaces, links and addresses around the tracker's namespace."""
+"""Places for cases: namespaces, links and addresses around the tracker's namespace."""
 import socket
 
 from netns import add_addresses, link
@@ -17,7 +17,7 @@ class Side:
 
 
 class Place:
-    """Where a case happens: a client's side and a server's side; and whether its packets cross the tracker's."""
+    """A client's side and a server's side. `wire`: packets between them cross the tracker's namespace."""
 
     def __init__(self, tracker_namespace, subnet, client, server, wire=True, family=socket.AF_INET):
         self.tracker_namespace, self.subnet = tracker_namespace, subnet
@@ -27,7 +27,7 @@ class Place:
 
 
 def sides(net, here, suffix, sysctls):
-    """A link between the tracker's namespace and a new one: both ends, on a subnet of their own."""
+    """Links the tracker's namespace with a new one. Returns subnet, (namespace, interface, host) of both sides."""
     subnet = net.subnet()
     there = net.namespace(suffix, sysctls)
     near, far = "nt%d" % subnet.number, "eth0"
@@ -37,8 +37,8 @@ def sides(net, here, suffix, sysctls):
     return subnet, (here, near, 1), (there, far, 2)
 
 
-def side(subnet, end, family):
-    namespace, interface, host = end
+def side(subnet, end_of_link, family):
+    namespace, interface, host = end_of_link
     address = subnet.ipv6(host) if family == socket.AF_INET6 else subnet.ipv4(host)
     return Side(namespace, address, interface)
 
@@ -62,44 +62,44 @@ def incoming_ipv6(net, here, suffix, **sysctls):
 
 
 def loopback(net, here, suffix, **_):
-    """Both ends in the tracker's namespace, on a loopback address of this case's own."""
+    """Both sides are in the tracker's namespace, on a loopback address that no other case has."""
     subnet = net.subnet()
-    end = Side(here, subnet.loopback(), "lo", source="127.0.0.1")
-    return Place(here, subnet, end, end)
+    own = Side(here, subnet.loopback(), "lo", source="127.0.0.1")
+    return Place(here, subnet, own, own)
 
 
 def loopback_ipv6(net, here, suffix, **_):
     subnet = net.subnet()
     here.ip("addr add %s/128 dev lo nodad" % subnet.ipv6(1))
-    end = Side(here, subnet.ipv6(1), "lo")
-    return Place(here, subnet, end, end, family=socket.AF_INET6)
+    own = Side(here, subnet.ipv6(1), "lo")
+    return Place(here, subnet, own, own, family=socket.AF_INET6)
 
 
 def elsewhere(net, here, suffix, **sysctls):
-    """Two other namespaces: the tracker sees the sockets and no packet."""
+    """Both sides are in other namespaces: the tracker follows the sockets, but no packets."""
     first = net.namespace(suffix + "a", sysctls)
     subnet, near, far = sides(net, first, suffix + "b", sysctls)
     return Place(here, subnet, side(subnet, near, socket.AF_INET), side(subnet, far, socket.AF_INET), wire=False)
 
 
 def bridged(net, here, suffix, **sysctls):
-    """Two namespaces as containers have them: on a bridge in the tracker's."""
+    """Both sides are namespaces like containers', on a bridge in the tracker's."""
     subnet = net.subnet()
     bridge = "br%d" % subnet.number
     here.ip("link add %s type bridge" % bridge, "link set %s up" % bridge)
-    ends = []
+    both = []
     for host in (2, 3):
         there = net.namespace("%s%d" % (suffix, host), sysctls)
         port = "nt%dp%d" % (subnet.number, host)
         link(here, port, there, "eth0")
         here.ip("link set %s master %s" % (port, bridge))
         add_addresses(there, "eth0", subnet, host)
-        ends.append(side(subnet, (there, "eth0", host), socket.AF_INET))
-    return Place(here, subnet, ends[0], ends[1])
+        both.append(side(subnet, (there, "eth0", host), socket.AF_INET))
+    return Place(here, subnet, both[0], both[1])
 
 
 def unlinked(net, here, suffix, **sysctls):
-    """Like outgoing, but the link does not exist before place.join()."""
+    """Is like outgoing, but the link does not exist before place.join()."""
     subnet, there = net.subnet(), net.namespace(suffix, sysctls)
     near, far = (here, "nt%d" % subnet.number, 1), (there, "eth0", 2)
     place = Place(here, subnet, side(subnet, near, socket.AF_INET), side(subnet, far, socket.AF_INET))

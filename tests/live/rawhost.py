@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A host without sockets: hand-made TCP segments from and to an address that no namespace owns.
+"""A host without sockets: a test writes and reads the TCP segments of an address that no namespace owns.
 
-This is how a test has a remote machine: the kernels here hold no socket for its side. It answers only what a test
-orders, so every moment is the test's own.
+It stands for a remote machine: no kernel here has a socket for its side. It sends only what a test orders, so the test
+chooses every time.
 """
 import json
 import socket
@@ -26,7 +26,7 @@ def checksum(data):
 
 
 def tcp_segment(family, src, dst, flags, seq, ack, payload):
-    """src and dst are (address, port)."""
+    """Returns an IP packet with the segment. src and dst are (address, port)."""
     addresses = socket.inet_pton(family, src[0]) + socket.inet_pton(family, dst[0])
     fields = (src[1], dst[1], seq & 0xffffffff, ack & 0xffffffff, 5 << 4, flags, 65535)
     length = 20 + len(payload)
@@ -60,7 +60,7 @@ class Segment:
 
 
 class RawHost:
-    """An address on the far side of a link; `near` is the namespace that believes in it."""
+    """An address on the far side of a link; `near` is the side that sends to it."""
 
     def __init__(self, peer, side, near, address, family=socket.AF_INET):
         self.peer, self.address, self.family = peer, address, family
@@ -75,7 +75,7 @@ class RawHost:
         return span_of(self.peer.do("send_frame", handle=self.handle, frame=frame.hex()))
 
     def receive(self, seconds=ANSWER_SECONDS):
-        """The next segment for this host, or None."""
+        """Returns the next segment for this host; None after the timeout."""
         addressed = socket.inet_pton(self.family, self.address).hex()
         offset = 14 + (24 if self.family == socket.AF_INET6 else 16)
         result = self.peer.do("receive_frame", handle=self.handle, prefix_offset=offset, prefix=addressed,
@@ -85,7 +85,7 @@ class RawHost:
         return Segment(bytes.fromhex(result["frame"]), self.family, result["at"])
 
     def expect(self, flags, ports=None):
-        """The next segment with exactly these of SYN, FIN, RST and ACK (of these ports); others are passed over."""
+        """Returns the next segment with exactly these of SYN, FIN, RST and ACK (and these ports); skips others."""
         while True:
             segment = self.receive()
             require(segment, "no segment with flags %#x came" % flags)
@@ -94,7 +94,7 @@ class RawHost:
 
 
 class RawConnection:
-    """A raw host's side of one connection, step by step."""
+    """A raw host's side of one connection."""
 
     def __init__(self, host, port, remote, isn):
         self.host, self.port, self.remote = host, port, remote

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What docs/record.md says about every record, and the comparison of records with the views a test expects."""
+"""Checks records against docs/record.md, and against the records that a test expects."""
 import base64
 import hashlib
 import ipaddress
@@ -13,21 +13,21 @@ from datetime import datetime, timezone
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from record_schema import SCHEMA, problem_of  # noqa: E402
 
-# LIVE_SLACK_MS in the environment widens every tolerance, for emulated machines; a program says so when it begins.
+# The environment variable LIVE_SLACK_MS widens every tolerance, for emulated machines; a program prints that first.
 SLACK_NS = int(os.environ.get("LIVE_SLACK_MS", 0)) * 1_000_000
 TOLERANCE_NS = 5_000_000 + SLACK_NS
-# The sender's clock brackets its system call, but a softirq can be late on a busy machine: a straggler may be
-# this late if 95 % of a case's times keep the tolerance.
+# A peer reads its clock before and after a call, but on a busy machine a softirq can come later: a time may be off by
+# STRAGGLER_NS if 95 % of a case's times keep the tolerance.
 STRAGGLER_NS = 20_000_000 + SLACK_NS
 STRAGGLER_SHARE = 0.05
 
 KERNEL = tuple(int(part) for part in re.findall(r"\d+", platform.release())[:2])
 CONN_STATES = SCHEMA["properties"]["conn_state"]["enum"]
-# Below 0 only in a capture whose packets are out of order.
+# They are negative only in a capture whose packets are out of order.
 WIRE_TIMES = ("syn_synack_ns", "synack_ack_ns", "handshake_ns", "syn_finack_ns")
-# The tracepoint tcp_send_reset has had a reason since Linux 6.10.
+# The tracepoint tcp_send_reset has a reason since Linux 6.10.
 KERNEL_NAMES_REASONS = KERNEL >= (6, 10)
-# Tracing programs can make a socket's cookie since Linux 5.12, and only read it before.
+# Tracing programs can generate a socket's cookie since Linux 5.12; before, they only read it.
 KERNEL_MAKES_COOKIES = KERNEL >= (5, 12)
 
 
@@ -40,7 +40,7 @@ def community_id(record):
 
 
 def form_problems(record):
-    """What is wrong with a record whatever it is about."""
+    """Returns the problems of a record that do not depend on its connection."""
     record = {key: value for key, value in record.items() if key != "_arrived"}
     problem = problem_of(record)
     if problem:
@@ -56,8 +56,8 @@ def key_of(record):
             record["dst_ip"], record["dst_port"])
 
 
-def view_key(view):
-    return (view["event"], view["role"], view["netns"], *view["src"], *view["dst"])
+def expected_key(expected):
+    return (expected["event"], expected["role"], expected["netns"], *expected["src"], *expected["dst"])
 
 
 def describe_key(key):
@@ -65,7 +65,7 @@ def describe_key(key):
 
 
 class Clock:
-    """Turns a record's wall-clock start into CLOCK_BOOTTIME."""
+    """Converts a record's wall-clock start to CLOCK_BOOTTIME."""
 
     def __init__(self, realtime_minus_boottime_ns):
         self.offset = realtime_minus_boottime_ns
@@ -76,7 +76,7 @@ class Clock:
 
 
 class Times:
-    """The differences between a case's times and the applications' clocks."""
+    """Collects the differences between the times in a case's records and on the applications' clocks."""
 
     def __init__(self):
         self.differences, self.missing = [], []
@@ -100,26 +100,26 @@ class Times:
         return []
 
 
-def match(views, records, clock):
-    """Compares what is expected with what was recorded: the list of problems, empty if all is true."""
+def match(expectations, records, clock):
+    """Compares the expected records with those written. Returns a list of problems, empty if they agree."""
     malformed = [problem for record in records for problem in form_problems(record)]
     if malformed:
         return malformed
-    problems, pairs = pair_up(views, records)
+    problems, pairs = pair_up(expectations, records)
     times = Times()
-    for view, record in pairs:
-        found = [problem for check in CHECKS for problem in check(view, record)]
-        problems += ["%s: %s" % (describe_key(view_key(view)), problem) for problem in found]
-        compare_times(view, record, clock, times)
+    for expected, record in pairs:
+        found = [problem for check in CHECKS for problem in check(expected, record)]
+        problems += ["%s: %s" % (describe_key(expected_key(expected)), problem) for problem in found]
+        compare_times(expected, record, clock, times)
     return problems + times.problems()
 
 
-def pair_up(views, records):
-    """Views and records of one socket's tuple, in the order in which the connections began."""
+def pair_up(expectations, records):
+    """Pairs expected and written records of each tuple, in the order in which the connections began."""
     problems, pairs = [], []
-    expected, found = group(views, view_key), group(records, key_of)
-    for key in {**expected, **found}:
-        wanted = sorted(expected.get(key, []), key=lambda view: view["order"])
+    groups, found = group(expectations, expected_key), group(records, key_of)
+    for key in {**groups, **found}:
+        wanted = sorted(groups.get(key, []), key=lambda expected: expected["order"])
         got = sorted(found.get(key, []), key=lambda record: record.get("start", ""))
         if len(wanted) != len(got):
             problems.append("%s: %d records, should be %d" % (describe_key(key), len(got), len(wanted)))
@@ -135,26 +135,30 @@ def group(items, key):
     return groups
 
 
-def check_owner(view, record):
-    if view["owner"] is None:
+def check_owner(expected, record):
+    if expected["owner"] is None:
         return ["%s is %r, should be absent" % (key, record[key]) for key in ("pid", "comm", "exe", "uid", "owner_by")
                 if key in record]
-    problems = ["%s is %r, should be %r" % (key, record.get(key), value) for key, value in view["owner"].items()
+    problems = ["%s is %r, should be %r" % (key, record.get(key), value) for key, value in expected["owner"].items()
                 if record.get(key) != value]
-    if record.get("owner_by") not in view["owner_by"]:
-        problems.append("owner_by is %r, should be in %s" % (record.get("owner_by"), view["owner_by"]))
+    if record.get("owner_by") not in expected["owner_by"]:
+        problems.append("owner_by is %r, should be in %s" % (record.get("owner_by"), expected["owner_by"]))
     return problems
 
 
-def check_bytes(view, record):
-    return ["%s is %r, should be %r" % (key, record.get(key), view[key]) for key in ("src_bytes", "dst_bytes")
-            if key in view and record.get(key) not in (view[key] if isinstance(view[key], list) else [view[key]])]
+def check_bytes(expected, record):
+    problems = []
+    for key in (key for key in ("src_bytes", "dst_bytes") if key in expected):
+        allowed = expected[key] if isinstance(expected[key], list) else [expected[key]]
+        if record.get(key) not in allowed:
+            problems.append("%s is %r, should be %r" % (key, record.get(key), expected[key]))
+    return problems
 
 
-def check_outcome(view, record):
-    problems = ["%s is %r, should be %r" % (key, record.get(key), view[key]) for key in ("outcome", "ended_by", "state")
-                if key in view and record.get(key) != view[key]]
-    reason, wanted = record.get("reason"), view["reason"]
+def check_outcome(expected, record):
+    problems = ["%s is %r, should be %r" % (key, record.get(key), expected[key])
+                for key in ("outcome", "ended_by", "state") if key in expected and record.get(key) != expected[key]]
+    reason, wanted = record.get("reason"), expected["reason"]
     if wanted == "sent":
         wrong = (reason is None) == KERNEL_NAMES_REASONS
     else:
@@ -164,56 +168,56 @@ def check_outcome(view, record):
     return problems
 
 
-def check_gaps(view, record):
-    gaps = [gap for gap in record["gaps"] if gap not in view["gaps_allowed"]]
-    return [] if gaps == view["gaps"] else ["gaps are %s, should be %s" % (record["gaps"], view["gaps"])]
+def check_gaps(expected, record):
+    gaps = [gap for gap in record["gaps"] if gap not in expected["gaps_allowed"]]
+    return [] if gaps == expected["gaps"] else ["gaps are %s, should be %s" % (record["gaps"], expected["gaps"])]
 
 
-def check_seen(view, record):
-    if view["seen"] in (None, record["seen"]):
+def check_seen(expected, record):
+    if expected["seen"] in (None, record["seen"]):
         return []
-    return ["seen is %s, should be %s" % (record["seen"], view["seen"])]
+    return ["seen is %s, should be %s" % (record["seen"], expected["seen"])]
 
 
-def check_wire(view, record):
-    """Zeek's words and the handshake's times where the wire was seen from the SYN to the end."""
-    if "wire" not in record["seen"] or record["gaps"] or record["event"] != "close" or view.get("any_wire"):
+def check_wire(expected, record):
+    """Checks Zeek's keys and the handshake's times if packets were seen from the SYN to the end."""
+    if "wire" not in record["seen"] or record["gaps"] or record["event"] != "close" or expected.get("any_wire"):
         return []
     problems = []
-    established = record["outcome"] in ("closed", "reset") and view["role"] != "observer"
+    established = record["outcome"] in ("closed", "reset") and expected["role"] != "observer"
     states = {"closed": ("SF",), "refused": ("REJ",), "reset": ("RSTO", "RSTR", "RSTOS0", "RSTRH"),
               "timeout": ("S0", "S1"), "unreachable": ("S0",)}.get(record["outcome"], CONN_STATES)
-    if "conn_state" in view:
-        states = view["conn_state"]
+    if "conn_state" in expected:
+        states = expected["conn_state"]
     if record.get("conn_state") not in states:
         problems.append("conn_state is %r, should be in %s" % (record.get("conn_state"), states))
     if established and not all(key in record for key in ("syn_synack_ns", "synack_ack_ns", "handshake_ns")):
         problems.append("no handshake times: %s" % record)
     elif established and record["syn_synack_ns"] + record["synack_ack_ns"] != record["handshake_ns"]:
         problems.append("handshake_ns is not the sum of its parts")
-    if established and record.get("ended_by") != first_end(record.get("history", "")):
+    if established and record.get("ended_by") != ending_side(record.get("history", "")):
         problems.append("history %s with ended_by %s" % (record.get("history"), record.get("ended_by")))
     return problems
 
 
-def first_end(history):
-    """The side of the history's first FIN, or of its RST if not both sides' FINs came before it."""
+def ending_side(history):
+    """Returns the side of the history's first FIN, or of its RST if not both sides' FINs came before it."""
     both_fins = "F" in history and "f" in history
     kind = "r" if "r" in history.lower() and not both_fins else "f"
     letters = [letter for letter in history if letter.lower() == kind]
     return None if not letters else "src" if letters[0].isupper() else "dst"
 
 
-def compare_times(view, record, clock, times):
-    start = view.get("start")
+def compare_times(expected, record, clock, times):
+    start = expected.get("start")
     if start is None:
         return
     if "start" not in record:
         times.miss("start")
         return
     times.compare("start", clock.boottime(record["start"]), *start)
-    durations = dict(view.get("wire_times", {}))
-    for key, span in (("first_fin_ns", view.get("first_fin")), ("duration_ns", view.get("close"))):
+    durations = dict(expected.get("wire_times", {}))
+    for key, span in (("first_fin_ns", expected.get("first_fin")), ("duration_ns", expected.get("close"))):
         if span:
             durations[key] = (span[0] - start[1], span[1] - start[0])
     for key, (low, high) in durations.items():
@@ -223,17 +227,17 @@ def compare_times(view, record, clock, times):
             times.miss(key)
 
 
-def check_deadline(view, record):
-    """out_from, out_by: the moments between which the record had to become readable."""
-    if record["_arrived"] > view.get("out_by", record["_arrived"]) + SLACK_NS:
-        return ["came %.0f ms late" % ((record["_arrived"] - view["out_by"]) / 1e6)]
-    if record["_arrived"] < view.get("out_from", 0):
-        return ["came %.0f ms early" % ((view["out_from"] - record["_arrived"]) / 1e6)]
+def check_deadline(expected, record):
+    """Checks that the record became readable between the times out_from and out_by."""
+    if record["_arrived"] > expected.get("out_by", record["_arrived"]) + SLACK_NS:
+        return ["came %.0f ms late" % ((record["_arrived"] - expected["out_by"]) / 1e6)]
+    if record["_arrived"] < expected.get("out_from", 0):
+        return ["came %.0f ms early" % ((expected["out_from"] - record["_arrived"]) / 1e6)]
     return []
 
 
-def check_absent(view, record):
-    return ["%s is %r, should be absent" % (key, record[key]) for key in view.get("absent", []) if key in record]
+def check_absent(expected, record):
+    return ["%s is %r, should be absent" % (key, record[key]) for key in expected.get("absent", []) if key in record]
 
 
 CHECKS = (check_owner, check_bytes, check_outcome, check_gaps, check_seen, check_wire, check_deadline, check_absent)

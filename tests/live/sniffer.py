@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What crossed a namespace's interfaces: every SYN, FIN and RST, as an oracle for the traffic itself.
+"""Captures every SYN, FIN and RST on a namespace's interfaces, to check the traffic itself.
 
-It shares nothing with the tracker: an AF_PACKET socket, the kernel's receive time, and a filter so that volume does
-not drown it.
+It shares nothing with the tracker: it uses an AF_PACKET socket and the kernel's receive time. A filter drops all other
+packets, so that a large volume does not overrun it.
 """
 import collections
 import ctypes
@@ -23,8 +23,8 @@ RECEIVE_BUFFER = 16 << 20
 SNAP = 128
 LATE_NS = 20_000_000
 
-# Classic BPF, one (code, jump if true, jump if false, operand) a line: IPv4 or IPv6 without extension headers, TCP,
-# and one of SYN, FIN, RST.
+# Classic BPF, an instruction (code, jump if true, jump if false, operand) a line. It accepts IPv4 and IPv6 without
+# extension headers, TCP, with SYN, FIN or RST.
 FILTER = [
     (0x28, 0, 0, 12),      # 0  ethertype
     (0x15, 0, 5, 0x0800),  # 1  IPv4, else 7
@@ -46,7 +46,7 @@ Packet = collections.namedtuple("Packet", "at src dst flags seq ack length")
 
 
 class Sniffer:
-    """Runs in a child until stop()."""
+    """Captures in a child until stop()."""
 
     def __init__(self, namespace):
         self.reader, writer = os.pipe()
@@ -61,7 +61,7 @@ class Sniffer:
         self.control.recv(1)
 
     def stop(self):
-        """All packets, each once, though it may have crossed several interfaces."""
+        """Returns all packets, each once, though one may have crossed several interfaces."""
         time.sleep(0.2)
         self.control.close()
         with os.fdopen(self.reader, "rb") as file:
@@ -130,7 +130,7 @@ def once(packets):
 
 
 class Exchange:
-    """The packets of one connection, from its SYN on."""
+    """The packets of one connection from its SYN on."""
 
     def __init__(self, syn):
         self.syn = syn
@@ -148,13 +148,13 @@ class Exchange:
         return "src" if packet.src == self.syn.src else "dst"
 
     def payload(self, side):
-        """Modulo 2^32, from the sequence numbers of a side's SYN and FIN; None without a FIN."""
+        """Returns the bytes modulo 2^32 by the sequence numbers of a side's SYN and FIN; None without a FIN."""
         syn, fin = self.sent_by(side, SYN), self.sent_by(side, FIN)
         return (fin[0].seq + fin[0].length - syn[0].seq - 1) % (1 << 32) if syn and fin else None
 
 
 def exchanges(packets):
-    """By (src, dst): the connections of one tuple, in their order. A SYN with another number begins the next."""
+    """Returns {(src, dst): connections in their order}. Each SYN without ACK begins a new connection."""
     result = collections.defaultdict(list)
     for packet in packets:
         if packet.flags & SYN and not packet.flags & ACK:
@@ -167,43 +167,43 @@ def exchanges(packets):
     return result
 
 
-def problems(views, packets):
-    """Where the views of one case disagree with the packets."""
+def problems(expectations, packets):
+    """Compares the expected records of a case with the packets; returns a list of differences."""
     found = exchanges(packets)
     texts = []
     by_tuple = collections.defaultdict(list)
-    for view in sorted(views, key=lambda view: view["order"]):
-        if view["role"] == "client" and "wire" in (view["seen"] or ()) and not view.get("any_wire"):
-            by_tuple[tuple(view["src"]), tuple(view["dst"])].append(view)
-    for key, expected in by_tuple.items():
-        if len(found[key]) != len(expected):
-            texts.append("%s: %d SYNs for %d connections" % (key, len(found[key]), len(expected)))
+    for expected in sorted(expectations, key=lambda expected: expected["order"]):
+        if expected["role"] == "client" and "wire" in (expected["seen"] or ()) and not expected.get("any_wire"):
+            by_tuple[tuple(expected["src"]), tuple(expected["dst"])].append(expected)
+    for key, own in by_tuple.items():
+        if len(found[key]) != len(own):
+            texts.append("%s: %d SYNs for %d connections" % (key, len(found[key]), len(own)))
             continue
-        for view, one in zip(expected, found[key]):
-            texts += ["%s: %s" % (key, text) for text in disagreements(view, one)]
+        for expected, one in zip(own, found[key]):
+            texts += ["%s: %s" % (key, text) for text in disagreements(expected, one)]
     return texts
 
 
-def disagreements(view, one):
+def disagreements(expected, one):
     texts = []
-    if not view["start"][0] - LATE_NS <= one.syn.at <= view["start"][1] + LATE_NS:
-        texts.append("SYN %.3f ms from connect()" % ((one.syn.at - view["start"][0]) / 1e6))
+    if not expected["start"][0] - LATE_NS <= one.syn.at <= expected["start"][1] + LATE_NS:
+        texts.append("SYN %.3f ms from connect()" % ((one.syn.at - expected["start"][0]) / 1e6))
     fins = [one.sent_by(side, FIN) for side in ("src", "dst")]
     first_fin, first_rst = one.first(FIN), one.first(RST)
-    if view["outcome"] == "closed":
-        if not all(fins) or one.side_of(first_fin) != view["ended_by"]:
-            texts.append("not closed by %s" % view["ended_by"])
-    elif view["outcome"] in ("reset", "refused"):
+    if expected["outcome"] == "closed":
+        if not all(fins) or one.side_of(first_fin) != expected["ended_by"]:
+            texts.append("not closed by %s" % expected["ended_by"])
+    elif expected["outcome"] in ("reset", "refused"):
         if not first_rst or all(fins) and max(fin[0].at for fin in fins) < first_rst.at:
             texts.append("no RST before both FINs")
-        elif one.side_of(first_rst) != view["ended_by"]:
-            texts.append("RST not by %s" % view["ended_by"])
-    end = min((packet.at for packet in (first_fin, first_rst) if packet), default=None)
-    span = view.get("first_fin")
-    if span and end and not span[0] - LATE_NS <= end <= span[1] + LATE_NS:
-        texts.append("first FIN or RST %.3f ms from the application's" % ((end - span[0]) / 1e6))
+        elif one.side_of(first_rst) != expected["ended_by"]:
+            texts.append("RST not by %s" % expected["ended_by"])
+    ended_at = min((packet.at for packet in (first_fin, first_rst) if packet), default=None)
+    span = expected.get("first_fin")
+    if span and ended_at and not span[0] - LATE_NS <= ended_at <= span[1] + LATE_NS:
+        texts.append("first FIN or RST %.3f ms from the application's" % ((ended_at - span[0]) / 1e6))
     for side in ("src", "dst"):
-        payload, expected = one.payload(side), view.get(side + "_bytes")
-        if None not in (payload, expected) and payload != expected % (1 << 32):
-            texts.append("%d payload bytes by %s, should be %d" % (payload, side, expected))
+        payload, wanted = one.payload(side), expected.get(side + "_bytes")
+        if None not in (payload, wanted) and payload != wanted % (1 << 32):
+            texts.append("%d payload bytes by %s, should be %d" % (payload, side, wanted))
     return texts

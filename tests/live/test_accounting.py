@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The books balance: the account at the end against the records, and against the kernel's own counters."""
+"""Compares the accounting with the records that were written and with the kernel's own counters."""
 import errno
 import os
 import sys
@@ -17,12 +17,12 @@ COUNT = 20
 STORM = 10000
 TIMEOUTS = 3000
 LEAST_FOUND = TIMEOUTS * 9 // 10
-CONNECT_SECONDS = 2.9  # as long as a SYN and its one retransmission wait
+CONNECT_SECONDS = 2.9  # the timeout of a SYN and its only retransmission
 RAW_HOST = 77
 
 
 def finish(bench, tracker, wanted):
-    """Waits for a number of records of this check, ends the tracker: the books, and what is wrong at once."""
+    """Waits for a number of records of this check and ends the tracker. Returns the accounting and its problems."""
     tracker.wait(lambda got: len(bench.own(got)) >= wanted, 5)
     status = tracker.stop()
     counts = account(tracker)
@@ -31,12 +31,12 @@ def finish(bench, tracker, wanted):
     if status:
         problems.append("exit status %d" % status)
     if closed != counts["written"]:
-        problems.append("%d close records, the account says %d written" % (closed, counts["written"]))
+        problems.append("%d close records, the accounting says %d written" % (closed, counts["written"]))
     return counts, problems
 
 
 def mixed_traffic(world):
-    """Closed, reset, refused and given up: how many records."""
+    """Makes closed, reset, refused and given-up connections. Returns the number of their records."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for number, (client, server) in enumerate(pairs):
@@ -57,7 +57,7 @@ def mixed_traffic(world):
     return 2 * COUNT + 2 * COUNT
 
 
-@check("every record is in the account")
+@check("the accounting has every record")
 def records_in_account(bench):
     worlds = [bench.world(outgoing), bench.world(incoming), bench.world(loopback)]
     tracker = bench.tracker()
@@ -74,7 +74,7 @@ def close_all(pairs):
         server.close()
 
 
-@check("what a filter holds back is counted")
+@check("records that a filter excludes are counted")
 def filtered_counted(bench):
     world = bench.world()
     tracker = bench.tracker("--role", "server")
@@ -87,7 +87,7 @@ def filtered_counted(bench):
     return problems
 
 
-@check("what is still open is counted, with and without an exit record")
+@check("open connections are counted, with and without exit records")
 def open_counted(bench):
     world = bench.world()
     tracker, other = bench.tracker("--events", "close,exit"), bench.tracker()
@@ -97,22 +97,22 @@ def open_counted(bench):
     quiet_counts, quiet_problems = finish(bench, other, 0)
     exits = [record for record in bench.own(tracker.records) if record["event"] == "exit"]
     if len(exits) != 2 * COUNT or counts["open"] < 2 * COUNT:
-        problems.append("%d exit records and %d still open of %d" % (len(exits), counts["open"], 2 * COUNT))
+        problems.append("%d exit records and %d open of %d" % (len(exits), counts["open"], 2 * COUNT))
     if bench.own(other.records) or quiet_counts["open"] < 2 * COUNT:
         problems.append("without exit records: %s" % quiet_counts)
     close_all(pairs)
     return problems + quiet_problems
 
 
-@check("what was found at the start is counted")
-def found_counted(bench):
+@check("pre-existing connections are counted")
+def preexisting_counted(bench):
     world = bench.world()
     pairs = world.pairs(COUNT)
     tracker = bench.tracker()
     close_all(pairs[:COUNT // 2])
     counts, problems = finish(bench, tracker, COUNT)
     if counts["pre-existing"] < 2 * COUNT or counts["open"] < COUNT:
-        problems.append("found %d, still open %d" % (counts["pre-existing"], counts["open"]))
+        problems.append("%d pre-existing, %d open" % (counts["pre-existing"], counts["open"]))
     close_all(pairs[COUNT // 2:])
     return problems
 
@@ -126,10 +126,10 @@ def growth(peer, before):
 
 
 def kernel_problems(bench, tracker, grown):
-    """The records of each namespace against what its counters grew by: ActiveOpens is the clients', and so on."""
+    """Compares the records of each namespace with the growth of its counters (ActiveOpens is the number of clients)."""
     problems = []
-    for end, delta in grown.items():
-        own = [record for record in bench.own(tracker.records) if record.get("netns") == end.namespace.inode]
+    for side, delta in grown.items():
+        own = [record for record in bench.own(tracker.records) if record.get("netns") == side.namespace.inode]
         found = {"ActiveOpens": sum(record["role"] == "client" for record in own),
                  "PassiveOpens": sum(record["role"] == "server" for record in own),
                  "AttemptFails": sum(failed_attempt(record) for record in own)}
@@ -139,22 +139,22 @@ def kernel_problems(bench, tracker, grown):
 
 
 def failed_attempt(record):
-    """As the kernel counts: not the connect() that its own application gave up."""
+    """Whether the kernel counts it in AttemptFails; it leaves out a connect() that the application gave up."""
     if record["role"] == "observer":
         return record["outcome"] == "reset"
     return record["outcome"] in ("refused", "timeout", "unreachable") and record.get("reason") != "gave_up"
 
 
-@check("against the kernel's ActiveOpens, PassiveOpens and AttemptFails")
+@check("records agree with the kernel's ActiveOpens, PassiveOpens and AttemptFails")
 def against_kernel(bench):
-    """Everything that the counters count, in fresh namespaces: opened, refused, given up, reset while half open."""
+    """Makes all that the counters count, in new namespaces: opened, refused, given up, reset while half-open."""
     world = bench.world(incoming)
     watchers = {world.place.client: world.client("nt-watch"), world.place.server: world.server("nt-watch")}
-    before = {end: counters(peer) for end, peer in watchers.items()}
+    before = {side: counters(peer) for side, peer in watchers.items()}
     tracker = bench.tracker()
     wanted = mixed_traffic(world) + half_open_scans(world)
     settle(0.2)
-    grown = {end: growth(peer, before[end]) for end, peer in watchers.items()}
+    grown = {side: growth(peer, before[side]) for side, peer in watchers.items()}
     counts, problems = finish(bench, tracker, wanted)
     return problems + kernel_problems(bench, tracker, grown)
 
@@ -171,7 +171,7 @@ def half_open_scans(world):
 
 @check("%d connections as fast as two processes can" % (2 * STORM))
 def storm(bench):
-    """Each found once at each end, none lost: state changes in softirqs interrupt those of processes all the time."""
+    """Each endpoint has one record, and none is lost, though softirqs interrupt the state changes of processes."""
     worlds = [bench.world(loopback), bench.world(loopback)]
     peers = [world.client("nt-storm") for world in worlds]
     before = counters(peers[0])
@@ -188,7 +188,7 @@ def storm(bench):
     return problems + kernel_problems(bench, tracker, {worlds[0].place.client: grown})
 
 
-@check("a reader that goes away in a storm (| head): what it did not get is counted")
+@check("a reader that goes away in a storm (| head): the records that it did not get are counted")
 def reader_goes_away(bench):
     world = bench.world(loopback)
     peer = world.client("nt-storm")
@@ -206,7 +206,7 @@ def reader_goes_away(bench):
 
 @check("%d connects that time out while the machine is busy" % TIMEOUTS)
 def timeouts_under_load(bench):
-    """A timer's softirq interrupts whatever runs, the tracker's own work in the kernel too."""
+    """A timer's softirq interrupts any task, even while the tracker's own programs run."""
     world, busy = bench.world(outgoing), bench.world(loopback)
     nobody = world.address(NOBODY)
     swallow(world.place.client, nobody)
@@ -219,14 +219,14 @@ def timeouts_under_load(bench):
     settle(CONNECT_SECONDS)
     counts, problems = finish(bench, tracker, TIMEOUTS)
     found = len({record["src_port"] for record in bench.own(tracker.records)})
-    # Some kernels run no tracing program while certain tasks (a virtual machine's agent) are interrupted, and count only
-    # some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
-    said = "%d of %d found, %d still open; the tracker counted %d skipped events" % (
+    # Some kernels run no tracing program while certain tasks (a virtual machine's agent) are interrupted, and count
+    # only some of these events as skipped. The connections of a timer's batch then stay open in the accounting.
+    result = "%d of %d have records, %d are open; the tracker counted %d skipped events" % (
         found, TIMEOUTS, counts["open"], skipped_events(tracker.stderr()))
     if found < LEAST_FOUND or found + counts["open"] < TIMEOUTS:
-        problems.append(said)
+        problems.append(result)
     elif found < TIMEOUTS:
-        print("note: these are enough: " + said)
+        print("note: enough, but not all: " + result)
     return problems
 
 

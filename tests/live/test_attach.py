@@ -1,16 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""attach, status and detach: the lines in the kernel's trace, and what is left behind.
+"""Tests attach, status and detach, the lines in the kernel's trace, and that nothing is left behind.
 
-It runs in mount, process and network namespaces of its own: bpffs and tracefs are mounted there by the program under
-test, and what it pins goes with them.
+It runs in mount, process and network namespaces of its own: the program under test mounts bpffs and tracefs there, and
+its pins disappear with them.
 """
 import ipaddress
 import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ WAIT_SECONDS = 5
 FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 
 
-@check("lines of IPv4 and IPv6, out and in: closed from either side, refused, reset; the counters; detached twice")
+@check("trace lines and counters of known connections, IPv4 and IPv6, both directions; detach twice")
 def known_connections(_):
     with lab() as here:
         attach(here.here)
@@ -49,7 +48,7 @@ def known_connections(_):
                                  (OK, "netracker: nothing is attached to %s\n" % known.INTERFACE))
 
 
-@check("status: by whom, when, where, which programs")
+@check("status: user, process, time, interface and programs")
 def status_facts(_):
     with lab() as here:
         before = int(time.time())
@@ -75,7 +74,7 @@ def time_of(text):
     return time.mktime(time.strptime(text + " UTC", "%Y-%m-%dT%H:%M:%SZ %Z")) - time.timezone
 
 
-@check("status and detach where nothing is attached")
+@check("status and detach while nothing is attached")
 def nothing_attached(_):
     with lab() as here:
         text, lines = run(here.here, "status"), run(here.here, "status", "-f", "json")
@@ -84,7 +83,7 @@ def nothing_attached(_):
                 detach(here.here) + detach(here.here, "-i", "nosuch0"))
 
 
-@check("a second attach is an error, also of two at once and under another name")
+@check("a second attach is an error, also at the same time and after a renaming")
 def second_attach(_):
     with lab() as here:
         both = [start(here.here, "attach", "-i", known.INTERFACE) for _ in range(2)]
@@ -100,7 +99,7 @@ def second_attach(_):
         return problems + detach(here.here, "-i", "renamed0") + left_behind(here.here, "renamed0")
 
 
-@check("loopback counts once")
+@check("connections on loopback count once")
 def loopback(_):
     with lab() as here:
         attach(here.here, "lo")
@@ -110,7 +109,7 @@ def loopback(_):
         return problems + detach(here.here) + left_behind(here.here, "lo")
 
 
-@check("filters and a clsact qdisc of others stay")
+@check("foreign filters and a foreign clsact qdisc stay")
 def strangers(_):
     with lab() as here:
         for command in (("qdisc", "add", "dev", known.INTERFACE, "clsact"),
@@ -126,10 +125,10 @@ def strangers(_):
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
         attach(here.here)
         problems += detach(here.here)
-        return problems + ([] if has_clsact(here.here) else ["the qdisc of others is gone"])
+        return problems + ([] if has_clsact(here.here) else ["the foreign qdisc is gone"])
 
 
-@check("a qdisc made by attach stays while others use it")
+@check("a qdisc that attach made stays while it has foreign filters")
 def qdisc_in_use(_):
     with lab() as here:
         attach(here.here)
@@ -140,7 +139,7 @@ def qdisc_in_use(_):
         return problems + differ("filters", [one[:2] for one in clsact_filters(here.here)], [("egress", 7)])
 
 
-@check("beside a live tracker: both see the same, neither takes the other off")
+@check("beside a live tracker: both follow the same connections, neither detaches the other")
 def beside_tracker(bench):
     with lab() as here:
         attach(here.here)
@@ -158,7 +157,7 @@ def beside_tracker(bench):
         return problems + left_behind(here.here)
 
 
-@check("the interface is deleted and comes again: told, and cleaned")
+@check("the interface is deleted and made again: status shows it, detach removes the rest")
 def deleted_interface(_):
     with lab() as here:
         index = attach(here.here) and only_status(here.here)["ifindex"]
@@ -174,7 +173,7 @@ def deleted_interface(_):
         return problems + differ("state", only_status(here.here)["state"], "attached")
 
 
-@check("a network namespace is deleted: told, and cleaned from another")
+@check("a network namespace is deleted: status shows it, detach in another one removes the rest")
 def deleted_namespace(_):
     with lab() as here:
         attach(here.here)
@@ -186,7 +185,7 @@ def deleted_namespace(_):
         return problems + detach(here.there) + differ("pins", os.path.exists(PINS), False)
 
 
-@check("two namespaces with interfaces of the same name; detach without -i takes off both")
+@check("interfaces of the same name in two namespaces; detach without -i detaches from both")
 def same_name(_):
     with lab() as here:
         attach(here.here, "lo")
@@ -203,7 +202,7 @@ def same_name(_):
         return problems + left_behind(here.here, "lo")
 
 
-@check("from `ip netns exec`, whose own /sys ends with the command")
+@check("in `ip netns exec`, whose own /sys ends with the command")
 def netns_exec(_):
     with lab() as here:
         command = ["ip", "netns", "exec", here.here.name]
@@ -216,7 +215,7 @@ def netns_exec(_):
         return problems + differ("detach", result.status, OK) + left_behind(here.here)
 
 
-@check("names of interfaces with dots, control characters, and others that are no letters")
+@check("interface names with dots, control characters and other special characters")
 def odd_names(_):
     problems = []
     for name, directory in (("v.100", "v%2e100"), ("x\x1b[2J", "x\x1b[2J"), ("..x", "%2e%2ex"),
@@ -241,9 +240,9 @@ ADDRESSES = ("fd00::", "fd00::1", "fd00:0:0:1::", "fd00:1:0:0:1:0:0:1", "fd00:0:
              "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fd00:a:bc:def:1234:0:10:100", "fd00:0:0:0:1::")
 
 
-@check("IPv6 addresses are written as RFC 5952 says")
+@check("IPv6 addresses have the form of RFC 5952")
 def address_forms(_):
-    """Connections of crafted packets: a SYN, and the FINs of both."""
+    """Crafts the packets of each connection: a SYN and both FINs."""
     with lab() as here:
         attach(here.here)
         with tracing() as trace, raw_sender(here) as send:
@@ -259,7 +258,7 @@ def address_forms(_):
         return ["no line has %r: %s" % (text, own) for text in wanted if not any(text in line for line in own)]
 
 
-@check("more open connections than the table holds: the least recently used go, the loss is counted")
+@check("more open connections than the table holds: the least recently used are evicted and counted")
 def full_table(_):
     with lab() as here:
         attach(here.here)
@@ -287,7 +286,7 @@ def malformed(_):
         return differ("malformed, opened", (found["packets_malformed"], found["opened"]), (MALFORMED, 0))
 
 
-@check("what is left of an interrupted attach, or was taken off by others")
+@check("an interrupted attach, and programs that others detached: status and detach handle the rest")
 def damaged(_):
     with lab() as here:
         attach(here.here)
@@ -308,7 +307,7 @@ def damaged(_):
         return problems + detach(here.here, "-i", known.INTERFACE) + left_behind(here.here)
 
 
-@check("wrong usage, unknown interfaces, no privileges")
+@check("wrong options, unknown interfaces, missing privileges")
 def bad_input(_):
     problems = []
     with lab() as here:
@@ -325,7 +324,7 @@ def bad_input(_):
 
 
 def as_nobody(here, command):
-    """The program is a copy where everybody may run it."""
+    """Runs a copy of the program in a folder that is open to all users."""
     with tempfile.TemporaryDirectory(prefix="nt-live-") as directory:
         os.chmod(directory, 0o755)
         return run(here.here, *command.split(), program=shutil.copy(PROGRAM, directory),
@@ -346,7 +345,7 @@ def broken_surroundings(_):
 
 
 def has_foreign_attachments():
-    """Whether others have attached something where this test attaches; reports that as a failure."""
+    """Reports attachments of others as a failure and returns True; False if there are none."""
     found = sorted(os.listdir(PINS)) if os.path.isdir(PINS) else []
     if found:
         print("FAIL  all: others have attached NeTracker to %s; remove that with: netracker detach\n"

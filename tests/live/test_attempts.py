@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections that fail: refused, unanswered, given up, unreachable; and those whose other side vanishes."""
+"""Connections that fail: refused, unanswered, given up, unreachable; and connections whose peer vanishes."""
 import errno
 import shutil
 import socket
@@ -26,32 +26,32 @@ def closed_port(world):
 def refused(world):
     client, port = world.client(), closed_port(world)
     for _ in range(COUNT):
-        end = world.attempt(client, world.place.server.address, port)
-        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
-        end.close_quietly()
-        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+        endpoint = world.attempt(client, world.place.server.address, port)
+        require(endpoint.errno == errno.ECONNREFUSED, "connect: %d" % endpoint.errno)
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "refused", "dst", close=endpoint.connect_at)
 
 
 @case("refused, not blocking and the descriptor kept")
 def refused_kept(world):
     client, port = world.client(uid=4321), closed_port(world)
-    ends = [world.attempt(client, world.place.server.address, port, blocking=False) for _ in range(COUNT)]
+    endpoints = [world.attempt(client, world.place.server.address, port, blocking=False) for _ in range(COUNT)]
     settle(1.2)
-    for end in ends:
-        end.receive_error(errno.ECONNREFUSED)
-        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+    for endpoint in endpoints:
+        endpoint.receive_error(errno.ECONNREFUSED)
+        world.expect_attempt(endpoint, "refused", "dst", close=endpoint.connect_at)
 
 
 @case("no answer", outgoing, incoming, outgoing_ipv6, elsewhere)
 def no_answer(world):
-    """The SYN and its retransmission vanish; the kernel gives up."""
+    """The SYN and its retransmission are lost; the kernel gives up."""
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
     handles = [client.socket(world.place.family) for _ in range(COUNT)]
-    for end, failed in world.failing_attempts(client, address, 4000, handles, errno.ETIMEDOUT):
-        end.close_quietly()
-        world.expect_attempt(end, "timeout", reason=["etimedout"], close=failed)
+    for endpoint, failed in world.failing_attempts(client, address, 4000, handles, errno.ETIMEDOUT):
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "timeout", reason=["etimedout"], close=failed)
 
 
 @case("given up while connecting", outgoing, incoming, outgoing_ipv6, elsewhere)
@@ -59,11 +59,11 @@ def given_up(world):
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
-    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    endpoints = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
     settle(0.3)
-    for end in ends:
-        end.close_quietly()
-        world.expect_attempt(end, "timeout", reason=["gave_up"], close=end.closed_at)
+    for endpoint in endpoints:
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "timeout", reason=["gave_up"], close=endpoint.closed_at)
 
 
 @case("killed while connecting")
@@ -71,34 +71,34 @@ def killed_while_connecting(world):
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
-    ends = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
+    endpoints = [world.attempt(client, address, 4000, blocking=False) for _ in range(COUNT)]
     settle(0.1)
     killed = client.kill()
-    for end in ends:
-        world.expect_attempt(end, "timeout", reason=["gave_up"], close=killed)
+    for endpoint in endpoints:
+        world.expect_attempt(endpoint, "timeout", reason=["gave_up"], close=killed)
 
 
 def expect_unreachable(world, address, client, handles, code, reason, **facts):
-    for end, failed in world.failing_attempts(client, address, 4000, handles, code):
-        end.close_quietly()
-        world.expect_attempt(end, "unreachable", reason=[reason], close=failed, **facts)
+    for endpoint, failed in world.failing_attempts(client, address, 4000, handles, code):
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "unreachable", reason=[reason], close=failed, **facts)
 
 
 @case("unreachable, no neighbour", outgoing, incoming, outgoing_ipv6)
 def no_neighbour(world):
-    """The outgoing interface's own neighbour timers are shortened; nobody answers for the address."""
+    """No host answers for the address. The outgoing interface's neighbour timers are shortened."""
     side, address = world.place.client, world.address(NOBODY)
     family = "ipv6" if world.place.family == socket.AF_INET6 else "ipv4"
     side.namespace.sysctl({"net.%s.neigh.%s.%s" % (family, side.interface, key): value
                            for key, value in FAST_NEIGHBOURS.items()})
     client = world.client()
     handles = [client.socket(world.place.family) for _ in range(COUNT)]
-    # Without a neighbour not one frame is sent, so there is no wire.
+    # Without a neighbour no frame is sent, so the record has no packets.
     expect_unreachable(world, address, client, handles, errno.EHOSTUNREACH, "ehostunreach", seen=["socket"])
 
 
 def sockets_with_addresses(world, client):
-    """Each with an address of its own: a router limits its ICMP messages for each source."""
+    """Returns sockets with an address each: a router limits its ICMP messages by source address."""
     place = world.place
     handles = []
     for number in range(COUNT):
@@ -123,12 +123,12 @@ def host_unreachable(world):
 
 @case("unreachable, ICMP net unreachable", routed, routed_ipv6)
 def net_unreachable(world):
-    """The router knows no way."""
+    """The router has no route."""
     beyond_router(world, errno.ENETUNREACH, "enetunreach")
 
 
 def port_unreachable(world, command, prohibited):
-    """A packet filter that rejects, as most do by default."""
+    """A packet filter on the router rejects the SYN, as most do by default."""
     if not shutil.which(command):
         raise Skip("%s: not found" % command)
     done = world.place.router.run(command, "-A", "FORWARD", "-p", "tcp", "-j", "REJECT", "--reject-with", prohibited)
@@ -150,31 +150,31 @@ def port_unreachable_ipv6(world):
 
 @case("no route at all")
 def no_route(world):
-    """connect() fails before there is a connection: no record."""
+    """connect() fails before it makes a connection: no record."""
     client = world.client()
     for _ in range(COUNT):
-        end = world.attempt(client, "198.19.255.1", 4000)
-        require(end.errno == errno.ENETUNREACH, "connect: %d" % end.errno)
-        end.close_quietly()
+        endpoint = world.attempt(client, "198.19.255.1", 4000)
+        require(endpoint.errno == errno.ENETUNREACH, "connect: %d" % endpoint.errno)
+        endpoint.close_quietly()
 
 
 def vanish(world):
-    """From now on no frame of one side reaches the other."""
+    """Loses all later frames between the sides."""
     swallow(world.place.client, world.place.server.address)
     swallow(world.place.server, world.place.client.address)
 
 
-def set_keepalive(end):
+def set_keepalive(endpoint):
     for level, option, value in ((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
                                  (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 1),
                                  (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1),
                                  (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 1)):
-        end.set_option(level, option, value)
+        endpoint.set_option(level, option, value)
 
 
 @case("peer vanished: data unanswered here, keep-alive unanswered there")
 def vanished(world):
-    """The client has data that nobody acknowledges, the idle server sends probes."""
+    """The client sends data that nobody acknowledges; the idle server sends keep-alive probes."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for client, server in pairs:
@@ -185,10 +185,10 @@ def vanished(world):
 
 
 def expect_silence(world, pairs, refused_by_device=False):
-    """What the device would not take may count as transmitted or not."""
+    """refused_by_device: data that the device did not take may count as transmitted or not."""
     for number, (client, _) in enumerate(pairs):
         client.send(1000 + number)
-    lost = await_failures([end for pair in pairs for end in pair], errno.ETIMEDOUT)
+    lost = await_failures([endpoint for pair in pairs for endpoint in pair], errno.ETIMEDOUT)
     for number, (client, server) in enumerate(pairs):
         received = client.sent - 1000 - number
         world.expect(client, server, "timeout", None, any_wire=True,
@@ -228,10 +228,10 @@ def vanished_after_fin(world):
         server.close_quietly()
         client.abort()
         facts = {"start": client.connect_at, "first_fin": client.fin_at, "src_bytes": client.sent, "any_wire": True}
-        world.view(server, client.local, client.remote, outcome="timeout", ended_by=None, reason=["etimedout"],
-                   close=lost, dst_bytes=server.sent, **facts)
-        world.view(client, client.local, client.remote, outcome="reset", ended_by="src", reason=SENT_RESET,
-                   close=client.rst_at, dst_bytes=server.sent - 50, **facts)
+        world.expect_record(server, client.local, client.remote, outcome="timeout", ended_by=None, reason=["etimedout"],
+                            close=lost, dst_bytes=server.sent, **facts)
+        world.expect_record(client, client.local, client.remote, outcome="reset", ended_by="src", reason=SENT_RESET,
+                            close=client.rst_at, dst_bytes=server.sent - 50, **facts)
 
 
 if __name__ == "__main__":

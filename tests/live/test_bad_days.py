@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bad days: what goes on when interfaces, namespaces, clocks, names, disks and terminals misbehave."""
+"""Bad days: tracking continues while interfaces, namespaces, clocks, names, disks and terminals misbehave."""
 import contextlib
 import csv
 import fcntl
@@ -33,19 +33,19 @@ RETURN_SECONDS = 0.5
 READY_TIMEOUT = 90
 END_SECONDS = 30
 READY = "netracker: tracking\n"
-# Other than those of another run at the same time, whose connections every tracker sees too.
+# Every tracker follows the whole machine; a run at the same time has another port.
 PORT = 20000 + os.getpid() % 10000
 
 
-def judge(bench, label, tracker, views, clock):
-    """All that a tracker wrote about this check, against what it should have; its exit status; its books."""
-    tracker.wait(lambda got: len(bench.own(got)) >= len(views), LAST_RECORD_SECONDS)
+def judge(bench, label, tracker, expectations, clock):
+    """Ends a tracker; checks its records of this check, its exit status and its accounting."""
+    tracker.wait(lambda got: len(bench.own(got)) >= len(expectations), LAST_RECORD_SECONDS)
     status = tracker.stop()
-    problems = records.match(views, bench.own(tracker.records), clock)
+    problems = records.match(expectations, bench.own(tracker.records), clock)
     problems += ["exit status %s: %s" % (status, tracker.stderr()[-300:])] * (status != 0)
     problems += ["no JSON: %r" % line for line in tracker.bad_lines[:1]]
     if not balances(tracker):
-        problems.append("books: %s" % tracker.stderr()[-300:])
+        problems.append("accounting: %s" % tracker.stderr()[-300:])
     return ["%s: %s" % (label, text) for text in problems]
 
 
@@ -68,8 +68,8 @@ def cut(world):
     world.place.client.namespace.ip("link del %s" % world.place.client.interface)
 
 
-def join_again(world, index=None):
-    """The same names and addresses on new devices; with an index, on one that has the old one's."""
+def link_again(world, index=None):
+    """Makes new devices with the same names and addresses; with `index` as the near one's interface index."""
     near, far, subnet = world.place.client, world.place.server, world.place.subnet
     if index:
         run_ip("link", "add", near.interface, "netns", near.namespace.name, "index", str(index), "type", "veth",
@@ -86,9 +86,9 @@ def index_of(side):
     return int(side.namespace.run("cat", "/proc/self/net/dev_snmp6/%s" % side.interface).stdout.split()[1])
 
 
-@check("an interface is deleted and made anew: what is open through it goes on, and so does tracking")
+@check("an interface is deleted and made again: its open connections and their tracking continue")
 def interface_made_anew(bench):
-    """Connections that live through it, and new ones; with -i NAME, with -i twice, without, and by packets alone."""
+    """Makes connections before and after; trackers have -i once, twice or not, or follow packets only."""
     world = bench.world(outgoing)
     name = world.place.client.interface
     trackers = {line: bench.tracker(*line.split()) for line in
@@ -101,7 +101,7 @@ def interface_made_anew(bench):
     settle(RETURN_SECONDS)
     problems = ["%s: ended: %s" % (line, tracker.stderr()[-200:]) for line, tracker in trackers.items()
                 if tracker.process.poll() is not None]
-    join_again(world)
+    link_again(world)
     settle(RETURN_SECONDS)
     exchange_all(pairs)
     close_all(world, pairs)
@@ -112,23 +112,23 @@ def interface_made_anew(bench):
         if "wire" in line:
             problems += wire_problems(bench, tracker, pairs + later)
         else:
-            problems += judge(bench, line, tracker, world.views, clock)
-        told = [len(notes(tracker, "interface %s %s" % (name, word))) for word in ("vanished: ", "is back")]
-        if told != ([1, 1] if line else [0, 0]):
-            problems.append("%s: says %s" % (line, notes(tracker, "interface")))
+            problems += judge(bench, line, tracker, world.expectations, clock)
+        counts = [len(notes(tracker, "interface %s %s" % (name, word))) for word in ("vanished: ", "is back")]
+        if counts != ([1, 1] if line else [0, 0]):
+            problems.append("%s: notes %s" % (line, notes(tracker, "interface")))
     return problems
 
 
 def wire_problems(bench, tracker, pairs):
-    """As packets alone show them: each once, by the addresses."""
+    """Expects one record of each connection: packets alone do not show two sockets."""
     tracker.wait(lambda got: len(bench.own(got)) >= len(pairs), LAST_RECORD_SECONDS)
     tracker.stop()
     found = sorted((record["src_port"], record["outcome"]) for record in bench.own(tracker.records))
     wanted = sorted((client.local[1], "closed") for client, _ in pairs)
-    return ["wire alone: %s, should be %s" % (found, wanted)] * (found != wanted)
+    return ["packets only: %s, should be %s" % (found, wanted)] * (found != wanted)
 
 
-@check("--packets: packets that go on over another interface count there, and the record has a gap")
+@check("--packets: packets over a new interface of the same name count, and the record has a gap")
 def packets_made_anew(bench):
     world = bench.world(outgoing)
     tracker = bench.tracker("--packets")
@@ -136,7 +136,7 @@ def packets_made_anew(bench):
     pairs = [world.pair(client, listener) for _ in range(EACH)]
     exchange_all(pairs)
     cut(world)
-    join_again(world)
+    link_again(world)
     exchange_all(pairs)
     close_all(world, pairs)
     tracker.wait(lambda got: len(bench.own(got)) >= 2 * EACH, LAST_RECORD_SECONDS)
@@ -147,24 +147,24 @@ def packets_made_anew(bench):
     return ["%s, should be %s" % (found, wanted)] * (found != wanted)
 
 
-@check("an interface is deleted and made anew under the same index")
+@check("an interface is deleted and made again with the same index")
 def interface_with_old_index(bench):
-    """As one that goes into a container and comes back: by its name and index it never was away."""
+    """An interface that returns from a container has the same name and index, as if it never was away."""
     world = bench.world(outgoing)
     near = world.place.client
     trackers = [bench.tracker(*line.split()) for line in ("-i %s" % near.interface, "")]
     index = index_of(near)
     cut(world)
-    join_again(world, index)
+    link_again(world, index)
     settle(RETURN_SECONDS)
     if index_of(near) != index:
         raise Skip("this kernel gives the index %d" % index_of(near))
     clock = read_clock()
     close_all(world, world.pairs(EACH))
-    return [text for tracker in trackers for text in judge(bench, "after", tracker, world.views, clock)]
+    return [text for tracker in trackers for text in judge(bench, "after", tracker, world.expectations, clock)]
 
 
-@check("an interface gets another name: records have it; with -i the name is what counts")
+@check("an interface is renamed: records have its new name; -i selects by name")
 def interface_renamed(bench):
     world = bench.world(outgoing)
     near = world.place.client
@@ -193,9 +193,9 @@ def interface_renamed(bench):
 
 # Network namespaces
 
-@check("a network namespace is removed: first its name, then all that is in it")
+@check("a network namespace is removed: first its name, then its processes")
 def namespace_removed(bench):
-    """Between two other namespaces, half of the connections ended by their names' end, half by their processes'."""
+    """Half of the connections are closed after the names are gone, half when their processes are killed."""
     world = bench.world(elsewhere)
     tracker = bench.tracker("--events", "close,exit")
     client, server = world.client(), world.server()
@@ -207,7 +207,7 @@ def namespace_removed(bench):
         side.namespace.delete()
     settle(RETURN_SECONDS)
     close_all(world, pairs[:EACH])
-    first = judge_running(bench, tracker, world.views, clock)
+    first = judge_running(bench, tracker, world.expectations, clock)
     client.kill()
     server.kill()
     tracker.wait(lambda got: len(bench.own(got)) >= 4 * EACH, LAST_RECORD_SECONDS)
@@ -216,8 +216,8 @@ def namespace_removed(bench):
             {one.local[1] for one, _ in pairs[EACH:]}]
     found = sorted((record["src_port"], record["role"], record["pid"], record["src_bytes"], record["dst_bytes"])
                    for record in rest)
-    wanted = sorted((one.local[1], end.role, end.peer.pid, one.sent, other.sent)
-                    for one, other in pairs[EACH:] for end in (one, other))
+    wanted = sorted((one.local[1], endpoint.role, endpoint.peer.pid, one.sent, other.sent)
+                    for one, other in pairs[EACH:] for endpoint in (one, other))
     problems = first + ["killed: %s, should be %s" % (found, wanted)] * (found != wanted)
     problems += ["killed: a %s record" % record["event"] for record in rest if record["event"] != "close"]
     if status or not balances(tracker):
@@ -225,9 +225,9 @@ def namespace_removed(bench):
     return problems
 
 
-def judge_running(bench, tracker, views, clock):
-    tracker.wait(lambda got: len(bench.own(got)) >= len(views), LAST_RECORD_SECONDS)
-    return records.match(views, bench.own(tracker.records), clock)
+def judge_running(bench, tracker, expectations, clock):
+    tracker.wait(lambda got: len(bench.own(got)) >= len(expectations), LAST_RECORD_SECONDS)
+    return records.match(expectations, bench.own(tracker.records), clock)
 
 
 @check("the name of the tracker's own network namespace is removed")
@@ -240,7 +240,7 @@ def own_namespace_removed(bench):
     pairs = [world.pair(client, listener) for _ in range(EACH)]
     exchange_all(pairs)
     close_all(world, pairs)
-    return judge(bench, "without a name", tracker, world.views, clock)
+    return judge(bench, "without a name", tracker, world.expectations, clock)
 
 
 # The wall clock
@@ -253,7 +253,7 @@ def step_clock(hours):
     settle(RETURN_SECONDS)
 
 
-@check("the wall clock is set: starts are by the clock of the record's moment, durations and ids as ever")
+@check("the wall clock is set: a start is by the clock at the time of the record; durations and ids do not change")
 def clock_set(bench):
     if not os.environ.get("LIVE_MAY_SET_CLOCK"):
         raise Skip("it sets the machine's clock: only in a guest (make test-kernels)")
@@ -266,7 +266,7 @@ def clock_set(bench):
     problems = []
     for number, hours in enumerate((0, 30, -50)):
         step_clock(hours)
-        world.views = []
+        world.expectations = []
         close_all(world, pairs[number * EACH:(number + 1) * EACH])
         later = [world.pair(client, listener) for _ in range(EACH)]
         exchange_all(later)
@@ -274,7 +274,7 @@ def clock_set(bench):
         wanted = (number + 1) * 4 * EACH
         tracker.wait(lambda got: len(closes_of(bench, got)) >= wanted, LAST_RECORD_SECONDS)
         found = closes_of(bench, tracker.records)[-4 * EACH:]
-        problems += ["%+d h: %s" % (hours, text) for text in records.match(world.views, found, read_clock())]
+        problems += ["%+d h: %s" % (hours, text) for text in records.match(world.expectations, found, read_clock())]
     ids = [{record["id"] for record in bench.own(tracker.records) if record["event"] == event}
            for event in ("open", "close")]
     status = tracker.stop()
@@ -294,36 +294,36 @@ DIRECTORY = b'nt-\x1b]0;t\x07"\\\n\xff\xc3(\xe2\x82\xac, =\x9b'
 
 
 def as_json_has_it(name):
-    """docs/record.md: a byte that is no UTF-8 becomes the four characters \\xNN."""
+    """Returns a name as JSON has it: an invalid byte of UTF-8 becomes the four characters \\xNN (docs/record.md)."""
     return name.decode("utf-8", "surrogateescape").encode("utf-8", "surrogateescape") \
         .decode("utf-8", "backslashreplace")
 
 
 def all_formats():
-    """As the program itself names them; zeek is replay's."""
-    said = subprocess.run([PROGRAM, "-f", "nosuch"], capture_output=True, text=True).stderr
-    return [name for name in re.search(r"valid: ([a-z, ]+)", said)[1].split(", ") if name != "zeek"]
+    """Returns the formats that the program names, without zeek, which only replay has."""
+    message = subprocess.run([PROGRAM, "-f", "nosuch"], capture_output=True, text=True).stderr
+    return [name for name in re.search(r"valid: ([a-z, ]+)", message)[1].split(", ") if name != "zeek"]
 
 
 def serve_under_names(world, executable):
-    """One connection for each name, which its server's end has: the name by the end's port."""
+    """Makes a connection for each name, served by a process of that name. Returns {client's port: name}."""
     client, server = world.client(), world.server()
     listener = world.listen(server, port=PORT)
-    ends = []
+    served = []
     for name in NAMES:
         one, other = world.pair(client, listener)
         server.fork_exec(other, os.fsdecode(name), os.fsdecode(executable))
         other.send(100)
         one.receive(100)
-        ends.append((name, one, other))
-    for _, one, other in ends:
+        served.append((name, one, other))
+    for _, one, other in served:
         other.close()
         one.receive_eof()
         one.close()
-    return {one.local[1]: name for name, one, _ in ends}
+    return {one.local[1]: name for name, one, _ in served}
 
 
-@check("names and paths of any bytes stay in their place in every format, and out of the terminal")
+@check("names and paths of any bytes stay in their field in every format, and do not control the terminal")
 def hostile_names(bench):
     world = bench.world(outgoing)
     top = os.fsencode(tempfile.mkdtemp(dir=bench.directory))
@@ -386,22 +386,22 @@ class Run:
                                         env=dict(os.environ, TERM="xterm-256color"),
                                         preexec_fn=lambda: prepare(bench.here.name))
 
-    def said(self):
+    def read_messages(self):
         return os.pread(self.messages.fileno(), 1 << 20, 0).decode(errors="replace")
 
     def wait_for(self, text):
         deadline = time.monotonic() + READY_TIMEOUT
-        while text not in self.said():
+        while text not in self.read_messages():
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise TrackerError("does not say %r: %s" % (text, self.said()))
+                raise TrackerError("no message has %r: %s" % (text, self.read_messages()))
             time.sleep(0.05)
 
-    def end(self):
-        """Its exit status; what it wrote and lost by its account."""
+    def finish(self):
+        """Ends the program. Returns its exit status, and the written and lost records of its accounting."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGINT)
         status = self.process.wait(END_SECONDS)
-        return status, {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)\b", self.said())}
+        return status, {name: int(count) for count, name in re.findall(r"(\d+) (written|lost)\b", self.read_messages())}
 
 
 # Terminals
@@ -410,7 +410,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Terminal(Run):
-    """Live tracking, or another command to its end, on a terminal of so many columns."""
+    """Runs live tracking, or another command to its end, on a terminal of `columns` columns."""
 
     def __init__(self, bench, columns, *arguments):
         self.columns, self.text = columns, ""
@@ -425,9 +425,9 @@ class Terminal(Run):
             self.process.wait(END_SECONDS)
 
     def lines(self):
-        """What it printed until its end, without colours; self.text has all of it."""
+        """Returns the lines that it printed until its end, without colours; self.text has the colours."""
         if not self.text:
-            self.end()
+            self.finish()
             os.set_blocking(self.master, False)
             output = b""
             with contextlib.suppress(OSError):
@@ -438,7 +438,7 @@ class Terminal(Run):
         return COLOUR.sub("", self.text).splitlines()
 
     def problems(self, count):
-        """Lines of its width, of printable ASCII, two a record where it is narrow."""
+        """Expects lines no wider than the terminal, in printable ASCII; two a record on a narrow one."""
         lines = self.lines()
         each = 2 if self.columns < 71 else 1
         problems = ["%d columns: a line of %d: %r" % (self.columns, len(line), line) for line in lines
@@ -449,7 +449,7 @@ class Terminal(Run):
         return problems
 
 
-@check("40 columns: live, list and replay write two lines a record, each whole")
+@check("40 columns: live, list and replay write two lines a record, not truncated")
 def narrow_terminal(bench):
     world = bench.world(outgoing)
     client, listener = world.client(), world.listen(world.server(), port=PORT)
@@ -469,23 +469,23 @@ def narrow_terminal(bench):
             if not shown or shown[1] != {"live": "closed:src", "list": "established"}[label]:
                 problems.append("%s: %s:%d is not shown: %r" % (label, *one.local, terminal.text))
     replay.lines()
-    written = re.search(r"(\d+) written", replay.said())
+    written = re.search(r"(\d+) written", replay.read_messages())
     return problems + ["replay: %s" % text for text in replay.problems(int(written[1]))]
 
 
-@check("a terminal that nobody reads any more: tracking goes on, ends when told to, and counts what got lost")
+@check("nobody reads the terminal: tracking continues, ends on a signal, and counts lost records")
 def stalled_terminal(bench):
-    """As over a connection that hangs: far more than a terminal keeps."""
+    """Writes far more than a terminal buffers, as over an SSH connection that hangs."""
     world = bench.world(outgoing)
     terminal = Terminal(bench, 132, "-L", str(PORT))
     storm(world, 3 * STORM)
     settle(1)
-    status, account = terminal.end()
+    status, account = terminal.finish()
     terminal.lines()
     whole = terminal.text.count("\n") - 1
     problems = ["exit status %d" % status] * (status != BROKE)
     if account["written"] + account["lost"] != 3 * STORM or not account["lost"] or whole != account["written"]:
-        problems.append("%d records, %d lines: %s" % (3 * STORM, whole, terminal.said()))
+        problems.append("%d records, %d lines: %s" % (3 * STORM, whole, terminal.read_messages()))
     return problems
 
 
@@ -495,7 +495,7 @@ STORM = 1500
 
 
 def storm(world, count):
-    """Connections one after the other, over loopback; with -L each has one record."""
+    """Makes `count` connections one after the other over loopback; with -L each has one record."""
     peer = world.client("nt-storm")
     listener = peer.listen(world.place.family, world.place.client.address, port=PORT)
     peer.do("storm", handle=listener.handle, address=listener.address, port=listener.port, count=count)
@@ -503,7 +503,7 @@ def storm(world, count):
 
 
 class SmallDisk(Run):
-    """A tracker in a mount namespace of its own, whose output is on a file system of 256 KiB there."""
+    """A tracker in a mount namespace of its own, which writes to a file system of 256 KiB."""
 
     def __init__(self, bench):
         script = 'mount -t tmpfs -o size=256k nt-live "$1" || exit 99; exec "$0" -f json -v -L "$2" -o "$1/records"'
@@ -515,11 +515,11 @@ class SmallDisk(Run):
             self.wait_for(READY)
         except TrackerError:
             if self.process.poll() == 99:
-                raise Skip("no small file system: %s" % self.said().strip())
+                raise Skip("no small file system: %s" % self.read_messages().strip())
             raise
 
     def fill(self):
-        """Leaves room for nothing."""
+        """Fills the file system. Returns the path of the file that takes the room."""
         path = os.path.join(self.directory, "balloon")
         with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
             while file.write(bytes(4096)):
@@ -530,20 +530,20 @@ class SmallDisk(Run):
         with open(os.path.join(self.directory, "records"), "rb") as file:
             data = file.read()
         if not data.endswith(b"\n"):
-            raise TrackerError("the file ends in half a line: %r" % data[-80:])
+            raise TrackerError("the file ends with an incomplete line: %r" % data[-80:])
         return [record_of(line) for line in data.splitlines()]
 
     def stop(self):
-        """What is on the disk, which goes with its last process; exit status and account."""
+        """Ends the tracker. Returns its records, exit status and accounting; the file system ends with it."""
         held = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-        status, account = self.end()
+        status, account = self.finish()
         self.directory = "/proc/self/fd/%d" % held
         found = self.records()
         os.close(held)
         return found, status, account
 
 
-@check("a full disk that gets room again: what waited is written, nothing is lost")
+@check("a full disk gets room: the buffered records are written, none is lost")
 def disk_recovers(bench):
     world = bench.world(outgoing)
     disk = SmallDisk(bench)
@@ -557,13 +557,13 @@ def disk_recovers(bench):
     found, status, account = disk.stop()
     wanted = 8 * EACH
     problems = ["%d records, should be %d" % (len(found), wanted)] * (len(found) != wanted)
-    problems += ["a record is there twice"] * (len({record["id"] for record in found}) != len(found))
+    problems += ["a record was written twice"] * (len({record["id"] for record in found}) != len(found))
     if status or account != {"written": wanted, "lost": 0}:
-        problems.append("status %d: %s" % (status, disk.said()))
+        problems.append("status %d: %s" % (status, disk.read_messages()))
     return problems
 
 
-@check("a disk that is full for long: as much is lost as is said, records flow again with room, exit status 1")
+@check("a disk stays full: lost records are counted, later ones are written once there is room, exit status 1")
 def disk_recovers_late(bench):
     world = bench.world(outgoing)
     disk = SmallDisk(bench)
@@ -578,11 +578,11 @@ def disk_recovers_late(bench):
     storm(world, EACH)
     settle(RETURN_SECONDS)
     found, status, account = disk.stop()
-    problems = ["%d records: %s" % (len(found), disk.said())] * (len(found) != account["written"])
+    problems = ["%d records: %s" % (len(found), disk.read_messages())] * (len(found) != account["written"])
     problems += ["status %d" % status] * (status != BROKE)
     if not account["lost"] or account["written"] + account["lost"] != STORM + EACH:
-        problems.append("%d records: %s" % (STORM + EACH, disk.said()))
-    return problems + ["said: %s" % disk.said()] * (disk.said().count("cannot write") != 1)
+        problems.append("%d records: %s" % (STORM + EACH, disk.read_messages()))
+    return problems + ["messages: %s" % disk.read_messages()] * (disk.read_messages().count("cannot write") != 1)
 
 if __name__ == "__main__":
     sys.exit(main_of_checks())

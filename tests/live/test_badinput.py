@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bad input and bad ends: the exit status, one clear line, and nothing left attached."""
+"""Bad input and abnormal ends: the exit status, one clear message, and nothing left attached."""
 import os
 import re
 import shutil
@@ -21,14 +21,14 @@ OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
 NOBODY_UID = "65534"
 END_SECONDS = 10
 FEW, MANY = 20, 600
-# Other than that of another run at the same time, whose connections every tracker sees too.
+# Every tracker follows the whole machine; a run at the same time has another port.
 PORT = str(20000 + os.getpid() % 10000)
 TIMED_OUT = "does not end"
 ACCOUNT_LINES = re.compile(r"netracker: (\d+ records?: |watching|tracking)")
 
 
 def finish(process):
-    """Exit status and messages; a program that does not end is killed and says so."""
+    """Returns exit status and messages; kills a program that does not end, with the status TIMED_OUT."""
     try:
         output, messages = process.communicate(timeout=END_SECONDS)
     except subprocess.TimeoutExpired:
@@ -44,19 +44,19 @@ def start(bench, *arguments, stdout=subprocess.DEVNULL, before=()):
 
 
 def complaints(messages):
-    """What is neither the account at the end nor a note about the start."""
+    """Returns the messages without the accounting and those at the start."""
     return [line for line in messages.splitlines() if not ACCOUNT_LINES.match(line)]
 
 
 def one_line_problems(label, result, status, word):
-    """The status, and exactly one line that names the matter and says what to do."""
+    """Expects the status, and exactly one message, which has `word` and gives the remedy."""
     got, messages = result
     lines = complaints(messages)
     problems = [] if got == status else ["%s: exit status %s, should be %d" % (label, got, status)]
     if len(lines) != 1:
         problems.append("%s: %d lines: %r" % (label, len(lines), lines))
     elif not re.match(r"netracker: .+; .+", lines[0]) or word not in lines[0]:
-        problems.append("%s: does not say about %r what to do: %r" % (label, word, lines[0]))
+        problems.append("%s: gives no remedy for %r: %r" % (label, word, lines[0]))
     return problems
 
 
@@ -82,7 +82,7 @@ def wrong_usage(bench):
 
 @check("not root")
 def not_root(bench):
-    """The program is a copy where everybody may run it: a clone in /root is closed to others."""
+    """Runs a copy of the program in a folder that is open to all users: a clone in /root is not."""
     with tempfile.TemporaryDirectory(prefix="nt-live-") as directory:
         os.chmod(directory, 0o755)
         program = shutil.copy(PROGRAM, directory)
@@ -142,7 +142,7 @@ def connections(world, count):
 
 @check("standard output is full from the start (/dev/full)")
 def full_output(bench):
-    """It may go on in the hope of room: then what was lost is counted all the same."""
+    """The tracker may continue, as there may be room later; then it counts the lost records."""
     world = bench.world(outgoing)
     with open("/dev/full", "wb") as full:
         tracker = bench.tracker("-L", PORT, stdout=full)
@@ -201,18 +201,18 @@ def closed_pipe(bench):
     os.close(reader)
     connections(world, FEW)
     lines = head.communicate(timeout=END_SECONDS)[0].count(b"\n")
-    again = bench.world(outgoing)
-    connections(again, FEW)
+    next_world = bench.world(outgoing)
+    connections(next_world, FEW)
     try:
         status = tracker.collect(END_SECONDS)
     except TrackerError:
         return ["does not end after its reader went away"]
     problems = [] if status == OK and lines == 3 else ["exit status %s, %d lines" % (status, lines)]
-    return problems + ["says: %s" % line for line in complaints(tracker.stderr())]
+    return problems + ["message: %s" % line for line in complaints(tracker.stderr())]
 
 
 def end_problems(bench, label, number, status):
-    """Exit records where asked for, the status, and a clean interface."""
+    """Ends a tracker by a signal. Expects its exit records and status, and nothing attached to the interface."""
     world = bench.world(outgoing)
     pairs = world.pairs_at(int(PORT), FEW)
     tracker = bench.tracker("--events", "close,exit")
@@ -227,7 +227,7 @@ def end_problems(bench, label, number, status):
     settle(0.3)
     left = attached(bench.here)
     if number == signal.SIGKILL and tcx_programs(bench.here) is None:
-        # Filters of clsact end with no process: docs/kernels.md.
+        # clsact filters stay when their process ends: docs/kernels.md.
         left = []
     for client, server in pairs:
         client.close()
@@ -245,7 +245,7 @@ def terminated(bench):
     return end_problems(bench, "SIGTERM", signal.SIGTERM, OK)
 
 
-@check("kill -9 leaves nothing attached, without tcx nothing that the next start does not remove")
+@check("kill -9 leaves nothing attached; without tcx, the next start removes what is left")
 def killed(bench):
     problems = end_problems(bench, "SIGKILL", signal.SIGKILL, -signal.SIGKILL)
     tracker = bench.tracker()
@@ -253,11 +253,11 @@ def killed(bench):
     return problems + ["after the next: %s" % line for line in attached(bench.here)]
 
 
-@check("a stranger's clsact stays")
+@check("a foreign clsact qdisc stays")
 def stranger(bench):
-    """Another program's qdisc on an interface of ours, before and after, with a filter where this kernel has any.
+    """Compares a foreign qdisc and its filter on a tracked interface before and after tracking.
 
-    Without tcx a filter with a verdict hides packets from those after it, ours too: docs/kernels.md.
+    Without tcx a filter with a verdict hides packets from later filters, including the tracker's: docs/kernels.md.
     """
     world = bench.world(outgoing)
     verdict = "ok" if tcx_programs(bench.here) is not None else "continue"
@@ -291,7 +291,7 @@ def interrupted_early(bench):
         time.sleep(milliseconds / 1000)
         process.send_signal(signal.SIGINT)
         status, messages = finish(process)
-        # Before it has set up its handlers a program ends by the signal itself.
+        # Until it has set up its handlers, the signal kills the program.
         if status not in (OK, -signal.SIGINT):
             problems.append("after %d ms: exit status %s: %s" % (milliseconds, status, messages))
     return problems + ["still attached: %s" % line for line in attached(bench.here)]
@@ -299,7 +299,7 @@ def interrupted_early(bench):
 
 @check("no BTF")
 def no_btf(bench):
-    """A mount namespace in which /sys has none."""
+    """Runs the tracker in a mount namespace where /sys has no BTF."""
     command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/kernel/btf 2>/dev/null || '
                'mount -t tmpfs none /sys/kernel || exit 99; exec "$0" -t 1', PROGRAM]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

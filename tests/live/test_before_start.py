@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections that were there before the tracker: in its namespace and others, owned, waiting, half closed.
+"""Pre-existing connections, in the tracker's namespace and in others: owned, waiting for accept(), half-closed.
 
-Each case is a generator: what is before its `yield` happens before the tracker starts.
+Each case is a generator: the tracker starts at its `yield`.
 """
 import errno
 import socket
@@ -19,20 +19,20 @@ ANY_EVIDENCE = ["scan", "io", "close", "accept"]
 SCANNED = {"owner_by": ["scan"]}
 
 
-def expect_found(world, client, server, outcome, by, client_facts=None, server_facts=None):
-    """As World.expect(), for what began before the tracker did; nobody saw who connected, so any evidence will do."""
-    for end, own in ((client, client_facts), (server, server_facts)):
+def expect_preexisting(world, client, server, outcome, by, client_facts=None, server_facts=None):
+    """Is World.expect() for pre-existing connections. Their connect() was not seen, so any owner_by is right."""
+    for endpoint, own in ((client, client_facts), (server, server_facts)):
         facts = dict(FOUND, outcome=outcome, ended_by="src" if by is client else "dst", src_bytes=client.sent,
                      dst_bytes=server.sent, owner_by=ANY_EVIDENCE)
-        if outcome == "reset" and end is by:
+        if outcome == "reset" and endpoint is by:
             facts["reason"] = SENT_RESET
         facts.update(own or {})
-        world.view(end, client.local, client.remote, **facts)
+        world.expect_record(endpoint, client.local, client.remote, **facts)
 
 
 @case("open before the start", outgoing, incoming, outgoing_ipv6, elsewhere, loopback)
 def open_before(world):
-    """Bytes are the socket's own counts, so those from before are among them."""
+    """The bytes are the socket's own counts, which include those from before the start."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     yield
@@ -41,21 +41,21 @@ def open_before(world):
         client.close()
         server.receive_eof()
         server.close()
-        expect_found(world, client, server, "closed", client)
+        expect_preexisting(world, client, server, "closed", client)
 
 
 @case("open before the start, then idle until the client resets", outgoing, incoming, elsewhere)
 def idle_until_reset(world):
-    """Nobody reads: the worker that accepted is known by its descriptor alone."""
+    """Nobody reads, so only its descriptor shows the worker that accepted."""
     server = world.server("nt-master")
     listener = world.listen(server)
     worker, client = server.fork("nt-worker", USER), world.client()
     pairs = [world.pair(client, listener, worker) for _ in range(COUNT)]
     exchange_all(pairs)
     yield
-    for client_end, server_end in pairs:
-        client_end.abort()
-        expect_found(world, client_end, server_end, "reset", client_end, server_facts=SCANNED)
+    for client_endpoint, server_endpoint in pairs:
+        client_endpoint.abort()
+        expect_preexisting(world, client_endpoint, server_endpoint, "reset", client_endpoint, server_facts=SCANNED)
     settle(0.2)
     worker.stop()
 
@@ -66,16 +66,16 @@ def waiting_at_start(world):
     listener = world.listen(server)
     worker = server.fork("nt-worker", USER)
     clients = [world.connect(client, listener) for _ in range(COUNT)]
-    for number, end in enumerate(clients):
-        end.send(50 + number)
+    for number, endpoint in enumerate(clients):
+        endpoint.send(50 + number)
     yield
-    for number, client_end in enumerate(clients):
-        server_end = worker.accept(listener)
-        server_end.receive(50 + number)
-        client_end.close()
-        server_end.receive_eof()
-        server_end.close()
-        expect_found(world, client_end, server_end, "closed", client_end)
+    for number, client_endpoint in enumerate(clients):
+        server_endpoint = worker.accept(listener)
+        server_endpoint.receive(50 + number)
+        client_endpoint.close()
+        server_endpoint.receive_eof()
+        server_endpoint.close()
+        expect_preexisting(world, client_endpoint, server_endpoint, "closed", client_endpoint)
     worker.stop()
 
 
@@ -84,20 +84,20 @@ def never_accepted(world):
     server, client = world.server("nt-lazy"), world.client()
     listener = world.listen(server)
     clients = [world.connect(client, listener) for _ in range(COUNT)]
-    for number, end in enumerate(clients):
-        end.send(50 + number)
+    for number, endpoint in enumerate(clients):
+        endpoint.send(50 + number)
     yield
-    for client_end in clients:
-        client_end.abort()
-        server_end = world.unaccepted(client_end, listener)
-        expect_found(world, client_end, server_end, "reset", client_end,
-                     server_facts={"owner_by": ["listen", "scan"], "gaps": ["start", "owner"]})
+    for client_endpoint in clients:
+        client_endpoint.abort()
+        server_endpoint = world.unaccepted(client_endpoint, listener)
+        expect_preexisting(world, client_endpoint, server_endpoint, "reset", client_endpoint,
+                           server_facts={"owner_by": ["listen", "scan"], "gaps": ["start", "owner"]})
     settle(1.3)
 
 
 @case("half closed before the start", outgoing, incoming, elsewhere)
 def half_closed(world):
-    """The states CLOSE_WAIT and FIN_WAIT2 say who sent the first FIN."""
+    """The states CLOSE_WAIT and FIN_WAIT2 show which side sent the first FIN."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for client, server in pairs:
@@ -110,24 +110,24 @@ def half_closed(world):
         client.receive(70 + number)
         client.receive_eof()
         client.close()
-        expect_found(world, client, server, "closed", client)
+        expect_preexisting(world, client, server, "closed", client)
 
 
 @case("connecting at the start", outgoing, incoming, elsewhere)
 def connecting_at_start(world):
-    """Nobody will answer; the kernel gives up seven seconds after connect(), when a slow machine's tracker is up too."""
+    """Nobody answers. The kernel gives up 7 s after connect(), when the tracker of a slow machine has started, too."""
     address = world.address(NOBODY)
     swallow(world.place.client, address)
     client = world.client()
     handles = [client.socket(world.place.family, options=[(socket.IPPROTO_TCP, socket.TCP_SYNCNT, 2)])
                for _ in range(COUNT)]
-    ends = [world.attempt(client, address, 4000, handle, blocking=False) for handle in handles]
+    endpoints = [world.attempt(client, address, 4000, handle, blocking=False) for handle in handles]
     yield
-    await_failures(ends, errno.ETIMEDOUT)
-    for end in ends:
-        end.close_quietly()
-        world.view(end, end.local, end.remote, **dict(FOUND, outcome="timeout", ended_by=None, reason=["etimedout"],
-                                                      src_bytes=0, dst_bytes=0, **SCANNED))
+    await_failures(endpoints, errno.ETIMEDOUT)
+    for endpoint in endpoints:
+        endpoint.close_quietly()
+        world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="timeout", ended_by=None,
+                            reason=["etimedout"], src_bytes=0, dst_bytes=0, **dict(FOUND, **SCANNED))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Control groups and containers: made-up cgroups with the names that container managers give theirs, in the unified
-hierarchy and in those of version 1; cgroups that are gone when the record is written; names of any bytes.
+"""Tests the keys cgroup and container with cgroups named like those of container managers, in the unified hierarchy and
+in those of version 1; with cgroups that are gone when the record is written; with names of any bytes.
 
-What a record must say is read from /proc/PID/cgroup while the process is there.
+The expected value is read from /proc/PID/cgroup while the process lives.
 """
 import os
 import sys
@@ -23,7 +23,7 @@ POD = "0b1ac1a5-2d2a-4f0b-9d3e-6d6bb5b0a5f1"
 POD_SLICE = "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod%s.slice" % POD.replace("-", "_")
 USER_SLICE = "/user.slice/user-1000.slice/user@1000.service/user.slice"
 
-# Path, container.
+# The path of the cgroup, and the container.
 PATTERNS = [
     ("/docker/" + ID, ID),
     ("/system.slice/docker-%s.scope" % ID, ID),
@@ -47,14 +47,14 @@ PATTERNS = [
     ("/nt/" + ID + "0", None),
     ("/nt/" + SHORT, None),
 ]
-# Bytes of any kind but a slash and a newline, which the kernel refuses.
+# All kinds of bytes except slash and newline, which the kernel refuses.
 HOSTILE = [b"/nt-\x1b[31m\"quoted\"\\|,", b"/nt-\xff\xfe\xc3", b"/nt-\x01\x02\r\t", b"/nt- a b/-", b"/" + b"y" * 255,
            (b"/" + b"z" * 200) * 15]
 TOO_DEEP = b"/nt" * 16
 
 
 class Trial:
-    """A client whose cgroups are chosen, and a server on the same loopback."""
+    """A tracker, a server, and a client that the test moves between cgroups."""
 
     def __init__(self, bench, *arguments):
         self.bench = bench
@@ -65,7 +65,7 @@ class Trial:
         self.wanted, self.problems = {}, []
 
     def connection_from(self, places, expected_in, container):
-        """A connection opened by the client in these (hierarchy, path), which are gone when it ends."""
+        """Makes a connection while the client is in these (hierarchy, path); they are gone when it ends."""
         for hierarchy, path in places:
             hierarchy.make(path)
             hierarchy.move(self.client.pid, path)
@@ -73,7 +73,7 @@ class Trial:
         pair = self.world.pair(self.client, self.listener)
         self.leave(self.client, places)
         self.expect("client", pair[0].local[1], cgroup, container)
-        self.end(*pair)
+        self.close(*pair)
 
     @staticmethod
     def leave(peer, places):
@@ -82,7 +82,7 @@ class Trial:
             hierarchy.remove()
 
     @staticmethod
-    def end(client, server):
+    def close(client, server):
         exchange(client, server, 10, 20)
         client.close()
         server.receive_eof()
@@ -109,7 +109,7 @@ class Trial:
 
 
 def written(path):
-    """As records write any bytes: what is no UTF-8 as the four characters \\xNN (docs/record.md)."""
+    """Returns a path as records have it: an invalid byte of UTF-8 becomes the characters \\xNN (docs/record.md)."""
     return None if path is None else path.decode(errors="backslashreplace")
 
 
@@ -121,7 +121,7 @@ def hierarchy(key):
 
 
 def first_of_version_1():
-    """systemd's or the memory controller's, which go before others."""
+    """Returns systemd's hierarchy or the memory controller's, which netracker prefers, or any other."""
     found = hierarchies()
     for key in ["name=systemd", "memory", *found]:
         if key and key in found:
@@ -154,7 +154,7 @@ def patterns_memory(bench):
     return run_patterns(bench, hierarchy("memory"))
 
 
-@check("a container in any one hierarchy is found")
+@check("a container in only one hierarchy has its id in the record, whichever hierarchy it is")
 def any_hierarchy(bench):
     trial = Trial(bench)
     found = hierarchies()
@@ -169,7 +169,7 @@ def any_hierarchy(bench):
 
 @check("hybrid: the container is in version 1, the manager's service in the unified hierarchy")
 def hybrid(bench):
-    """As Docker leaves it where systemd mounts both."""
+    """Docker makes such cgroups if systemd mounts both kinds of hierarchies."""
     unified, old = hierarchy(""), first_of_version_1()
     trial = Trial(bench)
     try:
@@ -201,8 +201,8 @@ def gone_before(bench):
         trial.expect("server", client.local[1], cgroup, ID)
         trial.expect("client", short_lived[0].local[1], cgroup, ID)
         server.receive_eof()
-        for end in (server, short_lived[1]):
-            end.close()
+        for endpoint in (server, short_lived[1]):
+            endpoint.close()
         return trial.judge()
     finally:
         where.clean_up()
@@ -220,7 +220,7 @@ def moving(bench):
         where.clean_up()
 
 
-@check("a connection that was there before the tracker")
+@check("a pre-existing connection has its cgroup")
 def before_start(bench):
     where = hierarchy("")
     world = bench.world(loopback)
@@ -232,14 +232,14 @@ def before_start(bench):
         pair = world.pair(client, world.listen(server))
         trial = Trial(bench)
         trial.expect("client", pair[0].local[1], cgroup, ID)
-        trial.end(*pair)
+        trial.close(*pair)
         trial.leave(client, [(where, None)])
         return trial.judge()
     finally:
         where.clean_up()
 
 
-@check("names of control characters, quotes, invalid UTF-8 stay inside their value; one too deep is absent")
+@check("names with control characters, quotes and invalid UTF-8 stay inside their value; a path too deep is absent")
 def hostile(bench):
     trial, where = Trial(bench), hierarchy("")
     try:
@@ -267,7 +267,7 @@ def filters(bench):
             where.move(first.client.pid, path)
             client, server = first.world.pair(first.client, first.listener)
             first.leave(first.client, [(where, path)])
-            first.end(client, server)
+            first.close(client, server)
             ports[client.local[1]] = number
         settle(0.5)
         for (arguments, wanted), trial in zip(lines, trials):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How connections end: who closes, who resets, in which order, and what stays open."""
+"""Ends of connections: by close or reset, of either side, in any order, or of one direction only."""
 import errno
 import sys
 
@@ -12,17 +12,17 @@ from records import KERNEL_NAMES_REASONS
 from traffic import exchange, exchange_all, settle
 
 SECOND_NS = 1_000_000_000
-# A reader that polls sees a record a little after it was written.
+# The test polls, so it reads a record a little after it was written.
 READER_NS = 150_000_000
 
 
-def close_in_turn(world, first_ends, second_ends, pause=0.0):
-    for end in first_ends:
-        end.close()
+def close_in_turn(world, first, second, pause=0.0):
+    for endpoint in first:
+        endpoint.close()
     settle(pause)
-    for end in second_ends:
-        end.receive_eof()
-        end.close()
+    for endpoint in second:
+        endpoint.receive_eof()
+        endpoint.close()
 
 
 @case("server closes first", outgoing, incoming, outgoing_ipv6, incoming_ipv6, elsewhere, loopback)
@@ -46,11 +46,11 @@ def client_closes_first(world):
 
 
 def reset(world, resetting, suffering):
-    for end in resetting:
-        end.abort()
-    for end in suffering:
-        end.receive_error(errno.ECONNRESET)
-        end.close_quietly()
+    for endpoint in resetting:
+        endpoint.abort()
+    for endpoint in suffering:
+        endpoint.receive_error(errno.ECONNRESET)
+        endpoint.close_quietly()
 
 
 @case("client resets", outgoing, incoming, elsewhere, incoming_ipv6)
@@ -134,7 +134,7 @@ def no_data(world):
 
 @case("held open after both FINs")
 def held_after_fins(world):
-    """The descriptors stay open for seconds; the records are out a second after CLOSE."""
+    """The descriptors stay open for seconds; the records are written within a second after CLOSE."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for client, server in pairs:
@@ -165,7 +165,7 @@ def held_after_reset(world):
 
 @case("held open after EOF without a FIN")
 def held_without_fin(world):
-    """The holder's connection is still open, so only the peer's record is there, though the wire has not ended."""
+    """The holder's connection is open, so only the peer has a record, though the packets have not ended."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     settle()
@@ -204,16 +204,16 @@ def process_ends(world):
     pairs = [world.pair(client, listener) for _ in range(COUNT)]
     exchange_all(pairs)
     settle()
-    end = server.exit()
-    for client_end, server_end in pairs:
-        server_end.fin_at = server_end.closed_at = end
-        client_end.receive_eof()
-        client_end.close()
-        world.expect(client_end, server_end, "closed", by=server_end)
+    ended = server.exit()
+    for client_endpoint, server_endpoint in pairs:
+        server_endpoint.fin_at = server_endpoint.closed_at = ended
+        client_endpoint.receive_eof()
+        client_endpoint.close()
+        world.expect(client_endpoint, server_endpoint, "closed", by=server_endpoint)
 
 
 def arenas():
-    """The same endings once more for a tracker without the wire, and for one that follows every packet."""
+    """Repeats the ends with a tracker without packets, and with one that follows every packet."""
     near = [one for one in REGISTERED if one.build in (outgoing, incoming)]
     return [Arena("t", REGISTERED),
             Arena("s", near, ["--context", "socket"], seen=SOCKET),

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netracker list, and update records: open connections of several namespaces, as the test and ss know them."""
+"""Tests netracker list and update records with open connections of several namespaces, and against ss."""
 import os
 import re
 import shutil
@@ -37,17 +37,17 @@ UPDATES_SECONDS = 60
 
 
 def list_in(bench, *arguments):
-    """Exit status, records, what it said."""
+    """Returns exit status, records and messages."""
     done = subprocess.run([PROGRAM, "list", "-f", "json", *arguments], preexec_fn=lambda: prepare(bench.here.name),
                           capture_output=True, text=True)
     return done.returncode, [record_of(line) for line in done.stdout.splitlines()], done.stderr
 
 
 def sides_of(pairs):
-    """Every end of every connection, with what its record must say whoever opened it."""
+    """Yields each endpoint with its peer."""
     for client, server in pairs:
-        for end, peer in ((client, server), (server, client)):
-            yield end, peer
+        for endpoint, peer in ((client, server), (server, client)):
+            yield endpoint, peer
 
 
 def tuple_of(record):
@@ -55,15 +55,15 @@ def tuple_of(record):
     return (record[local + "_ip"], record[local + "_port"], record[remote + "_ip"], record[remote + "_port"])
 
 
-def judge(record, end, peer):
-    """What is wrong with the record of an end."""
+def judge(record, endpoint, peer):
+    """Returns the problems of an endpoint's record."""
     if record is None:
-        return ["%s:%d is not listed" % tuple(end.local)]
-    own, other = ("dst", "src") if end.role == "server" else ("src", "dst")
-    wanted = {"event": "open", "outcome": "open", "state": "established", "role": end.role,
-              "pid": end.owner_peer.pid, "netns": end.peer.namespace.inode,
-              own + "_bytes": end.sent, other + "_bytes": peer.sent}
-    return ["%s:%d: %s is %r, should be %r" % (*end.local, key, record.get(key), value)
+        return ["%s:%d is not listed" % tuple(endpoint.local)]
+    own, other = ("dst", "src") if endpoint.role == "server" else ("src", "dst")
+    wanted = {"event": "open", "outcome": "open", "state": "established", "role": endpoint.role,
+              "pid": endpoint.owner_peer.pid, "netns": endpoint.peer.namespace.inode,
+              own + "_bytes": endpoint.sent, other + "_bytes": peer.sent}
+    return ["%s:%d: %s is %r, should be %r" % (*endpoint.local, key, record.get(key), value)
             for key, value in wanted.items() if record.get(key) != value]
 
 
@@ -72,9 +72,9 @@ def judge_all(listed, pairs):
     for record in listed:
         by_tuple.setdefault((record["netns"], *tuple_of(record)), []).append(record)
     problems = ["%r is listed %d times" % (key, len(found)) for key, found in by_tuple.items() if len(found) > 1]
-    for end, peer in sides_of(pairs):
-        found = by_tuple.get((end.peer.namespace.inode, *end.local, *end.remote), [None])
-        problems += judge(found[0], end, peer)
+    for endpoint, peer in sides_of(pairs):
+        found = by_tuple.get((endpoint.peer.namespace.inode, *endpoint.local, *endpoint.remote), [None])
+        problems += judge(found[0], endpoint, peer)
     return problems
 
 
@@ -87,7 +87,7 @@ def connect_worlds(bench):
 
 
 def start_problems(own, pairs, clock):
-    """It has not seen the start; a tracker that another test runs at the same time may have, and then it is true."""
+    """Checks gaps and start. list knows a start only from a running tracker, which may be another test's."""
     connected = {(*client.local, *client.remote): client.connect_at for client, _ in pairs}
     problems = []
     for record in own:
@@ -101,19 +101,19 @@ def start_problems(own, pairs, clock):
     return problems
 
 
-@check("list shows what is open, with owner, state and bytes")
+@check("list shows open connections with owner, state and bytes")
 def lists_open(bench):
     clock = read_clock()
     pairs = connect_worlds(bench)
-    status, listed, said = list_in(bench)
+    status, listed, messages = list_in(bench)
     own = bench.own(listed)
     problems = judge_all(own, pairs)
     problems += ["%d records, should be %d" % (len(own), 2 * len(pairs))] * (len(own) != 2 * len(pairs))
     problems += start_problems(own, pairs, clock)
-    return problems + ["status %d: %s" % (status, said)] * bool(status or said)
+    return problems + ["status %d: %s" % (status, messages)] * bool(status or messages)
 
 
-@check("list names the machine as it is told to")
+@check("list --host")
 def names_host(bench):
     pairs = connect_worlds(bench)
     own = bench.own(list_in(bench, "--host", "box 1")[1])
@@ -121,7 +121,7 @@ def names_host(bench):
     return problems + ["host is %r" % record.get("host") for record in own if record.get("host") != "box 1"]
 
 
-@check("list finds no connection that has ended")
+@check("list does not show ended connections")
 def lists_no_ended(bench):
     pairs = bench.world().pairs(EACH)
     for client, server in pairs:
@@ -131,9 +131,9 @@ def lists_no_ended(bench):
     return ["still listed: %r" % record for record in bench.own(list_in(bench)[1])]
 
 
-@check("list has start, owner and id of a tracker that runs")
+@check("list takes start, owner and id from a running tracker")
 def asks_running_tracker(bench):
-    """Of several the one that saw the connection begin: one that has run longer may watch packets alone."""
+    """Two trackers run. The older follows packets only; list asks the one that follows sockets."""
     bench.tracker("--context", "wire")
     tracker = bench.tracker("--events", "open,exit", "--context", "socket")
     pairs = connect_worlds(bench)
@@ -149,7 +149,7 @@ def asks_running_tracker(bench):
 
 @check("list and ss agree")
 def agrees_with_ss(bench):
-    """In every namespace: the same connections, states and processes."""
+    """Compares connections, states and processes in every namespace."""
     if not shutil.which("ss"):
         raise Skip("ss is not installed (iproute2)")
     world = bench.world(incoming)
@@ -159,7 +159,7 @@ def agrees_with_ss(bench):
         server.receive_eof()
     time.sleep(0.1)
     found = {}
-    for namespace in {end.peer.namespace for pair in pairs for end in pair}:
+    for namespace in {endpoint.peer.namespace for pair in pairs for endpoint in pair}:
         done = subprocess.run(["ss", "-tnpH", "state", "established", "state", "close-wait"],
                               preexec_fn=lambda: enter(namespace.name), capture_output=True, text=True, check=True)
         for line in done.stdout.splitlines():
@@ -200,24 +200,24 @@ def bad_input(bench):
     for arguments, status, word in ((["-i", "lo"], 2, "it lists the sockets that are open now"),
                                     (["--outcome", "reset"], 2, "it lists"), (["-t", "1"], 2, "it lists"),
                                     (["x"], 2, "unexpected"), (["--tunnels"], 2, "it lists")):
-        found, _, said = list_in(bench, *arguments)
-        if found != status or word not in said or said.count("\n") != 1:
-            problems.append("%s: status %d, said %r" % (arguments, found, said))
+        found, _, messages = list_in(bench, *arguments)
+        if found != status or word not in messages or messages.count("\n") != 1:
+            problems.append("%s: status %d, messages %r" % (arguments, found, messages))
     done = subprocess.run([PROGRAM, "list"], capture_output=True, text=True, user=65534, group=65534)
     if done.returncode != 3 or done.stderr.count("\n") != 1:
-        problems.append("nobody: status %d, said %r" % (done.returncode, done.stderr))
+        problems.append("nobody: status %d, messages %r" % (done.returncode, done.stderr))
     pairs = bench.world().pairs(EACH)
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([PROGRAM, "list"], stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     if done.returncode or done.stderr or not pairs:
-        problems.append("closed pipe: status %d, said %r" % (done.returncode, done.stderr))
+        problems.append("closed pipe: status %d, messages %r" % (done.returncode, done.stderr))
     return problems
 
 
 def hold_many(namespace, count):
-    """Connections between two processes in a namespace: the listener's port, and the processes, which end with stdin."""
+    """Makes connections between two processes in a namespace. Returns port and processes, which end with stdin."""
     script = HOLDER % (count, count)
     server = subprocess.Popen([sys.executable, "-c", script, "server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                               text=True, preexec_fn=lambda: prepare(namespace.name))
@@ -229,31 +229,31 @@ def hold_many(namespace, count):
     return int(number), (server, client)
 
 
-@check("list: %d connections, each end once" % MANY)
+@check("list: %d connections, each endpoint once" % MANY)
 def lists_many(bench):
     port, processes = hold_many(bench.here, MANY)
     try:
-        status, listed, said = list_in(bench)
+        status, listed, messages = list_in(bench)
     finally:
         for process in processes:
             process.communicate()
     own = [record for record in listed if record["dst_port"] == port and record["netns"] == bench.here.inode]
-    ends = {(record["role"], record["src_port"]) for record in own}
+    endpoints = {(record["role"], record["src_port"]) for record in own}
     owners = {(record["role"], record["pid"]) for record in own}
-    problems = ["%d records of %d ends, should be %d" % (len(own), len(ends), 2 * MANY)] \
-        * (not len(own) == len(ends) == 2 * MANY)
+    problems = ["%d records of %d endpoints, should be %d" % (len(own), len(endpoints), 2 * MANY)] \
+        * (not len(own) == len(endpoints) == 2 * MANY)
     problems += ["owners are %r" % owners] * (owners != {("server", processes[0].pid), ("client", processes[1].pid)})
-    return problems + ["status %d: %s" % (status, said)] * bool(status or said)
+    return problems + ["status %d: %s" % (status, messages)] * bool(status or messages)
 
 
-@check("list says why it lists nothing; -q does not")
+@check("list gives a reason for an empty list; with -q it does not")
 def lists_nothing(bench):
     world = bench.world()
     world.pairs(1)
-    status, listed, said = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1")
-    problems = ["status %d, %d records: %r" % (status, len(listed), said)] * (
-        status != 0 or bool(listed) or
-        not re.match(r"netracker: \d+ connections are open, and none matches the filters\n$", said))
+    status, listed, messages = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1")
+    reason = re.match(r"netracker: \d+ connections are open, and none matches the filters\n$", messages)
+    good = status == 0 and not listed and reason
+    problems = [] if good else ["status %d, %d records: %r" % (status, len(listed), messages)]
     quiet = list_in(bench, "--netns", bench.here.name, "--role", "server", "-D", "1", "-q")
     return problems + ["-q: %r" % (quiet,)] * (quiet != (0, [], ""))
 
@@ -266,12 +266,12 @@ def updates_by_id(own):
     return found
 
 
-def told_often(own, views):
+def has_updates(own, count):
     found = updates_by_id(own)
-    return len(found) == views and all(len(told) >= UPDATES for told in found.values())
+    return len(found) == count and all(len(updates) >= UPDATES for updates in found.values())
 
 
-@check("update records tell how far each connection is")
+@check("update records have the current values of each connection")
 def updates(bench):
     world = bench.world()
     before = world.pairs(EACH)
@@ -281,8 +281,8 @@ def updates(bench):
     exchange_all(pairs)
     tracker.poll()
     exchanged = len(tracker.records)
-    views = 2 * len(pairs + before)
-    tracker.wait(lambda got: told_often(bench.own(got[exchanged:]), views), UPDATES_SECONDS)
+    count = 2 * len(pairs + before)
+    tracker.wait(lambda got: has_updates(bench.own(got[exchanged:]), count), UPDATES_SECONDS)
     for client, server in pairs:
         client.close()
         server.receive_eof()
@@ -297,14 +297,14 @@ def updates(bench):
     problems = ["%d connections have updates, should be %d" % (len(updates_of), 2 * len(pairs + before))] \
         * (len(updates_of) != 2 * len(pairs + before))
     for name, last in closes.items():
-        told = updates_of.get(name, [])
-        problems += ["%s: %d updates in %.1f s" % (name, len(told), seconds)] \
-            * (not UPDATES <= len(told) <= seconds / INTERVAL + 1)
+        updates = updates_of.get(name, [])
+        problems += ["%s: %d updates in %.1f s" % (name, len(updates), seconds)] \
+            * (not UPDATES <= len(updates) <= seconds / INTERVAL + 1)
         for key in ("start", "src_bytes", "dst_bytes", "pid", "community_id"):
-            problems += ["%s: %s is %r, was %r" % (name, key, last.get(key), told[-1].get(key))] \
-                * (bool(told) and told[-1].get(key) != last.get(key))
-        problems += ["%s: outcome %s" % (name, record["outcome"]) for record in told if record["outcome"] != "open"]
-        durations = [record["duration_ns"] for record in told]
+            problems += ["%s: %s is %r, was %r" % (name, key, last.get(key), updates[-1].get(key))] \
+                * (bool(updates) and updates[-1].get(key) != last.get(key))
+        problems += ["%s: outcome %s" % (name, record["outcome"]) for record in updates if record["outcome"] != "open"]
+        durations = [record["duration_ns"] for record in updates]
         problems += ["%s: durations %r" % (name, durations)] * (durations != sorted(durations))
     return problems + ["%d closed" % len(closes)] * (len(closes) != 2 * len(pairs))
 

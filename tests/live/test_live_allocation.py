@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Each allocation site of the commands that need root fails in turn, as in tests/replay/test_replay_allocation.py.
+"""Lets each allocation of the commands that need root fail in turn, like tests/replay/test_replay_allocation.py.
 
 It runs in mount, process and network namespaces of its own, with connections on their loopback interface.
 """
@@ -23,7 +23,7 @@ HELD = 5
 
 
 class Traffic:
-    """Connections one after the other, and some that stay open."""
+    """Makes connections one after the other, and some that stay open."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -38,8 +38,8 @@ class Traffic:
 
     def make(self):
         while not self.ending.wait(PAUSE_SECONDS):
-            for end in self.connect():
-                end.close()
+            for endpoint in self.connect():
+                endpoint.close()
 
     def stop(self):
         self.ending.set()
@@ -47,7 +47,7 @@ class Traffic:
 
 
 def judge_live(_, outcome):
-    """Status 1 and lines that say so, or the accounting has what is written and what is lost."""
+    """Expects status 1 and messages that name memory, or an accounting that has all written and lost records."""
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
     if outcome.status not in (0, 1) or outcome.status and not outcome.says_memory():
@@ -58,7 +58,7 @@ def judge_live(_, outcome):
     if not accounting and outcome.output:
         return "records, but no accounting: %s" % outcome.errors
     if outcome.status == 0 and (not accounting or not accounting["written"] + accounting["lost"]):
-        return "status 0, and neither a record nor a loss: %s" % outcome.errors
+        return "status 0, but neither a record nor a loss: %s" % outcome.errors
     return None
 
 
@@ -90,8 +90,8 @@ def netracker(*arguments):
     return subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
 
 
-class ClassicCommand(Command):
-    """Attached or detached before each run."""
+class AttachCommand(Command):
+    """A command of `netracker attach`; before each run NeTracker is attached, or detached."""
 
     def __init__(self, name, arguments, is_attached):
         super().__init__(name, arguments, judge_attach)
@@ -111,10 +111,10 @@ def commands():
     yield Command("live, packets", ["-f", "json", "--context", "wire", "-t", "0.4"], judge_live), allocation.WORKERS
     yield Command("live, summary", ["--summary", "--interval", "100ms", "-t", "0.4"], judge_tables), allocation.WORKERS
     yield Command("list", ["list", "-f", "json"], judge_list), allocation.WORKERS
-    yield ClassicCommand("attach", ["attach", "-i", INTERFACE], False), 1
-    yield ClassicCommand("status", ["status"], True), 1
-    yield ClassicCommand("status, JSON", ["status", "-f", "json"], True), 1
-    yield ClassicCommand("detach", ["detach"], True), 1
+    yield AttachCommand("attach", ["attach", "-i", INTERFACE], False), 1
+    yield AttachCommand("status", ["status"], True), 1
+    yield AttachCommand("status, JSON", ["status", "-f", "json"], True), 1
+    yield AttachCommand("detach", ["detach"], True), 1
 
 
 def main():

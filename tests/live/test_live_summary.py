@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""--summary, live: what open connections move is counted, each byte once, in the interval that it was moved in."""
+"""Tests --summary of live tracking: each byte of an open connection counts once, in the interval of its transfer."""
 import os
 import re
 import sys
@@ -17,7 +17,7 @@ ROW = re.compile(r"^nt-client(?: \(\d+\))? +(\d+) +(\S+) +(\S+) ")
 
 
 def lines_of(path):
-    """Of whole tables; each ends with an empty line, or with the file."""
+    """Returns the lines of all tables; each table ends with an empty line or with the file."""
     with open(path) as file:
         return file.read().splitlines()
 
@@ -29,10 +29,10 @@ def wait_for_tables(path, enough):
         time.sleep(INTERVAL / 10)
 
 
-def summed_up(bench, world, *arguments):
-    """The lines of the tables; what was moved before tracking is 500 bytes up, 40 down, in it 118 and 5.
+def summarize(bench, world, *arguments):
+    """Returns the lines of the tables. 500 bytes go up and 40 down before tracking; 118 and 5 while it runs.
 
-    With an interval each step is told before the next is taken.
+    With an interval each step waits until the tables have the one before.
     """
     path = os.path.join(bench.directory, "tables")
     before = world.pairs(1)[0]
@@ -40,52 +40,52 @@ def summed_up(bench, world, *arguments):
     with open(path, "wb") as file:
         tracker = bench.tracker("-o", "/dev/null", "--netns", bench.here.name, "--summary", *arguments, stdout=file)
 
-    def wait_until_told(enough):
+    def wait_until_written(enough):
         if "--interval" in arguments:
             wait_for_tables(path, enough)
 
     exchange(*before, 7, 3)
     during = world.pairs(1)[0]
     exchange(*during, 11, 2)
-    wait_until_told(lambda lines: sum_of(lines) == (18, 5))
+    wait_until_written(lambda lines: sum_of(lines) == (18, 5))
     exchange(*before, 100, 0)
-    wait_until_told(lambda lines: sum_of(lines) == (118, 5))
+    wait_until_written(lambda lines: sum_of(lines) == (118, 5))
     client, server = during
     client.close()
     server.receive_eof()
     server.close()
-    wait_until_told(lambda lines: any(" closed" in line for line in lines))
+    wait_until_written(lambda lines: any(" closed" in line for line in lines))
     status = tracker.stop()
     return lines_of(path), [] if not status and balances(tracker) else \
         ["status %d, %s" % (status, tracker.stderr())]
 
 
 def rows_of(lines):
-    """(connections, sent, received) of the clients' process, of each table."""
+    """Returns (connections, sent, received) of the clients' process in each table."""
     return [tuple(map(int, match.groups())) for match in map(ROW.match, lines) if match]
 
 
 def sum_of(lines):
-    """Bytes sent and received, of all tables."""
+    """Returns the bytes sent and received in all tables."""
     return tuple(sum(row[way] for row in rows_of(lines)) for way in (1, 2))
 
 
 def times_of(lines):
-    """Seconds: where each interval begins and ends."""
+    """Returns the begin and end of each interval, in seconds."""
     found = [re.match(r"from (\S+)Z to (\S+)Z$", line) for line in lines]
     return [tuple(datetime.fromisoformat(text).timestamp() for text in match.groups()) for match in found if match]
 
 
 def interval_problems(lines):
-    """Each begins where the one before ended: no moment is in two or in none."""
+    """Checks that each interval begins when the one before ended."""
     times = times_of(lines)
     return ["%.3f s between two intervals" % (begins - ended)
             for (_, ended), (begins, _) in zip(times, times[1:]) if begins != ended]
 
 
-@check("--summary --interval: bytes of connections that stay open, each once, and none from before")
+@check("--summary --interval: bytes of open connections count once, those from before tracking do not")
 def bytes_of_intervals(bench):
-    lines, problems = summed_up(bench, bench.world(), "--interval", str(INTERVAL))
+    lines, problems = summarize(bench, bench.world(), "--interval", str(INTERVAL))
     rows = rows_of(lines)
     problems += interval_problems(lines)
     problems += ["sent and received %r, should be (118, 5): %r" % (sum_of(lines), rows)] * (sum_of(lines) != (118, 5))
@@ -96,9 +96,9 @@ def bytes_of_intervals(bench):
     return problems
 
 
-@check("--summary: what was moved while tracking, by those that are still open too")
+@check("--summary: bytes moved while tracking, including those of open connections")
 def bytes_of_the_run(bench):
-    lines, problems = summed_up(bench, bench.world())
+    lines, problems = summarize(bench, bench.world())
     problems += ["%r" % lines[:2]] * (lines[:2] != ["2 connections: 1 closed, 1 open", "sent 118, received 5"])
     busiest = lines[lines.index("  SENT   RECV BUSIEST CONNECTIONS") + 1:][:2]
     moved = [tuple(line.split()[:2]) for line in busiest]

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What happens by chance, once in a million connections, brought about: ends that the kernel shows to none of our programs,
-and tables that the kernel has no memory for. Each is a record with a gap or a loss with its cause."""
+"""Causes what happens by chance once in a million connections: ends that the kernel shows to no program of the tracker,
+tables that the kernel has no memory for, a full ring buffer. The result is a record with a gap, or a loss by its cause.
+"""
 import collections
 import re
 import signal
@@ -17,18 +18,18 @@ from places import elsewhere, loopback
 from traffic import NOBODY, require, settle, swallow
 
 COUNT = 30
-HALF_CLOSED, ABORTED = 1, 2  # the rest of a connection's number when divided by 3
+HALF_CLOSED, ABORTED = 1, 2  # a connection's number modulo 3
 ROUNDS = 20
 MORE_CONNECTS = 2000
 RECORD_SECONDS = 5
-SOCKET = struct.Struct("=QQ24x32x4xI")  # struct nt_socket: the cookie, when it began; the network namespace
+SOCKET = struct.Struct("=QQ24x32x4xI")  # cookie, start and network namespace in struct nt_socket
 GROUP = b"/nt-losses"
 CONNECTION_BYTES = 1024  # the ring buffer holds no more connections than one for each: four events of 256 bytes
 RECOVERY_SECONDS = 1
 
 
 class Unseen:
-    """While it is entered the tracker's programs see nothing, as when it ends: struct nt_shared begins with `ended`."""
+    """Makes the tracker's programs ignore all events, as when it ends: struct nt_shared begins with `ended`."""
 
     def __init__(self, tracker):
         self.map = map_of(tracker.process.pid, ".bss")
@@ -44,20 +45,20 @@ class Unseen:
 
 
 def lives(bench, sockets):
-    """{address of a struct sock: what tells its connection from the next one there}, of those in the test's namespaces."""
+    """Returns {address of a struct sock: values unique to its connection} of sockets in the test's namespaces."""
     found = {address: SOCKET.unpack_from(value) for address, value in sockets.entries().items()}
     return {address: life for address, life in found.items() if life[-1] in bench.net.inodes()}
 
 
 def replaced(sockets, before):
-    """Of those, the ones whose address another connection has now, wherever it is."""
+    """Returns the addresses that now belong to another connection, in any namespace."""
     now = sockets.entries()
     return [address for address, life in before.items()
             if address in now and SOCKET.unpack_from(now[address]) != life]
 
 
 def end_unseen(tracker, pairs):
-    """A third are half closed before: those clients' sockets have ended by then."""
+    """Ends all pairs unseen. A third are half-closed before: those clients' sockets have ended by then."""
     for number, (client, server) in enumerate(pairs):
         if number % 3 == HALF_CLOSED:
             client.close()
@@ -76,8 +77,8 @@ def end_unseen(tracker, pairs):
         settle(0.2)
 
 
-def use_addresses_again(sockets, before, open_more):
-    """How many of those connections others have taken the place of: at least one."""
+def reuse_addresses(sockets, before, open_more):
+    """Opens connections until they have the addresses of earlier ones. Returns for how many: at least one."""
     held = []
     while len(held) < ROUNDS:
         held.append(open_more())
@@ -85,29 +86,29 @@ def use_addresses_again(sockets, before, open_more):
         if count >= COUNT:
             break
     sockets.close()
-    require(count, "no address was used again by %d connections" % (len(held) * COUNT))
+    require(count, "%d new connections have no address of an earlier one" % (len(held) * COUNT))
     return count
 
 
 def judge_replaced(bench, tracker, expected, ports):
-    """One record for each, with the gap and without what nobody can know."""
+    """Expects a record for each, with the gap and without unknown values."""
     tracker.wait(lambda got: sum("events" in record["gaps"] for record in bench.own(got)) >= expected, RECORD_SECONDS)
     found = [record for record in bench.own(tracker.records) if "events" in record["gaps"]]
     problems = ["%d records with the gap, should be %d" % (len(found), expected)] * (len(found) != expected)
-    problems += ["the same id twice"] * (len({record["id"] for record in found}) != len(found))
+    problems += ["two records have the same id"] * (len({record["id"] for record in found}) != len(found))
     for record in found:
         aborted = ports[record["src_port"]] % 3 == ABORTED
         if record["outcome"] != ("reset" if aborted else "closed"):
-            problems.append("the outcome is another: %s" % record)
-        # the time of an error is known
+            problems.append("wrong outcome: %s" % record)
+        # an error has a time, an unseen close has none
         if "src_bytes" in record or ("duration_ns" in record and not aborted) or "start" not in record:
-            problems.append("made up or missing: %s" % record)
+            problems.append("a value is invented or missing: %s" % record)
     return problems
 
 
-@check("the end and the destruction of a socket are missed: a record with the gap, once its address is used again")
+@check("the end and the destruction of a socket are missed: a record with the gap, once its address is reused")
 def ends_unseen(bench):
-    """Softirqs on top of certain tasks are shown to no program on some kernels (a virtual machine's agent)."""
+    """On some kernels no program runs for softirqs that interrupt certain tasks (a virtual machine's agent)."""
     world = bench.world(elsewhere)
     tracker = bench.tracker()
     client, server = world.client(), world.server()
@@ -117,20 +118,20 @@ def ends_unseen(bench):
     end_unseen(tracker, pairs)
     before = lives(bench, sockets)
     require(len(before) == 2 * COUNT - COUNT // 3, "%d sockets are known" % len(before))
-    count = use_addresses_again(sockets, before, lambda: world.pairs(COUNT, client, server))
+    count = reuse_addresses(sockets, before, lambda: world.pairs(COUNT, client, server))
     problems = judge_replaced(bench, tracker, count, ports)
     status = tracker.stop()
-    books = account(tracker)
-    problems += balance_problems(books) + ["exit status %d" % status] * bool(status)
+    counts = account(tracker)
+    problems += balance_problems(counts) + ["exit status %d" % status] * bool(status)
     written = len(bench.own(tracker.records))
-    if books["lost"] or written != count + COUNT // 3:
+    if counts["lost"] or written != count + COUNT // 3:
         problems.append("%d of %d written: %s" % (written, count + COUNT // 3, tracker.stderr()[-300:]))
     if "sockets whose close was missed, last seen in established" not in tracker.stderr():
-        problems.append("in which states is not said: %s" % tracker.stderr()[-300:])
+        problems.append("the states are not given: %s" % tracker.stderr()[-300:])
     return problems
 
 
-@check("the same before its addresses are known: lost, by that cause")
+@check("the same in SYN_SENT, before the addresses are known: lost, by its cause")
 def attempts_unseen(bench):
     world = bench.world(elsewhere)
     nobody = world.address(NOBODY)
@@ -144,17 +145,17 @@ def attempts_unseen(bench):
     with Unseen(tracker):
         trying.stop()
         settle(0.2)
-    count = use_addresses_again(sockets, before, lambda: world.pairs(COUNT, client, server))
+    count = reuse_addresses(sockets, before, lambda: world.pairs(COUNT, client, server))
     status = tracker.stop()
-    books = account(tracker)
-    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
+    counts = account(tracker)
+    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
     if ", %d lost (%d evicted)" % (count, count) not in tracker.stderr():
-        problems.append("%d are to be lost: %s" % (count, tracker.stderr()[-300:]))
+        problems.append("%d should be lost: %s" % (count, tracker.stderr()[-300:]))
     return problems
 
 
 class MemoryGroup:
-    """A memory cgroup for the tracker's tables; no process is in it when its limit comes."""
+    """A memory cgroup for the tracker's tables. No process is in it when it gets its limit."""
 
     def __init__(self):
         found = hierarchies()
@@ -170,7 +171,7 @@ class MemoryGroup:
             raise Skip("no memory cgroups: %s" % error)
 
     def start(self, bench, *arguments):
-        """A tracker whose tables are the group's, and which is not in it."""
+        """Starts a tracker whose tables are charged to the group; then moves it out of the group."""
         own = self.hierarchy.path_of("self")
         self.hierarchy.move(0, GROUP)
         try:
@@ -193,7 +194,7 @@ class MemoryGroup:
         self.hierarchy.remove()
 
 
-@check("no memory for the socket table: lost, by that cause")
+@check("no memory for the socket table: lost, by its cause")
 def no_memory(bench):
     world = bench.world(elsewhere)
     swallow(world.place.client, world.address(NOBODY))
@@ -215,8 +216,8 @@ def no_memory(bench):
         status = tracker.stop()
     finally:
         group.close()
-    books = account(tracker)
-    problems = balance_problems(books) + ["exit status %d" % status] * bool(status)
+    counts = account(tracker)
+    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
     lost = re.search(r"lost \((\d+) socket table out of memory\)", tracker.stderr())
     if missing <= 0 or not lost:
         problems.append("%d of %d connects have no entry: %s" % (missing, connects, tracker.stderr()[-300:]))
@@ -224,7 +225,7 @@ def no_memory(bench):
 
 
 def fill_ring_buffer(tracker, world):
-    """Connections until the stopped tracker's ring buffer is full, and COUNT more, which stay open. Returns those."""
+    """Makes connections until the stopped tracker's ring buffer is full. Returns COUNT more, which are open."""
     peer = world.client("nt-storm")
     listener = world.listen(peer, backlog=1024)
     ring = map_of(tracker.process.pid, "events")
@@ -261,7 +262,7 @@ def open_events_dropped(bench):
         problems.append("records of the connections that opened last: %s" % dict(events))
     if not any("events" in record["gaps"] for record in bench.own(tracker.records)):
         problems.append("no record has the gap")
-    dropped = re.search(r"events of open connections that the ring buffer did not take: (\d+)", tracker.stderr())
+    dropped = re.search(r"the ring buffer dropped (\d+) events of open connections", tracker.stderr())
     if not dropped or int(dropped[1]) < 2 * COUNT:
         problems.append("the number of dropped events is not given: %s" % tracker.stderr()[-300:])
     return problems

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every option on live traffic: several trackers watch one menu of connections, each with an option of its own.
+"""Every option on live traffic: several trackers, each with another option, follow the same connections.
 
-What an option must let through is decided from the test's own truth, never from a record.
+The test derives the records that an option selects from the expected records, never from the tracker's.
 """
 import errno
 import fcntl
@@ -31,7 +31,7 @@ from traffic import Span, at, exchange, exchange_all, require, settle
 EACH = 5
 ROTATIONS = 20
 LONG_SECONDS = 0.6
-# Other than those of another run at the same time, whose connections every tracker sees too.
+# Every tracker follows the whole machine; a run at the same time has other ports.
 FIRST_PORT = 20000 + os.getpid() % 2000 * 5
 PORTS = {name: FIRST_PORT + number for number, name in enumerate(("plain", "long", "reset", "other"))}
 RAW_HOST = 77
@@ -64,7 +64,7 @@ class Menu:
         return [world.pair(client, listener) for _ in range(EACH)]
 
     def serve(self):
-        """Makes all traffic: the views."""
+        """Makes all traffic. Returns the expected records."""
         long = [(world, self.pairs(world, "long")) for world in self.worlds]
         for _, pairs in long:
             exchange_all(pairs)
@@ -75,10 +75,10 @@ class Menu:
         self.scan()
         settle(LONG_SECONDS)
         self.close(long)
-        return [view for world in self.worlds for view in world.views]
+        return [expected for world in self.worlds for expected in world.expectations]
 
     def serve_short(self, world):
-        """One after the other, so that none lasts while others are made."""
+        """Makes connections one after the other, so that each is short."""
         client, server = self.peers[world]
         listener = world.listen(server, port=PORTS["plain"])
         for _ in range(EACH):
@@ -110,7 +110,7 @@ class Menu:
             world.expect_attempt(end, "refused", "dst", close=end.connect_at)
 
     def scan(self):
-        """From a host without sockets: observers."""
+        """Sends SYNs from a host without sockets: their records have the role observer."""
         target = (self.incoming.place.server.address, PORTS["other"])
         for number in range(EACH):
             syn = self.raw.send(RAW_PORT + number, target, SYN, 5000)
@@ -119,73 +119,74 @@ class Menu:
                                   close=at(answer.at))
 
 
-def local_port(view):
-    return view["dst"][1] if view["role"] == "server" else view["src"][1]
+def local_port(expected):
+    return expected["dst"][1] if expected["role"] == "server" else expected["src"][1]
 
 
-def remote_port(view):
-    return view["src"][1] if view["role"] == "server" else view["dst"][1]
+def remote_port(expected):
+    return expected["src"][1] if expected["role"] == "server" else expected["dst"][1]
 
 
-def lasted(view):
-    span = view.get("close") or view["first_fin"]
-    return span[0] - view["start"][1]
+def lasted(expected):
+    span = expected.get("close") or expected["first_fin"]
+    return span[0] - expected["start"][1]
 
 
-def comm(view):
-    return view["owner"] and view["owner"]["comm"]
+def comm(expected):
+    return expected["owner"] and expected["owner"]["comm"]
 
 
-def ipv6(view):
-    return ":" in view["src"][0]
+def ipv6(expected):
+    return ":" in expected["src"][0]
 
 
 def facts_of(menu):
-    """What options name, and what the truth about them is told from."""
+    """Returns the values that the options and predicates of FILTERS use."""
     six, there = menu.six.place.subnet, menu.outgoing.place.server.namespace
     return dict(PORTS, pid=menu.peers[menu.local][0].pid, user=USER, here=menu.bench.here.name, inode=there.inode,
                 six=six.ipv6(0)[:-1], client=menu.incoming.place.client.address,
                 loopback=menu.local.place.client.address)
 
 
-def in_networks(view, facts):
+def in_networks(expected, facts):
     return any(address in (facts["client"], facts["loopback"]) or address.startswith(facts["six"])
-               for address, _ in (view["src"], view["dst"]))
+               for address, _ in (expected["src"], expected["dst"]))
 
 
-# Name, arguments (with the menu's facts in braces), and which views must come through.
+# Name, arguments (with keys of facts_of() in braces), and the predicate of the expected records that it selects.
 FILTERS = [
-    ("-4", "-4", lambda view, facts: not ipv6(view)),
-    ("-6", "-6", lambda view, facts: ipv6(view)),
-    ("-p", "-p {pid}", lambda view, facts: view["owner"] and view["owner"]["pid"] == facts["pid"]),
-    ("-c", "-c nt-s-outgoing", lambda view, facts: comm(view) == "nt-s-outgoing"),
-    ("-L", "-L {long},{plain}", lambda view, facts: local_port(view) in (PORTS["plain"], PORTS["long"])),
-    ("-L, an observer's source port", "-L 45001", lambda view, facts: local_port(view) == 45001),
-    ("-D", "-D {reset},{other}", lambda view, facts: remote_port(view) in (PORTS["reset"], PORTS["other"])),
-    ("-u", "-u {user}", lambda view, facts: view["owner"] and view["owner"]["uid"] == USER),
+    ("-4", "-4", lambda expected, facts: not ipv6(expected)),
+    ("-6", "-6", lambda expected, facts: ipv6(expected)),
+    ("-p", "-p {pid}", lambda expected, facts: expected["owner"] and expected["owner"]["pid"] == facts["pid"]),
+    ("-c", "-c nt-s-outgoing", lambda expected, facts: comm(expected) == "nt-s-outgoing"),
+    ("-L", "-L {long},{plain}", lambda expected, facts: local_port(expected) in (PORTS["plain"], PORTS["long"])),
+    ("-L, an observer's source port", "-L 45001", lambda expected, facts: local_port(expected) == 45001),
+    ("-D", "-D {reset},{other}", lambda expected, facts: remote_port(expected) in (PORTS["reset"], PORTS["other"])),
+    ("-u", "-u {user}", lambda expected, facts: expected["owner"] and expected["owner"]["uid"] == USER),
     ("--net", "--net {client},{six}/64 --net {loopback}/32", in_networks),
-    ("--netns by inode", "--netns {inode}", lambda view, facts: view["netns"] == facts["inode"]),
-    ("-x", "-x", lambda view, facts: view["outcome"] in ("reset", "refused")),
-    ("-x --outcome closed,reset", "-x --outcome closed,reset", lambda view, facts: view["outcome"] == "reset"),
-    ("--role server", "--role server", lambda view, facts: view["role"] == "server"),
-    ("--role client,observer", "--role client,observer", lambda view, facts: view["role"] != "server"),
-    ("--outcome refused", "--outcome refused", lambda view, facts: view["outcome"] == "refused"),
-    ("--outcome closed,reset", "--outcome closed,reset", lambda view, facts: view["outcome"] in ("closed", "reset")),
-    ("--min-duration 500ms", "--min-duration 500ms", lambda view, facts: lasted(view) > 500_000_000),
-    ("--min-duration 0.5", "--min-duration 0.5", lambda view, facts: lasted(view) > 500_000_000),
+    ("--netns by inode", "--netns {inode}", lambda expected, facts: expected["netns"] == facts["inode"]),
+    ("-x", "-x", lambda expected, facts: expected["outcome"] in ("reset", "refused")),
+    ("-x --outcome closed,reset", "-x --outcome closed,reset", lambda expected, facts: expected["outcome"] == "reset"),
+    ("--role server", "--role server", lambda expected, facts: expected["role"] == "server"),
+    ("--role client,observer", "--role client,observer", lambda expected, facts: expected["role"] != "server"),
+    ("--outcome refused", "--outcome refused", lambda expected, facts: expected["outcome"] == "refused"),
+    ("--outcome closed,reset", "--outcome closed,reset",
+     lambda expected, facts: expected["outcome"] in ("closed", "reset")),
+    ("--min-duration 500ms", "--min-duration 500ms", lambda expected, facts: lasted(expected) > 500_000_000),
+    ("--min-duration 0.5", "--min-duration 0.5", lambda expected, facts: lasted(expected) > 500_000_000),
     ("two filters together", "-4 --role client --outcome closed",
-     lambda view, facts: not ipv6(view) and view["role"] == "client" and view["outcome"] == "closed"),
-    ("no filter", "", lambda view, facts: True),
+     lambda expected, facts: not ipv6(expected) and expected["role"] == "client" and expected["outcome"] == "closed"),
+    ("no filter", "", lambda expected, facts: True),
 ]
 AT_ONCE = 8
 
 
-def through(predicate, views, facts):
-    return [view for view in views if predicate(view, facts)]
+def through(predicate, expectations, facts):
+    return [expected for expected in expectations if predicate(expected, facts)]
 
 
 def watch(bench, arguments):
-    """One tracker for each line of arguments, all at once."""
+    """Starts a tracker for each line of arguments, all at once."""
     trackers = [bench.tracker(*line.split(), wait=False) for line in arguments]
     for tracker in trackers:
         tracker.wait_until_ready()
@@ -197,10 +198,10 @@ def wait_all(bench, trackers, wanted):
         tracker.wait(lambda got, count=count: len(bench.own(got)) >= count, RECORD_SECONDS)
 
 
-def judge(bench, tracker, views, clock):
-    """All that a tracker wrote about this check, against what it should have."""
+def judge(bench, tracker, expectations, clock):
+    """Ends a tracker; checks its records of this check, its exit status and its accounting."""
     status = tracker.stop()
-    problems = records.match(views, bench.own(tracker.records), clock)
+    problems = records.match(expectations, bench.own(tracker.records), clock)
     if status:
         problems.append("exit status %d: %s" % (status, tracker.stderr()[-200:]))
     if tracker.bad_lines:
@@ -209,7 +210,7 @@ def judge(bench, tracker, views, clock):
 
 
 def account_problems(tracker):
-    """Whatever is left out, by the kernel side or later, is in the account."""
+    """Checks that the accounting includes filtered records, whether the kernel side or user space filtered them."""
     if not balances(tracker):
         return ["the accounting: %s" % tracker.stderr()[-300:]]
     counts = account(tracker)
@@ -222,13 +223,13 @@ def filter_problems(bench, filters):
     facts = facts_of(menu)
     trackers = watch(bench, [arguments.format(**facts) for _, arguments, _ in filters])
     clock = read_clock()
-    views = menu.serve()
-    expected = [through(predicate, views, facts) for _, _, predicate in filters]
-    wait_all(bench, trackers, [len(wanted) for wanted in expected])
+    expectations = menu.serve()
+    selected = [through(predicate, expectations, facts) for _, _, predicate in filters]
+    wait_all(bench, trackers, [len(wanted) for wanted in selected])
     problems = []
-    for (name, _, _), tracker, wanted in zip(filters, trackers, expected):
-        require(wanted, "%s: nothing on the menu" % name)
-        require(name == "no filter" or len(wanted) < len(views), "%s: all of the menu" % name)
+    for (name, _, _), tracker, wanted in zip(filters, trackers, selected):
+        require(wanted, "%s: selects no record" % name)
+        require(name == "no filter" or len(wanted) < len(expectations), "%s: selects all records" % name)
         problems += ["%s: %s" % (name, text) for text in judge(bench, tracker, wanted, clock)]
     return problems
 
@@ -239,15 +240,16 @@ for start in range(0, len(FILTERS), AT_ONCE):
         lambda bench, group=group: filter_problems(bench, group))
 
 
-# Where no packets are watched, the kernel side filters by owner and namespace too.
+# Without packets the kernel side filters by owner and namespace, too.
 SOCKET_FILTERS = [
-    ("-p", "-i none -p {pid}", lambda view, facts: view["owner"]["pid"] == facts["pid"]),
-    ("-c", "-i none -c nt-s-outgoing", lambda view, facts: comm(view) == "nt-s-outgoing"),
-    ("-u", "-i none -u {user}", lambda view, facts: view["owner"]["uid"] == USER),
-    ("--netns", "-i none --netns {inode}", lambda view, facts: view["netns"] == facts["inode"]),
-    ("--netns by name", "--context socket --netns {here} -6", lambda view, facts: view["netns"] != facts["inode"] and
-     ipv6(view) and view["role"] == "client"),
-    ("-L -D --role", "-i none -D {plain} --role client", lambda view, facts: remote_port(view) == PORTS["plain"]),
+    ("-p", "-i none -p {pid}", lambda expected, facts: expected["owner"]["pid"] == facts["pid"]),
+    ("-c", "-i none -c nt-s-outgoing", lambda expected, facts: comm(expected) == "nt-s-outgoing"),
+    ("-u", "-i none -u {user}", lambda expected, facts: expected["owner"]["uid"] == USER),
+    ("--netns", "-i none --netns {inode}", lambda expected, facts: expected["netns"] == facts["inode"]),
+    ("--netns by name", "--context socket --netns {here} -6", lambda expected, facts:
+     expected["netns"] != facts["inode"] and ipv6(expected) and expected["role"] == "client"),
+    ("-L -D --role", "-i none -D {plain} --role client",
+     lambda expected, facts: remote_port(expected) == PORTS["plain"]),
 ]
 
 
@@ -257,22 +259,22 @@ def filters_of_sockets(bench):
     facts = facts_of(menu)
     trackers = watch(bench, [arguments.format(**facts) for _, arguments, _ in SOCKET_FILTERS])
     clock = read_clock()
-    views = with_wire_only_at(menu.serve(), [])
-    expected = [through(predicate, views, facts) for _, _, predicate in SOCKET_FILTERS]
-    wait_all(bench, trackers, [len(wanted) for wanted in expected])
-    return ["%s: %s" % (name, text) for (name, _, _), tracker, wanted in zip(SOCKET_FILTERS, trackers, expected)
+    expectations = with_wire_only_at(menu.serve(), [])
+    selected = [through(predicate, expectations, facts) for _, _, predicate in SOCKET_FILTERS]
+    wait_all(bench, trackers, [len(wanted) for wanted in selected])
+    return ["%s: %s" % (name, text) for (name, _, _), tracker, wanted in zip(SOCKET_FILTERS, trackers, selected)
             for text in judge(bench, tracker, wanted, clock)]
 
 
-def with_wire_only_at(views, subnets):
-    """The views as a tracker of some interfaces has them: elsewhere no wire and no observers."""
+def with_wire_only_at(expectations, subnets):
+    """Returns the expected records of a tracker that follows packets on these subnets only."""
     result = []
-    for view in views:
-        near = any(subnet.owns(view["src"][0]) or subnet.owns(view["dst"][0]) for subnet in subnets)
+    for expected in expectations:
+        near = any(subnet.owns(expected["src"][0]) or subnet.owns(expected["dst"][0]) for subnet in subnets)
         if near:
-            result.append(view)
-        elif view["role"] != "observer":
-            result.append(dict(view, seen=list(SOCKET)))
+            result.append(expected)
+        elif expected["role"] != "observer":
+            result.append(dict(expected, seen=list(SOCKET)))
     return result
 
 
@@ -286,21 +288,21 @@ def interfaces(bench):
              ("-i lo", ["local"]), ("-i none", []), ("--context socket", []), ("--context socket,wire", list(places))]
     trackers = watch(bench, [line for line, _ in lines])
     clock = read_clock()
-    views = menu.serve()
-    expected = [with_wire_only_at(views, [places[name].subnet for name in names]) for _, names in lines]
-    wait_all(bench, trackers, [len(wanted) for wanted in expected])
-    return ["%s: %s" % (line, text) for (line, _), tracker, wanted in zip(lines, trackers, expected)
+    expectations = menu.serve()
+    selected = [with_wire_only_at(expectations, [places[name].subnet for name in names]) for _, names in lines]
+    wait_all(bench, trackers, [len(wanted) for wanted in selected])
+    return ["%s: %s" % (line, text) for (line, _), tracker, wanted in zip(lines, trackers, selected)
             for text in judge(bench, tracker, wanted, clock)]
 
 
 @check("--context wire")
 def wire_only(bench):
-    """No socket is known, so each connection that an interface of ours saw is one observer's."""
+    """Without sockets each connection on a tracked interface has one record, with the role observer."""
     world = bench.world(outgoing)
     tracker = bench.tracker("--context", "wire")
     clock = read_clock()
     listener, peer = world.listen(world.server()), world.client()
-    # One after the other: of a connection that lives long, sequence numbers cannot tell how often they went round.
+    # One after the other: in a long connection the sequence numbers may have wrapped, so bytes are modulo 4 GiB.
     for number in range(COUNT):
         client, server = world.pair(peer, listener)
         exchange(client, server, 100 + number, 200 + number)
@@ -310,10 +312,10 @@ def wire_only(bench):
         world.observe(client.local, client.remote, client.connect_at, "closed", "src", close=server.fin_at,
                       first_fin=client.fin_at, src_bytes=client.sent, dst_bytes=server.sent, conn_state=["SF"])
     tracker.wait(lambda got: len(bench.own(got)) >= COUNT, RECORD_SECONDS)
-    return judge(bench, tracker, world.views, clock)
+    return judge(bench, tracker, world.expectations, clock)
 
 
-@check("--events open,close and exit: one id through a view's records")
+@check("--events open,close and exit: all records of an endpoint have one id")
 def events(bench):
     world = bench.world(outgoing)
     trackers = watch(bench, ["--events open,close,exit", "--events exit", "--events open"])
@@ -344,7 +346,7 @@ def count_events(found):
 
 
 def life_problems(found, pairs, ended):
-    """open, then close or exit, with the same id, start and owner; an exit's duration reaches to the end."""
+    """Expects open, then close or exit, with the same id, start and owner. An exit's duration lasts to the end."""
     problems = []
     connected = {end.local[1]: end.connect_at for end, _ in pairs}
     lives = records.group(found, lambda record: record["id"])
@@ -388,13 +390,13 @@ def time_limit(bench):
 
 
 def run_to_end(*arguments):
-    """A run that ends by itself: its exit status, output and messages."""
+    """Runs the program until it ends by itself. Returns its exit status, output and messages."""
     done = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, text=True)
     return done.returncode, done.stdout, done.stderr
 
 
 def close_some(world):
-    """A few connections: the addresses of their clients' and servers' ends."""
+    """Makes and closes a few connections. Returns their (client's address, server's address)."""
     pairs = world.pairs_at(PORTS["plain"], EACH)
     for client, server in pairs:
         client.close()
@@ -404,7 +406,7 @@ def close_some(world):
 
 
 def wait_until_attached(bench):
-    """For a tracker that does not say when it is ready. Packets are what it attaches to last."""
+    """Waits for a tracker that prints no message when it is ready: interfaces are the last that it attaches to."""
     deadline = time.monotonic() + READY_SECONDS
     while not attached(bench.here):
         require(time.monotonic() < deadline, "nothing is attached")
@@ -412,7 +414,7 @@ def wait_until_attached(bench):
 
 
 def watch_some(bench, worlds, *arguments, **options):
-    """A tracker of the servers' records of a few connections, until it has written them."""
+    """Runs a tracker that writes the servers' records of a few connections. Returns addresses, status and tracker."""
     tracker = bench.tracker("-L", str(PORTS["plain"]), *arguments, **options)
     if not options.get("verbose", True):
         wait_until_attached(bench)
@@ -434,9 +436,9 @@ def append(bench):
     return [] if good else ["status %d, %d lines" % (status, len(lines))]
 
 
-@check("SIGHUP and -o: the file is opened again, no record is lost or torn")
+@check("SIGHUP and -o: the file is reopened, no record is lost or incomplete")
 def rotation(bench):
-    """Renamed many times while connections end, once into a folder that is gone: one record for each, in some file."""
+    """Renames the file often while connections end, once with its folder. Expects one record for each, in any file."""
     folder = os.path.join(bench.directory, "rotated")
     path = os.path.join(folder, "log")
     os.mkdir(folder)
@@ -476,8 +478,8 @@ def rotation(bench):
     problems = [] if status == 0 and len(files) == ROTATIONS + 1 else ["status %d, files %s" % (status, files)]
     if sorted(ports) != sorted(opened):
         problems.append("%d records of %d connections" % (len(ports), len(opened)))
-    said = [line for line in tracker.stderr().splitlines() if "cannot open again" in line]
-    return problems + ([] if len(said) == 1 else ["said: %r" % said])
+    messages = [line for line in tracker.stderr().splitlines() if "cannot open again" in line]
+    return problems + ([] if len(messages) == 1 else ["messages: %r" % messages])
 
 
 @check("SIGHUP without -o ends it as SIGTERM does")
@@ -494,7 +496,7 @@ def hangup(bench):
     return [] if good else ["status %d, %d lines, %s" % (status, count, tracker.stderr())]
 
 
-@check("--summary: tables of what the records say, by process and by peer")
+@check("--summary: the tables by process and by peer agree with the records")
 def summary(bench):
     tables, records = (os.path.join(bench.directory, name) for name in ("tables", "tabulated"))
     with open(tables, "wb") as file:
@@ -510,13 +512,13 @@ def summary(bench):
         found = {row.split()[0] for row in rows}
         counts = [int(row.split()[-7]) for row in rows]
         if found != names or sum(counts) != EACH:
-            return ["%s: %r, records say %r" % (heading, rows, names)]
+            return ["%s: %r, records have %r" % (heading, rows, names)]
     if status or len(written) != EACH or lines[:1] != wanted or not balances(tracker):
         return ["status %d, %d records, %r, %s" % (status, len(written), lines[:2], tracker.stderr())]
     return []
 
 
-@check("-f json on standard output; -q says nothing")
+@check("-f json on standard output; -q prints no message")
 def standard_output(bench):
     path = os.path.join(bench.directory, "stdout")
     with open(path, "wb") as file:
@@ -527,7 +529,7 @@ def standard_output(bench):
     return problems + (["-q, but: %s" % tracker.stderr()] if tracker.stderr() else [])
 
 
-@check("text: a line a connection, the same columns, whole IPv6 addresses, no escapes")
+@check("text: one line a record, the same columns, complete IPv6 addresses, no escape sequences")
 def text_to_file(bench):
     path = os.path.join(bench.directory, "text")
     with open(path, "wb") as file:
@@ -554,7 +556,7 @@ def text_problems(text, addresses):
 
 
 def on_terminal(bench, columns, environment):
-    """What a tracker prints on a terminal of so many columns."""
+    """Returns the text that a tracker prints on a terminal of `columns` columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     watch_some(bench, [bench.world(outgoing)], format="text", stdout=slave,
@@ -564,7 +566,7 @@ def on_terminal(bench, columns, environment):
 
 
 def read_all(master):
-    """What a terminal has been sent so far; the peers, forked from here, keep it open."""
+    """Returns the output on a terminal so far. It has no end: the peers, forked from here, keep the terminal open."""
     os.set_blocking(master, False)
     output = b""
     while True:
@@ -578,7 +580,7 @@ def read_all(master):
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@check("text on a terminal: its width is kept, colour unless NO_COLOR")
+@check("text on a terminal: no line is wider, colour unless NO_COLOR")
 def text_on_terminal(bench):
     problems = []
     headers = {}
@@ -592,15 +594,15 @@ def text_on_terminal(bench):
         if bool(COLOUR.search(text)) == ("NO_COLOR" in environment):
             problems.append("colour: %s with %s" % (bool(COLOUR.search(text)), environment))
         if "\x1b" in COLOUR.sub("", text):
-            problems.append("an escape sequence that is no colour")
+            problems.append("an escape sequence other than for colour")
     if len(headers[100].split()) >= len(headers[132].split()):
-        problems.append("no column dropped out at 100: %r" % headers[100])
+        problems.append("no column is left out at 100: %r" % headers[100])
     return problems
 
 
 @check("hostile process names stay inside their value")
 def hostile_names(bench):
-    """A JSON parser gets the name back or an escaped form of it; text stays a line of printable ASCII."""
+    """JSON has the name or an escaped form of it; text remains one line of printable ASCII."""
     world = bench.world(outgoing)
     path = os.path.join(bench.directory, "hostile")
     with open(path, "wb") as file:
@@ -624,7 +626,7 @@ def hostile_names(bench):
     return problems
 
 
-@check("--help has examples, --version a number")
+@check("--help has examples, --version has a number")
 def help_and_version(bench):
     problems = []
     expected = {"--help": r"(?s)usage.*--min-duration.*Examples:", "--version": r"netracker \d+\.\d+"}
@@ -637,7 +639,7 @@ def help_and_version(bench):
 
 @check("two trackers at once")
 def two_at_once(bench):
-    """Both see all; the end of one leaves the other at work."""
+    """Both track all connections; when one ends, the other continues."""
     world = bench.world(outgoing)
     trackers = watch(bench, ["", "-4"])
     client, listener = world.client(), world.listen(world.server())
@@ -651,9 +653,9 @@ def two_at_once(bench):
         world.expect(one, other, "closed", by=one)
         if number == COUNT // 2 - 1:
             trackers[0].wait(lambda got: len(bench.own(got)) >= COUNT, RECORD_SECONDS)
-            problems += judge(bench, trackers[0], list(world.views), clock)
+            problems += judge(bench, trackers[0], list(world.expectations), clock)
     trackers[1].wait(lambda got: len(bench.own(got)) >= 2 * COUNT, RECORD_SECONDS)
-    return problems + judge(bench, trackers[1], world.views, clock)
+    return problems + judge(bench, trackers[1], world.expectations, clock)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who owns a connection: workers, children, threads, passed descriptors, and ends that nobody took up."""
+"""Owners of connections: workers, children, threads, passed descriptors, and connections that nobody accepts."""
 import errno
 import os
 import shutil
@@ -10,7 +10,7 @@ import tempfile
 from harness import COUNT, case, main
 from peer import now
 from places import elsewhere, incoming, loopback, outgoing
-from traffic import End, exchange, exchange_all, settle
+from traffic import Endpoint, exchange, exchange_all, settle
 
 USER = 12345
 OTHER_USER = 23456
@@ -19,12 +19,12 @@ SECOND_NS = 1_000_000_000
 
 
 def workers(server, count):
-    """Children that share their parent's listeners, as a pre-forked server has them."""
+    """Forks children that share their parent's listeners, as a pre-forked server does."""
     return [server.fork("nt-worker%d" % number, USER + number) for number in range(count)]
 
 
 def close_both(world, pairs):
-    """The client ends every connection."""
+    """Closes every connection, the client first."""
     for client, server in pairs:
         client.close()
         server.receive_eof()
@@ -61,7 +61,7 @@ def preforked_waiting(world):
         worker.begin("accept", handle=listener.handle)
     settle()
     clients = [world.connect(client, listener) for _ in range(COUNT)]
-    by_port = {end.local[1]: end for end in clients}
+    by_port = {endpoint.local[1]: endpoint for endpoint in clients}
     pairs = []
     for worker in pool:
         accepted = worker.accepted(worker.finish_well(worker.finish()))
@@ -88,7 +88,7 @@ def preforked_reset(world):
 
 @case("pre-forked workers whose clients reset before any data")
 def preforked_reset_unread(world):
-    """Nothing was read, so the worker is known only by its close(), after the connection has ended."""
+    """Nothing is read, so only the worker's close() shows it, after the connection has ended."""
     pool, pairs = preforked_pairs(world)
     settle()
     for client, server in pairs:
@@ -118,7 +118,7 @@ def preforked_write_only(world):
 @case("fork per connection, exec as inetd does")
 def inetd(world):
     directory = tempfile.mkdtemp(prefix="nt-live-")
-    # A copy, so that the executable of parent and child differ.
+    # Run a copy, so that the executables of parent and child differ.
     executable = shutil.copy(os.path.realpath("/usr/bin/python3"), os.path.join(directory, "nt-handler"))
     os.chmod(directory, 0o755)
     try:
@@ -131,10 +131,10 @@ def serve_by_exec(world, executable):
     server, client = world.server("nt-inetd"), world.client()
     listener = world.listen(server)
     for number in range(COUNT):
-        client_end, server_end = world.pair(client, listener)
-        child = server.fork_exec(server_end, "nt-child%d" % number, executable)
-        exchange(client_end, server_end, 400 + number, 3000 + number)
-        close_both(world, [(client_end, server_end)])
+        client_endpoint, server_endpoint = world.pair(client, listener)
+        child = server.fork_exec(server_endpoint, "nt-child%d" % number, executable)
+        exchange(client_endpoint, server_endpoint, 400 + number, 3000 + number)
+        close_both(world, [(client_endpoint, server_endpoint)])
         child.stop()
 
 
@@ -143,43 +143,43 @@ def fork_per_connection(world):
     server, client = world.server("nt-forker"), world.client()
     listener = world.listen(server)
     for number in range(COUNT):
-        client_end, server_end = world.pair(client, listener)
+        client_endpoint, server_endpoint = world.pair(client, listener)
         child = server.fork("nt-kid%d" % number, USER + number)
-        server.do("close", handle=server_end.handle)
-        server_end.move(child, server_end.handle)
-        exchange(client_end, server_end, 10 + number, 20 + number)
-        close_both(world, [(client_end, server_end)])
+        server.do("close", handle=server_endpoint.handle)
+        server_endpoint.move(child, server_endpoint.handle)
+        exchange(client_endpoint, server_endpoint, 10 + number, 20 + number)
+        close_both(world, [(client_endpoint, server_endpoint)])
         child.stop()
 
 
 @case("a thread with a name of its own", outgoing, incoming, loopback)
 def named_threads(world):
-    """The owner's comm is the process's, whatever its threads are called."""
+    """The owner's comm is the process's name, not the thread's."""
     server, client = world.server("nt-leader"), world.client("nt-chief")
     listener = world.listen(server)
     for number in range(COUNT):
         handle = client.socket(world.place.family)
         connected = client.finish_well(client.call("in_thread", name="thread-c%d" % number, inner="connect", arguments={
             "handle": handle, "address": listener.address, "port": listener.port, "blocking": True}))
-        client_end = End(client, handle, "client")
-        client_end.connected(connected, listener.address, listener.port)
+        client_endpoint = Endpoint(client, handle, "client")
+        client_endpoint.connected(connected, listener.address, listener.port)
         accepted = server.finish_well(server.call("in_thread", name="thread-s%d" % number, inner="accept",
                                                   arguments={"handle": listener.handle}))
-        server_end = server.accepted(accepted)
-        client_end.send(77 + number)
-        read_in_thread(server_end, 77 + number)
-        close_both(world, [(client_end, server_end)])
+        server_endpoint = server.accepted(accepted)
+        client_endpoint.send(77 + number)
+        read_in_thread(server_endpoint, 77 + number)
+        close_both(world, [(client_endpoint, server_endpoint)])
 
 
-def read_in_thread(end, count):
-    end.peer.finish_well(end.peer.call("in_thread", name="thread-read", inner="receive",
-                                       arguments={"handle": end.handle, "count": count}))
-    end.received += count
+def read_in_thread(endpoint, count):
+    endpoint.peer.finish_well(endpoint.peer.call("in_thread", name="thread-read", inner="receive",
+                                                 arguments={"handle": endpoint.handle, "count": count}))
+    endpoint.received += count
 
 
 @case("descriptor passed to another process", outgoing, incoming, elsewhere)
 def passed_descriptor(world):
-    """The server's owner is who reads and closes in the end; a client's is who connected."""
+    """The server's owner is the last process that reads or closes; the client's is the one that connected."""
     one, other = world.channel()
     acceptor, handler = world.server("nt-acceptor", channel=one), world.server("nt-handler", USER, channel=other)
     left, right = world.channel()
@@ -197,12 +197,12 @@ def passed_descriptor(world):
         close_both(world, [(client, server)])
 
 
-def pass_on(end, receiver):
-    """Into the other process, and out of the first."""
-    end.peer.do("send_descriptor", handle=end.handle)
+def pass_on(endpoint, receiver):
+    """Passes the descriptor to another process and closes it in the first."""
+    endpoint.peer.do("send_descriptor", handle=endpoint.handle)
     handle = receiver.do("receive_descriptor")["handle"]
-    end.peer.do("close", handle=end.handle)
-    end.move(receiver, handle)
+    endpoint.peer.do("close", handle=endpoint.handle)
+    endpoint.move(receiver, handle)
 
 
 @case("client gone before accept(), FIN")
@@ -211,16 +211,16 @@ def gone_before_accept_fin(world):
     listener = world.listen(server)
     worker = server.fork("nt-worker", USER)
     clients = [world.connect(client, listener) for _ in range(COUNT)]
-    for number, end in enumerate(clients):
-        end.send(100 + number)
-        end.close()
+    for number, endpoint in enumerate(clients):
+        endpoint.send(100 + number)
+        endpoint.close()
     settle(0.2)
-    for number, client_end in enumerate(clients):
-        server_end = worker.accept(listener)
-        server_end.receive(100 + number)
-        server_end.receive_eof()
-        server_end.close()
-        world.expect(client_end, server_end, "closed", by=client_end)
+    for number, client_endpoint in enumerate(clients):
+        server_endpoint = worker.accept(listener)
+        server_endpoint.receive(100 + number)
+        server_endpoint.receive_eof()
+        server_endpoint.close()
+        world.expect(client_endpoint, server_endpoint, "closed", by=client_endpoint)
     worker.stop()
 
 
@@ -230,26 +230,27 @@ def gone_before_accept_reset(world):
     listener = world.listen(server)
     worker = server.fork("nt-worker", USER)
     clients = [world.connect(client, listener) for _ in range(COUNT)]
-    for number, end in enumerate(clients):
-        end.send(100 + number)
+    for number, endpoint in enumerate(clients):
+        endpoint.send(100 + number)
         settle(0.002)
-        end.abort()
+        endpoint.abort()
     settle(0.2)
-    for client_end in clients:
-        server_end = worker.accept(listener)
-        server_end.close_quietly()
-        # After a reset the kernel no longer knows the accepted socket's peer.
-        server_end.local, server_end.remote = client_end.remote, client_end.local
-        world.expect(client_end, server_end, "reset", by=client_end, server_facts={"owner_by": ["close"]})
+    for client_endpoint in clients:
+        server_endpoint = worker.accept(listener)
+        server_endpoint.close_quietly()
+        # After a reset the kernel has forgotten the accepted socket's peer.
+        server_endpoint.local, server_endpoint.remote = client_endpoint.remote, client_endpoint.local
+        world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
+                     server_facts={"owner_by": ["close"]})
     worker.stop()
 
 
-def never_accepted_ends(world, listener, client):
+def unaccepted_pairs(world, listener, client):
     pairs = []
     for number in range(COUNT):
-        end = world.connect(client, listener)
-        end.send(30 + number)
-        pairs.append((end, world.unaccepted(end, listener)))
+        endpoint = world.connect(client, listener)
+        endpoint.send(30 + number)
+        pairs.append((endpoint, world.unaccepted(endpoint, listener)))
     return pairs
 
 
@@ -257,28 +258,29 @@ def never_accepted_ends(world, listener, client):
 def never_accepted(world):
     server, client = world.server("nt-lazy"), world.client()
     listener = world.listen(server)
-    pairs = never_accepted_ends(world, listener, client)
+    pairs = unaccepted_pairs(world, listener, client)
     settle(0.1)
     closed = listener.close()
-    for client_end, server_end in pairs:
-        server_end.rst_at = closed
-        client_end.receive_error(errno.ECONNRESET)
-        client_end.close_quietly()
-        world.expect(client_end, server_end, "reset", by=server_end, server_facts=LISTENER_ONLY)
+    for client_endpoint, server_endpoint in pairs:
+        server_endpoint.rst_at = closed
+        client_endpoint.receive_error(errno.ECONNRESET)
+        client_endpoint.close_quietly()
+        world.expect(client_endpoint, server_endpoint, "reset", by=server_endpoint, server_facts=LISTENER_ONLY)
 
 
 @case("never accepted, the client resets")
 def never_accepted_reset(world):
-    """The listener stays, so only a second after CLOSE is it clear that nobody will take the connection up."""
+    """The listener stays open, so the record waits a second after CLOSE for a process that accepts."""
     server, client = world.server("nt-lazy"), world.client()
     listener = world.listen(server)
-    pairs = never_accepted_ends(world, listener, client)
+    pairs = unaccepted_pairs(world, listener, client)
     settle()
-    for client_end, server_end in pairs:
-        client_end.abort()
+    for client_endpoint, server_endpoint in pairs:
+        client_endpoint.abort()
     out_by = now() + SECOND_NS + 150_000_000
-    for client_end, server_end in pairs:
-        world.expect(client_end, server_end, "reset", by=client_end, server_facts=dict(LISTENER_ONLY, out_by=out_by))
+    for client_endpoint, server_endpoint in pairs:
+        world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
+                     server_facts=dict(LISTENER_ONLY, out_by=out_by))
     settle(1.3)
 
 

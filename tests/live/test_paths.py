@@ -1,16 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ways of connecting: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies."""
+"""Kinds of connections: mapped addresses, reused tuples and descriptors, bridges, Fast Open, MPTCP, SYN cookies."""
 import errno
 import socket
 import sys
 
 from harness import COUNT, REGISTERED, Arena, Skip, case, main
-from places import (SOCKET, bridged, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing, outgoing_ipv6,
-                    unlinked)
+from places import (SOCKET, bridged, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing,
+                    outgoing_ipv6, unlinked)
 from records import KERNEL_MAKES_COOKIES
 from sniffer import FIN, Sniffer, exchanges
-from traffic import IPPROTO_MPTCP, End, TrafficError, at, exchange, exchange_all, require, settle
+from traffic import IPPROTO_MPTCP, Endpoint, TrafficError, at, exchange, exchange_all, require, settle
 
 TCP_FASTOPEN = 23
 SYN_COOKIES = "SYN cookies"
@@ -32,8 +32,8 @@ def mapped_server(world):
     listener = server.listen(socket.AF_INET6, "::")
     pairs = []
     for _ in range(COUNT):
-        client_end = world.attempt(client, world.place.server.address, listener.port)
-        pairs.append((client_end, server.accept(listener)))
+        client_endpoint = world.attempt(client, world.place.server.address, listener.port)
+        pairs.append((client_endpoint, server.accept(listener)))
     exchange_all(pairs)
     close_by_client(world, pairs)
 
@@ -44,9 +44,9 @@ def mapped_client(world):
     listener = world.listen(server)
     pairs = []
     for _ in range(COUNT):
-        client_end = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
-                                   client.socket(socket.AF_INET6))
-        pairs.append((client_end, server.accept(listener)))
+        client_endpoint = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
+                                        client.socket(socket.AF_INET6))
+        pairs.append((client_endpoint, server.accept(listener)))
     exchange_all(pairs)
     close_by_client(world, pairs)
 
@@ -57,11 +57,11 @@ def mapped_refused(world):
     listener = world.listen(server)
     listener.close()
     for _ in range(COUNT):
-        end = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
-                            client.socket(socket.AF_INET6))
-        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
-        end.close_quietly()
-        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+        endpoint = world.attempt(client, "::ffff:" + world.place.server.address, listener.port,
+                                 client.socket(socket.AF_INET6))
+        require(endpoint.errno == errno.ECONNREFUSED, "connect: %d" % endpoint.errno)
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "refused", "dst", close=endpoint.connect_at)
 
 
 def bound_socket(world, client, port):
@@ -72,18 +72,18 @@ def bound_socket(world, client, port):
 
 @case("the same four-tuple, server closes first", outgoing, incoming, elsewhere, incoming_ipv6)
 def same_tuple(world):
-    """The server's TIME_WAIT socket gives way to the next SYN, whose timestamp must be later: hence the pause."""
+    """The pause makes the next SYN's timestamp later, so that the server's TIME_WAIT socket makes room for it."""
     server, client = world.server(), world.client()
     listener = world.listen(server)
     for number in range(COUNT):
-        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40000))
-        require(not end.errno, "connect: %d" % end.errno)
-        server_end = server.accept(listener)
-        exchange(end, server_end, 10 + number, 20 + number)
-        server_end.close()
-        end.receive_eof()
-        end.close()
-        world.expect(end, server_end, "closed", by=server_end)
+        endpoint = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40000))
+        require(not endpoint.errno, "connect: %d" % endpoint.errno)
+        server_endpoint = server.accept(listener)
+        exchange(endpoint, server_endpoint, 10 + number, 20 + number)
+        server_endpoint.close()
+        endpoint.receive_eof()
+        endpoint.close()
+        world.expect(endpoint, server_endpoint, "closed", by=server_endpoint)
         settle(0.01)
 
 
@@ -92,14 +92,14 @@ def same_tuple_reset(world):
     server, client = world.server(), world.client()
     listener = world.listen(server)
     for number in range(COUNT):
-        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40001))
-        require(not end.errno, "connect: %d" % end.errno)
-        server_end = server.accept(listener)
-        exchange(end, server_end, 10 + number, 20 + number)
-        end.abort()
-        server_end.receive_error(errno.ECONNRESET)
-        server_end.close_quietly()
-        world.expect(end, server_end, "reset", by=end)
+        endpoint = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40001))
+        require(not endpoint.errno, "connect: %d" % endpoint.errno)
+        server_endpoint = server.accept(listener)
+        exchange(endpoint, server_endpoint, 10 + number, 20 + number)
+        endpoint.abort()
+        server_endpoint.receive_error(errno.ECONNRESET)
+        server_endpoint.close_quietly()
+        world.expect(endpoint, server_endpoint, "reset", by=endpoint)
 
 
 @case("the same four-tuple, refused")
@@ -107,10 +107,10 @@ def same_tuple_refused(world):
     client, listener = world.client(), world.listen(world.server())
     listener.close()
     for _ in range(COUNT):
-        end = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40002))
-        require(end.errno == errno.ECONNREFUSED, "connect: %d" % end.errno)
-        end.close_quietly()
-        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+        endpoint = world.attempt(client, listener.address, listener.port, bound_socket(world, client, 40002))
+        require(endpoint.errno == errno.ECONNREFUSED, "connect: %d" % endpoint.errno)
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "refused", "dst", close=endpoint.connect_at)
 
 
 @case("one descriptor: refused twice, connected, disconnected, connected again", outgoing, incoming, elsewhere)
@@ -136,27 +136,27 @@ def reused_descriptor(world):
 
 
 def reconnect(world, client, listener, handle):
-    end = world.attempt(client, listener.address, listener.port, handle)
-    require(not end.errno, "connect: %d" % end.errno)
-    return end, listener.peer.accept(listener)
+    endpoint = world.attempt(client, listener.address, listener.port, handle)
+    require(not endpoint.errno, "connect: %d" % endpoint.errno)
+    return endpoint, listener.peer.accept(listener)
 
 
 @case("a socket connected to itself", loopback, loopback_ipv6, outgoing)
 def self_connect(world):
-    """One socket, one record: what it sends is what it receives."""
+    """One socket has one record; it receives the bytes that it sends."""
     client, address = world.client(), world.place.client.address
     for number in range(COUNT):
         handle = client.socket(world.place.family)
         port = client.do("bind", handle=handle, address=address, port=0)["local"][1]
-        end = world.attempt(client, address, port, handle)
-        require(not end.errno, "connect: %d" % end.errno)
-        end.send(100 + number)
-        end.receive(100 + number)
+        endpoint = world.attempt(client, address, port, handle)
+        require(not endpoint.errno, "connect: %d" % endpoint.errno)
+        endpoint.send(100 + number)
+        endpoint.receive(100 + number)
         settle(0.003)
-        end.close()
-        world.view(end, end.local, end.remote, outcome="closed", ended_by="src", start=end.connect_at,
-                   first_fin=end.fin_at, src_bytes=end.sent, dst_bytes=end.received, gaps_allowed=["direction"],
-                   any_wire=True)
+        endpoint.close()
+        world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="closed", ended_by="src",
+                            start=endpoint.connect_at, first_fin=endpoint.fin_at, src_bytes=endpoint.sent,
+                            dst_bytes=endpoint.received, gaps_allowed=["direction"], any_wire=True)
 
 
 @case("two container-like namespaces over a bridge", bridged)
@@ -173,9 +173,9 @@ def containers_refused(world):
     mapped.close()
     client = world.client()
     for _ in range(COUNT):
-        end = world.attempt(client, mapped.address, mapped.port)
-        end.close_quietly()
-        world.expect_attempt(end, "refused", "dst", close=end.connect_at)
+        endpoint = world.attempt(client, mapped.address, mapped.port)
+        endpoint.close_quietly()
+        world.expect_attempt(endpoint, "refused", "dst", close=endpoint.connect_at)
 
 
 @case("loopback", loopback, loopback_ipv6)
@@ -188,25 +188,25 @@ def local(world):
 
 def fast_open(world, client, listener, count):
     handle = client.socket(world.place.family)
-    end = End(client, handle, "client")
+    endpoint = Endpoint(client, handle, "client")
     result = client.do("connect_fastopen", handle=handle, address=listener.address, port=listener.port, count=count)
-    end.connected(result, listener.address, listener.port)
-    end.sent = count
-    return end, listener.peer.accept(listener)
+    endpoint.connected(result, listener.address, listener.port)
+    endpoint.sent = count
+    return endpoint, listener.peer.accept(listener)
 
 
 @case("TCP Fast Open", outgoing, incoming, outgoing_ipv6, elsewhere)
 def tcp_fast_open(world):
-    """The first connection only fetches the cookie; the others' SYN carries data."""
+    """The first connection only fetches the cookie; the later SYNs carry data."""
     server, client = world.server(), world.client()
     listener = world.listen(server, options=[(socket.IPPROTO_TCP, TCP_FASTOPEN, 64)])
     pairs = []
     for number in range(COUNT + 1):
-        client_end, server_end = fast_open(world, client, listener, 100 + number)
-        server_end.receive(100 + number)
-        server_end.send(500 + number)
-        client_end.receive(500 + number)
-        pairs.append((client_end, server_end))
+        client_endpoint, server_endpoint = fast_open(world, client, listener, 100 + number)
+        server_endpoint.receive(100 + number)
+        server_endpoint.send(500 + number)
+        client_endpoint.receive(500 + number)
+        pairs.append((client_endpoint, server_endpoint))
     settle()
     close_by_client(world, pairs)
     require(server.counter("TcpExt", "TCPFastOpenPassive") >= COUNT, "no SYN carried data")
@@ -214,7 +214,7 @@ def tcp_fast_open(world):
 
 @case("MPTCP", outgoing, incoming, elsewhere)
 def mptcp(world):
-    """A subflow each; the kernel ends it some time after the application, so a sniffer says who and when."""
+    """Each connection has one subflow. The kernel ends it after the application does, so a sniffer finds the FINs."""
     server, client = world.server(), world.client()
     try:
         listener = world.listen(server, protocol=IPPROTO_MPTCP)
@@ -224,15 +224,15 @@ def mptcp(world):
     pairs = [world.pair(client, listener, protocol=IPPROTO_MPTCP) for _ in range(COUNT)]
     exchange_all(pairs)
     settle(0.1)
-    for client_end, server_end in pairs:
-        client_end.close()
-        server_end.receive_eof()
-        server_end.close()
+    for client_endpoint, server_endpoint in pairs:
+        client_endpoint.close()
+        server_endpoint.receive_eof()
+        server_endpoint.close()
     settle(0.3)
     found = exchanges(sniffer.stop())
-    for client_end, server_end in pairs:
-        expect_subflow(world, client_end, server_end, found)
-    require(server.counter("MPTcpExt", "MPCapableACKRX") >= COUNT, "no MPTCP was spoken")
+    for client_endpoint, server_endpoint in pairs:
+        expect_subflow(world, client_endpoint, server_endpoint, found)
+    require(server.counter("MPTcpExt", "MPCapableACKRX") >= COUNT, "MPTCP was not used")
 
 
 def expect_subflow(world, client, server, found):
@@ -246,17 +246,17 @@ def expect_subflow(world, client, server, found):
 
 @case(SYN_COOKIES, outgoing, incoming, incoming_ipv6, loopback, elsewhere, net__ipv4__tcp_syncookies=2)
 def syn_cookies(world):
-    """No socket, not even a half-open one, exists at the server before the handshake's last packet.
+    """The server has no socket, not even a half-open one, before the handshake's last packet.
 
-    So none of its packets has given it a cookie when it is established; without one, a socket in a namespace other than
-    the tracker's has no wire.
+    So no packet has given it a socket cookie when it is established. Without one, a socket in a namespace other than
+    the tracker's is not connected with its packets.
     """
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     settle()
     place = world.place
-    wireless = not KERNEL_MAKES_COOKIES and place.server.namespace is not place.tracker_namespace
-    close_by_client(world, pairs, server_facts={"seen": list(SOCKET)} if wireless else None)
+    without_packets = not KERNEL_MAKES_COOKIES and place.server.namespace is not place.tracker_namespace
+    close_by_client(world, pairs, server_facts={"seen": list(SOCKET)} if without_packets else None)
     require(pairs[0][1].peer.counter("TcpExt", "SyncookiesRecv") >= COUNT, "no SYN cookie was used")
 
 
@@ -274,7 +274,7 @@ def volume(world):
 
 @case("an interface that comes up later", unlinked)
 def late_interface(world):
-    """A link made while the tracker runs is tracked once it is up."""
+    """A link that is made while the tracker runs is tracked once it is up."""
     world.place.join()
     settle(0.5)
     pairs = world.pairs(COUNT)
@@ -283,7 +283,7 @@ def late_interface(world):
 
 
 def arenas():
-    """With SYN cookies in its own namespace the tracker has a run of its own."""
+    """Runs the cases with SYN cookies, a setting of the tracker's own namespace, with a tracker of their own."""
     cookies = [one for one in REGISTERED if one.name.startswith(SYN_COOKIES)]
     others = [one for one in REGISTERED if one not in cookies]
     return [Arena("t", others), Arena("c", cookies, sysctls={"net.ipv4.tcp_syncookies": 2})]

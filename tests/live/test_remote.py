@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The other side is no socket of this machine: handshake times, observers, half-open scans, forwarded traffic."""
+"""Connections with remote hosts: handshake times, observers, half-open scans, forwarded traffic."""
 import errno
 import socket
 import sys
@@ -20,25 +20,25 @@ FORWARDED = "passing through"
 
 
 def forwarding(net, here, suffix, **_):
-    """The tracker's namespace is a router between the client's and the server's."""
+    """The tracker's namespace routes between the client's and the server's."""
     place = between(net, here, suffix)
-    for end in (place.client, place.server):
-        gateway = place.near[end].address
-        end.namespace.ip("route add default via %s" % gateway)
+    for one in (place.client, place.server):
+        gateway = place.near[one].address
+        one.namespace.ip("route add default via %s" % gateway)
     here.sysctl({"net.ipv4.ip_forward": 1})
     return place
 
 
 def between(net, here, suffix):
-    """A client and a server on two links of the tracker's namespace; place.near has that namespace's ends."""
-    ends, near = [], {}
+    """Places client and server on two links of the tracker's namespace; place.near has that namespace's sides."""
+    far, near = [], {}
     for letter in "ab":
         subnet, own, other = sides(net, here, suffix + letter, None)
-        ends.append(side(subnet, other, socket.AF_INET))
-        ends[-1].raw_address = subnet.ipv4(RAW_HOST)
-        ends[-1].subnet = subnet
-        near[ends[-1]] = side(subnet, own, socket.AF_INET)
-    place = Place(here, ends[0].subnet, ends[0], ends[1])
+        far.append(side(subnet, other, socket.AF_INET))
+        far[-1].raw_address = subnet.ipv4(RAW_HOST)
+        far[-1].subnet = subnet
+        near[far[-1]] = side(subnet, own, socket.AF_INET)
+    place = Place(here, far[0].subnet, far[0], far[1])
     place.near = near
     return place
 
@@ -54,7 +54,7 @@ def translated(net, here, suffix, **_):
 
 
 def remote_client(world):
-    """A raw host at the client's side of the link, beyond the namespace of the server."""
+    """Returns a raw host at the client's side of the link."""
     place = world.place
     return RawHost(world.client("nt-raw"), place.client, place.server, world.address(RAW_HOST), place.family)
 
@@ -65,15 +65,15 @@ def remote_server(world):
 
 
 def connect_to(world, client, host, port):
-    """A socket's connect() to a raw host, the SYN received."""
-    end = world.attempt(client, host.address, port, blocking=False)
-    connection = RawConnection(host, port, (end.local[0], end.local[1]), 1000)
+    """Starts a connect() to a raw host, which receives the SYN. Returns both sides."""
+    endpoint = world.attempt(client, host.address, port, blocking=False)
+    connection = RawConnection(host, port, (endpoint.local[0], endpoint.local[1]), 1000)
     connection.syn = connection.expect(SYN)
-    return end, connection
+    return endpoint, connection
 
 
 def serve(world, connection, delay):
-    """SYN-ACK after a delay, and the handshake's ACK."""
+    """Sends the SYN-ACK after a delay and receives the handshake's ACK. Returns the time of the SYN-ACK."""
     settle(delay)
     synack = connection.send(SYN | ACK)
     connection.expect(ACK)
@@ -82,28 +82,30 @@ def serve(world, connection, delay):
 
 @case("a remote server: handshake and FIN-ACK times", outgoing, outgoing_ipv6)
 def remote_server_times(world):
-    """The SYN-ACK comes 30 ms late, the server's FIN+ACK another 40 ms after the client's."""
+    """The SYN-ACK comes after 30 ms, the server's FIN-ACK 40 ms after the client's."""
     host, client = remote_server(world), world.client()
     for number in range(COUNT):
-        end, connection = connect_to(world, client, host, 5000)
+        endpoint, connection = connect_to(world, client, host, 5000)
         synack = serve(world, connection, 0.03)
-        end.send(100 + number)
+        endpoint.send(100 + number)
         connection.expect(ACK)
         connection.send(ACK, bytes(40 + number))
-        end.receive(40 + number)
-        end.close()
+        endpoint.receive(40 + number)
+        endpoint.close()
         connection.expect(FIN | ACK)
         settle(0.04)
         connection.send(ACK)
         fin = connection.send(FIN | ACK)
-        world.view(end, end.local, end.remote, outcome="closed", ended_by="src", start=end.connect_at,
-                   first_fin=end.fin_at, src_bytes=end.sent, dst_bytes=connection.sent,
-                   wire_times={"syn_synack_ns": since(end, synack), "handshake_ns": since(end, synack),
-                               "syn_finack_ns": since(end, fin)})
+        handshake = since(endpoint, synack)
+        world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="closed", ended_by="src",
+                            start=endpoint.connect_at, first_fin=endpoint.fin_at, src_bytes=endpoint.sent,
+                            dst_bytes=connection.sent,
+                            wire_times={"syn_synack_ns": handshake, "handshake_ns": handshake,
+                                        "syn_finack_ns": since(endpoint, fin)})
 
 
-def since(end, span):
-    return between_spans(end.connect_at, span)
+def since(endpoint, span):
+    return between_spans(endpoint.connect_at, span)
 
 
 def between_spans(first, second):
@@ -112,7 +114,7 @@ def between_spans(first, second):
 
 @case("a remote client: handshake times", incoming, incoming_ipv6)
 def remote_client_times(world):
-    """The handshake's ACK comes 30 ms late; a server's record begins with the SYN."""
+    """The handshake's ACK comes after 30 ms; a server's record starts with the SYN."""
     host, server = remote_client(world), world.server()
     listener = world.listen(server)
     for number in range(COUNT):
@@ -121,86 +123,89 @@ def remote_client_times(world):
         connection.expect(SYN | ACK)
         settle(0.03)
         acked = connection.send(ACK)
-        end = server.accept(listener)
+        endpoint = server.accept(listener)
         connection.send(ACK, bytes(60 + number))
-        end.receive(60 + number)
-        end.send(300 + number)
+        endpoint.receive(60 + number)
+        endpoint.send(300 + number)
         connection.expect(ACK)
         connection.send(FIN | ACK)
-        end.receive_eof()
-        end.close()
+        endpoint.receive_eof()
+        endpoint.close()
         connection.expect(FIN | ACK)
         last = connection.send(ACK)
-        world.view(end, end.remote, end.local, outcome="closed", ended_by="src", start=syn, close=last,
-                   src_bytes=connection.sent, dst_bytes=end.sent,
-                   wire_times={"handshake_ns": between_spans(syn, acked), "synack_ack_ns": between_spans(syn, acked),
-                               "syn_finack_ns": between_spans(syn, end.fin_at)})
+        handshake = between_spans(syn, acked)
+        world.expect_record(endpoint, endpoint.remote, endpoint.local, outcome="closed", ended_by="src", start=syn,
+                            close=last, src_bytes=connection.sent, dst_bytes=endpoint.sent,
+                            wire_times={"handshake_ns": handshake, "synack_ack_ns": handshake,
+                                        "syn_finack_ns": between_spans(syn, endpoint.fin_at)})
 
 
 @case("a remote server refuses", outgoing)
 def remote_refuses(world):
     host, client = remote_server(world), world.client()
     for _ in range(COUNT):
-        end, connection = connect_to(world, client, host, 5001)
+        endpoint, connection = connect_to(world, client, host, 5001)
         settle(0.01)
         connection.seq = 0
         sent = connection.send(RST | ACK)
-        world.expect_attempt(end, "refused", "dst", close=sent)
+        world.expect_attempt(endpoint, "refused", "dst", close=sent)
 
 
 @case("a remote server resets", outgoing)
 def remote_resets(world):
     host, client = remote_server(world), world.client()
     for number in range(COUNT):
-        end, connection = connect_to(world, client, host, 5002)
+        endpoint, connection = connect_to(world, client, host, 5002)
         serve(world, connection, 0)
-        end.send(10 + number)
+        endpoint.send(10 + number)
         connection.expect(ACK)
         settle(0.01)
         sent = connection.send(RST | ACK)
-        end.receive_error(errno.ECONNRESET)
-        world.view(end, end.local, end.remote, outcome="reset", ended_by="dst", start=end.connect_at, first_fin=sent,
-                   close=sent, src_bytes=end.sent, dst_bytes=0)
+        endpoint.receive_error(errno.ECONNRESET)
+        world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="reset", ended_by="dst",
+                            start=endpoint.connect_at, first_fin=sent, close=sent, src_bytes=endpoint.sent, dst_bytes=0)
 
 
 @case("simultaneous open", outgoing)
 def simultaneous_open(world):
-    """Both sides in SYN_SENT: a client whose own address is src, who opened it being inferred."""
+    """Both sides are in SYN_SENT. The local socket is the client; the gap `direction` marks that as inferred."""
     host, client = remote_server(world), world.client()
     for number in range(COUNT):
-        end, connection = connect_to(world, client, host, 5003)
+        endpoint, connection = connect_to(world, client, host, 5003)
         connection.host.send(connection.port, connection.remote, SYN, connection.seq)
         connection.seq += 1
         connection.expect(SYN | ACK)
         connection.send(ACK)
-        end.send(10 + number)
+        endpoint.send(10 + number)
         connection.expect(ACK)
         connection.send(ACK)
-        end.close()
+        endpoint.close()
         connection.expect(FIN | ACK)
         connection.send(FIN | ACK)
-        world.view(end, end.local, end.remote, outcome="closed", ended_by="src", start=end.connect_at,
-                   first_fin=end.fin_at, src_bytes=end.sent, dst_bytes=0, gaps=["direction"], any_wire=True)
+        world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="closed", ended_by="src",
+                            start=endpoint.connect_at, first_fin=endpoint.fin_at, src_bytes=endpoint.sent, dst_bytes=0,
+                            gaps=["direction"], any_wire=True)
 
 
 @case("the SYN is answered after a retransmission", outgoing)
 def late_answer(world):
-    """The later SYN has the same number: one connection, timed from the first."""
+    """The retransmitted SYN has the same sequence number: one connection, which starts with the first SYN."""
     host, client = remote_server(world), world.client()
     opened = [connect_to(world, client, host, 5100 + number) for number in range(COUNT)]
     settle(1.2)
-    for end, connection in opened:
-        answer_late(world, end, connection)
+    for endpoint, connection in opened:
+        answer_late(world, endpoint, connection)
 
 
-def answer_late(world, end, connection):
+def answer_late(world, endpoint, connection):
     synack = connection.send(SYN | ACK)
-    end.await_connection()
-    end.send(5)
-    end.abort()
-    world.view(end, end.local, end.remote, outcome="reset", ended_by="src", reason=SENT_RESET, start=end.connect_at,
-               first_fin=end.rst_at, close=end.rst_at, src_bytes=5, dst_bytes=0,
-               wire_times={"syn_synack_ns": since(end, synack)})
+    endpoint.await_connection()
+    endpoint.send(5)
+    endpoint.abort()
+    world.expect_record(endpoint, endpoint.local, endpoint.remote, outcome="reset", ended_by="src",
+                        reason=SENT_RESET, start=endpoint.connect_at, first_fin=endpoint.rst_at,
+                        close=endpoint.rst_at, src_bytes=5, dst_bytes=0,
+                        wire_times={"syn_synack_ns": since(endpoint, synack)})
 
 
 @case("a SYN to a closed port, from outside", incoming, incoming_ipv6)
@@ -212,7 +217,7 @@ def scanned_closed_port(world):
         syn = host.send(21000 + number, target, SYN, 5000)
         answer = host.expect(RST | ACK)
         world.observe((host.address, 21000 + number), target, syn, "refused", "dst", close=at(answer.at),
-                 first_fin=at(answer.at), conn_state=["REJ"])
+                      first_fin=at(answer.at), conn_state=["REJ"])
 
 
 @case("a half-open scan: SYN, SYN-ACK, RST", incoming, incoming_ipv6)
@@ -226,7 +231,7 @@ def half_open_scan(world):
         settle(0.01)
         reset = connection.send(RST)
         world.observe((host.address, connection.port), target, syn, "reset", "src", close=reset, first_fin=reset,
-                 conn_state=["RSTO"])
+                      conn_state=["RSTO"])
 
 
 @case("a SYN and its own RST before any answer", incoming)
@@ -242,20 +247,20 @@ def aborted_attempt(world):
 
 @case("a SYN that nobody answers, %s" % WAIT_70, incoming)
 def unanswered_syn(world):
-    """Twice, with the same sequence number: one attempt."""
+    """Two SYNs with the same sequence number are one attempt."""
     host = remote_client(world)
     target = (world.address(NOBODY), 80)
     first = [host.send(24000 + number, target, SYN, 5000) for number in range(COUNT)]
     settle(1)
     for number, syn in enumerate(first):
-        again = host.send(24000 + number, target, SYN, 5000)
+        second = host.send(24000 + number, target, SYN, 5000)
         world.observe((host.address, 24000 + number), target, syn, "timeout", None, conn_state=["S0"],
-                 out_from=again.before + HALF_OPEN_NS, out_by=again.after + HALF_OPEN_NS + 3_000_000_000)
+                      out_from=second.before + HALF_OPEN_NS, out_by=second.after + HALF_OPEN_NS + 3_000_000_000)
 
 
 @case("a SYN-ACK that is never acknowledged, %s" % WAIT_70, incoming)
 def unacknowledged_synack(world):
-    """The server retransmits it once before it forgets."""
+    """The server retransmits the SYN-ACK once before it gives up."""
     host, listener = remote_client(world), world.listen(world.server())
     target = (listener.address, listener.port)
     first = [host.send(25000 + number, target, SYN, 5000) for number in range(COUNT)]
@@ -263,18 +268,18 @@ def unacknowledged_synack(world):
     last = now()
     for number, syn in enumerate(first):
         world.observe((host.address, 25000 + number), target, syn, "timeout", None, conn_state=["S1"],
-                 out_from=syn.before + HALF_OPEN_NS, out_by=last + HALF_OPEN_NS + 3_000_000_000)
+                      out_from=syn.before + HALF_OPEN_NS, out_by=last + HALF_OPEN_NS + 3_000_000_000)
 
 
 def through(world):
-    """Two raw hosts, one on each side of the tracker's namespace, which forwards between them."""
+    """Returns two raw hosts; the tracker's namespace forwards between them."""
     place = world.place
-    return [RawHost(world.start(end.namespace, "nt-raw"), end, place.near[end], end.raw_address)
-            for end in (place.client, place.server)]
+    return [RawHost(world.start(one.namespace, "nt-raw"), one, place.near[one], one.raw_address)
+            for one in (place.client, place.server)]
 
 
-def pass_through(left, right, number):
-    """A whole connection between two remote machines, closed by its client."""
+def connect_through(left, right, number):
+    """Makes a complete connection between two remote hosts; the client closes it first."""
     client = RawConnection(left, 26000 + number, (right.address, 80), 100)
     server = RawConnection(right, 80, (left.address, 26000 + number), 9000)
     syn = client.send(SYN)
@@ -298,7 +303,7 @@ def pass_through(left, right, number):
 
 
 def payload(client, server, syn, last):
-    """Sequence numbers cannot tell how often they went round in a connection that is long enough for 4 GiB."""
+    """In a connection long enough for 4 GiB the sequence numbers may have wrapped, so the bytes may be absent."""
     if last.after - syn.before < SURELY_LESS_THAN_4_GIB_NS:
         return {"src_bytes": client.sent, "dst_bytes": server.sent}
     return {"src_bytes": [client.sent, None], "dst_bytes": [server.sent, None], "gaps_allowed": ["bytes_mod_4g"]}
@@ -306,24 +311,24 @@ def payload(client, server, syn, last):
 
 @case("%s, not shown" % FORWARDED, forwarding)
 def not_shown(world):
-    """Counted, not written."""
+    """Forwarded connections are filtered without --forwarded."""
     left, right = through(world)
     for number in range(COUNT):
-        pass_through(left, right, number)
+        connect_through(left, right, number)
 
 
 @case("%s, shown" % FORWARDED, forwarding)
 def shown(world):
     left, right = through(world)
     for number in range(COUNT):
-        client, server, syn, fin, last = pass_through(left, right, number)
+        client, server, syn, fin, last = connect_through(left, right, number)
         world.observe((left.address, client.port), (right.address, 80), syn, "closed", "src", first_fin=fin,
                       close=last, conn_state=["SF"], **payload(client, server, syn, last))
 
 
 @case("%s between sockets of this machine" % FORWARDED, forwarding)
 def forwarded_sockets(world):
-    """Two sockets' records and no observer's: the packets are the sockets'."""
+    """Both sockets have records; the packets belong to them, so there is no observer's record."""
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     for client, server in pairs:
@@ -335,27 +340,27 @@ def forwarded_sockets(world):
 
 @case("address translation", translated)
 def translation(world):
-    """The client's socket has the translated address as its peer, the server's the real one; no observer."""
+    """The client's peer is the translated address, the server's own address is the real one; no observer's record."""
     if world.place.no_translation:
         raise Skip("no address translation: %s" % world.place.no_translation)
     server, client = world.server(), world.client()
     listener = server.listen(world.place.family, world.place.server.address, port=8080)
     for number in range(COUNT):
-        end = world.attempt(client, world.place.translated, 8080)
-        require(not end.errno, "connect: %d" % end.errno)
-        server_end = server.accept(listener)
-        end.send(100 + number)
-        server_end.receive(100 + number)
-        end.close()
-        server_end.receive_eof()
+        endpoint = world.attempt(client, world.place.translated, 8080)
+        require(not endpoint.errno, "connect: %d" % endpoint.errno)
+        server_endpoint = server.accept(listener)
+        endpoint.send(100 + number)
+        server_endpoint.receive(100 + number)
+        endpoint.close()
+        server_endpoint.receive_eof()
         settle(0.003)
-        server_end.close()
-        world.expect(end, server_end, "closed", by=end)
-        world.views[-1].update(src=server_end.remote, dst=server_end.local)
+        server_endpoint.close()
+        world.expect(endpoint, server_endpoint, "closed", by=endpoint)
+        world.expectations[-1].update(src=server_endpoint.remote, dst=server_endpoint.local)
 
 
 def arenas():
-    """A router's namespace is not one that drops what is not its own, so forwarding has runs of its own."""
+    """Runs forwarding with trackers of its own: the other cases need a namespace that does not forward."""
     shown_cases = [one for one in REGISTERED if one.function in (shown, forwarded_sockets)]
     hidden = [one for one in REGISTERED if one.function in (not_shown, translation)]
     others = [one for one in REGISTERED if one not in shown_cases + hidden]

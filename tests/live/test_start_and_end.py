@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections made all the while that the tracker starts and ends: what it tells of them is true, whatever it saw."""
+"""Makes connections while the tracker starts and ends: their records are right, whatever part it saw."""
 import contextlib
 import os
 import sys
@@ -18,22 +18,22 @@ import known  # noqa: E402
 RUNS = 5
 TRACKED_SECONDS = 0.2
 MOST_TRACKED_SECONDS = 30
-LEAST_CONNECTIONS = 20  # of each maker, while the tracker is there
+LEAST_CONNECTIONS = 20  # of each maker while the tracker runs
 PAUSE_SECONDS = 0.001
 MOST_CONNECTIONS = 50000
-# of two makers the last two connections each, one of which may be in its last steps, and both ends of each
+# both endpoints of the last two connections of each maker: one may be about to end when the next begins
 MOST_IN_FLIGHT = 8
 SERVED, NOBODYS = 80, 9
-TOLD = {SERVED: ("closed", "src", "SF"), NOBODYS: ("refused", "dst", "REJ")}
+EXPECTED = {SERVED: ("closed", "src", "SF"), NOBODYS: ("refused", "dst", "REJ")}
 
 
 class Maker:
-    """One connection after the other between a place's two sides, until it is stopped."""
+    """Makes one connection after the other between a place's two sides until it is stopped."""
 
     def __init__(self, place, make_one):
         self.place, self.make_one = place, make_one
         self.stopping, self.problem = False, None
-        self.made = []  # (when it began, the client's port, when it was over)
+        self.made = []  # (time of its start, the client's port, time of its end)
         self.listener = known.socket_in(place.server.namespace, place.server.address, SERVED)
         self.listener.listen()
         self.thread = threading.Thread(target=self.make, daemon=True)
@@ -74,23 +74,23 @@ def is_closed(maker, client):
 
 
 def record_problems(record):
-    """Of one that was there before it is known by its gap that its beginning is not."""
-    outcome, ended_by, state = TOLD[record["dst_port"]]
-    if record["event"] == "exit":  # nobody may have read it yet: then its owner is not known
-        return [] if record["outcome"] == "open" else ["told wrong: %r" % record]
+    """Checks outcome and gaps. A pre-existing connection has the gap `start`, and may have others."""
+    outcome, ended_by, state = EXPECTED[record["dst_port"]]
+    if record["event"] == "exit":  # nobody may have read it yet: then its owner is unknown
+        return [] if record["outcome"] == "open" else ["wrong record: %r" % record]
     right = (record["outcome"], record.get("ended_by")) == (outcome, ended_by) and \
         ("wire" not in record["seen"] or record.get("conn_state") == state)
-    # of one that took long the packets' observer knows the volume modulo 4 GiB only; preemptible kernels skip events
-    complete = set(record["gaps"]) <= {"bytes_mod_4g", "events"} or was_found(record)
-    return [] if right and complete else ["told wrong: %r" % record]
+    # packets of a long connection show its bytes modulo 4 GiB only; preemptible kernels skip events
+    complete = set(record["gaps"]) <= {"bytes_mod_4g", "events"} or is_preexisting(record)
+    return [] if right and complete else ["wrong record: %r" % record]
 
 
-def was_found(record):
+def is_preexisting(record):
     return "start" in record.get("gaps", [])
 
 
 def try_runs(bench, places, *arguments):
-    """Starts and ends the tracker in the midst of connections; the second of two places has the other kind."""
+    """Starts and ends the tracker while connections are made, refused ones at the first place, closed at the second."""
     makers = [Maker(world.place, make) for world, make in zip(map(bench.world, places), (is_refused, is_closed))]
     problems = []
     try:
@@ -106,28 +106,28 @@ def run_problems(bench, makers, *arguments):
     began = time.monotonic()
     over = await_connections(makers, began)
     status = tracker.stop()
-    problems = ["exit status %d" % status] * bool(status) + books_problems(account(tracker), tracker.records)
+    problems = ["exit status %d" % status] * bool(status) + accounting_problems(account(tracker), tracker.records)
     own = bench.own(tracker.records)
     problems += ["%d %s" % (len(some), what) for what, some in (
-        ("were found", list(filter(was_found, own))),
+        ("are pre-existing", list(filter(is_preexisting, own))),
         ("are open", [record for record in own if record["event"] == "exit"]),
-        ("have no close record", untold(makers, began, over, own))) if len(some) > MOST_IN_FLIGHT]
+        ("have no close record", unreported(makers, began, over, own))) if len(some) > MOST_IN_FLIGHT]
     return problems + [problem for record in own for problem in record_problems(record)]
 
 
-def books_problems(books, records):
-    """An exit record is of what is open then, on the whole machine."""
+def accounting_problems(counts, records):
+    """Checks the accounting. There are no more exit records than open connections on the whole machine."""
     exits = sum(record["event"] == "exit" for record in records)
-    return balance_problems(books) + ["%d exit records of %s" % (exits, books)] * (exits > books["open"])
+    return balance_problems(counts) + ["%d exit records of %s" % (exits, counts)] * (exits > counts["open"])
 
 
 def ports_made(maker, began, over):
-    """The client's ports of the connections that lay between the two moments."""
+    """Returns the client's ports of the connections that began and ended between the two times."""
     return {port for first, port, last in list(maker.made) if began < first and last < over}
 
 
 def await_connections(makers, began):
-    """Returns when enough have been made."""
+    """Waits until each maker has made enough connections. Returns the time."""
     while True:
         time.sleep(TRACKED_SECONDS)
         over = time.monotonic()
@@ -136,13 +136,13 @@ def await_connections(makers, began):
         require(over < began + MOST_TRACKED_SECONDS, "too few connections were made in %.1f s" % (over - began))
 
 
-def untold(makers, began, over, own):
-    """The clients' ports of those that were made while the tracker was there."""
-    told = {record["src_port"] for record in own if record["event"] == "close"}
-    return {port for maker in makers for port in ports_made(maker, began, over)} - told
+def unreported(makers, began, over, own):
+    """Returns the client's ports of connections that were made while the tracker ran and have no close record."""
+    reported = {record["src_port"] for record in own if record["event"] == "close"}
+    return {port for maker in makers for port in ports_made(maker, began, over)} - reported
 
 
-@check("both contexts: what is told is true and complete from the first record to the last")
+@check("both contexts: records are right and complete from the first to the last")
 def both_contexts(bench):
     return try_runs(bench, (outgoing, outgoing_ipv6))
 

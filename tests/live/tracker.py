@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the tracker under test in a namespace and reads what it writes."""
+"""Runs the tracker under test in a namespace and reads its records and messages."""
 import json
 import os
 import signal
@@ -23,15 +23,15 @@ POLL_SECONDS = 0.02
 
 
 def prepare(namespace_name):
-    """As a shell starts a program, though the harness itself may ignore signals; it must not outlive the harness."""
+    """Enters the namespace; sets signals as a shell does, and lets the child die with the harness."""
     enter(namespace_name)
     die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
 
 
-def whereabouts(pid):
-    """What a process that does not end is doing."""
+def activity_of(pid):
+    """Returns where in the kernel a process is that does not end."""
     found = []
     for name in ("wchan", "syscall", "stack"):
         try:
@@ -47,7 +47,7 @@ class TrackerError(Exception):
 
 
 def unavailable():
-    """Why nothing can be tried here; None where it can."""
+    """Returns why the tracker cannot run here; None if it can."""
     if os.geteuid() != 0:
         return "needs root"
     if not os.access(PROGRAM, os.X_OK):
@@ -56,9 +56,9 @@ def unavailable():
 
 
 class Tracker:
-    """A running tracker. Its records arrive in self.records, each with `_arrived`, the moment it was read.
+    """A running tracker. self.records has its records, each with `_arrived`, the time when it was read.
 
-    It writes to a file of its own, unless it is given a stdout. One that is not verbose does not say when it is ready.
+    It writes to a file of its own unless it has a `stdout`. Only a verbose one prints when it is ready.
     """
 
     def __init__(self, namespace, *arguments, directory=None, verbose=True, format="json", stdout=None,
@@ -68,7 +68,7 @@ class Tracker:
         os.close(handle)
         self.stderr_path = self.path + ".stderr"
         self.records, self.bad_lines = [], []
-        self.unchecked = []  # lines that are JSON; checked at the end, when no connection is timed
+        self.unchecked = []  # JSON lines; checked at the end, when no connection is timed
         self.read_to = 0
         self.format = format
         command = [PROGRAM, "-f", format, *([] if stdout else ["-o", self.path]), *(["-v"] if verbose else []),
@@ -90,13 +90,13 @@ class Tracker:
             if self.process.poll() is not None:
                 raise TrackerError("exit status %d: %s" % (self.process.returncode, self.stderr().strip()))
             if time.monotonic() > deadline:
-                where = whereabouts(self.process.pid)
+                where = activity_of(self.process.pid)
                 self.kill()
                 raise TrackerError("no %r within %d s: %s; %s" % (READY_LINE, READY_TIMEOUT, where, self.stderr()))
             time.sleep(POLL_SECONDS)
 
     def lines(self):
-        """New whole lines of the output."""
+        """Returns the complete lines of the output since the last call."""
         with open(self.path, "rb") as file:
             file.seek(self.read_to)
             data = file.read()
@@ -116,7 +116,7 @@ class Tracker:
                 self.bad_lines.append(line)
 
     def wait(self, enough, seconds):
-        """Polls until enough(records) or the time is over."""
+        """Polls until enough(records), for `seconds` at most. Returns whether there are enough."""
         deadline = time.monotonic() + seconds
         self.poll()
         while not enough(self.records) and time.monotonic() < deadline:
@@ -125,7 +125,7 @@ class Tracker:
         return enough(self.records)
 
     def stop(self, signal_number=signal.SIGINT):
-        """Ends the tracker and reads the rest: its exit status."""
+        """Ends the tracker and reads the rest. Returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal_number)
         return self.collect()
@@ -134,7 +134,7 @@ class Tracker:
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
-            where = whereabouts(self.process.pid)
+            where = activity_of(self.process.pid)
             self.kill()
             raise TrackerError("did not end within %d s: %s; %s" % (timeout, where, self.stderr()[-200:]))
         self.poll()
@@ -142,7 +142,7 @@ class Tracker:
         return status
 
     def check_records(self):
-        """Every record is valid by docs/record.schema.json; the first that is not is an error."""
+        """Checks all records by docs/record.schema.json; raises TrackerError for the first that is invalid."""
         lines, self.unchecked = self.unchecked, []
         try:
             for line in lines:

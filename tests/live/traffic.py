@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The test's side of the traffic: peers to order about, the ends of connections, and the truth they leave behind.
+"""The test's side of the traffic: peers that take orders, the endpoints of connections, and the expected records.
 
-An End knows what its process did to one socket and when. A view is what one record must say: made from both ends'
-logs by World.expect(), never from anything the tracker said.
+An Endpoint has the calls that its process made on one socket, with their times. World.expect() makes the expected
+records of a connection from both endpoints, never from the tracker's output.
 """
 import collections
 import errno
@@ -19,14 +19,14 @@ ANSWER_TIMEOUT = 40
 IPPROTO_MPTCP = 262
 NOBODY = 99  # a host that no subnet has
 BOGUS_MAC = "02:00:00:00:00:99"
-# Stands for whatever reason the kernel gives for a RST that it sends.
+# Stands for any reason that the kernel gives for a RST that it sends.
 SENT_RESET = "sent"
 UNSPECIFIED = ("0.0.0.0", "::")
 Span = collections.namedtuple("Span", "before after")
 
 
 class TrafficError(Exception):
-    """The traffic did not go as the test meant it to: nothing can be said about the tracker."""
+    """The traffic was not as the test intended, so it shows nothing about the tracker."""
 
 
 def require(condition, text):
@@ -43,7 +43,7 @@ def at(moment):
 
 
 class Peer:
-    """A process that takes orders. Its socket calls return when they are done; begin() and finish() split one."""
+    """A process that takes orders. A call returns when the order is done; begin() and finish() split it."""
 
     def __init__(self, control, namespace, introduction, own_child):
         self.control = control
@@ -70,7 +70,7 @@ class Peer:
         return self.finish()
 
     def do(self, order, **arguments):
-        """call() of what must not fail."""
+        """Is call() for an order that must not fail."""
         return self.finish_well(self.call(order, **arguments))
 
     @staticmethod
@@ -87,26 +87,26 @@ class Peer:
         return self.do("socket", family=family, protocol=protocol, options=list(options))["handle"]
 
     def accept(self, listener):
-        """Accepts from a listener of its own or one it inherited."""
+        """Accepts from its own or an inherited listener."""
         return self.accepted(self.do("accept", handle=listener.handle))
 
     def accepted(self, result):
-        """The end that an accept order answered with."""
-        end = End(self, result["handle"], "server")
-        end.accept_at = span_of(result)
-        end.local, end.remote = result["local"], result["remote"]
-        return end
+        """Returns the endpoint of an accept order's answer."""
+        endpoint = Endpoint(self, result["handle"], "server")
+        endpoint.accept_at = span_of(result)
+        endpoint.local, endpoint.remote = result["local"], result["remote"]
+        return endpoint
 
     def fork(self, name, uid=None):
         self.begin("fork", name=name, uid=uid)
         return self.child()
 
-    def fork_exec(self, end, name, executable):
-        """Hands an end to a child that becomes another program, and drops the own copy."""
-        self.begin("fork_exec", handle=end.handle, name=name, executable=executable)
+    def fork_exec(self, endpoint, name, executable):
+        """Passes an endpoint to a child that executes another program, and closes its own copy."""
+        self.begin("fork_exec", handle=endpoint.handle, name=name, executable=executable)
         child = self.child()
-        self.do("close", handle=end.handle)
-        end.move(child, 1)
+        self.do("close", handle=endpoint.handle)
+        endpoint.move(child, 1)
         return child
 
     def child(self):
@@ -120,7 +120,7 @@ class Peer:
         return self.do("counter", group=group, name=name)["value"]
 
     def exit(self):
-        """Ends the process in order, its sockets still open."""
+        """Ends the process by exit() while its sockets are open."""
         before = self.call("exit")["before"]
         return self.gone(before)
 
@@ -145,12 +145,12 @@ class Peer:
             self.own_child = False
 
 
-# The control sockets of this process's peers: a new peer must not keep them open, or the others never see an end.
+# The control sockets of this process's peers. A new peer closes them, or the others would not notice their end.
 CONTROLS = weakref.WeakSet()
 
 
 def start_peer(namespace, name, uid=None, channel=None):
-    """A new process in a namespace."""
+    """Starts a peer in a namespace."""
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
     if pid == 0:
@@ -177,8 +177,8 @@ class Listener:
         return span_of(self.peer.do("close", handle=self.handle))
 
 
-class End:
-    """One socket's part in one connection."""
+class Endpoint:
+    """One socket of one connection."""
 
     def __init__(self, peer, handle, role):
         self.peer, self.handle, self.role = peer, handle, role
@@ -188,12 +188,12 @@ class End:
         self.connect_at = self.accept_at = self.fin_at = self.rst_at = self.closed_at = None
 
     def connected(self, result, address, port):
-        """Takes over what a connect order answered, good or bad."""
+        """Takes the result of a connect order, which may be an error."""
         self.connect_at, self.errno = span_of(result), result["errno"]
         self.local, self.remote = result["local"], [peer_process.unmapped(address), port]
 
     def move(self, peer, handle):
-        """From now on this end lives in another process, which so becomes a server's owner."""
+        """Records that another process has the socket; it becomes the owner of a server."""
         self.peer, self.handle = peer, handle
         if self.role == "server":
             self.owner_peer = peer
@@ -209,7 +209,7 @@ class End:
 
     def receive_eof(self):
         result = self.peer.do("receive", handle=self.handle, count=1)
-        require(result["eof"], "data where the end of the stream should be")
+        require(result["eof"], "data instead of the end of the stream")
         return span_of(result)
 
     def receive_error(self, code):
@@ -230,13 +230,13 @@ class End:
         self.fin_at = span_of(self.peer.do("shutdown", handle=self.handle))
 
     def close(self):
-        """An orderly close: the FIN, unless shutdown() or a RST came before it."""
+        """Closes the socket, which sends a FIN unless shutdown() or a RST came before."""
         self.closed_at = span_of(self.peer.do("close", handle=self.handle))
         if not self.fin_at:
             self.fin_at = self.closed_at
 
     def abort(self):
-        """close() that sends a RST."""
+        """Closes the socket so that the kernel sends a RST."""
         self.peer.do("set_linger_zero", handle=self.handle)
         self.close_with_unread_data()
 
@@ -244,26 +244,26 @@ class End:
         self.closed_at = self.rst_at = span_of(self.peer.do("close", handle=self.handle))
 
     def close_quietly(self):
-        """Gives the descriptor back after the connection has ended."""
+        """Closes the descriptor after the connection has ended."""
         self.closed_at = span_of(self.peer.do("close", handle=self.handle))
 
     def disconnect(self):
         self.rst_at = span_of(self.peer.do("disconnect", handle=self.handle))
 
 
-def await_failures(ends, code):
-    """Waits for the connections of several ends to fail with this error, reading nothing: when each did."""
+def await_failures(endpoints, code):
+    """Waits, without reading, until all endpoints' connections fail with this error. Returns the time of each."""
     by_peer = {}
-    for end in ends:
-        by_peer.setdefault(end.peer, []).append(end)
+    for endpoint in endpoints:
+        by_peer.setdefault(endpoint.peer, []).append(endpoint)
     for peer, own in by_peer.items():
-        peer.begin("await_failures", handles=[end.handle for end in own])
+        peer.begin("await_failures", handles=[endpoint.handle for endpoint in own])
     failures = {}
     for peer, own in by_peer.items():
-        for end, (moment, found) in zip(own, peer.finish_well(peer.finish())["failures"]):
+        for endpoint, (moment, found) in zip(own, peer.finish_well(peer.finish())["failures"]):
             require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
-            failures[end] = at(moment)
-    return [failures[end] for end in ends]
+            failures[endpoint] = at(moment)
+    return [failures[endpoint] for endpoint in endpoints]
 
 
 def later(first, second):
@@ -275,13 +275,13 @@ def earlier(spans):
 
 
 class World:
-    """What one case has: two namespaces, addresses of its own, peers, and the views it expects."""
+    """The namespaces, addresses, peers and expected records of one case."""
 
     def __init__(self, name, place):
         self.name = name
         self.place = place
         self.peers = []
-        self.views = []
+        self.expectations = []
 
     def address(self, host):
         subnet = self.place.subnet
@@ -301,7 +301,7 @@ class World:
         return self.start(self.place.server.namespace, name, uid, channel)
 
     def channel(self):
-        """Two connected UNIX sockets for two peers to pass a descriptor through."""
+        """Returns two connected UNIX sockets, by which two peers pass a descriptor."""
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
     def stop(self):
@@ -312,45 +312,45 @@ class World:
         return peer.listen(self.place.family, self.place.server.address, **options)
 
     def connect(self, peer, listener, protocol=0, options=(), blocking=True):
-        end = self.attempt(peer, listener.address, listener.port, peer.socket(listener.family, protocol, options),
-                           blocking)
-        require(not end.errno, "connect: %s" % errno.errorcode.get(end.errno, end.errno))
-        return end
+        endpoint = self.attempt(peer, listener.address, listener.port, peer.socket(listener.family, protocol, options),
+                                blocking)
+        require(not endpoint.errno, "connect: %s" % errno.errorcode.get(endpoint.errno, endpoint.errno))
+        return endpoint
 
     def attempt(self, peer, address, port, handle=None, blocking=True):
-        """A connect() that may fail; end.errno says how."""
+        """Calls connect(), which may fail with endpoint.errno."""
         if handle is None:
             handle = peer.socket(self.place.family)
-        end = End(peer, handle, "client")
+        endpoint = Endpoint(peer, handle, "client")
         result = peer.call("connect", handle=handle, address=address, port=port, blocking=blocking)
         require("before" in result, "connect: %s" % result)
-        end.connected(result, address, port)
-        if end.local[0] in UNSPECIFIED:
-            # The kernel forgets the address of a socket that it did not bind once its connection has failed.
-            end.local[0] = self.place.client.source
-        return end
+        endpoint.connected(result, address, port)
+        if endpoint.local[0] in UNSPECIFIED:
+            # When a connection fails, the kernel forgets the address of a socket that was not bound.
+            endpoint.local[0] = self.place.client.source
+        return endpoint
 
     def failing_attempts(self, peer, address, port, handles, code):
-        """Attempts that all end in an error of the kernel's finding: pairs of an end and when that was."""
+        """Makes attempts that all fail with the error `code`. Returns pairs of endpoint and time of its failure."""
         result = peer.do("attempt_until_failure", handles=handles, address=address, port=port)
-        ends = []
+        endpoints = []
         for handle, attempt, (moment, found) in zip(handles, result["attempts"], result["failures"]):
             require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
-            end = End(peer, handle, "client")
-            end.connected(attempt, address, port)
-            ends.append((end, at(moment)))
-        return ends
+            endpoint = Endpoint(peer, handle, "client")
+            endpoint.connected(attempt, address, port)
+            endpoints.append((endpoint, at(moment)))
+        return endpoints
 
-    def unaccepted(self, client_end, listener):
-        """The server's end of a connection that waits in the listener's queue."""
-        end = End(listener.peer, None, "server")
-        end.local, end.remote = client_end.remote, client_end.local
-        return end
+    def unaccepted(self, client_endpoint, listener):
+        """Returns the server's endpoint of a connection that waits in the listener's queue."""
+        endpoint = Endpoint(listener.peer, None, "server")
+        endpoint.local, endpoint.remote = client_endpoint.remote, client_endpoint.local
+        return endpoint
 
     def pair(self, client, listener, acceptor=None, **options):
-        """One established connection: its client's end and its server's."""
-        client_end = self.connect(client, listener, **options)
-        return client_end, (acceptor or listener.peer).accept(listener)
+        """Establishes a connection. Returns the client's and the server's endpoint."""
+        client_endpoint = self.connect(client, listener, **options)
+        return client_endpoint, (acceptor or listener.peer).accept(listener)
 
     def pairs(self, count, client=None, server=None, **options):
         server = server or self.server()
@@ -359,56 +359,58 @@ class World:
         return [self.pair(client, listener, **options) for _ in range(count)]
 
     def pairs_at(self, port, count):
-        """Established connections to a server on a given port."""
+        """Establishes connections to a server on a given port."""
         listener = self.listen(self.server(), port=port)
         client = self.client()
         return [self.pair(client, listener) for _ in range(count)]
 
-    # Truth
+    # Expected records
 
-    def view(self, end, src, dst, **facts):
-        view = {"case": self.name, "role": end.role, "netns": end.peer.namespace.inode, "event": "close",
-                "src": list(src), "dst": list(dst), "owner": end.owner_peer.owner(), "seen": list(self.place.seen),
-                "owner_by": ["connect"] if end.role == "client" else ["io", "close"],
-                "reason": None, "gaps": [], "gaps_allowed": []}
-        view.update(facts)
-        view["order"] = view["start"].before if view.get("start") else 0
-        self.views.append(view)
-        return view
+    def expect_record(self, endpoint, src, dst, **facts):
+        expected = {"case": self.name, "role": endpoint.role, "netns": endpoint.peer.namespace.inode, "event": "close",
+                    "src": list(src), "dst": list(dst), "owner": endpoint.owner_peer.owner(),
+                    "seen": list(self.place.seen),
+                    "owner_by": ["connect"] if endpoint.role == "client" else ["io", "close"],
+                    "reason": None, "gaps": [], "gaps_allowed": []}
+        expected.update(facts)
+        expected["order"] = expected["start"].before if expected.get("start") else 0
+        self.expectations.append(expected)
+        return expected
 
     def expect(self, client, server, outcome, by, client_facts=None, server_facts=None, **facts):
-        """Both sockets' views of one connection. `by` is the end that ended it, None where nobody did."""
+        """Expects both sockets' records. `by` is the endpoint that ended the connection, None if neither did."""
         facts = dict(facts, outcome=outcome, start=client.connect_at,
                      ended_by=None if by is None else "src" if by is client else "dst")
         facts.setdefault("src_bytes", client.sent)
         facts.setdefault("dst_bytes", server.sent)
-        for end, own in ((client, client_facts), (server, server_facts)):
-            merged = dict(end_times(end, client, server, outcome), **facts)
-            if outcome == "reset" and end is by:
+        for endpoint, own in ((client, client_facts), (server, server_facts)):
+            merged = dict(endpoint_times(endpoint, client, server, outcome), **facts)
+            if outcome == "reset" and endpoint is by:
                 merged["reason"] = SENT_RESET
             merged.update(own or {})
-            self.view(end, client.local, client.remote, **merged)
+            self.expect_record(endpoint, client.local, client.remote, **merged)
 
     def observe(self, src, dst, syn, outcome, ended_by, **facts):
-        """The view of packets that no socket of this machine answers for, as the tracker's namespace sees them."""
-        view = {"case": self.name, "role": "observer", "netns": self.place.tracker_namespace.inode, "event": "close",
-                "src": list(src), "dst": list(dst), "owner": None, "seen": list(self.place.observed), "reason": None,
-                "gaps": [], "gaps_allowed": [], "outcome": outcome, "ended_by": ended_by, "start": syn,
-                "order": syn.before}
-        view.update(facts)
-        self.views.append(view)
+        """Expects an observer's record, of packets in the tracker's namespace without a local socket."""
+        expected = {"case": self.name, "role": "observer", "netns": self.place.tracker_namespace.inode,
+                    "event": "close", "src": list(src), "dst": list(dst), "owner": None,
+                    "seen": list(self.place.observed), "reason": None, "gaps": [], "gaps_allowed": [],
+                    "outcome": outcome, "ended_by": ended_by, "start": syn, "order": syn.before}
+        expected.update(facts)
+        self.expectations.append(expected)
 
-    def expect_attempt(self, end, outcome, ended_by=None, **facts):
-        """A client's view of a connection that never was."""
-        self.view(end, end.local, end.remote, outcome=outcome, ended_by=ended_by, start=at(end.connect_at.before),
-                  **dict({"src_bytes": 0, "dst_bytes": 0}, **facts))
+    def expect_attempt(self, endpoint, outcome, ended_by=None, **facts):
+        """Expects a client's record of an attempt that was not established."""
+        start = at(endpoint.connect_at.before)
+        self.expect_record(endpoint, endpoint.local, endpoint.remote, outcome=outcome, ended_by=ended_by, start=start,
+                           **dict({"src_bytes": 0, "dst_bytes": 0}, **facts))
 
 
-def end_times(end, client, server, outcome):
-    """When the first FIN or RST was sent, and when this end's socket changed to CLOSE, by the applications' clocks.
+def endpoint_times(endpoint, client, server, outcome):
+    """Returns when the first FIN or RST was sent, and when this endpoint's socket changed to CLOSE, by peers' clocks.
 
-    The end that sent the first FIN and let go of its socket is at CLOSE when the other side acknowledges: no
-    application knows when, so its duration is not compared.
+    A socket that sent the first FIN and was closed before the last one changes to CLOSE at a time that no application
+    knows, so its duration is not compared.
     """
     spans = [client.fin_at, client.rst_at, server.fin_at, server.rst_at]
     if outcome == "reset":
@@ -418,12 +420,12 @@ def end_times(end, client, server, outcome):
         return {}
     first = earlier([client.fin_at, server.fin_at])
     last = later(client.fin_at, server.fin_at)
-    ended_first_and_let_go = end.fin_at is first and end.closed_at and end.closed_at.before <= last.before
-    return {"first_fin": first, "close": None if ended_first_and_let_go else last}
+    closed_before = endpoint.closed_at and endpoint.closed_at.before <= last.before
+    return {"first_fin": first, "close": None if endpoint.fin_at is first and closed_before else last}
 
 
 def swallow(side, address):
-    """From now on frames to this address go to a machine that does not exist."""
+    """Loses all later frames to this address: they go to a MAC address that no machine has."""
     side.namespace.ip("neigh replace %s lladdr %s nud permanent dev %s" % (address, BOGUS_MAC, side.interface))
 
 
@@ -435,11 +437,11 @@ def exchange(client, server, up, down):
 
 
 def exchange_all(pairs):
-    """Payloads of a different size on every connection and in each direction."""
+    """Sends payloads that differ in size between connections and directions."""
     for number, (client, server) in enumerate(pairs):
         exchange(client, server, 100 + 37 * number, 1000 + 1409 * number)
 
 
 def settle(seconds=0.05):
-    """Time between two steps, so that their moments can be told apart."""
+    """Separates two steps in time."""
     time.sleep(seconds)
