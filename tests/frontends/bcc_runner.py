@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""bcc/netracker.py in a lab: started, stopped, and its records as the facts of known.py name things."""
+"""Runs bcc/netracker.py in a lab, and converts its records to the names of the facts in known.py."""
 import datetime
 import os
 import re
@@ -30,7 +30,7 @@ def need_packages():
 
 
 def documented_keys():
-    """The order of docs/record.md."""
+    """Returns the keys of a record in the order of docs/record.md."""
     with open(os.path.join(ROOT, "docs/record.md")) as file:
         table = file.read().split("| key |")[1].split("\n\n")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -38,14 +38,14 @@ def documented_keys():
 
 
 def boot_ns(start):
-    """The moment of CLOCK_BOOTTIME that a record's `start` names."""
+    """Converts a record's `start` to nanoseconds of CLOCK_BOOTTIME."""
     second = datetime.datetime.strptime(start[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
     utc = int(second.timestamp()) * 10 ** 9 + int(start[20:29])
     return utc - peer.realtime_minus_boottime()
 
 
 def event_of(record, lab):
-    """As eunomia's event: absent times are -1. The clocks' offset is read again: see allow_for_clocks()."""
+    """Converts a record to eunomia's event: absent times are -1. It reads the clocks anew: see allow_for_clocks()."""
     times = {key: record.get(key, ABSENT) for key in ("handshake_ns", "syn_finack_ns", "duration_ns")}
     own = [lab.address(1, version) for version in (4, 6)] + ["127.0.0.1", "::1"]
     return dict(record, **times, start_ns=boot_ns(record["start"]), lost=0,
@@ -61,7 +61,7 @@ def allow_for_clocks(facts, nanoseconds=100000):
 
 
 def run(lab, *arguments, before=None, program=PROGRAM, **more):
-    """To its end: what it printed."""
+    """Runs the program to its end. Returns a CompletedProcess with its output as text."""
     def prepare():
         known.enter(lab.here.name)
         if before:
@@ -71,7 +71,7 @@ def run(lab, *arguments, before=None, program=PROGRAM, **more):
 
 
 class Bcc:
-    """The program in the lab's namespace, until it is stopped."""
+    """The program in the lab's namespace; lines() stops it."""
 
     def __init__(self, lab, *options, interface=known.INTERFACE, namespace=None, may_lose=False, **more):
         need_packages()
@@ -88,10 +88,10 @@ class Bcc:
             if not select.select([self.process.stderr], [], [], max(0, deadline - time.monotonic()))[0]:
                 self.process.kill()
                 raise AssertionError("did not start: %r" % self.errors)
-            said = os.read(self.process.stderr.fileno(), 65536)
-            if not said:
+            text = os.read(self.process.stderr.fileno(), 65536)
+            if not text:
                 raise AssertionError("ended at once: %r" % self.errors)
-            self.errors += said.decode()
+            self.errors += text.decode()
 
     def lines(self, signal_number=signal.SIGINT):
         time.sleep(PRINTED_SECONDS)
@@ -104,8 +104,8 @@ class Bcc:
         check(counts, "the accounting: %r" % self.errors)
         opened, written, silent = counts["records"], counts["written"], counts["filtered"]
         self.still_open, self.lost = counts["open"], counts["lost"]
-        equal(written + silent + self.still_open + self.lost, opened, "the account's sum: %r" % self.errors)
-        equal(written, len(output.splitlines()), "lines, and what the account says of them")
+        equal(written + silent + self.still_open + self.lost, opened, "the accounting's sum: %r" % self.errors)
+        equal(written, len(output.splitlines()), "lines, and those written by the accounting")
         check(self.may_lose or not self.lost, "nothing is lost: %r" % self.errors)
         return output.splitlines()
 

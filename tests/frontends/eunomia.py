@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The scripts of eunomia/ in a lab, the kernel's trace, and the counting of checks."""
+"""Runs the scripts of eunomia/ in a lab, reads the kernel's trace, and counts checks."""
 import contextlib
 import json
 import os
@@ -12,7 +12,7 @@ import tempfile
 import time
 import traceback
 
-import known  # and with it the way to tests/live
+import known  # it puts tests/live into the path
 import kernel_trace
 from tracker import record_of
 
@@ -31,12 +31,12 @@ counts = {"passed": 0, "failed": 0, "skipped": 0}
 
 
 class Skip(Exception):
-    """This machine cannot do it; the text says why."""
+    """This machine cannot run the test; the text is the reason."""
 
 
 @contextlib.contextmanager
 def open_to_all(folder):
-    """A copy of a front-end where everybody may read it: a clone in /root is closed to others."""
+    """Copies a front-end to a folder that is open to all users: a clone in /root is not."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         shutil.copytree(os.path.join(ROOT, "frontends"), os.path.join(directory, "frontends"))
@@ -54,7 +54,7 @@ def equal(actual, expected, text):
 
 
 def run_tests(tests):
-    """All, or those that the command line names."""
+    """Runs all tests, or those that the command line names."""
     names = sys.argv[1:] or [test.__name__ for test in tests]
     for name in set(names).difference(test.__name__ for test in tests):
         check(False, name + ": no such case")
@@ -64,7 +64,7 @@ def run_tests(tests):
         except Skip as reason:
             counts["skipped"] += 1
             print("skip: %s: %s" % (test.__name__, reason))
-        except Exception:  # the other tests shall still run
+        except Exception:  # run the other tests all the same
             counts["failed"] += 1
             traceback.print_exc(file=sys.stdout)
     print("%(passed)d passed, %(failed)d failed, %(skipped)d skipped" % counts)
@@ -86,7 +86,7 @@ def lab():
 
 
 def attached(lab, interface=known.INTERFACE):
-    """Qdiscs' kinds, and (hook, priority) of all filters."""
+    """Returns the kinds of the qdiscs, and (hook, priority) of all filters."""
     space = lab.here
     kinds = [one["kind"] for one in json.loads(space.run("tc", "-j", "qdisc", "show", "dev", interface).stdout)]
     filters = []
@@ -110,7 +110,7 @@ def add_foreign(lab, hook="ingress", qdisc=True, priority=7):
 
 
 def ends_as_renamed(lab, runner):
-    """What is attached goes all the same."""
+    """Renames the interface; the front-end must detach all the same."""
     lab.here.ip("link set %s down" % known.INTERFACE, "link set %s name %s" % (known.INTERFACE, RENAMED))
     runner.lines()
     nothing_is_left(lab, RENAMED)
@@ -122,15 +122,15 @@ def ends_with_interface(lab, process):
     check(process.returncode == 5 and "is gone" in errors, "interface is gone: %r" % errors)
 
 
-def refuses(done, status, word, what):
-    """One line on stderr that holds the word, no traceback, and the status."""
+def refuses(done, status, word, label):
+    """Expects the status, and one message with the word, without traceback."""
     lines = done.stderr.splitlines()
-    equal((done.returncode, len(lines)), (status, 1), "%s: status and lines of %r" % (what, done.stderr))
-    check(done.stderr.startswith("netracker: ") and word in done.stderr, "%s: %r" % (what, done.stderr))
+    equal((done.returncode, len(lines)), (status, 1), "%s: status and lines of %r" % (label, done.stderr))
+    check(done.stderr.startswith("netracker: ") and word in done.stderr, "%s: %r" % (label, done.stderr))
 
 
 class Runner:
-    """eunomia/run in the lab, until it is stopped."""
+    """eunomia/run in the lab; lines() stops it."""
 
     def __init__(self, lab, *options, interface=known.INTERFACE, ecli=STAND_IN, output=("-j",)):
         self.lab, self.interface = lab, interface
@@ -160,7 +160,7 @@ class Runner:
         return [json.loads(line) for line in self.lines(signal_number) if line.startswith("{")]
 
     def records(self, signal_number=signal.SIGINT):
-        """Of eunomia/run -f json."""
+        """Stops eunomia/run -f json. Returns its records."""
         return [record_of(line) for line in self.lines(signal_number) if line.startswith("{")]
 
 
@@ -172,7 +172,7 @@ def matches(facts, events):
 
 
 def mount_tracefs():
-    """For this process and its children alone, unless it is there already; ends with them."""
+    """Mounts tracefs for this process and its children only, unless it is mounted."""
     if os.path.exists("/sys/kernel/tracing/instances"):
         return
     if known.libc.unshare(CLONE_NEWNS) or known.libc.mount(b"none", b"/", None, MS_PRIVATE_ALL, None) or \
@@ -181,7 +181,7 @@ def mount_tracefs():
 
 
 class Trace(kernel_trace.Trace):
-    """With tracefs mounted."""
+    """A kernel_trace.Trace that mounts tracefs if necessary."""
 
     def __init__(self):
         mount_tracefs()

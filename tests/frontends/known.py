@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections whose facts are known, between a tracked namespace and another, and what a front-end must say of them."""
+"""Makes connections between a tracked namespace and another, and the facts that a front-end must report of them."""
 import contextlib
 import ipaddress
 import os
@@ -22,7 +22,7 @@ def now():
 
 @contextlib.contextmanager
 def inside(namespace):
-    """The calling thread in a namespace; sockets stay where they were made."""
+    """Moves the calling thread into a namespace; its sockets stay there."""
     back = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     enter(namespace.name)
     try:
@@ -41,7 +41,7 @@ def socket_in(namespace, address, port=0):
 
 
 class Fact:
-    """What is known of a connection: exact values, and (lowest, highest) nanoseconds of times."""
+    """The facts of a connection: exact values, and the (lowest, highest) nanoseconds of times."""
 
     def __init__(self, values, times):
         self.values, self.times = values, times
@@ -73,14 +73,14 @@ class Lab:
     def address(self, host, version):
         return self.subnet.ipv6(host) if version == 6 else self.subnet.ipv4(host)
 
-    def ends(self, version, direction):
-        """(namespace, address) of the client and of the server."""
-        ends = [(self.here, self.address(1, version)), (self.there, self.address(2, version))]
-        return ends if direction == "outgoing" else ends[::-1]
+    def endpoints(self, version, direction):
+        """Returns (namespace, address) of the client and of the server."""
+        endpoints = [(self.here, self.address(1, version)), (self.there, self.address(2, version))]
+        return endpoints if direction == "outgoing" else endpoints[::-1]
 
-    def closed(self, version, direction, first="dst", held=HELD_SECONDS, ends=None):
-        """A connection in which `first` closes first, `held` seconds after its beginning."""
-        (client_space, client_address), (server_space, server_address) = ends or self.ends(version, direction)
+    def closed(self, version, direction, first="dst", held=HELD_SECONDS, endpoints=None):
+        """Makes a connection that `first` closes first, `held` seconds after its start."""
+        (client_space, client_address), (server_space, server_address) = endpoints or self.endpoints(version, direction)
         listener = socket_in(server_space, server_address)
         listener.listen()
         client = socket_in(client_space, client_address)
@@ -109,7 +109,7 @@ class Lab:
                              "duration_ns": (closing - connected, after - before)})
 
     def refused(self, version, direction):
-        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        (client_space, client_address), (server_space, server_address) = self.endpoints(version, direction)
         nobody = socket_in(server_space, server_address)
         port = nobody.getsockname()[1]
         nobody.close()
@@ -127,8 +127,8 @@ class Lab:
         return Fact(values, {"start_ns": (before, after), "duration_ns": (1, after - before)})
 
     def reset(self, version, direction):
-        """The client resets."""
-        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        """Makes a connection that the client resets."""
+        (client_space, client_address), (server_space, server_address) = self.endpoints(version, direction)
         listener = socket_in(server_space, server_address)
         listener.listen()
         client = socket_in(client_space, client_address)
@@ -145,8 +145,8 @@ class Lab:
         return Fact(values, {"handshake_ns": (1, connected - before)})
 
     def reset_by_data(self, version, direction):
-        """The client closes both ways, and resets when the server's data comes."""
-        (client_space, client_address), (server_space, server_address) = self.ends(version, direction)
+        """Makes a connection whose client shuts down both directions and resets when the server's data comes."""
+        (client_space, client_address), (server_space, server_address) = self.endpoints(version, direction)
         with socket_in(server_space, server_address) as listener, socket_in(client_space, client_address) as client:
             listener.listen()
             client.connect(listener.getsockname()[:2])
@@ -160,8 +160,8 @@ class Lab:
         return Fact(values, {})
 
     def loopback(self, version):
-        ends = [(self.here, "::1" if version == 6 else "127.0.0.1")] * 2
-        return self.closed(version, "outgoing", ends=ends)
+        endpoints = [(self.here, "::1" if version == 6 else "127.0.0.1")] * 2
+        return self.closed(version, "outgoing", endpoints=endpoints)
 
     def all_kinds(self):
         facts = []
@@ -173,7 +173,7 @@ class Lab:
 
 
 def syn_and_rst(source, destination, port):
-    """Two IPv4 packets by which `source` opens a connection and resets it; nobody is to answer."""
+    """Yields two IPv4 packets: `source` opens a connection and resets it. Nobody must answer."""
     for flags, sequence in ((2, 1000), (4, 1001)):
         tcp = struct.pack("!HHIIBBHHH", port, 80, sequence, 0, 5 << 4, flags, 1024, 0, 0)
         yield struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, socket.IPPROTO_TCP, 0,
@@ -186,7 +186,7 @@ def crafted(source, destination, port):
 
 
 def compare(facts, events):
-    """All that is wrong: missing, one too many, wrong."""
+    """Compares facts with events. Returns a list of missing, extra and wrong events."""
     wrong, left = [], list(events)
     for fact in facts:
         found = [event for event in left if fact.is_about(event)]
@@ -194,4 +194,4 @@ def compare(facts, events):
         if len(found) != 1:
             wrong.append("%d events of %s" % (len(found), fact.values))
         wrong += [line for event in found for line in fact.differences(event)]
-    return wrong + ["an event of nothing: %s" % event for event in left]
+    return wrong + ["an unexpected event: %s" % event for event in left]

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs an eunomia-bpf package through libbpf.so.1 as ecli does: the same calls, options and output, the same end.
+"""Runs an eunomia-bpf package through libbpf.so.1 as ecli does, with the same calls, options and output.
 
 package_runner.py run [-j] package.json [-- --OPTION [VALUE]...]
 
-As ecli, it listens to SIGINT alone, and then destroys both hooks, whosever filters are there.
+Like ecli, it ends on SIGINT only, and then destroys both hooks with all filters, including foreign ones.
 """
 import base64
 import ctypes
@@ -65,7 +65,7 @@ def checked(result, what):
 
 
 def variable_offsets(image):
-    """Where the object's symbols are in their sections, by nm."""
+    """Returns the offsets of the object's symbols in their sections, by nm."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(image)
         file.flush()

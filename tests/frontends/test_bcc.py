@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The BCC version: what it says of known connections, what it refuses, and that it leaves nothing behind."""
+"""Tests the BCC version: its records of known connections, its error messages, and that it leaves nothing attached."""
 import contextlib
 import glob
 import os
@@ -14,13 +14,13 @@ import time
 import bcc_runner
 import known
 from bcc_runner import PROGRAM, PYTHON, Bcc, allow_for_clocks, documented_keys, need_packages
-from eunomia import (LINE, ROOT, add_foreign, attached, check, ends_as_renamed, ends_with_interface, equal, lab, matches,
-                     mount_tracefs, nothing_is_left, open_to_all, refuses, run_tests)
+from eunomia import (LINE, ROOT, add_foreign, attached, check, ends_as_renamed, ends_with_interface, equal, lab,
+                     matches, mount_tracefs, nothing_is_left, open_to_all, refuses, run_tests)
 
 NOBODY = 65534
 SHARED = os.path.join(ROOT, "frontends")
 SCANNED, HELD = 3000, 40
-UNANSWERED_SECONDS = 70 + 5 + 2  # the limit, the time between two looks, and some
+UNANSWERED_SECONDS = 70 + 5 + 2  # the limit, the interval of the checks, and a margin
 
 
 def test_known_connections():
@@ -33,46 +33,45 @@ def test_known_connections():
         for record in records:
             equal(list(record), sorted(record, key=order.index), "order of keys")
             equal((record["v"], record["role"], record["event"], record["seen"], record["netns"]),
-                  (1, "observer", "close", ["wire"], here.here.inode), "what every record says")
+                  (1, "observer", "close", ["wire"], here.here.inode), "values of every record")
             equal(record["complete"], not record["gaps"], "complete")
             if record["outcome"] == "closed":
-                equal((record["src_bytes"], record["dst_bytes"], record["history"][:2]), (8, 0, "Sh"), "bytes and history")
+                equal((record["src_bytes"], record["dst_bytes"], record["history"][:2]), (8, 0, "Sh"),
+                      "bytes and history")
         equal(len({record["id"] for record in records}), len(facts), "ids")
         nothing_is_left(here)
 
 
 def test_community_id():
-    """The value that the specification's own implementation gives (its baseline_deflt.json)."""
-    program = ("import sys, socket; sys.path.insert(0, %r); import frontend_records as records; "
-               "print(records.community_id([(socket.inet_aton('128.232.110.120'), 34855), "
-               "(socket.inet_aton('66.35.250.204'), 80)]))" % SHARED)
+    """Expects the value of the specification's own implementation (its baseline_deflt.json)."""
+    program = ("import sys, socket; sys.path.insert(0, %r); import frontend_records as records; print(records.community_id(["
+               "(socket.inet_aton('128.232.110.120'), 34855), (socket.inet_aton('66.35.250.204'), 80)]))" % SHARED)
     done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
     equal(done.stdout.strip(), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "Community ID " + done.stderr)
 
 
 def test_addresses():
-    """IPv4 where both ends are; a socket whose own address was not set yet has one of each kind."""
+    """A record is IPv4 if both addresses are. A socket without an address of its own has one of each kind."""
     program = ("import sys; sys.path.insert(0, %r); import frontend_records as records; "
-               "mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); "
-               "[print(one['family'], one['src_ip'], one['dst_ip'], one.get('outcome')) for one in (records.record("
+               "mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); [print(one['family'], one['src_ip'], one['dst_ip'], one.get('outcome')) for one in (records.record("
                "'client', [(first, 1), (mapped, 2)], 1, [], outcome=None) for first in (mapped, bytes(16)))]" % SHARED)
     done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
     equal(done.stdout.splitlines(), ["ipv4 198.18.0.1 198.18.0.1 None", "ipv6 :: ::ffff:198.18.0.1 None"], done.stderr)
 
 
-def test_seed_line():
+def test_trace_line():
     with lab() as here:
         runner = Bcc(here)
         facts = here.all_kinds()
         found = [LINE.match(line) for line in runner.lines(signal.SIGTERM)]
-        check(all(found), "every line is the seed's")
+        check(all(found), "every line is a [TC] line")
         events = [dict(zip(("src_ip", "src_port", "dst_ip", "dst_port", "syn_finack_ns"),
                            (one[1], int(one[2]), one[3], int(one[4]), int(one[5])))) for one in found if one]
-        classic = [fact for fact in facts if "syn_finack_ns" in fact.times]
-        for fact in classic:
+        timed = [fact for fact in facts if "syn_finack_ns" in fact.times]
+        for fact in timed:
             fact.values = {key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")}
             fact.times = {"syn_finack_ns": fact.times["syn_finack_ns"]}
-        matches(classic, events)
+        matches(timed, events)
         nothing_is_left(here)
 
 
@@ -85,7 +84,7 @@ def test_loopback_counts_once():
 
 
 def test_unanswered():
-    """70 s after the last SYN; the neighbour that they go to is not there."""
+    """A record comes 70 s after the last SYN; no host has the neighbour's MAC address."""
     with lab() as here:
         runner = Bcc(here, "--format", "json")
         wanted = set()
@@ -146,11 +145,12 @@ def test_refuses():
 
 
 def test_missing_packages():
-    """-S hides Debian's packages; a link shows one of them again."""
+    """-S hides Debian's packages; a link makes one of them visible."""
     with lab() as here, tempfile.TemporaryDirectory() as folder:
         for module, hidden in ("pyroute2", True), ("bcc", False):
             done = subprocess.run([PYTHON, "-S", PROGRAM, "-i", known.INTERFACE], capture_output=True, text=True,
-                                  env=dict(os.environ, PYTHONPATH=folder), preexec_fn=lambda: known.enter(here.here.name))
+                                  env=dict(os.environ, PYTHONPATH=folder),
+                                  preexec_fn=lambda: known.enter(here.here.name))
             refuses(done, 4, "'%s'; apt-get install" % module, module)
             if not hidden:
                 break
@@ -174,7 +174,7 @@ def test_killed_instance_is_replaced():
         killed = Bcc(here)
         killed.process.kill()
         killed.process.communicate()
-        equal(len(attached(here)[1]), 2, "filters that a killed one leaves")
+        equal(len(attached(here)[1]), 2, "filters that a killed program leaves")
         runner = Bcc(here, "--format", "json")
         facts = allow_for_clocks([here.closed(6, "incoming")])
         matches(facts, runner.events())
@@ -189,7 +189,7 @@ def test_others_stay():
     with lab() as here:
         add_foreign(here)
         Bcc(here).lines()
-        equal(attached(here)[1], [("ingress", 7)], "a filter that was there before")
+        equal(attached(here)[1], [("ingress", 7)], "a pre-existing filter")
     with lab() as here:
         runner = Bcc(here)
         add_foreign(here, qdisc=False)
@@ -208,7 +208,7 @@ def test_renamed():
 
 
 def test_impatience():
-    """Ctrl-C, and again while it cleans up: both for the whole group, as a terminal sends it."""
+    """Sends SIGINT twice, the second while it cleans up, to the process group as a terminal does."""
     with lab() as here:
         for pause in 0.005, 0.02, 0.04, 0.08:
             runner = Bcc(here, start_new_session=True)
@@ -220,8 +220,8 @@ def test_impatience():
             nothing_is_left(here)
 
 
-def test_ends_while_it_ends():
-    """Connections that are closed while the filters are taken away: told, or still open, and no byte count made up."""
+def test_closes_while_it_ends():
+    """A connection that closes while the filters are detached is reported or open, without an invented byte count."""
     with lab() as here:
         runner = Bcc(here, "--format", "json")
         listener = known.socket_in(here.there, here.address(2, 4))
@@ -252,7 +252,7 @@ def test_output_breaks():
         here.closed(4, "outgoing", held=0)
         errors = runner.communicate(timeout=20)[1]
         check(runner.returncode == 1 and "No space" in errors and "Traceback" not in errors, "full: %r" % errors)
-        check("1 record: 0 written" in errors and "1 lost (1 output)" in errors, "what could not be written is lost: %r" % errors)
+        check("1 record: 0 written" in errors and "1 lost (1 output)" in errors, "the record is lost: %r" % errors)
         refuses(here.here.run("sh", "-c", PROGRAM + " --help >/dev/full"), 1, "No space", "help")
         refuses(here.here.run("sh", "-c", PROGRAM + " -i lo >&-"), 1, "closed", "no output")
         runner = Bcc(here)
@@ -271,7 +271,7 @@ def wait_for_filters(here):
 
 
 def test_sockets():
-    """All of the machine's: those of the lab are told by their ports and owner."""
+    """It tracks all sockets of the machine; ports and owner identify those of the lab."""
     need_packages()
     if not os.path.exists("/sys/kernel/tracing/events"):
         mount_tracefs()
@@ -282,23 +282,23 @@ def test_sockets():
         records = runner.records()
         ended = known.now()
         for fact in facts:
-            views = {one["role"]: one for one in records if fact.is_about(one)}
+            by_role = {one["role"]: one for one in records if fact.is_about(one)}
             refused = fact.values["outcome"] == "refused"
-            equal(sorted(views), ["client"] if refused else ["client", "server"], "roles")
+            equal(sorted(by_role), ["client"] if refused else ["client", "server"], "roles")
             for key in "src_ip", "dst_ip", "outcome", "ended_by":
-                equal({one.get(key) for one in views.values()}, {fact.values[key]}, key)
-            client = views["client"]
+                equal({one.get(key) for one in by_role.values()}, {fact.values[key]}, key)
+            client = by_role["client"]
             equal((client["pid"], client["owner_by"], client["uid"]), (os.getpid(), "connect", 0), "owner")
             lowest, highest = fact.times["start_ns"]
             check(lowest - 10 ** 5 <= bcc_runner.boot_ns(client["start"]) <= highest + 10 ** 5, "start of the client")
-            check(all("syn_finack_ns" not in one and one["seen"][0] == "socket" for one in views.values()), "seen")
+            check(all("syn_finack_ns" not in one and one["seen"][0] == "socket" for one in by_role.values()), "seen")
             if not refused:
                 check(int(known.HELD_SECONDS * 1e9) < client["duration_ns"] < ended - lowest, "duration: %s" % client)
         equal({one["role"]: (one["outcome"], one.get("ended_by")) for one in records if by_data.is_about(one)},
-              {"client": ("reset", None), "server": ("reset", "src")}, "reset by data that came after its FIN")
+              {"client": ("reset", None), "server": ("reset", "src")}, "reset by data after its FIN")
 
 
-run_tests([test_known_connections, test_community_id, test_addresses, test_seed_line, test_loopback_counts_once,
+run_tests([test_known_connections, test_community_id, test_addresses, test_trace_line, test_loopback_counts_once,
            test_unanswered, test_namespace, test_refuses, test_missing_packages, test_second_instance,
            test_killed_instance_is_replaced, test_others_stay, test_interface_goes, test_renamed, test_impatience,
-           test_ends_while_it_ends, test_output_breaks, test_sockets])
+           test_closes_while_it_ends, test_output_breaks, test_sockets])

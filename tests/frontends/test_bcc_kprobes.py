@@ -1,11 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The BCC version's kprobes: who connects and who accepts. `make test-bcc-kprobes KERNEL=...` runs it in a kernel that
-has kprobes, where this machine's has none."""
-import json
+"""Tests the owners that the BCC version's kprobes find: who connects and who accepts. If this machine's kernel has no
+kprobes, `make test-bcc-kprobes KERNEL=...` runs it in another kernel."""
 import os
 import signal
-import socket
 import struct
 import time
 
@@ -39,8 +37,8 @@ def child(function, *arguments):
     return pid
 
 
-def in_time(pids):
-    """They end by themselves and well."""
+def wait_for(pids):
+    """Waits for children, which must succeed."""
     for pid in pids:
         equal(os.waitpid(pid, 0)[1], 0, "a child's status")
 
@@ -72,16 +70,16 @@ def accept_and_report(listener, report, name):
     connection.close()
 
 
-def views_of(records, port):
+def records_by_role(records, port):
     return {one["role"]: one for one in records if one["src_port"] == port}
 
 
-def owner(view):
-    return {key: view.get(key) for key in ("pid", "comm", "uid", "owner_by", "seen", "gaps")}
+def owner(record):
+    return {key: record.get(key) for key in ("pid", "comm", "uid", "owner_by", "seen", "gaps")}
 
 
 def test_owners():
-    """Of both families; the one that accepts is not the one that listens."""
+    """Connects in both families; the process that accepts is not the one that listens."""
     need_kprobes()
     with lab() as here:
         runner = Bcc(here, "--context", "socket", "--format", "json", interface=None)
@@ -91,27 +89,27 @@ def test_owners():
             listener, client = listener_in(here.there, address), known.socket_in(here.here, here.address(1, version))
             pids = [child(accept_late, listener, "accepts%d" % version),
                     child(connect, client, "connects%d" % version, (address, listener.getsockname()[1]))]
-            in_time(pids)
+            wait_for(pids)
             made.append((version, client.getsockname()[1], pids))
             client.close()
             listener.close()
         records = runner.records()
         for version, port, (accepts, connects) in made:
-            views = views_of(records, port)
-            equal(sorted(views), ["client", "server"], "roles")
+            by_role = records_by_role(records, port)
+            equal(sorted(by_role), ["client", "server"], "roles")
             owned = {"seen": ["socket", "calls"], "gaps": []}
-            equal(owner(views["client"]), dict(owned, pid=connects, comm="connects%d" % version, uid=UID,
-                                               owner_by="connect"), "client")
-            equal(owner(views["server"]), dict(owned, pid=accepts, comm="accepts%d" % version, uid=0,
-                                               owner_by="accept"), "server")
-            waited = views["server"]["accept_wait_ns"]
+            equal(owner(by_role["client"]), dict(owned, pid=connects, comm="connects%d" % version, uid=UID,
+                                                 owner_by="connect"), "client")
+            equal(owner(by_role["server"]), dict(owned, pid=accepts, comm="accepts%d" % version, uid=0,
+                                                 owner_by="accept"), "server")
+            waited = by_role["server"]["accept_wait_ns"]
             check(0.5 * ACCEPT_DELAY_SECONDS * 1e9 < waited < 5e9, "accept_wait_ns: %d" % waited)
-            equal({one["outcome"] for one in views.values()}, {"closed"}, "outcomes")
-            equal({one["ended_by"] for one in views.values()}, {"dst"}, "ended_by")
+            equal({one["outcome"] for one in by_role.values()}, {"closed"}, "outcomes")
+            equal({one["ended_by"] for one in by_role.values()}, {"dst"}, "ended_by")
 
 
 def test_workers():
-    """Processes that wait in accept() at once, each for one. The kernel may skip a program that interrupts another."""
+    """Many processes wait in accept(), one connection each. The kernel may skip a program that interrupts another."""
     need_kprobes()
     with lab() as here:
         runner = Bcc(here, "--context", "socket", "--format", "json", interface=None, may_lose=True)
@@ -123,12 +121,12 @@ def test_workers():
         clients = [known.socket_in(here.here, here.address(1, 4)) for _ in workers]
         for client in clients:
             client.connect(listener.getsockname())
-        in_time(workers)
+        wait_for(workers)
         for client in clients:
             client.close()
         reports = [struct.unpack("=IH", os.read(reader, 6)) for _ in workers]
         records = runner.records()
-        servers = [(pid, views_of(records, port).get("server")) for pid, port in reports]
+        servers = [(pid, records_by_role(records, port).get("server")) for pid, port in reports]
         missing = sum(server is None for _, server in servers)
         check(missing <= runner.lost + runner.still_open, "%d have no record: %r" % (missing, runner.errors))
         for pid, server in servers:
@@ -146,8 +144,8 @@ def test_nobody_accepts():
         port = client.getsockname()[1]
         client.close()
         listener.close()
-        server = views_of(runner.records(), port)["server"]
-        equal(server["gaps"], ["owner"], "gaps of an end that nobody took up")
+        server = records_by_role(runner.records(), port)["server"]
+        equal(server["gaps"], ["owner"], "gaps of a connection that nobody accepted")
         check("pid" not in server and server["seen"] == ["socket"], "it has no owner: %r" % server)
 
 

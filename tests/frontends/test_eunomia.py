@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The eunomia-bpf version without ecc and ecli: its package, what its programs say of known connections, its scripts.
+"""Tests the eunomia-bpf version without ecc and ecli: its package, its events of known connections, its scripts.
 
-The package runs through libbpf as ecli would run it (package_runner.py); `make test-ecli` does it with ecli itself.
+package_runner.py runs the package through libbpf as ecli does; `make test-ecli` uses ecli itself.
 """
 import base64
 import fcntl
@@ -24,7 +24,7 @@ from eunomia import (LINE, PACKAGE, RELOAD, ROOT, RUN, STAND_IN, Runner, Skip, T
                      ends_as_renamed, ends_with_interface, equal, lab, matches, nothing_is_left, open_to_all, refuses,
                      run_tests)
 
-# What bpf-loader-lib can make options of (arg_builder)
+# Types of which bpf-loader-lib makes options (arg_builder).
 OPTION_TYPES = {"bool", "int", "short", "long", "long long", "unsigned int", "unsigned short", "unsigned long long",
                 "float", "double"}
 NOBODY = 65534
@@ -47,7 +47,7 @@ def test_package_object():
     image = zlib.decompress(base64.b64decode(one["bpf_object"]))
     equal(len(image), one["bpf_object_size"], "bpf_object_size")
     equal(image[:4], b"\x7fELF", "the object's beginning")
-    # bpf-loader hands the name to libbpf without a NUL; libbpf reads eight characters of it
+    # bpf-loader passes the name to libbpf without a NUL; libbpf reads eight characters of it.
     check(len(one["meta"]["bpf_skel"]["obj_name"]) >= 8, "obj_name is long enough")
 
 
@@ -71,7 +71,7 @@ def test_package_programs():
 
 
 def test_package_export():
-    """The exported structure is the one that bpftool sees in the object."""
+    """The exported structure is the one that bpftool finds in the object."""
     if not shutil.which("bpftool"):
         raise Skip("no bpftool")
     one = package()
@@ -88,7 +88,7 @@ def test_package_export():
 
 
 def test_package_as_ecc_compiles():
-    """With the flags of ecc, from another folder, with what it adds to the source: the same package."""
+    """The flags of ecc, another folder and ecc's addition to the source give the same package."""
     with tempfile.TemporaryDirectory() as folder, open(ROOT + "/eunomia/netracker.bpf.c") as source, \
             open(ROOT + "/eunomia/event.h") as header:
         structures = re.findall(r"struct\s+(\w+)\s*\{", header.read())
@@ -125,12 +125,12 @@ def test_known_connections():
         matches(facts, events)
         for event in events:
             for key in "src_ip", "dst_ip":
-                equal(event[key], str(known.ipaddress.ip_address(event[key])), "an address is written short")
+                equal(event[key], str(known.ipaddress.ip_address(event[key])), "an address in its short form")
         nothing_is_left(here)
 
 
 def test_records():
-    """The same by -f json, as records; by -f trace, as the seed's lines."""
+    """-f json prints records; -f trace prints [TC] lines."""
     with lab() as here:
         runner = Runner(here, output=("-f", "json"))
         facts = allow_for_clocks(here.all_kinds())
@@ -141,7 +141,8 @@ def test_records():
             equal(list(record), sorted(record, key=order.index), "order of keys")
             equal((record["v"], record["role"], record["event"], record["seen"], record["netns"], record["ifname"],
                    record["complete"], record["gaps"]),
-                  (1, "observer", "close", ["wire"], here.here.inode, known.INTERFACE, True, []), "what every record says")
+                  (1, "observer", "close", ["wire"], here.here.inode, known.INTERFACE, True, []),
+                  "values of every record")
         equal(len({record["id"] for record in records}), len(facts), "ids")
         runner = Runner(here, output=("-f", "trace"))
         facts = here.all_kinds()
@@ -158,7 +159,7 @@ def test_loopback_counts_once():
 
 
 def test_vlan():
-    """A tag in the frame, as no device of this machine took it off."""
+    """The frame has its tag, as no device removed it."""
     with lab() as here:
         runner = Runner(here)
         with known.inside(here.there):
@@ -186,7 +187,7 @@ def test_without_link_layer():
 
 
 def test_options():
-    """Each keeps what it should, and drops the rest."""
+    """Each option selects the right connections and drops the others."""
     with lab() as here:
         runner = Runner(here, "--no-incoming", "--min-us", "40000")
         facts = [here.closed(4, "outgoing")]
@@ -225,8 +226,8 @@ def test_run_refuses():
 def test_run_needs_root():
     with lab() as here, open_to_all(os.path.dirname(RUN)) as folder:
         for script in ("run", "reload"):
-            done = subprocess.run([os.path.join(folder, script), known.INTERFACE], capture_output=True, text=True, timeout=30,
-                                  preexec_fn=lambda: (known.enter(here.here.name), os.setuid(NOBODY)))
+            done = subprocess.run([os.path.join(folder, script), known.INTERFACE], capture_output=True, text=True,
+                                  timeout=30, preexec_fn=lambda: (known.enter(here.here.name), os.setuid(NOBODY)))
             refuses(done, 3, "root", script)
 
 
@@ -251,7 +252,7 @@ def test_filters_added_meanwhile_stay():
 
 
 def test_reader_goes_away():
-    """As in `eunomia/run IF | head`."""
+    """The output ends as in `eunomia/run IF | head`."""
     with lab() as here:
         runner = Runner(here)
         runner.process.stdout.close()
@@ -260,7 +261,7 @@ def test_reader_goes_away():
 
 
 def test_ecli_dies():
-    """Killed from outside, or the wrapper is: nothing stays attached."""
+    """ecli is killed, or the wrapper: nothing stays attached."""
     with lab() as here:
         runner = Runner(here)
         children = "/proc/%d/task/%d/children" % (runner.process.pid, runner.process.pid)
@@ -277,14 +278,14 @@ def test_ecli_dies():
         while attached(here)[1] and time.monotonic() < deadline:
             time.sleep(0.05)
         equal(attached(here)[1], [], "filters after the wrapper was killed")
-        # What the killed one could not take away does not stop the next
+        # What the killed one left attached does not stop the next.
         runner = Runner(here)
         facts = [here.closed(6, "incoming")]
         matches(facts, runner.stop())
 
 
 def test_interface_changes():
-    """Another name: what is attached goes all the same. None at all: it ends."""
+    """It detaches from a renamed interface, and ends when the interface is deleted."""
     with lab() as here:
         ends_as_renamed(here, Runner(here))
     with lab() as here:
@@ -318,7 +319,7 @@ def test_reload_traces():
             check_lines(trace.lines(), facts)
             reload_in(here, "--off", known.INTERFACE)
             nothing_is_left(here)
-            check("nothing" in reload_in(here, "--off", known.INTERFACE).stdout, "off again")
+            check("nothing" in reload_in(here, "--off", known.INTERFACE).stdout, "--off twice")
     finally:
         trace.close()
 
@@ -327,20 +328,20 @@ def check_lines(lines, facts):
     found = [LINE.search(line).groups() for line in lines if LINE.search(line)]
     events = [dict(src_ip=src, src_port=int(sport), dst_ip=dst, dst_port=int(dport), syn_finack_ns=int(ns))
               for src, sport, dst, dport, ns in found]
-    classic = [fact for fact in facts if "syn_finack_ns" in fact.times]
-    for fact in classic:
+    timed = [fact for fact in facts if "syn_finack_ns" in fact.times]
+    for fact in timed:
         fact.values = {key: fact.values[key] for key in ("src_ip", "src_port", "dst_ip", "dst_port")}
         fact.times = {"syn_finack_ns": fact.times["syn_finack_ns"]}
-    # Others may trace too: theirs have other ports
+    # Other programs may print such lines, too, with other ports.
     ports = {fact.values["src_port"] for fact in facts}
-    matches(classic, [event for event in events if event["src_port"] in ports])
+    matches(timed, [event for event in events if event["src_port"] in ports])
 
 
 def test_reload_leaves_others():
     with lab() as here:
         add_foreign(here)
         reload_in(here, known.INTERFACE)
-        equal(len(attached(here)[1]), 3, "filters: both of ours, and the foreign one")
+        equal(len(attached(here)[1]), 3, "filters: two of its own, and the foreign one")
         reload_in(here, "--off", known.INTERFACE)
         equal(attached(here)[1], [("ingress", 7)], "filters after --off")
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
@@ -351,7 +352,7 @@ def test_reload_leaves_others():
         here.here.run("tc", "filter", "del", "dev", known.INTERFACE, "ingress")
         reload_in(here, known.INTERFACE)
         reload_in(here, "--off", known.INTERFACE)
-        check("clsact" in attached(here)[0], "a clsact qdisc of others stays")
+        check("clsact" in attached(here)[0], "a foreign clsact qdisc stays")
 
 
 def test_reload_refuses():
@@ -366,7 +367,7 @@ def test_reload_refuses():
 
 
 def test_reload_asks():
-    """On a terminal: the number of an interface."""
+    """On a terminal it asks for the number of an interface."""
     if not shutil.which("script"):
         raise Skip("no script (bsdutils)")
     with lab() as here:
@@ -377,7 +378,8 @@ def test_reload_asks():
 
 
 run_tests([test_package_object, test_package_sections, test_package_programs, test_package_export,
-           test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_records, test_loopback_counts_once,
-           test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root,
+           test_package_as_ecc_compiles, test_make_package_refuses, test_known_connections, test_records,
+           test_loopback_counts_once, test_vlan, test_without_link_layer, test_options, test_run_refuses, test_run_needs_root,
            test_second_instance, test_filters_added_meanwhile_stay, test_reader_goes_away, test_ecli_dies,
-           test_interface_changes, test_output_breaks, test_reload_traces, test_reload_leaves_others, test_reload_refuses, test_reload_asks])
+           test_interface_changes, test_output_breaks, test_reload_traces, test_reload_leaves_others,
+           test_reload_refuses, test_reload_asks])

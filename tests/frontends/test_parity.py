@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same traffic, seen at once by the native tracker, the BCC version and the eunomia-bpf package: the same
-connections, outcomes and SYN-to-FIN-ACK figures."""
+"""Runs the native tracker, the BCC version and the eunomia-bpf package on the same traffic at once: they must report the
+same connections, outcomes and times from SYN to FIN-ACK."""
 import os
 import tempfile
 
@@ -22,21 +22,21 @@ def native_tracker(lab, folder):
 
 
 def native_events(tracker, lab, facts):
-    """The tracker sees the whole machine. Of a connection's views it is the one of the lab's own namespace, and the
-    client's in the other where no socket of the lab's own took part: the incoming ones that were refused.
+    """Returns one event of each connection. The tracker follows the whole machine, so a connection may have two records:
+    take the one in the lab's own namespace, or the client's if there is none (an incoming one that was refused).
     """
-    def views(found):
+    def own_records(found):
         own = [one for one in found if one.get("netns") in lab.net.inodes()]
         return {one["community_id"]: one for one in sorted(own, key=lambda one: one["netns"] == lab.here.inode)}
-    tracker.wait(lambda found: len(views(found)) >= len(facts), LAST_RECORD_SECONDS)
+    tracker.wait(lambda found: len(own_records(found)) >= len(facts), LAST_RECORD_SECONDS)
     equal(tracker.stop(), 0, "the native tracker: %r" % tracker.stderr()[-300:])
-    if len(views(tracker.records)) != len(facts):
+    if len(own_records(tracker.records)) != len(facts):
         show_accounting(tracker.stderr())
-    return [event_of(one, lab) for one in views(tracker.records).values()]
+    return [event_of(one, lab) for one in own_records(tracker.records).values()]
 
 
 def compare(name, facts, native, other):
-    """By the connections that were made, not by what either says."""
+    """Compares two front-ends by the connections that were made."""
     equal((len(native), len(other)), (len(facts), len(facts)), "connections, native and %s" % name)
     for fact in facts:
         one, two = ([event for event in events if fact.is_about(event)] for events in (native, other))
@@ -77,7 +77,7 @@ def test_eunomia():
 
 
 def test_all_at_once():
-    """eunomia comes first and goes last: it refuses where others' filters are, and ecli removes them as it ends."""
+    """eunomia starts first and ends last: it refuses foreign filters, and ecli removes them when it ends."""
     need_native()
     if not os.path.exists(PACKAGE):
         raise Skip("build/eunomia/package.json is not built")
