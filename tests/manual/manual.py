@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the tests of the manual share: the program's options as it has them itself, the page, its examples."""
+"""Shared parts of the tests of the manual: the program's own options, the page, its examples."""
 import os
 import re
 import struct
@@ -14,7 +14,7 @@ NETRACKER = os.path.join(ROOT, "build", "netracker")
 PAGE = os.path.join(ROOT, "man", "netracker.8")
 COMPLETION = os.path.join(ROOT, "completion", "netracker.bash")
 COMMANDS = ["", "list", "replay", "explain", "attach", "status", "detach"]
-TRACK = "track"  # what the page calls the command without a name
+TRACK = "track"  # the page's name of the command without a name
 RULE = re.compile(r'^\t\t\.name = "([a-z0-9-]+)",(?: \.letter = \'(.)\',)?', re.M)
 
 
@@ -25,7 +25,7 @@ class Option:
         self.commands = {command for command in COMMANDS if self.belongs_to(command)}
 
     def belongs_to(self, command):
-        """By what the program says of it; it never runs, as --help follows, or the value is wrong."""
+        """Whether the program accepts it for a command. --help or a wrong value keeps the command from running."""
         given = self.name + "=x" if self.takes_value else self.name
         return "not an option of" not in run(*command.split(), given, "--help").stderr
 
@@ -33,10 +33,10 @@ class Option:
         return {self.name, self.letter} - {None}
 
     def words(self):
-        """Where its value is of a few words: these, as the program says when it is given another."""
+        """Returns the valid words of its value, by the program's error message; empty if any value is allowed."""
         command, = sorted(self.commands)[:1]
-        said = run(*command.split(), self.name + "=?", "--help").stderr if self.takes_value else ""
-        match = re.search(r"; valid: ([a-z]+(?:, [a-z]+)*);", said)
+        message = run(*command.split(), self.name + "=?", "--help").stderr if self.takes_value else ""
+        match = re.search(r"; valid: ([a-z]+(?:, [a-z]+)*);", message)
         return match[1].split(", ") if match else []
 
 
@@ -51,12 +51,12 @@ def options():
 
 
 def spellings_in(text):
-    """The options that a text names."""
+    """Returns the options that a text names."""
     return set(re.findall(r"(?<![\w/=:-])(--[a-z][a-z0-9-]*|-[A-Za-z46])(?![\w-])", text))
 
 
 def page():
-    """As mandoc prints it on a wide terminal; None where there is no mandoc."""
+    """Returns the page as mandoc prints it on a wide terminal; None without mandoc."""
     try:
         done = subprocess.run(["mandoc", "-Tascii", "-Owidth=500", PAGE], capture_output=True, text=True)
     except FileNotFoundError:
@@ -65,7 +65,7 @@ def page():
 
 
 def section(text, name):
-    """name: of the page's section or sub-section."""
+    """Returns the text of the page's section or sub-section `name`."""
     lines = text.split("\n")
     begin = next(number for number, line in enumerate(lines) if line.strip() == name)
     depth = len(lines[begin]) - len(lines[begin].lstrip())
@@ -75,14 +75,14 @@ def section(text, name):
 
 
 class Example:
-    """A command of the page, and what it is said to print."""
+    """A command of the page, and the output that the page shows; empty if none."""
 
     def __init__(self, prompt, command):
         self.needs_root, self.command, self.output = prompt == "#", command, ""
 
 
 def examples():
-    """From the page's source: literal lines that begin with a prompt, and those that follow in a literal block."""
+    """Reads the page's examples: literal lines that begin with a prompt, and the lines that follow in a literal block."""
     found, literal = [], False
     with open(PAGE) as file:
         text = file.read()
@@ -97,20 +97,20 @@ def examples():
 
 
 def help_examples(command):
-    """The command lines in its help text. What is indented further says what the line above does."""
+    """Returns the command lines in its help text, without the further indented lines, which describe them."""
     lines = run(*command.split(), "--help").stdout.split("\nExamples:\n")[1].splitlines()
     return [re.split(r"  +", line.strip(), maxsplit=1)[0] for line in lines if not line.startswith("   ")]
 
 
 def checksum(data):
-    """RFC 1071."""
+    """Returns the checksum of RFC 1071."""
     total = sum(struct.unpack(">%dH" % (len(data) // 2 + len(data) % 2), data + b"\0" * (len(data) % 2)))
     total = (total & 0xffff) + (total >> 16)
     return struct.pack(">H", ~(total + (total >> 16)) & 0xffff)
 
 
 def with_checksums(frame):
-    """The same Ethernet frame with those of IPv4 and TCP, which pcap.packet() leaves 0."""
+    """Sets the checksums of IPv4 and TCP in an Ethernet frame, which pcap.packet() leaves 0."""
     ethernet, ip, segment = frame[:14], frame[14:34], frame[34:]
     pseudo_header = ip[12:20] + struct.pack(">HH", 6, len(segment))
     return (ethernet + ip[:10] + checksum(ip) + ip[12:] + segment[:16] + checksum(pseudo_header + segment) +
@@ -118,7 +118,7 @@ def with_checksums(frame):
 
 
 def example_capture():
-    """What the page calls capture.pcap: a connection that is closed after 50 ms, and one refused."""
+    """Returns the page's capture.pcap: a connection that is closed after 50 ms, and a refused one."""
     client, server = ("198.18.0.9", 40001), ("198.18.0.1", 443)
     refused = [(1, pcap.packet(client, server, pcap.SYN, 1)),
                (1.001, pcap.packet(server, client, pcap.RST | pcap.ACK, 0, 2))]

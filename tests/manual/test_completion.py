@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Completion in bash: what the function offers for words, against what the program accepts; and at a real prompt."""
+"""Tests completion in bash: the words that it offers against those that the program accepts, and at a real prompt."""
 import os
 import pty
 import select
@@ -34,11 +34,11 @@ TYPED = {
     "-o my\t-q": "<-o><my capture.pcap><-q>",
     "replay --lik\tz\t": "<replay><--like><zeek>",
 }
-HOSTILE = "$(touch hacked)"  # 15 bytes, as long as a process's name can be
+HOSTILE = "$(touch hacked)"  # 15 bytes, the longest name that a process can have
 
 
 def offered(*words, folder=None):
-    """(words, bash's options) for a command line whose last word is being typed."""
+    """Returns (words, bash's options) for a command line whose last word is incomplete."""
     done = subprocess.run(["bash", "--norc", "-c", OFFER, "bash", COMPLETION, "netracker", *words], cwd=folder,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
     equal((done.returncode, done.stderr), (0, ""), "completion of %r" % (words,))
@@ -59,7 +59,7 @@ def commands():
 
 
 def options():
-    """Of each command all that it has, and no other."""
+    """Offers all options of each command, and no other."""
     known = manual.options()
     for command in COMMANDS:
         own = {spelling for option in known if command in option.commands for spelling in option.spellings()}
@@ -69,7 +69,7 @@ def options():
 
 
 def values_are_taken():
-    """Every option with a value is known as one: what follows it is no option. What is offered is accepted."""
+    """After an option that takes a value no option is offered. The program accepts all that is offered."""
     for option in manual.options():
         for command in option.commands if option.takes_value else ():
             for spelling in option.spellings():
@@ -115,13 +115,13 @@ def of_the_system():
     groups = [word for word in offered("--cgroup", "/")[0]]
     check(all(word.startswith("/") and not word.startswith("/sys") for word in groups), groups)
     if os.path.isdir("/run/netns"):
-        before = set(os.listdir("/run/netns"))  # others come and go
+        before = set(os.listdir("/run/netns"))  # other namespaces may come and go
         names = set(offered("--netns", "")[0])
         after = set(os.listdir("/run/netns"))
         equal((before & after) - names, set(), "network namespaces that are not offered")
-        equal(names - (before | after), set(), "what is offered and is no network namespace")
+        equal(names - (before | after), set(), "names offered that are no network namespaces")
     else:
-        skip("names of network namespaces: /run/netns is not there")
+        skip("names of network namespaces: there is no /run/netns")
 
 
 def files():
@@ -131,7 +131,7 @@ def files():
 
 
 def hostile_names():
-    """A process's name is offered quoted, and never run."""
+    """A process's name is offered quoted, and is never executed."""
     with tempfile.TemporaryDirectory(prefix="nt-manual-") as folder:
         source = "import sys; open('/proc/self/comm', 'w').write(sys.argv[1]); print(flush=True); sys.stdin.read()"
         process = subprocess.Popen([sys.executable, "-c", source, HOSTILE], stdin=subprocess.PIPE,
@@ -148,7 +148,7 @@ def hostile_names():
 
 
 class Prompt:
-    """bash at a terminal, with nothing loaded but the completion."""
+    """bash on a terminal, with nothing loaded but the completion."""
 
     def __init__(self, folder):
         self.pid, self.terminal = pty.fork()
@@ -156,7 +156,7 @@ class Prompt:
             os.chdir(folder)
             os.environ.update(TERM="dumb", PS1="> ", INPUTRC="/dev/null")
             os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
-        self.said = b""
+        self.output = b""
         self.send("source %s; netracker() { printf '<%%s>' \"$@\"; echo; }; echo rea''dy\n" % shlex.quote(COMPLETION))
         self.wait_for("ready")
 
@@ -165,11 +165,11 @@ class Prompt:
 
     def wait_for(self, text):
         deadline = time.monotonic() + PROMPT_SECONDS
-        while text.encode() not in self.said and time.monotonic() < deadline:
+        while text.encode() not in self.output and time.monotonic() < deadline:
             if select.select([self.terminal], [], [], 0.1)[0]:
-                self.said += os.read(self.terminal, 65536)
-        check(text.encode() in self.said, "%r at the prompt: %r" % (text, self.said[-300:]))
-        self.said = b""
+                self.output += os.read(self.terminal, 65536)
+        check(text.encode() in self.output, "%r at the prompt: %r" % (text, self.output[-300:]))
+        self.output = b""
 
     def close(self):
         self.send("\x03\nexit\n")
@@ -178,7 +178,7 @@ class Prompt:
 
 
 def at_a_prompt():
-    """Tab, then Return: what the command is given."""
+    """Types Tab and Return. Checks the arguments that the command gets."""
     with tempfile.TemporaryDirectory(prefix="nt-manual-") as folder:
         open(os.path.join(folder, "my capture.pcap"), "w").close()
         prompt = Prompt(folder)

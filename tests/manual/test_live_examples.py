@@ -1,16 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The man page's examples that need root, on connections that this test makes: each does what the page says of it.
+"""Runs the man page's examples that need root, on connections that this test makes: each does what the page says.
 
-They run in the page's order, in mount, process and network namespaces of the test's own. The tracker sees the whole
-machine, so what others do meanwhile may be in its records too.
+They run in the page's order, in mount, process and network namespaces of their own. The tracker follows the whole
+machine, so its records may include connections of others.
 """
 import collections
 import contextlib
 import csv
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -32,7 +31,7 @@ WEB, WEB_TLS, NOBODYS = 80, 443, 9
 LINGER_SECONDS = 1.2
 ROUND_SECONDS, ROUNDS = 0.1, 1000
 FAILED = {"reset", "refused", "timeout", "unreachable", "expired"}
-# Answers until the other side closes. Its name is that of the page's web server.
+# Answers until the other side closes. Its process has the name of the page's web server.
 NGINX = """
 import selectors, socket
 open("/proc/self/comm", "w").write("nginx")
@@ -53,7 +52,7 @@ while True:
 
 
 class Traffic:
-    """A web server here, named nginx, and its clients; what goes out from here to 443, and to where nobody listens."""
+    """Makes connections: to a local web server named nginx, to port 443 elsewhere, and to a port without a listener."""
 
     def __init__(self):
         self.net = Net()
@@ -120,13 +119,13 @@ class Traffic:
 
 
 class Shell:
-    """Where the examples are typed."""
+    """Runs the examples in bash, in the namespace `here`."""
 
     def __init__(self, traffic, folder):
         self.traffic, self.folder = traffic, folder
 
     def type(self, command):
-        """What it prints, and what it says on standard error; it ends well."""
+        """Runs a command, which must succeed. Returns its output and its messages."""
         path = os.path.dirname(manual.NETRACKER) + ":" + os.environ["PATH"]
         done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=self.folder, stdin=subprocess.DEVNULL,
                               env=dict(os.environ, PATH=path), capture_output=True, text=True, timeout=90,
@@ -146,7 +145,7 @@ class Shell:
 
 
 def rows(output):
-    """Records of text, as dicts by heading."""
+    """Returns the records of text output as dicts by heading."""
     heading, *lines = [line.split() for line in output.splitlines()]
     return [dict(zip(heading, line)) for line in lines]
 
@@ -168,7 +167,7 @@ def failures(shell, output):
 
 def slow_one(_, output):
     record, = map(record_of, output.splitlines())
-    equal((record["role"], record["dst_port"]), ("server", WEB), "which")
+    equal((record["role"], record["dst_port"]), ("server", WEB), "role and port")
     check(record["duration_ns"] >= 1e9, output)
 
 
@@ -176,13 +175,13 @@ def nginx_file(shell, output):
     equal(output, "", "standard output")
     records = [record_of(line) for line in shell.lines_of("nginx.json")]
     equal({record["comm"] for record in records}, {"nginx"}, "owners")
-    check(any(record["dst_ip"] == shell.address(4, 1) for record in records), "none is this test's")
+    check(any(record["dst_ip"] == shell.address(4, 1) for record in records), "no record is this test's")
 
 
-def nginx_told(shell, output):
+def nginx_described(shell, output):
     records = [record_of(line) for line in shell.lines_of("nginx.json")]
-    told = re.findall(r"^\S+ -> \S+: .* id (\w+)$", output, re.M)
-    equal(told, [record["id"] for record in records], "connections told")
+    described = re.findall(r"^\S+ -> \S+: .* id (\w+)$", output, re.M)
+    equal(described, [record["id"] for record in records], "ids of the described connections")
 
 
 def summary(shell, output):
@@ -205,7 +204,7 @@ def listed_file(shell, output):
     equal(output, "", "standard output")
     records = list(csv.DictReader(shell.lines_of("open.csv")))
     equal({(record["family"], record["uid"], record["outcome"]) for record in records}, {("ipv6", "0", "open")},
-          "which")
+          "values")
     port = str(shell.traffic.held[1].getsockname()[1])
     check(any(record["src_port"] == port and record["dst_ip"] == shell.address(6, 1) for record in records), records)
 
@@ -220,15 +219,15 @@ def status(_, output):
 
 
 def nothing(_, __):
-    """The page shows all that it prints."""
+    """Checks nothing: the page shows all the output."""
 
 
-SAYS = {
+CHECKS = {
     "netracker -D 443 -n 10": outgoing,
     "netracker -x -t 5": failures,
     "netracker -L 80 --role server --min-duration 1s -f json -n 1": slow_one,
     "netracker -c nginx -f json -t 5 -o nginx.json": nginx_file,
-    "netracker explain nginx.json": nginx_told,
+    "netracker explain nginx.json": nginx_described,
     "netracker --summary --interval 2s -t 5": summary,
     "netracker list -L 80": listed,
     "netracker list -u root -6 -f csv -o open.csv": listed_file,
@@ -236,12 +235,12 @@ SAYS = {
     "netracker status": status,
     "netracker detach": nothing,
 }
-TRACKS = {command for command in SAYS if re.match(r"netracker -", command)}
+TRACKS = {command for command in CHECKS if re.match(r"netracker -", command)}
 
 
 def examples():
-    found = [example for example in manual.examples() if example.needs_root or example.command in SAYS]
-    equal([example.command for example in found], list(SAYS), "the examples")
+    found = [example for example in manual.examples() if example.needs_root or example.command in CHECKS]
+    equal([example.command for example in found], list(CHECKS), "the examples")
     with tempfile.TemporaryDirectory(prefix="nt-manual-") as folder:
         traffic = Traffic()
         try:
@@ -258,7 +257,7 @@ def try_example(shell, example):
         equal(output + messages, example.output, example.command)
     if example.command in TRACKS:
         check(accounting_line.balances(messages), "%s: %s" % (example.command, messages))
-    SAYS.get(example.command, nothing)(shell, output)
+    CHECKS.get(example.command, nothing)(shell, output)
 
 
 def skipped():

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The man page, the help texts, and what `make install` puts where; replay's and explain's examples are run."""
+"""Tests the man page, the help texts and `make install`; runs the examples of replay and explain."""
 import os
 import re
 import shutil
@@ -15,7 +15,7 @@ from replay_harness import check, equal, skip
 
 HELP_WIDTH = 80
 LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
-CLASSIC = {"attach", "status", "detach"}
+ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
 INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker",
              "share/doc/netracker/record.schema.json", "share/man/man8/netracker.8"]
@@ -31,14 +31,14 @@ def lint():
 
 
 def table_is_read():
-    """The options that the program refuses to know are none of those found in its source."""
+    """The program knows all options in its source, and refuses another."""
     check(len(OPTIONS) > 30, "%d options found" % len(OPTIONS))
     for option in OPTIONS:
         for spelling in option.spellings():
             rest = [] if option.takes_value else ["--help"]
             check("no such option" not in manual.run(spelling, *rest).stderr, spelling)
         check(option.commands, "%s: no command has it" % option.name)
-    check("no such option" in manual.run("--bogus", "--help").stderr, "a wrong one is found out")
+    check("no such option" in manual.run("--bogus", "--help").stderr, "an unknown option is refused")
 
 
 def expected(commands):
@@ -46,12 +46,12 @@ def expected(commands):
 
 
 def help_texts():
-    """Each names all options of its command and no other; attach, status and detach share one."""
+    """Each help text names all options of its command and no other; attach, status and detach share one."""
     for command in COMMANDS:
         done = manual.run(*command.split(), "--help")
         equal((done.returncode, done.stderr), (0, ""), command)
         entries = re.findall(r"^ {2,6}-.*", done.stdout, re.M)
-        wanted = expected(CLASSIC if command in CLASSIC else {command})
+        wanted = expected(ATTACH_COMMANDS if command in ATTACH_COMMANDS else {command})
         equal(sorted(manual.spellings_in("\n".join(entries))), sorted(wanted), "options in the help of %r" % command)
         longest = max(done.stdout.splitlines(), key=len)
         check(len(longest) <= HELP_WIDTH, "%r: %d columns: %s" % (command, len(longest), longest))
@@ -59,8 +59,7 @@ def help_texts():
 
 
 def help_examples(folder):
-    """Each is a command line that the program takes: --help, at the end, leaves before anything runs. Those of captures
-    run."""
+    """The program accepts each command line; --help at its end keeps it from running. Those with a capture run."""
     for line in [line for command in COMMANDS for line in manual.help_examples(command)]:
         parts = [part.split() for part in line.split("|")]
         check(any(part[0] in ("netracker", "bpftool") for part in parts), line)
@@ -74,7 +73,7 @@ def help_examples(folder):
 
 
 def page_options():
-    """Each option is there with its letter, whether it takes a value, and the commands that have it."""
+    """The page has each option with its letter, its value if it takes one, and the commands that have it."""
     text = manual.page()
     if text is None:
         skip("options of the page: mandoc is not installed")
@@ -90,7 +89,7 @@ def page_options():
 
 
 def words_of_values():
-    """Where a value is one of a few words, the page and the help without a command have them all."""
+    """The page and the help texts have all words of a value that is one of a few words."""
     text, help_text = manual.page(), manual.run("--help").stdout + manual.run("replay", "--help").stdout
     found = {option.name: option.words() for option in OPTIONS if option.words()}
     equal(set(found), {"--role", "--outcome", "--format", "--events", "--context", "--like"}, "such options")
@@ -109,7 +108,7 @@ def commands_of(text):
 
 
 def page_facts(folder):
-    """The commands, the keys of a record, in their order, and the exit statuses."""
+    """The page has the commands, the keys of a record in their order, and the exit statuses."""
     text = manual.page()
     if text is None:
         skip("commands and keys of the page: mandoc is not installed")
@@ -135,18 +134,18 @@ def run_example(command, folder):
 
 
 def page_examples(folder):
-    """Those without root, in the page's order: what the page shows is printed, and no other line."""
+    """The examples without root, in the page's order, print exactly the output that the page shows."""
     ran = []
     for example in manual.examples():
-        if example.needs_root or "nginx.json" in example.command:  # that one belongs to live tracking
+        if example.needs_root or "nginx.json" in example.command:  # test_live_examples.py makes nginx.json
             continue
         done = run_example(example.command, folder)
         equal(done.returncode, 0, example.command)
         if example.output:
             equal(done.stdout, example.output, example.command)
         ran.append((example.command, done.stdout))
-    said = "\n".join(output for command, output in ran if " -x " in command)
-    check("refused" in said and "closed" not in said, "what failed: %s" % said)
+    failed = "\n".join(output for command, output in ran if " -x " in command)
+    check("refused" in failed and "closed" not in failed, "failed connections: %s" % failed)
     with open(os.path.join(folder, "conn.log")) as file:
         rows = [line.split("\t") for line in file if not line.startswith("#")]
     equal([row[11] for row in rows], ["SF", "REJ"], "conn.log: conn_state")
@@ -163,7 +162,7 @@ def files_in(folder):
 
 
 def install(folder):
-    """Exactly these files, readable by all; a stranger's file stays when they are removed."""
+    """Installs exactly these files, readable by all; uninstalling leaves a foreign file."""
     for prefix, variables in (("usr/local", []), ("opt/net tracker", ["PREFIX=/opt/net tracker"])):
         target = os.path.join(folder, "target")
         equal(make("install", "DESTDIR=" + target, *variables).returncode, 0, "install")
@@ -172,32 +171,33 @@ def install(folder):
             equal(os.stat(os.path.join(target, prefix, name)).st_mode & 0o777, mode, name)
         version = subprocess.run([os.path.join(target, prefix, INSTALLED[0]), "--version"], capture_output=True).stdout
         check(version.startswith(b"netracker "), version)
-        stranger = os.path.join(target, prefix, "share", "man", "man8", "other.8")
-        open(stranger, "w").close()
+        foreign = os.path.join(target, prefix, "share", "man", "man8", "other.8")
+        open(foreign, "w").close()
         for _ in range(2):
             equal(make("uninstall", "DESTDIR=" + target, *variables).returncode, 0, "uninstall")
-            equal(files_in(target), [os.path.relpath(stranger, target)], "left")
+            equal(files_in(target), [os.path.relpath(foreign, target)], "left")
         shutil.rmtree(target)
 
 
 def option_docs():
-    """The page's list of options and completion's are those of the option table."""
-    done = subprocess.run([os.path.join(ROOT, "scripts", "update-option-docs"), "--check"], capture_output=True, text=True)
+    """The page's and the completion's lists of options agree with the option table."""
+    done = subprocess.run([os.path.join(ROOT, "scripts", "update-option-docs"), "--check"], capture_output=True,
+                          text=True)
     equal((done.returncode, done.stderr), (0, ""), "option docs")
 
 
-# Targets that others are made of, or that their line of help names.
-PARTS = {"all", "help", "fuzz-targets", "unit-tests", "analyzed-objects", "format-check", "check-analyzer", "check-headers",
-         "check-scan", "check-tidy"}
+# Targets that are parts of others, or that a line of another names.
+PARTS = {"all", "help", "fuzz-targets", "unit-tests", "analyzed-objects", "format-check", "check-analyzer",
+         "check-headers", "check-scan", "check-tidy"}
 
 
 def make_help():
-    """Every target that it names is one."""
+    """`make help` names existing targets only, and all but those in PARTS."""
     text = make("help").stdout
     with open(os.path.join(ROOT, "Makefile")) as file:
         targets = set(re.findall(r"^([a-z][a-z-]*):", file.read(), re.M))
     named = set(re.findall(r"^make ([a-z-]+)", text, re.M))
-    equal(named - targets, set(), "targets that are none")
+    equal(named - targets, set(), "names that are no targets")
     equal(targets - named, PARTS, "targets not named")
 
 
