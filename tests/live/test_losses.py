@@ -4,6 +4,7 @@
 tables that the kernel has no memory for, a full ring buffer. The result is a record with a gap, or a loss by its cause.
 """
 import collections
+import os
 import re
 import signal
 import struct
@@ -77,11 +78,16 @@ def end_unseen(tracker, pairs):
         settle(0.2)
 
 
-def reuse_addresses(sockets, before, open_more):
-    """Opens connections until they have the addresses of earlier ones. Returns for how many: at least one."""
-    held = []
+def reuse_addresses(sockets, before, world, client, server):
+    """Opens connections until they have the addresses of earlier ones. Returns for how many: at least one.
+
+    A CPU takes memory from slabs of its own first, so the peers run on each CPU in turn.
+    """
+    cpus, held = sorted(os.sched_getaffinity(0)), []
     while len(held) < ROUNDS:
-        held.append(open_more())
+        for peer in (client, server):
+            os.sched_setaffinity(peer.pid, {cpus[len(held) % len(cpus)]})
+        held.append(world.pairs(COUNT, client, server))
         count = len(replaced(sockets, before))
         if count >= COUNT:
             break
@@ -118,7 +124,7 @@ def ends_unseen(bench):
     end_unseen(tracker, pairs)
     before = lives(bench, sockets)
     require(len(before) == 2 * COUNT - COUNT // 3, "%d sockets are known" % len(before))
-    count = reuse_addresses(sockets, before, lambda: world.pairs(COUNT, client, server))
+    count = reuse_addresses(sockets, before, world, client, server)
     problems = judge_replaced(bench, tracker, count, ports)
     status = tracker.stop()
     counts = account(tracker)
@@ -145,7 +151,7 @@ def attempts_unseen(bench):
     with Unseen(tracker):
         trying.stop()
         settle(0.2)
-    count = reuse_addresses(sockets, before, lambda: world.pairs(COUNT, client, server))
+    count = reuse_addresses(sockets, before, world, client, server)
     status = tracker.stop()
     counts = account(tracker)
     problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
