@@ -278,7 +278,7 @@ def test_ecli_dies():
         while attached(here)[1] and time.monotonic() < deadline:
             time.sleep(0.05)
         equal(attached(here)[1], [], "filters after the wrapper was killed")
-        # What the killed one left attached does not stop the next.
+        # Filters that a killed run left do not stop the next run.
         runner = Runner(here)
         facts = [here.closed(6, "incoming")]
         matches(facts, runner.stop())
