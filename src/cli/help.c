@@ -13,6 +13,8 @@ struct help_text {
 	const char *usage, *notes;
 };
 
+/* The texts stand as they are printed. */
+/* clang-format off */
 #define COLUMNS_OF_ENDED_CONNECTIONS \
 "  SRC, DST        endpoints: SRC opened the connection to DST\n" \
 "  OUTCOME         how it ended; closed:src means that SRC closed it first\n" \
@@ -132,6 +134,7 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "  netracker status -f json | jq .dropped\n"
 "  netracker detach\n" },
 };
+/* clang-format on */
 
 /* Breaks lines at spaces. `column`: characters that the first line has already. */
 static void append_wrapped(struct text_buffer *text, const char *words, size_t column)

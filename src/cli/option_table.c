@@ -13,7 +13,9 @@
 
 #define MEMBER(member) offsetof(struct options, member)
 #define FILTER(member) offsetof(struct options, delivery.filter.member)
+/* clang-format off */
 #define HELP(...) { __VA_ARGS__ }
+/* clang-format on */
 
 #define NO_PROCESSES "a capture has no processes"
 #define NO_NAMESPACES "a capture has no network namespaces"
@@ -29,6 +31,8 @@ const char *const option_section_names[SECTIONS] = {
 	[SECTION_OUTPUT] = "Output",
 };
 
+/* One option a block, members that belong together on one line: the formatter would write each on its own. */
+/* clang-format off */
 const struct option_rule option_rules[] = {
 	{
 		.name = "pid", .letter = 'p', .commands = SOCKETS, .refusal = NO_PROCESSES,
@@ -256,6 +260,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "print the version" }),
 	},
 };
+/* clang-format on */
 
 const unsigned int option_rule_count = sizeof(option_rules) / sizeof(option_rules[0]);
 
