@@ -88,7 +88,9 @@ enum nt_wire_status {
 	NT_WIRE_ABSENT,  /* not in the tables: never seen, or its end was reported before */
 	NT_WIRE_OPEN,    /* still open: its end is reported later */
 	NT_WIRE_SETTLED, /* removed from the tables: the socket's event is its report, no other follows */
-	NT_WIRE_NOT_ASKED, /* not looked up: both FINs were seen, so its end was most likely reported before */
+	/* Not looked up: the socket saw both FINs, so its end was most likely reported before; or the close was missed.
+	 * User space looks it up. */
+	NT_WIRE_NOT_ASKED,
 };
 
 struct nt_event_header {

@@ -314,7 +314,7 @@ static void match_sockets(struct join *join, struct held_wire *wire)
 
 /* ---- input ---- */
 
-/* The kernel side skipped the look-up: it had seen both FINs, so it assumed that the wire event was sent before. */
+/* Does the look-up that the kernel side left out: see NT_WIRE_NOT_ASKED. Usually the wire event is already held. */
 static void resolve_wire_status(struct join *join, struct held_socket *held)
 {
 	struct nt_socket_event *event = &held->event;
