@@ -94,25 +94,25 @@ static __always_inline int read_error(struct sock *sk, const struct nt_socket *s
 static __always_inline __u64 compute_bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
 {
 	__u64 written = tp->bytes_acked + (__u32)(tp->write_seq - tp->snd_una);
-	__u64 flags = (socket->role == NT_ROLE_CLIENT) + !!(socket->flags & NT_SOCKET_LOCAL_FIN);
+	__u64 syn_and_fin = (socket->role == NT_ROLE_CLIENT) + !!(socket->flags & NT_SOCKET_LOCAL_FIN);
 
-	return written > flags ? written - flags : 0;
+	return written > syn_and_fin ? written - syn_and_fin : 0;
 }
 
 static __always_inline __u64 compute_bytes_sent(struct tcp_sock *tp, const struct nt_socket *socket)
 {
 	__u64 transmitted = tp->bytes_sent - tp->bytes_retrans, written;
 
-	/* The kernel counts data that a device refused as new at each attempt, which happens to an unreachable peer. */
+	/* The kernel counts data that a device refuses as new at each attempt. An unreachable peer has this effect. */
 	if (!is_unreachable_error(read_error(&tp->inet_conn.icsk_inet.sk, socket)))
 		return transmitted;
 	written = compute_bytes_written(tp, socket);
 	return transmitted < written ? transmitted : written;
 }
 
-/* Returns the lifetime of a pre-existing connection in jiffies, 0 if unknown. Its idle periods before the present one
- * are unknown and taken for none. This estimate is used only while the connection is sending, or if its present idle
- * period is longer than all the time that it spent sending. */
+/* Returns an estimate of the lifetime of a pre-existing connection in jiffies. It leaves out the idle periods before
+ * the present one, which are unknown. Returns 0 if the connection is idle, but not for longer than it has spent
+ * sending: the estimate would then be too uncertain to conclude what limited the connection. */
 static __always_inline __u32 estimate_lifetime(struct tcp_sock *tp, __u32 jiffies, __u32 sending)
 {
 	__u32 idle = jiffies - tp->lsndtime;
@@ -129,7 +129,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	__u32 busy = tp->chrono_stat[0], receiver = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
 	__u32 running = jiffies - tp->chrono_start;
 
-	/* enum tcp_chrono: the time of the running one is not in its sum yet */
+	/* The period that is still running is not in its sum yet. The cases are those of enum tcp_chrono. */
 	switch (BPF_CORE_READ_BITFIELD(tp, chrono_type)) {
 	case 1:
 		busy += running;
@@ -156,13 +156,13 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->srtt_us = tp->srtt_us >> 3;
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
 	counts->error = read_error(&tp->inet_conn.icsk_inet.sk, socket);
-	/* the socket was disconnected after the missed end: its counts are gone */
+	/* without segments, the socket was disconnected after the missed end: its counts are gone */
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
 
-/* Returns whether the running process is at work on this socket, and not a softirq. A softirq takes a socket only if no
- * process owns its lock, so the owner flag distinguishes the two. It also distinguishes accepted sockets from others:
- * inet_csk_listen_stop() closes sockets that nobody accepted, and does not set the flag. */
+/* Returns whether the running process, and not a softirq, is using this socket. A softirq takes a socket only if no
+ * process owns its lock, so the lock's owner flag distinguishes the two. A process that closes a listener does not
+ * become the owner of the sockets that nobody accepted: inet_csk_listen_stop() closes them without setting the flag. */
 static __always_inline bool is_in_process(struct sock *sk)
 {
 	return sk->sk_lock.owned;
@@ -248,7 +248,7 @@ static __always_inline struct nt_listener *find_listener(const struct nt_socket 
 	return bpf_map_lookup_elem(&listeners, &key);
 }
 
-/* Not inlined, so that the verifier follows fewer paths. */
+/* Not inlined, so that the verifier does not follow its paths again at each call. */
 static __noinline int is_socket_filtered(const struct nt_socket *socket, __u32 type)
 {
 	bool awaits_owner = type == NT_EVENT_TYPE_SOCKET_CLOSE && socket->flags & NT_SOCKET_AWAITS_OWNER;
@@ -388,10 +388,12 @@ static __always_inline void count_replaced_socket(const struct nt_socket *previo
 	shared.replaced_flags = previous->flags;
 }
 
-/* Another connection begins at the address of a socket whose change to CLOSE and whose destruction were both missed. What
- * was seen of it is reported: its counts are gone, and the time of its end is known only if an error ended it. Returns
- * whether there is a record to report. Not inlined, as are the two functions after it, for the stack of their callers:
- * before Linux 6.13 (a76ab5731e32) the stacks of nested calls may add up to 512 bytes. */
+/* Closes the entry of a socket whose change to CLOSE and whose destruction were both missed: another connection begins
+ * at its address. Its counts are gone, and the time of its end is known only if an error ended it. Returns whether
+ * there is a record to report.
+ *
+ * Before Linux 6.13 (a76ab5731e32), the stack frames of nested calls may take at most 512 bytes together. Therefore
+ * report_replaced_socket() is inlined and calls its steps, which are not, one after the other. */
 static __noinline int close_replaced_socket(struct nt_socket *previous)
 {
 	__u64 end = previous->error ? previous->error_ns : bpf_ktime_get_boot_ns();
@@ -410,7 +412,7 @@ static __noinline int close_replaced_socket(struct nt_socket *previous)
 	return 1;
 }
 
-/* User space looks up its packets: see NT_WIRE_NOT_ASKED. */
+/* Leaves the look-up of the packets to user space (NT_WIRE_NOT_ASKED), since it would need too much stack here. */
 static __noinline int emit_replaced_socket(__u64 address, const struct nt_socket *previous, __u8 old_state)
 {
 	struct nt_socket_event *event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
@@ -443,8 +445,8 @@ static __always_inline void report_replaced_socket(__u64 address, struct nt_sock
 		emit_replaced_socket(address, previous, old_state);
 }
 
-/* Replaces an existing entry: an earlier connection of the same socket, or of another one whose end was missed. Returns
- * false if the entry is that of this very connection. */
+/* Prepares to replace an existing entry: that of an earlier connection of the same socket, or of another socket whose
+ * end was missed. Returns false if the entry is that of this very connection. */
 static __always_inline bool replace_client(__u64 address, struct nt_socket *socket)
 {
 	struct nt_socket *previous = bpf_map_lookup_elem(&sockets, &address);
@@ -740,7 +742,7 @@ static __always_inline void handle_state_change(struct sock *sk, int old_state, 
 
 	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT || shared.ended)
 		return;
-	/* MPTCP sockets change state here too, but are no struct tcp_sock (IPPROTO_MPTCP is not 6) */
+	/* MPTCP sockets change state here too, but are no struct tcp_sock; their subflows are, with IPPROTO_TCP */
 	if (sk->sk_protocol == IPPROTO_MPTCP)
 		return record_mptcp_owner(sk, new_state);
 	if (sk->sk_protocol != IPPROTO_TCP)
