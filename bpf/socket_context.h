@@ -275,8 +275,7 @@ static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 o
 	return wire_handle_socket_close(&found, &key, side, old_state, error);
 }
 
-/* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before.
- * tp: NULL if the socket itself is gone. */
+/* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before. */
 static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 					__u8 old_state, __u64 now)
 {
@@ -287,8 +286,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 
 	if (config.filters && is_socket_filtered(socket, type)) {
 		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
-			discard_socket(socket, tp ? read_error(&tp->inet_conn.icsk_inet.sk, socket) : socket->error,
-				     old_state);
+			discard_socket(socket, read_error(&tp->inet_conn.icsk_inet.sk, socket), old_state);
 		return;
 	}
 	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && is_wire_end_reported(socket))
@@ -313,12 +311,9 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	event->socket = *socket;
 	event->wire_status = status;
 	event->counts.old_state = old_state;
-	if (tp)
-		read_counts(&event->counts, tp, socket);
-	else
-		event->counts.error = socket->error;
+	read_counts(&event->counts, tp, socket);
 	/* An ICMP error received during connect() is the reason why the application gave up. */
-	if (tp && old_state == TCP_SYN_SENT && !event->counts.error)
+	if (old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
 		emit_wire_of_socket(event, &found, side);
