@@ -127,7 +127,7 @@ static __u64 first_fin_ns_of(const struct nt_record *record, const struct nt_soc
 		return nt_connection_first_fin_or_rst(wire);
 	if (socket->flags & (NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN))
 		return socket->first_fin_ns;
-	/* Without a FIN, a RST that verdict_ended_by it was sent or received at the change to CLOSE. */
+	/* Without a FIN, a RST that ended the connection was sent or received at the change to CLOSE. */
 	if (record->outcome == NT_OUTCOME_RESET || record->outcome == NT_OUTCOME_REFUSED ||
 	    socket->flags & NT_SOCKET_RESET_SENT)
 		return socket->missed_end == NT_END_MISSED_UNTIMED ? 0 : socket->close_ns;
@@ -271,7 +271,7 @@ static struct verdict verdict_of_attempt(const struct nt_socket *socket, int err
 	return verdict_failed(NT_OUTCOME_TIMEOUT, "gave_up");
 }
 
-/* Without packets: the side that sent a RST, or closed first. */
+/* Judges without packets: by the side that sent a RST, or closed first. */
 static struct verdict verdict_of_socket(const struct nt_socket *socket, const struct nt_socket_counts *counts)
 {
 	bool reset_sent = socket->flags & NT_SOCKET_RESET_SENT;
@@ -330,7 +330,7 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 
 	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) && socket->reset_reason)
 		verdict.reason = lookups->reset_reason(lookups->context, socket->reset_reason);
-	/* If the change to CLOSE was missed, the application may have given up, or read the error: no reason. */
+	/* After a missed change to CLOSE, no error means that the application gave up or has read it: unknown. */
 	if (verdict.reason && !(is_attempt(socket, &event->counts) && socket->missed_end && !event->counts.error))
 		set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
@@ -340,7 +340,8 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
-/* An attempt's packets are taken to end with its socket, even if the RST was not among them. */
+/* The kernel side takes the packets of an attempt to end with its socket, so wire_ended is true even if the RST that
+ * refused it was not seen. */
 static bool has_unseen_refusal(const struct nt_socket_event *event, const struct nt_connection *wire)
 {
 	return is_attempt(&event->socket, &event->counts) && event->socket.reset_received &&
