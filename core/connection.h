@@ -21,9 +21,9 @@
  *                 SYN-ACK of the opener after that             SYN_RECEIVED  3.5 figure 8
  *                 RST by the other side, acknowledges the SYN  RESET         3.10.7.3: refused
  *                 RST by the other side that does not          SYN_SENT      3.10.7.3: dropped by the opener
- *                 RST by the opener, next to its SYN           RESET         given up, or a port scan
+ *                 RST by the opener, up to 64 KiB after its SYN RESET        given up, or a port scan
  *                 RST by the opener, another sequence number   SYN_SENT      3.5 figure 9: it resets an older one
- *                 ACK of the opener, next to its SYN           ESTABLISHED   the SYN-ACK took another path
+ *                 ACK of the opener, in a window after its SYN ESTABLISHED   the SYN-ACK took another path
  *                 data or FIN that acknowledges the SYN        ESTABLISHED   the SYN-ACK took another path
  *                 other ACK of the other side                  SYN_SENT      3.10.7.3: a challenge from an older one
  *   SYN_RECEIVED  ACK of the opener for the SYN-ACK            ESTABLISHED   3.5 figure 6
@@ -56,8 +56,7 @@
 
 /* The largest distance of an acknowledgement from the SYN it acknowledges: the SYN may carry data (RFC 7413). */
 #define NT_MOST_SYN_PAYLOAD 0xffff
-/* The largest distance of two sequence numbers that are valid at one time: the largest window (RFC 7323 section 2.3).
- * */
+/* The largest distance of two sequence numbers that are valid at one time: the largest window (RFC 7323, 2.3). */
 #define NT_MOST_WINDOW 0x40000000
 
 enum nt_state {
@@ -214,7 +213,7 @@ NT_INLINE __u32 nt_connection_set_syn(struct nt_connection *connection, const st
 	return packet->flags & NT_ACK ? NT_STEP_LETTER('H') : NT_STEP_LETTER('S');
 }
 
-/* Returns whether the packet acknowledges the SYN with this sequence number, and at most the data that it may carry. */
+/* Returns whether the packet acknowledges a SYN with this sequence number, and no more data than a SYN may carry. */
 NT_INLINE int nt_acknowledges_syn(const struct nt_packet *packet, __u32 isn)
 {
 	return (packet->flags & NT_ACK) && packet->acknowledgement - isn - 1 <= NT_MOST_SYN_PAYLOAD;
@@ -250,7 +249,8 @@ NT_INLINE int nt_connection_synack_fits(const struct nt_connection *connection, 
 {
 	int peer = connection->marks & NT_MARK_SELF ? source : 1 - source;
 
-	NT_FORGET(peer); /* the compiler makes an exclusive or of it, which verifiers before Linux 6.10 do not track */
+	/* The compiler would turn the subtraction into an exclusive or: verifiers before Linux 6.10 do not track it. */
+	NT_FORGET(peer);
 	peer &= 1;
 	if ((connection->side[source] & NT_SIDE_SYN) && connection->isn[source] != packet->sequence)
 		return 0;
@@ -290,7 +290,8 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 }
 
 /* Returns whether the opener's ACK fits the SYN-ACK. It may acknowledge more if packets in between were not seen. An
- * ACK directly after the opener's SYN may answer a SYN-ACK with another SYN cookie, which was not seen.
+ * ACK directly after the opener's SYN may answer a SYN-ACK with another SYN cookie, which was not seen. If several
+ * cookies were seen, stores the one that the ACK answers.
  */
 NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const struct nt_packet *packet, int answerer)
 {
