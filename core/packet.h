@@ -181,8 +181,8 @@ NT_INLINE void nt_set_ipv4_address(__u64 *words, __u32 address)
 #endif
 }
 
-/* Interprets a loaded header: fills the addresses and advances the cursor behind it. The next two functions do so for
- * IPv6 and TCP. */
+/* Interprets a loaded header: fills the addresses and advances the cursor behind it. nt_take_ipv6_header() does the
+ * same for IPv6; nt_take_tcp_header() fills the members of TCP. */
 NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header, __u32 frame_length,
 					    struct nt_cursor *cursor, struct nt_packet *packet)
 {
@@ -446,8 +446,7 @@ NT_INLINE int nt_pass_vlan_tags(void *frame, __u32 *offset, __u16 *ethertype, __
 	return 0;
 }
 
-/* Parses from behind an EtherType on: VLAN tags that are still in the frame, then IP. Arguments as for nt_parse_ip().
- * */
+/* Parses what follows an EtherType: VLAN tags that are still in the frame, then IP. Arguments as for nt_parse_ip(). */
 NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethertype, __u32 frame_length,
 					   __u32 options, struct nt_packet *packet)
 {
@@ -456,8 +455,9 @@ NT_INLINE enum nt_parse nt_parse_ethertype(void *frame, __u32 offset, __u16 ethe
 	return nt_parse_ip(frame, offset, ethertype, frame_length, options, packet);
 }
 
-/* Parses a frame that begins with its network header. ethertype: in host byte order. It is that of a VLAN if the device
- * left the tag before that header; the IP version is then read from the header. Other arguments as for nt_parse_ip().
+/* Parses a frame that begins with its network header. ethertype: in host byte order. If the device left a VLAN tag in
+ * front of that header, this is the type of the tag; the IP version is then read from the header. Other arguments as
+ * for nt_parse_ip().
  */
 NT_INLINE enum nt_parse nt_parse_network(void *frame, __u16 ethertype, __u32 frame_length, struct nt_packet *packet)
 {
