@@ -53,7 +53,7 @@ static inline bool delivery_is_full(const struct delivery *delivery)
 	return delivery->options->max_records && delivery->records >= delivery->options->max_records;
 }
 
-/* Whether no more records are needed, or none can be written. */
+/* Returns whether no more records are needed, or none can be written. */
 static inline bool delivery_is_over(const struct delivery *delivery)
 {
 	return delivery->error || delivery_is_full(delivery);

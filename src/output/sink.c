@@ -23,7 +23,7 @@
 #define WAIT_FOREVER (-1)
 #define RETRY_MS 10
 #define EVENT_KINDS (NT_EVENT_EXIT + 1)
-#define WIDTH_UNKNOWN 132
+#define WIDTH_UNKNOWN 132 /* columns assumed if the terminal does not report its width */
 
 struct sink {
 	const struct format *format; /* NULL: lines only */
@@ -32,7 +32,7 @@ struct sink {
 	bool regular, terminal;
 	bool named;    /* -o: can be opened again */
 	bool half_out; /* the first waiting line was written in part */
-	bool patient; /* waits for a reader without limit */
+	bool patient; /* sink_options.waits */
 	bool stuck;   /* the last wait for the reader timed out */
 	bool refused; /* the last flush failed, or records were lost; reported already */
 	struct format_view view;
@@ -77,7 +77,7 @@ static int open_output(struct sink *sink, const struct sink_options *options)
 	return -error;
 }
 
-/* Whether the file ends in the middle of a line, left by a killed writer: a newline must precede our first line. */
+/* Returns whether a killed writer left the file in the middle of a line: a newline must then precede our first line. */
 static bool ends_in_half_line(const struct sink *sink, off_t size)
 {
 	char path[32], last = '\n';
@@ -326,8 +326,9 @@ static int await_reader(const struct sink *sink, int wait_ms)
 	return ready ? 0 : -EAGAIN;
 }
 
-/* Writes at most PIPE_BUF bytes: a pipe that poll() reports as writable may have room for one page only. A terminal may
- * take nothing although it is writable: it has room for one byte, and a newline becomes two.
+/* Writes at most PIPE_BUF bytes: a pipe that poll() reports as writable may have room for one page only. A terminal
+ * that poll() reports as writable may still take nothing: if it has room for one byte, a newline, which becomes two,
+ * does not fit.
  */
 static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
 {

@@ -36,7 +36,7 @@ int sink_write(struct sink *sink, const struct nt_record *record);
 /* Adds lines that are not records. Returns 0, or -errno if there is no room: none is added. */
 int sink_write_lines(struct sink *sink, const struct text_buffer *lines);
 
-/* Returns 0 if the buffer is empty; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking
+/* Returns 0 if all lines are written; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking
  * must go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit.
  */
 int sink_flush(struct sink *sink);
@@ -54,10 +54,10 @@ void sink_reopen(struct sink *sink);
 /* Returns the records of one event kind that were not written: lost, or waiting. Exact after sink_finish(). */
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
 
-/* Returns those of them that were lost for lack of memory. */
+/* Returns how many of them were lost for lack of memory. */
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event);
 
-/* Whether any record of any kind was not written. */
+/* Returns whether any record of any kind was not written. */
 bool sink_lost_any(const struct sink *sink);
 
 /* Does not flush. NULL is allowed. */
