@@ -193,7 +193,7 @@ static void print_duration_ms(struct text_buffer *cell, const struct nt_record *
 	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_milliseconds);
 }
 
-/* A negative time, from a capture in another order, is no use to a reader of text. */
+/* Leaves out a negative time: it shows only that the capture has the packets out of order. */
 static void print_handshake(struct text_buffer *cell, const struct nt_record *record,
 			    void (*print)(struct text_buffer *cell, __u64 value))
 {
@@ -343,7 +343,7 @@ static const struct text_column narrow_list_columns[] = {
 	{ "RETR", 5, RIGHT, 1, print_both_retransmits, NULL, NULL },
 };
 
-/* The headings are indented too. */
+/* The second line of each record. It is indented, and so is its heading. */
 static const struct text_column second_columns[] = {
 	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
 	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },

@@ -16,7 +16,7 @@ struct text_column {
 	enum alignment alignment;
 	unsigned int drop; /* order of removal on a narrow terminal: 1 first; 0: never */
 	void (*print)(struct text_buffer *cell, const struct nt_record *record);
-	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* past the edge; or NULL */
+	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* beyond the width; or NULL */
 	const char *(*colour)(const struct nt_record *record); /* an escape sequence or NULL; or NULL */
 };
 
