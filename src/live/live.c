@@ -127,8 +127,8 @@ static void count_lost_event(void *context)
 	((struct live *)context)->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
-/* If the entry is in its slot and the cookie proves that the socket owns it, also marks this side as closed: the sweep
- * then expires the entry sooner. */
+/* Searches the slot of the connection, then the table of established ones. If the entry is in the slot and the cookie
+ * proves that the socket owns it, also marks this side as closed: the sweep then expires the entry sooner. */
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct live *live = context;
@@ -139,7 +139,7 @@ static bool find_open_wire(void *context, const struct nt_socket *socket, struct
 	if (!slots_has(slot, &key))
 		return slot->elsewhere && !bpf_map_lookup_elem(live->loader.established_fd, &key, wire);
 	*wire = slot->wire;
-	if (!slots_has(slot, &key))
+	if (!slots_has(slot, &key)) /* the kernel side replaced the entry meanwhile */
 		return false;
 	if (nt_claim_of_socket(wire, side, socket, live->own_netns) == NT_CLAIM_COOKIE)
 		slot->wire.socket_closed[side] = 1;
@@ -264,7 +264,8 @@ static void sweep_if_due(struct live *live, __u64 now)
 	sweep_closed_sockets(&live->loader, now);
 }
 
-/* Without a local socket, update only established connections: they are forwarded. */
+/* Local sockets are reported by the scan of sockets, if the socket context is on. The other established connections are
+ * forwarded. */
 static int report_open_wire(void *context, void *data, size_t size)
 {
 	const struct nt_wire_event *event = data;
@@ -317,7 +318,7 @@ static void housekeep(struct live *live, __u64 now)
 		stop_tracking(live, EXIT_STATUS_INTERFACE);
 }
 
-/* Expires at the next read of the ring buffer or at the end of the summary's interval, whichever is first. */
+/* Sets the timer to the next read of the ring buffer, or to the end of the summary's interval if that is earlier. */
 static void set_timer(const struct live *live)
 {
 	__u64 now = clock_boot_ns(), interval_end = live->delivery.output.next_ns;
@@ -572,6 +573,8 @@ static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wir
 	lost[ACCOUNTING_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
 }
 
+/* The overflow table of half-open connections is an LRU table, which does not report evictions: an entry was evicted if
+ * neither the kernel side nor the sweep removed it. */
 static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
 	__u64 *lost = live->delivery.accounting.lost;
