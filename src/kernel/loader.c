@@ -29,7 +29,8 @@
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
 
-/* The beginning of the last lines of a text: the verifier's log ends with the reason, after thousands of lines. */
+/* Returns the beginning of the last lines of a text: the verifier's log ends with the reason, after thousands of lines.
+ */
 static char *find_last_lines(char *text, unsigned int lines)
 {
 	char *at = text + strlen(text);
@@ -126,7 +127,7 @@ int loader_explain_failure(int error, const char *with)
 		message_error("cannot load the BPF programs: not permitted; " LOADER_PRIVILEGES);
 		return EXIT_STATUS_PRIVILEGES;
 	}
-	/* The privileges have been checked: see check_kernel(). */
+	/* This is not for lack of privileges: loader_may_load_programs() was called before. */
 	if (error == -EACCES) {
 		message_error("cannot load the BPF programs: the kernel's verifier or a security module refuses them; "
 			      "-v shows why: please report it");
@@ -314,8 +315,8 @@ static int attach_program(struct loader *loader, struct bpf_program *program)
 
 /* socket_set_state is attached last: it creates the entries that the other programs complete, so they miss no event of
  * an entry. Its stand-by program does the work of skipped calls. It is attached at once if the kernel is preemptible,
- * since skips are frequent then, and if the kernel does not report socket errors, since a close that was missed cannot
- * be found later then. */
+ * since skips are frequent then, and if the kernel does not report socket errors, because a missed close cannot always
+ * be reported later without them. */
 int loader_attach_sockets(struct loader *loader)
 {
 	const struct kernel_features *features = &loader->features;

@@ -153,7 +153,7 @@ static bool is_side_over(const struct nt_wire *wire, int side)
 	return !nt_side_has_socket(wire, side) || wire->socket_closed[side];
 }
 
-/* All local sockets of the connection have closed: only a RST can follow. */
+/* Returns whether all local sockets of the connection have closed: only a RST can follow. */
 static bool is_left_over(const struct nt_wire *wire)
 {
 	return nt_wire_has_socket(wire) && is_side_over(wire, 0) && is_side_over(wire, 1);
@@ -196,10 +196,11 @@ static void report_wire(const struct pass *pass, const struct nt_wire *wire)
 	pass->handler(pass->context, &event, sizeof(event));
 }
 
-/* Returns by how much a count is certainly too high, or, below 0, too low. */
-static __s32 compute_excess(struct count_audit *count, __s32 now)
+/* Returns by how much a count is certainly too high, or, below 0, too low. after: the count after the sweep. */
+static __s32 compute_excess(struct count_audit *count, __s32 after)
 {
-	__s32 least = now < count->before ? now : count->before, most = now > count->before ? now : count->before;
+	__s32 least = after < count->before ? after : count->before;
+	__s32 most = after > count->before ? after : count->before;
 	__s32 excess = least - count->expected, missing = most - count->expected;
 
 	count->expected = 0;
@@ -247,12 +248,12 @@ static void correct_counts(struct sweep *sweep)
 /* Returns false if the entry changed since it was read, or if the kernel side has removed it. */
 static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire)
 {
-	struct nt_wire now;
+	struct nt_wire current;
 
 	if (pass->map_fd < 0)
 		return slots_take(slots_of_key(&pass->sweep->slots, &wire->key), wire);
-	if (bpf_map_lookup_elem(pass->map_fd, &wire->key, &now) ||
-	    now.connection.last_seen_ns != wire->connection.last_seen_ns || bpf_map_delete_elem(pass->map_fd, &wire->key))
+	if (bpf_map_lookup_elem(pass->map_fd, &wire->key, &current) ||
+	    current.connection.last_seen_ns != wire->connection.last_seen_ns || bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
 	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
@@ -308,7 +309,7 @@ static void sweep_slots(struct pass *pass)
 	}
 }
 
-/* Returns the number of entries. */
+/* Returns how many entries the table had. */
 static __u64 sweep_table(struct pass *pass, int map_fd)
 {
 	__u32 position, next, count, i;
