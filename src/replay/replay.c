@@ -33,7 +33,7 @@ struct replay {
 	const struct options *options;
 	const char *name; /* of the current file */
 	struct capture_file *file;
-	bool streams;  /* the file is a pipe or the like: the next packet may arrive late */
+	bool is_pipe;  /* or the like: the next packet may arrive late, so records are written at once */
 	bool is_first; /* the next packet is the file's first */
 	struct progress progress;
 	struct progress_view read; /* totals of the previous files; size: of all files, 0 if one has none */
@@ -207,8 +207,8 @@ static void show_progress(struct replay *replay)
 	progress_show(&replay->progress, &view);
 }
 
-/* Connections that expired by the clock of the previous files have ended. If a file begins earlier, connections that
- * are in both are split.
+/* Warns if a file begins before the previous ones end. The clock does not go back, so connections that are in both may
+ * have expired already, and are split.
  */
 static void check_order(struct replay *replay, __u64 ns)
 {
@@ -220,7 +220,7 @@ static void check_order(struct replay *replay, __u64 ns)
 			replay->name, (double)(replay->now - ns) / 1e9);
 }
 
-/* Returns 1 if there is a packet; 0 at the end of the file, or if replay is over; -1 if the file is broken. */
+/* Returns 1 if there is a packet; 0 at the end of the file, or if the replay is over; -1 if the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
 	int result;
@@ -234,12 +234,12 @@ static int next_packet(struct replay *replay, struct capture_packet *captured)
 	return result;
 }
 
-/* Reads until next_packet() returns something else than 1, and returns that, as read_like_zeek() does. */
+/* Reads until next_packet() returns 0 or -1, and returns that, as read_like_zeek() does. */
 static int read_packets(struct replay *replay)
 {
 	struct replay_located ahead[READ_AHEAD];
 	struct capture_packet captured;
-	int most = replay->streams ? 1 : READ_AHEAD;
+	int most = replay->is_pipe ? 1 : READ_AHEAD;
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
@@ -255,7 +255,7 @@ static int read_packets(struct replay *replay)
 			advance_clock(replay, captured.ns);
 			capture_reader_take(replay->reader, &captured);
 		}
-		if (replay->streams)
+		if (replay->is_pipe)
 			delivery_flush(&replay->delivery);
 	}
 	track_ahead(replay, ahead, count);
@@ -270,13 +270,14 @@ static int read_like_zeek(struct replay *replay)
 	while ((result = next_packet(replay, &captured)) == 1) {
 		advance_clock(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
-		if (replay->streams)
+		if (replay->is_pipe)
 			delivery_flush(&replay->delivery);
 	}
 	return result;
 }
 
-/* Unsupported packets do not stop the replay, but are reported once per file. A file that has no others is an error. */
+/* Packets of unsupported link types do not stop the replay, but are reported once per file. A file that has no other
+ * packets is an error. */
 static void report_unread(struct replay *replay)
 {
 	const struct capture_unparsed unparsed = capture_reader_unparsed(replay->reader);
@@ -320,7 +321,7 @@ static void read_capture(struct replay *replay, const char *name)
 	int error;
 
 	replay->name = name;
-	replay->streams = !is_regular_file(name, &status);
+	replay->is_pipe = !is_regular_file(name, &status);
 	replay->is_first = true;
 	error = capture_file_open(&replay->file, name);
 	if (error) {
