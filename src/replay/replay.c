@@ -399,7 +399,7 @@ static int replay_all(struct replay *replay)
 	int error;
 
 	if (!(replay->options->rules == RULES_ZEEK ? set_up_zeek(replay) : set_up_own(replay))) {
-		message_error("replay: cannot begin: %s", strerror(ENOMEM));
+		message_error("cannot start: out of memory; free some memory and try again");
 		return EXIT_STATUS_BROKEN;
 	}
 	read_files(replay);
