@@ -302,7 +302,7 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	for (i = 0; i < requested->count; i++) {
 		if (if_nametoindex(requested->names[i]))
 			continue;
-		message_error("no such interface: %s; `ip -brief link` lists those there are", requested->names[i]);
+		message_error("no such interface: %s; ip link lists the interfaces", requested->names[i]);
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notifications_fd = open_notifications();
