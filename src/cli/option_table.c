@@ -139,7 +139,7 @@ const struct option_rule option_rules[] = {
 		.type = OPTION_INTERFACE, .value = "NAME", .valid = "an interface's name, or none without any other",
 		.help = HELP({ COMMAND_LIVE, "watch packets on this interface; repeatable; none: no packets; "
 					     "default: every interface that is up or comes up" },
-			     { ALL, "the interface, for attach and detach; repeatable" }),
+			     { ALL, "interface to attach to or to detach from; repeatable" }),
 		.completion = COMPLETE_INTERFACES,
 	},
 	{
@@ -169,8 +169,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can apply Zeek's rules",
 		.section = SECTION_RULES, .type = OPTION_LIKE, .value = "zeek", .valid = "zeek",
-		.help = HELP({ ALL, "apply the rules of Zeek to when a connection begins and ends, who opened it and "
-				    "what was sent; reads tunnels, validates checksums" }),
+		.help = HELP({ ALL, "apply Zeek's rules for when a connection begins and ends, who opened it and what "
+				    "was sent; also reads tunnels and validates checksums" }),
 		.completion = COMPLETE_WORD, .offered = { { ALL, "zeek" } },
 	},
 	{
@@ -185,7 +185,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ENDED, "text (default), json (one object a line), csv, tsv, trace (the [TC] line), zeek "
 				      "(a conn.log)" },
 			     { COMMAND_LIST, "text (default), json (one object a line), csv, tsv" },
-			     { KERNEL_TRACE, "for status: text (default), json (one object an interface)" }),
+			     { KERNEL_TRACE, "text (default), json (one object for each interface); status only" }),
 		.completion = COMPLETE_WORD,
 		.offered = { { COMMAND_STATUS, "text json" },
 			     { COMMAND_LIST, "text json csv tsv" },
@@ -202,7 +202,7 @@ const struct option_rule option_rules[] = {
 		.name = "host", .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",
-		.help = HELP({ ALL, "put this machine name into JSON, CSV and TSV records" }),
+		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records" }),
 	},
 	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
@@ -225,9 +225,9 @@ const struct option_rule option_rules[] = {
 		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
 		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
-		.help = HELP({ COMMAND_LIVE, "time between update records (default: 10s), and between tables "
-					     "(default: one at the end)" },
-			     { ALL, "time between tables; default: one at the end" }),
+		.help = HELP({ COMMAND_LIVE, "time between update records (default: 10s), and between the tables of "
+					     "--summary (default: one at the end)" },
+			     { ALL, "time between the tables of --summary; default: one at the end" }),
 	},
 	{
 		.name = "count", .letter = 'n', .commands = RECORDS, .section = SECTION_OUTPUT,
@@ -239,7 +239,7 @@ const struct option_rule option_rules[] = {
 		.name = "time", .letter = 't', .commands = COMMAND_LIVE, .refusal = "it ends with the last file",
 		.section = SECTION_OUTPUT, .type = OPTION_DURATION, .offset = MEMBER(max_time_ns), .least = 1,
 		.value = "SECONDS", .valid = "seconds above 0: 10, 0.5; or 10m, 1h",
-		.help = HELP({ ALL, "end after SECONDS" }),
+		.help = HELP({ ALL, "end after SECONDS; a unit is possible: 10m, 1h" }),
 	},
 	{
 		.name = "quiet", .letter = 'q', .commands = ALL, .section = SECTION_OUTPUT,
@@ -253,7 +253,7 @@ const struct option_rule option_rules[] = {
 	},
 	{
 		.name = "help", .letter = 'h', .commands = ALL, .section = SECTION_OUTPUT, .type = OPTION_HELP,
-		.help = HELP({ ALL, "print this help" }),
+		.help = HELP({ ALL, "print the help of the command" }),
 	},
 	{
 		.name = "version", .letter = 'V', .commands = ALL, .section = SECTION_OUTPUT, .type = OPTION_VERSION,
