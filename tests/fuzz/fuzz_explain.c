@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *record = explain_record_read((const char *)input.data, input.size, &error);
 
 	MUST(record || error.used);
-	if (record && explain_record_is_known(record)) {
+	if (record && explain_has_known_event(record)) {
 		explain_describe(&description, record, width);
 		MUST(description.used && description.bytes[description.used - 1] == '\n');
 		fuzz_check_text(description.bytes, description.used, "\n");
