@@ -249,7 +249,7 @@ T ?= 60
 FUZZ := $(BUILD)/fuzz
 FUZZERS := $(patsubst tests/fuzz/%.c,$(FUZZ)/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_OBJECTS := $(SOURCES:%.c=$(FUZZ)/%.o)
-FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all
+FUZZ_FLAGS := -O1 -g -Werror=implicit-function-declaration -fno-omit-frame-pointer -fno-sanitize-recover=all
 
 $(FUZZ)/%.o: %.c
 	$(call say,CC-FUZZ,$<)
