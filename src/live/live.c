@@ -431,6 +431,14 @@ static int set_up_polling(struct live *live)
 	return EXIT_STATUS_DONE;
 }
 
+static int start_wire_context(struct live *live)
+{
+	live->sweep = sweep_new(&live->loader, live->options->every_packet);
+	if (!live->sweep)
+		return report_start_out_of_memory();
+	return interfaces_open(&live->interfaces, &live->loader, &live->options->interfaces);
+}
+
 /* Attaches the socket context before the wire context, so that the socket of each tracked connection is known. */
 static int start_tracking(struct live *live)
 {
@@ -448,10 +456,8 @@ static int start_tracking(struct live *live)
 		status = report_start_out_of_memory();
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)
 		status = loader_attach_sockets(&live->loader);
-	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE) {
-		live->sweep = sweep_new(&live->loader, live->options->every_packet);
-		status = interfaces_open(&live->interfaces, &live->loader, &options->interfaces);
-	}
+	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_WIRE)
+		status = start_wire_context(live);
 	if (status == EXIT_STATUS_DONE)
 		status = set_up_polling(live);
 	if (status == EXIT_STATUS_DONE && live->options->contexts & CONTEXT_SOCKET)

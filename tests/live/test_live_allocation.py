@@ -37,9 +37,13 @@ class Traffic:
         return client, self.listener.accept()[0]
 
     def make(self):
+        """Closes each connection only after the next one has begun, so that tracking always ends with an open one."""
+        previous = self.connect()
         while not self.ending.wait(PAUSE_SECONDS):
-            for endpoint in self.connect():
+            newest = self.connect()
+            for endpoint in previous:
                 endpoint.close()
+            previous = newest
 
     def stop(self):
         self.ending.set()
