@@ -354,7 +354,7 @@ coverage:
 .PHONY: format format-check
 
 CLANG_FORMAT ?= $(or $(shell command -v clang-format-14),clang-format)
-FORMATTED = $(shell find bcc bench bpf core eunomia src tests -name '*.[ch]')
+FORMATTED = $(shell find bcc bench bpf core eunomia scripts src tests -name '*.[ch]')
 
 format:
 	$(quiet)$(CLANG_FORMAT) -i $(FORMATTED)
