@@ -13,7 +13,9 @@
 /* For user space, which reads whole connections. The key is plain bytes, since BCC cannot describe nested arrays, which
  * struct nt_key has.
  */
-#define NT_TRACKED_MORE struct nt_result summary; __u8 key[NT_KEY_SIZE];
+#define NT_TRACKED_MORE \
+	struct nt_result summary; \
+	__u8 key[NT_KEY_SIZE];
 #include "core/single_table.h"
 #include "core/fast_path.h"
 

@@ -36,7 +36,7 @@ static __always_inline void describe_caller(struct nt_owner *owner, __u8 by)
 
 static __always_inline void begin_connection(u64 address, __u8 role)
 {
-	struct connection connection = {.socket = {.role = role, .start_ns = bpf_ktime_get_boot_ns()}};
+	struct connection connection = { .socket = { .role = role, .start_ns = bpf_ktime_get_boot_ns() } };
 	struct nt_owner *caller = role == NT_ROLE_CLIENT ? callers.lookup(&address) : NULL;
 
 	/* The change to SYN_SENT happens inside connect(), so the calling process is the owner. */

@@ -232,7 +232,7 @@ static bool step_short(struct flow *flow)
 	case 7: send_next(flow, 0, FIN | ACK, 0); return false;
 	case 8: send_next(flow, 1, FIN | ACK, 0); return false;
 	default: send_next(flow, 0, ACK, 0); return true;
-	/* clang-format on */
+		/* clang-format on */
 	}
 }
 
@@ -289,7 +289,7 @@ static bool step_long(struct flow *flow)
 static bool step(struct flow *flow)
 {
 	static bool (*const steps[KINDS])(struct flow *) = {
-		[SHORT] = step_short, [SCAN] = step_scan,   [REFUSED] = step_refused,
+		[SHORT] = step_short, [SCAN] = step_scan, [REFUSED] = step_refused,
 		[RESET] = step_reset, [LONG] = step_long,
 	};
 

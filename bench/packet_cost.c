@@ -32,7 +32,7 @@ static size_t make_frame(unsigned char *frame, unsigned int flags, unsigned int 
 	ip[3] = length;
 	ip[8] = 64;
 	ip[9] = 6;
-	memcpy(ip + 12, (unsigned char[]){198, 18, 0, 1, 198, 18, 0, 2}, 8);
+	memcpy(ip + 12, (unsigned char[]){ 198, 18, 0, 1, 198, 18, 0, 2 }, 8);
 	tcp[0] = source_port >> 8;
 	tcp[1] = source_port;
 	tcp[2] = 0;
@@ -66,7 +66,7 @@ static int connection_ns(int program, unsigned char *frame)
 	static const struct {
 		unsigned int flags, sequence, acknowledgement, back;
 	} packets[] = {
-		{0x02, 1, 0, 0}, {0x12, 7, 2, 1}, {0x10, 2, 8, 0}, {0x11, 2, 8, 0}, {0x11, 8, 3, 1},
+		{ 0x02, 1, 0, 0 }, { 0x12, 7, 2, 1 }, { 0x10, 2, 8, 0 }, { 0x11, 2, 8, 0 }, { 0x11, 8, 3, 1 },
 	};
 	unsigned int i, port, total = 0;
 
@@ -96,8 +96,8 @@ static int connection_ns(int program, unsigned char *frame)
 static int load_empty_program(void)
 {
 	static const struct bpf_insn code[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1},
-		{.code = BPF_JMP | BPF_EXIT},
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "empty", "GPL", code, 2, NULL);
@@ -109,9 +109,9 @@ int main(int argc, char **argv)
 		const char *name;
 		unsigned int flags, payload;
 	} packets[] = {
-		{"data", 0x18, 1400},
-		{"pure ACK", 0x10, 0},
-		{"repeated SYN", 0x02, 0},
+		{ "data", 0x18, 1400 },
+		{ "pure ACK", 0x10, 0 },
+		{ "repeated SYN", 0x02, 0 },
 	};
 	const struct record_filter no_filter = { 0 };
 	const struct loader_options options = {

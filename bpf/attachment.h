@@ -24,14 +24,14 @@ enum attach_hook { ATTACH_HOOK_TCX = 1, ATTACH_HOOK_CLSACT };
 /* Describes who attached the programs, where and how. Texts end with NUL. */
 struct attachment_info {
 	__u32 layout;
-	__u32 hook;    /* enum attach_hook */
+	__u32 hook; /* enum attach_hook */
 	__u32 ifindex;
-	__u32 netns;   /* inode number */
+	__u32 netns; /* inode number */
 	__u32 uid;
 	__u32 login_uid; /* the user who logged in, before sudo changed the uid; ~0: unknown */
 	__u32 pid, parent_pid;
-	__u64 when_ns; /* CLOCK_REALTIME */
-	__u32 made_qdisc; /* there was no clsact qdisc before */
+	__u64 when_ns;     /* CLOCK_REALTIME */
+	__u32 made_qdisc;  /* there was no clsact qdisc before */
 	__u32 only_egress; /* loopback: every incoming packet has left by it just before */
 	char interface[16];
 	char comm[16], parent_comm[16];

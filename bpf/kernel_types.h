@@ -101,9 +101,8 @@ struct tcp_sock {
 	__u32 chrono_start;
 	__u32 chrono_stat[3];
 	struct request_sock *fastopen_rsk; /* a child of TCP Fast Open has it until the handshake's ACK */
-	bool is_mptcp; /* with CONFIG_MPTCP */
+	bool is_mptcp;                     /* with CONFIG_MPTCP */
 };
-
 
 struct mptcp_subflow_context {
 	struct sock *conn;

@@ -123,8 +123,8 @@ static __always_inline __u64 ring_flags(void)
 
 	if (emitted && ++*emitted % EVENTS_PER_QUERY)
 		return BPF_RB_NO_WAKEUP;
-	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
-										     : BPF_RB_NO_WAKEUP;
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= config.wakeup_bytes ? BPF_RB_FORCE_WAKEUP :
+										      BPF_RB_NO_WAKEUP;
 }
 
 #endif

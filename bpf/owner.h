@@ -166,7 +166,8 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 			path->known = file && parent;
 			break;
 		}
-		bpf_probe_read_kernel_str(path->component[i], NT_PATH_COMPONENT_SIZE, BPF_CORE_READ(dentry, d_name.name));
+		bpf_probe_read_kernel_str(path->component[i], NT_PATH_COMPONENT_SIZE,
+					  BPF_CORE_READ(dentry, d_name.name));
 		dentry = parent;
 	}
 	path->count = i;

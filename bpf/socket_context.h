@@ -144,8 +144,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->busy_jiffies = busy;
 	counts->receiver_limited_jiffies = receiver;
 	counts->sndbuf_limited_jiffies = sndbuf;
-	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies
-							  : estimate_lifetime(tp, jiffies, busy + receiver + sndbuf);
+	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies :
+							    estimate_lifetime(tp, jiffies, busy + receiver + sndbuf);
 	counts->bytes_sent = compute_bytes_sent(tp, socket);
 	counts->bytes_received = tp->bytes_received;
 	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)
@@ -210,7 +210,8 @@ static __always_inline void record_mptcp_owner(struct sock *sk, int new_state)
 	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK &&
 	    new_state != TCP_CLOSE)
 		return;
-	if (is_in_process(sk) && owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
+	if (is_in_process(sk) &&
+	    owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
 		check_details(bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY));
 }
 
@@ -237,7 +238,7 @@ static __always_inline void add_listener(struct sock *sk)
 
 static __always_inline struct nt_listener *find_listener(const struct nt_socket *socket)
 {
-	struct nt_listener_key key = {.netns = socket->netns, .port = socket->local_port};
+	struct nt_listener_key key = { .netns = socket->netns, .port = socket->local_port };
 	struct nt_listener *listener;
 
 	__builtin_memcpy(key.address, socket->local, 16);
@@ -458,7 +459,7 @@ static __always_inline bool replace_client(__u64 address, struct nt_socket *sock
 
 static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 now)
 {
-	struct nt_socket socket = {.role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now};
+	struct nt_socket socket = { .role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now };
 	int error;
 
 	socket.cookie = read_cookie(sk);
@@ -480,7 +481,7 @@ static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 n
  * kernels the cookie, only after this change. */
 static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 now)
 {
-	struct nt_socket socket = {.role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now}, *previous;
+	struct nt_socket socket = { .role = NT_ROLE_SERVER, .state = TCP_SYN_RECV, .start_ns = now }, *previous;
 	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
@@ -498,7 +499,8 @@ static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 n
 	*previous = socket;
 }
 
-static __always_inline void socket_handle_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp, __u64 now)
+static __always_inline void socket_handle_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp,
+						      __u64 now)
 {
 	read_tuple(socket, tp);
 	nt_socket_changes(socket, TCP_ESTABLISHED, now);
@@ -567,8 +569,8 @@ static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *s
 	socket->nth--;
 }
 
-static __always_inline void socket_handle_close(__u64 address, struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
-					  __u8 old_state, __u64 now)
+static __always_inline void socket_handle_close(__u64 address, struct nt_socket *socket, struct sock *sk,
+						struct tcp_sock *tp, __u8 old_state, __u64 now)
 {
 	int error = read_error(sk, socket);
 
@@ -692,8 +694,8 @@ static __always_inline void socket_handle_read(struct sock *sk)
 }
 
 /* Handles the changes that need members of struct tcp_sock. Only these pay for the helper that makes them readable. */
-static __always_inline void socket_handle_tcp_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
-					      int new_state)
+static __always_inline void socket_handle_tcp_state(__u64 address, struct nt_socket *socket, struct sock *sk,
+						    int old_state, int new_state)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	__u64 now = bpf_ktime_get_boot_ns();
@@ -707,7 +709,7 @@ static __always_inline void socket_handle_tcp_state(__u64 address, struct nt_soc
 }
 
 static __always_inline void socket_handle_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
-						 int new_state)
+						int new_state)
 {
 	switch (new_state) {
 	case TCP_SYN_RECV:

@@ -40,7 +40,7 @@ static __always_inline void scan_fins(struct nt_socket *socket)
 /* A listener on the local port means that the other side opened the connection. */
 static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp)
 {
-	struct nt_socket socket = {.flags = NT_SOCKET_PREEXISTING};
+	struct nt_socket socket = { .flags = NT_SOCKET_PREEXISTING };
 	__u64 address = (__u64)sk;
 	int error;
 
@@ -138,7 +138,8 @@ int scan_owners(struct bpf_iter__task_file *ctx)
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (socket && socket->flags & NT_SOCKET_PREEXISTING)
 		scan_owner(socket, task);
-	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
+	else if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN &&
+		 BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP)
 		scan_owner_of_listener(sk, task);
 	else
 		return 0;

@@ -9,7 +9,7 @@
 #define NETRACKER_BPF_TRACE_LINE_H
 
 #define LINE_SIZE 256 /* the longest trace line has 167 bytes; a power of two, so that a mask limits the index */
-#define DIGITS 20 /* of a 64-bit number */
+#define DIGITS 20     /* of a 64-bit number */
 #define GREATEST_POWER 10000000000000000000ULL
 
 struct line {

@@ -44,7 +44,8 @@ static __always_inline __u64 read_sender_cookie(struct __sk_buff *skb, __u8 flag
 	return bpf_get_socket_cookie(skb);
 }
 
-static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
+static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire,
+					    const struct sighting *sighting)
 {
 	__u64 cookie = read_sender_cookie(skb, sighting->packet.flags);
 
@@ -84,8 +85,8 @@ __noinline int is_wire_end_filtered(struct __sk_buff *skb)
 	NT_FORGET(skb); /* else the compiler leaves out the unused argument, and the verifier refuses the call */
 	if (!workspace || nt_filter_has_wire(filter(), &workspace->end.wire))
 		return 0;
-	count(config.sockets_enabled && nt_wire_has_socket(&workspace->end.wire) ? NT_COUNT_WIRE_SETTLED
-										 : NT_COUNT_WIRE_FILTERED);
+	count(config.sockets_enabled && nt_wire_has_socket(&workspace->end.wire) ? NT_COUNT_WIRE_SETTLED :
+										   NT_COUNT_WIRE_FILTERED);
 	return 1;
 }
 
@@ -103,7 +104,7 @@ static __always_inline void emit_wire_end(struct __sk_buff *skb, struct nt_wire_
 
 /* Removes the connection from its table and reports its end, unless another processor did. */
 static __always_inline void wire_end_connection(struct __sk_buff *skb, const struct wire_found *found,
-				      struct workspace *workspace, __u32 cause)
+						struct workspace *workspace, __u32 cause)
 {
 	record_wire_end(&workspace->end, found->wire, cause, workspace->sighting.now);
 	stop_expecting_ack(found->wire);
@@ -208,7 +209,8 @@ static __always_inline bool has_ended(struct nt_wire *wire, const struct sightin
 	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
 }
 
-static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct wire_found *found, struct workspace *workspace)
+static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct wire_found *found,
+					     struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
 
@@ -250,7 +252,7 @@ static __always_inline void wire_step_connection(struct __sk_buff *skb, struct w
 __noinline int wire_parse(struct __sk_buff *skb, __u32 offset)
 {
 	struct workspace *workspace = wire_find_workspace();
-	struct nt_frame frame = {.skb = skb};
+	struct nt_frame frame = { .skb = skb };
 	enum nt_parse result;
 
 	if (!workspace)
@@ -265,7 +267,7 @@ __noinline int wire_parse(struct __sk_buff *skb, __u32 offset)
 /* Returns whether the packet is TCP, and parses it: most packets in place and without a call. */
 static __always_inline bool read_tcp_packet(struct __sk_buff *skb, __u32 network_offset, struct nt_packet *packet)
 {
-	struct nt_frame frame = {.skb = skb};
+	struct nt_frame frame = { .skb = skb };
 
 	packet->vlan = skb->vlan_present ? NT_VLAN_ID(skb->vlan_tci) : NT_NO_VLAN;
 	if (!nt_parse_plain(&frame, network_offset, bpf_ntohs(skb->protocol), NT_FRAME_LENGTH(skb), packet) &&
@@ -279,7 +281,7 @@ static __always_inline bool read_tcp_packet(struct __sk_buff *skb, __u32 network
 /* Returns whether the packet changes nothing: it is not TCP, or changes no state and no handshake waits for it. */
 static __always_inline bool is_irrelevant(struct __sk_buff *skb, __u32 network_offset)
 {
-	struct nt_frame frame = {.skb = skb};
+	struct nt_frame frame = { .skb = skb };
 	__u32 slot;
 	int *waits;
 

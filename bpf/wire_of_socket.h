@@ -36,8 +36,9 @@ static __always_inline bool is_silent_end(__u8 old_state, int error)
 }
 
 /* Handles the close of the socket on one side of a connection. Returns the connection's status on the wire. */
-static __always_inline enum nt_wire_status wire_handle_socket_close(const struct wire_found *found, const struct nt_key *key,
-							     int side, __u8 old_state, int error)
+static __always_inline enum nt_wire_status wire_handle_socket_close(const struct wire_found *found,
+								    const struct nt_key *key, int side, __u8 old_state,
+								    int error)
 {
 	struct nt_wire *wire = found->wire;
 	enum nt_wire_status status = NT_WIRE_SETTLED;

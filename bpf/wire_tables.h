@@ -63,9 +63,9 @@ struct sighting {
 	struct nt_packet packet;
 	struct nt_key key;
 	__u64 now;
-	__u32 source; /* the side of the key that sent it */
+	__u32 source;  /* the side of the key that sent it */
 	__u32 leaving; /* seen on egress */
-	__u32 step; /* enum nt_step bits: its effect on the connection */
+	__u32 step;    /* enum nt_step bits: its effect on the connection */
 };
 
 /* Working memory, one element per CPU: TC programs do not interrupt each other. The verifier takes values in a map for

@@ -20,7 +20,7 @@ enum nt_endpoint {
 /* The values that determine conn_state. */
 struct nt_conn_sides {
 	enum nt_endpoint src, dst;
-	int has_payload; /* either side sent payload */
+	int has_payload;     /* either side sent payload */
 	const char *history; /* Zeek's letters, no NUL needed */
 	__u32 history_length;
 };

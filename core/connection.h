@@ -121,9 +121,9 @@ struct nt_connection {
 	__u8 side[2];          /* enum nt_side_flag */
 	__u8 src_index;        /* the side that opened it */
 	__u8 marks;            /* enum nt_connection_mark */
-	__u8 first_closer;        /* 1 + index of the side that sent the first FIN or RST; 0: none */
+	__u8 first_closer;     /* 1 + index of the side that sent the first FIN or RST; 0: none */
 	__u8 history_length;
-	__u8 letters[2];       /* enum nt_letter */
+	__u8 letters[2];                     /* enum nt_letter */
 	char history[NT_CONNECTION_HISTORY]; /* Zeek's letters, no NUL */
 };
 NT_STATIC_ASSERT(sizeof(struct nt_connection) == 136, "struct nt_connection has no hidden padding");
@@ -327,8 +327,7 @@ NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const
 NT_INLINE __u32 nt_connection_answerer_data(const struct nt_connection *connection, const struct nt_packet *packet,
 					    int source)
 {
-	if (!packet->payload_length && !(packet->flags & NT_FIN) &&
-	    !(connection->side[1 - source] & NT_SIDE_SYNACK))
+	if (!packet->payload_length && !(packet->flags & NT_FIN) && !(connection->side[1 - source] & NT_SIDE_SYNACK))
 		return 0;
 	return packet->acknowledgement - connection->isn[1 - source] - 1 < NT_MOST_WINDOW ? NT_STEP_CHANGED : 0;
 }
@@ -379,8 +378,8 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 }
 
 /* Before the handshake a RST counts only if it belongs to this SYN. */
-NT_INLINE int nt_connection_rst_fits(const struct nt_connection *connection, const struct nt_packet *packet,
-				     int source, enum nt_state state)
+NT_INLINE int nt_connection_rst_fits(const struct nt_connection *connection, const struct nt_packet *packet, int source,
+				     enum nt_state state)
 {
 	if (state != NT_STATE_SYN_SENT)
 		return 1;
@@ -469,8 +468,7 @@ NT_INLINE int nt_connection_guess_opener(const struct nt_packet *packet, int sou
 NT_INLINE int nt_packet_is_self(const struct nt_packet *packet)
 {
 	return packet->address_words[0] == packet->address_words[2] &&
-	       packet->address_words[1] == packet->address_words[3] &&
-	       packet->source_port == packet->destination_port;
+	       packet->address_words[1] == packet->address_words[3] && packet->source_port == packet->destination_port;
 }
 
 /* Begins a connection with a packet of any kind. Returns enum nt_step bits: NT_STEP_CHANGED, and NT_STEP_ENDED if the

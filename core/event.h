@@ -49,12 +49,12 @@ struct nt_socket_counts {
 	__u64 bytes_sent;     /* payload, each byte once */
 	__u64 bytes_received; /* payload, in order */
 	__u32 segments_out, segments_in, retransmits;
-	__u32 srtt_us, min_rtt_us; /* srtt_us 0, min_rtt_us ~0: no sample */
+	__u32 srtt_us, min_rtt_us;                                            /* srtt_us 0, min_rtt_us ~0: no sample */
 	__u32 busy_jiffies, receiver_limited_jiffies, sndbuf_limited_jiffies; /* each excludes the others */
-	__u32 lifetime_jiffies; /* since established; 0 if unknown */
-	__u32 error;            /* sk_err */
-	__u8 old_state;         /* before CLOSE */
-	__u8 valid;             /* 0: the socket was not readable */
+	__u32 lifetime_jiffies;                                               /* since established; 0 if unknown */
+	__u32 error;                                                          /* sk_err */
+	__u8 old_state;                                                       /* before CLOSE */
+	__u8 valid;                                                           /* 0: the socket was not readable */
 	__u8 padding[2];
 	__u32 padding2;
 };
@@ -63,10 +63,10 @@ struct nt_socket_counts {
 struct nt_wire {
 	struct nt_key key;
 	struct nt_connection connection;
-	__u64 cookie[2]; /* of the socket that sends from this side; 0: unknown */
-	__u32 ifindex;   /* the interface of the first packet */
-	__u8 syn_left;   /* the SYN was seen on egress */
-	__u8 waits_for_ack; /* counted in its slot of the fast path (core/fast_path.h) */
+	__u64 cookie[2];          /* of the socket that sends from this side; 0: unknown */
+	__u32 ifindex;            /* the interface of the first packet */
+	__u8 syn_left;            /* the SYN was seen on egress */
+	__u8 waits_for_ack;       /* counted in its slot of the fast path (core/fast_path.h) */
 	__u8 socket_closed[2];    /* the socket on this side has reported its close */
 	__u8 fin_acknowledged[2]; /* this side's FIN was acknowledged; set only if every packet is followed */
 	__u8 padding[6];
@@ -106,7 +106,7 @@ struct nt_socket_event {
 	struct nt_socket_counts counts;
 	__u32 wire_status; /* enum nt_wire_status */
 	__u32 has_streams;
-	struct nt_wire wire;  /* valid with NT_WIRE_OPEN and NT_WIRE_SETTLED */
+	struct nt_wire wire;         /* valid with NT_WIRE_OPEN and NT_WIRE_SETTLED */
 	struct nt_stream streams[2]; /* by the key's side; valid if has_streams */
 };
 
@@ -126,10 +126,10 @@ struct nt_socket_more_event {
 };
 
 enum nt_wire_cause {
-	NT_WIRE_ENDED,   /* FINs of both sides, or a RST */
-	NT_WIRE_IDLE,    /* expired: no packet for longer than the limit */
+	NT_WIRE_ENDED,    /* FINs of both sides, or a RST */
+	NT_WIRE_IDLE,     /* expired: no packet for longer than the limit */
 	NT_WIRE_REPLACED, /* another connection began on the same tuple */
-	NT_WIRE_EXIT,    /* still open when tracking ended */
+	NT_WIRE_EXIT,     /* still open when tracking ended */
 };
 
 struct nt_wire_event {
@@ -162,15 +162,15 @@ struct nt_process_event {
 
 /* Set by the loader before the object is loaded. */
 struct nt_config {
-	__u32 own_netns;         /* inode number of the namespace whose interfaces are tracked */
+	__u32 own_netns; /* inode number of the namespace whose interfaces are tracked */
 	__u32 wire_enabled;
 	__u32 follow_packets;
-	__u32 open_events;       /* emit NT_EVENT_TYPE_SOCKET_OPEN */
-	__u32 wakeup_bytes;      /* wake the reader when the ring buffer holds this much */
-	__u32 slot_mask;         /* the number of slots, a power of 2, minus 1 */
-	__u32 filters;           /* emit only connections that pass struct nt_filter */
-	__u32 sockets_enabled;   /* a connection of a socket has no record of its own from the wire */
-	__u32 cgroup_v1;         /* there are hierarchies of version 1: a process has a cgroup in each */
+	__u32 open_events;     /* emit NT_EVENT_TYPE_SOCKET_OPEN */
+	__u32 wakeup_bytes;    /* wake the reader when the ring buffer holds this much */
+	__u32 slot_mask;       /* the number of slots, a power of 2, minus 1 */
+	__u32 filters;         /* emit only connections that pass struct nt_filter */
+	__u32 sockets_enabled; /* a connection of a socket has no record of its own from the wire */
+	__u32 cgroup_v1;       /* there are hierarchies of version 1: a process has a cgroup in each */
 };
 
 /* State that the kernel side and user space both read and write at any time: the BPF object's .bss, which the loader
@@ -215,17 +215,17 @@ enum nt_counter {
 	 * the same address. Indexed by the last known state. */
 	NT_COUNT_SOCKETS_REPLACED,
 	NT_COUNT_SOCKETS_REPLACED_LAST = NT_COUNT_SOCKETS_REPLACED + NT_TCP_STATES - 1,
-	NT_COUNT_SOCKETS_EVICTED, /* replaced, and not reported because their addresses are unknown */
+	NT_COUNT_SOCKETS_EVICTED,   /* replaced, and not reported because their addresses are unknown */
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: no address or no port was available */
 	NT_COUNT_RECURSION_CAUGHT,  /* calls that the stand-by program handled */
 	NT_COUNT_SOCKET_RING_FAILED,
 	NT_COUNT_SOCKET_RING_FAILED_LAST = NT_COUNT_SOCKET_RING_FAILED + NT_FAILURES - 1,
-	NT_COUNT_OPEN_RING_FAILED, /* an event of an open connection, for any cause: its close record is not lost */
-	NT_COUNT_MORE_RING_FAILED, /* for any cause */
+	NT_COUNT_OPEN_RING_FAILED,    /* an event of an open connection, for any cause: its close record is not lost */
+	NT_COUNT_MORE_RING_FAILED,    /* for any cause */
 	NT_COUNT_PROCESS_RING_FAILED, /* for any cause */
 	NT_COUNT_WIRE_OPENED,
-	NT_COUNT_WIRE_SETTLED,   /* belongs to a socket whose event reports it too, or is filtered with its socket */
-	NT_COUNT_WIRE_FILTERED,  /* belongs to no socket, and excluded by the filters */
+	NT_COUNT_WIRE_SETTLED,  /* belongs to a socket whose event reports it too, or is filtered with its socket */
+	NT_COUNT_WIRE_FILTERED, /* belongs to no socket, and excluded by the filters */
 	NT_COUNT_WIRE_RING_FAILED,
 	NT_COUNT_WIRE_RING_FAILED_LAST = NT_COUNT_WIRE_RING_FAILED + NT_FAILURES - 1,
 	NT_COUNT_HALF_OPEN_BEGUN,

@@ -30,7 +30,7 @@ NT_INLINE __u32 nt_slot_from_mix(__u64 addresses, __u16 ports)
 NT_INLINE __u32 nt_fast_path_slot(const struct nt_key *key)
 {
 	return nt_slot_from_mix(key->words[0][0] ^ key->words[0][1] ^ key->words[1][0] ^ key->words[1][1],
-			      nt_network16(key->port[0] ^ key->port[1]));
+				nt_network16(key->port[0] ^ key->port[1]));
 }
 
 /* Combines two 32-bit words that are adjacent in memory into one 64-bit word. */

@@ -26,7 +26,7 @@
 #define NT_ETHERTYPE_IPV4 0x0800
 #define NT_ETHERTYPE_IPV6 0x86dd
 #define NT_ETHERTYPE_VLAN 0x8100
-#define NT_ETHERTYPE_SERVICE_VLAN 0x88a8 /* 802.1ad */
+#define NT_ETHERTYPE_SERVICE_VLAN 0x88a8     /* 802.1ad */
 #define NT_ETHERTYPE_OLD_SERVICE_VLAN 0x9100 /* QinQ before 802.1ad, still in use */
 
 #define NT_PROTOCOL_HOP_BY_HOP 0
@@ -48,7 +48,7 @@
 #define NT_MOST_TUNNELS 4
 
 #define NT_NO_VLAN 0xffff
-#define NT_VLAN_ID(tag) ((tag) & 0x0fff)
+#define NT_VLAN_ID(tag) ((tag)&0x0fff)
 
 enum nt_tcp_flag { NT_FIN = 1, NT_SYN = 2, NT_RST = 4, NT_PSH = 8, NT_ACK = 16, NT_URG = 32 };
 
@@ -85,13 +85,13 @@ struct nt_packet {
 	__u16 source_port;
 	__u16 destination_port;
 	__u16 window;
-	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
-	__u16 network_offset; /* of the (innermost) IP header in the frame */
-	__u16 segments; /* number of segments on the wire: more than 1 if GSO or GRO merged them */
-	__u8 flags; /* enum nt_tcp_flag */
-	__u8 marks; /* enum nt_packet_mark */
+	__u16 vlan;             /* the outermost VLAN's number, or NT_NO_VLAN */
+	__u16 network_offset;   /* of the (innermost) IP header in the frame */
+	__u16 segments;         /* number of segments on the wire: more than 1 if GSO or GRO merged them */
+	__u8 flags;             /* enum nt_tcp_flag */
+	__u8 marks;             /* enum nt_packet_mark */
 	__u16 transport_offset; /* of the TCP header in the frame */
-	__u32 network_length; /* of the (innermost) IP packet by its header; 0 for an IPv4 header without a length */
+	__u32 network_length;   /* of the (innermost) IP packet by its header; 0 for an IPv4 header without a length */
 };
 NT_STATIC_ASSERT(sizeof(struct nt_packet) == 64, "struct nt_packet has no hidden padding");
 

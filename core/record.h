@@ -13,7 +13,7 @@
 #include "port.h"
 
 #define NT_RECORD_VERSION 1
-#define NT_ID_SIZE 17           /* 16 hexadecimal digits and NUL */
+#define NT_ID_SIZE 17 /* 16 hexadecimal digits and NUL */
 #define NT_COMM_SIZE 16
 #define NT_IFNAME_SIZE 16
 #define NT_CONTAINER_SIZE 65 /* 64 hexadecimal digits and NUL */
@@ -102,7 +102,7 @@ struct nt_record {
 	__u8 ended_by; /* enum nt_side */
 	__u8 owner_by;
 	__u8 limited_by;
-	__u8 seen; /* enum nt_seen bits */
+	__u8 seen;  /* enum nt_seen bits */
 	__u8 state; /* the kernel's TCP state number, TCP_ESTABLISHED (1) to TCP_NEW_SYN_RECV (12) */
 	__u32 gaps; /* enum nt_gap bits */
 
@@ -134,8 +134,8 @@ struct nt_record {
 	const char *long_history; /* the whole history if it may not fit into `history`; otherwise NULL */
 
 	__u64 bytes[2], packets[2], retransmits[2]; /* indexed by enum nt_side; one present bit each */
-	__u64 ip_bytes[2]; /* of IP packets, by their headers; one present bit each */
-	__u64 missed_bytes; /* payload in gaps that the peer acknowledged */
+	__u64 ip_bytes[2];                          /* of IP packets, by their headers; one present bit each */
+	__u64 missed_bytes;                         /* payload in gaps that the peer acknowledged */
 	__u32 rtt_us, min_rtt_us;
 };
 

@@ -10,8 +10,8 @@
 
 struct nt_result {
 	__u64 start_ns;
-	long long duration_ns;   /* to the last packet that changed the state */
-	long long first_fin_ns;  /* to the first FIN or RST of either side */
+	long long duration_ns;  /* to the last packet that changed the state */
+	long long first_fin_ns; /* to the first FIN or RST of either side */
 	long long syn_synack_ns;
 	long long synack_ack_ns; /* from the SYN-ACK, if an ACK answered it */
 	long long handshake_ns;
@@ -31,7 +31,7 @@ NT_INLINE long long nt_span(__u64 from, __u64 to)
 }
 
 NT_INLINE void nt_result_fill_side(struct nt_result *result, const struct nt_connection *connection, enum nt_side side,
-				int index)
+				   int index)
 {
 	__u32 bytes;
 

@@ -37,13 +37,13 @@ struct nt_owner {
 
 /* Bits of struct nt_socket.flags */
 enum nt_socket_flag {
-	NT_SOCKET_PREEXISTING = 1,          /* open before the tracker started */
-	NT_SOCKET_LOCAL_FIN = 2,      /* sent a FIN */
-	NT_SOCKET_REMOTE_FIN = 4,     /* received a FIN */
-	NT_SOCKET_REMOTE_FIRST = 8,   /* the first FIN was the peer's */
-	NT_SOCKET_SIMULTANEOUS = 16,  /* both sides were in SYN_SENT (RFC 9293 3.5) */
-	NT_SOCKET_RESET_SENT = 32,    /* sent a RST */
-	NT_SOCKET_AWAITS_OWNER = 64,  /* no process has read from it or closed it yet */
+	NT_SOCKET_PREEXISTING = 1,     /* open before the tracker started */
+	NT_SOCKET_LOCAL_FIN = 2,       /* sent a FIN */
+	NT_SOCKET_REMOTE_FIN = 4,      /* received a FIN */
+	NT_SOCKET_REMOTE_FIRST = 8,    /* the first FIN was the peer's */
+	NT_SOCKET_SIMULTANEOUS = 16,   /* both sides were in SYN_SENT (RFC 9293 3.5) */
+	NT_SOCKET_RESET_SENT = 32,     /* sent a RST */
+	NT_SOCKET_AWAITS_OWNER = 64,   /* no process has read from it or closed it yet */
 	NT_SOCKET_AWAITS_REASON = 128, /* the kernel is about to send a RST, whose reason follows */
 };
 
@@ -63,15 +63,15 @@ struct nt_socket {
 	__u32 netns;
 	struct nt_owner owner;
 	__u32 established_jiffies;
-	__u32 nth; /* the number of earlier connections of this socket */
-	__u8 role;  /* enum nt_role */
-	__u8 state; /* the kernel's TCP state number */
-	__u8 flags; /* enum nt_socket_flag */
-	__u8 reset_reason; /* enum sk_rst_reason; 0: unknown */
-	__u16 error; /* sk_err when it was reported to the application */
-	__u8 missed_end; /* enum nt_missed_end */
+	__u32 nth;           /* the number of earlier connections of this socket */
+	__u8 role;           /* enum nt_role */
+	__u8 state;          /* the kernel's TCP state number */
+	__u8 flags;          /* enum nt_socket_flag */
+	__u8 reset_reason;   /* enum sk_rst_reason; 0: unknown */
+	__u16 error;         /* sk_err when it was reported to the application */
+	__u8 missed_end;     /* enum nt_missed_end */
 	__u8 reset_received; /* the kernel handled a packet as a RST (tcp_reset()) */
-	__u64 error_ns; /* the time of `error` */
+	__u64 error_ns;      /* the time of `error` */
 };
 
 NT_INLINE enum nt_side nt_socket_own_side(const struct nt_socket *socket)

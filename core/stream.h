@@ -25,9 +25,9 @@
 #define NT_MOST_AHEAD 0x80000000
 
 enum nt_stream_flag {
-	NT_STREAM_BEGUN = 1,       /* interface and direction are set */
-	NT_STREAM_BASED = 2,       /* base and highest are set */
-	NT_STREAM_SYN = 4,         /* a SYN was seen: base is where the payload begins */
+	NT_STREAM_BEGUN = 1, /* interface and direction are set */
+	NT_STREAM_BASED = 2, /* base and highest are set */
+	NT_STREAM_SYN = 4,   /* a SYN was seen: base is where the payload begins */
 	NT_STREAM_FIN = 8,
 	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too low, retransmissions too high */
 	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, a fragment's length is unknown, or the path has changed */
@@ -54,8 +54,8 @@ struct nt_stream_core {
 /* The holes of a stream; valid only during a call. */
 struct nt_holes {
 	struct nt_range *hole;
-	int room;                 /* elements of hole[] */
-	int most;                 /* elements that hole[] may grow to */
+	int room;                /* elements of hole[] */
+	int most;                /* elements that hole[] may grow to */
 	struct nt_range pending; /* a hole that found no room while room < most; empty: none */
 };
 
@@ -65,7 +65,8 @@ NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const stru
 	int first_fin = (packet->flags & NT_FIN) && !(stream->flags & NT_STREAM_FIN);
 	__u32 end = packet->sequence + !!(packet->flags & NT_SYN) + packet->payload_length + first_fin;
 
-	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & NT_RST) && nt_sequence_after(end, stream->highest);
+	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & NT_RST) &&
+	       nt_sequence_after(end, stream->highest);
 }
 
 /* Returns whether the packet counts for this side. interface: any number that distinguishes interfaces. */
@@ -368,8 +369,7 @@ struct nt_stream {
 };
 NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
 
-NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface,
-			      __u8 direction)
+NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
 	struct nt_holes holes = { .hole = stream->hole, .room = NT_STREAM_RANGES, .most = NT_STREAM_RANGES };
 

@@ -11,10 +11,10 @@
 struct event {
 	char src_ip[40]; /* IPv4 dotted, IPv6 shortened (RFC 5952) */
 	char dst_ip[40];
-	char direction[12];      /* of the SYN through the interface: incoming, outgoing; both: each side sent a SYN */
-	char outcome[12];        /* closed, reset, refused; timeout, expired: replaced by one with the same tuple */
-	char ended_by[8];        /* src, dst */
-	unsigned int src_port;   /* host byte order */
+	char direction[12];    /* of the SYN through the interface: incoming, outgoing; both: each side sent a SYN */
+	char outcome[12];      /* closed, reset, refused; timeout, expired: replaced by one with the same tuple */
+	char ended_by[8];      /* src, dst */
+	unsigned int src_port; /* host byte order */
 	unsigned int dst_port;
 	unsigned int ifindex;    /* of the interface on which the last packet was seen */
 	unsigned int lost;       /* events lost since the start, because the ring buffer was full */

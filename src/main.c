@@ -52,7 +52,8 @@ int main(int argc, char **argv)
 	occupy_standard_descriptors();
 	if (!command) {
 		message_error("%s: no such command; valid: list, replay, explain, attach, status, detach, or none for "
-			      "live tracking; see: netracker --help", argv[1]);
+			      "live tracking; see: netracker --help",
+			      argv[1]);
 		return EXIT_STATUS_USAGE;
 	}
 	status = options_parse(&options, command, argc - is_named, argv + is_named);

@@ -28,7 +28,6 @@
 #define CONNECTIONS_SMALLEST 4096
 #define CONNECTIONS_LARGEST 65536
 
-
 /* Reads a file's first line without its newline. The result is empty if the file cannot be read. */
 static void read_first_line(const char *path, char *line, size_t size)
 {
@@ -89,8 +88,9 @@ static int load_programs(struct attach_bpf **skeleton)
 	*skeleton = attach_bpf__open_opts(&options);
 	if (!*skeleton)
 		return loader_explain_failure(-errno, "");
-	bpf_map__set_max_entries((*skeleton)->maps.connections,
-				 sized_for_machine(CONNECTIONS_PER_GIGABYTE, CONNECTIONS_SMALLEST, CONNECTIONS_LARGEST));
+	bpf_map__set_max_entries(
+		(*skeleton)->maps.connections,
+		sized_for_machine(CONNECTIONS_PER_GIGABYTE, CONNECTIONS_SMALLEST, CONNECTIONS_LARGEST));
 	error = attach_bpf__load(*skeleton);
 	return error ? loader_explain_failure(error, "") : EXIT_STATUS_DONE;
 }
@@ -105,7 +105,8 @@ static int pin_object(const char *directory, const char *name, int fd)
 
 static int pin_maps(const struct attach_bpf *skeleton, const char *directory)
 {
-	struct bpf_map *const maps[] = {skeleton->maps.attached_by, skeleton->maps.counters, skeleton->maps.connections};
+	struct bpf_map *const maps[] = { skeleton->maps.attached_by, skeleton->maps.counters,
+					 skeleton->maps.connections };
 	int error = 0;
 	size_t i;
 
@@ -185,12 +186,15 @@ static int report_attach_failure(const char *interface, int error)
 	}
 	if (error == -ENOENT) {
 		message_error("cannot attach to interface %s: the kernel lacks the clsact qdisc or the bpf classifier; "
-			      "modprobe sch_ingress cls_bpf", interface);
+			      "modprobe sch_ingress cls_bpf",
+			      interface);
 		return EXIT_STATUS_KERNEL;
 	}
 	if (error == -EEXIST) {
-		message_error("cannot attach to interface %s: an ingress qdisc, or a filter of the same priority, is in "
-			      "place of ours; list them with tc qdisc show dev %s", interface, interface);
+		message_error(
+			"cannot attach to interface %s: an ingress qdisc, or a filter of the same priority, is in "
+			"place of ours; list them with tc qdisc show dev %s",
+			interface, interface);
 		return EXIT_STATUS_KERNEL;
 	}
 	message_error("cannot attach to interface %s: %s; docs/kernels.md lists the requirements", interface,
@@ -198,8 +202,7 @@ static int report_attach_failure(const char *interface, int error)
 	return error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 }
 
-static int attach_loaded(const struct attach_bpf *skeleton, const char *directory,
-			 struct attachment_info *attachment)
+static int attach_loaded(const struct attach_bpf *skeleton, const char *directory, struct attachment_info *attachment)
 {
 	const int programs[ATTACH_DIRECTIONS] = {
 		bpf_program__fd(skeleton->progs.attach_ingress),
@@ -225,7 +228,8 @@ static int create_directory(const char *directory, const char *interface)
 		return EXIT_STATUS_DONE;
 	if (errno == EEXIST) {
 		message_error("interface %s: %s was left by an earlier attach; netracker status shows it, "
-			      "netracker detach -i %s removes it", interface, path, interface);
+			      "netracker detach -i %s removes it",
+			      interface, path, interface);
 		return EXIT_STATUS_INTERFACE;
 	}
 	message_error("cannot create %s: %s; bpffs must be writable", path, strerror(errno));
@@ -242,9 +246,10 @@ static int check_not_attached(const char *interface, unsigned int ifindex)
 	attach_entries_read(&entries);
 	other = attach_entries_find(&entries, ifindex);
 	if (other) {
-		message_error("interface %s: netracker is already attached, by pid %u (%.16s); netracker status shows it, "
-			      "netracker detach -i %s detaches it", interface, other->attachment.pid,
-			      other->attachment.parent_comm, interface);
+		message_error(
+			"interface %s: netracker is already attached, by pid %u (%.16s); netracker status shows it, "
+			"netracker detach -i %s detaches it",
+			interface, other->attachment.pid, other->attachment.parent_comm, interface);
 		status = EXIT_STATUS_INTERFACE;
 	}
 	attach_entries_free(&entries);
@@ -277,8 +282,9 @@ static int attach_interface(const char *interface)
 	attach_bpf__destroy(skeleton);
 	rmdir(ATTACH_PINS); /* fails unless it is empty */
 	if (status == EXIT_STATUS_DONE)
-		message_note("attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s detaches it",
-			     interface, interface);
+		message_note(
+			"attached to %s; bpftool prog tracelog shows its lines, netracker detach -i %s detaches it",
+			interface, interface);
 	return status;
 }
 

@@ -13,17 +13,18 @@
 #define PRIORITY 49163 /* unlikely to be in use; differs from the one in src/kernel/clsact.c */
 #define HANDLE 1
 
-static const enum bpf_attach_type tcx_types[ATTACH_DIRECTIONS] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
-static const enum bpf_tc_attach_point points[ATTACH_DIRECTIONS] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const enum bpf_attach_type tcx_types[ATTACH_DIRECTIONS] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
+static const enum bpf_tc_attach_point points[ATTACH_DIRECTIONS] = { BPF_TC_INGRESS, BPF_TC_EGRESS };
 
 int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS],
-		       int links[ATTACH_DIRECTIONS])
+		    int links[ATTACH_DIRECTIONS])
 {
 	int direction, error;
 
 	links[0] = links[1] = -1;
 	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS; direction++) {
-		links[direction] = bpf_link_create(programs[direction], attachment->ifindex, tcx_types[direction], NULL);
+		links[direction] = bpf_link_create(programs[direction], attachment->ifindex, tcx_types[direction],
+						   NULL);
 		if (links[direction] >= 0)
 			continue;
 		error = -errno;
@@ -51,7 +52,8 @@ int attach_hook_clsact(const struct attachment_info *attachment, const int progr
 
 	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS && !error; direction++) {
 		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = attachment->ifindex, .attach_point = points[direction]);
-		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY, .prog_fd = programs[direction]);
+		LIBBPF_OPTS(bpf_tc_opts, filter, .handle = HANDLE, .priority = PRIORITY,
+			    .prog_fd = programs[direction]);
 
 		error = bpf_tc_attach(&hook, &filter);
 	}

@@ -12,7 +12,7 @@
  * none), which the caller closes; pin the links to keep them. Returns -errno on failure, -EINVAL before Linux 6.6.
  */
 int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS],
-		       int links[ATTACH_DIRECTIONS]);
+		    int links[ATTACH_DIRECTIONS]);
 
 /* Ensures that the interface has a clsact qdisc. Returns 1 if it was created, 0 if it existed, or -errno. */
 int attach_prepare_clsact(unsigned int ifindex);

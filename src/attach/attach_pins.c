@@ -17,7 +17,7 @@
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
 
-const char *const attach_direction_names[ATTACH_DIRECTIONS] = {"ingress", "egress"};
+const char *const attach_direction_names[ATTACH_DIRECTIONS] = { "ingress", "egress" };
 
 void attach_format_directory(char *directory, size_t size, const char *interface, __u32 netns)
 {

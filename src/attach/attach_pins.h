@@ -27,7 +27,7 @@ enum attach_state {
 struct attach_entry {
 	char directory[256]; /* its name under ATTACH_PINS */
 	enum attach_state state;
-	struct attachment_info attachment; /* unset if ATTACH_STATE_UNFINISHED or ATTACH_STATE_FOREIGN */
+	struct attachment_info attachment;    /* unset if ATTACH_STATE_UNFINISHED or ATTACH_STATE_FOREIGN */
 	__u32 program_ids[ATTACH_DIRECTIONS]; /* 0: not attached in that direction */
 };
 

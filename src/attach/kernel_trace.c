@@ -56,7 +56,7 @@ static bool is_switched_off(const char *path)
 
 bool kernel_trace_is_off(char *path, size_t size)
 {
-	static const char *const switches[] = {"tracing_on", "events/bpf_trace/bpf_trace_printk/enable"};
+	static const char *const switches[] = { "tracing_on", "events/bpf_trace/bpf_trace_printk/enable" };
 	const char *tracefs = mounts_find_tracefs();
 	size_t i;
 

@@ -33,8 +33,8 @@ int mounts_enter_init_namespace(void)
 	int fd, error;
 
 	if (stat("/proc/self/ns/mnt", &own) || stat(INIT_NAMESPACE, &init)) {
-		message_detail("unknown whether this mount namespace outlives the command: %s: %s",
-			       INIT_NAMESPACE, strerror(errno));
+		message_detail("unknown whether this mount namespace outlives the command: %s: %s", INIT_NAMESPACE,
+			       strerror(errno));
 		is_temporary = true;
 		return EXIT_STATUS_DONE;
 	}
@@ -46,7 +46,8 @@ int mounts_enter_init_namespace(void)
 		close(fd);
 	if (!error)
 		return EXIT_STATUS_DONE;
-	message_error("cannot enter the mount namespace of process 1, where pins persist: %s; run it there, as root", strerror(error));
+	message_error("cannot enter the mount namespace of process 1, where pins persist: %s; run it there, as root",
+		      strerror(error));
 	return EXIT_STATUS_PRIVILEGES;
 }
 
@@ -62,7 +63,8 @@ int mounts_ensure_bpffs(void)
 	if (!mount("bpf", BPFFS, "bpf", MOUNT_FLAGS, "mode=700")) {
 		message_detail("mounted bpffs on " BPFFS);
 		if (is_temporary)
-			message_note("mounted bpffs in this mount namespace only: the programs are detached when it ends");
+			message_note(
+				"mounted bpffs in this mount namespace only: the programs are detached when it ends");
 		return EXIT_STATUS_DONE;
 	}
 	message_error("cannot mount bpffs, which keeps programs without a process: %s; try: mount -t bpf bpf " BPFFS,
@@ -84,6 +86,7 @@ void mounts_try_tracefs(void)
 	if (!mount("tracefs", TRACEFS, "tracefs", MOUNT_FLAGS, NULL))
 		message_detail("mounted tracefs on " TRACEFS);
 	else
-		message_note("cannot mount tracefs, from which the lines are read: %s; try: mount -t tracefs tracefs "
-			     TRACEFS, strerror(errno));
+		message_note(
+			"cannot mount tracefs, from which the lines are read: %s; try: mount -t tracefs tracefs " TRACEFS,
+			strerror(errno));
 }

@@ -30,8 +30,8 @@ struct attach_counts {
 	__u64 dropped;        /* entries that the table evicted */
 };
 
-static const char *const state_names[] = {"attached", "partly", "gone", "unfinished", "foreign"};
-static const char *const hook_names[] = {"unknown", "tcx", "clsact"};
+static const char *const state_names[] = { "attached", "partly", "gone", "unfinished", "foreign" };
+static const char *const hook_names[] = { "unknown", "tcx", "clsact" };
 
 static const char *hook_name(const struct attachment_info *attachment)
 {
@@ -167,7 +167,7 @@ static void print_interface(struct text_buffer *text, const struct attach_entry 
 
 static void print_programs(struct text_buffer *text, const struct attach_entry *entry)
 {
-	static const char *const directions[ATTACH_DIRECTIONS] = {"incoming", "outgoing"};
+	static const char *const directions[ATTACH_DIRECTIONS] = { "incoming", "outgoing" };
 	int direction;
 
 	for (direction = 0; direction < ATTACH_DIRECTIONS; direction++)
@@ -226,9 +226,11 @@ static void print_counters(struct text_buffer *text, const struct attach_counts 
 
 	if (!counters->is_known)
 		return;
-	text_format(text, "  counters %llu opened = %llu ended + %llu open (%llu at most) + %llu evicted + %llu without room\n", counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open,
-		    counters->capacity,
-		    counters->dropped, counts[ATTACH_COUNT_NOT_BEGUN]);
+	text_format(
+		text,
+		"  counters %llu opened = %llu ended + %llu open (%llu at most) + %llu evicted + %llu without room\n",
+		counts[ATTACH_COUNT_OPENED], counts[ATTACH_COUNT_ENDED], counters->open, counters->capacity,
+		counters->dropped, counts[ATTACH_COUNT_NOT_BEGUN]);
 	text_format(text, "  lines    %llu ended = %llu printed + %llu refused by the trace + %llu without FIN-ACK\n",
 		    counts[ATTACH_COUNT_ENDED], counts[ATTACH_COUNT_PRINTED], counts[ATTACH_COUNT_NOT_PRINTED],
 		    count_without_line(counters));
@@ -349,7 +351,7 @@ static void add_trace(struct json_writer *json)
 
 static void json_entry(struct text_buffer *text, const struct attach_entry *entry)
 {
-	struct json_writer json = {.text = text};
+	struct json_writer json = { .text = text };
 	struct attach_counts counters;
 
 	json_begin_object(&json);
@@ -377,7 +379,7 @@ static int write_output(const struct text_buffer *text)
 
 int status_run(const struct options *options)
 {
-	struct text_buffer text = {0};
+	struct text_buffer text = { 0 };
 	struct attach_entries entries;
 	int status = attach_check_privileges("show what is attached"), lock = -1;
 	size_t i;

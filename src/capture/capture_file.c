@@ -21,8 +21,8 @@
 
 struct capture_file {
 	FILE *stream;
-	char *buffer; /* used by stream */
-	pcap_t *pcap; /* NULL for a pcapng file */
+	char *buffer;                  /* used by stream */
+	pcap_t *pcap;                  /* NULL for a pcapng file */
 	struct capture_pcapng *pcapng; /* NULL for a pcap file */
 	const char *name;
 	__u64 packets;

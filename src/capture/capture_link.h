@@ -14,8 +14,8 @@
 
 struct capture_place {
 	struct nt_layer layer; /* begins after the link layer's header */
-	__u32 interface; /* from the link layer's header; 0 if it has none */
-	__u8 direction;  /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
+	__u32 interface;       /* from the link layer's header; 0 if it has none */
+	__u8 direction;        /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
 };
 
 /* link_type: libpcap's DLT_ number. */

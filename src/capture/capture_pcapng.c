@@ -28,10 +28,10 @@
 #define MOST_NS (~0ULL >> 1)
 
 struct interface {
-	int link_type; /* libpcap's DLT_ number */
+	int link_type;     /* libpcap's DLT_ number */
 	__u32 snap_length; /* 0: none */
-	__u8 resolution; /* encoded as in the option if_tsresol; 6: microseconds */
-	__s64 offset; /* seconds, added to each time */
+	__u8 resolution;   /* encoded as in the option if_tsresol; 6: microseconds */
+	__s64 offset;      /* seconds, added to each time */
 };
 
 struct capture_pcapng {
@@ -39,9 +39,9 @@ struct capture_pcapng {
 	bool swapped;
 	struct interface *interfaces; /* those of the current section */
 	__u32 interface_count;
-	__u8 *block; /* body of the block that was read last */
+	__u8 *block;            /* body of the block that was read last */
 	__u32 length, capacity; /* bytes of block */
-	const char *error; /* NULL: none */
+	const char *error;      /* NULL: none */
 };
 
 static int fail(struct capture_pcapng *pcapng, const char *reason)
@@ -177,7 +177,7 @@ static int dlt_of(__u16 link_type)
 }
 
 static void apply_option(const struct capture_pcapng *pcapng, struct interface *interface, __u16 code, __u16 length,
-			const __u8 *value)
+			 const __u8 *value)
 {
 	if (code == OPTION_RESOLUTION && length == 1)
 		interface->resolution = *value;
@@ -237,8 +237,8 @@ static __u64 ticks_to_ns(const struct interface *interface, __u64 ticks)
 }
 
 /* captured: bytes of the packet in the block, beginning at `at`, according to the block. Returns 1, or -1. */
-static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, __u32 at, __u32 captured,
-		       __u32 original, struct capture_packet *packet)
+static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, __u32 at, __u32 captured, __u32 original,
+		      struct capture_packet *packet)
 {
 	const struct interface *interface;
 
@@ -264,7 +264,7 @@ static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct c
 		return fail(pcapng, "a packet block that is too short");
 	index = obsolete ? load16(pcapng, block) : load32(pcapng, block);
 	return set_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8),
-			   PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
+			  PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
 }
 
 /* A simple packet block belongs to the first interface and has no time. The rest is the packet and its padding. */

@@ -82,7 +82,7 @@ static bool is_fragment(const struct capture_segment *segment)
  * because it holds the TCP header. Returns false if the caller shall do so.
  */
 static bool add_fragment(struct capture_reader *reader, const struct nt_layer *layer,
-			  const struct capture_segment *segment, int depth)
+			 const struct capture_segment *segment, int depth)
 {
 	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan };
 	struct capture_segment joined = *segment;
@@ -92,7 +92,7 @@ static bool add_fragment(struct capture_reader *reader, const struct nt_layer *l
 	if (depth > NT_MOST_TUNNELS)
 		return false;
 	result = fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, layer->end,
-				      &whole, &inner.end);
+				    &whole, &inner.end);
 	joined.frame = &whole;
 	joined.reassembled = true;
 	if (result == FRAGMENT_COMPLETES)
@@ -101,7 +101,7 @@ static bool add_fragment(struct capture_reader *reader, const struct nt_layer *l
 }
 
 static bool is_packet_accepted(const struct capture_reader *reader, const struct nt_layer *layer,
-			const struct capture_segment *segment)
+			       const struct capture_segment *segment)
 {
 	return !reader->host.accepts || segment->reassembled ||
 	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);

@@ -14,12 +14,12 @@
 /* One segment. An 802.11 A-MSDU holds several in one frame. */
 struct capture_segment {
 	struct nt_packet packet;
-	enum nt_parse result; /* NT_PACKET_TCP, or the error in the TCP header at packet.transport_offset */
+	enum nt_parse result;          /* NT_PACKET_TCP, or the error in the TCP header at packet.transport_offset */
 	const struct nt_buffer *frame; /* base of the packet's offsets; without the payload's rest if reassembled */
-	__u64 ns;             /* capture time of the frame, nanoseconds since the Unix epoch */
-	__u32 interface;      /* from the link layer's header; 0 if it has none */
-	__u8 direction;       /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
-	bool reassembled;     /* from fragments */
+	__u64 ns;                      /* capture time of the frame, nanoseconds since the Unix epoch */
+	__u32 interface;               /* from the link layer's header; 0 if it has none */
+	__u8 direction;                /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
+	bool reassembled;              /* from fragments */
 };
 
 struct capture_reader_host {
@@ -50,9 +50,9 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 /* Numbers of packets that may have held a segment, but could not be parsed. */
 struct capture_unparsed {
 	__u64 malformed, truncated;
-	__u64 incomplete;  /* fragmented packets with missing fragments */
-	__u64 unread;      /* frames of unsupported link types */
-	int unread_type;   /* link type of the first of them, a DLT_ number */
+	__u64 incomplete; /* fragmented packets with missing fragments */
+	__u64 unread;     /* frames of unsupported link types */
+	int unread_type;  /* link type of the first of them, a DLT_ number */
 };
 
 struct capture_unparsed capture_reader_unparsed(const struct capture_reader *reader);

@@ -29,9 +29,9 @@ struct fragment {
 
 struct fragment_slot {
 	struct fragment_key key;
-	__u64 age; /* 0: unused */
+	__u64 age;     /* 0: unused */
 	bool complete; /* the packet stays valid, but no lookup finds it */
-	__u32 total; /* bytes of payload; 0: unknown, the last fragment is missing */
+	__u32 total;   /* bytes of payload; 0: unknown, the last fragment is missing */
 	__u32 units_seen;
 	__u8 seen[MOST_PAYLOAD / UNIT / 8 + 1];
 	__u8 packet[NT_IPV6_HEADER + KEPT_PAYLOAD];
@@ -203,8 +203,8 @@ static void write_header(struct fragment_slot *slot)
 	memcpy(slot->packet, &ipv6, sizeof(ipv6));
 }
 
-enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame,
-					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length)
+enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame, __u32 offset,
+					__u32 frame_length, struct nt_buffer *whole, __u32 *length)
 {
 	struct fragment fragment;
 	struct fragment_slot *slot;

@@ -32,8 +32,8 @@ enum fragment_result {
  * of its payload, and *length the length of the whole packet in bytes. *whole is valid for the next
  * FRAGMENT_TABLE_SLOTS - 1 calls.
  */
-enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame,
-					  __u32 offset, __u32 frame_length, struct nt_buffer *whole, __u32 *length);
+enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame, __u32 offset,
+					__u32 frame_length, struct nt_buffer *whole, __u32 *length);
 
 /* Returns the number of packets that were evicted incomplete, plus those that still wait for a fragment. */
 __u64 fragment_table_incomplete(const struct fragment_table *fragments);

@@ -9,16 +9,16 @@
 #include "src/capture/layer_load.h"
 
 #define NT_80211_HEADER 24
-#define NT_80211_DATA 0x08      /* the type, in the first byte */
+#define NT_80211_DATA 0x08 /* the type, in the first byte */
 #define NT_80211_TYPE 0x0c
-#define NT_80211_NO_DATA 0x40   /* subtypes: null function and the like */
+#define NT_80211_NO_DATA 0x40 /* subtypes: null function and the like */
 #define NT_80211_QOS 0x80
 #define NT_80211_TO_AND_FROM 0x03 /* in the second byte; if both bits are set, a fourth address follows */
 #define NT_80211_MORE_FRAGMENTS 0x04
 #define NT_80211_PROTECTED 0x40
-#define NT_80211_HT_CONTROL 0x80  /* in frames with QoS */
-#define NT_80211_AMSDU 0x80       /* in the first byte of the QoS control */
-#define NT_80211_FRAGMENT 0x0f    /* in the first byte of the sequence control */
+#define NT_80211_HT_CONTROL 0x80 /* in frames with QoS */
+#define NT_80211_AMSDU 0x80      /* in the first byte of the QoS control */
+#define NT_80211_FRAGMENT 0x0f   /* in the first byte of the sequence control */
 
 /* A subframe has destination, source and length, as in Ethernet, and always holds LLC (9.3.2.2.2). It begins at a
  * multiple of four bytes after the first one.

@@ -16,7 +16,7 @@
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"
 
-#define NT_ETHERTYPE_LEAST 0x0600 /* a smaller value is a length (IEEE 802.3 section 3.2.6) */
+#define NT_ETHERTYPE_LEAST 0x0600   /* a smaller value is a length (IEEE 802.3 section 3.2.6) */
 #define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
 #define NT_ETHERTYPE_PPP 0x880b
 #define NT_ETHERTYPE_MPLS 0x8847
@@ -114,7 +114,8 @@ NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 	layer->offset += byte & 1 ? 1 : 2;
 	layer->type = protocol == NT_PPP_IPV4 ? NT_ETHERTYPE_IPV4 :
 		      protocol == NT_PPP_IPV6 ? NT_ETHERTYPE_IPV6 :
-		      protocol == NT_PPP_MPLS ? NT_ETHERTYPE_MPLS : NT_LAYER_UNKNOWN;
+		      protocol == NT_PPP_MPLS ? NT_ETHERTYPE_MPLS :
+						NT_LAYER_UNKNOWN;
 	return NT_PACKET_TCP;
 }
 

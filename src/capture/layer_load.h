@@ -22,8 +22,8 @@ struct nt_layer {
 	__u32 end;      /* end of the enclosing layer; at first the frame's length as it was sent */
 	__u32 more;     /* next subframe of the A-MSDU; 0: none */
 	__u32 more_end; /* end of the A-MSDU */
-	__u16 type; /* an EtherType, or enum nt_layer_type */
-	__u16 vlan; /* the outermost VLAN's number, or NT_NO_VLAN */
+	__u16 type;     /* an EtherType, or enum nt_layer_type */
+	__u16 vlan;     /* the outermost VLAN's number, or NT_NO_VLAN */
 };
 
 /* Copies `size` bytes that begin `at` bytes after the layer's first. Returns NT_PACKET_TCP, which is 0 and means

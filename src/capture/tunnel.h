@@ -109,8 +109,10 @@ NT_INLINE enum nt_parse nt_enter_vxlan(void *frame, struct nt_layer *layer)
 	if (!(header[0] & 0x08))
 		return NT_PACKET_NOT_TCP;
 	if (header[0] & 0x04)
-		type = header[3] == 1 ? NT_ETHERTYPE_IPV4 : header[3] == 2 ? NT_ETHERTYPE_IPV6 :
-		       header[3] == 3 ? NT_ETHERTYPE_BRIDGED : NT_LAYER_UNKNOWN;
+		type = header[3] == 1 ? NT_ETHERTYPE_IPV4 :
+		       header[3] == 2 ? NT_ETHERTYPE_IPV6 :
+		       header[3] == 3 ? NT_ETHERTYPE_BRIDGED :
+					NT_LAYER_UNKNOWN;
 	return nt_go_inside(layer, sizeof(header), type);
 }
 

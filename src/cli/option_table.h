@@ -66,10 +66,10 @@ struct option_rule {
 	int letter; /* 0: none */
 	unsigned int commands;
 	enum option_type type;
-	size_t offset;       /* of the member in struct options */
-	__u64 least, most;   /* numbers: bounds; durations: least; strings: most bytes */
+	size_t offset;     /* of the member in struct options */
+	__u64 least, most; /* numbers: bounds; durations: least; strings: most bytes */
 	const struct field_names *words;
-	bool replaces; /* words: if given again, it replaces earlier words instead of adding to them */
+	bool replaces;       /* words: if given again, it replaces earlier words instead of adding to them */
 	const char *value;   /* the value's name in help; NULL: takes no value */
 	const char *valid;   /* for the error message: the valid values */
 	const char *kind;    /* the kind of object that a value names, for "no such user"; NULL: none */

@@ -67,8 +67,8 @@ static bool parse_duration(const char *text, __u64 *ns)
 }
 
 /* Calls `add` with each item of a list. Returns false at the first item that is empty or that `add` refuses. */
-static bool for_each_item(const char *text, bool (*add)(const char *item, void *context, const void *valid),
-			  void *context, const void *valid)
+static bool for_each_item (const char *text, bool (*add)(const char *item, void *context, const void *valid),
+			   void *context, const void *valid)
 {
 	char item[64];
 
@@ -102,7 +102,7 @@ static bool add_port(const char *item, void *context, const void *valid)
 /* Adds ports 1 to 65535, separated by commas, to the set. */
 static bool parse_ports(const char *text, struct nt_port_set *set)
 {
-	return for_each_item(text, add_port, set, NULL);
+	return for_each_item (text, add_port, set, NULL);
 }
 
 /* Returns the family, 4 or 6; 0 if the text is no address. */
@@ -155,7 +155,7 @@ static bool add_network(const char *item, void *context, const void *valid)
 /* Adds networks in CIDR notation and addresses, separated by commas, to the set. Clears bits beyond the prefix. */
 static bool parse_networks(const char *text, struct nt_network_set *set)
 {
-	return for_each_item(text, add_network, set, NULL);
+	return for_each_item (text, add_network, set, NULL);
 }
 
 /* Looks up a name before it tries a number, as POSIX requires for chown(1): a name may consist of digits. */
@@ -215,7 +215,7 @@ static bool add_word(const char *item, void *context, const void *valid)
 /* Sets bit 1 << index for each of the words, which are separated by commas. */
 static bool parse_words(const char *text, const struct field_names *names, unsigned int *bits)
 {
-	return for_each_item(text, add_word, bits, names);
+	return for_each_item (text, add_word, bits, names);
 }
 
 static void *member_of(struct options *options, const struct option_rule *rule)

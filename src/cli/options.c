@@ -18,9 +18,9 @@
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 
 /* --failed: every outcome but closed and open. */
-#define FAILED_OUTCOMES                                                                       \
-	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT |       \
-	 1U << NT_OUTCOME_UNREACHABLE | 1U << NT_OUTCOME_EXPIRED)
+#define FAILED_OUTCOMES \
+	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT | 1U << NT_OUTCOME_UNREACHABLE | \
+	 1U << NT_OUTCOME_EXPIRED)
 #define FIRST_LONG_ONLY 256 /* above every character: options without a letter, for getopt_long() */
 #define MOST_OPTIONS 64
 
@@ -46,7 +46,8 @@ static void fill_getopt_tables(struct option *longs, char *shorts)
 
 	*shorts++ = ':';
 	for (i = 0; i < option_rule_count; i++) {
-		longs[i] = (struct option){ option_rules[i].name, option_rules[i].value ? required_argument : no_argument, NULL,
+		longs[i] = (struct option){ option_rules[i].name,
+					    option_rules[i].value ? required_argument : no_argument, NULL,
 					    rule_value(i) };
 		if (!option_rules[i].letter)
 			continue;
@@ -145,7 +146,8 @@ static int apply_rule(struct options *options, const struct command *command, co
 	if (rule->type == OPTION_VERSION)
 		return print_to_stdout("netracker " NETRACKER_VERSION "\n");
 	if (!(rule->commands & command->bit)) {
-		snprintf(reason, sizeof(reason), "not an option of %s: %s", *command->name ? command->name : "live tracking",
+		snprintf(reason, sizeof(reason), "not an option of %s: %s",
+			 *command->name ? command->name : "live tracking",
 			 command->refusal ? command->refusal : rule->refusal);
 		options_report_error(command, rule_label(rule, label), reason);
 		return EXIT_STATUS_USAGE;
@@ -234,9 +236,11 @@ static const char *find_conflict(const struct options *options)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
 		return "-q and -v exclude each other; leave one out";
-	if (options->delivery.output.interval_ns && !options->delivery.output.summary && !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
+	if (options->delivery.output.interval_ns && !options->delivery.output.summary &&
+	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
 		return "--interval needs update records or tables; add --events update,close or --summary";
-	if (options->delivery.output.summary && !options->delivery.output.sink.path && (options->format_given || options->delivery.host))
+	if (options->delivery.output.summary && !options->delivery.output.sink.path &&
+	    (options->format_given || options->delivery.host))
 		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->failed && !options->delivery.filter.outcomes)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
@@ -261,7 +265,10 @@ static int check_combination(struct options *options, const struct command *comm
 	if (delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) && !options->delivery.output.interval_ns)
 		options->delivery.output.interval_ns = DEFAULT_INTERVAL_NS;
 	if (options->failed)
-		options->delivery.filter.outcomes = (options->delivery.filter.outcomes ? options->delivery.filter.outcomes : ~0U) & FAILED_OUTCOMES;
+		options->delivery.filter.outcomes = (options->delivery.filter.outcomes ?
+							     options->delivery.filter.outcomes :
+							     ~0U) &
+						    FAILED_OUTCOMES;
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);

@@ -35,8 +35,7 @@ static bool matches_filters(const struct delivery_options *options, const struct
 static bool is_for_summary_only(const struct delivery *delivery, enum nt_event_kind event)
 {
 	return delivery->options->sums_up_open && output_has_tables(&delivery->output) &&
-	       (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) &&
-	       !delivery_wants_event(delivery->options, event);
+	       (event == NT_EVENT_UPDATE || event == NT_EVENT_EXIT) && !delivery_wants_event(delivery->options, event);
 }
 
 static bool delivery_is_wanted(struct delivery *delivery, const struct nt_record *record)

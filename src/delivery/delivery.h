@@ -19,8 +19,8 @@ struct delivery_options {
 	__u64 max_records;   /* 0: any number */
 	const char *host;    /* the key `host` of each record; NULL: absent */
 	struct output_options output;
-	bool sums_up_open;   /* the summary counts open connections even without their records */
-	bool quiet;          /* no accounting on stderr */
+	bool sums_up_open; /* the summary counts open connections even without their records */
+	bool quiet;        /* no accounting on stderr */
 };
 
 struct delivery {

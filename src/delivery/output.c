@@ -95,7 +95,8 @@ __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind eve
 
 bool output_lost_any(const struct output *output)
 {
-	return output->records ? sink_lost_any(output->records) : output->waiting + summary_count_ended(output->summary);
+	return output->records ? sink_lost_any(output->records) :
+				 output->waiting + summary_count_ended(output->summary);
 }
 
 /* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
@@ -161,7 +162,8 @@ void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 /* An interval's rest without any event gets no tables, unless there were none before. */
 static bool has_unwritten_tables(const struct output *output)
 {
-	return summary_count_ended(output->summary) || output->summary->current.busiest.count || !output->has_written_tables;
+	return summary_count_ended(output->summary) || output->summary->current.busiest.count ||
+	       !output->has_written_tables;
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)

@@ -15,16 +15,16 @@ struct output_options {
 };
 
 struct output {
-	struct sink *records; /* NULL: only tables */
-	struct sink *tables;  /* NULL: only records */
-	struct summary *summary;  /* of this interval */
-	__u64 interval_ns;    /* 0: tables only at the end */
-	__u64 from_ns;        /* begin of this interval */
-	__u64 next_ns;        /* end of this interval; 0 before the first tick */
+	struct sink *records;    /* NULL: only tables */
+	struct sink *tables;     /* NULL: only records */
+	struct summary *summary; /* of this interval */
+	__u64 interval_ns;       /* 0: tables only at the end */
+	__u64 from_ns;           /* begin of this interval */
+	__u64 next_ns;           /* end of this interval; 0 before the first tick */
 	bool has_written_tables;
-	bool is_scanning;     /* between output_begin_scan() and output_end_scan() */
-	__u64 waiting;        /* close records in tables that are not written yet */
-	bool no_memory;       /* the last tables could not be formatted */
+	bool is_scanning; /* between output_begin_scan() and output_end_scan() */
+	__u64 waiting;    /* close records in tables that are not written yet */
+	bool no_memory;   /* the last tables could not be formatted */
 };
 
 /* Returns 0, or -errno after reporting the error. Call output_close() either way. */

@@ -84,7 +84,7 @@ static void add_owner(struct paragraph *paragraph)
 	__u64 opener;
 
 	paragraph_add(paragraph, "The %s is on this machine: this record is its socket's account.",
-		  has_role(paragraph, "client") ? "client" : "server");
+		      has_role(paragraph, "client") ? "client" : "server");
 	if (!explain_get_word(paragraph->record, "comm") && !json_object_get(paragraph->record, "pid")) {
 		paragraph_add(paragraph, "Its process is unknown.");
 		return;
@@ -152,9 +152,9 @@ static const char *answer_path(const struct paragraph *paragraph, enum nt_side a
 		return "this machine's own delay";
 	if (paragraph_is_local_side(paragraph, answerer == NT_SRC ? NT_DST : NT_SRC))
 		return answerer == NT_SRC ? "the path to the client and back, and its kernel" :
-						"the path to the server and back, and its kernel";
+					    "the path to the server and back, and its kernel";
 	return answerer == NT_SRC ? "from the point of capture to the client and back" :
-					"from the point of capture to the server and back";
+				    "from the point of capture to the server and back";
 }
 
 static void add_handshake_parts(struct paragraph *paragraph)
@@ -166,7 +166,8 @@ static void add_handshake_parts(struct paragraph *paragraph)
 		paragraph_add_duration(paragraph, answer);
 		paragraph_add(paragraph, "(%s).", answer_path(paragraph, NT_DST));
 		if (answer >= FIRST_RETRANSMISSION_NS)
-			paragraph_add(paragraph, "That is over a second: a SYN or SYN-ACK was probably lost and retransmitted.");
+			paragraph_add(paragraph,
+				      "That is over a second: a SYN or SYN-ACK was probably lost and retransmitted.");
 	}
 	if (explain_get_number(paragraph->record, "synack_ack_ns", &acknowledgement)) {
 		paragraph_add(paragraph, "The client's ACK came");
@@ -182,7 +183,8 @@ static void add_handshake(struct paragraph *paragraph)
 
 	add_handshake_parts(paragraph);
 	if (explain_get_number(paragraph->record, "handshake_ns", &ns)) {
-		paragraph_add(paragraph, by_socket ? "From connect() to established it took" : "The whole handshake took");
+		paragraph_add(paragraph,
+			      by_socket ? "From connect() to established it took" : "The whole handshake took");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
 	} else if (explain_list_has(paragraph->record, "gaps", "start"))
@@ -285,7 +287,8 @@ static void add_sent_bytes(struct paragraph *paragraph, enum nt_side side)
 	paragraph_add(paragraph, side == NT_SRC ? "The client sent" : "The server sent");
 	add_size(paragraph, bytes);
 	if (explain_get_number(paragraph->record, keys[side][1], &packets))
-		paragraph_add(paragraph, packets == 1 ? "in %llu packet" : "in %llu packets", (unsigned long long)packets);
+		paragraph_add(paragraph, packets == 1 ? "in %llu packet" : "in %llu packets",
+			      (unsigned long long)packets);
 	if (!explain_get_number(paragraph->record, keys[side][2], &retransmits))
 		paragraph_add(paragraph, ".");
 	else if (!retransmits)
@@ -313,9 +316,11 @@ static const char *find_limit_meaning(const char *limit)
 	static const struct {
 		const char *word, *meaning;
 	} known[] = {
-		{ "receiver", "the other side's receive window: the application there reads too slowly, or its buffer is "
-			      "too small for this path" },
-		{ "sndbuf", "the socket's own send buffer, which is too small for this path (SO_SNDBUF, net.ipv4.tcp_wmem)" },
+		{ "receiver",
+		  "the other side's receive window: the application there reads too slowly, or its buffer is "
+		  "too small for this path" },
+		{ "sndbuf",
+		  "the socket's own send buffer, which is too small for this path (SO_SNDBUF, net.ipv4.tcp_wmem)" },
 		{ "network", "the network: its rate, its delay and what it lost" },
 		{ "app", "the application here: most of the time it had nothing to send" },
 	};

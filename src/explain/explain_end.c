@@ -45,7 +45,8 @@ static const struct meaning reset_reasons[] = {
 static const struct meaning timeout_reasons[] = {
 	{ "etimedout", "The kernel retransmitted until it gave up." },
 	{ "keepalive_timeout", "It was idle, and keep-alive probes were not answered." },
-	{ "gave_up", "The application here did not wait any longer: it closed the socket while it was still connecting." },
+	{ "gave_up",
+	  "The application here did not wait any longer: it closed the socket while it was still connecting." },
 };
 
 static const struct meaning unreachable_reasons[] = {
@@ -99,8 +100,10 @@ static void describe_refused(struct paragraph *paragraph, const enum nt_side *en
 
 	(void)ended_by;
 	explain_get_number(paragraph->record, "dst_port", &port);
-	paragraph_add(paragraph, "The server's address answered the SYN with a RST: nothing listens on port %llu there, or a "
-			 "firewall rejects it.", (unsigned long long)port);
+	paragraph_add(paragraph,
+		      "The server's address answered the SYN with a RST: nothing listens on port %llu there, or a "
+		      "firewall rejects it.",
+		      (unsigned long long)port);
 }
 
 static void describe_timeout(struct paragraph *paragraph, const enum nt_side *ended_by)
@@ -129,8 +132,9 @@ static void describe_unreachable(struct paragraph *paragraph, const enum nt_side
 
 static void describe_expired(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
-	paragraph_add(paragraph, "Its end was not seen: no packet came for two hours, or a new connection used its addresses and "
-			 "ports.");
+	paragraph_add(paragraph,
+		      "Its end was not seen: no packet came for two hours, or a new connection used its addresses and "
+		      "ports.");
 	if (ended_by)
 		paragraph_add(paragraph, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
 }
@@ -139,8 +143,9 @@ static const struct meaning state_meanings[] = {
 	{ "syn_sent", "it waits for an answer to its SYN" },
 	{ "syn_recv", "it waits for the ACK that completes the handshake" },
 	{ "established", "both sides can send" },
-	{ "close_wait", "the other side has closed, the application here has not; if this lasts, the application forgot to "
-			"close" },
+	{ "close_wait",
+	  "the other side has closed, the application here has not; if this lasts, the application forgot to "
+	  "close" },
 	{ "fin_wait1", "closed here, and the FIN is not acknowledged yet" },
 	{ "fin_wait2", "closed here, and the other side has not closed yet" },
 	{ "last_ack", "both sides closed, the last ACK is awaited" },
@@ -188,8 +193,12 @@ void explain_write_end(struct paragraph *paragraph)
 		const char *outcome;
 		void (*describe)(struct paragraph *paragraph, const enum nt_side *ended_by);
 	} outcomes[] = {
-		{ "closed", describe_closed },   { "reset", describe_reset },             { "refused", describe_refused },
-		{ "timeout", describe_timeout }, { "unreachable", describe_unreachable }, { "expired", describe_expired },
+		{ "closed", describe_closed },
+		{ "reset", describe_reset },
+		{ "refused", describe_refused },
+		{ "timeout", describe_timeout },
+		{ "unreachable", describe_unreachable },
+		{ "expired", describe_expired },
 		{ "open", describe_open },
 	};
 	const char *outcome = explain_get_word(paragraph->record, "outcome");
@@ -213,13 +222,16 @@ void explain_write_end(struct paragraph *paragraph)
 static const struct meaning gap_meanings[] = {
 	{ "start", "Its start, and all times measured from it: it was open before tracking began, or its SYN was not "
 		   "captured." },
-	{ "direction", "The side that opened it: it was inferred from listeners or port numbers, or both sides opened it at "
-		       "once." },
+	{ "direction",
+	  "The side that opened it: it was inferred from listeners or port numbers, or both sides opened it at "
+	  "once." },
 	{ "owner", "Its process: none here read from it or closed it, so at best the listener's owner is named." },
-	{ "packets", "The content of some packets: sequence numbers show that they were missed. Bytes and packets are those "
-		     "that were seen." },
+	{ "packets",
+	  "The content of some packets: sequence numbers show that they were missed. Bytes and packets are those "
+	  "that were seen." },
 	{ "wire_end", "Its last packets: they continued for over two seconds after the socket's end." },
-	{ "bytes_mod_4g", "The amount of data: without --packets it is known only modulo 4 GiB, and there may have been more." },
+	{ "bytes_mod_4g",
+	  "The amount of data: without --packets it is known only modulo 4 GiB, and there may have been more." },
 	{ "events", "Possibly more: events near this one were lost, or its end was found late." },
 };
 
@@ -246,9 +258,11 @@ static void add_gaps(struct paragraph *paragraph)
 static void add_sources(struct paragraph *paragraph)
 {
 	bool socket = explain_list_has(paragraph->record, "seen", "socket");
-	const char *packets = explain_list_has(paragraph->record, "seen", "packets") ? "all its packets" :
+	const char *packets = explain_list_has(paragraph->record, "seen", "packets") ?
+				      "all its packets" :
 			      explain_list_has(paragraph->record, "seen", "wire") ?
-				      "the packets that open and close it, not those in between" : NULL;
+				      "the packets that open and close it, not those in between" :
+				      NULL;
 
 	if (socket && packets)
 		paragraph_add(paragraph, "The kernel's socket, and %s.", packets);

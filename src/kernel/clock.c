@@ -58,7 +58,7 @@ __u64 clock_boot_hash(void)
 /* Sets a timer that never expires and is cancelled when the clock is set (timerfd_create(2)). */
 void clock_await_step(int fd)
 {
-	struct itimerspec never = {.it_value.tv_sec = INT32_MAX};
+	struct itimerspec never = { .it_value.tv_sec = INT32_MAX };
 
 	timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }

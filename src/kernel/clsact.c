@@ -24,12 +24,12 @@
  * both filters. */
 struct clsact_state {
 	unsigned int pid, ifindex, programs[2]; /* programs: BPF ids, ingress and egress */
-	unsigned long long start_ticks; /* of the process: clock ticks since boot */
-	unsigned long netns; /* inode number */
-	int created; /* this tracker must remove the qdisc: it created it or took it over */
+	unsigned long long start_ticks;         /* of the process: clock ticks since boot */
+	unsigned long netns;                    /* inode number */
+	int created;                            /* this tracker must remove the qdisc: it created it or took it over */
 };
 
-static const enum bpf_tc_attach_point attach_points[2] = {BPF_TC_INGRESS, BPF_TC_EGRESS};
+static const enum bpf_tc_attach_point attach_points[2] = { BPF_TC_INGRESS, BPF_TC_EGRESS };
 
 /* Returns the clock ticks since boot when the process started (proc(5), field 22), or 0 if there is no such process. */
 static unsigned long long process_start_ticks(unsigned int pid)
@@ -46,8 +46,10 @@ static unsigned long long process_start_ticks(unsigned int pid)
 	if (fgets(line, sizeof(line), file)) {
 		after_comm = strrchr(line, ')');
 		if (after_comm)
-			sscanf(after_comm + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-					       "%*s %llu", &start_ticks);
+			sscanf(after_comm + 1,
+			       " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			       "%*s %llu",
+			       &start_ticks);
 	}
 	fclose(file);
 	return start_ticks;
@@ -99,8 +101,8 @@ static bool has_filters(unsigned int ifindex)
 
 static void state_file_path(char *path, size_t size, const struct clsact_state *state)
 {
-	snprintf(path, size, STATE_DIRECTORY "/%u-%llu-%lu-%u-%u-%u-%d", state->pid, state->start_ticks, state->netns, state->ifindex,
-		 state->programs[0], state->programs[1], state->created);
+	snprintf(path, size, STATE_DIRECTORY "/%u-%llu-%lu-%u-%u-%u-%d", state->pid, state->start_ticks, state->netns,
+		 state->ifindex, state->programs[0], state->programs[1], state->created);
 }
 
 static bool state_file_read(struct clsact_state *state, const char *name)
@@ -145,7 +147,8 @@ static void hand_over_qdisc(unsigned int ifindex)
 		char before[256], after[256];
 		struct clsact_state next;
 
-		if (!state_file_read(&next, entry->d_name) || next.netns != netns || next.ifindex != ifindex || next.created)
+		if (!state_file_read(&next, entry->d_name) || next.netns != netns || next.ifindex != ifindex ||
+		    next.created)
 			continue;
 		state_file_path(before, sizeof(before), &next);
 		next.created = 1;
@@ -215,7 +218,7 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 		.ifindex = ifindex,
 		.netns = net_namespace_own(),
 		.start_ticks = process_start_ticks(getpid()),
-		.programs = {get_program_id(ingress), get_program_id(egress)},
+		.programs = { get_program_id(ingress), get_program_id(egress) },
 	};
 	int error = bpf_tc_hook_create(&hook);
 
@@ -237,7 +240,8 @@ int clsact_attach(unsigned int ifindex, struct bpf_program *ingress, struct bpf_
 }
 
 /* Undoes the attachments in this namespace for which selected() returns true. */
-static void undo_selected(bool (*selected)(const struct clsact_state *state, unsigned int ifindex), unsigned int ifindex)
+static void undo_selected(bool (*selected)(const struct clsact_state *state, unsigned int ifindex),
+			  unsigned int ifindex)
 {
 	DIR *directory = opendir(STATE_DIRECTORY);
 	unsigned long netns = net_namespace_own();

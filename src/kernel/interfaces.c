@@ -21,7 +21,7 @@
 
 static int open_notifications(void)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address))) {
@@ -98,11 +98,12 @@ bool interface_is_loopback(const char *name)
 
 static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
-	static const enum bpf_attach_type types[2] = {ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS};
+	static const enum bpf_attach_type types[2] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
 	int direction;
 
 	for (direction = interface_is_loopback(interface->name); direction < 2; direction++) {
-		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index, types[direction], NULL);
+		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index, types[direction],
+					 NULL);
 
 		if (fd < 0)
 			return -errno;
@@ -200,8 +201,8 @@ static int watch_new_interfaces(struct interfaces *interfaces)
 		error = watch_interface(interfaces, each->if_index, each->if_name);
 		if (!error || error == -ENODEV) /* removed meanwhile */
 			continue;
-		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none", each->if_name,
-			      strerror(-error));
+		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none",
+			      each->if_name, strerror(-error));
 		if (interfaces->requested.count)
 			status = error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
 	}
@@ -216,11 +217,11 @@ static bool has_dead_link(const struct interface *interface)
 	int direction;
 
 	for (direction = 0; direction < 2; direction++) {
-		struct bpf_link_info info = {0};
+		struct bpf_link_info info = { 0 };
 		__u32 length = sizeof(info);
 
-		if (interface->link_fds[direction] >= 0 && !bpf_obj_get_info_by_fd(interface->link_fds[direction], &info, &length) &&
-		    !info.xdp.ifindex)
+		if (interface->link_fds[direction] >= 0 &&
+		    !bpf_obj_get_info_by_fd(interface->link_fds[direction], &info, &length) && !info.xdp.ifindex)
 			return true;
 	}
 	return false;
@@ -275,7 +276,8 @@ static void report_vanished(const struct interfaces *interfaces, const char *nam
 		message_error("interface %s vanished: tracking goes on without its packets until it is back", name);
 	else
 		message_error("interface %s vanished: no watched interface is left; tracking ends unless one is back "
-			      "within %d s", name, INTERFACES_GRACE_SECONDS);
+			      "within %d s",
+			      name, INTERFACES_GRACE_SECONDS);
 }
 
 static void detach_vanished(struct interfaces *interfaces)

@@ -18,7 +18,7 @@
 struct interface {
 	unsigned int index;
 	char name[IF_NAMESIZE];
-	bool attached; /* false once it has vanished; records may still need its name */
+	bool attached;   /* false once it has vanished; records may still need its name */
 	int link_fds[2]; /* tcx, ingress and egress; -1 with clsact */
 	struct interface *next;
 };

@@ -47,7 +47,8 @@ static int print_libbpf_message(enum libbpf_print_level level, const char *forma
 
 	if (level == LIBBPF_DEBUG || vasprintf(&text, format, arguments) < 0)
 		return 0;
-	for (line = strtok_r(find_last_lines(text, LIBBPF_LINES), "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+	for (line = strtok_r(find_last_lines(text, LIBBPF_LINES), "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
 		message_detail("%s", line);
 	free(text);
 	return 0;
@@ -115,9 +116,8 @@ static void configure(struct loader *loader, const struct loader_options *option
 		.sockets_enabled = !!(options->contexts & CONTEXT_SOCKET),
 		.cgroup_v1 = loader->features.has_cgroup_v1,
 	};
-	skeleton->rodata_config->config.filters =
-		record_filter_for_kernel(&skeleton->rodata_filter->wanted, options->filter,
-					 options->contexts & CONTEXT_WIRE);
+	skeleton->rodata_config->config.filters = record_filter_for_kernel(
+		&skeleton->rodata_filter->wanted, options->filter, options->contexts & CONTEXT_WIRE);
 	size_tables(loader, options, ring_bytes, slots);
 }
 
@@ -163,7 +163,8 @@ static int check_kernel(void)
 	}
 	if (access(KERNEL_BTF, R_OK)) {
 		message_error("cannot track connections: this kernel has no BTF (%s: %s); boot one built with "
-			      "CONFIG_DEBUG_INFO_BTF", KERNEL_BTF, strerror(errno));
+			      "CONFIG_DEBUG_INFO_BTF",
+			      KERNEL_BTF, strerror(errno));
 		return EXIT_STATUS_KERNEL;
 	}
 	return EXIT_STATUS_DONE;
@@ -196,7 +197,7 @@ static void choose_programs(const struct loader *loader, bool iterators_only)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, loader->skeleton->obj) {
+	bpf_object__for_each_program (program, loader->skeleton->obj) {
 		bool iterates = bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 
 		bpf_program__set_autoload(program, iterators_only ? iterates : is_program_needed(loader, program));
@@ -266,7 +267,7 @@ static int share_tables(struct netracker_bpf *skeleton, const struct netracker_b
 	struct bpf_map *map, *shared = NULL;
 	int error = 0;
 
-	bpf_object__for_each_map(map, skeleton->obj) {
+	bpf_object__for_each_map (map, skeleton->obj) {
 		shared = bpf_object__next_map(with->obj, shared);
 		if (!error)
 			error = bpf_map__reuse_fd(map, bpf_map__fd(shared));
@@ -281,7 +282,7 @@ static void load_plain(struct loader *loader)
 
 	if (!plain)
 		return;
-	bpf_object__for_each_program(program, plain->obj)
+	bpf_object__for_each_program (program, plain->obj)
 		bpf_program__set_autoload(program, is_plain(plain, program));
 	if (share_tables(plain, loader->skeleton) || netracker_bpf__load(plain))
 		netracker_bpf__destroy(plain);
@@ -305,8 +306,9 @@ static int attach_program(struct loader *loader, struct bpf_program *program)
 	struct bpf_link *link = bpf_program__attach(program);
 
 	if (!link) {
-		message_error("cannot attach the BPF program %s: %s; it needs Linux 5.10 or newer with BTF (-v shows details)",
-			      bpf_program__name(program), strerror(errno));
+		message_error(
+			"cannot attach the BPF program %s: %s; it needs Linux 5.10 or newer with BTF (-v shows details)",
+			bpf_program__name(program), strerror(errno));
 		return EXIT_STATUS_KERNEL;
 	}
 	loader->links[loader->link_count++] = link;
@@ -356,8 +358,9 @@ void loader_watch_misses(struct loader *loader)
 	if (loader->stand_by || !read_recursion_misses(loader->skeleton->progs.socket_set_state))
 		return;
 	loader->stand_by = true;
-	message_detail("the kernel skipped a call of socket_set_state, which was running on that CPU already: its stand-by "
-		       "program is attached");
+	message_detail(
+		"the kernel skipped a call of socket_set_state, which was running on that CPU already: its stand-by "
+		"program is attached");
 	attach_program(loader, loader->skeleton->progs.socket_set_state_standby);
 	/* Read after the attachment: a skip between the two then counts as lost, since the stand-by program may have
 	 * missed it. */
@@ -416,10 +419,12 @@ __u64 loader_failures(const __u64 counters[NT_COUNTERS], enum nt_counter first)
  * program was attached. */
 __u64 loader_recursion_misses(const struct loader *loader, __u64 caught)
 {
-	__u64 state_misses = read_recursion_misses(loader->skeleton->progs.socket_set_state) - loader->missed_before_stand_by, misses = 0;
+	__u64 state_misses = read_recursion_misses(loader->skeleton->progs.socket_set_state) -
+			     loader->missed_before_stand_by,
+	      misses = 0;
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, loader->skeleton->obj)
+	bpf_object__for_each_program (program, loader->skeleton->obj)
 		if (program != loader->skeleton->progs.socket_set_state_standby)
 			misses += read_recursion_misses(program);
 	return misses - (caught < state_misses ? caught : state_misses);

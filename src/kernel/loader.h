@@ -30,8 +30,8 @@ struct loader {
 	volatile struct nt_shared *shared; /* the kernel side's .bss, mapped */
 	struct slots slots;
 	int cpus;
-	__u64 *cpu_values; /* one per CPU, for loader_counters(), which must not fail */
-	bool stand_by; /* the stand-by program of socket_set_state is attached */
+	__u64 *cpu_values;            /* one per CPU, for loader_counters(), which must not fail */
+	bool stand_by;                /* the stand-by program of socket_set_state is attached */
 	__u64 missed_before_stand_by; /* calls of socket_set_state that were skipped before that */
 };
 

@@ -88,6 +88,7 @@ void net_namespace_return(int before)
 	bool is_inside = !fstat(before, &status) && (__u32)status.st_ino == net_namespace_own();
 
 	if (!is_inside && setns(before, CLONE_NEWNET))
-		message_error("cannot return to netracker's own network namespace: %s; start it again", strerror(errno));
+		message_error("cannot return to netracker's own network namespace: %s; start it again",
+			      strerror(errno));
 	close(before);
 }

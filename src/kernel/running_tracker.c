@@ -51,7 +51,8 @@ static bool is_same_connection(const struct nt_socket *one, const struct nt_sock
 
 static bool has_open_socket(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)
 {
-	return !bpf_map_lookup_elem(table, &address, socket) && is_same_connection(socket, as) && socket->state != TCP_CLOSE;
+	return !bpf_map_lookup_elem(table, &address, socket) && is_same_connection(socket, as) &&
+	       socket->state != TCP_CLOSE;
 }
 
 bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,

@@ -141,7 +141,8 @@ static void run_in_other_namespaces(struct namespaces *namespaces, int own, cons
 	run_in_named_namespaces(namespaces, iteration);
 	run_in_namespaces_of_processes(namespaces, iteration);
 	if (setns(own, CLONE_NEWNET))
-		message_error("cannot return to netracker's own network namespace: %s; start it again", strerror(errno));
+		message_error("cannot return to netracker's own network namespace: %s; start it again",
+			      strerror(errno));
 }
 
 /* A socket iterator goes through the network namespace that the process is in when it creates the iterator. */
@@ -160,10 +161,11 @@ static void run_in_all_namespaces(const struct iteration *iteration)
 	free(namespaces.seen);
 }
 
-static void run_program(struct loader *loader, enum loader_iterator iterator, void (*run)(const struct iteration *iteration),
-			void (*drain)(void *context), void *context)
+static void run_program(struct loader *loader, enum loader_iterator iterator,
+			void (*run)(const struct iteration *iteration), void (*drain)(void *context), void *context)
 {
-	struct iteration iteration = {bpf_program__attach_iter(loader_iterator_program(loader, iterator), NULL), drain, context};
+	struct iteration iteration = { bpf_program__attach_iter(loader_iterator_program(loader, iterator), NULL), drain,
+				       context };
 
 	if (iteration.link)
 		run(&iteration);

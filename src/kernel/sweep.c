@@ -27,10 +27,10 @@
 #define ROUNDS_TO_CORRECT 4
 
 struct count_audit {
-	__s32 before;    /* the count before the sweep */
-	__u16 expected;  /* the right count, by the entries that were swept */
-	__u16 least;     /* the smallest excess of the last rounds */
-	__u8 rounds;      /* rounds in succession that found an excess */
+	__s32 before;   /* the count before the sweep */
+	__u16 expected; /* the right count, by the entries that were swept */
+	__u16 least;    /* the smallest excess of the last rounds */
+	__u8 rounds;    /* rounds in succession that found an excess */
 };
 
 struct audit {
@@ -41,12 +41,12 @@ struct audit {
 struct sweep {
 	int half_open_fd, overflow_fd, established_fd, streams_fd;
 	volatile struct nt_shared *shared;
-	struct slots slots; /* the loader's */
-	bool follows_packets; /* then ended connections may wait in the tables for their last ACK */
+	struct slots slots;                /* the loader's */
+	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
 	struct audit waits, elsewhere;
-	__u32 *watched;  /* slots in which the sweep itself counts a waiting connection */
+	__u32 *watched; /* slots in which the sweep itself counts a waiting connection */
 	unsigned int watched_count, watched_room;
 	struct nt_key *keys;
 	struct nt_wire *wires;
@@ -58,7 +58,7 @@ struct pass {
 	__u64 now;
 	bool finish;
 	bool report_only; /* removes nothing */
-	bool audits; /* the counts are corrected afterwards */
+	bool audits;      /* the counts are corrected afterwards */
 	sweep_handler handler;
 	void *context;
 };
@@ -85,12 +85,11 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 	sweep->follows_packets = follows_packets;
 	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
 	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
-	sweep->waiting = mmap(NULL, WAITING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      loader->waiting_fd, 0);
+	sweep->waiting = mmap(NULL, WAITING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, loader->waiting_fd, 0);
 	if (sweep->waiting == MAP_FAILED)
 		sweep->waiting = NULL;
-	if (audit_init(&sweep->waits, NT_FAST_PATH_SLOTS) && audit_init(&sweep->elsewhere, loader->slots.count) && sweep->keys &&
-	    sweep->wires && sweep->waiting)
+	if (audit_init(&sweep->waits, NT_FAST_PATH_SLOTS) && audit_init(&sweep->elsewhere, loader->slots.count) &&
+	    sweep->keys && sweep->wires && sweep->waiting)
 		return sweep;
 	sweep_free(sweep);
 	return NULL;
@@ -183,7 +182,7 @@ static enum nt_wire_cause choose_cause(const struct pass *pass, const struct nt_
 static void report_wire(const struct pass *pass, const struct nt_wire *wire)
 {
 	struct nt_wire_event event = {
-		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = pass->now},
+		.header = { .type = NT_EVENT_TYPE_WIRE_END, .now = pass->now },
 		.wire = *wire,
 		.cause = choose_cause(pass, wire),
 	};
@@ -253,7 +252,8 @@ static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire
 	if (pass->map_fd < 0)
 		return slots_take(slots_of_key(&pass->sweep->slots, &wire->key), wire);
 	if (bpf_map_lookup_elem(pass->map_fd, &wire->key, &current) ||
-	    current.connection.last_seen_ns != wire->connection.last_seen_ns || bpf_map_delete_elem(pass->map_fd, &wire->key))
+	    current.connection.last_seen_ns != wire->connection.last_seen_ns ||
+	    bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
 	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
@@ -348,7 +348,7 @@ static void sweep_overflow(struct pass *pass)
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
 	bool full = now - sweep->full_sweep_ns >= FULL_SWEEP_EVERY_NS;
-	struct pass pass = {.sweep = sweep, .now = now, .audits = full, .handler = handler, .context = context};
+	struct pass pass = { .sweep = sweep, .now = now, .audits = full, .handler = handler, .context = context };
 
 	if (full) {
 		sweep->full_sweep_ns = now;
@@ -366,7 +366,7 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {.sweep = sweep, .now = now, .finish = true, .handler = handler, .context = context};
+	struct pass pass = { .sweep = sweep, .now = now, .finish = true, .handler = handler, .context = context };
 
 	sweep_slots(&pass);
 	sweep_table(&pass, sweep->half_open_fd);
@@ -376,7 +376,7 @@ void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *c
 
 void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
 {
-	struct pass pass = {.sweep = sweep, .now = now, .report_only = true, .handler = handler, .context = context};
+	struct pass pass = { .sweep = sweep, .now = now, .report_only = true, .handler = handler, .context = context };
 
 	sweep_slots(&pass);
 	sweep_table(&pass, sweep->established_fd);

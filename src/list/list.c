@@ -121,8 +121,10 @@ static int report_missing(const struct list *list)
 	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_OPEN_RING_FAILED];
 	if (!missing)
 		return EXIT_STATUS_DONE;
-	message_error("%llu open connections are missing: the kernel side had no room for them; list again when fewer are "
-		      "open", (unsigned long long)missing);
+	message_error(
+		"%llu open connections are missing: the kernel side had no room for them; list again when fewer are "
+		"open",
+		(unsigned long long)missing);
 	return EXIT_STATUS_BROKEN;
 }
 
@@ -135,7 +137,8 @@ static void report_no_match(const struct list *list)
 	if (list->delivery.records || list->delivery.error)
 		return;
 	if (preexisting)
-		message_note("%llu connections are open, and none matches the filters", (unsigned long long)preexisting);
+		message_note("%llu connections are open, and none matches the filters",
+			     (unsigned long long)preexisting);
 	else
 		message_note("no connection is open");
 }
@@ -167,7 +170,7 @@ static void list_clean_up(struct list *list)
 
 int list_run(const struct options *options)
 {
-	struct list list = {.options = options};
+	struct list list = { .options = options };
 	int status = list_set_up(&list);
 
 	if (status == EXIT_STATUS_DONE)

@@ -41,13 +41,14 @@ struct join {
 	__u32 own_netns;
 	bool sockets_are_reported;
 	unsigned int capacity, socket_count, wire_count;
-	__u64 wires_due; /* no wire event has an earlier deadline */
+	__u64 wires_due;                   /* no wire event has an earlier deadline */
 	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
 	TAILQ_HEAD(, held_wire) wires;
 	struct hash_map sockets_by_tuple, sockets_by_life, wires_by_tuple;
 };
 
-struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported, const struct join_output *output)
+struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported,
+		      const struct join_output *output)
 {
 	struct join *join = calloc(1, sizeof(*join));
 
@@ -76,7 +77,7 @@ static void set_tuple_side(struct tuple *tuple, int side, const __u8 *address, _
 
 /* Each map has a secret of its own, so the hash of one does not serve another. */
 static __u64 join_hash_tuple(const struct hash_map *map, const __u8 *one, __u16 one_port, const __u8 *other,
-			__u16 other_port)
+			     __u16 other_port)
 {
 	int order = memcmp(one, other, 16);
 	bool one_is_first = order ? order < 0 : one_port <= other_port;
@@ -203,7 +204,8 @@ static bool is_close_expected(const struct join *join, const struct held_wire *h
 {
 	if (held->claimed[side])
 		return false;
-	return !join->output.is_side_reported || join->output.is_side_reported(join->output.context, &held->event.wire, side);
+	return !join->output.is_side_reported ||
+	       join->output.is_side_reported(join->output.context, &held->event.wire, side);
 }
 
 /* Returns the time until which a close event may still arrive for it, or 0 if none will. */
@@ -258,7 +260,8 @@ static struct held_wire *find_held_wire(const struct join *join, const struct he
 		int side = find_owned_side(join, &wire->event.wire, socket);
 
 		if (side >= 0 && !wire->claimed[side] &&
-		    (!best || start_distance_ns(&wire->event.wire, socket) < start_distance_ns(&best->event.wire, socket)))
+		    (!best ||
+		     start_distance_ns(&wire->event.wire, socket) < start_distance_ns(&best->event.wire, socket)))
 			best = wire;
 	}
 	return best;
@@ -277,7 +280,8 @@ static struct held_socket *find_held_socket(const struct join *join, const struc
 		struct held_socket *socket = hash_map_entry(node, struct held_socket, by_tuple);
 
 		if (find_owned_side(join, wire, &socket->event.socket) == side &&
-		    (!best || start_distance_ns(wire, &socket->event.socket) < start_distance_ns(wire, &best->event.socket)))
+		    (!best ||
+		     start_distance_ns(wire, &socket->event.socket) < start_distance_ns(wire, &best->event.socket)))
 			best = socket;
 	}
 	return best;

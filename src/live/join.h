@@ -64,7 +64,8 @@ struct join;
 /* capacity: how many close events, and how many wire events, are held at most; beyond it the oldest is released as it
  * is. sockets_are_reported: false if the socket context is off; then every wire event becomes an observer's record.
  * *output is copied. Returns NULL without memory or random numbers. join_free() frees it. */
-struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported, const struct join_output *output);
+struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported,
+		      const struct join_output *output);
 
 /* Drops held events without a callback; join_finish() releases them. NULL is allowed. */
 void join_free(struct join *join);

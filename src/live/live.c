@@ -67,9 +67,9 @@ struct live {
 	__u64 wire_claimed;   /* wire events that belong to sockets */
 	__u64 ring_lost_seen; /* ring buffer losses that `gaps` of records have reported */
 	__u64 housekept_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
-	enum nt_event_kind status_kind; /* the kind of record made from a status event */
-	bool is_started; /* before, status events only set byte baselines */
-	__u64 poll_ns; /* until the next read of the ring buffer */
+	enum nt_event_kind status_kind;   /* the kind of record made from a status event */
+	bool is_started;                  /* before, status events only set byte baselines */
+	__u64 poll_ns;                    /* until the next read of the ring buffer */
 	unsigned int events, event_limit; /* read this time, and the limit */
 	int epoll_fd, signal_fd, timer_fd, clock_fd;
 	int status;
@@ -154,7 +154,8 @@ static bool is_side_reported(void *context, const struct nt_wire *wire, int side
 /* ---- events ---- */
 
 /* Writes a record of an open socket at once: it does not go through the join. */
-static void report_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event, size_t size)
+static void report_open_socket(struct live *live, enum nt_event_kind kind, const struct nt_socket_event *event,
+			       size_t size)
 {
 	struct nt_record record;
 
@@ -273,8 +274,7 @@ static int report_open_wire(void *context, void *data, size_t size)
 	struct nt_record record;
 
 	(void)size;
-	if (live->options->contexts & CONTEXT_SOCKET &&
-	    (!live->options->forwarded || nt_wire_has_socket(&event->wire)))
+	if (live->options->contexts & CONTEXT_SOCKET && (!live->options->forwarded || nt_wire_has_socket(&event->wire)))
 		return 0;
 	record_fill_from_wire(&record, event, &live->names);
 	record.event = NT_EVENT_UPDATE;
@@ -287,7 +287,8 @@ static bool is_update_due(const struct live *live, __u64 now)
 {
 	if (output_has_tables(&live->delivery.output))
 		return output_interval_is_over(&live->delivery.output, now);
-	return delivery_wants_event(&live->options->delivery, NT_EVENT_UPDATE) && now - live->updated_ns >= live->options->delivery.output.interval_ns;
+	return delivery_wants_event(&live->options->delivery, NT_EVENT_UPDATE) &&
+	       now - live->updated_ns >= live->options->delivery.output.interval_ns;
 }
 
 static void update_if_due(struct live *live, __u64 now)
@@ -324,7 +325,7 @@ static void set_timer(const struct live *live)
 	__u64 now = clock_boot_ns(), interval_end = live->delivery.output.next_ns;
 	bool ends_before = output_has_tables(&live->delivery.output) && interval_end > now &&
 			   interval_end - now < live->poll_ns;
-	struct itimerspec once = {.it_value.tv_nsec = (long)(ends_before ? interval_end - now : live->poll_ns)};
+	struct itimerspec once = { .it_value.tv_nsec = (long)(ends_before ? interval_end - now : live->poll_ns) };
 
 	timerfd_settime(live->timer_fd, 0, &once, NULL);
 }
@@ -365,7 +366,7 @@ static const char *get_reset_reason_name(void *context, unsigned int reason)
 
 static bool add_to_epoll(const struct live *live, int fd, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.fd = fd};
+	struct epoll_event event = { .events = events, .data.fd = fd };
 
 	return fd < 0 || !epoll_ctl(live->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
@@ -392,8 +393,13 @@ static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = record_filter_for_kernel(&live->kernel_filter, &live->options->delivery.filter,
 						       live->options->contexts & CONTEXT_WIRE);
-	const struct join_output output = {live, write_socket_record, write_observer_record, count_claimed_wire, count_lost_event,
-					   find_open_wire, kernel_filters ? is_side_reported : NULL};
+	const struct join_output output = { live,
+					    write_socket_record,
+					    write_observer_record,
+					    count_claimed_wire,
+					    count_lost_event,
+					    find_open_wire,
+					    kernel_filters ? is_side_reported : NULL };
 
 	live->names = (struct record_lookups){
 		.interface_name = get_interface_name,
@@ -423,7 +429,8 @@ static int set_up_polling(struct live *live)
 	/* Edge-triggered: a level-triggered ring buffer is ready whenever it holds an event, which would defeat the
 	 * timer. */
 	if (!add_to_epoll(live, live->signal_fd, EPOLLIN) || !add_to_epoll(live, live->timer_fd, EPOLLIN) ||
-	    !add_to_epoll(live, live->clock_fd, EPOLLIN) || !add_to_epoll(live, live->interfaces.notifications_fd, EPOLLIN) ||
+	    !add_to_epoll(live, live->clock_fd, EPOLLIN) ||
+	    !add_to_epoll(live, live->interfaces.notifications_fd, EPOLLIN) ||
 	    !add_to_epoll(live, ring_buffer__epoll_fd(live->ring), EPOLLIN | EPOLLET))
 		return report_start_out_of_memory();
 	live->poll_ns = POLL_MAX_NS;
@@ -551,7 +558,8 @@ static void print_replaced_sockets(const struct live *live, const __u64 counters
 
 	for (state = 0; state < NT_TCP_STATES; state++)
 		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
-			message_detail("sockets whose close was missed, last seen in %s: %llu", replaced_state_name(state),
+			message_detail("sockets whose close was missed, last seen in %s: %llu",
+				       replaced_state_name(state),
 				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
 	if (count_replaced_sockets(counters))
 		message_detail("the last of them: a %s in %s, flags 0x%x",
@@ -560,8 +568,8 @@ static void print_replaced_sockets(const struct live *live, const __u64 counters
 }
 
 _Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
-	       ACCOUNTING_LOST_ESTABLISHED_OTHER - ACCOUNTING_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
-	       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
+		       ACCOUNTING_LOST_ESTABLISHED_OTHER - ACCOUNTING_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
+		       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
 	       "one loss for each enum nt_failure");
 
 /* Both arrays are in the order of enum nt_failure. */
@@ -585,7 +593,7 @@ static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
 {
 	__u64 *lost = live->delivery.accounting.lost;
 	__u64 evicted = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
-			   (live->sweep ? sweep_half_open_taken(live->sweep) : 0);
+			(live->sweep ? sweep_half_open_taken(live->sweep) : 0);
 
 	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
 	count_table_losses(&lost[ACCOUNTING_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
@@ -603,11 +611,12 @@ static void fill_accounting(struct live *live)
 
 	loader_counters(&live->loader, counters);
 	count_losses(live, counters);
-	accounting->filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_WIRE_FILTERED];
+	accounting->filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] +
+							    counters[NT_COUNT_WIRE_FILTERED];
 	accounting->preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
 	accounting->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
-			loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
-			counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
+			     loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
+			     counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	accounting->open += socket_scan_count_open(&live->loader);
 	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
 	print_replaced_sockets(live, counters);
@@ -633,7 +642,8 @@ static void finish_tracking(struct live *live)
 	update_last_ring_losses(live);
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
-	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) || output_has_tables(&live->delivery.output)) &&
+	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) ||
+	     output_has_tables(&live->delivery.output)) &&
 	    live->options->contexts & CONTEXT_SOCKET)
 		socket_scan_report_open(&live->loader, read_all_events, live);
 	interfaces_detach(&live->interfaces);
@@ -662,7 +672,7 @@ static void live_clean_up(struct live *live)
 
 int live_run(const struct options *options)
 {
-	struct live live = {.options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1};
+	struct live live = { .options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1 };
 	int status;
 
 	live.interfaces.notifications_fd = -1;

@@ -15,9 +15,9 @@ struct format_view {
 
 /* Each function appends whole lines with their newlines. NULL if the format has no such lines. */
 struct format {
-	const char *name; /* the value of -f */
-	bool follows_width;  /* the header is repeated when the terminal's width changes */
-	bool always_header;  /* even if the file has records already: a Zeek log has ended, so another one begins */
+	const char *name;   /* the value of -f */
+	bool follows_width; /* the header is repeated when the terminal's width changes */
+	bool always_header; /* even if the file has records already: a Zeek log has ended, so another one begins */
 	bool (*accepts)(const struct nt_record *record); /* NULL: every record */
 	void (*header)(struct text_buffer *text, const struct format_view *view);
 	void (*record)(struct text_buffer *text, const struct nt_record *record, const struct format_view *view);

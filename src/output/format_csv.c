@@ -33,7 +33,8 @@ static void print_escaped(struct text_buffer *text, const char *string, size_t l
 	for (i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)string[i];
 
-		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' || (!i && begins_formula(string[i])))
+		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' ||
+		    (!i && begins_formula(string[i])))
 			csv_escape_byte(text, string[i]);
 		else if (byte == '"' && in_quotes)
 			text_string(text, "\"\"");
@@ -65,7 +66,8 @@ static void csv_print_list(struct text_buffer *text, const struct field_value *v
 	}
 }
 
-static void csv_print_value(struct text_buffer *text, enum field_type type, const struct field_value *value, char separator)
+static void csv_print_value(struct text_buffer *text, enum field_type type, const struct field_value *value,
+			    char separator)
 {
 	switch (type) {
 	case FIELD_INTEGER:

@@ -109,7 +109,7 @@ static const struct text_table *choose_table(const struct format_view *view)
 
 /* Prints the record's cells, or the headings if `record` is NULL. */
 static void text_print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
-		       const struct format_view *view)
+			    const struct format_view *view)
 {
 	unsigned int level = view->width ? drop_level(table, view->width) : 0, i;
 	struct layout layout = { .text = text, .view = view };

@@ -27,14 +27,14 @@
 
 struct sink {
 	const struct format *format; /* NULL: lines only */
-	const char *name; /* for messages */
+	const char *name;            /* for messages */
 	int fd;
 	bool regular, terminal;
 	bool named;    /* -o: can be opened again */
 	bool half_out; /* the first waiting line was written in part */
-	bool patient; /* sink_options.waits */
-	bool stuck;   /* the last wait for the reader timed out */
-	bool refused; /* the last flush failed, or records were lost; reported already */
+	bool patient;  /* sink_options.waits */
+	bool stuck;    /* the last wait for the reader timed out */
+	bool refused;  /* the last flush failed, or records were lost; reported already */
 	struct format_view view;
 	struct text_buffer waiting; /* lines; the first may have been written in part */
 	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */

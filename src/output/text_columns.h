@@ -24,7 +24,7 @@ struct text_table {
 	const struct text_column *columns;
 	unsigned int count;
 	const struct text_table *when_too_wide; /* used if even the columns with drop 0 do not fit; or NULL */
-	const struct text_table *second_line;	/* of each record; or NULL */
+	const struct text_table *second_line;   /* of each record; or NULL */
 };
 
 /* Values in readable units; all columns fit into 132 characters with IPv4. */

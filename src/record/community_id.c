@@ -69,8 +69,8 @@ static void hash_block(__u8 digest[SHA1_DIGEST_LENGTH], __u8 block[SHA1_BLOCK_LE
 		digest = append_bytes(digest, &(__u32){ htonl(hash.state[i]) }, sizeof(__u32));
 }
 
-static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoint *first,
-			   const struct endpoint *second, size_t address_size)
+static void hash_endpoints(__u8 digest[SHA1_DIGEST_LENGTH], const struct endpoint *first, const struct endpoint *second,
+			   size_t address_size)
 {
 	const __u8 seed[2] = { 0, 0 }, protocol_and_padding[2] = { IPPROTO_TCP, 0 };
 	const __u16 ports[2] = { htons(first->port), htons(second->port) };
@@ -104,8 +104,7 @@ static void base64(char *out, const __u8 digest[SHA1_DIGEST_LENGTH])
 	*out = '\0';
 }
 
-void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
-		  __u16 dst_port)
+void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port)
 {
 	bool ipv4 = nt_address_family(src) == 4 && nt_address_family(dst) == 4;
 	size_t offset = ipv4 ? IPV4_OFFSET : 0;

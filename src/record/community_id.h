@@ -12,7 +12,6 @@
 /* Addresses are in network byte order as in struct nt_record (an IPv4-mapped one is hashed as IPv4), ports in host byte
  * order. Both directions have the same result. Not thread-safe.
  */
-void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16],
-		  __u16 dst_port);
+void community_id(char out[COMMUNITY_ID_SIZE], const __u8 src[16], __u16 src_port, const __u8 dst[16], __u16 dst_port);
 
 #endif

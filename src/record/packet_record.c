@@ -58,7 +58,7 @@ void record_add_wire(struct nt_record *record, const struct nt_connection *conne
 	record->seen |= NT_SEEN_WIRE;
 	fill_handshake(record, connection);
 	packet_set_span(record, NT_HAS_WIRE_DURATION, &record->wire_duration_ns, packet_start_ns(connection),
-		 connection->last_change_ns);
+			connection->last_change_ns);
 	strncpy(record->conn_state, nt_connection_conn_state(connection), sizeof(record->conn_state) - 1);
 	record->conn_state[sizeof(record->conn_state) - 1] = 0;
 	nt_record_set(record, NT_HAS_CONN_STATE);
@@ -91,7 +91,7 @@ static void fill_side(struct nt_record *record, enum nt_side side, const struct 
 }
 
 void record_add_traffic(struct nt_record *record, const struct nt_connection *connection,
-			   const struct packet_traffic traffic[2])
+			const struct packet_traffic traffic[2])
 {
 	/* After a complete handshake both sides have sent packets, even if they took another path. */
 	bool has_sent = nt_connection_is_established(connection);
@@ -117,7 +117,7 @@ struct packet_traffic traffic_of_stream(const struct nt_stream *stream)
 }
 
 void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
-			   const struct nt_stream streams[2])
+			const struct nt_stream streams[2])
 {
 	const struct packet_traffic traffic[2] = {
 		traffic_of_stream(&streams[0]),
@@ -137,7 +137,8 @@ static void fill_bytes(struct nt_record *record, const struct packet_account *ac
 	if (account->most_bytes && account->most_bytes < limit)
 		limit = account->most_bytes;
 	for (side = NT_SRC; side <= NT_DST; side++) {
-		if (nt_connection_bytes(account->connection, side_index(account->connection, side), &bytes) == NT_KNOWN_NOT)
+		if (nt_connection_bytes(account->connection, side_index(account->connection, side), &bytes) ==
+		    NT_KNOWN_NOT)
 			continue;
 		if (limit >= NT_SEQUENCE_NUMBERS) {
 			record->gaps |= NT_GAP_BYTES_MOD_4G;
@@ -148,7 +149,8 @@ static void fill_bytes(struct nt_record *record, const struct packet_account *ac
 	}
 }
 
-static void packet_fill_tuple(struct nt_record *record, const struct nt_key *key, const struct nt_connection *connection)
+static void packet_fill_tuple(struct nt_record *record, const struct nt_key *key,
+			      const struct nt_connection *connection)
 {
 	int src = side_index(connection, NT_SRC), dst = side_index(connection, NT_DST);
 
@@ -186,7 +188,8 @@ static void packet_fill_times(struct nt_record *record, const struct packet_acco
 	if (!connection->syn_ns)
 		record->gaps |= NT_GAP_START;
 	packet_set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end);
-	packet_set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, nt_connection_first_fin_or_rst(connection));
+	packet_set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start,
+			nt_connection_first_fin_or_rst(connection));
 }
 
 static void packet_fill_outcome(struct nt_record *record, const struct packet_account *account)
@@ -195,7 +198,7 @@ static void packet_fill_outcome(struct nt_record *record, const struct packet_ac
 
 	record->event = account->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
 	record->outcome = account->cause == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
-						      nt_connection_idle_outcome(account->connection, &ended_by);
+							   nt_connection_idle_outcome(account->connection, &ended_by);
 	if (ended_by < 0)
 		return;
 	record->ended_by = ended_by;

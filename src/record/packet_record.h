@@ -18,11 +18,11 @@ struct packet_account {
 	const struct nt_key *key;
 	const struct nt_connection *connection;
 	const struct packet_traffic *traffic; /* two, by index into the key; NULL if not followed */
-	const char *interface;                  /* NULL if unknown */
+	const char *interface;                /* NULL if unknown */
 	enum nt_wire_cause cause;
-	__u64 now;           /* the record's time, in the clock of the connection's times */
-	__s64 to_utc_ns;     /* to add to that clock for the time since the Unix epoch */
-	__u64 most_bytes;    /* upper bound of one side's payload; 0 if unknown */
+	__u64 now;        /* the record's time, in the clock of the connection's times */
+	__s64 to_utc_ns;  /* to add to that clock for the time since the Unix epoch */
+	__u64 most_bytes; /* upper bound of one side's payload; 0 if unknown */
 };
 
 /* Fills an observer's record: all but `reason` and the owner. Its event is NT_EVENT_EXIT if the cause is NT_WIRE_EXIT,
@@ -38,13 +38,13 @@ void record_add_place(struct nt_record *record, const struct nt_connection *conn
 
 /* Sets packets, bytes and retransmits of both sides; adds to `seen` and to `gaps`. `traffic`: by index into the key. */
 void record_add_traffic(struct nt_record *record, const struct nt_connection *connection,
-			   const struct packet_traffic traffic[2]);
+			const struct packet_traffic traffic[2]);
 
 struct packet_traffic traffic_of_stream_core(const struct nt_stream_core *stream, bool is_incomplete);
 struct packet_traffic traffic_of_stream(const struct nt_stream *stream);
 
 /* The same from two streams, by index into the key. */
 void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
-			   const struct nt_stream streams[2]);
+			const struct nt_stream streams[2]);
 
 #endif

@@ -25,7 +25,7 @@ NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "app");
 static NAMES(seen_names, "wire", "packets", "socket", "calls");
 /* The kernel's TCP states, include/net/tcp_states.h; 0 is none. */
 NAMES(record_state_names, NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
-	     "close_wait", "last_ack", "listen", "closing", "new_syn_recv");
+      "close_wait", "last_ack", "listen", "closing", "new_syn_recv");
 
 const char *field_name(const struct field_names *names, unsigned int index)
 {
@@ -139,8 +139,7 @@ static bool get_integer(const struct record_field *field, const struct nt_record
 	return true;
 }
 
-static bool get_characters(const struct record_field *field, const struct nt_record *record,
-			   struct field_value *value)
+static bool get_characters(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	return set_value_string(value, member(field, record), field->size);
 }

@@ -15,8 +15,8 @@ static bool accepts_owner(const struct record_filter *filter, const struct nt_re
 {
 	if (filter->pid && !(nt_record_has(record, NT_HAS_PID) && record->pid == filter->pid))
 		return false;
-	if (filter->comm && !(nt_record_has(record, NT_HAS_COMM) &&
-			       !strncmp(record->comm, filter->comm, sizeof(record->comm))))
+	if (filter->comm &&
+	    !(nt_record_has(record, NT_HAS_COMM) && !strncmp(record->comm, filter->comm, sizeof(record->comm))))
 		return false;
 	if (filter->uid_given && !(nt_record_has(record, NT_HAS_UID) && record->uid == filter->uid))
 		return false;
@@ -41,8 +41,8 @@ static bool accepts_place(const struct record_filter *filter, const struct nt_re
 
 	if (filter->netns && !(nt_record_has(record, NT_HAS_NETNS) && record->netns == filter->netns))
 		return false;
-	if (container && !(nt_record_has(record, NT_HAS_CONTAINER) &&
-			   !strncasecmp(record->container, container, strlen(container))))
+	if (container &&
+	    !(nt_record_has(record, NT_HAS_CONTAINER) && !strncasecmp(record->container, container, strlen(container))))
 		return false;
 	return accepts_cgroup(filter, record);
 }
@@ -78,9 +78,8 @@ bool record_filter_accepts(const struct record_filter *filter, const struct nt_r
 		return false;
 	if (filter->outcomes && !(filter->outcomes & 1U << record->outcome))
 		return false;
-	return accepts_family(filter, record) && accepts_networks(filter, record) &&
-	       accepts_owner(filter, record) && accepts_place(filter, record) &&
-	       accepts_ports(filter, record) && accepts_duration(filter, record);
+	return accepts_family(filter, record) && accepts_networks(filter, record) && accepts_owner(filter, record) &&
+	       accepts_place(filter, record) && accepts_ports(filter, record) && accepts_duration(filter, record);
 }
 
 /* Packets carry neither owner nor namespace: with the wire context user space tests both (struct nt_filter). */

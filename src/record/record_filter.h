@@ -21,10 +21,10 @@ struct record_filter {
 	const char *comm;          /* NULL: any */
 	bool uid_given;
 	__u32 uid;
-	__u32 netns;            /* inode number; 0: any */
-	const char *cgroup;     /* a path from its hierarchy's root; NULL: any */
-	size_t cgroup_length;   /* of that path without trailing slashes */
-	const char *container;  /* beginning of the id; NULL: any */
+	__u32 netns;           /* inode number; 0: any */
+	const char *cgroup;    /* a path from its hierarchy's root; NULL: any */
+	size_t cgroup_length;  /* of that path without trailing slashes */
+	const char *container; /* beginning of the id; NULL: any */
 	struct nt_port_set local_ports, remote_ports;
 	struct nt_network_set networks;
 	unsigned int roles;    /* bits 1 << NT_ROLE_*; 0: any */

@@ -51,7 +51,7 @@ static void socket_fill_tuple(struct nt_record *record, const struct nt_socket *
 /* Without a cookie the address and the start identify the socket: a later socket may have the same address. */
 static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct record_lookups *lookups)
 {
-	const __u64 life[2] = {event->address, event->socket.start_ns};
+	const __u64 life[2] = { event->address, event->socket.start_ns };
 	__u64 socket = event->socket.cookie ? event->socket.cookie : record_id_hash(life, sizeof(life));
 
 	record_id_socket(record, lookups->boot_hash, socket, event->socket.nth);
@@ -99,12 +99,13 @@ static struct nt_connection orient_to_socket(const struct nt_wire *wire, const s
 		return oriented;
 	oriented.src_index = src;
 	for (i = 0; i < oriented.history_length && i < NT_CONNECTION_HISTORY; i++)
-		oriented.history[i] = isupper(oriented.history[i]) ? tolower(oriented.history[i]) : toupper(oriented.history[i]);
+		oriented.history[i] = isupper(oriented.history[i]) ? tolower(oriented.history[i]) :
+								     toupper(oriented.history[i]);
 	return oriented;
 }
 
-static void socket_fill_wire(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
-		      const struct record_lookups *lookups)
+static void socket_fill_wire(struct nt_record *record, const struct joined_socket *joined,
+			     const struct nt_connection *wire, const struct record_lookups *lookups)
 {
 	if (!wire)
 		return;
@@ -121,7 +122,7 @@ static __u64 socket_start_ns(const struct nt_socket *socket, const struct nt_con
 }
 
 static __u64 first_fin_ns_of(const struct nt_record *record, const struct nt_socket *socket,
-			  const struct nt_connection *wire)
+			     const struct nt_connection *wire)
 {
 	if (wire && nt_connection_first_fin_or_rst(wire))
 		return nt_connection_first_fin_or_rst(wire);
@@ -134,8 +135,8 @@ static __u64 first_fin_ns_of(const struct nt_record *record, const struct nt_soc
 	return 0;
 }
 
-static void socket_fill_times(struct nt_record *record, const struct nt_socket *socket, const struct nt_connection *wire,
-		       const struct record_lookups *lookups, __u64 end_ns)
+static void socket_fill_times(struct nt_record *record, const struct nt_socket *socket,
+			      const struct nt_connection *wire, const struct record_lookups *lookups, __u64 end_ns)
 {
 	__u64 start = socket_start_ns(socket, wire);
 
@@ -187,7 +188,8 @@ static void fill_limited_by(struct nt_record *record, const struct nt_socket_cou
 	nt_record_set(record, NT_HAS_LIMITED_BY);
 }
 
-static void socket_fill_counts(struct nt_record *record, const struct nt_socket *socket, const struct nt_socket_counts *counts)
+static void socket_fill_counts(struct nt_record *record, const struct nt_socket *socket,
+			       const struct nt_socket_counts *counts)
 {
 	enum nt_side own = nt_socket_own_side(socket);
 
@@ -214,12 +216,12 @@ struct verdict {
 
 static struct verdict verdict_ended_by(enum nt_outcome outcome, enum nt_side by)
 {
-	return (struct verdict){.outcome = outcome, .ended_by = by};
+	return (struct verdict){ .outcome = outcome, .ended_by = by };
 }
 
 static struct verdict verdict_failed(enum nt_outcome outcome, const char *reason)
 {
-	return (struct verdict){.outcome = outcome, .ended_by = -1, .reason = reason};
+	return (struct verdict){ .outcome = outcome, .ended_by = -1, .reason = reason };
 }
 
 /* The errors that the kernel derives from ICMP (icmp_err_convert[] and icmpv6_err_convert()) and from a neighbour that
@@ -295,7 +297,7 @@ static struct verdict verdict_of_connection(const struct nt_socket *socket, cons
 
 	if (counts->error == ETIMEDOUT) /* only the keep-alive timer sends a RST when it gives up */
 		return verdict_failed(NT_OUTCOME_TIMEOUT,
-			      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
+				      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
 	if (is_unreachable(counts->error) || counts->error == ECONNREFUSED)
 		return verdict_failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(counts->error));
 	if (wire)
@@ -321,14 +323,15 @@ static void set_reason(struct nt_record *record, const char *reason)
 }
 
 static void socket_fill_outcome(struct nt_record *record, const struct nt_socket_event *event,
-			 const struct nt_connection *wire, const struct record_lookups *lookups)
+				const struct nt_connection *wire, const struct record_lookups *lookups)
 {
 	const struct nt_socket *socket = &event->socket;
-	struct verdict verdict = is_attempt(socket, &event->counts)
-					 ? verdict_of_attempt(socket, event->counts.error, wire)
-					 : verdict_of_connection(socket, &event->counts, wire);
+	struct verdict verdict = is_attempt(socket, &event->counts) ?
+					 verdict_of_attempt(socket, event->counts.error, wire) :
+					 verdict_of_connection(socket, &event->counts, wire);
 
-	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) && socket->reset_reason)
+	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) &&
+	    socket->reset_reason)
 		verdict.reason = lookups->reset_reason(lookups->context, socket->reset_reason);
 	/* After a missed change to CLOSE, no error means that the application gave up or has read it: unknown. */
 	if (verdict.reason && !(is_attempt(socket, &event->counts) && socket->missed_end && !event->counts.error))
@@ -365,7 +368,7 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 }
 
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
-			const struct record_lookups *lookups, __u64 now)
+			     const struct record_lookups *lookups, __u64 now)
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool closed = event == NT_EVENT_CLOSE;
@@ -395,11 +398,12 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	fill_gaps(record, joined, wire, lookups);
 }
 
-void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
-			     size_t length, const struct record_lookups *lookups)
+void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind,
+				  const struct nt_socket_event *event, size_t length,
+				  const struct record_lookups *lookups)
 {
 	struct nt_socket_event whole = {};
-	struct joined_socket joined = {.event = &whole};
+	struct joined_socket joined = { .event = &whole };
 
 	memcpy(&whole, event, length < sizeof(whole) ? length : sizeof(whole));
 	if (whole.wire_status != NT_WIRE_ABSENT)
@@ -409,7 +413,8 @@ void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind k
 	record_fill_from_socket(record, kind, &joined, lookups, whole.header.now);
 }
 
-void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *lookups)
+void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event,
+			   const struct record_lookups *lookups)
 {
 	struct packet_traffic traffic[2] = {
 		traffic_of_stream(&event->streams[0]),

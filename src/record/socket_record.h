@@ -27,21 +27,23 @@ struct record_lookups {
 	const char *(*interface_name)(void *context, __u32 ifindex);
 	const char *(*reset_reason)(void *context, unsigned int reason);
 	void *context;
-	__u64 boot_hash;         /* record_id_hash() of the boot id */
-	__s64 boot_to_utc_ns;    /* CLOCK_REALTIME less CLOCK_BOOTTIME */
-	bool every_packet;       /* --packets */
-	bool events_lost;        /* recently: sets the gap `events` */
+	__u64 boot_hash;      /* record_id_hash() of the boot id */
+	__s64 boot_to_utc_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME */
+	bool every_packet;    /* --packets */
+	bool events_lost;     /* recently: sets the gap `events` */
 };
 
 /* `now` is the end of the duration for events other than close. Strings of the record belong to the process table. */
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
-			const struct record_lookups *lookups, __u64 now);
+			     const struct record_lookups *lookups, __u64 now);
 
 /* Fills the record of an open socket. `length`: bytes of the event, which may be NT_SOCKET_EVENT_SHORT. */
-void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind, const struct nt_socket_event *event,
-			     size_t length, const struct record_lookups *lookups);
+void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind kind,
+				  const struct nt_socket_event *event, size_t length,
+				  const struct record_lookups *lookups);
 
 /* Fills an observer's record: of a connection without a local socket. */
-void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event, const struct record_lookups *lookups);
+void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event,
+			   const struct record_lookups *lookups);
 
 #endif

@@ -297,8 +297,9 @@ static void read_opened_file(struct replay *replay)
 	int link_type = capture_file_link_type(replay->file);
 
 	if (link_type >= 0 && !capture_link_is_known(link_type)) {
-		message_error("%s: cannot read: unsupported link type %s (%d); docs/captures.md lists the supported ones",
-			      replay->name, link_name(link_type), link_type);
+		message_error(
+			"%s: cannot read: unsupported link type %s (%d); docs/captures.md lists the supported ones",
+			replay->name, link_name(link_type), link_type);
 		replay->broken = true;
 		return;
 	}

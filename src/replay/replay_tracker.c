@@ -43,7 +43,7 @@ static struct packet_traffic traffic_of(const struct growing_stream *stream)
 }
 
 static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_record *record,
-			const struct replay_entry *entry, enum nt_wire_cause cause)
+				const struct replay_entry *entry, enum nt_wire_cause cause)
 {
 	const struct packet_traffic traffic[2] = {
 		traffic_of(&entry->streams[0]),
@@ -144,8 +144,7 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	if (!entry)
 		return -ENOMEM;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
-	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface,
-			    segment->direction);
+	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface, segment->direction);
 	queue = queue_of(&entry->connection);
 	/* Established connections never expire, so the order of their queue does not matter. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)

@@ -169,8 +169,8 @@ static bool has_failures(const struct summary_row *row)
 }
 
 /* Sets `is_chosen` of the first `most` rows in this order. */
-static void choose_first(const struct summary_table *table, const struct summary_row **rows, row_order order, unsigned int most,
-		 bool *is_chosen)
+static void choose_first(const struct summary_table *table, const struct summary_row **rows, row_order order,
+			 unsigned int most, bool *is_chosen)
 {
 	unsigned int i;
 
@@ -180,8 +180,8 @@ static void choose_first(const struct summary_table *table, const struct summary
 			is_chosen[rows[i] - table->rows] = true;
 }
 
-unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most, const struct summary_row **chosen,
-			  struct summary_sums *rest)
+unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most,
+				 const struct summary_row **chosen, struct summary_sums *rest)
 {
 	const struct summary_row *rows[SUMMARY_ROWS];
 	bool is_chosen[SUMMARY_ROWS] = { false };
@@ -273,7 +273,9 @@ static void add_to_processes(struct summary_interval *interval, const struct nt_
 			     const struct bytes_moved *moved)
 {
 	bool has_pid = nt_record_has(record, NT_HAS_PID);
-	struct summary_row key = { .known = nt_record_has(record, NT_HAS_COMM), .one_pid = has_pid, .pid = record->pid };
+	struct summary_row key = { .known = nt_record_has(record, NT_HAS_COMM),
+				   .one_pid = has_pid,
+				   .pid = record->pid };
 
 	if (key.known)
 		memcpy(key.key, record->comm, strnlen(record->comm, sizeof(record->comm)));
@@ -291,7 +293,8 @@ static void add_to_peers(struct summary_interval *interval, const struct nt_reco
 
 /* ---- single connections ---- */
 
-static void fill_connection(struct summary_connection *row, const struct nt_record *record, const struct bytes_moved *moved)
+static void fill_connection(struct summary_connection *row, const struct nt_record *record,
+			    const struct bytes_moved *moved)
 {
 	int direction;
 
@@ -309,7 +312,8 @@ static void fill_connection(struct summary_connection *row, const struct nt_reco
 	}
 }
 
-static void add_to_top(struct summary_top *top, __u64 rank, const struct nt_record *record, const struct bytes_moved *moved)
+static void add_to_top(struct summary_top *top, __u64 rank, const struct nt_record *record,
+		       const struct bytes_moved *moved)
 {
 	unsigned int at = top->count;
 

@@ -27,8 +27,8 @@ struct summary_sums {
 
 struct summary_row {
 	char key[SUMMARY_KEY_SIZE]; /* a process name padded with zeros, or a peer's address */
-	bool known;               /* false: the process is unknown, and the key is empty */
-	bool one_pid;             /* all its connections have `pid` */
+	bool known;                 /* false: the process is unknown, and the key is empty */
+	bool one_pid;               /* all its connections have `pid` */
 	__u32 pid;
 	struct summary_sums sums;
 };
@@ -66,7 +66,7 @@ struct summary_interval {
 struct summary {
 	struct summary_interval current;
 	struct summary_interval *later; /* connections of the next interval; NULL if there was none yet */
-	struct byte_marks marks;      /* of open connections */
+	struct byte_marks marks;        /* of open connections */
 };
 
 /* Returns NULL without memory. Caller calls summary_free(). */
@@ -96,7 +96,7 @@ __u64 summary_count_failures(const struct summary_sums *sums);
  * then connections. Stores them in `chosen`, which has room for SUMMARY_ROWS, and the sums of the others in `rest`.
  * Returns the number of chosen rows.
  */
-unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most, const struct summary_row **chosen,
-			  struct summary_sums *rest);
+unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most,
+				 const struct summary_row **chosen, struct summary_sums *rest);
 
 #endif

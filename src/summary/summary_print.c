@@ -66,8 +66,8 @@ static void print_unreachable(struct text_buffer *cell, const struct summary_sum
 }
 
 static const struct number_column number_columns[NUMBERS] = {
-	{ "CONNS", 8, print_connections },  { "SENT", 6, print_sent },	      { "RECV", 6, print_received },
-	{ "RESET", 6, print_reset },	    { "REFUSED", 7, print_refused },  { "TIMEOUT", 7, print_timeout },
+	{ "CONNS", 8, print_connections },   { "SENT", 6, print_sent },       { "RECV", 6, print_received },
+	{ "RESET", 6, print_reset },         { "REFUSED", 7, print_refused }, { "TIMEOUT", 7, print_timeout },
 	{ "UNREACH", 7, print_unreachable },
 };
 
@@ -143,7 +143,8 @@ static void put_others(struct text_buffer *text, const struct summary_table *tab
 	put_numbers(text, rest);
 	text_free(&name);
 	if (table->folded)
-		text_format(text, "more than %d rows: their numbers are lower bounds, the rest is in \"others\"\n", SUMMARY_ROWS);
+		text_format(text, "more than %d rows: their numbers are lower bounds, the rest is in \"others\"\n",
+			    SUMMARY_ROWS);
 }
 
 static void put_table(struct text_buffer *text, const struct summary_table *table, const char *heading,
@@ -281,7 +282,8 @@ static void put_times(struct text_buffer *text, __u64 from_ns, __u64 to_ns)
 	text_format(text, " to %s\n", time);
 }
 
-static void put_rate(struct text_buffer *text, const struct summary_sums *all, enum summary_direction direction, __u64 ns)
+static void put_rate(struct text_buffer *text, const struct summary_sums *all, enum summary_direction direction,
+		     __u64 ns)
 {
 	if (!ns || !all->bytes_known[direction])
 		return;
@@ -315,8 +317,8 @@ static void put_totals(struct text_buffer *text, const struct summary_sums *all,
 			continue;
 		printed += all->outcomes[i];
 		words.used = 0;
-		text_format(&words, "%llu %s%s", (unsigned long long)all->outcomes[i], field_name(&record_outcome_names, i),
-			    printed < all->connections ? "," : "");
+		text_format(&words, "%llu %s%s", (unsigned long long)all->outcomes[i],
+			    field_name(&record_outcome_names, i), printed < all->connections ? "," : "");
 		put_words(text, &words, 0);
 	}
 	text_char(text, '\n');

@@ -32,7 +32,7 @@ struct hash_map {
 };
 
 /* The structure that contains the node. The node is not NULL. */
-#define hash_map_entry(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define hash_map_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Returns false without memory or without random bytes; then only hash_map_free() may follow. */
 bool hash_map_init(struct hash_map *map);

@@ -11,7 +11,7 @@
 
 #define PREFIX "netracker: "
 #define WIDTH_UNKNOWN 80
-#define ESCAPED_SIZE 4 /* "\x1b" */
+#define ESCAPED_SIZE 4                /* "\x1b" */
 #define TO_START_AND_ERASE "\r\033[K" /* ECMA-48: CR, EL */
 
 static bool level_quiet, level_verbose;

@@ -7,11 +7,11 @@
 
 enum exit_status {
 	EXIT_STATUS_DONE = 0,
-	EXIT_STATUS_BROKEN = 1,      /* input or output failed part-way */
+	EXIT_STATUS_BROKEN = 1, /* input or output failed part-way */
 	EXIT_STATUS_USAGE = 2,
 	EXIT_STATUS_PRIVILEGES = 3,
-	EXIT_STATUS_KERNEL = 4,      /* the kernel lacks something */
-	EXIT_STATUS_INTERFACE = 5,   /* an interface is unknown, or has programs of `attach` already */
+	EXIT_STATUS_KERNEL = 4,    /* the kernel lacks something */
+	EXIT_STATUS_INTERFACE = 5, /* an interface is unknown, or has programs of `attach` already */
 };
 
 /* Sets -q and -v. Neither is set before the call. */

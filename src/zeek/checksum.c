@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define ROUTE_SOURCE 0 /* RFC 2460 section 4.4, deprecated by RFC 5095 */
-#define ROUTE_HOME 2   /* RFC 6275 section 6.4 */
-#define OPTION_PAD1 0  /* RFC 8200 section 4.2 */
+#define ROUTE_SOURCE 0           /* RFC 2460 section 4.4, deprecated by RFC 5095 */
+#define ROUTE_HOME 2             /* RFC 6275 section 6.4 */
+#define OPTION_PAD1 0            /* RFC 8200 section 4.2 */
 #define OPTION_HOME_ADDRESS 0xc9 /* RFC 6275 section 6.3 */
 
 #define CORRECT_SUM 0xffff /* one's complement sum of data that includes its correct checksum */

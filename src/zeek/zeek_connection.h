@@ -42,20 +42,20 @@
 #include "zeek_stream.h"
 
 #define NT_ZEEK_SECOND 1000000000ULL
-#define NT_ZEEK_FIRST_EXPIRY (5 * NT_ZEEK_SECOND) /* tcp_SYN_timeout */
-#define NT_ZEEK_NEXT_EXPIRY (6 * NT_ZEEK_SECOND)  /* tcp_session_timer */
-#define NT_ZEEK_LINGER (5 * NT_ZEEK_SECOND)	  /* tcp_connection_linger */
-#define NT_ZEEK_ATTEMPT (5 * NT_ZEEK_SECOND)	  /* tcp_attempt_delay */
-#define NT_ZEEK_REMOVAL (5 * NT_ZEEK_SECOND)	  /* tcp_close_delay */
-#define NT_ZEEK_INACTIVITY_BEFORE (60 * NT_ZEEK_SECOND) /* udp_inactivity_timeout */
-#define NT_ZEEK_INACTIVITY (300 * NT_ZEEK_SECOND)	/* tcp_inactivity_timeout */
+#define NT_ZEEK_FIRST_EXPIRY (5 * NT_ZEEK_SECOND)           /* tcp_SYN_timeout */
+#define NT_ZEEK_NEXT_EXPIRY (6 * NT_ZEEK_SECOND)            /* tcp_session_timer */
+#define NT_ZEEK_LINGER (5 * NT_ZEEK_SECOND)                 /* tcp_connection_linger */
+#define NT_ZEEK_ATTEMPT (5 * NT_ZEEK_SECOND)                /* tcp_attempt_delay */
+#define NT_ZEEK_REMOVAL (5 * NT_ZEEK_SECOND)                /* tcp_close_delay */
+#define NT_ZEEK_INACTIVITY_BEFORE (60 * NT_ZEEK_SECOND)     /* udp_inactivity_timeout */
+#define NT_ZEEK_INACTIVITY (300 * NT_ZEEK_SECOND)           /* tcp_inactivity_timeout */
 #define NT_ZEEK_INACTIVITY_OF_PORTS (3600 * NT_ZEEK_SECOND) /* Conn::port_inactivity_timeouts */
 
 /* Results of the host's checks of a packet. */
 enum nt_zeek_mark {
-	NT_ZEEK_BAD_HEADER = 1,   /* the TCP header was not captured whole, or its length is impossible */
+	NT_ZEEK_BAD_HEADER = 1, /* the TCP header was not captured whole, or its length is impossible */
 	NT_ZEEK_BAD_CHECKSUM = 2,
-	NT_ZEEK_CUT_PAYLOAD = 4,  /* the payload was not captured whole */
+	NT_ZEEK_CUT_PAYLOAD = 4, /* the payload was not captured whole */
 };
 
 struct nt_zeek_timers {
@@ -77,9 +77,9 @@ struct nt_zeek_connection {
 	__u8 self;   /* both endpoints are the same: every packet is the originator's */
 	__u8 active; /* the event for its end was not generated yet (is_active) */
 	__u8 partial;
-	__u8 close_deferred; /* a FIN or RST waits for earlier payload of its sender (close_deferred) */
+	__u8 close_deferred;     /* a FIN or RST waits for earlier payload of its sender (close_deferred) */
 	__u8 gen_event_deferred; /* generate the event then (deferred_gen_event) */
-	__u8 first_fin; /* 1 + index of the endpoint that sent the first FIN; 0: none */
+	__u8 first_fin;          /* 1 + index of the endpoint that sent the first FIN; 0: none */
 };
 
 /* State of the processing of one packet. */
@@ -87,9 +87,9 @@ struct nt_zeek_step {
 	const struct nt_packet *packet;
 	struct nt_zeek_endpoint *sender, *peer;
 	__u64 now;
-	__u64 relative; /* sequence number relative to the sender's SYN */
-	int is_orig;    /* the sender was the originator before this packet */
-	int underflow;  /* the sequence number is before the sender's first */
+	__u64 relative;       /* sequence number relative to the sender's SYN */
+	int is_orig;          /* the sender was the originator before this packet */
+	int underflow;        /* the sequence number is before the sender's first */
 	int close, gen_event; /* arguments of nt_zeek_close(), called after the payload was processed */
 };
 
@@ -98,8 +98,7 @@ static inline struct nt_zeek_endpoint *nt_zeek_endpoint_of(struct nt_zeek_connec
 	return &connection->endpoint[is_orig ? connection->orig : 1 - connection->orig];
 }
 
-static inline int nt_zeek_is_orig(const struct nt_zeek_connection *connection,
-				  const struct nt_zeek_endpoint *endpoint)
+static inline int nt_zeek_is_orig(const struct nt_zeek_connection *connection, const struct nt_zeek_endpoint *endpoint)
 {
 	return endpoint == &connection->endpoint[connection->orig];
 }
@@ -129,8 +128,7 @@ static inline void nt_zeek_set_state(struct nt_zeek_connection *connection, stru
 {
 	if (endpoint->state == state)
 		return;
-	if (!nt_zeek_is_handshake(state) && nt_zeek_is_handshake(endpoint->state) &&
-	    nt_zeek_is_handshake(peer->state))
+	if (!nt_zeek_is_handshake(state) && nt_zeek_is_handshake(endpoint->state) && nt_zeek_is_handshake(peer->state))
 		nt_zeek_limit_inactivity(connection, NT_ZEEK_INACTIVITY);
 	endpoint->previous_state = endpoint->state;
 	endpoint->state = state;
@@ -215,8 +213,8 @@ static inline void nt_zeek_close(struct nt_zeek_connection *connection, struct n
 	endpoint->closed = 1;
 	if (endpoint->state != NT_ENDPOINT_RESET && !peer->closed && peer->state != NT_ENDPOINT_INACTIVE) {
 		if (endpoint->previous_state != NT_ENDPOINT_INACTIVE)
-			connection->timers.expiry[!!connection->timers.expiry[0]] =
-				connection->last + NT_ZEEK_NEXT_EXPIRY;
+			connection->timers.expiry[!!connection->timers.expiry[0]] = connection->last +
+										    NT_ZEEK_NEXT_EXPIRY;
 		return;
 	}
 	if (endpoint->previous_state != NT_ENDPOINT_INACTIVE || peer->state != NT_ENDPOINT_INACTIVE) {

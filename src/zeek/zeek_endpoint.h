@@ -31,9 +31,9 @@ struct nt_zeek_block {
 
 /* One endpoint's payload: only the ranges are stored, not the bytes. Sequence numbers are relative to the SYN's. */
 struct nt_zeek_stream {
-	__u64 delivered; /* everything before was seen, or counted as a gap (last_reassem_seq) */
-	__u64 trimmed;   /* blocks before were freed (trim_seq) */
-	__u64 held;      /* bytes in blocks */
+	__u64 delivered;              /* everything before was seen, or counted as a gap (last_reassem_seq) */
+	__u64 trimmed;                /* blocks before were freed (trim_seq) */
+	__u64 held;                   /* bytes in blocks */
 	struct nt_zeek_block *blocks; /* ascending, not overlapping; blocks[first] is the oldest */
 	__u32 first, end, room;
 	__u8 skipped; /* the limit was exceeded: gaps are no longer detected */
@@ -42,8 +42,8 @@ struct nt_zeek_stream {
 
 struct nt_zeek_endpoint {
 	__u64 packets;
-	__u64 network_bytes;   /* sum of the lengths in the IP headers */
-	__u64 fin;             /* one beyond the last FIN's sequence number, relative to the SYN's */
+	__u64 network_bytes;      /* sum of the lengths in the IP headers */
+	__u64 fin;                /* one beyond the last FIN's sequence number, relative to the SYN's */
 	__u64 letter_sequence[3]; /* relative sequence number of the last S or H, F, R in the history */
 	struct nt_zeek_stream stream;
 	struct nt_zeek_scale bad_checksums, retransmits, zero_windows, gaps;
@@ -51,9 +51,9 @@ struct nt_zeek_endpoint {
 	__u32 last;  /* the highest sequence number sent */
 	__u32 acknowledged;
 	__u32 last_wraps, acknowledged_wraps; /* number of wraps at 2^32 of each */
-	__u8 state, previous_state; /* enum nt_endpoint */
+	__u8 state, previous_state;           /* enum nt_endpoint */
 	__u8 sent_fin;
-	__u8 closed; /* FIN or RST was seen, and everything before it was delivered (did_close) */
+	__u8 closed;     /* FIN or RST was seen, and everything before it was delivered (did_close) */
 	__u8 first_seen; /* its first packet was seen (first_packet_seen) */
 };
 

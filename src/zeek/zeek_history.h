@@ -65,7 +65,7 @@ static inline char nt_zeek_letter_of(char letter, int is_orig)
 
 /* Adds the letter unless the role has it already. Returns 1 if it was not added. */
 static inline int nt_zeek_history_add_once(struct nt_zeek_history *history, enum nt_zeek_letter which, char letter,
-				       int is_orig)
+					   int is_orig)
 {
 	__u32 bit = is_orig ? (__u32)which : (__u32)which << 16;
 
@@ -86,7 +86,7 @@ static inline void nt_zeek_history_add_if_changed(struct nt_zeek_history *histor
 }
 
 static inline void nt_zeek_history_add_scaled(struct nt_zeek_history *history, struct nt_zeek_scale *scale, char letter,
-					  int is_orig)
+					      int is_orig)
 {
 	if (!scale->next)
 		scale->next = 1;

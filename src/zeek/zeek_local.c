@@ -16,34 +16,34 @@ struct prefix {
 
 /* From IANA's registries of special-purpose addresses, without those that are neither private nor routable. */
 static const struct prefix ipv4[] = {
-	{ { 0 }, 8 },		      /* RFC 791: this network */
-	{ { 10 }, 8 },		      /* RFC 1918 */
-	{ { 100, 64 }, 10 },	      /* RFC 6598: carrier-grade NAT */
-	{ { 127 }, 8 },		      /* RFC 1122: loopback */
-	{ { 169, 254 }, 16 },	      /* RFC 3927: link local */
-	{ { 172, 16 }, 12 },	      /* RFC 1918 */
-	{ { 192, 0, 0 }, 24 },	      /* RFC 6890 */
-	{ { 192, 0, 2 }, 24 },	      /* RFC 5737: documentation */
-	{ { 192, 168 }, 16 },	      /* RFC 1918 */
-	{ { 198, 18 }, 15 },	      /* RFC 2544: benchmarks */
-	{ { 198, 51, 100 }, 24 },     /* RFC 5737 */
-	{ { 203, 0, 113 }, 24 },      /* RFC 5737 */
-	{ { 224, 0, 0 }, 24 },	      /* RFC 5771: local network control */
-	{ { 239 }, 8 },		      /* RFC 2365 */
-	{ { 240 }, 4 },		      /* RFC 1112: reserved, and limited broadcast */
+	{ { 0 }, 8 },             /* RFC 791: this network */
+	{ { 10 }, 8 },            /* RFC 1918 */
+	{ { 100, 64 }, 10 },      /* RFC 6598: carrier-grade NAT */
+	{ { 127 }, 8 },           /* RFC 1122: loopback */
+	{ { 169, 254 }, 16 },     /* RFC 3927: link local */
+	{ { 172, 16 }, 12 },      /* RFC 1918 */
+	{ { 192, 0, 0 }, 24 },    /* RFC 6890 */
+	{ { 192, 0, 2 }, 24 },    /* RFC 5737: documentation */
+	{ { 192, 168 }, 16 },     /* RFC 1918 */
+	{ { 198, 18 }, 15 },      /* RFC 2544: benchmarks */
+	{ { 198, 51, 100 }, 24 }, /* RFC 5737 */
+	{ { 203, 0, 113 }, 24 },  /* RFC 5737 */
+	{ { 224, 0, 0 }, 24 },    /* RFC 5771: local network control */
+	{ { 239 }, 8 },           /* RFC 2365 */
+	{ { 240 }, 4 },           /* RFC 1112: reserved, and limited broadcast */
 };
 
 static const struct prefix ipv6[] = {
-	{ { 0 }, 128 },					  /* RFC 4291: unspecified */
-	{ { [15] = 1 }, 128 },				  /* RFC 4291: loopback */
-	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48 },	  /* RFC 8215: translation */
-	{ { 0x01, 0x00 }, 64 },				  /* RFC 6666: discarded */
-	{ { 0x20, 0x01 }, 23 },				  /* RFC 2928 */
-	{ { 0x20, 0x01, 0x00, 0x02 }, 48 },		  /* RFC 5180: benchmarks */
-	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },		  /* RFC 3849: documentation */
-	{ { 0xfc }, 7 },				  /* RFC 4193: unique local */
-	{ { 0xfe, 0x80 }, 10 },				  /* RFC 4291: link local */
-	{ { 0xfe, 0xc0 }, 10 },				  /* RFC 3879: site local */
+	{ { 0 }, 128 },                                 /* RFC 4291: unspecified */
+	{ { [15] = 1 }, 128 },                          /* RFC 4291: loopback */
+	{ { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 }, 48 }, /* RFC 8215: translation */
+	{ { 0x01, 0x00 }, 64 },                         /* RFC 6666: discarded */
+	{ { 0x20, 0x01 }, 23 },                         /* RFC 2928 */
+	{ { 0x20, 0x01, 0x00, 0x02 }, 48 },             /* RFC 5180: benchmarks */
+	{ { 0x20, 0x01, 0x0d, 0xb8 }, 32 },             /* RFC 3849: documentation */
+	{ { 0xfc }, 7 },                                /* RFC 4193: unique local */
+	{ { 0xfe, 0x80 }, 10 },                         /* RFC 4291: link local */
+	{ { 0xfe, 0xc0 }, 10 },                         /* RFC 3879: site local */
 };
 
 static bool has_prefix(const __u8 *address, const struct prefix *prefix)

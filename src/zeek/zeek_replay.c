@@ -108,14 +108,13 @@ static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *
 	/* The IP header has no length: use the captured length. */
 	if (!packet->network_length)
 		packet->payload_length = captured - length;
-	if (!replay->host.ignore_checksums &&
-	    !checksum_tcp_is_right(frame, packet, length + packet->payload_length))
+	if (!replay->host.ignore_checksums && !checksum_tcp_is_right(frame, packet, length + packet->payload_length))
 		return NT_ZEEK_BAD_CHECKSUM;
 	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
 }
 
 static struct zeek_entry *begin_zeek_connection(struct zeek_replay *replay, const struct nt_key *key,
-					   const struct nt_packet *packet, int source)
+						const struct nt_packet *packet, int source)
 {
 	struct zeek_entry *entry = zeek_table_add(replay->table, key);
 

@@ -38,10 +38,10 @@ static inline void nt_zeek_add_letters_of_none(struct nt_zeek_connection *connec
 	nt_zeek_flip_synack(connection);
 	if (step->packet->payload_length)
 		nt_zeek_history_add_once(&connection->history, NT_ZEEK_LETTER_DATA, 'D',
-				     nt_zeek_is_orig(connection, step->sender));
+					 nt_zeek_is_orig(connection, step->sender));
 	else
 		nt_zeek_history_add_once(&connection->history, NT_ZEEK_LETTER_ACK, 'A',
-				     nt_zeek_is_orig(connection, step->sender));
+					 nt_zeek_is_orig(connection, step->sender));
 }
 
 /* Adds the packet's letter to the history (update_history). */
@@ -61,7 +61,7 @@ static inline void nt_zeek_add_letters(struct nt_zeek_connection *connection, co
 		break;
 	case NT_FIN:
 		nt_zeek_history_add_if_changed(&connection->history, NT_ZEEK_LETTER_FIN, 'F', is_orig,
-				     step->relative + packet->payload_length, &last[1]);
+					       step->relative + packet->payload_length, &last[1]);
 		break;
 	case NT_RST:
 		nt_zeek_history_add_if_changed(&connection->history, NT_ZEEK_LETTER_RST, 'R', is_orig, step->relative,
@@ -75,7 +75,7 @@ static inline void nt_zeek_add_letters(struct nt_zeek_connection *connection, co
 	if (!packet->window && !(packet->flags & NT_RST) && step->peer->state != NT_ENDPOINT_CLOSED &&
 	    step->sender->state != NT_ENDPOINT_RESET)
 		nt_zeek_history_add_scaled(&connection->history, &step->sender->zero_windows, 'W',
-				       nt_zeek_is_orig(connection, step->sender));
+					   nt_zeek_is_orig(connection, step->sender));
 }
 
 /* Marks a connection whose start was missed as partial (SetPartialStatus). */
@@ -282,7 +282,7 @@ static inline void nt_zeek_count_gap(void *context, __u64 length)
 	if (!nt_zeek_is_clean(&connection->endpoint[0]) || !nt_zeek_is_clean(&connection->endpoint[1]))
 		return;
 	nt_zeek_history_add_scaled(&connection->history, &gap->endpoint->gaps, 'G',
-			       nt_zeek_is_orig(connection, gap->endpoint));
+				   nt_zeek_is_orig(connection, gap->endpoint));
 	connection->missed_bytes += length;
 }
 
@@ -313,8 +313,7 @@ static inline void nt_zeek_take_fin(struct nt_zeek_connection *connection, struc
 }
 
 /* Adds the payload, then completes a close that waited for it. */
-static inline void nt_zeek_take_payload(struct nt_zeek_connection *connection, struct nt_zeek_step *step,
-					__u32 marks)
+static inline void nt_zeek_take_payload(struct nt_zeek_connection *connection, struct nt_zeek_step *step, __u32 marks)
 {
 	const struct nt_packet *packet = step->packet;
 
@@ -346,7 +345,7 @@ static inline void nt_zeek_process(struct nt_zeek_connection *connection, struct
 		acknowledged = nt_zeek_take_acknowledgement(step);
 	if (nt_zeek_update_last(sender, packet, next))
 		nt_zeek_history_add_scaled(&connection->history, &sender->retransmits, 'T',
-				       nt_zeek_is_orig(connection, sender));
+					   nt_zeek_is_orig(connection, sender));
 	nt_zeek_change_state(connection, step);
 	if (packet->flags & NT_ACK)
 		nt_zeek_acknowledge_peer(connection, step, acknowledged);

@@ -13,7 +13,7 @@
 
 #include "zeek_endpoint.h"
 
-#define NT_ZEEK_MOST_UNACKNOWLEDGED 16384 /* tcp_max_initial_window, tcp_max_above_hole_without_any_acks */
+#define NT_ZEEK_MOST_UNACKNOWLEDGED 16384    /* tcp_max_initial_window, tcp_max_above_hole_without_any_acks */
 #define NT_ZEEK_MOST_HELD (10 * 1024 * 1024) /* tcp_excessive_data_without_further_acks */
 #define NT_ZEEK_MOST_BLOCKS 16384
 

@@ -12,7 +12,7 @@
 #define NS_PER_MS 1000000ULL
 
 enum connection_input_bit {
-	CONNECTION_SECOND_SIDE = 1,      /* the second side is the sender */
+	CONNECTION_SECOND_SIDE = 1, /* the second side is the sender */
 	CONNECTION_SECOND_INTERFACE = 2,
 	CONNECTION_LEAVING = 4,
 	CONNECTION_FRAGMENT = 8,

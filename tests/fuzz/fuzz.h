@@ -18,12 +18,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* libFuzzer stores the input that leads to an abort(). */
-#define MUST(condition)                                                                                                \
-	do {                                                                                                           \
-		if (!(condition)) {                                                                                    \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition);                 \
-			abort();                                                                                       \
-		}                                                                                                      \
+#define MUST(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+			abort(); \
+		} \
 	} while (0)
 
 struct fuzz_input {
@@ -71,7 +71,7 @@ static inline void fuzz_check_line(struct text_buffer *text, const char *allowed
 /* Checks the record in every format. */
 static inline void fuzz_check_record(const struct nt_record *record)
 {
-	static const struct format_view file, terminal = {.width = 132};
+	static const struct format_view file, terminal = { .width = 132 };
 	struct text_buffer text = {};
 
 	format_json.record(&text, record, &file);

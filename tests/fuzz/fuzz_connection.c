@@ -134,7 +134,9 @@ static void check_records(const struct tracked *tracked)
 		traffic_of_stream(&tracked->streams[0]),
 		traffic_of_stream(&tracked->streams[1]),
 	};
-	struct packet_account account = {.key = &tracked->key, .connection = &tracked->connection, .now = tracked->now};
+	struct packet_account account = { .key = &tracked->key,
+					  .connection = &tracked->connection,
+					  .now = tracked->now };
 	struct nt_result summary;
 	struct nt_record record;
 
@@ -151,7 +153,7 @@ static void check_records(const struct tracked *tracked)
 }
 
 static void apply_packet(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet,
-		 int first)
+			 int first)
 {
 	int source = nt_key_from_packet(&tracked->key, packet, 0);
 	enum nt_state before = nt_connection_state(&tracked->connection);
@@ -171,8 +173,8 @@ static void apply_packet(struct tracked *tracked, const struct connection_input 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct sent sent[2];
-	struct tracked tracked = {.sent = sent, .now = 1000 * NS_PER_MS};
-	struct fuzz_input input = {data, size};
+	struct tracked tracked = { .sent = sent, .now = 1000 * NS_PER_MS };
+	struct fuzz_input input = { data, size };
 	struct connection_input one;
 	int first = 1, self = 0;
 

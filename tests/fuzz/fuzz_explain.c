@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input input = {data, size};
+	struct fuzz_input input = { data, size };
 	unsigned int width = WIDTH_LEAST + fuzz_byte(&input) % WIDTHS;
 	struct text_buffer error = {}, description = {};
 	json_t *record = explain_record_read((const char *)input.data, input.size, &error);

@@ -72,7 +72,7 @@ static void fail_no_memory(void *context)
 static struct nt_wire any_wire(struct fuzzed_join *fuzzed)
 {
 	static const char letters[] = "ShAaFfRr";
-	static const __u64 cookies[] = {0, CLIENT_COOKIE, SERVER_COOKIE, 0x33};
+	static const __u64 cookies[] = { 0, CLIENT_COOKIE, SERVER_COOKIE, 0x33 };
 	__u8 count = fuzz_byte(&fuzzed->input) % 12, cookie = fuzz_byte(&fuzzed->input);
 	char history[16] = "S";
 	struct nt_wire wire;
@@ -132,7 +132,7 @@ static void add_socket_more(struct fuzzed_join *fuzzed)
 	__u8 bits = fuzz_byte(&fuzzed->input);
 	struct nt_socket_event of = socket_close(bits & 1 ? NT_ROLE_CLIENT : NT_ROLE_SERVER, fuzzed->now, fuzzed->now);
 	struct nt_socket_more_event more = {
-		.header = {.type = NT_EVENT_TYPE_SOCKET_MORE, .now = fuzzed->now},
+		.header = { .type = NT_EVENT_TYPE_SOCKET_MORE, .now = fuzzed->now },
 		.address = of.address,
 		.cookie = bits & 2 ? 0 : of.socket.cookie,
 		.nth = bits >> 2 & 1,
@@ -161,8 +161,8 @@ static void any_path(struct fuzz_input *input, struct nt_path *path)
 static void describe_process(struct fuzzed_join *fuzzed)
 {
 	struct nt_process_event event = {
-		.header = {.type = NT_EVENT_TYPE_PROCESS, .now = fuzzed->now},
-		.process = {.pid = fuzz_byte(&fuzzed->input) & 3, .start_ns = fuzz_byte(&fuzzed->input) & 1 ? 77 : 0},
+		.header = { .type = NT_EVENT_TYPE_PROCESS, .now = fuzzed->now },
+		.process = { .pid = fuzz_byte(&fuzzed->input) & 3, .start_ns = fuzz_byte(&fuzzed->input) & 1 ? 77 : 0 },
 	};
 
 	any_path(&fuzzed->input, &event.executable);
@@ -199,7 +199,7 @@ static void run_action(struct fuzzed_join *fuzzed)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzzed_join fuzzed = {.input = {data, size}, .now = START};
+	struct fuzzed_join fuzzed = { .input = { data, size }, .now = START };
 	const struct join_output output = { &fuzzed,        check_socket,   check_wire, count_claimed,
 					    fail_no_memory, find_open_wire, NULL };
 	__u8 choice = fuzz_byte(&fuzzed.input);

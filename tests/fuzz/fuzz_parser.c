@@ -55,7 +55,7 @@ static void check_plain(const struct nt_buffer *frame, const struct nt_layer *la
 }
 
 static void parse_frame(struct capture_reader *reader, const struct parser_input *header, const struct nt_buffer *frame,
-		       __u32 length)
+			__u32 length)
 {
 	const struct capture_packet captured = {
 		.data = frame->data,
@@ -65,7 +65,7 @@ static void parse_frame(struct capture_reader *reader, const struct parser_input
 		.link_type = header->link_type,
 	};
 	struct capture_place place;
-	struct nt_packet packet = {.vlan = NT_NO_VLAN};
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
 
 	if (nt_parse_ethernet((void *)frame, length, header->options, &packet) == NT_PACKET_TCP)
 		check_segment(&packet, length);
@@ -77,8 +77,8 @@ static void parse_frame(struct capture_reader *reader, const struct parser_input
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct capture_reader_host host = {.take = check_parsed_segment};
-	struct fuzz_input input = {data, size};
+	const struct capture_reader_host host = { .take = check_parsed_segment };
+	struct fuzz_input input = { data, size };
 	struct parser_input header;
 	struct capture_reader *reader;
 

@@ -26,7 +26,7 @@ static const struct format *const formats[] = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input input = {data, size};
+	struct fuzz_input input = { data, size };
 	__u8 choice = fuzz_byte(&input);
 	struct options options = {
 		.command = COMMAND_REPLAY,

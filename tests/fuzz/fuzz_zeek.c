@@ -93,7 +93,7 @@ static struct zeek_entry *run_timers(struct zeek_table *table, struct zeek_entry
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct fuzz_input input = {data, size};
+	struct fuzz_input input = { data, size };
 	struct zeek_table *table = zeek_table_new();
 	struct zeek_entry *entry = NULL;
 	struct connection_input one;

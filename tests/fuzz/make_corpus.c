@@ -52,7 +52,7 @@ static FILE *open_input(const struct corpus *corpus, const char *target, unsigne
 
 static void write_frame(struct corpus *corpus, const struct capture_packet *captured)
 {
-	const struct parser_input input = {.link_type = corpus->link_type, .options = NT_PARSE_TUNNELS};
+	const struct parser_input input = { .link_type = corpus->link_type, .options = NT_PARSE_TUNNELS };
 	const struct parser_frame frame = {
 		.captured = captured->captured,
 		.not_captured = captured->length - captured->captured,
@@ -84,7 +84,7 @@ static struct corpus_connection *find_connection(struct corpus *corpus, struct c
 			return &connections[i];
 	if (corpus->connections == MOST_CONNECTIONS)
 		return NULL;
-	connections[i] = (struct corpus_connection){.file = open_input(corpus, "connection", i), .key = *key};
+	connections[i] = (struct corpus_connection){ .file = open_input(corpus, "connection", i), .key = *key };
 	corpus->connections++;
 	return &connections[i];
 }
@@ -138,8 +138,8 @@ static void take_segment(void *context, struct capture_segment *segment)
 static void convert_capture(struct corpus *corpus, const char *path)
 {
 	static struct corpus_connection connections[MOST_CONNECTIONS];
-	const struct segment_context segment_context = {corpus, connections};
-	const struct capture_reader_host host = {.take = take_segment, .context = (void *)&segment_context};
+	const struct segment_context segment_context = { corpus, connections };
+	const struct capture_reader_host host = { .take = take_segment, .context = (void *)&segment_context };
 	struct capture_reader *reader;
 	struct capture_packet packet;
 	struct capture_file *file;
@@ -165,7 +165,7 @@ static void convert_capture(struct corpus *corpus, const char *path)
 
 int main(int argc, char **argv)
 {
-	struct corpus corpus = {.directory = argv[1]};
+	struct corpus corpus = { .directory = argv[1] };
 	int i;
 
 	if (argc < 3) {

@@ -57,7 +57,7 @@ struct kernel_replay {
 	struct capture_file *file;
 	struct capture_reader *reader;
 	struct capture_segment segment; /* of this frame, as replay parses it; ns 0: none */
-	bool is_cut; /* the TCP header was not captured whole; a kernel never sees such a frame */
+	bool is_cut;                    /* the TCP header was not captured whole; a kernel never sees such a frame */
 	struct sweep *sweep;
 	struct sink *sink;
 	FILE *left_out;
@@ -109,8 +109,8 @@ static void keep_segment(void *context, struct capture_segment *segment)
 /* An Ethernet frame is not changed, so it may have a layer below IP that the kernel side does not parse. */
 static bool kernel_knows_link(const struct capture_packet *captured)
 {
-	struct nt_buffer frame = {.data = captured->data, .length = captured->captured};
-	struct nt_packet packet = {.vlan = NT_NO_VLAN};
+	struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
 
 	return captured->link_type != DLT_EN10MB ||
 	       nt_parse_ethernet(&frame, captured->length, 0, &packet) != NT_PACKET_NOT_IP;
@@ -128,7 +128,7 @@ static bool is_tracked(struct kernel_replay *run, const struct nt_key *key)
 
 static void print_address(FILE *out, const __u8 address[16])
 {
-	static const __u8 mapped[12] = {[10] = 0xff, [11] = 0xff};
+	static const __u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
 	bool is_ipv4 = !memcmp(address, mapped, sizeof(mapped));
 	char text[INET6_ADDRSTRLEN];
 
@@ -149,14 +149,13 @@ static void print_left_out(struct kernel_replay *run, const struct nt_packet *pa
 /* ---- packets ---- */
 
 /* Replaces another link layer by Ethernet, and keeps its VLAN. */
-static void make_frame(struct frame *frame, const struct capture_packet *captured,
-		       const struct nt_layer *layer)
+static void make_frame(struct frame *frame, const struct capture_packet *captured, const struct nt_layer *layer)
 {
 	bool is_ethernet = captured->link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
 	__u32 skipped = is_ethernet ? 0 : layer->offset;
 	__u32 header = is_ethernet ? 0 : ETH_HLEN + (tagged ? VLAN_TAG : 0);
 	__u16 type = htons(layer->type);
-	__u16 types[] = {tagged ? htons(ETHERTYPE_VLAN) : type, htons(layer->vlan), type};
+	__u16 types[] = { tagged ? htons(ETHERTYPE_VLAN) : type, htons(layer->vlan), type };
 
 	frame->length = header + captured->length - skipped;
 	frame->size = header + captured->captured - skipped;
@@ -173,8 +172,7 @@ static int run_program(struct kernel_replay *run, const struct frame *frame, boo
 	LIBBPF_OPTS(bpf_test_run_opts, test, .data_in = frame->bytes, .data_size_in = frame->size, .repeat = 1);
 
 	run->clock->length = frame->length;
-	return bpf_prog_test_run_opts(
-		bpf_program__fd(loader_wire_program(&run->loader, leaving, true)), &test);
+	return bpf_prog_test_run_opts(bpf_program__fd(loader_wire_program(&run->loader, leaving, true)), &test);
 }
 
 static void sweep_if_due(struct kernel_replay *run)
@@ -188,7 +186,7 @@ static void sweep_if_due(struct kernel_replay *run)
 /* Returns 0, or -errno of BPF_PROG_TEST_RUN. */
 static int take_packet(struct kernel_replay *run, const struct capture_packet *captured)
 {
-	struct nt_buffer bytes = {.data = captured->data, .length = captured->captured};
+	struct nt_buffer bytes = { .data = captured->data, .length = captured->captured };
 	const struct capture_segment *segment = &run->segment;
 	struct capture_place place;
 	struct nt_key key;
@@ -259,7 +257,7 @@ static int take_all(struct kernel_replay *run)
 
 static int run_capture(struct kernel_replay *run, const char *path, const char *directory, int number)
 {
-	const struct capture_reader_host host = {.take = keep_segment, .context = run};
+	const struct capture_reader_host host = { .take = keep_segment, .context = run };
 	int status = EXIT_STATUS_BROKEN;
 
 	run->now = run->swept_ns = 0;
@@ -286,14 +284,17 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 
 static int open_kernel_side(struct kernel_replay *run)
 {
-	const struct join_output output = {.context = run, .observer = write_record};
+	const struct join_output output = { .context = run, .observer = write_record };
 	const struct record_filter no_filter = { 0 };
 	const struct loader_options options = {
-		.contexts = CONTEXT_WIRE, .every_packet = true, .reports_open = true, .filter = &no_filter,
+		.contexts = CONTEXT_WIRE,
+		.every_packet = true,
+		.reports_open = true,
+		.filter = &no_filter,
 	};
 	int status;
 
-	run->names = (struct record_lookups){.interface_name = no_name, .every_packet = true};
+	run->names = (struct record_lookups){ .interface_name = no_name, .every_packet = true };
 	run->join = join_new(1, 0, false, &output);
 	status = loader_open(&run->loader, &options);
 	if (status != EXIT_STATUS_DONE)

@@ -74,8 +74,8 @@ __attribute__((noinline)) int step(struct __sk_buff *skb)
 	if (!work || !skb)
 		return -1;
 	tracked = bpf_map_lookup_elem(&connections, &work->key);
-	if (tracked && !(nt_connection_step(&tracked->connection, &work->packet, work->source, bpf_ktime_get_ns()) &
-			 NT_STEP_NEW))
+	if (tracked &&
+	    !(nt_connection_step(&tracked->connection, &work->packet, work->source, bpf_ktime_get_ns()) & NT_STEP_NEW))
 		return 0;
 	__builtin_memset(&work->tracked, 0, sizeof(work->tracked));
 	nt_connection_begin(&work->tracked.connection, &work->packet, work->source, bpf_ktime_get_ns());

@@ -26,8 +26,8 @@ struct sample_endpoint {
 	__u16 port;
 };
 
-static const struct sample_endpoint sample_client = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 1}, 40000};
-static const struct sample_endpoint sample_server = {{[10] = 0xff, [11] = 0xff, 198, 18, 0, 2}, 80};
+static const struct sample_endpoint sample_client = { { [10] = 0xff, [11] = 0xff, 198, 18, 0, 1 }, 40000 };
+static const struct sample_endpoint sample_server = { { [10] = 0xff, [11] = 0xff, 198, 18, 0, 2 }, 80 };
 
 __attribute__((unused)) static struct nt_packet sample_packet(const struct sample_endpoint *from,
 							      const struct sample_endpoint *to, char letter,
@@ -72,8 +72,8 @@ __attribute__((unused)) static struct nt_wire sample_wire_between(const struct s
 								  const struct sample_endpoint *server,
 								  const char *letters, __u64 first_ns)
 {
-	struct nt_wire wire = {.ifindex = 2};
-	__u32 sequence[2] = {1000, 5000};
+	struct nt_wire wire = { .ifindex = 2 };
+	__u32 sequence[2] = { 1000, 5000 };
 	__u64 now = first_ns;
 
 	for (; *letters; letters++, now += MS) {
@@ -106,7 +106,7 @@ __attribute__((unused)) static struct nt_wire with_cookies(struct nt_wire wire, 
 __attribute__((unused)) static struct nt_wire_event wire_end(struct nt_wire wire, enum nt_wire_cause cause, __u64 now)
 {
 	return (struct nt_wire_event){
-		.header = {.type = NT_EVENT_TYPE_WIRE_END, .now = now},
+		.header = { .type = NT_EVENT_TYPE_WIRE_END, .now = now },
 		.wire = wire,
 		.cause = cause,
 	};

@@ -38,14 +38,16 @@ int main(void)
 	accounting.lost[ACCOUNTING_LOST_RING_LOCK] = 4;
 	accounting.opened += 10;
 	CHECK_EQUAL(accounting_difference(&accounting), 0);
-	CHECK(strstr(printed(&accounting), ", 19 lost (2 half-open table lock contended, 3 established table failed, "
-				      "1 socket table out of memory, 7 ring buffer full, 4 ring buffer lock contended, "
-				      "2 output failed); 5 pre-existing\n") != NULL);
+	CHECK(strstr(printed(&accounting),
+		     ", 19 lost (2 half-open table lock contended, 3 established table failed, "
+		     "1 socket table out of memory, 7 ring buffer full, 4 ring buffer lock contended, "
+		     "2 output failed); 5 pre-existing\n") != NULL);
 
 	accounting.recursion_misses = 3;
 	accounting.written = 79;
 	CHECK_EQUAL(accounting_difference(&accounting), -1);
-	CHECK(strstr(printed(&accounting), "the accounting is wrong: 1 record unaccounted for; please report it\n") != NULL);
+	CHECK(strstr(printed(&accounting), "the accounting is wrong: 1 record unaccounted for; please report it\n") !=
+	      NULL);
 	CHECK(strstr(printed(&accounting), "; the kernel skipped 3 events\n") != NULL);
 
 	accounting.written = 82;

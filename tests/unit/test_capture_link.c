@@ -24,7 +24,9 @@ struct sample {
 };
 
 /* 802.11: frame control, duration, three addresses, sequence control */
-#define RADIO(control) control "\0\0" MACS "\x02\0\0\0\0\3" "\x10\x00"
+#define RADIO(control) \
+	control "\0\0" MACS "\x02\0\0\0\0\3" \
+		"\x10\x00"
 #define FOURTH "\x02\0\0\0\0\4"
 
 #define NO_VLAN NT_NO_VLAN
@@ -41,14 +43,14 @@ static const struct sample samples[] = {
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x00\x21", 22, FOUR, NO_VLAN }, /* PPPoE */
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\x21", 21, FOUR, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x81\x00\x00\x05\x88\x64\x11\0\0\1\0\x30\x00\x57", 26, SIX, 5 },
-	{ DLT_EN10MB, MACS "\x88\x47\0\0\x10\x40\0\0\x11\x40", 22, FOUR, NO_VLAN }, /* MPLS */
-	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40" MACS "\x08\x00", 32, FOUR, NO_VLAN }, /* Ethernet over MPLS */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x10\x40\0\0\x11\x40", 22, FOUR, NO_VLAN },             /* MPLS */
+	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40" MACS "\x08\x00", 32, FOUR, NO_VLAN },         /* Ethernet over MPLS */
 	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\0\0\0\1" MACS "\x08\x00", 36, FOUR, NO_VLAN }, /* control word */
 	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\0\0\0\1" MACS "\x81\0\0\x09\x08\x00", 40, FOUR, 9 },
 	{ DLT_EN10MB, MACS "\x88\xe7\0\0\0\1" MACS "\x86\xdd", 32, SIX, NO_VLAN }, /* PBB */
 	{ DLT_EN10MB, MACS "\x88\xa8\0\x03\x88\xe7\0\0\0\1" MACS "\x81\0\0\x09\x08\0", 40, FOUR, 3 },
 	{ DLT_EN10MB, MACS "\x89\x03\0\x40" MACS "\x08\x00", 30, FOUR, NO_VLAN }, /* FabricPath */
-	{ DLT_EN10MB, MACS "\x89\x26\x80\x01\0\0\x08\x00", 20, FOUR, NO_VLAN }, /* VN-tag */
+	{ DLT_EN10MB, MACS "\x89\x26\x80\x01\0\0\x08\x00", 20, FOUR, NO_VLAN },   /* VN-tag */
 	{ DLT_EN10MB, MACS "\x89\x26\x80\x01\0\0\x81\0\0\x09\x08\x00", 24, FOUR, 9 },
 	{ DLT_EN10MB, MACS "\x89\x3f\0\0\0\1\0\0\x08\x00", 22, FOUR, NO_VLAN }, /* E-tag */
 	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\x00", 16, FOUR, NO_VLAN },
@@ -79,7 +81,7 @@ static const struct sample samples[] = {
 	{ DLT_NFLOG, "\x0a\0\0\x1e\0\x08\0\1\x08\0\0\3\0\x54\0\x09", 16, SIX, NO_VLAN }, /* big-endian */
 	{ DLT_IEEE802_11, RADIO("\x08\x01") SNAP "\x08\x00", 32, FOUR, NO_VLAN },
 	{ DLT_IEEE802_11, RADIO("\x08\x03") FOURTH SNAP "\x08\x00", 38, FOUR, NO_VLAN }, /* four addresses */
-	{ DLT_IEEE802_11, RADIO("\x88\x02") "\0\0" SNAP "\x86\xdd", 34, SIX, NO_VLAN }, /* QoS */
+	{ DLT_IEEE802_11, RADIO("\x88\x02") "\0\0" SNAP "\x86\xdd", 34, SIX, NO_VLAN },  /* QoS */
 	{ DLT_IEEE802_11, RADIO("\x88\x83") FOURTH "\0\0\0\0\0\0" SNAP "\x08\x00", 44, FOUR, NO_VLAN }, /* HT control */
 	{ DLT_IEEE802_11_RADIO, "\0\0\x0a\0\2\0\0\0\0\0" RADIO("\x08\x01") SNAP "\x08\x00", 42, FOUR, NO_VLAN },
 	{ DLT_IEEE802_11_RADIO_AVS, "\x80\x21\x10\1\0\0\0\x0a\0\0" RADIO("\x08\x01") SNAP "\x08\0", 42, FOUR, NO_VLAN },
@@ -90,20 +92,20 @@ static const struct sample samples[] = {
 
 /* Frames that contain no IP, or in a form that is not parsed. */
 static const struct sample others[] = {
-	{ DLT_EN10MB, MACS "\x00\x26\x42\x42\x03\0\0\0", 0, 0, NO_VLAN }, /* spanning tree */
+	{ DLT_EN10MB, MACS "\x00\x26\x42\x42\x03\0\0\0", 0, 0, NO_VLAN },   /* spanning tree */
 	{ DLT_EN10MB, MACS "\x00\x26\xaa\xaa\x03\0\0\x0c", 0, 0, NO_VLAN }, /* another OUI */
 	{ DLT_EN10MB, MACS "\x08\x06\0\1\x08\0\6\4", 0, 0, NO_VLAN },
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\xc0\x21\1\1\0\4", 0, 0, NO_VLAN }, /* LCP */
-	{ DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x30\x00\x21", 0, 0, NO_VLAN }, /* discovery */
+	{ DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x30\x00\x21", 0, 0, NO_VLAN },       /* discovery */
 	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\x10\0\0\x21", 0, 0, NO_VLAN }, /* a pseudowire's control channel */
 	{ DLT_NULL, "\7\0\0\0\0\0\0\0", 0, 0, NO_VLAN },
 	{ DLT_PPP, "\xff\x03\xc0\x21\1\1\0\4", 0, 0, NO_VLAN },
 	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x00\x0c", 0, 0, NO_VLAN }, /* CAN */
-	{ DLT_NFLOG, "\7\0\0\x1e\x54\0\x09\0", 0, 0, NO_VLAN }, /* family AF_BRIDGE */
-	{ DLT_IEEE802_11, RADIO("\x80\x00"), 0, 0, NO_VLAN }, /* a beacon */
-	{ DLT_IEEE802_11, RADIO("\x48\x01"), 0, 0, NO_VLAN }, /* a null frame */
-	{ DLT_IEEE802_11, RADIO("\x08\x41"), 0, 0, NO_VLAN }, /* encrypted */
-	{ DLT_IEEE802_11, RADIO("\x08\x05"), 0, 0, NO_VLAN }, /* a fragment */
+	{ DLT_NFLOG, "\7\0\0\x1e\x54\0\x09\0", 0, 0, NO_VLAN },                   /* family AF_BRIDGE */
+	{ DLT_IEEE802_11, RADIO("\x80\x00"), 0, 0, NO_VLAN },                     /* a beacon */
+	{ DLT_IEEE802_11, RADIO("\x48\x01"), 0, 0, NO_VLAN },                     /* a null frame */
+	{ DLT_IEEE802_11, RADIO("\x08\x41"), 0, 0, NO_VLAN },                     /* encrypted */
+	{ DLT_IEEE802_11, RADIO("\x08\x05"), 0, 0, NO_VLAN },                     /* a fragment */
 };
 
 /* Copies length bytes of the frame into a block of exactly that size, so that a read beyond it is noticed. */
@@ -186,7 +188,10 @@ static void check_prism(void)
 
 #define SUBFRAME(length) MACS "\0" length SNAP "\x08\x00"
 /* Three subframes, the first with padding: 14 + 8 + 1 bytes, then 14 + 8 twice. */
-#define AMSDU SUBFRAME("\x09") "\x45" "\0" SUBFRAME("\x08") "\0\0" SUBFRAME("\x08")
+#define AMSDU \
+	SUBFRAME("\x09") \
+	"\x45" \
+	"\0" SUBFRAME("\x08") "\0\0" SUBFRAME("\x08")
 
 static void check_amsdu(void)
 {

@@ -113,8 +113,8 @@ static void test_home_address(void)
 static void test_ipv4_header(void)
 {
 	/* A UDP packet from 192.168.0.1 to 192.168.0.199; the sum of its words without the checksum is 479e. */
-	static const __u8 header[20] = { 0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61,
-					 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7 };
+	static const __u8 header[20] = { 0x45, 0,    0,    0x73, 0, 0, 0x40, 0,    0x40, 0x11,
+					 0xb8, 0x61, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,    0xc7 };
 	struct nt_buffer buffer = { .data = header, .length = sizeof(header) };
 	__u8 wrong[20];
 

@@ -38,8 +38,12 @@ static void test_header(void)
 	header = strndup(text.bytes, text.used);
 	CHECK_EQUAL(count(header, '\n'), 8);
 	for (line = strtok(header, "\n"), i = 0; line; line = strtok(NULL, "\n"), i++) {
-		static const char *const begin[] = { "#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)",
-						     "#unset_field\t-", "#path\tconn", "#open\t20",
+		static const char *const begin[] = { "#separator \\x09",
+						     "#set_separator\t,",
+						     "#empty_field\t(empty)",
+						     "#unset_field\t-",
+						     "#path\tconn",
+						     "#open\t20",
 						     "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\t"
 						     "proto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\t"
 						     "local_orig\tlocal_resp\tmissed_bytes\thistory\torig_pkts\t"
@@ -123,7 +127,7 @@ static void test_local(void)
 	check_local("\x20\x01\x0d\xb8" ZEROS, true);
 	check_local("\x26\x07\xf8\xb0" ZEROS, false);
 	check_local("\0\0\0" ZEROS "\1", true);
-	check_local("\x20\x02\x0a\0" ZEROS, true);  /* 6to4 of 10.0.0.0/8 */
+	check_local("\x20\x02\x0a\0" ZEROS, true); /* 6to4 of 10.0.0.0/8 */
 	check_local("\x20\x02\x08\x08" ZEROS, false);
 }
 

@@ -18,8 +18,9 @@
 #include "tests/unit/check.h"
 
 #define OBJECT "build/tests/unit/core_bpf.o"
-#define COMPILE "clang -target bpf -O2 -g -Wall -Wextra -Werror -I. -idirafter /usr/include/$(cc -print-multiarch) " \
-		"-c tests/unit/core_bpf.c -o " OBJECT
+#define COMPILE \
+	"clang -target bpf -O2 -g -Wall -Wextra -Werror -I. -idirafter /usr/include/$(cc -print-multiarch) " \
+	"-c tests/unit/core_bpf.c -o " OBJECT
 
 struct tracked {
 	struct nt_connection connection;
@@ -47,7 +48,7 @@ static void check_no_data(void)
 
 	if (!CHECK(object != NULL))
 		return;
-	bpf_object__for_each_map(map, object)
+	bpf_object__for_each_map (map, object)
 		CHECK(!bpf_map__is_internal(map));
 	bpf_object__close(object);
 }
@@ -55,12 +56,17 @@ static void check_no_data(void)
 /* IPv4 for even connections, IPv6 for odd ones. */
 static struct frame segment(int number, int from_client, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 size)
 {
-	struct nt_tcp_header tcp = { .sequence = htonl(sequence), .acknowledgement = htonl(acknowledgement),
-				     .data_offset = 5 << 4, .flags = flags, .window = htons(1000) };
-	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .total_length = htons(40 + size),
-				       .time_to_live = 64, .protocol = 6 };
-	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .payload_length = htons(20 + size),
-				       .next_header = 6, .hop_limit = 64 };
+	struct nt_tcp_header tcp = { .sequence = htonl(sequence),
+				     .acknowledgement = htonl(acknowledgement),
+				     .data_offset = 5 << 4,
+				     .flags = flags,
+				     .window = htons(1000) };
+	struct nt_ipv4_header ipv4 = {
+		.version_and_length = 0x45, .total_length = htons(40 + size), .time_to_live = 64, .protocol = 6
+	};
+	struct nt_ipv6_header ipv6 = {
+		.version_and_class = 0x60, .payload_length = htons(20 + size), .next_header = 6, .hop_limit = 64
+	};
 	struct frame frame = { .length = 14 };
 	__u32 addresses[2] = { htonl(0xc6120001), htonl(0xc6120002) };
 	__u16 ports[2] = { htons(40000 + number), htons(80) };

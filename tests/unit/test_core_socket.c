@@ -20,7 +20,7 @@ static void change(__u64 at, __u8 state)
 
 static void begin(enum nt_role role)
 {
-	sock = (struct nt_socket){.role = role, .start_ns = T0};
+	sock = (struct nt_socket){ .role = role, .start_ns = T0 };
 	change(20, NT_TCP_ESTABLISHED);
 }
 
@@ -92,7 +92,7 @@ static void reset_by_peer(void)
 
 static void refused(void)
 {
-	sock = (struct nt_socket){.role = NT_ROLE_CLIENT, .start_ns = T0};
+	sock = (struct nt_socket){ .role = NT_ROLE_CLIENT, .start_ns = T0 };
 	change(0, NT_TCP_SYN_SENT);
 	close_socket(5, 1);
 	CHECK_EQUAL(result.outcome, NT_OUTCOME_REFUSED);
@@ -109,7 +109,7 @@ static void unknown_from_states(void)
 	CHECK_EQUAL(result.outcome, UNKNOWN);
 	CHECK_EQUAL(result.ended_by, UNKNOWN);
 	CHECK_EQUAL(result.first_fin_ns, UNKNOWN);
-	sock = (struct nt_socket){.role = NT_ROLE_CLIENT, .start_ns = T0};
+	sock = (struct nt_socket){ .role = NT_ROLE_CLIENT, .start_ns = T0 };
 	change(0, NT_TCP_SYN_SENT);
 	close_socket(5, 0);
 	CHECK_EQUAL(result.outcome, UNKNOWN);

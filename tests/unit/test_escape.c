@@ -60,9 +60,9 @@ static void test_json_not_utf8(void)
 {
 	CHECK_STRING(JSON("\xff"), "\"\\\\xff\"");
 	CHECK_STRING(JSON("\x80"), "\"\\\\x80\"");
-	CHECK_STRING(JSON("\xc0\xaf"), "\"\\\\xc0\\\\xaf\"");             /* overlong */
-	CHECK_STRING(JSON("\xe0\x80\xaf"), "\"\\\\xe0\\\\x80\\\\xaf\"");     /* overlong */
-	CHECK_STRING(JSON("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\"");     /* a surrogate */
+	CHECK_STRING(JSON("\xc0\xaf"), "\"\\\\xc0\\\\xaf\"");                       /* overlong */
+	CHECK_STRING(JSON("\xe0\x80\xaf"), "\"\\\\xe0\\\\x80\\\\xaf\"");            /* overlong */
+	CHECK_STRING(JSON("\xed\xa0\x80"), "\"\\\\xed\\\\xa0\\\\x80\"");            /* a surrogate */
 	CHECK_STRING(JSON("\xf4\x90\x80\x80"), "\"\\\\xf4\\\\x90\\\\x80\\\\x80\""); /* past U+10FFFF */
 	CHECK_STRING(JSON("\xc3("), "\"\\\\xc3(\"");
 }

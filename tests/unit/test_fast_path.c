@@ -163,7 +163,8 @@ static void every_flag(void)
 
 	for (flags = 0; flags < 256; flags++) {
 		struct frame ipv4 = plain(NT_ETHERTYPE_IPV4, flags), ipv6 = plain(NT_ETHERTYPE_IPV6, flags);
-		enum nt_fast_path expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_SLOT;
+		enum nt_fast_path expected = flags & (NT_SYN | NT_FIN | NT_RST) ? NT_FAST_PATH_PARSE :
+										  NT_FAST_PATH_SLOT;
 
 		CHECK_EQUAL(peek_at(&ipv4), expected);
 		CHECK_EQUAL(peek_at(&ipv6), expected);

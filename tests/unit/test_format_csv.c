@@ -39,10 +39,11 @@ static void test_unknown_is_empty(void)
 	record.comm[0] = '\0';
 	record.uid = 0;
 	record.gaps = NT_GAP_START | NT_GAP_OWNER;
-	CHECK_STRING(line_of(&format_tsv, &record),
-		     "1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
-		     "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
-		     "\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
+	CHECK_STRING(
+		line_of(&format_tsv, &record),
+		"1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
+		"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
+		"\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
 }
 
 static void test_escapes(void)
@@ -69,10 +70,10 @@ static void test_trace(void)
 
 	CHECK(format_trace.accepts(&record));
 	CHECK_STRING(line_of(&format_trace, &record), "[TC] Total RTT (SYN - FIN-ACK) for 198.18.0.1:34855 -> "
-							  "198.18.0.2:80: 1400000001 ns\n");
+						      "198.18.0.2:80: 1400000001 ns\n");
 	memcpy(record.src_ip, address, sizeof(address));
 	CHECK_STRING(line_of(&format_trace, &record), "[TC] Total RTT (SYN - FIN-ACK) for [fd00::1a]:34855 -> "
-							  "198.18.0.2:80: 1400000001 ns\n");
+						      "198.18.0.2:80: 1400000001 ns\n");
 	record.event = NT_EVENT_EXIT;
 	CHECK(format_trace.accepts(&record));
 	record.event = NT_EVENT_OPEN;

@@ -23,20 +23,21 @@ static void test_every_key_in_order(void)
 {
 	struct nt_record record = sample_record();
 
-	CHECK_STRING(json(&record),
-		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
-		     "\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
-		     "\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"ifname\":\"eth0\","
-		     "\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
-		     "\"owner_by\":\"io\",\"opener_pid\":1200,\"cgroup\":\"/system.slice/nginx.service\","
-		     "\"container\":\"abc\",\"start\":\"2023-11-14T22:13:20.001000000Z\",\"duration_ns\":1500000000,"
-		     "\"first_fin_ns\":1400000000,\"wire_duration_ns\":1500000001,\"syn_synack_ns\":20000,"
-		     "\"synack_ack_ns\":30000,\"handshake_ns\":50000,\"syn_finack_ns\":1400000001,"
-		     "\"accept_wait_ns\":7000,\"outcome\":\"reset\",\"ended_by\":\"dst\","
-		     "\"reason\":\"tcp_abort_on_close\",\"state\":\"fin_wait2\",\"conn_state\":\"RSTR\","
-		     "\"history\":\"ShADadr\",\"src_bytes\":77,\"dst_bytes\":4294967297,\"src_packets\":6,"
-		     "\"dst_packets\":5,\"src_retransmits\":1,\"dst_retransmits\":2,\"rtt_us\":45,\"min_rtt_us\":40,"
-		     "\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[]}\n");
+	CHECK_STRING(
+		json(&record),
+		"{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
+		"\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
+		"\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"ifname\":\"eth0\","
+		"\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
+		"\"owner_by\":\"io\",\"opener_pid\":1200,\"cgroup\":\"/system.slice/nginx.service\","
+		"\"container\":\"abc\",\"start\":\"2023-11-14T22:13:20.001000000Z\",\"duration_ns\":1500000000,"
+		"\"first_fin_ns\":1400000000,\"wire_duration_ns\":1500000001,\"syn_synack_ns\":20000,"
+		"\"synack_ack_ns\":30000,\"handshake_ns\":50000,\"syn_finack_ns\":1400000001,"
+		"\"accept_wait_ns\":7000,\"outcome\":\"reset\",\"ended_by\":\"dst\","
+		"\"reason\":\"tcp_abort_on_close\",\"state\":\"fin_wait2\",\"conn_state\":\"RSTR\","
+		"\"history\":\"ShADadr\",\"src_bytes\":77,\"dst_bytes\":4294967297,\"src_packets\":6,"
+		"\"dst_packets\":5,\"src_retransmits\":1,\"dst_retransmits\":2,\"rtt_us\":45,\"min_rtt_us\":40,"
+		"\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[]}\n");
 }
 
 static void test_unknown_is_absent(void)
@@ -80,9 +81,9 @@ static void test_ipv6(void)
 /* The names follow the order of the kernel's include/net/tcp_states.h, from 1 on. */
 static void test_states(void)
 {
-	static const char *const names[] = { "established", "syn_sent",   "syn_recv", "fin_wait1", "fin_wait2",
-					     "time_wait",   "close",      "close_wait", "last_ack",  "listen",
-					     "closing",     "new_syn_recv" };
+	static const char *const names[] = { "established", "syn_sent",  "syn_recv", "fin_wait1",
+					     "fin_wait2",   "time_wait", "close",    "close_wait",
+					     "last_ack",    "listen",    "closing",  "new_syn_recv" };
 	struct nt_record record = sample_record();
 	char expected[64];
 	unsigned int i;
@@ -133,7 +134,7 @@ static void test_hostile_strings(void)
 {
 	/* Bytes that begin, continue and break UTF-8, and bytes that are special in JSON or on terminals. */
 	static const unsigned char nasty[] = { 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xed, 0xa0, 0xff,
-					       0xc2, 0x9b, 0x1b, '"', '\\', '\n', ' ', 'x', 0x7f, 0xf4, 0x90, 0xe0 };
+					       0xc2, 0x9b, 0x1b, '"',  '\\', '\n', ' ',  'x',  0x7f, 0xf4, 0x90, 0xe0 };
 	char program[] = "/tmp/netracker-test-XXXXXX", command[64], bytes[65];
 	int fd = mkstemp(program);
 	FILE *parser;

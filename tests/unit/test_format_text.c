@@ -246,16 +246,19 @@ static void test_list(void)
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_OPEN;
-	CHECK_STRING(shown(NULL, &list),
-		     "    PID COMM            R SRC                   DST                   STATE          AGE SRC-TX DST-TX "
-		     "   RTT  RETR LIMITED  GAPS\n");
-	CHECK_STRING(shown(&record, &list),
-		     "   1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s     77  4.00G "
-		     "45.0us   1/2 sndbuf   -\n");
+	CHECK_STRING(
+		shown(NULL, &list),
+		"    PID COMM            R SRC                   DST                   STATE          AGE SRC-TX DST-TX "
+		"   RTT  RETR LIMITED  GAPS\n");
+	CHECK_STRING(
+		shown(&record, &list),
+		"   1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s     77  4.00G "
+		"45.0us   1/2 sndbuf   -\n");
 	record.present = 0;
-	CHECK_STRING(shown(&record, &list),
-		     "      - -               S 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
-		     "     -   -/- -        -\n");
+	CHECK_STRING(
+		shown(&record, &list),
+		"      - -               S 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
+		"     -   -/- -        -\n");
 }
 
 /* A comm is up to 15 bytes of any value; the line always has 19 printable words. */

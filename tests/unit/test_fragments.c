@@ -19,8 +19,11 @@ static enum fragment_result last_result;
 /* Fills the payload of the whole packet: a TCP header, then 80 bytes. */
 static void fill_payload(__u8 *payload, __u32 size)
 {
-	struct nt_tcp_header tcp = { .source_port = htons(1000), .destination_port = htons(2000),
-				     .sequence = htonl(77), .data_offset = 5 << 4, .flags = NT_ACK };
+	struct nt_tcp_header tcp = { .source_port = htons(1000),
+				     .destination_port = htons(2000),
+				     .sequence = htonl(77),
+				     .data_offset = 5 << 4,
+				     .flags = NT_ACK };
 
 	memset(payload, 0xee, size);
 	memcpy(payload, &tcp, sizeof(tcp));
@@ -31,11 +34,15 @@ static void fill_payload(__u8 *payload, __u32 size)
  */
 static __u32 add_part(int version, __u16 identification, __u32 start, __u32 length, bool more, __u32 cut)
 {
-	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .total_length = htons(20 + length),
+	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45,
+				       .total_length = htons(20 + length),
 				       .identification = htons(identification),
 				       .fragment = htons(start / 8 | (more ? 0x2000 : 0)),
-				       .protocol = 6, .source = htonl(0xc6120001), .destination = htonl(0xc6120002) };
-	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .payload_length = htons(8 + length),
+				       .protocol = 6,
+				       .source = htonl(0xc6120001),
+				       .destination = htonl(0xc6120002) };
+	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60,
+				       .payload_length = htons(8 + length),
 				       .next_header = NT_PROTOCOL_FRAGMENT };
 	__u8 extension[8] = { 6, 0, start >> 8, (start & 0xf8) | more, 0, 0, identification >> 8, identification };
 	__u32 header = version == 4 ? 20 : 48, size = header + length - cut, total = 0;
@@ -165,8 +172,8 @@ static void bounded(void)
 
 int main(void)
 {
-	static void (*const checks[])(int) = { in_order, out_of_order, twice_and_overlapping, mixed, large,
-					       captured_in_part, inside_one_another, impossible };
+	static void (*const checks[])(int) = { in_order, out_of_order,     twice_and_overlapping, mixed,
+					       large,    captured_in_part, inside_one_another,    impossible };
 	unsigned int i;
 
 	fragments = fragment_table_new();

@@ -75,8 +75,8 @@ static bool find_in_table(void *context, const struct nt_socket *socket, struct 
 
 static void begin_with(unsigned int capacity, bool sockets_are_reported)
 {
-	const struct join_output output = {&reported, take_socket,   take_observer, take_claimed,
-					   take_loss, find_in_table, NULL};
+	const struct join_output output = { &reported, take_socket,   take_observer, take_claimed,
+					    take_loss, find_in_table, NULL };
 
 	memset(&reported, 0, sizeof(reported));
 	join = join_new(capacity, OWN_NETNS, sockets_are_reported, &output);
@@ -337,7 +337,7 @@ static void streams_come_with_the_wire(void)
 
 static void two_sockets_share_the_wire(void)
 {
-	static const char *const orders[] = {"cws", "wcs", "csw", "scw", "wsc", "swc"};
+	static const char *const orders[] = { "cws", "wcs", "csw", "scw", "wsc", "swc" };
 	struct nt_socket_event client = with_wire(socket_close(NT_ROLE_CLIENT, START, START + SECOND),
 						  local_wire("ShAF", START + US), NT_WIRE_OPEN);
 	struct nt_socket_event server = with_wire(socket_close(NT_ROLE_SERVER, START + 3 * US, START + SECOND),
@@ -408,14 +408,14 @@ static void cookies_and_namespaces(void)
 		__u32 netns;
 		bool joined;
 	} cases[] = {
-		{SERVER_COOKIE, SERVER_COOKIE, OWN_NETNS, true},
-		{SERVER_COOKIE, SERVER_COOKIE, OTHER_NETNS, true},
-		{SERVER_COOKIE, 0x99, OWN_NETNS, false},
-		{SERVER_COOKIE, 0x99, OTHER_NETNS, false},
-		{0, SERVER_COOKIE, OWN_NETNS, true}, /* SYN cookies */
-		{0, SERVER_COOKIE, OTHER_NETNS, false},
-		{SERVER_COOKIE, 0, OWN_NETNS, true}, /* a kernel without cookies in programs on sockets */
-		{SERVER_COOKIE, 0, OTHER_NETNS, false},
+		{ SERVER_COOKIE, SERVER_COOKIE, OWN_NETNS, true },
+		{ SERVER_COOKIE, SERVER_COOKIE, OTHER_NETNS, true },
+		{ SERVER_COOKIE, 0x99, OWN_NETNS, false },
+		{ SERVER_COOKIE, 0x99, OTHER_NETNS, false },
+		{ 0, SERVER_COOKIE, OWN_NETNS, true }, /* SYN cookies */
+		{ 0, SERVER_COOKIE, OTHER_NETNS, false },
+		{ SERVER_COOKIE, 0, OWN_NETNS, true }, /* a kernel without cookies in programs on sockets */
+		{ SERVER_COOKIE, 0, OTHER_NETNS, false },
 	};
 	unsigned int i;
 
@@ -457,13 +457,13 @@ static void role_and_life(void)
 		__s64 first_after_start;
 		bool joined;
 	} cases[] = {
-		{NT_ROLE_CLIENT, 0, 10 * 1000, true},
-		{NT_ROLE_CLIENT, 0, -10 * 1000, false},
-		{NT_ROLE_CLIENT, 0, 1000 * 1000 * 1000 + 1, false}, /* after the socket's end */
-		{NT_ROLE_SERVER, 0, -10 * 1000, true},
-		{NT_ROLE_SERVER, 0, 10 * 1000, false},
-		{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, -10 * 1000, true},
-		{NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, 10 * 1000, true},
+		{ NT_ROLE_CLIENT, 0, 10 * 1000, true },
+		{ NT_ROLE_CLIENT, 0, -10 * 1000, false },
+		{ NT_ROLE_CLIENT, 0, 1000 * 1000 * 1000 + 1, false }, /* after the socket's end */
+		{ NT_ROLE_SERVER, 0, -10 * 1000, true },
+		{ NT_ROLE_SERVER, 0, 10 * 1000, false },
+		{ NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, -10 * 1000, true },
+		{ NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, 10 * 1000, true },
 	};
 	unsigned int i;
 
@@ -570,7 +570,7 @@ static void tuple_already_reused(void)
 /* One descriptor connects four times between the same ports: refused twice, reset, closed. */
 static void one_descriptor_many_connections(void)
 {
-	static const char *const letters[] = {"Sr", "Sr", "ShAR", "ShAFf"};
+	static const char *const letters[] = { "Sr", "Sr", "ShAR", "ShAFf" };
 	__u32 nth;
 
 	begin();
@@ -607,23 +607,23 @@ static const struct {
 	bool syn_left;
 	enum fate fate, without_socket_context;
 } routes[] = {
-	{"S", 0, 0, false, OBSERVED, OBSERVED},    /* unanswered, from outside */
-	{"Sr", 0, 0, false, OBSERVED, OBSERVED},   /* a closed port */
-	{"ShR", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED}, /* a scan of an open port: no socket was created */
-	{"Sh", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED},
-	{"Sh", 0, 0, false, OBSERVED, OBSERVED},   /* the same under SYN cookies */
-	{"S", 0, 0, true, FORWARDED, FORWARDED},
-	{"ShR", 0, SERVER_COOKIE, true, FORWARDED, FORWARDED}, /* a scan of a container */
-	{"ShAFf", 0, 0, true, FORWARDED, FORWARDED},
-	{"ShAFf", 0, 0, false, FORWARDED, OBSERVED}, /* forwarded to an interface that is not watched */
-	{"ShAR", 0, 0, false, FORWARDED, OBSERVED},
-	{"ShAr", 0, 0, true, FORWARDED, FORWARDED},
-	{"S", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED},
-	{"Sr", CLIENT_COOKIE, 0, false, CLAIMED, OBSERVED}, /* a container's client */
-	{"ShAFf", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED},
-	{"ShAFf", 0, SERVER_COOKIE, false, CLAIMED, OBSERVED},
-	{"ShAFf", 0, SERVER_COOKIE, true, CLAIMED, OBSERVED}, /* a container's server */
-	{"ShAFf", CLIENT_COOKIE, SERVER_COOKIE, true, CLAIMED, OBSERVED},
+	{ "S", 0, 0, false, OBSERVED, OBSERVED },               /* unanswered, from outside */
+	{ "Sr", 0, 0, false, OBSERVED, OBSERVED },              /* a closed port */
+	{ "ShR", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED }, /* a scan of an open port: no socket was created */
+	{ "Sh", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED },
+	{ "Sh", 0, 0, false, OBSERVED, OBSERVED }, /* the same under SYN cookies */
+	{ "S", 0, 0, true, FORWARDED, FORWARDED },
+	{ "ShR", 0, SERVER_COOKIE, true, FORWARDED, FORWARDED }, /* a scan of a container */
+	{ "ShAFf", 0, 0, true, FORWARDED, FORWARDED },
+	{ "ShAFf", 0, 0, false, FORWARDED, OBSERVED }, /* forwarded to an interface that is not watched */
+	{ "ShAR", 0, 0, false, FORWARDED, OBSERVED },
+	{ "ShAr", 0, 0, true, FORWARDED, FORWARDED },
+	{ "S", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED },
+	{ "Sr", CLIENT_COOKIE, 0, false, CLAIMED, OBSERVED }, /* a container's client */
+	{ "ShAFf", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED },
+	{ "ShAFf", 0, SERVER_COOKIE, false, CLAIMED, OBSERVED },
+	{ "ShAFf", 0, SERVER_COOKIE, true, CLAIMED, OBSERVED }, /* a container's server */
+	{ "ShAFf", CLIENT_COOKIE, SERVER_COOKIE, true, CLAIMED, OBSERVED },
 };
 
 static void check_fate(enum fate fate)
@@ -635,7 +635,7 @@ static void check_fate(enum fate fate)
 
 static void no_socket_comes(void)
 {
-	static const enum nt_wire_cause causes[] = {NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT};
+	static const enum nt_wire_cause causes[] = { NT_WIRE_ENDED, NT_WIRE_IDLE, NT_WIRE_REPLACED, NT_WIRE_EXIT };
 	unsigned int i, j;
 
 	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
@@ -646,8 +646,8 @@ static void no_socket_comes(void)
 		for (j = 0; j < 4; j++) {
 			begin();
 			feed_wire(wire_end(wire, causes[j], START + SECOND));
-			join_expire(join, START + SECOND +
-						  (routes[i].fate == CLAIMED ? JOIN_CLAIM_NS : JOIN_UNCLAIMED_NS));
+			join_expire(join,
+				    START + SECOND + (routes[i].fate == CLAIMED ? JOIN_CLAIM_NS : JOIN_UNCLAIMED_NS));
 			check_fate(routes[i].fate);
 			finish();
 		}
@@ -720,11 +720,11 @@ static struct nt_socket_event awaiting(__u8 flags)
 static struct nt_socket_more_event more_of(const struct nt_socket_event *event)
 {
 	return (struct nt_socket_more_event){
-		.header = {.type = NT_EVENT_TYPE_SOCKET_MORE, .now = START + SECOND + US},
+		.header = { .type = NT_EVENT_TYPE_SOCKET_MORE, .now = START + SECOND + US },
 		.address = event->address,
 		.cookie = event->socket.cookie,
 		.nth = event->socket.nth,
-		.owner = {.process = {.pid = 99}, .by = NT_OWNER_CLOSE},
+		.owner = { .process = { .pid = 99 }, .by = NT_OWNER_CLOSE },
 	};
 }
 
@@ -810,7 +810,7 @@ static void more_of_other_sockets(void)
  */
 static void all_are_awaited(void)
 {
-	static const char *const orders[] = {"row", "wor", "orw", "ROW", "rwO", "wRO", "oRW"};
+	static const char *const orders[] = { "row", "wor", "orw", "ROW", "rwO", "wRO", "oRW" };
 	const char *at;
 	unsigned int i;
 
@@ -830,8 +830,10 @@ static void all_are_awaited(void)
 			else if (*at == 'w')
 				feed_wire(wire_end(local_wire("ShAr", START - MS), NT_WIRE_ENDED, START + SECOND));
 			else
-				join_expire(join, START + SECOND + (*at == 'R' ? JOIN_REASON_NS
-								    : *at == 'W' ? JOIN_WIRE_NS : JOIN_OWNER_NS));
+				join_expire(join, START + SECOND +
+							  (*at == 'R' ? JOIN_REASON_NS :
+							   *at == 'W' ? JOIN_WIRE_NS :
+									JOIN_OWNER_NS));
 		}
 		CHECK_EQUAL(reported.socket_count, 1);
 		finish();
@@ -902,8 +904,8 @@ static bool is_client_side(void *context, const struct nt_wire *wire, int side)
 
 static void begin_filtered(void)
 {
-	const struct join_output output = {&reported, take_socket,   take_observer, take_claimed,
-					   take_loss, find_in_table, is_client_side};
+	const struct join_output output = { &reported, take_socket,   take_observer, take_claimed,
+					    take_loss, find_in_table, is_client_side };
 
 	memset(&reported, 0, sizeof(reported));
 	join = join_new(CAPACITY, OWN_NETNS, true, &output);

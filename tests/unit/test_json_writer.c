@@ -45,7 +45,8 @@ static void test_values(void)
 	json_write_key(&json, "e");
 	json_write_string(&json, "\"\n", 9);
 	json_end_object(&json);
-	CHECK_STRING(finished(&json), "{\"a\":18446744073709551615,\"b\":-1,\"c\":true,\"d\":false,\"e\":\"\\\"\\u000a\"}");
+	CHECK_STRING(finished(&json),
+		     "{\"a\":18446744073709551615,\"b\":-1,\"c\":true,\"d\":false,\"e\":\"\\\"\\u000a\"}");
 }
 
 static void test_nested(void)

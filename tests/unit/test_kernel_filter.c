@@ -14,10 +14,31 @@
 
 /* Some match OWN_NETNS, OTHER_NETNS and the owner in sample_events.h, the others match nothing. */
 static const char *const filters[] = {
-	"", "-4", "-6", "-L 80", "-L 40000,40001", "-D 80", "-D 443", "--role client", "--role server",
-	"--role observer", "--role observer,client", "--net 198.18.0.1,fd00::1", "--net 198.19.0.0/16,fd01::/16",
-	"--net ::/0", "--netns 4026531840", "--netns 4026532000", "-p 4711", "-p 1", "-c worker", "-c work", "-u 33",
-	"-u root", "-x", "--cgroup /", "--min-duration 2s",
+	"",
+	"-4",
+	"-6",
+	"-L 80",
+	"-L 40000,40001",
+	"-D 80",
+	"-D 443",
+	"--role client",
+	"--role server",
+	"--role observer",
+	"--role observer,client",
+	"--net 198.18.0.1,fd00::1",
+	"--net 198.19.0.0/16,fd01::/16",
+	"--net ::/0",
+	"--netns 4026531840",
+	"--netns 4026532000",
+	"-p 4711",
+	"-p 1",
+	"-c worker",
+	"-c work",
+	"-u 33",
+	"-u root",
+	"-x",
+	"--cgroup /",
+	"--min-duration 2s",
 };
 
 #define FILTERS (sizeof(filters) / sizeof(filters[0]))
@@ -37,8 +58,8 @@ static bool parse(struct options *options, const char *one, const char *other)
 	return options_parse(options, &live, argc, argv) < 0;
 }
 
-static const struct sample_endpoint ipv6_client = {{[0] = 0xfd, [15] = 1}, 40000};
-static const struct sample_endpoint ipv6_server = {{[0] = 0xfd, [15] = 2}, 443};
+static const struct sample_endpoint ipv6_client = { { [0] = 0xfd, [15] = 1 }, 40000 };
+static const struct sample_endpoint ipv6_server = { { [0] = 0xfd, [15] = 2 }, 443 };
 
 static const char *no_interface(void *context, __u32 ifindex)
 {
@@ -66,8 +87,8 @@ static struct nt_socket_event socket_of(enum nt_role role, bool six, bool owned)
 static bool has_a_record(const struct options *options, const struct nt_socket_event *event)
 {
 	struct process_table *processes = process_table_new(1);
-	struct record_lookups names = {.processes = processes, .interface_name = no_interface};
-	struct joined_socket joined = {.event = event};
+	struct record_lookups names = { .processes = processes, .interface_name = no_interface };
+	struct joined_socket joined = { .event = event };
 	struct record_filter kernel_part = options->delivery.filter;
 	struct nt_record record;
 
@@ -82,7 +103,7 @@ static bool has_a_record(const struct options *options, const struct nt_socket_e
 
 static bool has_an_observers_record(const struct options *options, const struct nt_wire *wire)
 {
-	struct record_lookups names = {.interface_name = no_interface};
+	struct record_lookups names = { .interface_name = no_interface };
 	struct nt_wire_event event = wire_end(*wire, NT_WIRE_ENDED, START + SECOND);
 	struct nt_record record;
 
@@ -96,8 +117,8 @@ static bool has_an_observers_record(const struct options *options, const struct 
 static void check_socket(const struct options *options, enum nt_role role, bool six, bool owned)
 {
 	struct nt_socket_event event = socket_of(role, six, owned);
-	struct nt_wire wire = six ? sample_wire_between(&ipv6_client, &ipv6_server, "ShAFf", START)
-				  : sample_wire("ShAFf", START);
+	struct nt_wire wire = six ? sample_wire_between(&ipv6_client, &ipv6_server, "ShAFf", START) :
+				    sample_wire("ShAFf", START);
 	bool passes = has_a_record(options, &event);
 	struct nt_filter filter;
 	int side;
@@ -129,10 +150,21 @@ static void filters_of_the_kernel_side(void)
 		const char *filter;
 		bool with_packets, without;
 	} expected[] = {
-		{"", false, false}, {"-x", false, false}, {"--cgroup /", false, false}, {"--container 0", false, false},
-		{"--min-duration 1s", false, false}, {"-4", true, true}, {"-6", true, true}, {"-L 80", true, true},
-		{"-D 80", true, true}, {"--net ::1", true, true}, {"--role observer", true, true},
-		{"--netns 1", false, true}, {"-p 1", false, true}, {"-c x", false, true}, {"-u root", false, true},
+		{ "", false, false },
+		{ "-x", false, false },
+		{ "--cgroup /", false, false },
+		{ "--container 0", false, false },
+		{ "--min-duration 1s", false, false },
+		{ "-4", true, true },
+		{ "-6", true, true },
+		{ "-L 80", true, true },
+		{ "-D 80", true, true },
+		{ "--net ::1", true, true },
+		{ "--role observer", true, true },
+		{ "--netns 1", false, true },
+		{ "-p 1", false, true },
+		{ "-c x", false, true },
+		{ "-u root", false, true },
 	};
 	struct nt_filter filter;
 	unsigned int i;
@@ -141,10 +173,14 @@ static void filters_of_the_kernel_side(void)
 		struct options options;
 
 		CHECK(parse(&options, expected[i].filter, ""));
-		CHECK_EQUAL(record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE), expected[i].with_packets);
+		CHECK_EQUAL(
+			record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE),
+			expected[i].with_packets);
 		options_free(&options);
 		CHECK(parse(&options, expected[i].filter, "-i none"));
-		CHECK_EQUAL(record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE), expected[i].without);
+		CHECK_EQUAL(
+			record_filter_for_kernel(&filter, &options.delivery.filter, options.contexts & CONTEXT_WIRE),
+			expected[i].without);
 		options_free(&options);
 	}
 }

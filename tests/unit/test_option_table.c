@@ -119,7 +119,8 @@ static void test_help(unsigned int command)
 		char label[64];
 		bool has = option_rules[i].commands & commands_with_the_help_of(command);
 
-		snprintf(label, sizeof(label), "%s--%s ", option_rules[i].letter ? ", " : "\n      ", option_rules[i].name);
+		snprintf(label, sizeof(label), "%s--%s ", option_rules[i].letter ? ", " : "\n      ",
+			 option_rules[i].name);
 		CHECK_EQUAL(count_of(text.bytes, label), has);
 	}
 	text_free(&text);

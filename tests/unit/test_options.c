@@ -73,7 +73,8 @@ static void refused(const struct command *command, const char *line, const char 
 
 static void test_list(void)
 {
-	struct options options = accepted(&list, "list -p 7 -c sshd -L 22 -D 443 -4 --role server --min-duration 1m -n 5");
+	struct options options = accepted(&list,
+					  "list -p 7 -c sshd -L 22 -D 443 -4 --role server --min-duration 1m -n 5");
 
 	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_OPEN);
 	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
@@ -128,9 +129,12 @@ static void test_filters(void)
 	CHECK(options.delivery.filter.ipv4_only && !options.delivery.filter.ipv6_only);
 	CHECK_EQUAL(options.delivery.filter.pid, 42);
 	CHECK_STRING(options.delivery.filter.comm, "nginx");
-	CHECK(nt_port_passes(&options.delivery.filter.local_ports, 80) && nt_port_passes(&options.delivery.filter.local_ports, 443));
-	CHECK(nt_port_passes(&options.delivery.filter.local_ports, 8080) && !nt_port_passes(&options.delivery.filter.local_ports, 81));
-	CHECK(nt_port_passes(&options.delivery.filter.remote_ports, 65535) && !nt_port_passes(&options.delivery.filter.remote_ports, 80));
+	CHECK(nt_port_passes(&options.delivery.filter.local_ports, 80) &&
+	      nt_port_passes(&options.delivery.filter.local_ports, 443));
+	CHECK(nt_port_passes(&options.delivery.filter.local_ports, 8080) &&
+	      !nt_port_passes(&options.delivery.filter.local_ports, 81));
+	CHECK(nt_port_passes(&options.delivery.filter.remote_ports, 65535) &&
+	      !nt_port_passes(&options.delivery.filter.remote_ports, 80));
 	CHECK_EQUAL(options.delivery.filter.roles, 1 << NT_ROLE_CLIENT | 1 << NT_ROLE_OBSERVER);
 	CHECK_EQUAL(options.delivery.filter.outcomes, 1 << NT_OUTCOME_RESET | 1 << NT_OUTCOME_OPEN);
 	options_free(&options);
@@ -155,7 +159,8 @@ static void test_users(void)
 	CHECK_EQUAL(user("nobody"), 65534);
 	CHECK_EQUAL(user("0"), 0);
 	CHECK_EQUAL(user("4294967294"), 4294967294);
-	refused(&live, "netracker -u no-such-user-here", "-u/--user: no such user: no-such-user-here; valid: a user's name");
+	refused(&live, "netracker -u no-such-user-here",
+		"-u/--user: no such user: no-such-user-here; valid: a user's name");
 	refused(&live, "netracker -u 4294967295", "'4294967295' is not valid; valid: a user's name");
 	refused(&live, "netracker -u -1", "a user's name");
 	refused(&live, "netracker -u root,nobody", "a user's name");
@@ -187,20 +192,25 @@ static void test_networks(void)
 	CHECK(in_networks("::/0", "fd00::1") && !in_networks("::/0", "198.18.0.1"));
 	CHECK(in_networks("fd00::/8", "fdff:ffff::1") && !in_networks("fd00::/8", "fc00::1"));
 	CHECK(in_networks("fd00::1", "fd00::1") && !in_networks("fd00::1", "fd00::2"));
-	CHECK(in_networks("fd00:0:0:1::/65", "fd00::1:7fff:0:0:0") && !in_networks("fd00:0:0:1::/65", "fd00::1:8000:0:0:0"));
-	CHECK(in_networks("::ffff:198.18.0.0/112", "198.18.3.4") && !in_networks("::ffff:198.18.0.0/112", "198.19.3.4"));
+	CHECK(in_networks("fd00:0:0:1::/65", "fd00::1:7fff:0:0:0") &&
+	      !in_networks("fd00:0:0:1::/65", "fd00::1:8000:0:0:0"));
+	CHECK(in_networks("::ffff:198.18.0.0/112", "198.18.3.4") &&
+	      !in_networks("::ffff:198.18.0.0/112", "198.19.3.4"));
 	CHECK(in_networks("198.18.0.0/16,fd00::/8", "198.18.1.1") && in_networks("198.18.0.0/16,fd00::/8", "fd00::9"));
-	CHECK(in_networks("198.18.0.1 --net fd00::/8", "198.18.0.1") && in_networks("198.18.0.1 --net fd00::/8", "fd00::9"));
+	CHECK(in_networks("198.18.0.1 --net fd00::/8", "198.18.0.1") &&
+	      in_networks("198.18.0.1 --net fd00::/8", "fd00::9"));
 	CHECK(in_networks("1111:2222:3333:4444:5555:6666:7777:8888/128", "1111:2222:3333:4444:5555:6666:7777:8888"));
-	CHECK(in_networks("1111:2222:3333:4444:5555:6666:123.123.123.123/128", "1111:2222:3333:4444:5555:6666:7b7b:7b7b"));
+	CHECK(in_networks("1111:2222:3333:4444:5555:6666:123.123.123.123/128",
+			  "1111:2222:3333:4444:5555:6666:7b7b:7b7b"));
 	CHECK(in_networks("::1", "::1") && !in_networks("::1", "::"));
 }
 
 static void test_wrong_networks(void)
 {
 	static const char *const wrong[] = {
-		"198.18.0.0/33", "198.18.0/15", "198.18.0.0/", "198.18.0.0/-1", "198.18.0.0/15/2", "198.18.0.0/1x", "fd00::/129",
-		"fd00", "host.example", "198.18.0.1,", ",198.18.0.1", "/8", "fd00::1%lo", "010.0.0.1", "198.18.0.0/0x8",
+		"198.18.0.0/33", "198.18.0/15", "198.18.0.0/", "198.18.0.0/-1", "198.18.0.0/15/2",
+		"198.18.0.0/1x", "fd00::/129",  "fd00",        "host.example",  "198.18.0.1,",
+		",198.18.0.1",   "/8",          "fd00::1%lo",  "010.0.0.1",     "198.18.0.0/0x8",
 	};
 	char line[1024] = "netracker --net 198.18.0.0";
 	size_t i;
@@ -252,8 +262,10 @@ static void test_cgroup_container_netns(void)
 	refused(&live, "netracker --cgroup=", "a path without");
 	refused(&live, "netracker --container web", "1 to 64 hexadecimal digits");
 	refused(&live, "netracker --container=", "1 to 64 hexadecimal digits");
-	refused(&live, "netracker --container "
-		       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0", "1 to 64 hexadecimal digits");
+	refused(&live,
+		"netracker --container "
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0",
+		"1 to 64 hexadecimal digits");
 
 	CHECK_EQUAL(stat("/proc/self/ns/net", &status), 0);
 	if (has_namespace_types())
@@ -292,8 +304,9 @@ static void test_failed(void)
 
 static void test_other_options(void)
 {
-	struct options options = accepted(&live, "netracker -i eth0 -i lo -n 5 -t 0.5 -f json -o out "
-						 "--events open,exit --context wire --packets --forwarded -v --host db1");
+	struct options options = accepted(&live,
+					  "netracker -i eth0 -i lo -n 5 -t 0.5 -f json -o out "
+					  "--events open,exit --context wire --packets --forwarded -v --host db1");
 
 	CHECK_EQUAL(options.interfaces.count, 2);
 	CHECK_STRING(options.interfaces.names[0], "eth0");
@@ -348,7 +361,8 @@ static void test_explain(void)
 	options = accepted(&explain, "explain");
 	CHECK(!options.file_count && !options.id);
 	options_free(&options);
-	refused(&explain, "explain a b", "b: unexpected argument; explain reads one file; see: netracker explain --help");
+	refused(&explain, "explain a b",
+		"b: unexpected argument; explain reads one file; see: netracker explain --help");
 	refused(&explain, "explain --id 0123456789ABCDEF", "16 hexadecimal digits");
 	refused(&explain, "explain -L 80", "not an option of explain");
 	refused(&live, "netracker --id 0123456789abcdef", "not an option of live tracking");
@@ -381,8 +395,8 @@ static void test_durations(void)
 
 static void test_wrong_values(void)
 {
-	static const char *const durations[] = { "-1",  "1x",    "ms", "nan", "inf", "0x10", "1e9",
-						 "1.2.3", ".", "s",  "1d",  "99999999999999999999999999" };
+	static const char *const durations[] = { "-1",  "1x",    "ms", "nan", "inf", "0x10",
+						 "1e9", "1.2.3", ".",  "s",   "1d",  "99999999999999999999999999" };
 	char line[64];
 	size_t i;
 

@@ -19,39 +19,39 @@ static const struct {
 	bool wire; /* a socket owns the connection */
 } sides[] = {
 	/* SYN sent */
-	{"S", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"S", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true},
-	{"Sr", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"Sr", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true},
+	{ "S", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "S", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
+	{ "Sr", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "Sr", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
 	/* SYN-ACK seen */
-	{"Sh", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"Sh", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true},
-	{"Sh", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"Sh", 1, 2, NT_OWNED_OPENING, NT_OWNED_NONE, true},
-	{"ShR", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false},
+	{ "Sh", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "Sh", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
+	{ "Sh", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "Sh", 1, 2, NT_OWNED_OPENING, NT_OWNED_NONE, true },
+	{ "ShR", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
 	/* established */
-	{"ShA", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false},
-	{"ShA", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true},
-	{"ShA", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true},
-	{"ShA", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true},
-	{"ShAR", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false},
-	{"ShAr", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true},
+	{ "ShA", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false },
+	{ "ShA", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
+	{ "ShA", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true },
+	{ "ShA", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true },
+	{ "ShAR", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false },
+	{ "ShAr", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
 	/* FIN of the opener only */
-	{"ShAF", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false},
-	{"ShAF", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true},
-	{"ShAF", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true},
+	{ "ShAF", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false },
+	{ "ShAF", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
+	{ "ShAF", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true },
 	/* FIN of the answerer */
-	{"ShAf", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"ShAf", 1, 0, NT_OWNED_SOCKET, NT_OWNED_NONE, true},
-	{"ShAf", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true},
-	{"ShAFf", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"ShAFf", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true},
+	{ "ShAf", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "ShAf", 1, 0, NT_OWNED_SOCKET, NT_OWNED_NONE, true },
+	{ "ShAf", 0, 2, NT_OWNED_NONE, NT_OWNED_SOCKET, true },
+	{ "ShAFf", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "ShAFf", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true },
 	/* simultaneous open: the second SYN's sender is the answerer */
-	{"Ss", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"Ss", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true},
-	{"Ss", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false},
-	{"SsHh", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true},
-	{"SsHh", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true},
+	{ "Ss", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "Ss", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
+	{ "Ss", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "SsHh", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
+	{ "SsHh", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true },
 };
 
 static void check_sides(const struct sample_endpoint *client, const struct sample_endpoint *server)
@@ -86,8 +86,8 @@ static void self_connection(void)
 		__u64 cookie;
 		enum nt_ownership ownership;
 	} cases[] = {
-		{"S", 0, NT_OWNED_NONE},      {"S", 1, NT_OWNED_OPENING},  {"SHA", 0, NT_OWNED_NONE},
-		{"SHA", 1, NT_OWNED_SOCKET},  {"SHAF", 0, NT_OWNED_NONE},  {"SHAF", 1, NT_OWNED_SOCKET},
+		{ "S", 0, NT_OWNED_NONE },     { "S", 1, NT_OWNED_OPENING }, { "SHA", 0, NT_OWNED_NONE },
+		{ "SHA", 1, NT_OWNED_SOCKET }, { "SHAF", 0, NT_OWNED_NONE }, { "SHAF", 1, NT_OWNED_SOCKET },
 	};
 	unsigned int i;
 
@@ -134,16 +134,12 @@ static void claims(void)
 		__u32 netns;
 		enum nt_claim claim;
 	} cases[] = {
-		{1, 1, OWN_NETNS, NT_CLAIM_COOKIE},
-		{1, 1, OTHER_NETNS, NT_CLAIM_COOKIE},
-		{1, 2, OWN_NETNS, NT_CLAIM_NONE},
-		{1, 2, OTHER_NETNS, NT_CLAIM_NONE},
-		{1, 0, OWN_NETNS, NT_CLAIM_TUPLE}, /* a kernel without cookies in programs on sockets */
-		{1, 0, OTHER_NETNS, NT_CLAIM_NONE},
-		{0, 2, OWN_NETNS, NT_CLAIM_TUPLE}, /* SYN cookies */
-		{0, 2, OTHER_NETNS, NT_CLAIM_NONE},
-		{0, 0, OWN_NETNS, NT_CLAIM_TUPLE},
-		{0, 0, OTHER_NETNS, NT_CLAIM_NONE},
+		{ 1, 1, OWN_NETNS, NT_CLAIM_COOKIE }, { 1, 1, OTHER_NETNS, NT_CLAIM_COOKIE },
+		{ 1, 2, OWN_NETNS, NT_CLAIM_NONE },   { 1, 2, OTHER_NETNS, NT_CLAIM_NONE },
+		{ 1, 0, OWN_NETNS, NT_CLAIM_TUPLE }, /* a kernel without cookies in programs on sockets */
+		{ 1, 0, OTHER_NETNS, NT_CLAIM_NONE }, { 0, 2, OWN_NETNS, NT_CLAIM_TUPLE }, /* SYN cookies */
+		{ 0, 2, OTHER_NETNS, NT_CLAIM_NONE }, { 0, 0, OWN_NETNS, NT_CLAIM_TUPLE },
+		{ 0, 0, OTHER_NETNS, NT_CLAIM_NONE },
 	};
 	unsigned int i;
 	int side;
@@ -151,7 +147,7 @@ static void claims(void)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		for (side = 0; side < 2; side++) {
 			struct nt_wire wire = sample_wire("ShA", START);
-			struct nt_socket socket = {.cookie = cases[i].socket, .netns = cases[i].netns};
+			struct nt_socket socket = { .cookie = cases[i].socket, .netns = cases[i].netns };
 
 			wire.cookie[side] = cases[i].wire;
 			wire.cookie[!side] = 7; /* the other side's cookie proves nothing */
@@ -173,27 +169,27 @@ static const struct {
 	bool latest;  /* matched by tuple */
 } lives[] = {
 	/* closed before the first packet: only the sequence of events excludes it from being the latest */
-	{NT_ROLE_CLIENT, 0, "S", true, -2 * MS, -1, false, true},
-	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "S", true, -2 * MS, -1, false, true},
-	{NT_ROLE_CLIENT, 0, "S", true, 0, 0, true, true},
+	{ NT_ROLE_CLIENT, 0, "S", true, -2 * MS, -1, false, true },
+	{ NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "S", true, -2 * MS, -1, false, true },
+	{ NT_ROLE_CLIENT, 0, "S", true, 0, 0, true, true },
 	/* pre-existing */
-	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true},
-	{NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", false, MS, SECOND, true, true},
-	{NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true},
+	{ NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true },
+	{ NT_ROLE_CLIENT, NT_SOCKET_PREEXISTING, "ShA", false, MS, SECOND, true, true },
+	{ NT_ROLE_SERVER, NT_SOCKET_PREEXISTING, "ShA", true, MS, SECOND, true, true },
 	/* a server's socket is made after the SYN */
-	{NT_ROLE_SERVER, 0, "ShA", false, 2 * MS, SECOND, true, true},
-	{NT_ROLE_SERVER, 0, "ShA", false, 0, SECOND, true, true},
-	{NT_ROLE_SERVER, 0, "ShA", false, -1, SECOND, false, false},
-	{NT_ROLE_SERVER, 0, "ShA", true, 2 * MS, SECOND, false, true},
+	{ NT_ROLE_SERVER, 0, "ShA", false, 2 * MS, SECOND, true, true },
+	{ NT_ROLE_SERVER, 0, "ShA", false, 0, SECOND, true, true },
+	{ NT_ROLE_SERVER, 0, "ShA", false, -1, SECOND, false, false },
+	{ NT_ROLE_SERVER, 0, "ShA", true, 2 * MS, SECOND, false, true },
 	/* connect() precedes the SYN */
-	{NT_ROLE_CLIENT, 0, "ShA", true, -MS, SECOND, true, true},
-	{NT_ROLE_CLIENT, 0, "ShA", true, 0, SECOND, true, true},
-	{NT_ROLE_CLIENT, 0, "ShA", true, 1, SECOND, false, true},
+	{ NT_ROLE_CLIENT, 0, "ShA", true, -MS, SECOND, true, true },
+	{ NT_ROLE_CLIENT, 0, "ShA", true, 0, SECOND, true, true },
+	{ NT_ROLE_CLIENT, 0, "ShA", true, 1, SECOND, false, true },
 	/* a client is the answerer in a simultaneous open only, as the wire or the socket saw it */
-	{NT_ROLE_CLIENT, 0, "ShA", false, -MS, SECOND, false, true},
-	{NT_ROLE_CLIENT, 0, "SsHh", false, -MS, SECOND, true, true},
-	{NT_ROLE_CLIENT, 0, "SsHh", false, MS, SECOND, true, true},
-	{NT_ROLE_CLIENT, NT_SOCKET_SIMULTANEOUS, "ShA", false, -MS, SECOND, true, true},
+	{ NT_ROLE_CLIENT, 0, "ShA", false, -MS, SECOND, false, true },
+	{ NT_ROLE_CLIENT, 0, "SsHh", false, -MS, SECOND, true, true },
+	{ NT_ROLE_CLIENT, 0, "SsHh", false, MS, SECOND, true, true },
+	{ NT_ROLE_CLIENT, NT_SOCKET_SIMULTANEOUS, "ShA", false, -MS, SECOND, true, true },
 };
 
 static void lives_of_sockets(void)
@@ -232,7 +228,7 @@ static void lives_of_sockets(void)
 static void open_sockets(void)
 {
 	struct nt_wire wire = sample_wire("ShA", START);
-	struct nt_socket server = {.role = NT_ROLE_SERVER, .flags = NT_SOCKET_PREEXISTING, .netns = OWN_NETNS};
+	struct nt_socket server = { .role = NT_ROLE_SERVER, .flags = NT_SOCKET_PREEXISTING, .netns = OWN_NETNS };
 
 	CHECK(nt_socket_owns_latest(&wire, !wire.connection.src_index, &server, OWN_NETNS));
 }
@@ -245,10 +241,9 @@ static void forwarded(void)
 		const char *letters;
 		bool syn_left, with_sockets, without;
 	} cases[] = {
-		{"S", false, false, false},  {"S", true, true, true},
-		{"Sh", false, false, false}, {"ShR", true, true, true},
-		{"ShA", false, true, false}, {"ShAFf", true, true, true},
-		{"ShAR", false, true, false},
+		{ "S", false, false, false },   { "S", true, true, true },     { "Sh", false, false, false },
+		{ "ShR", true, true, true },    { "ShA", false, true, false }, { "ShAFf", true, true, true },
+		{ "ShAR", false, true, false },
 	};
 	unsigned int i;
 

@@ -14,7 +14,7 @@
 
 /* nt_parse_plain() must agree with the whole parser, or decline. Returns whether it accepted the packet. */
 static int check_plain_agrees(struct nt_buffer *buffer, __u32 frame_length, enum nt_parse result,
-			       const struct nt_packet *packet)
+			      const struct nt_packet *packet)
 {
 	struct nt_packet plain = { .vlan = NT_NO_VLAN };
 	__u16 ethertype;
@@ -237,7 +237,8 @@ static void test_chains(void)
 		struct frame frame = { .length = 0 };
 
 		put_chain(&frame, count);
-		CHECK_EQUAL(result_of(&frame), count <= NT_MOST_EXTENSION_HEADERS ? NT_PACKET_TCP : NT_PACKET_MALFORMED);
+		CHECK_EQUAL(result_of(&frame),
+			    count <= NT_MOST_EXTENSION_HEADERS ? NT_PACKET_TCP : NT_PACKET_MALFORMED);
 	}
 }
 

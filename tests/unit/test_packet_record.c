@@ -21,8 +21,11 @@ static struct nt_packet segment(bool from_client, __u8 flags, __u32 sequence, __
 {
 	static const __u8 client[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 18, 0, 9 };
 	static const __u8 server[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 198, 18, 0, 1 };
-	struct nt_packet packet = { .flags = flags, .sequence = sequence, .acknowledgement = acknowledgement,
-				    .payload_length = length, .vlan = 12 };
+	struct nt_packet packet = { .flags = flags,
+				    .sequence = sequence,
+				    .acknowledgement = acknowledgement,
+				    .payload_length = length,
+				    .vlan = 12 };
 
 	memcpy(packet.source, from_client ? client : server, 16);
 	memcpy(packet.destination, from_client ? server : client, 16);

@@ -14,9 +14,9 @@
 static struct nt_process_event process_event(__u32 pid)
 {
 	struct nt_process_event event = {
-		.process = {.start_ns = 5, .cgroup_id = 6, .pid = pid, .exec_id = 7},
-		.executable = {.count = 2, .known = 1, .component = {"curl", "bin"}},
-		.cgroup = {.count = 0, .known = 1},
+		.process = { .start_ns = 5, .cgroup_id = 6, .pid = pid, .exec_id = 7 },
+		.executable = { .count = 2, .known = 1, .component = { "curl", "bin" } },
+		.cgroup = { .count = 0, .known = 1 },
 	};
 
 	return event;
@@ -81,27 +81,27 @@ static void check_paths(struct nt_path executable, const char *expected)
 /* Components come from the last to the first. */
 static void paths(void)
 {
-	struct nt_path path = {.known = 1};
+	struct nt_path path = { .known = 1 };
 	int i;
 
 	check_paths(path, "/");
-	path = (struct nt_path){.count = 3, .known = 1, .component = {"nginx", "sbin", "usr"}};
+	path = (struct nt_path){ .count = 3, .known = 1, .component = { "nginx", "sbin", "usr" } };
 	check_paths(path, "/usr/sbin/nginx");
 	path.known = 0;
 	check_paths(path, NULL);
-	path = (struct nt_path){.count = 1, .known = 1, .component = {"\x1b[2J\n\xff\"\\"}};
+	path = (struct nt_path){ .count = 1, .known = 1, .component = { "\x1b[2J\n\xff\"\\" } };
 	check_paths(path, "/\x1b[2J\n\xff\"\\"); /* sinks escape */
-	path = (struct nt_path){.count = NT_PATH_COMPONENTS + 1, .known = 1};
+	path = (struct nt_path){ .count = NT_PATH_COMPONENTS + 1, .known = 1 };
 	check_paths(path, NULL);
 
 	/* Cut by the kernel side, or without NUL: unknown, rather than wrong. */
-	path = (struct nt_path){.count = 2, .known = 1, .component = {"short"}};
+	path = (struct nt_path){ .count = 2, .known = 1, .component = { "short" } };
 	memset(path.component[1], 'x', NT_PATH_COMPONENT_SIZE);
 	check_paths(path, NULL);
 	path.component[1][NT_PATH_COMPONENT_SIZE - 1] = '\0';
 	check_paths(path, NULL);
 
-	path = (struct nt_path){.count = NT_PATH_COMPONENTS, .known = 1};
+	path = (struct nt_path){ .count = NT_PATH_COMPONENTS, .known = 1 };
 	for (i = 0; i < NT_PATH_COMPONENTS; i++)
 		memset(path.component[i], 'a' + i, NT_PATH_COMPONENT_SIZE - 2);
 	{
@@ -124,39 +124,40 @@ static void paths(void)
 static const struct {
 	const char *cgroup, *container;
 } containers[] = {
-	{"/", ""},
-	{"/system.slice/nginx.service", ""},
-	{"/docker/" HEX64, HEX64},
-	{"/system.slice/docker-" HEX64 ".scope", HEX64},
-	{"/docker/" HEX64 "/system.slice/nginx.service", HEX64}, /* systemd in a container */
-	{"/machine.slice/libpod-" HEX64 ".scope", HEX64},
-	{"/machine.slice/libpod-" HEX64 ".scope/container", HEX64},
-	{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope/container", HEX64},
-	{"/libpod_parent/libpod-" HEX64, HEX64},
-	{"/machine.slice/libpod-conmon-" HEX64 ".scope", ""}, /* the monitor */
-	{"/machine.slice/crio-conmon-" HEX64 ".scope", ""},
-	{"/docker/" OTHER64 "/machine.slice/libpod-conmon-" HEX64 ".scope", OTHER64},
-	{"/kubepods.slice/kubepods-burstable.slice/"
-	 "kubepods-burstable-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/cri-containerd-" HEX64 ".scope", HEX64},
-	{"/kubepods.slice/kubepods-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/crio-" HEX64 ".scope", HEX64},
-	{"/kubepods/burstable/pod0b1ac1a5-2d2a-4f0b-9d3e-6d6bb5b0a5f1/" HEX64, HEX64},
-	{"/system.slice/containerd.service/kubepods-besteffort-pod0b1ac1a5.slice:cri-containerd:" HEX64, HEX64},
-	{"/ecs/0123456789abcdef0123456789abcdef/" HEX64, HEX64},
-	{"/docker/" OTHER64 "/docker/" HEX64, HEX64}, /* nested: the inner one */
-	{"/lxc.payload.web", ""},
-	{"/machine.slice/systemd-nspawn@web.service/payload", ""},
-	{"/default/redis", ""}, /* `ctr run` */
-	{"/x/" HEX64 "0", ""},  /* 65 digits are no id */
-	{"/x/" HEX64 "g", ""},
-	{"/x/g" HEX64, ""},
-	{"/x/0123456789abcdef", ""},
-	{"/process_api/0123456789abcdef0123456789abcdef", ""},
+	{ "/", "" },
+	{ "/system.slice/nginx.service", "" },
+	{ "/docker/" HEX64, HEX64 },
+	{ "/system.slice/docker-" HEX64 ".scope", HEX64 },
+	{ "/docker/" HEX64 "/system.slice/nginx.service", HEX64 }, /* systemd in a container */
+	{ "/machine.slice/libpod-" HEX64 ".scope", HEX64 },
+	{ "/machine.slice/libpod-" HEX64 ".scope/container", HEX64 },
+	{ "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" HEX64 ".scope/container", HEX64 },
+	{ "/libpod_parent/libpod-" HEX64, HEX64 },
+	{ "/machine.slice/libpod-conmon-" HEX64 ".scope", "" }, /* the monitor */
+	{ "/machine.slice/crio-conmon-" HEX64 ".scope", "" },
+	{ "/docker/" OTHER64 "/machine.slice/libpod-conmon-" HEX64 ".scope", OTHER64 },
+	{ "/kubepods.slice/kubepods-burstable.slice/"
+	  "kubepods-burstable-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/cri-containerd-" HEX64 ".scope",
+	  HEX64 },
+	{ "/kubepods.slice/kubepods-pod0b1ac1a5_2d2a_4f0b_9d3e_6d6bb5b0a5f1.slice/crio-" HEX64 ".scope", HEX64 },
+	{ "/kubepods/burstable/pod0b1ac1a5-2d2a-4f0b-9d3e-6d6bb5b0a5f1/" HEX64, HEX64 },
+	{ "/system.slice/containerd.service/kubepods-besteffort-pod0b1ac1a5.slice:cri-containerd:" HEX64, HEX64 },
+	{ "/ecs/0123456789abcdef0123456789abcdef/" HEX64, HEX64 },
+	{ "/docker/" OTHER64 "/docker/" HEX64, HEX64 }, /* nested: the inner one */
+	{ "/lxc.payload.web", "" },
+	{ "/machine.slice/systemd-nspawn@web.service/payload", "" },
+	{ "/default/redis", "" }, /* `ctr run` */
+	{ "/x/" HEX64 "0", "" },  /* 65 digits are no id */
+	{ "/x/" HEX64 "g", "" },
+	{ "/x/g" HEX64, "" },
+	{ "/x/0123456789abcdef", "" },
+	{ "/process_api/0123456789abcdef0123456789abcdef", "" },
 };
 
 /* Stores the last component first, as the kernel side does. */
 static struct nt_path path_of(const char *text)
 {
-	struct nt_path path = {.known = 1};
+	struct nt_path path = { .known = 1 };
 	const char *end = text + strlen(text);
 
 	while (end > text + 1) {

@@ -16,11 +16,11 @@ static const char *id_of(struct nt_record record)
 	return id;
 }
 
-#define CHECK_DIFFERENT(statement)                                                                                    \
-	do {                                                                                                          \
-		struct nt_record other = sample_record();                                                             \
-		statement;                                                                                            \
-		CHECK(strcmp(id_of(sample_record()), id_of(other)) != 0);                                             \
+#define CHECK_DIFFERENT(statement) \
+	do { \
+		struct nt_record other = sample_record(); \
+		statement; \
+		CHECK(strcmp(id_of(sample_record()), id_of(other)) != 0); \
 	} while (0)
 
 static void check_socket_ids(void)

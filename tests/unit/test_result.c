@@ -18,8 +18,11 @@ static struct nt_result result;
 /* Takes a packet `at` nanoseconds after T0, and fills the result. */
 static void take(__u64 at, int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
 {
-	struct nt_packet packet = { .flags = flags, .sequence = sequence, .acknowledgement = acknowledgement,
-				    .payload_length = length, .vlan = NT_NO_VLAN };
+	struct nt_packet packet = { .flags = flags,
+				    .sequence = sequence,
+				    .acknowledgement = acknowledgement,
+				    .payload_length = length,
+				    .vlan = NT_NO_VLAN };
 
 	packet.source[15] = source;
 	packet.destination[15] = 1 - source;

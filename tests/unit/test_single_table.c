@@ -75,8 +75,12 @@ static unsigned int open_connections(void)
 
 static struct nt_tracked *take(__u64 now, int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
 {
-	step.packet = (struct nt_packet){.flags = flags, .sequence = sequence, .acknowledgement = acknowledgement,
-					     .source_port = source, .destination_port = 1 - source, .vlan = NT_NO_VLAN};
+	step.packet = (struct nt_packet){ .flags = flags,
+					  .sequence = sequence,
+					  .acknowledgement = acknowledgement,
+					  .source_port = source,
+					  .destination_port = 1 - source,
+					  .vlan = NT_NO_VLAN };
 	step.packet.source[15] = source;
 	step.packet.destination[15] = 1 - source;
 	step.now = now;

@@ -123,8 +123,8 @@ static void one_slot_a_connection(void)
 	begin();
 	for (ports[0] = 1; ports[0] < 65536; ports[0] += 997) {
 		for (ports[1] = 1; ports[1] < 65536; ports[1] += 4999) {
-			struct nt_key key = {.port = {ports[0], ports[1]}, .netns = OWN_NETNS};
-			struct nt_key back = {.port = {ports[1], ports[0]}, .netns = OWN_NETNS};
+			struct nt_key key = { .port = { ports[0], ports[1] }, .netns = OWN_NETNS };
+			struct nt_key back = { .port = { ports[1], ports[0] }, .netns = OWN_NETNS };
 			struct nt_slot *slot = slots_of_key(&slots, &key);
 
 			CHECK(slot >= slots.slot && slot < slots.slot + COUNT);

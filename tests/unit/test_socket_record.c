@@ -70,7 +70,7 @@ static struct nt_record record;
 static const struct nt_record *record_of(struct nt_socket_event *event, const char *letters, bool wire_ended)
 {
 	struct nt_wire wire = sample_wire(letters ? letters : "", START);
-	struct joined_socket joined = {.event = event, .wire = letters ? &wire : NULL, .wire_ended = wire_ended};
+	struct joined_socket joined = { .event = event, .wire = letters ? &wire : NULL, .wire_ended = wire_ended };
 
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event->header.now);
 	return &record;
@@ -91,66 +91,69 @@ static const struct {
 	int ended_by;
 	const char *reason;
 } endings[] = {
-	{"we closed first", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, SRC, NULL},
-	{"and the wire saw all", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFf", 0, CLOSED, SRC, NULL},
-	{"and the peer never did", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAF", 1, CLOSED, SRC, NULL},
-	{"server first", SERVER, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, DST, NULL},
-	{"server first, wire", SERVER, TCP_FIN_WAIT2, 0, LOCAL | REMOTE, 0, "ShAfF", 0, CLOSED, DST, NULL},
-	{"peer first", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL},
-	{"peer first, wire", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, "ShAfF", 0, CLOSED, DST, NULL},
-	{"client first", SERVER, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC, NULL},
-	{"FINs cross", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, NULL, 0, CLOSED, DST, NULL},
-	{"FINs cross, wire", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, "ShAFf", 0, CLOSED, SRC, NULL},
-	{"RST after both FINs", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC, NULL},
-	{"the same, wire", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, "ShAFfR", 0, CLOSED, SRC, NULL},
-	{"kTLS left an error", CLIENT, TCP_LAST_ACK, EBADMSG, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL},
+	{ "we closed first", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, SRC, NULL },
+	{ "and the wire saw all", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFf", 0, CLOSED, SRC, NULL },
+	{ "and the peer never did", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAF", 1, CLOSED, SRC, NULL },
+	{ "server first", SERVER, TCP_FIN_WAIT2, 0, LOCAL, 0, NULL, 0, CLOSED, DST, NULL },
+	{ "server first, wire", SERVER, TCP_FIN_WAIT2, 0, LOCAL | REMOTE, 0, "ShAfF", 0, CLOSED, DST, NULL },
+	{ "peer first", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL },
+	{ "peer first, wire", CLIENT, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, "ShAfF", 0, CLOSED, DST, NULL },
+	{ "client first", SERVER, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC, NULL },
+	{ "FINs cross", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, NULL, 0, CLOSED, DST, NULL },
+	{ "FINs cross, wire", SERVER, TCP_CLOSING, 0, LOCAL | REMOTE, 0, "ShAFf", 0, CLOSED, SRC, NULL },
+	{ "RST after both FINs", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC,
+	  NULL },
+	{ "the same, wire", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, "ShAFfR", 0, CLOSED, SRC, NULL },
+	{ "kTLS left an error", CLIENT, TCP_LAST_ACK, EBADMSG, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL },
 
-	{"linger 0", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
-	{"linger 0, wire", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShAR", 0, RESET, SRC, "tcp_state"},
-	{"no reasons before 6.10", CLIENT, TCP_ESTABLISHED, 0, SENT, 0, "ShAR", 0, RESET, SRC, NULL},
-	{"RST not seen", CLIENT, TCP_ESTABLISHED, 0, 0, 0, "ShA", 1, RESET, SRC, NULL},
-	{"unread data", SERVER, TCP_CLOSE_WAIT, 0, REMOTE_FIRST | SENT, 11, NULL, 0, RESET, DST, "tcp_abort_on_close"},
-	{"linger 0 in FIN_WAIT2", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
-	{"data for a closed reader", CLIENT, TCP_FIN_WAIT1, ECONNRESET, LOCAL | SENT, 8, NULL, 0, RESET, SRC,
-	 "tcp_abort_on_data"},
-	{"data for name has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL},
-	{"ss -K", CLIENT, TCP_ESTABLISHED, ECONNABORTED, SENT, 14, NULL, 0, RESET, SRC, "tcp_state"},
-	{"peer resets", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, NULL, 0, RESET, DST, NULL},
-	{"peer resets, wire", SERVER, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAR", 0, RESET, SRC, NULL},
-	{"peer resets after its FIN", SERVER, TCP_CLOSE_WAIT, EPIPE, REMOTE_FIRST, 0, NULL, 0, RESET, SRC, NULL},
-	{"peer resets after our FIN", CLIENT, TCP_FIN_WAIT2, ECONNRESET, LOCAL, 0, NULL, 0, RESET, DST, NULL},
-	{"both reset, we first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShARr", 0, RESET, SRC, "tcp_state"},
-	{"both reset, peer first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, DST, NULL},
-	{"Fast Open child reset", SERVER, TCP_SYN_RECV, ECONNRESET, 0, 0, NULL, 0, RESET, SRC, NULL},
+	{ "linger 0", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, NULL, 0, RESET, SRC, "tcp_state" },
+	{ "linger 0, wire", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShAR", 0, RESET, SRC, "tcp_state" },
+	{ "no reasons before 6.10", CLIENT, TCP_ESTABLISHED, 0, SENT, 0, "ShAR", 0, RESET, SRC, NULL },
+	{ "RST not seen", CLIENT, TCP_ESTABLISHED, 0, 0, 0, "ShA", 1, RESET, SRC, NULL },
+	{ "unread data", SERVER, TCP_CLOSE_WAIT, 0, REMOTE_FIRST | SENT, 11, NULL, 0, RESET, DST,
+	  "tcp_abort_on_close" },
+	{ "linger 0 in FIN_WAIT2", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT, 14, NULL, 0, RESET, SRC, "tcp_state" },
+	{ "data for a closed reader", CLIENT, TCP_FIN_WAIT1, ECONNRESET, LOCAL | SENT, 8, NULL, 0, RESET, SRC,
+	  "tcp_abort_on_data" },
+	{ "data for name has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL },
+	{ "ss -K", CLIENT, TCP_ESTABLISHED, ECONNABORTED, SENT, 14, NULL, 0, RESET, SRC, "tcp_state" },
+	{ "peer resets", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, NULL, 0, RESET, DST, NULL },
+	{ "peer resets, wire", SERVER, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAR", 0, RESET, SRC, NULL },
+	{ "peer resets after its FIN", SERVER, TCP_CLOSE_WAIT, EPIPE, REMOTE_FIRST, 0, NULL, 0, RESET, SRC, NULL },
+	{ "peer resets after our FIN", CLIENT, TCP_FIN_WAIT2, ECONNRESET, LOCAL, 0, NULL, 0, RESET, DST, NULL },
+	{ "both reset, we first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShARr", 0, RESET, SRC, "tcp_state" },
+	{ "both reset, peer first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, DST, NULL },
+	{ "Fast Open child reset", SERVER, TCP_SYN_RECV, ECONNRESET, 0, 0, NULL, 0, RESET, SRC, NULL },
 
-	{"refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, NULL, 0, REFUSED, DST, NULL},
-	{"refused, wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "Sr", 0, REFUSED, DST, NULL},
-	{"refused, RST elsewhere", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "S", 1, REFUSED, DST, NULL},
-	{"RST seen by the wire alone", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "Sr", 0, REFUSED, DST, NULL},
-	{"refused as we gave up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "Sr", 0, REFUSED, DST, NULL},
-	{"reset while both open", CLIENT, TCP_SYN_RECV, ECONNRESET, BOTH_OPENED, 0, NULL, 0, REFUSED, DST, NULL},
+	{ "refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, NULL, 0, REFUSED, DST, NULL },
+	{ "refused, wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "Sr", 0, REFUSED, DST, NULL },
+	{ "refused, RST elsewhere", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, "S", 1, REFUSED, DST, NULL },
+	{ "RST seen by the wire alone", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "Sr", 0, REFUSED, DST, NULL },
+	{ "refused as we gave up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "Sr", 0, REFUSED, DST, NULL },
+	{ "reset while both open", CLIENT, TCP_SYN_RECV, ECONNRESET, BOTH_OPENED, 0, NULL, 0, REFUSED, DST, NULL },
 
-	{"no answer", CLIENT, TCP_SYN_SENT, ETIMEDOUT, 0, 0, "SS", 0, TIMEOUT, NOBODY, "etimedout"},
-	{"given up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up"},
-	{"given up, no wire", CLIENT, TCP_SYN_SENT, 0, 0, 0, NULL, 0, TIMEOUT, NOBODY, "gave_up"},
-	{"ss -K of an attempt", CLIENT, TCP_SYN_SENT, ECONNABORTED, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up"},
-	{"data unanswered", CLIENT, TCP_ESTABLISHED, ETIMEDOUT, 0, 0, "ShA", 0, TIMEOUT, NOBODY, "etimedout"},
-	{"last FIN unanswered", SERVER, TCP_LAST_ACK, ETIMEDOUT, LOCAL | REMOTE_FIRST, 0, "ShAFf", 0, TIMEOUT, NOBODY,
-	 "etimedout"},
-	{"keep-alive", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 15, "ShAr", 0, TIMEOUT, NOBODY, "keepalive_timeout"},
-	{"keep-alive before 6.10", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 0, NULL, 0, TIMEOUT, NOBODY,
-	 "keepalive_timeout"},
+	{ "no answer", CLIENT, TCP_SYN_SENT, ETIMEDOUT, 0, 0, "SS", 0, TIMEOUT, NOBODY, "etimedout" },
+	{ "given up", CLIENT, TCP_SYN_SENT, 0, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up" },
+	{ "given up, no wire", CLIENT, TCP_SYN_SENT, 0, 0, 0, NULL, 0, TIMEOUT, NOBODY, "gave_up" },
+	{ "ss -K of an attempt", CLIENT, TCP_SYN_SENT, ECONNABORTED, 0, 0, "S", 0, TIMEOUT, NOBODY, "gave_up" },
+	{ "data unanswered", CLIENT, TCP_ESTABLISHED, ETIMEDOUT, 0, 0, "ShA", 0, TIMEOUT, NOBODY, "etimedout" },
+	{ "last FIN unanswered", SERVER, TCP_LAST_ACK, ETIMEDOUT, LOCAL | REMOTE_FIRST, 0, "ShAFf", 0, TIMEOUT, NOBODY,
+	  "etimedout" },
+	{ "keep-alive", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 15, "ShAr", 0, TIMEOUT, NOBODY, "keepalive_timeout" },
+	{ "keep-alive before 6.10", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 0, NULL, 0, TIMEOUT, NOBODY,
+	  "keepalive_timeout" },
 
-	{"no neighbour", CLIENT, TCP_SYN_SENT, EHOSTUNREACH, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "ehostunreach"},
-	{"no way", CLIENT, TCP_SYN_SENT, ENETUNREACH, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enetunreach"},
-	{"prohibited (ICMPv6 1.1)", CLIENT, TCP_SYN_SENT, EACCES, 0, 0, "S", 0, UNREACHABLE, NOBODY, "eacces"},
-	{"no protocol (ICMP 3.2)", CLIENT, TCP_SYN_SENT, ENOPROTOOPT, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enoprotoopt"},
-	{"no port (ICMP 3.3)", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "S", 0, UNREACHABLE, NOBODY, "econnrefused"},
-	{"no port, no wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused"},
-	{"lost way", CLIENT, TCP_ESTABLISHED, EHOSTUNREACH, 0, 0, "ShA", 0, UNREACHABLE, NOBODY, "ehostunreach"},
-	{"lost way, then a RST", CLIENT, TCP_ESTABLISHED, ENETUNREACH, 0, 0, "ShAr", 0, UNREACHABLE, NOBODY,
-	 "enetunreach"},
-	{"lost port", CLIENT, TCP_ESTABLISHED, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused"},
+	{ "no neighbour", CLIENT, TCP_SYN_SENT, EHOSTUNREACH, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "ehostunreach" },
+	{ "no way", CLIENT, TCP_SYN_SENT, ENETUNREACH, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enetunreach" },
+	{ "prohibited (ICMPv6 1.1)", CLIENT, TCP_SYN_SENT, EACCES, 0, 0, "S", 0, UNREACHABLE, NOBODY, "eacces" },
+	{ "no protocol (ICMP 3.2)", CLIENT, TCP_SYN_SENT, ENOPROTOOPT, 0, 0, "S", 0, UNREACHABLE, NOBODY,
+	  "enoprotoopt" },
+	{ "no port (ICMP 3.3)", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "S", 0, UNREACHABLE, NOBODY, "econnrefused" },
+	{ "no port, no wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused" },
+	{ "lost way", CLIENT, TCP_ESTABLISHED, EHOSTUNREACH, 0, 0, "ShA", 0, UNREACHABLE, NOBODY, "ehostunreach" },
+	{ "lost way, then a RST", CLIENT, TCP_ESTABLISHED, ENETUNREACH, 0, 0, "ShAr", 0, UNREACHABLE, NOBODY,
+	  "enetunreach" },
+	{ "lost port", CLIENT, TCP_ESTABLISHED, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused" },
 };
 
 static void check_ending(unsigned int i)
@@ -201,17 +204,19 @@ static const struct {
 	const char *letters;
 	__u64 start, duration, first_fin, handshake;
 } timings[] = {
-	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, NULL, START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS, MS},
-	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShAFf", START - 5 * MS, SECOND + 5 * MS, 8 * MS, 2 * MS},
-	{CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShA", START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS, 2 * MS},
-	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, NULL, START + 2 * MS, SECOND - 2 * MS, SECOND - 3 * MS, ABSENT},
-	{SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS},
-	{SERVER, SENT, TCP_ESTABLISHED, START + 2 * MS, "ShAr", START, SECOND, 3 * MS, 2 * MS},
+	{ CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, NULL, START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS, MS },
+	{ CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShAFf", START - 5 * MS, SECOND + 5 * MS, 8 * MS, 2 * MS },
+	{ CLIENT, LOCAL, TCP_FIN_WAIT2, START - 5 * MS, "ShA", START - 5 * MS, SECOND + 5 * MS, SECOND + 4 * MS,
+	  2 * MS },
+	{ SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, NULL, START + 2 * MS, SECOND - 2 * MS, SECOND - 3 * MS,
+	  ABSENT },
+	{ SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS },
+	{ SERVER, SENT, TCP_ESTABLISHED, START + 2 * MS, "ShAr", START, SECOND, 3 * MS, 2 * MS },
 	/* the RST was sent at the change to CLOSE */
-	{SERVER, SENT, TCP_ESTABLISHED, START, NULL, START, SECOND, SECOND, ABSENT},
+	{ SERVER, SENT, TCP_ESTABLISHED, START, NULL, START, SECOND, SECOND, ABSENT },
 	/* pre-existing */
-	{CLIENT, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
-	{SERVER, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT},
+	{ CLIENT, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT },
+	{ SERVER, PREEXISTING | LOCAL, TCP_FIN_WAIT2, 0, NULL, ABSENT, ABSENT, ABSENT, ABSENT },
 };
 
 static void times(void)
@@ -299,7 +304,7 @@ static void vlan_and_interface(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
 	struct nt_wire wire = sample_wire("ShAFf", START);
-	struct joined_socket joined = {.event = &event, .wire = &wire, .wire_ended = true};
+	struct joined_socket joined = { .event = &event, .wire = &wire, .wire_ended = true };
 
 	wire.connection.vlan = 100;
 	wire.ifindex = 3; /* removed since */
@@ -314,12 +319,12 @@ static void tuple_of_each_role(void)
 {
 	struct nt_socket_event client = socket_close(CLIENT, START, START + SECOND);
 	struct nt_socket_event server = socket_close(SERVER, START, START + SECOND);
-	const struct nt_socket_event *events[] = {&client, &server};
+	const struct nt_socket_event *events[] = { &client, &server };
 	unsigned int i;
 
 	server.socket.netns = OTHER_NETNS;
 	for (i = 0; i < 2; i++) {
-		struct joined_socket joined = {.event = events[i]};
+		struct joined_socket joined = { .event = events[i] };
 
 		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 		CHECK_EQUAL(record.role, i ? SERVER : CLIENT);
@@ -334,12 +339,12 @@ static const struct {
 	__u8 by;
 	bool known, gap;
 } owners[] = {
-	{4711, NT_OWNER_CONNECT, true, false},
-	{4711, NT_OWNER_IO, true, false},
-	{4711, NT_OWNER_CLOSE, true, false},
-	{4711, NT_OWNER_SCAN, true, false},
-	{4711, NT_OWNER_LISTEN, true, true}, /* at best the owner of the listener */
-	{0, 0, false, true},
+	{ 4711, NT_OWNER_CONNECT, true, false },
+	{ 4711, NT_OWNER_IO, true, false },
+	{ 4711, NT_OWNER_CLOSE, true, false },
+	{ 4711, NT_OWNER_SCAN, true, false },
+	{ 4711, NT_OWNER_LISTEN, true, true }, /* at best the owner of the listener */
+	{ 0, 0, false, true },
 };
 
 static void owner_and_its_gap(void)
@@ -369,8 +374,8 @@ static void owner_that_was_described(void)
 	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
 	struct nt_process_event process = {
 		.process = event.socket.owner.process,
-		.executable = {.count = 3, .known = 1, .component = {"nginx", "sbin", "usr"}},
-		.cgroup = {.count = 1, .known = 1, .component = {"nginx.service"}},
+		.executable = { .count = 3, .known = 1, .component = { "nginx", "sbin", "usr" } },
+		.cgroup = { .count = 1, .known = 1, .component = { "nginx.service" } },
 	};
 
 	process_table_add(names.processes, &process);
@@ -384,7 +389,7 @@ static void owner_that_was_described(void)
 static void identities(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
-	struct joined_socket joined = {.event = &event};
+	struct joined_socket joined = { .event = &event };
 	char first[NT_ID_SIZE];
 
 	record_fill_from_socket(&record, NT_EVENT_OPEN, &joined, &names, START + MS);
@@ -470,10 +475,10 @@ static void every_packet_followed(void)
 {
 	struct nt_socket_event event = counted(SERVER);
 	struct nt_wire wire = sample_wire("ShAFf", START);
-	struct nt_stream streams[2] = {{.core = {.packets = 41, .bytes = 7, .retransmits = 1}},
-				       {.core = {.packets = 42, .bytes = 8, .retransmits = 2}}};
+	struct nt_stream streams[2] = { { .core = { .packets = 41, .bytes = 7, .retransmits = 1 } },
+					{ .core = { .packets = 42, .bytes = 8, .retransmits = 2 } } };
 	int client = wire.connection.src_index;
-	struct joined_socket joined = {.event = &event, .wire = &wire, .streams = streams, .wire_ended = true};
+	struct joined_socket joined = { .event = &event, .wire = &wire, .streams = streams, .wire_ended = true };
 
 	names.every_packet = true;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
@@ -498,15 +503,15 @@ static const struct {
 	__u32 busy, receiver, sndbuf, lifetime;
 	int limited_by; /* -1: absent */
 } limits[] = {
-	{0, 0, 0, 1000, -1}, /* sent for less than a clock tick */
-	{9, 0, 0, 0, -1},    /* pre-existing */
-	{90, 5, 5, 120, NT_LIMITED_NETWORK},
-	{5, 90, 5, 120, NT_LIMITED_RECEIVER},
-	{5, 5, 90, 120, NT_LIMITED_SNDBUF},
-	{5, 5, 5, 120, NT_LIMITED_APP},
-	{0, 10, 60, 129, NT_LIMITED_SNDBUF},
-	{0, 10, 60, 131, NT_LIMITED_APP},
-	{50, 0, 0, 40, NT_LIMITED_NETWORK}, /* the kernel reads these clocks one after the other */
+	{ 0, 0, 0, 1000, -1 }, /* sent for less than a clock tick */
+	{ 9, 0, 0, 0, -1 },    /* pre-existing */
+	{ 90, 5, 5, 120, NT_LIMITED_NETWORK },
+	{ 5, 90, 5, 120, NT_LIMITED_RECEIVER },
+	{ 5, 5, 90, 120, NT_LIMITED_SNDBUF },
+	{ 5, 5, 5, 120, NT_LIMITED_APP },
+	{ 0, 10, 60, 129, NT_LIMITED_SNDBUF },
+	{ 0, 10, 60, 131, NT_LIMITED_APP },
+	{ 50, 0, 0, 40, NT_LIMITED_NETWORK }, /* the kernel reads these clocks one after the other */
 };
 
 static void limited_by(void)
@@ -531,10 +536,10 @@ static void limited_by(void)
 
 static void still_open(void)
 {
-	static const enum nt_event_kind kinds[] = {NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT};
+	static const enum nt_event_kind kinds[] = { NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
 	struct nt_socket_event event = socket_close(CLIENT, START, 0);
 	struct nt_wire wire = sample_wire("ShA", START + US);
-	struct joined_socket joined = {.event = &event, .wire = &wire};
+	struct joined_socket joined = { .event = &event, .wire = &wire };
 	unsigned int i;
 
 	event.socket.state = TCP_ESTABLISHED;
@@ -573,7 +578,7 @@ static void simultaneous_open(void)
 	struct nt_wire wire = sample_wire("SsHhFf", START);
 	struct nt_socket_event first = socket_close(CLIENT, START - MS, START + SECOND);
 	struct nt_socket_event second = socket_close(SERVER, START - MS, START + SECOND);
-	struct joined_socket joined = {.event = &first, .wire = &wire, .wire_ended = true};
+	struct joined_socket joined = { .event = &first, .wire = &wire, .wire_ended = true };
 
 	second.socket.role = CLIENT;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);

@@ -38,8 +38,9 @@ static void reset(void)
 
 static void take_many(__u8 flags, __u32 sequence, __u32 length, __u16 segments)
 {
-	struct nt_packet packet = { .flags = flags, .sequence = sequence, .payload_length = length,
-				    .segments = segments };
+	struct nt_packet packet = {
+		.flags = flags, .sequence = sequence, .payload_length = length, .segments = segments
+	};
 
 	step(&packet, 1, 0);
 }
@@ -355,8 +356,9 @@ static void another_syn_after_a_fin(void)
 
 static void first_fragments(void)
 {
-	struct nt_packet packet = { .flags = NT_ACK, .sequence = 1, .payload_length = 4, .segments = 1,
-				    .marks = NT_PACKET_FIRST_FRAGMENT };
+	struct nt_packet packet = {
+		.flags = NT_ACK, .sequence = 1, .payload_length = 4, .segments = 1, .marks = NT_PACKET_FIRST_FRAGMENT
+	};
 
 	reset();
 	step(&packet, 1, 0);

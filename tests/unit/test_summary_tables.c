@@ -68,7 +68,8 @@ static void test_sides(void)
 	summary_add(summary, &record);
 	row = row_of(&summary->current.processes, "curl", 5);
 	CHECK(row && row->sums.connections == 2 && row->sums.bytes[SUMMARY_SENT] == 20);
-	CHECK(row && row->sums.bytes[SUMMARY_RECEIVED] == 400 && summary_count_failures(&row->sums) == 1 && !row->one_pid);
+	CHECK(row && row->sums.bytes[SUMMARY_RECEIVED] == 400 && summary_count_failures(&row->sums) == 1 &&
+	      !row->one_pid);
 
 	/* A server sends the bytes of dst, and its peer is src. */
 	record.role = NT_ROLE_SERVER;
@@ -109,12 +110,15 @@ static void test_one_record_per_connection(void)
 	summary_add(summary, &record);
 	CHECK_EQUAL(summary->current.all.connections, 2);
 	summary_begin_next(summary);
-	CHECK_EQUAL(summary->current.all.connections + summary->current.processes.count + summary->current.peers.count + summary->current.slowest.count, 0);
+	CHECK_EQUAL(summary->current.all.connections + summary->current.processes.count + summary->current.peers.count +
+			    summary->current.slowest.count,
+		    0);
 	CHECK_STRING(printed(summary, 0, 0), "0 connections\n");
 	summary_free(summary);
 }
 
-static struct summary_sums next_interval(struct summary *summary, struct nt_record *record, enum nt_event_kind event, __u64 sent)
+static struct summary_sums next_interval(struct summary *summary, struct nt_record *record, enum nt_event_kind event,
+					 __u64 sent)
 {
 	struct summary_sums all;
 
@@ -172,10 +176,12 @@ static void test_ends_later(void)
 	CHECK(summary->current.busiest.count == 1 && summary->current.busiest.rows[0].bytes[SUMMARY_SENT] == 1000);
 	CHECK_EQUAL(summary_count_ended(summary), 1);
 	summary_begin_next(summary);
-	CHECK(summary->current.all.connections == 1 && summary->current.all.outcomes[NT_OUTCOME_CLOSED] == 1 && summary_count_ended(summary) == 1);
+	CHECK(summary->current.all.connections == 1 && summary->current.all.outcomes[NT_OUTCOME_CLOSED] == 1 &&
+	      summary_count_ended(summary) == 1);
 	row = row_of(&summary->current.processes, "scp", 4);
 	CHECK(row && row->sums.connections == 1 && row->sums.bytes[SUMMARY_SENT] == 3);
-	CHECK(summary->current.busiest.count == 1 && summary->current.peers.count == 1 && !summary->current.slowest.count);
+	CHECK(summary->current.busiest.count == 1 && summary->current.peers.count == 1 &&
+	      !summary->current.slowest.count);
 	summary_add(summary, &record);
 	CHECK(row_of(&summary->current.processes, "scp", 4)->sums.connections == 2);
 	summary_begin_next(summary);
@@ -320,7 +326,8 @@ static void test_failures_are_shown(void)
 	record = client_record("broken", 2, 1, 0, 0);
 	record.outcome = NT_OUTCOME_REFUSED;
 	summary_add(summary, &record);
-	CHECK(strstr(printed(summary, 0, 0), "\n198.18.0.1                        1      0      0      0       1") != NULL);
+	CHECK(strstr(printed(summary, 0, 0), "\n198.18.0.1                        1      0      0      0       1") !=
+	      NULL);
 	summary_free(summary);
 }
 
