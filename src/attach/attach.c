@@ -228,7 +228,7 @@ static int create_directory(const char *directory, const char *interface)
 		return EXIT_STATUS_DONE;
 	if (errno == EEXIST) {
 		message_error("interface %s: %s was left by an earlier attach; netracker status shows it, "
-			      "netracker detach -i %s removes it",
+			      "netracker detach -i %s, of the version that attached it, removes it",
 			      interface, path, interface);
 		return EXIT_STATUS_INTERFACE;
 	}
