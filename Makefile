@@ -306,19 +306,20 @@ ANALYZER ?= gcc
 ANALYZER_FLAGS := -O2 -fanalyzer -Wno-analyzer-malloc-leak -Werror
 CLANG_TIDY ?= clang-tidy
 SCAN_BUILD ?= scan-build
+SKELETONS = $(BPF_BUILD)/netracker.skel.h $(BPF_BUILD)/attach.skel.h
 STATIC_SOURCES = src/main.c $(SOURCES) $(wildcard bench/*.c)
 
 check-static: check-headers check-analyzer check-tidy check-scan
 
 check-analyzer: $(STATIC_SOURCES:%=%.analyzed)
 
-%.c.analyzed: %.c FORCE
+%.c.analyzed: %.c FORCE | $(SKELETONS)
 	$(call say,GCC,$<)
 	$(quiet)$(ANALYZER) $(STANDARD) $(ANALYZER_FLAGS) -c $< -o /dev/null
 
 check-tidy: $(patsubst %,%.tidied,$(STATIC_SOURCES) $(wildcard bpf/*.bpf.c eunomia/*.bpf.c))
 
-%.c.tidied: %.c FORCE
+%.c.tidied: %.c FORCE | $(SKELETONS)
 	$(call say,TIDY,$<)
 	$(quiet)$(CLANG_TIDY) --quiet $< -- $(STANDARD) 2>/dev/null
 
@@ -338,7 +339,7 @@ analyzed-objects: $(STATIC_SOURCES:%.c=$(BUILD)/%.o)
 
 COVERAGE := $(BUILD)/coverage
 COVERAGE_FLAGS := -O0 -g --coverage
-COVERAGE_TESTS := build/tests/unit $(filter-out tests/replay/test_fuzz.py,$(wildcard tests/replay/test_*.py)) \
+COVERAGE_TESTS := build/tests/unit $(filter-out tests/replay/test_fuzz.py tests/replay/test_replay_allocation.py,$(wildcard tests/replay/test_*.py)) \
 	$(if $(LIVE),tests/live)
 coverage:
 	$(quiet)rm -rf $(COVERAGE)
