@@ -388,7 +388,7 @@ static __always_inline void count_replaced_socket(const struct nt_socket *previo
  * at its address. Its counts are gone, and the time of its end is known only if an error ended it. Returns whether
  * there is a record to report.
  *
- * Before Linux 6.13 (a76ab5731e32), the stack frames of nested calls may take at most 512 bytes together. Therefore
+ * Before Linux 6.13 (7d1cd70d4b16), the stack frames of nested calls may take at most 512 bytes together. Therefore
  * report_replaced_socket() is inlined and calls its steps, which are not, one after the other. */
 static __noinline int close_replaced_socket(struct nt_socket *previous)
 {

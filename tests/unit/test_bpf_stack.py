@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The stacks of the BPF programs, with those of the functions they call, fit into what older kernels allow.
 
-Before private stacks (Linux 6.13, a76ab5731e32) the verifier adds up the frames of nested calls, each rounded up to 32
+Before private stacks (Linux 6.13, 7d1cd70d4b16) the verifier adds up the frames of nested calls, each rounded up to 32
 bytes, and refuses more than 512 (check_max_stack_depth). A newer kernel does not show that an object is beyond it.
 """
 import collections
