@@ -23,7 +23,15 @@
 
 enum nt_event_kind { NT_EVENT_CLOSE, NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
 enum nt_role { NT_ROLE_CLIENT, NT_ROLE_SERVER, NT_ROLE_OBSERVER };
-enum nt_owner_by { NT_OWNER_CONNECT, NT_OWNER_IO, NT_OWNER_CLOSE, NT_OWNER_ACCEPT, NT_OWNER_LISTEN, NT_OWNER_SCAN };
+enum nt_owner_by {
+	NT_OWNER_CONNECT,
+	NT_OWNER_IO,
+	NT_OWNER_CLOSE,
+	NT_OWNER_ACCEPT,
+	NT_OWNER_LISTEN,
+	NT_OWNER_SCAN,
+	NT_OWNER_CAPTURE, /* a capture says so: a pcapng process comment, PKTAP */
+};
 enum nt_outcome {
 	NT_OUTCOME_CLOSED,
 	NT_OUTCOME_RESET,
@@ -31,6 +39,7 @@ enum nt_outcome {
 	NT_OUTCOME_TIMEOUT,
 	NT_OUTCOME_UNREACHABLE,
 	NT_OUTCOME_EXPIRED,
+	NT_OUTCOME_UNANSWERED, /* an attempt that no SYN-ACK had answered when tracking or the file ended */
 	NT_OUTCOME_OPEN,
 };
 enum nt_side { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
@@ -44,15 +53,23 @@ enum nt_gap {
 	NT_GAP_START = 1,
 	NT_GAP_DIRECTION = 2,
 	NT_GAP_OWNER = 4,
-	NT_GAP_PACKETS = 8,
-	NT_GAP_WIRE_END = 16,
-	NT_GAP_BYTES_MOD_4G = 32,
-	NT_GAP_EVENTS = 64,
+	NT_GAP_OWNER_PARTIAL = 8, /* the owner's exe or cgroup is missing */
+	NT_GAP_PACKETS = 16,
+	NT_GAP_WIRE_END = 32,
+	NT_GAP_DOUBTFUL_END = 64, /* a RST or FIN that could not be validated decided */
+	NT_GAP_HIDDEN = 128,      /* another program may have taken packets before ours */
+	NT_GAP_BYPASS = 256,      /* bytes moved outside TCP, as by sockmap */
+	NT_GAP_BYTES_MOD_4G = 512,
+	NT_GAP_VALUE_RANGE = 1024, /* a value of 2^53 or more is left out */
+	NT_GAP_EVICTED = 2048,
+	NT_GAP_EVENTS = 4096,
 };
 
 /* Bits of `present`, one for each member that may be absent. Members without a bit are always present. */
 enum nt_present {
 	NT_HAS_NETNS,
+	NT_HAS_WIRE_SRC, /* wire_src_ip and wire_src_port */
+	NT_HAS_WIRE_DST,
 	NT_HAS_IFNAME,
 	NT_HAS_VLAN,
 	NT_HAS_PID,
@@ -112,6 +129,9 @@ struct nt_record {
 	__u16 src_port, dst_port;
 
 	__u32 netns; /* inode number */
+	/* The tuple of the packets, if address translation made it another than the socket's. */
+	__u8 wire_src_ip[16], wire_dst_ip[16];
+	__u16 wire_src_port, wire_dst_port;
 	char ifname[NT_IFNAME_SIZE];
 	__u16 vlan;
 

@@ -22,8 +22,9 @@ struct help_text {
 "  SRC-TX, DST-TX  payload bytes that SRC and DST sent\n" \
 "  RETR            segments that SRC/DST retransmitted\n" \
 "  GAPS            what is unknown; if there is no room, letters: S start,\n" \
-"                  D direction, O owner, P packets, W wire_end, B bytes_mod_4g,\n" \
-"                  L lost events\n"
+"                  D direction, O owner, o owner_partial, P packets,\n" \
+"                  W wire_end, E doubtful_end, H hidden, Y bypass,\n" \
+"                  B bytes_mod_4g, V value_range, X evicted, L lost events\n"
 
 static const struct help_text help_texts[] = {
 	{ COMMAND_LIVE,

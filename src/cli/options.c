@@ -20,7 +20,7 @@
 /* --failed: every outcome but closed and open. */
 #define FAILED_OUTCOMES \
 	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT | 1U << NT_OUTCOME_UNREACHABLE | \
-	 1U << NT_OUTCOME_EXPIRED)
+	 1U << NT_OUTCOME_EXPIRED | 1U << NT_OUTCOME_UNANSWERED)
 #define FIRST_LONG_ONLY 256 /* above every character: options without a letter, for getopt_long() */
 #define MOST_OPTIONS 64
 

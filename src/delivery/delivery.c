@@ -61,6 +61,8 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 		delivery->accounting.filtered[ACCOUNTING_FILTERED_OPTION] += closes;
 		return false;
 	}
+	if (delivery->options->output.sink.format->limits_integers)
+		record_limit_integers(record);
 	delivery->records++;
 	delivery->accounting.written += closes;
 	message_clear();

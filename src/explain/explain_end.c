@@ -139,6 +139,12 @@ static void describe_expired(struct paragraph *paragraph, const enum nt_side *en
 		paragraph_add(paragraph, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
 }
 
+static void describe_unanswered(struct paragraph *paragraph, const enum nt_side *ended_by)
+{
+	(void)ended_by;
+	paragraph_add(paragraph, "No SYN-ACK had answered it when tracking, or the capture, ended.");
+}
+
 static const struct meaning state_meanings[] = {
 	{ "syn_sent", "it waits for an answer to its SYN" },
 	{ "syn_recv", "it waits for the ACK that completes the handshake" },
@@ -193,13 +199,10 @@ void explain_write_end(struct paragraph *paragraph)
 		const char *outcome;
 		void (*describe)(struct paragraph *paragraph, const enum nt_side *ended_by);
 	} outcomes[] = {
-		{ "closed", describe_closed },
-		{ "reset", describe_reset },
-		{ "refused", describe_refused },
-		{ "timeout", describe_timeout },
-		{ "unreachable", describe_unreachable },
-		{ "expired", describe_expired },
-		{ "open", describe_open },
+		{ "closed", describe_closed },           { "reset", describe_reset },
+		{ "refused", describe_refused },         { "timeout", describe_timeout },
+		{ "unreachable", describe_unreachable }, { "expired", describe_expired },
+		{ "unanswered", describe_unanswered },   { "open", describe_open },
 	};
 	const char *outcome = explain_get_word(paragraph->record, "outcome");
 	bool by_src = explain_has_value(paragraph->record, "ended_by", "src");
@@ -226,12 +229,22 @@ static const struct meaning gap_meanings[] = {
 	  "The side that opened it: it was inferred from listeners or port numbers, or both sides opened it at "
 	  "once." },
 	{ "owner", "Its process: none here read from it or closed it, so at best the listener's owner is named." },
+	{ "owner_partial",
+	  "Part of its process: the path of the program or the control group. The process had ended before they could "
+	  "be read." },
 	{ "packets",
 	  "The content of some packets: sequence numbers show that they were missed. Bytes and packets are those "
 	  "that were seen." },
 	{ "wire_end", "Its last packets: they continued for over two seconds after the socket's end." },
+	{ "doubtful_end",
+	  "Its end: it follows from a RST or FIN that the packets seen cannot validate, so the receiver "
+	  "may have refused it." },
+	{ "hidden", "Its packets: another program on the interface may have taken them before this one saw them." },
+	{ "bypass", "The amount of data: it was moved past TCP, as sockmap programs do." },
 	{ "bytes_mod_4g",
 	  "The amount of data: without --packets it is known only modulo 4 GiB, and there may have been more." },
+	{ "value_range", "A value of 2^53 or more, which JSON numbers do not hold exactly." },
+	{ "evicted", "Its end: it was evicted from a full table." },
 	{ "events", "Possibly more: events near this one were lost, or its end was found late." },
 };
 

@@ -19,6 +19,7 @@ struct format {
 	bool follows_width; /* the header is repeated when the terminal's width changes */
 	bool always_header; /* even if the file has records already: a Zeek log has ended, so another one begins */
 	bool (*accepts)(const struct nt_record *record); /* NULL: every record */
+	bool limits_integers; /* leaves out integers of 2^53 and more: record_limit_integers() */
 	void (*header)(struct text_buffer *text, const struct format_view *view);
 	void (*record)(struct text_buffer *text, const struct nt_record *record, const struct format_view *view);
 	void (*footer)(struct text_buffer *text);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* CSV and TSV: a column for each key of docs/record.md, in its order; docs/formats.md is the contract. */
+/* CSV and TSV: a column for each key of docs/record.md, in its order, those added within one `v` last; docs/formats.md
+ * is the contract. */
 #include "src/output/format.h"
 
 #define FIRST_PRINTABLE 0x20
@@ -91,55 +92,68 @@ static void csv_print_value(struct text_buffer *text, enum field_type type, cons
 	}
 }
 
-static void print_header(struct text_buffer *text, char separator)
+static void print_name_of_field(struct text_buffer *text, const struct record_field *field)
 {
-	unsigned int i;
-
-	for (i = 0; i < record_field_count; i++) {
-		if (i)
-			text_char(text, separator);
-		text_append(text, record_fields[i].key + 1, record_fields[i].key_size - strlen("\"\":"));
-	}
-	text_char(text, '\n');
+	text_append(text, field->key + 1, field->key_size - strlen("\"\":"));
 }
 
-static void print_record(struct text_buffer *text, const struct nt_record *record, char separator)
+static void print_value_of_field(struct text_buffer *text, const struct record_field *field,
+				 const struct nt_record *record, char separator)
 {
 	struct field_value value;
+
+	if (record_field_get(field, record, &value))
+		csv_print_value(text, field->type, &value, separator);
+}
+
+/* Prints the fields whose is_late is `late`: those that came later have their columns after all others. */
+static void print_fields(struct text_buffer *text, const struct nt_record *record, char separator, bool late)
+{
 	unsigned int i;
 
 	for (i = 0; i < record_field_count; i++) {
-		if (i)
+		if (record_fields[i].is_late != late)
+			continue;
+		if (i || late)
 			text_char(text, separator);
-		if (record_field_get(&record_fields[i], record, &value))
-			csv_print_value(text, record_fields[i].type, &value, separator);
+		if (record)
+			print_value_of_field(text, &record_fields[i], record, separator);
+		else
+			print_name_of_field(text, &record_fields[i]);
 	}
+}
+
+/* record: NULL for the header. */
+static void print_line(struct text_buffer *text, const struct nt_record *record, char separator)
+{
+	print_fields(text, record, separator, false);
+	print_fields(text, record, separator, true);
 	text_char(text, '\n');
 }
 
 static void csv_header(struct text_buffer *text, const struct format_view *view)
 {
 	(void)view;
-	print_header(text, ',');
+	print_line(text, NULL, ',');
 }
 
 static void csv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	(void)view;
-	print_record(text, record, ',');
+	print_line(text, record, ',');
 }
 
 static void tsv_header(struct text_buffer *text, const struct format_view *view)
 {
 	(void)view;
-	print_header(text, '\t');
+	print_line(text, NULL, '\t');
 }
 
 static void tsv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
 	(void)view;
-	print_record(text, record, '\t');
+	print_line(text, record, '\t');
 }
 
-const struct format format_csv = { .name = "csv", .header = csv_header, .record = csv_record };
-const struct format format_tsv = { .name = "tsv", .header = tsv_header, .record = tsv_record };
+const struct format format_csv = { .name = "csv", .limits_integers = true, .header = csv_header, .record = csv_record };
+const struct format format_tsv = { .name = "tsv", .limits_integers = true, .header = tsv_header, .record = tsv_record };

@@ -57,4 +57,4 @@ static void json_record(struct text_buffer *text, const struct nt_record *record
 	text_char(text, '\n');
 }
 
-const struct format format_json = { .name = "json", .record = json_record };
+const struct format format_json = { .name = "json", .limits_integers = true, .record = json_record };

@@ -153,6 +153,7 @@ static const char *outcome_colour(const struct nt_record *record)
 	case NT_OUTCOME_REFUSED:
 	case NT_OUTCOME_TIMEOUT:
 	case NT_OUTCOME_UNREACHABLE:
+	case NT_OUTCOME_UNANSWERED:
 		return COLOUR_RED;
 	case NT_OUTCOME_EXPIRED:
 		return COLOUR_YELLOW;
@@ -296,7 +297,7 @@ static void print_gaps(struct text_buffer *cell, const struct nt_record *record)
 
 static void print_gap_letters(struct text_buffer *cell, const struct nt_record *record)
 {
-	static const char letters[] = "SDOPWBL"; /* in the order of enum nt_gap; L: events lost */
+	static const char letters[] = "SDOoPWEHYBVXL"; /* in the order of enum nt_gap */
 	unsigned int i;
 
 	if (!record->gaps)

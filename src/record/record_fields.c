@@ -9,6 +9,7 @@
 #include "src/record/community_id.h"
 
 #define NS_PER_SECOND 1000000000ULL
+#define MOST_EXACT_INTEGER ((1ULL << 53) - 1)
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__ })
 #define NAMES(symbol, ...) \
@@ -16,11 +17,12 @@
 
 NAMES(record_event_names, "close", "open", "update", "exit");
 NAMES(record_role_names, "client", "server", "observer");
-NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "open");
+NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "unanswered", "open");
 NAMES(record_side_names, "src", "dst");
-NAMES(record_gap_names, "start", "direction", "owner", "packets", "wire_end", "bytes_mod_4g", "events");
+NAMES(record_gap_names, "start", "direction", "owner", "owner_partial", "packets", "wire_end", "doubtful_end", "hidden",
+      "bypass", "bytes_mod_4g", "value_range", "evicted", "events");
 static NAMES(family_names, "ipv4", "ipv6");
-static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan");
+static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan", "capture");
 NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "app");
 static NAMES(seen_names, "wire", "packets", "socket", "calls");
 /* The kernel's TCP states, include/net/tcp_states.h; 0 is none. */
@@ -228,29 +230,35 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 #define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
 /* clang-format off */
-#define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
-#define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL }
-#define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL }
-#define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL }
-#define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
-#define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names }
-#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
-#define ADDRESS(name, m) { KEY(name), FIELD_WORD, FIELD_ALWAYS, get_address, MEMBER(m), NULL }
+#define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL, false }
+#define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL, false }
+#define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL, false }
+#define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL, false }
+#define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL, false }
+#define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names, false }
+#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names, false }
+#define ADDRESS(name, m) { KEY(name), FIELD_WORD, FIELD_ALWAYS, get_address, MEMBER(m), NULL, false }
+#define LATE_ADDRESS(name, present, m) { KEY(name), FIELD_WORD, present, get_address, MEMBER(m), NULL, true }
+#define LATE_INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL, true }
 /* clang-format on */
 
 const struct record_field record_fields[] = {
-	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
+	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL, false },
 	WORD("id", FIELD_ALWAYS, id),
 	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
 	POINTER("host", NT_HAS_HOST, host),
 	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
-	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
+	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names, false },
 	ADDRESS("src_ip", src_ip),
 	INTEGER("src_port", FIELD_ALWAYS, src_port),
 	ADDRESS("dst_ip", dst_ip),
 	INTEGER("dst_port", FIELD_ALWAYS, dst_port),
-	{ KEY("community_id"), FIELD_WORD, FIELD_ALWAYS, get_community_id, 0, 0, NULL },
+	{ KEY("community_id"), FIELD_WORD, FIELD_ALWAYS, get_community_id, 0, 0, NULL, false },
 	INTEGER("netns", NT_HAS_NETNS, netns),
+	LATE_ADDRESS("wire_src_ip", NT_HAS_WIRE_SRC, wire_src_ip),
+	LATE_INTEGER("wire_src_port", NT_HAS_WIRE_SRC, wire_src_port),
+	LATE_ADDRESS("wire_dst_ip", NT_HAS_WIRE_DST, wire_dst_ip),
+	LATE_INTEGER("wire_dst_port", NT_HAS_WIRE_DST, wire_dst_port),
 	CHARACTERS("ifname", NT_HAS_IFNAME, ifname),
 	INTEGER("vlan", NT_HAS_VLAN, vlan),
 	INTEGER("pid", NT_HAS_PID, pid),
@@ -261,7 +269,7 @@ const struct record_field record_fields[] = {
 	INTEGER("opener_pid", NT_HAS_OPENER_PID, opener_pid),
 	POINTER("cgroup", NT_HAS_CGROUP, cgroup),
 	CHARACTERS("container", NT_HAS_CONTAINER, container),
-	{ KEY("start"), FIELD_WORD, NT_HAS_START, get_time, MEMBER(start_ns), NULL },
+	{ KEY("start"), FIELD_WORD, NT_HAS_START, get_time, MEMBER(start_ns), NULL, false },
 	INTEGER("duration_ns", NT_HAS_DURATION, duration_ns),
 	INTEGER("first_fin_ns", NT_HAS_FIRST_FIN, first_fin_ns),
 	INTEGER("wire_duration_ns", NT_HAS_WIRE_DURATION, wire_duration_ns),
@@ -275,7 +283,7 @@ const struct record_field record_fields[] = {
 	WORD("reason", NT_HAS_REASON, reason),
 	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
 	WORD("conn_state", NT_HAS_CONN_STATE, conn_state),
-	{ KEY("history"), FIELD_WORD, NT_HAS_HISTORY, get_history, 0, 0, NULL },
+	{ KEY("history"), FIELD_WORD, NT_HAS_HISTORY, get_history, 0, 0, NULL, false },
 	INTEGER("src_bytes", NT_HAS_SRC_BYTES, bytes[NT_SRC]),
 	INTEGER("dst_bytes", NT_HAS_DST_BYTES, bytes[NT_DST]),
 	INTEGER("src_packets", NT_HAS_SRC_PACKETS, packets[NT_SRC]),
@@ -286,7 +294,7 @@ const struct record_field record_fields[] = {
 	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
 	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &record_limited_by_names),
 	BITS("seen", seen, &seen_names),
-	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
+	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL, false },
 	BITS("gaps", gaps, &record_gap_names),
 };
 
@@ -297,4 +305,29 @@ bool record_field_get(const struct record_field *field, const struct nt_record *
 	if (field->present != FIELD_ALWAYS && !nt_record_has(record, field->present))
 		return false;
 	return field->get(field, record, value);
+}
+
+static bool is_too_large(const struct record_field *field, const struct nt_record *record)
+{
+	__u64 value;
+
+	if ((field->type != FIELD_INTEGER && field->type != FIELD_SIGNED) || field->size != sizeof(value) ||
+	    !nt_record_has(record, field->present))
+		return false;
+	value = member_integer(field, record);
+	if (field->type == FIELD_SIGNED && (__s64)value < 0)
+		value = -value;
+	return value > MOST_EXACT_INTEGER;
+}
+
+void record_limit_integers(struct nt_record *record)
+{
+	unsigned int i;
+
+	for (i = 0; i < record_field_count; i++) {
+		if (!is_too_large(&record_fields[i], record))
+			continue;
+		nt_record_unset(record, record_fields[i].present);
+		record->gaps |= NT_GAP_VALUE_RANGE;
+	}
 }

@@ -18,7 +18,7 @@ enum field_type {
 	FIELD_LIST,
 };
 
-#define FIELD_LIST_MAX 8
+#define FIELD_LIST_MAX 16
 #define FIELD_KEY_SIZE 24     /* the longest name, quotes and colon; a copy of constant size is faster */
 #define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
 
@@ -54,6 +54,7 @@ struct record_field {
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 	size_t offset, size; /* of the member in struct nt_record */
 	const struct field_names *names;
+	bool is_late; /* added within the version of the record: in CSV and TSV its column comes after all others */
 };
 
 #define FIELD_ALWAYS (-1)
@@ -71,6 +72,10 @@ static inline void record_name_host(struct nt_record *record, const char *host)
 	if (host)
 		nt_record_set(record, NT_HAS_HOST);
 }
+
+/* Leaves out integers of 2^53 and more, which JSON readers do not hold exactly (RFC 8259 section 6), and adds the gap
+ * `value_range`. */
+void record_limit_integers(struct nt_record *record);
 
 #define ADDRESS_TEXT_SIZE 46
 

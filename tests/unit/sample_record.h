@@ -27,6 +27,8 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.src_port = 34855,
 		.dst_port = 80,
 		.netns = 4026531840,
+		.wire_src_port = 34856,
+		.wire_dst_port = 8080,
 		.ifname = "eth0",
 		.vlan = 100,
 		.pid = 1234,
@@ -57,6 +59,10 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.min_rtt_us = 40,
 	};
 
+	memcpy(record.wire_src_ip, sample_src_ipv4, sizeof(record.wire_src_ip));
+	memcpy(record.wire_dst_ip, sample_dst_ipv4, sizeof(record.wire_dst_ip));
+	record.wire_src_ip[15] = 11;
+	record.wire_dst_ip[15] = 12;
 	memcpy(record.src_ip, sample_src_ipv4, sizeof(record.src_ip));
 	memcpy(record.dst_ip, sample_dst_ipv4, sizeof(record.dst_ip));
 	return record;

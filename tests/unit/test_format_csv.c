@@ -28,7 +28,8 @@ static void test_every_column(void)
 			   "1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
 			   "/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
 			   "1500000001,20000,30000,50000,1400000001,7000,reset,dst,tcp_abort_on_close,fin_wait2,RSTR,"
-			   "ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,true,\n");
+			   "ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,true,,"
+			   "198.18.0.11,34856,198.18.0.12,8080\n");
 }
 
 static void test_unknown_is_empty(void)
@@ -43,7 +44,7 @@ static void test_unknown_is_empty(void)
 		line_of(&format_tsv, &record),
 		"1\t00112233445566aa\tclose\t\tserver\tipv4\t198.18.0.1\t34855\t198.18.0.2\t80\t"
 		"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\t\t\t\t\t\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\treset\t\t\t\t\t\t\t\t\t\t"
-		"\t\t\t\t\twire+socket\tfalse\tstart+owner\n");
+		"\t\t\t\t\twire+socket\tfalse\tstart+owner\t\t\t\t\n");
 }
 
 static void test_escapes(void)

@@ -27,7 +27,8 @@ static void test_every_key_in_order(void)
 		json(&record),
 		"{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
 		"\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
-		"\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"ifname\":\"eth0\","
+		"\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"wire_src_ip\":\"198.18.0.11\",\"wire_src_port\":34856,"
+		"\"wire_dst_ip\":\"198.18.0.12\",\"wire_dst_port\":8080,\"ifname\":\"eth0\","
 		"\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
 		"\"owner_by\":\"io\",\"opener_pid\":1200,\"cgroup\":\"/system.slice/nginx.service\","
 		"\"container\":\"abc\",\"start\":\"2023-11-14T22:13:20.001000000Z\",\"duration_ns\":1500000000,"

@@ -151,6 +151,10 @@ def same_as_jsonschema():
         equal(record_schema.check_schema(record) is None, validator.is_valid(record), record)
 
 
+def is_late(key):
+    return re.fullmatch(r"wire_(src|dst)_(ip|port)", key) is not None
+
+
 def as_documented():
     """The keys are those of docs/record.md and of the CSV header, in the same order, except for reserved names."""
     with open(os.path.join(ROOT, "docs", "record.md"), encoding="utf-8") as file:
@@ -163,7 +167,9 @@ def as_documented():
     reserved = set(re.findall(r"`(\w+)`", text.split("### Not yet\n")[1].split("\n\n")[0]))
     heading = replay_harness.replay(b"", "-q", "-f", "csv", file=glob.glob(
         os.path.join(ROOT, "tests", "replay", "captures", "*.pcap"))[0]).output.decode().splitlines()[0]
-    equal([key for key in heading.split(",") if key not in reserved], record_schema.KEYS, "keys of the CSV header")
+    equal([key for key in heading.split(",") if key not in reserved],
+          [key for key in record_schema.KEYS if not is_late(key)] + [key for key in record_schema.KEYS if is_late(key)],
+          "keys of the CSV header, those that were added to version 1 last")
     properties = record_schema.SCHEMA["properties"]
     for heading, names in (("`outcome`", properties["outcome"]["enum"]), ("gap", list(record_schema.GAP_PLACES)),
                            ("`owner_by`", properties["owner_by"]["enum"])):
