@@ -292,7 +292,7 @@ static unsigned int outcomes(const char *line)
 static void test_failed(void)
 {
 	unsigned int failed = 1 << NT_OUTCOME_RESET | 1 << NT_OUTCOME_REFUSED | 1 << NT_OUTCOME_TIMEOUT |
-			      1 << NT_OUTCOME_UNREACHABLE | 1 << NT_OUTCOME_EXPIRED;
+			      1 << NT_OUTCOME_UNREACHABLE | 1 << NT_OUTCOME_EXPIRED | 1 << NT_OUTCOME_UNANSWERED;
 
 	CHECK_EQUAL(outcomes("netracker"), 0);
 	CHECK_EQUAL(outcomes("netracker -x"), failed);
