@@ -76,6 +76,14 @@ NT_INLINE enum nt_outcome nt_connection_idle_outcome(const struct nt_connection 
 	return NT_OUTCOME_EXPIRED;
 }
 
+/* Returns the outcome of a connection that had not ended when tracking did. */
+NT_INLINE enum nt_outcome nt_connection_exit_outcome(const struct nt_connection *connection)
+{
+	if (nt_connection_is_established(connection) || nt_connection_has_synack(connection))
+		return NT_OUTCOME_OPEN;
+	return NT_OUTCOME_UNANSWERED;
+}
+
 /* The longest interval between retransmissions of a SYN is 64 s (RFC 6298 5.5, tcp(7)); after that nobody answers. */
 #define NT_HALF_OPEN_NS (70ULL * 1000000000)
 #define NT_TRACKED_NS (2ULL * 3600 * 1000000000)

@@ -196,9 +196,13 @@ static void packet_fill_outcome(struct nt_record *record, const struct packet_ac
 {
 	int ended_by = -1;
 
-	record->event = account->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
-	record->outcome = account->cause == NT_WIRE_EXIT ? NT_OUTCOME_OPEN :
-							   nt_connection_idle_outcome(account->connection, &ended_by);
+	if (account->cause == NT_WIRE_EXIT) {
+		record->event = NT_EVENT_EXIT;
+		record->outcome = nt_connection_exit_outcome(account->connection);
+	} else {
+		record->event = NT_EVENT_CLOSE;
+		record->outcome = nt_connection_idle_outcome(account->connection, &ended_by);
+	}
 	if (ended_by < 0)
 		return;
 	record->ended_by = ended_by;

@@ -367,6 +367,15 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 		record->gaps |= NT_GAP_EVENTS;
 }
 
+/* The outcome of a socket that is not closed. Its packets may show an answer that did not reach it. */
+static enum nt_outcome open_outcome(enum nt_event_kind event, const struct nt_socket *socket,
+				    const struct nt_connection *wire)
+{
+	bool waits = socket->state == TCP_SYN_SENT && !(wire && nt_connection_has_synack(wire));
+
+	return event == NT_EVENT_EXIT && waits ? NT_OUTCOME_UNANSWERED : NT_OUTCOME_OPEN;
+}
+
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
 			     const struct record_lookups *lookups, __u64 now)
 {
@@ -377,7 +386,6 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 
 	memset(record, 0, sizeof(*record));
 	record->event = event;
-	record->outcome = NT_OUTCOME_OPEN;
 	record->seen = NT_SEEN_SOCKET;
 	if (joined->wire) {
 		oriented = orient_to_socket(joined->wire, socket);
@@ -389,6 +397,7 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	if (closed) {
 		socket_fill_outcome(record, joined->event, wire, lookups);
 	} else {
+		record->outcome = open_outcome(event, socket, wire);
 		record->state = socket->state;
 		nt_record_set(record, NT_HAS_STATE);
 	}

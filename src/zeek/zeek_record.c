@@ -97,12 +97,12 @@ static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_con
 	else if (orig == NT_ENDPOINT_CLOSED && resp == NT_ENDPOINT_CLOSED)
 		set_outcome(record, NT_OUTCOME_CLOSED, first_fin);
 	else if (at_end)
-		record->outcome = NT_OUTCOME_OPEN;
+		record->outcome = strcmp(record->conn_state, "S0") ? NT_OUTCOME_OPEN : NT_OUTCOME_UNANSWERED;
 	else if (connection->first_fin)
 		set_outcome(record, NT_OUTCOME_EXPIRED, first_fin);
 	else
 		record->outcome = nt_zeek_is_attempt(connection) ? NT_OUTCOME_TIMEOUT : NT_OUTCOME_EXPIRED;
-	record->event = record->outcome == NT_OUTCOME_OPEN ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	record->event = record->outcome >= NT_OUTCOME_UNANSWERED ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
 }
 
 void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, bool at_end)

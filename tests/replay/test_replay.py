@@ -78,7 +78,7 @@ def unanswered():
     syn = packet(CLIENT, SERVER, SYN, 1)
     other = connection(("198.18.0.8", 1234), at=120)
     result = replay(capture([(0, syn), (1, syn), (64, syn)] + other))
-    equal([r["outcome"] for r in result.records], ["closed", "open"], "64 s + 70 s are not over at 120 s")
+    equal([r["outcome"] for r in result.records], ["closed", "unanswered"], "64 s + 70 s are not over at 120 s")
     result = replay(capture([(0, syn), (1, syn), (40, syn)] + other), "--outcome", "timeout")
     holds(one(result), event="close", outcome="timeout", ended_by=None, duration_ns=0, src_packets=3, src_retransmits=2,
           conn_state="S0", history="S", syn_synack_ns=None)
@@ -103,6 +103,20 @@ def still_open():
     equal(accounting(result), (1, 0), "opened, written")
     holds(one(result), event="exit", outcome="open", ended_by=None, duration_ns=7 * S, wire_duration_ns=11 * MS,
           first_fin_ns=None, state=None)
+
+
+def waiting_at_the_end():
+    """Attempts that no SYN-ACK answered are failures: -x selects them. Those with a SYN-ACK are open."""
+    asked = connection()[:1] + [(1, packet(CLIENT, SERVER, SYN, 1000))]
+    answered = connection(("198.18.0.8", 1), at=2)[:2]
+    packets = asked + answered + connection(("198.18.0.7", 1), at=3)
+    for more in [], ["--like", "zeek", "-C"]:
+        records = replay(capture(packets), *more).records
+        equal(sorted((r["src_ip"], r["event"], r["outcome"]) for r in records),
+              [("198.18.0.7", "close", "closed"), ("198.18.0.8", "exit", "open"), ("198.18.0.9", "exit", "unanswered")],
+              f"records {more}")
+        equal([r["src_ip"] for r in replay(capture(packets), "-x", *more).records], ["198.18.0.9"], f"-x {more}")
+    equal(accounting(replay(capture(packets))), (3, 1), "opened, written")
 
 
 def one_fin_only():
@@ -529,7 +543,7 @@ def many_connections():
 
 if __name__ == "__main__":
     replay_harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered,
-                        unanswered_synack, established_has_no_limit, still_open, one_fin_only, port_reused,
+                        unanswered_synack, established_has_no_limit, still_open, waiting_at_the_end, one_fin_only, port_reused,
                         last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
                         host_on_request, filters_and_counts, broken_files, not_a_capture, random_bytes, hung_up,

@@ -160,6 +160,26 @@ static void refused_and_unanswered(void)
 	check_absent(NT_HAS_ENDED_BY);
 }
 
+/* At the end of a file an attempt is unanswered until a SYN-ACK answers it; a challenge ACK is no answer. */
+static void waiting_at_exit(void)
+{
+	clear();
+	take(0, true, NT_SYN, 100, 0, 0);
+	take(1 * MS, false, NT_ACK, 9000, 7000, 0);
+	fill(NT_WIRE_EXIT, false);
+	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_UNANSWERED);
+	check_absent(NT_HAS_ENDED_BY);
+	take(2 * MS, false, NT_SYN | NT_ACK, 500, 101, 0);
+	fill(NT_WIRE_EXIT, false);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+
+	clear();
+	take(0, false, NT_SYN | NT_ACK, 500, 101, 0);
+	fill(NT_WIRE_EXIT, false);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+}
+
 static void expired(void)
 {
 	handshake();
@@ -257,6 +277,7 @@ int main(void)
 	closed_connection();
 	open_connection();
 	refused_and_unanswered();
+	waiting_at_exit();
 	expired();
 	gaps();
 	bytes_modulo_four_gigabytes();

@@ -534,6 +534,26 @@ static void limited_by(void)
 
 /* ---- events, gaps, observers ---- */
 
+/* A connect() that waits at the end of tracking. A SYN-ACK on the wire that the socket did not get is an answer. */
+static void waiting_to_connect(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, 0);
+	struct nt_wire asked = sample_wire("S", START + US), answered = sample_wire("Sh", START + US);
+	struct joined_socket joined = { .event = &event, .wire = &asked };
+
+	event.socket.state = TCP_SYN_SENT;
+	event.socket.established_ns = 0;
+	event.socket.flags = 0;
+	event.socket.first_fin_ns = 0;
+	record_fill_from_socket(&record, NT_EVENT_EXIT, &joined, &names, START + SECOND);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_UNANSWERED);
+	record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+	joined.wire = &answered;
+	record_fill_from_socket(&record, NT_EVENT_EXIT, &joined, &names, START + SECOND);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+}
+
 static void still_open(void)
 {
 	static const enum nt_event_kind kinds[] = { NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
@@ -611,7 +631,7 @@ static void observers(void)
 	CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), MS);
 	CHECK_EQUAL(record.end_ns, START + MS + names.boot_to_utc_ns);
 
-	event = wire_end(sample_wire("S", START), NT_WIRE_EXIT, START + SECOND);
+	event = wire_end(sample_wire("Sh", START), NT_WIRE_EXIT, START + SECOND);
 	names.events_lost = names.every_packet = true;
 	record_fill_from_wire(&record, &event, &names);
 	names.events_lost = names.every_packet = false;
@@ -678,6 +698,7 @@ int main(void)
 	unknown_counts();
 	every_packet_followed();
 	limited_by();
+	waiting_to_connect();
 	still_open();
 	gaps();
 	simultaneous_open();
