@@ -79,7 +79,7 @@ class Bcc:
         where = ["-i", interface] if interface else []
         self.process = subprocess.Popen(
             [PYTHON, PROGRAM, *where, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=peer.die_with_parent if namespace else lambda: tracker.prepare(lab.here.name), **more)
+            preexec_fn=tracker.prepare_child if namespace else lambda: tracker.prepare(lab.here.name), **more)
         self.wait_for_start()
 
     def wait_for_start(self):

@@ -23,8 +23,13 @@ POLL_SECONDS = 0.02
 
 
 def prepare(namespace_name):
-    """Enters the namespace; sets signals as a shell does, and lets the child die with the harness."""
+    """Enters the namespace, and prepares the child as prepare_child() does."""
     enter(namespace_name)
+    prepare_child()
+
+
+def prepare_child():
+    """Sets signals as a shell does (nohup would leave SIGHUP ignored), and lets the child die with the harness."""
     die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
