@@ -18,7 +18,7 @@ WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 # With SLP vectorization, gcc loads two words at once that were stored separately just before. The load waits for both
 # stores, which costs 3 % of a replay.
 STANDARD := -std=gnu11 -I. -isystem $(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
-LIBRARIES := -lbpf -lelf -lz -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
+LIBRARIES := -lbpf -lelf -lz -lzstd -llzma -lbz2 -llz4 -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium
 
 # Hardening of the program. Options that the compiler does not support are omitted; clang on arm64 lacks the last one.
 # -fcf-protection is not used: Linux does not enforce it on indirect jumps in user space, and it costs 2 % of a replay.
@@ -47,7 +47,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 ALLOC_PROGRAM := $(BUILD)/tests/netracker_alloc
-ALLOC_WRAPPED := malloc calloc realloc aligned_alloc strdup tsearch fopen fdopen
+ALLOC_WRAPPED := malloc calloc realloc aligned_alloc strdup tsearch fopen fopencookie
 KERNEL_REPLAY := $(BUILD)/tests/replay/kernel_replay
 KERNEL_REPLAY_BPF := $(BUILD)/tests/replay/capture_clock.bpf.o
 

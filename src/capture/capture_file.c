@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <pcap/pcap.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "src/capture/capture_pcapng.h"
+#include "src/capture/capture_stream.h"
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -20,99 +19,68 @@
 #define READ_BUFFER (128 * 1024)
 
 struct capture_file {
-	FILE *stream;
-	char *buffer;                  /* used by stream */
+	struct capture_stream *stream;
+	FILE *input;                   /* the stream's */
+	char *buffer;                  /* used by input */
 	pcap_t *pcap;                  /* NULL for a pcapng file */
 	struct capture_pcapng *pcapng; /* NULL for a pcap file */
 	const char *name;
 	__u64 packets;
 };
 
-struct compression {
-	__u8 magic[4], length;
-	const char *name, *reader;
-};
-
-/* NULL if the file is not compressed, or is a pipe, whose first bytes cannot be read twice. */
-static const struct compression *find_compression(FILE *stream)
-{
-	static const struct compression known[] = {
-		{ { 0x1f, 0x8b }, 2, "gzip", "zcat" },
-		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd", "zstdcat" },
-		{ { 0xfd, '7', 'z', 'X' }, 4, "xz", "xzcat" },
-		{ { 'B', 'Z', 'h' }, 3, "bzip2", "bzcat" },
-	};
-	__u8 magic[4];
-	size_t i;
-
-	if (pread(fileno(stream), magic, sizeof(magic), 0) != sizeof(magic))
-		return NULL;
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!memcmp(magic, known[i].magic, known[i].length))
-			return &known[i];
-	return NULL;
-}
-
-/* Expects errno of the failed call. Returns -EINTR, without a message, if a signal interrupted a read from a pipe; -1
- * after reporting the error.
- */
 static int report_unreadable(const char *name, const char *reason)
 {
-	if (errno == EINTR)
-		return -EINTR;
 	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, reason);
 	return -1;
 }
 
-static int report_compressed(const char *name, const struct compression *compression)
+/* Returns -EINTR, without a message, if a signal interrupted a read from a pipe; -1 after reporting the error. */
+static int report_failed_open(const struct capture_file *file, const char *reason)
 {
-	message_error("%s: cannot read: compressed with %s; run: %s FILE | netracker replay -", name, compression->name,
-		      compression->reader);
+	const char *error = capture_stream_error(file->stream);
+
+	if (capture_stream_is_interrupted(file->stream))
+		return -EINTR;
+	if (!error)
+		return report_unreadable(file->name, reason);
+	message_error("%s: cannot read: %s", file->name, error);
 	return -1;
 }
 
-static int open_format(struct capture_file *file, int first_byte)
+static int open_format(struct capture_file *file)
 {
-	const struct compression *compression = find_compression(file->stream);
 	char pcap_error[PCAP_ERRBUF_SIZE] = "";
-	const char *reason;
+	const char *reason = pcap_error;
+	__u8 first_byte;
 
-	if (compression)
-		return report_compressed(file->name, compression);
-	errno = 0; /* pread() of a pipe failed */
-
+	if (!capture_stream_peek(file->stream, &first_byte, 1))
+		return report_failed_open(file, "the file is empty");
 	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
-		return capture_pcapng_open(&file->pcapng, file->stream, &reason) ?
-			       report_unreadable(file->name, reason) :
-			       0;
-	file->pcap = pcap_fopen_offline_with_tstamp_precision(file->stream, PCAP_TSTAMP_PRECISION_NANO, pcap_error);
-	return file->pcap ? 0 : report_unreadable(file->name, pcap_error);
+		capture_pcapng_open(&file->pcapng, file->input, &reason);
+	else
+		file->pcap = pcap_fopen_offline_with_tstamp_precision(file->input, PCAP_TSTAMP_PRECISION_NANO,
+								      pcap_error);
+	return file->pcap || file->pcapng ? 0 : report_failed_open(file, reason);
 }
 
-static void buffer_stream(struct capture_file *file)
+static void buffer_input(struct capture_file *file)
 {
 	file->buffer = malloc(READ_BUFFER);
 	if (file->buffer)
-		setvbuf(file->stream, file->buffer, _IOFBF, READ_BUFFER);
+		setvbuf(file->input, file->buffer, _IOFBF, READ_BUFFER);
 	/* One thread reads the stream. With locking, libpcap's two reads per packet take twice as long. */
-	__fsetlocking(file->stream, FSETLOCKING_BYCALLER);
+	__fsetlocking(file->input, FSETLOCKING_BYCALLER);
 }
 
-/* ISO C guarantees ungetc() of one byte, also on pipes. The first byte is enough to distinguish pcapng from pcap. */
 static int open_stream(struct capture_file *file)
 {
-	int first_byte;
-
 	errno = 0;
-	file->stream = strcmp(file->name, "-") ? fopen(file->name, "rbe") : fdopen(dup(STDIN_FILENO), "rb");
+	file->stream = capture_stream_open(file->name);
 	if (!file->stream)
-		return report_unreadable(file->name, strerror(errno));
-	buffer_stream(file);
-	first_byte = getc(file->stream);
-	if (first_byte == EOF)
-		return report_unreadable(file->name, ferror(file->stream) ? strerror(errno) : "the file is empty");
-	ungetc(first_byte, file->stream);
-	return open_format(file, first_byte);
+		return errno == EINTR ? -EINTR : report_unreadable(file->name, strerror(errno));
+	file->input = capture_stream_file(file->stream);
+	buffer_input(file);
+	return open_format(file);
 }
 
 int capture_file_open(struct capture_file **file, const char *name)
@@ -156,21 +124,23 @@ static int read_pcap_packet(struct capture_file *file, struct capture_packet *pa
 	return 1;
 }
 
-static bool is_interrupted(const struct capture_file *file)
+static int report_broken(const struct capture_file *file)
 {
-	return ferror(file->stream) && errno == EINTR;
+	const char *error = capture_stream_error(file->stream);
+
+	if (!error)
+		error = file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_error(file->pcapng);
+	message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
+		      (unsigned long long)file->packets, error);
+	return -1;
 }
 
 int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 {
 	int result = file->pcap ? read_pcap_packet(file, packet) : capture_pcapng_next(file->pcapng, packet);
 
-	if (result < 0 && is_interrupted(file))
-		return 0;
 	if (result < 0)
-		message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
-			      (unsigned long long)file->packets,
-			      file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_error(file->pcapng));
+		return capture_stream_is_interrupted(file->stream) ? 0 : report_broken(file);
 	if (result != 1)
 		return result;
 	file->packets++;
@@ -193,9 +163,7 @@ __u64 capture_file_packets(const struct capture_file *file)
 
 __u64 capture_file_position(const struct capture_file *file)
 {
-	off_t at = ftello(file->stream);
-
-	return at < 0 ? 0 : (__u64)at;
+	return capture_stream_position(file->stream);
 }
 
 #pragma GCC diagnostic push
@@ -209,9 +177,9 @@ void capture_file_close(struct capture_file *file)
 	if (!file)
 		return;
 	if (file->pcap)
-		pcap_close(file->pcap); /* closes the stream too, which uses the buffer until then */
-	else if (file->stream)
-		fclose(file->stream);
+		pcap_close(file->pcap); /* closes the input too, which uses the buffer until then */
+	else if (file->input)
+		fclose(file->input);
 	capture_pcapng_close(file->pcapng);
 	free(file->buffer);
 	free(file);

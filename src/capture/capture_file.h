@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reads a capture file, pcap or pcapng, packet by packet. */
+/* Reads a capture file, pcap or pcapng, compressed or not, packet by packet. */
 #ifndef NETRACKER_CAPTURE_FILE_H
 #define NETRACKER_CAPTURE_FILE_H
 
@@ -31,7 +31,7 @@ int capture_file_link_type(const struct capture_file *file);
 /* Returns the number of packets read so far. */
 __u64 capture_file_packets(const struct capture_file *file);
 
-/* Returns the reading position in bytes, or 0 if it is unknown, as for a pipe. */
+/* Returns how many bytes of the file were read, compressed ones if it is compressed. */
 __u64 capture_file_position(const struct capture_file *file);
 
 /* Accepts NULL. */

@@ -25,7 +25,7 @@ void *__real_aligned_alloc(size_t alignment, size_t size);
 char *__real_strdup(const char *text);
 void *__real_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 FILE *__real_fopen(const char *name, const char *mode);
-FILE *__real_fdopen(int fd, const char *mode);
+FILE *__real_fopencookie(void *cookie, const char *mode, cookie_io_functions_t functions);
 
 static unsigned long count, fail_at;
 static bool and_later;
@@ -91,9 +91,9 @@ FILE *__wrap_fopen(const char *name, const char *mode)
 	return must_fail() ? NULL : __real_fopen(name, mode);
 }
 
-FILE *__wrap_fdopen(int fd, const char *mode)
+FILE *__wrap_fopencookie(void *cookie, const char *mode, cookie_io_functions_t functions)
 {
-	return must_fail() ? NULL : __real_fdopen(fd, mode);
+	return must_fail() ? NULL : __real_fopencookie(cookie, mode, functions);
 }
 
 static __attribute__((constructor)) void read_environment(void)

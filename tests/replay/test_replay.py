@@ -1,10 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """replay of captures that this program makes: ends, timeouts, reused ports, broken files, options, accounting."""
-import bz2
 import fcntl
-import gzip
-import lzma
 import os
 import random
 import signal
@@ -457,18 +454,6 @@ def several_files_with_a_count():
     equal((result.status, len(result.records)), (0, 1), "-n 1")
 
 
-def compressed():
-    """The message names the compression and the remedy."""
-    for name, reader, data in (("gzip", "zcat", gzip.compress(capture(connection()))),
-                               ("bzip2", "bzcat", bz2.compress(capture(connection()))),
-                               ("xz", "xzcat", lzma.compress(capture(connection()))),
-                               ("zstd", "zstdcat", bytes.fromhex("28b52ffd0458") + bytes(50))):
-        with Files() as files:
-            result = replay(None, file=files.add("capture", data))
-        equal((result.status, result.output, len(result.errors.splitlines())), (1, b"", 1), name)
-        check(f"compressed with {name}; run: {reader} " in result.errors, result.errors)
-
-
 def times_at_the_limits():
     """Seconds are unsigned, so the limit is 2106, not 2038. A fraction of any size gives no time before 1970."""
     def of(seconds, fraction, magic=0xa1b23c4d):
@@ -548,5 +533,5 @@ if __name__ == "__main__":
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
                         host_on_request, filters_and_counts, broken_files, not_a_capture, random_bytes, hung_up,
                         several_files, several_files_of_different_kinds, several_files_broken,
-                        several_files_in_a_wrong_order, several_files_with_a_count, compressed, times_at_the_limits,
+                        several_files_in_a_wrong_order, several_files_with_a_count, times_at_the_limits,
                         stopped_while_waiting, stopped_before_the_first_byte, many_connections])
