@@ -125,7 +125,8 @@ __noinline int count_in_stream(struct __sk_buff *skb)
 	followed = bpf_map_lookup_elem(&streams, &sighting->key);
 	if (!followed)
 		return 0;
-	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0], &sighting->packet, skb->ifindex,
+	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0],
+		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, skb->ifindex,
 		       sighting->leaving);
 	return 1;
 }

@@ -7,9 +7,9 @@
  * and its bytes count as a retransmission if they arrive later.
  *
  * The same packet may be seen on several interfaces, and on ingress as well as on egress (lo). A side's packets count
- * only from the interface and direction of its first one, which sees each packet before the others do. So a packet that
- * is new on another interface did not cross the first: the path has changed, and the other interface counts from then
- * on.
+ * only from the interface and direction of its first one, which sees each packet before the others do. So a packet with
+ * new bytes or a new FIN on another interface did not cross the first: the path has changed, and the other interface
+ * counts from then on. Any other packet looks the same whether or not the first interface saw it before.
  *
  * struct nt_stream keeps a fixed number of holes. The functions above it work on struct nt_stream_core and on any array
  * of holes, for a host whose memory can grow (src/replay/growing_stream.h).
@@ -29,8 +29,10 @@ enum nt_stream_flag {
 	NT_STREAM_BASED = 2, /* base and highest are set */
 	NT_STREAM_SYN = 4,   /* a SYN was seen: base is where the payload begins */
 	NT_STREAM_FIN = 8,
-	NT_STREAM_OVERFLOW = 16,   /* more holes than are kept: bytes may be too low, retransmissions too high */
-	NT_STREAM_INCOMPLETE = 32, /* a hole was given up, a fragment's length is unknown, or the path has changed */
+	NT_STREAM_OVERFLOW = 16,      /* more holes than are kept: bytes may be too low, retransmissions too high */
+	NT_STREAM_INCOMPLETE = 32,    /* a hole was given up, a fragment's length is unknown, or the path has changed */
+	NT_STREAM_CLOSED_WINDOW = 64, /* its last packet announced a window of 0 */
+	NT_STREAM_PROBED = 128,       /* the last byte below `highest` was sent as a zero-window probe */
 };
 
 struct nt_range {
@@ -59,14 +61,32 @@ struct nt_holes {
 	struct nt_range pending; /* a hole that found no room while room < most; empty: none */
 };
 
+/* Returns the sequence number that follows everything seen so far: a FIN takes one. */
+NT_INLINE __u32 nt_stream_next(const struct nt_stream_core *stream)
+{
+	return stream->highest + ((stream->flags & NT_STREAM_FIN) && stream->fin_sequence == stream->highest);
+}
+
+/* Returns whether the packet is a keep-alive (RFC 1122 4.2.3.6): at most one byte, with the sequence number before the
+ * next one. This byte is no payload; if nothing was sent yet, it has the SYN's sequence number, after a FIN the FIN's.
+ */
+NT_INLINE int nt_stream_is_keepalive(const struct nt_stream_core *stream, const struct nt_packet *packet)
+{
+	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & (NT_SYN | NT_FIN)) &&
+	       packet->payload_length <= 1 && packet->sequence + 1 == nt_stream_next(stream);
+}
+
 /* Returns whether the packet holds bytes or a FIN beyond everything seen so far. */
 NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const struct nt_packet *packet)
 {
 	int first_fin = (packet->flags & NT_FIN) && !(stream->flags & NT_STREAM_FIN);
 	__u32 end = packet->sequence + !!(packet->flags & NT_SYN) + packet->payload_length + first_fin;
 
-	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & NT_RST) &&
-	       nt_sequence_after(end, stream->highest);
+	if ((packet->flags & NT_RST) || !(packet->payload_length || first_fin || packet->flags & NT_SYN))
+		return 0;
+	if (!(stream->flags & NT_STREAM_BASED))
+		return 1;
+	return !nt_stream_is_keepalive(stream, packet) && nt_sequence_after(end, stream->highest);
 }
 
 /* Returns whether the packet counts for this side. interface: any number that distinguishes interfaces. */
@@ -298,29 +318,46 @@ NT_INLINE int nt_stream_fin(struct nt_stream_core *stream, __u32 sequence)
 	return is_retransmit;
 }
 
-/* Returns whether the packet is a keep-alive (RFC 1122 4.2.3.6): at most one byte, with the sequence number before the
- * next one. This byte is no payload; if nothing was sent yet, it has the SYN's sequence number.
- */
-NT_INLINE int nt_stream_is_keepalive(const struct nt_stream_core *stream, const struct nt_packet *packet)
+/* Returns whether a keep-alive's byte has the sequence number of the SYN or of the FIN, and was never payload. */
+NT_INLINE int nt_stream_is_empty_keepalive(const struct nt_stream_core *stream)
 {
-	return (stream->flags & NT_STREAM_BASED) && !(packet->flags & (NT_SYN | NT_FIN)) &&
-	       packet->payload_length <= 1 && packet->sequence + 1 == stream->highest;
+	return nt_stream_next(stream) != stream->highest ||
+	       (stream->base == stream->highest && (stream->flags & NT_STREAM_SYN));
 }
 
-NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, struct nt_holes *holes, const struct nt_packet *packet)
+/* Returns how many bytes of the packet were sent before without being a retransmission: the byte of a zero-window probe
+ * (RFC 9293 3.8.6.1) is sent again with the segment that follows. The window of 0 distinguishes probes from data.
+ */
+NT_INLINE __u32 nt_stream_probed_bytes(struct nt_stream_core *stream, const struct nt_stream_core *peer,
+				       const struct nt_packet *packet)
+{
+	int again = (stream->flags & NT_STREAM_PROBED) && packet->sequence + 1 == stream->highest;
+
+	if (packet->payload_length != 1 || !(peer->flags & NT_STREAM_CLOSED_WINDOW)) {
+		stream->flags &= ~NT_STREAM_PROBED;
+		return again;
+	}
+	if (packet->sequence == stream->highest)
+		stream->flags |= NT_STREAM_PROBED;
+	return 1;
+}
+
+NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, const struct nt_stream_core *peer,
+				 struct nt_holes *holes, const struct nt_packet *packet)
 {
 	__u32 start = packet->sequence + !!(packet->flags & NT_SYN);
-	__u32 bytes = 0, is_retransmit = 0;
+	__u32 bytes = 0, probed = 0, is_retransmit = 0;
 	int keepalive = nt_stream_is_keepalive(stream, packet);
 
 	if (packet->flags & NT_SYN)
 		is_retransmit = nt_stream_syn(stream, holes, packet);
-	if (keepalive && stream->base == stream->highest && (stream->flags & NT_STREAM_SYN))
+	if (keepalive && nt_stream_is_empty_keepalive(stream))
 		return;
 	if (packet->payload_length || (packet->flags & NT_FIN)) {
+		probed = nt_stream_probed_bytes(stream, peer, packet);
 		bytes = nt_stream_add(stream, holes, start, start + packet->payload_length);
 		stream->bytes += bytes;
-		is_retransmit |= bytes < packet->payload_length && !keepalive;
+		is_retransmit |= bytes + probed < packet->payload_length && !keepalive;
 	}
 	if (packet->flags & NT_FIN)
 		is_retransmit |= nt_stream_fin(stream, start + packet->payload_length);
@@ -329,20 +366,32 @@ NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, struct nt_holes 
 		stream->retransmits += bytes ? 1 : packet->segments;
 }
 
-/* Takes one packet of this side. If holes->pending is not empty afterwards, the host makes room and adds it with
+NT_INLINE void nt_stream_window(struct nt_stream_core *stream, const struct nt_packet *packet)
+{
+	if (packet->flags & NT_RST || !(packet->flags & NT_ACK))
+		return;
+	if (packet->window)
+		stream->flags &= ~NT_STREAM_CLOSED_WINDOW;
+	else
+		stream->flags |= NT_STREAM_CLOSED_WINDOW;
+}
+
+/* Takes one packet of this side. peer: the other side's stream. If holes->pending is not empty afterwards, the host makes room and adds it with
  * nt_stream_add_pending(), or gives it up and sets NT_STREAM_OVERFLOW.
  */
-NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, struct nt_holes *holes,
-				   const struct nt_packet *packet, __u32 interface, __u8 direction)
+NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, const struct nt_stream_core *peer,
+				   struct nt_holes *holes, const struct nt_packet *packet, __u32 interface,
+				   __u8 direction)
 {
 	if (!nt_stream_counts(stream, packet, interface, direction))
 		return;
 	stream->packets += packet->segments;
+	nt_stream_window(stream, packet);
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
 		stream->flags |= NT_STREAM_INCOMPLETE;
 	/* The payload of a RST is no part of the stream (RFC 9293 3.5.3). */
 	if (!(packet->flags & NT_RST))
-		nt_stream_payload(stream, holes, packet);
+		nt_stream_payload(stream, peer, holes, packet);
 }
 
 /* holes: the same holes in the same order, followed by at least one empty range. */
@@ -369,11 +418,12 @@ struct nt_stream {
 };
 NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
 
-NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_packet *packet, __u32 interface, __u8 direction)
+NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_stream *peer, const struct nt_packet *packet,
+			      __u32 interface, __u8 direction)
 {
 	struct nt_holes holes = { .hole = stream->hole, .room = NT_STREAM_RANGES, .most = NT_STREAM_RANGES };
 
-	nt_stream_step_core(&stream->core, &holes, packet, interface, direction);
+	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, interface, direction);
 }
 
 NT_INLINE int nt_stream_is_incomplete(const struct nt_stream *stream)

@@ -34,12 +34,12 @@ static inline struct nt_holes growing_stream_holes(const struct growing_stream *
 void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole);
 
 /* Applies one packet of this side, as nt_stream_step() does. */
-static inline void growing_stream_step(struct growing_stream *stream, const struct nt_packet *packet, __u32 interface,
-				       __u8 direction)
+static inline void growing_stream_step(struct growing_stream *stream, const struct growing_stream *peer,
+				       const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
 	struct nt_holes holes = growing_stream_holes(stream);
 
-	nt_stream_step_core(&stream->core, &holes, packet, interface, direction);
+	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, interface, direction);
 	if (holes.pending.start != holes.pending.end)
 		growing_stream_add_hole(stream, holes.pending);
 }

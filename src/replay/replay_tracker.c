@@ -125,6 +125,12 @@ static struct replay_entry *begin_entry(struct replay_tracker *tracker, const st
 	return entry;
 }
 
+/* Both sides of a self-connection are one. */
+static const struct growing_stream *peer_stream(const struct replay_entry *entry, int source)
+{
+	return &entry->streams[entry->connection.marks & NT_MARK_SELF ? source : 1 - source];
+}
+
 int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	const struct capture_segment *segment = &located->segment;
@@ -144,7 +150,8 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	if (!entry)
 		return -ENOMEM;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
-	growing_stream_step(&entry->streams[located->source], &segment->packet, segment->interface, segment->direction);
+	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
+			    segment->interface, segment->direction);
 	queue = queue_of(&entry->connection);
 	/* Established connections never expire, so the order of their queue does not matter. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)

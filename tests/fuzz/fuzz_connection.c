@@ -164,8 +164,8 @@ static void apply_packet(struct tracked *tracked, const struct connection_input 
 	if (step & NT_STEP_NEW)
 		begin_tracked(tracked, packet, source);
 	nt_connection_add_packet(&tracked->connection, packet, source);
-	nt_stream_step(&tracked->streams[source], packet, !!(input->bits & CONNECTION_SECOND_INTERFACE),
-		       !!(input->bits & CONNECTION_LEAVING));
+	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], packet,
+		       !!(input->bits & CONNECTION_SECOND_INTERFACE), !!(input->bits & CONNECTION_LEAVING));
 	record_sent(&tracked->sent[source], packet, input);
 	check_connection(&tracked->connection);
 }

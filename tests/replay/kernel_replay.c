@@ -183,11 +183,22 @@ static void sweep_if_due(struct kernel_replay *run)
 	sweep_idle(run->sweep, run->now, add_event, run);
 }
 
+/* Returns whether replay does not count the segment, because it has just counted it on another interface. */
+static bool is_second_sighting(const struct capture_segment *segment, const struct capture_segment *previous)
+{
+	return (segment->interface != previous->interface || segment->direction != previous->direction) &&
+	       segment->packet.sequence == previous->packet.sequence &&
+	       segment->packet.acknowledgement == previous->packet.acknowledgement &&
+	       segment->packet.flags == previous->packet.flags &&
+	       segment->packet.source_port == previous->packet.source_port &&
+	       !memcmp(segment->packet.source, previous->packet.source, sizeof(previous->packet.source));
+}
+
 /* Returns 0, or -errno of BPF_PROG_TEST_RUN. */
 static int take_packet(struct kernel_replay *run, const struct capture_packet *captured)
 {
 	struct nt_buffer bytes = { .data = captured->data, .length = captured->captured };
-	const struct capture_segment *segment = &run->segment;
+	const struct capture_segment *segment = &run->segment, previous = run->segment;
 	struct capture_place place;
 	struct nt_key key;
 	struct frame frame;
@@ -220,7 +231,7 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 		print_left_out(run, &segment->packet, "fragments");
 	else if (!kernel_knows_link(captured))
 		print_left_out(run, &segment->packet, "link");
-	else if (!was_tracked && !is_tracked(run, &key))
+	else if (!was_tracked && !is_tracked(run, &key) && !is_second_sighting(segment, &previous))
 		print_left_out(run, &segment->packet, "not tracked");
 	return 0;
 }

@@ -93,7 +93,8 @@ __attribute__((noinline)) int follow(struct __sk_buff *skb)
 	if (!tracked)
 		return -1;
 	nt_connection_add_packet(&tracked->connection, &work->packet, work->source);
-	nt_stream_step(&tracked->streams[work->source & 1], &work->packet, skb->ifindex, 0);
+	nt_stream_step(&tracked->streams[work->source & 1], &tracked->streams[!(work->source & 1)], &work->packet,
+		       skb->ifindex, 0);
 	return 0;
 }
 

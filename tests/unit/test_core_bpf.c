@@ -122,7 +122,7 @@ static void run_in_user_space(struct tracked *tracked, struct nt_key *key, const
 	else
 		nt_connection_step(&tracked->connection, &packet, source, 1);
 	nt_connection_add_packet(&tracked->connection, &packet, source);
-	nt_stream_step(&tracked->streams[source], &packet, 0, 0);
+	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], &packet, 0, 0);
 }
 
 static void check_same(const struct tracked *kernel, const struct tracked *user)

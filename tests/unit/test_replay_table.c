@@ -90,7 +90,7 @@ static void test_streams(void)
 
 	for (i = 0; i < 2 * GROWING_STREAM_MOST_HOLES; i++) {
 		packet.sequence = 20 * i;
-		growing_stream_step(stream, &packet, 0, 0);
+		growing_stream_step(stream, stream, &packet, 0, 0);
 	}
 	CHECK_EQUAL(stream->room, GROWING_STREAM_MOST_HOLES);
 	CHECK_EQUAL(stream->core.bytes, 2 * GROWING_STREAM_MOST_HOLES * 10);

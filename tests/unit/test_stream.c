@@ -15,17 +15,17 @@
 #define MOST_HOLES GROWING_STREAM_MOST_HOLES
 #define stream_step growing_stream_step
 #define stream_is_incomplete growing_stream_is_incomplete
-static struct growing_stream stream;
+static struct growing_stream stream, peer;
 #else
 #define MOST_HOLES NT_STREAM_RANGES
 #define stream_step nt_stream_step
 #define stream_is_incomplete nt_stream_is_incomplete
-static struct nt_stream stream;
+static struct nt_stream stream, peer;
 #endif
 
 static void step(const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
-	stream_step(&stream, packet, interface, direction);
+	stream_step(&stream, &peer, packet, interface, direction);
 }
 
 static void reset(void)
@@ -34,6 +34,7 @@ static void reset(void)
 	free(stream.hole);
 #endif
 	memset(&stream, 0, sizeof(stream));
+	memset(&peer, 0, sizeof(peer));
 }
 
 static void take_many(__u8 flags, __u32 sequence, __u32 length, __u16 segments)
@@ -476,6 +477,129 @@ static void random_segments(void)
 	CHECK_EQUAL(stream.core.packets, 300000);
 }
 
+/* A packet without new bytes, in every state of the stream, is no sign of another path when it is seen again. */
+static void nothing_new_on_another_interface(void)
+{
+	static const struct nt_packet packets[] = {
+		{ .flags = NT_SYN, .sequence = 99 },
+		{ .flags = NT_ACK, .sequence = 100 },
+		{ .flags = NT_ACK, .sequence = 99, .payload_length = 1 }, /* keep-alives */
+		{ .flags = NT_ACK, .sequence = 99 },
+		{ .flags = NT_ACK, .sequence = 100, .payload_length = 10 },
+		{ .flags = NT_ACK, .sequence = 100, .payload_length = 10 },
+		{ .flags = NT_ACK, .sequence = 109, .payload_length = 1 },
+		{ .flags = NT_FIN | NT_ACK, .sequence = 110, .payload_length = 5 },
+		{ .flags = NT_FIN | NT_ACK, .sequence = 115 },
+		{ .flags = NT_FIN | NT_ACK, .sequence = 110, .payload_length = 5 },
+		{ .flags = NT_ACK, .sequence = 116 },                      /* the ACK of the peer's FIN */
+		{ .flags = NT_ACK, .sequence = 115, .payload_length = 1 }, /* keep-alives in FIN_WAIT2 */
+		{ .flags = NT_ACK, .sequence = 115 },
+		{ .flags = NT_RST | NT_ACK, .sequence = 116 },
+	};
+	__u32 count = sizeof(packets) / sizeof(packets[0]), i;
+
+	reset();
+	for (i = 0; i < count; i++) {
+		struct nt_packet packet = packets[i];
+
+		packet.segments = 1;
+		step(&packet, 1, 0);
+		step(&packet, 2, 0);
+		step(&packet, 1, 1);
+	}
+	check(count, 15, 3);
+	CHECK(!stream_is_incomplete(&stream));
+}
+
+/* The same without the beginning: the first packet of the side holds nothing that could be compared. */
+static void path_changes_after_a_bare_ack(void)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 500, .segments = 1 };
+
+	reset();
+	step(&packet, 1, 0);
+	step(&packet, 2, 0);
+	check(1, 0, 0);
+	packet.payload_length = 500;
+	step(&packet, 2, 0);
+	step(&packet, 3, 0);
+	check(2, 500, 0);
+	CHECK(stream_is_incomplete(&stream));
+}
+
+static void peer_window(__u16 window)
+{
+	struct nt_packet packet = { .flags = NT_ACK, .sequence = 7000, .window = window, .segments = 1 };
+
+	stream_step(&peer, &stream, &packet, 1, 0);
+}
+
+/* RFC 9293 3.8.6.1: the byte of a probe is sent until the window opens, then once more with what follows. */
+static void zero_window_probes(void)
+{
+	begin(99);
+	data(100, 10);
+	peer_window(0);
+	data(110, 1);
+	data(110, 1);
+	data(110, 1);
+	peer_window(0);
+	data(109, 0); /* the probes of other systems: no payload, before the next byte */
+	check(6, 11, 0);
+	peer_window(100);
+	data(110, 100);
+	check(7, 110, 0);
+	data(110, 100);
+	check(8, 110, 1);
+	CHECK(!stream_is_incomplete(&stream));
+}
+
+static void zero_window_probe_is_accepted(void)
+{
+	begin(99);
+	peer_window(0);
+	data(100, 1);
+	peer_window(100);
+	data(101, 10);
+	check(3, 11, 0);
+	data(100, 11);
+	check(4, 11, 1);
+}
+
+/* The byte that is probed with was sent before, and the window was closed behind it. */
+static void zero_window_probe_below_the_highest(void)
+{
+	begin(99);
+	data(100, 100);
+	peer_window(0);
+	data(150, 1);
+	data(150, 1);
+	check(4, 100, 0);
+	peer_window(100);
+	data(150, 50);
+	check(5, 100, 1);
+}
+
+static void zero_window_probe_before_the_fin(void)
+{
+	begin(99);
+	peer_window(0);
+	data(100, 1);
+	peer_window(1000);
+	take(NT_FIN | NT_ACK, 100, 1);
+	check(3, 1, 0);
+}
+
+/* One byte that is sent while the window is open is data, which a longer segment repeats after a loss. */
+static void one_byte_in_an_open_window(void)
+{
+	begin(99);
+	peer_window(1000);
+	data(100, 1);
+	data(100, 20);
+	check(3, 20, 1);
+}
+
 int main(void)
 {
 	in_order();
@@ -501,6 +625,13 @@ int main(void)
 	another_syn_after_a_fin();
 	first_fragments();
 	other_interfaces();
+	nothing_new_on_another_interface();
+	path_changes_after_a_bare_ack();
+	zero_window_probes();
+	zero_window_probe_is_accepted();
+	zero_window_probe_below_the_highest();
+	zero_window_probe_before_the_fin();
+	one_byte_in_an_open_window();
 	changed_path();
 	compare_with_model();
 	random_segments();
