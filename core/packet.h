@@ -10,7 +10,10 @@
  * core/buffer.h for plain memory. The parser does not access `frame` itself. On the common path (Ethernet, IPv4 or IPv6
  * without options, TCP) the whole parse costs two loads, nt_parse_plain() one.
  *
- * Input is hostile: every length is checked against the enclosing one before it is used.
+ * Input is hostile: nothing is read outside of the frame, and every length is checked against the enclosing one before
+ * it is used. The exception are captures, where the enclosing lengths may be wrong (NT_PARSE_BEYOND_FRAME): there the
+ * length in the IP header counts, unless the header's checksum shows that it is damaged. An interface knows the length of its frames, and the kernel drops an IP packet that
+ * is longer than its frame.
  * References: RFC 791 (IPv4), RFC 8200 (IPv6), RFC 9293 (TCP), RFC 4302 (AH), RFC 2003 (IPIP), RFC 4213 (6in4),
  * IEEE 802.1Q.
  */
@@ -63,7 +66,10 @@ enum nt_parse {
 };
 
 /* Options of a parse. */
-enum nt_parse_option { NT_PARSE_TUNNELS = 1 }; /* decapsulate IPIP and 6in4; with tunnel.h all other tunnels too */
+enum nt_parse_option {
+	NT_PARSE_TUNNELS = 1,      /* decapsulate IPIP and 6in4; with tunnel.h all other tunnels too */
+	NT_PARSE_BEYOND_FRAME = 2, /* an IP packet may be longer than its frame or tunnel, whose length may be wrong */
+};
 
 enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length counts the first fragment only */
 
@@ -158,16 +164,32 @@ struct nt_cursor {
 	__u32 end;     /* offset behind the IP packet */
 	/* enum nt_fragment. Not next to `protocol`: GCC would test both in one load, which waits for two stores. */
 	__u8 fragment;
+	__u8 beyond_frame; /* NT_PARSE_BEYOND_FRAME is set */
 };
 
 enum nt_fragment { NT_WHOLE, NT_FIRST_OF_FRAGMENTS, NT_LATER_FRAGMENT };
 
-/* Returns the offset behind an IP packet of `length` bytes, 0 if it is longer than the frame. */
-NT_INLINE __u32 nt_packet_end(__u32 offset, __u32 length, __u32 frame_length)
+NT_INLINE int nt_exceeds_frame(__u32 offset, __u32 length, __u32 frame_length)
 {
-	if (offset > frame_length || length > frame_length - offset)
+	return offset > frame_length || length > frame_length - offset;
+}
+
+/* Returns the offset behind an IP packet of `length` bytes, 0 if it is longer than the frame and must not be. */
+NT_INLINE __u32 nt_packet_end(const struct nt_cursor *cursor, __u32 length, __u32 frame_length)
+{
+	if (!cursor->beyond_frame && nt_exceeds_frame(cursor->offset, length, frame_length))
 		return 0;
-	return offset + length;
+	return cursor->offset + length;
+}
+
+/* Returns 0 if the header is damaged. A checksum of 0 is not computed yet; that of options is not verified. */
+NT_INLINE int nt_is_ipv4_sum_plausible(const struct nt_ipv4_header *header)
+{
+	const __u16 *words = (const __u16 *)header;
+	__u32 sum = words[0] + words[1] + words[2] + words[3] + words[4] + words[5] + words[6] + words[7] + words[8] +
+		    words[9];
+
+	return !header->checksum || header->version_and_length != 0x45 || (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
 /* Writes whole words, because a load that is wider than the stores before it has to wait for them. */
@@ -196,8 +218,11 @@ NT_INLINE enum nt_parse nt_take_ipv4_header(const struct nt_ipv4_header *header,
 	/* 0: segmentation offload, where the length does not fit (Linux BIG TCP, b1a78b9b9886) or is not yet set. */
 	if (!total_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
-	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
+	cursor->end = nt_packet_end(cursor, total_length, frame_length);
 	if (!cursor->end || total_length < header_length)
+		return NT_PACKET_MALFORMED;
+	if (cursor->beyond_frame && nt_exceeds_frame(cursor->offset, total_length, frame_length) &&
+	    !nt_is_ipv4_sum_plausible(header))
 		return NT_PACKET_MALFORMED;
 
 	fragment = nt_network16(header->fragment);
@@ -233,7 +258,7 @@ NT_INLINE enum nt_parse nt_take_ipv6_header(const struct nt_ipv6_header *header,
 	/* 0: a jumbogram (RFC 2675) or Linux BIG TCP, with or without the hop-by-hop header that shows it. */
 	if (!header->payload_length && frame_length > cursor->offset)
 		total_length = frame_length - cursor->offset;
-	cursor->end = nt_packet_end(cursor->offset, total_length, frame_length);
+	cursor->end = nt_packet_end(cursor, total_length, frame_length);
 	if (!cursor->end || total_length < NT_IPV6_HEADER)
 		return NT_PACKET_MALFORMED;
 
@@ -378,6 +403,7 @@ NT_INLINE enum nt_parse nt_parse_ip_at(void *frame, struct nt_cursor *cursor, __
 	enum nt_parse result;
 	int depth;
 
+	cursor->beyond_frame = !!(options & NT_PARSE_BEYOND_FRAME);
 	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
 		result = nt_parse_network_header(frame, frame_length, ethertype, cursor, packet);
 		if (result != NT_PACKET_TCP)

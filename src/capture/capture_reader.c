@@ -17,13 +17,15 @@ struct capture_reader {
 
 struct capture_reader *capture_reader_new(bool tunnels, const struct capture_reader_host *host)
 {
+	const struct fragment_rules rules = { .tunnels = tunnels, .for_ever = host->keeps_fragments };
 	struct capture_reader *reader = calloc(1, sizeof(*reader));
 
 	if (!reader)
 		return NULL;
 	reader->host = *host;
 	reader->options = tunnels ? NT_PARSE_TUNNELS : 0;
-	reader->fragments = fragment_table_new();
+	reader->options |= host->trusts_frame_lengths ? 0 : NT_PARSE_BEYOND_FRAME;
+	reader->fragments = fragment_table_new(&rules);
 	if (reader->fragments)
 		return reader;
 	free(reader);
@@ -36,13 +38,6 @@ void capture_reader_free(struct capture_reader *reader)
 		return;
 	fragment_table_free(reader->fragments);
 	free(reader);
-}
-
-/* True if all of TCP's options were captured. False if the IP header has no length (segmentation offload). */
-static bool has_whole_headers(const struct nt_packet *packet, __u32 captured)
-{
-	return packet->network_length &&
-	       packet->network_offset + packet->network_length - packet->payload_length <= captured;
 }
 
 bool capture_reader_parse_plain(const struct capture_packet *captured, struct capture_segment *segment)
@@ -59,8 +54,7 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 	segment->interface = 0;
 	segment->direction = 0;
 	return nt_parse_plain((void *)&frame, NT_ETHERNET_HEADER, nt_network16(ethertype), captured->length,
-			      &segment->packet) &&
-	       has_whole_headers(&segment->packet, frame.length);
+			      &segment->packet);
 }
 
 static void count_unparsed(struct capture_reader *reader, enum nt_parse result)
@@ -84,14 +78,14 @@ static bool is_fragment(const struct capture_segment *segment)
 static bool add_fragment(struct capture_reader *reader, const struct nt_layer *layer,
 			 const struct capture_segment *segment, int depth)
 {
-	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan };
+	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan, .is_end_doubtful = true };
 	struct capture_segment joined = *segment;
 	enum fragment_result result;
 	struct nt_buffer whole;
 
 	if (depth > NT_MOST_TUNNELS)
 		return false;
-	result = fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, layer->end,
+	result = fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, segment->ns,
 				    &whole, &inner.end);
 	joined.frame = &whole;
 	joined.reassembled = true;
@@ -140,18 +134,22 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
 	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
 	struct capture_place place;
+	__u32 length = captured->length;
 	enum nt_parse result;
 
+	if (!reader->host.trusts_frame_lengths && length < captured->captured)
+		length = captured->captured;
 	if (!capture_link_is_known(captured->link_type)) {
 		if (!reader->unparsed.unread++)
 			reader->unparsed.unread_type = captured->link_type;
 		return;
 	}
-	result = capture_link_locate(captured->link_type, &frame, captured->length, &place);
+	result = capture_link_locate(captured->link_type, &frame, length, &place);
 	if (result != NT_PACKET_TCP) {
 		count_unparsed(reader, result);
 		return;
 	}
+	place.layer.is_end_doubtful = !reader->host.trusts_frame_lengths;
 	segment.interface = place.interface;
 	segment.direction = place.direction;
 	parse_all_layers(reader, &place.layer, &segment, 0);

@@ -28,6 +28,11 @@ struct capture_reader_host {
 	/* Returns false to ignore the packet whose outermost IP header is at `offset`. NULL: accept all packets. */
 	bool (*accepts)(void *context, const struct nt_buffer *frame, __u32 offset);
 	void *context;
+	/* An IP packet that is longer than its frame or tunnel is malformed. If false, the capture may have wrong
+	 * lengths outside of IP, and the length in the IP header counts.
+	 */
+	bool trusts_frame_lengths;
+	bool keeps_fragments; /* fragments never expire */
 };
 
 struct capture_reader;

@@ -33,7 +33,7 @@ NT_INLINE enum nt_parse nt_pass_subframe(void *frame, struct nt_layer *layer)
 		return result;
 	next = layer->offset + ((NT_ETHERNET_HEADER + length + 3) & ~3U);
 	layer->offset += NT_ETHERNET_HEADER;
-	if (length > end - layer->offset)
+	if (!layer->is_end_doubtful && length > end - layer->offset)
 		return NT_PACKET_MALFORMED;
 	layer->end = layer->offset + length;
 	layer->type = NT_LAYER_LLC;

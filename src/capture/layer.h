@@ -119,20 +119,19 @@ NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 	return NT_PACKET_TCP;
 }
 
-/* Version 1, type 1, code 0 is a packet of a session. Padding may follow its length (RFC 2516 section 4). */
+/* Version 1, type 1, code 0 is a packet of a session (RFC 2516 section 4). Its length is ignored, because some devices
+ * write one that is shorter than the IP packet, which has its own.
+ */
 NT_INLINE enum nt_parse nt_pass_pppoe(void *frame, struct nt_layer *layer)
 {
 	__u16 header[3];
 	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
-	__u32 length = nt_network16(header[2]);
 
 	layer->type = NT_LAYER_UNKNOWN;
 	if (result != NT_PACKET_TCP || nt_network16(header[0]) != 0x1100)
 		return result;
 	layer->type = NT_ETHERTYPE_PPP;
 	layer->offset += sizeof(header);
-	if (length < layer->end - layer->offset)
-		layer->end = layer->offset + length;
 	return NT_PACKET_TCP;
 }
 

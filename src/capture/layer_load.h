@@ -4,6 +4,7 @@
 #define NETRACKER_LAYER_LOAD_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 
 #include "core/buffer.h"
 #include "core/packet.h"
@@ -24,6 +25,8 @@ struct nt_layer {
 	__u32 more_end; /* end of the A-MSDU */
 	__u16 type;     /* an EtherType, or enum nt_layer_type */
 	__u16 vlan;     /* the outermost VLAN's number, or NT_NO_VLAN */
+	/* `end` may be wrong, so that only the frame's end limits what is read. */
+	bool is_end_doubtful;
 };
 
 /* Copies `size` bytes that begin `at` bytes after the layer's first. Returns NT_PACKET_TCP, which is 0 and means
@@ -31,7 +34,7 @@ struct nt_layer {
  */
 NT_INLINE enum nt_parse nt_layer_load(void *frame, const struct nt_layer *layer, __u32 at, void *to, __u32 size)
 {
-	if (layer->offset > layer->end || at + size > layer->end - layer->offset)
+	if (!layer->is_end_doubtful && (layer->offset > layer->end || at + size > layer->end - layer->offset))
 		return NT_PACKET_MALFORMED;
 	return NT_LOAD(frame, layer->offset + at, to, size) < 0 ? NT_PACKET_TRUNCATED : NT_PACKET_TCP;
 }

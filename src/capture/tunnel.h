@@ -34,6 +34,8 @@
 #define NT_GRE_VERSION 0x0007
 #define NT_GRE_ERSPAN 0x88be /* type I, and with a sequence number type II */
 #define NT_GRE_ERSPAN_III 0x22eb
+#define NT_ERSPAN_ETHERNET 0 /* types of frames in type III */
+#define NT_ERSPAN_IP 2
 #define NT_GRE_ARUBA_FIRST 0x8200 /* 802.11 from Aruba's access points */
 #define NT_GRE_ARUBA_LAST 0x8210
 #define NT_GRE_ARUBA_OTHER 0x9000
@@ -41,22 +43,28 @@
 /* Passes `header` bytes; the inner layer is of `type`. */
 NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16 type)
 {
-	if (header > layer->end - layer->offset)
+	if (!layer->is_end_doubtful && header > layer->end - layer->offset)
 		return NT_PACKET_MALFORMED;
 	layer->offset += header;
 	layer->type = type;
 	return NT_PACKET_TCP;
 }
 
-/* The last bit of a type III header is set if a subheader of eight bytes follows. */
+/* The last 16 bits of a type III header hold the type of the mirrored frame, and in the last bit whether a subheader of
+ * eight bytes follows (draft-foschiano-erspan section 4.3).
+ */
 NT_INLINE enum nt_parse nt_enter_erspan_iii(void *frame, struct nt_layer *layer)
 {
-	__u8 last;
-	enum nt_parse result = nt_layer_load(frame, layer, 11, &last, sizeof(last));
+	__u16 bits;
+	enum nt_parse result = nt_layer_load16(frame, layer, 10, &bits);
+	__u16 frame_type = bits >> 10 & 0x1f;
 
 	if (result != NT_PACKET_TCP)
 		return result;
-	return nt_go_inside(layer, last & 1 ? 12 + 8 : 12, NT_ETHERTYPE_BRIDGED);
+	return nt_go_inside(layer, bits & 1 ? 12 + 8 : 12,
+			    frame_type == NT_ERSPAN_ETHERNET ? NT_ETHERTYPE_BRIDGED :
+			    frame_type == NT_ERSPAN_IP       ? NT_LAYER_IP :
+							       NT_LAYER_UNKNOWN);
 }
 
 NT_INLINE enum nt_parse nt_enter_gre_payload(void *frame, struct nt_layer *layer, __u16 flags, __u16 protocol)
@@ -184,7 +192,8 @@ NT_INLINE enum nt_parse nt_enter_gtp(void *frame, struct nt_layer *layer)
 		result = nt_layer_load16(frame, layer, 2, &length);
 	if (result != NT_PACKET_TCP)
 		return result;
-	if ((header[0] & 0xf0) != 0x30 || header[1] != 0xff || length > layer->end - layer->offset - 4)
+	if ((header[0] & 0xf0) != 0x30 || header[1] != 0xff ||
+	    (!layer->is_end_doubtful && length > layer->end - layer->offset - 4))
 		return NT_PACKET_NOT_TCP;
 	if (header[0] & 0x04)
 		result = nt_layer_load(frame, layer, 11, &type, sizeof(type));
@@ -261,7 +270,7 @@ NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 
 	if (result != NT_PACKET_TCP)
 		return result;
-	if (length && length < NT_UDP_HEADER)
+	if (!layer->is_end_doubtful && length && length < NT_UDP_HEADER)
 		return NT_PACKET_NOT_TCP;
 	/* The length is 0 after segmentation offload, and in jumbograms (RFC 2675 section 4). */
 	if (length && length < layer->end - layer->offset)
@@ -296,14 +305,13 @@ NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cur
  *
  * Moves *layer to the innermost layer reached. If the result is NT_PACKET_FRAGMENT, or the packet is marked
  * NT_PACKET_FIRST_FRAGMENT, layer->end is the frame length that belongs to packet->network_offset. *packet is set as by
- * nt_parse_ip(), its vlan from the layer. A TCP header whose options were cut counts as truncated.
+ * nt_parse_ip(), its vlan from the layer. TCP's options need not be in the frame.
  */
 NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u32 options, struct nt_packet *packet)
 {
 	struct nt_cursor cursor;
 	enum nt_parse result;
 	int depth;
-	__u8 last;
 
 	for (depth = 0; depth <= NT_MOST_TUNNELS; depth++) {
 		result = nt_pass_layers(frame, layer);
@@ -312,8 +320,6 @@ NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u
 		packet->vlan = layer->vlan;
 		cursor = (struct nt_cursor){ .offset = layer->offset };
 		result = nt_parse_ip_at(frame, &cursor, layer->type, layer->end, options, packet);
-		if (result == NT_PACKET_TCP && NT_LOAD(frame, cursor.end - packet->payload_length - 1, &last, 1) < 0)
-			return NT_PACKET_TRUNCATED;
 		if (result != NT_PACKET_NOT_TCP || !(options & NT_PARSE_TUNNELS))
 			return result;
 		/* The inner packet extends beyond the first fragment of the outer one. */

@@ -371,7 +371,13 @@ static bool set_up_zeek(struct replay *replay)
 		.context = &replay->delivery,
 		.ignore_checksums = replay->options->ignore_checksums,
 	};
-	const struct capture_reader_host reader_host = { track_like_zeek, accept_like_zeek, replay };
+	const struct capture_reader_host reader_host = {
+		.take = track_like_zeek,
+		.accepts = accept_like_zeek,
+		.context = replay,
+		.trusts_frame_lengths = true,
+		.keeps_fragments = true,
+	};
 
 	replay->zeek = zeek_replay_new(&host);
 	replay->reader = capture_reader_new(true, &reader_host);
@@ -387,7 +393,7 @@ static bool set_up_own(struct replay *replay)
 		.ended = write_last_record,
 		.context = &replay->delivery,
 	};
-	const struct capture_reader_host reader_host = { track_segment, NULL, replay };
+	const struct capture_reader_host reader_host = { .take = track_segment, .context = replay };
 
 	replay->tracker = replay_tracker_new(&host);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);

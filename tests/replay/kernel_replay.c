@@ -148,8 +148,9 @@ static void print_left_out(struct kernel_replay *run, const struct nt_packet *pa
 
 /* ---- packets ---- */
 
-/* Replaces another link layer by Ethernet, and keeps its VLAN. */
-static void make_frame(struct frame *frame, const struct capture_packet *captured, const struct nt_layer *layer)
+/* Replaces another link layer by Ethernet, and keeps its VLAN. length: of the frame when it was sent. */
+static void make_frame(struct frame *frame, const struct capture_packet *captured, const struct nt_layer *layer,
+		       __u32 length)
 {
 	bool is_ethernet = captured->link_type == DLT_EN10MB, tagged = !is_ethernet && layer->vlan != NT_NO_VLAN;
 	__u32 skipped = is_ethernet ? 0 : layer->offset;
@@ -157,7 +158,7 @@ static void make_frame(struct frame *frame, const struct capture_packet *capture
 	__u16 type = htons(layer->type);
 	__u16 types[] = { tagged ? htons(ETHERTYPE_VLAN) : type, htons(layer->vlan), type };
 
-	frame->length = header + captured->length - skipped;
+	frame->length = header + length - skipped;
 	frame->size = header + captured->captured - skipped;
 	if (frame->size > MOST_BYTES)
 		frame->size = MOST_BYTES;
@@ -194,6 +195,19 @@ static bool is_second_sighting(const struct capture_segment *segment, const stru
 	       !memcmp(segment->packet.source, previous->packet.source, sizeof(previous->packet.source));
 }
 
+/* Returns the frame's length as replay takes it to be: the length in the capture may be wrong, that of an interface's
+ * frame is not.
+ */
+static __u32 length_of_frame(const struct kernel_replay *run, const struct capture_packet *captured)
+{
+	const struct nt_packet *packet = &run->segment.packet;
+	__u32 length = captured->length > captured->captured ? captured->length : captured->captured;
+
+	if (run->segment.ns && !run->segment.reassembled && packet->network_offset + packet->network_length > length)
+		length = packet->network_offset + packet->network_length;
+	return length;
+}
+
 /* Returns 0, or -errno of BPF_PROG_TEST_RUN. */
 static int take_packet(struct kernel_replay *run, const struct capture_packet *captured)
 {
@@ -203,6 +217,7 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	struct nt_key key;
 	struct frame frame;
 	bool was_tracked = false;
+	__u32 length;
 	int error = 0;
 
 	if (captured->ns > run->now)
@@ -214,14 +229,15 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	capture_reader_take(run->reader, captured);
 	if (run->is_cut)
 		return 0;
-	if (capture_link_locate(captured->link_type, &bytes, captured->length, &place) != NT_PACKET_TCP ||
+	length = length_of_frame(run, captured);
+	if (capture_link_locate(captured->link_type, &bytes, length, &place) != NT_PACKET_TCP ||
 	    (nt_pass_layers(&bytes, &place.layer) != NT_PACKET_TCP && captured->link_type != DLT_EN10MB))
 		return 0;
 	if (segment->ns) {
 		nt_key_from_packet(&key, &segment->packet, 0);
 		was_tracked = is_tracked(run, &key);
 	}
-	make_frame(&frame, captured, &place.layer);
+	make_frame(&frame, captured, &place.layer, length);
 	if (frame.size >= LEAST_BYTES)
 		error = run_program(run, &frame, place.direction);
 	ring_buffer__consume(run->ring);

@@ -270,17 +270,85 @@ def fragments_cut_short():
 
 
 def truncated_headers():
-    """A packet counts if its whole TCP header was captured, with the options."""
+    """A packet counts if its TCP header was captured; the options need not be."""
     packets = connection()
     syn = bytearray(packets[0][1] + b"\2\4\5\xb4")
     struct.pack_into(">H", syn, 16, 44)
     syn[46] = 6 << 4
-    for captured, count in ((len(syn) - 1, 4), (len(syn), 5)):
+    for captured, count in ((14 + 20 + 19, 4), (14 + 20 + 20, 5), (len(syn) - 1, 5), (len(syn), 5)):
         out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 100, ETHERNET),
                struct.pack("<IIII", pcap.START, 0, captured, len(syn)), bytes(syn)[:captured]]
         for index, (_, frame) in enumerate(packets[1:], 1):
             out.append(struct.pack("<IIII", pcap.START, index, len(frame), len(frame)) + frame)
         holds(replay(b"".join(out)).records[0], src_packets=count)
+
+
+def wrong_lengths():
+    """Where the frame's length or a tunnel's is wrong, the length in the IP header counts."""
+    def with_length(frames, change):
+        out = [struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, ETHERNET)]
+        for at, frame in frames:
+            captured = frame[:60]
+            out.append(struct.pack("<IIII", pcap.START, round(at * 1e9), len(captured), change(len(captured))) + captured)
+        return b"".join(out)
+
+    def shorter(packet, by):
+        """The packet in a tunnel whose outer length is too short."""
+        outer = bytearray(tunnelled(packet, "GRE", OUTER[0]))
+        struct.pack_into(">H", outer, 2, len(outer) - by)
+        return bytes(outer)
+
+    def udp_length(packet):
+        datagram = bytearray(udp(4789, b"\x08\0\0\0\0\0\7\0" + bridged(packet)))
+        struct.pack_into(">H", datagram, 4, 9)
+        return ipv4(*OUTER[0], bytes(datagram), 17)
+
+    frames = connection(received=200)
+    for change in (lambda length: length, lambda length: length - 1, lambda length: 1, lambda length: 0):
+        check_lengths(replay(with_length(frames, change)).records, 200)
+    for by in (1, 30, 44):
+        check_lengths(replay(pcap.capture([(at, bridged(shorter(frame[14:], by))) for at, frame in frames]),
+                             "--tunnels").records, 200)
+    check_lengths(replay(pcap.capture([(at, bridged(udp_length(frame[14:]))) for at, frame in frames]),
+                         "--tunnels").records, 200)
+    for length in (0, 1, 42, 65535):
+        packets = [(at, MACS + b"\x88\x64\x11\0\0\1" + struct.pack(">H", length) + ppp(frame[14:]))
+                   for at, frame in frames]
+        check_lengths(replay(pcap.capture(packets)).records, 200)
+
+
+def check_lengths(records, received):
+    equal(len(records), 1, "records")
+    holds(records[0], **{**CONTENTS, "dst_bytes": received})
+
+
+def snap_lengths():
+    """Snap lengths that leave out the TCP options or the payload; Zeek needs the options."""
+    def options(frame):
+        segment = bytearray(frame + b"\1" * 12) if len(frame) == 54 else bytearray(frame[:54] + b"\1" * 12 + frame[54:])
+        struct.pack_into(">H", segment, 16, len(segment) - 14)
+        segment[46] = 8 << 4
+        return bytes(segment)
+
+    for length in (54, 60, 68, 96):
+        packets = [(at, options(frame), length) for at, frame in connection()]
+        check_record(replay(pcap.capture(packets)), IPV4, f"snap length {length}")
+        packets = [(at, frame, length) for at, frame in connection()]
+        check_record(replay(pcap.capture(packets)), IPV4, f"snap length {length}, no options")
+        holds(replay(pcap.capture(packets), "--like", "zeek", "-C").records[0], src_packets=5, dst_packets=3, conn_state="SF")
+
+
+def fragments_used_again():
+    """The IP identification comes round: after a minute it belongs to another packet."""
+    def pieces(packet):
+        return list(fragments_of(packet, 24, 7))
+
+    late = ip_packets(IPV4)
+    other = ip_packets((("198.18.0.9", 40001), SERVER))
+    packets = [(0, bridged(pieces(other[3][1])[0]))]
+    packets += [(100 + at, bridged(piece)) for at, packet in late for piece in pieces(packet)]
+    result = replay(pcap.capture(packets))
+    check_record(result, IPV4, "an identification used again")
 
 
 def not_read():
@@ -319,4 +387,5 @@ def mapped_addresses():
 
 if __name__ == "__main__":
     replay_harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
-                        fragments_and_tunnels, fragments_cut_short, truncated_headers, not_read, mapped_addresses])
+                        fragments_and_tunnels, fragments_cut_short, fragments_used_again, truncated_headers,
+                        wrong_lengths, snap_lengths, not_read, mapped_addresses])

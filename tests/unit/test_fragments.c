@@ -11,8 +11,13 @@
 #include "tests/unit/check.h"
 
 #define PAYLOAD 100 /* a TCP header and 80 bytes */
+#define NS_PER_SECOND 1000000000ULL
 
+static const struct fragment_rules rules, zeek_rules = { .for_ever = true }, tunnel_rules = { .tunnels = true };
 static struct fragment_table *fragments;
+static __u64 now = 1000 * NS_PER_SECOND;
+static __u8 protocol = NT_PROTOCOL_TCP;
+static __u32 sequence = 77; /* of the TCP header in the next packet */
 static struct nt_buffer whole;
 static enum fragment_result last_result;
 
@@ -21,7 +26,7 @@ static void fill_payload(__u8 *payload, __u32 size)
 {
 	struct nt_tcp_header tcp = { .source_port = htons(1000),
 				     .destination_port = htons(2000),
-				     .sequence = htonl(77),
+				     .sequence = htonl(sequence),
 				     .data_offset = 5 << 4,
 				     .flags = NT_ACK };
 
@@ -38,13 +43,15 @@ static __u32 add_part(int version, __u16 identification, __u32 start, __u32 leng
 				       .total_length = htons(20 + length),
 				       .identification = htons(identification),
 				       .fragment = htons(start / 8 | (more ? 0x2000 : 0)),
-				       .protocol = 6,
+				       .protocol = protocol,
 				       .source = htonl(0xc6120001),
 				       .destination = htonl(0xc6120002) };
 	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60,
 				       .payload_length = htons(8 + length),
 				       .next_header = NT_PROTOCOL_FRAGMENT };
-	__u8 extension[8] = { 6, 0, start >> 8, (start & 0xf8) | more, 0, 0, identification >> 8, identification };
+	__u8 extension[8] = {
+		protocol, 0, start >> 8, (start & 0xf8) | more, 0, 0, identification >> 8, identification
+	};
 	__u32 header = version == 4 ? 20 : 48, size = header + length - cut, total = 0;
 	__u8 *payload = malloc(70000), *block = malloc(size);
 	struct nt_buffer frame = { .data = block, .length = size };
@@ -57,7 +64,7 @@ static __u32 add_part(int version, __u16 identification, __u32 start, __u32 leng
 		memcpy(block + 40, extension, 8);
 	}
 	memcpy(block + header, payload + start, length - cut);
-	last_result = fragment_table_add(fragments, &frame, 0, header + length, &whole, &total);
+	last_result = fragment_table_add(fragments, &frame, 0, now, &whole, &total);
 	CHECK_EQUAL(total > 0, last_result == FRAGMENT_COMPLETES);
 	free(payload);
 	free(block);
@@ -80,7 +87,7 @@ static void check_whole(int version, __u32 length, __u32 payload)
 	CHECK_EQUAL(nt_parse_ip(&buffer, 0, version == 4 ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6, length, 0, &packet),
 		    NT_PACKET_TCP);
 	CHECK_EQUAL(packet.source_port, 1000);
-	CHECK_EQUAL(packet.sequence, 77);
+	CHECK_EQUAL(packet.sequence, sequence);
 	CHECK_EQUAL(packet.payload_length, payload - 20);
 	CHECK_EQUAL(packet.marks, 0);
 	free(block);
@@ -157,12 +164,101 @@ static void impossible(int version)
 	CHECK_EQUAL(add(version, 10, 0, 48, true), 0);
 }
 
+/* Fragments wait for 60 s (RFC 1122 section 3.3.2). After that, another packet has the same identification. */
+static void expired(int version)
+{
+	__u64 began = fragment_table_incomplete(fragments);
+
+	CHECK_EQUAL(add(version, 12, 0, 48, true), 0);
+	now += 61 * NS_PER_SECOND;
+	sequence = 78;
+	CHECK_EQUAL(add(version, 12, 48, PAYLOAD - 48, false), 0);
+	check_whole(version, add(version, 12, 0, 48, true), PAYLOAD);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began + 1);
+	CHECK_EQUAL(add(version, 12, 0, 48, true), 0);
+	now += 59 * NS_PER_SECOND;
+	check_whole(version, add(version, 12, 48, PAYLOAD - 48, false), PAYLOAD);
+	sequence = 77;
+}
+
+/* A fragment that contradicts those that wait belongs to another packet with the same identification. */
+static void used_again(int version)
+{
+	__u64 began = fragment_table_incomplete(fragments);
+
+	CHECK_EQUAL(add(version, 13, 0, 48, true), 0);
+	sequence = 79;
+	CHECK_EQUAL(add(version, 13, 0, 48, true), 0); /* another TCP header */
+	check_whole(version, add(version, 13, 48, PAYLOAD - 48, false), PAYLOAD);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began + 1);
+	CHECK_EQUAL(add(version, 14, 96, PAYLOAD - 96, false), 0);
+	CHECK_EQUAL(add(version, 14, 48, 80, true), 0); /* beyond the end of the packet that waits */
+	CHECK_EQUAL(add(version, 14, 0, 48, true), 0);
+	check_whole(version, add(version, 14, 128, 100, false), 228);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began + 2);
+	CHECK_EQUAL(add(version, 15, 48, 48, true), 0);
+	CHECK_EQUAL(add(version, 15, 24, 40, false), 0); /* ends before a fragment that waits */
+	check_whole(version, add(version, 15, 0, 24, true), 64);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began + 3);
+	sequence = 77;
+}
+
+/* Fragments captured again after their packet was complete are no incomplete packet; those of the next packet with the
+ * same identification are.
+ */
+static void captured_again(int version)
+{
+	__u64 began = fragment_table_incomplete(fragments);
+
+	CHECK_EQUAL(add(version, 16, 0, 48, true), 0);
+	CHECK(add(version, 16, 48, PAYLOAD - 48, false) > 0);
+	CHECK_EQUAL(add(version, 16, 48, PAYLOAD - 48, false), 0);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began);
+	sequence = 80;
+	CHECK_EQUAL(add(version, 17, 0, 48, true), 0);
+	CHECK(add(version, 17, 48, PAYLOAD - 48, false) > 0);
+	sequence = 81;
+	CHECK_EQUAL(add(version, 17, 0, 48, true), 0);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began + 1);
+	sequence = 77;
+}
+
+/* A part of a UDP datagram cannot hold TCP, unless tunnels are parsed. */
+static void of_udp(int version)
+{
+	__u64 began = fragment_table_incomplete(fragments);
+
+	protocol = 17;
+	CHECK_EQUAL(add(version, 18, 48, 48, true), 0);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), began);
+	protocol = NT_PROTOCOL_TCP;
+}
+
+static void replace_table(const struct fragment_rules *other)
+{
+	fragment_table_free(fragments);
+	fragments = fragment_table_new(other);
+}
+
+static void other_rules(void)
+{
+	replace_table(&zeek_rules);
+	CHECK_EQUAL(add(4, 1, 0, 48, true), 0);
+	now += 3600 * NS_PER_SECOND;
+	check_whole(4, add(4, 1, 48, PAYLOAD - 48, false), PAYLOAD);
+	replace_table(&tunnel_rules);
+	protocol = 17;
+	CHECK_EQUAL(add(4, 1, 0, 48, true), 0);
+	CHECK_EQUAL(fragment_table_incomplete(fragments), 1);
+	CHECK(add(4, 1, 48, PAYLOAD - 48, false) > 0);
+	protocol = NT_PROTOCOL_TCP;
+}
+
 static void bounded(void)
 {
 	__u32 i;
 
-	fragment_table_free(fragments);
-	fragments = fragment_table_new();
+	replace_table(&rules);
 	for (i = 0; i < FRAGMENT_TABLE_SLOTS + 10; i++)
 		CHECK_EQUAL(add(4, i, 0, 48, true), 0);
 	CHECK_EQUAL(fragment_table_incomplete(fragments), FRAGMENT_TABLE_SLOTS + 10);
@@ -172,16 +268,20 @@ static void bounded(void)
 
 int main(void)
 {
-	static void (*const checks[])(int) = { in_order, out_of_order,     twice_and_overlapping, mixed,
-					       large,    captured_in_part, inside_one_another,    impossible };
+	static void (*const checks[])(int) = {
+		in_order, out_of_order,     twice_and_overlapping, mixed,
+		large,    captured_in_part, inside_one_another,    impossible,
+		expired,  used_again,       captured_again,        of_udp,
+	};
 	unsigned int i;
 
-	fragments = fragment_table_new();
+	fragments = fragment_table_new(&rules);
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		checks[i](4);
 		checks[i](6);
 	}
 	bounded();
+	other_rules();
 	fragment_table_free(fragments);
 	return check_finish();
 }

@@ -381,6 +381,43 @@ static void test_wrong_ipv4_lengths(void)
 	CHECK_EQUAL(result_with(16, 0xff), NT_PACKET_MALFORMED);
 }
 
+/* An IP packet that is longer than its frame, whose length may be wrong, has the payload that its own
+ * length says.
+ */
+static void test_packets_beyond_the_frame(void)
+{
+	struct frame four = { .length = 0 }, six = { .length = 0 }, inner = { .length = 0 };
+	const __u32 options = NT_PARSE_TUNNELS | NT_PARSE_BEYOND_FRAME;
+	struct nt_packet packet;
+
+	put_ethernet(&four, NT_ETHERTYPE_IPV4);
+	put_ipv4(&four, 0, 0, 6, TCP_SIZE + 1000);
+	put_tcp(&four);
+	CHECK_EQUAL(result_of(&four), NT_PACKET_MALFORMED);
+	CHECK_EQUAL(parse_part(&four, four.length, options, &packet), NT_PACKET_TCP);
+	CHECK_EQUAL(packet.payload_length, PAYLOAD + 1000);
+	put_ethernet(&six, NT_ETHERTYPE_IPV6);
+	put_ipv6(&six, 6, TCP_SIZE + 65000);
+	put_tcp(&six);
+	CHECK_EQUAL(result_of(&six), NT_PACKET_MALFORMED);
+	CHECK_EQUAL(parse_part(&six, six.length, options, &packet), NT_PACKET_TCP);
+	CHECK_EQUAL(packet.payload_length, PAYLOAD + 65000);
+	put_ethernet(&inner, NT_ETHERTYPE_IPV4);
+	put_ipv4(&inner, 0, 0, NT_PROTOCOL_IPV4, 10);
+	put_ipv4(&inner, 0, 0, 6, TCP_SIZE);
+	put_tcp(&inner);
+	CHECK_EQUAL(parse_part(&inner, inner.length, options, &packet), NT_PACKET_TCP);
+	CHECK_EQUAL(packet.payload_length, PAYLOAD);
+	/* A damaged header has no plausible length. */
+	four.bytes[14 + 10] = 0x12;
+	CHECK_EQUAL(parse_part(&four, four.length, options, &packet), NT_PACKET_MALFORMED);
+	four.bytes[14 + 10] = 0;
+	/* The length of the IP header itself must hold the TCP header. */
+	four.bytes[16] = 0;
+	four.bytes[17] = 39;
+	CHECK_EQUAL(parse_part(&four, four.length, options, &packet), NT_PACKET_MALFORMED);
+}
+
 static void test_wrong_tcp_lengths(void)
 {
 	__u32 words;
@@ -545,7 +582,7 @@ static void test_random_bytes(void)
 
 		for (value = 0; value < 256; value++) {
 			frame.bytes[offset] = value;
-			invalid += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
+			invalid += parse_part(&frame, frame.length, rand() & 3, &packet) > NT_PACKET_MALFORMED;
 		}
 		frame.bytes[offset] = kept;
 	}
@@ -554,7 +591,7 @@ static void test_random_bytes(void)
 		frame.length = rand() % 200;
 		for (offset = 14; offset < frame.length; offset++)
 			frame.bytes[offset] = rand() % 3 ? rand() : rand() % 8;
-		invalid += parse_part(&frame, frame.length, NT_PARSE_TUNNELS, &packet) > NT_PACKET_MALFORMED;
+		invalid += parse_part(&frame, frame.length, rand() & 3, &packet) > NT_PACKET_MALFORMED;
 	}
 	CHECK_EQUAL(invalid, 0);
 }
@@ -675,6 +712,7 @@ int main(void)
 	test_stripped_and_priority_tags();
 	test_without_link_layer();
 	test_wrong_ipv4_lengths();
+	test_packets_beyond_the_frame();
 	test_wrong_tcp_lengths();
 	test_wrong_ipv6_lengths();
 	test_offloaded_segments();
