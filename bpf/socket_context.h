@@ -510,10 +510,36 @@ static __always_inline void socket_handle_established(__u64 address, struct nt_s
 	socket->reset_reason = 0;
 	if (socket->role == NT_ROLE_SERVER)
 		count(NT_COUNT_SOCKETS_OPENED);
+	if (config.wire_enabled && socket->role == NT_ROLE_SERVER)
+		wire_add_socket(socket);
 	if (!config.open_events)
 		return;
 	copy_listener_owner(socket);
 	emit_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
+}
+
+/* Working memory for wire_add_lost_socket(), to save stack. Only a softirq establishes a server's socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_socket);
+} lost_sockets SEC(".maps");
+
+/* Tells the wire context of a socket that found no room in `sockets`: a listener did not fail to make one. */
+static __always_inline void wire_add_lost_socket(struct sock *sk)
+{
+	__u32 zero = 0;
+	struct nt_socket *socket = bpf_map_lookup_elem(&lost_sockets, &zero);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!socket || !tp)
+		return;
+	__builtin_memset(socket, 0, sizeof(*socket));
+	socket->role = NT_ROLE_SERVER;
+	socket->netns = sk->__sk_common.skc_net.net->ns.inum;
+	read_tuple(socket, tp);
+	wire_add_socket(socket);
 }
 
 static __always_inline void record_closer(struct nt_socket *socket, struct sock *sk)
@@ -756,6 +782,8 @@ static __always_inline void handle_state_change(struct sock *sk, int old_state, 
 	socket = bpf_map_lookup_elem(&sockets, &address);
 	if (socket)
 		socket_handle_state(address, socket, sk, old_state, new_state);
+	else if (config.wire_enabled && old_state == TCP_SYN_RECV && new_state == TCP_ESTABLISHED)
+		wire_add_lost_socket(sk);
 }
 
 /* The mark that a program leaves for its stand-by program: the change that it has just handled.

@@ -27,32 +27,48 @@ static __always_inline struct workspace *wire_find_workspace(void)
 	return bpf_map_lookup_elem(&workspaces, &zero);
 }
 
-/* Returns the cookie of the TCP socket that sent the packet, 0 if it is no TCP socket or none of this machine. A RST,
- * and before 6.13 also the ACK of a time-wait socket, may come from the kernel's control socket, which is a raw one. */
-static __always_inline __u64 read_sender_cookie(struct __sk_buff *skb, __u8 flags)
+/* Records the TCP socket that sent the packet, if it is one of this machine. A RST, and before 6.13 also the ACK of a
+ * time-wait socket, may come from the kernel's control socket, which is a raw one. */
+static __always_inline void record_sender(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
 {
+	__u32 source = sighting->source & 1;
 	struct bpf_sock *sk;
 
-	if (flags & NT_RST)
-		return 0;
+	if (wire->has_socket[source] || sighting->packet.flags & NT_RST)
+		return;
 	sk = skb->sk;
 	if (!sk)
-		return 0;
-	sk = bpf_sk_fullsock(sk); /* NULL for a request socket, whose cookie its child inherits */
+		return;
+	sk = bpf_sk_fullsock(sk); /* NULL for a request, whose cookie its child inherits */
 	if (sk && (sk->protocol != IPPROTO_TCP || sk->type != SOCK_STREAM))
-		return 0;
-	return bpf_get_socket_cookie(skb);
+		return;
+	wire->cookie[source] = bpf_get_socket_cookie(skb);
+	/* without the socket context nothing reports whether a child came of the request */
+	wire->has_socket[source] = sk || !config.sockets_enabled;
+}
+
+/* Under SYN cookies a listener's SYN-ACK has neither a socket nor a request. One that is forwarded came in by an
+ * interface. */
+static __always_inline void record_answer(struct __sk_buff *skb, struct nt_wire *wire)
+{
+	if (skb->ingress_ifindex)
+		wire->answered_here = 0;
+	else if (config.sockets_enabled && !skb->sk)
+		wire->answered_here = 1;
 }
 
 static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire,
 					    const struct sighting *sighting)
 {
-	__u64 cookie = read_sender_cookie(skb, sighting->packet.flags);
+	__u8 handshake = sighting->packet.flags & (NT_SYN | NT_ACK);
 
-	if (cookie)
-		wire->cookie[sighting->source & 1] = cookie;
-	if (sighting->leaving && (sighting->packet.flags & (NT_SYN | NT_ACK)) == NT_SYN)
+	record_sender(skb, wire, sighting);
+	if (!sighting->leaving)
+		return;
+	if (handshake == NT_SYN)
 		wire->syn_left = 1;
+	else if (handshake == (NT_SYN | NT_ACK))
+		record_answer(skb, wire);
 }
 
 /* Copies the final state of the connection before it is removed from its table, which reuses the entry at once. It is
@@ -178,7 +194,9 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 {
 	int error;
 
-	stop_expecting_ack(found->wire);
+	/* until a socket comes, every packet shows that the client is still there: wire_add_socket() */
+	if (!nt_is_unaccepted(found->wire))
+		stop_expecting_ack(found->wire);
 	if (found->place == IN_SLOT)
 		return;
 	error = bpf_map_update_elem(&established, &sighting->key, found->wire, BPF_NOEXIST);

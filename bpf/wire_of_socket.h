@@ -20,6 +20,19 @@ static __always_inline int find_wire_of_socket(struct wire_found *found, const s
 	return side;
 }
 
+/* Records that the handshake made this socket. Not inlined, to save the caller's stack. */
+static __noinline int wire_add_socket(const struct nt_socket *socket)
+{
+	struct wire_found found;
+	int side = find_wire_of_socket(&found, socket);
+
+	if (!found.wire)
+		return 0;
+	found.wire->has_socket[side & 1] = 1;
+	stop_expecting_ack(found.wire);
+	return 0;
+}
+
 /* Returns whether the wire context has most likely reported the end already: the socket has seen both FINs, and so has
  * the wire if it saw the connection at all. User space has that event by now, or looks up the table for the rare
  * connection that crossed our interfaces in one direction only. If every packet is followed, the last acknowledgement

@@ -63,13 +63,15 @@ struct nt_socket_counts {
 struct nt_wire {
 	struct nt_key key;
 	struct nt_connection connection;
-	__u64 cookie[2];          /* of the socket that sends from this side; 0: unknown */
+	__u64 cookie[2];          /* of the socket that sends from this side, or of its request; 0: unknown */
 	__u32 ifindex;            /* the interface of the first packet */
 	__u8 syn_left;            /* the SYN was seen on egress */
 	__u8 waits_for_ack;       /* counted in its slot of the fast path (core/fast_path.h) */
 	__u8 socket_closed[2];    /* the socket on this side has reported its close */
 	__u8 fin_acknowledged[2]; /* this side's FIN was acknowledged; set only if every packet is followed */
-	__u8 padding[6];
+	__u8 has_socket[2];       /* a socket is on this side, and not only a listener's request for one */
+	__u8 answered_here;       /* a listener of this namespace sent the SYN-ACK without a request (SYN cookies) */
+	__u8 padding[3];
 };
 
 /* An element of the array that is indexed by the hash of a key. It holds one connection; others with the same hash are

@@ -5,23 +5,24 @@
  * The wire context records, for each side of a connection, the cookie of the socket that sent its SYN, SYN-ACK or FIN.
  * The opener is the side whose SYN was seen first, the answerer is the other one.
  *
+ * A listener's SYN-ACK has the cookie of its request, which a child socket inherits. The last ACK of the handshake may
+ * make no child: the listen queue is full, the listener waits for data (TCP_DEFER_ACCEPT), or a firewall drops the ACK.
+ * So the wire context also records whether a side has a socket: it sent a packet itself, or reported that it is
+ * established.
+ *
  * 1. Does a side belong to a socket, judged by the wire context's entry alone? nt_ownership_of_side():
  *
- *    side      handshake   cookie  its FIN  result   reason
+ *    side      handshake   socket  its FIN  result   reason
  *    opener    incomplete  yes     -        OPENING  connect() makes the socket before the SYN is sent
  *    opener    complete    yes     -        SOCKET
- *    opener    -           no      -        NONE     the SYN of a local client has its cookie
- *    answerer  incomplete  yes     -        NONE     the SYN-ACK has the cookie of a socket that only the last ACK of
- *                                                    the handshake creates: before it there is nothing to record
- *    answerer  incomplete  no      -        NONE
+ *    opener    -           no      -        NONE     the SYN of a local client shows its socket
+ *    answerer  incomplete  yes     -        OPENING  simultaneous open; TCP Fast Open, where the SYN makes the child
+ *    answerer  incomplete  no      -        NONE     before the last ACK of the handshake there is nothing to record
  *    answerer  complete    yes     -        SOCKET
- *    answerer  complete    no      unseen   MAYBE    under SYN cookies (RFC 4987) the SYN-ACK has no socket: the
- *                                                    first cookie that the wire reads is that of the FIN
- *    answerer  complete    no      seen     NONE     the FIN of a local server has its cookie
+ *    answerer  complete    no      unseen   MAYBE    its socket may still come, or is in another namespace and left
+ *                                                    no cookie (SYN cookies, RFC 4987)
+ *    answerer  complete    no      seen     NONE     the FIN of a local server shows its socket
  *    side 1 of a self-connection   -        NONE     both endpoints are side 0; the answerer's rows do not apply
- *
- *    In a simultaneous open the sender of the second SYN is the answerer: its cookie counts once the handshake is
- *    complete.
  *
  *    OPENING and SOCKET are proof; every caller takes them alike, except for one. When one socket gives up or loses its
  *    peer, its connection's entry is removed unless the other side is SOCKET: an entry that is half-open then has
@@ -57,7 +58,19 @@
  *    earlier                           client        opener    no
  *    before it closed                  client        answerer  only after a simultaneous open
  *
- * 4. Was a connection that no socket owns forwarded? nt_is_forwarded():
+ * 4. Did no socket come of a completed handshake with a listener of this machine? nt_is_unaccepted():
+ *
+ *    handshake   answerer's socket  its request's cookie  answered here  its FIN  result  reason
+ *    complete    no                 yes                   -              unseen   yes     only a listener sends it
+ *    complete    no                 no                    yes            unseen   yes     SYN cookies
+ *    complete    no                 -                     -              seen     no      a listener sends no FIN
+ *    complete    no                 no                    no             -        no      forwarded
+ *    complete    yes                -                     -              -        no
+ *    incomplete  -                  -                     -              -        no
+ *
+ *    "Answered here" is a SYN-ACK that left an interface, had no socket and had not come in by another interface.
+ *
+ * 5. Was a connection that no socket owns, and that no listener answered as in 4, forwarded? nt_is_forwarded():
  *
  *    SYN seen leaving  handshake   sockets tracked  result  reason
  *    yes               -           -                yes     a local client would have left its cookie
@@ -91,19 +104,15 @@ NT_INLINE enum nt_ownership nt_ownership_of_side(const struct nt_wire *wire, int
 {
 	const struct nt_connection *connection = &wire->connection;
 	int established = nt_connection_is_established(connection);
-	int opener = side == connection->src_index;
 
-	if (wire->cookie[side & 1]) {
-		if (established)
-			return NT_OWNED_SOCKET;
-		return opener ? NT_OWNED_OPENING : NT_OWNED_NONE;
-	}
-	if (opener || !established || connection->marks & NT_MARK_SELF)
+	if (wire->has_socket[side & 1])
+		return established ? NT_OWNED_SOCKET : NT_OWNED_OPENING;
+	if (side == connection->src_index || !established || connection->marks & NT_MARK_SELF)
 		return NT_OWNED_NONE;
 	return connection->side[side & 1] & NT_SIDE_FIN ? NT_OWNED_NONE : NT_OWNED_MAYBE;
 }
 
-/* Returns whether a cookie proves that the side belongs to a socket. */
+/* Returns whether the side certainly belongs to a socket. */
 NT_INLINE int nt_side_has_socket(const struct nt_wire *wire, int side)
 {
 	return nt_ownership_of_side(wire, side) >= NT_OWNED_OPENING;
@@ -114,8 +123,18 @@ NT_INLINE int nt_wire_has_socket(const struct nt_wire *wire)
 	return nt_side_has_socket(wire, 0) || nt_side_has_socket(wire, 1);
 }
 
-/* Returns whether a connection that no socket owns was forwarded. sockets_are_known: this machine's sockets are tracked
- * too. */
+/* Returns whether a listener of this machine completed the handshake and no socket came of it so far. */
+NT_INLINE int nt_is_unaccepted(const struct nt_wire *wire)
+{
+	int answerer = !wire->connection.src_index;
+
+	if (!wire->cookie[answerer] && !wire->answered_here)
+		return 0;
+	return nt_ownership_of_side(wire, answerer) == NT_OWNED_MAYBE;
+}
+
+/* Returns whether a connection that no socket owns was forwarded, unless nt_is_unaccepted(). sockets_are_known: this
+ * machine's sockets are tracked too. */
 NT_INLINE int nt_is_forwarded(const struct nt_wire *wire, int sockets_are_known)
 {
 	return wire->syn_left || (sockets_are_known && nt_connection_is_established(&wire->connection));

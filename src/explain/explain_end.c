@@ -64,10 +64,19 @@ static void append_list_word(struct paragraph *paragraph, const char *lead, cons
 	paragraph_add(paragraph, ".");
 }
 
+/* Of a socket's record, no_socket is one of the kernel's reasons for a RST. */
+static bool is_unaccepted(const struct paragraph *paragraph)
+{
+	return explain_has_value(paragraph->record, "role", "observer") &&
+	       explain_has_value(paragraph->record, "reason", "no_socket");
+}
+
 static void add_reset_reason(struct paragraph *paragraph, enum nt_side sender)
 {
 	const char *reason = explain_get_word(paragraph->record, "reason");
 
+	if (is_unaccepted(paragraph))
+		return;
 	if (reason)
 		append_list_word(paragraph, "The kernel's reason is", reason,
 				 find_meaning(reset_reasons, COUNT(reset_reasons), reason));
@@ -133,8 +142,8 @@ static void describe_unreachable(struct paragraph *paragraph, const enum nt_side
 static void describe_expired(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	paragraph_add(paragraph,
-		      "Its end was not seen: no packet came for two hours, or a new connection used its addresses and "
-		      "ports.");
+		      "Its end was not seen: no packet came for %s, or a new connection used its addresses and ports.",
+		      is_unaccepted(paragraph) ? "70 seconds" : "two hours");
 	if (ended_by)
 		paragraph_add(paragraph, "%s had sent a FIN.", *ended_by == NT_SRC ? "The client" : "The server");
 }
@@ -210,6 +219,12 @@ void explain_write_end(struct paragraph *paragraph)
 	enum nt_side side = by_src ? NT_SRC : NT_DST;
 	size_t i = 0;
 
+	if (is_unaccepted(paragraph))
+		paragraph_add(
+			paragraph,
+			"A listener of this machine completed the handshake, but the kernel made no socket of it: "
+			"the listener's queue was full, it waits for data (TCP_DEFER_ACCEPT), or the ACK was "
+			"dropped on its way, as by a firewall.");
 	while (i < COUNT(outcomes) && strcmp(outcome, outcomes[i].outcome))
 		i++;
 	if (i < COUNT(outcomes))

@@ -167,6 +167,8 @@ static __u64 idle_limit(const struct pass *pass, const struct nt_wire *wire)
 		return SWEEP_ENDED_NS;
 	if (is_left_over(wire))
 		return NT_HALF_OPEN_NS;
+	if (!nt_wire_has_socket(wire) && nt_is_unaccepted(wire))
+		return NT_HALF_OPEN_NS;
 	if (nt_wire_has_socket(wire) && nt_connection_is_established(&wire->connection))
 		return SWEEP_SOCKETS_NS;
 	return nt_connection_idle_limit(&wire->connection);

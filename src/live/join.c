@@ -128,7 +128,9 @@ static bool has_local_socket(const struct held_wire *held)
 
 static enum join_route choose_route(const struct join *join, const struct nt_wire *wire)
 {
-	return nt_is_forwarded(wire, join->sockets_are_reported) ? JOIN_FORWARDED : JOIN_NO_SOCKET;
+	if (join->sockets_are_reported && nt_is_unaccepted(wire))
+		return JOIN_NO_SOCKET;
+	return nt_is_forwarded(wire, join->sockets_are_reported) ? JOIN_FORWARDED : JOIN_OBSERVED;
 }
 
 /* ---- held events ---- */
@@ -437,7 +439,7 @@ void join_add_wire(struct join *join, const struct nt_wire_event *event)
 	if (join->sockets_are_reported)
 		hold_wire(join, event);
 	else if (nt_wire_has_socket(wire))
-		join->output.observer(join->output.context, event, JOIN_NO_SOCKET);
+		join->output.observer(join->output.context, event, JOIN_OBSERVED);
 	else
 		join->output.observer(join->output.context, event, choose_route(join, wire));
 }

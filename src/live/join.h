@@ -15,6 +15,7 @@
  *   2. Otherwise, the owner is a socket with the same tuple in the network namespace of our interfaces (SYN cookies).
  *   3. Otherwise, the connection was forwarded if its SYN left by an interface or its handshake was completed.
  *   4. Otherwise, the connection was addressed to this machine and no socket answered.
+ * A listener of this machine that completed the handshake (before rule 3), but made no socket of it, owns nothing.
  *
  * Times are nanoseconds of CLOCK_BOOTTIME.
  */
@@ -40,7 +41,8 @@
 #define JOIN_LIVES_SEARCHED 64
 
 enum join_route {
-	JOIN_NO_SOCKET, /* no socket answered it, or sockets are not tracked */
+	JOIN_OBSERVED,  /* no socket answered it, or sockets are not tracked */
+	JOIN_NO_SOCKET, /* a listener of this machine completed the handshake, and no socket came of it */
 	JOIN_FORWARDED,
 };
 

@@ -114,6 +114,8 @@ static void write_observer_record(void *context, const struct nt_wire_event *eve
 		return;
 	}
 	record_fill_from_wire(&record, event, &live->names);
+	if (route == JOIN_NO_SOCKET)
+		record_set_no_socket(&record);
 	deliver_record(live, &record);
 }
 
@@ -265,8 +267,21 @@ static void sweep_if_due(struct live *live, __u64 now)
 	sweep_closed_sockets(&live->loader, now);
 }
 
+/* Returns whether the connection has been open without a socket for longer than a socket takes to come. */
+static bool is_left_unaccepted(const struct nt_wire_event *event)
+{
+	return nt_is_unaccepted(&event->wire) && event->header.now > event->wire.connection.ack_ns + JOIN_UNCLAIMED_NS;
+}
+
 /* Local sockets are reported by the scan of sockets, if the socket context is on. The other established connections are
- * forwarded. */
+ * forwarded, unless a listener made no socket of them. */
+static bool is_reported_without_socket(const struct live *live, const struct nt_wire_event *event)
+{
+	if (nt_wire_has_socket(&event->wire))
+		return false;
+	return nt_is_unaccepted(&event->wire) ? is_left_unaccepted(event) : live->options->forwarded;
+}
+
 static int report_open_wire(void *context, void *data, size_t size)
 {
 	const struct nt_wire_event *event = data;
@@ -274,10 +289,12 @@ static int report_open_wire(void *context, void *data, size_t size)
 	struct nt_record record;
 
 	(void)size;
-	if (live->options->contexts & CONTEXT_SOCKET && (!live->options->forwarded || nt_wire_has_socket(&event->wire)))
+	if (live->options->contexts & CONTEXT_SOCKET && !is_reported_without_socket(live, event))
 		return 0;
 	record_fill_from_wire(&record, event, &live->names);
 	record.event = NT_EVENT_UPDATE;
+	if (nt_is_unaccepted(&event->wire))
+		record_set_no_socket(&record);
 	deliver_record(live, &record);
 	return 0;
 }

@@ -445,3 +445,8 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 	if (lookups->events_lost)
 		record->gaps |= NT_GAP_EVENTS;
 }
+
+void record_set_no_socket(struct nt_record *record)
+{
+	set_reason(record, "no_socket");
+}

@@ -46,4 +46,7 @@ void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind k
 void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event,
 			   const struct record_lookups *lookups);
 
+/* Says that a listener of this machine completed the handshake, and no socket came of it. */
+void record_set_no_socket(struct nt_record *record);
+
 #endif

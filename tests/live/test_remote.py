@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Connections with remote hosts: handshake times, observers, half-open scans, forwarded traffic."""
+import contextlib
 import errno
 import socket
 import sys
@@ -13,9 +14,12 @@ from sniffer import ACK, FIN, RST, SYN
 from traffic import NOBODY, SENT_RESET, at, exchange_all, require, settle
 
 RAW_HOST = 77
+TCP_DEFER_ACCEPT = 9
+NO_SOCKET = ["no_socket"]
 SURELY_LESS_THAN_4_GIB_NS = 50_000_000
 HALF_OPEN_NS = 70_000_000_000
 WAIT_70 = "written 70 s later"
+SYN_COOKIES = "SYN cookies"
 FORWARDED = "passing through"
 
 
@@ -271,6 +275,113 @@ def unacknowledged_synack(world):
                       out_from=syn.before + HALF_OPEN_NS, out_by=last + HALF_OPEN_NS + 3_000_000_000)
 
 
+def handshake(host, listener, port):
+    """Returns the raw host's side of a connection whose handshake is complete for it, and the time of the SYN."""
+    connection = RawConnection(host, port, (listener.address, listener.port), 5000)
+    syn = connection.send(SYN)
+    connection.expect(SYN | ACK)
+    connection.send(ACK)
+    return connection, syn
+
+
+def observe_unaccepted(world, connection, syn, outcome, ended_by, **facts):
+    world.observe((connection.host.address, connection.port), connection.remote, syn, outcome, ended_by,
+                  reason=NO_SOCKET, **facts)
+
+
+@case("a handshake that waits for data (TCP_DEFER_ACCEPT), reset by the client", incoming, incoming_ipv6)
+def deferred_and_reset(world):
+    host = remote_client(world)
+    listener = world.listen(world.server(), options=[(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 30)])
+    for number in range(COUNT):
+        connection, syn = handshake(host, listener, 27000 + number)
+        settle(0.01)
+        reset = connection.send(RST | ACK)
+        observe_unaccepted(world, connection, syn, "reset", "src", close=reset, first_fin=reset, conn_state=["RSTO"])
+
+
+@case("a handshake that waits for data, which comes", incoming, incoming_ipv6)
+def deferred_and_accepted(world):
+    """The data makes the socket, and the packets are the socket's."""
+    host, server = remote_client(world), world.server()
+    listener = world.listen(server, options=[(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, 30)])
+    opened = [handshake(host, listener, 27100 + number) for number in range(COUNT)]
+    settle(1.3)
+    for connection, syn in opened:
+        connection.send(ACK, bytes(50))
+        endpoint = server.accept(listener)
+        endpoint.receive(50)
+        endpoint.abort()
+        world.expect_record(endpoint, endpoint.remote, endpoint.local, outcome="reset", ended_by="dst",
+                            reason=SENT_RESET, start=syn, close=endpoint.rst_at, src_bytes=50, dst_bytes=0)
+
+
+@contextlib.contextmanager
+def overflow(world, port):
+    """Completes more handshakes than the listen queue has room for. Yields those for which the kernel made no socket.
+
+    A queue of length N holds N + 1 connections; they are accepted afterwards. It takes SYNs while it holds N.
+    """
+    host, server = remote_client(world), world.server()
+    listener = world.listen(server, backlog=COUNT)
+    kept = [handshake(host, listener, port + number) for number in range(COUNT)]
+    late = [RawConnection(host, port + 50 + number, (listener.address, listener.port), 5000)
+            for number in range(COUNT)]
+    opened = [(connection, connection.send(SYN)) for connection in late]
+    for connection, _ in opened:
+        connection.expect(SYN | ACK)
+    for connection, _ in opened:
+        connection.send(ACK)
+    yield opened[1:]
+    for _, syn in kept + opened[:1]:
+        endpoint = server.accept(listener)
+        endpoint.abort()
+        world.expect_record(endpoint, endpoint.remote, endpoint.local, outcome="reset", ended_by="dst",
+                            reason=SENT_RESET, start=syn, close=endpoint.rst_at, src_bytes=0, dst_bytes=0)
+
+
+def overflow_and_reset(world, port):
+    with overflow(world, port) as unaccepted:
+        for connection, syn in unaccepted:
+            reset = connection.send(RST | ACK)
+            observe_unaccepted(world, connection, syn, "reset", "src", close=reset, first_fin=reset,
+                               conn_state=["RSTO"])
+
+
+@case("a full listen queue, reset by the client", incoming, incoming_ipv6)
+def queue_full(world):
+    overflow_and_reset(world, 27200)
+
+
+@case("a full listen queue, %s" % SYN_COOKIES, incoming)
+def queue_full_with_cookies(world):
+    """The SYN-ACK has no request, and so no cookie of a socket."""
+    overflow_and_reset(world, 27300)
+
+
+@case("a full listen queue, tcp_abort_on_overflow", incoming)
+def queue_full_and_aborted(world):
+    with overflow(world, 27400) as unaccepted:
+        for connection, syn in unaccepted:
+            reset = at(connection.host.expect(RST, (connection.remote[1], connection.port)).at)
+            observe_unaccepted(world, connection, syn, "reset", "dst", close=reset, first_fin=reset,
+                               conn_state=["RSTR"])
+
+
+@case("a full listen queue, closed by the client, %s" % WAIT_70, incoming)
+def queue_full_and_silent(world):
+    """The last packet is the SYN-ACK that the server retransmits."""
+    with overflow(world, 27500) as unaccepted:
+        for connection, _ in unaccepted:
+            connection.send(ACK, b"GET /")
+            connection.send(FIN | ACK)
+        closed = now()
+        settle(2)
+    for connection, syn in unaccepted:
+        observe_unaccepted(world, connection, syn, "expired", "src", gaps_allowed=["bytes_mod_4g"],
+                           out_from=closed + HALF_OPEN_NS, out_by=now() + HALF_OPEN_NS + 3_000_000_000)
+
+
 def through(world):
     """Returns two raw hosts; the tracker's namespace forwards between them."""
     place = world.place
@@ -360,11 +471,15 @@ def translation(world):
 
 
 def arenas():
-    """Runs forwarding with trackers of its own: the other cases need a namespace that does not forward."""
+    """Runs forwarding, and settings of the tracker's namespace, with trackers of their own."""
     shown_cases = [one for one in REGISTERED if one.function in (shown, forwarded_sockets)]
     hidden = [one for one in REGISTERED if one.function in (not_shown, translation)]
-    others = [one for one in REGISTERED if one not in shown_cases + hidden]
-    return [Arena("n", hidden), Arena("f", shown_cases, ["--forwarded"]), Arena("t", others)]
+    cookies = [one for one in REGISTERED if SYN_COOKIES in one.name]
+    aborting = [one for one in REGISTERED if one.function is queue_full_and_aborted]
+    others = [one for one in REGISTERED if one not in shown_cases + hidden + cookies + aborting]
+    return [Arena("n", hidden), Arena("f", shown_cases, ["--forwarded"]), Arena("t", others),
+            Arena("c", cookies, sysctls={"net.ipv4.tcp_syncookies": 2}),
+            Arena("a", aborting, sysctls={"net.ipv4.tcp_abort_on_overflow": 1})]
 
 
 if __name__ == "__main__":

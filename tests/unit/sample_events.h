@@ -95,11 +95,13 @@ __attribute__((unused)) static struct nt_wire sample_wire(const char *letters, _
 	return sample_wire_between(&sample_client, &sample_server, letters, first_ns);
 }
 
-/* Sets the cookies that the packets of each side carried; 0: none was seen. */
+/* Sets the cookies of the sockets that sent packets of each side; 0: none was seen. */
 __attribute__((unused)) static struct nt_wire with_cookies(struct nt_wire wire, __u64 client, __u64 server)
 {
 	wire.cookie[wire.connection.src_index] = client;
 	wire.cookie[1 - wire.connection.src_index] = server;
+	wire.has_socket[wire.connection.src_index] = !!client;
+	wire.has_socket[1 - wire.connection.src_index] = !!server;
 	return wire;
 }
 

@@ -21,7 +21,7 @@ struct reported_socket {
 
 static struct {
 	struct reported_socket sockets[REPORTED_CAPACITY];
-	unsigned int socket_count, observed, forwarded, claimed, lost;
+	unsigned int socket_count, observed, unaccepted, forwarded, claimed, lost;
 } reported;
 
 static struct join *join;
@@ -45,7 +45,8 @@ static void take_observer(void *context, const struct nt_wire_event *event, enum
 {
 	(void)context;
 	CHECK(event->wire.connection.first_ns);
-	reported.observed += route == JOIN_NO_SOCKET;
+	reported.observed += route == JOIN_OBSERVED;
+	reported.unaccepted += route == JOIN_NO_SOCKET;
 	reported.forwarded += route == JOIN_FORWARDED;
 }
 
@@ -371,6 +372,7 @@ static void socket_connected_to_itself(void)
 	memcpy(event.socket.remote, event.socket.local, 16);
 	event.socket.flags |= NT_SOCKET_SIMULTANEOUS;
 	wire.cookie[0] = CLIENT_COOKIE;
+	wire.has_socket[0] = 1;
 	begin();
 	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
@@ -598,7 +600,9 @@ static void one_descriptor_many_connections(void)
 
 /* ---- no local socket ---- */
 
-enum fate { OBSERVED, FORWARDED, CLAIMED };
+enum fate { OBSERVED, NO_SOCKET, FORWARDED, CLAIMED };
+
+#define REQUEST 0x33 /* the cookie of a listener's request; no socket has it */
 
 /* docs/architecture.md, "whose a connection is" */
 static const struct {
@@ -607,17 +611,20 @@ static const struct {
 	bool syn_left;
 	enum fate fate, without_socket_context;
 } routes[] = {
-	{ "S", 0, 0, false, OBSERVED, OBSERVED },               /* unanswered, from outside */
-	{ "Sr", 0, 0, false, OBSERVED, OBSERVED },              /* a closed port */
-	{ "ShR", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED }, /* a scan of an open port: no socket was created */
-	{ "Sh", 0, SERVER_COOKIE, false, OBSERVED, OBSERVED },
+	{ "S", 0, 0, false, OBSERVED, OBSERVED },         /* unanswered, from outside */
+	{ "Sr", 0, 0, false, OBSERVED, OBSERVED },        /* a closed port */
+	{ "ShR", 0, REQUEST, false, OBSERVED, OBSERVED }, /* a scan of an open port: no socket was created */
+	{ "Sh", 0, REQUEST, false, OBSERVED, OBSERVED },
 	{ "Sh", 0, 0, false, OBSERVED, OBSERVED }, /* the same under SYN cookies */
 	{ "S", 0, 0, true, FORWARDED, FORWARDED },
-	{ "ShR", 0, SERVER_COOKIE, true, FORWARDED, FORWARDED }, /* a scan of a container */
+	{ "ShR", 0, REQUEST, true, FORWARDED, OBSERVED }, /* a scan of a container */
 	{ "ShAFf", 0, 0, true, FORWARDED, FORWARDED },
 	{ "ShAFf", 0, 0, false, FORWARDED, OBSERVED }, /* forwarded to an interface that is not watched */
 	{ "ShAR", 0, 0, false, FORWARDED, OBSERVED },
 	{ "ShAr", 0, 0, true, FORWARDED, FORWARDED },
+	{ "ShAR", 0, REQUEST, false, NO_SOCKET, OBSERVED }, /* a full listen queue */
+	{ "ShAr", 0, REQUEST, true, NO_SOCKET, OBSERVED },  /* that of a container */
+	{ "ShAF", CLIENT_COOKIE, REQUEST, true, CLAIMED, OBSERVED },
 	{ "S", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED },
 	{ "Sr", CLIENT_COOKIE, 0, false, CLAIMED, OBSERVED }, /* a container's client */
 	{ "ShAFf", CLIENT_COOKIE, 0, true, CLAIMED, OBSERVED },
@@ -629,6 +636,7 @@ static const struct {
 static void check_fate(enum fate fate)
 {
 	CHECK_EQUAL(reported.observed, fate == OBSERVED);
+	CHECK_EQUAL(reported.unaccepted, fate == NO_SOCKET);
 	CHECK_EQUAL(reported.forwarded, fate == FORWARDED);
 	CHECK_EQUAL(reported.claimed, fate == CLAIMED);
 }
@@ -643,6 +651,7 @@ static void no_socket_comes(void)
 						   routes[i].server);
 
 		wire.syn_left = routes[i].syn_left;
+		wire.has_socket[!wire.connection.src_index] = routes[i].server == SERVER_COOKIE;
 		for (j = 0; j < 4; j++) {
 			begin();
 			feed_wire(wire_end(wire, causes[j], START + SECOND));
@@ -652,6 +661,7 @@ static void no_socket_comes(void)
 			finish();
 		}
 		begin_with(CAPACITY, false);
+		wire.has_socket[!wire.connection.src_index] = !!routes[i].server; /* as the kernel side has it then */
 		feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
 		check_fate(routes[i].without_socket_context);
 		finish();
@@ -703,6 +713,24 @@ static void syn_cookies(void)
 	join_expire(join, START + 2 * SECOND);
 	CHECK_EQUAL(reported.claimed, 1);
 	finish();
+}
+
+/* A deferred accept: the data of the client makes the socket, which the kernel side did not tell of in time. */
+static void socket_comes_late(void)
+{
+	struct nt_wire wire = sample_wire("ShAR", START);
+	struct nt_socket_event server = socket_close(NT_ROLE_SERVER, START + 3 * MS, START + SECOND);
+
+	wire.cookie[!wire.connection.src_index] = SERVER_COOKIE;
+	begin();
+	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
+	join_expire(join, START + SECOND + JOIN_UNCLAIMED_NS - 1);
+	CHECK_EQUAL(reported.unaccepted, 0);
+	feed_socket(&server);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
+	finish();
+	CHECK_EQUAL(reported.unaccepted + reported.observed + reported.forwarded, 0);
 }
 
 /* ---- facts that follow after the change to CLOSE ---- */
@@ -970,6 +998,7 @@ int main(void)
 	no_socket_comes();
 	observers_are_reported_immediately();
 	syn_cookies();
+	socket_comes_late();
 	owner_follows();
 	owner_never_comes();
 	reason_follows();

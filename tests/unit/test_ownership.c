@@ -26,9 +26,10 @@ static const struct {
 	/* SYN-ACK seen */
 	{ "Sh", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
 	{ "Sh", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
-	{ "Sh", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
-	{ "Sh", 1, 2, NT_OWNED_OPENING, NT_OWNED_NONE, true },
-	{ "ShR", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	/* TCP Fast Open: the SYN made the server's socket */
+	{ "Sh", 0, 2, NT_OWNED_NONE, NT_OWNED_OPENING, true },
+	{ "Sh", 1, 2, NT_OWNED_OPENING, NT_OWNED_OPENING, true },
+	{ "ShR", 0, 2, NT_OWNED_NONE, NT_OWNED_OPENING, true },
 	/* established */
 	{ "ShA", 0, 0, NT_OWNED_NONE, NT_OWNED_MAYBE, false },
 	{ "ShA", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
@@ -49,7 +50,7 @@ static const struct {
 	/* simultaneous open: the second SYN's sender is the answerer */
 	{ "Ss", 0, 0, NT_OWNED_NONE, NT_OWNED_NONE, false },
 	{ "Ss", 1, 0, NT_OWNED_OPENING, NT_OWNED_NONE, true },
-	{ "Ss", 0, 2, NT_OWNED_NONE, NT_OWNED_NONE, false },
+	{ "Ss", 0, 2, NT_OWNED_NONE, NT_OWNED_OPENING, true },
 	{ "SsHh", 1, 0, NT_OWNED_SOCKET, NT_OWNED_MAYBE, true },
 	{ "SsHh", 1, 2, NT_OWNED_SOCKET, NT_OWNED_SOCKET, true },
 };
@@ -95,6 +96,7 @@ static void self_connection(void)
 		struct nt_wire wire = sample_wire_between(&sample_client, &sample_client, cases[i].letters, START);
 
 		wire.cookie[0] = cases[i].cookie;
+		wire.has_socket[0] = !!cases[i].cookie;
 		CHECK(wire.connection.marks & NT_MARK_SELF);
 		CHECK_EQUAL(nt_ownership_of_side(&wire, 0), cases[i].ownership);
 		CHECK_EQUAL(nt_ownership_of_side(&wire, 1), NT_OWNED_NONE);
@@ -233,6 +235,48 @@ static void open_sockets(void)
 	CHECK(nt_socket_owns_latest(&wire, !wire.connection.src_index, &server, OWN_NETNS));
 }
 
+/* ---- did no socket come of a completed handshake? ---- */
+
+/* The request of a listener has the cookie 2. */
+static const struct {
+	const char *letters;
+	__u64 request;
+	bool answered_here, client, server, unaccepted; /* client, server: a socket is there */
+} handshakes[] = {
+	{ "ShA", 2, false, false, false, true },
+	{ "ShA", 2, false, true, false, true },   /* a local client; the packets are its socket's */
+	{ "ShA", 0, true, false, false, true },   /* SYN cookies */
+	{ "ShA", 0, false, false, false, false }, /* forwarded */
+	{ "ShA", 0, false, true, false, false },  /* a client of a remote server */
+	{ "ShA", 2, false, false, true, false },  /* the socket came */
+	{ "ShA", 0, true, false, true, false },
+	{ "ShAF", 2, false, false, false, true }, /* the client closed, and still no socket came */
+	{ "ShAR", 2, false, false, false, true },
+	{ "ShAr", 2, false, false, false, true },  /* tcp_abort_on_overflow */
+	{ "ShAf", 2, false, false, false, false }, /* a listener sends no FIN */
+	{ "Sh", 2, false, false, false, false },   /* half-open */
+	{ "ShR", 2, false, false, false, false },
+	{ "S", 0, false, false, false, false },
+};
+
+static void unaccepted(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(handshakes) / sizeof(handshakes[0]); i++) {
+		struct nt_wire wire = sample_wire(handshakes[i].letters, START);
+		int opener = wire.connection.src_index;
+
+		wire.cookie[!opener] = handshakes[i].request;
+		wire.answered_here = handshakes[i].answered_here;
+		wire.has_socket[opener] = handshakes[i].client;
+		wire.has_socket[!opener] = handshakes[i].server;
+		if (!CHECK_EQUAL(nt_is_unaccepted(&wire), handshakes[i].unaccepted))
+			printf("  case %u: %s\n", i, handshakes[i].letters);
+		CHECK_EQUAL(nt_wire_has_socket(&wire), handshakes[i].client || handshakes[i].server);
+	}
+}
+
 /* ---- was the connection forwarded? ---- */
 
 static void forwarded(void)
@@ -264,6 +308,7 @@ int main(void)
 	claims();
 	lives_of_sockets();
 	open_sockets();
+	unaccepted();
 	forwarded();
 	return check_finish();
 }
