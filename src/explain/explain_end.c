@@ -64,7 +64,7 @@ static void append_list_word(struct paragraph *paragraph, const char *lead, cons
 	paragraph_add(paragraph, ".");
 }
 
-/* Of a socket's record, no_socket is one of the kernel's reasons for a RST. */
+/* In the record of a socket, no_socket is one of the kernel's reasons for a RST. */
 static bool is_unaccepted(const struct paragraph *paragraph)
 {
 	return explain_has_value(paragraph->record, "role", "observer") &&

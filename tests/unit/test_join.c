@@ -715,7 +715,7 @@ static void syn_cookies(void)
 	finish();
 }
 
-/* A deferred accept: the data of the client makes the socket, which the kernel side did not tell of in time. */
+/* A deferred accept: the data of the client makes the socket, whose beginning the kernel side missed. */
 static void socket_comes_late(void)
 {
 	struct nt_wire wire = sample_wire("ShAR", START);
