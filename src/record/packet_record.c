@@ -16,10 +16,13 @@ static void packet_set_span(struct nt_record *record, int bit, __u64 *member, __
 	nt_record_set(record, bit);
 }
 
+/* A longer span backwards is no disorder of the capture: the clock was wrong at one of the packets. */
+#define MOST_DISORDER_NS (60 * 1000000000ULL)
+
 /* The same for two packets: negative if the capture has them in another order than they were sent in. */
 static void set_signed_span(struct nt_record *record, int bit, long long *member, __u64 from, __u64 to)
 {
-	if (!from || !to)
+	if (!from || !to || to + MOST_DISORDER_NS < from)
 		return;
 	*member = (long long)(to - from);
 	nt_record_set(record, bit);
@@ -209,6 +212,40 @@ static void packet_fill_outcome(struct nt_record *record, const struct packet_ac
 	nt_record_set(record, NT_HAS_ENDED_BY);
 }
 
+/* Returns whether the difference of two times is known; enum packet_time_bit, 0: now. */
+static bool is_span_known(const struct packet_doubt *doubt, __u8 from, __u8 to)
+{
+	return !(doubt->unknown & (from | to)) && !(doubt->former & from) == !(doubt->former & to);
+}
+
+/* Removes the differences of times of which one is unknown, or between which the clock was set back. */
+static void remove_doubtful_spans(struct nt_record *record, const struct packet_account *account)
+{
+	const struct nt_connection *connection = account->connection;
+	__u8 start = connection->syn_ns ? PACKET_TIME_SYN : PACKET_TIME_FIRST;
+	__u8 end = record->event == NT_EVENT_CLOSE ? PACKET_TIME_CHANGE : 0;
+	__u8 dst_fin = side_index(connection, NT_DST) ? PACKET_TIME_FIN_1 : PACKET_TIME_FIN_0;
+	__u8 fins = PACKET_TIME_RST | PACKET_TIME_FIN_0 | PACKET_TIME_FIN_1;
+	const struct {
+		int bit;
+		__u8 from, to;
+	} spans[] = {
+		{ NT_HAS_SYN_SYNACK, PACKET_TIME_SYN, PACKET_TIME_SYNACK },
+		{ NT_HAS_SYNACK_ACK, PACKET_TIME_SYNACK, PACKET_TIME_ACK },
+		{ NT_HAS_HANDSHAKE, PACKET_TIME_SYN, PACKET_TIME_ACK },
+		{ NT_HAS_SYN_FINACK, PACKET_TIME_SYN, dst_fin },
+		{ NT_HAS_DURATION, start, end },
+		{ NT_HAS_WIRE_DURATION, start, PACKET_TIME_CHANGE },
+		/* Which of them was first is not known if the time of one is not. */
+		{ NT_HAS_FIRST_FIN, start, (account->doubt->unknown | account->doubt->former) & fins },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++)
+		if (!is_span_known(account->doubt, spans[i].from, spans[i].to))
+			nt_record_unset(record, spans[i].bit);
+}
+
 void record_fill_from_packets(struct nt_record *record, const struct packet_account *account)
 {
 	memset(record, 0, sizeof(*record));
@@ -224,5 +261,7 @@ void record_fill_from_packets(struct nt_record *record, const struct packet_acco
 		record_add_traffic(record, account->connection, account->traffic);
 	else
 		fill_bytes(record, account);
+	if (account->doubt && (account->doubt->unknown | account->doubt->former))
+		remove_doubtful_spans(record, account);
 	record_id_observer(record);
 }

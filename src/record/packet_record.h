@@ -14,15 +14,34 @@ struct packet_traffic {
 	bool complete; /* no gap was detected in the sequence numbers */
 };
 
+/* The times of a connection. */
+enum packet_time_bit {
+	PACKET_TIME_FIRST = 1,
+	PACKET_TIME_SYN = 2,
+	PACKET_TIME_SYNACK = 4,
+	PACKET_TIME_ACK = 8,
+	PACKET_TIME_FIN_0 = 16, /* by index into the key */
+	PACKET_TIME_FIN_1 = 32,
+	PACKET_TIME_RST = 64,
+	PACKET_TIME_CHANGE = 128,
+};
+
+/* Times that cannot be compared with the others; enum packet_time_bit. */
+struct packet_doubt {
+	__u8 former;  /* before the clock was set back: only with each other */
+	__u8 unknown; /* with none */
+};
+
 struct packet_account {
 	const struct nt_key *key;
 	const struct nt_connection *connection;
 	const struct packet_traffic *traffic; /* two, by index into the key; NULL if not followed */
 	const char *interface;                /* NULL if unknown */
 	enum nt_wire_cause cause;
-	__u64 now;        /* the record's time, in the clock of the connection's times */
-	__s64 to_utc_ns;  /* to add to that clock for the time since the Unix epoch */
-	__u64 most_bytes; /* upper bound of one side's payload; 0 if unknown */
+	__u64 now;                        /* the record's time, in the clock of the connection's times */
+	__s64 to_utc_ns;                  /* to add to that clock for the time since the Unix epoch */
+	__u64 most_bytes;                 /* upper bound of one side's payload; 0 if unknown */
+	const struct packet_doubt *doubt; /* NULL: none */
 };
 
 /* Fills an observer's record: all but `reason` and the owner. Its event is NT_EVENT_EXIT if the cause is NT_WIRE_EXIT,

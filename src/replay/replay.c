@@ -20,6 +20,7 @@
 #include "src/cli/options.h"
 #include "src/util/hangup.h"
 #include "src/util/message.h"
+#include "src/replay/packet_source.h"
 #include "src/replay/progress.h"
 #include "src/zeek/zeek_replay.h"
 
@@ -37,11 +38,13 @@ struct replay {
 	bool is_first; /* the next packet is the file's first */
 	struct progress progress;
 	struct progress_view read; /* totals of the previous files; size: of all files, 0 if one has none */
+	struct packet_source source;
+	struct packet_time time; /* of the packet that the reader takes */
 	struct capture_reader *reader;
 	struct replay_tracker *tracker; /* NULL with Zeek's rules */
 	struct zeek_replay *zeek;       /* NULL with NeTracker's rules */
 	struct delivery delivery;
-	__u64 now; /* highest time of all packets so far, nanoseconds since the Unix epoch */
+	__u64 now; /* the capture's clock, nanoseconds since the Unix epoch */
 	struct hangup hangup;
 	bool broken; /* a file was broken or unreadable */
 };
@@ -94,12 +97,17 @@ static void report_no_memory_for_connections(struct replay *replay)
 	replay->delivery.error = -ENOMEM;
 }
 
-static void advance_clock(struct replay *replay, __u64 ns)
+static void advance_clock(struct replay *replay, const struct packet_time *time)
 {
-	if (replay->zeek)
-		zeek_replay_clock(replay->zeek, ns);
-	else
-		replay_tracker_clock(replay->tracker, ns);
+	replay_tracker_clock(replay->tracker, time);
+	replay->now = time->now;
+	output_tick(&replay->delivery.output, replay->now, 0);
+}
+
+/* Zeek's clock is the time of the latest packet, whatever that is. */
+static void advance_zeek_clock(struct replay *replay, __u64 ns)
+{
+	zeek_replay_clock(replay->zeek, ns);
 	if (ns > replay->now)
 		replay->now = ns;
 	output_tick(&replay->delivery.output, replay->now, 0);
@@ -118,15 +126,15 @@ static void track_ahead(struct replay *replay, const struct replay_located *loca
 	for (i = 0; i < count; i++)
 		replay_tracker_prefetch(replay->tracker, &located[i]);
 	for (i = 0; i < count && !is_over(replay); i++) {
-		advance_clock(replay, located[i].segment.ns);
+		advance_clock(replay, &located[i].time);
 		track_located(replay, &located[i]);
 	}
 }
 
 static void track_segment(void *context, struct capture_segment *segment)
 {
-	struct replay_located located = { .segment = *segment };
 	struct replay *replay = context;
+	struct replay_located located = { .segment = *segment, .time = replay->time };
 
 	if (segment->result != NT_PACKET_TCP)
 		return;
@@ -166,6 +174,19 @@ static void write_last_record(void *context, struct nt_record *record)
 	delivery->accounting.open += record->event == NT_EVENT_EXIT;
 }
 
+static void finish_tracker(struct replay *replay)
+{
+	struct packet_clock *clock = &replay->source.clock;
+
+	packet_clock_finish(clock, &replay->time);
+	advance_clock(replay, &replay->time);
+	replay_tracker_finish(replay->tracker);
+	if (clock->wrong)
+		message_note(
+			"%llu packets have times far from those of the packets around them; these times were not used",
+			(unsigned long long)clock->wrong);
+}
+
 static void finish_replay(struct replay *replay)
 {
 	struct capture_unparsed unparsed;
@@ -174,7 +195,7 @@ static void finish_replay(struct replay *replay)
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else
-		replay_tracker_finish(replay->tracker);
+		finish_tracker(replay);
 	error = delivery_finish(&replay->delivery, replay->now, 0);
 	if (!error && output_lost_any(&replay->delivery.output))
 		error = -ENOMEM; /* lost without a failed write: no memory */
@@ -207,8 +228,8 @@ static void show_progress(struct replay *replay)
 	progress_show(&replay->progress, &view);
 }
 
-/* Warns if a file begins before the previous ones end. The clock does not go back, so connections that are in both may
- * have expired already, and are split.
+/* Warns if a file begins before the previous ones end: connections that are in both may have expired already, and are
+ * split.
  */
 static void check_order(struct replay *replay, __u64 ns)
 {
@@ -220,6 +241,13 @@ static void check_order(struct replay *replay, __u64 ns)
 			replay->name, (double)(replay->now - ns) / 1e9);
 }
 
+static int read_packet(struct replay *replay, struct capture_packet *captured)
+{
+	if (replay->zeek)
+		return capture_file_next(replay->file, captured);
+	return packet_source_next(&replay->source, replay->file, !replay->is_pipe, captured, &replay->time);
+}
+
 /* Returns 1 if there is a packet; 0 at the end of the file, or if the replay is over; -1 if the file is broken. */
 static int next_packet(struct replay *replay, struct capture_packet *captured)
 {
@@ -228,7 +256,7 @@ static int next_packet(struct replay *replay, struct capture_packet *captured)
 	if (hung_up)
 		handle_hangup(replay);
 	show_progress(replay);
-	result = is_over(replay) ? 0 : capture_file_next(replay->file, captured);
+	result = is_over(replay) ? 0 : read_packet(replay, captured);
 	if (replay->is_first && result == 1)
 		check_order(replay, captured->ns);
 	return result;
@@ -243,8 +271,11 @@ static int read_packets(struct replay *replay)
 	int result, count = 0;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		bool is_plain = capture_reader_parse_plain(&captured, &ahead[count].segment);
+		bool is_plain;
 
+		captured.ns = replay->time.ns;
+		is_plain = capture_reader_parse_plain(&captured, &ahead[count].segment);
+		ahead[count].time = replay->time;
 		if (is_plain)
 			replay_tracker_locate(replay->tracker, &ahead[count++]);
 		if (is_plain && count < most)
@@ -252,7 +283,7 @@ static int read_packets(struct replay *replay)
 		track_ahead(replay, ahead, count);
 		count = 0;
 		if (!is_plain && !is_over(replay)) {
-			advance_clock(replay, captured.ns);
+			advance_clock(replay, &replay->time);
 			capture_reader_take(replay->reader, &captured);
 		}
 		if (replay->is_pipe)
@@ -268,7 +299,7 @@ static int read_like_zeek(struct replay *replay)
 	int result;
 
 	while ((result = next_packet(replay, &captured)) == 1) {
-		advance_clock(replay, captured.ns);
+		advance_zeek_clock(replay, captured.ns);
 		capture_reader_take(replay->reader, &captured);
 		if (replay->is_pipe)
 			delivery_flush(&replay->delivery);
@@ -427,6 +458,7 @@ int replay_run(const struct options *options)
 	delivery_close(&replay.delivery);
 	capture_reader_free(replay.reader);
 	replay_tracker_free(replay.tracker);
+	packet_source_free(&replay.source);
 	zeek_replay_free(replay.zeek);
 	return status;
 }

@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/connection.h"
 #include "core/key.h"
+#include "src/record/packet_record.h"
 #include "src/replay/growing_stream.h"
 
 enum replay_queue {
@@ -27,7 +28,11 @@ struct replay_entry {
 	__u32 hash, index;
 	struct replay_entry *older, *newer; /* in its queue; `newer` also links free entries */
 	struct nt_connection connection;
+	__u64 seen;      /* packet_time's `elapsed` of the last packet */
+	__u64 likely_ns; /* time of the first packet if its own is wrong; 0: it is right, or another packet came */
 	enum replay_queue queue;
+	__u8 epoch; /* packet_time's, of the last packet */
+	struct packet_doubt doubt;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

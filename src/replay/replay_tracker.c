@@ -42,8 +42,41 @@ static struct packet_traffic traffic_of(const struct growing_stream *stream)
 	return traffic_of_stream_core(&stream->core, growing_stream_is_incomplete(stream));
 }
 
+/* Returns enum packet_time_bit: the times that the connection has. */
+static __u8 known_times(const struct nt_connection *connection)
+{
+	return PACKET_TIME_FIRST | PACKET_TIME_CHANGE | (connection->syn_ns ? PACKET_TIME_SYN : 0) |
+	       (connection->synack_ns ? PACKET_TIME_SYNACK : 0) | (connection->ack_ns ? PACKET_TIME_ACK : 0) |
+	       (connection->fin_ns[0] ? PACKET_TIME_FIN_0 : 0) | (connection->fin_ns[1] ? PACKET_TIME_FIN_1 : 0) |
+	       (connection->rst_ns ? PACKET_TIME_RST : 0);
+}
+
+/* If the clock was set back since the last packet, the times so far cannot be compared with those that follow. */
+static void follow_clock(struct replay_entry *entry, const struct packet_time *time)
+{
+	if (entry->epoch == time->epoch)
+		return;
+	entry->epoch = time->epoch;
+	entry->doubt.unknown |= entry->doubt.former;
+	entry->doubt.former = known_times(&entry->connection);
+}
+
+/* before: the times before this packet. */
+static void doubt_times(struct replay_entry *entry, const struct packet_time *time, __u8 before, bool changed)
+{
+	__u8 set = known_times(&entry->connection) & ~before;
+
+	if (changed) {
+		set |= PACKET_TIME_CHANGE;
+		entry->doubt.former &= ~PACKET_TIME_CHANGE;
+		entry->doubt.unknown &= ~PACKET_TIME_CHANGE;
+	}
+	if (time->is_wrong)
+		entry->doubt.unknown |= set;
+}
+
 static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_record *record,
-				const struct replay_entry *entry, enum nt_wire_cause cause)
+				struct replay_entry *entry, enum nt_wire_cause cause)
 {
 	const struct packet_traffic traffic[2] = {
 		traffic_of(&entry->streams[0]),
@@ -54,9 +87,12 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 		.connection = &entry->connection,
 		.traffic = traffic,
 		.cause = cause,
-		.now = tracker->now,
+		.now = tracker->time.now,
+		.doubt = &entry->doubt,
 	};
 
+	if (cause == NT_WIRE_EXIT)
+		follow_clock(entry, &tracker->time);
 	record_fill_from_packets(record, &account);
 }
 
@@ -69,7 +105,7 @@ static void end_entry(struct replay_tracker *tracker, struct replay_entry *entry
 	replay_table_remove(tracker->table, entry);
 }
 
-static void report_established(const struct replay_tracker *tracker, const struct replay_entry *entry)
+static void report_established(const struct replay_tracker *tracker, struct replay_entry *entry)
 {
 	struct nt_record record;
 
@@ -82,16 +118,15 @@ static void report_established(const struct replay_tracker *tracker, const struc
 
 static bool is_idle(const struct replay_tracker *tracker, const struct replay_entry *entry, __u64 limit)
 {
-	return entry && tracker->now > entry->connection.last_seen_ns + limit;
+	return entry && tracker->time.elapsed > entry->seen + limit;
 }
 
-void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns)
+void replay_tracker_clock(struct replay_tracker *tracker, const struct packet_time *time)
 {
 	const struct replay_table *table = tracker->table;
 	struct replay_entry *entry;
 
-	if (ns > tracker->now)
-		tracker->now = ns;
+	tracker->time = *time;
 	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), is_idle(tracker, entry, NT_HALF_OPEN_NS))
 		end_entry(tracker, entry, NT_WIRE_IDLE);
 	while (entry = replay_table_oldest(table, REPLAY_ENDED),
@@ -120,7 +155,14 @@ static struct replay_entry *begin_entry(struct replay_tracker *tracker, const st
 
 	if (!entry)
 		return NULL;
-	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->segment.ns);
+	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->time.own);
+	entry->epoch = located->time.epoch;
+	entry->doubt = (struct packet_doubt){ .unknown = 0 };
+	entry->likely_ns = 0;
+	if (located->time.is_wrong) {
+		entry->doubt.unknown = known_times(&entry->connection);
+		entry->likely_ns = located->time.ns;
+	}
 	tracker->host.began(tracker->host.context);
 	return entry;
 }
@@ -131,24 +173,92 @@ static const struct growing_stream *peer_stream(const struct replay_entry *entry
 	return &entry->streams[entry->connection.marks & NT_MARK_SELF ? source : 1 - source];
 }
 
+/* A connection of one packet keeps that packet's own time, though it is wrong: nothing better is known. Packets that
+ * follow are compared with its likely time.
+ */
+static void replace_first_time(struct replay_entry *entry)
+{
+	struct nt_connection *connection = &entry->connection;
+	__u64 own = connection->first_ns;
+	__u64 *const times[] = { &connection->first_ns,  &connection->last_change_ns, &connection->last_seen_ns,
+				 &connection->syn_ns,    &connection->synack_ns,      &connection->fin_ns[0],
+				 &connection->fin_ns[1], &connection->rst_ns };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+		if (*times[i] == own)
+			*times[i] = entry->likely_ns;
+	entry->likely_ns = 0;
+}
+
+/* Returns enum nt_step bits. */
+static __u32 step_entry(struct replay_entry *entry, const struct replay_located *located)
+{
+	const struct capture_segment *segment = &located->segment;
+	struct nt_connection *connection = &entry->connection;
+	__u8 before;
+	__u32 step;
+
+	if (entry->likely_ns)
+		replace_first_time(entry);
+	follow_clock(entry, &located->time);
+	before = known_times(connection);
+	step = nt_connection_step(connection, &segment->packet, located->source, segment->ns);
+	/* Packets may be out of order in the capture. */
+	if (segment->ns < connection->first_ns && !located->time.is_wrong && !entry->doubt.former)
+		connection->first_ns = segment->ns;
+	if (located->time.is_wrong || entry->doubt.former || entry->doubt.unknown)
+		doubt_times(entry, &located->time, before, step & NT_STEP_CHANGED);
+	return step;
+}
+
+/* The clock may follow the packet's time later. */
+static __u64 elapsed_at(const struct packet_time *time)
+{
+	return time->elapsed + (time->ns > time->now ? time->ns - time->now : 0);
+}
+
+/* Returns whether a SYN comes too late to be a retransmission, though the clock does not follow its time yet. */
+static bool is_stale_attempt(const struct replay_entry *entry, const struct replay_located *located)
+{
+	return entry->queue == REPLAY_HALF_OPEN && (located->segment.packet.flags & (NT_SYN | NT_ACK)) == NT_SYN &&
+	       located->segment.ns > located->time.now &&
+	       located->segment.ns - located->time.now > PACKET_CLOCK_FAR_NS &&
+	       located->segment.ns > entry->connection.last_seen_ns + NT_HALF_OPEN_NS;
+}
+
+/* Returns the entry of the segment's connection, or NULL if it begins one. Sets *step to enum nt_step bits. */
+static struct replay_entry *find_and_step(struct replay_tracker *tracker, const struct replay_located *located,
+					  __u32 *step)
+{
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+
+	*step = 0;
+	if (!entry)
+		return NULL;
+	if (is_stale_attempt(entry, located)) {
+		end_entry(tracker, entry, NT_WIRE_IDLE);
+		return NULL;
+	}
+	*step = step_entry(entry, located);
+	if (!(*step & NT_STEP_NEW))
+		return entry;
+	end_entry(tracker, entry, NT_WIRE_REPLACED);
+	return NULL;
+}
+
 int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	const struct capture_segment *segment = &located->segment;
-	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
 	enum replay_queue queue;
-	__u32 step = 0;
+	__u32 step;
+	struct replay_entry *entry = find_and_step(tracker, located, &step);
 
-	if (entry)
-		step = nt_connection_step(&entry->connection, &segment->packet, located->source, segment->ns);
-	/* Packets may be out of order in the capture. */
-	if (entry && segment->ns < entry->connection.first_ns)
-		entry->connection.first_ns = segment->ns;
-	if (step & NT_STEP_NEW)
-		end_entry(tracker, entry, NT_WIRE_REPLACED);
-	if (!entry || step & NT_STEP_NEW)
+	if (!entry)
 		entry = begin_entry(tracker, located);
 	if (!entry)
 		return -ENOMEM;
+	entry->seen = elapsed_at(&located->time);
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
 			    segment->interface, segment->direction);

@@ -5,6 +5,7 @@
 #ifndef NETRACKER_REPLAY_TRACKER_H
 #define NETRACKER_REPLAY_TRACKER_H
 
+#include "src/replay/packet_clock.h"
 #include "src/replay/replay_table.h"
 
 #include <linux/types.h>
@@ -23,12 +24,13 @@ struct replay_tracker_host {
 struct replay_tracker {
 	struct replay_tracker_host host;
 	struct replay_table *table;
-	__u64 now; /* highest time of all packets so far, nanoseconds since the Unix epoch */
+	struct packet_time time; /* the clock */
 };
 
 /* A segment with the key of its connection. */
 struct replay_located {
 	struct capture_segment segment;
+	struct packet_time time;
 	struct nt_key key;
 	__u32 hash;
 	int source; /* index of the sender, from nt_key_from_packet() */
@@ -40,12 +42,10 @@ struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host
 /* Accepts NULL. */
 void replay_tracker_free(struct replay_tracker *tracker);
 
-/* Sets the clock to the time of a captured packet of any kind, in nanoseconds since the Unix epoch, and ends expired
- * connections.
- */
-void replay_tracker_clock(struct replay_tracker *tracker, __u64 ns);
+/* Sets the clock to that of a captured packet of any kind, and ends expired connections. */
+void replay_tracker_clock(struct replay_tracker *tracker, const struct packet_time *time);
 
-/* Sets the other members of a struct whose segment is set. */
+/* Sets the other members of a struct whose segment and time are set. */
 static inline void replay_tracker_locate(const struct replay_tracker *tracker, struct replay_located *located)
 {
 	located->source = nt_key_from_packet(&located->key, &located->segment.packet, 0);
