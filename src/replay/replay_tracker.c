@@ -196,18 +196,21 @@ static __u32 step_entry(struct replay_entry *entry, const struct replay_located 
 {
 	const struct capture_segment *segment = &located->segment;
 	struct nt_connection *connection = &entry->connection;
-	__u8 before;
+	__u8 before = 0;
+	bool doubtful;
 	__u32 step;
 
 	if (entry->likely_ns)
 		replace_first_time(entry);
 	follow_clock(entry, &located->time);
-	before = known_times(connection);
+	doubtful = located->time.is_wrong || entry->doubt.former || entry->doubt.unknown;
+	if (doubtful)
+		before = known_times(connection);
 	step = nt_connection_step(connection, &segment->packet, located->source, segment->ns);
 	/* Packets may be out of order in the capture. */
 	if (segment->ns < connection->first_ns && !located->time.is_wrong && !entry->doubt.former)
 		connection->first_ns = segment->ns;
-	if (located->time.is_wrong || entry->doubt.former || entry->doubt.unknown)
+	if (doubtful)
 		doubt_times(entry, &located->time, before, step & NT_STEP_CHANGED);
 	return step;
 }

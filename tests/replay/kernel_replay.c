@@ -27,6 +27,7 @@
 #include "src/kernel/loader.h"
 #include "src/util/message.h"
 #include "src/output/sink.h"
+#include "src/replay/packet_source.h"
 #include "src/kernel/sweep.h"
 
 #include "src/capture/layer.h"
@@ -37,6 +38,7 @@
 /* Limit of BPF_PROG_TEST_RUN: a page, less the kernel's room around a frame. */
 #define MOST_BYTES 3500
 #define LEAST_BYTES (ETH_HLEN + NT_IPV4_HEADER)
+#define BOOTED_NS (1000000 * 1000000000ULL) /* CLOCK_BOOTTIME at the first packet */
 #define SWEEP_EVERY_NS 1000000000ULL
 #define VLAN_TAG 4
 
@@ -55,6 +57,7 @@ struct kernel_replay {
 
 	/* of one capture */
 	struct capture_file *file;
+	struct packet_source source;
 	struct capture_reader *reader;
 	struct capture_segment segment; /* of this frame, as replay parses it; ns 0: none */
 	bool is_cut;                    /* the TCP header was not captured whole; a kernel never sees such a frame */
@@ -139,7 +142,7 @@ static void print_address(FILE *out, const __u8 address[16])
 static void print_left_out(struct kernel_replay *run, const struct nt_packet *packet, const char *reason)
 {
 	fprintf(run->left_out, "{\"why\":\"%s\",\"ns\":%llu,\"flags\":%u,\"src_ip\":", reason,
-		(unsigned long long)run->clock->now, packet->flags);
+		(unsigned long long)run->segment.ns, packet->flags);
 	print_address(run->left_out, packet->source);
 	fprintf(run->left_out, ",\"src_port\":%u,\"dst_ip\":", packet->source_port);
 	print_address(run->left_out, packet->destination);
@@ -208,6 +211,15 @@ static __u32 length_of_frame(const struct kernel_replay *run, const struct captu
 	return length;
 }
 
+/* CLOCK_BOOTTIME never jumps; where the capture's clock was set, the offset of the wall clock changes. */
+static void set_clock_of(struct kernel_replay *run, const struct packet_time *time)
+{
+	run->now = BOOTED_NS + time->elapsed;
+	run->names.boot_to_utc_ns = (__s64)(time->now - run->now);
+	run->clock->now = run->now + (time->ns - time->now);
+	sweep_if_due(run);
+}
+
 /* Returns 0, or -errno of BPF_PROG_TEST_RUN. */
 static int take_packet(struct kernel_replay *run, const struct capture_packet *captured)
 {
@@ -220,10 +232,6 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	__u32 length;
 	int error = 0;
 
-	if (captured->ns > run->now)
-		run->now = captured->ns;
-	run->clock->now = captured->ns;
-	sweep_if_due(run);
 	run->segment.ns = 0;
 	run->is_cut = false;
 	capture_reader_take(run->reader, captured);
@@ -270,10 +278,17 @@ static int open_outputs(struct kernel_replay *run, const char *directory, int nu
 static int take_all(struct kernel_replay *run)
 {
 	struct capture_packet packet;
+	struct packet_time time;
 	int error = 0;
 
-	while (!error && capture_file_next(run->file, &packet) == 1)
+	while (!error && packet_source_next(&run->source, run->file, true, &packet, &time) == 1) {
+		packet.ns = time.ns;
+		set_clock_of(run, &time);
 		error = take_packet(run, &packet);
+	}
+	packet_clock_finish(&run->source.clock, &time);
+	set_clock_of(run, &time);
+	packet_source_free(&run->source);
 	if (error) {
 		message_error("BPF_PROG_TEST_RUN: %s", strerror(-error));
 		return EXIT_STATUS_KERNEL;
@@ -288,6 +303,7 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 	int status = EXIT_STATUS_BROKEN;
 
 	run->now = run->swept_ns = 0;
+	run->source = (struct packet_source){ .count = 0 };
 	run->sink = NULL;
 	run->left_out = NULL;
 	run->sweep = sweep_new(&run->loader, true);

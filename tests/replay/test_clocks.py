@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Captures whose clock jumps: wrong times of single packets age nobody, a clock that was set does (docs/record.md)."""
+import os
+import tempfile
+
+from pcap import ACK, SYN, capture, connection, ethernet, packet
+from replay_harness import check, equal, holds, replay, run
+
+S = 1_000_000_000
+MS = 1_000_000
+YEAR = 365 * 24 * 3600
+CLIENTS = [("198.18.0.9", 40000 + number) for number in range(5)]
+STEPS = {"SYN": 0, "SYN-ACK": 1, "ACK": 2, "data": 3, "answer": 4, "FIN": 5, "second FIN": 6, "last ACK": 7}
+SPANS = ("duration_ns", "wire_duration_ns", "handshake_ns", "syn_synack_ns", "synack_ack_ns", "syn_finack_ns",
+         "first_fin_ns")
+
+
+def connections(at=0.0):
+    return [each for number, client in enumerate(CLIENTS) for each in connection(client, at=at + number)]
+
+
+def read(packets, *arguments, piped=False):
+    if piped:
+        return replay(capture(packets), *arguments)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "a.pcap")
+        with open(path, "wb") as file:
+            file.write(capture(packets))
+        return replay(None, *arguments, file=path)
+
+
+def whole(result, text, count=5):
+    equal([(r["outcome"], r["src_packets"], r["dst_packets"], r["src_bytes"], r["dst_bytes"])
+           for r in result.records], [("closed", 5, 3, 10, 20)] * count, text)
+
+
+def wrong_time_of_each_packet():
+    good = {record["src_port"]: record for record in read(connections()).records}
+    for jump in (YEAR, -YEAR, -150, 300, 4294.9):
+        for name, step in STEPS.items():
+            packets = connections()
+            at = 2 * len(STEPS) + step
+            packets[at] = (packets[at][0] + jump, packets[at][1])
+            for piped in (False, True):
+                result = read(packets, piped=piped)
+                whole(result, f"{name} {jump} s, pipe {piped}")
+                if piped:
+                    continue
+                for record in result.records:
+                    for span in SPANS:
+                        same = record.get(span) == good[record["src_port"]].get(span)
+                        check(same or record["src_port"] == 40002 and span not in record, f"{name} {jump} s: {span}")
+                check(all(record["start"].startswith("2023-11-14T22:13:2") for record in result.records),
+                      f"{name} {jump} s: start")
+                check("times far from" in result.errors, f"{name} {jump} s: message")
+
+
+def wrong_times_around_other_packets():
+    """Of frames without TCP, and several in a row."""
+    packets = connections()
+    for jump in (YEAR, -YEAR, 3600):
+        for many in (1, 2, 4):
+            wrong = [(2.035 + jump + number, ethernet(b"\\x01" * 40, 0x88b5)) for number in range(many)]
+            whole(read(packets[:20] + wrong + packets[20:]), f"{many} of {jump} s")
+            whole(read(wrong + packets), f"{many} of {jump} s at first")
+            whole(read(packets + wrong), f"{many} of {jump} s at last")
+
+
+def attempts_are_not_aged():
+    syn = [(0, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))]
+    wrong = [(3 + YEAR, packet(*CLIENTS[:2], ACK, 1, 1))]
+    again = [(7, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))] + connections(8)
+    records = read(syn + connections(1)[:16] + wrong + again).records
+    attempt = [r for r in records if r["src_port"] == 1]
+    equal([(r["outcome"], r["src_packets"], r["src_retransmits"]) for r in attempt], [("unanswered", 2, 1)], "attempt")
+
+
+def clock_set_forward():
+    """It ages the attempts before it. A long pause is the same."""
+    syn = [(0, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))]
+    for jump, piped in ((YEAR, False), (20 * 3600, True)):
+        result = read(connections(-5) + syn + connections(jump), piped=piped)
+        attempt = next(r for r in result.records if r["src_port"] == 1)
+        holds(attempt, outcome="timeout")
+        result.output = b"\n".join(line for line in result.output.splitlines() if b"timeout" not in line)
+        whole(result, f"pipe {piped}", 10)
+        equal([r["handshake_ns"] for r in result.records], [11 * MS] * 10, "handshakes")
+
+
+def clock_set_back():
+    """What began before is not frozen, and no difference of times goes across."""
+    syn = [(0, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))]
+    for jump in (-150, -YEAR):
+        records = read(connections(-5) + syn + connections(jump) + connections(jump + 100)[:1]).records
+        attempt = next(r for r in records if r["src_port"] == 1)
+        holds(attempt, outcome="timeout", duration_ns=0)
+        whole(read(connections() + connections(jump)), f"{jump} s", 10)
+        for step in range(1, 8):
+            packets = connections()[16:24]
+            packets = [(at + (jump if index >= step else 0), frame) for index, (at, frame) in enumerate(packets)]
+            result = read(connections()[:16] + packets + connections(jump + 3)[24:])
+            whole(result, f"set back by {jump} s before packet {step}", 5)
+            crossing = next(r for r in result.records if r["src_port"] == 40002)
+            # The last ACK changes nothing.
+            check(("duration_ns" in crossing) == (step == 7), f"{jump} s, packet {step}: duration across")
+            check(all(crossing.get(span, 0) >= 0 for span in SPANS), f"negative {jump} {step}")
+            holds(crossing, start="2023-11-14T22:13:22.000000000Z")
+
+
+def last_packet_after_a_pause():
+    """Nothing follows that could decide: its time is believed."""
+    packets = connection()[:7] + [(7200, connection()[7][1])]
+    holds(read(packets).records[0], outcome="closed", src_packets=5, duration_ns=50 * MS)
+    packets = connection()[:5] + [(7200, packet(("198.18.0.9", 40000), ("198.18.0.1", 80), 4, 1011, 0))]
+    holds(read(packets).records[0], outcome="reset", duration_ns=7200 * S)
+
+
+def attempts_far_apart():
+    """Each packet is 100 s after the one before: three attempts."""
+    syn = packet(CLIENTS[0], CLIENTS[1], SYN, 1)
+    for piped in (False, True):
+        records = read([(0, syn), (100, syn), (200, syn)], piped=piped).records
+        equal([r["outcome"] for r in records], ["timeout", "timeout", "unanswered"], f"pipe {piped}")
+
+
+if __name__ == "__main__":
+    run([wrong_time_of_each_packet, wrong_times_around_other_packets, attempts_are_not_aged, clock_set_forward,
+         clock_set_back, last_packet_after_a_pause, attempts_far_apart])
