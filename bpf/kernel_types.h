@@ -92,7 +92,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 segs_out, segs_in;
 	__u64 bytes_sent, bytes_received, bytes_retrans, bytes_acked;
-	__u32 write_seq, snd_una;
+	__u32 write_seq, snd_una, snd_nxt;
 	__u32 total_retrans;
 	__u32 lsndtime;
 	__u32 srtt_us;

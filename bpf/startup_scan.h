@@ -37,7 +37,28 @@ static __always_inline void scan_fins(struct nt_socket *socket)
 	}
 }
 
-/* A listener on the local port means that the other side opened the connection. */
+/* Returns how many sequence numbers the peer acknowledges, or has yet to, beyond the payload and the FIN: one, the
+ * SYN's, if this socket connected. The SYN of a server's socket was acknowledged before that socket existed. */
+static __always_inline __u64 count_own_syns(struct tcp_sock *tp, const struct nt_socket *socket)
+{
+	__u64 sent = tp->bytes_acked + (__u32)(tp->snd_nxt - tp->snd_una);
+	bool fin_was_sent = socket->flags & NT_SOCKET_LOCAL_FIN && tp->snd_nxt == tp->write_seq;
+
+	return sent - (tp->bytes_sent - tp->bytes_retrans) - fin_was_sent;
+}
+
+/* Infers which side opened the connection, so that two sockets of this machine agree on it. The counts of a socket that
+ * was restored in repair mode, or whose device refused data, show nothing; then a listener on the local port means that
+ * the other side opened it. */
+static __always_inline __u8 infer_role(struct tcp_sock *tp, const struct nt_socket *socket)
+{
+	__u64 syns = count_own_syns(tp, socket);
+
+	if (socket->state == TCP_SYN_SENT || syns == 1)
+		return NT_ROLE_CLIENT;
+	return !syns || find_listener(socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
+}
+
 static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp)
 {
 	struct nt_socket socket = { .flags = NT_SOCKET_PREEXISTING };
@@ -48,7 +69,7 @@ static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp
 	socket.state = sk->__sk_common.skc_state;
 	read_tuple(&socket, tp);
 	scan_fins(&socket);
-	socket.role = find_listener(&socket) ? NT_ROLE_SERVER : NT_ROLE_CLIENT;
+	socket.role = infer_role(tp, &socket);
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
 		count(NT_COUNT_SOCKETS_PREEXISTING);

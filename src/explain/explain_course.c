@@ -27,7 +27,7 @@ static const char *find_owner_action(const char *owner_by)
 		{ "close", "closed it" },
 		{ "accept", "accepted it" },
 		{ "listen", "listens on the port; no process here read from this connection or closed it" },
-		{ "scan", "held it open when tracking started" },
+		{ "scan", "held it open when its socket was looked up" },
 	};
 	size_t i;
 
@@ -189,6 +189,8 @@ static void add_handshake(struct paragraph *paragraph)
 		paragraph_add(paragraph, ".");
 	} else if (explain_list_has(paragraph->record, "gaps", "start"))
 		paragraph_add(paragraph, "The handshake was not seen.");
+	else if (explain_has_value(paragraph->record, "outcome", "refused"))
+		paragraph_add(paragraph, "There was no handshake.");
 	else if (explain_has_value(paragraph->record, "outcome", "closed") ||
 		 !explain_list_has(paragraph->record, "seen", "wire"))
 		paragraph_add(paragraph, "The duration of the handshake is unknown.");
@@ -206,10 +208,11 @@ static void add_handshake(struct paragraph *paragraph)
 static void add_ending_steps(struct paragraph *paragraph)
 {
 	bool open = explain_has_value(paragraph->record, "outcome", "open");
+	bool refused = explain_has_value(paragraph->record, "outcome", "refused");
 	__u64 ns;
 
 	if (explain_get_number(paragraph->record, "first_fin_ns", &ns)) {
-		paragraph_add(paragraph, "The first FIN or RST came");
+		paragraph_add(paragraph, refused ? "The RST came" : "The first FIN or RST came");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, "after the start.");
 	}
@@ -332,6 +335,22 @@ static const char *find_limit_meaning(const char *limit)
 	return NULL;
 }
 
+/* Returns why a socket's record has no limited_by. */
+static const char *find_cause_without_limit(const struct paragraph *paragraph)
+{
+	static const char *const never_established[] = { "refused", "unreachable", "unanswered" };
+	size_t i;
+
+	for (i = 0; i < sizeof(never_established) / sizeof(never_established[0]); i++)
+		if (explain_has_value(paragraph->record, "outcome", never_established[i]) &&
+		    !json_object_get(paragraph->record, "rtt_us"))
+			return "Nothing: it was never established.";
+	if (explain_list_has(paragraph->record, "gaps", "start"))
+		return "Unknown: it was sending for less than a tick of the kernel's clock, or for less time than it was "
+		       "idle, and its earlier idle times are unknown.";
+	return "Not measured: it was sending for less than a tick of the kernel's clock.";
+}
+
 void explain_write_limit(struct paragraph *paragraph)
 {
 	const char *limit = explain_get_word(paragraph->record, "limited_by");
@@ -346,6 +365,6 @@ void explain_write_limit(struct paragraph *paragraph)
 	} else if (has_role(paragraph, "observer"))
 		paragraph_add(paragraph, "Unknown: only a socket knows what limits its sending.");
 	else
-		paragraph_add(paragraph, "Not measured: it was sending for less than a tick of the kernel's clock.");
+		paragraph_add(paragraph, "%s", find_cause_without_limit(paragraph));
 	paragraph_finish(paragraph, "Limited by");
 }

@@ -171,7 +171,7 @@ static const struct meaning state_meanings[] = {
 static void describe_open(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	static const struct meaning events[] = {
-		{ "open", "It had just been established when this record was written." },
+		{ "open", "It was open when this record was written." },
 		{ "update", "It was open when this record was written; another record of it was to follow." },
 		{ "exit", "It was still open when tracking, or the capture, ended." },
 	};

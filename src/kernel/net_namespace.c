@@ -49,19 +49,27 @@ static int open_mounted(__u32 inode)
 	return fd;
 }
 
-static int open_of_a_process(__u32 inode)
+/* Opens a namespace that is the target of one of the links that the pattern matches. */
+static int open_matching(const char *pattern, __u32 inode)
 {
 	glob_t found;
 	int fd = -1;
 	size_t i;
 
-	if (glob("/proc/[1-9]*/ns/net", 0, NULL, &found))
+	if (glob(pattern, 0, NULL, &found))
 		return -1;
 	for (i = 0; i < found.gl_pathc && fd < 0; i++)
 		if (read_inode(found.gl_pathv[i]) == inode)
 			fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
 	globfree(&found);
 	return fd;
+}
+
+static int open_of_a_task(__u32 inode)
+{
+	int fd = open_matching("/proc/[1-9]*/ns/net", inode);
+
+	return fd >= 0 ? fd : open_matching("/proc/[1-9]*/task/[1-9]*/ns/net", inode);
 }
 
 int net_namespace_enter(__u32 inode)
@@ -72,7 +80,7 @@ int net_namespace_enter(__u32 inode)
 		return before;
 	fd = open_mounted(inode);
 	if (fd < 0)
-		fd = open_of_a_process(inode);
+		fd = open_of_a_task(inode);
 	if (fd < 0 || setns(fd, CLONE_NEWNET)) {
 		close(before);
 		before = -1;

@@ -19,7 +19,10 @@
 
 #define NAMED_NAMESPACES "/run/netns"
 #define MAX_NAMESPACES 65536
-#define READ_BYTES 56 /* the smallest ring buffer holds twice as many events of the largest size */
+#define PROC_PATH_SIZE 128 /* far more than any path of a task */
+#define LINKS_OF_ONE_THREAD 3
+#define INITIAL_PID_NAMESPACE 0xeffffffcU /* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+#define READ_BYTES 56                     /* the smallest ring buffer holds twice as many events of the largest size */
 
 struct namespaces {
 	ino_t *seen;
@@ -103,23 +106,48 @@ static void run_in_named_namespaces(struct namespaces *namespaces, const struct 
 		closedir(directory);
 }
 
-static void run_in_namespaces_of_processes(struct namespaces *namespaces, const struct iteration *iteration)
+/* Runs in the namespaces of the tasks that a directory of /proc lists. */
+static void run_in_namespaces_of_tasks(struct namespaces *namespaces, const char *tasks,
+				       const struct iteration *iteration,
+				       void (*add_more)(struct namespaces *namespaces, const char *task,
+							const struct iteration *iteration))
 {
-	DIR *directory = opendir("/proc");
+	DIR *directory = opendir(tasks);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
+		char task[PROC_PATH_SIZE], path[PROC_PATH_SIZE + sizeof("/ns/net")];
 		struct stat status;
-		char path[512];
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/ns/net", entry->d_name);
+		snprintf(task, sizeof(task), "%s/%.20s", tasks, entry->d_name);
+		snprintf(path, sizeof(path), "%s/ns/net", task);
 		if (!stat(path, &status) && !is_seen(namespaces, status.st_ino))
 			run_in_namespace(namespaces, path, iteration);
+		if (add_more)
+			add_more(namespaces, task, iteration);
 	}
 	if (directory)
 		closedir(directory);
+}
+
+/* A thread can be in another namespace than its process. The number of links of a process's directory of threads is
+ * theirs and two more, so most processes cost one stat(). */
+static void run_in_namespaces_of_threads(struct namespaces *namespaces, const char *process,
+					 const struct iteration *iteration)
+{
+	char path[PROC_PATH_SIZE];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s/task", process);
+	if (!stat(path, &status) && status.st_nlink > LINKS_OF_ONE_THREAD)
+		run_in_namespaces_of_tasks(namespaces, path, iteration, NULL);
+}
+
+static void run_in_namespaces_of_processes(struct namespaces *namespaces, const struct iteration *iteration)
+{
+	run_in_namespaces_of_tasks(namespaces, "/proc", iteration, run_in_namespaces_of_threads);
 }
 
 static void run_in_own_namespace(struct namespaces *namespaces, int own, const struct iteration *iteration)
@@ -174,9 +202,21 @@ static void run_program(struct loader *loader, enum loader_iterator iterator,
 	bpf_link__destroy(iteration.link);
 }
 
+/* The iterator shows the processes of its reader's PID namespace only. */
+static void report_unseen_processes(void)
+{
+	struct stat status;
+
+	if (!stat("/proc/self/ns/pid", &status) && status.st_ino != INITIAL_PID_NAMESPACE)
+		message_note(
+			"netracker runs in a PID namespace of its own: the owners of connections are unknown where "
+			"they are outside it; run it in the host's PID namespace to see them");
+}
+
 void socket_scan_existing(struct loader *loader, void (*drain)(void *context), void *context)
 {
 	run_program(loader, ITERATOR_SOCKETS, run_in_all_namespaces, drain, context);
+	report_unseen_processes();
 	run_program(loader, ITERATOR_OWNERS, run_iterator, drain, context);
 }
 

@@ -351,13 +351,22 @@ static bool has_unseen_refusal(const struct nt_socket_event *event, const struct
 	       !nt_connection_reset_by_anyone(wire);
 }
 
+/* A socket that was in SYN_SENT when it was found is the client, without doubt. */
+static bool has_inferred_role(const struct nt_socket_event *event)
+{
+	const struct nt_socket *socket = &event->socket;
+
+	return socket->flags & NT_SOCKET_PREEXISTING && !socket->established_ns && socket->state != TCP_SYN_SENT &&
+	       !is_attempt(socket, &event->counts);
+}
+
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
 		      const struct record_lookups *lookups)
 {
 	const struct nt_socket *socket = &joined->event->socket;
 	bool both_opened = socket->flags & NT_SOCKET_SIMULTANEOUS && !is_connected_to_itself(socket);
 
-	if (socket->flags & NT_SOCKET_PREEXISTING || both_opened)
+	if (has_inferred_role(joined->event) || both_opened)
 		record->gaps |= NT_GAP_DIRECTION;
 	if (record->event == NT_EVENT_CLOSE && wire && (!joined->wire_ended || has_unseen_refusal(joined->event, wire)))
 		record->gaps |= NT_GAP_WIRE_END;

@@ -14,7 +14,7 @@ from harness import Skip, read_clock
 from netns import enter
 from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
 from tracker import PROGRAM, prepare, record_of
-from traffic import exchange_all
+from traffic import NOBODY, exchange_all, settle, swallow
 
 EACH = 5
 MANY = 10000
@@ -29,6 +29,20 @@ else:
     held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(%d)]
 print("held", flush=True)
 sys.stdin.read()
+"""
+THREAD_HOLDER = """
+import ctypes, os, socket, subprocess, sys, threading
+def hold():
+    assert ctypes.CDLL(None).unshare(0x40000000) == 0
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    server = listener.accept()[0]
+    print(listener.getsockname()[1], os.stat("/proc/thread-self/ns/net").st_ino, flush=True)
+    sys.stdin.read()
+thread = threading.Thread(target=hold)
+thread.start()
+thread.join()
 """
 SS_STATES = {"ESTAB": "established", "CLOSE-WAIT": "close_wait"}
 INTERVAL = 0.5
@@ -111,6 +125,75 @@ def lists_open(bench):
     problems += ["%d records, should be %d" % (len(own), 2 * len(pairs))] * (len(own) != 2 * len(pairs))
     problems += start_problems(own, pairs, clock)
     return problems + ["status %d: %s" % (status, messages)] * bool(status or messages)
+
+
+def direction_problems(own):
+    """Both ends of each connection have the same gaps: a running tracker of another test may know more, of both."""
+    gaps = {}
+    for record in own:
+        gaps.setdefault((record["src_ip"], record["src_port"]), []).append(record["gaps"])
+    return ["gaps of both ends: %s" % both for both in gaps.values() if len(both) != 2 or both[0] != both[1]]
+
+
+@check("list: both ends agree on who connected after the listener has closed, in every state")
+def lists_without_listener(bench):
+    pairs = []
+    for build in (loopback, elsewhere):
+        world = bench.world(build, build.__name__)
+        client, server = world.client(), world.server()
+        listener = world.listen(server)
+        pairs += [world.pair(client, listener) for _ in range(4)]
+        listener.close()
+    exchange_all(pairs[::2])  # the others never sent anything
+    for number, (client, server) in enumerate(pairs):
+        if number % 4 > 1:
+            (client if number % 4 == 2 else server).shutdown()
+    settle()
+    own = bench.own(list_in(bench)[1])
+    seen = {(record["netns"], *tuple_of(record)): record["role"] for record in own}
+    problems = ["%s: role %r, should be %s" % (endpoint.local, seen.get(key), endpoint.role)
+                for endpoint, _ in sides_of(pairs)
+                for key in [(endpoint.peer.namespace.inode, *endpoint.local, *endpoint.remote)]
+                if seen.get(key) != endpoint.role]
+    return problems + direction_problems(own)
+
+
+@check("list: a socket in syn_sent is the client")
+def lists_syn_sent(bench):
+    world = bench.world()
+    swallow(world.place.client, world.address(NOBODY))
+    attempt = world.attempt(world.client(), world.address(NOBODY), 9, blocking=False)
+    own = bench.own(list_in(bench)[1])
+    found = [(record["role"], record["state"], record["src_port"], record["gaps"]) for record in own]
+    right = [[("client", "syn_sent", attempt.local[1], gaps)] for gaps in (["start"], [])]
+    return [] if found in right else ["listed: %s" % found]
+
+
+@check("list: a namespace that only a thread is in")
+def lists_namespace_of_thread(bench):
+    holder = subprocess.Popen([sys.executable, "-c", THREAD_HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True, preexec_fn=lambda: prepare(bench.here.name))
+    try:
+        port, inode = map(int, holder.stdout.readline().split())
+        found = sorted((record["role"], record.get("pid")) for record in list_in(bench)[1]
+                       if record["netns"] == inode and record["dst_port"] == port)
+    finally:
+        holder.communicate("")
+    wanted = [("client", holder.pid), ("server", holder.pid)]
+    return [] if found == wanted else ["listed: %s, should be %s" % (found, wanted)]
+
+
+@check("list in a PID namespace of its own says that owners outside it are unknown")
+def lists_in_own_pid_namespace(bench):
+    pairs = bench.world().pairs(1)
+    done = subprocess.run(["unshare", "--pid", "--fork", PROGRAM, "list", "-f", "json"], capture_output=True, text=True,
+                          preexec_fn=lambda: prepare(bench.here.name))
+    own = bench.own([record_of(line) for line in done.stdout.splitlines()])
+    # A running tracker of another test may know the owner, and then it knows the start.
+    owned = [record for record in own if "pid" in record and "start" not in record]
+    problems = ["%d records, should be %d" % (len(own), 2 * len(pairs))] * (len(own) != 2 * len(pairs))
+    problems += ["an owner: %s" % owned[:1]] * bool(owned)
+    return problems + ["stderr: %r" % done.stderr] * ("PID namespace" not in done.stderr)
 
 
 @check("list --host")

@@ -96,7 +96,7 @@ def opened_here():
 
 def owners():
     shows(entry(owner_by="listen")["Who"], "listens on the port", "no process here")
-    shows(entry(owner_by="scan")["Who"], "held it open when tracking started")
+    shows(entry(owner_by="scan")["Who"], "held it open when its socket was looked up")
     shows(entry(owner_by="dowsing")["Who"], "found by dowsing")
     shows(entry(comm=None, exe=None, uid=None)["Who"], "It belongs to process 1234, which was")
     shows(entry(comm=None, pid=None)["Who"], "Its process is unknown")
@@ -108,6 +108,10 @@ def limits():
     shows(entry(limited_by="network")["Limited by"], "the network")
     shows(entry(limited_by="gremlins")["Limited by"], "gremlins")
     shows(entry(limited_by=None)["Limited by"], "less than a tick")
+    refused = entry(outcome="refused", handshake_ns=None, syn_synack_ns=None, synack_ack_ns=None, rtt_us=None,
+                    min_rtt_us=None, limited_by=None)
+    shows(refused["Limited by"], "Nothing: it was never established")
+    shows(refused["Steps"], "There was no handshake")
 
 
 def endings():
@@ -123,7 +127,7 @@ def endings():
     text = entry(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait")
     shows(text["End"], "still open when tracking, or the capture, ended", "close_wait", "forgot to close")
     shows(text["heading"], "open for 1.50s")
-    shows(entry(event="open", outcome="open", ended_by=None)["End"], "just been established when this record was written")
+    shows(entry(event="open", outcome="open", ended_by=None)["End"], "It was open when this record was written")
 
 
 def gaps():
@@ -144,7 +148,7 @@ def records_of_replay():
     refused = [(0, packet(CLIENT, SERVER, SYN, 1)), (0.001, packet(SERVER, CLIENT, RST | ACK, 0, 2))]
     text = entries(explain(replay(capture(refused)).output))[0]
     shows(text["heading"], "refused by the server after 1.00ms")
-    shows(text["Steps"], "No answer that completes a handshake was seen")
+    shows(text["Steps"], "There was no handshake")
     slow = [(at + (1.5 if at else 0), frame) for at, frame in connection()]
     shows(entries(explain(replay(capture(slow)).output))[0]["Steps"], "after 1.51s", "probably lost")
     text = entries(explain(replay(capture(connection(("fd00::9", 40000), ("fd00::1", 80)))).output))[0]

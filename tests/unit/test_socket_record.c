@@ -228,6 +228,8 @@ static void times(void)
 		bool known = timings[i].start != ABSENT;
 
 		event.socket.flags = timings[i].flags;
+		if (!known)
+			event.socket.established_ns = 0;
 		event.counts.old_state = timings[i].old_state;
 		record_of(&event, timings[i].letters, true);
 		CHECK_EQUAL(value(NT_HAS_START, record.start_ns),
@@ -238,6 +240,20 @@ static void times(void)
 		CHECK_EQUAL(value(NT_HAS_HANDSHAKE, record.handshake_ns), timings[i].handshake);
 		CHECK_EQUAL(record.gaps, known ? 0 : NT_GAP_START | NT_GAP_DIRECTION);
 	}
+}
+
+/* It connected, so the direction is certain, whether it was established later or not. */
+static void found_in_syn_sent(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, 0, START + SECOND);
+
+	event.socket.flags = NT_SOCKET_PREEXISTING;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_START);
+	event.socket.established_ns = 0;
+	event.counts.old_state = TCP_SYN_SENT;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_START);
+	event.counts.old_state = TCP_ESTABLISHED;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_START | NT_GAP_DIRECTION);
 }
 
 static void failed_attempt(int error, const char *letters)
@@ -687,6 +703,7 @@ int main(void)
 	names.processes = process_table_new(4);
 	outcomes();
 	times();
+	found_in_syn_sent();
 	ends_without_fin();
 	values_of_the_wire();
 	vlan_and_interface();
