@@ -12,10 +12,11 @@
 #define TC_ACT_UNSPEC (-1)
 #define ETHERNET_HEADER 14
 
-/* A test that runs captures through these programs defines both, to pass in the times and lengths of the capture. */
+/* A test that runs captures through these programs defines these, to pass in what the capture says. */
 #ifndef NT_NOW
 #define NT_NOW() bpf_ktime_get_boot_ns()
 #define NT_FRAME_LENGTH(skb) ((skb)->len)
+#define NT_INTERFACE(skb) ((skb)->ifindex)
 #endif
 
 /* The verifier checks a global function once, and not again for every path that leads to a call. On Linux 5.10 such a
@@ -142,7 +143,7 @@ __noinline int count_in_stream(struct __sk_buff *skb)
 	if (!followed)
 		return 0;
 	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0],
-		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, skb->ifindex,
+		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, NT_INTERFACE(skb),
 		       sighting->leaving);
 	return 1;
 }

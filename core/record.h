@@ -15,7 +15,7 @@
 #define NT_RECORD_VERSION 1
 #define NT_ID_SIZE 17 /* 16 hexadecimal digits and NUL */
 #define NT_COMM_SIZE 16
-#define NT_IFNAME_SIZE 16
+#define NT_IFNAME_SIZE 64    /* Linux has 15 bytes; the names in a capture of Windows have 50 */
 #define NT_CONTAINER_SIZE 65 /* 64 hexadecimal digits and NUL */
 #define NT_HISTORY_SIZE 32   /* Zeek's letters and NUL */
 #define NT_CONN_STATE_SIZE 8

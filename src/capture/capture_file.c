@@ -25,6 +25,7 @@ struct capture_file {
 	pcap_t *pcap;                  /* NULL for a pcapng file */
 	struct capture_pcapng *pcapng; /* NULL for a pcap file */
 	const char *name;
+	struct interface_names *interfaces; /* NULL: not kept */
 	__u64 packets;
 };
 
@@ -56,7 +57,7 @@ static int open_format(struct capture_file *file)
 	if (!capture_stream_peek(file->stream, &first_byte, 1))
 		return report_failed_open(file, "the file is empty");
 	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
-		capture_pcapng_open(&file->pcapng, file->input, &reason);
+		capture_pcapng_open(&file->pcapng, file->input, file->interfaces, &reason);
 	else
 		file->pcap = pcap_fopen_offline_with_tstamp_precision(file->input, PCAP_TSTAMP_PRECISION_NANO,
 								      pcap_error);
@@ -83,7 +84,7 @@ static int open_stream(struct capture_file *file)
 	return open_format(file);
 }
 
-int capture_file_open(struct capture_file **file, const char *name)
+int capture_file_open(struct capture_file **file, const char *name, struct interface_names *interfaces)
 {
 	struct capture_file *opened = calloc(1, sizeof(*opened));
 	int error;
@@ -92,6 +93,7 @@ int capture_file_open(struct capture_file **file, const char *name)
 	if (!opened)
 		return report_unreadable(name, strerror(ENOMEM));
 	opened->name = name;
+	opened->interfaces = interfaces;
 	error = open_stream(opened);
 	if (error)
 		capture_file_close(opened);
@@ -121,6 +123,8 @@ static int read_pcap_packet(struct capture_file *file, struct capture_packet *pa
 	packet->length = header->len;
 	packet->ns = packet_time_ns(header);
 	packet->link_type = pcap_datalink(file->pcap);
+	packet->interface = (struct capture_interface){ 0 };
+	packet->direction = 0;
 	return 1;
 }
 

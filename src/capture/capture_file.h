@@ -5,20 +5,24 @@
 
 #include <linux/types.h>
 
+#include "src/capture/interface_names.h"
+
 struct capture_file;
 
 struct capture_packet {
-	const __u8 *data; /* valid until the next call */
-	__u32 captured;   /* bytes in data */
-	__u32 length;     /* bytes of the frame as it was sent */
-	__u64 ns;         /* nanoseconds since the Unix epoch; at least 1 */
-	int link_type;    /* libpcap's DLT_ number */
+	const __u8 *data;                   /* valid until the next call */
+	__u32 captured;                     /* bytes in data */
+	__u32 length;                       /* bytes of the frame as it was sent */
+	__u64 ns;                           /* nanoseconds since the Unix epoch; at least 1 */
+	int link_type;                      /* libpcap's DLT_ number */
+	struct capture_interface interface; /* as the file describes it; number 0: not at all */
+	__u8 direction;                     /* according to the file; 1: leaving; 0: coming in, or unknown */
 };
 
-/* "-" is standard input. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error;
+/* "-" is standard input. interfaces: NULL, or where the names of interfaces are kept. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error;
  * -EINTR if a signal interrupted the read from a pipe. *file is NULL unless 0 is returned.
  */
-int capture_file_open(struct capture_file **file, const char *name);
+int capture_file_open(struct capture_file **file, const char *name, struct interface_names *interfaces);
 
 /* Returns 1 if there is a packet; 0 at the end of the file, or if a signal interrupted the read from a pipe; -1 after
  * reporting that the file is broken.

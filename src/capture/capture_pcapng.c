@@ -20,14 +20,21 @@
 #define PACKET_HEADER 20 /* interface, time, captured and original length */
 #define MOST_INTERFACES 65536
 
+/* Options of all blocks, of interfaces, of packets. */
 #define OPTION_END 0
+#define OPTION_NAME 2
 #define OPTION_RESOLUTION 9
 #define OPTION_OFFSET 14
+#define OPTION_FLAGS 2
+
+#define FLAGS_DIRECTION 3 /* of the flags of a packet */
+#define FLAGS_OUTBOUND 2
 
 #define NS_PER_SECOND 1000000000ULL
 #define MOST_NS (~0ULL >> 1)
 
 struct interface {
+	struct capture_interface id;
 	int link_type;     /* libpcap's DLT_ number */
 	__u32 snap_length; /* 0: none */
 	__u8 resolution;   /* encoded as in the option if_tsresol; 6: microseconds */
@@ -36,6 +43,7 @@ struct interface {
 
 struct capture_pcapng {
 	FILE *stream;
+	struct interface_names *names; /* NULL: not kept */
 	bool swapped;
 	struct interface *interfaces; /* those of the current section */
 	__u32 interface_count;
@@ -176,28 +184,47 @@ static int dlt_of(__u16 link_type)
 	}
 }
 
-static void apply_option(const struct capture_pcapng *pcapng, struct interface *interface, __u16 code, __u16 length,
-			 const __u8 *value)
+struct block_option {
+	__u16 code, length;
+	const __u8 *value;
+};
+
+/* Reads the option at *at, and moves *at to the next one. Returns false after the last one. */
+static bool next_option(const struct capture_pcapng *pcapng, __u32 *at, struct block_option *option)
 {
-	if (code == OPTION_RESOLUTION && length == 1)
-		interface->resolution = *value;
-	if (code == OPTION_OFFSET && length == 8)
-		interface->offset = (__s64)load64(pcapng, value);
+	__u32 rest = *at < pcapng->length ? pcapng->length - *at : 0, size;
+
+	if (rest < 4)
+		return false;
+	option->code = load16(pcapng, pcapng->block + *at);
+	option->length = load16(pcapng, pcapng->block + *at + 2);
+	option->value = pcapng->block + *at + 4;
+	size = (option->length + 3U) & ~3U;
+	*at += 4 + size;
+	return option->code != OPTION_END && size <= rest - 4;
 }
 
-static void apply_options(const struct capture_pcapng *pcapng, struct interface *interface, __u32 at)
+/* The interface "any" of Linux stands for all; each packet's header has the index of its own. */
+static bool is_any(const struct block_option *name)
 {
-	__u32 end = pcapng->length, padded;
-	__u16 code, length;
+	return name->length == 3 && !memcmp(name->value, "any", 3);
+}
 
-	for (; end - at >= 4; at += 4 + padded) {
-		code = load16(pcapng, pcapng->block + at);
-		length = load16(pcapng, pcapng->block + at + 2);
-		padded = (length + 3U) & ~3U;
-		if (code == OPTION_END || padded > end - at - 4)
-			return;
-		apply_option(pcapng, interface, code, length, pcapng->block + at + 4);
+/* Sets all members that depend on options. */
+static void apply_interface_options(const struct capture_pcapng *pcapng, struct interface *interface)
+{
+	struct block_option option, name = { 0 };
+	__u32 at = 8;
+
+	while (next_option(pcapng, &at, &option)) {
+		if (option.code == OPTION_NAME && !is_any(&option))
+			name = option;
+		if (option.code == OPTION_RESOLUTION && option.length == 1)
+			interface->resolution = *option.value;
+		if (option.code == OPTION_OFFSET && option.length == 8)
+			interface->offset = (__s64)load64(pcapng, option.value);
 	}
+	interface->id = interface_names_find(pcapng->names, pcapng->interface_count, name.value, name.length);
 }
 
 static int add_interface(struct capture_pcapng *pcapng)
@@ -210,7 +237,7 @@ static int add_interface(struct capture_pcapng *pcapng)
 		return fail(pcapng, "more than 65536 interfaces");
 	interface.link_type = dlt_of(load16(pcapng, pcapng->block));
 	interface.snap_length = load32(pcapng, pcapng->block + 4);
-	apply_options(pcapng, &interface, 8);
+	apply_interface_options(pcapng, &interface);
 	interfaces = realloc(pcapng->interfaces, (pcapng->interface_count + 1) * sizeof(*interfaces));
 	if (!interfaces)
 		return fail(pcapng, strerror(ENOMEM));
@@ -252,7 +279,20 @@ static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, _
 	packet->length = original;
 	packet->link_type = interface->link_type;
 	packet->ns = ticks_to_ns(interface, ticks);
+	packet->interface = interface->id;
+	packet->direction = 0;
 	return 1;
+}
+
+/* The options follow the packet. */
+static void apply_packet_options(const struct capture_pcapng *pcapng, struct capture_packet *packet)
+{
+	__u32 at = PACKET_HEADER + ((packet->captured + 3) & ~3U);
+	struct block_option option;
+
+	while (next_option(pcapng, &at, &option))
+		if (option.code == OPTION_FLAGS && option.length == 4)
+			packet->direction = (load32(pcapng, option.value) & FLAGS_DIRECTION) == FLAGS_OUTBOUND;
 }
 
 static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct capture_packet *packet)
@@ -263,8 +303,11 @@ static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct c
 	if (pcapng->length < PACKET_HEADER)
 		return fail(pcapng, "a packet block that is too short");
 	index = obsolete ? load16(pcapng, block) : load32(pcapng, block);
-	return set_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8),
-			  PACKET_HEADER, load32(pcapng, block + 12), load32(pcapng, block + 16), packet);
+	if (set_packet(pcapng, index, (__u64)load32(pcapng, block + 4) << 32 | load32(pcapng, block + 8), PACKET_HEADER,
+		       load32(pcapng, block + 12), load32(pcapng, block + 16), packet) < 0)
+		return -1;
+	apply_packet_options(pcapng, packet);
+	return 1;
 }
 
 /* A simple packet block belongs to the first interface and has no time. The rest is the packet and its padding. */
@@ -328,7 +371,8 @@ int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *pa
 	return result;
 }
 
-int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **reason)
+int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, struct interface_names *interfaces,
+			const char **reason)
 {
 	struct capture_pcapng *opened = calloc(1, sizeof(*opened));
 	__u8 header[BLOCK_HEADER];
@@ -338,6 +382,7 @@ int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char
 	if (!opened)
 		return -1;
 	opened->stream = stream;
+	opened->names = interfaces;
 	if (read_header(opened, header) == 1 && load32(opened, header) == SECTION &&
 	    !read_section(opened, header + 4)) {
 		*pcapng = opened;

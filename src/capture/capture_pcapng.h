@@ -18,9 +18,10 @@
 struct capture_pcapng;
 
 /* Reads the first section's header. The caller keeps ownership of the stream, which must stay open until
- * capture_pcapng_close(). Returns 0, or -1 with *reason set.
+ * capture_pcapng_close(). interfaces: as for capture_file_open(). Returns 0, or -1 with *reason set.
  */
-int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, const char **reason);
+int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, struct interface_names *interfaces,
+			const char **reason);
 
 /* Returns 1 if there is a packet, whose data is valid until the next call; 0 at the end of the file; -1 if it is
  * broken.

@@ -11,6 +11,7 @@
 struct capture_reader {
 	struct capture_reader_host host;
 	struct fragment_table *fragments;
+	struct interface_names *interfaces;
 	struct capture_unparsed unparsed;
 	__u32 options; /* enum nt_parse_option */
 };
@@ -26,9 +27,10 @@ struct capture_reader *capture_reader_new(bool tunnels, const struct capture_rea
 	reader->options = tunnels ? NT_PARSE_TUNNELS : 0;
 	reader->options |= host->trusts_frame_lengths ? 0 : NT_PARSE_BEYOND_FRAME;
 	reader->fragments = fragment_table_new(&rules);
-	if (reader->fragments)
+	reader->interfaces = interface_names_new();
+	if (reader->fragments && reader->interfaces)
 		return reader;
-	free(reader);
+	capture_reader_free(reader);
 	return NULL;
 }
 
@@ -37,7 +39,13 @@ void capture_reader_free(struct capture_reader *reader)
 	if (!reader)
 		return;
 	fragment_table_free(reader->fragments);
+	interface_names_free(reader->interfaces);
 	free(reader);
+}
+
+struct interface_names *capture_reader_interfaces(struct capture_reader *reader)
+{
+	return reader->interfaces;
 }
 
 bool capture_reader_parse_plain(const struct capture_packet *captured, struct capture_segment *segment)
@@ -51,8 +59,8 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 	segment->packet.vlan = NT_NO_VLAN;
 	segment->result = NT_PACKET_TCP;
 	segment->ns = captured->ns;
-	segment->interface = 0;
-	segment->direction = 0;
+	segment->interface = captured->interface;
+	segment->direction = captured->direction;
 	return nt_parse_plain((void *)&frame, NT_ETHERNET_HEADER, nt_network16(ethertype), captured->length,
 			      &segment->packet);
 }
@@ -132,7 +140,7 @@ static void parse_all_layers(struct capture_reader *reader, struct nt_layer *lay
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
+	struct capture_segment segment = { .frame = &frame, .ns = captured->ns, .interface = captured->interface };
 	struct capture_place place;
 	__u32 length = captured->length;
 	enum nt_parse result;
@@ -150,8 +158,9 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 		return;
 	}
 	place.layer.is_end_doubtful = !reader->host.trusts_frame_lengths;
-	segment.interface = place.interface;
-	segment.direction = place.direction;
+	if (place.interface) /* of several that the file describes as one */
+		segment.interface = (struct capture_interface){ place.interface, captured->interface.name };
+	segment.direction = place.direction | captured->direction;
 	parse_all_layers(reader, &place.layer, &segment, 0);
 }
 

@@ -17,9 +17,9 @@ struct capture_segment {
 	enum nt_parse result;          /* NT_PACKET_TCP, or the error in the TCP header at packet.transport_offset */
 	const struct nt_buffer *frame; /* base of the packet's offsets; without the payload's rest if reassembled */
 	__u64 ns;                      /* capture time of the frame, nanoseconds since the Unix epoch */
-	__u32 interface;               /* from the link layer's header; 0 if it has none */
-	__u8 direction;                /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
-	bool reassembled;              /* from fragments */
+	struct capture_interface interface; /* number 0: unknown */
+	__u8 direction;                     /* 1: leaving; 0: coming in, or unknown */
+	bool reassembled;                   /* from fragments */
 };
 
 struct capture_reader_host {
@@ -42,6 +42,9 @@ struct capture_reader *capture_reader_new(bool tunnels, const struct capture_rea
 
 /* Accepts NULL. */
 void capture_reader_free(struct capture_reader *reader);
+
+/* Returns where the names of the interfaces are kept; they stay valid until capture_reader_free(). */
+struct interface_names *capture_reader_interfaces(struct capture_reader *reader);
 
 /* Parses the most frequent kind of packet: Ethernet, IP without options or extension headers, TCP. Returns false for
  * others, which capture_reader_take() must parse. Does not set segment->frame and ->reassembled, and does not call

@@ -355,7 +355,7 @@ static void read_capture(struct replay *replay, const char *name)
 	replay->name = name;
 	replay->is_pipe = !is_regular_file(name, &status);
 	replay->is_first = true;
-	error = capture_file_open(&replay->file, name);
+	error = capture_file_open(&replay->file, name, capture_reader_interfaces(replay->reader));
 	if (error) {
 		replay->broken = replay->broken || error != -EINTR;
 		return;

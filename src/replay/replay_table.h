@@ -31,7 +31,8 @@ struct replay_entry {
 	__u64 seen;      /* packet_time's `elapsed` of the last packet */
 	__u64 likely_ns; /* time of the first packet if its own is wrong; 0: it is right, or another packet came */
 	enum replay_queue queue;
-	__u8 epoch; /* packet_time's, of the last packet */
+	const char *ifname; /* of the first packet; NULL: unknown */
+	__u8 epoch;         /* packet_time's, of the last packet */
 	struct packet_doubt doubt;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));

@@ -86,6 +86,7 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 		.key = &entry->key,
 		.connection = &entry->connection,
 		.traffic = traffic,
+		.interface = entry->ifname,
 		.cause = cause,
 		.now = tracker->time.now,
 		.doubt = &entry->doubt,
@@ -163,6 +164,7 @@ static struct replay_entry *begin_entry(struct replay_tracker *tracker, const st
 		entry->doubt.unknown = known_times(&entry->connection);
 		entry->likely_ns = located->time.ns;
 	}
+	entry->ifname = located->segment.interface.name;
 	tracker->host.began(tracker->host.context);
 	return entry;
 }
@@ -264,7 +266,7 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	entry->seen = elapsed_at(&located->time);
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
-			    segment->interface, segment->direction);
+			    segment->interface.number, segment->direction);
 	queue = queue_of(&entry->connection);
 	/* Established connections never expire, so the order of their queue does not matter. */
 	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)

@@ -145,7 +145,7 @@ static void convert_capture(struct corpus *corpus, const char *path)
 	struct capture_file *file;
 
 	corpus->frames = corpus->connections = 0;
-	if (capture_file_open(&file, path))
+	if (capture_file_open(&file, path, NULL))
 		return;
 	reader = capture_reader_new(true, &host);
 	while (reader && capture_file_next(file, &packet) == 1) {

@@ -8,7 +8,7 @@
 struct capture_clock {
 	__u64 now;    /* ns since the Unix epoch, from the capture */
 	__u32 length; /* bytes of the frame on the wire; fewer may have been captured */
-	__u32 padding;
+	__u32 interface;
 };
 
 #endif

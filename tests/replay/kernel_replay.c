@@ -171,11 +171,12 @@ static void make_frame(struct frame *frame, const struct capture_packet *capture
 	memcpy(frame->bytes + header, captured->data + skipped, frame->size - header);
 }
 
-static int run_program(struct kernel_replay *run, const struct frame *frame, bool leaving)
+static int run_program(struct kernel_replay *run, const struct frame *frame, __u32 interface, bool leaving)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, test, .data_in = frame->bytes, .data_size_in = frame->size, .repeat = 1);
 
 	run->clock->length = frame->length;
+	run->clock->interface = interface;
 	return bpf_prog_test_run_opts(bpf_program__fd(loader_wire_program(&run->loader, leaving, true)), &test);
 }
 
@@ -190,7 +191,7 @@ static void sweep_if_due(struct kernel_replay *run)
 /* Returns whether replay does not count the segment, because it has just counted it on another interface. */
 static bool is_second_sighting(const struct capture_segment *segment, const struct capture_segment *previous)
 {
-	return (segment->interface != previous->interface || segment->direction != previous->direction) &&
+	return (segment->interface.number != previous->interface.number || segment->direction != previous->direction) &&
 	       segment->packet.sequence == previous->packet.sequence &&
 	       segment->packet.acknowledgement == previous->packet.acknowledgement &&
 	       segment->packet.flags == previous->packet.flags &&
@@ -247,7 +248,8 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	}
 	make_frame(&frame, captured, &place.layer, length);
 	if (frame.size >= LEAST_BYTES)
-		error = run_program(run, &frame, place.direction);
+		error = run_program(run, &frame, place.interface ? place.interface : captured->interface.number,
+				    place.direction | captured->direction);
 	ring_buffer__consume(run->ring);
 	if (!segment->ns || error)
 		return error;
@@ -308,7 +310,7 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 	run->left_out = NULL;
 	run->sweep = sweep_new(&run->loader, true);
 	run->reader = NULL;
-	if (run->sweep && !capture_file_open(&run->file, path)) {
+	if (run->sweep && !capture_file_open(&run->file, path, NULL)) {
 		run->reader = capture_reader_new(false, &host);
 		status = run->reader ? open_outputs(run, directory, number) : EXIT_STATUS_BROKEN;
 		if (status == EXIT_STATUS_DONE)

@@ -83,14 +83,14 @@ def interface(link_type=ETHERNET, snap_length=262144, options=b"", order="<"):
     return block(1, struct.pack(order + "HHI", link_type, 0, snap_length) + options, order)
 
 
-def enhanced(ticks, frame, number=0, order="<", length=None):
+def enhanced(ticks, frame, number=0, order="<", length=None, options=b""):
     return block(6, struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xffffffff, len(frame),
-                                length or len(frame)) + frame + b"\0" * (-len(frame) % 4), order)
+                                length or len(frame)) + frame + b"\0" * (-len(frame) % 4) + options, order)
 
 
-def obsolete(ticks, frame, number=0, order="<"):
+def obsolete(ticks, frame, number=0, order="<", options=b""):
     return block(2, struct.pack(order + "HHIIII", number, 0, ticks >> 32, ticks & 0xffffffff, len(frame), len(frame)) +
-                 frame, order)
+                 frame + b"\0" * (-len(frame) % 4) + options, order)
 
 
 def simple(frame, length=None, order="<"):

@@ -89,7 +89,8 @@ def shares(records, others):
 
 
 def compare_whole(record, other, where):
-    different = differing(record, other, sorted(record.keys() | other.keys()))
+    # BPF_PROG_TEST_RUN has none of the capture's interfaces.
+    different = differing(record, other, sorted((record.keys() | other.keys()) - {"ifname"}))
     if different and "packets" in other["gaps"] and all(name in OF_STREAMS for name, _, _ in different):
         found["equal, but for a stream with more than 4 holes"] += 1
         return

@@ -1,8 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """pcapng files: different interfaces, sections, byte orders, resolutions, kinds of packets, broken files."""
+import os
 import random
+import shutil
+import socket
 import struct
+import subprocess
+import tempfile
 
 import replay_harness
 import pcap
@@ -53,26 +58,121 @@ def impossible_times():
         holds(one(replay(file_of(connection(), resolution=resolution, offset=offset))), src_packets=5, dst_packets=3)
 
 
+def is_of_client(frame):
+    return frame[26:30] == socket.inet_aton(pcap.CLIENT[0])
+
+
 def different_interfaces():
-    """Interfaces with different link types and snapshot lengths, which libpcap refuses."""
+    """Interfaces with different link types and snapshot lengths, which libpcap refuses; one for each side."""
     links = [(1, lambda frame: frame), (101, lambda frame: frame[14:]),
              (113, lambda frame: b"\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0" + frame[14:]),
              (0, lambda frame: b"\2\0\0\0" + frame[14:])]
-    data = section() + b"".join(interface(link, 100 + link) for link, _ in links)
-    for index, (at, frame) in enumerate(connection()):
-        number = index % len(links)
-        data += enhanced(microseconds(at), links[number][1](frame), number)
-    holds(one(replay(data)), **WHOLE, **TIMES, gaps=[])
+    for of_client, of_server in ((0, 1), (1, 2), (2, 3), (3, 0)):
+        data = section() + b"".join(interface(link, 100 + link) for link, _ in links)
+        for at, frame in connection():
+            number = of_client if is_of_client(frame) else of_server
+            data += enhanced(microseconds(at), links[number][1](frame), number)
+        holds(one(replay(data)), **WHOLE, **TIMES, gaps=[])
 
 
 def sections():
     """Each section has its own interfaces and its own byte order."""
     packets, data = connection(), b""
     for index, (at, frame) in enumerate(packets):
-        order = "<>"[index % 2]
-        data += section(order) + interface(101, order=order) * (index % 3) + interface(order=order)
-        data += enhanced(microseconds(at), frame, index % 3, order)
+        order, number = "<>"[index % 2], 2 if is_of_client(frame) else 0
+        data += section(order) + interface(101, order=order) * number + interface(order=order)
+        data += enhanced(microseconds(at), frame, number, order)
     holds(one(replay(data)), **WHOLE, **TIMES)
+
+
+def named(*names, order="<", link_type=pcap.ETHERNET):
+    return section(order) + b"".join(
+        interface(link_type, options=option(2, name, order) + option(0, b"", order), order=order) for name in names)
+
+
+def interface_names():
+    """The interface of the first packet, with any bytes; the file's other strings are no names."""
+    windows = b"\\Device\\NPF_{4E273621-5161-46C8-895A-48D0E52A0B83}"
+    for name, text in ((b"eth0", "eth0"), (windows, windows.decode()), (b"", None), (b"x" * 500, "x" * 63),
+                       (b"eth0\0junk", "eth0"), (b"\0", None), (b"a\nb\x1b[1m", "a\nb\x1b[1m"),
+                       (b"any", None), (b"anything", "anything")):
+        for order in "<>":
+            data = named(name, order=order) + b"".join(
+                enhanced(microseconds(at), frame, order=order) for at, frame in connection())
+            holds(one(replay(data)), **WHOLE, **TIMES, ifname=text)
+    data = named(b"first", b"second") + b"".join(
+        enhanced(microseconds(at), frame, 1 - (index > 0)) for index, (at, frame) in enumerate(connection()))
+    holds(one(replay(data)), ifname="second")
+    description = section() + interface(options=option(1, b"comment") + option(3, b"description"))
+    holds(one(replay(description + b"".join(enhanced(microseconds(at), frame) for at, frame in connection()))),
+          ifname=None)
+    holds(one(replay(pcap.capture(connection()))), ifname=None)
+
+
+def on_each(places, packets, order="<"):
+    """Every packet once at each place, which is an interface's number and a direction (0: unknown, 1: in, 2: out)."""
+    flags = [option(2, struct.pack(order + "I", 0xfffffffc & 0x11100 | direction), order) for _, direction in places]
+    return b"".join(
+        enhanced(microseconds(at + 0.00001 * index), frame, number, order, options=flags[index])
+        for at, frame in packets for index, (number, _) in enumerate(places))
+
+
+def same_packets_elsewhere():
+    """A packet on a second interface, or going out after it came in, counts once."""
+    for order in "<>":
+        for places in (((0, 0), (1, 0)), ((0, 1), (1, 2)), ((0, 1), (0, 2)), ((0, 2), (0, 1)), ((2, 1), (0, 2), (1, 2))):
+            data = named(b"eth0", b"eth0", b"eth2", order=order) + on_each(places, connection(), order)
+            holds(one(replay(data)), **WHOLE, src_retransmits=0, dst_retransmits=0, gaps=[])
+    unnamed = section() + interface() + interface() + on_each(((0, 0), (1, 0)), connection())
+    holds(one(replay(unnamed)), **WHOLE, src_retransmits=0, dst_retransmits=0, gaps=[], ifname=None)
+
+
+def direction_of_an_obsolete_packet():
+    packets = b"".join(obsolete(microseconds(at + 0.00001 * direction), frame,
+                                options=option(2, struct.pack("<I", direction)))
+                       for at, frame in connection() for direction in (1, 2))
+    holds(one(replay(named(b"eth0") + packets)), **WHOLE, src_retransmits=0, dst_retransmits=0, gaps=[])
+
+
+def cooked_interfaces():
+    """The interface "any": each packet's own header has the interface and the direction."""
+    def cooked(frame, number, kind):
+        return struct.pack(">HHIHBB8s", 0x0800, 0, number, 1, kind, 6, b"\2" * 8) + frame[14:]
+
+    data = named(b"any", link_type=276) + b"".join(
+        enhanced(microseconds(at + 0.00001 * place[1]), cooked(frame, *place))
+        for at, frame in connection() for place in ((2, 0), (3, 4)))
+    holds(one(replay(data)), **WHOLE, src_retransmits=0, dst_retransmits=0, gaps=[], ifname=None)
+
+
+def pieces_of_a_capture():
+    """The same interface in several files."""
+    packets = connection()
+    with tempfile.TemporaryDirectory() as directory:
+        files = []
+        for index, part in enumerate((packets[:4], packets[4:])):
+            files.append(os.path.join(directory, str(index)))
+            with open(files[-1], "wb") as file:
+                file.write(named(b"eth0", b"eth1") + on_each(((1, 0), (0, 0)), part))
+        holds(one(replay(b"", file=files)), **WHOLE, src_retransmits=0, dst_retransmits=0, gaps=[], ifname="eth1")
+
+
+def as_tshark_reads_it():
+    """tshark finds the interfaces and directions that these files are meant to have."""
+    if not shutil.which("tshark"):
+        replay_harness.skip("interfaces compared with tshark: tshark is missing")
+        return
+    data = named(b"eth0", b"eth1") + on_each(((0, 1), (1, 2)), connection())
+    with tempfile.NamedTemporaryFile(suffix=".pcapng") as file:
+        file.write(data)
+        file.flush()
+        output = subprocess.run(["tshark", "-n", "-r", file.name, "-T", "fields", "-e", "frame.interface_name", "-e",
+                                 "frame.packet_flags_direction"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                text=True, check=True).stdout
+    rows = [line.split("\t") for line in output.splitlines()]
+    equal([row[0] for row in rows], ["eth0", "eth1"] * len(connection()), "interfaces")
+    equal([int(row[1], 0) for row in rows], [1, 2] * len(connection()), "directions")
+    holds(one(replay(data)), ifname="eth0", src_packets=5)
 
 
 def other_packets():
@@ -152,4 +252,6 @@ def random_bytes():
 
 if __name__ == "__main__":
     replay_harness.run([byte_orders, resolutions, impossible_times, different_interfaces, sections, other_packets,
-                        other_blocks, unsupported_link_types, cut_anywhere, broken, random_bytes])
+                        other_blocks, unsupported_link_types, cut_anywhere, broken, random_bytes, interface_names,
+                        same_packets_elsewhere, direction_of_an_obsolete_packet, cooked_interfaces,
+                        pieces_of_a_capture, as_tshark_reads_it])
