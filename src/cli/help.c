@@ -44,7 +44,7 @@ static const struct help_text help_texts[] = {
 COLUMNS_OF_ENDED_CONNECTIONS
 "\n"
 "Exit status: 0 done, 1 input or output failed, 2 wrong usage, 3 not permitted,\n"
-"4 the kernel lacks something, 5 no such interface\n"
+"4 the kernel lacks something, 5 no such interface, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker -D 443                         connections to remote port 443\n"
@@ -73,7 +73,7 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "  GAPS            what is unknown: S start, D direction, O owner\n"
 "\n"
 "Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
-"kernel lacks something\n"
+"kernel lacks something, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker list -L 443                    connections to the local port 443\n"
@@ -87,7 +87,8 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "Columns:\n"
 COLUMNS_OF_ENDED_CONNECTIONS
 "\n"
-"Exit status: 0 done, 1 input or output failed, 2 wrong usage\n"
+"Exit status: 0 done, 1 input or output failed, 2 wrong usage, 7 records were\n"
+"lost\n"
 "\n"
 "Examples:\n"
 "  netracker replay capture.pcap\n"

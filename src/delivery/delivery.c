@@ -77,16 +77,43 @@ void delivery_flush(struct delivery *delivery)
 		delivery->error = -EPIPE;
 }
 
-int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
+void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 {
 	int error = output_finish(&delivery->output, now_ns, to_utc_ns);
 	__u64 lost = output_lost(&delivery->output, NT_EVENT_CLOSE);
 	__u64 lost_for_memory = output_lost_for_memory(&delivery->output, NT_EVENT_CLOSE);
+	__u64 unwanted = output_unwanted(&delivery->output, NT_EVENT_CLOSE);
 
-	delivery->accounting.written -= lost;
+	delivery->accounting.written -= lost + unwanted;
+	delivery->accounting.filtered[ACCOUNTING_FILTERED_READER] += unwanted;
 	delivery->accounting.lost[ACCOUNTING_LOST_NO_MEMORY] += lost_for_memory;
 	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost - lost_for_memory;
-	return error;
+	if (!delivery->error)
+		delivery->error = error;
+}
+
+/* Records that were lost for lack of memory leave input and output intact. */
+int delivery_status(const struct delivery *delivery)
+{
+	bool lost_any;
+
+	if (!delivery->is_open)
+		return delivery->error ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+	lost_any = accounting_lost(&delivery->accounting) || output_lost_any(&delivery->output);
+	switch (delivery->error) {
+	case 0:
+	case -EPIPE:
+		break;
+	case -ENOMEM:
+		if (lost_any)
+			break;
+		return EXIT_STATUS_BROKEN;
+	default:
+		return EXIT_STATUS_BROKEN;
+	}
+	if (output_has_failed(&delivery->output))
+		return EXIT_STATUS_BROKEN;
+	return lost_any ? EXIT_STATUS_LOST : EXIT_STATUS_DONE;
 }
 
 void delivery_print_accounting(const struct delivery *delivery)

@@ -28,7 +28,7 @@ struct delivery {
 	struct output output;
 	struct accounting accounting;
 	__u64 records; /* of any event, after filtering */
-	int error;     /* 0; or -EPIPE: the reader has gone; the owner may set another -errno */
+	int error;     /* 0, or the first -errno; -EPIPE: the reader has gone; the owner may set another */
 	bool is_open;
 };
 
@@ -62,10 +62,15 @@ static inline bool delivery_is_over(const struct delivery *delivery)
 /* Writes the waiting records, as far as the output takes them. */
 void delivery_flush(struct delivery *delivery);
 
-/* Writes the last tables and the waiting records, and moves close records that were not written from written to lost.
- * Returns as output_finish().
+/* Writes the last tables and the waiting records, and moves close records that were not written from written to lost,
+ * or to filtered if the reader has gone.
  */
-int delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
+void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
+
+/* After delivery_finish(), and with all losses in the accounting: returns EXIT_STATUS_DONE; EXIT_STATUS_BROKEN if the
+ * output failed; else EXIT_STATUS_LOST if records were lost.
+ */
+int delivery_status(const struct delivery *delivery);
 
 /* Prints the accounting on stderr, unless quiet. */
 void delivery_print_accounting(const struct delivery *delivery);

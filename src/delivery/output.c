@@ -74,29 +74,49 @@ int output_flush(struct output *output)
 	int of_records = output->records ? sink_flush(output->records) : 0;
 	int of_tables = output->tables ? sink_flush(output->tables) : 0;
 
+	output->gone = of_tables == -EPIPE;
 	if (!of_tables)
 		output->waiting = 0;
 	return choose_error(of_records, of_tables);
+}
+
+/* Only with tables: the connections that are in none that was written. */
+static __u64 count_unwritten(const struct output *output)
+{
+	return output->waiting + summary_count_ended(output->summary);
 }
 
 __u64 output_lost(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)
 		return sink_lost(output->records, event);
-	return event == NT_EVENT_CLOSE ? output->waiting + summary_count_ended(output->summary) : 0;
+	return event == NT_EVENT_CLOSE && !output->gone ? count_unwritten(output) : 0;
+}
+
+__u64 output_unwanted(const struct output *output, enum nt_event_kind event)
+{
+	if (output->records)
+		return sink_unwanted(output->records, event);
+	return event == NT_EVENT_CLOSE && output->gone ? count_unwritten(output) : 0;
 }
 
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)
 		return sink_lost_for_memory(output->records, event);
-	return event == NT_EVENT_CLOSE && output->no_memory ? summary_count_ended(output->summary) : 0;
+	return event == NT_EVENT_CLOSE && output->no_memory && !output->gone ? summary_count_ended(output->summary) : 0;
 }
 
 bool output_lost_any(const struct output *output)
 {
-	return output->records ? sink_lost_any(output->records) :
-				 output->waiting + summary_count_ended(output->summary);
+	return output->records ? sink_lost_any(output->records) : output_lost(output, NT_EVENT_CLOSE);
+}
+
+bool output_has_failed(const struct output *output)
+{
+	if (output->records)
+		return sink_has_failed(output->records);
+	return output_lost(output, NT_EVENT_CLOSE) > output_lost_for_memory(output, NT_EVENT_CLOSE);
 }
 
 /* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
@@ -174,6 +194,7 @@ int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 		if (has_unwritten_tables(output))
 			last = write_tables(output, now_ns, to_utc_ns);
 		of_tables = sink_finish(output->tables);
+		output->gone = of_tables == -EPIPE;
 		output->waiting = of_tables ? output->waiting : 0;
 		of_tables = choose_error(of_tables, last);
 	}

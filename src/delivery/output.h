@@ -25,6 +25,7 @@ struct output {
 	bool is_scanning; /* between output_begin_scan() and output_end_scan() */
 	__u64 waiting;    /* close records in tables that are not written yet */
 	bool no_memory;   /* the last tables could not be formatted */
+	bool gone;        /* the reader of the tables has closed the pipe */
 };
 
 /* Returns 0, or -errno after reporting the error. Call output_close() either way. */
@@ -36,7 +37,9 @@ int output_write(struct output *output, const struct nt_record *record);
 int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event);
+__u64 output_unwanted(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
+bool output_has_failed(const struct output *output);
 
 /* Only with --summary: adds an open connection to the tables without writing its record. Pass an update record at an
  * interval's end, between output_begin_scan() and output_end_scan(), and an exit record before output_finish().

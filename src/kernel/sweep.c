@@ -45,6 +45,7 @@ struct sweep {
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
+	__u64 half_open_found; /* entries of both half-open tables in the last sweep */
 	struct audit waits, elsewhere;
 	__u32 *watched; /* slots in which the sweep itself counts a waiting connection */
 	unsigned int watched_count, watched_room;
@@ -339,12 +340,15 @@ static __u64 sweep_table(struct pass *pass, int map_fd)
 static void sweep_overflow(struct pass *pass)
 {
 	struct sweep *sweep = pass->sweep;
+	__u64 found;
 
 	if (!sweep->shared->overflow_is_used)
 		return;
 	sweep->shared->overflow_is_used = 0;
-	if (sweep_table(pass, sweep->overflow_fd))
+	found = sweep_table(pass, sweep->overflow_fd);
+	if (found)
 		sweep->shared->overflow_is_used = 1;
+	sweep->half_open_found += found;
 }
 
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
@@ -358,7 +362,7 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 		save_counts(sweep);
 	}
 	sweep_slots(&pass);
-	sweep_table(&pass, sweep->half_open_fd);
+	sweep->half_open_found = sweep_table(&pass, sweep->half_open_fd);
 	sweep_overflow(&pass);
 	if (full || sweep->follows_packets)
 		sweep_table(&pass, sweep->established_fd);
@@ -374,6 +378,7 @@ void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *c
 	sweep_table(&pass, sweep->half_open_fd);
 	sweep_overflow(&pass);
 	sweep_table(&pass, sweep->established_fd);
+	sweep->half_open_found = 0;
 }
 
 void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, void *context)
@@ -384,9 +389,9 @@ void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, vo
 	sweep_table(&pass, sweep->established_fd);
 }
 
-__u64 sweep_half_open_taken(const struct sweep *sweep)
+__u64 sweep_half_open_seen(const struct sweep *sweep)
 {
-	return sweep->half_open_removed;
+	return sweep->half_open_removed + sweep->half_open_found;
 }
 
 void sweep_closed_sockets(const struct loader *loader, __u64 now)

@@ -42,7 +42,7 @@ void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, vo
  * lost. */
 void sweep_closed_sockets(const struct loader *loader, __u64 now);
 
-/* Returns how many half-open entries the sweep has removed. */
-__u64 sweep_half_open_taken(const struct sweep *sweep);
+/* Returns how many half-open entries the sweeps have removed, and found in the last one. */
+__u64 sweep_half_open_seen(const struct sweep *sweep);
 
 #endif

@@ -112,7 +112,7 @@ static int list_set_up(struct list *list)
 	return delivery_open(&list->delivery, &list->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
 }
 
-/* Returns EXIT_STATUS_BROKEN after reporting that connections are missing, or EXIT_STATUS_DONE. */
+/* Returns EXIT_STATUS_LOST after reporting that connections are missing, or EXIT_STATUS_DONE. */
 static int report_missing(const struct list *list)
 {
 	__u64 counters[NT_COUNTERS], missing;
@@ -125,7 +125,7 @@ static int report_missing(const struct list *list)
 		"%llu open connections are missing: the kernel side had no room for them; list again when fewer are "
 		"open",
 		(unsigned long long)missing);
-	return EXIT_STATUS_BROKEN;
+	return EXIT_STATUS_LOST;
 }
 
 static void report_no_match(const struct list *list)
@@ -145,18 +145,17 @@ static void report_no_match(const struct list *list)
 
 static int list_all(struct list *list)
 {
-	int status, error;
+	int status, of_output;
 
 	socket_scan_existing(&list->loader, list_drain, list);
 	adopt_known_sockets(list);
 	socket_scan_report_open(&list->loader, list_drain, list);
-	error = list->delivery.error ? 0 : delivery_finish(&list->delivery, 0, 0);
+	delivery_finish(&list->delivery, 0, 0);
 	status = report_missing(list);
 	if (status == EXIT_STATUS_DONE)
 		report_no_match(list);
-	if (!list->delivery.error && (error ? error != -EPIPE : output_lost_any(&list->delivery.output)))
-		return EXIT_STATUS_BROKEN;
-	return status;
+	of_output = delivery_status(&list->delivery);
+	return of_output == EXIT_STATUS_DONE ? status : of_output;
 }
 
 static void list_clean_up(struct list *list)

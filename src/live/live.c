@@ -29,6 +29,7 @@
 #include "src/kernel/socket_scan.h"
 #include "src/kernel/sweep.h"
 #include "src/live/join.h"
+#include "src/live/live_accounting.h"
 #include "src/record/packet_record.h"
 #include "src/record/process_table.h"
 #include "src/record/record_fields.h"
@@ -64,7 +65,7 @@ struct live {
 	struct record_lookups names;
 	struct nt_filter kernel_filter;
 	__u32 own_netns;
-	__u64 wire_claimed;   /* wire events that belong to sockets */
+	struct live_accounting accounting;
 	__u64 ring_lost_seen; /* ring buffer losses that `gaps` of records have reported */
 	__u64 housekept_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
 	enum nt_event_kind status_kind;   /* the kind of record made from a status event */
@@ -121,7 +122,7 @@ static void write_observer_record(void *context, const struct nt_wire_event *eve
 
 static void count_claimed_wire(void *context)
 {
-	((struct live *)context)->wire_claimed++;
+	((struct live *)context)->accounting.wire_claimed++;
 }
 
 static void count_lost_event(void *context)
@@ -230,6 +231,7 @@ static void update_ring_losses(struct live *live)
 	__u64 counters[NT_COUNTERS], lost;
 
 	loader_counters(&live->loader, counters);
+	live_accounting_begin_sweep(&live->accounting, counters);
 	lost = loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED) +
 	       loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) + counters[NT_COUNT_MORE_RING_FAILED] +
 	       counters[NT_COUNT_OPEN_RING_FAILED];
@@ -261,6 +263,7 @@ static void sweep_if_due(struct live *live, __u64 now)
 	update_ring_losses(live);
 	if (live->sweep)
 		sweep_idle(live->sweep, now, live_handle_event, live);
+	live_accounting_update(&live->accounting, now);
 	if (now - live->sockets_swept_ns < SWEEP_SOCKETS_EVERY_NS)
 		return;
 	live->sockets_swept_ns = now;
@@ -418,6 +421,8 @@ static int set_up_user_space(struct live *live)
 					    find_open_wire,
 					    kernel_filters ? is_side_reported : NULL };
 
+	live->accounting.loader = &live->loader;
+	live->accounting.accounting = &live->delivery.accounting;
 	live->names = (struct record_lookups){
 		.interface_name = get_interface_name,
 		.reset_reason = get_reset_reason_name,
@@ -460,6 +465,7 @@ static int start_wire_context(struct live *live)
 	live->sweep = sweep_new(&live->loader, live->options->every_packet);
 	if (!live->sweep)
 		return report_start_out_of_memory();
+	live->accounting.sweep = live->sweep;
 	return interfaces_open(&live->interfaces, &live->loader, &live->options->interfaces);
 }
 
@@ -550,110 +556,11 @@ static void run_loop(struct live *live)
 
 /* ---- exit ---- */
 
-static __u64 count_replaced_sockets(const __u64 counters[NT_COUNTERS])
-{
-	__u64 replaced = 0;
-	int state;
-
-	for (state = 0; state < NT_TCP_STATES; state++)
-		replaced += counters[NT_COUNT_SOCKETS_REPLACED + state];
-	return replaced;
-}
-
-static const char *replaced_state_name(unsigned int state)
-{
-	const char *name = field_name(&record_state_names, state);
-
-	return name ? name : "no state";
-}
-
-/* The last known states of the sockets whose close was missed show which calls the kernel skipped. */
-static void print_replaced_sockets(const struct live *live, const __u64 counters[NT_COUNTERS])
-{
-	const volatile struct nt_shared *shared = live->loader.shared;
-	int state;
-
-	for (state = 0; state < NT_TCP_STATES; state++)
-		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
-			message_detail("sockets whose close was missed, last seen in %s: %llu",
-				       replaced_state_name(state),
-				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
-	if (count_replaced_sockets(counters))
-		message_detail("the last of them: a %s in %s, flags 0x%x",
-			       shared->replaced_role == NT_ROLE_SERVER ? "server" : "client",
-			       replaced_state_name(shared->replaced_state), shared->replaced_flags);
-}
-
-_Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
-		       ACCOUNTING_LOST_ESTABLISHED_OTHER - ACCOUNTING_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
-		       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
-	       "one loss for each enum nt_failure");
-
-/* Both arrays are in the order of enum nt_failure. */
-static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FAILURES])
-{
-	int i;
-
-	for (i = 0; i < NT_FAILURES; i++)
-		lost[i] = failed[i];
-}
-
-static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wire)
-{
-	lost[ACCOUNTING_LOST_RING_FULL] = socket[NT_FAILED_FULL] + wire[NT_FAILED_FULL];
-	lost[ACCOUNTING_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
-}
-
-/* The overflow table of half-open connections is an LRU table, which does not report evictions: an entry was evicted if
- * neither the kernel side nor the sweep removed it. */
-static void count_losses(struct live *live, const __u64 counters[NT_COUNTERS])
-{
-	__u64 *lost = live->delivery.accounting.lost;
-	__u64 evicted = counters[NT_COUNT_HALF_OPEN_BEGUN] - counters[NT_COUNT_HALF_OPEN_TAKEN] -
-			(live->sweep ? sweep_half_open_taken(live->sweep) : 0);
-
-	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
-	count_table_losses(&lost[ACCOUNTING_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
-	count_table_losses(&lost[ACCOUNTING_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
-	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
-	lost[ACCOUNTING_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
-	lost[ACCOUNTING_LOST_HALF_OPEN_FULL] += evicted;
-}
-
-/* The wire context's connections count as opened only if no socket owns them: the socket is counted already. */
-static void fill_accounting(struct live *live)
-{
-	struct accounting *accounting = &live->delivery.accounting;
-	__u64 counters[NT_COUNTERS];
-
-	loader_counters(&live->loader, counters);
-	count_losses(live, counters);
-	accounting->filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] +
-							    counters[NT_COUNT_WIRE_FILTERED];
-	accounting->preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
-	accounting->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
-			     loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
-			     counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
-	accounting->open += socket_scan_count_open(&live->loader);
-	accounting->recursion_misses = loader_recursion_misses(&live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
-	print_replaced_sockets(live, counters);
-	if (counters[NT_COUNT_OPEN_RING_FAILED])
-		message_detail("the ring buffer dropped %llu events of open connections",
-			       (unsigned long long)counters[NT_COUNT_OPEN_RING_FAILED]);
-	message_detail("tracking ended: %llu malformed packets, %llu processes not described, %llu details not stored "
-		       "(%llu out of memory, %llu lock contended)",
-		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
-		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FAILED],
-		       (unsigned long long)loader_failures(counters, NT_COUNT_DETAILS_FAILED),
-		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_NO_MEMORY],
-		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_LOCK]);
-}
-
 /* Drains the ring buffer, reports open sockets where `exit` records or the summary need them, detaches, and releases
  * what the sweep and the join hold. */
 static void finish_tracking(struct live *live)
 {
-	int error;
+	int status;
 
 	loader_end(&live->loader);
 	update_last_ring_losses(live);
@@ -669,10 +576,12 @@ static void finish_tracking(struct live *live)
 	if (live->sweep)
 		sweep_finish(live->sweep, clock_boot_ns(), live_handle_event, live);
 	join_finish(live->join);
-	error = delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
-	if ((error ? error != -EPIPE : output_lost_any(&live->delivery.output)) && !live->status)
-		live->status = EXIT_STATUS_BROKEN;
-	fill_accounting(live);
+	live_accounting_finish_losses(&live->accounting, clock_boot_ns());
+	delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
+	live_accounting_finish(&live->accounting);
+	status = delivery_status(&live->delivery);
+	if (!live->status)
+		live->status = status;
 }
 
 static void live_clean_up(struct live *live)

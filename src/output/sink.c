@@ -35,11 +35,13 @@ struct sink {
 	bool patient;  /* sink_options.waits */
 	bool stuck;    /* the last wait for the reader timed out */
 	bool refused;  /* the last flush failed, or records were lost; reported already */
+	bool gone;     /* the reader of the pipe has closed it */
 	struct format_view view;
 	struct text_buffer waiting; /* lines; the first may have been written in part */
 	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */
 	__u64 dropped[EVENT_KINDS];
 	__u64 no_memory[EVENT_KINDS]; /* the part of `dropped` that is for lack of memory */
+	__u64 reported_drops;         /* records of `dropped` whose number was reported */
 	bool reported_no_memory;
 };
 
@@ -226,6 +228,16 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 	add_kinds(sink, begin, record->event);
 }
 
+static __u64 count_events(const __u64 counts[EVENT_KINDS])
+{
+	__u64 count = 0;
+	unsigned int event;
+
+	for (event = 0; event < EVENT_KINDS; event++)
+		count += counts[event];
+	return count;
+}
+
 static int count_no_memory(struct sink *sink, enum nt_event_kind event)
 {
 	sink->dropped[event]++;
@@ -366,16 +378,34 @@ static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
 	return 0;
 }
 
+/* Reports that all waiting lines were written after a failure or a loss. */
+static void report_recovery(struct sink *sink)
+{
+	__u64 dropped = count_events(sink->dropped), lost = dropped - sink->reported_drops;
+
+	if (lost)
+		message_error("%s: can be written again; %llu %s lost%s", sink->name, (unsigned long long)lost,
+			      lost == 1 ? "record was" : "records were",
+			      sink->reported_no_memory ? " for lack of memory" : "");
+	else if (sink->refused)
+		message_error("%s: can be written again", sink->name);
+	sink->reported_drops = dropped;
+	sink->refused = sink->reported_no_memory = false;
+}
+
 static void report_error(struct sink *sink, int error)
 {
+	sink->gone = error == -EPIPE;
 	if (error == -EPIPE || error == -EAGAIN || error == -EINTR)
 		return;
-	if (error && !sink->refused)
+	if (!error) {
+		report_recovery(sink);
+		return;
+	}
+	if (!sink->refused)
 		message_error("%s: cannot write: %s; make room, or name another file with -o", sink->name,
 			      strerror(-error));
-	else if (!error && sink->refused)
-		message_error("%s: can be written again", sink->name);
-	sink->refused = error != 0;
+	sink->refused = true;
 }
 
 static int sink_flush_within(struct sink *sink, int wait_ms)
@@ -499,14 +529,24 @@ void sink_reopen(struct sink *sink)
 	message_detail("%s: opened again", sink->name);
 }
 
-__u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
+static __u64 count_waiting(const struct sink *sink, enum nt_event_kind event)
 {
-	__u64 lost = sink->dropped[event];
+	__u64 waiting = 0;
 	size_t i;
 
 	for (i = 0; i < sink->kinds.used; i++)
-		lost += sink->kinds.bytes[i] == (char)event;
-	return lost;
+		waiting += sink->kinds.bytes[i] == (char)event;
+	return waiting;
+}
+
+__u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
+{
+	return sink->dropped[event] + (sink->gone ? 0 : count_waiting(sink, event));
+}
+
+__u64 sink_unwanted(const struct sink *sink, enum nt_event_kind event)
+{
+	return sink->gone ? count_waiting(sink, event) : 0;
 }
 
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event)
@@ -520,6 +560,16 @@ bool sink_lost_any(const struct sink *sink)
 
 	for (event = 0; event < EVENT_KINDS; event++)
 		if (sink_lost(sink, event))
+			return true;
+	return false;
+}
+
+bool sink_has_failed(const struct sink *sink)
+{
+	unsigned int event;
+
+	for (event = 0; event < EVENT_KINDS; event++)
+		if (sink_lost(sink, event) > sink->no_memory[event])
 			return true;
 	return false;
 }

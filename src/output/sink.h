@@ -51,14 +51,19 @@ int sink_finish(struct sink *sink);
  */
 void sink_reopen(struct sink *sink);
 
-/* Returns the records of one event kind that were not written: lost, or waiting. Exact after sink_finish(). */
+/* Returns the records of one event kind that were not written: lost, or waiting. Exact after sink_finish(). Leaves out
+ * those that waited when the reader of a pipe closed it: sink_unwanted(). */
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
+__u64 sink_unwanted(const struct sink *sink, enum nt_event_kind event);
 
 /* Returns how many of them were lost for lack of memory. */
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event);
 
-/* Returns whether any record of any kind was not written. */
+/* Returns whether any record of any kind was lost, as by sink_lost(). */
 bool sink_lost_any(const struct sink *sink);
+
+/* Returns whether any was lost for another reason than lack of memory. */
+bool sink_has_failed(const struct sink *sink);
 
 /* Does not flush. NULL is allowed. */
 void sink_close(struct sink *sink);

@@ -4,6 +4,7 @@
 static const char *const filter_names[ACCOUNTING_FILTERS] = {
 	[ACCOUNTING_FILTERED_OPTION] = "by options",
 	[ACCOUNTING_FILTERED_FORWARDED] = "forwarded",
+	[ACCOUNTING_FILTERED_READER] = "reader gone",
 };
 
 static const char *const loss_names[ACCOUNTING_LOSSES] = {
@@ -35,10 +36,20 @@ static __u64 sum(const __u64 *counts, unsigned int size)
 	return total;
 }
 
+const char *accounting_loss_name(enum accounting_loss cause)
+{
+	return loss_names[cause];
+}
+
+__u64 accounting_lost(const struct accounting *accounting)
+{
+	return sum(accounting->lost, ACCOUNTING_LOSSES);
+}
+
 __s64 accounting_difference(const struct accounting *accounting)
 {
 	__u64 accounted = accounting->written + sum(accounting->filtered, ACCOUNTING_FILTERS) + accounting->open +
-			  sum(accounting->lost, ACCOUNTING_LOSSES);
+			  accounting_lost(accounting);
 
 	return (__s64)(accounted - (accounting->opened + accounting->preexisting));
 }
@@ -83,7 +94,7 @@ void accounting_print(const struct accounting *accounting, FILE *stream)
 		(unsigned long long)sum(accounting->filtered, ACCOUNTING_FILTERS));
 	print_causes(stream, accounting->filtered, filter_names, ACCOUNTING_FILTERS);
 	fprintf(stream, ", %llu open, %llu lost", (unsigned long long)accounting->open,
-		(unsigned long long)sum(accounting->lost, ACCOUNTING_LOSSES));
+		(unsigned long long)accounting_lost(accounting));
 	print_causes(stream, accounting->lost, loss_names, ACCOUNTING_LOSSES);
 	if (accounting->preexisting)
 		fprintf(stream, "; %llu pre-existing", (unsigned long long)accounting->preexisting);

@@ -6,7 +6,12 @@
 #include <linux/types.h>
 #include <stdio.h>
 
-enum accounting_filter { ACCOUNTING_FILTERED_OPTION, ACCOUNTING_FILTERED_FORWARDED, ACCOUNTING_FILTERS };
+enum accounting_filter {
+	ACCOUNTING_FILTERED_OPTION,
+	ACCOUNTING_FILTERED_FORWARDED,
+	ACCOUNTING_FILTERED_READER, /* the reader of the output went away: it wanted no more */
+	ACCOUNTING_FILTERS
+};
 
 /* Each table and the ring buffer has one cause for each failure, in the order of enum nt_failure. */
 enum accounting_loss {
@@ -40,6 +45,9 @@ struct accounting {
 	__u64 lost[ACCOUNTING_LOSSES];
 	__u64 recursion_misses; /* events the kernel skipped; no part of the difference */
 };
+
+const char *accounting_loss_name(enum accounting_loss cause);
+__u64 accounting_lost(const struct accounting *accounting);
 
 /* Returns written, filtered, open and lost less opened and pre-existing. 0 unless the accounting is wrong. */
 __s64 accounting_difference(const struct accounting *accounting);

@@ -95,6 +95,8 @@ static void report_no_memory_for_connections(struct replay *replay)
 {
 	message_error("%s: no memory for more connections; the records up to here are written", replay->name);
 	replay->delivery.error = -ENOMEM;
+	replay->delivery.accounting.opened++;
+	replay->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
 static void advance_clock(struct replay *replay, const struct packet_time *time)
@@ -190,16 +192,12 @@ static void finish_tracker(struct replay *replay)
 static void finish_replay(struct replay *replay)
 {
 	struct capture_unparsed unparsed;
-	int error;
 
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else
 		finish_tracker(replay);
-	error = delivery_finish(&replay->delivery, replay->now, 0);
-	if (!error && output_lost_any(&replay->delivery.output))
-		error = -ENOMEM; /* lost without a failed write: no memory */
-	replay->delivery.error = replay->delivery.error ? replay->delivery.error : error;
+	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
 	unparsed = capture_reader_unparsed(replay->reader);
 	message_detail("packets: %llu malformed, %llu captured too short, %llu fragmented with missing "
@@ -434,8 +432,6 @@ static bool set_up_own(struct replay *replay)
 /* Returns the exit status. */
 static int replay_all(struct replay *replay)
 {
-	int error;
-
 	if (!(replay->options->rules == RULES_ZEEK ? set_up_zeek(replay) : set_up_own(replay))) {
 		message_error("cannot start: out of memory; free some memory and try again");
 		return EXIT_STATUS_BROKEN;
@@ -443,8 +439,7 @@ static int replay_all(struct replay *replay)
 	read_files(replay);
 	if (replay->delivery.is_open)
 		finish_replay(replay);
-	error = replay->delivery.error;
-	return replay->broken || (error && error != -EPIPE) ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
+	return replay->broken ? EXIT_STATUS_BROKEN : delivery_status(&replay->delivery);
 }
 
 int replay_run(const struct options *options)

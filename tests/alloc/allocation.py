@@ -25,6 +25,8 @@ SANITIZER = re.compile(r"Sanitizer|runtime error:")
 # The accounting, and the note on the order of captures, which depends on the packets that were read.
 IGNORED = re.compile(r"netracker: \d+ records?: \d+ written|netracker: the accounting is wrong: |"
                      r"netracker: \S+: begins [0-9.]+ s before")
+# The end of a loss, announced after its begin.
+LOSS_ENDED = re.compile(r"can be written again; \d+ record.* for lack of memory|records are no longer lost: out of memory")
 
 
 def fixed_addresses():
@@ -53,9 +55,12 @@ class Outcome:
         return None
 
     def says_memory(self):
-        """Whether all messages differ and report lack of memory; exactly one message if one allocation failed."""
-        return self.messages and all("memory" in line for line in self.messages) and \
-            len(set(self.messages)) == len(self.messages) and (self.all_failed or len(self.messages) == 1)
+        """Whether all messages differ and report lack of memory; exactly one message if one allocation failed, besides
+        the one that a loss has ended.
+        """
+        begins = [line for line in self.messages if not LOSS_ENDED.search(line)]
+        return begins and all("memory" in line for line in begins) and \
+            len(set(self.messages)) == len(self.messages) and (self.all_failed or len(begins) == 1)
 
 
 class Command:

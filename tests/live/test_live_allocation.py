@@ -18,6 +18,7 @@ from isolation import isolate  # noqa: E402
 from tracker import PROGRAM, unavailable  # noqa: E402
 
 INTERFACE = "alloc0"
+LOST = 7
 PAUSE_SECONDS = 0.005
 HELD = 5
 
@@ -51,25 +52,27 @@ class Traffic:
 
 
 def judge_live(_, outcome):
-    """Expects status 1 and messages that name memory, or an accounting that has all written and lost records."""
+    """Expects status 1 or 7 and messages that name memory, or an accounting that has all written and lost records."""
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
-    if outcome.status not in (0, 1) or outcome.status and not outcome.says_memory():
+    if outcome.status not in (0, 1, LOST) or outcome.status and not outcome.says_memory():
         return "status %d: %r" % (outcome.status, outcome.messages)
     closed, accounting = outcome.output.count(b'"event":"close"'), outcome.accounting
     if accounting and closed != accounting["written"]:
         return "%d close records: %s" % (closed, outcome.errors)
     if not accounting and outcome.output:
         return "records, but no accounting: %s" % outcome.errors
-    if outcome.status == 0 and (not accounting or not accounting["written"] + accounting["lost"]):
-        return "status 0, but neither a record nor a loss: %s" % outcome.errors
+    if outcome.status == LOST and not (accounting and accounting["lost"]):
+        return "status %d, but nothing is lost: %s" % (outcome.status, outcome.errors)
+    if outcome.status == 0 and (not accounting or not accounting["written"]):
+        return "status 0, but no record: %s" % outcome.errors
     return None
 
 
 def judge_tables(base, outcome):
     if not outcome.balances:
         return "does not balance: %s" % outcome.errors
-    if outcome.status == 1 and outcome.says_memory():
+    if outcome.status in (1, LOST) and outcome.says_memory():
         return None
     return None if outcome.status == 0 and b"connections" in outcome.output else "no tables: %s" % outcome.errors
 

@@ -18,6 +18,7 @@ from kernel_maps import map_of
 from places import elsewhere, loopback
 from traffic import NOBODY, require, settle, swallow
 
+LOST = 7  # exit status
 COUNT = 30
 HALF_CLOSED, ABORTED = 1, 2  # a connection's number modulo 3
 ROUNDS = 20
@@ -43,6 +44,17 @@ class Unseen:
         self.memory[0:4] = struct.pack("=I", 0)
         self.memory.close()
         self.map.close()
+
+
+def announcement_problems(tracker, status, cause, count):
+    """Expects exit status 7, and one line each for the begin and the end of the loss."""
+    text = tracker.stderr()
+    problems = ["exit status %d, should be %d" % (status, LOST)] * (status != LOST)
+    for line in ("records are being lost: %s; " % cause,
+                 "records are no longer lost: %s; %d %s lost\n" % (cause, count, "was" if count == 1 else "were")):
+        if text.count("netracker: " + line) != 1:
+            problems.append("%r is not there once: %s" % (line, text[-400:]))
+    return problems
 
 
 def lives(bench, sockets):
@@ -154,7 +166,7 @@ def attempts_unseen(bench):
     count = reuse_addresses(sockets, before, world, client, server)
     status = tracker.stop()
     counts = account(tracker)
-    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
+    problems = balance_problems(counts) + announcement_problems(tracker, status, "evicted", count)
     if ", %d lost (%d evicted)" % (count, count) not in tracker.stderr():
         problems.append("%d should be lost: %s" % (count, tracker.stderr()[-300:]))
     return problems
@@ -223,7 +235,8 @@ def no_memory(bench):
     finally:
         group.close()
     counts = account(tracker)
-    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
+    problems = balance_problems(counts)
+    problems += announcement_problems(tracker, status, "socket table out of memory", counts["lost"])
     lost = re.search(r"lost \((\d+) socket table out of memory\)", tracker.stderr())
     if missing <= 0 or not lost:
         problems.append("%d of %d connects have no entry: %s" % (missing, connects, tracker.stderr()[-300:]))
@@ -257,7 +270,7 @@ def open_events_dropped(bench):
     settle(RECOVERY_SECONDS)
     status = tracker.stop()
     counts = account(tracker)
-    problems = balance_problems(counts) + ["exit status %d" % status] * bool(status)
+    problems = balance_problems(counts) + announcement_problems(tracker, status, "ring buffer full", counts["lost"])
     closed = sum(record["event"] == "close" for record in tracker.records)
     if closed != counts["written"]:
         problems.append("%d close records, the accounting says %d written" % (closed, counts["written"]))

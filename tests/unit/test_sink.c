@@ -231,7 +231,8 @@ static void test_reader_leaves(void)
 	close(ends[0]);
 	write_records(sink, 1);
 	CHECK_EQUAL(sink_flush(sink), -EPIPE);
-	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 1);
+	CHECK_EQUAL(sink_lost(sink, NT_EVENT_CLOSE), 0);
+	CHECK_EQUAL(sink_unwanted(sink, NT_EVENT_CLOSE), 1);
 	sink_close(sink);
 	close(ends[1]);
 }

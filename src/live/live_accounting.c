@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/live/live_accounting.h"
+
+#include "src/kernel/socket_scan.h"
+#include "src/record/record_fields.h"
+#include "src/util/message.h"
+
+static __u64 count_replaced_sockets(const __u64 counters[NT_COUNTERS])
+{
+	__u64 replaced = 0;
+	int state;
+
+	for (state = 0; state < NT_TCP_STATES; state++)
+		replaced += counters[NT_COUNT_SOCKETS_REPLACED + state];
+	return replaced;
+}
+
+static const char *replaced_state_name(unsigned int state)
+{
+	const char *name = field_name(&record_state_names, state);
+
+	return name ? name : "no state";
+}
+
+/* The last known states of the sockets whose close was missed show which calls the kernel skipped. */
+static void print_replaced_sockets(const struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	const volatile struct nt_shared *shared = live->loader->shared;
+	int state;
+
+	for (state = 0; state < NT_TCP_STATES; state++)
+		if (counters[NT_COUNT_SOCKETS_REPLACED + state])
+			message_detail("sockets whose close was missed, last seen in %s: %llu",
+				       replaced_state_name(state),
+				       (unsigned long long)counters[NT_COUNT_SOCKETS_REPLACED + state]);
+	if (count_replaced_sockets(counters))
+		message_detail("the last of them: a %s in %s, flags 0x%x",
+			       shared->replaced_role == NT_ROLE_SERVER ? "server" : "client",
+			       replaced_state_name(shared->replaced_state), shared->replaced_flags);
+}
+
+_Static_assert(ACCOUNTING_LOST_HALF_OPEN_OTHER - ACCOUNTING_LOST_HALF_OPEN_FULL == NT_FAILED_OTHER &&
+		       ACCOUNTING_LOST_ESTABLISHED_OTHER - ACCOUNTING_LOST_ESTABLISHED_FULL == NT_FAILED_OTHER &&
+		       ACCOUNTING_LOST_SOCKETS_OTHER - ACCOUNTING_LOST_SOCKETS_FULL == NT_FAILED_OTHER,
+	       "one loss for each enum nt_failure");
+
+/* Both arrays are in the order of enum nt_failure. */
+static void count_table_losses(__u64 lost[NT_FAILURES], const __u64 failed[NT_FAILURES])
+{
+	int i;
+
+	for (i = 0; i < NT_FAILURES; i++)
+		lost[i] = failed[i];
+}
+
+static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wire)
+{
+	lost[ACCOUNTING_LOST_RING_FULL] = socket[NT_FAILED_FULL] + wire[NT_FAILED_FULL];
+	lost[ACCOUNTING_LOST_RING_LOCK] = socket[NT_FAILED_LOCK] + wire[NT_FAILED_LOCK];
+}
+
+/* The overflow table of half-open connections is an LRU table, which does not report evictions: an entry was evicted if
+ * neither the kernel side nor the sweep removed it, and the sweep did not find it. What began after `begun` was read
+ * can only make the result too small. */
+static void count_evicted_half_open(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 known = counters[NT_COUNT_HALF_OPEN_TAKEN] + (live->sweep ? sweep_half_open_seen(live->sweep) : 0);
+	__u64 evicted = live->half_open_begun > known ? live->half_open_begun - known : 0;
+
+	if (evicted > live->half_open_evicted)
+		live->half_open_evicted = evicted;
+}
+
+static void count_losses(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 *lost = live->accounting->lost;
+
+	count_evicted_half_open(live, counters);
+	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
+	count_table_losses(&lost[ACCOUNTING_LOST_HALF_OPEN_FULL], &counters[NT_COUNT_HALF_OPEN_FAILED]);
+	count_table_losses(&lost[ACCOUNTING_LOST_ESTABLISHED_FULL], &counters[NT_COUNT_ESTABLISHED_FAILED]);
+	count_ring_losses(lost, &counters[NT_COUNT_SOCKET_RING_FAILED], &counters[NT_COUNT_WIRE_RING_FAILED]);
+	lost[ACCOUNTING_LOST_EVICTED] = counters[NT_COUNT_SOCKETS_EVICTED];
+	lost[ACCOUNTING_LOST_HALF_OPEN_FULL] += live->half_open_evicted;
+}
+
+void live_accounting_begin_sweep(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	live->half_open_begun = counters[NT_COUNT_HALF_OPEN_BEGUN];
+}
+
+void live_accounting_update(struct live_accounting *live, __u64 now_ns)
+{
+	__u64 counters[NT_COUNTERS];
+
+	loader_counters(live->loader, counters);
+	count_losses(live, counters);
+	loss_watch_update(&live->watch, live->accounting->lost, now_ns);
+}
+
+void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
+{
+	__u64 counters[NT_COUNTERS];
+
+	loader_counters(live->loader, counters);
+	live_accounting_begin_sweep(live, counters);
+	count_losses(live, counters);
+	loss_watch_finish(&live->watch, live->accounting->lost, now_ns);
+}
+
+/* The wire context's connections count as opened only if no socket owns them: the socket is counted already. */
+void live_accounting_finish(struct live_accounting *live)
+{
+	struct accounting *accounting = live->accounting;
+	__u64 counters[NT_COUNTERS];
+
+	loader_counters(live->loader, counters);
+	accounting->filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] +
+							    counters[NT_COUNT_WIRE_FILTERED];
+	accounting->preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
+	accounting->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
+			     loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
+			     counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
+	accounting->open += socket_scan_count_open(live->loader);
+	accounting->recursion_misses = loader_recursion_misses(live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+	print_replaced_sockets(live, counters);
+	if (counters[NT_COUNT_OPEN_RING_FAILED])
+		message_detail("the ring buffer dropped %llu events of open connections",
+			       (unsigned long long)counters[NT_COUNT_OPEN_RING_FAILED]);
+	message_detail("tracking ended: %llu malformed packets, %llu processes not described, %llu details not stored "
+		       "(%llu out of memory, %llu lock contended)",
+		       (unsigned long long)counters[NT_COUNT_PACKETS_MALFORMED],
+		       (unsigned long long)counters[NT_COUNT_PROCESS_RING_FAILED],
+		       (unsigned long long)loader_failures(counters, NT_COUNT_DETAILS_FAILED),
+		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_NO_MEMORY],
+		       (unsigned long long)counters[NT_COUNT_DETAILS_FAILED + NT_FAILED_LOCK]);
+}
