@@ -294,6 +294,8 @@ int attach_run(const struct options *options)
 	unsigned int i;
 
 	if (status == EXIT_STATUS_DONE)
+		status = net_namespace_check_proc("attach");
+	if (status == EXIT_STATUS_DONE)
 		status = mounts_ensure_bpffs();
 	if (status == EXIT_STATUS_DONE)
 		status = attach_lock(&lock);

@@ -10,6 +10,7 @@
 #include "src/cli/help.h"
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
+#include "src/cli/output_check.h"
 #include "src/util/message.h"
 #include "src/zeek/conn_log.h"
 
@@ -335,6 +336,8 @@ int options_parse(struct options *options, const struct command *command, int ar
 		status = parse_operands(options, command, argc, argv);
 	if (status == CONTINUE)
 		status = check_combination(options, command);
+	if (status == CONTINUE && !output_check_inputs(options))
+		status = EXIT_STATUS_USAGE;
 	return status;
 }
 

@@ -13,6 +13,7 @@
 #include <cap-ng.h>
 
 #include "core/fast_path.h"
+#include "src/kernel/net_namespace.h"
 #include "src/util/message.h"
 
 /* bpftool generates it. A test builds this file with the skeleton of another object that has the same maps and
@@ -167,7 +168,7 @@ static int check_kernel(void)
 			      KERNEL_BTF, strerror(errno));
 		return EXIT_STATUS_KERNEL;
 	}
-	return EXIT_STATUS_DONE;
+	return net_namespace_check_proc("track connections");
 }
 
 static struct netracker_bpf *open_skeleton(void)

@@ -32,6 +32,16 @@ __u32 net_namespace_of_process_1(void)
 	return read_inode("/proc/1/ns/net");
 }
 
+int net_namespace_check_proc(const char *action)
+{
+	if (net_namespace_own())
+		return EXIT_STATUS_DONE;
+	message_error("cannot %s: no /proc is mounted here (%s: %s), which shows the network namespaces and their "
+		      "processes; mount it: mount -t proc proc /proc",
+		      action, OWN_NAMESPACE, strerror(errno));
+	return EXIT_STATUS_KERNEL;
+}
+
 /* Opens a mounted namespace: `ip netns` and container engines mount theirs. In a line of proc_pid_mountinfo(5) the
  * fourth word is net:[INODE], the fifth is the path. */
 static int open_mounted(__u32 inode)

@@ -9,6 +9,10 @@
 __u32 net_namespace_own(void);
 __u32 net_namespace_of_process_1(void);
 
+/* Returns EXIT_STATUS_DONE, or EXIT_STATUS_KERNEL after reporting that /proc shows no namespaces. action: for the
+ * message. */
+int net_namespace_check_proc(const char *action);
+
 /* Enters the namespace, which must be that of a process or be mounted. Returns a descriptor of the former namespace for
  * net_namespace_return(), or -1 if the namespace was not found or cannot be entered. */
 int net_namespace_enter(__u32 inode);

@@ -17,6 +17,7 @@
 #include "src/record/process_table.h"
 #include "src/record/socket_record.h"
 #include "src/util/message.h"
+#include "src/util/stop.h"
 
 #define PROCESS_CAPACITY 65536
 
@@ -147,6 +148,7 @@ static int list_all(struct list *list)
 {
 	int status, of_output;
 
+	stop_on_signals();
 	socket_scan_existing(&list->loader, list_drain, list);
 	adopt_known_sockets(list);
 	socket_scan_report_open(&list->loader, list_drain, list);

@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include "src/util/message.h"
+#include "src/util/stop.h"
 
 #define FLUSH_AT (64 * 1024)
 #define BUFFER_LIMIT (1024 * 1024) /* bytes that wait at most while the output takes none */
 #define FLUSH_WAIT_MS 200
-#define FINISH_WAIT_MS 5000
+/* An end that the user asked for comes within 5 s, with two sinks and all that is to be detached. */
+#define FINISH_WAIT_MS 1500
 #define WAIT_FOREVER (-1)
 #define RETRY_MS 10
 #define EVENT_KINDS (NT_EVENT_EXIT + 1)
@@ -30,12 +32,13 @@ struct sink {
 	const char *name;            /* for messages */
 	int fd;
 	bool regular, terminal;
-	bool named;    /* -o: can be opened again */
-	bool half_out; /* the first waiting line was written in part */
-	bool patient;  /* sink_options.waits */
-	bool stuck;    /* the last wait for the reader timed out */
-	bool refused;  /* the last flush failed, or records were lost; reported already */
-	bool gone;     /* the reader of the pipe has closed it */
+	bool named;         /* -o: can be opened again */
+	bool half_out;      /* the first waiting line was written in part */
+	bool awaits_reader; /* nobody has opened the FIFO for reading yet; fd is -1 */
+	bool patient;       /* sink_options.waits */
+	bool stuck;         /* the last wait for the reader timed out */
+	bool refused;       /* the last flush failed, or records were lost; reported already */
+	bool gone;          /* the reader of the pipe has closed it */
 	struct format_view view;
 	struct text_buffer waiting; /* lines; the first may have been written in part */
 	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */
@@ -52,16 +55,27 @@ static int open_named(const char *name, int flags)
 	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 }
 
-/* Writing more than a terminal has room for blocks, even if poll() reported it writable. A file description of our own
- * can be O_NONBLOCK without changing the one that is shared with the shell.
+static bool is_fifo(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISFIFO(status.st_mode);
+}
+
+/* Writing more than a terminal has room for blocks, even if poll() reported it writable; so does a pipe that another
+ * process has filled since. A file description of our own can be O_NONBLOCK without changing the one that is shared
+ * with the shell.
  */
 static int open_standard_output(void)
 {
-	int fd = isatty(STDOUT_FILENO) ? open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	struct stat status;
+	bool may_block = isatty(STDOUT_FILENO) || (!fstat(STDOUT_FILENO, &status) && S_ISFIFO(status.st_mode));
+	int fd = may_block ? open("/proc/self/fd/1", O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 
 	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
+/* Opens without waiting: for the reader of a FIFO, or for the carrier of a line. */
 static int open_output(struct sink *sink, const struct sink_options *options)
 {
 	int error;
@@ -70,11 +84,14 @@ static int open_output(struct sink *sink, const struct sink_options *options)
 	if (!options->path)
 		sink->fd = open_standard_output();
 	else
-		sink->fd = open_named(options->path, 0);
+		sink->fd = open_named(options->path, O_NONBLOCK);
 	sink->named = options->path;
 	if (sink->fd >= 0)
 		return 0;
 	error = errno;
+	sink->awaits_reader = error == ENXIO && sink->named && is_fifo(sink->name);
+	if (sink->awaits_reader)
+		return 0;
 	message_error("%s: cannot write: %s; name another file with -o", sink->name, strerror(error));
 	return -error;
 }
@@ -143,8 +160,6 @@ static void begin_output(struct sink *sink)
 	if (sink->regular)
 		size = status.st_size;
 	sink->terminal = isatty(sink->fd);
-	if (sink->terminal && sink->named)
-		fcntl(sink->fd, F_SETFL, O_APPEND | O_NONBLOCK); /* as open_standard_output() */
 	if (sink->terminal) {
 		sink->view.width = sink_terminal_width(sink->fd);
 		sink->view.colour = is_colour_wanted();
@@ -324,15 +339,49 @@ static size_t keep_whole_lines(struct sink *sink, size_t written)
 	return whole;
 }
 
-/* Returns 0 if a write of PIPE_BUF bytes does not block (pipe(7)), else -errno; -EAGAIN after the timeout. */
-static int await_reader(const struct sink *sink, int wait_ms)
+/* Returns how long to wait for the reader. A request to end the program ends all patience. */
+static int find_patience_ms(int wait_ms)
 {
-	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
-	int ready;
+	int elapsed_ms;
 
-	if (sink->regular)
-		return 0;
-	ready = poll(&writable, 1, wait_ms);
+	if (wait_ms != WAIT_FOREVER || !stop_is_requested())
+		return wait_ms;
+	elapsed_ms = stop_elapsed_ms();
+	return elapsed_ms < FINISH_WAIT_MS ? FINISH_WAIT_MS - elapsed_ms : 0;
+}
+
+/* Opens a FIFO as soon as it has a reader. A sink that is not patient does not wait here. */
+static int await_reader_of_fifo(struct sink *sink, int wait_ms)
+{
+	const struct timespec retry_pause = { .tv_nsec = RETRY_MS * 1000000 };
+
+	while (sink->awaits_reader) {
+		sink->fd = open_named(sink->name, O_NONBLOCK);
+		sink->awaits_reader = sink->fd < 0;
+		if (!sink->awaits_reader)
+			return 0;
+		if (errno != ENXIO)
+			return -errno;
+		if (!sink->patient || !find_patience_ms(wait_ms))
+			return -EAGAIN;
+		if (nanosleep(&retry_pause, NULL) && !stop_is_requested())
+			return -EINTR;
+	}
+	return 0;
+}
+
+/* Returns 0 if a write of PIPE_BUF bytes does not block (pipe(7)), else -errno; -EAGAIN after the timeout. */
+static int await_reader(struct sink *sink, int wait_ms)
+{
+	struct pollfd writable = { .events = POLLOUT };
+	int ready, error = await_reader_of_fifo(sink, wait_ms);
+
+	if (error || sink->regular)
+		return error;
+	writable.fd = sink->fd;
+	do
+		ready = poll(&writable, 1, find_patience_ms(wait_ms));
+	while (ready < 0 && errno == EINTR && stop_is_requested());
 	if (ready < 0)
 		return -errno;
 	return ready ? 0 : -EAGAIN;
@@ -342,11 +391,11 @@ static int await_reader(const struct sink *sink, int wait_ms)
  * that poll() reports as writable may still take nothing: if it has room for one byte, a newline, which becomes two,
  * does not fit.
  */
-static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
+static ssize_t write_piece(struct sink *sink, size_t from, int wait_ms)
 {
 	const struct timespec retry_pause = { .tv_nsec = RETRY_MS * 1000000 };
 	size_t size = sink->waiting.used - from;
-	int waited_ms, error;
+	int waited_ms, patience_ms, error;
 	ssize_t taken;
 
 	if (!sink->regular && size > PIPE_BUF)
@@ -358,7 +407,8 @@ static ssize_t write_piece(const struct sink *sink, size_t from, int wait_ms)
 		taken = write(sink->fd, sink->waiting.bytes + from, size);
 		if (taken >= 0)
 			return taken;
-		if (errno != EAGAIN || (wait_ms != WAIT_FOREVER && waited_ms >= wait_ms))
+		patience_ms = find_patience_ms(wait_ms);
+		if (errno != EAGAIN || (patience_ms != WAIT_FOREVER && waited_ms >= patience_ms))
 			return -errno;
 		nanosleep(&retry_pause, NULL);
 	}
@@ -443,6 +493,30 @@ static int add_footer(struct sink *sink)
 	return report_no_memory(sink, "; the last line is missing");
 }
 
+static __u64 count_waiting(const struct sink *sink, enum nt_event_kind event)
+{
+	__u64 waiting = 0;
+	size_t i;
+
+	for (i = 0; i < sink->kinds.used; i++)
+		waiting += sink->kinds.bytes[i] == (char)event;
+	return waiting;
+}
+
+/* Reports at the end what is lost because nobody reads. */
+static void report_no_reader(struct sink *sink)
+{
+	__u64 lost = count_events(sink->dropped) - sink->reported_drops;
+	unsigned int event;
+
+	for (event = 0; event < EVENT_KINDS; event++)
+		lost += count_waiting(sink, event);
+	message_error("%s: %s, and %llu %s lost; %s", sink->name,
+		      sink->awaits_reader ? "nobody has opened this FIFO to read it" : "its reader takes nothing",
+		      (unsigned long long)lost, lost == 1 ? "record is" : "records are",
+		      sink->awaits_reader ? "start its reader first" : "see why it does not read");
+}
+
 int sink_finish(struct sink *sink)
 {
 	int footer, error;
@@ -450,6 +524,10 @@ int sink_finish(struct sink *sink)
 	sink->stuck = false;
 	footer = add_footer(sink);
 	error = sink_flush_within(sink, sink->patient ? WAIT_FOREVER : FINISH_WAIT_MS);
+	if (!error && sink->awaits_reader)
+		error = await_reader_of_fifo(sink, sink->patient ? WAIT_FOREVER : 0);
+	if (error == -EAGAIN || error == -EINTR)
+		report_no_reader(sink);
 	return error ? error : footer;
 }
 
@@ -503,16 +581,15 @@ void sink_reopen(struct sink *sink)
 {
 	int fd;
 
-	if (!sink->named)
+	if (!sink->named || sink->awaits_reader)
 		return;
 	sink_flush_within(sink, 0);
-	fd = open_named(sink->name, O_NONBLOCK); /* opening a FIFO without a reader would block */
+	fd = open_named(sink->name, O_NONBLOCK); /* as open_output() */
 	if (fd < 0) {
 		message_error("%s: cannot open again: %s; records still go to the file that was open", sink->name,
 			      strerror(errno));
 		return;
 	}
-	fcntl(fd, F_SETFL, O_APPEND);
 	if (!sink->regular && is_same_file(fd, sink->fd)) {
 		close(fd);
 		return;
@@ -527,16 +604,6 @@ void sink_reopen(struct sink *sink)
 	remove_leftovers(sink);
 	begin_new_file(sink);
 	message_detail("%s: opened again", sink->name);
-}
-
-static __u64 count_waiting(const struct sink *sink, enum nt_event_kind event)
-{
-	__u64 waiting = 0;
-	size_t i;
-
-	for (i = 0; i < sink->kinds.used; i++)
-		waiting += sink->kinds.bytes[i] == (char)event;
-	return waiting;
 }
 
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
@@ -578,7 +645,8 @@ void sink_close(struct sink *sink)
 {
 	if (!sink)
 		return;
-	close(sink->fd);
+	if (sink->fd >= 0)
+		close(sink->fd);
 	text_free(&sink->waiting);
 	text_free(&sink->kinds);
 	free(sink);

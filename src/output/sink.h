@@ -21,11 +21,12 @@ struct sink;
 struct sink_options {
 	const struct format *format; /* NULL: only sink_write_lines() is used */
 	const char *path;            /* appended to, created if absent; NULL: standard output */
-	bool waits;                  /* for a slow reader, without limit; false for live tracking */
+	bool waits;                  /* for a slow reader, until a stop (src/util/stop.h); false for live tracking */
 	bool lists;                  /* as in struct format_view */
 };
 
-/* Ignores SIGPIPE for the process. Strings are not copied. Returns 0, or -errno after reporting the error. */
+/* Ignores SIGPIPE for the process. Does not wait for the reader of a FIFO: lines wait for it. Strings are not copied.
+ * Returns 0, or -errno after reporting the error. */
 int sink_open(struct sink **sink, const struct sink_options *options);
 
 /* Adds one record's lines, and flushes if the buffer is long. Returns 0, -ENOMEM (reported; the record is lost), or as
@@ -37,12 +38,12 @@ int sink_write(struct sink *sink, const struct nt_record *record);
 int sink_write_lines(struct sink *sink, const struct text_buffer *lines);
 
 /* Returns 0 if all lines are written; -EPIPE if the reader has gone; -EINTR after a signal; else -errno. Live tracking
- * must go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit.
+ * must go on and waits at most 0.2 s for a reader (-EAGAIN); with `waits` there is no limit before a stop.
  */
 int sink_flush(struct sink *sink);
 
-/* Adds the format's footer and flushes. Returns as sink_flush(), but live tracking waits up to 5 s for a reader that
- * takes nothing.
+/* Adds the format's footer and flushes. Returns as sink_flush(), but live tracking, and any command after a stop, waits
+ * up to 1.5 s for a reader that takes nothing; then reports the loss.
  */
 int sink_finish(struct sink *sink);
 

@@ -21,6 +21,7 @@
 #include "src/util/hangup.h"
 #include "src/util/message.h"
 #include "src/replay/packet_source.h"
+#include "src/util/stop.h"
 #include "src/replay/progress.h"
 #include "src/zeek/zeek_replay.h"
 
@@ -49,13 +50,7 @@ struct replay {
 	bool broken; /* a file was broken or unreadable */
 };
 
-static volatile sig_atomic_t stopped, hung_up;
-
-static void on_stop_signal(int signal_number)
-{
-	(void)signal_number;
-	stopped = 1;
-}
+static volatile sig_atomic_t hung_up;
 
 static void on_hangup_signal(int signal_number)
 {
@@ -64,13 +59,11 @@ static void on_hangup_signal(int signal_number)
 }
 
 /* A SIGHUP that only reopens the output (log rotation) must not interrupt read() of a pipe: hence SA_RESTART. */
-static void stop_on_signals(const struct hangup *hangup)
+static void replay_handle_signals(const struct hangup *hangup)
 {
-	struct sigaction action = { .sa_handler = on_stop_signal };
 	struct sigaction on_hangup = { .sa_handler = on_hangup_signal, .sa_flags = hangup->to_file ? SA_RESTART : 0 };
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	stop_on_signals();
 	if (hangup->to_file || !hangup->ignored)
 		sigaction(SIGHUP, &on_hangup, NULL);
 }
@@ -83,12 +76,12 @@ static void handle_hangup(struct replay *replay)
 	if (meaning == HANGUP_REOPEN)
 		sink_reopen(replay->delivery.output.records);
 	else if (meaning == HANGUP_END)
-		stopped = 1;
+		stop_request();
 }
 
 static bool is_over(const struct replay *replay)
 {
-	return stopped || delivery_is_over(&replay->delivery);
+	return stop_is_requested() || delivery_is_over(&replay->delivery);
 }
 
 static void report_no_memory_for_connections(struct replay *replay)
@@ -448,7 +441,7 @@ int replay_run(const struct options *options)
 	int status;
 
 	hangup_init(&replay.hangup, options->delivery.output.sink.path);
-	stop_on_signals(&replay.hangup);
+	replay_handle_signals(&replay.hangup);
 	status = replay_all(&replay);
 	delivery_close(&replay.delivery);
 	capture_reader_free(replay.reader);

@@ -25,7 +25,8 @@ SANITIZER = re.compile(r"Sanitizer|runtime error:")
 # The accounting, and the note on the order of captures, which depends on the packets that were read.
 IGNORED = re.compile(r"netracker: \d+ records?: \d+ written|netracker: the accounting is wrong: |"
                      r"netracker: \S+: begins [0-9.]+ s before")
-# The end of a loss, announced after its begin.
+# A loss is announced when it begins and when it ends.
+LOSS_BEGINS = re.compile(r"records are (being )?lost|no memory for more connections")
 LOSS_ENDED = re.compile(r"can be written again; \d+ record.* for lack of memory|records are no longer lost: out of memory")
 
 
@@ -61,6 +62,10 @@ class Outcome:
         begins = [line for line in self.messages if not LOSS_ENDED.search(line)]
         return begins and all("memory" in line for line in begins) and \
             len(set(self.messages)) == len(self.messages) and (self.all_failed or len(begins) == 1)
+
+    def announces_loss(self):
+        """An interim record that is lost is announced, though the accounting counts connections."""
+        return any(LOSS_BEGINS.search(line) for line in self.messages)
 
 
 class Command:

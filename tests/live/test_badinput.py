@@ -310,5 +310,80 @@ def no_btf(bench):
     return one_line_problems("no BTF", result, KERNEL, "BTF")
 
 
+@check("no /proc")
+def no_proc(bench):
+    """Runs commands in a mount namespace whose /proc is empty: all that need namespaces refuse, the others work."""
+    problems = []
+    for command, status in (("-t 1", KERNEL), ("list", KERNEL), ("attach -i lo", KERNEL), ("status", OK)):
+        script = 'mount -t tmpfs none /proc && exec "$0" %s' % command
+        process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script, PROGRAM], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   preexec_fn=lambda: prepare(bench.here.name))
+        result = finish(process)
+        if status == OK:
+            problems += ["%s: %s %s" % (command, *result)] * (result[0] != OK)
+        else:
+            problems += one_line_problems(command, result, status, "/proc")
+    return problems
+
+
+END_ASKED_SECONDS = 5
+
+
+def blocked_output_problems(bench, label, arguments, *, has_reader, by_time):
+    """A FIFO that nobody reads, or that nobody has opened: an end asked for comes all the same, and losses are reported."""
+    world = bench.world(outgoing)
+    path = os.path.join(bench.directory, "fifo")
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if has_reader else None
+    tracker = bench.tracker("-L", PORT, "-o", path, *arguments, *(["-t", "1"] if by_time else []))
+    began = time.monotonic()
+    connections(world, MANY)
+    if not by_time:
+        settle(0.5)
+        began = time.monotonic()
+        tracker.process.terminate()
+    try:
+        status = tracker.collect(END_SECONDS)
+    except TrackerError:
+        return ["%s: does not end" % label]
+    finally:
+        if has_reader:
+            os.close(reader)
+        os.unlink(path)
+    seconds = time.monotonic() - began
+    lost = re.search(r"(\d+) lost \(\1 output failed\)", tracker.stderr())
+    reason = "its reader takes nothing" if has_reader else "nobody has opened this FIFO"
+    problems = ["%s: exit status %d" % (label, status)] * (status != BROKE)
+    problems += ["%s: ended after %.1f s" % (label, seconds)] * (seconds > END_ASKED_SECONDS)
+    if not lost or reason not in tracker.stderr():
+        problems.append("%s: %s" % (label, tracker.stderr()[-300:]))
+    return problems
+
+
+@check("an end asked for comes though the output takes nothing")
+def blocked_output(bench):
+    problems = blocked_output_problems(bench, "no reader", ["-f", "json"], has_reader=False, by_time=False)
+    problems += blocked_output_problems(bench, "no reader, -t", ["-f", "text"], has_reader=False, by_time=True)
+    problems += blocked_output_problems(bench, "a reader that sleeps, -t", ["-f", "json"], has_reader=True,
+                                        by_time=True)
+    return problems
+
+
+@check("the reader of a FIFO comes late: it gets all records")
+def late_reader(bench):
+    world = bench.world(outgoing)
+    path = os.path.join(bench.directory, "late-fifo")
+    os.mkfifo(path)
+    tracker = bench.tracker("-L", PORT, "-f", "json", "-o", path)
+    connections(world, FEW)
+    settle(0.5)
+    reader = subprocess.Popen(["cat", path], stdout=subprocess.PIPE)
+    settle(0.5)
+    status = tracker.stop()
+    lines = reader.communicate(timeout=END_SECONDS)[0].count(b"\n")
+    return ["exit status %d, %d lines: %s" % (status, lines, tracker.stderr())] * ((status, lines) != (OK, FEW))
+
+
 if __name__ == "__main__":
     sys.exit(main_of_checks())

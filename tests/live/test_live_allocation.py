@@ -62,7 +62,7 @@ def judge_live(_, outcome):
         return "%d close records: %s" % (closed, outcome.errors)
     if not accounting and outcome.output:
         return "records, but no accounting: %s" % outcome.errors
-    if outcome.status == LOST and not (accounting and accounting["lost"]):
+    if outcome.status == LOST and not outcome.announces_loss():
         return "status %d, but nothing is lost: %s" % (outcome.status, outcome.errors)
     if outcome.status == 0 and (not accounting or not accounting["written"]):
         return "status 0, but no record: %s" % outcome.errors

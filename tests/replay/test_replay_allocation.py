@@ -66,7 +66,7 @@ def judge_replay(base, outcome):
         return "does not balance: %s" % outcome.errors
     if outcome.status and (outcome.status not in (BROKE, LOST) or not outcome.says_memory()):
         return "status %d: %r" % (outcome.status, outcome.messages)
-    if outcome.status == LOST and not (outcome.accounting and outcome.accounting["lost"]):
+    if outcome.status == LOST and not outcome.announces_loss():
         return "status %d, but nothing is lost: %s" % (outcome.status, outcome.errors)
     if outcome.status == 0 and outcome.messages:
         return "status 0, but says %r" % outcome.messages
