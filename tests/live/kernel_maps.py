@@ -43,17 +43,17 @@ class Map:
         return mmap.mmap(self.fd, mmap.PAGESIZE)
 
 
-def map_of(pid, suffix):
-    """Returns the only map of a process whose name has this suffix. The caller closes it."""
+def map_of(pid, name):
+    """Returns the map of a process that has this name, or as the only one a name that ends so. The caller closes it."""
     numbers = set()
     for path in glob.glob("/proc/%d/fdinfo/*" % pid):
         with open(path) as file:
             numbers.update(int(number) for number in re.findall(r"^map_id:\t(\d+)", file.read(), re.MULTILINE))
     maps = [Map(number) for number in sorted(numbers)]
-    wanted = [one for one in maps if one.name.endswith(suffix)]
+    wanted = [one for one in maps if one.name == name] or [one for one in maps if one.name.endswith(name)]
     for one in maps:
         if one not in wanted:
             one.close()
     if len(wanted) != 1:
-        raise LookupError("%d maps named %s of %s" % (len(wanted), suffix, [one.name for one in maps]))
+        raise LookupError("%d maps named %s of %s" % (len(wanted), name, [one.name for one in maps]))
     return wanted[0]
