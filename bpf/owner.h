@@ -321,6 +321,42 @@ static __noinline int owner_from_current(struct nt_owner *owner, __u8 by)
 	return read_task_by_copy(owner, task) ? complete_owner(owner, task, by) : 0;
 }
 
+/* Returns whether the running process is this owner and still runs the same program, as the same user, under the same
+ * name. Runs at every read of data, so it reads no more than it compares. */
+static __always_inline bool is_unchanged_in_place(const struct nt_owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = task->group_leader;
+	const __u64 *comm = (const __u64 *)owner->comm;
+	__u64 now[2];
+
+	if (owner->process.start_ns != leader->start_boottime || owner->process.exec_id != (__u32)leader->self_exec_id ||
+	    owner->uid != task->cred->uid.val)
+		return false;
+	bpf_probe_read_kernel(now, sizeof(now), leader->comm);
+	return comm[0] == now[0] && comm[1] == now[1];
+}
+
+static __always_inline bool is_unchanged_by_copy(const struct nt_owner *owner, struct task_struct *task)
+{
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	const __u64 *comm = (const __u64 *)owner->comm;
+	__u64 now[2];
+
+	if (owner->process.start_ns != BPF_CORE_READ(leader, start_boottime) ||
+	    owner->process.exec_id != (__u32)BPF_CORE_READ(leader, self_exec_id) ||
+	    owner->uid != BPF_CORE_READ(task, cred, uid.val))
+		return false;
+	BPF_CORE_READ_INTO(&now, leader, comm);
+	return comm[0] == now[0] && comm[1] == now[1];
+}
+
+static __always_inline bool is_owner_unchanged(const struct nt_owner *owner)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id___since_5_11, BPF_FUNC_get_current_task_btf___since_5_11))
+		return is_unchanged_in_place(owner, bpf_get_current_task_btf());
+	return is_unchanged_by_copy(owner, (struct task_struct *)bpf_get_current_task());
+}
+
 static __noinline int owner_from_task(struct nt_owner *owner, struct task_struct *task, __u8 by)
 {
 	return read_task_by_copy(owner, task) ? complete_owner(owner, task, by) : 0;

@@ -168,17 +168,31 @@ static __always_inline bool is_in_process(struct sock *sk)
 	return sk->sk_lock.owned;
 }
 
-/* The owner of a server's connection is the last process that read from it or closed it, that of a client's the process
- * that connected. */
+/* Returns whether the running process, which reads (NT_OWNER_IO) or closes (NT_OWNER_CLOSE), becomes the owner. A process
+ * that holds a copy of the descriptor and closes it last does not serve a connection that another one reads from. A
+ * process that is the owner already may have called execve(), setuid() or prctl() since. */
+static __always_inline bool becomes_owner(const struct nt_owner *owner, __u8 by)
+{
+	bool has_read = owner->process.pid && owner->by == NT_OWNER_IO;
+
+	if (owner->process.pid == bpf_get_current_pid_tgid() >> 32)
+		return owner->by > by || owner->by > NT_OWNER_ACCEPT || !is_owner_unchanged(owner);
+	return by == NT_OWNER_IO || !has_read;
+}
+
+/* The owner of a server's connection is the last process that read from it, or else the one that closed it; that of a
+ * client's is the process that connected. */
 static __always_inline void record_owner(struct nt_socket *socket, struct sock *sk, __u8 by)
 {
-	if (socket->role == NT_ROLE_CLIENT && socket->owner.process.pid && socket->owner.by == NT_OWNER_CONNECT)
+	struct nt_owner *owner = &socket->owner;
+
+	if (socket->role == NT_ROLE_CLIENT && owner->process.pid && owner->by == NT_OWNER_CONNECT)
 		return;
-	if (!is_in_process(sk))
+	if (!is_in_process(sk) || !becomes_owner(owner, by))
 		return;
-	if (socket->owner.process.pid == bpf_get_current_pid_tgid() >> 32 && socket->owner.by <= NT_OWNER_ACCEPT)
-		return;
-	owner_from_current(&socket->owner, by);
+	if (owner->process.pid == bpf_get_current_pid_tgid() >> 32 && owner->by < by)
+		by = owner->by; /* it has read before it closes */
+	owner_from_current(owner, by);
 }
 
 static __always_inline bool has_owner(const struct nt_socket *socket)
