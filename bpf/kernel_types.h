@@ -20,6 +20,10 @@ typedef struct {
 	__s64 counter;
 } atomic64_t;
 
+struct list_head {
+	struct list_head *next;
+};
+
 struct ns_common {
 	unsigned int inum;
 };
@@ -46,6 +50,7 @@ struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	unsigned char skc_ipv6only : 1;
+	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
@@ -65,6 +70,7 @@ struct sock {
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
 	__u8 sk_shutdown;
+	__u8 sk_kern_sock : 1;
 	__u16 sk_protocol;
 };
 
@@ -102,10 +108,15 @@ struct tcp_sock {
 	__u32 chrono_stat[3];
 	struct request_sock *fastopen_rsk; /* a child of TCP Fast Open has it until the handshake's ACK */
 	bool is_mptcp;                     /* with CONFIG_MPTCP */
+	struct list_head tsq_node;
 };
 
 struct mptcp_subflow_context {
 	struct sock *conn;
+};
+
+struct mptcp_sock {
+	struct sock *first; /* the first subflow; a listener has no other */
 };
 
 struct socket {
@@ -161,10 +172,6 @@ struct kernfs_node___rcu {
 	struct kernfs_node *__parent; /* 633488947ef6, 6.15 */
 };
 
-struct list_head {
-	struct list_head *next;
-};
-
 struct cgroup_root {
 	unsigned int subsys_mask;
 	char name[64];
@@ -196,6 +203,10 @@ struct cred {
 	kuid_t uid;
 };
 
+struct signal_struct {
+	atomic_t live;
+};
+
 struct task_struct {
 	unsigned int flags;
 	int tgid;
@@ -203,6 +214,7 @@ struct task_struct {
 	__u64 self_exec_id;
 	char comm[16];
 	struct mm_struct *mm;
+	struct signal_struct *signal;
 	struct task_struct *group_leader;
 	const struct cred *cred;
 	struct css_set *cgroups;

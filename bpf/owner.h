@@ -173,6 +173,107 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 	path->count = i;
 }
 
+/* Executables of processes that are ending. A process that ends gives up its memory, and with it its executable, before
+ * its descriptors, whose closing may make it an owner. */
+#define EXITING_PROCESSES 256
+
+struct exiting_process {
+	__u64 start_ns; /* 0: being written */
+	__u32 pid;
+	__u32 padding;
+	struct nt_path executable;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, EXITING_PROCESSES);
+	__type(key, __u32);
+	__type(value, struct exiting_process);
+} exiting_processes SEC(".maps");
+
+static __always_inline struct exiting_process *find_exiting_slot(__u32 pid)
+{
+	__u32 slot = pid % EXITING_PROCESSES;
+
+	return bpf_map_lookup_elem(&exiting_processes, &slot);
+}
+
+static __always_inline bool is_exiting_process(const volatile struct exiting_process *slot, __u64 start_ns, __u32 pid)
+{
+	return slot->start_ns == start_ns && slot->pid == pid;
+}
+
+/* Another CPU may write the slot meanwhile, for another process, so its owner is checked after the copy as well. */
+static __always_inline void copy_exiting_executable(struct nt_path *path, const struct nt_process_id *process)
+{
+	struct exiting_process *slot = find_exiting_slot(process->pid);
+
+	if (!slot || !is_exiting_process(slot, process->start_ns, process->pid))
+		return;
+	bpf_probe_read_kernel(path, sizeof(*path), &slot->executable);
+	if (!is_exiting_process(slot, process->start_ns, process->pid))
+		path->known = 0;
+}
+
+static __always_inline void store_exiting_executable(struct task_struct *task, __u32 pid)
+{
+	volatile struct exiting_process *slot = find_exiting_slot(pid);
+
+	if (!slot || !BPF_CORE_READ(task, mm))
+		return;
+	slot->start_ns = 0;
+	slot->executable.known = 0;
+	walk_executable((struct nt_path *)&slot->executable, task);
+	slot->pid = pid;
+	slot->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+/* Processes that called listen(). A listener's owner stands in for that of its connections only as long as it lives. */
+struct listening_process {
+	__u64 start_ns;
+	__u32 has_exited;
+	__u32 padding;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct listening_process);
+} listening_processes SEC(".maps");
+
+static __always_inline void follow_listening_process(const struct nt_process_id *process)
+{
+	struct listening_process listening = { .start_ns = process->start_ns };
+
+	check_details(bpf_map_update_elem(&listening_processes, &process->pid, &listening, BPF_ANY));
+}
+
+/* A process that is still closing its descriptors counts as alive: it ends the connections of its listeners. */
+static __always_inline bool has_exited(const struct nt_process_id *process)
+{
+	const struct listening_process *listening = bpf_map_lookup_elem(&listening_processes, &process->pid);
+
+	return listening && listening->start_ns == process->start_ns && listening->has_exited &&
+	       process->pid != bpf_get_current_pid_tgid() >> 32;
+}
+
+/* Before Linux 6.16 this runs after the process has given up its memory. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exits, struct task_struct *task)
+{
+	__u32 pid = BPF_CORE_READ(task, tgid);
+	struct listening_process *listening;
+
+	if (BPF_CORE_READ(task, signal, live.counter)) /* other threads go on */
+		return 0;
+	listening = bpf_map_lookup_elem(&listening_processes, &pid);
+	if (listening)
+		listening->has_exited = 1;
+	store_exiting_executable(task, pid);
+	return 0;
+}
+
 /* Returns 0, or -1 if the ring buffer took no event. */
 static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task,
 				       struct cgroup *cgroup)
@@ -191,6 +292,8 @@ static __noinline int describe_process(const struct nt_process_id *process, stru
 	event->process = *process;
 	event->executable.known = event->cgroup.known = 0;
 	walk_executable(&event->executable, task);
+	if (!event->executable.known)
+		copy_exiting_executable(&event->executable, process);
 	walk_cgroup(&event->cgroup, cgroup);
 	bpf_ringbuf_submit(event, ring_flags());
 	check_details(bpf_map_update_elem(&described_processes, process, &described, BPF_ANY));
@@ -329,8 +432,8 @@ static __always_inline bool is_unchanged_in_place(const struct nt_owner *owner, 
 	const __u64 *comm = (const __u64 *)owner->comm;
 	__u64 now[2];
 
-	if (owner->process.start_ns != leader->start_boottime || owner->process.exec_id != (__u32)leader->self_exec_id ||
-	    owner->uid != task->cred->uid.val)
+	if (owner->process.start_ns != leader->start_boottime ||
+	    owner->process.exec_id != (__u32)leader->self_exec_id || owner->uid != task->cred->uid.val)
 		return false;
 	bpf_probe_read_kernel(now, sizeof(now), leader->comm);
 	return comm[0] == now[0] && comm[1] == now[1];

@@ -19,24 +19,17 @@ struct {
 	__type(value, struct nt_socket);
 } sockets SEC(".maps");
 
-/* Listeners. Their owner stands in for that of a connection that no process has read from or closed yet, and they
- * distinguish servers from clients among pre-existing connections. A closed listener keeps its entry until another one
- * replaces or evicts it, because closing it also ends the connections that it has not accepted. */
-struct nt_listener_key {
-	__u8 address[16]; /* all zero: any */
-	__u32 netns;
-	__u16 port;
-	__u16 padding;
-};
-
+/* Listeners. Their owner stands in for that of a connection that no process has read from or closed yet. An entry is
+ * deleted when the listener is destroyed, which is after the end of the connections that it has not accepted. */
 struct nt_listener {
 	struct nt_owner owner;
+	__u64 since_ns; /* 0: since before the tracker started */
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
-	__type(key, struct nt_listener_key);
+	__type(key, __u64); /* address of the struct sock */
 	__type(value, struct nt_listener);
 } listeners SEC(".maps");
 
@@ -48,7 +41,8 @@ struct {
 	__type(value, struct nt_owner);
 } mptcp_owners SEC(".maps");
 
-static const struct nt_socket empty_socket;
+static const struct nt_listener empty_listener;
+static const struct nt_owner empty_owner;
 
 static __always_inline void socket_put_ipv4(__u8 *address, __be32 ipv4)
 {
@@ -200,67 +194,111 @@ static __always_inline bool has_owner(const struct nt_socket *socket)
 	return socket->owner.process.pid && socket->owner.by != NT_OWNER_LISTEN;
 }
 
-static __always_inline void copy_mptcp_owner(struct nt_socket *socket, struct sock *sk)
+static __always_inline bool is_subflow(struct tcp_sock *tp)
 {
-	struct mptcp_subflow_context *subflow;
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	return bpf_core_field_exists(tp->is_mptcp) && tp->is_mptcp;
+}
+
+static __always_inline struct sock *read_mptcp_socket(struct tcp_sock *tp)
+{
+	struct mptcp_subflow_context *subflow = tp->inet_conn.icsk_ulp_data;
+
+	return BPF_CORE_READ(subflow, conn);
+}
+
+/* Gives a subflow the owner of its MPTCP socket. Returns whether the socket is a subflow: kernel workers, or a process
+ * that configures MPTCP, open and close it, so the running process is never its owner. */
+static __always_inline bool copy_mptcp_owner(struct nt_socket *socket, struct tcp_sock *tp)
+{
 	struct nt_owner *owner;
 	__u64 connection;
 
-	if (!tp || !bpf_core_field_exists(tp->is_mptcp) || !tp->is_mptcp)
-		return;
-	subflow = tp->inet_conn.icsk_ulp_data;
-	connection = (__u64)BPF_CORE_READ(subflow, conn);
+	if (!is_subflow(tp))
+		return false;
+	connection = (__u64)read_mptcp_socket(tp);
 	owner = bpf_map_lookup_elem(&mptcp_owners, &connection);
-	if (owner)
+	if (owner && owner->process.pid)
 		socket->owner = *owner;
+	return true;
 }
 
-static __always_inline void record_mptcp_owner(struct sock *sk, int new_state)
+static __always_inline void set_mptcp_owner(__u64 address, __u8 by)
 {
-	struct nt_owner owner = {};
+	struct nt_owner *owner;
+
+	check_details(bpf_map_update_elem(&mptcp_owners, &address, &empty_owner, BPF_NOEXIST));
+	owner = bpf_map_lookup_elem(&mptcp_owners, &address);
+	if (owner)
+		owner_from_current(owner, by);
+}
+
+static __always_inline void record_mptcp_closer(struct sock *sk, __u64 address)
+{
+	const struct nt_owner *known = bpf_map_lookup_elem(&mptcp_owners, &address);
+
+	if (known && known->process.pid && known->by == NT_OWNER_CONNECT)
+		return;
+	if (is_in_process(sk))
+		set_mptcp_owner(address, NT_OWNER_CLOSE);
+}
+
+/* A new MPTCP socket may have the address of an earlier one. A client's first change is to SYN_SENT; a server's is from
+ * LISTEN, the state of the listener that it is a copy of. */
+static __always_inline void begin_mptcp_owner(struct sock *sk, __u64 address, int new_state)
+{
+	bpf_map_delete_elem(&mptcp_owners, &address);
+	if (new_state == TCP_SYN_SENT && is_in_process(sk))
+		set_mptcp_owner(address, NT_OWNER_CONNECT);
+}
+
+/* Not inlined, to save the caller's stack. */
+static __noinline int record_mptcp_owner(struct sock *sk, int old_state, int new_state)
+{
 	__u64 address = (__u64)sk;
 
-	if (new_state != TCP_SYN_SENT && new_state != TCP_FIN_WAIT1 && new_state != TCP_LAST_ACK &&
-	    new_state != TCP_CLOSE)
-		return;
-	if (is_in_process(sk) &&
-	    owner_from_current(&owner, new_state == TCP_SYN_SENT ? NT_OWNER_CONNECT : NT_OWNER_CLOSE))
-		check_details(bpf_map_update_elem(&mptcp_owners, &address, &owner, BPF_ANY));
+	if (new_state == TCP_SYN_SENT || old_state == TCP_LISTEN)
+		begin_mptcp_owner(sk, address, new_state);
+	else if (new_state == TCP_FIN_WAIT1 || new_state == TCP_LAST_ACK || new_state == TCP_CLOSE)
+		record_mptcp_closer(sk, address);
+	return 0;
 }
 
-static __always_inline void fill_listener_key(struct nt_listener_key *key, struct sock *sk, __u16 port)
+/* Returns whether the kernel uses the socket itself, as NFS does. A subflow counts as its MPTCP socket does. */
+static __always_inline bool is_of_kernel(struct sock *sk)
 {
-	__builtin_memset(key, 0, sizeof(*key));
-	key->netns = sk->__sk_common.skc_net.net->ns.inum;
-	key->port = port;
-	if (sk->__sk_common.skc_family == AF_INET6)
-		bpf_probe_read_kernel(key->address, 16, &sk->__sk_common.skc_v6_rcv_saddr);
-	else if (sk->__sk_common.skc_rcv_saddr)
-		socket_put_ipv4(key->address, sk->__sk_common.skc_rcv_saddr);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct sock *connection;
+
+	if (!tp || !is_subflow(tp))
+		return BPF_CORE_READ_BITFIELD(sk, sk_kern_sock);
+	connection = read_mptcp_socket(tp);
+	return BPF_CORE_READ_BITFIELD_PROBED(connection, sk_kern_sock);
 }
 
-static __always_inline void add_listener(struct sock *sk)
+static __noinline int add_listener(struct sock *sk)
 {
-	struct nt_listener listener = {};
-	struct nt_listener_key key;
-
-	fill_listener_key(&key, sk, sk->__sk_common.skc_num);
-	owner_from_current(&listener.owner, NT_OWNER_LISTEN);
-	check_details(bpf_map_update_elem(&listeners, &key, &listener, BPF_ANY));
-}
-
-static __always_inline struct nt_listener *find_listener(const struct nt_socket *socket)
-{
-	struct nt_listener_key key = { .netns = socket->netns, .port = socket->local_port };
 	struct nt_listener *listener;
+	__u64 address = (__u64)sk;
 
-	__builtin_memcpy(key.address, socket->local, 16);
-	listener = bpf_map_lookup_elem(&listeners, &key);
-	if (listener)
-		return listener;
-	__builtin_memset(key.address, 0, 16);
-	return bpf_map_lookup_elem(&listeners, &key);
+	check_details(bpf_map_update_elem(&listeners, &address, &empty_listener, BPF_ANY));
+	listener = bpf_map_lookup_elem(&listeners, &address);
+	if (!listener)
+		return 0;
+	listener->since_ns = bpf_ktime_get_boot_ns();
+	if (!is_of_kernel(sk) && owner_from_current(&listener->owner, NT_OWNER_LISTEN))
+		follow_listening_process(&listener->owner.process);
+	return 0;
+}
+
+/* Returns the address of the listener that a server's socket was just made by. At its change from LISTEN the socket is
+ * still a copy of the listener: the kernel initialises its list head tsq_node only later (tcp_create_openreq_child()),
+ * and that of a listener points to itself. Addresses and ports would not do: a listener may stand for many of them
+ * (TPROXY, BPF_PROG_TYPE_SK_LOOKUP), or share them with others (SO_REUSEPORT). */
+static __always_inline __u64 read_listener(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	return tp ? (__u64)tp->tsq_node.next - bpf_core_field_offset(tp->tsq_node) : 0;
 }
 
 /* Not inlined, so that the verifier does not follow its paths again at each call. */
@@ -356,17 +394,18 @@ static __always_inline void emit_socket_more(__u64 address, const struct nt_sock
 	bpf_ringbuf_submit(event, ring_flags());
 }
 
+/* A listener that began to listen after its connection had begun is another one, at the same address. */
 static __always_inline void copy_listener_owner(struct nt_socket *socket)
 {
 	struct nt_listener *listener;
 
-	if (socket->owner.process.pid || socket->role != NT_ROLE_SERVER)
+	if (socket->role != NT_ROLE_SERVER || has_owner(socket))
 		return;
-	listener = find_listener(socket);
-	if (!listener)
+	__builtin_memset(&socket->owner, 0, sizeof(socket->owner));
+	listener = bpf_map_lookup_elem(&listeners, &socket->listener);
+	if (!listener || listener->since_ns > socket->start_ns || has_exited(&listener->owner.process))
 		return;
 	socket->owner = listener->owner;
-	socket->owner.by = NT_OWNER_LISTEN;
 }
 
 /* Returns whether the change to this state was handled before: no socket enters a state twice in a row. */
@@ -474,12 +513,13 @@ static __always_inline bool replace_client(__u64 address, struct nt_socket *sock
 static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 now)
 {
 	struct nt_socket socket = { .role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now };
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	int error;
 
 	socket.cookie = read_cookie(sk);
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
-	if (!owner_from_current(&socket.owner, NT_OWNER_CONNECT))
-		copy_mptcp_owner(&socket, sk);
+	if (!tp || !copy_mptcp_owner(&socket, tp))
+		owner_from_current(&socket.owner, NT_OWNER_CONNECT);
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (error == -EEXIST && replace_client(address, &socket))
 		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
@@ -499,6 +539,7 @@ static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 n
 	int error;
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
+	socket.listener = read_listener(sk);
 	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
 	if (!error)
 		return;
@@ -558,9 +599,23 @@ static __always_inline void wire_add_lost_socket(struct sock *sk)
 
 static __always_inline void record_closer(struct nt_socket *socket, struct sock *sk)
 {
-	record_owner(socket, sk, NT_OWNER_CLOSE);
-	if (!has_owner(socket))
-		copy_mptcp_owner(socket, sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (!tp || !copy_mptcp_owner(socket, tp))
+		record_owner(socket, sk, NT_OWNER_CLOSE);
+}
+
+/* A process that already is the owner may have changed its name or its user since it sent the FIN. */
+static __always_inline void record_owner_at_close(struct nt_socket *socket, struct sock *sk, struct tcp_sock *tp,
+						  bool aborted)
+{
+	bool owner_runs = socket->owner.process.pid == bpf_get_current_pid_tgid() >> 32;
+
+	if (!copy_mptcp_owner(socket, tp) && (aborted || owner_runs))
+		record_owner(socket, sk, NT_OWNER_CLOSE);
+	copy_listener_owner(socket);
+	if (socket->role == NT_ROLE_SERVER && !has_owner(socket))
+		socket->flags |= NT_SOCKET_AWAITS_OWNER;
 }
 
 /* Returns whether a process aborted the connection: no FIN completed the close, and no RST or error came (those set
@@ -613,6 +668,7 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 						struct tcp_sock *tp, __u8 old_state, __u64 now)
 {
 	int error = read_error(sk, socket);
+	bool aborted;
 
 	/* a blocking connect() disconnects a failed socket: its counts are gone when a missed end is detected */
 	if (!(socket->missed_end && socket->error) && has_not_begun(socket, tp, old_state))
@@ -624,8 +680,8 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 	nt_socket_changes(socket, TCP_CLOSE, now);
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
 		nt_socket_receives_fin(socket, bpf_ktime_get_boot_ns());
-	if (!socket->missed_end && is_local_abort(sk, old_state, error)) {
-		record_owner(socket, sk, NT_OWNER_CLOSE);
+	aborted = !socket->missed_end && is_local_abort(sk, old_state, error);
+	if (aborted) {
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	} else if (error == ECONNRESET && is_unreadable(sk, old_state)) {
 		/* RFC 9293 3.10.7.4: tcp_reset() sets this error for a received RST and for data that no process can
@@ -634,11 +690,7 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 	}
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
 		socket->first_fin_ns = now;
-	if (!has_owner(socket))
-		copy_mptcp_owner(socket, sk);
-	copy_listener_owner(socket);
-	if (socket->role == NT_ROLE_SERVER && !has_owner(socket))
-		socket->flags |= NT_SOCKET_AWAITS_OWNER;
+	record_owner_at_close(socket, sk, tp, aborted);
 	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
 }
 
@@ -648,7 +700,10 @@ static __always_inline void emit_awaited_owner(__u64 address, struct nt_socket *
 	if (!(socket->flags & NT_SOCKET_AWAITS_OWNER))
 		return;
 	socket->flags &= ~NT_SOCKET_AWAITS_OWNER;
-	record_owner(socket, sk, by);
+	if (by == NT_OWNER_CLOSE)
+		record_closer(socket, sk);
+	else
+		record_owner(socket, sk, by);
 	emit_socket_more(address, socket);
 }
 
@@ -672,8 +727,10 @@ static __always_inline void socket_handle_destroy(struct sock *sk)
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
-	if (!socket)
+	if (!socket) {
+		bpf_map_delete_elem(&listeners, &address);
 		return;
+	}
 	if (socket->state != TCP_CLOSE && shared.ended) /* it was open when tracking ended */
 		return;
 	if (socket->state != TCP_CLOSE && has_record(socket))
@@ -780,14 +837,18 @@ static __always_inline void handle_state_change(struct sock *sk, int old_state, 
 	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT || shared.ended)
 		return;
 	/* MPTCP sockets change state here too, but are no struct tcp_sock; their subflows are, with IPPROTO_TCP */
-	if (sk->sk_protocol == IPPROTO_MPTCP)
-		return record_mptcp_owner(sk, new_state);
+	if (sk->sk_protocol == IPPROTO_MPTCP) {
+		record_mptcp_owner(sk, old_state, new_state);
+		return;
+	}
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return;
 	if (new_state == TCP_SYN_SENT)
 		return begin_client(address, sk, bpf_ktime_get_boot_ns());
-	if (new_state == TCP_LISTEN)
-		return add_listener(sk);
+	if (new_state == TCP_LISTEN) {
+		add_listener(sk);
+		return;
+	}
 	if (old_state == TCP_LISTEN) {
 		if (new_state == TCP_SYN_RECV)
 			begin_server(address, sk, bpf_ktime_get_boot_ns());

@@ -72,6 +72,7 @@ struct nt_socket {
 	__u8 missed_end;     /* enum nt_missed_end */
 	__u8 reset_received; /* the kernel handled a packet as a RST (tcp_reset()) */
 	__u64 error_ns;      /* the time of `error` */
+	__u64 listener;      /* the address of the struct sock that accepted it; 0: unknown, or a client */
 };
 
 NT_INLINE enum nt_side nt_socket_own_side(const struct nt_socket *socket)

@@ -328,6 +328,7 @@ int loader_attach_sockets(struct loader *loader)
 		loader->skeleton->progs.socket_receive,
 		loader->skeleton->progs.socket_receive_reset,
 		loader->skeleton->progs.socket_send_reset,
+		loader->skeleton->progs.process_exits,
 		features->reports_socket_errors ? loader->skeleton->progs.socket_error : NULL,
 		features->has_cgroup_v1 ? loader->skeleton->progs.process_moves : NULL,
 		loader->skeleton->progs.socket_set_state,
