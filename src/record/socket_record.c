@@ -57,6 +57,20 @@ static void fill_id(struct nt_record *record, const struct nt_socket_event *even
 	record_id_socket(record, lookups->boot_hash, socket, event->socket.nth);
 }
 
+static void fill_process(struct nt_record *record, const struct process *process)
+{
+	record->exe = process->executable;
+	record->cgroup = process->cgroup;
+	if (record->exe)
+		nt_record_set(record, NT_HAS_EXE);
+	if (record->cgroup)
+		nt_record_set(record, NT_HAS_CGROUP);
+	if (process->container[0]) {
+		memcpy(record->container, process->container, sizeof(record->container));
+		nt_record_set(record, NT_HAS_CONTAINER);
+	}
+}
+
 static void fill_owner(struct nt_record *record, const struct nt_owner *owner, struct process_table *processes)
 {
 	const struct process *process;
@@ -72,18 +86,10 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 	nt_record_set(record, NT_HAS_COMM);
 	nt_record_set(record, NT_HAS_OWNER_BY);
 	process = process_table_find(processes, &owner->process);
-	if (!process)
-		return;
-	record->exe = process->executable;
-	record->cgroup = process->cgroup;
-	if (record->exe)
-		nt_record_set(record, NT_HAS_EXE);
-	if (record->cgroup)
-		nt_record_set(record, NT_HAS_CGROUP);
-	if (process->container[0]) {
-		memcpy(record->container, process->container, sizeof(record->container));
-		nt_record_set(record, NT_HAS_CONTAINER);
-	}
+	if (process)
+		fill_process(record, process);
+	if (!record->exe || !record->cgroup)
+		record->gaps |= NT_GAP_OWNER_PARTIAL;
 }
 
 /* Returns the wire's connection with the socket's src: in a simultaneous open that is the socket's own side, and not

@@ -371,34 +371,64 @@ static void owner_and_its_gap(void)
 		struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
 
 		event.socket.owner.process.pid = owners[i].pid;
+		event.socket.owner.process.exec_id = 77; /* no event has described it */
 		event.socket.owner.by = owners[i].by;
 		record_of(&event, NULL, true);
-		CHECK_EQUAL(record.gaps, owners[i].gap ? NT_GAP_OWNER : 0);
+		CHECK_EQUAL(record.gaps,
+			    (owners[i].gap ? NT_GAP_OWNER : 0) | (owners[i].known ? NT_GAP_OWNER_PARTIAL : 0));
 		CHECK_EQUAL(value(NT_HAS_PID, record.pid), owners[i].known ? 4711 : ABSENT);
 		CHECK_EQUAL(value(NT_HAS_UID, record.uid), owners[i].known ? 33 : ABSENT);
 		CHECK_EQUAL(value(NT_HAS_OWNER_BY, record.owner_by), owners[i].known ? owners[i].by : ABSENT);
 		CHECK_EQUAL(nt_record_has(&record, NT_HAS_COMM), owners[i].known);
 		CHECK_STRING(record.comm, owners[i].known ? "worker" : "");
-		/* No event has described the process. */
 		CHECK(!nt_record_has(&record, NT_HAS_EXE) && !nt_record_has(&record, NT_HAS_CGROUP) &&
 		      !nt_record_has(&record, NT_HAS_CONTAINER));
 	}
 }
 
-static void owner_that_was_described(void)
+static void describe(const struct nt_process_id *id, bool executable_known, bool cgroup_known)
 {
-	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
 	struct nt_process_event process = {
-		.process = event.socket.owner.process,
-		.executable = { .count = 3, .known = 1, .component = { "nginx", "sbin", "usr" } },
-		.cgroup = { .count = 1, .known = 1, .component = { "nginx.service" } },
+		.process = *id,
+		.executable = { .count = 3, .known = executable_known, .component = { "nginx", "sbin", "usr" } },
+		.cgroup = { .count = 1, .known = cgroup_known, .component = { "nginx.service" } },
 	};
 
 	process_table_add(names.processes, &process);
+}
+
+static void describe_sample_owner(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
+	describe(&event.socket.owner.process, true, true);
+}
+
+static void owner_that_was_described(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
 	record_of(&event, NULL, true);
 	CHECK(nt_record_has(&record, NT_HAS_EXE) && !strcmp(record.exe, "/usr/sbin/nginx"));
 	CHECK(nt_record_has(&record, NT_HAS_CGROUP) && !strcmp(record.cgroup, "/nginx.service"));
 	CHECK(!nt_record_has(&record, NT_HAS_CONTAINER));
+	CHECK_EQUAL(record.gaps, 0);
+}
+
+/* docs/record.md, gap `owner_partial`: exe or cgroup of a known owner is missing. */
+static void owner_that_was_described_in_part(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		event.socket.owner.process.exec_id = 80 + i;
+		describe(&event.socket.owner.process, i == 1, i == 2);
+		record_of(&event, NULL, true);
+		CHECK_EQUAL(nt_record_has(&record, NT_HAS_EXE), i == 1);
+		CHECK_EQUAL(nt_record_has(&record, NT_HAS_CGROUP), i == 2);
+		CHECK_EQUAL(record.gaps, NT_GAP_OWNER_PARTIAL);
+	}
 }
 
 /* docs/record.md, `id`: equal in all records of one endpoint's account of one connection, and unique to it. */
@@ -700,7 +730,8 @@ static void missed_ends(void)
 
 int main(void)
 {
-	names.processes = process_table_new(4);
+	names.processes = process_table_new(8);
+	describe_sample_owner();
 	outcomes();
 	times();
 	found_in_syn_sent();
@@ -710,6 +741,7 @@ int main(void)
 	tuple_of_each_role();
 	owner_and_its_gap();
 	owner_that_was_described();
+	owner_that_was_described_in_part();
 	identities();
 	counts_of_each_side();
 	unknown_counts();
