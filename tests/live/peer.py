@@ -218,6 +218,12 @@ class Peer:
             time.sleep(0.0005)
         return failures
 
+    def order_poll_hangup(self, handle):
+        """Answers whether the connection has ended."""
+        poll = select.poll()
+        poll.register(self.sockets[handle], 0)
+        return {"hangup": any(events & select.POLLHUP for _, events in poll.poll(0))}
+
     def order_await_connection(self, handle):
         select.select([], [self.sockets[handle]], [])
         return {"code": self.error_of(handle)}
@@ -358,6 +364,19 @@ class Peer:
             os.setuid(uid)
         self.control = control
         run_and_exit(self)
+
+    def order_rename(self, name, uid):
+        """Changes the process's name and, unless None, its user."""
+        set_name(name)
+        if uid is not None:
+            os.setuid(uid)
+        return self.introduction()
+
+    def order_exec(self, handle, name, executable):
+        """Runs another program in this process; its connection becomes the program's descriptor 0."""
+        os.dup2(self.sockets[handle].fileno(), 0)
+        os.set_inheritable(self.control.fileno(), True)
+        os.execv(executable, [executable, "-I", "-S", __file__, str(self.control.fileno()), name])
 
     def order_fork_exec(self, handle, name, executable):
         """Does as inetd: the connection becomes a child's standard input and output, and the child runs a program."""

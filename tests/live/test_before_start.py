@@ -95,6 +95,40 @@ def never_accepted(world):
     settle(1.3)
 
 
+def expect_reset_unaccepted(world, clients, listener, server_facts):
+    for client_endpoint in clients:
+        client_endpoint.abort()
+        server_endpoint = world.unaccepted(client_endpoint, listener)
+        expect_preexisting(world, client_endpoint, server_endpoint, "reset", client_endpoint,
+                           server_facts=dict(server_facts, gaps=["start", "owner"]))
+    settle(1.3)
+
+
+@case("never accepted, listeners of both families on one port")
+def never_accepted_ipv6_only(world):
+    """The IPv6 listener takes no IPv4, although it is on any address and the last to listen."""
+    server = world.server("nt-ipv4")
+    listener = server.listen(socket.AF_INET, "0.0.0.0")
+    world.server("nt-ipv6").listen(socket.AF_INET6, "::", port=listener.port,
+                                   options=[(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)])
+    listener.address, client = world.place.server.address, world.client()
+    clients = [world.connect(client, listener) for _ in range(COUNT)]
+    yield
+    expect_reset_unaccepted(world, clients, listener, {"owner_by": ["listen"]})
+
+
+@case("never accepted, several listeners on one port (SO_REUSEPORT)", outgoing, incoming)
+def never_accepted_reuseport(world):
+    """Nothing shows which of the two has a connection that was there before the tracker."""
+    options = [(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]
+    listener = world.listen(world.server("nt-first"), options=options)
+    world.listen(world.server("nt-second"), options=options, port=listener.port)
+    client = world.client()
+    clients = [world.connect(client, listener) for _ in range(COUNT)]
+    yield
+    expect_reset_unaccepted(world, clients, listener, {"owner": None})
+
+
 @case("half closed before the start", outgoing, incoming, elsewhere)
 def half_closed(world):
     """The states CLOSE_WAIT and FIN_WAIT2 show which side sent the first FIN."""

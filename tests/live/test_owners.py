@@ -4,13 +4,14 @@
 import errno
 import os
 import shutil
+import socket
 import sys
 import tempfile
 
-from harness import COUNT, case, main
+from harness import COUNT, Skip, case, main
 from peer import now
 from places import elsewhere, incoming, loopback, outgoing
-from traffic import Endpoint, exchange, exchange_all, settle
+from traffic import Endpoint, exchange, exchange_all, require, settle
 
 USER = 12345
 OTHER_USER = 23456
@@ -115,16 +116,20 @@ def preforked_write_only(world):
         worker.stop()
 
 
-@case("fork per connection, exec as inetd does")
-def inetd(world):
+def with_copied_python(use, world):
+    """Calls use(world, path of a copy of Python), so that a process can run another executable than the test's."""
     directory = tempfile.mkdtemp(prefix="nt-live-")
-    # Run a copy, so that the executables of parent and child differ.
     executable = shutil.copy(os.path.realpath("/usr/bin/python3"), os.path.join(directory, "nt-handler"))
     os.chmod(directory, 0o755)
     try:
-        serve_by_exec(world, executable)
+        use(world, executable)
     finally:
         shutil.rmtree(directory)
+
+
+@case("fork per connection, exec as inetd does")
+def inetd(world):
+    with_copied_python(serve_by_exec, world)
 
 
 def serve_by_exec(world, executable):
@@ -136,6 +141,100 @@ def serve_by_exec(world, executable):
         exchange(client_endpoint, server_endpoint, 400 + number, 3000 + number)
         close_both(world, [(client_endpoint, server_endpoint)])
         child.stop()
+
+
+@case("execve() after the first read", outgoing, incoming)
+def executed_after_read(world):
+    with_copied_python(serve_after_exec, world)
+
+
+def serve_after_exec(world, executable):
+    """A wrapper reads the first bytes and becomes the program that serves, in the same process."""
+    listener = world.listen(world.server("nt-master"))
+    client = world.client()
+    for number in range(COUNT):
+        wrapper = listener.peer.fork("nt-wrapper")
+        client_endpoint, server_endpoint = world.pair(client, listener, wrapper)
+        exchange(client_endpoint, server_endpoint, 3 + number, 4)
+        wrapper.execute(server_endpoint, "nt-real%d" % number, executable)
+        exchange(client_endpoint, server_endpoint, 10 + number, 20)
+        close_both(world, [(client_endpoint, server_endpoint)])
+        wrapper.stop()
+
+
+@case("setuid() and a new name after the first read", outgoing, incoming, elsewhere)
+def renamed_after_read(world):
+    """Every other process changes only after its last read, so that its close() shows it."""
+    listener = world.listen(world.server("nt-master"))
+    client = world.client()
+    for number in range(COUNT):
+        worker = listener.peer.fork("nt-root")
+        client_endpoint, server_endpoint = world.pair(client, listener, worker)
+        exchange(client_endpoint, server_endpoint, 30 + number, 40)
+        worker.rename("nt-user%d" % number, USER + number)
+        if number % 2:
+            exchange(client_endpoint, server_endpoint, 50, 60)
+        close_both(world, [(client_endpoint, server_endpoint)])
+        worker.stop()
+
+
+@case("client's owner that changes after connect()")
+def renamed_client(world):
+    """The owner stays the process as it connected."""
+    listener = world.listen(world.server())
+    for number in range(COUNT):
+        client = world.client("nt-connector")
+        connector = client.owner()
+        client_endpoint, server_endpoint = world.pair(client, listener)
+        client.rename("nt-other", USER)
+        exchange(client_endpoint, server_endpoint, 70 + number, 80)
+        client_endpoint.close()
+        server_endpoint.receive_eof()
+        server_endpoint.close()
+        world.expect(client_endpoint, server_endpoint, "closed", by=client_endpoint, client_facts={"owner": connector})
+
+
+@case("a copy of the descriptor is closed last", outgoing, incoming, elsewhere)
+def copy_closed_last(world):
+    """A child that has inherited the descriptor, or a parent that has passed it on, reads nothing."""
+    server, client = world.server("nt-master"), world.client()
+    listener = world.listen(server)
+    for number in range(COUNT):
+        client_endpoint, server_endpoint = world.pair(client, listener)
+        child = server.fork("nt-child%d" % number, USER + number)
+        reader, holder = (server, child) if number % 2 else (child, server)
+        server_endpoint.move(reader, server_endpoint.handle)
+        exchange(client_endpoint, server_endpoint, 90 + number, 100)
+        reader.do("close", handle=server_endpoint.handle)
+        server_endpoint.peer = holder
+        server_endpoint.close()
+        client_endpoint.receive_eof()
+        client_endpoint.close()
+        world.expect(client_endpoint, server_endpoint, "closed", by=server_endpoint, server_facts={"owner_by": ["io"]})
+        child.stop()
+
+
+@case("killed without a read", outgoing, incoming)
+def killed_without_read(world):
+    """The process becomes the owner while it ends, when it has given up its memory already."""
+    if kernel_release() < (6, 16):
+        raise Skip("this kernel reports the end of a process too late")
+    listener = world.listen(world.server("nt-master"))
+    client = world.client()
+    for number in range(COUNT):
+        worker = listener.peer.fork("nt-worker%d" % number, USER)
+        client_endpoint, server_endpoint = world.pair(client, listener, worker)
+        server_endpoint.send(20 + number)
+        client_endpoint.receive(20 + number)
+        server_endpoint.closed_at = server_endpoint.fin_at = worker.kill()
+        client_endpoint.receive_eof()
+        client_endpoint.close()
+        world.expect(client_endpoint, server_endpoint, "closed", by=server_endpoint,
+                     server_facts={"owner_by": ["close"]})
+
+
+def kernel_release():
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
 
 
 @case("fork per connection")
@@ -282,6 +381,85 @@ def never_accepted_reset(world):
         world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
                      server_facts=dict(LISTENER_ONLY, out_by=out_by))
     settle(1.3)
+
+
+def expect_reset_by_listener(world, pairs, closed):
+    for client_endpoint, server_endpoint in pairs:
+        server_endpoint.rst_at = closed
+        client_endpoint.receive_error(errno.ECONNRESET)
+        client_endpoint.close_quietly()
+        world.expect(client_endpoint, server_endpoint, "reset", by=server_endpoint, server_facts=LISTENER_ONLY)
+
+
+def is_reset(endpoint):
+    return bool(endpoint.peer.do("poll_hangup", handle=endpoint.handle)["hangup"])
+
+
+@case("never accepted, several listeners on one port (SO_REUSEPORT)", outgoing, incoming)
+def never_accepted_reuseport(world):
+    """Which of them has a connection shows when the first one closes: only its own connections end."""
+    options = [(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)]
+    first = world.listen(world.server("nt-first"), options=options)
+    second = world.listen(world.server("nt-second"), options=options, port=first.port)
+    client = world.client()
+    clients = [world.connect(client, first) for _ in range(4 * COUNT)]
+    settle()
+    for listener in (first, second):
+        closed = listener.close()
+        settle()
+        own = [endpoint for endpoint in clients if is_reset(endpoint)]
+        clients = [endpoint for endpoint in clients if endpoint not in own]
+        expect_reset_by_listener(world, [(endpoint, world.unaccepted(endpoint, listener)) for endpoint in own], closed)
+    require(not clients, "connections of neither listener")
+
+
+@case("never accepted, listeners of both families on one port")
+def never_accepted_ipv6_only(world):
+    """The kernel gives IPv4 to the listener of that family, although the other one listened later, on any address."""
+    server, other = world.server("nt-ipv4"), world.server("nt-ipv6")
+    listener = server.listen(socket.AF_INET, "0.0.0.0")
+    other.listen(socket.AF_INET6, "::", port=listener.port, options=[(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)])
+    listener.address = world.place.server.address
+    pairs = unaccepted_pairs(world, listener, world.client())
+    settle()
+    expect_reset_by_listener(world, pairs, listener.close())
+
+
+@case("the listener is closed, and another process listens", outgoing, incoming)
+def listener_replaced(world):
+    """The other process has nothing to do with the connections, which nobody reads from or closes."""
+    server, client = world.server("nt-gone"), world.client()
+    listener = world.listen(server)
+    worker = server.fork("nt-worker", USER)
+    pairs = [world.pair(client, listener, worker) for _ in range(COUNT)]
+    listener.close()
+    worker.do("close", handle=listener.handle)
+    other = world.listen(world.server("nt-other"), port=listener.port)
+    expect_unowned(world, pairs, other)
+
+
+@case("the process that called listen() has ended")
+def listener_inherited(world):
+    """A daemon's parent listens, and its child serves."""
+    parent, client = world.server("nt-parent"), world.client()
+    listener = world.listen(parent)
+    daemon = parent.fork("nt-daemon", USER)
+    parent.exit()
+    listener.peer = daemon
+    pairs = unaccepted_pairs(world, listener, client)
+    settle()
+    expect_unowned(world, pairs, listener)
+
+
+def expect_unowned(world, pairs, listener):
+    """The clients reset; the record waits a second for a process that reads or closes."""
+    for client_endpoint, _ in pairs:
+        client_endpoint.abort()
+    for client_endpoint, server_endpoint in pairs:
+        world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
+                     server_facts={"owner": None, "gaps": ["owner"]})
+    settle(1.3)
+    listener.close()
 
 
 if __name__ == "__main__":

@@ -216,12 +216,20 @@ def tcp_fast_open(world):
 def mptcp(world):
     """Each connection has one subflow. The kernel ends it after the application does, so a sniffer finds the FINs."""
     server, client = world.server(), world.client()
+    mptcp_closed(world, client, mptcp_listen(world, server), COUNT)
+    require(server.counter("MPTcpExt", "MPCapableACKRX") >= COUNT, "MPTCP was not used")
+
+
+def mptcp_listen(world, server):
     try:
-        listener = world.listen(server, protocol=IPPROTO_MPTCP)
+        return world.listen(server, protocol=IPPROTO_MPTCP)
     except TrafficError as error:
         raise Skip("no MPTCP: %s" % error)
+
+
+def mptcp_closed(world, client, listener, count):
     sniffer = Sniffer(world.place.client.namespace)
-    pairs = [world.pair(client, listener, protocol=IPPROTO_MPTCP) for _ in range(COUNT)]
+    pairs = [world.pair(client, listener, protocol=IPPROTO_MPTCP) for _ in range(count)]
     exchange_all(pairs)
     settle(0.1)
     for client_endpoint, server_endpoint in pairs:
@@ -232,7 +240,23 @@ def mptcp(world):
     found = exchanges(sniffer.stop())
     for client_endpoint, server_endpoint in pairs:
         expect_subflow(world, client_endpoint, server_endpoint, found)
-    require(server.counter("MPTcpExt", "MPCapableACKRX") >= COUNT, "MPTCP was not used")
+
+
+@case("MPTCP sockets in memory that is used again", outgoing, incoming)
+def mptcp_memory_reused(world):
+    """The first process closes its connections; the second one has not closed its own when the clients reset them."""
+    client = world.client()
+    first = mptcp_listen(world, world.server("nt-first"))
+    for _ in range(4):
+        mptcp_closed(world, client, first, COUNT)
+    listener = mptcp_listen(world, world.server("nt-second"))
+    pairs = [world.pair(client, listener, protocol=IPPROTO_MPTCP) for _ in range(4 * COUNT)]
+    settle(0.1)
+    for client_endpoint, server_endpoint in pairs:
+        client_endpoint.abort()
+        world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
+                     server_facts={"owner_by": ["listen"], "gaps": ["owner"]})
+    settle(1.3)
 
 
 def expect_subflow(world, client, server, found):

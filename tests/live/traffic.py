@@ -109,6 +109,18 @@ class Peer:
         endpoint.move(child, 1)
         return child
 
+    def introduced(self, introduction):
+        """Takes the process's present name, user and program."""
+        self.uid, self.comm, self.exe = (introduction[key] for key in ("uid", "comm", "exe"))
+
+    def rename(self, name, uid=None):
+        self.introduced(self.do("rename", name=name, uid=uid))
+
+    def execute(self, endpoint, name, executable):
+        """Runs another program in the process, which keeps the endpoint alone."""
+        self.introduced(self.do("exec", handle=endpoint.handle, name=name, executable=executable))
+        endpoint.handle = 1
+
     def child(self):
         message, fds = socket.recv_fds(self.control, peer_process.MESSAGE_SIZE, 1)[:2]
         require(fds, "no child: %s" % message)
