@@ -429,28 +429,25 @@ static __noinline int owner_from_current(struct nt_owner *owner, __u8 by)
 static __always_inline bool is_unchanged_in_place(const struct nt_owner *owner, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
-	const __u64 *comm = (const __u64 *)owner->comm;
-	__u64 now[2];
+	const __u64 *known = (const __u64 *)owner->comm, *comm = (const __u64 *)leader->comm;
 
-	if (owner->process.start_ns != leader->start_boottime ||
-	    owner->process.exec_id != (__u32)leader->self_exec_id || owner->uid != task->cred->uid.val)
-		return false;
-	bpf_probe_read_kernel(now, sizeof(now), leader->comm);
-	return comm[0] == now[0] && comm[1] == now[1];
+	return owner->process.start_ns == leader->start_boottime &&
+	       owner->process.exec_id == (__u32)leader->self_exec_id && owner->uid == task->cred->uid.val &&
+	       known[0] == comm[0] && known[1] == comm[1];
 }
 
 static __always_inline bool is_unchanged_by_copy(const struct nt_owner *owner, struct task_struct *task)
 {
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	const __u64 *comm = (const __u64 *)owner->comm;
-	__u64 now[2];
+	const __u64 *known = (const __u64 *)owner->comm;
+	__u64 comm[2];
 
 	if (owner->process.start_ns != BPF_CORE_READ(leader, start_boottime) ||
 	    owner->process.exec_id != (__u32)BPF_CORE_READ(leader, self_exec_id) ||
 	    owner->uid != BPF_CORE_READ(task, cred, uid.val))
 		return false;
-	BPF_CORE_READ_INTO(&now, leader, comm);
-	return comm[0] == now[0] && comm[1] == now[1];
+	BPF_CORE_READ_INTO(&comm, leader, comm);
+	return known[0] == comm[0] && known[1] == comm[1];
 }
 
 static __always_inline bool is_owner_unchanged(const struct nt_owner *owner)
