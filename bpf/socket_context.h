@@ -321,10 +321,9 @@ static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 o
 	socket->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
 	if (!config.wire_enabled)
 		return 0;
-	side = find_wire_of_socket(&found, socket);
+	side = find_wire_of_socket(&found, &key, socket);
 	if (!found.wire)
 		return 0;
-	nt_key_of_socket(&key, socket, config.own_netns);
 	return wire_handle_socket_close(&found, &key, side, old_state, error);
 }
 
@@ -335,6 +334,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	struct nt_socket_event *event;
 	struct wire_found found = {};
 	__u32 status = NT_WIRE_ABSENT;
+	struct nt_key key = {};
 	int side = 0;
 
 	if (config.filters && is_socket_filtered(socket, type)) {
@@ -345,7 +345,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && is_wire_end_reported(socket))
 		status = NT_WIRE_NOT_ASKED;
 	else if (config.wire_enabled)
-		side = find_wire_of_socket(&found, socket);
+		side = find_wire_of_socket(&found, &key, socket);
 	if (found.wire)
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	else
@@ -369,7 +369,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	if (old_state == TCP_SYN_SENT && !event->counts.error)
 		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
 	if (found.wire)
-		emit_wire_of_socket(event, &found, side);
+		emit_wire_of_socket(event, &found, &key, side);
 	bpf_ringbuf_submit(event, ring_flags());
 }
 

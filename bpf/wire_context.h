@@ -5,7 +5,7 @@
 #ifndef NETRACKER_BPF_WIRE_CONTEXT_H
 #define NETRACKER_BPF_WIRE_CONTEXT_H
 
-#include "wire_tables.h"
+#include "translations.h"
 
 #include "../core/ownership.h"
 
@@ -28,24 +28,41 @@ static __always_inline struct workspace *wire_find_workspace(void)
 	return bpf_map_lookup_elem(&workspaces, &zero);
 }
 
+static __always_inline bool is_syn(const struct sighting *sighting)
+{
+	return (sighting->packet.flags & (NT_SYN | NT_ACK)) == NT_SYN;
+}
+
+/* Returns whether the packet is a SYN of a client in this namespace: a forwarded one came in by an interface. */
+static __always_inline bool is_begun_here(struct __sk_buff *skb, const struct sighting *sighting)
+{
+	return is_syn(sighting) && sighting->leaving && !skb->ingress_ifindex;
+}
+
 /* Records the TCP socket that sent the packet, if it is one of this machine. A RST, and before 6.13 also the ACK of a
  * time-wait socket, may come from the kernel's control socket, which is a raw one. */
-static __always_inline void record_sender(struct __sk_buff *skb, struct nt_wire *wire, const struct sighting *sighting)
+static __always_inline void record_sender(struct __sk_buff *skb, struct nt_wire *wire, struct workspace *workspace)
 {
+	const struct sighting *sighting = &workspace->sighting;
 	__u32 source = sighting->source & 1;
-	struct bpf_sock *sk;
+	struct bpf_sock *sender, *sk;
 
 	if (wire->has_socket[source] || sighting->packet.flags & NT_RST)
 		return;
-	sk = skb->sk;
-	if (!sk)
+	sender = skb->sk;
+	if (!sender)
 		return;
-	sk = bpf_sk_fullsock(sk); /* NULL for a request, whose cookie its child inherits */
+	sk = bpf_sk_fullsock(sender); /* NULL for a request, whose cookie its child inherits */
 	if (sk && (sk->protocol != IPPROTO_TCP || sk->type != SOCK_STREAM))
 		return;
 	wire->cookie[source] = bpf_get_socket_cookie(skb);
 	/* without the socket context nothing reports whether a child came of the request */
 	wire->has_socket[source] = sk || !config.sockets_enabled;
+	if (!config.sockets_enabled)
+		return;
+	read_socket_tuple(&workspace->own, sender, nt_address_family(sighting->packet.source) == 4);
+	wire->translated[source] = store_translation(workspace, &wire->key, source, wire->cookie[source],
+						     is_begun_here(skb, sighting));
 }
 
 /* Under SYN cookies a listener's SYN-ACK has neither a socket nor a request. One that is forwarded came in by an
@@ -58,17 +75,16 @@ static __always_inline void record_answer(struct __sk_buff *skb, struct nt_wire 
 		wire->answered_here = 1;
 }
 
-static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire,
-					    const struct sighting *sighting)
+static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire, struct workspace *workspace)
 {
-	__u8 handshake = sighting->packet.flags & (NT_SYN | NT_ACK);
+	const struct sighting *sighting = &workspace->sighting;
 
-	record_sender(skb, wire, sighting);
+	record_sender(skb, wire, workspace);
 	if (!sighting->leaving)
 		return;
-	if (handshake == NT_SYN)
+	if (is_syn(sighting))
 		wire->syn_left = 1;
-	else if (handshake == (NT_SYN | NT_ACK))
+	else if (sighting->packet.flags & NT_SYN)
 		record_answer(skb, wire);
 }
 
@@ -125,6 +141,7 @@ static __always_inline void wire_end_connection(struct __sk_buff *skb, const str
 {
 	record_wire_end(&workspace->end, found->wire, cause, workspace->sighting.now);
 	stop_expecting_ack(found->wire);
+	remove_translations(found->wire);
 	if (wire_remove(found, &workspace->sighting.key))
 		emit_wire_end(skb, &workspace->end);
 }
@@ -155,13 +172,15 @@ static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_conne
 		nt_connection_add_packet(connection, &sighting->packet, sighting->source & 1);
 }
 
-static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *skb, const struct sighting *sighting)
+static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *skb, struct workspace *workspace)
 {
+	const struct sighting *sighting = &workspace->sighting;
+
 	__builtin_memset(wire, 0, sizeof(*wire));
 	wire->key = sighting->key;
 	wire->ifindex = skb->ifindex;
 	nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
-	record_sighting(skb, wire, sighting);
+	record_sighting(skb, wire, workspace);
 }
 
 static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
@@ -181,10 +200,10 @@ static __always_inline void wire_begin_connection(struct __sk_buff *skb, struct 
 		return;
 	count(NT_COUNT_WIRE_OPENED);
 	if (claim_slot(slot)) {
-		wire_init(&slot->wire, skb, sighting);
+		wire_init(&slot->wire, skb, workspace);
 		publish_slot(slot);
 	} else {
-		wire_init(&workspace->fresh, skb, sighting);
+		wire_init(&workspace->fresh, skb, workspace);
 		insert_half_open(slot, &sighting->key, &workspace->fresh);
 	}
 	if (config.follow_packets)
@@ -253,11 +272,13 @@ static __always_inline void wire_step_connection(struct __sk_buff *skb, struct w
 	struct wire_found found;
 
 	wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
+	if (!found.wire && !is_syn(sighting) && translate_back(sighting))
+		wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
 	if (found.wire) {
 		sighting->step = nt_connection_step(&found.wire->connection, &sighting->packet, sighting->source & 1,
 						    sighting->now);
 		if (!(sighting->step & NT_STEP_NEW)) {
-			record_sighting(skb, found.wire, sighting);
+			record_sighting(skb, found.wire, workspace);
 			follow_packet(skb, &found.wire->connection, sighting);
 		}
 		wire_handle_step(skb, &found, workspace);

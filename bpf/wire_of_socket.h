@@ -3,28 +3,51 @@
 #ifndef NETRACKER_BPF_WIRE_OF_SOCKET_H
 #define NETRACKER_BPF_WIRE_OF_SOCKET_H
 
-#include "wire_tables.h"
+#include "translations.h"
 
 #include "../core/ownership.h"
 
-/* Sets found->wire to the socket's connection, NULL if there is none. Returns the socket's side of the key. */
-static __always_inline int find_wire_of_socket(struct wire_found *found, const struct nt_socket *socket)
+/* Looks up the connection whose packets have another tuple than the socket. Returns the socket's side of the key. */
+static __always_inline int find_translated_wire(struct wire_found *found, struct nt_key *key,
+						const struct nt_socket *socket)
 {
-	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
-	struct nt_key key;
-	int side = nt_key_of_socket(&key, socket, config.own_netns);
+	struct nt_translation *translation = bpf_map_lookup_elem(&translations, &socket->cookie);
+	int side;
 
-	wire_look_up(found, &key, !synchronised);
-	if (found->wire && !nt_socket_owns_latest(found->wire, side, socket, config.own_netns))
+	found->wire = NULL;
+	if (!translation)
+		return 0;
+	*key = translation->key;
+	wire_look_up(found, key, false);
+	if (!found->wire)
+		return 0;
+	side = found->wire->cookie[1] == socket->cookie;
+	if (found->wire->cookie[side] != socket->cookie)
 		found->wire = NULL;
 	return side;
+}
+
+/* Sets found->wire to the socket's connection, NULL if there is none, and *key to its key. Returns the socket's side of
+ * the key. */
+static __always_inline int find_wire_of_socket(struct wire_found *found, struct nt_key *key,
+					       const struct nt_socket *socket)
+{
+	bool synchronised = socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING;
+	int side = nt_key_of_socket(key, socket, config.own_netns);
+
+	wire_look_up(found, key, !synchronised);
+	if (found->wire && nt_socket_owns_latest(found->wire, side, socket, config.own_netns))
+		return side;
+	found->wire = NULL;
+	return shared.has_translations ? find_translated_wire(found, key, socket) : side;
 }
 
 /* Records that the handshake made this socket. Not inlined, to save the caller's stack. */
 static __noinline int wire_add_socket(const struct nt_socket *socket)
 {
 	struct wire_found found;
-	int side = find_wire_of_socket(&found, socket);
+	struct nt_key key;
+	int side = find_wire_of_socket(&found, &key, socket);
 
 	if (!found.wire)
 		return 0;
@@ -62,6 +85,7 @@ static __always_inline enum nt_wire_status wire_handle_socket_close(const struct
 	/* if the other side is a socket of this machine, it has yet to report its own end */
 	if (nt_ownership_of_side(wire, !side) != NT_OWNED_SOCKET) {
 		stop_expecting_ack(wire);
+		remove_translations(wire);
 		if (wire_remove(found, key))
 			count(NT_COUNT_WIRE_SETTLED);
 		else /* another processor reports its end */
@@ -72,18 +96,16 @@ static __always_inline enum nt_wire_status wire_handle_socket_close(const struct
 	return status;
 }
 
-static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found, int side)
+static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, const struct wire_found *found,
+						const struct nt_key *key, int side)
 {
 	struct nt_wire *wire = found->wire;
-	struct nt_key key;
-
-	nt_key_of_socket(&key, &event->socket, config.own_netns);
 
 	event->wire_status = NT_WIRE_OPEN;
 	event->has_streams = 0;
 	event->wire = *wire;
 	if (config.follow_packets) {
-		struct nt_streams *followed = bpf_map_lookup_elem(&streams, &key);
+		struct nt_streams *followed = bpf_map_lookup_elem(&streams, key);
 
 		if (followed) {
 			event->streams[0] = followed->of[0];
@@ -93,7 +115,7 @@ static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, c
 	}
 	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
 		return;
-	event->wire_status = wire_handle_socket_close(found, &key, side, event->counts.old_state, event->counts.error);
+	event->wire_status = wire_handle_socket_close(found, key, side, event->counts.old_state, event->counts.error);
 }
 
 #endif

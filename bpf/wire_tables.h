@@ -73,6 +73,8 @@ struct sighting {
 struct workspace {
 	struct sighting sighting;
 	struct nt_wire fresh;
+	struct nt_packet own; /* addresses and ports as the sender's socket has them */
+	struct nt_translation translation;
 	struct nt_streams followed;
 	struct nt_wire_event end;
 };

@@ -71,7 +71,16 @@ struct nt_wire {
 	__u8 fin_acknowledged[2]; /* this side's FIN was acknowledged; set only if every packet is followed */
 	__u8 has_socket[2];       /* a socket is on this side, and not only a listener's request for one */
 	__u8 answered_here;       /* a listener of this namespace sent the SYN-ACK without a request (SYN cookies) */
-	__u8 padding[3];
+	__u8 translated[2];       /* the socket on this side has another tuple than the key (address translation) */
+	__u8 padding;
+};
+
+/* A connection whose packets have another tuple than its socket. */
+struct nt_translation {
+	struct nt_key key;        /* of the packets */
+	struct nt_key socket_key; /* of the socket's tuple */
+	__u32 flips;              /* side 0 of one key is side 1 of the other */
+	__u32 padding;
 };
 
 /* An element of the array that is indexed by the hash of a key. It holds one connection; others with the same hash are
@@ -187,6 +196,7 @@ struct nt_shared {
 	/* Set by the kernel side when it inserts into half_open_overflow, cleared by user space when it finds that
 	 * table empty. */
 	__u32 overflow_is_used;
+	__u32 has_translations; /* set by the kernel side when it has seen the first address translation */
 	/* The last socket that was counted as replaced (NT_COUNT_SOCKETS_REPLACED). */
 	__u8 replaced_role;
 	__u8 replaced_state;

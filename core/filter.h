@@ -82,11 +82,14 @@ NT_INLINE int nt_filter_has_ports(const struct nt_filter *filter, __u16 local, _
 	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote);
 }
 
-/* Returns whether a record of the connection can pass, whether it is a socket's on either side or an observer's. */
+/* Returns whether a record of the connection can pass, whether it is a socket's on either side or an observer's. A
+ * socket whose packets were translated has addresses that the wire does not know. */
 NT_INLINE int nt_filter_has_wire(const struct nt_filter *filter, const struct nt_wire *wire)
 {
 	const struct nt_key *key = &wire->key;
 
+	if (wire->translated[0] || wire->translated[1])
+		return 1;
 	return nt_filter_has_addresses(filter, key->words[0], key->words[1]) &&
 	       (nt_filter_has_ports(filter, key->port[0], key->port[1]) ||
 		nt_filter_has_ports(filter, key->port[1], key->port[0]));
@@ -100,6 +103,8 @@ NT_INLINE int nt_filter_has_side(const struct nt_filter *filter, const struct nt
 
 	if (filter->roles && !(filter->roles & 1U << (opened ? NT_ROLE_CLIENT : NT_ROLE_SERVER)))
 		return 0;
+	if (wire->translated[side & 1])
+		return 1;
 	return nt_filter_has_addresses(filter, key->words[0], key->words[1]) &&
 	       nt_filter_has_ports(filter, key->port[side], key->port[!side]);
 }

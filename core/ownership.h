@@ -148,11 +148,16 @@ NT_INLINE int nt_key_side_is(const struct nt_key *key, int side, const __u8 addr
 	return key->port[side] == port && key->words[side][0] == words[0] && key->words[side][1] == words[1];
 }
 
-/* Returns the side of the key that the socket is, 0 if it is both (a self-connection), -1 if it is neither. */
-NT_INLINE int nt_side_of_socket(const struct nt_key *key, const struct nt_socket *socket)
+/* Returns the side of the connection that the socket is, 0 if it is both (a self-connection), -1 if it is neither: by
+ * the cookie where address translation gave the packets another tuple, otherwise by the tuple. */
+NT_INLINE int nt_side_of_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
+	const struct nt_key *key = &wire->key;
 	int side;
 
+	for (side = 0; side < 2; side++)
+		if (wire->translated[side] && wire->cookie[side] == socket->cookie)
+			return side;
 	for (side = 0; side < 2; side++)
 		if (nt_key_side_is(key, side, socket->local, socket->local_port) &&
 		    nt_key_side_is(key, !side, socket->remote, socket->remote_port))

@@ -97,6 +97,8 @@ static void size_tables(struct loader *loader, const struct loader_options *opti
 	size_table(skeleton->maps.established, sized_for_machine(8192, 32768, 1U << 20), grows);
 	size_table(skeleton->maps.half_open, sized_for_machine(1024, 8192, 1U << 17), grows);
 	size_table(skeleton->maps.half_open_overflow, sized_for_machine(512, 4096, 65536), false);
+	size_table(skeleton->maps.translations, sized_for_machine(4096, 16384, 1U << 19), grows);
+	size_table(skeleton->maps.translations_back, sized_for_machine(4096, 16384, 1U << 19), grows);
 	if (options->every_packet)
 		size_table(skeleton->maps.streams, sized_for_machine(8192, 32768, 1U << 18), false);
 }
@@ -219,6 +221,8 @@ static int fill_handles(struct loader *loader)
 	loader->overflow_fd = bpf_map__fd(skeleton->maps.half_open_overflow);
 	loader->established_fd = bpf_map__fd(skeleton->maps.established);
 	loader->streams_fd = bpf_map__fd(skeleton->maps.streams);
+	loader->translations_fd = bpf_map__fd(skeleton->maps.translations);
+	loader->translations_back_fd = bpf_map__fd(skeleton->maps.translations_back);
 	loader->waiting_fd = bpf_map__fd(skeleton->maps.waiting);
 	return slots_map(&loader->slots, bpf_map__fd(skeleton->maps.slots), bpf_map__max_entries(skeleton->maps.slots));
 }

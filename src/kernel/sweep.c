@@ -39,7 +39,7 @@ struct audit {
 };
 
 struct sweep {
-	int half_open_fd, overflow_fd, established_fd, streams_fd;
+	int half_open_fd, overflow_fd, established_fd, streams_fd, translations_fd, translations_back_fd;
 	volatile struct nt_shared *shared;
 	struct slots slots;                /* the loader's */
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
@@ -83,6 +83,8 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 	sweep->slots = loader->slots;
 	sweep->established_fd = loader->established_fd;
 	sweep->streams_fd = loader->streams_fd;
+	sweep->translations_fd = loader->translations_fd;
+	sweep->translations_back_fd = loader->translations_back_fd;
 	sweep->follows_packets = follows_packets;
 	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
 	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
@@ -264,6 +266,21 @@ static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire
 	return true;
 }
 
+static void delete_translations(const struct sweep *sweep, const struct nt_wire *wire)
+{
+	struct nt_translation translation;
+	int side;
+
+	for (side = 0; side < 2; side++) {
+		if (!wire->translated[side] ||
+		    bpf_map_lookup_elem(sweep->translations_fd, &wire->cookie[side], &translation) ||
+		    !nt_key_equals(&translation.key, &wire->key))
+			continue;
+		bpf_map_delete_elem(sweep->translations_back_fd, &translation.socket_key);
+		bpf_map_delete_elem(sweep->translations_fd, &wire->cookie[side]);
+	}
+}
+
 static void report_if_open(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (nt_connection_is_established(&wire->connection) && nt_connection_state(&wire->connection) < NT_STATE_CLOSED)
@@ -283,6 +300,7 @@ static void sweep_wire(const struct pass *pass, const struct nt_wire *wire)
 			return;
 		if (wire->waits_for_ack)
 			add_to_waiting(sweep, nt_fast_path_slot(&wire->key), -1);
+		delete_translations(sweep, wire);
 		report_wire(pass, wire);
 		return;
 	}

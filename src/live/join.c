@@ -13,8 +13,16 @@ struct held_socket {
 	bool wire_ended;
 	__u64 wire_deadline, owner_deadline, reason_deadline; /* 0: nothing to wait for */
 	TAILQ_ENTRY(held_socket) by_age;
-	struct hash_node by_tuple; /* in the map until wire_ended */
+	struct hash_node by_tuple;  /* in the map until wire_ended */
+	struct hash_node by_cookie; /* the same, if its packets have another tuple */
 	struct hash_node by_life;
+};
+
+struct held_wire;
+
+struct cookie_node {
+	struct hash_node node;
+	struct held_wire *wire;
 };
 
 struct held_wire {
@@ -23,6 +31,7 @@ struct held_wire {
 	__u64 deadline;
 	TAILQ_ENTRY(held_wire) by_age;
 	struct hash_node by_tuple;
+	struct cookie_node by_cookie[2]; /* by side, if the socket there has another tuple */
 };
 
 /* The lower endpoint comes first, so that both directions have one key. */
@@ -44,7 +53,7 @@ struct join {
 	__u64 wires_due;                   /* no wire event has an earlier deadline */
 	TAILQ_HEAD(, held_socket) sockets; /* oldest first */
 	TAILQ_HEAD(, held_wire) wires;
-	struct hash_map sockets_by_tuple, sockets_by_life, wires_by_tuple;
+	struct hash_map sockets_by_tuple, sockets_by_cookie, sockets_by_life, wires_by_tuple, wires_by_cookie;
 };
 
 struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_reported,
@@ -60,8 +69,9 @@ struct join *join_new(unsigned int capacity, __u32 own_netns, bool sockets_are_r
 	join->capacity = capacity;
 	TAILQ_INIT(&join->sockets);
 	TAILQ_INIT(&join->wires);
-	if (hash_map_init(&join->sockets_by_tuple) && hash_map_init(&join->sockets_by_life) &&
-	    hash_map_init(&join->wires_by_tuple))
+	if (hash_map_init(&join->sockets_by_tuple) && hash_map_init(&join->sockets_by_cookie) &&
+	    hash_map_init(&join->sockets_by_life) && hash_map_init(&join->wires_by_tuple) &&
+	    hash_map_init(&join->wires_by_cookie))
 		return join;
 	join_free(join);
 	return NULL;
@@ -105,10 +115,20 @@ static __u64 hash_life(const struct hash_map *map, __u64 address, __u64 cookie, 
 	return hash_map_hash(map, &life, sizeof(life));
 }
 
+static __u64 hash_cookie(const struct hash_map *map, __u64 cookie)
+{
+	return hash_map_hash(map, &cookie, sizeof(cookie));
+}
+
+static bool is_translated(const struct nt_wire *wire)
+{
+	return wire->translated[0] || wire->translated[1];
+}
+
 /* Returns the side of the connection that the socket owns, or -1 if the socket belongs to another connection. */
 static int find_owned_side(const struct join *join, const struct nt_wire *wire, const struct nt_socket *socket)
 {
-	int side = nt_side_of_socket(&wire->key, socket);
+	int side = nt_side_of_socket(wire, socket);
 
 	return side >= 0 && nt_socket_owns(wire, side, socket, join->own_netns) ? side : -1;
 }
@@ -143,24 +163,42 @@ static void link_socket(struct join *join, struct held_socket *held)
 	if (!held->wire_ended)
 		hash_map_insert(&join->sockets_by_tuple, &held->by_tuple,
 				hash_socket_tuple(&join->sockets_by_tuple, socket));
+	if (!held->wire_ended && held->event.wire_status == NT_WIRE_OPEN && is_translated(&held->event.wire))
+		hash_map_insert(&join->sockets_by_cookie, &held->by_cookie,
+				hash_cookie(&join->sockets_by_cookie, socket->cookie));
 	hash_map_insert(&join->sockets_by_life, &held->by_life,
 			hash_life(&join->sockets_by_life, held->event.address, socket->cookie, socket->nth));
 	join->socket_count++;
 }
 
+/* No later wire event can belong to the socket. */
+static void stop_matching_socket(struct join *join, struct held_socket *held)
+{
+	hash_map_remove(&join->sockets_by_tuple, &held->by_tuple);
+	hash_map_remove(&join->sockets_by_cookie, &held->by_cookie);
+}
+
 static void unlink_socket(struct join *join, struct held_socket *held)
 {
 	TAILQ_REMOVE(&join->sockets, held, by_age);
-	hash_map_remove(&join->sockets_by_tuple, &held->by_tuple);
+	stop_matching_socket(join, held);
 	hash_map_remove(&join->sockets_by_life, &held->by_life);
 	join->socket_count--;
 }
 
 static void link_wire(struct join *join, struct held_wire *held)
 {
+	const struct nt_wire *wire = &held->event.wire;
+	int side;
+
 	TAILQ_INSERT_TAIL(&join->wires, held, by_age);
-	hash_map_insert(&join->wires_by_tuple, &held->by_tuple,
-			hash_wire_tuple(&join->wires_by_tuple, &held->event.wire.key));
+	hash_map_insert(&join->wires_by_tuple, &held->by_tuple, hash_wire_tuple(&join->wires_by_tuple, &wire->key));
+	for (side = 0; side < 2; side++)
+		if (wire->translated[side]) {
+			held->by_cookie[side].wire = held;
+			hash_map_insert(&join->wires_by_cookie, &held->by_cookie[side].node,
+					hash_cookie(&join->wires_by_cookie, wire->cookie[side]));
+		}
 	join->wire_count++;
 }
 
@@ -168,6 +206,8 @@ static void unlink_wire(struct join *join, struct held_wire *held)
 {
 	TAILQ_REMOVE(&join->wires, held, by_age);
 	hash_map_remove(&join->wires_by_tuple, &held->by_tuple);
+	hash_map_remove(&join->wires_by_cookie, &held->by_cookie[0].node);
+	hash_map_remove(&join->wires_by_cookie, &held->by_cookie[1].node);
 	join->wire_count--;
 }
 
@@ -244,8 +284,40 @@ static void claim_wire(struct join *join, struct held_wire *wire, int side, stru
 		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
 	socket->wire_ended = wire->event.cause != NT_WIRE_EXIT;
 	if (socket->wire_ended)
-		hash_map_remove(&join->sockets_by_tuple, &socket->by_tuple);
+		stop_matching_socket(join, socket);
 	socket->wire_deadline = 0;
+}
+
+/* Keeps the better of two wire events for the socket: the one that began closer to it. */
+static void consider_wire(const struct join *join, struct held_wire **best, struct held_wire *wire,
+			  const struct nt_socket *socket)
+{
+	int side = find_owned_side(join, &wire->event.wire, socket);
+
+	if (side < 0 || wire->claimed[side])
+		return;
+	if (!*best || start_distance_ns(&wire->event.wire, socket) < start_distance_ns(&(*best)->event.wire, socket))
+		*best = wire;
+}
+
+static struct held_wire *find_wire_by_cookie(const struct join *join, const struct held_socket *held)
+{
+	const struct nt_socket *socket = &held->event.socket;
+	const struct hash_map *map = &join->wires_by_cookie;
+	struct hash_node *node = map->count ? hash_map_first(map, hash_cookie(map, socket->cookie)) : NULL;
+	struct held_wire *best = NULL;
+	int searched = 0;
+
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++) {
+		struct held_wire *wire = hash_map_entry(node, struct cookie_node, node)->wire;
+
+		/* the packets were translated between two interfaces: the kernel side chose one of the tuples */
+		if (held->event.wire_status == NT_WIRE_OPEN &&
+		    !nt_key_equals(&wire->event.wire.key, &held->event.wire.key))
+			continue;
+		consider_wire(join, &best, wire, socket);
+	}
+	return best;
 }
 
 /* Returns the unclaimed wire event of the socket's connection, or NULL. */
@@ -257,15 +329,30 @@ static struct held_wire *find_held_wire(const struct join *join, const struct he
 	struct held_wire *best = NULL;
 	int searched = 0;
 
-	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++) {
-		struct held_wire *wire = hash_map_entry(node, struct held_wire, by_tuple);
-		int side = find_owned_side(join, &wire->event.wire, socket);
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++)
+		consider_wire(join, &best, hash_map_entry(node, struct held_wire, by_tuple), socket);
+	return best ? best : find_wire_by_cookie(join, held);
+}
 
-		if (side >= 0 && !wire->claimed[side] &&
-		    (!best ||
-		     start_distance_ns(&wire->event.wire, socket) < start_distance_ns(&best->event.wire, socket)))
-			best = wire;
-	}
+/* Keeps the better of two sockets for that side of the wire event. */
+static void consider_socket(const struct join *join, struct held_socket **best, struct held_socket *socket,
+			    const struct nt_wire *wire, int side)
+{
+	if (find_owned_side(join, wire, &socket->event.socket) != side)
+		return;
+	if (!*best || start_distance_ns(wire, &socket->event.socket) < start_distance_ns(wire, &(*best)->event.socket))
+		*best = socket;
+}
+
+static struct held_socket *find_socket_by_cookie(const struct join *join, const struct nt_wire *wire, int side)
+{
+	const struct hash_map *map = &join->sockets_by_cookie;
+	struct hash_node *node = hash_map_first(map, hash_cookie(map, wire->cookie[side]));
+	struct held_socket *best = NULL;
+	int searched = 0;
+
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++)
+		consider_socket(join, &best, hash_map_entry(node, struct held_socket, by_cookie), wire, side);
 	return best;
 }
 
@@ -278,14 +365,10 @@ static struct held_socket *find_held_socket(const struct join *join, const struc
 	struct held_socket *best = NULL;
 	int searched = 0;
 
-	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++) {
-		struct held_socket *socket = hash_map_entry(node, struct held_socket, by_tuple);
-
-		if (find_owned_side(join, wire, &socket->event.socket) == side &&
-		    (!best ||
-		     start_distance_ns(wire, &socket->event.socket) < start_distance_ns(wire, &best->event.socket)))
-			best = socket;
-	}
+	if (wire->translated[side])
+		return find_socket_by_cookie(join, wire, side);
+	for (; node && searched < JOIN_LIVES_SEARCHED; node = hash_map_next(node), searched++)
+		consider_socket(join, &best, hash_map_entry(node, struct held_socket, by_tuple), wire, side);
 	return best;
 }
 
@@ -295,7 +378,7 @@ static void match_wire(struct join *join, struct held_socket *socket)
 
 	if (!wire)
 		return;
-	claim_wire(join, wire, nt_side_of_socket(&wire->event.wire.key, &socket->event.socket), socket);
+	claim_wire(join, wire, nt_side_of_socket(&wire->event.wire, &socket->event.socket), socket);
 	wire->deadline = compute_wire_deadline(join, wire);
 	if (!wire->deadline)
 		release_wire(join, wire);
@@ -514,7 +597,9 @@ void join_free(struct join *join)
 		free(wire);
 	}
 	hash_map_free(&join->sockets_by_tuple);
+	hash_map_free(&join->sockets_by_cookie);
 	hash_map_free(&join->sockets_by_life);
 	hash_map_free(&join->wires_by_tuple);
+	hash_map_free(&join->wires_by_cookie);
 	free(join);
 }

@@ -130,23 +130,43 @@ static void count_lost_event(void *context)
 	((struct live *)context)->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
-/* Searches the slot of the connection, then the table of established ones. If the entry is in the slot and the cookie
- * proves that the socket owns it, also marks this side as closed: the sweep then expires the entry sooner. */
+/* Searches the slot of the key, then the table of established connections, for one that the socket may own. If it is in
+ * the slot and the cookie proves that the socket owns it, also marks this side as closed: the sweep then expires it
+ * sooner. */
+static bool find_wire_of_key(struct live *live, const struct nt_key *key, const struct nt_socket *socket,
+			     struct nt_wire *wire)
+{
+	struct nt_slot *slot = slots_of_key(&live->loader.slots, key);
+	bool is_in_slot = slots_has(slot, key);
+	enum nt_claim claim;
+	int side;
+
+	if (is_in_slot)
+		*wire = slot->wire;
+	else if (!slot->elsewhere || bpf_map_lookup_elem(live->loader.established_fd, key, wire))
+		return false;
+	if (is_in_slot && !slots_has(slot, key)) /* the kernel side replaced the entry meanwhile */
+		return false;
+	side = nt_side_of_socket(wire, socket);
+	claim = side < 0 ? NT_CLAIM_NONE : nt_claim_of_socket(wire, side, socket, live->own_netns);
+	if (is_in_slot && claim == NT_CLAIM_COOKIE)
+		slot->wire.socket_closed[side] = 1;
+	return claim != NT_CLAIM_NONE;
+}
+
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)
 {
 	struct live *live = context;
+	struct nt_translation translation;
 	struct nt_key key;
-	int side = nt_key_of_socket(&key, socket, live->own_netns);
-	struct nt_slot *slot = slots_of_key(&live->loader.slots, &key);
 
-	if (!slots_has(slot, &key))
-		return slot->elsewhere && !bpf_map_lookup_elem(live->loader.established_fd, &key, wire);
-	*wire = slot->wire;
-	if (!slots_has(slot, &key)) /* the kernel side replaced the entry meanwhile */
+	nt_key_of_socket(&key, socket, live->own_netns);
+	if (find_wire_of_key(live, &key, socket, wire))
+		return true;
+	if (!live->loader.shared->has_translations ||
+	    bpf_map_lookup_elem(live->loader.translations_fd, &socket->cookie, &translation))
 		return false;
-	if (nt_claim_of_socket(wire, side, socket, live->own_netns) == NT_CLAIM_COOKIE)
-		slot->wire.socket_closed[side] = 1;
-	return true;
+	return find_wire_of_key(live, &translation.key, socket, wire);
 }
 
 static bool is_side_reported(void *context, const struct nt_wire *wire, int side)

@@ -98,7 +98,7 @@ static void fill_owner(struct nt_record *record, const struct nt_owner *owner, s
 static struct nt_connection orient_to_socket(const struct nt_wire *wire, const struct nt_socket *socket)
 {
 	struct nt_connection oriented = wire->connection;
-	int own = nt_side_of_socket(&wire->key, socket);
+	int own = nt_side_of_socket(wire, socket);
 	int src = nt_socket_own_side(socket) == NT_SRC ? own : !own, i;
 
 	if (own < 0 || oriented.src_index == src || oriented.marks & NT_MARK_SELF)
@@ -110,12 +110,30 @@ static struct nt_connection orient_to_socket(const struct nt_wire *wire, const s
 	return oriented;
 }
 
+/* The tuple of the packets is that of the socket, unless address translation changed it. */
+static void fill_wire_tuple(struct nt_record *record, const struct nt_key *key, const struct nt_connection *wire)
+{
+	int src = wire->src_index, dst = wire->marks & NT_MARK_SELF ? src : !src;
+
+	if (!nt_key_side_is(key, src, record->src_ip, record->src_port)) {
+		memcpy(record->wire_src_ip, key->address[src], sizeof(record->wire_src_ip));
+		record->wire_src_port = key->port[src];
+		nt_record_set(record, NT_HAS_WIRE_SRC);
+	}
+	if (!nt_key_side_is(key, dst, record->dst_ip, record->dst_port)) {
+		memcpy(record->wire_dst_ip, key->address[dst], sizeof(record->wire_dst_ip));
+		record->wire_dst_port = key->port[dst];
+		nt_record_set(record, NT_HAS_WIRE_DST);
+	}
+}
+
 static void socket_fill_wire(struct nt_record *record, const struct joined_socket *joined,
 			     const struct nt_connection *wire, const struct record_lookups *lookups)
 {
 	if (!wire)
 		return;
 	record_add_wire(record, wire);
+	fill_wire_tuple(record, &joined->wire->key, wire);
 	record_add_place(record, wire, lookups->interface_name(lookups->context, joined->wire->ifindex));
 	if (joined->streams)
 		record_add_streams(record, wire, joined->streams);

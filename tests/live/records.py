@@ -240,4 +240,15 @@ def check_absent(expected, record):
     return ["%s is %r, should be absent" % (key, record[key]) for key in expected.get("absent", []) if key in record]
 
 
-CHECKS = (check_owner, check_bytes, check_outcome, check_gaps, check_seen, check_wire, check_deadline, check_absent)
+def check_wire_tuple(expected, record):
+    """Compares wire_src, wire_dst: address and port of the packets, absent where they are those of the socket."""
+    problems = []
+    for side in ("src", "dst"):
+        found = [record.get("wire_%s_%s" % (side, key)) for key in ("ip", "port")]
+        wanted = list(expected.get("wire_" + side) or (None, None))
+        if found != wanted:
+            problems.append("wire_%s is %s, should be %s" % (side, found, wanted))
+    return problems
+
+
+CHECKS = (check_owner, check_wire_tuple, check_bytes, check_outcome, check_gaps, check_seen, check_wire, check_deadline, check_absent)

@@ -440,7 +440,7 @@ static void another_tuple(void)
 {
 	struct nt_socket_event event = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
 
-	event.socket.remote_port++; /* as with address translation */
+	event.socket.remote_port++;
 	begin();
 	feed_wire(wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + SECOND));
 	feed_socket(&event);
@@ -448,6 +448,80 @@ static void another_tuple(void)
 	finish();
 	CHECK_EQUAL(reported.claimed, 1);
 	CHECK_EQUAL(reported.observed + reported.forwarded, 0);
+}
+
+/* The packets of the client have another tuple (address translation); the cookie joins them, whichever ends first. */
+static void translated_client(void)
+{
+	struct nt_wire wire = clients_wire("ShAFf", START + US);
+	struct nt_socket_event event = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
+
+	wire.translated[wire.connection.src_index] = 1;
+	event.socket.remote_port++;
+	event.wire_status = NT_WIRE_NOT_ASKED;
+	begin();
+	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
+	feed_socket(&event);
+	CHECK(last_reported()->wire_ended);
+	CHECK_EQUAL(reported.claimed, 1);
+	finish();
+
+	begin();
+	event = with_wire(event, wire, NT_WIRE_OPEN);
+	feed_socket(&event);
+	CHECK_EQUAL(reported.socket_count, 0);
+	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	finish();
+	CHECK_EQUAL(reported.observed + reported.forwarded + reported.unaccepted, 0);
+}
+
+/* Two sockets of this machine with a translation in between: the packets have the tuple of the server's socket. */
+static void translated_between_sockets(void)
+{
+	struct nt_wire wire = local_wire("ShAFf", START + US);
+	struct nt_socket_event client = socket_close(NT_ROLE_CLIENT, START, START + SECOND);
+	struct nt_socket_event server = socket_close(NT_ROLE_SERVER, START + 3 * MS, START + SECOND);
+
+	wire.translated[wire.connection.src_index] = 1;
+	client.socket.remote_port++;
+	client = with_wire(client, wire, NT_WIRE_OPEN);
+	server = with_wire(server, wire, NT_WIRE_OPEN);
+	begin();
+	feed_socket(&client);
+	feed_socket(&server);
+	feed_wire(wire_end(wire, NT_WIRE_ENDED, START + SECOND));
+	CHECK_EQUAL(reported.socket_count, 2);
+	CHECK(reported.sockets[0].wire_ended && reported.sockets[1].wire_ended);
+	finish();
+	CHECK_EQUAL(reported.claimed, 1);
+}
+
+/* One socket uses one translated tuple again and again: each close gets the packets of its own time. */
+static void translated_tuple_reused(void)
+{
+	__u32 nth;
+
+	begin();
+	for (nth = 0; nth < 2; nth++) {
+		struct nt_wire wire = clients_wire("Sr", START + nth * MS + US);
+
+		wire.translated[wire.connection.src_index] = 1;
+		feed_wire(wire_end(wire, NT_WIRE_ENDED, START + nth * MS + 2 * US));
+	}
+	for (nth = 0; nth < 2; nth++) {
+		struct nt_socket_event event = socket_close(NT_ROLE_CLIENT, START + nth * MS,
+							    START + nth * MS + 3 * US);
+
+		event.socket.remote_port++;
+		event.socket.nth = nth;
+		event.wire_status = NT_WIRE_NOT_ASKED;
+		feed_socket(&event);
+		CHECK_EQUAL(last_reported()->wire_first_ns, START + nth * MS + US);
+	}
+	finish();
+	CHECK_EQUAL(reported.claimed, 2);
 }
 
 /* The wire belongs to another connection if its direction or its time does not fit the socket. */
@@ -989,6 +1063,9 @@ int main(void)
 	simultaneous_open();
 	cookies_and_namespaces();
 	another_tuple();
+	translated_client();
+	translated_between_sockets();
+	translated_tuple_reused();
 	role_and_life();
 	role_of_the_other_side();
 	same_tuple_many_times();

@@ -128,7 +128,7 @@ static void check_socket(const struct options *options, enum nt_role role, bool 
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 1) >= passes);
 
 	record_filter_for_kernel(&filter, &options->delivery.filter, options->contexts & CONTEXT_WIRE);
-	side = nt_side_of_socket(&wire.key, &event.socket);
+	side = nt_side_of_socket(&wire, &event.socket);
 	CHECK(nt_filter_has_socket(&filter, &event.socket, 0) >= passes);
 	CHECK_EQUAL(nt_filter_has_side(&filter, &wire, side), nt_filter_has_socket(&filter, &event.socket, 0));
 	CHECK(nt_filter_has_wire(&filter, &wire) >= nt_filter_has_socket(&filter, &event.socket, 0));

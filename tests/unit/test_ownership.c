@@ -113,20 +113,37 @@ static void side_of_socket(void)
 	struct nt_socket client = socket_close(NT_ROLE_CLIENT, START, START + SECOND).socket;
 	struct nt_socket server = socket_close(NT_ROLE_SERVER, START, START + SECOND).socket;
 
-	CHECK_EQUAL(nt_side_of_socket(&wire.key, &client), wire.connection.src_index);
-	CHECK_EQUAL(nt_side_of_socket(&wire.key, &server), !wire.connection.src_index);
-	CHECK_EQUAL(nt_side_of_socket(&self.key, &client), -1);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), wire.connection.src_index);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &server), !wire.connection.src_index);
+	CHECK_EQUAL(nt_side_of_socket(&self, &client), -1);
 
 	client.netns = OTHER_NETNS; /* has no influence */
-	CHECK_EQUAL(nt_side_of_socket(&wire.key, &client), wire.connection.src_index);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), wire.connection.src_index);
 	server.local_port++;
-	CHECK_EQUAL(nt_side_of_socket(&wire.key, &server), -1);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &server), -1);
 	client.remote[15]++;
-	CHECK_EQUAL(nt_side_of_socket(&wire.key, &client), -1);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), -1);
 
 	client.remote_port = client.local_port;
 	memcpy(client.remote, client.local, sizeof(client.remote));
-	CHECK_EQUAL(nt_side_of_socket(&self.key, &client), 0);
+	CHECK_EQUAL(nt_side_of_socket(&self, &client), 0);
+}
+
+/* Address translation: the socket has another tuple than the packets, and the cookie decides. */
+static void side_of_translated_socket(void)
+{
+	struct nt_wire wire = with_cookies(sample_wire("ShA", START), CLIENT_COOKIE, SERVER_COOKIE);
+	struct nt_socket client = socket_close(NT_ROLE_CLIENT, START, START + SECOND).socket;
+	struct nt_socket server = socket_close(NT_ROLE_SERVER, START, START + SECOND).socket;
+	int opener = wire.connection.src_index;
+
+	client.remote_port++;
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), -1);
+	wire.translated[opener] = 1;
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), opener);
+	CHECK_EQUAL(nt_side_of_socket(&wire, &server), !opener);
+	client.cookie++;
+	CHECK_EQUAL(nt_side_of_socket(&wire, &client), -1);
 }
 
 static void claims(void)
@@ -305,6 +322,7 @@ int main(void)
 	ownership_of_sides();
 	self_connection();
 	side_of_socket();
+	side_of_translated_socket();
 	claims();
 	lives_of_sockets();
 	open_sockets();

@@ -309,6 +309,15 @@ static void values_of_the_wire(void)
 	CHECK_STRING(record.history, "ShFf");
 	CHECK_STRING(record.ifname, "eth0");
 	CHECK(!nt_record_has(&record, NT_HAS_VLAN));
+	CHECK(!nt_record_has(&record, NT_HAS_WIRE_SRC) && !nt_record_has(&record, NT_HAS_WIRE_DST));
+
+	event.socket.local_port = 8080; /* behind address translation */
+	record_of(&event, "ShAFf", true);
+	CHECK_EQUAL(record.dst_port, 8080);
+	CHECK_EQUAL(value(NT_HAS_WIRE_DST, record.wire_dst_port), 80);
+	CHECK(!memcmp(record.wire_dst_ip, sample_server.address, 16));
+	CHECK(!nt_record_has(&record, NT_HAS_WIRE_SRC));
+	event.socket.local_port = 80;
 
 	record_of(&event, NULL, true);
 	CHECK_EQUAL(record.seen, NT_SEEN_SOCKET);
