@@ -125,6 +125,7 @@ static int read_pcap_packet(struct capture_file *file, struct capture_packet *pa
 	packet->link_type = pcap_datalink(file->pcap);
 	packet->interface = (struct capture_interface){ 0 };
 	packet->direction = 0;
+	packet->process = NULL;
 	return 1;
 }
 

@@ -5,18 +5,20 @@
 
 #include <linux/types.h>
 
+#include "src/capture/capture_process.h"
 #include "src/capture/interface_names.h"
 
 struct capture_file;
 
 struct capture_packet {
-	const __u8 *data;                   /* valid until the next call */
-	__u32 captured;                     /* bytes in data */
-	__u32 length;                       /* bytes of the frame as it was sent */
-	__u64 ns;                           /* nanoseconds since the Unix epoch; at least 1 */
-	int link_type;                      /* libpcap's DLT_ number */
-	struct capture_interface interface; /* as the file describes it; number 0: not at all */
-	__u8 direction;                     /* according to the file; 1: leaving; 0: coming in, or unknown */
+	const __u8 *data;                      /* valid until the next call */
+	__u32 captured;                        /* bytes in data */
+	__u32 length;                          /* bytes of the frame as it was sent */
+	__u64 ns;                              /* nanoseconds since the Unix epoch; at least 1 */
+	int link_type;                         /* libpcap's DLT_ number */
+	struct capture_interface interface;    /* as the file describes it; number 0: not at all */
+	__u8 direction;                        /* according to the file; 1: leaving; 0: coming in, or unknown */
+	const struct capture_process *process; /* according to the file; valid as data is. NULL: unknown */
 };
 
 /* "-" is standard input. interfaces: NULL, or where the names of interfaces are kept. `name` must stay valid until capture_file_close(). Returns 0; -1 after reporting the error;

@@ -3,9 +3,11 @@
 
 #include <pcap/dlt.h>
 
+#include "src/capture/capture_pktap.h"
 #include "src/capture/capture_radio.h"
 
-#define RAW_BSD 14 /* OpenBSD's number of DLT_RAW; libpcap does not translate it */
+#define RAW_BSD 14            /* OpenBSD's number of DLT_RAW; libpcap does not translate it */
+#define PKTAP_APPLE DLT_USER2 /* Apple's number of DLT_PKTAP */
 #define SLL_OUTGOING 4
 #define SLL_8023_FRAME 1 /* no EtherTypes, like the next: LLC follows */
 #define SLL_LLC 4
@@ -220,6 +222,8 @@ bool capture_link_is_known(int link_type)
 		DLT_IEEE802_11_RADIO_AVS,
 		DLT_IEEE802_11_RADIO,
 		DLT_PPI,
+		DLT_PKTAP,
+		PKTAP_APPLE,
 	};
 	unsigned int i;
 
@@ -237,9 +241,11 @@ enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, 
 	__u32 header = 0;
 
 	*place = (struct capture_place){ .layer.vlan = NT_NO_VLAN };
-	/* A PPI header precedes a frame of another link type. */
+	/* Headers of PPI and PKTAP precede a frame of another link type. */
 	if (link_type == DLT_PPI)
 		result = capture_radio_ppi(frame, &link_type, &header);
+	else if (link_type == DLT_PKTAP || link_type == PKTAP_APPLE)
+		result = capture_pktap_header(frame, &link_type, &header, place);
 	if (result != NT_PACKET_TCP)
 		return result;
 	inner.data += header;

@@ -10,12 +10,16 @@
 #include <stdbool.h>
 
 #include "core/buffer.h"
+#include "src/capture/capture_process.h"
 #include "src/capture/layer.h"
 
 struct capture_place {
 	struct nt_layer layer; /* begins after the link layer's header */
 	__u32 interface;       /* from the link layer's header; 0 if it has none */
 	__u8 direction;        /* from the link layer's header; 1: leaving; 0: coming in, or unknown */
+	const char *ifname;    /* the interface's name in the header, padded with NUL; NULL: none */
+	__u32 ifname_size;
+	struct capture_process process; /* from the link layer's header */
 };
 
 /* link_type: libpcap's DLT_ number. */

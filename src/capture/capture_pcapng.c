@@ -12,6 +12,7 @@
 #define PACKET 2 /* obsolete; written by early versions of the format */
 #define SIMPLE_PACKET 3
 #define ENHANCED_PACKET 6
+#define PROCESS 0x80000001 /* of Apple: a process, to which packets refer by its index in the section */
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4d
 #define BLOCK_HEADER 8
@@ -19,13 +20,18 @@
 #define BLOCK_MOST (16 << 20)
 #define PACKET_HEADER 20 /* interface, time, captured and original length */
 #define MOST_INTERFACES 65536
+#define MOST_PROCESSES 65536
 
-/* Options of all blocks, of interfaces, of packets. */
+/* Options of all blocks, of interfaces and processes, of interfaces, of packets. The last two are Apple's. */
 #define OPTION_END 0
+#define OPTION_COMMENT 1
 #define OPTION_NAME 2
 #define OPTION_RESOLUTION 9
 #define OPTION_OFFSET 14
 #define OPTION_FLAGS 2
+#define OPTION_PROCESS_AND_THREAD 8
+#define OPTION_PROCESS_INDEX 0x8001
+#define OPTION_EFFECTIVE_PROCESS_INDEX 0x8003
 
 #define FLAGS_DIRECTION 3 /* of the flags of a packet */
 #define FLAGS_OUTBOUND 2
@@ -47,9 +53,13 @@ struct capture_pcapng {
 	bool swapped;
 	struct interface *interfaces; /* those of the current section */
 	__u32 interface_count;
-	__u8 *block;            /* body of the block that was read last */
-	__u32 length, capacity; /* bytes of block */
-	const char *error;      /* NULL: none */
+	struct capture_process *processes; /* those of the current section */
+	__u32 process_count;
+	struct capture_process process;          /* of the current packet */
+	const struct capture_process *effective; /* the one that it works for; NULL: none */
+	__u8 *block;                             /* body of the block that was read last */
+	__u32 length, capacity;                  /* bytes of block */
+	const char *error;                       /* NULL: none */
 };
 
 static int fail(struct capture_pcapng *pcapng, const char *reason)
@@ -155,6 +165,7 @@ static int read_section(struct capture_pcapng *pcapng, const __u8 *length)
 	if (load32(pcapng, pcapng->block) != BYTE_ORDER_MAGIC)
 		return fail(pcapng, "a section header without byte-order magic");
 	pcapng->interface_count = 0;
+	pcapng->process_count = 0;
 	total = load32(pcapng, length);
 	if (check_length(pcapng, total) || read_body(pcapng, total, 4))
 		return -1;
@@ -246,6 +257,27 @@ static int add_interface(struct capture_pcapng *pcapng)
 	return 0;
 }
 
+/* Returns 0, or -1 without memory. Beyond MOST_PROCESSES the packets' processes are unknown. */
+static int add_process_block(struct capture_pcapng *pcapng)
+{
+	struct capture_process *processes, process = { 0 };
+	struct block_option option, name = { 0 };
+	__u32 at = 4;
+
+	if (pcapng->length < 4 || pcapng->process_count >= MOST_PROCESSES)
+		return 0;
+	while (next_option(pcapng, &at, &option))
+		if (option.code == OPTION_NAME)
+			name = option;
+	capture_process_set(&process, load32(pcapng, pcapng->block), name.value, name.length);
+	processes = realloc(pcapng->processes, (pcapng->process_count + 1) * sizeof(*processes));
+	if (!processes)
+		return fail(pcapng, strerror(ENOMEM));
+	processes[pcapng->process_count++] = process;
+	pcapng->processes = processes;
+	return 0;
+}
+
 /* The resolution is the negated exponent of a power of 10, or of 2 if its highest bit is set. */
 static __u64 ticks_to_ns(const struct interface *interface, __u64 ticks)
 {
@@ -281,18 +313,53 @@ static int set_packet(struct capture_pcapng *pcapng, __u32 index, __u64 ticks, _
 	packet->ns = ticks_to_ns(interface, ticks);
 	packet->interface = interface->id;
 	packet->direction = 0;
+	packet->process = NULL;
 	return 1;
 }
 
+/* Returns NULL if the packet does not refer to a process, or refers to an unknown one. */
+static const struct capture_process *find_process(const struct capture_pcapng *pcapng,
+						  const struct block_option *option)
+{
+	__u32 index = option->length == 4 ? load32(pcapng, option->value) : pcapng->process_count;
+
+	return index < pcapng->process_count ? &pcapng->processes[index] : NULL;
+}
+
+/* Apple also names the effective process, for which the other one opened the socket. */
+static void apply_process_option(struct capture_pcapng *pcapng, const struct block_option *option)
+{
+	const struct capture_process *process = NULL;
+
+	if (option->code == OPTION_COMMENT)
+		capture_process_from_comment(&pcapng->process, (const char *)option->value, option->length);
+	if (option->code == OPTION_PROCESS_AND_THREAD && option->length == 8)
+		capture_process_set(&pcapng->process, load32(pcapng, option->value), NULL, 0);
+	if (option->code == OPTION_PROCESS_INDEX)
+		process = find_process(pcapng, option);
+	if (option->code == OPTION_EFFECTIVE_PROCESS_INDEX)
+		pcapng->effective = find_process(pcapng, option);
+	if (process)
+		capture_process_set(&pcapng->process, process->pid, process->comm, sizeof(process->comm));
+}
+
 /* The options follow the packet. */
-static void apply_packet_options(const struct capture_pcapng *pcapng, struct capture_packet *packet)
+static void apply_packet_options(struct capture_pcapng *pcapng, struct capture_packet *packet)
 {
 	__u32 at = PACKET_HEADER + ((packet->captured + 3) & ~3U);
 	struct block_option option;
 
-	while (next_option(pcapng, &at, &option))
+	pcapng->process = (struct capture_process){ 0 };
+	pcapng->effective = NULL;
+	while (next_option(pcapng, &at, &option)) {
 		if (option.code == OPTION_FLAGS && option.length == 4)
 			packet->direction = (load32(pcapng, option.value) & FLAGS_DIRECTION) == FLAGS_OUTBOUND;
+		apply_process_option(pcapng, &option);
+	}
+	if (!pcapng->process.pid && pcapng->effective)
+		pcapng->process = *pcapng->effective;
+	if (pcapng->process.pid)
+		packet->process = &pcapng->process;
 }
 
 static int parse_enhanced(struct capture_pcapng *pcapng, bool obsolete, struct capture_packet *packet)
@@ -335,6 +402,8 @@ static int read_block(struct capture_pcapng *pcapng, __u32 type, const __u8 *len
 	switch (type) {
 	case INTERFACE:
 		return read_body(pcapng, total, 0) ? -1 : add_interface(pcapng);
+	case PROCESS:
+		return read_body(pcapng, total, 0) ? -1 : add_process_block(pcapng);
 	case ENHANCED_PACKET:
 	case PACKET:
 		return read_body(pcapng, total, 0) ? -1 : parse_enhanced(pcapng, type == PACKET, packet);
@@ -403,6 +472,7 @@ void capture_pcapng_close(struct capture_pcapng *pcapng)
 	if (!pcapng)
 		return;
 	free(pcapng->interfaces);
+	free(pcapng->processes);
 	free(pcapng->block);
 	free(pcapng);
 }

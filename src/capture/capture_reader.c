@@ -53,7 +53,7 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
 	__u16 ethertype;
 
-	if (captured->link_type != DLT_EN10MB ||
+	if (captured->link_type != DLT_EN10MB || captured->process ||
 	    NT_LOAD(&frame, NT_ETHERNET_HEADER - sizeof(ethertype), &ethertype, sizeof(ethertype)) < 0)
 		return false;
 	segment->packet.vlan = NT_NO_VLAN;
@@ -61,6 +61,7 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 	segment->ns = captured->ns;
 	segment->interface = captured->interface;
 	segment->direction = captured->direction;
+	segment->process = NULL;
 	return nt_parse_plain((void *)&frame, NT_ETHERNET_HEADER, nt_network16(ethertype), captured->length,
 			      &segment->packet);
 }
@@ -137,10 +138,21 @@ static void parse_all_layers(struct capture_reader *reader, struct nt_layer *lay
 	} while (nt_next_subframe(layer));
 }
 
+/* The interface of the packet's header is one of several that the file describes as one. */
+static struct capture_interface find_interface(const struct capture_reader *reader,
+					       const struct capture_packet *captured, const struct capture_place *place)
+{
+	if (place->ifname_size && *place->ifname)
+		return interface_names_find(reader->interfaces, INTERFACE_OF_HEADER, place->ifname, place->ifname_size);
+	if (place->interface)
+		return (struct capture_interface){ place->interface, captured->interface.name };
+	return captured->interface;
+}
+
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	struct capture_segment segment = { .frame = &frame, .ns = captured->ns, .interface = captured->interface };
+	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
 	struct capture_place place;
 	__u32 length = captured->length;
 	enum nt_parse result;
@@ -158,9 +170,9 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 		return;
 	}
 	place.layer.is_end_doubtful = !reader->host.trusts_frame_lengths;
-	if (place.interface) /* of several that the file describes as one */
-		segment.interface = (struct capture_interface){ place.interface, captured->interface.name };
+	segment.interface = find_interface(reader, captured, &place);
 	segment.direction = place.direction | captured->direction;
+	segment.process = place.process.pid ? &place.process : captured->process;
 	parse_all_layers(reader, &place.layer, &segment, 0);
 }
 

@@ -17,9 +17,10 @@ struct capture_segment {
 	enum nt_parse result;          /* NT_PACKET_TCP, or the error in the TCP header at packet.transport_offset */
 	const struct nt_buffer *frame; /* base of the packet's offsets; without the payload's rest if reassembled */
 	__u64 ns;                      /* capture time of the frame, nanoseconds since the Unix epoch */
-	struct capture_interface interface; /* number 0: unknown */
-	__u8 direction;                     /* 1: leaving; 0: coming in, or unknown */
-	bool reassembled;                   /* from fragments */
+	struct capture_interface interface;    /* number 0: unknown */
+	__u8 direction;                        /* 1: leaving; 0: coming in, or unknown */
+	const struct capture_process *process; /* valid until the callee returns; NULL: unknown */
+	bool reassembled;                      /* from fragments */
 };
 
 struct capture_reader_host {

@@ -179,6 +179,20 @@ void record_add_place(struct nt_record *record, const struct nt_connection *conn
 	}
 }
 
+static void packet_fill_owner(struct nt_record *record, const struct packet_account *account)
+{
+	if (!account->pid)
+		return;
+	record->pid = account->pid;
+	nt_record_set(record, NT_HAS_PID);
+	record->owner_by = NT_OWNER_CAPTURE;
+	nt_record_set(record, NT_HAS_OWNER_BY);
+	if (!account->comm[0])
+		return;
+	snprintf(record->comm, sizeof(record->comm), "%s", account->comm);
+	nt_record_set(record, NT_HAS_COMM);
+}
+
 static void packet_fill_times(struct nt_record *record, const struct packet_account *account)
 {
 	const struct nt_connection *connection = account->connection;
@@ -255,6 +269,7 @@ void record_fill_from_packets(struct nt_record *record, const struct packet_acco
 	packet_fill_outcome(record, account);
 	packet_fill_tuple(record, account->key, account->connection);
 	record_add_place(record, account->connection, account->interface);
+	packet_fill_owner(record, account);
 	packet_fill_times(record, account);
 	record_add_wire(record, account->connection);
 	if (account->traffic)

@@ -37,6 +37,8 @@ struct packet_account {
 	const struct nt_connection *connection;
 	const struct packet_traffic *traffic; /* two, by index into the key; NULL if not followed */
 	const char *interface;                /* NULL if unknown */
+	__u32 pid;                            /* of the process that a capture names; 0: unknown */
+	const char *comm;                     /* its name; empty: unknown. Read only if pid is known */
 	enum nt_wire_cause cause;
 	__u64 now;                        /* the record's time, in the clock of the connection's times */
 	__s64 to_utc_ns;                  /* to add to that clock for the time since the Unix epoch */

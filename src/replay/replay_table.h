@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "core/connection.h"
 #include "core/key.h"
+#include "src/capture/capture_process.h"
 #include "src/record/packet_record.h"
 #include "src/replay/growing_stream.h"
 
@@ -31,8 +32,9 @@ struct replay_entry {
 	__u64 seen;      /* packet_time's `elapsed` of the last packet */
 	__u64 likely_ns; /* time of the first packet if its own is wrong; 0: it is right, or another packet came */
 	enum replay_queue queue;
-	const char *ifname; /* of the first packet; NULL: unknown */
-	__u8 epoch;         /* packet_time's, of the last packet */
+	struct capture_process process; /* the first that a packet names */
+	const char *ifname;             /* of the first packet; NULL: unknown */
+	__u8 epoch;                     /* packet_time's, of the last packet */
 	struct packet_doubt doubt;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));

@@ -87,6 +87,8 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 		.connection = &entry->connection,
 		.traffic = traffic,
 		.interface = entry->ifname,
+		.pid = entry->process.pid,
+		.comm = entry->process.comm,
 		.cause = cause,
 		.now = tracker->time.now,
 		.doubt = &entry->doubt,
@@ -165,6 +167,7 @@ static struct replay_entry *begin_entry(struct replay_tracker *tracker, const st
 		entry->likely_ns = located->time.ns;
 	}
 	entry->ifname = located->segment.interface.name;
+	entry->process = (struct capture_process){ 0 };
 	tracker->host.began(tracker->host.context);
 	return entry;
 }
@@ -264,6 +267,8 @@ int replay_tracker_take(struct replay_tracker *tracker, const struct replay_loca
 	if (!entry)
 		return -ENOMEM;
 	entry->seen = elapsed_at(&located->time);
+	if (segment->process && !entry->process.pid)
+		entry->process = *segment->process;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
 			    segment->interface.number, segment->direction);
