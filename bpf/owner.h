@@ -114,22 +114,62 @@ static __always_inline struct cgroup *find_cgroup(struct task_struct *task)
 	return (struct cgroup *)select_cgroup((__u64)BPF_CORE_READ(task, cgroups));
 }
 
-static __always_inline void walk_cgroup(struct nt_path *path, struct cgroup *cgroup)
+/* The path that a walk writes: one of the two is NULL, as is known when this is compiled. */
+struct path_output {
+	struct nt_path *path;
+	struct nt_compact_path *compact;
+	__u32 length; /* of the compact path's text */
+};
+
+/* Returns false if the name does not fit into the compact path. */
+static __always_inline bool append_name(struct path_output *output, __u32 i, const void *name)
+{
+	long length;
+
+	if (output->path) {
+		bpf_probe_read_kernel_str(output->path->component[i], NT_PATH_COMPONENT_SIZE, name);
+		return true;
+	}
+	if (output->length > NT_COMPACT_TEXT_SIZE - NT_COMPACT_NAME_SIZE)
+		return false;
+	length = bpf_probe_read_kernel_str(output->compact->text + output->length, NT_COMPACT_NAME_SIZE, name);
+	if (length <= 0 || length >= NT_COMPACT_NAME_SIZE)
+		return false;
+	output->length += length;
+	return true;
+}
+
+static __always_inline void finish_path(struct path_output *output, __u32 count, bool known)
+{
+	if (output->path) {
+		output->path->count = count;
+		output->path->known = known;
+	} else {
+		output->compact->count = count;
+		output->compact->known = known;
+	}
+}
+
+/* Returns false if the path does not fit. */
+static __always_inline bool walk_cgroup(struct path_output *output, struct cgroup *cgroup)
 {
 	struct kernfs_node *node = BPF_CORE_READ(cgroup, kn);
+	bool known = false;
 	__u32 i;
 
 	for (i = 0; i < NT_PATH_COMPONENTS; i++) {
 		struct kernfs_node *parent = read_kernfs_parent(node);
 
 		if (!parent) {
-			path->known = !!node;
+			known = node;
 			break;
 		}
-		bpf_probe_read_kernel_str(path->component[i], NT_PATH_COMPONENT_SIZE, BPF_CORE_READ(node, name));
+		if (!append_name(output, i, BPF_CORE_READ(node, name)))
+			return false;
 		node = parent;
 	}
-	path->count = i;
+	finish_path(output, i, known);
+	return true;
 }
 
 /* Steps from the root of a mount to its mount point. Crosses one mount only: an executable whose path has one mount
@@ -148,13 +188,15 @@ static __always_inline struct dentry *cross_mount_point(struct dentry *dentry, s
 	return dentry;
 }
 
-/* Walks from the executable's directory entry to the root across mount points, like the kernel's prepend_path(). */
-static __always_inline void walk_executable(struct nt_path *path, struct task_struct *task)
+/* Walks from the executable's directory entry to the root across mount points, like the kernel's prepend_path(). Returns
+ * false if the path does not fit. */
+static __always_inline bool walk_executable(struct path_output *output, struct task_struct *task)
 {
 	struct file *file = BPF_CORE_READ(task, mm, exe_file);
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct vfsmount *vfsmount = BPF_CORE_READ(file, f_path.mnt);
 	struct mount *mount = (void *)vfsmount - bpf_core_field_offset(struct mount, mnt);
+	bool known = false;
 	__u32 i;
 
 	for (i = 0; i < NT_PATH_COMPONENTS; i++) {
@@ -163,14 +205,15 @@ static __always_inline void walk_executable(struct nt_path *path, struct task_st
 		dentry = cross_mount_point(dentry, &mount);
 		parent = BPF_CORE_READ(dentry, d_parent);
 		if (parent == dentry || !parent) {
-			path->known = file && parent;
+			known = file && parent;
 			break;
 		}
-		bpf_probe_read_kernel_str(path->component[i], NT_PATH_COMPONENT_SIZE,
-					  BPF_CORE_READ(dentry, d_name.name));
+		if (!append_name(output, i, BPF_CORE_READ(dentry, d_name.name)))
+			return false;
 		dentry = parent;
 	}
-	path->count = i;
+	finish_path(output, i, known);
+	return true;
 }
 
 /* Executables of processes that are ending. A process that ends gives up its memory, and with it its executable, before
@@ -181,7 +224,7 @@ struct exiting_process {
 	__u64 start_ns; /* 0: being written */
 	__u32 pid;
 	__u32 padding;
-	struct nt_path executable;
+	struct nt_compact_path executable;
 };
 
 struct {
@@ -204,7 +247,7 @@ static __always_inline bool is_exiting_process(const volatile struct exiting_pro
 }
 
 /* Another CPU may write the slot meanwhile, for another process, so its owner is checked after the copy as well. */
-static __always_inline void copy_exiting_executable(struct nt_path *path, const struct nt_process_id *process)
+static __always_inline void copy_exiting_executable(struct nt_compact_path *path, const struct nt_process_id *process)
 {
 	struct exiting_process *slot = find_exiting_slot(process->pid);
 
@@ -218,12 +261,14 @@ static __always_inline void copy_exiting_executable(struct nt_path *path, const 
 static __always_inline void store_exiting_executable(struct task_struct *task, __u32 pid)
 {
 	volatile struct exiting_process *slot = find_exiting_slot(pid);
+	struct path_output output = {};
 
 	if (!slot || !BPF_CORE_READ(task, mm))
 		return;
 	slot->start_ns = 0;
 	slot->executable.known = 0;
-	walk_executable((struct nt_path *)&slot->executable, task);
+	output.compact = (struct nt_compact_path *)&slot->executable;
+	walk_executable(&output, task);
 	slot->pid = pid;
 	slot->start_ns = BPF_CORE_READ(task, group_leader, start_boottime);
 }
@@ -274,28 +319,64 @@ int BPF_PROG(process_exits, struct task_struct *task)
 	return 0;
 }
 
-/* Returns 0, or -1 if the ring buffer took no event. */
-static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task,
-				       struct cgroup *cgroup)
+/* Both functions return 0, or -1 if the ring buffer took no event. The first one returns 1 if the paths do not fit. */
+static __always_inline int emit_compact_process(const struct nt_process_id *process, struct task_struct *task,
+						struct cgroup *cgroup)
 {
-	struct nt_process_event *event;
-	__u8 described = 1;
+	struct nt_compact_process_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct path_output executable = {}, path = {};
 
-	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	if (!event) {
-		count(NT_COUNT_PROCESS_RING_FAILED);
+	if (!event)
 		return -1;
+	executable.compact = &event->executable;
+	path.compact = &event->cgroup;
+	if (!walk_executable(&executable, task) || !walk_cgroup(&path, cgroup)) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return 1;
 	}
+	if (!event->executable.known)
+		copy_exiting_executable(&event->executable, process);
 	event->header.type = NT_EVENT_TYPE_PROCESS;
 	event->header.padding = 0;
 	event->header.now = bpf_ktime_get_boot_ns();
 	event->process = *process;
-	event->executable.known = event->cgroup.known = 0;
-	walk_executable(&event->executable, task);
-	if (!event->executable.known)
-		copy_exiting_executable(&event->executable, process);
-	walk_cgroup(&event->cgroup, cgroup);
 	bpf_ringbuf_submit(event, ring_flags());
+	return 0;
+}
+
+static __always_inline int emit_long_process(const struct nt_process_id *process, struct task_struct *task,
+					     struct cgroup *cgroup)
+{
+	struct nt_process_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct path_output executable = {}, path = {};
+
+	if (!event)
+		return -1;
+	executable.path = &event->executable;
+	path.path = &event->cgroup;
+	walk_executable(&executable, task);
+	walk_cgroup(&path, cgroup);
+	event->header.type = NT_EVENT_TYPE_LONG_PROCESS;
+	event->header.padding = 0;
+	event->header.now = bpf_ktime_get_boot_ns();
+	event->process = *process;
+	bpf_ringbuf_submit(event, ring_flags());
+	return 0;
+}
+
+/* Returns 0, or -1 if the ring buffer took no event. */
+static __noinline int describe_process(const struct nt_process_id *process, struct task_struct *task,
+				       struct cgroup *cgroup)
+{
+	int result = emit_compact_process(process, task, cgroup);
+	__u8 described = 1;
+
+	if (result > 0)
+		result = emit_long_process(process, task, cgroup);
+	if (result < 0) {
+		count(NT_COUNT_PROCESS_RING_FAILED);
+		return -1;
+	}
 	check_details(bpf_map_update_elem(&described_processes, process, &described, BPF_ANY));
 	return 0;
 }

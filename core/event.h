@@ -23,7 +23,8 @@
 #include "stream.h"
 
 enum nt_event_type {
-	NT_EVENT_TYPE_PROCESS,       /* struct nt_process_event: a process that was not described before */
+	NT_EVENT_TYPE_PROCESS,       /* struct nt_compact_process_event: a process that was not described before */
+	NT_EVENT_TYPE_LONG_PROCESS,  /* struct nt_process_event: one whose paths are too long for that */
 	NT_EVENT_TYPE_SOCKET_OPEN,   /* struct nt_socket_event: the socket became established */
 	NT_EVENT_TYPE_SOCKET_CLOSE,  /* struct nt_socket_event: the socket changed to CLOSE */
 	NT_EVENT_TYPE_SOCKET_STATUS, /* struct nt_socket_event: an open socket, read by an iterator */
@@ -169,6 +170,23 @@ struct nt_process_event {
 	struct nt_event_header header;
 	struct nt_process_id process;
 	struct nt_path executable, cgroup;
+};
+
+/* The same in an eighth of the room, which most paths fit into: the names follow each other. So thousands of short-lived
+ * processes a second do not fill the ring buffer. */
+#define NT_COMPACT_NAME_SIZE 128 /* with the NUL */
+#define NT_COMPACT_TEXT_SIZE (384 + NT_COMPACT_NAME_SIZE)
+
+struct nt_compact_path {
+	__u32 count; /* components */
+	__u32 known; /* 0: unknown, or incomplete */
+	char text[NT_COMPACT_TEXT_SIZE];
+};
+
+struct nt_compact_process_event {
+	struct nt_event_header header;
+	struct nt_process_id process;
+	struct nt_compact_path executable, cgroup;
 };
 
 /* Set by the loader before the object is loaded. */

@@ -47,6 +47,8 @@ static int list_handle_event(void *context, void *data, size_t size)
 
 	if (header->type == NT_EVENT_TYPE_PROCESS)
 		process_table_add(list->processes, data);
+	else if (header->type == NT_EVENT_TYPE_LONG_PROCESS)
+		process_table_add_long(list->processes, data);
 	else if (header->type == NT_EVENT_TYPE_SOCKET_STATUS)
 		write_open_record(list, data, size);
 	return 0;

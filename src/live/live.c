@@ -214,6 +214,9 @@ static int live_handle_event(void *context, void *data, size_t size)
 	case NT_EVENT_TYPE_PROCESS:
 		process_table_add(live->processes, data);
 		break;
+	case NT_EVENT_TYPE_LONG_PROCESS:
+		process_table_add_long(live->processes, data);
+		break;
 	case NT_EVENT_TYPE_SOCKET_OPEN:
 		report_open_socket(live, NT_EVENT_OPEN, data, size);
 		break;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +154,7 @@ static void fill_container(char container[NT_CONTAINER_SIZE], const struct nt_pa
 			return;
 }
 
-void process_table_add(struct process_table *table, const struct nt_process_event *event)
+void process_table_add_long(struct process_table *table, const struct nt_process_event *event)
 {
 	struct process *process;
 
@@ -171,6 +172,31 @@ void process_table_add(struct process_table *table, const struct nt_process_even
 	TAILQ_INSERT_TAIL(&table->processes, process, by_use);
 	hash_map_insert(&table->by_id, &process->in_map, hash_id(table, &process->id));
 	table->count++;
+}
+
+static void expand_path(struct nt_path *path, const struct nt_compact_path *compact)
+{
+	const char *name = compact->text, *end = name + sizeof(compact->text);
+
+	path->known = compact->known;
+	for (path->count = 0; path->count < compact->count && path->count < NT_PATH_COMPONENTS && name < end;
+	     path->count++) {
+		size_t length = strnlen(name, (size_t)(end - name));
+
+		snprintf(path->component[path->count], NT_PATH_COMPONENT_SIZE, "%.*s", (int)length, name);
+		name += length + 1;
+	}
+	if (path->count < compact->count)
+		path->known = 0;
+}
+
+void process_table_add(struct process_table *table, const struct nt_compact_process_event *event)
+{
+	struct nt_process_event expanded = { .process = event->process };
+
+	expand_path(&expanded.executable, &event->executable);
+	expand_path(&expanded.cgroup, &event->cgroup);
+	process_table_add_long(table, &expanded);
 }
 
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id)

@@ -29,7 +29,8 @@ struct process_table *process_table_new(unsigned int capacity);
 void process_table_free(struct process_table *table);
 
 /* Without memory the process stays unknown. */
-void process_table_add(struct process_table *table, const struct nt_process_event *event);
+void process_table_add(struct process_table *table, const struct nt_compact_process_event *event);
+void process_table_add_long(struct process_table *table, const struct nt_process_event *event);
 
 /* Returns NULL if unknown. The result is valid until the next process_table_add(). */
 const struct process *process_table_find(struct process_table *table, const struct nt_process_id *id);

@@ -161,13 +161,13 @@ static void any_path(struct fuzz_input *input, struct nt_path *path)
 static void describe_process(struct fuzzed_join *fuzzed)
 {
 	struct nt_process_event event = {
-		.header = { .type = NT_EVENT_TYPE_PROCESS, .now = fuzzed->now },
+		.header = { .type = NT_EVENT_TYPE_LONG_PROCESS, .now = fuzzed->now },
 		.process = { .pid = fuzz_byte(&fuzzed->input) & 3, .start_ns = fuzz_byte(&fuzzed->input) & 1 ? 77 : 0 },
 	};
 
 	any_path(&fuzzed->input, &event.executable);
 	any_path(&fuzzed->input, &event.cgroup);
-	process_table_add(fuzzed->processes, &event);
+	process_table_add_long(fuzzed->processes, &event);
 }
 
 static bool find_open_wire(void *context, const struct nt_socket *socket, struct nt_wire *wire)

@@ -213,7 +213,7 @@ static void processes(void)
 	for (i = 0; i < PROCESSES && steps_are_bounded(before, 2 * PROCESSES); i++) {
 		struct nt_process_event event = { .process = { .start_ns = (__u64)i << 20, .pid = i } };
 
-		process_table_add(table, &event);
+		process_table_add_long(table, &event);
 	}
 	for (i = 0; i < PROCESSES && steps_are_bounded(before, 2 * PROCESSES); i++) {
 		struct nt_process_id id = { .start_ns = (__u64)i << 20, .pid = i };

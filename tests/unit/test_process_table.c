@@ -26,7 +26,7 @@ static void add(struct process_table *table, __u32 pid)
 {
 	struct nt_process_event event = process_event(pid);
 
-	process_table_add(table, &event);
+	process_table_add_long(table, &event);
 }
 
 static const struct process *find(struct process_table *table, __u32 pid)
@@ -67,7 +67,7 @@ static void check_paths(struct nt_path executable, const char *expected)
 
 	event.executable = executable;
 	event.cgroup = executable;
-	process_table_add(table, &event);
+	process_table_add_long(table, &event);
 	process = find(table, DEAD(0));
 	CHECK_EQUAL(!process->executable, !expected);
 	CHECK_EQUAL(!process->cgroup, !expected);
@@ -175,7 +175,7 @@ static void check_container(const struct nt_path *cgroup, const char *container)
 	struct nt_process_event event = process_event(DEAD(0));
 
 	event.cgroup = *cgroup;
-	process_table_add(table, &event);
+	process_table_add_long(table, &event);
 	CHECK_STRING(find(table, DEAD(0))->container, container);
 	process_table_free(table);
 }
@@ -251,14 +251,60 @@ static void all_processes_live(void)
 	struct nt_process_event event = process_event(getpid());
 
 	for (event.process.exec_id = 0; event.process.exec_id < 10; event.process.exec_id++) {
-		process_table_add(table, &event);
+		process_table_add_long(table, &event);
 		CHECK(process_table_find(table, &event.process) != NULL);
 	}
 	process_table_free(table);
 }
 
+/* Names of a compact path follow each other; the last one may reach the end of the text. */
+static void compact_paths(void)
+{
+	struct process_table *table = process_table_new(CAPACITY);
+	struct nt_compact_process_event event = {
+		.process = { .pid = 7 },
+		.executable = { .count = 3, .known = 1, .text = "nginx\0sbin\0usr" },
+		.cgroup = { .count = 2, .known = 1, .text = "docker-" HEX64 ".scope\0system.slice" },
+	};
+	const struct process *process;
+
+	process_table_add(table, &event);
+	process = process_table_find(table, &event.process);
+	CHECK_STRING(process->executable, "/usr/sbin/nginx");
+	CHECK_STRING(process->cgroup, "/system.slice/docker-" HEX64 ".scope");
+	CHECK_STRING(process->container, HEX64);
+
+	event.process.pid = 8;
+	event.executable.known = 0;
+	event.cgroup.count = 0; /* the root */
+	process_table_add(table, &event);
+	process = process_table_find(table, &event.process);
+	CHECK(!process->executable);
+	CHECK_STRING(process->cgroup, "/");
+	process_table_free(table);
+}
+
+/* A malformed event reads nothing beyond its text. */
+static void compact_path_without_end(void)
+{
+	struct process_table *table = process_table_new(CAPACITY);
+	struct nt_compact_process_event *event = calloc(1, sizeof(*event));
+
+	memset(event->cgroup.text, 'x', sizeof(event->cgroup.text));
+	event->cgroup.known = event->executable.known = 1;
+	event->cgroup.count = 2;
+	event->executable.count = 1000;
+	process_table_add(table, event);
+	CHECK(!process_table_find(table, &event->process)->cgroup);
+	CHECK(!process_table_find(table, &event->process)->executable);
+	free(event);
+	process_table_free(table);
+}
+
 int main(void)
 {
+	compact_paths();
+	compact_path_without_end();
 	identity();
 	paths();
 	container_ids();

@@ -403,7 +403,7 @@ static void describe(const struct nt_process_id *id, bool executable_known, bool
 		.cgroup = { .count = 1, .known = cgroup_known, .component = { "nginx.service" } },
 	};
 
-	process_table_add(names.processes, &process);
+	process_table_add_long(names.processes, &process);
 }
 
 static void describe_sample_owner(void)
