@@ -176,6 +176,15 @@ static void add_handshake_parts(struct paragraph *paragraph)
 	}
 }
 
+/* Returns whether the record itself says that no handshake was completed. */
+static bool is_known_attempt(const struct paragraph *paragraph)
+{
+	return explain_has_value(paragraph->record, "outcome", "refused") ||
+	       explain_has_value(paragraph->record, "outcome", "unanswered") ||
+	       explain_has_value(paragraph->record, "reason", "gave_up") ||
+	       explain_has_value(paragraph->record, "state", "syn_sent");
+}
+
 static void add_handshake(struct paragraph *paragraph)
 {
 	bool by_socket = has_role(paragraph, "client") && !explain_list_has(paragraph->record, "seen", "wire");
@@ -187,10 +196,10 @@ static void add_handshake(struct paragraph *paragraph)
 			      by_socket ? "From connect() to established it took" : "The whole handshake took");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
-	} else if (explain_list_has(paragraph->record, "gaps", "start"))
-		paragraph_add(paragraph, "The handshake was not seen.");
-	else if (explain_has_value(paragraph->record, "outcome", "refused"))
+	} else if (is_known_attempt(paragraph))
 		paragraph_add(paragraph, "There was no handshake.");
+	else if (explain_list_has(paragraph->record, "gaps", "start"))
+		paragraph_add(paragraph, "The handshake was not seen.");
 	else if (explain_has_value(paragraph->record, "outcome", "closed") ||
 		 !explain_list_has(paragraph->record, "seen", "wire"))
 		paragraph_add(paragraph, "The duration of the handshake is unknown.");
@@ -209,6 +218,7 @@ static void add_ending_steps(struct paragraph *paragraph)
 {
 	bool open = explain_has_value(paragraph->record, "outcome", "open");
 	bool refused = explain_has_value(paragraph->record, "outcome", "refused");
+	bool waits = explain_has_value(paragraph->record, "outcome", "unanswered");
 	__u64 ns;
 
 	if (explain_get_number(paragraph->record, "first_fin_ns", &ns)) {
@@ -222,7 +232,9 @@ static void add_ending_steps(struct paragraph *paragraph)
 		paragraph_add(paragraph, "after the SYN.");
 	}
 	if (explain_get_number(paragraph->record, "duration_ns", &ns)) {
-		paragraph_add(paragraph, open ? "When this record was written, it had been open for" : "It lasted");
+		paragraph_add(paragraph, open  ? "When this record was written, it had been open for" :
+					 waits ? "When this record was written, it had waited for" :
+						 "It lasted");
 		paragraph_add_duration(paragraph, ns);
 		paragraph_add(paragraph, ".");
 	}
@@ -338,13 +350,10 @@ static const char *find_limit_meaning(const char *limit)
 /* Returns why a socket's record has no limited_by. */
 static const char *find_cause_without_limit(const struct paragraph *paragraph)
 {
-	static const char *const never_established[] = { "refused", "unreachable", "unanswered" };
-	size_t i;
+	bool unreachable = explain_has_value(paragraph->record, "outcome", "unreachable");
 
-	for (i = 0; i < sizeof(never_established) / sizeof(never_established[0]); i++)
-		if (explain_has_value(paragraph->record, "outcome", never_established[i]) &&
-		    !json_object_get(paragraph->record, "rtt_us"))
-			return "Nothing: it was never established.";
+	if (is_known_attempt(paragraph) || (unreachable && !json_object_get(paragraph->record, "rtt_us")))
+		return "Nothing: it was never established.";
 	if (explain_list_has(paragraph->record, "gaps", "start"))
 		return "Unknown: it was sending for less than a tick of the kernel's clock, or for less time than it was "
 		       "idle, and its earlier idle times are unknown.";

@@ -25,7 +25,8 @@ static const char *find_meaning(const struct meaning *list, size_t count, const 
 static const struct meaning reset_reasons[] = {
 	{ "no_socket", "there was no longer a socket for the packet" },
 	{ "tcp_abort_on_close", "the application closed it with received data unread" },
-	{ "tcp_abort_on_data", "data came after the application had closed it" },
+	{ "tcp_abort_on_data",
+	  "the application had closed it, and data came, or TCP_LINGER2 allows no time for the other side to close" },
 	{ "tcp_abort_on_linger", "the application closed it, and the other side did not close within the time that "
 				 "TCP_LINGER2 allows" },
 	{ "tcp_abort_on_memory", "the kernel had no more memory for TCP, or too many sockets without an owner" },
@@ -46,13 +47,19 @@ static const struct meaning timeout_reasons[] = {
 	{ "etimedout", "The kernel retransmitted until it gave up." },
 	{ "keepalive_timeout", "It was idle, and keep-alive probes were not answered." },
 	{ "gave_up",
-	  "The application here did not wait any longer: it closed the socket while it was still connecting." },
+	  "The application here closed the socket while it was still connecting, and no answer to the SYN is known." },
 };
 
 static const struct meaning unreachable_reasons[] = {
-	{ "ehostunreach", "no route to the host, its neighbour does not answer, or a router said so" },
-	{ "enetunreach", "there is no route to that network, or a router said so" },
-	{ "econnrefused", "an ICMP message said that the port is unreachable" },
+	{ "ehostunreach", "no route to the host, its neighbour does not answer, or a router or firewall said so" },
+	{ "enetunreach", "there is no route to that network, or a router or firewall said so" },
+	{ "econnrefused", "an ICMP message said that the port is unreachable, as a firewall's REJECT does" },
+	{ "eacces", "an ICMPv6 message said that it is prohibited, as a firewall's REJECT does" },
+	{ "enoprotoopt", "an ICMP message said that the protocol is unreachable, as a firewall's REJECT does" },
+	{ "ehostdown", "an ICMP message said that the host is unknown" },
+	{ "enonet", "an ICMP message said that the host is isolated" },
+	{ "eopnotsupp", "an ICMP message said that the source route failed" },
+	{ "eproto", "an ICMP message said that the packet's header is wrong" },
 };
 
 static void append_list_word(struct paragraph *paragraph, const char *lead, const char *reason, const char *meaning)
@@ -121,7 +128,9 @@ static void describe_timeout(struct paragraph *paragraph, const enum nt_side *en
 	const char *meaning = find_meaning(timeout_reasons, COUNT(timeout_reasons), reason);
 
 	(void)ended_by;
-	paragraph_add(paragraph, "Neither side ended it: answers stopped coming, or never came.");
+	paragraph_add(paragraph, reason && !strcmp(reason, "gave_up") ?
+					 "It was never established." :
+					 "Neither side ended it: answers stopped coming, or never came.");
 	if (meaning)
 		paragraph_add(paragraph, "%s", meaning);
 	if (reason)
@@ -135,7 +144,7 @@ static void describe_unreachable(struct paragraph *paragraph, const enum nt_side
 	(void)ended_by;
 	paragraph_add(paragraph, "The network could not deliver it.");
 	if (reason)
-		append_list_word(paragraph, "The application got the error", reason,
+		append_list_word(paragraph, "The socket's error was", reason,
 				 find_meaning(unreachable_reasons, COUNT(unreachable_reasons), reason));
 }
 
@@ -179,6 +188,10 @@ static void describe_open(struct paragraph *paragraph, const enum nt_side *ended
 	const char *state = explain_get_word(paragraph->record, "state");
 
 	(void)ended_by;
+	if (explain_has_value(paragraph->record, "reason", "repair"))
+		meaning =
+			"It was still open when a process dumped it in TCP_REPAIR mode, to restore it elsewhere; that "
+			"sends nothing to the other side.";
 	paragraph_add(paragraph, "%s", meaning ? meaning : "It was open.");
 	if (state)
 		append_list_word(paragraph, "Its socket's state was", state,

@@ -94,6 +94,21 @@ def opened_here():
     shows(text["End"], "Only that machine knows the reason")
 
 
+def attempts_without_times():
+    """Nothing was measured, and nothing is invented: the handshake and the data never were."""
+    times = dict(handshake_ns=None, syn_synack_ns=None, synack_ack_ns=None, syn_finack_ns=None, first_fin_ns=None,
+                 rtt_us=None, min_rtt_us=None, limited_by=None, ended_by=None)
+    for facts in (dict(outcome="refused", reason=None, ended_by="dst"), dict(outcome="timeout", reason="gave_up"),
+                  dict(event="exit", outcome="unanswered", reason=None, state="syn_sent")):
+        for seen in (["socket"], ["wire", "socket"]):
+            text = entry(role="client", seen=seen, **dict(times, **facts))
+            shows(text["Steps"], "There was no handshake.")
+            shows(text["Limited by"], "never established")
+    text = entry(role="client", event="open", outcome="open", reason=None, state="established", start=None,
+                 duration_ns=None, seen=["socket"], gaps=["start", "direction"], **times)
+    equal(text["Steps"], "The handshake was not seen.", "the times of a listed connection")
+
+
 def owners():
     shows(entry(owner_by="listen")["Who"], "listens on the port", "no process here")
     shows(entry(owner_by="scan")["Who"], "held it open when its socket was looked up")
@@ -117,9 +132,12 @@ def limits():
 def endings():
     shows(entry(outcome="closed", ended_by="src", reason=None)["End"], "in order", "The client closed first")
     shows(entry(outcome="refused", reason=None)["End"], "answered the SYN with a RST", "port 80")
-    shows(entry(outcome="timeout", ended_by=None, reason="gave_up")["End"], "did not wait any longer", "gave_up")
+    shows(entry(outcome="timeout", ended_by=None, reason="gave_up")["End"], "never established",
+          "closed the socket while it was still connecting", "gave_up")
     shows(entry(outcome="timeout", ended_by=None, reason="keepalive_timeout")["End"], "keep-alive probes were not")
     shows(entry(outcome="unreachable", ended_by=None, reason="ehostunreach")["End"], "no route to the host")
+    for reason in ("eacces", "enoprotoopt", "ehostdown", "enonet", "eopnotsupp", "eproto"):
+        shows(entry(outcome="unreachable", ended_by=None, reason=reason)["End"], "error was " + reason + ": an ICMP")
     shows(entry(outcome="expired", role="observer", reason=None)["End"], "Its end was not seen", "The server had sent")
     shows(entry(outcome="reset", ended_by="dst", reason="tcp_new_thing")["End"], "reason is tcp_new_thing.")
     shows(entry(outcome="reset", ended_by="dst", reason=None)["End"], "gave no reason", "6.10")
@@ -127,6 +145,10 @@ def endings():
     text = entry(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait")
     shows(text["End"], "still open when tracking, or the capture, ended", "close_wait", "forgot to close")
     shows(text["heading"], "open for 1.50s")
+    shows(entry(event="exit", outcome="open", ended_by=None, reason="repair", state="established")["End"],
+          "a process dumped it in TCP_REPAIR mode", "established")
+    shows(entry(event="exit", outcome="unanswered", ended_by=None, reason=None, state="syn_sent")["End"],
+          "No SYN-ACK had answered it")
     shows(entry(event="open", outcome="open", ended_by=None)["End"], "It was open when this record was written")
 
 
@@ -283,6 +305,6 @@ def described_at_once():
 
 
 if __name__ == "__main__":
-    replay_harness.run([served_here, opened_here, owners, limits, endings, gaps, records_of_replay, one_id, unknown_names,
-                 invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
+    replay_harness.run([served_here, opened_here, attempts_without_times, owners, limits, endings, gaps,
+                 records_of_replay, one_id, unknown_names, invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
                  inputs_and_outputs, described_at_once])
