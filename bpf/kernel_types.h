@@ -64,9 +64,29 @@ typedef struct {
 
 struct socket;
 
+struct sk_buff {
+	char cb[48];
+};
+
+struct sk_buff_head {
+	struct sk_buff *prev;
+	__u32 qlen;
+};
+
+struct sock_extended_err {
+	__u32 ee_errno;
+	__u8 ee_origin;
+};
+
+/* In an error queue sk_buff.cb holds this. */
+struct sock_exterr_skb {
+	struct sock_extended_err ee;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err, sk_err_soft;
+	struct sk_buff_head sk_error_queue;
 	struct socket *sk_socket;
 	socket_lock_t sk_lock;
 	__u8 sk_shutdown;
@@ -82,6 +102,8 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	__u8 icsk_retransmits;
+	__u8 icsk_probes_out;
 	void *icsk_ulp_data;
 };
 
@@ -101,6 +123,8 @@ struct tcp_sock {
 	__u32 write_seq, snd_una, snd_nxt;
 	__u32 total_retrans;
 	__u32 lsndtime;
+	int linger2;     /* TCP_LINGER2 in jiffies; less than 0: do not wait in FIN_WAIT2 */
+	__u8 repair : 1; /* TCP_REPAIR */
 	__u32 srtt_us;
 	struct minmax rtt_min;
 	__u8 chrono_type; /* a bit field on older kernels */
@@ -237,8 +261,6 @@ struct bpf_iter__task_file {
 	struct file *file;
 };
 
-struct sk_buff;
-
 /* Used only to probe which helpers this kernel has. bpf_get_socket_cookie() came to tracing programs in 5.12, the same
  * release as bpf_check_mtu() (c5dbb89fc2ac, 34b2021cc616). */
 enum bpf_func_id___since_5_12 {
@@ -260,6 +282,10 @@ enum bpf_func_id___since_5_11 {
 #define PF_KTHREAD 0x00200000
 
 #define RCV_SHUTDOWN 1
+#define SHUTDOWN_MASK 3
+
+#define SO_EE_ORIGIN_ICMP 2
+#define SO_EE_ORIGIN_ICMP6 3
 
 #define SOCK_DEAD 0 /* bits of skc_flags (enum sock_flags) */
 #define SOCK_DONE 1

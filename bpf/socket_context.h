@@ -10,6 +10,7 @@
 #define NETRACKER_BPF_SOCKET_CONTEXT_H
 
 #include "owner.h"
+#include "socket_error.h"
 #include "wire_of_socket.h"
 
 struct {
@@ -76,13 +77,6 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 		socket->cookie = read_cookie(sk);
 }
 
-/* Returns the error that ended the connection. After a missed end this is the stored one: the application may have
- * cleared sk_err by reading it. */
-static __always_inline int read_error(struct sock *sk, const struct nt_socket *socket)
-{
-	return socket->missed_end && socket->error ? socket->error : sk->sk_err;
-}
-
 /* Returns the bytes that the application wrote, acknowledged or not. SYN and FIN take sequence numbers and are
  * subtracted; the SYN of a server's socket is acknowledged before that socket exists. */
 static __always_inline __u64 compute_bytes_written(struct tcp_sock *tp, const struct nt_socket *socket)
@@ -93,12 +87,12 @@ static __always_inline __u64 compute_bytes_written(struct tcp_sock *tp, const st
 	return written > syn_and_fin ? written - syn_and_fin : 0;
 }
 
-static __always_inline __u64 compute_bytes_sent(struct tcp_sock *tp, const struct nt_socket *socket)
+static __always_inline __u64 compute_bytes_sent(struct tcp_sock *tp, const struct nt_socket *socket, int error)
 {
 	__u64 transmitted = tp->bytes_sent - tp->bytes_retrans, written;
 
 	/* The kernel counts data that a device refuses as new at each attempt. An unreachable peer has this effect. */
-	if (!is_unreachable_error(read_error(&tp->inet_conn.icsk_inet.sk, socket)))
+	if (!is_unreachable_error(error))
 		return transmitted;
 	written = compute_bytes_written(tp, socket);
 	return transmitted < written ? transmitted : written;
@@ -117,7 +111,7 @@ static __always_inline __u32 estimate_lifetime(struct tcp_sock *tp, __u32 jiffie
 }
 
 static __always_inline void read_counts(struct nt_socket_counts *counts, struct tcp_sock *tp,
-					const struct nt_socket *socket)
+					const struct nt_socket *socket, int error)
 {
 	__u32 jiffies = bpf_jiffies64();
 	__u32 busy = tp->chrono_stat[0], receiver = tp->chrono_stat[1], sndbuf = tp->chrono_stat[2];
@@ -140,7 +134,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->sndbuf_limited_jiffies = sndbuf;
 	counts->lifetime_jiffies = socket->established_ns ? jiffies - socket->established_jiffies :
 							    estimate_lifetime(tp, jiffies, busy + receiver + sndbuf);
-	counts->bytes_sent = compute_bytes_sent(tp, socket);
+	counts->bytes_sent = compute_bytes_sent(tp, socket, error);
 	counts->bytes_received = tp->bytes_received;
 	if (socket->flags & NT_SOCKET_REMOTE_FIN && counts->bytes_received)
 		counts->bytes_received--; /* the kernel counts the peer's FIN */
@@ -149,7 +143,8 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->retransmits = tp->total_retrans;
 	counts->srtt_us = tp->srtt_us >> 3;
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
-	counts->error = read_error(&tp->inet_conn.icsk_inet.sk, socket);
+	counts->error = error;
+	counts->fin_acknowledged = socket->flags & NT_SOCKET_LOCAL_FIN && tp->snd_una == tp->write_seq;
 	/* without segments, the socket was disconnected after the missed end: its counts are gone */
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
@@ -327,9 +322,10 @@ static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 o
 	return wire_handle_socket_close(&found, &key, side, old_state, error);
 }
 
-/* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before. */
+/* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before. error:
+ * the one that ended the connection, 0 if it is open. */
 static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_socket *socket, struct tcp_sock *tp,
-					__u8 old_state, __u64 now)
+					__u8 old_state, int error, __u64 now)
 {
 	struct nt_socket_event *event;
 	struct wire_found found = {};
@@ -339,7 +335,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 
 	if (config.filters && is_socket_filtered(socket, type)) {
 		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
-			discard_socket(socket, read_error(&tp->inet_conn.icsk_inet.sk, socket), old_state);
+			discard_socket(socket, error, old_state);
 		return;
 	}
 	if (config.wire_enabled && type == NT_EVENT_TYPE_SOCKET_CLOSE && is_wire_end_reported(socket))
@@ -364,10 +360,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	event->socket = *socket;
 	event->wire_status = status;
 	event->counts.old_state = old_state;
-	read_counts(&event->counts, tp, socket);
-	/* An ICMP error received during connect() is the reason why the application gave up. */
-	if (old_state == TCP_SYN_SENT && !event->counts.error)
-		event->counts.error = tp->inet_conn.icsk_inet.sk.sk_err_soft;
+	read_counts(&event->counts, tp, socket, error);
 	if (found.wire)
 		emit_wire_of_socket(event, &found, &key, side);
 	bpf_ringbuf_submit(event, ring_flags());
@@ -477,7 +470,7 @@ static __noinline int emit_replaced_socket(__u64 address, const struct nt_socket
 	event->socket = *previous;
 	event->wire_status = config.wire_enabled ? NT_WIRE_NOT_ASKED : NT_WIRE_ABSENT;
 	event->counts.old_state = old_state;
-	event->counts.error = previous->error;
+	event->counts.error = previous->error ? previous->error : previous->attempt_error;
 	bpf_ringbuf_submit(event, ring_flags());
 	return 0;
 }
@@ -554,6 +547,24 @@ static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 n
 	*previous = socket;
 }
 
+static __always_inline bool is_in_repair(struct tcp_sock *tp)
+{
+	return BPF_CORE_READ_BITFIELD(tp, repair);
+}
+
+/* In repair mode connect() sends nothing and establishes a connection that began before, on this machine or another. Of
+ * two ports the lower one is most likely the server's. */
+static __always_inline void mark_restored(struct nt_socket *socket)
+{
+	socket->repair = NT_REPAIR_RESTORED;
+	socket->flags |= NT_SOCKET_PREEXISTING;
+	socket->start_ns = 0;
+	if (socket->local_port >= socket->remote_port)
+		return;
+	socket->role = NT_ROLE_SERVER;
+	socket->owner.process.pid = 0; /* a server's owner reads or closes */
+}
+
 static __always_inline void socket_handle_established(__u64 address, struct nt_socket *socket, struct tcp_sock *tp,
 						      __u64 now)
 {
@@ -563,14 +574,17 @@ static __always_inline void socket_handle_established(__u64 address, struct nt_s
 	/* a RST in SYN_SENT was for an older connection of the peer (RFC 9293 figure 9) */
 	socket->flags &= ~NT_SOCKET_RESET_SENT;
 	socket->reset_reason = 0;
+	socket->attempt_error = 0;
 	if (socket->role == NT_ROLE_SERVER)
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (config.wire_enabled && socket->role == NT_ROLE_SERVER)
 		wire_add_socket(socket);
+	if (is_in_repair(tp))
+		mark_restored(socket);
 	if (!config.open_events)
 		return;
 	copy_listener_owner(socket);
-	emit_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, now);
+	emit_socket(NT_EVENT_TYPE_SOCKET_OPEN, address, socket, tp, TCP_SYN_SENT, 0, now);
 }
 
 /* Working memory for wire_add_lost_socket(), to save stack. Only a softirq establishes a server's socket. */
@@ -619,8 +633,9 @@ static __always_inline void record_owner_at_close(struct nt_socket *socket, stru
 }
 
 /* Returns whether a process aborted the connection: no FIN completed the close, and no RST or error came (those set
- * sk_err first). From FIN_WAIT2 a socket also closes in order: as an orphan, or at the peer's FIN. */
-static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int error)
+ * sk_err first). From FIN_WAIT2 a socket also closes in order: as an orphan, unless TCP_LINGER2 forbids that, or at the
+ * peer's FIN. */
+static __always_inline bool is_local_abort(struct sock *sk, struct tcp_sock *tp, __u8 old_state, int error)
 {
 	unsigned long flags = sk->__sk_common.skc_flags;
 
@@ -630,7 +645,7 @@ static __always_inline bool is_local_abort(struct sock *sk, __u8 old_state, int 
 	case TCP_CLOSING:
 		return false;
 	case TCP_FIN_WAIT2:
-		return !error && !(flags & (1 << SOCK_DEAD | 1 << SOCK_DONE));
+		return !error && !(flags & (1 << SOCK_DONE)) && (!(flags & (1 << SOCK_DEAD)) || tp->linger2 < 0);
 	default:
 		return !error;
 	}
@@ -667,7 +682,7 @@ static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *s
 static __always_inline void socket_handle_close(__u64 address, struct nt_socket *socket, struct sock *sk,
 						struct tcp_sock *tp, __u8 old_state, __u64 now)
 {
-	int error = read_error(sk, socket);
+	int error = find_end_error(socket, tp, old_state);
 	bool aborted;
 
 	/* a blocking connect() disconnects a failed socket: its counts are gone when a missed end is detected */
@@ -680,8 +695,10 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 	nt_socket_changes(socket, TCP_CLOSE, now);
 	if (sk->__sk_common.skc_flags & (1 << SOCK_DONE) && !(socket->flags & NT_SOCKET_REMOTE_FIN))
 		nt_socket_receives_fin(socket, bpf_ktime_get_boot_ns());
-	aborted = !socket->missed_end && is_local_abort(sk, old_state, error);
-	if (aborted) {
+	aborted = !socket->missed_end && is_local_abort(sk, tp, old_state, error);
+	if (!error && is_in_process(sk) && is_in_repair(tp)) {
+		socket->repair = NT_REPAIR_DUMPED;
+	} else if (aborted) {
 		socket->flags |= NT_SOCKET_AWAITS_REASON;
 	} else if (error == ECONNRESET && is_unreadable(sk, old_state)) {
 		/* RFC 9293 3.10.7.4: tcp_reset() sets this error for a received RST and for data that no process can
@@ -691,7 +708,7 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 	if (!socket->first_fin_ns && old_state != TCP_SYN_SENT)
 		socket->first_fin_ns = now;
 	record_owner_at_close(socket, sk, tp, aborted);
-	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, now);
+	emit_socket(NT_EVENT_TYPE_SOCKET_CLOSE, address, socket, tp, old_state, error, now);
 }
 
 /* Emits the owner of a connection that is read from or closed only after its end. */
@@ -722,6 +739,18 @@ static __always_inline void emit_missed_close(__u64 address, struct nt_socket *s
 	socket_handle_close(address, socket, sk, tp, state_before_missed_close(socket), end);
 }
 
+/* Returns whether the RST follows the destruction: with TCP_LINGER2 < 0, tcp_rcv_state_process() destroys an orphan that
+ * reaches FIN_WAIT2, and its caller sends the RST. */
+static __always_inline bool is_reset_to_follow(const struct nt_socket *socket, struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!(socket->flags & NT_SOCKET_AWAITS_REASON))
+		return false;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp && tp->linger2 < 0;
+}
+
 static __always_inline void socket_handle_destroy(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
@@ -736,18 +765,23 @@ static __always_inline void socket_handle_destroy(struct sock *sk)
 	if (socket->state != TCP_CLOSE && has_record(socket))
 		emit_missed_close(address, socket, sk);
 	emit_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
-	bpf_map_delete_elem(&sockets, &address);
+	if (!is_reset_to_follow(socket, sk))
+		bpf_map_delete_elem(&sockets, &address);
 }
 
-/* Stores the error in case the change to CLOSE is missed: the application clears sk_err by reading it, and a blocking
- * connect() clears the addresses too. */
+/* Stores the error: the application clears sk_err by reading it, and a blocking connect() clears the addresses too, before
+ * the change to CLOSE or, if that is missed, before its end is found. */
 static __always_inline void socket_handle_error(struct sock *sk)
 {
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 	struct tcp_sock *tp;
 
-	if (!socket || socket->state == TCP_CLOSE || socket->error || !sk->sk_err)
+	if (!socket || socket->state == TCP_CLOSE || socket->error)
+		return;
+	if (nt_is_attempt(socket, socket->state))
+		record_attempt_error(socket, sk);
+	if (!sk->sk_err || !is_final_error(socket, sk))
 		return;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (tp && !socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING))
@@ -765,17 +799,20 @@ static __always_inline void socket_handle_reset(__u64 address)
 		socket->reset_received = 1;
 }
 
-static __always_inline void socket_handle_own_reset(__u64 address, __u8 reason)
+static __always_inline void socket_handle_own_reset(struct sock *sk, __u8 reason)
 {
+	__u64 address = (__u64)sk;
 	struct nt_socket *socket = bpf_map_lookup_elem(&sockets, &address);
 
-	if (!socket)
+	if (!socket || !sk)
 		return;
 	socket->flags |= NT_SOCKET_RESET_SENT;
 	socket->reset_reason = reason;
 	if (socket->flags & NT_SOCKET_AWAITS_REASON) {
 		socket->flags &= ~NT_SOCKET_AWAITS_REASON;
 		emit_socket_more(address, socket);
+		if (sk->__sk_common.skc_flags & (1 << SOCK_DEAD) && !(socket->flags & NT_SOCKET_AWAITS_OWNER))
+			bpf_map_delete_elem(&sockets, &address); /* it may be destroyed already */
 	}
 }
 
@@ -956,7 +993,7 @@ int BPF_PROG(socket_send_reset, struct sock *sk)
 	/* The third argument came with the enumeration (b533fb9cf4f7, 6.10). */
 	if (bpf_core_enum_value_exists(enum sk_rst_reason___since_6_10, SK_RST_REASON_TCP_STATE___since_6_10))
 		reason = ((volatile __u64 *)ctx)[2];
-	socket_handle_own_reset((__u64)sk, reason);
+	socket_handle_own_reset(sk, reason);
 	return 0;
 }
 

@@ -290,7 +290,7 @@ int report_open_sockets(struct bpf_iter__tcp *ctx)
 		read_tuple(socket, tp);
 	copy_mptcp_owner(socket, tp);
 	copy_listener_owner(socket);
-	emit_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, bpf_ktime_get_boot_ns());
+	emit_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, 0, bpf_ktime_get_boot_ns());
 	wake_reader(ctx->meta);
 	return 0;
 }

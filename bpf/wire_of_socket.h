@@ -113,7 +113,7 @@ static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, c
 			event->has_streams = 1;
 		}
 	}
-	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE)
+	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE || event->socket.repair == NT_REPAIR_DUMPED)
 		return;
 	event->wire_status = wire_handle_socket_close(found, key, side, event->counts.old_state, event->counts.error);
 }

@@ -53,10 +53,11 @@ struct nt_socket_counts {
 	__u32 srtt_us, min_rtt_us;                                            /* srtt_us 0, min_rtt_us ~0: no sample */
 	__u32 busy_jiffies, receiver_limited_jiffies, sndbuf_limited_jiffies; /* each excludes the others */
 	__u32 lifetime_jiffies;                                               /* since established; 0 if unknown */
-	__u32 error;                                                          /* sk_err */
-	__u8 old_state;                                                       /* before CLOSE */
-	__u8 valid;                                                           /* 0: the socket was not readable */
-	__u8 padding[2];
+	__u32 error;           /* the error that ended the connection; 0: none */
+	__u8 old_state;        /* before CLOSE */
+	__u8 valid;            /* 0: the socket was not readable */
+	__u8 fin_acknowledged; /* the peer acknowledged this socket's FIN */
+	__u8 padding;
 	__u32 padding2;
 };
 

@@ -54,6 +54,13 @@ enum nt_missed_end {
 	NT_END_MISSED_UNTIMED, /* close_ns is the time when the missed end was detected */
 };
 
+/* With TCP_REPAIR a process takes a connection out of one socket and puts it into another. */
+enum nt_repair {
+	NT_REPAIR_NONE,
+	NT_REPAIR_RESTORED, /* put into this socket: it began before, and connect() does not show who opened it */
+	NT_REPAIR_DUMPED,   /* taken out of this socket, which was then closed in silence */
+};
+
 /* A connection of a local socket: the value of the kernel's table, and the front part of its events. */
 struct nt_socket {
 	__u64 cookie; /* 0 if the kernel assigned none */
@@ -68,12 +75,53 @@ struct nt_socket {
 	__u8 state;          /* the kernel's TCP state number */
 	__u8 flags;          /* enum nt_socket_flag */
 	__u8 reset_reason;   /* enum sk_rst_reason; 0: unknown */
-	__u16 error;         /* sk_err when it was reported to the application */
-	__u8 missed_end;     /* enum nt_missed_end */
+	__u8 error;          /* sk_err when it was reported to the application, if it ends the connection */
+	__u8 attempt_error;  /* the last ICMP error before the connection was established, as an errno */
+	__u8 missed_end : 4; /* enum nt_missed_end */
+	__u8 repair : 4;     /* enum nt_repair */
 	__u8 reset_received; /* the kernel handled a packet as a RST (tcp_reset()) */
 	__u64 error_ns;      /* the time of `error` */
 	__u64 listener;      /* the address of the struct sock that accepted it; 0: unknown, or a client */
 };
+
+/* The errors that the kernel derives from ICMP (icmp_err_convert[] and icmpv6_err_convert()) and from a neighbour that
+ * does not answer, with the numbers of asm-generic/errno.h. */
+enum nt_icmp_errno {
+	NT_EACCES = 13,
+	NT_ENONET = 64,
+	NT_EPROTO = 71,
+	NT_ENOPROTOOPT = 92,
+	NT_EOPNOTSUPP = 95,
+	NT_ENETUNREACH = 101,
+	NT_ECONNREFUSED = 111, /* a RST causes it, too */
+	NT_EHOSTDOWN = 112,
+	NT_EHOSTUNREACH = 113,
+};
+
+NT_INLINE int nt_is_icmp_error(int error)
+{
+	switch (error) {
+	case NT_EACCES:
+	case NT_ENONET:
+	case NT_EPROTO:
+	case NT_ENOPROTOOPT:
+	case NT_EOPNOTSUPP:
+	case NT_ENETUNREACH:
+	case NT_ECONNREFUSED:
+	case NT_EHOSTDOWN:
+	case NT_EHOSTUNREACH:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Returns whether a socket in this state has sent a SYN and awaits the end of the handshake; in a simultaneous open
+ * (RFC 9293 3.5) it comes to SYN_RECV. */
+NT_INLINE int nt_is_attempt(const struct nt_socket *socket, __u8 state)
+{
+	return state == NT_TCP_SYN_SENT || (state == NT_TCP_SYN_RECV && socket->role == NT_ROLE_CLIENT);
+}
 
 NT_INLINE enum nt_side nt_socket_own_side(const struct nt_socket *socket)
 {

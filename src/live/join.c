@@ -424,6 +424,8 @@ static void set_deadlines(const struct join *join, struct held_socket *held)
 	if (event->wire_status != NT_WIRE_ABSENT && find_owned_side(join, &event->wire, socket) < 0)
 		event->wire_status = NT_WIRE_ABSENT;
 	held->wire_ended = event->wire_status == NT_WIRE_SETTLED;
+	if (socket->repair == NT_REPAIR_DUMPED) /* its packets go on, with another socket */
+		return;
 	if (event->wire_status == NT_WIRE_OPEN)
 		held->wire_deadline = socket->close_ns + JOIN_WIRE_NS;
 	if (socket->flags & NT_SOCKET_AWAITS_OWNER)

@@ -98,8 +98,11 @@ static void write_socket_record(void *context, const struct joined_socket *joine
 {
 	struct live *live = context;
 	struct nt_record record;
+	bool open = joined->event->socket.repair == NT_REPAIR_DUMPED;
 
-	record_fill_from_socket(&record, NT_EVENT_CLOSE, joined, &live->names, joined->event->header.now);
+	live->delivery.accounting.open += open;
+	record_fill_from_socket(&record, open ? NT_EVENT_EXIT : NT_EVENT_CLOSE, joined, &live->names,
+				joined->event->header.now);
 	deliver_record(live, &record);
 }
 

@@ -139,9 +139,12 @@ static void socket_fill_wire(struct nt_record *record, const struct joined_socke
 		record_add_streams(record, wire, joined->streams);
 }
 
-/* A server's connection starts with the first SYN, if that was seen. */
+/* A server's connection starts with the first SYN, if that was seen. The SYN of a restored connection made another
+ * socket. */
 static __u64 socket_start_ns(const struct nt_socket *socket, const struct nt_connection *wire)
 {
+	if (socket->flags & NT_SOCKET_PREEXISTING)
+		return 0;
 	return socket->role == NT_ROLE_SERVER && wire && wire->syn_ns ? wire->syn_ns : socket->start_ns;
 }
 
@@ -248,24 +251,9 @@ static struct verdict verdict_failed(enum nt_outcome outcome, const char *reason
 	return (struct verdict){ .outcome = outcome, .ended_by = -1, .reason = reason };
 }
 
-/* The errors that the kernel derives from ICMP (icmp_err_convert[] and icmpv6_err_convert()) and from a neighbour that
- * does not answer. ECONNREFUSED is left out: a RST causes it, too.
- */
-static bool is_unreachable(int error)
+static struct verdict verdict_unreachable(int error)
 {
-	switch (error) {
-	case EHOSTUNREACH:
-	case ENETUNREACH:
-	case EHOSTDOWN:
-	case ENONET:
-	case EACCES:
-	case ENOPROTOOPT:
-	case EOPNOTSUPP:
-	case EPROTO:
-		return true;
-	default:
-		return false;
-	}
+	return verdict_failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
 }
 
 /* The other cause of ECONNREFUSED is an ICMP port unreachable. A RST that the wire context did not see may still have
@@ -280,18 +268,14 @@ static struct verdict verdict_of_attempt(const struct nt_socket *socket, int err
 {
 	int by;
 
-	if (is_unreachable(error))
-		return verdict_failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
-	switch (error) {
-	case ETIMEDOUT:
+	if (error == ETIMEDOUT)
 		return verdict_failed(NT_OUTCOME_TIMEOUT, "etimedout");
-	case ECONNREFUSED:
-		if (!was_refused_by_reset(socket, wire))
-			return verdict_failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(error));
+	if (error == ECONNRESET) /* simultaneous open */
 		return verdict_ended_by(NT_OUTCOME_REFUSED, NT_DST);
-	case ECONNRESET: /* simultaneous open */
+	if (error == ECONNREFUSED && was_refused_by_reset(socket, wire))
 		return verdict_ended_by(NT_OUTCOME_REFUSED, NT_DST);
-	}
+	if (nt_is_icmp_error(error))
+		return verdict_unreachable(error);
 	if (wire && nt_connection_outcome(wire, &by) == NT_OUTCOME_REFUSED)
 		return verdict_ended_by(NT_OUTCOME_REFUSED, NT_DST);
 	return verdict_failed(NT_OUTCOME_TIMEOUT, "gave_up");
@@ -313,28 +297,38 @@ static struct verdict verdict_of_socket(const struct nt_socket *socket, const st
 	return verdict;
 }
 
-/* Timeouts and ICMP errors in sk_err take precedence, then a RST, then FINs. Packets show which side was first. */
+/* Returns whether an error of TCP's timers, and not the peer, ended the socket. */
+static bool is_silent_error(int error)
+{
+	return error == ETIMEDOUT || nt_is_icmp_error(error);
+}
+
+/* A socket that leaves LAST_ACK or CLOSING without the acknowledgement of its FIN has waited for it in vain. */
+static bool took_both_fins(const struct nt_socket *socket, const struct nt_socket_counts *counts)
+{
+	bool both = socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
+
+	return both && (counts->fin_acknowledged || !is_silent_error(counts->error));
+}
+
+/* The order is that of the rules in docs/record.md. Packets show which side was first. */
 static struct verdict verdict_of_connection(const struct nt_socket *socket, const struct nt_socket_counts *counts,
 					    const struct nt_connection *wire)
 {
 	struct verdict by_packets = verdict_failed(NT_OUTCOME_OPEN, NULL);
 
-	if (counts->error == ETIMEDOUT) /* only the keep-alive timer sends a RST when it gives up */
-		return verdict_failed(NT_OUTCOME_TIMEOUT,
-				      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
-	if (is_unreachable(counts->error) || counts->error == ECONNREFUSED)
-		return verdict_failed(NT_OUTCOME_UNREACHABLE, strerrorname_np(counts->error));
+	if (!took_both_fins(socket, counts)) {
+		if (counts->error == ETIMEDOUT) /* only the keep-alive timer sends a RST when it gives up */
+			return verdict_failed(NT_OUTCOME_TIMEOUT,
+					      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
+		if (nt_is_icmp_error(counts->error)) /* else a RST that the socket took would be the error */
+			return verdict_unreachable(counts->error);
+	}
 	if (wire)
 		by_packets.outcome = nt_connection_outcome(wire, &by_packets.ended_by);
 	if (by_packets.outcome == NT_OUTCOME_CLOSED || by_packets.outcome == NT_OUTCOME_RESET)
 		return by_packets;
 	return verdict_of_socket(socket, counts);
-}
-
-static bool is_attempt(const struct nt_socket *socket, const struct nt_socket_counts *counts)
-{
-	return counts->old_state == TCP_SYN_SENT ||
-	       (counts->old_state == TCP_SYN_RECV && socket->role == NT_ROLE_CLIENT);
 }
 
 static void set_reason(struct nt_record *record, const char *reason)
@@ -350,7 +344,7 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 				const struct nt_connection *wire, const struct record_lookups *lookups)
 {
 	const struct nt_socket *socket = &event->socket;
-	struct verdict verdict = is_attempt(socket, &event->counts) ?
+	struct verdict verdict = nt_is_attempt(socket, event->counts.old_state) ?
 					 verdict_of_attempt(socket, event->counts.error, wire) :
 					 verdict_of_connection(socket, &event->counts, wire);
 
@@ -358,7 +352,8 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 	    socket->reset_reason)
 		verdict.reason = lookups->reset_reason(lookups->context, socket->reset_reason);
 	/* After a missed change to CLOSE, no error means that the application gave up or has read it: unknown. */
-	if (verdict.reason && !(is_attempt(socket, &event->counts) && socket->missed_end && !event->counts.error))
+	if (verdict.reason &&
+	    !(nt_is_attempt(socket, event->counts.old_state) && socket->missed_end && !event->counts.error))
 		set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
 	if (verdict.ended_by < 0)
@@ -371,7 +366,7 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
  * refused it was not seen. */
 static bool has_unseen_refusal(const struct nt_socket_event *event, const struct nt_connection *wire)
 {
-	return is_attempt(&event->socket, &event->counts) && event->socket.reset_received &&
+	return nt_is_attempt(&event->socket, event->counts.old_state) && event->socket.reset_received &&
 	       !nt_connection_reset_by_anyone(wire);
 }
 
@@ -380,8 +375,10 @@ static bool has_inferred_role(const struct nt_socket_event *event)
 {
 	const struct nt_socket *socket = &event->socket;
 
+	if (socket->repair == NT_REPAIR_RESTORED)
+		return true;
 	return socket->flags & NT_SOCKET_PREEXISTING && !socket->established_ns && socket->state != TCP_SYN_SENT &&
-	       !is_attempt(socket, &event->counts);
+	       !nt_is_attempt(socket, event->counts.old_state);
 }
 
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
@@ -409,6 +406,18 @@ static enum nt_outcome open_outcome(enum nt_event_kind event, const struct nt_so
 	return event == NT_EVENT_EXIT && waits ? NT_OUTCOME_UNANSWERED : NT_OUTCOME_OPEN;
 }
 
+static void socket_fill_state(struct nt_record *record, const struct nt_socket_event *event,
+			      const struct nt_connection *wire)
+{
+	bool is_dumped = event->socket.repair == NT_REPAIR_DUMPED;
+
+	record->outcome = open_outcome(record->event, &event->socket, wire);
+	record->state = is_dumped ? event->counts.old_state : event->socket.state;
+	nt_record_set(record, NT_HAS_STATE);
+	if (is_dumped)
+		set_reason(record, "repair");
+}
+
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
 			     const struct record_lookups *lookups, __u64 now)
 {
@@ -427,13 +436,10 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	socket_fill_tuple(record, socket);
 	fill_id(record, joined->event, lookups);
 	fill_owner(record, &socket->owner, lookups->processes);
-	if (closed) {
+	if (closed)
 		socket_fill_outcome(record, joined->event, wire, lookups);
-	} else {
-		record->outcome = open_outcome(event, socket, wire);
-		record->state = socket->state;
-		nt_record_set(record, NT_HAS_STATE);
-	}
+	else
+		socket_fill_state(record, joined->event, wire);
 	socket_fill_wire(record, joined, wire, lookups);
 	socket_fill_times(record, socket, wire, lookups, closed ? socket->close_ns : now);
 	socket_fill_counts(record, socket, &joined->event->counts);

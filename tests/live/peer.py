@@ -31,6 +31,9 @@ AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 CLOCK_TRIES = 8
+# TCP_REPAIR and its queues (linux/tcp.h)
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+TCP_RECV_QUEUE, TCP_SEND_QUEUE = 1, 2
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -236,6 +239,26 @@ class Peer:
         result = self.timed(sock.sendto, CHUNK[:count], MSG_FASTOPEN, (address, port))[1]
         result.update(self.addresses(sock))
         return result
+
+    def order_restore(self, handle, local, remote):
+        """Moves the connection into a new socket by TCP_REPAIR, without a packet."""
+        old, sequences = self.sockets[handle], {}
+        old.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        for queue in (TCP_RECV_QUEUE, TCP_SEND_QUEUE):
+            old.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+            sequences[queue] = struct.unpack("I", old.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, 4))[0]
+        dumped = self.timed(old.close)[1]
+        new = socket.socket(old.family)
+        new.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        new.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        for queue, sequence in sequences.items():
+            new.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+            new.setsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, struct.pack("I", sequence))
+        new.bind(tuple(local))
+        new.connect(tuple(remote))
+        new.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
+        self.sockets[handle] = new
+        return dumped
 
     def order_disconnect(self, handle):
         """Calls connect() with AF_UNSPEC, which Python's own connect() cannot."""

@@ -148,6 +148,63 @@ def port_unreachable_ipv6(world):
     port_unreachable(world, "ip6tables", "icmp6-port-unreachable")
 
 
+# The error of each kind of message: icmp_err_convert[] of net/ipv4/icmp.c, tab_unreach[] of net/ipv6/icmp.c.
+REJECTIONS = {
+    socket.AF_INET: (
+        ("icmp-net-unreachable", errno.ENETUNREACH), ("icmp-host-unreachable", errno.EHOSTUNREACH),
+        ("icmp-port-unreachable", errno.ECONNREFUSED), ("icmp-proto-unreachable", errno.ENOPROTOOPT),
+        ("icmp-net-prohibited", errno.ENETUNREACH), ("icmp-host-prohibited", errno.EHOSTUNREACH),
+        ("icmp-admin-prohibited", errno.EHOSTUNREACH), ("tcp-reset", errno.ECONNREFUSED)),
+    socket.AF_INET6: (
+        ("icmp6-no-route", errno.ENETUNREACH), ("icmp6-adm-prohibited", errno.EACCES),
+        ("icmp6-addr-unreachable", errno.EHOSTUNREACH), ("icmp6-port-unreachable", errno.ECONNREFUSED),
+        ("icmp6-policy-fail", errno.EACCES), ("icmp6-reject-route", errno.EACCES),
+        ("tcp-reset", errno.ECONNREFUSED)),
+}
+NO_ICMP_LIMIT = {"net__ipv4__icmp_ratelimit": 0, "net__ipv6__icmp__ratelimit": 0}
+
+
+def reject(namespace, family, chain, port, kind):
+    command = "ip6tables" if family == socket.AF_INET6 else "iptables"
+    if not shutil.which(command):
+        raise Skip("%s: not found" % command)
+    done = namespace.run(command, "-A", chain, "-p", "tcp", "--dport", str(port), "-j", "REJECT", "--reject-with", kind)
+    if done.returncode:
+        raise Skip("%s: %s" % (command, done.stderr.strip()))
+
+
+def rejected(world, namespace, chain, address, **facts):
+    """The application polls, and takes the error by SO_ERROR before it closes: as curl, psql, Go and node do."""
+    client, family, attempts = world.client(), world.place.family, []
+    for port, (kind, code) in enumerate(REJECTIONS[family], 4100):
+        reject(namespace, family, chain, port, kind)
+        attempts.append((world.attempt(client, address, port, blocking=False), kind, code))
+    for endpoint, kind, code in attempts:
+        found = endpoint.errno or client.do("await_connection", handle=endpoint.handle)["code"]
+        require(found == code, "%s: error %d" % (kind, found))
+        endpoint.close_quietly()
+        if kind == "tcp-reset":
+            world.expect_attempt(endpoint, "refused", "dst", **facts)
+        else:
+            world.expect_attempt(endpoint, "unreachable", reason=[errno.errorcode[code].lower()], **facts)
+
+
+@case("rejected on arrival, SO_ERROR taken", outgoing, outgoing_ipv6, **NO_ICMP_LIMIT)
+def rejected_on_arrival(world):
+    rejected(world, world.place.server.namespace, "INPUT", world.place.server.address)
+
+
+@case("rejected on the way, SO_ERROR taken", routed, routed_ipv6)
+def rejected_on_the_way(world):
+    world.place.router.ip("route add %s dev %s" % (world.place.beyond, world.place.server.interface))
+    rejected(world, world.place.router, "FORWARD", world.place.beyond)
+
+
+@case("rejected before it left, SO_ERROR taken", incoming, incoming_ipv6, **NO_ICMP_LIMIT)
+def rejected_before_it_left(world):
+    rejected(world, world.place.client.namespace, "OUTPUT", world.place.server.address, seen=["socket"])
+
+
 @case("no route at all")
 def no_route(world):
     """connect() fails before it makes a connection: no record."""

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Ends of connections: by close or reset, of either side, in any order, or of one direction only."""
 import errno
+import shutil
+import socket
 import sys
 
-from harness import COUNT, REGISTERED, Arena, case, main
+from harness import COUNT, REGISTERED, Arena, Skip, case, main
 from peer import now
 from places import (PACKETS_AND_SOCKET, SOCKET, elsewhere, incoming, incoming_ipv6, loopback, loopback_ipv6, outgoing,
                     outgoing_ipv6)
@@ -12,6 +14,9 @@ from records import KERNEL_NAMES_REASONS
 from traffic import exchange, exchange_all, settle
 
 SECOND_NS = 1_000_000_000
+TCP_LINGER2 = 8
+# IP_RECVERR (linux/in.h) and IPV6_RECVERR (linux/in6.h)
+RECEIVE_ERRORS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 # The test polls, so it reads a record a little after it was written.
 READER_NS = 150_000_000
 
@@ -210,6 +215,117 @@ def process_ends(world):
         client_endpoint.receive_eof()
         client_endpoint.close()
         world.expect(client_endpoint, server_endpoint, "closed", by=server_endpoint)
+
+
+def set_linger2(endpoint, seconds):
+    endpoint.set_option(socket.IPPROTO_TCP, TCP_LINGER2, seconds)
+
+
+@case("TCP_LINGER2 < 0, closed in FIN_WAIT1")
+def no_fin_wait2(world):
+    """The server's kernel answers the ACK of its FIN with a RST: RFC 9293 would wait for the client's FIN."""
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for _, server in pairs:
+        set_linger2(server, -1)
+        server.close()
+        server.rst_at = server.fin_at
+    settle(0.2)  # the ACK may be delayed by 40 ms, and the RST with it
+    for client, server in pairs:
+        client.close_quietly()
+        world.expect(client, server, "reset", by=server, close=None)
+
+
+@case("TCP_LINGER2 < 0, closed in FIN_WAIT2")
+def left_fin_wait2(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for client, server in pairs:
+        set_linger2(server, -1)
+        server.shutdown()
+        client.receive_eof()
+    settle()
+    for client, server in pairs:
+        server.close_with_unread_data()
+        settle(0.005)
+        client.close_quietly()
+        world.expect(client, server, "reset", by=server)
+
+
+@case("TCP_LINGER2 < 0, the peer closes first")
+def no_fin_wait2_needed(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for _, server in pairs:
+        set_linger2(server, -1)
+    close_in_turn(world, [client for client, _ in pairs], [server for _, server in pairs])
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=client)
+
+
+@case("TCP_LINGER2 1 s, the peer closes in time")
+def short_fin_wait2(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    for _, server in pairs:
+        set_linger2(server, 1)
+    close_in_turn(world, [server for _, server in pairs], [client for client, _ in pairs], 0.3)
+    for client, server in pairs:
+        world.expect(client, server, "closed", by=server)
+
+
+def receive_icmp_error(world, pairs):
+    """The server's firewall rejects the clients' data until its first retransmission; then all goes on."""
+    command = "ip6tables" if world.place.family == socket.AF_INET6 else "iptables"
+    if not shutil.which(command):
+        raise Skip("%s: not found" % command)
+    rule = ("INPUT", "-p", "tcp", "--dport", str(pairs[0][0].remote[1]), "-j", "REJECT")
+    done = world.place.server.namespace.run(command, "-A", *rule)
+    if done.returncode:
+        raise Skip("%s: %s" % (command, done.stderr.strip()))
+    for client, _ in pairs:
+        client.set_option(*RECEIVE_ERRORS[world.place.family], 1)
+        client.send(100)
+    settle(0.7)
+    world.place.server.namespace.run(command, "-D", *rule)
+    for _, server in pairs:
+        server.receive(100)
+    settle(0.1)  # the FIN waits for the ACK of the retransmission
+
+
+def end_after_icmp_error(world, client, server, way):
+    if way == 0:
+        client.close()  # without reading the error
+        server.receive_eof()
+        server.close()
+        world.expect(client, server, "closed", by=client)
+    elif way == 1:
+        server.close()
+        settle(0.01)
+        client.close()
+        world.expect(client, server, "closed", by=server)
+    elif way == 2:
+        client.receive_error(errno.ECONNREFUSED)
+        exchange(client, server, 10, 20)
+        client.close()
+        server.receive_eof()
+        server.close()
+        world.expect(client, server, "closed", by=client)
+    else:
+        client.abort()
+        server.receive_error(errno.ECONNRESET)
+        server.close_quietly()
+        world.expect(client, server, "reset", by=client)
+
+
+@case("an ICMP error that decides nothing, IP_RECVERR", outgoing, outgoing_ipv6, net__ipv4__icmp_ratelimit=0,
+      net__ipv6__icmp__ratelimit=0)
+def icmp_error_received(world):
+    pairs = world.pairs(COUNT)
+    exchange_all(pairs)
+    receive_icmp_error(world, pairs)
+    for number, (client, server) in enumerate(pairs):
+        end_after_icmp_error(world, client, server, number % 4)
 
 
 def arenas():

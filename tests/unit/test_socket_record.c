@@ -18,6 +18,7 @@
 #define REMOTE_FIRST (NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST)
 #define SENT NT_SOCKET_RESET_SENT
 #define RECEIVED 256 /* reset_received */
+#define ACKED 512    /* counts.fin_acknowledged */
 
 #define BOTH_OPENED NT_SOCKET_SIMULTANEOUS
 
@@ -48,6 +49,8 @@ static const char *name_of_reason(void *context, unsigned int reason)
 		return "tcp_abort_on_data";
 	case 11:
 		return "tcp_abort_on_close";
+	case 12:
+		return "tcp_abort_on_linger";
 	case 14:
 		return "tcp_state";
 	case 15:
@@ -83,7 +86,7 @@ static const struct {
 	enum nt_role role;
 	__u8 old_state;
 	int error;
-	unsigned int flags; /* the socket's, or RECEIVED */
+	unsigned int flags; /* the socket's, RECEIVED, ACKED */
 	__u8 reset_reason;
 	const char *letters;
 	bool wire_open; /* the wire has not ended */
@@ -104,6 +107,8 @@ static const struct {
 	{ "RST after both FINs", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, SRC,
 	  NULL },
 	{ "the same, wire", SERVER, TCP_LAST_ACK, ECONNRESET, LOCAL | REMOTE_FIRST, 0, "ShAFfR", 0, CLOSED, SRC, NULL },
+	{ "lost way after both FINs", CLIENT, TCP_CLOSING, EHOSTUNREACH, LOCAL | REMOTE | ACKED, 0, "ShAFf", 0, CLOSED,
+	  SRC, NULL },
 	{ "kTLS left an error", CLIENT, TCP_LAST_ACK, EBADMSG, LOCAL | REMOTE_FIRST, 0, NULL, 0, CLOSED, DST, NULL },
 
 	{ "linger 0", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, NULL, 0, RESET, SRC, "tcp_state" },
@@ -113,6 +118,10 @@ static const struct {
 	{ "unread data", SERVER, TCP_CLOSE_WAIT, 0, REMOTE_FIRST | SENT, 11, NULL, 0, RESET, DST,
 	  "tcp_abort_on_close" },
 	{ "linger 0 in FIN_WAIT2", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT, 14, NULL, 0, RESET, SRC, "tcp_state" },
+	{ "TCP_LINGER2 < 0", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | SENT | ACKED, 12, NULL, 0, RESET, SRC,
+	  "tcp_abort_on_linger" },
+	{ "TCP_LINGER2 < 0, wire", SERVER, TCP_FIN_WAIT2, 0, LOCAL | SENT | ACKED, 12, "ShAfr", 0, RESET, DST,
+	  "tcp_abort_on_linger" },
 	{ "data for a closed reader", CLIENT, TCP_FIN_WAIT1, ECONNRESET, LOCAL | SENT, 8, NULL, 0, RESET, SRC,
 	  "tcp_abort_on_data" },
 	{ "data for name has left", CLIENT, TCP_FIN_WAIT2, 0, LOCAL, 0, "ShAFR", 0, RESET, SRC, NULL },
@@ -139,6 +148,8 @@ static const struct {
 	{ "data unanswered", CLIENT, TCP_ESTABLISHED, ETIMEDOUT, 0, 0, "ShA", 0, TIMEOUT, NOBODY, "etimedout" },
 	{ "last FIN unanswered", SERVER, TCP_LAST_ACK, ETIMEDOUT, LOCAL | REMOTE_FIRST, 0, "ShAFf", 0, TIMEOUT, NOBODY,
 	  "etimedout" },
+	{ "crossing FIN unanswered", CLIENT, TCP_CLOSING, ETIMEDOUT, LOCAL | REMOTE, 0, NULL, 0, TIMEOUT, NOBODY,
+	  "etimedout" },
 	{ "keep-alive", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 15, "ShAr", 0, TIMEOUT, NOBODY, "keepalive_timeout" },
 	{ "keep-alive before 6.10", SERVER, TCP_ESTABLISHED, ETIMEDOUT, SENT, 0, NULL, 0, TIMEOUT, NOBODY,
 	  "keepalive_timeout" },
@@ -150,6 +161,15 @@ static const struct {
 	  "enoprotoopt" },
 	{ "no port (ICMP 3.3)", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, "S", 0, UNREACHABLE, NOBODY, "econnrefused" },
 	{ "no port, no wire", CLIENT, TCP_SYN_SENT, ECONNREFUSED, 0, 0, NULL, 0, UNREACHABLE, NOBODY, "econnrefused" },
+	{ "failed route (ICMP 3.5)", CLIENT, TCP_SYN_SENT, EOPNOTSUPP, 0, 0, "S", 0, UNREACHABLE, NOBODY,
+	  "eopnotsupp" },
+	{ "unknown host (ICMP 3.7)", CLIENT, TCP_SYN_SENT, EHOSTDOWN, 0, 0, "S", 0, UNREACHABLE, NOBODY, "ehostdown" },
+	{ "isolated (ICMP 3.8)", CLIENT, TCP_SYN_SENT, ENONET, 0, 0, "S", 0, UNREACHABLE, NOBODY, "enonet" },
+	{ "bad parameter (ICMP 12)", CLIENT, TCP_SYN_SENT, EPROTO, 0, 0, "S", 0, UNREACHABLE, NOBODY, "eproto" },
+	{ "no way while both open", CLIENT, TCP_SYN_RECV, EHOSTUNREACH, BOTH_OPENED, 0, "Ss", 0, UNREACHABLE, NOBODY,
+	  "ehostunreach" },
+	{ "lost way before the last ACK", SERVER, TCP_LAST_ACK, EHOSTUNREACH, LOCAL | REMOTE_FIRST, 0, "ShAFf", 0,
+	  UNREACHABLE, NOBODY, "ehostunreach" },
 	{ "lost way", CLIENT, TCP_ESTABLISHED, EHOSTUNREACH, 0, 0, "ShA", 0, UNREACHABLE, NOBODY, "ehostunreach" },
 	{ "lost way, then a RST", CLIENT, TCP_ESTABLISHED, ENETUNREACH, 0, 0, "ShAr", 0, UNREACHABLE, NOBODY,
 	  "enetunreach" },
@@ -161,7 +181,8 @@ static void check_ending(unsigned int i)
 	struct nt_socket_event event = socket_close(endings[i].role, START, START + SECOND);
 	unsigned int failed = check_failed;
 
-	event.socket.flags = endings[i].flags & ~RECEIVED;
+	event.socket.flags = endings[i].flags & ~(RECEIVED | ACKED);
+	event.counts.fin_acknowledged = !!(endings[i].flags & ACKED);
 	event.socket.reset_received = !!(endings[i].flags & RECEIVED);
 	event.socket.reset_reason = endings[i].reset_reason;
 	event.counts.old_state = endings[i].old_state;
@@ -633,6 +654,54 @@ static void still_open(void)
 	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_STATE));
 }
 
+/* TCP_REPAIR: the connection goes on elsewhere, and close() sent nothing. */
+static void dumped(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+	struct nt_wire wire = sample_wire("ShA", START);
+	struct joined_socket joined = { .event = &event, .wire = &wire };
+
+	event.socket.flags = 0;
+	event.socket.repair = NT_REPAIR_DUMPED;
+	event.counts.old_state = TCP_ESTABLISHED;
+	record_fill_from_socket(&record, NT_EVENT_EXIT, &joined, &names, START + SECOND);
+	CHECK_EQUAL(record.event, NT_EVENT_EXIT);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
+	CHECK_STRING(record.reason, "repair");
+	CHECK_EQUAL(value(NT_HAS_STATE, record.state), TCP_ESTABLISHED);
+	CHECK_EQUAL(value(NT_HAS_DURATION, record.duration_ns), SECOND);
+	CHECK(!nt_record_has(&record, NT_HAS_ENDED_BY) && !nt_record_has(&record, NT_HAS_FIRST_FIN));
+	CHECK_EQUAL(record.gaps, 0);
+}
+
+/* The packets of a restored connection may have the SYN that another socket answered. */
+static void restored(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, 0, START + SECOND);
+
+	event.socket.repair = NT_REPAIR_RESTORED;
+	event.socket.flags = PREEXISTING | LOCAL | REMOTE;
+	record_of(&event, "ShAfF", true);
+	CHECK_EQUAL(record.outcome, CLOSED);
+	CHECK_EQUAL(record.gaps, NT_GAP_START | NT_GAP_DIRECTION);
+	CHECK(!nt_record_has(&record, NT_HAS_START) && !nt_record_has(&record, NT_HAS_DURATION));
+}
+
+/* The numbers of core/socket.h are those of <errno.h>: Linux' icmp_err_convert[] and icmpv6_err_convert(). */
+static void icmp_errors(void)
+{
+	static const int errors[] = { EACCES,      ENONET,       EPROTO,    ENOPROTOOPT, EOPNOTSUPP,
+				      ENETUNREACH, ECONNREFUSED, EHOSTDOWN, EHOSTUNREACH };
+	unsigned int i, found = 0;
+	int error;
+
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		CHECK(nt_is_icmp_error(errors[i]));
+	for (error = -1; error < 200; error++)
+		found += nt_is_icmp_error(error);
+	CHECK_EQUAL(found, sizeof(errors) / sizeof(errors[0]));
+}
+
 static void gaps(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
@@ -741,6 +810,7 @@ int main(void)
 {
 	names.processes = process_table_new(8);
 	describe_sample_owner();
+	icmp_errors();
 	outcomes();
 	times();
 	found_in_syn_sent();
@@ -758,6 +828,8 @@ int main(void)
 	limited_by();
 	waiting_to_connect();
 	still_open();
+	dumped();
+	restored();
 	gaps();
 	simultaneous_open();
 	observers();
