@@ -17,6 +17,10 @@ static void hold(struct packet_source *source, const struct capture_packet *pack
 
 	source->count++;
 	held->packet = *packet;
+	if (packet->process) {
+		held->process = *packet->process;
+		held->packet.process = &held->process;
+	}
 	if (!data || packet->captured > held->room) {
 		data = realloc(data, packet->captured + 1UL);
 		if (!data) {

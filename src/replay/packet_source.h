@@ -13,6 +13,7 @@
 
 struct held_packet {
 	struct capture_packet packet;
+	struct capture_process process;
 	__u8 *data;
 	__u32 room; /* of data */
 };

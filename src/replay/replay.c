@@ -41,6 +41,8 @@ struct replay {
 	struct progress_view read; /* totals of the previous files; size: of all files, 0 if one has none */
 	struct packet_source source;
 	struct packet_time time; /* of the packet that the reader takes */
+	struct duplicates *duplicates;
+	__u64 duplicate_count;
 	struct capture_reader *reader;
 	struct replay_tracker *tracker; /* NULL with Zeek's rules */
 	struct zeek_replay *zeek;       /* NULL with NeTracker's rules */
@@ -110,6 +112,10 @@ static void advance_zeek_clock(struct replay *replay, __u64 ns)
 
 static void track_located(struct replay *replay, const struct replay_located *located)
 {
+	if (duplicates_take(replay->duplicates, &located->segment, &located->fingerprint)) {
+		replay->duplicate_count++;
+		return;
+	}
 	if (replay_tracker_take(replay->tracker, located))
 		report_no_memory_for_connections(replay);
 }
@@ -134,6 +140,7 @@ static void track_segment(void *context, struct capture_segment *segment)
 	if (segment->result != NT_PACKET_TCP)
 		return;
 	replay_tracker_locate(replay->tracker, &located);
+	duplicates_compute(replay->duplicates, segment, located.hash, segment->frame, &located.fingerprint);
 	track_located(replay, &located);
 }
 
@@ -176,6 +183,9 @@ static void finish_tracker(struct replay *replay)
 	packet_clock_finish(clock, &replay->time);
 	advance_clock(replay, &replay->time);
 	replay_tracker_finish(replay->tracker);
+	if (replay->duplicate_count)
+		message_note("%llu duplicates: packets that were captured more than once count once",
+			     (unsigned long long)replay->duplicate_count);
 	if (clock->wrong)
 		message_note(
 			"%llu packets have times far from those of the packets around them; these times were not used",
@@ -253,6 +263,19 @@ static int next_packet(struct replay *replay, struct capture_packet *captured)
 	return result;
 }
 
+/* Returns false if the packet is not of the most frequent kind. */
+static bool locate_plain(struct replay *replay, const struct capture_packet *captured, struct replay_located *located)
+{
+	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
+
+	if (!capture_reader_parse_plain(captured, &located->segment))
+		return false;
+	located->time = replay->time;
+	replay_tracker_locate(replay->tracker, located);
+	duplicates_compute(replay->duplicates, &located->segment, located->hash, &frame, &located->fingerprint);
+	return true;
+}
+
 /* Reads until next_packet() returns 0 or -1, and returns that, as read_like_zeek() does. */
 static int read_packets(struct replay *replay)
 {
@@ -265,10 +288,8 @@ static int read_packets(struct replay *replay)
 		bool is_plain;
 
 		captured.ns = replay->time.ns;
-		is_plain = capture_reader_parse_plain(&captured, &ahead[count].segment);
-		ahead[count].time = replay->time;
-		if (is_plain)
-			replay_tracker_locate(replay->tracker, &ahead[count++]);
+		is_plain = locate_plain(replay, &captured, &ahead[count]);
+		count += is_plain;
 		if (is_plain && count < most)
 			continue;
 		track_ahead(replay, ahead, count);
@@ -417,9 +438,10 @@ static bool set_up_own(struct replay *replay)
 	};
 	const struct capture_reader_host reader_host = { .take = track_segment, .context = replay };
 
+	replay->duplicates = duplicates_new();
 	replay->tracker = replay_tracker_new(&host);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);
-	return replay->tracker && replay->reader;
+	return replay->duplicates && replay->tracker && replay->reader;
 }
 
 /* Returns the exit status. */
@@ -447,6 +469,7 @@ int replay_run(const struct options *options)
 	capture_reader_free(replay.reader);
 	replay_tracker_free(replay.tracker);
 	packet_source_free(&replay.source);
+	duplicates_free(replay.duplicates);
 	zeek_replay_free(replay.zeek);
 	return status;
 }

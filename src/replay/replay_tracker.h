@@ -5,6 +5,7 @@
 #ifndef NETRACKER_REPLAY_TRACKER_H
 #define NETRACKER_REPLAY_TRACKER_H
 
+#include "src/replay/duplicates.h"
 #include "src/replay/packet_clock.h"
 #include "src/replay/replay_table.h"
 
@@ -31,6 +32,7 @@ struct replay_tracker {
 struct replay_located {
 	struct capture_segment segment;
 	struct packet_time time;
+	struct packet_fingerprint fingerprint;
 	struct nt_key key;
 	__u32 hash;
 	int source; /* index of the sender, from nt_key_from_packet() */
@@ -45,7 +47,7 @@ void replay_tracker_free(struct replay_tracker *tracker);
 /* Sets the clock to that of a captured packet of any kind, and ends expired connections. */
 void replay_tracker_clock(struct replay_tracker *tracker, const struct packet_time *time);
 
-/* Sets the other members of a struct whose segment and time are set. */
+/* Sets key, hash and source of a struct whose segment and time are set. */
 static inline void replay_tracker_locate(const struct replay_tracker *tracker, struct replay_located *located)
 {
 	located->source = nt_key_from_packet(&located->key, &located->segment.packet, 0);

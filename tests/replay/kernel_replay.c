@@ -27,6 +27,7 @@
 #include "src/kernel/loader.h"
 #include "src/util/message.h"
 #include "src/output/sink.h"
+#include "src/replay/duplicates.h"
 #include "src/replay/packet_source.h"
 #include "src/kernel/sweep.h"
 
@@ -58,6 +59,8 @@ struct kernel_replay {
 	/* of one capture */
 	struct capture_file *file;
 	struct packet_source source;
+	struct duplicates *duplicates;
+	bool is_duplicate; /* a kernel sees no duplicates of one interface */
 	struct capture_reader *reader;
 	struct capture_segment segment; /* of this frame, as replay parses it; ns 0: none */
 	bool is_cut;                    /* the TCP header was not captured whole; a kernel never sees such a frame */
@@ -100,12 +103,27 @@ static const char *no_name(void *context, __u32 ifindex)
 
 /* ---- segments that replay counts ---- */
 
+static bool is_duplicate(struct kernel_replay *run, const struct capture_segment *segment)
+{
+	const __u32 *parts = segment->packet.address_parts;
+	struct packet_fingerprint fingerprint;
+	__u32 addresses = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		addresses = addresses * 31 + parts[i];
+	duplicates_compute(run->duplicates, segment, addresses, segment->frame, &fingerprint);
+	return duplicates_take(run->duplicates, segment, &fingerprint);
+}
+
 static void keep_segment(void *context, struct capture_segment *segment)
 {
 	struct kernel_replay *run = context;
 
-	if (segment->result == NT_PACKET_TCP && !run->segment.ns)
+	if (segment->result == NT_PACKET_TCP && !run->segment.ns) {
 		run->segment = *segment;
+		run->is_duplicate = is_duplicate(run, segment);
+	}
 	run->is_cut |= segment->result == NT_PACKET_TRUNCATED;
 }
 
@@ -234,9 +252,9 @@ static int take_packet(struct kernel_replay *run, const struct capture_packet *c
 	int error = 0;
 
 	run->segment.ns = 0;
-	run->is_cut = false;
+	run->is_cut = run->is_duplicate = false;
 	capture_reader_take(run->reader, captured);
-	if (run->is_cut)
+	if (run->is_cut || run->is_duplicate)
 		return 0;
 	length = length_of_frame(run, captured);
 	if (capture_link_locate(captured->link_type, &bytes, length, &place) != NT_PACKET_TCP ||
@@ -283,11 +301,15 @@ static int take_all(struct kernel_replay *run)
 	struct packet_time time;
 	int error = 0;
 
+	run->duplicates = duplicates_new();
+	if (!run->duplicates)
+		return EXIT_STATUS_BROKEN;
 	while (!error && packet_source_next(&run->source, run->file, true, &packet, &time) == 1) {
 		packet.ns = time.ns;
 		set_clock_of(run, &time);
 		error = take_packet(run, &packet);
 	}
+	duplicates_free(run->duplicates);
 	packet_clock_finish(&run->source.clock, &time);
 	set_clock_of(run, &time);
 	packet_source_free(&run->source);
