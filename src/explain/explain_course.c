@@ -103,6 +103,18 @@ static void add_owner(struct paragraph *paragraph)
 	add_container_and_cgroup(paragraph);
 }
 
+/* A capture may name the process of the machine that it was taken on. */
+static void add_observed_process(struct paragraph *paragraph)
+{
+	if (!json_object_get(paragraph->record, "pid")) {
+		paragraph_add(paragraph, "Only packets were seen, no socket: the processes on both sides are unknown.");
+		return;
+	}
+	paragraph_add(paragraph, "Only packets were seen, no socket. The capture names");
+	add_process(paragraph);
+	paragraph_add(paragraph, ".");
+}
+
 static void add_interface_and_host(struct paragraph *paragraph)
 {
 	const char *interface = explain_get_word(paragraph->record, "ifname");
@@ -138,7 +150,7 @@ void explain_write_endpoints(struct paragraph *paragraph)
 	if (has_role(paragraph, "client") || has_role(paragraph, "server"))
 		add_owner(paragraph);
 	else
-		paragraph_add(paragraph, "Only packets were seen, no socket: the processes on both sides are unknown.");
+		add_observed_process(paragraph);
 	add_interface_and_host(paragraph);
 	paragraph_finish(paragraph, "Who");
 }

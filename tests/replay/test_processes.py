@@ -217,7 +217,16 @@ def in_text():
     check("4711" in line and "\x1b" not in line, line)
 
 
+def explained():
+    for comm, words in ((b"curl", "The capture names curl (process 4711)."),
+                        (b"", "The capture names process 4711.")):
+        lines = replay(capture_of(pktap, PKTAP, 4711, comm)).output
+        text = subprocess.run([replay_harness.NETRACKER, "explain"], input=lines, stdout=subprocess.PIPE,
+                              check=True).stdout.decode()
+        check(words in " ".join(text.split()), text)
+
+
 if __name__ == "__main__":
     os.environ["LC_ALL"] = "C"
     replay_harness.run([pktap_headers, pktap_processes, pktap_inner_links, pktap_places, pktap_cut_and_broken,
-                        process_blocks, comments, first_that_is_named, as_tshark_reads_it, in_text])
+                        process_blocks, comments, first_that_is_named, as_tshark_reads_it, in_text, explained])
