@@ -31,7 +31,7 @@ struct pktap_v2 {
 
 _Static_assert(sizeof(struct pktap_v1) == 108 && sizeof(struct pktap_v2) == 40, "the layouts of the file");
 
-static enum nt_parse check_length(const struct nt_buffer *frame, __u32 length, __u32 least)
+static enum nt_parse check_pktap_length(const struct nt_buffer *frame, __u32 length, __u32 least)
 {
 	if (length < least)
 		return NT_PACKET_MALFORMED;
@@ -55,7 +55,7 @@ static enum nt_parse read_version_1(const struct nt_buffer *frame, int *link_typ
 	capture_process_set(&place->process, le32toh(header.pid), header.comm, COMM_SIZE);
 	if (!place->process.pid)
 		capture_process_set(&place->process, le32toh(header.effective_pid), header.effective_comm, COMM_SIZE);
-	return check_length(frame, *length, sizeof(header));
+	return check_pktap_length(frame, *length, sizeof(header));
 }
 
 struct pktap_string {
@@ -82,7 +82,7 @@ static enum nt_parse read_version_2(const struct nt_buffer *frame, int *link_typ
 		return NT_PACKET_TRUNCATED;
 	*link_type = le16toh(header.link_type);
 	*length = header.length;
-	result = check_length(frame, *length, sizeof(header));
+	result = check_pktap_length(frame, *length, sizeof(header));
 	if (result != NT_PACKET_TCP)
 		return result;
 	ifname = string_of_version_2(frame, header.ifname, header.length, IFNAME_SIZE);
