@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "src/capture/capture_pcapng.h"
+#include "src/capture/capture_records.h"
 #include "src/capture/capture_stream.h"
 #include "src/util/message.h"
 
@@ -20,10 +21,12 @@
 
 struct capture_file {
 	struct capture_stream *stream;
-	FILE *input;                   /* the stream's */
-	char *buffer;                  /* used by input */
-	pcap_t *pcap;                  /* NULL for a pcapng file */
-	struct capture_pcapng *pcapng; /* NULL for a pcap file */
+	FILE *input;  /* the stream's */
+	char *buffer; /* used by input */
+	/* One of these is set. */
+	pcap_t *pcap;
+	struct capture_pcapng *pcapng;
+	struct capture_records *records;
 	const char *name;
 	struct interface_names *interfaces; /* NULL: not kept */
 	__u64 packets;
@@ -31,7 +34,8 @@ struct capture_file {
 
 static int report_unreadable(const char *name, const char *reason)
 {
-	message_error("%s: cannot read: %s; give a pcap or pcapng file, or - for standard input", name, reason);
+	message_error("%s: cannot read: %s; give a pcap, pcapng, snoop or ERF file, or - for standard input", name,
+		      reason);
 	return -1;
 }
 
@@ -48,20 +52,25 @@ static int report_failed_open(const struct capture_file *file, const char *reaso
 	return -1;
 }
 
+/* ERF has no magic number, so the others are tried first. */
 static int open_format(struct capture_file *file)
 {
 	char pcap_error[PCAP_ERRBUF_SIZE] = "";
 	const char *reason = pcap_error;
-	__u8 first_byte;
+	__u8 head[CAPTURE_RECORDS_HEAD];
+	size_t size = capture_stream_peek(file->stream, head, sizeof(head));
+	int result = 1;
 
-	if (!capture_stream_peek(file->stream, &first_byte, 1))
+	if (!size)
 		return report_failed_open(file, "the file is empty");
-	if (first_byte == CAPTURE_PCAPNG_FIRST_BYTE)
+	if (!capture_pcapng_begins(head, size))
+		result = capture_records_open(&file->records, file->input, head, size, file->interfaces, &reason);
+	if (result == 1 && head[0] == CAPTURE_PCAPNG_FIRST_BYTE)
 		capture_pcapng_open(&file->pcapng, file->input, file->interfaces, &reason);
-	else
+	else if (result == 1)
 		file->pcap = pcap_fopen_offline_with_tstamp_precision(file->input, PCAP_TSTAMP_PRECISION_NANO,
 								      pcap_error);
-	return file->pcap || file->pcapng ? 0 : report_failed_open(file, reason);
+	return file->pcap || file->pcapng || file->records ? 0 : report_failed_open(file, reason);
 }
 
 static void buffer_input(struct capture_file *file)
@@ -134,7 +143,9 @@ static int report_broken(const struct capture_file *file)
 	const char *error = capture_stream_error(file->stream);
 
 	if (!error)
-		error = file->pcap ? pcap_geterr(file->pcap) : capture_pcapng_error(file->pcapng);
+		error = file->pcap   ? pcap_geterr(file->pcap) :
+			file->pcapng ? capture_pcapng_error(file->pcapng) :
+				       capture_records_error(file->records);
 	message_error("%s: broken after packet %llu: %s; the records up to there are written", file->name,
 		      (unsigned long long)file->packets, error);
 	return -1;
@@ -142,7 +153,9 @@ static int report_broken(const struct capture_file *file)
 
 int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 {
-	int result = file->pcap ? read_pcap_packet(file, packet) : capture_pcapng_next(file->pcapng, packet);
+	int result = file->pcap   ? read_pcap_packet(file, packet) :
+		     file->pcapng ? capture_pcapng_next(file->pcapng, packet) :
+				    capture_records_next(file->records, packet);
 
 	if (result < 0)
 		return capture_stream_is_interrupted(file->stream) ? 0 : report_broken(file);
@@ -158,6 +171,8 @@ int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 
 int capture_file_link_type(const struct capture_file *file)
 {
+	if (file->records)
+		return capture_records_link_type(file->records);
 	return file->pcap ? pcap_datalink(file->pcap) : -1;
 }
 
@@ -186,6 +201,7 @@ void capture_file_close(struct capture_file *file)
 	else if (file->input)
 		fclose(file->input);
 	capture_pcapng_close(file->pcapng);
+	capture_records_close(file->records);
 	free(file->buffer);
 	free(file);
 }

@@ -31,7 +31,7 @@ int capture_file_open(struct capture_file **file, const char *name, struct inter
  */
 int capture_file_next(struct capture_file *file, struct capture_packet *packet);
 
-/* Returns libpcap's DLT_ number, or -1 for a pcapng file, whose packets may have different link types. */
+/* Returns libpcap's DLT_ number, or -1 for pcapng and ERF, whose packets may have different link types. */
 int capture_file_link_type(const struct capture_file *file);
 
 /* Returns the number of packets read so far. */

@@ -440,6 +440,11 @@ int capture_pcapng_next(struct capture_pcapng *pcapng, struct capture_packet *pa
 	return result;
 }
 
+bool capture_pcapng_begins(const __u8 *head, size_t size)
+{
+	return size >= 4 && !memcmp(head, "\n\r\r\n", 4);
+}
+
 int capture_pcapng_open(struct capture_pcapng **pcapng, FILE *stream, struct interface_names *interfaces,
 			const char **reason)
 {

@@ -8,14 +8,18 @@
 #ifndef NETRACKER_CAPTURE_PCAPNG_H
 #define NETRACKER_CAPTURE_PCAPNG_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "src/capture/capture_file.h"
 
-/* No other supported file format begins with this byte. */
+/* No other supported file format with a magic number begins with this byte. */
 #define CAPTURE_PCAPNG_FIRST_BYTE 0x0a
 
 struct capture_pcapng;
+
+/* head: the file's first bytes. */
+bool capture_pcapng_begins(const __u8 *head, size_t size);
 
 /* Reads the first section's header. The caller keeps ownership of the stream, which must stay open until
  * capture_pcapng_close(). interfaces: as for capture_file_open(). Returns 0, or -1 with *reason set.
