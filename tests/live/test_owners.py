@@ -17,6 +17,7 @@ USER = 12345
 OTHER_USER = 23456
 LISTENER_ONLY = {"owner_by": ["listen"], "gaps": ["owner"]}
 SECOND_NS = 1_000_000_000
+IP_TRANSPARENT = 19
 
 
 def workers(server, count):
@@ -423,6 +424,23 @@ def never_accepted_ipv6_only(world):
     pairs = unaccepted_pairs(world, listener, world.client())
     settle()
     expect_reset_by_listener(world, pairs, listener.close())
+
+
+@case("never accepted, the listener is on another port (TPROXY)")
+def never_accepted_tproxy(world):
+    """Another process listens on the port that the client connects to, but the proxy gets its connections."""
+    proxy = world.listen(world.server("nt-proxy"), options=[(socket.IPPROTO_IP, IP_TRANSPARENT, 1)])
+    bystander = world.listen(world.server("nt-bystander"))
+    done = world.place.server.namespace.run(
+        "iptables", "-t", "mangle", "-A", "PREROUTING", "-d", world.place.server.address, "-p", "tcp", "--dport",
+        str(bystander.port), "-j", "TPROXY", "--on-port", str(proxy.port))
+    if done.returncode:
+        raise Skip("no TPROXY: %s" % done.stderr)
+    client = world.client()
+    pairs = [(endpoint, world.unaccepted(endpoint, proxy))
+             for endpoint in (world.connect(client, bystander) for _ in range(COUNT))]
+    settle()
+    expect_reset_by_listener(world, pairs, proxy.close())
 
 
 @case("the listener is closed, and another process listens", outgoing, incoming)
