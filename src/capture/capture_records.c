@@ -19,7 +19,7 @@
 #define ERF_EXTENSION 8
 #define ERF_PORT 3 /* in the flags */
 #define ERF_MOST_EXTENSIONS 16
-/* What a record holds beside its packet, which may be cut: extension headers and padding. */
+/* A record holds extension headers and padding beside its packet. */
 #define ERF_MOST_EXCESS (ERF_MOST_EXTENSIONS * ERF_EXTENSION + 64)
 
 enum erf_type {
