@@ -48,6 +48,14 @@ static __u16 ethertype_of_family(__u32 family)
 	}
 }
 
+/* Sets the layer after a header of `header` bytes with an address family. */
+static enum nt_parse set_family(struct capture_place *place, __u32 header, __u32 family)
+{
+	if (ethertype_of_family(family) == NT_LAYER_UNKNOWN)
+		return nt_pass_over(&place->layer, NT_OVER_FAMILY, family);
+	return set_layer(place, header, ethertype_of_family(family));
+}
+
 /* A null header has the byte order of the capturing machine. Families are below 256, which reveals a swapped one. */
 static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_place *place)
 {
@@ -55,8 +63,7 @@ static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_p
 
 	if (NT_LOAD(frame, 0, &family, sizeof(family)) < 0)
 		return NT_PACKET_TRUNCATED;
-	return set_layer(place, sizeof(family),
-			 ethertype_of_family(family > 0xff ? __builtin_bswap32(family) : family));
+	return set_family(place, sizeof(family), family > 0xff ? __builtin_bswap32(family) : family);
 }
 
 static __u16 layer_type_of_cooked(__u16 protocol)

@@ -12,7 +12,9 @@ struct capture_reader {
 	struct capture_reader_host host;
 	struct fragment_table *fragments;
 	struct interface_names *interfaces;
-	struct capture_unparsed unparsed;
+	struct passed_over passed_over;
+	__u64 unread; /* frames of unsupported link types */
+	int unread_type;
 	__u32 options; /* enum nt_parse_option */
 };
 
@@ -66,12 +68,6 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 			      &segment->packet);
 }
 
-static void count_unparsed(struct capture_reader *reader, enum nt_parse result)
-{
-	reader->unparsed.malformed += result == NT_PACKET_MALFORMED;
-	reader->unparsed.truncated += result == NT_PACKET_TRUNCATED || result == NT_PACKET_FRAGMENT;
-}
-
 static void parse_all_layers(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment,
 			     int depth);
 
@@ -98,6 +94,7 @@ static bool add_fragment(struct capture_reader *reader, const struct nt_layer *l
 				    &whole, &inner.end);
 	joined.frame = &whole;
 	joined.reassembled = true;
+	joined.is_whole = false; /* only the beginning of its payload is kept */
 	if (result == FRAGMENT_COMPLETES)
 		parse_all_layers(reader, &inner, &joined, depth + 1);
 	return result != FRAGMENT_CUT;
@@ -124,7 +121,7 @@ static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, s
 	}
 	if (is_fragment(segment) && add_fragment(reader, layer, segment, depth))
 		return;
-	count_unparsed(reader, segment->result);
+	passed_over_add_layer(&reader->passed_over, layer, segment->result, segment->is_whole);
 	if (segment->result == NT_PACKET_TCP || segment->packet.transport_offset)
 		reader->host.take(reader->host.context, segment);
 }
@@ -152,7 +149,11 @@ static struct capture_interface find_interface(const struct capture_reader *read
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured)
 {
 	const struct nt_buffer frame = { .data = captured->data, .length = captured->captured };
-	struct capture_segment segment = { .frame = &frame, .ns = captured->ns };
+	struct capture_segment segment = {
+		.frame = &frame,
+		.ns = captured->ns,
+		.is_whole = captured->captured >= captured->length,
+	};
 	struct capture_place place;
 	__u32 length = captured->length;
 	enum nt_parse result;
@@ -160,13 +161,14 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 	if (!reader->host.trusts_frame_lengths && length < captured->captured)
 		length = captured->captured;
 	if (!capture_link_is_known(captured->link_type)) {
-		if (!reader->unparsed.unread++)
-			reader->unparsed.unread_type = captured->link_type;
+		if (!reader->unread++)
+			reader->unread_type = captured->link_type;
+		passed_over_add(&reader->passed_over, NT_OVER_LINK, (__u32)captured->link_type, 1);
 		return;
 	}
 	result = capture_link_locate(captured->link_type, &frame, length, &place);
 	if (result != NT_PACKET_TCP) {
-		count_unparsed(reader, result);
+		passed_over_add_layer(&reader->passed_over, &place.layer, result, segment.is_whole);
 		return;
 	}
 	place.layer.is_end_doubtful = !reader->host.trusts_frame_lengths;
@@ -176,15 +178,19 @@ void capture_reader_take(struct capture_reader *reader, const struct capture_pac
 	parse_all_layers(reader, &place.layer, &segment, 0);
 }
 
-struct capture_unparsed capture_reader_unparsed(const struct capture_reader *reader)
+struct passed_over capture_reader_passed_over(const struct capture_reader *reader)
 {
-	struct capture_unparsed unparsed = reader->unparsed;
+	struct passed_over passed_over = reader->passed_over;
 
-	unparsed.incomplete = fragment_table_incomplete(reader->fragments);
-	return unparsed;
+	passed_over_add(&passed_over, NT_OVER_INCOMPLETE, 0, fragment_table_incomplete(reader->fragments));
+	return passed_over;
 }
 
-void capture_reader_clear_unread(struct capture_reader *reader)
+__u64 capture_reader_take_unread(struct capture_reader *reader, int *link_type)
 {
-	reader->unparsed.unread = 0;
+	__u64 unread = reader->unread;
+
+	*link_type = reader->unread_type;
+	reader->unread = 0;
+	return unread;
 }

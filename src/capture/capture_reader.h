@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 #include "src/capture/capture_file.h"
+#include "src/capture/passed_over.h"
 
 /* One segment. An 802.11 A-MSDU holds several in one frame. */
 struct capture_segment {
@@ -21,6 +22,7 @@ struct capture_segment {
 	__u8 direction;                        /* 1: leaving; 0: coming in, or unknown */
 	const struct capture_process *process; /* valid until the callee returns; NULL: unknown */
 	bool reassembled;                      /* from fragments */
+	bool is_whole;                         /* the whole frame was captured */
 };
 
 struct capture_reader_host {
@@ -56,17 +58,12 @@ bool capture_reader_parse_plain(const struct capture_packet *captured, struct ca
 /* Passes all segments of a frame to host->take. */
 void capture_reader_take(struct capture_reader *reader, const struct capture_packet *captured);
 
-/* Numbers of packets that may have held a segment, but could not be parsed. */
-struct capture_unparsed {
-	__u64 malformed, truncated;
-	__u64 incomplete; /* fragmented packets with missing fragments */
-	__u64 unread;     /* frames of unsupported link types */
-	int unread_type;  /* link type of the first of them, a DLT_ number */
-};
+/* Returns the packets that may have held a segment, but could not be parsed. */
+struct passed_over capture_reader_passed_over(const struct capture_reader *reader);
 
-struct capture_unparsed capture_reader_unparsed(const struct capture_reader *reader);
-
-/* Sets the number of unread frames to 0, before the next file. */
-void capture_reader_clear_unread(struct capture_reader *reader);
+/* Returns the number of frames of unsupported link types since the last call, and sets *link_type to that of the first
+ * of them, a DLT_ number.
+ */
+__u64 capture_reader_take_unread(struct capture_reader *reader, int *link_type);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* IEEE 802.11 data frames (802.11-2020 section 9.3.2).
  *
- * Encrypted frames and fragments are not parsed.
+ * Encrypted frames and fragments are passed over.
  */
 #ifndef NETRACKER_IEEE80211_H
 #define NETRACKER_IEEE80211_H
@@ -51,13 +51,14 @@ NT_INLINE enum nt_parse nt_pass_ieee80211(void *frame, struct nt_layer *layer)
 	enum nt_parse result = nt_layer_load(frame, layer, 0, control, sizeof(control));
 
 	if (result == NT_PACKET_TCP &&
-	    ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA) ||
-	     (control[1] & (NT_80211_PROTECTED | NT_80211_MORE_FRAGMENTS))))
+	    ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA)))
 		return NT_PACKET_NOT_IP;
+	if (result == NT_PACKET_TCP && (control[1] & NT_80211_PROTECTED))
+		return nt_pass_over(layer, NT_OVER_ENCRYPTED_80211, 0);
 	if (result == NT_PACKET_TCP)
 		result = nt_layer_load(frame, layer, NT_80211_HEADER - 2, &sequence, sizeof(sequence));
-	if (result == NT_PACKET_TCP && (sequence & NT_80211_FRAGMENT))
-		return NT_PACKET_NOT_IP;
+	if (result == NT_PACKET_TCP && ((sequence & NT_80211_FRAGMENT) || (control[1] & NT_80211_MORE_FRAGMENTS)))
+		return nt_pass_over(layer, NT_OVER_FRAGMENT_80211, 0);
 	if ((control[1] & NT_80211_TO_AND_FROM) == NT_80211_TO_AND_FROM)
 		header += 6;
 	if (result == NT_PACKET_TCP && (control[0] & NT_80211_QOS)) {

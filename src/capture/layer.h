@@ -16,7 +16,6 @@
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"
 
-#define NT_ETHERTYPE_LEAST 0x0600   /* a smaller value is a length (IEEE 802.3 section 3.2.6) */
 #define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
 #define NT_ETHERTYPE_PPP 0x880b
 #define NT_ETHERTYPE_MPLS 0x8847
@@ -30,6 +29,13 @@
 #define NT_PPP_IPV4 0x0021
 #define NT_PPP_IPV6 0x0057
 #define NT_PPP_MPLS 0x0281
+#define NT_PPP_MULTILINK 0x003d
+#define NT_PPP_OSI 0x0023
+#define NT_PPP_APPLETALK 0x0029
+#define NT_PPP_IPX 0x002b
+#define NT_PPP_CDP 0x0207
+#define NT_PPP_CONTROLS 0x4000 /* the first of the protocols that hold no packets */
+#define NT_PPP_WHOLE 0xc0      /* in a multilink header: begins and ends a packet */
 #define NT_PPP_ADDRESS 0xff
 #define NT_PPP_CONTROL 0x03
 
@@ -93,6 +99,49 @@ NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
 	return nt_pass_to_ethertype(frame, layer, sizeof(llc) + sizeof(organisation) + 2);
 }
 
+/* A packet of a multilink bundle that is not fragmented has both bits set, and the next protocol after its sequence
+ * number (RFC 1990 section 3). The long format is the default.
+ */
+NT_INLINE enum nt_parse nt_pass_multilink(void *frame, struct nt_layer *layer)
+{
+	__u8 bits;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &bits, sizeof(bits));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	if ((bits & NT_PPP_WHOLE) != NT_PPP_WHOLE)
+		return nt_pass_over(layer, NT_OVER_PPP, NT_PPP_MULTILINK);
+	layer->offset += 4;
+	layer->type = NT_ETHERTYPE_PPP;
+	return NT_PACKET_TCP;
+}
+
+/* Protocols from 0x4000 on control the link (RFC 1661 section 2). IPX and the like cannot hold IP. */
+NT_INLINE enum nt_parse nt_set_ppp_protocol(void *frame, struct nt_layer *layer, __u16 protocol)
+{
+	layer->type = NT_LAYER_UNKNOWN;
+	switch (protocol) {
+	case NT_PPP_IPV4:
+		layer->type = NT_ETHERTYPE_IPV4;
+		return NT_PACKET_TCP;
+	case NT_PPP_IPV6:
+		layer->type = NT_ETHERTYPE_IPV6;
+		return NT_PACKET_TCP;
+	case NT_PPP_MPLS:
+		layer->type = NT_ETHERTYPE_MPLS;
+		return NT_PACKET_TCP;
+	case NT_PPP_MULTILINK:
+		return nt_pass_multilink(frame, layer);
+	case NT_PPP_OSI:
+	case NT_PPP_APPLETALK:
+	case NT_PPP_IPX:
+	case NT_PPP_CDP:
+		return NT_PACKET_NOT_IP;
+	default:
+		return protocol < NT_PPP_CONTROLS ? nt_pass_over(layer, NT_OVER_PPP, protocol) : NT_PACKET_NOT_IP;
+	}
+}
+
 /* The protocol field has one or two bytes: an odd byte is its last (RFC 1661 section 2). The address and control bytes
  * of HDLC-like framing may precede it (RFC 1662 section 3.1); no protocol number begins with that address.
  */
@@ -112,11 +161,7 @@ NT_INLINE enum nt_parse nt_pass_ppp(void *frame, struct nt_layer *layer)
 	if (result != NT_PACKET_TCP)
 		return result;
 	layer->offset += byte & 1 ? 1 : 2;
-	layer->type = protocol == NT_PPP_IPV4 ? NT_ETHERTYPE_IPV4 :
-		      protocol == NT_PPP_IPV6 ? NT_ETHERTYPE_IPV6 :
-		      protocol == NT_PPP_MPLS ? NT_ETHERTYPE_MPLS :
-						NT_LAYER_UNKNOWN;
-	return NT_PACKET_TCP;
+	return nt_set_ppp_protocol(frame, layer, protocol);
 }
 
 /* Version 1, type 1, code 0 is a packet of a session (RFC 2516 section 4). Its length is ignored, because some devices
@@ -271,6 +316,7 @@ NT_INLINE int nt_next_subframe(struct nt_layer *layer)
 	layer->offset = layer->more;
 	layer->end = layer->more_end;
 	layer->more = 0;
+	layer->over = NT_OVER_NONE;
 	layer->type = NT_LAYER_AMSDU;
 	return 1;
 }

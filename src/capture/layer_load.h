@@ -9,6 +9,8 @@
 #include "core/buffer.h"
 #include "core/packet.h"
 
+#define NT_ETHERTYPE_LEAST 0x0600 /* a smaller value is a length (IEEE 802.3 section 3.2.6) */
+
 /* Below all EtherTypes. */
 enum nt_layer_type {
 	NT_LAYER_UNKNOWN, /* cannot hold IP */
@@ -16,6 +18,30 @@ enum nt_layer_type {
 	NT_LAYER_IP, /* the first four bits are the version */
 	NT_LAYER_IEEE80211,
 	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
+};
+
+/* Why a packet that may hold TCP is passed over. */
+enum nt_passed_over {
+	NT_OVER_NONE,
+	NT_OVER_LINK,
+	NT_OVER_ETHERTYPE,
+	NT_OVER_FAMILY,
+	NT_OVER_PPP,
+	NT_OVER_NLPID,
+	NT_OVER_ENCAPSULATION,
+	NT_OVER_GRE,
+	NT_OVER_PORT,    /* not the format of the tunnel that uses the port */
+	NT_OVER_IN_PORT, /* a tunnel of that port, with unknown contents */
+	NT_OVER_L2TP,
+	NT_OVER_NSH,
+	NT_OVER_ERSPAN,
+	NT_OVER_ENCRYPTED_80211,
+	NT_OVER_FRAGMENT_80211,
+	NT_OVER_MACSEC,
+	NT_OVER_ESP,
+	NT_OVER_MALFORMED,
+	NT_OVER_CUT,
+	NT_OVER_INCOMPLETE,
 };
 
 struct nt_layer {
@@ -27,7 +53,17 @@ struct nt_layer {
 	__u16 vlan;     /* the outermost VLAN's number, or NT_NO_VLAN */
 	/* `end` may be wrong, so that only the frame's end limits what is read. */
 	bool is_end_doubtful;
+	__u8 over; /* enum nt_passed_over */
+	__u32 over_number;
 };
+
+/* Says why a packet that cannot be parsed is not ordinary. Returns NT_PACKET_NOT_IP. */
+NT_INLINE enum nt_parse nt_pass_over(struct nt_layer *layer, enum nt_passed_over kind, __u32 number)
+{
+	layer->over = kind;
+	layer->over_number = number;
+	return NT_PACKET_NOT_IP;
+}
 
 /* Copies `size` bytes that begin `at` bytes after the layer's first. Returns NT_PACKET_TCP, which is 0 and means
  * success here and in layer.h, or the error.

@@ -14,6 +14,7 @@
 
 #define NT_PROTOCOL_UDP 17
 #define NT_PROTOCOL_GRE 47
+#define NT_PROTOCOL_ESP 50
 #define NT_PROTOCOL_ETHERIP 97
 #define NT_PROTOCOL_MPLS 137
 
@@ -50,6 +51,13 @@ NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16
 	return NT_PACKET_TCP;
 }
 
+/* The packet does not have the tunnel's format, and is no control packet of it. Returns NT_PACKET_NOT_TCP. */
+NT_INLINE enum nt_parse nt_is_no_tunnel(struct nt_layer *layer, enum nt_passed_over kind, __u32 number)
+{
+	nt_pass_over(layer, kind, number);
+	return NT_PACKET_NOT_TCP;
+}
+
 /* The last 16 bits of a type III header hold the type of the mirrored frame, and in the last bit whether a subheader of
  * eight bytes follows (draft-foschiano-erspan section 4.3).
  */
@@ -61,10 +69,10 @@ NT_INLINE enum nt_parse nt_enter_erspan_iii(void *frame, struct nt_layer *layer)
 
 	if (result != NT_PACKET_TCP)
 		return result;
+	if (frame_type != NT_ERSPAN_ETHERNET && frame_type != NT_ERSPAN_IP)
+		return nt_pass_over(layer, NT_OVER_ERSPAN, frame_type);
 	return nt_go_inside(layer, bits & 1 ? 12 + 8 : 12,
-			    frame_type == NT_ERSPAN_ETHERNET ? NT_ETHERTYPE_BRIDGED :
-			    frame_type == NT_ERSPAN_IP       ? NT_LAYER_IP :
-							       NT_LAYER_UNKNOWN);
+			    frame_type == NT_ERSPAN_IP ? NT_LAYER_IP : NT_ETHERTYPE_BRIDGED);
 }
 
 NT_INLINE enum nt_parse nt_enter_gre_payload(void *frame, struct nt_layer *layer, __u16 flags, __u16 protocol)
@@ -94,7 +102,7 @@ NT_INLINE enum nt_parse nt_enter_gre(void *frame, struct nt_layer *layer)
 	 * nothing.
 	 */
 	if ((flags & NT_GRE_VERSION) > 1 || (flags & NT_GRE_ROUTING))
-		return NT_PACKET_NOT_TCP;
+		return nt_is_no_tunnel(layer, NT_OVER_GRE, flags);
 	if ((flags & NT_GRE_VERSION) == 1 && (protocol != NT_ETHERTYPE_PPP || !(flags & NT_GRE_SEQUENCE)))
 		return NT_PACKET_NOT_TCP;
 	header += flags & NT_GRE_CHECKSUM ? 4 : 0;
@@ -115,7 +123,7 @@ NT_INLINE enum nt_parse nt_enter_vxlan(void *frame, struct nt_layer *layer)
 	if (result != NT_PACKET_TCP)
 		return result;
 	if (!(header[0] & 0x08))
-		return NT_PACKET_NOT_TCP;
+		return nt_is_no_tunnel(layer, NT_OVER_PORT, 0);
 	if (header[0] & 0x04)
 		type = header[3] == 1 ? NT_ETHERTYPE_IPV4 :
 		       header[3] == 2 ? NT_ETHERTYPE_IPV6 :
@@ -134,7 +142,7 @@ NT_INLINE enum nt_parse nt_enter_geneve(void *frame, struct nt_layer *layer)
 	if (result != NT_PACKET_TCP)
 		return result;
 	if (version_and_length >> 14 || protocol < NT_ETHERTYPE_LEAST)
-		return NT_PACKET_NOT_TCP;
+		return nt_is_no_tunnel(layer, NT_OVER_PORT, 0);
 	return nt_go_inside(layer, 8 + (version_and_length >> 8 & 0x3f) * 4, protocol);
 }
 
@@ -262,6 +270,23 @@ NT_INLINE enum nt_parse nt_enter_port(void *frame, struct nt_layer *layer, __u16
 	}
 }
 
+/* A sender may have chosen a tunnel's port by chance, so only the receiver's port makes a datagram a tunnel's that does
+ * not have its format.
+ */
+NT_INLINE enum nt_parse nt_enter_datagram(void *frame, struct nt_layer *layer, __u16 source, __u16 destination)
+{
+	enum nt_parse result = nt_enter_port(frame, layer, destination);
+
+	if (layer->over == NT_OVER_PORT)
+		layer->over_number = destination;
+	if (result != NT_PACKET_NOT_IP)
+		return result;
+	result = nt_enter_port(frame, layer, source);
+	if (result != NT_PACKET_TCP)
+		layer->over = NT_OVER_NONE;
+	return result == NT_PACKET_NOT_IP ? nt_enter_teredo(frame, layer) : result;
+}
+
 NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 {
 	__u16 header[4];
@@ -276,10 +301,7 @@ NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 	if (length && length < layer->end - layer->offset)
 		layer->end = layer->offset + length;
 	layer->offset += NT_UDP_HEADER;
-	result = nt_enter_port(frame, layer, nt_network16(header[1]));
-	if (result == NT_PACKET_NOT_IP)
-		result = nt_enter_port(frame, layer, nt_network16(header[0]));
-	return result == NT_PACKET_NOT_IP ? nt_enter_teredo(frame, layer) : result;
+	return nt_enter_datagram(frame, layer, nt_network16(header[0]), nt_network16(header[1]));
 }
 
 /* The cursor is after an IP header. Sets *layer to the inner layer; returns NT_PACKET_NOT_TCP if this is no tunnel. */
@@ -296,6 +318,8 @@ NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cur
 		return nt_enter_gre(frame, layer);
 	case NT_PROTOCOL_UDP:
 		return nt_enter_udp(frame, layer);
+	case NT_PROTOCOL_ESP:
+		return nt_is_no_tunnel(layer, NT_OVER_ESP, 0);
 	default:
 		return NT_PACKET_NOT_TCP;
 	}

@@ -192,9 +192,19 @@ static void finish_tracker(struct replay *replay)
 			(unsigned long long)clock->wrong);
 }
 
+static void report_passed_over(const struct replay *replay)
+{
+	const struct passed_over passed_over = capture_reader_passed_over(replay->reader);
+	__u64 total = passed_over_total(&passed_over);
+	char text[1024];
+
+	passed_over_describe(&passed_over, text, sizeof(text));
+	if (total)
+		message_note("passed over %llu packet%s: %s", (unsigned long long)total, total == 1 ? "" : "s", text);
+}
+
 static void finish_replay(struct replay *replay)
 {
-	struct capture_unparsed unparsed;
 
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
@@ -202,11 +212,7 @@ static void finish_replay(struct replay *replay)
 		finish_tracker(replay);
 	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
-	unparsed = capture_reader_unparsed(replay->reader);
-	message_detail("packets: %llu malformed, %llu captured too short, %llu fragmented with missing "
-		       "fragments",
-		       (unsigned long long)unparsed.malformed, (unsigned long long)unparsed.truncated,
-		       (unsigned long long)unparsed.incomplete);
+	report_passed_over(replay);
 }
 
 static const char *link_name(int link_type)
@@ -319,20 +325,18 @@ static int read_like_zeek(struct replay *replay)
 	return result;
 }
 
-/* Packets of unsupported link types do not stop the replay, but are reported once per file. A file that has no other
- * packets is an error. */
+/* Packets of unsupported link types are counted at the end. A file that has no other packets is an error. */
 static void report_unread(struct replay *replay)
 {
-	const struct capture_unparsed unparsed = capture_reader_unparsed(replay->reader);
+	int link_type;
+	__u64 unread = capture_reader_take_unread(replay->reader, &link_type);
 
-	if (unparsed.unread)
-		message_error("%s: ignored %llu packets of unsupported link types, the first of type %s (%d); "
-			      "docs/captures.md lists the supported ones",
-			      replay->name, (unsigned long long)unparsed.unread, link_name(unparsed.unread_type),
-			      unparsed.unread_type);
-	if (unparsed.unread && unparsed.unread == capture_file_packets(replay->file))
-		replay->broken = true;
-	capture_reader_clear_unread(replay->reader);
+	if (!unread || unread != capture_file_packets(replay->file))
+		return;
+	message_error("%s: cannot read: all packets are of unsupported link types, the first of type %s (%d); "
+		      "docs/captures.md lists the supported ones",
+		      replay->name, link_name(link_type), link_type);
+	replay->broken = true;
 }
 
 static void read_opened_file(struct replay *replay)

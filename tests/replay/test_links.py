@@ -374,6 +374,64 @@ def not_read():
         equal((result.status, result.records), (0, []), name)
 
 
+def said_of(frames, *arguments):
+    """What replay says of the packets that it passes over."""
+    result = replay(b"".join(frames) if isinstance(frames, list) else frames, *arguments)
+    equal(result.status, 0, result.errors)
+    lines = [line for line in result.errors.splitlines() if "passed over" in line]
+    check(len(lines) <= 1, result.errors)
+    return lines[0].split(": ", 2)[2] if lines else ""
+
+
+def passed_over():
+    """Packets that may hold TCP and are not read are counted by kind; other traffic and -q are silent."""
+    packet = ip_packets(IPV4)[3][1]
+    tunnel = dict(vxlan=udp(4789, b"\0" * 8 + bridged(packet)), source=udp(53, b"\0" * 30, 4789),
+                  gre=gre(packet, 0x4000, b"\0" * 4), geneve=udp(6081, b"\0" * 8 + bridged(packet)))
+    later = bytearray(bridged(ipv4(*OUTER[0], b"\0" * 24, 6)))
+    later[20:22] = b"\0\3"
+    kinds = {
+        "1 of EtherType 0x88b5": (1, MACS + b"\x88\xb5" + packet),
+        "1 encrypted by MACsec": (1, MACS + b"\x88\xe5" + packet),
+        "1 of address family 7": (0, struct.pack("<I", 7) + packet),
+        "1 of PPP protocol 0x002d": (9, b"\0\x2d" + packet),
+        "1 of PPP protocol 0x003d": (9, b"\0\x3d\x80\0\0\1" + ppp(packet)),
+        "1 in encrypted 802.11 frames": (105, radio(packet, b"\x08\x41")),
+        "1 in 802.11 fragments": (105, radio(packet, b"\x08\x05")),
+        "1 fragmented with missing fragments": (1, bytes(later)),
+        "1 malformed": (1, bridged(packet[:20] + b"\0" * 20)),
+        "1 of unknown format at tunnel port 4789": (1, bridged(ipv4(*OUTER[0], tunnel["vxlan"], 17))),
+        "1 of unknown format at tunnel port 6081": (1, bridged(ipv4(*OUTER[0], tunnel["geneve"], 17))),
+        "1 of GRE with unknown flags 0x4000": (1, bridged(ipv4(*OUTER[0], tunnel["gre"], 47))),
+        "1 encrypted by ESP": (1, bridged(ipv4(*OUTER[0], packet, 50))),
+    }
+    for text, (link_type, frame) in kinds.items():
+        equal(said_of(pcap.capture([(0, frame)], link_type), "--tunnels"), text, text)
+        equal(said_of(pcap.capture([(0, frame)], link_type), "--tunnels", "-q"), "", "-q")
+    equal(said_of(pcap.capture([(0, bridged(packet), 14 + 20 + 19)])), "1 captured too short", "cut")
+    frames = [(0, MACS + struct.pack(">H", 0x9100 + number) + packet) for number in range(1, 20)] * 2
+    text = said_of(pcap.capture(frames))
+    check(text.startswith("2 of EtherType 0x9101, ") and text.endswith(", 6 of other kinds"), text)
+
+
+def ordinary_traffic():
+    """Traffic other than TCP is not said to be passed over."""
+    packet = ip_packets(IPV4)[3][1]
+    datagram = ipv4(*OUTER[0], udp(53, b"\0" * 30, 4789), 17)
+    later = bytearray(bridged(datagram))
+    later[20:22] = b"\0\3"
+    discovery = ipv6("fe80::1", "ff02::1", b"\x88" + b"\0" * 23, 58)
+    ordinary = [(1, bridged(datagram)), (1, bridged(ipv4(*OUTER[0], b"\x08" + b"\0" * 30, 1))), (1, bridged(discovery)),
+                (1, MACS + b"\x08\6" + b"\0" * 46), (1, MACS + b"\x88\xcc" + b"\0" * 46),
+                (1, MACS + b"\0\x26\x42\x42\3" + b"\0" * 43), (1, MACS + b"\x88\x63" + pppoe(packet)),
+                (1, bytes(later)), (1, bridged(ipv4(*OUTER[0], packet[20:], 132))), (9, b"\xff\3\xc0\x21" + packet),
+                (105, radio(packet, b"\x80\0")), (105, radio(packet, b"\xc8\1", b"\0\0"))]
+    for link_type, frame in ordinary:
+        equal(said_of(pcap.capture([(0, frame)], link_type)), "", frame[:40])
+    equal(said_of(pcap.capture([(0, bridged(datagram))]), "--tunnels"), "", "a sender with a tunnel's port")
+    equal(said_of(pcap.capture(connection())), "", "TCP")
+
+
 def mapped_addresses():
     """IPv4-mapped addresses have the Community ID of IPv4. The vectors come from the specification."""
     endpoints = ("128.232.110.120", 34855), ("66.35.250.204", 80)
@@ -388,4 +446,4 @@ def mapped_addresses():
 if __name__ == "__main__":
     replay_harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
                         fragments_and_tunnels, fragments_cut_short, fragments_used_again, truncated_headers,
-                        wrong_lengths, snap_lengths, not_read, mapped_addresses])
+                        wrong_lengths, snap_lengths, not_read, passed_over, ordinary_traffic, mapped_addresses])
