@@ -77,21 +77,35 @@ static bool is_fragment(const struct capture_segment *segment)
 	       (segment->result == NT_PACKET_TCP && segment->packet.marks & NT_PACKET_FIRST_FRAGMENT);
 }
 
+/* Adds a fragment of CAPWAP or IP. If it completes a packet, *inner is its first layer. */
+static enum fragment_result join_fragment_of_layer(struct capture_reader *reader, const struct nt_layer *layer,
+						   const struct capture_segment *segment, struct nt_buffer *whole,
+						   struct nt_layer *inner)
+{
+	inner->type = layer->type == NT_LAYER_CAPWAP_ETHERNET  ? NT_ETHERTYPE_BRIDGED :
+		      layer->type == NT_LAYER_CAPWAP_IEEE80211 ? NT_LAYER_IEEE80211 :
+								 NT_LAYER_IP;
+	if (inner->type != NT_LAYER_IP)
+		return fragment_table_add_capwap(reader->fragments, segment->frame, &segment->packet, layer,
+						 segment->ns, whole, &inner->end);
+	return fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, segment->ns, whole,
+				  &inner->end);
+}
+
 /* Only fragments that were captured whole can be reassembled. A first fragment that was cut is parsed on its own,
  * because it holds the TCP header. Returns false if the caller shall do so.
  */
 static bool add_fragment(struct capture_reader *reader, const struct nt_layer *layer,
 			 const struct capture_segment *segment, int depth)
 {
-	struct nt_layer inner = { .type = NT_LAYER_IP, .vlan = layer->vlan, .is_end_doubtful = true };
+	struct nt_layer inner = { .vlan = layer->vlan, .is_end_doubtful = true };
 	struct capture_segment joined = *segment;
 	enum fragment_result result;
 	struct nt_buffer whole;
 
 	if (depth > NT_MOST_TUNNELS)
 		return false;
-	result = fragment_table_add(reader->fragments, segment->frame, segment->packet.network_offset, segment->ns,
-				    &whole, &inner.end);
+	result = join_fragment_of_layer(reader, layer, segment, &whole, &inner);
 	joined.frame = &whole;
 	joined.reassembled = true;
 	joined.is_whole = false; /* only the beginning of its payload is kept */

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "core/packet.h"
+#include "src/capture/access_point.h"
 
 #define UNIT 8 /* bytes; each fragment begins at a multiple (RFC 791 section 3.2) */
 #define MOST_PAYLOAD 65535
 #define ANY_LENGTH (~0U) /* of a frame: the captured bytes limit what is read */
+#define CAPWAP 0         /* in place of IP's version */
 #define KEPT_PAYLOAD 512 /* bytes; enough for a few tunnel headers and TCP's header */
 
 struct fragment_key {
@@ -169,7 +171,7 @@ static bool is_valid(const struct fragment *fragment)
 
 static __u32 ip_header_length(const struct fragment_slot *slot)
 {
-	return slot->key.version == 4 ? NT_IPV4_HEADER : NT_IPV6_HEADER;
+	return slot->key.version == CAPWAP ? 0 : slot->key.version == 4 ? NT_IPV4_HEADER : NT_IPV6_HEADER;
 }
 
 /* The times may run backwards, so the difference counts either way. */
@@ -289,6 +291,8 @@ static void write_header(struct fragment_slot *slot)
 	struct nt_ipv4_header ipv4 = { .version_and_length = 0x45, .protocol = slot->key.protocol };
 	struct nt_ipv6_header ipv6 = { .version_and_class = 0x60, .next_header = slot->key.protocol };
 
+	if (slot->key.version == CAPWAP)
+		return;
 	if (slot->key.version == 4) {
 		ipv4.total_length = htons(NT_IPV4_HEADER + slot->total);
 		ipv4.identification = slot->key.identification;
@@ -302,21 +306,19 @@ static void write_header(struct fragment_slot *slot)
 	memcpy(slot->packet, &ipv6, sizeof(ipv6));
 }
 
-enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame, __u32 offset,
-					__u64 ns, struct nt_buffer *whole, __u32 *length)
+static enum fragment_result join_fragment(struct fragment_table *fragments, const struct nt_buffer *frame,
+					  const struct fragment *fragment, __u64 ns, struct nt_buffer *whole,
+					  __u32 *length)
 {
-	struct fragment fragment;
 	struct fragment_slot *slot;
 
-	if (!read_fragment(frame, offset, &fragment) || !can_hold_tcp(fragments, fragment.key.protocol))
-		return FRAGMENT_WAITS;
-	if (fragment.data + fragment.length > frame->length)
+	if (fragment->length > frame->length || fragment->data > frame->length - fragment->length)
 		return FRAGMENT_CUT;
-	if (!is_valid(&fragment))
+	if (!is_valid(fragment))
 		return FRAGMENT_WAITS;
-	slot = find_slot(fragments, frame, &fragment, ns);
+	slot = find_slot(fragments, frame, fragment, ns);
 	slot->age = ++fragments->clock;
-	store_fragment(slot, frame, &fragment);
+	store_fragment(slot, frame, fragment);
 	if (!slot->total || slot->units_seen != (slot->total + UNIT - 1) / UNIT)
 		return FRAGMENT_WAITS;
 	write_header(slot);
@@ -325,4 +327,35 @@ enum fragment_result fragment_table_add(struct fragment_table *fragments, const 
 	whole->data = slot->packet;
 	whole->length = *length < sizeof(slot->packet) ? *length : sizeof(slot->packet);
 	return FRAGMENT_COMPLETES;
+}
+
+enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame, __u32 offset,
+					__u64 ns, struct nt_buffer *whole, __u32 *length)
+{
+	struct fragment fragment;
+
+	if (!read_fragment(frame, offset, &fragment) || !can_hold_tcp(fragments, fragment.key.protocol))
+		return FRAGMENT_WAITS;
+	return join_fragment(fragments, frame, &fragment, ns, whole, length);
+}
+
+enum fragment_result fragment_table_add_capwap(struct fragment_table *fragments, const struct nt_buffer *frame,
+					       const struct nt_packet *packet, const struct nt_layer *layer, __u64 ns,
+					       struct nt_buffer *whole, __u32 *length)
+{
+	struct fragment fragment = { .key.version = CAPWAP };
+	__u8 header[NT_CAPWAP_HEADER];
+
+	if (NT_LOAD(frame, layer->offset, header, sizeof(header)) < 0)
+		return FRAGMENT_WAITS;
+	memcpy(fragment.key.address, packet->address_parts, sizeof(fragment.key.address));
+	fragment.key.identification = header[4] << 8 | header[5];
+	fragment.key.protocol = header[2] & NT_CAPWAP_NATIVE;
+	fragment.start = (header[6] << 8 | header[7]) & 0xfff8;
+	fragment.more = !(header[3] & NT_CAPWAP_LAST);
+	fragment.data = layer->offset + (header[1] >> 3) * 4;
+	if (layer->end <= fragment.data)
+		return FRAGMENT_WAITS;
+	fragment.length = layer->end - fragment.data;
+	return join_fragment(fragments, frame, &fragment, ns, whole, length);
 }

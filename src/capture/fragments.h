@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "core/buffer.h"
+#include "src/capture/layer_load.h"
 
 #define FRAGMENT_TABLE_SLOTS 512
 
@@ -45,6 +46,13 @@ enum fragment_result {
  */
 enum fragment_result fragment_table_add(struct fragment_table *fragments, const struct nt_buffer *frame, __u32 offset,
 					__u64 ns, struct nt_buffer *whole, __u32 *length);
+
+/* The same for a fragment of CAPWAP's data whose CAPWAP header is at the layer's beginning. packet: the IP packet that it came in.
+ * *whole is the Ethernet or 802.11 frame.
+ */
+enum fragment_result fragment_table_add_capwap(struct fragment_table *fragments, const struct nt_buffer *frame,
+					       const struct nt_packet *packet, const struct nt_layer *layer, __u64 ns,
+					       struct nt_buffer *whole, __u32 *length);
 
 /* Returns the number of packets that were given up incomplete, plus those that still wait for a fragment. Fragments that
  * were captured again after their packet was complete do not count.

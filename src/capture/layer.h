@@ -16,6 +16,7 @@
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"
 
+#define NT_ETHERTYPE_ARP 0x0806
 #define NT_ETHERTYPE_BRIDGED 0x6558 /* a whole Ethernet frame (RFC 1701) */
 #define NT_ETHERTYPE_PPP 0x880b
 #define NT_ETHERTYPE_MPLS 0x8847
@@ -23,6 +24,7 @@
 #define NT_ETHERTYPE_PPPOE_SESSION 0x8864
 #define NT_ETHERTYPE_PBB 0x88e7
 #define NT_ETHERTYPE_FABRICPATH 0x8903
+#define NT_ETHERTYPE_NSH 0x894f
 #define NT_ETHERTYPE_VN_TAG 0x8926
 #define NT_ETHERTYPE_E_TAG 0x893f
 
@@ -39,11 +41,16 @@
 #define NT_PPP_ADDRESS 0xff
 #define NT_PPP_CONTROL 0x03
 
+#define NT_HDLC_UNICAST 0x0f
+#define NT_HDLC_MULTICAST 0x8f
+#define NT_HDLC_HEADER 4
+
 #define NT_LLC_IP 0x06 /* the service access point of IP itself */
 #define NT_LLC_SNAP 0xaa
 #define NT_LLC_UNNUMBERED 0x03
 
 #define NT_CONTROL_WORD 4
+#define NT_LEAST_NSH 8
 
 #define NT_MOST_LAYERS 16
 #define NT_MOST_LABELS 16
@@ -247,6 +254,41 @@ NT_INLINE enum nt_parse nt_pass_labels(void *frame, struct nt_layer *layer)
 	return NT_PACKET_MALFORMED;
 }
 
+/* The numbers of the next protocol in NSH (RFC 8300 section 11.2.5) and VXLAN-GPE. */
+NT_INLINE __u16 nt_next_protocol_type(__u8 number)
+{
+	switch (number) {
+	case 1:
+		return NT_ETHERTYPE_IPV4;
+	case 2:
+		return NT_ETHERTYPE_IPV6;
+	case 3:
+		return NT_ETHERTYPE_BRIDGED;
+	case 4:
+		return NT_ETHERTYPE_NSH;
+	case 5:
+		return NT_ETHERTYPE_MPLS;
+	default:
+		return NT_LAYER_UNKNOWN;
+	}
+}
+
+/* The header's length is in words of four bytes, the last six bits of its first two bytes. */
+NT_INLINE enum nt_parse nt_pass_nsh(void *frame, struct nt_layer *layer)
+{
+	__u8 header[4];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, header, sizeof(header));
+	__u32 length = (header[1] & 0x3f) * 4;
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (header[0] >> 6 || length < NT_LEAST_NSH)
+		return NT_PACKET_MALFORMED;
+	layer->type = nt_next_protocol_type(header[3]);
+	layer->offset += length;
+	return layer->type == NT_LAYER_UNKNOWN ? nt_pass_over(layer, NT_OVER_NSH, header[3]) : NT_PACKET_TCP;
+}
+
 NT_INLINE enum nt_parse nt_pass_ip_version(void *frame, struct nt_layer *layer)
 {
 	__u8 version;
@@ -279,6 +321,10 @@ NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
 	case NT_ETHERTYPE_MPLS:
 	case NT_ETHERTYPE_MPLS_UPSTREAM:
 		return nt_pass_labels(frame, layer);
+	case NT_ETHERTYPE_NSH:
+		return nt_pass_nsh(frame, layer);
+	case NT_LAYER_HDLC:
+		return nt_pass_to_ethertype(frame, layer, NT_HDLC_HEADER);
 	case NT_LAYER_LLC:
 		return nt_pass_llc(frame, layer);
 	case NT_LAYER_IP:

@@ -17,6 +17,9 @@ enum nt_layer_type {
 	NT_LAYER_LLC,
 	NT_LAYER_IP, /* the first four bits are the version */
 	NT_LAYER_IEEE80211,
+	NT_LAYER_HDLC,            /* Cisco's: an address, a control byte and an EtherType */
+	NT_LAYER_CAPWAP_ETHERNET, /* a fragment of CAPWAP's data, like the next */
+	NT_LAYER_CAPWAP_IEEE80211,
 	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
 };
 
@@ -30,8 +33,7 @@ enum nt_passed_over {
 	NT_OVER_NLPID,
 	NT_OVER_ENCAPSULATION,
 	NT_OVER_GRE,
-	NT_OVER_PORT,    /* not the format of the tunnel that uses the port */
-	NT_OVER_IN_PORT, /* a tunnel of that port, with unknown contents */
+	NT_OVER_PORT, /* not the format of the tunnel that uses the port */
 	NT_OVER_L2TP,
 	NT_OVER_NSH,
 	NT_OVER_ERSPAN,
@@ -39,6 +41,7 @@ enum nt_passed_over {
 	NT_OVER_FRAGMENT_80211,
 	NT_OVER_MACSEC,
 	NT_OVER_ESP,
+	NT_OVER_DTLS,
 	NT_OVER_MALFORMED,
 	NT_OVER_CUT,
 	NT_OVER_INCOMPLETE,
@@ -83,6 +86,23 @@ NT_INLINE enum nt_parse nt_layer_load16(void *frame, const struct nt_layer *laye
 	if (result == NT_PACKET_TCP)
 		*value = nt_network16(*value);
 	return result;
+}
+
+/* Passes `header` bytes; the inner layer is of `type`. */
+NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16 type)
+{
+	if (!layer->is_end_doubtful && header > layer->end - layer->offset)
+		return NT_PACKET_MALFORMED;
+	layer->offset += header;
+	layer->type = type;
+	return NT_PACKET_TCP;
+}
+
+/* The packet does not have the tunnel's format, and is no control packet of it. Returns NT_PACKET_NOT_TCP. */
+NT_INLINE enum nt_parse nt_is_no_tunnel(struct nt_layer *layer, enum nt_passed_over kind, __u32 number)
+{
+	nt_pass_over(layer, kind, number);
+	return NT_PACKET_NOT_TCP;
 }
 
 #endif

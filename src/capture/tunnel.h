@@ -4,27 +4,34 @@
  *
  * Tunnels over UDP are recognised by their ports, Teredo by its addresses. A packet without the tunnel's valid header
  * is ordinary UDP. References: RFC 2784 and 2890 (GRE), 2637 (PPTP), 8086 (GRE in UDP), 4023 (MPLS in IP), 3378
- * (EtherIP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya, 3GPP TS
- * 29.281 (GTP-U), draft-foschiano-erspan.
+ * (EtherIP), 7510 (MPLS in UDP), 7348 (VXLAN), draft-ietf-nvo3-vxlan-gpe, 8926 (Geneve), 4380 (Teredo), draft-massar-v6ops-ayiya, 3GPP TS
+ * 29.281 (GTP-U), draft-foschiano-erspan, draft-mclaggan-wccp-v2rev1.
  */
 #ifndef NETRACKER_TUNNEL_H
 #define NETRACKER_TUNNEL_H
 
-#include "layer.h"
+#include "src/capture/access_point.h"
+#include "src/capture/l2tp.h"
+#include "src/capture/layer.h"
 
 #define NT_PROTOCOL_UDP 17
 #define NT_PROTOCOL_GRE 47
 #define NT_PROTOCOL_ESP 50
 #define NT_PROTOCOL_ETHERIP 97
+#define NT_PROTOCOL_L2TP 115
 #define NT_PROTOCOL_MPLS 137
 
 #define NT_UDP_HEADER 8
+#define NT_PORT_L2TP 1701
 #define NT_PORT_GTP_U 2152
 #define NT_PORT_GRE 4754
 #define NT_PORT_VXLAN 4789
 #define NT_PORT_VXLAN_GPE 4790
 #define NT_PORT_AYIYA 5072
 #define NT_PORT_GENEVE 6081
+#define NT_PORT_CAPWAP_DATA 5247
+#define NT_PORT_MPLS 6635
+#define NT_PORT_TZSP 37008
 #define NT_PORT_VXLAN_LINUX 8472 /* Linux' default, older than IANA's number */
 
 #define NT_GRE_CHECKSUM 0x8000
@@ -37,26 +44,11 @@
 #define NT_GRE_ERSPAN_III 0x22eb
 #define NT_ERSPAN_ETHERNET 0 /* types of frames in type III */
 #define NT_ERSPAN_IP 2
+#define NT_GRE_WCCP 0x883e
+#define NT_WCCP_REDIRECT 4
 #define NT_GRE_ARUBA_FIRST 0x8200 /* 802.11 from Aruba's access points */
 #define NT_GRE_ARUBA_LAST 0x8210
 #define NT_GRE_ARUBA_OTHER 0x9000
-
-/* Passes `header` bytes; the inner layer is of `type`. */
-NT_INLINE enum nt_parse nt_go_inside(struct nt_layer *layer, __u32 header, __u16 type)
-{
-	if (!layer->is_end_doubtful && header > layer->end - layer->offset)
-		return NT_PACKET_MALFORMED;
-	layer->offset += header;
-	layer->type = type;
-	return NT_PACKET_TCP;
-}
-
-/* The packet does not have the tunnel's format, and is no control packet of it. Returns NT_PACKET_NOT_TCP. */
-NT_INLINE enum nt_parse nt_is_no_tunnel(struct nt_layer *layer, enum nt_passed_over kind, __u32 number)
-{
-	nt_pass_over(layer, kind, number);
-	return NT_PACKET_NOT_TCP;
-}
 
 /* The last 16 bits of a type III header hold the type of the mirrored frame, and in the last bit whether a subheader of
  * eight bytes follows (draft-foschiano-erspan section 4.3).
@@ -70,9 +62,20 @@ NT_INLINE enum nt_parse nt_enter_erspan_iii(void *frame, struct nt_layer *layer)
 	if (result != NT_PACKET_TCP)
 		return result;
 	if (frame_type != NT_ERSPAN_ETHERNET && frame_type != NT_ERSPAN_IP)
-		return nt_pass_over(layer, NT_OVER_ERSPAN, frame_type);
+		return nt_is_no_tunnel(layer, NT_OVER_ERSPAN, frame_type);
 	return nt_go_inside(layer, bits & 1 ? 12 + 8 : 12,
 			    frame_type == NT_ERSPAN_IP ? NT_LAYER_IP : NT_ETHERTYPE_BRIDGED);
+}
+
+/* Version 2 of WCCP puts a redirect header before the packet; its first byte does not look like IP's. */
+NT_INLINE enum nt_parse nt_enter_wccp(void *frame, struct nt_layer *layer)
+{
+	__u8 first;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &first, sizeof(first));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	return nt_go_inside(layer, first >> 4 == 4 || first >> 4 == 6 ? 0 : NT_WCCP_REDIRECT, NT_LAYER_IP);
 }
 
 NT_INLINE enum nt_parse nt_enter_gre_payload(void *frame, struct nt_layer *layer, __u16 flags, __u16 protocol)
@@ -83,6 +86,8 @@ NT_INLINE enum nt_parse nt_enter_gre_payload(void *frame, struct nt_layer *layer
 		return nt_enter_erspan_iii(frame, layer);
 	if ((protocol >= NT_GRE_ARUBA_FIRST && protocol <= NT_GRE_ARUBA_LAST) || protocol == NT_GRE_ARUBA_OTHER)
 		return nt_go_inside(layer, 0, NT_LAYER_IEEE80211);
+	if (protocol == NT_GRE_WCCP)
+		return nt_enter_wccp(frame, layer);
 	if (protocol < NT_ETHERTYPE_LEAST)
 		return NT_PACKET_NOT_TCP;
 	return nt_go_inside(layer, 0, protocol);
@@ -125,10 +130,9 @@ NT_INLINE enum nt_parse nt_enter_vxlan(void *frame, struct nt_layer *layer)
 	if (!(header[0] & 0x08))
 		return nt_is_no_tunnel(layer, NT_OVER_PORT, 0);
 	if (header[0] & 0x04)
-		type = header[3] == 1 ? NT_ETHERTYPE_IPV4 :
-		       header[3] == 2 ? NT_ETHERTYPE_IPV6 :
-		       header[3] == 3 ? NT_ETHERTYPE_BRIDGED :
-					NT_LAYER_UNKNOWN;
+		type = nt_next_protocol_type(header[3]);
+	if (type == NT_LAYER_UNKNOWN)
+		return nt_is_no_tunnel(layer, NT_OVER_PORT, 0);
 	return nt_go_inside(layer, sizeof(header), type);
 }
 
@@ -255,6 +259,14 @@ NT_INLINE enum nt_parse nt_enter_port(void *frame, struct nt_layer *layer, __u16
 	switch (port) {
 	case NT_PORT_GTP_U:
 		return nt_enter_gtp(frame, layer);
+	case NT_PORT_L2TP:
+		return nt_enter_l2tp_udp(frame, layer);
+	case NT_PORT_CAPWAP_DATA:
+		return nt_enter_capwap(frame, layer);
+	case NT_PORT_MPLS:
+		return nt_go_inside(layer, 0, NT_ETHERTYPE_MPLS);
+	case NT_PORT_TZSP:
+		return nt_enter_tzsp(frame, layer);
 	case NT_PORT_GRE:
 		return nt_enter_gre(frame, layer);
 	case NT_PORT_VXLAN:
@@ -312,6 +324,8 @@ NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cur
 	switch (cursor->protocol) {
 	case NT_PROTOCOL_MPLS:
 		return nt_go_inside(layer, 0, NT_ETHERTYPE_MPLS);
+	case NT_PROTOCOL_L2TP:
+		return nt_enter_l2tp_session(frame, layer);
 	case NT_PROTOCOL_ETHERIP:
 		return nt_go_inside(layer, 2, NT_ETHERTYPE_BRIDGED);
 	case NT_PROTOCOL_GRE:

@@ -54,6 +54,11 @@ def radiotap(frame):
     return struct.pack("<BBHI", 0, 0, 13, 1 << 1 | 1 << 2) + b"\0\x0c\0\0\0" + frame
 
 
+def nsh(packet, kind=None, metadata=b"\0" * 16):
+    length = (8 + len(metadata)) // 4
+    return bytes([0x0f, 0xc0 | length, 1, kind or (2 if is_ipv6(packet) else 1), 0, 0, 1, 0xff]) + metadata + packet
+
+
 LINKS = {
     "Ethernet": (1, bridged),
     "LLC and SNAP": (1, lambda p: MACS + struct.pack(">H", 8 + len(p)) + SNAP + typed(p)),
@@ -69,6 +74,8 @@ LINKS = {
     "MPLS, upstream labels": (1, lambda p: MACS + b"\x88\x48\0\0\x11\x40" + p),
     "Ethernet over MPLS": (1, lambda p: MACS + b"\x88\x47\0\0\x11\x40" + bridged(p)),
     "Ethernet over MPLS, control word": (1, lambda p: MACS + b"\x88\x47\0\0\x11\x40\0\0\0\0" + bridged(p)),
+    "NSH": (1, lambda p: MACS + b"\x89\x4f" + nsh(p)),
+    "NSH, Ethernet, no metadata": (1, lambda p: MACS + b"\x89\x4f" + nsh(bridged(p), 3, b"")),
     "null": (0, lambda p: struct.pack("<I", family(p, 24)) + p),
     "null, big-endian": (0, lambda p: struct.pack(">I", family(p, 28)) + p),
     "loop": (108, lambda p: struct.pack(">I", family(p, 30)) + p),
@@ -116,6 +123,10 @@ def gpe(packet):
     return bytes([0x0c, 0, 0, 2 if is_ipv6(packet) else 1, 0, 0, 7, 0]) + packet
 
 
+def l2tp_v2(frame):
+    return struct.pack(">HHHHHHH", 0x4a02, 16 + len(frame), 5, 6, 1, 0, 2) + b"pd" + frame
+
+
 AYIYA = b"\x11\0\0\0\0" + b"identity-of-host" + b"s" * 20
 
 TUNNELS = {
@@ -134,6 +145,26 @@ TUNNELS = {
     "AYIYA": (17, lambda p: udp(5072, b"\x45\x52" + AYIYA[:1] + (b"\x29" if is_ipv6(p) else b"\4") + AYIYA[1:] + p)),
     "GTP-U": (17, lambda p: udp(2152, gtp(p), 2152)),
     "GTP-U, extension": (17, lambda p: udp(2152, gtp(p, 0x34, b"\0\1\0\x85\1\0\0\0"), 2152)),
+    "L2TP": (17, lambda p: udp(1701, b"\0\2\0\5\0\6\xff\3" + ppp(p), 1701)),
+    "L2TP, all fields": (17, lambda p: udp(1701, l2tp_v2(b"\xff\3" + ppp(p)), 1701)),
+    "L2TPv3, Ethernet": (115, lambda p: b"\0\0\0\x09" + bridged(p)),
+    "L2TPv3, cookie of 4": (115, lambda p: b"\0\0\0\x09cook" + bridged(p)),
+    "L2TPv3, cookie of 8, sublayer": (115, lambda p: b"\0\0\0\x09cookie-8\x40\0\0\1" + bridged(p)),
+    "L2TPv3, VLAN": (115, lambda p: b"\0\0\0\x09\0\0\0\0" + MACS + b"\x81\0\0\7" + typed(p)),
+    "L2TPv3, PPP": (115, lambda p: b"\0\0\0\x09cookie-8\xff\3" + ppp(p)),
+    "L2TPv3, HDLC": (115, lambda p: b"\0\0\0\x09cook\x0f\0" + typed(p)),
+    "L2TPv3, IP": (115, lambda p: b"\0\0\0\x09" + p),
+    "L2TPv3 in UDP": (17, lambda p: udp(1701, b"\0\3\0\0\0\0\0\x09cook" + bridged(p), 1701)),
+    "CAPWAP, 802.3": (17, lambda p: udp(5247, b"\0\x10\2\0\0\0\0\0" + bridged(p))),
+    "CAPWAP, 802.11": (17, lambda p: udp(5247, b"\0\x10\3\0\0\0\0\0" + radio(p))),
+    "CAPWAP, radio's address": (17, lambda p: udp(5247, b"\0\x20\3\x10\0\0\0\0\6\2\0\0\0\0\1\0" + radio(p))),
+    "TZSP": (17, lambda p: udp(37008, b"\1\0\0\1\1" + bridged(p))),
+    "TZSP, 802.11, fields": (17, lambda p: udp(37008, b"\1\0\0\x12\x0a\1\xc9\0\x12\1\6\1" + radio(p))),
+    "MPLS in UDP": (17, lambda p: udp(6635, b"\0\0\x10\x40\0\0\x21\x40" + p)),
+    "NSH in VXLAN-GPE": (17, lambda p: udp(4790, b"\x0c\0\0\4\0\0\7\0" + nsh(p))),
+    "NSH in GRE": (47, lambda p: gre(nsh(p), kind=0x894f)),
+    "WCCP": (47, lambda p: gre(p, kind=0x883e)),
+    "WCCP, redirect header": (47, lambda p: gre(b"\x80\0\0\5" + p, kind=0x883e)),
     "EtherIP": (97, lambda p: b"\x30\0" + bridged(p)),
     "MPLS in IP": (137, lambda p: b"\0\0\x11\x40" + p),
 }
@@ -252,6 +283,22 @@ def fragments_and_tunnels():
                    for piece in split(packet, number)]
         check(len(packets) > 16, "there are fragments")
         check_record(replay(pcap.capture(packets), "--tunnels"), IPV4, f"fragments {name}")
+
+
+def capwap_fragments():
+    """CAPWAP has fragments of its own, of Ethernet and of 802.11, also out of order."""
+    def pieces(frame, native, number):
+        for at in range(0, len(frame), 24):
+            last = at + 24 >= len(frame)
+            yield bytes([0, 0x10, 2 | native, 0xc0 if last else 0x80]) + struct.pack(">HH", number, at) + frame[at:at + 24]
+
+    for native, wrap in ((0, bridged), (1, radio)):
+        for order in (1, -1):
+            packets = [(at, bridged(ipv4(*OUTER[0], udp(5247, piece), 17)))
+                       for number, (at, packet) in enumerate(ip_packets(IPV4))
+                       for piece in list(pieces(wrap(packet), native, number))[::order]]
+            check(len(packets) > 16, "there are fragments")
+            check_record(replay(pcap.capture(packets), "--tunnels"), IPV4, "fragments of CAPWAP")
 
 
 def fragments_cut_short():
@@ -445,5 +492,5 @@ def mapped_addresses():
 
 if __name__ == "__main__":
     replay_harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
-                        fragments_and_tunnels, fragments_cut_short, fragments_used_again, truncated_headers,
+                        fragments_and_tunnels, capwap_fragments, fragments_cut_short, fragments_used_again, truncated_headers,
                         wrong_lengths, snap_lengths, not_read, passed_over, ordinary_traffic, mapped_addresses])
