@@ -44,7 +44,8 @@ NT_INLINE enum nt_parse nt_enter_capwap(void *frame, struct nt_layer *layer)
 		layer->type = header[2] & NT_CAPWAP_NATIVE ? NT_LAYER_CAPWAP_IEEE80211 : NT_LAYER_CAPWAP_ETHERNET;
 		return NT_PACKET_FRAGMENT;
 	}
-	return nt_go_inside(layer, length, header[2] & NT_CAPWAP_NATIVE ? NT_LAYER_IEEE80211 : NT_ETHERTYPE_BRIDGED);
+	return nt_go_inside(layer, length,
+			    header[2] & NT_CAPWAP_NATIVE ? NT_LAYER_IEEE80211_SWAPPED : NT_ETHERTYPE_BRIDGED);
 }
 
 /* A tagged field is its tag, its length and its value, but padding and the end are the tag alone. */

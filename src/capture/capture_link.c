@@ -5,13 +5,16 @@
 
 #include "src/capture/capture_pktap.h"
 #include "src/capture/capture_radio.h"
+#include "src/capture/capture_vendor.h"
 
 #define RAW_BSD 14            /* OpenBSD's number of DLT_RAW; libpcap does not translate it */
 #define PKTAP_APPLE DLT_USER2 /* Apple's number of DLT_PKTAP */
 #define SLL_OUTGOING 4
 #define SLL_8023_FRAME 1 /* no EtherTypes, like the next: LLC follows */
 #define SLL_LLC 4
-#define CISCO_HDLC_HEADER 4
+#define ADDRESSES 12 /* of an Ethernet header */
+#define BROADCOM_TAG 4
+#define IPOIB_ROUTE 40 /* a global route header */
 
 /* Address families in null and loop headers. AF_INET is 2 on all systems, AF_INET6 differs; OpenBSD has NetBSD's. */
 #define FAMILY_IPV4 2
@@ -48,8 +51,7 @@ static __u16 ethertype_of_family(__u32 family)
 	}
 }
 
-/* Sets the layer after a header of `header` bytes with an address family. */
-static enum nt_parse set_family(struct capture_place *place, __u32 header, __u32 family)
+enum nt_parse capture_link_set_family(struct capture_place *place, __u32 header, __u32 family)
 {
 	if (ethertype_of_family(family) == NT_LAYER_UNKNOWN)
 		return nt_pass_over(&place->layer, NT_OVER_FAMILY, family);
@@ -63,7 +65,7 @@ static enum nt_parse locate_null(const struct nt_buffer *frame, struct capture_p
 
 	if (NT_LOAD(frame, 0, &family, sizeof(family)) < 0)
 		return NT_PACKET_TRUNCATED;
-	return set_family(place, sizeof(family), family > 0xff ? __builtin_bswap32(family) : family);
+	return capture_link_set_family(place, sizeof(family), family > 0xff ? __builtin_bswap32(family) : family);
 }
 
 static __u16 layer_type_of_cooked(__u16 protocol)
@@ -120,9 +122,22 @@ static enum nt_parse locate_ppp_pppd(const struct nt_buffer *frame, struct captu
 	return set_layer(place, control == NT_PPP_CONTROL ? 2 : 1, NT_ETHERTYPE_PPP);
 }
 
-static enum nt_parse locate_cisco_hdlc(const struct nt_buffer *frame, struct capture_place *place)
+/* Sets the layer behind a byte with the direction. */
+static enum nt_parse locate_with_direction(const struct nt_buffer *frame, struct capture_place *place, __u16 type)
 {
-	return nt_pass_to_ethertype((void *)frame, &place->layer, CISCO_HDLC_HEADER);
+	read_direction(frame, place);
+	return set_layer(place, 1, type);
+}
+
+/* IP over Infiniband has an EtherType and two reserved bytes before the packet. */
+static enum nt_parse locate_ipoib(const struct nt_buffer *frame, struct capture_place *place)
+{
+	enum nt_parse result;
+
+	place->layer.offset = IPOIB_ROUTE;
+	result = nt_pass_to_ethertype((void *)frame, &place->layer, 2);
+	place->layer.offset += 2;
+	return result;
 }
 
 /* An attribute is its length, its type and its value, and begins at a multiple of four bytes. Length and type have the
@@ -178,13 +193,32 @@ static enum nt_parse locate_layer(int link_type, const struct nt_buffer *frame, 
 	case DLT_PPP_PPPD:
 		return locate_ppp_pppd(frame, place);
 	case DLT_PPP_WITH_DIR:
-		read_direction(frame, place);
-		return set_layer(place, 1, NT_ETHERTYPE_PPP);
+		return locate_with_direction(frame, place, NT_ETHERTYPE_PPP);
 	case DLT_C_HDLC:
-		return locate_cisco_hdlc(frame, place);
+		return set_layer(place, 0, NT_LAYER_HDLC);
 	case DLT_C_HDLC_WITH_DIR:
-		read_direction(frame, place);
-		return locate_cisco_hdlc(frame, place);
+		return locate_with_direction(frame, place, NT_LAYER_HDLC);
+	case DLT_FRELAY:
+		return set_layer(place, 0, NT_LAYER_FRAME_RELAY);
+	case DLT_FRELAY_WITH_DIR:
+		return locate_with_direction(frame, place, NT_LAYER_FRAME_RELAY);
+	case DLT_MFR:
+		return nt_pass_frame_relay_piece((void *)frame, &place->layer, NT_LAYER_FRAME_RELAY);
+	case DLT_SLIP:
+	case DLT_SLIP_BSDOS:
+		return capture_vendor_slip(link_type, frame, place);
+	case DLT_PFLOG:
+		return capture_vendor_pflog(frame, place);
+	case DLT_DSA_TAG_BRCM:
+		return nt_pass_to_ethertype((void *)frame, &place->layer, ADDRESSES + BROADCOM_TAG + 2);
+	case DLT_DSA_TAG_BRCM_PREPEND:
+		return set_layer(place, BROADCOM_TAG, NT_ETHERTYPE_BRIDGED);
+	case DLT_DSA_TAG_DSA:
+		return nt_pass_dsa((void *)frame, &place->layer, ADDRESSES);
+	case DLT_DSA_TAG_EDSA: /* has an EtherType of its own */
+		return set_layer(place, 0, NT_ETHERTYPE_BRIDGED);
+	case DLT_IPOIB:
+		return locate_ipoib(frame, place);
 	case DLT_FDDI: /* frame control and two addresses */
 		return set_layer(place, 1 + 12, NT_LAYER_LLC);
 	case DLT_MPLS:
@@ -198,7 +232,7 @@ static enum nt_parse locate_layer(int link_type, const struct nt_buffer *frame, 
 		place->layer.type = NT_LAYER_IEEE80211;
 		return capture_radio_header(link_type, frame, &place->layer.offset);
 	default:
-		return NT_PACKET_NOT_IP;
+		return capture_vendor_juniper(link_type, frame, place);
 	}
 }
 
@@ -221,6 +255,17 @@ bool capture_link_is_known(int link_type)
 		DLT_PPP_WITH_DIR,
 		DLT_C_HDLC,
 		DLT_C_HDLC_WITH_DIR,
+		DLT_FRELAY,
+		DLT_FRELAY_WITH_DIR,
+		DLT_MFR,
+		DLT_SLIP,
+		DLT_SLIP_BSDOS,
+		DLT_PFLOG,
+		DLT_DSA_TAG_BRCM,
+		DLT_DSA_TAG_BRCM_PREPEND,
+		DLT_DSA_TAG_DSA,
+		DLT_DSA_TAG_EDSA,
+		DLT_IPOIB,
 		DLT_FDDI,
 		DLT_MPLS,
 		DLT_NFLOG,
@@ -237,7 +282,7 @@ bool capture_link_is_known(int link_type)
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (known[i] == link_type)
 			return true;
-	return false;
+	return capture_vendor_is_juniper(link_type);
 }
 
 enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, __u32 frame_length,
@@ -258,6 +303,8 @@ enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, 
 	inner.data += header;
 	inner.length -= header;
 	place->layer.end = frame_length - header;
+	if (!capture_link_is_known(link_type)) /* that of the frame behind a PPI header */
+		return NT_PACKET_NOT_IP;
 	result = locate_layer(link_type, &inner, place);
 	place->layer.offset += header;
 	place->layer.end += header;

@@ -31,4 +31,9 @@ bool capture_link_is_known(int link_type);
 enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, __u32 frame_length,
 				  struct capture_place *place);
 
+/* Sets the layer of *place after a header of `header` bytes that names an address family, one of any system. Returns
+ * NT_PACKET_TCP, or NT_PACKET_NOT_IP if the family is not IP's.
+ */
+enum nt_parse capture_link_set_family(struct capture_place *place, __u32 header, __u32 family);
+
 #endif

@@ -83,7 +83,7 @@ static enum fragment_result join_fragment_of_layer(struct capture_reader *reader
 						   struct nt_layer *inner)
 {
 	inner->type = layer->type == NT_LAYER_CAPWAP_ETHERNET  ? NT_ETHERTYPE_BRIDGED :
-		      layer->type == NT_LAYER_CAPWAP_IEEE80211 ? NT_LAYER_IEEE80211 :
+		      layer->type == NT_LAYER_CAPWAP_IEEE80211 ? NT_LAYER_IEEE80211_SWAPPED :
 								 NT_LAYER_IP;
 	if (inner->type != NT_LAYER_IP)
 		return fragment_table_add_capwap(reader->fragments, segment->frame, &segment->packet, layer,

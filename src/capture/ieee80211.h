@@ -9,6 +9,7 @@
 #include "src/capture/layer_load.h"
 
 #define NT_80211_HEADER 24
+#define NT_80211_VERSION 0x03
 #define NT_80211_DATA 0x08 /* the type, in the first byte */
 #define NT_80211_TYPE 0x0c
 #define NT_80211_NO_DATA 0x40 /* subtypes: null function and the like */
@@ -44,12 +45,23 @@ NT_INLINE enum nt_parse nt_pass_subframe(void *frame, struct nt_layer *layer)
 	return NT_PACKET_TCP;
 }
 
+/* The version is 0, so that a set bit of it shows that the bytes are swapped: some CAPWAP access points do that. */
+NT_INLINE void nt_swap_frame_control(__u8 control[2])
+{
+	__u8 first = control[0];
+
+	control[0] = control[1];
+	control[1] = first;
+}
+
 NT_INLINE enum nt_parse nt_pass_ieee80211(void *frame, struct nt_layer *layer)
 {
 	__u8 control[2], sequence, quality = 0;
 	__u32 header = NT_80211_HEADER;
 	enum nt_parse result = nt_layer_load(frame, layer, 0, control, sizeof(control));
 
+	if (result == NT_PACKET_TCP && layer->type == NT_LAYER_IEEE80211_SWAPPED && control[0] & NT_80211_VERSION)
+		nt_swap_frame_control(control);
 	if (result == NT_PACKET_TCP &&
 	    ((control[0] & NT_80211_TYPE) != NT_80211_DATA || (control[0] & NT_80211_NO_DATA)))
 		return NT_PACKET_NOT_IP;

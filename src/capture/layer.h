@@ -3,7 +3,7 @@
  * the kernel has parsed.
  *
  * nt_pass_layers() goes from layer to layer until it reaches IP or an unknown protocol. References: IEEE 802.1Q (VLAN),
- * 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 1661 and 1662 (PPP), RFC 2516 (PPPoE), RFC 3032
+ * 802.1ah (PBB), 802.1BR (E-TAG) and 802.2 (LLC), RFC 1042 (SNAP), RFC 2427 and 2684 (NLPID), RFC 8300 (NSH), RFC 1661 and 1662 (PPP), RFC 2516 (PPPoE), RFC 3032
  * (MPLS), RFC 4385 and 4448 (pseudowires).
  */
 #ifndef NETRACKER_LAYER_H
@@ -13,6 +13,7 @@
 
 #include "core/buffer.h"
 #include "core/packet.h"
+#include "src/capture/frame_relay.h"
 #include "src/capture/ieee80211.h"
 #include "src/capture/layer_load.h"
 
@@ -24,6 +25,7 @@
 #define NT_ETHERTYPE_PPPOE_SESSION 0x8864
 #define NT_ETHERTYPE_PBB 0x88e7
 #define NT_ETHERTYPE_FABRICPATH 0x8903
+#define NT_ETHERTYPE_DSA 0xdada /* the tag of Marvell's switches, with an EtherType */
 #define NT_ETHERTYPE_NSH 0x894f
 #define NT_ETHERTYPE_VN_TAG 0x8926
 #define NT_ETHERTYPE_E_TAG 0x893f
@@ -47,8 +49,11 @@
 
 #define NT_LLC_IP 0x06 /* the service access point of IP itself */
 #define NT_LLC_SNAP 0xaa
+#define NT_LLC_NLPID 0xfe
 #define NT_LLC_UNNUMBERED 0x03
 
+#define NT_DSA_TAG 4
+#define NT_DSA_TAGGED 0x20 /* in its first byte: the frame's VLAN is in the tag */
 #define NT_CONTROL_WORD 4
 #define NT_LEAST_NSH 8
 
@@ -82,28 +87,6 @@ NT_INLINE enum nt_parse nt_pass_vlan(void *frame, struct nt_layer *layer)
 		return NT_PACKET_TRUNCATED;
 	layer->type = nt_layer_type_of(ethertype);
 	return NT_PACKET_TCP;
-}
-
-/* SNAP holds an organisation's number and a type, which is an EtherType if the number is 0 (RFC 1042). */
-NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
-{
-	__u8 llc[3], organisation[3];
-	enum nt_parse result = nt_layer_load(frame, layer, 0, llc, sizeof(llc));
-
-	layer->type = NT_LAYER_UNKNOWN;
-	if (result != NT_PACKET_TCP || llc[2] != NT_LLC_UNNUMBERED || llc[0] != llc[1])
-		return result;
-	if (llc[0] == NT_LLC_IP) {
-		layer->type = NT_ETHERTYPE_IPV4;
-		layer->offset += sizeof(llc);
-		return NT_PACKET_TCP;
-	}
-	if (llc[0] != NT_LLC_SNAP)
-		return NT_PACKET_TCP;
-	result = nt_layer_load(frame, layer, sizeof(llc), organisation, sizeof(organisation));
-	if (result != NT_PACKET_TCP || organisation[0] || organisation[1] || organisation[2])
-		return result;
-	return nt_pass_to_ethertype(frame, layer, sizeof(llc) + sizeof(organisation) + 2);
 }
 
 /* A packet of a multilink bundle that is not fragmented has both bits set, and the next protocol after its sequence
@@ -218,6 +201,104 @@ NT_INLINE enum nt_parse nt_find_pseudowire(void *frame, struct nt_layer *layer, 
 	return NT_PACKET_TCP;
 }
 
+/* Ethernet that is bridged over ATM has two bytes of padding before it (RFC 2684), over frame relay none (RFC 2427). */
+NT_INLINE enum nt_parse nt_pass_bridged(void *frame, struct nt_layer *layer)
+{
+	enum nt_parse result = nt_find_pseudowire(frame, layer, 0);
+
+	return result == NT_PACKET_NOT_IP ? nt_find_pseudowire(frame, layer, 2) : result;
+}
+
+/* SNAP holds an organisation's number and a type, which is an EtherType if the number is 0 (RFC 1042). */
+NT_INLINE enum nt_parse nt_pass_snap(void *frame, struct nt_layer *layer)
+{
+	__u8 snap[5];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, snap, sizeof(snap));
+
+	layer->type = NT_LAYER_UNKNOWN;
+	if (result != NT_PACKET_TCP)
+		return result;
+	if (!snap[0] && (snap[1] == 0x80 && snap[2] == 0xc2) && !snap[3] && (snap[4] == 1 || snap[4] == 7)) {
+		layer->offset += sizeof(snap);
+		return nt_pass_bridged(frame, layer);
+	}
+	return snap[0] || snap[1] || snap[2] ? NT_PACKET_TCP : nt_pass_to_ethertype(frame, layer, sizeof(snap));
+}
+
+NT_INLINE enum nt_parse nt_pass_llc(void *frame, struct nt_layer *layer)
+{
+	__u8 llc[3];
+	enum nt_parse result = nt_layer_load(frame, layer, 0, llc, sizeof(llc));
+
+	layer->type = NT_LAYER_UNKNOWN;
+	if (result != NT_PACKET_TCP || llc[2] != NT_LLC_UNNUMBERED || llc[0] != llc[1])
+		return result;
+	if (llc[0] != NT_LLC_IP && llc[0] != NT_LLC_NLPID && llc[0] != NT_LLC_SNAP)
+		return NT_PACKET_TCP;
+	layer->offset += sizeof(llc);
+	if (llc[0] == NT_LLC_SNAP)
+		return nt_pass_snap(frame, layer);
+	layer->type = llc[0] == NT_LLC_IP ? NT_ETHERTYPE_IPV4 : NT_LAYER_NLPID;
+	return NT_PACKET_TCP;
+}
+
+/* RFC 2427 section 4. A byte of padding may precede the identifier; that of FRF.12 precedes a whole frame. */
+NT_INLINE enum nt_parse nt_pass_nlpid(void *frame, struct nt_layer *layer)
+{
+	__u8 nlpid;
+	enum nt_parse result = nt_layer_load(frame, layer, 0, &nlpid, sizeof(nlpid));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	layer->offset++;
+	switch (nlpid) {
+	case NT_NLPID_PADDING:
+	case NT_FRAME_RELAY_UI:
+		return NT_PACKET_TCP;
+	case NT_NLPID_IPV4:
+		layer->type = NT_ETHERTYPE_IPV4;
+		return NT_PACKET_TCP;
+	case NT_NLPID_IPV6:
+		layer->type = NT_ETHERTYPE_IPV6;
+		return NT_PACKET_TCP;
+	case NT_NLPID_PPP:
+		layer->type = NT_ETHERTYPE_PPP;
+		return NT_PACKET_TCP;
+	case NT_NLPID_SNAP:
+		return nt_pass_snap(frame, layer);
+	case NT_NLPID_FRAGMENT:
+		return nt_pass_frame_relay_piece(frame, layer, NT_LAYER_NLPID);
+	case NT_NLPID_Q933:
+	case NT_NLPID_CISCO_LMI:
+		return NT_PACKET_NOT_IP;
+	default:
+		if (nlpid >= NT_NLPID_OSI_FIRST && nlpid <= NT_NLPID_OSI_LAST)
+			return NT_PACKET_NOT_IP;
+		return nt_pass_over(layer, NT_OVER_NLPID, nlpid);
+	}
+}
+
+/* The tag replaces a VLAN tag of the frame, and holds its number. */
+NT_INLINE void nt_set_dsa_vlan(struct nt_layer *layer, const __u8 tag[NT_DSA_TAG])
+{
+	__u16 vlan = NT_VLAN_ID(tag[2] << 8 | tag[3]);
+
+	if ((tag[0] & NT_DSA_TAGGED) && vlan && layer->vlan == NT_NO_VLAN)
+		layer->vlan = vlan;
+}
+
+/* Passes `before` bytes, the tag of a Marvell switch, and the EtherType of the frame. */
+NT_INLINE enum nt_parse nt_pass_dsa(void *frame, struct nt_layer *layer, __u32 before)
+{
+	__u8 tag[NT_DSA_TAG];
+	enum nt_parse result = nt_layer_load(frame, layer, before, tag, sizeof(tag));
+
+	if (result != NT_PACKET_TCP)
+		return result;
+	nt_set_dsa_vlan(layer, tag);
+	return nt_pass_to_ethertype(frame, layer, before + sizeof(tag) + 2);
+}
+
 /* MPLS has no field for the protocol below the labels, so it is guessed. IP begins with its version, a pseudowire's
  * control word with 0 (RFC 4385 section 3). Ethernet, with or without a control word, is recognised by its EtherType.
  */
@@ -325,11 +406,20 @@ NT_INLINE enum nt_parse nt_pass_layer(void *frame, struct nt_layer *layer)
 		return nt_pass_nsh(frame, layer);
 	case NT_LAYER_HDLC:
 		return nt_pass_to_ethertype(frame, layer, NT_HDLC_HEADER);
+	case NT_ETHERTYPE_DSA: /* two bytes are reserved */
+		return nt_pass_dsa(frame, layer, 2);
+	case NT_LAYER_NLPID:
+		return nt_pass_nlpid(frame, layer);
+	case NT_LAYER_FRAME_RELAY:
+		return nt_pass_frame_relay(frame, layer);
+	case NT_LAYER_ETHERTYPE:
+		return nt_pass_to_ethertype(frame, layer, 2);
 	case NT_LAYER_LLC:
 		return nt_pass_llc(frame, layer);
 	case NT_LAYER_IP:
 		return nt_pass_ip_version(frame, layer);
 	case NT_LAYER_IEEE80211:
+	case NT_LAYER_IEEE80211_SWAPPED:
 		return nt_pass_ieee80211(frame, layer);
 	case NT_LAYER_AMSDU:
 		return nt_pass_subframe(frame, layer);

@@ -17,8 +17,12 @@ enum nt_layer_type {
 	NT_LAYER_LLC,
 	NT_LAYER_IP, /* the first four bits are the version */
 	NT_LAYER_IEEE80211,
-	NT_LAYER_HDLC,            /* Cisco's: an address, a control byte and an EtherType */
-	NT_LAYER_CAPWAP_ETHERNET, /* a fragment of CAPWAP's data, like the next */
+	NT_LAYER_NLPID,     /* a network layer protocol identifier (ISO/IEC TR 9577) */
+	NT_LAYER_ETHERTYPE, /* an EtherType, then what it says */
+	NT_LAYER_FRAME_RELAY,
+	NT_LAYER_IEEE80211_SWAPPED, /* whose frame control may have its bytes swapped */
+	NT_LAYER_HDLC,              /* Cisco's: an address, a control byte and an EtherType */
+	NT_LAYER_CAPWAP_ETHERNET,   /* a fragment of CAPWAP's data, like the next */
 	NT_LAYER_CAPWAP_IEEE80211,
 	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
 };

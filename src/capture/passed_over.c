@@ -18,7 +18,7 @@ static const struct {
 	[NT_OVER_FAMILY] = { "of address family ", DECIMAL },
 	[NT_OVER_PPP] = { "of PPP protocol ", HEXADECIMAL },
 	[NT_OVER_NLPID] = { "of NLPID ", HEXADECIMAL },
-	[NT_OVER_ENCAPSULATION] = { "of Juniper encapsulation ", DECIMAL },
+	[NT_OVER_ENCAPSULATION] = { "of unknown encapsulation under link type ", LINK_TYPE },
 	[NT_OVER_GRE] = { "of GRE with unknown flags ", HEXADECIMAL },
 	[NT_OVER_PORT] = { "of unknown format at tunnel port ", DECIMAL },
 	[NT_OVER_L2TP] = { "of unknown format in L2TP over IP", NO_NUMBER },

@@ -1,7 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One connection in every link type, layer and tunnel that replay reads gives the same record."""
+import collections
+import re
+import shutil
 import struct
+import subprocess
+import tempfile
 
 import replay_harness
 import pcap
@@ -56,7 +61,23 @@ def radiotap(frame):
 
 def nsh(packet, kind=None, metadata=b"\0" * 16):
     length = (8 + len(metadata)) // 4
-    return bytes([0x0f, 0xc0 | length, 1, kind or (2 if is_ipv6(packet) else 1), 0, 0, 1, 0xff]) + metadata + packet
+    return bytes([0x0f, 0xc0 | length, 1 if metadata else 2, kind or (2 if is_ipv6(packet) else 1), 0, 0, 1, 0xff]) + metadata + packet
+
+
+def nlpid(packet):
+    return (b"\x8e" if is_ipv6(packet) else b"\xcc") + packet
+
+
+def juniper(frame):
+    return b"MGC\1" + frame
+
+
+def pflog(packet, length, ipv6_number, name=b"em0", direction=1):
+    header = bytearray((length + 3) & ~3)
+    header[:2] = length, family(packet, ipv6_number)
+    header[4:4 + len(name)] = name
+    header[60 if length > 60 else 44] = direction
+    return bytes(header) + packet
 
 
 LINKS = {
@@ -76,6 +97,54 @@ LINKS = {
     "Ethernet over MPLS, control word": (1, lambda p: MACS + b"\x88\x47\0\0\x11\x40\0\0\0\0" + bridged(p)),
     "NSH": (1, lambda p: MACS + b"\x89\x4f" + nsh(p)),
     "NSH, Ethernet, no metadata": (1, lambda p: MACS + b"\x89\x4f" + nsh(bridged(p), 3, b"")),
+    "Ethernet bridged with SNAP": (1, lambda p: MACS + b"\0\x40\xaa\xaa\3\0\x80\xc2\0\7\0\0" + bridged(p)),
+    "DSA with an EtherType": (1, lambda p: MACS + b"\xda\xda\0\0\x40\0\0\7" + typed(p)),
+    "DSA": (284, lambda p: MACS + b"\xc0\x10\0\7" + typed(p)),
+    "EDSA": (285, lambda p: MACS + b"\xda\xda\0\0\x40\0\0\7" + typed(p)),
+    "Broadcom's tag": (281, lambda p: MACS + b"\0\0\0\1" + typed(p)),
+    "Broadcom's tag before": (282, lambda p: b"\0\0\0\1" + bridged(p)),
+    "frame relay": (107, lambda p: b"\x18\x41\3" + nlpid(p)),
+    "frame relay, padding, SNAP": (107, lambda p: b"\x18\x41\3\0\x80\0\0\0" + typed(p)),
+    "frame relay, address of 3": (107, lambda p: b"\x18\x40\1\3" + nlpid(p)),
+    "frame relay, address of 4": (107, lambda p: b"\x18\x40\0\1\3" + nlpid(p)),
+    "frame relay, bridged": (107, lambda p: b"\x18\x41\3\0\x80\0\x80\xc2\0\7" + bridged(p)),
+    "frame relay, PPP": (107, lambda p: b"\x18\x41\3\xcf" + ppp(p)),
+    "frame relay, Cisco's": (107, lambda p: b"\x18\x41" + typed(p)),
+    "frame relay, FRF.12": (107, lambda p: b"\x18\x41\3\xb1\xc0\1\3" + nlpid(p)),
+    "frame relay with direction": (206, lambda p: b"\1\x18\x41\3" + nlpid(p)),
+    "multilink frame relay": (182, lambda p: b"\xc0\7\x18\x41\3" + nlpid(p)),
+    "SLIP": (8, lambda p: b"\1\x40" + b"\0" * 14 + p),
+    "SLIP of BSD/OS": (102, lambda p: b"\1" + b"\0" * 15 + p),
+    "SLIP of BSD/OS, longer header": (102, lambda p: b"\1" + b"\0" * 23 + p),
+    "PFLOG of OpenBSD": (117, lambda p: pflog(p, 100, 24)),
+    "PFLOG of FreeBSD": (117, lambda p: pflog(p, 61, 28)),
+    "PFLOG of FreeBSD 14": (117, lambda p: pflog(p, 69, 28)),
+    "PFLOG of old": (117, lambda p: pflog(p, 45, 24)),
+    "IP over Infiniband": (242, lambda p: b"\0" * 40 + typed(p)[:2] + b"\0\0" + p),
+    "Juniper, Ethernet": (178, lambda p: juniper(bridged(p))),
+    "Juniper, extensions": (178, lambda p: b"MGC\x80\0\x0a\3\1\1\4\1\1\5\2\1\0" + bridged(p)),
+    "Juniper, no link layer": (178, lambda p: b"MGC\3\2\0\0\0" + p),
+    "Juniper, PPP": (179, lambda p: juniper(b"\xff\3" + ppp(p))),
+    "Juniper, frame relay": (180, lambda p: juniper(b"\x18\x41\3" + nlpid(p))),
+    "Juniper, HDLC": (181, lambda p: juniper(b"\x0f\0" + typed(p))),
+    "Juniper, PPPoE": (167, lambda p: juniper(MACS + b"\x88\x64" + pppoe(p))),
+    "Juniper, PPPoE over ATM": (168, lambda p: juniper(b"\x88\x64" + pppoe(p))),
+    "Juniper, multilink PPP": (130, lambda p: juniper(b"\0\7" + ppp(p))),
+    "Juniper, multilink PPP, a link's": (130, lambda p: juniper(b"\xff\3" + ppp(p))),
+    "Juniper, multilink PPP, services": (130, lambda p: juniper(b"\x47\0\0\0\0\0\0\0" + p)),
+    "Juniper, multilink frame relay": (131, lambda p: juniper(b"\0\7\3" + nlpid(p))),
+    "Juniper, multilink frame relay, padding": (131, lambda p: juniper(b"\0\7\0\3" + nlpid(p))),
+    "Juniper, MFR": (134, lambda p: juniper(b"\0\0\0\7\3" + nlpid(p))),
+    "Juniper, MFR, a link's": (134, lambda p: juniper(b"\xc0\7\x18\x41\3" + nlpid(p))),
+    "Juniper, ATM1": (137, lambda p: juniper(b"\1\0\0\7" + SNAP + typed(p))),
+    "Juniper, ATM1, NLPID": (137, lambda p: juniper(b"\1\0\0\7\xfe\xfe\3" + nlpid(p))),
+    "Juniper, ATM2": (135, lambda p: juniper(b"\0\0\0\7\0\0\0\0" + SNAP + typed(p))),
+    "Juniper, ATM2, IP": (135, lambda p: juniper(b"\0\0\0\7\0\0\0\0" + p)),
+    "Juniper, ATM2, PPP": (135, lambda p: juniper(b"\0\0\0\7\0\0\0\0" + ppp(p))),
+    "Juniper, GGSN": (133, lambda p: juniper(b"\1\0" + (b"\6" if is_ipv6(p) else b"\2") + b"\0" * 5 + p)),
+    "Juniper, ES": (132, lambda p: juniper(b"\0\1\x40\3" + b"\0" * 12 + p)),
+    "Juniper, services": (136, lambda p: juniper(b"\x80\0\0\1\0\0\0\7" + p)),
+    "Juniper, monitor": (164, lambda p: juniper(b"\1\0\0\1\0\0\0\7" + p)),
     "null": (0, lambda p: struct.pack("<I", family(p, 24)) + p),
     "null, big-endian": (0, lambda p: struct.pack(">I", family(p, 28)) + p),
     "loop": (108, lambda p: struct.pack(">I", family(p, 30)) + p),
@@ -157,6 +226,7 @@ TUNNELS = {
     "L2TPv3 in UDP": (17, lambda p: udp(1701, b"\0\3\0\0\0\0\0\x09cook" + bridged(p), 1701)),
     "CAPWAP, 802.3": (17, lambda p: udp(5247, b"\0\x10\2\0\0\0\0\0" + bridged(p))),
     "CAPWAP, 802.11": (17, lambda p: udp(5247, b"\0\x10\3\0\0\0\0\0" + radio(p))),
+    "CAPWAP, 802.11, swapped": (17, lambda p: udp(5247, b"\0\x10\3\0\0\0\0\0" + radio(p, b"\1\x08"))),
     "CAPWAP, radio's address": (17, lambda p: udp(5247, b"\0\x20\3\x10\0\0\0\0\6\2\0\0\0\0\1\0" + radio(p))),
     "TZSP": (17, lambda p: udp(37008, b"\1\0\0\1\1" + bridged(p))),
     "TZSP, 802.11, fields": (17, lambda p: udp(37008, b"\1\0\0\x12\x0a\1\xc9\0\x12\1\6\1" + radio(p))),
@@ -227,6 +297,71 @@ def teredo():
         check_record(replay(pcap.capture(packets), "--tunnels"), endpoints, "Teredo")
     packets = [(at, bridged(ipv4(*OUTER[0], udp(32900, packet, 3797), 17))) for at, packet in ip_packets(IPV6)]
     equal(replay(pcap.capture(packets), "--tunnels").records, [], "IPv6 in UDP that is not Teredo")
+
+
+# Neither tshark nor tcpdump finds the segments in these.
+UNCONFIRMED = {
+    "L2TPv3": "the contents are known from the control connection only",
+    "Cisco HDLC with direction": "tshark 4.0 does not read the link type",
+    "frame relay with direction": "tshark 4.0 does not read the link type",
+    "frame relay, FRF.12": "both stop at the fragmentation header",
+    "MPLS alone": "tshark 4.0 does not read the link type",
+    "Ethernet over MPLS": "tshark guesses another pseudowire",
+    "DSA with an EtherType": "both know it by its link type EDSA only",
+    "Juniper, MFR": "tcpdump skips two bytes too many",
+    "SLIP of BSD/OS, longer header": "tcpdump has the short header only, libpcap's filters the long one",
+}
+
+
+def is_unconfirmed(name):
+    return any(name.startswith(known) for known in UNCONFIRMED)
+
+
+def ports_seen_by_tshark(frames, *options):
+    """The number of TCP segments that tshark finds by port. frames: [(link type, frame)]."""
+    numbers = sorted({link_type for link_type, _ in frames})
+    blocks = [pcap.section()] + [pcap.interface(number) for number in numbers]
+    blocks += [pcap.enhanced(pcap.microseconds(at / 1000), frame, numbers.index(link_type))
+               for at, (link_type, frame) in enumerate(frames)]
+    with tempfile.NamedTemporaryFile(suffix=".pcapng") as file:
+        file.write(b"".join(blocks))
+        file.flush()
+        lines = subprocess.run(["tshark", "-n", "-r", file.name, *options, "-Y", "tcp", "-T", "fields", "-e",
+                                "tcp.port"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True,
+                               timeout=120).stdout
+    return collections.Counter(int(port) for line in lines.decode().splitlines() for port in line.split(","))
+
+
+def ports_seen_by_tcpdump(frames):
+    ports = collections.Counter()
+    for link_type in {link_type for link_type, _ in frames}:
+        packets = [(at / 1000, frame) for at, (kind, frame) in enumerate(frames) if kind == link_type]
+        lines = subprocess.run(["tcpdump", "-n", "-r", "-"], input=pcap.capture(packets, link_type),
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False, timeout=120).stdout
+        for line in lines.decode().splitlines():
+            found = re.search(r"198\.18\.0\.9\.(\d+)(: Flags| > 198\.18\.0\.1\.80: Flags)", line)
+            ports[int(found.group(1)) if found else 0] += 1
+    return ports
+
+
+def confirmed_by_others():
+    """Other programs find the same segments in the frames that the tests make."""
+    if not shutil.which("tshark") or not shutil.which("tcpdump"):
+        replay_harness.skip("tshark, tcpdump: not installed; the frames of links and tunnels are not confirmed")
+        return
+    frames, names = [], {}
+    for number, (name, (kind, wrap)) in enumerate([*LINKS.items(), *TUNNELS.items()]):
+        client = ("198.18.0.9", 41000 + number)
+        names[client[1]] = name
+        for _, packet in ip_packets((client, SERVER)):
+            if name in LINKS:
+                frames.append((228 if kind is None else kind, wrap(packet)))
+            else:
+                frames.append((1, bridged(tunnelled(packet, name, OUTER[0]))))
+    seen = [ports_seen_by_tshark(frames), ports_seen_by_tshark(frames, "-o", "capwap.swap_fc:FALSE"),
+            ports_seen_by_tcpdump(frames)]
+    for port, name in names.items():
+        check(is_unconfirmed(name) or any(ports[port] == 8 for ports in seen), f"{name}: not found by others")
 
 
 def inside_and_outside():
@@ -491,6 +626,6 @@ def mapped_addresses():
 
 
 if __name__ == "__main__":
-    replay_harness.run([links, tunnels, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
+    replay_harness.run([links, tunnels, confirmed_by_others, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
                         fragments_and_tunnels, capwap_fragments, fragments_cut_short, fragments_used_again, truncated_headers,
                         wrong_lengths, snap_lengths, not_read, passed_over, ordinary_traffic, mapped_addresses])

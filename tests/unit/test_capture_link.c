@@ -29,6 +29,13 @@ struct sample {
 		"\x10\x00"
 #define FOURTH "\x02\0\0\0\0\4"
 
+/* PFLOG's header up to the direction: action, reason, the names of interface and rules, numbers */
+#define PFLOG(length, direction) \
+	length "\2\0\0" \
+	       "em0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
+	       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" \
+	       "\0\0\0\1\0\0\0\1" direction "\0\0\0"
+
 #define NO_VLAN NT_NO_VLAN
 #define FOUR 0x0800
 #define SIX 0x86dd
@@ -86,6 +93,23 @@ static const struct sample samples[] = {
 	{ DLT_IEEE802_11_RADIO, "\0\0\x0a\0\2\0\0\0\0\0" RADIO("\x08\x01") SNAP "\x08\x00", 42, FOUR, NO_VLAN },
 	{ DLT_IEEE802_11_RADIO_AVS, "\x80\x21\x10\1\0\0\0\x0a\0\0" RADIO("\x08\x01") SNAP "\x08\0", 42, FOUR, NO_VLAN },
 	{ DLT_PRISM_HEADER, "\x80\x21\x10\1\0\0\0\x0a\0\0" RADIO("\x08\x01") SNAP "\x08\0", 42, FOUR, NO_VLAN },
+	{ DLT_EN10MB, MACS "\xda\xda\0\0\x60\0\0\x2a\x08\x00", 22, FOUR, 42 }, /* DSA, tagged */
+	{ DLT_DSA_TAG_EDSA, MACS "\xda\xda\0\0\x40\0\0\7\x86\xdd", 22, SIX, NO_VLAN },
+	{ DLT_DSA_TAG_DSA, MACS "\xe0\x10\0\7\x08\x00", 18, FOUR, 7 },
+	{ DLT_DSA_TAG_BRCM, MACS "\0\0\0\1\x81\0\0\7\x08\x00", 22, FOUR, 7 },
+	{ DLT_DSA_TAG_BRCM_PREPEND, "\0\0\0\1" MACS "\x08\x00", 18, FOUR, NO_VLAN },
+	{ DLT_FRELAY, "\x18\x41\3\xcc", 4, FOUR, NO_VLAN },
+	{ DLT_FRELAY, "\x18\x40\0\1\3\x8e", 6, SIX, NO_VLAN },
+	{ DLT_FRELAY, "\x18\x41\3\0\x80\0\0\0\x08\x00", 10, FOUR, NO_VLAN },
+	{ DLT_FRELAY, "\x18\x41\3\xcf\0\x57", 6, SIX, NO_VLAN },
+	{ DLT_FRELAY, "\x18\x41\x08\x00", 4, FOUR, NO_VLAN }, /* Cisco's */
+	{ DLT_FRELAY_WITH_DIR, "\1\x18\x41\3\xcc", 5, FOUR, NO_VLAN },
+	{ DLT_JUNIPER_ETHER, "MGC\1" MACS "\x08\x00", 18, FOUR, NO_VLAN },
+	{ DLT_JUNIPER_ETHER, "MGC\x80\0\3\4\1\1" MACS "\x08\x00", 23, FOUR, NO_VLAN },
+	{ DLT_JUNIPER_PPP, "MGC\0\xff\3\0\x21", 8, FOUR, NO_VLAN },
+	{ DLT_JUNIPER_FRELAY, "MGC\0\x18\x41\3\x8e", 8, SIX, NO_VLAN },
+	{ DLT_JUNIPER_CHDLC, "MGC\0\x0f\0\x08\0", 8, FOUR, NO_VLAN },
+	{ DLT_JUNIPER_PPPOE_ATM, "MGC\0\x88\x64\x11\0\0\1\0\x30\x00\x21", 14, FOUR, NO_VLAN },
 	{ DLT_PPI, "\0\0\x0a\0\x69\0\0\0\0\0" RADIO("\x08\x01") SNAP "\x08\x00", 42, FOUR, NO_VLAN },
 	{ DLT_PPI, "\0\0\x08\0\1\0\0\0" MACS "\x08\x00", 22, FOUR, NO_VLAN },
 };
@@ -98,6 +122,10 @@ static const struct sample others[] = {
 	{ DLT_EN10MB, MACS "\x88\x64\x11\0\0\1\0\x30\xc0\x21\1\1\0\4", 0, 0, NO_VLAN }, /* LCP */
 	{ DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x30\x00\x21", 0, 0, NO_VLAN },       /* discovery */
 	{ DLT_EN10MB, MACS "\x88\x47\0\0\x11\x40\x10\0\0\x21", 0, 0, NO_VLAN }, /* a pseudowire's control channel */
+	{ DLT_FRELAY, "\x18\x41\3\x08\0\0\0\0", 0, 0, NO_VLAN },                /* Q.933 */
+	{ DLT_FRELAY, "\x18\x41\3\xb1\x80\1\3\xcc", 0, 0, NO_VLAN },            /* a fragment */
+	{ DLT_MFR, "\xe0\0\1\0\0\0\0\0", 0, 0, NO_VLAN },                       /* control */
+	{ DLT_PPP, "\0\x2d\0\0\0\0\0\0", 0, 0, NO_VLAN },                       /* compressed */
 	{ DLT_NULL, "\7\0\0\0\0\0\0\0", 0, 0, NO_VLAN },
 	{ DLT_PPP, "\xff\x03\xc0\x21\1\1\0\4", 0, 0, NO_VLAN },
 	{ DLT_LINUX_SLL, "\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x00\x0c", 0, 0, NO_VLAN }, /* CAN */
@@ -224,10 +252,42 @@ static void check_pppoe_end(void)
 	CHECK_EQUAL(place.layer.end, 22 + REST);
 }
 
+/* The headers of these do not end with a field that the parser needs. */
+static void check_vendors(void)
+{
+	static const struct sample vendors[] = {
+		{ DLT_EN10MB, MACS "\x89\x4f\x0f\xc2\2\1\0\0\1\xff", 22, FOUR, NO_VLAN },
+		{ DLT_FRELAY, "\x18\x41\3\xb1\xc0\1\3\xcc", 8, FOUR, NO_VLAN },
+		{ DLT_MFR, "\xc0\7\x18\x41\3\xcc", 6, FOUR, NO_VLAN },
+		{ DLT_IPOIB, "0123456789012345678901234567890123456789\x08\x00\0\0", 44, FOUR, NO_VLAN },
+		{ DLT_SLIP, "\1\x40\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16, FOUR, NO_VLAN },
+		{ DLT_SLIP_BSDOS, "\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24, FOUR, NO_VLAN },
+		{ DLT_PFLOG, PFLOG("\x30", "\2"), 48, FOUR, NO_VLAN },
+		{ DLT_JUNIPER_ATM1, "MGC\0\1\0\0\7", 8, FOUR, NO_VLAN },
+		{ DLT_JUNIPER_MLPPP, "MGC\0\x54\0\0\7", 8, FOUR, NO_VLAN },
+		{ DLT_JUNIPER_SERVICES, "MGC\0\x80\0\0\1\0\0\0\7", 12, FOUR, NO_VLAN },
+		{ DLT_JUNIPER_VP, "MGC\3\0\0\0\2", 8, FOUR, NO_VLAN },
+	};
+	struct capture_place place;
+	unsigned int i, length;
+
+	for (i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
+		for (length = 0; length < vendors[i].offset; length++)
+			CHECK(locate(&vendors[i], vendors[i].offset, length, &place) != NT_PACKET_TCP ||
+			      place.layer.offset >= length);
+		CHECK_EQUAL(locate(&vendors[i], vendors[i].offset, vendors[i].offset + REST, &place), NT_PACKET_TCP);
+		CHECK_EQUAL(place.layer.offset, vendors[i].offset);
+		CHECK_EQUAL(place.layer.type, vendors[i].ethertype);
+	}
+}
+
 static void check_directions(void)
 {
 	struct sample cooked = { DLT_LINUX_SLL, "\0\4\0\1\0\6\2\0\0\0\0\1\0\0\x08\x00", 16, 0, 0 };
 	struct sample cooked_v2 = { DLT_LINUX_SLL2, "\x08\x00\0\0\0\0\1\2\0\1\4\6\2\0\0\0\0\1\0\0", 20, 0, 0 };
+	struct sample pflog = { DLT_PFLOG, PFLOG("\x30", "\2"), 48, 0, 0 };
+	struct sample juniper_in = { DLT_JUNIPER_ETHER, "MGC\1" MACS "\x08\x00", 18, 0, 0 };
+	struct sample juniper_out = { DLT_JUNIPER_ETHER, "MGC\0" MACS "\x08\x00", 18, 0, 0 };
 	struct sample ppp = { DLT_PPP_WITH_DIR, "\1\xff\3\0\x21", 5, 0, 0 };
 	struct capture_place place;
 
@@ -237,6 +297,13 @@ static void check_directions(void)
 	CHECK_EQUAL(place.direction, 1);
 	CHECK_EQUAL(place.interface, 0x0102);
 	CHECK_EQUAL(locate(&ppp, 5, 60, &place), 0);
+	CHECK_EQUAL(place.direction, 1);
+	CHECK_EQUAL(locate(&pflog, 48, 108, &place), 0);
+	CHECK_EQUAL(place.direction, 1);
+	CHECK(place.interface != 0);
+	CHECK_EQUAL(locate(&juniper_in, 18, 78, &place), 0);
+	CHECK_EQUAL(place.direction, 0);
+	CHECK_EQUAL(locate(&juniper_out, 18, 78, &place), 0);
 	CHECK_EQUAL(place.direction, 1);
 }
 
@@ -275,6 +342,7 @@ int main(void)
 	check_prism();
 	check_amsdu();
 	check_pppoe_end();
+	check_vendors();
 	check_directions();
 	check_others();
 	return check_finish();
