@@ -28,9 +28,6 @@
 #define PFLOG_DIRECTION 60
 #define PFLOG_OUT 2
 
-#define FNV_BASIS 2166136261u /* FNV-1a, 32 bits */
-#define FNV_PRIME 16777619u
-
 static const struct juniper_link {
 	int link_type;
 	__u32 cookie;
@@ -157,32 +154,22 @@ enum nt_parse capture_vendor_juniper(int link_type, const struct nt_buffer *fram
 	return NT_PACKET_TCP;
 }
 
-/* Returns a number that distinguishes interfaces by their names; 0 without a name. */
-static __u32 number_of_name(const __u8 name[PFLOG_NAME_SIZE])
-{
-	__u32 hash = FNV_BASIS;
-	int i;
-
-	for (i = 0; i < PFLOG_NAME_SIZE && name[i]; i++)
-		hash = (hash ^ name[i]) * FNV_PRIME;
-	return i ? hash : 0;
-}
-
 /* The length excludes padding to a multiple of four bytes. Systems append members; older ones have none between the
  * number of the rule and the direction.
  */
 enum nt_parse capture_vendor_pflog(const struct nt_buffer *frame, struct capture_place *place)
 {
-	__u8 header[2], name[PFLOG_NAME_SIZE], direction;
+	__u8 header[2], direction;
 
-	if (NT_LOAD(frame, 0, header, sizeof(header)) < 0 || NT_LOAD(frame, PFLOG_NAME, name, sizeof(name)) < 0)
+	if (NT_LOAD(frame, 0, header, sizeof(header)) < 0)
 		return NT_PACKET_TRUNCATED;
 	if (header[0] < PFLOG_LEAST_HEADER)
 		return NT_PACKET_MALFORMED;
 	if (NT_LOAD(frame, header[0] > PFLOG_DIRECTION ? PFLOG_DIRECTION : PFLOG_OLD_DIRECTION, &direction, 1) < 0)
 		return NT_PACKET_TRUNCATED;
 	place->direction = direction == PFLOG_OUT;
-	place->interface = number_of_name(name);
+	place->ifname = (const char *)frame->data + PFLOG_NAME;
+	place->ifname_size = PFLOG_NAME_SIZE;
 	return capture_link_set_family(place, (header[0] + 3U) & ~3U, header[1]);
 }
 

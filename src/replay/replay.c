@@ -205,7 +205,6 @@ static void report_passed_over(const struct replay *replay)
 
 static void finish_replay(struct replay *replay)
 {
-
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else

@@ -533,6 +533,12 @@ def fragments_used_again():
     check_record(result, IPV4, "an identification used again")
 
 
+def pflog_interface():
+    """The name of the interface in PFLOG's header is that of the record."""
+    packets = [(at, pflog(packet, 61, 28, b"vtnet0")) for at, packet in ip_packets(IPV4)]
+    holds(replay(pcap.capture(packets, 117)).records[0], ifname="vtnet0")
+
+
 def not_read():
     """Frames that contain no TCP that replay reads."""
     packet = ip_packets(IPV4)[3][1]
@@ -628,4 +634,4 @@ def mapped_addresses():
 if __name__ == "__main__":
     replay_harness.run([links, tunnels, confirmed_by_others, tunnels_in_tunnels, teredo, inside_and_outside, subframes,
                         fragments_and_tunnels, capwap_fragments, fragments_cut_short, fragments_used_again, truncated_headers,
-                        wrong_lengths, snap_lengths, not_read, passed_over, ordinary_traffic, mapped_addresses])
+                        wrong_lengths, snap_lengths, pflog_interface, not_read, passed_over, ordinary_traffic, mapped_addresses])
