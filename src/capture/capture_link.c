@@ -303,8 +303,8 @@ enum nt_parse capture_link_locate(int link_type, const struct nt_buffer *frame, 
 	inner.data += header;
 	inner.length -= header;
 	place->layer.end = frame_length - header;
-	if (!capture_link_is_known(link_type)) /* that of the frame behind a PPI header */
-		return NT_PACKET_NOT_IP;
+	if (!capture_link_is_known(link_type)) /* that of the frame behind the header */
+		return nt_pass_over(&place->layer, NT_OVER_LINK, (__u32)link_type);
 	result = locate_layer(link_type, &inner, place);
 	place->layer.offset += header;
 	place->layer.end += header;
