@@ -92,6 +92,11 @@ struct sock {
 	__u8 sk_shutdown;
 	__u8 sk_kern_sock : 1;
 	__u16 sk_protocol;
+	void *sk_user_data;
+};
+
+struct sk_psock {
+	struct sock *sk;
 };
 
 struct inet_sock {

@@ -149,6 +149,16 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
 
+/* Records whether the socket is in a sockmap or a sockhash. Its sk_user_data, which others use too, then points to a
+ * struct sk_psock, and the lowest bits are flags. close() takes it out before the state changes. */
+static __always_inline void record_sockmap(struct nt_socket *socket, struct sock *sk)
+{
+	struct sk_psock *psock = (struct sk_psock *)((__u64)sk->sk_user_data & ~7ULL);
+
+	if (psock && bpf_core_field_exists(psock->sk) && BPF_CORE_READ(psock, sk) == sk)
+		socket->in_sockmap = 1;
+}
+
 /* Returns whether the running process, and not a softirq, is using this socket. A softirq takes a socket only if no
  * process owns its lock, so the lock's owner flag distinguishes the two. A process that closes a listener does not
  * become the owner of the sockets that nobody accepted: inet_csk_listen_stop() closes them without setting the flag. */
@@ -823,6 +833,7 @@ static __always_inline void socket_handle_read(struct sock *sk)
 
 	if (!socket)
 		return;
+	record_sockmap(socket, sk);
 	record_owner(socket, sk, NT_OWNER_IO);
 	emit_awaited_owner(address, socket, sk, NT_OWNER_IO);
 }
@@ -845,6 +856,9 @@ static __always_inline void socket_handle_tcp_state(__u64 address, struct nt_soc
 static __always_inline void socket_handle_state(__u64 address, struct nt_socket *socket, struct sock *sk, int old_state,
 						int new_state)
 {
+	record_sockmap(socket, sk);
+	if (new_state == TCP_CLOSE_WAIT && socket->in_sockmap && config.wire_enabled)
+		wire_add_socket(socket);
 	switch (new_state) {
 	case TCP_SYN_RECV:
 		socket->flags |= NT_SOCKET_SIMULTANEOUS;

@@ -286,6 +286,7 @@ int report_open_sockets(struct bpf_iter__tcp *ctx)
 	if (state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
 		return 0;
 	socket->state = state;
+	record_sockmap(socket, sk);
 	if (!socket->established_ns)
 		read_tuple(socket, tp);
 	copy_mptcp_owner(socket, tp);

@@ -42,7 +42,8 @@ static __always_inline int find_wire_of_socket(struct wire_found *found, struct 
 	return shared.has_translations ? find_translated_wire(found, key, socket) : side;
 }
 
-/* Records that the handshake made this socket. Not inlined, to save the caller's stack. */
+/* Records that the handshake made this socket, and whether it is in a sockmap: the other side's may be in it, too, and
+ * be taken out before its own state changes. Not inlined, to save the caller's stack. */
 static __noinline int wire_add_socket(const struct nt_socket *socket)
 {
 	struct wire_found found;
@@ -52,6 +53,7 @@ static __noinline int wire_add_socket(const struct nt_socket *socket)
 	if (!found.wire)
 		return 0;
 	found.wire->has_socket[side & 1] = 1;
+	found.wire->in_sockmap |= socket->in_sockmap;
 	stop_expecting_ack(found.wire);
 	return 0;
 }

@@ -74,7 +74,7 @@ struct nt_wire {
 	__u8 has_socket[2];       /* a socket is on this side, and not only a listener's request for one */
 	__u8 answered_here;       /* a listener of this namespace sent the SYN-ACK without a request (SYN cookies) */
 	__u8 translated[2];       /* the socket on this side has another tuple than the key (address translation) */
-	__u8 padding;
+	__u8 in_sockmap;          /* a socket of it was in a sockmap */
 };
 
 /* A connection whose packets have another tuple than its socket. */

@@ -82,6 +82,8 @@ struct nt_socket {
 	__u8 reset_received; /* the kernel handled a packet as a RST (tcp_reset()) */
 	__u64 error_ns;      /* the time of `error` */
 	__u64 listener;      /* the address of the struct sock that accepted it; 0: unknown, or a client */
+	__u8 in_sockmap;     /* a BPF program may move its bytes past TCP */
+	__u8 padding[7];
 };
 
 /* The errors that the kernel derives from ICMP (icmp_err_convert[] and icmpv6_err_convert()) and from a neighbour that

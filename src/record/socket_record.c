@@ -233,6 +233,14 @@ static void socket_fill_counts(struct nt_record *record, const struct nt_socket 
 	fill_limited_by(record, counts);
 }
 
+/* TCP counts no byte that a program of a sockmap moved from one socket to another. */
+static void leave_out_bypassed_bytes(struct nt_record *record)
+{
+	nt_record_unset(record, NT_HAS_SRC_BYTES);
+	nt_record_unset(record, NT_HAS_DST_BYTES);
+	record->gaps |= NT_GAP_BYPASS;
+}
+
 /* ---- outcome ---- */
 
 struct verdict {
@@ -443,6 +451,8 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	socket_fill_wire(record, joined, wire, lookups);
 	socket_fill_times(record, socket, wire, lookups, closed ? socket->close_ns : now);
 	socket_fill_counts(record, socket, &joined->event->counts);
+	if (socket->in_sockmap || (joined->wire && joined->wire->in_sockmap))
+		leave_out_bypassed_bytes(record);
 	fill_gaps(record, joined, wire, lookups);
 }
 

@@ -332,6 +332,12 @@ static void values_of_the_wire(void)
 	CHECK(!nt_record_has(&record, NT_HAS_VLAN));
 	CHECK(!nt_record_has(&record, NT_HAS_WIRE_SRC) && !nt_record_has(&record, NT_HAS_WIRE_DST));
 
+	event.socket.in_sockmap = 1;
+	record_of(&event, "ShAFf", true);
+	CHECK_EQUAL(record.gaps & NT_GAP_BYPASS, NT_GAP_BYPASS);
+	CHECK(!nt_record_has(&record, NT_HAS_SRC_BYTES) && !nt_record_has(&record, NT_HAS_DST_BYTES));
+	event.socket.in_sockmap = 0;
+
 	event.socket.local_port = 8080; /* behind address translation */
 	record_of(&event, "ShAFf", true);
 	CHECK_EQUAL(record.dst_port, 8080);
