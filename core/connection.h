@@ -40,6 +40,7 @@
  *   CLOSED        RST                                          CLOSED        nothing is left to reset
  *   RESET         FIN, RST                                     RESET         it has ended
  *                 SYN-ACK, ACK of the opener for it            RESET         recorded: the RST may be no peer's
+ *   refused       SYN of the opener, same sequence number      SYN_SENT      only by nt_connection_retry()
  *   not RESET     FIN (in SYN_SENT, SYN_RECEIVED too)          (above)       a FIN is always recorded
  *   any           SYN, same sequence number, same side         unchanged     retransmitted, or on another interface
  *   CLOSED        SYN, same sequence number                    another       3.6.1: the port is used again
@@ -530,6 +531,26 @@ NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const 
 		letter = nt_connection_letter_once(connection, source, 'A', NT_LETTER_ACK);
 	if (letter)
 		nt_connection_append_letter(connection, source, letter >> 8);
+}
+
+/* Returns whether the packet repeats the SYN of an attempt that was refused, as Windows does. */
+NT_INLINE int nt_connection_is_retry(const struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	source &= 1;
+	return (packet->flags & (NT_SYN | NT_ACK | NT_RST | NT_FIN)) == NT_SYN && source == connection->src_index &&
+	       !(connection->marks & NT_MARK_SELF) && connection->isn[source] == packet->sequence &&
+	       connection->side[source] == (NT_SIDE_SEEN | NT_SIDE_SYN) &&
+	       connection->side[1 - source] == (NT_SIDE_SEEN | NT_SIDE_RST);
+}
+
+/* Takes a refusal back: the attempt goes on in SYN_SENT. For hosts that hold refusals until they report them; call it
+ * before the step with a packet for which nt_connection_is_retry() is true.
+ */
+NT_INLINE void nt_connection_retry(struct nt_connection *connection)
+{
+	connection->side[1 - connection->src_index] &= ~NT_SIDE_RST;
+	connection->first_closer = 0;
+	__builtin_memset(&connection->rst_ns, 0, sizeof(connection->rst_ns));
 }
 
 #endif

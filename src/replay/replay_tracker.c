@@ -235,6 +235,13 @@ static bool is_stale_attempt(const struct replay_entry *entry, const struct repl
 	       located->segment.ns > entry->connection.last_seen_ns + NT_HALF_OPEN_NS;
 }
 
+/* Returns whether a SYN that was refused comes again too late to belong to the same attempt. */
+static bool is_stale_refusal(const struct replay_entry *entry, const struct replay_located *located)
+{
+	return nt_connection_is_retry(&entry->connection, &located->segment.packet, located->source) &&
+	       elapsed_at(&located->time) > entry->seen + NT_HALF_OPEN_NS;
+}
+
 /* Returns the entry of the segment's connection, or NULL if it begins one. Sets *step to enum nt_step bits. */
 static struct replay_entry *find_and_step(struct replay_tracker *tracker, const struct replay_located *located,
 					  __u32 *step)
@@ -244,10 +251,12 @@ static struct replay_entry *find_and_step(struct replay_tracker *tracker, const 
 	*step = 0;
 	if (!entry)
 		return NULL;
-	if (is_stale_attempt(entry, located)) {
+	if (is_stale_attempt(entry, located) || is_stale_refusal(entry, located)) {
 		end_entry(tracker, entry, NT_WIRE_IDLE);
 		return NULL;
 	}
+	if (nt_connection_is_retry(&entry->connection, &located->segment.packet, located->source))
+		nt_connection_retry(&entry->connection);
 	*step = step_entry(entry, located);
 	if (!(*step & NT_STEP_NEW))
 		return entry;

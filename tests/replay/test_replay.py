@@ -65,6 +65,24 @@ def half_open_scan():
     holds(one(replay(capture(packets))), outcome="reset", ended_by="src", conn_state="RSTO")
 
 
+def refused_and_tried_again():
+    """A SYN with the same sequence number within 70 s is the same attempt; the record says what it came to."""
+    syn, rst = packet(CLIENT, SERVER, SYN, 1000), packet(SERVER, CLIENT, RST | ACK, 0, 1001)
+    for times in (1, 3):
+        tried = [(-1 + 0.1 * number + delay, frame) for number in range(times) for delay, frame in ((0, syn), (0.01, rst))]
+        holds(one(replay(capture(tried + connection()))), outcome="closed", ended_by="src", src_packets=5 + times,
+              dst_packets=3 + times, src_retransmits=times, dst_retransmits=0, handshake_ns=S + 11 * MS, conn_state="SF",
+              syn_synack_ns=S + 10 * MS, first_fin_ns=S + 40 * MS, duration_ns=S + 50 * MS, gaps=[])
+        holds(one(replay(capture(tried))), outcome="refused", ended_by="dst", src_packets=times, dst_packets=times,
+              src_retransmits=times - 1, conn_state="REJ", duration_ns=round((0.1 * (times - 1) + 0.01) * S))
+        holds(one(replay(capture(tried + [(0, syn)]))), outcome="unanswered", ended_by=None, first_fin_ns=None)
+    other = connection(("198.18.0.8", 1), at=60)
+    records = replay(capture([(0, syn), (0.01, rst)] + other + [(71, syn), (71.01, rst)])).records
+    equal(sorted(r["outcome"] for r in records), ["closed", "refused", "refused"], "after 71 s: two attempts")
+    records = replay(capture([(0, syn), (0.01, rst)] + connection(isn=5000, at=1))).records
+    equal(sorted(r["outcome"] for r in records), ["closed", "refused"], "another sequence number: two attempts")
+
+
 def reset_after_both_fins():
     packets = connection()[:-1] + [(0.06, packet(CLIENT, SERVER, RST, 1012))]
     holds(one(replay(capture(packets))), outcome="closed", ended_by="src", duration_ns=50 * MS, src_packets=5)
@@ -527,7 +545,7 @@ def many_connections():
 
 
 if __name__ == "__main__":
-    replay_harness.run([closed, ipv6, reset, refused, half_open_scan, reset_after_both_fins, unanswered,
+    replay_harness.run([closed, ipv6, reset, refused, refused_and_tried_again, half_open_scan, reset_after_both_fins, unanswered,
                         unanswered_synack, established_has_no_limit, still_open, waiting_at_the_end, one_fin_only, port_reused,
                         last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
