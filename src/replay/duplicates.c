@@ -132,7 +132,7 @@ static unsigned __int128 multiply(const __u64 *secret, const __u64 word[2])
 }
 
 /* Adds the first and the last 16 bytes, and 16 in the middle. Up to 48 bytes that is all. */
-static unsigned __int128 hash_bytes(const __u64 *secret, const __u8 *bytes, __u32 size)
+static unsigned __int128 hash_pieces(const __u64 *secret, const __u8 *bytes, __u32 size)
 {
 	unsigned __int128 sum;
 	__u64 word[2];
@@ -161,8 +161,8 @@ static bool hash_rest(const __u64 *secret, const struct nt_packet *packet, const
 	options = (header[12] >> 4) * 4U - NT_TCP_HEADER;
 	options = options < left ? options : left;
 	payload = left - options < packet->payload_length ? left - options : packet->payload_length;
-	*sum += hash_bytes(secret, header + NT_TCP_HEADER, options);
-	*sum += hash_bytes(secret + 6, header + NT_TCP_HEADER + options, payload);
+	*sum += hash_pieces(secret, header + NT_TCP_HEADER, options);
+	*sum += hash_pieces(secret + 6, header + NT_TCP_HEADER + options, payload);
 	return has_timestamp(header + NT_TCP_HEADER, options);
 }
 
