@@ -63,6 +63,13 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct nt_publication);
+} published SEC(".maps");
+
 /* Atomic, because a softirq that interrupts a process may count the same on its CPU. */
 static __always_inline void count(__u32 counter)
 {

@@ -203,6 +203,19 @@ struct nt_config {
 	__u32 cgroup_v1;       /* there are hierarchies of version 1: a process has a cgroup in each */
 };
 
+#define NT_PUBLISHED_COMMAND 512
+#define NT_PUBLISHED_COUNTS 64
+
+/* A tracker publishes this for `netracker status`, in a map that no program uses: it disappears with the process. */
+struct nt_publication {
+	__u32 pid;                  /* 0: nothing is published */
+	__u32 counts;               /* how many of `count` are used: distinguishes versions */
+	__u64 begun_ns, updated_ns; /* since the Unix epoch */
+	char version[16];
+	char command[NT_PUBLISHED_COMMAND]; /* arguments as in /proc/PID/cmdline, possibly cut */
+	__u64 count[NT_PUBLISHED_COUNTS];   /* struct accounting of src/record/accounting.h */
+};
+
 /* State that the kernel side and user space both read and write at any time: the BPF object's .bss, which the loader
  * maps. */
 struct nt_shared {

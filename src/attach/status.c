@@ -22,6 +22,8 @@
 #include "src/util/json_writer.h"
 #include "src/util/message.h"
 #include "src/kernel/net_namespace.h"
+#include "src/kernel/running_tracker.h"
+#include "src/record/accounting.h"
 
 struct attach_counts {
 	bool is_known;
@@ -368,6 +370,89 @@ static void json_entry(struct text_buffer *text, const struct attach_entry *entr
 	text_char(text, '\n');
 }
 
+/* The words of the command, separated by spaces. */
+static void print_command(struct text_buffer *text, const struct nt_publication *published)
+{
+	size_t length = sizeof(published->command), at;
+	char words[NT_PUBLISHED_COMMAND];
+
+	while (length && !published->command[length - 1])
+		length--;
+	for (at = 0; at < length; at++)
+		words[at] = published->command[at] ? published->command[at] : ' ';
+	escape_message(text, words, length);
+}
+
+static void print_tracker(void *context, const struct nt_publication *published)
+{
+	struct text_buffer *text = context;
+	struct accounting accounting;
+	char begun[32], updated[32];
+
+	format_time(begun, published->begun_ns);
+	format_time(updated, published->updated_ns);
+	text_format(text, "tracker pid %u, since %s: ", published->pid, begun);
+	print_command(text, published);
+	text_format(text, "\n  at %s ", updated);
+	memcpy(&accounting, published->count, sizeof(accounting));
+	accounting_format(text, &accounting);
+	text_char(text, '\n');
+}
+
+static void add_causes(struct json_writer *json, const struct accounting *accounting)
+{
+	unsigned int cause;
+
+	json_write_key(json, "filtered_by_cause");
+	json_begin_object(json);
+	for (cause = 0; cause < ACCOUNTING_FILTERS; cause++)
+		if (accounting->filtered[cause])
+			add_number(json, accounting_filter_name(cause), accounting->filtered[cause]);
+	json_end_object(json);
+	json_write_key(json, "lost_by_cause");
+	json_begin_object(json);
+	for (cause = 0; cause < ACCOUNTING_LOSSES; cause++)
+		if (accounting->lost[cause])
+			add_number(json, accounting_loss_name(cause), accounting->lost[cause]);
+	json_end_object(json);
+}
+
+static void add_accounting(struct json_writer *json, const struct accounting *accounting)
+{
+	add_number(json, "opened", accounting->opened);
+	add_number(json, "preexisting", accounting->preexisting);
+	add_number(json, "written", accounting->written);
+	add_number(json, "filtered", accounting_filtered(accounting));
+	add_number(json, "open", accounting->open);
+	add_number(json, "lost", accounting_lost(accounting));
+	add_causes(json, accounting);
+	add_number(json, "recursion_misses", accounting->recursion_misses);
+}
+
+static void json_tracker(void *context, const struct nt_publication *published)
+{
+	struct json_writer json = { .text = context };
+	struct text_buffer command = { 0 };
+	struct accounting accounting;
+	char begun[32], updated[32];
+
+	format_time(begun, published->begun_ns);
+	format_time(updated, published->updated_ns);
+	print_command(&command, published);
+	memcpy(&accounting, published->count, sizeof(accounting));
+	json_begin_object(&json);
+	add_string(&json, "state", "tracking", strlen("tracking"));
+	add_number(&json, "pid", published->pid);
+	add_string(&json, "command", command.used ? command.bytes : "", command.used);
+	add_string(&json, "time", begun, sizeof(begun));
+	add_string(&json, "updated", updated, sizeof(updated));
+	add_string(&json, "version", published->version, sizeof(published->version));
+	add_accounting(&json, &accounting);
+	json_end_object(&json);
+	text_char(json.text, '\n');
+	text_free(&command);
+}
+
 static int write_output(const struct text_buffer *text)
 {
 	if (!text->failed && fwrite(text->bytes, 1, text->used, stdout) == text->used && !fflush(stdout))
@@ -394,6 +479,8 @@ int status_run(const struct options *options)
 	for (i = 0; i < entries.count && options->delivery.output.sink.format == &format_json; i++)
 		json_entry(&text, &entries.list[i]);
 	attach_unlock(lock);
+	running_trackers_read(options->delivery.output.sink.format == &format_text ? print_tracker : json_tracker,
+			      &text);
 	status = write_output(&text);
 	text_free(&text);
 	attach_entries_free(&entries);

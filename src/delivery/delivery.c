@@ -85,11 +85,26 @@ void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 	__u64 unwanted = output_unwanted(&delivery->output, NT_EVENT_CLOSE);
 
 	delivery->accounting.written -= lost + unwanted;
-	delivery->accounting.filtered[ACCOUNTING_FILTERED_READER] += unwanted;
+	delivery->unwanted = unwanted;
 	delivery->accounting.lost[ACCOUNTING_LOST_NO_MEMORY] += lost_for_memory;
-	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost - lost_for_memory;
+	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost + unwanted - lost_for_memory;
 	if (!delivery->error)
 		delivery->error = error;
+}
+
+__u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting)
+{
+	const struct output *output = &delivery->output;
+	__u64 waiting = output_waiting(output, NT_EVENT_CLOSE);
+	__u64 unwritten = output_lost(output, NT_EVENT_CLOSE) + output_unwanted(output, NT_EVENT_CLOSE);
+	__u64 for_memory = output_lost_for_memory(output, NT_EVENT_CLOSE), lost = unwritten - waiting;
+
+	*accounting = delivery->accounting;
+	accounting->written -= unwritten;
+	for_memory = for_memory < lost ? for_memory : lost;
+	accounting->lost[ACCOUNTING_LOST_NO_MEMORY] += for_memory;
+	accounting->lost[ACCOUNTING_LOST_SINK_FAILED] += lost - for_memory;
+	return waiting;
 }
 
 /* Records that were lost for lack of memory leave input and output intact. */
@@ -99,7 +114,7 @@ int delivery_status(const struct delivery *delivery)
 
 	if (!delivery->is_open)
 		return delivery->error ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
-	lost_any = accounting_lost(&delivery->accounting) || output_lost_any(&delivery->output);
+	lost_any = accounting_lost(&delivery->accounting) > delivery->unwanted || output_lost_any(&delivery->output);
 	switch (delivery->error) {
 	case 0:
 	case -EPIPE:

@@ -27,8 +27,9 @@ struct delivery {
 	const struct delivery_options *options;
 	struct output output;
 	struct accounting accounting;
-	__u64 records; /* of any event, after filtering */
-	int error;     /* 0, or the first -errno; -EPIPE: the reader has gone; the owner may set another */
+	__u64 unwanted; /* lost because the reader had gone, after delivery_finish() */
+	__u64 records;  /* of any event, after filtering */
+	int error;      /* 0, or the first -errno; -EPIPE: the reader has gone; the owner may set another */
 	bool is_open;
 };
 
@@ -62,13 +63,17 @@ static inline bool delivery_is_over(const struct delivery *delivery)
 /* Writes the waiting records, as far as the output takes them. */
 void delivery_flush(struct delivery *delivery);
 
-/* Writes the last tables and the waiting records, and moves close records that were not written from written to lost,
- * or to filtered if the reader has gone.
+/* Writes the last tables and the waiting records, and moves close records that were not written from written to lost.
  */
 void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
 
+/* While records are still written: copies the accounting as it is now. Returns how many close records wait to be
+ * written; they count as nothing.
+ */
+__u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting);
+
 /* After delivery_finish(), and with all losses in the accounting: returns EXIT_STATUS_DONE; EXIT_STATUS_BROKEN if the
- * output failed; else EXIT_STATUS_LOST if records were lost.
+ * output failed; else EXIT_STATUS_LOST if records were lost, other than those that a reader which went away did not want.
  */
 int delivery_status(const struct delivery *delivery);
 

@@ -100,6 +100,13 @@ __u64 output_unwanted(const struct output *output, enum nt_event_kind event)
 	return event == NT_EVENT_CLOSE && output->gone ? count_unwritten(output) : 0;
 }
 
+__u64 output_waiting(const struct output *output, enum nt_event_kind event)
+{
+	if (output->records)
+		return sink_waiting(output->records, event);
+	return event == NT_EVENT_CLOSE ? count_unwritten(output) : 0;
+}
+
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event)
 {
 	if (output->records)

@@ -38,6 +38,7 @@ int output_flush(struct output *output);
 __u64 output_lost(const struct output *output, enum nt_event_kind event);
 __u64 output_lost_for_memory(const struct output *output, enum nt_event_kind event);
 __u64 output_unwanted(const struct output *output, enum nt_event_kind event);
+__u64 output_waiting(const struct output *output, enum nt_event_kind event);
 bool output_lost_any(const struct output *output);
 bool output_has_failed(const struct output *output);
 

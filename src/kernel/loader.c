@@ -224,6 +224,7 @@ static int fill_handles(struct loader *loader)
 	loader->translations_fd = bpf_map__fd(skeleton->maps.translations);
 	loader->translations_back_fd = bpf_map__fd(skeleton->maps.translations_back);
 	loader->waiting_fd = bpf_map__fd(skeleton->maps.waiting);
+	loader->published_fd = bpf_map__fd(skeleton->maps.published);
 	return slots_map(&loader->slots, bpf_map__fd(skeleton->maps.slots), bpf_map__max_entries(skeleton->maps.slots));
 }
 

@@ -28,6 +28,7 @@ struct loader {
 	unsigned int link_count;
 	int events_fd, counters_fd, sockets_fd, half_open_fd, overflow_fd, established_fd, streams_fd, waiting_fd;
 	int translations_fd, translations_back_fd;
+	int published_fd;
 	volatile struct nt_shared *shared; /* the kernel side's .bss, mapped */
 	struct slots slots;
 	int cpus;

@@ -7,7 +7,9 @@
 
 #include <bpf/bpf.h>
 
-#define TABLE_NAME "sockets" /* in bpf/socket_context.h */
+#define TABLE_NAME "sockets"         /* in bpf/socket_context.h */
+#define PUBLICATION_NAME "published" /* in bpf/maps.h */
+#define READ_TRIES 10
 
 /* The size distinguishes versions: a table whose values have the same size has the same contents. */
 static bool is_table_of_sockets(int fd)
@@ -75,4 +77,42 @@ bool running_trackers_find(const struct running_trackers *trackers, __u64 addres
 		found = true;
 	}
 	return found;
+}
+
+static bool is_publication(int fd)
+{
+	struct bpf_map_info info = {};
+	__u32 length = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &length) && info.type == BPF_MAP_TYPE_ARRAY &&
+	       info.value_size == sizeof(struct nt_publication) && !strcmp(info.name, PUBLICATION_NAME);
+}
+
+/* The tracker may be writing: what is the same twice is whole. */
+static bool read_publication(int fd, struct nt_publication *publication)
+{
+	struct nt_publication again;
+	const __u32 zero = 0;
+	int i;
+
+	for (i = 0; i < READ_TRIES; i++)
+		if (!bpf_map_lookup_elem(fd, &zero, publication) && !bpf_map_lookup_elem(fd, &zero, &again) &&
+		    !memcmp(publication, &again, sizeof(again)))
+			return publication->pid;
+	return false;
+}
+
+void running_trackers_read(void (*found)(void *context, const struct nt_publication *publication), void *context)
+{
+	struct nt_publication publication;
+	__u32 id = 0;
+
+	while (!bpf_map_get_next_id(id, &id)) {
+		int fd = bpf_map_get_fd_by_id(id);
+
+		if (fd >= 0 && is_publication(fd) && read_publication(fd, &publication))
+			found(context, &publication);
+		if (fd >= 0)
+			close(fd);
+	}
 }

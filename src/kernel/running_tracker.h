@@ -26,4 +26,7 @@ void running_trackers_close(struct running_trackers *trackers);
 bool running_trackers_find(const struct running_trackers *trackers, __u64 address, const struct nt_socket *as,
 			   struct nt_socket *socket);
 
+/* Calls `found` with what each tracker of this version has published. Needs CAP_SYS_ADMIN. */
+void running_trackers_read(void (*found)(void *context, const struct nt_publication *publication), void *context);
+
 #endif

@@ -45,6 +45,8 @@ struct sweep {
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
+	/* Found by the last sweeps; [1] in the table of established connections, which is swept less often. */
+	__u64 open[2], without_socket[2];
 	__u64 half_open_found; /* entries of both half-open tables in the last sweep */
 	struct audit waits, elsewhere;
 	__u32 *watched; /* slots in which the sweep itself counts a waiting connection */
@@ -304,6 +306,8 @@ static void sweep_wire(const struct pass *pass, const struct nt_wire *wire)
 		report_wire(pass, wire);
 		return;
 	}
+	sweep->open[pass->map_fd == sweep->established_fd]++;
+	sweep->without_socket[pass->map_fd == sweep->established_fd] += !nt_wire_has_socket(wire);
 	if (!pass->audits)
 		return;
 	if (pass->map_fd >= 0)
@@ -379,11 +383,14 @@ void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *con
 		unwatch_slots(sweep);
 		save_counts(sweep);
 	}
+	sweep->open[0] = sweep->without_socket[0] = 0;
 	sweep_slots(&pass);
 	sweep->half_open_found = sweep_table(&pass, sweep->half_open_fd);
 	sweep_overflow(&pass);
-	if (full || sweep->follows_packets)
+	if (full || sweep->follows_packets) {
+		sweep->open[1] = sweep->without_socket[1] = 0;
 		sweep_table(&pass, sweep->established_fd);
+	}
 	if (full)
 		correct_counts(sweep);
 }
@@ -405,6 +412,11 @@ void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, vo
 
 	sweep_slots(&pass);
 	sweep_table(&pass, sweep->established_fd);
+}
+
+__u64 sweep_open_connections(const struct sweep *sweep, bool with_sockets)
+{
+	return with_sockets ? sweep->open[0] + sweep->open[1] : sweep->without_socket[0] + sweep->without_socket[1];
 }
 
 __u64 sweep_half_open_seen(const struct sweep *sweep)

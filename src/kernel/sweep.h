@@ -42,6 +42,9 @@ void sweep_report_open(struct sweep *sweep, __u64 now, sweep_handler handler, vo
  * lost. */
 void sweep_closed_sockets(const struct loader *loader, __u64 now);
 
+/* Returns how many open connections of no socket the last sweeps found; with_sockets: of all. */
+__u64 sweep_open_connections(const struct sweep *sweep, bool with_sockets);
+
 /* Returns how many half-open entries the sweeps have removed, and found in the last one. */
 __u64 sweep_half_open_seen(const struct sweep *sweep);
 

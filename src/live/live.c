@@ -101,6 +101,7 @@ static void write_socket_record(void *context, const struct joined_socket *joine
 	bool open = joined->event->socket.repair == NT_REPAIR_DUMPED;
 
 	live->delivery.accounting.open += open;
+	live->accounting.socket_records += !open;
 	record_fill_from_socket(&record, open ? NT_EVENT_EXIT : NT_EVENT_CLOSE, joined, &live->names,
 				joined->event->header.now);
 	deliver_record(live, &record);
@@ -448,7 +449,8 @@ static int set_up_user_space(struct live *live)
 					    kernel_filters ? is_side_reported : NULL };
 
 	live->accounting.loader = &live->loader;
-	live->accounting.accounting = &live->delivery.accounting;
+	live->accounting.delivery = &live->delivery;
+	live->accounting.has_sockets = live->options->contexts & CONTEXT_SOCKET;
 	live->names = (struct record_lookups){
 		.interface_name = get_interface_name,
 		.reset_reason = get_reset_reason_name,
@@ -568,6 +570,8 @@ static void run_loop(struct live *live)
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
 		socket_scan_report_open(&live->loader, read_all_events, live);
+	publication_begin(&live->accounting.publication);
+	live_accounting_update(&live->accounting, clock_boot_ns());
 	live->is_started = true;
 	live->updated_ns = clock_boot_ns();
 	message_detail("tracking");

@@ -73,7 +73,7 @@ static void count_evicted_half_open(struct live_accounting *live, const __u64 co
 
 static void count_losses(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
 {
-	__u64 *lost = live->accounting->lost;
+	__u64 *lost = live->delivery->accounting.lost;
 
 	count_evicted_half_open(live, counters);
 	count_table_losses(&lost[ACCOUNTING_LOST_SOCKETS_FULL], &counters[NT_COUNT_SOCKETS_FAILED]);
@@ -89,13 +89,47 @@ void live_accounting_begin_sweep(struct live_accounting *live, const __u64 count
 	live->half_open_begun = counters[NT_COUNT_HALF_OPEN_BEGUN];
 }
 
+static __u64 subtract(__u64 from, __u64 count)
+{
+	return from > count ? from - count : 0;
+}
+
+static __u64 count_open_sockets(const struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 begun = counters[NT_COUNT_SOCKETS_OPENED] + counters[NT_COUNT_SOCKETS_PREEXISTING];
+	__u64 ended = live->socket_records + counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
+		      counters[NT_COUNT_SOCKETS_FILTERED] + counters[NT_COUNT_SOCKETS_EVICTED] +
+		      loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED);
+
+	return subtract(begun, ended);
+}
+
+/* While tracking goes on, all that is under way counts as open: what waits in the join, or to be written. A connection on
+ * the wire counts only once it is known to be no socket's. */
+static void publish(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	struct accounting now;
+	__u64 waiting = delivery_copy_accounting(live->delivery, &now);
+
+	now.open = waiting + count_open_sockets(live, counters);
+	now.open += live->sweep ? sweep_open_connections(live->sweep, !live->has_sockets) : 0;
+	now.filtered[ACCOUNTING_FILTERED_OPTION] += counters[NT_COUNT_SOCKETS_FILTERED] +
+						    counters[NT_COUNT_WIRE_FILTERED];
+	now.preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
+	now.opened = subtract(now.written + accounting_filtered(&now) + now.open + accounting_lost(&now),
+			      now.preexisting);
+	now.recursion_misses = loader_recursion_misses(live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+	publication_update(&live->publication, live->loader, &now);
+}
+
 void live_accounting_update(struct live_accounting *live, __u64 now_ns)
 {
 	__u64 counters[NT_COUNTERS];
 
 	loader_counters(live->loader, counters);
 	count_losses(live, counters);
-	loss_watch_update(&live->watch, live->accounting->lost, now_ns);
+	loss_watch_update(&live->watch, live->delivery->accounting.lost, now_ns);
+	publish(live, counters);
 }
 
 void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
@@ -105,13 +139,13 @@ void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
 	loader_counters(live->loader, counters);
 	live_accounting_begin_sweep(live, counters);
 	count_losses(live, counters);
-	loss_watch_finish(&live->watch, live->accounting->lost, now_ns);
+	loss_watch_finish(&live->watch, live->delivery->accounting.lost, now_ns);
 }
 
 /* The wire context's connections count as opened only if no socket owns them: the socket is counted already. */
 void live_accounting_finish(struct live_accounting *live)
 {
-	struct accounting *accounting = live->accounting;
+	struct accounting *accounting = &live->delivery->accounting;
 	__u64 counters[NT_COUNTERS];
 
 	loader_counters(live->loader, counters);

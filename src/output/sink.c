@@ -43,6 +43,7 @@ struct sink {
 	struct text_buffer waiting; /* lines; the first may have been written in part */
 	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */
 	__u64 dropped[EVENT_KINDS];
+	__u64 unwanted[EVENT_KINDS];  /* refused after the reader had gone */
 	__u64 no_memory[EVENT_KINDS]; /* the part of `dropped` that is for lack of memory */
 	__u64 reported_drops;         /* records of `dropped` whose number was reported */
 	bool reported_no_memory;
@@ -262,6 +263,10 @@ static int count_no_memory(struct sink *sink, enum nt_event_kind event)
 
 static void count_dropped(struct sink *sink, const struct nt_record *record)
 {
+	if (sink->gone) {
+		sink->unwanted[record->event]++;
+		return;
+	}
 	sink->dropped[record->event]++;
 	if (!sink->refused)
 		message_error("%s: its reader is too slow; records are lost until it catches up", sink->name);
@@ -493,7 +498,7 @@ static int add_footer(struct sink *sink)
 	return report_no_memory(sink, "; the last line is missing");
 }
 
-static __u64 count_waiting(const struct sink *sink, enum nt_event_kind event)
+__u64 sink_waiting(const struct sink *sink, enum nt_event_kind event)
 {
 	__u64 waiting = 0;
 	size_t i;
@@ -510,7 +515,7 @@ static void report_no_reader(struct sink *sink)
 	unsigned int event;
 
 	for (event = 0; event < EVENT_KINDS; event++)
-		lost += count_waiting(sink, event);
+		lost += sink_waiting(sink, event);
 	message_error("%s: %s, and %llu %s lost; %s", sink->name,
 		      sink->awaits_reader ? "nobody has opened this FIFO to read it" : "its reader takes nothing",
 		      (unsigned long long)lost, lost == 1 ? "record is" : "records are",
@@ -608,12 +613,12 @@ void sink_reopen(struct sink *sink)
 
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event)
 {
-	return sink->dropped[event] + (sink->gone ? 0 : count_waiting(sink, event));
+	return sink->dropped[event] + (sink->gone ? 0 : sink_waiting(sink, event));
 }
 
 __u64 sink_unwanted(const struct sink *sink, enum nt_event_kind event)
 {
-	return sink->gone ? count_waiting(sink, event) : 0;
+	return sink->unwanted[event] + (sink->gone ? sink_waiting(sink, event) : 0);
 }
 
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event)

@@ -57,7 +57,10 @@ void sink_reopen(struct sink *sink);
 __u64 sink_lost(const struct sink *sink, enum nt_event_kind event);
 __u64 sink_unwanted(const struct sink *sink, enum nt_event_kind event);
 
-/* Returns how many of them were lost for lack of memory. */
+/* Returns the records of one event kind that wait in the buffer. */
+__u64 sink_waiting(const struct sink *sink, enum nt_event_kind event);
+
+/* Returns how many records of one event kind were lost for lack of memory. */
 __u64 sink_lost_for_memory(const struct sink *sink, enum nt_event_kind event);
 
 /* Returns whether any record of any kind was lost, as by sink_lost(). */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/record/accounting.h"
 
+/* Holds all causes, with numbers of 20 digits. */
+#define ACCOUNTING_LINE 4096
+
 static const char *const filter_names[ACCOUNTING_FILTERS] = {
 	[ACCOUNTING_FILTERED_OPTION] = "by options",
 	[ACCOUNTING_FILTERED_FORWARDED] = "forwarded",
-	[ACCOUNTING_FILTERED_READER] = "reader gone",
 };
 
 static const char *const loss_names[ACCOUNTING_LOSSES] = {
@@ -41,6 +43,16 @@ const char *accounting_loss_name(enum accounting_loss cause)
 	return loss_names[cause];
 }
 
+const char *accounting_filter_name(enum accounting_filter cause)
+{
+	return filter_names[cause];
+}
+
+__u64 accounting_filtered(const struct accounting *accounting)
+{
+	return sum(accounting->filtered, ACCOUNTING_FILTERS);
+}
+
 __u64 accounting_lost(const struct accounting *accounting)
 {
 	return sum(accounting->lost, ACCOUNTING_LOSSES);
@@ -48,14 +60,14 @@ __u64 accounting_lost(const struct accounting *accounting)
 
 __s64 accounting_difference(const struct accounting *accounting)
 {
-	__u64 accounted = accounting->written + sum(accounting->filtered, ACCOUNTING_FILTERS) + accounting->open +
+	__u64 accounted = accounting->written + accounting_filtered(accounting) + accounting->open +
 			  accounting_lost(accounting);
 
 	return (__s64)(accounted - (accounting->opened + accounting->preexisting));
 }
 
-/* Prints " (3 ring buffer full, 1 evicted)", or nothing if all counts are 0. */
-static void print_causes(FILE *stream, const __u64 *counts, const char *const *names, unsigned int size)
+/* Appends " (3 ring buffer full, 1 evicted)", or nothing if all counts are 0. */
+static void format_causes(struct text_buffer *text, const __u64 *counts, const char *const *names, unsigned int size)
 {
 	const char *separator = " (";
 	unsigned int i;
@@ -63,11 +75,11 @@ static void print_causes(FILE *stream, const __u64 *counts, const char *const *n
 	for (i = 0; i < size; i++) {
 		if (!counts[i])
 			continue;
-		fprintf(stream, "%s%llu %s", separator, (unsigned long long)counts[i], names[i]);
+		text_format(text, "%s%llu %s", separator, (unsigned long long)counts[i], names[i]);
 		separator = ", ";
 	}
 	if (separator[0] == ',')
-		fputs(")", stream);
+		text_char(text, ')');
 }
 
 static const char *plural(__u64 count)
@@ -85,21 +97,29 @@ static void print_difference(const struct accounting *accounting, FILE *stream)
 			(unsigned long long)records, plural(records), difference < 0 ? "unaccounted for" : "too many");
 }
 
-void accounting_print(const struct accounting *accounting, FILE *stream)
+void accounting_format(struct text_buffer *text, const struct accounting *accounting)
 {
 	__u64 records = accounting->opened + accounting->preexisting;
 
-	fprintf(stream, "netracker: %llu record%s: %llu written, %llu filtered", (unsigned long long)records,
-		plural(records), (unsigned long long)accounting->written,
-		(unsigned long long)sum(accounting->filtered, ACCOUNTING_FILTERS));
-	print_causes(stream, accounting->filtered, filter_names, ACCOUNTING_FILTERS);
-	fprintf(stream, ", %llu open, %llu lost", (unsigned long long)accounting->open,
-		(unsigned long long)accounting_lost(accounting));
-	print_causes(stream, accounting->lost, loss_names, ACCOUNTING_LOSSES);
+	text_format(text, "%llu record%s: %llu written, %llu filtered", (unsigned long long)records, plural(records),
+		    (unsigned long long)accounting->written, (unsigned long long)accounting_filtered(accounting));
+	format_causes(text, accounting->filtered, filter_names, ACCOUNTING_FILTERS);
+	text_format(text, ", %llu open, %llu lost", (unsigned long long)accounting->open,
+		    (unsigned long long)accounting_lost(accounting));
+	format_causes(text, accounting->lost, loss_names, ACCOUNTING_LOSSES);
 	if (accounting->preexisting)
-		fprintf(stream, "; %llu pre-existing", (unsigned long long)accounting->preexisting);
+		text_format(text, "; %llu pre-existing", (unsigned long long)accounting->preexisting);
 	if (accounting->recursion_misses)
-		fprintf(stream, "; the kernel skipped %llu events", (unsigned long long)accounting->recursion_misses);
-	fputc('\n', stream);
+		text_format(text, "; the kernel skipped %llu events", (unsigned long long)accounting->recursion_misses);
+}
+
+/* Allocates nothing: memory may be what is short. */
+void accounting_print(const struct accounting *accounting, FILE *stream)
+{
+	char bytes[ACCOUNTING_LINE];
+	struct text_buffer text = { .bytes = bytes, .capacity = sizeof(bytes) };
+
+	accounting_format(&text, accounting);
+	fprintf(stream, "netracker: %.*s\n", (int)text.used, text.bytes);
 	print_difference(accounting, stream);
 }

@@ -6,12 +6,9 @@
 #include <linux/types.h>
 #include <stdio.h>
 
-enum accounting_filter {
-	ACCOUNTING_FILTERED_OPTION,
-	ACCOUNTING_FILTERED_FORWARDED,
-	ACCOUNTING_FILTERED_READER, /* the reader of the output went away: it wanted no more */
-	ACCOUNTING_FILTERS
-};
+#include "src/util/text_buffer.h"
+
+enum accounting_filter { ACCOUNTING_FILTERED_OPTION, ACCOUNTING_FILTERED_FORWARDED, ACCOUNTING_FILTERS };
 
 /* Each table and the ring buffer has one cause for each failure, in the order of enum nt_failure. */
 enum accounting_loss {
@@ -47,10 +44,15 @@ struct accounting {
 };
 
 const char *accounting_loss_name(enum accounting_loss cause);
+const char *accounting_filter_name(enum accounting_filter cause);
 __u64 accounting_lost(const struct accounting *accounting);
+__u64 accounting_filtered(const struct accounting *accounting);
 
 /* Returns written, filtered, open and lost less opened and pre-existing. 0 unless the accounting is wrong. */
 __s64 accounting_difference(const struct accounting *accounting);
+
+/* Appends "12 records: 10 written, ..." without a newline. */
+void accounting_format(struct text_buffer *text, const struct accounting *accounting);
 
 /* Prints one line, and a second one if the difference is not 0. */
 void accounting_print(const struct accounting *accounting, FILE *stream);

@@ -55,7 +55,8 @@ def statuses(space):
     result = run(space, "status", "-f", "json")
     if result.status != OK:
         raise AssertionError("status: %s: %s" % (result.status, result.messages))
-    return [json.loads(line) for line in result.output.splitlines()]
+    found = [json.loads(line) for line in result.output.splitlines()]
+    return [one for one in found if one["state"] != "tracking"]
 
 
 def only_status(space):

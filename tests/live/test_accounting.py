@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Compares the accounting with the records that were written and with the kernel's own counters."""
 import errno
+import json
 import os
+import re
+import subprocess
 import sys
 
 from account import account, balance_problems
@@ -11,6 +14,7 @@ from harness import skipped_events
 from places import incoming, loopback, outgoing
 from rawhost import RawHost
 from sniffer import ACK, RST, SYN
+from tracker import PROGRAM
 from traffic import NOBODY, exchange_all, require, settle, swallow
 
 COUNT = 20
@@ -228,6 +232,48 @@ def timeouts_under_load(bench):
     elif found < TIMEOUTS:
         print("note: enough, but not all: " + result)
     return problems
+
+
+PUBLISHED_SECONDS = 2.5  # the accounting is published every second
+
+
+def published(tracker):
+    """Returns what `netracker status` says of a tracker, None if nothing."""
+    done = subprocess.run([PROGRAM, "status", "-f", "json"], capture_output=True, text=True, timeout=10)
+    require(done.returncode == 0, "status: %s" % done.stderr)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return next((one for one in found if one["state"] == "tracking" and one["pid"] == tracker.process.pid), None)
+
+
+@check("status shows the accounting of a running tracker, and nothing after kill -9")
+def running_accounting(bench):
+    world = bench.world(outgoing)
+    tracker = bench.tracker("--outcome", "closed,reset")
+    wanted = mixed_traffic(world)
+    held = world.pairs(COUNT)
+    settle(PUBLISHED_SECONDS)
+    shown = published(tracker)
+    text = subprocess.run([PROGRAM, "status"], capture_output=True, text=True, timeout=10).stdout
+    others = bench.tracker()
+    both = published(others)
+    others.process.kill()
+    others.process.wait()
+    for client, server in held:
+        client.close()
+        server.close()
+    status = tracker.stop()
+    counts = account(tracker)
+    problems = ["exit status %d" % status] * bool(status) + balance_problems(counts)
+    if not shown or not both:
+        return problems + ["status shows %s, %s" % (shown, both)]
+    if shown["opened"] + shown["preexisting"] != sum(shown[name] for name in ("written", "filtered", "open", "lost")):
+        problems.append("does not balance: %s" % shown)
+    if shown["written"] < 2 * COUNT or shown["open"] < 2 * COUNT or shown["opened"] + shown["preexisting"] < wanted or \
+            shown["filtered"] < COUNT or shown["lost"] or "--outcome closed,reset" not in shown["command"]:
+        problems.append("wrong: %s; at the end: %s" % (shown, counts))
+    if not re.search(r"tracker pid %d, .*\n  at .* %d written, " % (tracker.process.pid, shown["written"]), text):
+        problems.append("text: %r" % text)
+    return problems + ["after kill -9: %s" % published(others)] * bool(published(others))
 
 
 if __name__ == "__main__":
