@@ -96,14 +96,17 @@ bool interface_is_loopback(const char *name)
 	return query_interface(name, SIOCGIFFLAGS, &answer) && answer.ifr_flags & IFF_LOOPBACK;
 }
 
+/* A program that ends with TCX_PASS or TCX_DROP hides the packet from those after it, so ours comes first. Ours ends with
+ * TCX_NEXT, and hides nothing. */
 static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
 	static const enum bpf_attach_type types[2] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
+	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = TCX_BEFORE_ALL);
 	int direction;
 
 	for (direction = interface_is_loopback(interface->name); direction < 2; direction++) {
 		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index, types[direction],
-					 NULL);
+					 &first);
 
 		if (fd < 0)
 			return -errno;
@@ -185,6 +188,25 @@ static int watch_interface(struct interfaces *interfaces, unsigned int index, co
 	return 0;
 }
 
+static void report_unwatched(struct interfaces *interfaces, const char *name, int error)
+{
+	if (error != -EMFILE)
+		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none", name,
+			      strerror(-error));
+	else if (!interfaces->out_of_descriptors)
+		message_error("cannot watch interface %s and those after it: too many open files: the limit is %llu; "
+			      "raise it with ulimit -n, or choose interfaces with -i",
+			      name, loader_descriptor_limit());
+	interfaces->out_of_descriptors |= error == -EMFILE;
+}
+
+static int status_of_unwatched(int error)
+{
+	if (error == -EPERM)
+		return EXIT_STATUS_PRIVILEGES;
+	return error == -EMFILE ? EXIT_STATUS_BROKEN : EXIT_STATUS_KERNEL;
+}
+
 /* Attaches to every requested interface that exists and is not watched yet. */
 static int watch_new_interfaces(struct interfaces *interfaces)
 {
@@ -201,10 +223,15 @@ static int watch_new_interfaces(struct interfaces *interfaces)
 		error = watch_interface(interfaces, each->if_index, each->if_name);
 		if (!error || error == -ENODEV) /* removed meanwhile */
 			continue;
-		message_error("cannot watch interface %s: %s; choose others with -i, or none with -i none",
-			      each->if_name, strerror(-error));
+		report_unwatched(interfaces, each->if_name, error);
 		if (interfaces->requested.count)
-			status = error == -EPERM ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_KERNEL;
+			status = status_of_unwatched(error);
+		if (error == -EMFILE) /* the others would fail alike */
+			break;
+	}
+	if (!all) {
+		message_error("cannot list the interfaces: %s", strerror(errno));
+		return EXIT_STATUS_BROKEN;
 	}
 	if_freenameindex(all);
 	return status;

@@ -14,6 +14,7 @@
 /* Values of linux/bpf.h of 6.6: older headers lack them, and libbpf passes any number to the kernel. */
 #define ATTACH_TCX_INGRESS 46
 #define ATTACH_TCX_EGRESS 47
+#define TCX_BEFORE_ALL 8 /* BPF_F_BEFORE */
 
 struct interface {
 	unsigned int index;
@@ -29,7 +30,8 @@ struct interfaces {
 	struct interface *list;
 	int notifications_fd; /* rtnetlink: readable when an interface was added, changed or removed; -1: not open */
 	bool without_tcx;
-	__u64 none_left_ns; /* time since which no requested interface exists; 0: one does */
+	bool out_of_descriptors; /* reported once */
+	__u64 none_left_ns;      /* time since which no requested interface exists; 0: one does */
 };
 
 /* Attaches to the requested interfaces; *requested is copied, its strings are not. Returns EXIT_STATUS_DONE, or another

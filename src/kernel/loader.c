@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -124,8 +125,34 @@ static void configure(struct loader *loader, const struct loader_options *option
 	size_tables(loader, options, ring_bytes, slots);
 }
 
+/* Each watched interface takes two descriptors, and the usual soft limit is 1,024. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		message_detail("cannot raise the limit of open files: %s", strerror(errno));
+}
+
+unsigned long long loader_descriptor_limit(void)
+{
+	struct rlimit limit = { 0 };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur;
+}
+
 int loader_explain_failure(int error, const char *with)
 {
+	if (error == -EMFILE) {
+		message_error("cannot load the BPF programs: too many open files: the limit is %llu; raise it with "
+			      "ulimit -n",
+			      loader_descriptor_limit());
+		return EXIT_STATUS_BROKEN;
+	}
 	if (error == -EPERM) {
 		message_error("cannot load the BPF programs: not permitted; " LOADER_PRIVILEGES);
 		return EXIT_STATUS_PRIVILEGES;
@@ -234,6 +261,7 @@ int loader_open(struct loader *loader, const struct loader_options *options)
 
 	memset(loader, 0, sizeof(*loader));
 	loader_quieten_libbpf();
+	raise_descriptor_limit();
 	status = check_kernel();
 	if (status != EXIT_STATUS_DONE)
 		return status;

@@ -76,6 +76,9 @@ bool loader_may_load_programs(void);
  * bounds, which are powers of two. */
 __u32 sized_for_machine(unsigned long per_gigabyte, __u32 smallest, __u32 largest);
 
+/* Returns the number of descriptors that the process may have open. */
+unsigned long long loader_descriptor_limit(void);
+
 /* Reports why programs could not be loaded and returns the exit status. error: -errno. with: the requirement to name
  * besides the kernel's version, as " with ...", or "". */
 int loader_explain_failure(int error, const char *with);
