@@ -18,6 +18,8 @@
 #include "src/util/message.h"
 
 #define MAX_GONE_INTERFACES 256
+#define CHECK_ORDER_EVERY_NS 500000000ULL
+#define MOST_TCX_PROGRAMS 64 /* the kernel's limit, BPF_MPROG_MAX */
 
 static int open_notifications(void)
 {
@@ -89,6 +91,8 @@ static struct interface *find_attached(const struct interfaces *interfaces, unsi
 	return NULL;
 }
 
+static const enum bpf_attach_type tcx_directions[2] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
+
 bool interface_is_loopback(const char *name)
 {
 	struct ifreq answer;
@@ -100,13 +104,12 @@ bool interface_is_loopback(const char *name)
  * TCX_NEXT, and hides nothing. */
 static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
-	static const enum bpf_attach_type types[2] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = TCX_BEFORE_ALL);
 	int direction;
 
 	for (direction = interface_is_loopback(interface->name); direction < 2; direction++) {
-		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index, types[direction],
-					 &first);
+		int fd = bpf_link_create(bpf_program__fd(programs[direction]), interface->index,
+					 tcx_directions[direction], &first);
 
 		if (fd < 0)
 			return -errno;
@@ -348,6 +351,69 @@ void interfaces_update(struct interfaces *interfaces, __u64 now)
 		interfaces->none_left_ns = 0;
 	else if (!interfaces->none_left_ns)
 		interfaces->none_left_ns = now;
+}
+
+/* Copies the program's name. Returns whether it is that of a tracker: those pass every packet on. */
+static bool is_program_of_tracker(__u32 id, char name[BPF_OBJ_NAME_LEN])
+{
+	int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = { 0 };
+	__u32 length = sizeof(info);
+	bool known = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length);
+
+	if (fd >= 0)
+		close(fd);
+	snprintf(name, BPF_OBJ_NAME_LEN, "%s", known && info.name[0] ? info.name : "unnamed");
+	return known && !strncmp(info.name, "wire_", strlen("wire_"));
+}
+
+/* Returns whether another program runs before ours. One that ends with TCX_PASS or TCX_DROP hides the packet. */
+static bool has_program_before(const struct interface *interface, int direction, char name[BPF_OBJ_NAME_LEN])
+{
+	__u32 ids[MOST_TCX_PROGRAMS], count = MOST_TCX_PROGRAMS, i;
+	struct bpf_link_info own = { 0 };
+	__u32 length = sizeof(own);
+
+	if (interface->link_fds[direction] < 0 ||
+	    bpf_prog_query((int)interface->index, tcx_directions[direction], 0, NULL, ids, &count) || count < 2 ||
+	    bpf_obj_get_info_by_fd(interface->link_fds[direction], &own, &length))
+		return false;
+	for (i = 0; i < count && ids[i] != own.prog_id; i++)
+		if (!is_program_of_tracker(ids[i], name))
+			return true;
+	return false;
+}
+
+static const struct interface *find_hidden(const struct interfaces *interfaces, char name[BPF_OBJ_NAME_LEN])
+{
+	const struct interface *interface;
+
+	for (interface = interfaces->list; interface; interface = interface->next)
+		if (interface->attached &&
+		    (has_program_before(interface, 0, name) || has_program_before(interface, 1, name)))
+			return interface;
+	return NULL;
+}
+
+void interfaces_check_order(struct interfaces *interfaces, __u64 now)
+{
+	char name[BPF_OBJ_NAME_LEN];
+	const struct interface *hidden;
+
+	if (interfaces->without_tcx || now - interfaces->order_checked_ns < CHECK_ORDER_EVERY_NS)
+		return;
+	hidden = find_hidden(interfaces, name);
+	if (hidden && !interfaces->hidden_from_ns)
+		message_error("another tcx program, %s, runs before netracker's on interface %s and may hide packets: "
+			      "records have the gap hidden meanwhile; start netracker again after it",
+			      name, hidden->name);
+	if (hidden && interfaces->hidden_until_ns != ~0ULL) {
+		interfaces->hidden_from_ns = interfaces->order_checked_ns ? interfaces->order_checked_ns : now;
+		interfaces->hidden_until_ns = ~0ULL;
+	} else if (!hidden && interfaces->hidden_until_ns == ~0ULL) {
+		interfaces->hidden_until_ns = now;
+	}
+	interfaces->order_checked_ns = now;
 }
 
 bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now)

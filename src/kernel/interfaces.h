@@ -31,7 +31,10 @@ struct interfaces {
 	int notifications_fd; /* rtnetlink: readable when an interface was added, changed or removed; -1: not open */
 	bool without_tcx;
 	bool out_of_descriptors; /* reported once */
-	__u64 none_left_ns;      /* time since which no requested interface exists; 0: one does */
+	/* From when and until when another tcx program ran before ours on a watched interface. 0: never; ~0: still. */
+	__u64 hidden_from_ns, hidden_until_ns;
+	__u64 order_checked_ns;
+	__u64 none_left_ns; /* time since which no requested interface exists; 0: one does */
 };
 
 /* Attaches to the requested interfaces; *requested is copied, its strings are not. Returns EXIT_STATUS_DONE, or another
@@ -41,6 +44,9 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 /* Call it when notifications_fd is readable. Attaches to interfaces that came up or are back, detaches from those that
  * vanished, and reports both. now: CLOCK_BOOTTIME, ns. */
 void interfaces_update(struct interfaces *interfaces, __u64 now);
+
+/* Looks for tcx programs that run before ours, at most twice a second, and reports the first one. */
+void interfaces_check_order(struct interfaces *interfaces, __u64 now);
 
 /* An interface that is being recreated is back within this time. */
 #define INTERFACES_GRACE_SECONDS 3

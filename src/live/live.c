@@ -361,6 +361,9 @@ static void housekeep(struct live *live, __u64 now)
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
+	interfaces_check_order(&live->interfaces, now);
+	live->names.hidden_from_ns = live->interfaces.hidden_from_ns;
+	live->names.hidden_until_ns = live->interfaces.hidden_until_ns;
 	join_expire(live->join, now);
 	if (interfaces_are_gone(&live->interfaces, now))
 		stop_tracking(live, EXIT_STATUS_INTERFACE);
@@ -460,6 +463,7 @@ static int set_up_user_space(struct live *live)
 		.every_packet = live->options->every_packet,
 	};
 	live->own_netns = net_namespace_own();
+	live->names.own_netns = live->own_netns;
 	live->processes = process_table_new(PROCESS_CAPACITY);
 	live->join = join_new(JOIN_CAPACITY, live->own_netns, !!(live->options->contexts & CONTEXT_SOCKET), &output);
 	live->names.processes = live->processes;

@@ -389,6 +389,12 @@ static bool has_inferred_role(const struct nt_socket_event *event)
 	       !nt_is_attempt(socket, event->counts.old_state);
 }
 
+/* Returns whether packets may have been hidden in this time. */
+static bool were_packets_hidden(const struct record_lookups *lookups, __u64 from, __u64 until)
+{
+	return lookups->hidden_from_ns && from <= lookups->hidden_until_ns && until >= lookups->hidden_from_ns;
+}
+
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
 		      const struct record_lookups *lookups)
 {
@@ -401,6 +407,9 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 		record->gaps |= NT_GAP_WIRE_END;
 	if (lookups->every_packet && !joined->streams)
 		record->gaps |= NT_GAP_PACKETS;
+	if ((wire || socket->netns == lookups->own_netns) &&
+	    were_packets_hidden(lookups, socket->start_ns, joined->event->header.now))
+		record->gaps |= NT_GAP_HIDDEN;
 	if (lookups->events_lost || socket->missed_end)
 		record->gaps |= NT_GAP_EVENTS;
 }
@@ -491,6 +500,8 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 	record_fill_from_packets(record, &oriented);
 	if (lookups->every_packet && !event->has_streams)
 		record->gaps |= NT_GAP_PACKETS;
+	if (were_packets_hidden(lookups, event->wire.connection.first_ns, event->header.now))
+		record->gaps |= NT_GAP_HIDDEN;
 	if (lookups->events_lost)
 		record->gaps |= NT_GAP_EVENTS;
 }

@@ -29,8 +29,11 @@ struct record_lookups {
 	void *context;
 	__u64 boot_hash;      /* record_id_hash() of the boot id */
 	__s64 boot_to_utc_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME */
-	bool every_packet;    /* --packets */
-	bool events_lost;     /* recently: sets the gap `events` */
+	/* From when and until when packets in the namespace own_netns may have been hidden; 0: never */
+	__u64 hidden_from_ns, hidden_until_ns;
+	__u32 own_netns;
+	bool every_packet; /* --packets */
+	bool events_lost;  /* recently: sets the gap `events` */
 };
 
 /* `now` is the end of the duration for events other than close. Strings of the record belong to the process table. */

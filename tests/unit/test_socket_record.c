@@ -708,6 +708,26 @@ static void icmp_errors(void)
 	CHECK_EQUAL(found, sizeof(errors) / sizeof(errors[0]));
 }
 
+/* Another program took packets before ours did, for some time. */
+static void hidden_packets(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+
+	names.own_netns = OWN_NETNS;
+	names.hidden_from_ns = START + MS;
+	names.hidden_until_ns = START + 2 * MS;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, NT_GAP_HIDDEN);
+	CHECK_EQUAL(record_of(&event, "ShAFf", true)->gaps, NT_GAP_HIDDEN);
+	event.socket.netns = OTHER_NETNS;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0);
+	event = socket_close(CLIENT, START + 3 * MS, START + SECOND);
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0);
+	names.hidden_from_ns = START + 2 * SECOND;
+	names.hidden_until_ns = ~0ULL;
+	CHECK_EQUAL(record_of(&event, NULL, true)->gaps, 0);
+	names.hidden_from_ns = names.hidden_until_ns = 0;
+}
+
 static void gaps(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
@@ -837,6 +857,7 @@ int main(void)
 	dumped();
 	restored();
 	gaps();
+	hidden_packets();
 	simultaneous_open();
 	observers();
 	missed_ends();
