@@ -329,7 +329,7 @@ static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 o
 	side = find_wire_of_socket(&found, &key, socket);
 	if (!found.wire)
 		return 0;
-	return wire_handle_socket_close(&found, &key, side, old_state, error);
+	return wire_handle_socket_close(&found, &key, side, socket, old_state, error);
 }
 
 /* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before. error:

@@ -75,10 +75,30 @@ static __always_inline void record_answer(struct __sk_buff *skb, struct nt_wire 
 		wire->answered_here = 1;
 }
 
+/* Records the socket of a SYN that is kept. */
+static __always_inline void record_held_syn(struct __sk_buff *skb, struct nt_wire *wire,
+					    const struct sighting *sighting)
+{
+	struct bpf_sock *sk = skb->sk;
+
+	wire->held_left = sighting->leaving;
+	wire->held_cookie = 0;
+	if (sk)
+		sk = bpf_sk_fullsock(sk);
+	if (sk && sk->protocol == IPPROTO_TCP && sk->type == SOCK_STREAM)
+		wire->held_cookie = bpf_get_socket_cookie(skb);
+}
+
 static __always_inline void record_sighting(struct __sk_buff *skb, struct nt_wire *wire, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
 
+	/* A SYN that is kept may be another socket's. */
+	if (sighting->step & NT_STEP_REFUSED) {
+		if (is_syn(sighting) && wire->connection.held_from == 1 + (sighting->source & 1))
+			record_held_syn(skb, wire, sighting);
+		return;
+	}
 	record_sender(skb, wire, workspace);
 	if (!sighting->leaving)
 		return;
@@ -135,11 +155,33 @@ static __always_inline void emit_wire_end(struct __sk_buff *skb, struct nt_wire_
 		count_ring_failure(NT_COUNT_WIRE_RING_FAILED);
 }
 
+/* Returns whether the packet begins another connection by answering a SYN that was kept. */
+static __always_inline bool answers_held_syn(const struct sighting *sighting)
+{
+	return sighting->step & NT_STEP_NEW && (sighting->packet.flags & (NT_SYN | NT_ACK | NT_RST)) != NT_SYN;
+}
+
+/* Takes that SYN out of the connection that it did not belong to. */
+static __always_inline void release_held_syn(struct workspace *workspace)
+{
+	struct nt_connection *previous = &workspace->end.wire.connection;
+	__u32 opener = !(workspace->sighting.source & 1);
+
+	nt_connection_release_syn(previous);
+	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
+	if (workspace->end.has_streams)
+		nt_stream_move_syn(opener ? &workspace->end.streams[1].core : &workspace->end.streams[0].core,
+				   opener ? &workspace->followed.of[1].core : &workspace->followed.of[0].core,
+				   previous->held_isn, previous->held_count);
+}
+
 /* Removes the connection from its table and reports its end, unless another processor did. */
 static __always_inline void wire_end_connection(struct __sk_buff *skb, const struct wire_found *found,
 						struct workspace *workspace, __u32 cause)
 {
 	record_wire_end(&workspace->end, found->wire, cause, workspace->sighting.now);
+	if (answers_held_syn(&workspace->sighting))
+		release_held_syn(workspace);
 	stop_expecting_ack(found->wire);
 	remove_translations(found->wire);
 	if (wire_remove(found, &workspace->sighting.key))
@@ -166,10 +208,29 @@ __noinline int count_in_stream(struct __sk_buff *skb)
 }
 
 static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_connection *connection,
-					  const struct sighting *sighting)
+					  struct sighting *sighting)
 {
-	if (config.follow_packets && count_in_stream(skb))
-		nt_connection_add_packet(connection, &sighting->packet, sighting->source & 1);
+	if (!config.follow_packets)
+		return;
+	if (sighting->step & NT_STEP_REFUSED)
+		sighting->packet.marks |= NT_PACKET_REFUSED;
+	nt_connection_follow(connection, &sighting->packet, sighting->source & 1);
+	if (count_in_stream(skb))
+		nt_connection_add_letters(connection, &sighting->packet, sighting->source & 1);
+}
+
+/* Begins with a SYN that was kept and with its answer. */
+static __always_inline void wire_init_held(struct nt_wire *wire, struct workspace *workspace)
+{
+	const struct sighting *sighting = &workspace->sighting;
+	const struct nt_wire *previous = &workspace->end.wire;
+
+	nt_connection_begin_held(&wire->connection, &previous->connection, &sighting->packet, sighting->source & 1,
+				 sighting->now);
+	wire->cookie[!(sighting->source & 1)] = previous->held_cookie;
+	wire->has_socket[!(sighting->source & 1)] = !!previous->held_cookie;
+	wire->syn_left = previous->held_left;
+	expect_ack(wire);
 }
 
 static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *skb, struct workspace *workspace)
@@ -179,18 +240,24 @@ static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *sk
 	__builtin_memset(wire, 0, sizeof(*wire));
 	wire->key = sighting->key;
 	wire->ifindex = skb->ifindex;
-	nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
+	if (answers_held_syn(sighting))
+		wire_init_held(wire, workspace);
+	else
+		nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
 	record_sighting(skb, wire, workspace);
+	if (config.follow_packets)
+		nt_connection_follow(&wire->connection, &sighting->packet, sighting->source & 1);
 }
 
 static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
 {
-	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
+	if (!answers_held_syn(&workspace->sighting))
+		__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
 	check_details(bpf_map_update_elem(&streams, &workspace->sighting.key, &workspace->followed, BPF_ANY));
 	count_in_stream(skb);
 }
 
-/* Begins a connection with a SYN. wire_init() has added the SYN's letter to the history. */
+/* Begins a connection with a SYN, or with the answer to one. wire_init() adds its letter to the history. */
 static __always_inline void wire_begin_connection(struct __sk_buff *skb, struct workspace *workspace)
 {
 	const struct sighting *sighting = &workspace->sighting;
@@ -231,21 +298,44 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 	}
 }
 
-/* Returns whether the connection has ended. If every packet is followed, this is so only after the acknowledgement of
- * the second FIN. */
-static __always_inline bool has_ended(struct nt_wire *wire, const struct sighting *sighting)
+/* Returns whether no packet can change the end any more. After two FINs these are their acknowledgements: of both if
+ * every packet is followed, otherwise of the first. After a RST, whether it was taken: its socket shows that when it
+ * closes; without a socket the sweep ends the connection when nothing has followed for 2 s.
+ */
+static __always_inline bool has_ended(const struct nt_wire *wire, const struct sighting *sighting)
 {
-	const struct nt_packet *packet = &sighting->packet;
-	__u32 source = sighting->source & 1;
+	const struct nt_connection *connection = &wire->connection;
+	__u8 acknowledged[2] = { connection->side[0] & NT_SIDE_ACKNOWLEDGED_FIN,
+				 connection->side[1] & NT_SIDE_ACKNOWLEDGED_FIN };
 
-	if (!config.follow_packets)
-		return sighting->step & NT_STEP_ENDED;
-	if (packet->flags & NT_ACK && wire->connection.side[!source] & NT_SIDE_FIN &&
-	    packet->acknowledgement == wire->connection.fin_sequence[!source] + 1)
-		wire->fin_acknowledged[!source] = 1;
-	if (sighting->step & NT_STEP_ENDED)
-		return nt_connection_state(&wire->connection) == NT_STATE_RESET;
-	return wire->fin_acknowledged[0] && wire->fin_acknowledged[1];
+	switch (nt_connection_state(connection)) {
+	case NT_STATE_RESET:
+		if (!nt_connection_is_established(connection))
+			return sighting->step & NT_STEP_ENDED;
+		return config.sockets_enabled && (wire->socket_closed[0] || wire->socket_closed[1]);
+	case NT_STATE_CLOSED:
+		if (connection->marks & NT_MARK_SELF)
+			return !config.follow_packets || acknowledged[0] || acknowledged[1];
+		if (config.follow_packets)
+			return acknowledged[0] && acknowledged[1];
+		return connection->first_closer == 1 ? acknowledged[1] : acknowledged[0];
+	default:
+		return false;
+	}
+}
+
+/* Returns whether the connection has to see packets without SYN, FIN and RST. */
+static __always_inline bool expects_packets(const struct nt_wire *wire)
+{
+	switch (nt_connection_state(&wire->connection)) {
+	case NT_STATE_SYN_RECEIVED:
+	case NT_STATE_CLOSED:
+		return true;
+	case NT_STATE_RESET:
+		return !config.sockets_enabled || !nt_wire_awaits_socket(wire);
+	default:
+		return false;
+	}
 }
 
 static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct wire_found *found,
@@ -259,18 +349,20 @@ static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct
 		wire_end_connection(skb, found, workspace, NT_WIRE_ENDED);
 	else if (sighting->step & NT_STEP_ESTABLISHED)
 		wire_handle_established(found, sighting);
-	else if (!nt_connection_is_established(&found->wire->connection) &&
-		 nt_connection_has_synack(&found->wire->connection))
+	else if (expects_packets(found->wire))
 		expect_ack(found->wire);
+	else if (nt_connection_is_established(&found->wire->connection) && !nt_is_unaccepted(found->wire))
+		stop_expecting_ack(found->wire);
 }
 
-/* Steps the connection of the packet. A new one begins with a SYN only: the socket context knows pre-existing ones. */
+/* Steps the connection of the packet. A new one begins with a SYN (which may have been kept) only: the socket context knows pre-existing ones. */
 static __always_inline void wire_step_connection(struct __sk_buff *skb, struct workspace *workspace)
 {
 	struct sighting *sighting = &workspace->sighting;
 	__u8 flags = sighting->packet.flags;
 	struct wire_found found;
 
+	sighting->step = 0;
 	wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
 	if (!found.wire && !is_syn(sighting) && translate_back(sighting))
 		wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
@@ -285,7 +377,8 @@ static __always_inline void wire_step_connection(struct __sk_buff *skb, struct w
 		if (!(sighting->step & NT_STEP_NEW))
 			return;
 	}
-	if ((flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN && skb->ifindex != shared.attaching_ifindex)
+	if (((flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN || sighting->step & NT_STEP_NEW) &&
+	    skb->ifindex != shared.attaching_ifindex)
 		wire_begin_connection(skb, workspace);
 }
 

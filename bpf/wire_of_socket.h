@@ -73,19 +73,27 @@ static __always_inline bool is_silent_end(__u8 old_state, int error)
 	return old_state == TCP_SYN_SENT || is_unreachable_error(error);
 }
 
+/* Returns whether the packets have shown the RST that ended the socket's connection. side: the socket's. */
+static __always_inline bool is_reset_seen(const struct nt_wire *wire, int side, const struct nt_socket *socket)
+{
+	return nt_connection_side_reset(&wire->connection, side & 1) ||
+	       (socket->reset_received && nt_connection_side_reset(&wire->connection, !(side & 1)));
+}
+
 /* Handles the close of the socket on one side of a connection. Returns the connection's status on the wire. */
 static __always_inline enum nt_wire_status wire_handle_socket_close(const struct wire_found *found,
-								    const struct nt_key *key, int side, __u8 old_state,
+								    const struct nt_key *key, int side,
+								    const struct nt_socket *socket, __u8 old_state,
 								    int error)
 {
 	struct nt_wire *wire = found->wire;
 	enum nt_wire_status status = NT_WIRE_SETTLED;
 
 	wire->socket_closed[side & 1] = 1;
-	if (!is_silent_end(old_state, error))
+	if (!is_silent_end(old_state, error) && !is_reset_seen(wire, side, socket))
 		return NT_WIRE_OPEN;
 	/* if the other side is a socket of this machine, it has yet to report its own end */
-	if (nt_ownership_of_side(wire, !side) != NT_OWNED_SOCKET) {
+	if (nt_ownership_of_side(wire, !side) != NT_OWNED_SOCKET || wire->socket_closed[!(side & 1)]) {
 		stop_expecting_ack(wire);
 		remove_translations(wire);
 		if (wire_remove(found, key))
@@ -117,7 +125,8 @@ static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, c
 	}
 	if (event->header.type != NT_EVENT_TYPE_SOCKET_CLOSE || event->socket.repair == NT_REPAIR_DUMPED)
 		return;
-	event->wire_status = wire_handle_socket_close(found, key, side, event->counts.old_state, event->counts.error);
+	event->wire_status = wire_handle_socket_close(found, key, side, &event->socket, event->counts.old_state,
+						      event->counts.error);
 }
 
 #endif

@@ -32,33 +32,52 @@
  *                 data or FIN of the other side                ESTABLISHED   it sends only after it was acknowledged
  *                 SYN-ACK, another sequence number             SYN_RECEIVED  RFC 4987 3.6: cookies change with time
  *                 SYN of the opener, began with the SYN-ACK    SYN_RECEIVED  captured out of order
- *                 RST                                          RESET         3.10.7.4
+ *                 RST at or just after the sender's SYN        RESET         3.10.7.4
+ *                 other RST, SYN of another sequence number    SYN_RECEIVED  refused: 3.10.7.4
  *   ESTABLISHED   FIN                                          HALF_CLOSED   3.6
  *                 RST                                          RESET         3.10.7.4
+ *                 SYN, another sequence number                 ESTABLISHED   refused: RFC 5961 4.2; see "SYNs" below
  *   HALF_CLOSED   FIN of the other side                        CLOSED        3.6
+ *                 FIN of the same side, another place          HALF_CLOSED   it replaces one that nobody acknowledged
  *                 RST                                          RESET         3.10.7.4: one direction was still open
  *   CLOSED        RST                                          CLOSED        nothing is left to reset
  *   RESET         FIN, RST                                     RESET         it has ended
  *                 SYN-ACK, ACK of the opener for it            RESET         recorded: the RST may be no peer's
  *   refused       SYN of the opener, same sequence number      SYN_SENT      only by nt_connection_retry()
+ *                 the other side goes on                       (before it)   the RST was not taken; see "RSTs" below
  *   not RESET     FIN (in SYN_SENT, SYN_RECEIVED too)          (above)       a FIN is always recorded
  *   any           SYN, same sequence number, same side         unchanged     retransmitted, or on another interface
  *   CLOSED        SYN, same sequence number                    another       3.6.1: the port is used again
- *   any           SYN, another sequence number                 another       3.6.1
- *   midstream     SYN                                          another       the former one began earlier
+ *   (other)       SYN, another sequence number                 another       3.6.1
+ *   midstream     SYN, and only one side was seen              another       the former one began earlier
  *   any           everything else                              unchanged
+ *
+ * Refused segments. What its receiver refuses (RFC 9293 3.10.7.4, RFC 5961) is counted and has its letter in the
+ * history, and changes nothing else: NT_STEP_REFUSED. core/flow.h has the sequence numbers and windows by which this is
+ * known; a host that does not pass in every packet knows them only for the handshake.
+ *
+ * RSTs. What passes these tests is believed, and taken back if the other side goes on: if it acknowledges something
+ * behind the RST or something that the RST's sender sent later, or sends anything 2 s later. So a host does not drop a
+ * connection that was reset before that time.
+ *
+ * SYNs. A SYN on a living connection is refused, but it may be that the connection ended unseen. It is kept; if the
+ * other side answers it, another connection began with it: NT_STEP_NEW comes with the answer, and
+ * nt_connection_begin_next() begins with both.
  */
 #ifndef NETRACKER_CORE_CONNECTION_H
 #define NETRACKER_CORE_CONNECTION_H
 
+#include "flow.h"
 #include "packet.h"
 
 #define NT_CONNECTION_HISTORY 30
 
 /* The largest distance of an acknowledgement from the SYN it acknowledges: the SYN may carry data (RFC 7413). */
 #define NT_MOST_SYN_PAYLOAD 0xffff
-/* The largest distance of two sequence numbers that are valid at one time: the largest window (RFC 7323, 2.3). */
-#define NT_MOST_WINDOW 0x40000000
+/* Whoever sends this long after a RST did not take it: until then packets may be on their way. */
+#define NT_OUTLIVED_NS 2000000000ULL
+/* The longest time between a SYN and its answer: as long as its sender retransmits it (RFC 6298 5.5, tcp(7)). */
+#define NT_ANSWERED_NS (70ULL * 1000000000)
 
 enum nt_state {
 	NT_STATE_SYN_SENT,
@@ -76,7 +95,9 @@ enum nt_side_flag {
 	NT_SIDE_SYNACK = 4,
 	NT_SIDE_SYNCHRONISED = 8, /* a packet that it sends only after both sides have each other's SYN */
 	NT_SIDE_FIN = 16,
-	NT_SIDE_RST = 32, /* a RST before both sides had sent a FIN */
+	NT_SIDE_RST = 32,              /* a RST before both sides had sent a FIN */
+	NT_SIDE_ACKNOWLEDGED_FIN = 64, /* it acknowledged the other side's FIN */
+	NT_SIDE_FIN_FITS = 128,        /* its FIN follows directly on what it sent before */
 };
 
 /* Letters of the history that appear at most once for a side; written only by packets of that side. */
@@ -95,6 +116,8 @@ enum nt_connection_mark {
 	NT_MARK_SIMULTANEOUS = 8, /* both sides sent a SYN before they received the other's */
 	NT_MARK_COOKIES = 16,     /* SYN-ACKs with different sequence numbers: SYN cookies */
 	NT_MARK_SYN_PAYLOAD = 32, /* a SYN carried data (RFC 7413), which the receiver may have discarded */
+	NT_MARK_FOLLOWED = 64,    /* the host passes in every packet */
+	NT_MARK_TWO_FINS = 128,   /* a side sent FINs in two places */
 };
 
 enum nt_step {
@@ -103,6 +126,8 @@ enum nt_step {
 	NT_STEP_ESTABLISHED = 4, /* the packet established the connection */
 	NT_STEP_ENDED = 8,       /* the packet closed or reset it */
 	NT_STEP_REPEAT = 16,     /* SYN, FIN or RST without effect: retransmitted, or seen on another interface */
+	NT_STEP_REFUSED = 32,    /* the receiver drops the packet */
+	NT_STEP_REVIVED = 64,    /* internal: a RST was taken back */
 };
 
 /* Arrays are indexed by the key's side. */
@@ -114,7 +139,13 @@ struct nt_connection {
 	__u64 synack_ns; /* the first SYN-ACK of the side that answered */
 	__u64 ack_ns;    /* the ACK that completed the handshake */
 	__u64 fin_ns[2];
-	__u64 rst_ns;
+	__u64 rst_ns[2];
+	__u64 change_before_rst_ns; /* last_change_ns before the RST */
+	__u64 early_ack_ns;         /* the opener's first ACK, captured before the SYN-ACK */
+	__u64 held_ns;              /* the SYN that is kept */
+	__u32 held_isn;
+	__u32 early_ack; /* its acknowledgement */
+	struct nt_flow flow[2];
 	__u32 isn[2];          /* sequence number of the SYN; valid if the side sent one */
 	__u32 fin_sequence[2]; /* the FIN's own sequence number */
 	__u32 rst_sequence[2]; /* the last RST's */
@@ -126,14 +157,13 @@ struct nt_connection {
 	__u8 history_length;
 	__u8 letters[2];                     /* enum nt_letter */
 	char history[NT_CONNECTION_HISTORY]; /* Zeek's letters, no NUL */
+	__u8 resets[2];                      /* how often a RST of the side was believed, modulo 256 */
+	__u8 outlived[2];                    /* the other side's `resets` that this side did not take */
+	__u8 held_from;                      /* 1 + index of the side whose SYN is kept; 0: none */
+	__u8 held_count;                     /* how often it was sent */
+	__u8 padding[2];
 };
-NT_STATIC_ASSERT(sizeof(struct nt_connection) == 136, "struct nt_connection has no hidden padding");
-
-/* Returns whether a is after b, modulo 2^32 (RFC 9293 section 3.4). */
-NT_INLINE int nt_sequence_after(__u32 a, __u32 b)
-{
-	return (int)(a - b) > 0;
-}
+NT_STATIC_ASSERT(sizeof(struct nt_connection) == 248, "struct nt_connection has no hidden padding");
 
 NT_INLINE __u8 nt_connection_any_side(const struct nt_connection *connection)
 {
@@ -150,11 +180,28 @@ NT_INLINE int nt_connection_has_synack(const struct nt_connection *connection)
 	return !!(nt_connection_any_side(connection) & NT_SIDE_SYNACK);
 }
 
+/* Returns the index of the other side. */
+NT_INLINE int nt_connection_peer(const struct nt_connection *connection, int source)
+{
+	int peer = connection->marks & NT_MARK_SELF ? source : 1 - source;
+
+	/* The compiler would turn the subtraction into an exclusive or: verifiers before Linux 6.10 do not track it. */
+	NT_FORGET(peer);
+	return peer & 1;
+}
+
+/* Returns whether the side sent a RST that the other side took, as far as is known. */
+NT_INLINE int nt_connection_side_reset(const struct nt_connection *connection, int side)
+{
+	return (connection->side[side & 1] & NT_SIDE_RST) &&
+	       connection->resets[side & 1] != connection->outlived[nt_connection_peer(connection, side & 1)];
+}
+
 NT_INLINE enum nt_state nt_connection_state(const struct nt_connection *connection)
 {
 	__u8 any = nt_connection_any_side(connection);
 
-	if (any & NT_SIDE_RST)
+	if ((any & NT_SIDE_RST) && (nt_connection_side_reset(connection, 0) || nt_connection_side_reset(connection, 1)))
 		return NT_STATE_RESET;
 	if (any & NT_SIDE_FIN) {
 		/* In a self-connection the one FIN is also the received one. */
@@ -220,26 +267,76 @@ NT_INLINE int nt_acknowledges_syn(const struct nt_packet *packet, __u32 isn)
 	return (packet->flags & NT_ACK) && packet->acknowledgement - isn - 1 <= NT_MOST_SYN_PAYLOAD;
 }
 
+/* Returns whether a connection that was reset may go on: the RST may not have been taken. */
+NT_INLINE int nt_connection_may_go_on(const struct nt_connection *connection, __u64 now)
+{
+	int side = nt_connection_side_reset(connection, 0) ? 0 : 1;
+
+	return nt_connection_is_established(connection) && !(connection->flow[side].flags & NT_FLOW_RST_FITS) &&
+	       now - connection->rst_ns[side] < NT_OUTLIVED_NS;
+}
+
+/* Returns whether a SYN with another sequence number begins another connection at once. Otherwise the other side may
+ * still be in this one, and refuses it.
+ */
+NT_INLINE int nt_connection_is_over(const struct nt_connection *connection, int source, enum nt_state state, __u64 now)
+{
+	if (!(connection->side[nt_connection_peer(connection, source)] & NT_SIDE_SEEN))
+		return 1;
+	if (state == NT_STATE_RESET)
+		return !nt_connection_may_go_on(connection, now);
+	return state == NT_STATE_SYN_SENT || state == NT_STATE_CLOSED;
+}
+
+/* Keeps a SYN that is refused unless its receiver answers it. */
+NT_INLINE __u32 nt_connection_hold_syn(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				       __u64 now)
+{
+	int again = connection->held_from == 1 + source && connection->held_isn == packet->sequence;
+
+	if (again) {
+		connection->held_count += connection->held_count < 255;
+		return NT_STEP_REFUSED;
+	}
+	connection->held_from = 1 + source;
+	connection->held_isn = packet->sequence;
+	connection->held_ns = now;
+	connection->held_count = 1;
+	if (packet->flags & NT_FIN)
+		return NT_STEP_REFUSED | nt_connection_letter_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
+	return NT_STEP_REFUSED | NT_STEP_LETTER('S');
+}
+
+/* Returns whether the packet answers the SYN that is kept. */
+NT_INLINE int nt_connection_answers_held(const struct nt_connection *connection, const struct nt_packet *packet,
+					 int source, __u64 now)
+{
+	int peer = nt_connection_peer(connection, source);
+
+	return connection->held_from == 1 + peer && (packet->flags & (NT_SYN | NT_RST)) &&
+	       nt_acknowledges_syn(packet, connection->held_isn) &&
+	       !((connection->side[peer] & NT_SIDE_SYN) && packet->acknowledgement == connection->isn[peer] + 1) &&
+	       now < connection->held_ns + NT_ANSWERED_NS;
+}
+
 /* Handles a SYN without ACK. */
 NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				  enum nt_state state, __u64 now)
 {
 	int same = connection->isn[source] == packet->sequence;
+	int known = connection->side[source] & NT_SIDE_SYN;
 
-	if (connection->side[source] & NT_SIDE_SYN)
-		return same && state != NT_STATE_CLOSED ? NT_STEP_REPEAT : NT_STEP_NEW;
-	if (connection->marks & NT_MARK_MIDSTREAM)
-		return NT_STEP_NEW;
-	if (source == connection->src_index) {
-		/* It began with the SYN-ACK, which acknowledges the SYN's sequence number. */
-		if (!same)
-			return NT_STEP_NEW;
+	if (known && same && state != NT_STATE_CLOSED)
+		return NT_STEP_REPEAT;
+	/* A connection that began with the SYN-ACK: it acknowledges the SYN's sequence number. */
+	if (!known && same && source == connection->src_index && !(connection->marks & NT_MARK_MIDSTREAM))
 		connection->syn_ns = now;
-	} else {
-		if (state != NT_STATE_SYN_SENT)
-			return NT_STEP_NEW;
+	else if (!known && source != connection->src_index && state == NT_STATE_SYN_SENT)
 		connection->marks |= NT_MARK_SIMULTANEOUS;
-	}
+	else if ((known && same) || nt_connection_is_over(connection, source, state, now))
+		return NT_STEP_NEW;
+	else
+		return nt_connection_hold_syn(connection, packet, source, now);
 	return NT_STEP_CHANGED | nt_connection_set_syn(connection, packet, source);
 }
 
@@ -248,11 +345,8 @@ NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct
 NT_INLINE int nt_connection_synack_fits(const struct nt_connection *connection, const struct nt_packet *packet,
 					int source)
 {
-	int peer = connection->marks & NT_MARK_SELF ? source : 1 - source;
+	int peer = nt_connection_peer(connection, source);
 
-	/* The compiler would turn the subtraction into an exclusive or: verifiers before Linux 6.10 do not track it. */
-	NT_FORGET(peer);
-	peer &= 1;
 	if ((connection->side[source] & NT_SIDE_SYN) && connection->isn[source] != packet->sequence)
 		return 0;
 	return (connection->side[peer] & NT_SIDE_SYN) && nt_acknowledges_syn(packet, connection->isn[peer]);
@@ -270,14 +364,17 @@ NT_INLINE int nt_connection_synack_completes(const struct nt_connection *connect
 NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				     enum nt_state state, __u64 now)
 {
+	int again = (connection->side[source] & NT_SIDE_SYN) && connection->isn[source] == packet->sequence;
 	__u32 result = NT_STEP_CHANGED;
 
 	if (connection->side[source] & NT_SIDE_SYNACK) {
-		if (connection->isn[source] == packet->sequence || state != NT_STATE_SYN_RECEIVED)
+		if (again)
 			return NT_STEP_REPEAT;
+		if (state != NT_STATE_SYN_RECEIVED)
+			return NT_STEP_REFUSED | NT_STEP_LETTER('H');
 		connection->marks |= NT_MARK_COOKIES;
 	} else if (state == NT_STATE_CLOSED || !nt_connection_synack_fits(connection, packet, source)) {
-		return NT_STEP_REPEAT;
+		return again ? NT_STEP_REPEAT : NT_STEP_REFUSED | NT_STEP_LETTER('H');
 	} else if (state == NT_STATE_RESET) {
 		result = NT_STEP_REPEAT;
 	} else if (nt_connection_synack_completes(connection, state)) {
@@ -287,6 +384,8 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 	}
 	if (!connection->synack_ns && (source != connection->src_index || (connection->marks & NT_MARK_SELF)))
 		connection->synack_ns = now;
+	if (!connection->ack_ns && connection->early_ack_ns && connection->early_ack == packet->sequence + 1)
+		connection->ack_ns = connection->early_ack_ns;
 	return result | nt_connection_set_syn(connection, packet, source);
 }
 
@@ -315,10 +414,14 @@ NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const
 	if (connection->ack_ns || packet->sequence - connection->isn[source] - 1 >= NT_MOST_WINDOW ||
 	    !nt_connection_ack_fits(connection, packet, answerer))
 		return 0;
-	if (connection->side[answerer] & NT_SIDE_SYNACK)
+	if (connection->side[answerer] & NT_SIDE_SYNACK) {
 		connection->ack_ns = now;
-	else if (connection->side[source] & NT_SIDE_SYNCHRONISED)
+		return NT_STEP_CHANGED;
+	}
+	if (connection->side[source] & NT_SIDE_SYNCHRONISED)
 		return 0;
+	connection->early_ack_ns = now;
+	connection->early_ack = packet->acknowledgement;
 	return NT_STEP_CHANGED;
 }
 
@@ -357,19 +460,53 @@ NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, cons
 	return NT_STEP_CHANGED | NT_STEP_ESTABLISHED;
 }
 
+/* Returns whether a FIN in this place is refused: the other side has acknowledged bytes behind it, or the FIN of this
+ * side is another one. A host that does not pass in every packet knows the latter only from acknowledged FINs.
+ */
+NT_INLINE int nt_connection_refuses_fin(const struct nt_connection *connection, __u32 sequence, int source)
+{
+	int peer = nt_connection_peer(connection, source);
+	const struct nt_flow *flow = &connection->flow[peer];
+
+	if (connection->side[source] & NT_SIDE_FIN)
+		return (connection->side[source] & NT_SIDE_FIN_FITS) ||
+		       (connection->side[peer] & NT_SIDE_ACKNOWLEDGED_FIN);
+	return (flow->flags & NT_FLOW_SYNCHRONISED) && nt_sequence_after(flow->acknowledged, sequence + 1);
+}
+
+/* Sets the closer to the sender of the first FIN. */
+NT_INLINE void nt_connection_find_first_closer(struct nt_connection *connection)
+{
+	__u64 first = connection->fin_ns[0], second = connection->fin_ns[1];
+
+	connection->first_closer = 0;
+	if (first || second)
+		connection->first_closer = 1 + (!first || (second && second < first));
+}
+
 NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				  enum nt_state state, __u64 now)
 {
 	__u32 sequence = packet->sequence + packet->payload_length + !!(packet->flags & NT_SYN);
 	/* A packet with a SYN has its letter already. */
 	__u32 letter = packet->flags & NT_SYN ? 0 : NT_STEP_LETTER('F');
+	__u8 had = connection->side[source] & NT_SIDE_FIN;
 	__u8 peer = connection->side[1 - source];
+	struct nt_flow *flow = &connection->flow[source];
 
-	if (connection->side[source] & NT_SIDE_FIN)
-		return NT_STEP_REPEAT | (connection->fin_sequence[source] != sequence ? letter : 0);
+	if (had && connection->fin_sequence[source] == sequence)
+		return NT_STEP_REPEAT;
+	if (nt_connection_refuses_fin(connection, sequence, source))
+		return NT_STEP_REFUSED | letter;
 	connection->fin_sequence[source] = sequence;
 	connection->fin_ns[source] = now;
 	connection->side[source] |= NT_SIDE_FIN;
+	if ((connection->marks & NT_MARK_FOLLOWED) && (flow->flags & NT_FLOW_SENT) && packet->sequence == flow->next)
+		connection->side[source] |= NT_SIDE_FIN_FITS;
+	if (had) {
+		connection->marks |= NT_MARK_TWO_FINS;
+		nt_connection_find_first_closer(connection);
+	}
 	if (state == NT_STATE_RESET)
 		return NT_STEP_REPEAT | letter;
 	nt_connection_set_first_closer(connection, source);
@@ -378,15 +515,51 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 	return NT_STEP_CHANGED | letter;
 }
 
-/* Before the handshake a RST counts only if it belongs to this SYN. */
-NT_INLINE int nt_connection_rst_fits(const struct nt_connection *connection, const struct nt_packet *packet, int source,
-				     enum nt_state state)
+enum nt_rst_fit {
+	NT_RST_REFUSED,
+	NT_RST_PLAUSIBLE, /* within the window, as far as is known */
+	NT_RST_FITS,      /* it has the next sequence number: RFC 5961 3.2 */
+};
+
+/* Judges a RST in SYN_SENT and SYN_RECEIVED. */
+NT_INLINE enum nt_rst_fit nt_connection_rst_fits_attempt(const struct nt_connection *connection,
+							 const struct nt_packet *packet, int source,
+							 enum nt_state state)
 {
-	if (state != NT_STATE_SYN_SENT)
-		return 1;
-	if (source == connection->src_index)
-		return packet->sequence - connection->isn[source] <= NT_MOST_SYN_PAYLOAD + 1;
-	return nt_acknowledges_syn(packet, connection->isn[1 - source]);
+	int is_opener = source == connection->src_index;
+	int follows_syn = packet->sequence - connection->isn[source] <= NT_MOST_SYN_PAYLOAD + 1;
+
+	if (!is_opener && nt_acknowledges_syn(packet, connection->isn[1 - source]))
+		return NT_RST_FITS;
+	if (is_opener || state == NT_STATE_SYN_RECEIVED)
+		return follows_syn || connection->marks & NT_MARK_COOKIES ? NT_RST_FITS : NT_RST_REFUSED;
+	return NT_RST_REFUSED;
+}
+
+/* Judges a RST by sequence numbers. A closed endpoint answers with the number that was acknowledged last; after a FIN
+ * some systems send a RST with the FIN's number, which the kernel takes.
+ */
+NT_INLINE enum nt_rst_fit nt_connection_rst_fits(const struct nt_connection *connection, const struct nt_packet *packet,
+						 int source, enum nt_state state)
+{
+	const struct nt_flow *own = &connection->flow[source];
+	const struct nt_flow *peer = &connection->flow[nt_connection_peer(connection, source)];
+	__u32 next = nt_flow_next(own, peer);
+
+	if (!nt_connection_is_established(connection) && state != NT_STATE_CLOSED && state != NT_STATE_HALF_CLOSED)
+		return nt_connection_rst_fits_attempt(connection, packet, source, state);
+	if (!(peer->flags & NT_FLOW_ACKNOWLEDGED))
+		return NT_RST_PLAUSIBLE;
+	if (packet->sequence == next || packet->sequence == peer->acknowledged)
+		return NT_RST_FITS;
+	if ((connection->side[source] & NT_SIDE_FIN) && packet->sequence == connection->fin_sequence[source] &&
+	    packet->sequence + 1 == peer->acknowledged)
+		return NT_RST_FITS;
+	if (!(peer->flags & NT_FLOW_PRUNED) &&
+	    (nt_sequence_after(peer->acknowledged, packet->sequence) ||
+	     nt_sequence_after(packet->sequence, nt_sequence_later(peer->edge, next))))
+		return NT_RST_REFUSED;
+	return NT_RST_PLAUSIBLE;
 }
 
 NT_INLINE __u32 nt_connection_rst_letter(struct nt_connection *connection, const struct nt_packet *packet, int source)
@@ -403,35 +576,173 @@ NT_INLINE __u32 nt_connection_rst_letter(struct nt_connection *connection, const
 	return NT_STEP_LETTER('R');
 }
 
+NT_INLINE void nt_connection_set_reset(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				       enum nt_rst_fit fit, __u64 now)
+{
+	struct nt_flow *flow = &connection->flow[source];
+
+	flow->reset = packet->sequence;
+	flow->flags &= ~(__u32)(NT_FLOW_ALIVE | NT_FLOW_RST_AGAIN | NT_FLOW_RST_FITS);
+	if (fit == NT_RST_FITS)
+		flow->flags |= NT_FLOW_RST_FITS;
+	connection->rst_ns[source] = now;
+	if (nt_connection_side_reset(connection, source))
+		return;
+	connection->change_before_rst_ns = connection->last_change_ns;
+	connection->side[source] |= NT_SIDE_RST;
+	connection->resets[source] = connection->outlived[nt_connection_peer(connection, source)] + 1;
+}
+
 NT_INLINE __u32 nt_connection_rst(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				  enum nt_state state, __u64 now)
 {
-	__u32 letter;
+	enum nt_rst_fit fit = nt_connection_rst_fits(connection, packet, source, state);
+	__u32 letter = nt_connection_rst_letter(connection, packet, source);
+	int again = nt_connection_side_reset(connection, source);
 
-	if (!nt_connection_rst_fits(connection, packet, source, state))
-		return NT_STEP_REPEAT;
-	letter = nt_connection_rst_letter(connection, packet, source);
 	connection->rst_sequence[source] = packet->sequence;
-	if (state >= NT_STATE_CLOSED)
+	if (fit == NT_RST_REFUSED)
+		return NT_STEP_REFUSED | letter;
+	if (again)
+		connection->flow[source].flags |= NT_FLOW_RST_AGAIN;
+	/* A RST that fits replaces one that may have been refused. */
+	if (state == NT_STATE_CLOSED ||
+	    (state == NT_STATE_RESET && !(again && fit == NT_RST_FITS && nt_connection_may_go_on(connection, now))))
 		return NT_STEP_REPEAT | letter;
-	connection->rst_ns = now;
-	connection->side[source] |= NT_SIDE_RST;
+	nt_connection_set_reset(connection, packet, source, fit, now);
 	nt_connection_set_first_closer(connection, source);
 	return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 }
 
-/* Takes one more packet. source: the index of its sender, from nt_key_from_packet(). Returns enum nt_step bits, 0 for
- * data or an ACK that changes nothing. With NT_STEP_NEW the connection is unchanged: the caller ends it and begins
- * another with this packet.
+/* Returns whether the packet shows that its sender did not take the RST of the other side. */
+NT_INLINE int nt_connection_is_outlived(const struct nt_connection *connection, const struct nt_packet *packet,
+					int peer, __u64 now)
+{
+	const struct nt_flow *flow = &connection->flow[peer];
+	__u32 reset = flow->reset;
+
+	if (now >= connection->rst_ns[peer] + NT_OUTLIVED_NS)
+		return 1;
+	if (!(packet->flags & NT_ACK))
+		return 0;
+	/* A RST may have the number of the FIN before it. */
+	reset += (connection->side[peer] & NT_SIDE_FIN) && connection->fin_sequence[peer] == reset;
+	return nt_sequence_after(packet->acknowledgement, reset) ||
+	       ((flow->flags & NT_FLOW_ALIVE) && packet->acknowledgement - flow->alive_end < NT_MOST_WINDOW);
+}
+
+/* Takes back the RST that the sender of the packet survived. */
+NT_INLINE void nt_connection_revive(struct nt_connection *connection, int source, int peer)
+{
+	int i;
+
+	connection->outlived[source] = connection->resets[peer];
+	connection->last_change_ns = connection->change_before_rst_ns;
+	for (i = 0; i < 2; i++)
+		if (connection->fin_ns[i] > connection->last_change_ns)
+			connection->last_change_ns = connection->fin_ns[i];
+	nt_connection_find_first_closer(connection);
+}
+
+/* Looks for signs of life after a RST. Returns NT_STEP_REVIVED if the connection goes on, or 0. */
+NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				      __u64 now)
+{
+	int peer = nt_connection_peer(connection, source);
+	struct nt_flow *flow = &connection->flow[source];
+
+	if (packet->flags & (NT_SYN | NT_RST) || connection->marks & NT_MARK_SELF ||
+	    !nt_connection_is_established(connection))
+		return 0;
+	if (nt_connection_side_reset(connection, source) && !(flow->flags & NT_FLOW_ALIVE) &&
+	    (packet->payload_length || packet->flags & NT_FIN)) {
+		flow->alive_end = nt_packet_end_sequence(packet);
+		flow->flags |= NT_FLOW_ALIVE;
+	}
+	if (!nt_connection_side_reset(connection, peer))
+		return 0;
+	flow->flags |= NT_FLOW_WENT_ON;
+	if (!nt_connection_is_outlived(connection, packet, peer, now))
+		return 0;
+	nt_connection_revive(connection, source, peer);
+	return NT_STEP_REVIVED;
+}
+
+/* Takes back the side's FIN if the packet has a byte in the place of it: then nobody can have taken the FIN. */
+NT_INLINE void nt_connection_drop_fin(struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	__u8 peer = connection->side[nt_connection_peer(connection, source)];
+
+	if ((connection->side[source] & (NT_SIDE_FIN | NT_SIDE_FIN_FITS)) != NT_SIDE_FIN ||
+	    peer & (NT_SIDE_ACKNOWLEDGED_FIN | NT_SIDE_FIN) ||
+	    connection->fin_sequence[source] - packet->sequence >= packet->payload_length)
+		return;
+	connection->side[source] &= ~NT_SIDE_FIN;
+	connection->fin_ns[source] = 0;
+	nt_connection_find_first_closer(connection);
+}
+
+/* Handles a packet without SYN and RST. */
+NT_INLINE __u32 nt_connection_other(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				    enum nt_state state, __u64 now)
+{
+	int peer = nt_connection_peer(connection, source);
+	__u32 result = nt_connection_acknowledge(connection, packet, source, state, now);
+
+	if (packet->flags & NT_ACK && connection->side[peer] & NT_SIDE_FIN &&
+	    packet->acknowledgement == connection->fin_sequence[peer] + 1)
+		connection->side[source] |= NT_SIDE_ACKNOWLEDGED_FIN;
+	nt_connection_drop_fin(connection, packet, source);
+	return result;
+}
+
+/* Handles a packet that was found to be refused. */
+NT_INLINE __u32 nt_connection_refuse(struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	if (packet->flags & NT_RST) {
+		__u32 letter = nt_connection_rst_letter(connection, packet, source);
+
+		connection->rst_sequence[source] = packet->sequence;
+		return NT_STEP_REFUSED | letter;
+	}
+	if ((packet->flags & (NT_SYN | NT_FIN)) == (NT_SYN | NT_FIN))
+		return NT_STEP_REFUSED | nt_connection_letter_once(connection, source, 'Q', NT_LETTER_ODD_SYN);
+	if (packet->flags & NT_SYN)
+		return NT_STEP_REFUSED | (packet->flags & NT_ACK ? NT_STEP_LETTER('H') : NT_STEP_LETTER('S'));
+	return NT_STEP_REFUSED | (packet->flags & NT_FIN ? NT_STEP_LETTER('F') : 0);
+}
+
+/* Returns whether the receiver drops the packet. The rules for SYN and RST depend on the state, and follow later. */
+NT_INLINE int nt_connection_refuses(const struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	if (packet->marks & NT_PACKET_REFUSED)
+		return 1;
+	if (packet->flags & (NT_SYN | NT_RST) || !(connection->marks & NT_MARK_FOLLOWED) ||
+	    !nt_connection_is_established(connection))
+		return 0;
+	return nt_flow_refuses(&connection->flow[source], &connection->flow[nt_connection_peer(connection, source)],
+			       packet);
+}
+
+/* Returns the value. The verifier takes the result for unknown, and so has one case to check where there were several:
+ * it does not know that no packet has 2^31 bytes of payload.
  */
-NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struct nt_packet *packet, int source,
+NT_INLINE __u32 nt_connection_merge_paths(const struct nt_packet *packet, __u32 value)
+{
+	return value ^ -(packet->payload_length >> 31);
+}
+
+/* Takes a packet that its receiver does not drop. Returns enum nt_step bits and a letter. */
+NT_INLINE __u32 nt_connection_take(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				   __u64 now)
 {
-	enum nt_state state = nt_connection_state(connection);
+	__u32 revived = nt_connection_merge_paths(packet, nt_connection_outlive(connection, packet, source, now));
+	enum nt_state state = nt_connection_merge_paths(packet, nt_connection_state(connection));
 	__u8 kind = packet->flags & (NT_SYN | NT_ACK | NT_RST);
 	__u32 result;
 
-	source &= 1;
+	if (nt_connection_answers_held(connection, packet, source, now))
+		return NT_STEP_NEW;
 	if (kind & NT_RST)
 		result = nt_connection_rst(connection, packet, source, state, now);
 	else if (kind == NT_SYN)
@@ -439,18 +750,42 @@ NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struc
 	else if (kind == (NT_SYN | NT_ACK))
 		result = nt_connection_synack(connection, packet, source, state, now);
 	else
-		result = nt_connection_acknowledge(connection, packet, source, state, now);
+		result = nt_connection_other(connection, packet, source, state, now);
+	result = nt_connection_merge_paths(packet, result);
+	if (!(result & (NT_STEP_NEW | NT_STEP_REFUSED)) && (packet->flags & (NT_FIN | NT_RST)) == NT_FIN)
+		result |= nt_connection_fin(connection, packet, source, state, now);
+	return result | revived;
+}
+
+/* Takes one more packet. source: the index of its sender, from nt_key_from_packet(). Returns enum nt_step bits, 0 for
+ * data or an ACK that changes nothing. With NT_STEP_NEW the connection is unchanged: the caller ends it and begins
+ * another with nt_connection_begin_next().
+ */
+NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				   __u64 now)
+{
+	__u32 result;
+
+	source &= 1;
+	result = nt_connection_refuses(connection, packet, source) ?
+			 nt_connection_refuse(connection, packet, source) :
+			 nt_connection_take(connection, packet, source, now);
+	result = nt_connection_merge_paths(packet, result);
 	if (result & NT_STEP_NEW)
 		return NT_STEP_NEW;
-	if ((packet->flags & (NT_FIN | NT_RST)) == NT_FIN)
-		result |= nt_connection_fin(connection, packet, source, state, now);
 	if (result >> 8)
 		nt_connection_append_letter(connection, source, result >> 8);
 	connection->side[source] |= NT_SIDE_SEEN;
 	connection->last_seen_ns = now;
+	if (result & NT_STEP_CHANGED)
+		connection->last_change_ns = now;
+	if (result & NT_STEP_REVIVED) {
+		result |= NT_STEP_CHANGED;
+		if (nt_connection_state(connection) == NT_STATE_CLOSED)
+			result |= NT_STEP_ENDED;
+	}
 	if (!(result & NT_STEP_CHANGED))
-		return result & NT_STEP_REPEAT;
-	connection->last_change_ns = now;
+		return result & (NT_STEP_REPEAT | NT_STEP_REFUSED);
 	return result & (NT_STEP_CHANGED | NT_STEP_ESTABLISHED | NT_STEP_ENDED);
 }
 
@@ -517,8 +852,77 @@ NT_INLINE __u32 nt_connection_begin(struct nt_connection *connection, const stru
 	return NT_STEP_CHANGED | (result & NT_STEP_ENDED);
 }
 
+/* Removes the letter of the SYN that is kept, before the connection is reported: the SYN began the next one. */
+NT_INLINE void nt_connection_release_syn(struct nt_connection *connection)
+{
+	__u32 last = connection->history_length - 1;
+	int side = connection->held_from - 1;
+
+	if (last >= NT_CONNECTION_HISTORY)
+		return;
+	if (connection->history[last] == 'S' + (side != connection->src_index) * 32)
+		connection->history_length = last;
+}
+
+/* Begins the connection of the SYN that `previous` kept, with the packet that answers it: a SYN-ACK or a RST. */
+NT_INLINE __u32 nt_connection_begin_held(struct nt_connection *connection, const struct nt_connection *previous,
+					 const struct nt_packet *packet, int source, __u64 now)
+{
+	int opener = (previous->held_from - 1) & 1;
+	__u32 result;
+
+	__builtin_memset(connection, 0, sizeof(*connection));
+	connection->first_ns = previous->held_ns;
+	connection->syn_ns = previous->held_ns;
+	connection->vlan = packet->vlan;
+	connection->src_index = opener;
+	connection->isn[opener] = previous->held_isn;
+	connection->side[opener] = NT_SIDE_SEEN | NT_SIDE_SYN;
+	connection->flow[opener].next = previous->held_isn + 1;
+	connection->flow[opener].flags = NT_FLOW_SENT;
+	nt_connection_append(connection, 'S');
+	if (packet->flags & NT_RST) {
+		result = nt_connection_rst(connection, packet, source, NT_STATE_SYN_SENT, now);
+	} else {
+		connection->synack_ns = now;
+		result = NT_STEP_CHANGED | nt_connection_set_syn(connection, packet, source);
+	}
+	if (result >> 8)
+		nt_connection_append_letter(connection, source, result >> 8);
+	connection->side[source] |= NT_SIDE_SEEN;
+	connection->last_change_ns = now;
+	connection->last_seen_ns = now;
+	return NT_STEP_CHANGED | (result & NT_STEP_ENDED);
+}
+
+/* Begins the connection after `previous`, with the packet for which that returned NT_STEP_NEW. Returns enum nt_step bits
+ * as nt_connection_begin() does.
+ */
+NT_INLINE __u32 nt_connection_begin_next(struct nt_connection *connection, const struct nt_connection *previous,
+					 const struct nt_packet *packet, int source, __u64 now)
+{
+	source &= 1;
+	if ((packet->flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
+		return nt_connection_begin(connection, packet, source, now);
+	return nt_connection_begin_held(connection, previous, packet, source, now);
+}
+
+/* Adds a packet to the sequence numbers that are known of its side; for hosts that pass in every packet. */
+NT_INLINE void nt_connection_follow(struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	struct nt_flow *flow;
+
+	source &= 1;
+	flow = &connection->flow[source];
+	connection->marks |= NT_MARK_FOLLOWED;
+	if (packet->marks & NT_PACKET_REFUSED)
+		nt_flow_take_refused(flow, packet);
+	else if (!(packet->flags & NT_RST))
+		nt_flow_take(flow, &connection->flow[nt_connection_peer(connection, source)], packet);
+}
+
 /* Adds the letters of data and of pure ACKs to the history; for hosts that pass in every packet. */
-NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const struct nt_packet *packet, int source)
+NT_INLINE void nt_connection_add_letters(struct nt_connection *connection, const struct nt_packet *packet, int source)
 {
 	__u32 letter = 0;
 
@@ -531,6 +935,15 @@ NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const 
 		letter = nt_connection_letter_once(connection, source, 'A', NT_LETTER_ACK);
 	if (letter)
 		nt_connection_append_letter(connection, source, letter >> 8);
+}
+
+/* Does both. Called after nt_connection_step() or nt_connection_begin(), with NT_PACKET_REFUSED set if the step returned
+ * NT_STEP_REFUSED.
+ */
+NT_INLINE void nt_connection_add_packet(struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	nt_connection_follow(connection, packet, source);
+	nt_connection_add_letters(connection, packet, source);
 }
 
 /* Returns whether the packet repeats the SYN of an attempt that was refused, as Windows does. */

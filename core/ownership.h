@@ -123,6 +123,20 @@ NT_INLINE int nt_wire_has_socket(const struct nt_wire *wire)
 	return nt_side_has_socket(wire, 0) || nt_side_has_socket(wire, 1);
 }
 
+/* Returns whether the side belongs to a socket that has not closed yet. */
+NT_INLINE int nt_side_has_open_socket(const struct nt_wire *wire, int side)
+{
+	return nt_side_has_socket(wire, side) && !wire->socket_closed[side & 1];
+}
+
+/* Returns whether a socket that has not closed will show whether it took the RST that the packets show. Who has closed
+ * before it sent or received the RST shows nothing more. */
+NT_INLINE int nt_wire_awaits_socket(const struct nt_wire *wire)
+{
+	return !wire->socket_closed[0] && !wire->socket_closed[1] &&
+	       (nt_side_has_open_socket(wire, 0) || nt_side_has_open_socket(wire, 1));
+}
+
 /* Returns whether a listener of this machine completed the handshake and no socket came of it so far. */
 NT_INLINE int nt_is_unaccepted(const struct nt_wire *wire)
 {

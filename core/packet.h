@@ -71,7 +71,10 @@ enum nt_parse_option {
 	NT_PARSE_BEYOND_FRAME = 2, /* an IP packet may be longer than its frame or tunnel, whose length may be wrong */
 };
 
-enum nt_packet_mark { NT_PACKET_FIRST_FRAGMENT = 1 }; /* payload_length counts the first fragment only */
+enum nt_packet_mark {
+	NT_PACKET_FIRST_FRAGMENT = 1, /* payload_length counts the first fragment only */
+	NT_PACKET_REFUSED = 2,        /* its receiver drops it: it counts, but changes nothing */
+};
 
 /* One TCP segment. Addresses are in network byte order, IPv4 as ::ffff:a.b.c.d; all other members in host byte order.
  * address_parts and address_words have memory order, and serve only to compare and to hash.

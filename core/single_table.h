@@ -76,10 +76,14 @@ NT_INLINE struct nt_tracked *nt_single_table_step(struct nt_table_step *step, __
 		if (!nt_tracked_remove(&step->key))
 			nt_tracked_ended(step);
 	}
-	if (result & NT_STEP_NEW && (packet->flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN) {
+	if (tracked && result & NT_STEP_NEW)
+		nt_connection_begin_next(&step->fresh.connection, &step->ended.connection, packet, step->source & 1,
+					 step->now);
+	else if (result & NT_STEP_NEW && (packet->flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN)
 		nt_connection_begin(&step->fresh.connection, packet, step->source & 1, step->now);
-		nt_tracked_began(step);
-	}
+	else
+		return 0;
+	nt_tracked_began(step);
 	return 0;
 }
 

@@ -21,9 +21,6 @@
 
 #define NT_STREAM_RANGES 4
 
-/* A sequence number farther ahead than this is behind. */
-#define NT_MOST_AHEAD 0x80000000
-
 enum nt_stream_flag {
 	NT_STREAM_BEGUN = 1, /* interface and direction are set */
 	NT_STREAM_BASED = 2, /* base and highest are set */
@@ -82,7 +79,9 @@ NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const stru
 	int first_fin = (packet->flags & NT_FIN) && !(stream->flags & NT_STREAM_FIN);
 	__u32 end = packet->sequence + !!(packet->flags & NT_SYN) + packet->payload_length + first_fin;
 
-	if ((packet->flags & NT_RST) || !(packet->payload_length || first_fin || packet->flags & NT_SYN))
+	if ((packet->flags & NT_RST) || packet->marks & NT_PACKET_REFUSED)
+		return 0;
+	if (!(packet->payload_length || first_fin || packet->flags & NT_SYN))
 		return 0;
 	if (!(stream->flags & NT_STREAM_BASED))
 		return 1;
@@ -368,7 +367,7 @@ NT_INLINE void nt_stream_payload(struct nt_stream_core *stream, const struct nt_
 
 NT_INLINE void nt_stream_window(struct nt_stream_core *stream, const struct nt_packet *packet)
 {
-	if (packet->flags & NT_RST || !(packet->flags & NT_ACK))
+	if (packet->flags & NT_RST || packet->marks & NT_PACKET_REFUSED || !(packet->flags & NT_ACK))
 		return;
 	if (packet->window)
 		stream->flags &= ~NT_STREAM_CLOSED_WINDOW;
@@ -390,7 +389,7 @@ NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, const struct n
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
 		stream->flags |= NT_STREAM_INCOMPLETE;
 	/* The payload of a RST is no part of the stream (RFC 9293 3.5.3). */
-	if (!(packet->flags & NT_RST))
+	if (!(packet->flags & NT_RST) && !(packet->marks & NT_PACKET_REFUSED))
 		nt_stream_payload(stream, peer, holes, packet);
 }
 
@@ -410,6 +409,21 @@ NT_INLINE int nt_stream_is_incomplete_core(const struct nt_stream_core *stream, 
 		if (holes->hole[i].start != holes->hole[i].end)
 			return 1;
 	return !!(stream->flags & (NT_STREAM_OVERFLOW | NT_STREAM_INCOMPLETE));
+}
+
+/* Moves a SYN, sent `count` times, to the stream of the connection that it began. Until it was answered, it counted as a
+ * packet that was refused.
+ */
+NT_INLINE void nt_stream_move_syn(struct nt_stream_core *from, struct nt_stream_core *to, __u32 isn, __u32 count)
+{
+	to->packets = count;
+	to->retransmits = count ? count - 1 : 0;
+	to->base = isn + 1;
+	to->highest = isn + 1;
+	to->interface = from->interface;
+	to->direction = from->direction;
+	to->flags = NT_STREAM_BEGUN | NT_STREAM_BASED | NT_STREAM_SYN;
+	from->packets -= count < from->packets ? count : from->packets;
 }
 
 struct nt_stream {

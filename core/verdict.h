@@ -11,18 +11,41 @@
 /* Returns the time of the first FIN or RST of either side, 0 if there is none. */
 NT_INLINE __u64 nt_connection_first_fin_or_rst(const struct nt_connection *connection)
 {
-	__u64 first = connection->rst_ns;
+	__u64 first = 0;
 	int i;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
+		if (nt_connection_side_reset(connection, i) && (!first || connection->rst_ns[i] < first))
+			first = connection->rst_ns[i];
 		if (connection->fin_ns[i] && (!first || connection->fin_ns[i] < first))
 			first = connection->fin_ns[i];
+	}
 	return first;
 }
 
 NT_INLINE int nt_connection_reset_by_anyone(const struct nt_connection *connection)
 {
-	return !!((connection->side[0] | connection->side[1]) & NT_SIDE_RST);
+	return nt_connection_side_reset(connection, 0) || nt_connection_side_reset(connection, 1);
+}
+
+/* Returns whether the end is that of a RST or FIN of which it is unknown whether its receiver took it: the packets that
+ * would tell were not seen, or there was a sign that the connection went on, but no proof.
+ */
+NT_INLINE int nt_connection_end_is_doubtful(const struct nt_connection *connection)
+{
+	__u8 acknowledged = connection->side[0] & connection->side[1] & NT_SIDE_ACKNOWLEDGED_FIN;
+	int by = nt_connection_side_reset(connection, 0) ? 0 : 1;
+	__u32 flags = connection->flow[by].flags, peer = connection->flow[nt_connection_peer(connection, by)].flags;
+
+	switch (nt_connection_state(connection)) {
+	case NT_STATE_RESET:
+		return nt_connection_is_established(connection) && !(flags & (NT_FLOW_RST_FITS | NT_FLOW_RST_AGAIN)) &&
+		       (flags & NT_FLOW_ALIVE || peer & NT_FLOW_WENT_ON);
+	case NT_STATE_CLOSED:
+		return (connection->marks & NT_MARK_TWO_FINS) && !acknowledged;
+	default:
+		return 0;
+	}
 }
 
 /* Converts an index in the key to a side of the connection. */
@@ -34,9 +57,10 @@ NT_INLINE enum nt_side nt_connection_role_side(const struct nt_connection *conne
 NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection *connection, int *ended_by)
 {
 	/* If both sides sent a RST, the first one counts. */
-	int by = connection->side[0] & NT_SIDE_RST ? 0 : 1;
+	int by = nt_connection_side_reset(connection, 0) ? 0 : 1;
 
-	if ((connection->side[0] & connection->side[1] & NT_SIDE_RST) && connection->first_closer)
+	if (nt_connection_side_reset(connection, 0) && nt_connection_side_reset(connection, 1) &&
+	    connection->first_closer)
 		by = connection->first_closer - 1;
 	*ended_by = nt_connection_role_side(connection, by);
 	if (*ended_by == NT_DST && !nt_connection_is_established(connection) && !nt_connection_has_synack(connection))
@@ -145,11 +169,11 @@ NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int 
 {
 	int peer = 1 - side;
 
-	if (!(connection->side[side] & NT_SIDE_RST))
+	if (!nt_connection_side_reset(connection, side))
 		return 0;
 	/* After a FIN, then a RST, then the peer's FIN, Zeek no longer counts the RST. */
 	return !((connection->side[side] & connection->side[peer] & NT_SIDE_FIN) &&
-		 !(connection->side[peer] & NT_SIDE_RST) && connection->fin_ns[side] <= connection->rst_ns);
+		 !nt_connection_side_reset(connection, peer) && connection->fin_ns[side] <= connection->rst_ns[side]);
 }
 
 NT_INLINE enum nt_endpoint nt_connection_endpoint(const struct nt_connection *connection, int side)

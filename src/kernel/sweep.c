@@ -43,6 +43,7 @@ struct sweep {
 	volatile struct nt_shared *shared;
 	struct slots slots;                /* the loader's */
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
+	bool sockets_enabled;              /* sockets report whether they took a RST */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
 	/* Found by the last sweeps; [1] in the table of established connections, which is swept less often. */
@@ -73,7 +74,7 @@ static bool audit_init(struct audit *audit, __u32 size)
 	return audit->counts;
 }
 
-struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
+struct sweep *sweep_new(const struct loader *loader, bool follows_packets, bool sockets_enabled)
 {
 	struct sweep *sweep = calloc(1, sizeof(*sweep));
 
@@ -88,6 +89,7 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets)
 	sweep->translations_fd = loader->translations_fd;
 	sweep->translations_back_fd = loader->translations_back_fd;
 	sweep->follows_packets = follows_packets;
+	sweep->sockets_enabled = sockets_enabled;
 	sweep->keys = calloc(BATCH, sizeof(*sweep->keys));
 	sweep->wires = calloc(BATCH, sizeof(*sweep->wires));
 	sweep->waiting = mmap(NULL, WAITING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, loader->waiting_fd, 0);
@@ -168,6 +170,8 @@ static __u64 idle_limit(const struct pass *pass, const struct nt_wire *wire)
 {
 	if (pass->finish)
 		return 0;
+	if (nt_connection_state(&wire->connection) == NT_STATE_RESET && nt_connection_is_established(&wire->connection))
+		return pass->sweep->sockets_enabled && nt_wire_awaits_socket(wire) ? SWEEP_SOCKETS_NS : NT_OUTLIVED_NS;
 	if (nt_connection_state(&wire->connection) >= NT_STATE_CLOSED)
 		return SWEEP_ENDED_NS;
 	if (is_left_over(wire))

@@ -24,8 +24,8 @@ struct sweep;
 /* data: a struct nt_wire_event, valid until the return. The result is ignored. */
 typedef int (*sweep_handler)(void *context, void *data, size_t size);
 
-/* Uses the loader's tables, which must outlive it. NULL without memory. */
-struct sweep *sweep_new(const struct loader *loader, bool follows_packets);
+/* Uses the loader's tables, which must outlive it. sockets_enabled: local sockets are tracked too. NULL without memory. */
+struct sweep *sweep_new(const struct loader *loader, bool follows_packets, bool sockets_enabled);
 void sweep_free(struct sweep *sweep);
 
 /* Removes and reports idle connections. Call it about every second. */

@@ -494,7 +494,7 @@ static int set_up_polling(struct live *live)
 
 static int start_wire_context(struct live *live)
 {
-	live->sweep = sweep_new(&live->loader, live->options->every_packet);
+	live->sweep = sweep_new(&live->loader, live->options->every_packet, live->options->contexts & CONTEXT_SOCKET);
 	if (!live->sweep)
 		return report_start_out_of_memory();
 	live->accounting.sweep = live->sweep;

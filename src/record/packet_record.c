@@ -267,6 +267,8 @@ void record_fill_from_packets(struct nt_record *record, const struct packet_acco
 	if (account->connection->marks & (NT_MARK_MIDSTREAM | NT_MARK_SIMULTANEOUS))
 		record->gaps |= NT_GAP_DIRECTION;
 	packet_fill_outcome(record, account);
+	if (nt_connection_end_is_doubtful(account->connection))
+		record->gaps |= NT_GAP_DOUBTFUL_END;
 	packet_fill_tuple(record, account->key, account->connection);
 	record_add_place(record, account->connection, account->interface);
 	packet_fill_owner(record, account);

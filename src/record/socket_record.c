@@ -127,6 +127,60 @@ static void fill_wire_tuple(struct nt_record *record, const struct nt_key *key, 
 	}
 }
 
+/* A FIN that waits for the process that holds the socket is taken this much after the packets show it, at most. */
+#define FIN_DELAY_NS 50000000ULL
+
+static bool has_taken_reset(const struct nt_socket *socket, const struct nt_socket_counts *counts)
+{
+	return socket->reset_received || counts->error == ECONNRESET || counts->error == EPIPE ||
+	       counts->error == ECONNREFUSED;
+}
+
+static bool has_taken_both_fins(const struct nt_socket *socket)
+{
+	return socket->flags & NT_SOCKET_LOCAL_FIN && socket->flags & NT_SOCKET_REMOTE_FIN;
+}
+
+/* Returns whether the socket shows that it did not take the peer's FIN. In FIN_WAIT2 it may close without having seen
+ * the FIN that is still to come.
+ */
+static bool has_refused_fin(const struct nt_socket *socket, const struct nt_socket_counts *counts, __u64 fin_ns)
+{
+	if (socket->flags & NT_SOCKET_REMOTE_FIRST)
+		return false;
+	if (socket->flags & NT_SOCKET_LOCAL_FIN && fin_ns + FIN_DELAY_NS < socket->first_fin_ns)
+		return true;
+	return !(socket->flags & NT_SOCKET_REMOTE_FIN) &&
+	       (!(socket->flags & NT_SOCKET_LOCAL_FIN) || has_taken_reset(socket, counts));
+}
+
+static void drop_fin(struct nt_connection *connection, int side)
+{
+	connection->side[side] &= (__u8)~NT_SIDE_FIN;
+	connection->fin_ns[side] = 0;
+	nt_connection_find_first_closer(connection);
+}
+
+/* Takes the RSTs and FINs that the socket did not take or send out of the connection. The packets show what passed by;
+ * the socket knows what counted. Before the handshake it has no evidence of its own, nor if its end was missed.
+ */
+static void drop_refused(struct nt_connection *connection, int own, const struct nt_socket_event *event)
+{
+	const struct nt_socket *socket = &event->socket;
+	int peer = 1 - own;
+
+	if (own < 0 || connection->marks & NT_MARK_SELF || socket->missed_end || nt_is_attempt(socket, event->counts.old_state))
+		return;
+	if (nt_connection_side_reset(connection, peer) && !has_taken_reset(socket, &event->counts))
+		nt_connection_revive(connection, own, peer);
+	if (nt_connection_side_reset(connection, own) && has_taken_both_fins(socket))
+		nt_connection_revive(connection, peer, own);
+	if (connection->side[peer] & NT_SIDE_FIN && has_refused_fin(socket, &event->counts, connection->fin_ns[peer]))
+		drop_fin(connection, peer);
+	if (connection->side[own] & NT_SIDE_FIN && !(socket->flags & NT_SOCKET_LOCAL_FIN))
+		drop_fin(connection, own);
+}
+
 static void socket_fill_wire(struct nt_record *record, const struct joined_socket *joined,
 			     const struct nt_connection *wire, const struct record_lookups *lookups)
 {
@@ -448,6 +502,8 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	record->seen = NT_SEEN_SOCKET;
 	if (joined->wire) {
 		oriented = orient_to_socket(joined->wire, socket);
+		if (closed)
+			drop_refused(&oriented, nt_side_of_socket(joined->wire, socket), joined->event);
 		wire = &oriented;
 	}
 	socket_fill_tuple(record, socket);

@@ -110,7 +110,7 @@ static void advance_zeek_clock(struct replay *replay, __u64 ns)
 	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
-static void track_located(struct replay *replay, const struct replay_located *located)
+static void track_located(struct replay *replay, struct replay_located *located)
 {
 	if (duplicates_take(replay->duplicates, &located->segment, &located->fingerprint)) {
 		replay->duplicate_count++;
@@ -120,7 +120,7 @@ static void track_located(struct replay *replay, const struct replay_located *lo
 		report_no_memory_for_connections(replay);
 }
 
-static void track_ahead(struct replay *replay, const struct replay_located *located, int count)
+static void track_ahead(struct replay *replay, struct replay_located *located, int count)
 {
 	int i;
 

@@ -48,7 +48,7 @@ static __u8 known_times(const struct nt_connection *connection)
 	return PACKET_TIME_FIRST | PACKET_TIME_CHANGE | (connection->syn_ns ? PACKET_TIME_SYN : 0) |
 	       (connection->synack_ns ? PACKET_TIME_SYNACK : 0) | (connection->ack_ns ? PACKET_TIME_ACK : 0) |
 	       (connection->fin_ns[0] ? PACKET_TIME_FIN_0 : 0) | (connection->fin_ns[1] ? PACKET_TIME_FIN_1 : 0) |
-	       (connection->rst_ns ? PACKET_TIME_RST : 0);
+	       (connection->rst_ns[0] | connection->rst_ns[1] ? PACKET_TIME_RST : 0);
 }
 
 /* If the clock was set back since the last packet, the times so far cannot be compared with those that follow. */
@@ -151,24 +151,66 @@ static enum replay_queue queue_of(const struct nt_connection *connection)
 	}
 }
 
-/* Returns NULL without memory. */
-static struct replay_entry *begin_entry(struct replay_tracker *tracker, const struct replay_located *located)
+/* The caller begins the connection. Returns NULL without memory. */
+static struct replay_entry *add_entry(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	struct replay_entry *entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
 
 	if (!entry)
 		return NULL;
-	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->time.own);
 	entry->epoch = located->time.epoch;
 	entry->doubt = (struct packet_doubt){ .unknown = 0 };
 	entry->likely_ns = 0;
-	if (located->time.is_wrong) {
-		entry->doubt.unknown = known_times(&entry->connection);
-		entry->likely_ns = located->time.ns;
-	}
 	entry->ifname = located->segment.interface.name;
 	entry->process = (struct capture_process){ 0 };
 	tracker->host.began(tracker->host.context);
+	return entry;
+}
+
+static void doubt_beginning(struct replay_entry *entry, const struct packet_time *time)
+{
+	if (!time->is_wrong)
+		return;
+	entry->doubt.unknown = known_times(&entry->connection);
+	entry->likely_ns = time->ns;
+}
+
+/* Returns NULL without memory. */
+static struct replay_entry *begin_entry(struct replay_tracker *tracker, const struct replay_located *located)
+{
+	struct replay_entry *entry = add_entry(tracker, located);
+
+	if (!entry)
+		return NULL;
+	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->time.own);
+	doubt_beginning(entry, &located->time);
+	return entry;
+}
+
+/* Ends the entry's connection and begins the next one of its tuple, with a SYN or with the answer to a SYN that was
+ * kept. Returns NULL without memory.
+ */
+static struct replay_entry *replace_entry(struct replay_tracker *tracker, struct replay_entry *entry,
+					  const struct replay_located *located)
+{
+	const struct nt_packet *packet = &located->segment.packet;
+	bool begins_with_syn = (packet->flags & (NT_SYN | NT_ACK | NT_RST)) == NT_SYN;
+	struct nt_connection previous = entry->connection;
+	struct nt_stream_core opener = {};
+
+	if (!begins_with_syn) {
+		nt_stream_move_syn(&entry->streams[(previous.held_from - 1) & 1].core, &opener, previous.held_isn,
+				   previous.held_count);
+		nt_connection_release_syn(&entry->connection);
+	}
+	end_entry(tracker, entry, NT_WIRE_REPLACED);
+	entry = add_entry(tracker, located);
+	if (!entry)
+		return NULL;
+	nt_connection_begin_next(&entry->connection, &previous, packet, located->source, located->time.own);
+	if (!begins_with_syn)
+		entry->streams[1 - located->source].core = opener;
+	doubt_beginning(entry, &located->time);
 	return entry;
 }
 
@@ -187,7 +229,7 @@ static void replace_first_time(struct replay_entry *entry)
 	__u64 own = connection->first_ns;
 	__u64 *const times[] = { &connection->first_ns,  &connection->last_change_ns, &connection->last_seen_ns,
 				 &connection->syn_ns,    &connection->synack_ns,      &connection->fin_ns[0],
-				 &connection->fin_ns[1], &connection->rst_ns };
+				 &connection->fin_ns[1], &connection->rst_ns[0],      &connection->rst_ns[1] };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
@@ -258,26 +300,27 @@ static struct replay_entry *find_and_step(struct replay_tracker *tracker, const 
 	if (nt_connection_is_retry(&entry->connection, &located->segment.packet, located->source))
 		nt_connection_retry(&entry->connection);
 	*step = step_entry(entry, located);
-	if (!(*step & NT_STEP_NEW))
-		return entry;
-	end_entry(tracker, entry, NT_WIRE_REPLACED);
-	return NULL;
+	return entry;
 }
 
-int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located)
+int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *located)
 {
-	const struct capture_segment *segment = &located->segment;
+	struct capture_segment *segment = &located->segment;
 	enum replay_queue queue;
 	__u32 step;
 	struct replay_entry *entry = find_and_step(tracker, located, &step);
 
 	if (!entry)
 		entry = begin_entry(tracker, located);
+	else if (step & NT_STEP_NEW)
+		entry = replace_entry(tracker, entry, located);
 	if (!entry)
 		return -ENOMEM;
 	entry->seen = elapsed_at(&located->time);
 	if (segment->process && !entry->process.pid)
 		entry->process = *segment->process;
+	if (step & NT_STEP_REFUSED)
+		segment->packet.marks |= NT_PACKET_REFUSED;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
 			    segment->interface.number, segment->direction);

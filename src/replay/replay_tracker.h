@@ -62,8 +62,8 @@ static inline void replay_tracker_prefetch(const struct replay_tracker *tracker,
 	replay_table_prefetch(tracker->table, located->hash);
 }
 
-/* Tracks a segment. Returns 0, or -ENOMEM. */
-int replay_tracker_take(struct replay_tracker *tracker, const struct replay_located *located);
+/* Tracks a segment, and marks it if its receiver refuses it. Returns 0, or -ENOMEM. */
+int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *located);
 
 /* Ends all connections. */
 void replay_tracker_finish(struct replay_tracker *tracker);

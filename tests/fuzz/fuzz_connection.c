@@ -20,7 +20,8 @@ struct sent {
 	__u8 seen[MOST_BYTES]; /* index: distance from ISN */
 	__u32 beyond;          /* one beyond the last seen byte */
 	__u32 base;            /* one beyond the SYN's sequence number, relative to ISN; 0: no SYN was seen */
-	int plain;             /* no packet exceeds the model: no jumps, fragments, other interfaces */
+	int has_fin;
+	int plain; /* no packet exceeds the model: no jumps, fragments, other interfaces */
 };
 
 struct tracked {
@@ -48,12 +49,17 @@ static void clear_sent(struct sent *sent)
 	sent->plain = 1;
 }
 
-static void begin_tracked(struct tracked *tracked, const struct nt_packet *packet, int source)
+static void begin_tracked(struct tracked *tracked, const struct nt_packet *packet, int source, int first)
 {
+	struct nt_connection previous = tracked->connection;
+
 	memset(tracked->streams, 0, sizeof(tracked->streams));
 	clear_sent(&tracked->sent[0]);
 	clear_sent(&tracked->sent[1]);
-	nt_connection_begin(&tracked->connection, packet, source, tracked->now);
+	if (first)
+		nt_connection_begin(&tracked->connection, packet, source, tracked->now);
+	else
+		nt_connection_begin_next(&tracked->connection, &previous, packet, source, tracked->now);
 }
 
 static void check_connection(const struct nt_connection *connection)
@@ -67,11 +73,12 @@ static void check_connection(const struct nt_connection *connection)
 	MUST(nt_connection_state(connection) <= NT_STATE_RESET);
 }
 
-/* An ended connection stays ended; an established one does not become half-open. */
+/* A closed connection stays closed, and a RST can only be taken back after the handshake; an established connection does
+ * not become half-open. */
 static void check_step(enum nt_state before, enum nt_state after, __u32 step)
 {
 	MUST(!(step & NT_STEP_NEW) || after == before);
-	MUST(before < NT_STATE_CLOSED || after == before);
+	MUST(before != NT_STATE_CLOSED || after == before);
 	MUST(before < NT_STATE_ESTABLISHED || after >= NT_STATE_ESTABLISHED);
 	MUST(!(step & NT_STEP_ENDED) || after >= NT_STATE_CLOSED);
 }
@@ -93,6 +100,8 @@ static int is_plain(struct sent *sent, const struct nt_packet *packet, const str
 		return 0;
 	if (packet->flags & NT_SYN)
 		return is_plain_syn(sent, packet);
+	if (sent->has_fin && packet->payload_length == 1) /* it may be a keep-alive in the place of the FIN */
+		return 0;
 	/* Not plain, before the SYN: a FIN of an older connection, a keep-alive (RFC 1122 section 4.2.3.6). */
 	return packet->sequence - ISN >= sent->base || (packet->payload_length > 1 && !(packet->flags & NT_FIN));
 }
@@ -102,6 +111,7 @@ static void record_sent(struct sent *sent, const struct nt_packet *packet, const
 	__u32 start = packet->sequence - ISN, i;
 
 	sent->plain = sent->plain && is_plain(sent, packet, input);
+	sent->has_fin |= packet->flags & NT_FIN;
 	sent->packets += packet->segments;
 	sent->payload += packet->payload_length;
 	if (!sent->plain || !packet->payload_length)
@@ -152,7 +162,7 @@ static void check_records(const struct tracked *tracked)
 	MUST(summary.outcome <= NT_OUTCOME_OPEN && summary.index[0] <= 1 && summary.index[1] <= 1);
 }
 
-static void apply_packet(struct tracked *tracked, const struct connection_input *input, const struct nt_packet *packet,
+static void apply_packet(struct tracked *tracked, const struct connection_input *input, struct nt_packet *packet,
 			 int first)
 {
 	int source = nt_key_from_packet(&tracked->key, packet, 0);
@@ -162,7 +172,9 @@ static void apply_packet(struct tracked *tracked, const struct connection_input 
 	if (!first)
 		check_step(before, nt_connection_state(&tracked->connection), step);
 	if (step & NT_STEP_NEW)
-		begin_tracked(tracked, packet, source);
+		begin_tracked(tracked, packet, source, first);
+	if (step & NT_STEP_REFUSED)
+		packet->marks |= NT_PACKET_REFUSED;
 	nt_connection_add_packet(&tracked->connection, packet, source);
 	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], packet,
 		       !!(input->bits & CONNECTION_SECOND_INTERFACE), !!(input->bits & CONNECTION_LEAVING));

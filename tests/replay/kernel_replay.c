@@ -330,7 +330,7 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 	run->source = (struct packet_source){ .count = 0 };
 	run->sink = NULL;
 	run->left_out = NULL;
-	run->sweep = sweep_new(&run->loader, true);
+	run->sweep = sweep_new(&run->loader, true, false);
 	run->reader = NULL;
 	if (run->sweep && !capture_file_open(&run->file, path, NULL)) {
 		run->reader = capture_reader_new(false, &host);

@@ -131,7 +131,15 @@ static const struct {
 	{ "peer resets after its FIN", SERVER, TCP_CLOSE_WAIT, EPIPE, REMOTE_FIRST, 0, NULL, 0, RESET, SRC, NULL },
 	{ "peer resets after our FIN", CLIENT, TCP_FIN_WAIT2, ECONNRESET, LOCAL, 0, NULL, 0, RESET, DST, NULL },
 	{ "both reset, we first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShARr", 0, RESET, SRC, "tcp_state" },
-	{ "both reset, peer first", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, DST, NULL },
+	{ "both reset, peer first", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShArR", 0, RESET, DST, NULL },
+	{ "we reset, its RST came too late", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShArR", 0, RESET, SRC,
+	  "tcp_state" },
+	{ "its RST was refused", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | REMOTE, 0, "ShArFf", 0, CLOSED, SRC, NULL },
+	{ "a server refused a RST", SERVER, TCP_LAST_ACK, 0, LOCAL | REMOTE_FIRST, 0, "ShARFf", 0, CLOSED, SRC, NULL },
+	{ "a RST that we did not send", CLIENT, TCP_FIN_WAIT2, 0, LOCAL | REMOTE, 0, "ShARFf", 0, CLOSED, SRC, NULL },
+	{ "its FIN was refused", CLIENT, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAf", 0, RESET, DST, NULL },
+	{ "the same, then we closed", CLIENT, TCP_ESTABLISHED, 0, SENT, 14, "ShAf", 0, RESET, SRC, "tcp_state" },
+	{ "a FIN that we did not send", SERVER, TCP_ESTABLISHED, ECONNRESET, 0, 0, "ShAf", 0, RESET, SRC, NULL },
 	{ "Fast Open child reset", SERVER, TCP_SYN_RECV, ECONNRESET, 0, 0, NULL, 0, RESET, SRC, NULL },
 
 	{ "refused", CLIENT, TCP_SYN_SENT, ECONNREFUSED, RECEIVED, 0, NULL, 0, REFUSED, DST, NULL },
@@ -187,6 +195,8 @@ static void check_ending(unsigned int i)
 	event.socket.reset_reason = endings[i].reset_reason;
 	event.counts.old_state = endings[i].old_state;
 	event.counts.error = endings[i].error;
+	if (endings[i].letters)
+		event.socket.first_fin_ns = START + 5 * MS;
 	record_of(&event, endings[i].letters, !endings[i].wire_open || endings[i].flags & RECEIVED);
 	CHECK_EQUAL(record.outcome, endings[i].outcome);
 	CHECK_EQUAL(nt_record_has(&record, NT_HAS_ENDED_BY), endings[i].ended_by != NOBODY);
@@ -231,7 +241,7 @@ static const struct {
 	  2 * MS },
 	{ SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, NULL, START + 2 * MS, SECOND - 2 * MS, SECOND - 3 * MS,
 	  ABSENT },
-	{ SERVER, LOCAL, TCP_FIN_WAIT2, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS },
+	{ SERVER, LOCAL | REMOTE_FIRST, TCP_LAST_ACK, START + 2 * MS, "ShAFf", START, SECOND, 3 * MS, 2 * MS },
 	{ SERVER, SENT, TCP_ESTABLISHED, START + 2 * MS, "ShAr", START, SECOND, 3 * MS, 2 * MS },
 	/* the RST was sent at the change to CLOSE */
 	{ SERVER, SENT, TCP_ESTABLISHED, START, NULL, START, SECOND, SECOND, ABSENT },
@@ -320,6 +330,7 @@ static void values_of_the_wire(void)
 {
 	struct nt_socket_event event = socket_close(SERVER, START + 2 * MS, START + SECOND);
 
+	event.socket.flags = LOCAL | REMOTE_FIRST;
 	record_of(&event, "ShAFf", true);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_SOCKET);
 	CHECK_EQUAL(value(NT_HAS_SYN_SYNACK, record.syn_synack_ns), MS);
@@ -756,6 +767,7 @@ static void simultaneous_open(void)
 	CHECK_EQUAL(record.ended_by, NT_SRC);
 	CHECK_EQUAL(record.src_port, sample_client.port);
 
+	second.socket.flags = LOCAL | REMOTE_FIRST;
 	joined.event = &second;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_STRING(record.history, "sShHfF");
