@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What one side's packets show of its sequence numbers and its window, and which segments of its peer it refuses
- * (RFC 9293 3.10.7.4, RFC 5961).
+/* The flow of one side: the sequence numbers and the window that its packets show, and which segments of its peer it
+ * refuses (RFC 9293 3.10.7.4, RFC 5961).
  *
  * A segment that follows directly on all that its sender sent before is never refused: whoever guesses a sequence number
  * does not hit that one. Everything else is measured by bounds that hold although the scale of the window is unknown

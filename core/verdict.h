@@ -29,7 +29,7 @@ NT_INLINE int nt_connection_reset_by_anyone(const struct nt_connection *connecti
 }
 
 /* Returns whether the end is that of a RST or FIN of which it is unknown whether its receiver took it: the packets that
- * would tell were not seen, or there was a sign that the connection went on, but no proof.
+ * would show it were not seen, or there was a sign that the connection went on, but no proof.
  */
 NT_INLINE int nt_connection_end_is_doubtful(const struct nt_connection *connection)
 {

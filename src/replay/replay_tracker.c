@@ -152,7 +152,7 @@ static enum replay_queue queue_of(const struct nt_connection *connection)
 }
 
 /* The caller begins the connection. Returns NULL without memory. */
-static struct replay_entry *add_entry(struct replay_tracker *tracker, const struct replay_located *located)
+static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, const struct replay_located *located)
 {
 	struct replay_entry *entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
 
@@ -178,7 +178,7 @@ static void doubt_beginning(struct replay_entry *entry, const struct packet_time
 /* Returns NULL without memory. */
 static struct replay_entry *begin_entry(struct replay_tracker *tracker, const struct replay_located *located)
 {
-	struct replay_entry *entry = add_entry(tracker, located);
+	struct replay_entry *entry = add_replay_entry(tracker, located);
 
 	if (!entry)
 		return NULL;
@@ -204,7 +204,7 @@ static struct replay_entry *replace_entry(struct replay_tracker *tracker, struct
 		nt_connection_release_syn(&entry->connection);
 	}
 	end_entry(tracker, entry, NT_WIRE_REPLACED);
-	entry = add_entry(tracker, located);
+	entry = add_replay_entry(tracker, located);
 	if (!entry)
 		return NULL;
 	nt_connection_begin_next(&entry->connection, &previous, packet, located->source, located->time.own);
