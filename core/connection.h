@@ -285,6 +285,9 @@ NT_INLINE int nt_connection_is_over(const struct nt_connection *connection, int 
 		return 1;
 	if (state == NT_STATE_RESET)
 		return !nt_connection_may_go_on(connection, now);
+	/* In LAST_ACK the other side refuses it, in TIME_WAIT it does not. */
+	if (state == NT_STATE_CLOSED && connection->marks & NT_MARK_FOLLOWED)
+		return connection->side[0] & connection->side[1] & NT_SIDE_ACKNOWLEDGED_FIN;
 	return state == NT_STATE_SYN_SENT || state == NT_STATE_CLOSED;
 }
 
@@ -370,7 +373,8 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 	if (connection->side[source] & NT_SIDE_SYNACK) {
 		if (again)
 			return NT_STEP_REPEAT;
-		if (state != NT_STATE_SYN_RECEIVED)
+		if (state != NT_STATE_SYN_RECEIVED ||
+		    !nt_acknowledges_syn(packet, connection->isn[nt_connection_peer(connection, source)]))
 			return NT_STEP_REFUSED | NT_STEP_LETTER('H');
 		connection->marks |= NT_MARK_COOKIES;
 	} else if (state == NT_STATE_CLOSED || !nt_connection_synack_fits(connection, packet, source)) {
@@ -718,7 +722,7 @@ NT_INLINE int nt_connection_refuses(const struct nt_connection *connection, cons
 	if (packet->marks & NT_PACKET_REFUSED)
 		return 1;
 	if (packet->flags & (NT_SYN | NT_RST) || !(connection->marks & NT_MARK_FOLLOWED) ||
-	    !nt_connection_is_established(connection))
+	    !(nt_connection_is_established(connection) || nt_connection_has_synack(connection)))
 		return 0;
 	return nt_flow_refuses(&connection->flow[source], &connection->flow[nt_connection_peer(connection, source)],
 			       packet);

@@ -29,6 +29,7 @@ enum nt_flow_flag {
 	NT_FLOW_ALIVE = 64,       /* it sent data or a FIN after its own RST; alive_end is set */
 	NT_FLOW_WENT_ON = 128,    /* it sent something after the RST of its peer */
 	NT_FLOW_PRUNED = 256,     /* it acknowledged more than a window that was not seen: nothing can be refused */
+	NT_FLOW_OPENED = 512,     /* its SYN was seen */
 };
 
 struct nt_flow {
@@ -82,8 +83,22 @@ NT_INLINE int nt_flow_refuses_ack(const struct nt_flow *own, const struct nt_flo
 	       nt_sequence_is_far_behind(acknowledgement, own->acknowledged);
 }
 
-/* Returns whether the receiver of a packet without SYN and RST drops it, in a connection whose handshake is complete.
- * own: the sender's flow, peer: the receiver's.
+/* Returns the highest sequence number that the peer may accept. As long as it has only sent its SYN, it may be that the
+ * capture has nothing else of it: then the side's own numbers move the limit.
+ */
+NT_INLINE __u32 nt_flow_limit(const struct nt_flow *own, const struct nt_flow *peer)
+{
+	__u32 next = nt_flow_next(own, peer);
+
+	if (!(peer->flags & NT_FLOW_ACKNOWLEDGED))
+		return next + NT_MOST_WINDOW;
+	if (!(peer->flags & NT_FLOW_SYNCHRONISED))
+		return next + (peer->edge - peer->acknowledged);
+	return nt_sequence_later(peer->edge, next);
+}
+
+/* Returns whether the receiver of a packet without SYN and RST drops it, in a connection in which both sides have sent
+ * a SYN. own: the sender's flow, peer: the receiver's.
  */
 NT_INLINE int nt_flow_refuses(const struct nt_flow *own, const struct nt_flow *peer, const struct nt_packet *packet)
 {
@@ -92,10 +107,13 @@ NT_INLINE int nt_flow_refuses(const struct nt_flow *own, const struct nt_flow *p
 	if (!(packet->flags & NT_ACK))
 		return 1;
 	if (!(own->flags & NT_FLOW_SENT) || packet->sequence == own->next || packet->sequence == next ||
-	    !(peer->flags & NT_FLOW_SYNCHRONISED) || peer->flags & NT_FLOW_PRUNED)
+	    peer->flags & NT_FLOW_PRUNED)
 		return 0;
-	return nt_sequence_after(packet->sequence, nt_sequence_later(peer->edge, next)) ||
-	       nt_sequence_is_far_behind(packet->sequence, peer->acknowledged) ||
+	if (!(peer->flags & NT_FLOW_ACKNOWLEDGED) && !(own->flags & NT_FLOW_OPENED))
+		return 0;
+	return nt_sequence_after(packet->sequence, nt_flow_limit(own, peer)) ||
+	       ((peer->flags & NT_FLOW_ACKNOWLEDGED) &&
+		nt_sequence_is_far_behind(packet->sequence, peer->acknowledged)) ||
 	       nt_flow_refuses_ack(own, peer, packet->acknowledgement);
 }
 
@@ -141,7 +159,7 @@ NT_INLINE void nt_flow_take(struct nt_flow *own, const struct nt_flow *peer, con
 	if (!(own->flags & NT_FLOW_SENT) || nt_sequence_after(end, own->next) ||
 	    (packet->flags & NT_SYN && !(own->flags & NT_FLOW_SYNCHRONISED)))
 		own->next = end;
-	own->flags |= NT_FLOW_SENT;
+	own->flags |= packet->flags & NT_SYN ? NT_FLOW_SENT | NT_FLOW_OPENED : NT_FLOW_SENT;
 }
 
 /* Takes a packet that its receiver refuses. */

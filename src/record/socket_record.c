@@ -169,7 +169,8 @@ static void drop_refused(struct nt_connection *connection, int own, const struct
 	const struct nt_socket *socket = &event->socket;
 	int peer = 1 - own;
 
-	if (own < 0 || connection->marks & NT_MARK_SELF || socket->missed_end || nt_is_attempt(socket, event->counts.old_state))
+	if (own < 0 || connection->marks & NT_MARK_SELF || socket->missed_end ||
+	    nt_is_attempt(socket, event->counts.old_state))
 		return;
 	if (nt_connection_side_reset(connection, peer) && !has_taken_reset(socket, &event->counts))
 		nt_connection_revive(connection, own, peer);
