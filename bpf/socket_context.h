@@ -69,6 +69,8 @@ static __always_inline void read_tuple(struct nt_socket *socket, struct tcp_sock
 	} else {
 		bpf_probe_read_kernel(socket->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_probe_read_kernel(socket->remote, 16, &sk->__sk_common.skc_v6_daddr);
+		if (socket->remote[0] == 0xfe && (socket->remote[1] & 0xc0) == 0x80)
+			socket->scope_ifindex = sk->__sk_common.skc_bound_dev_if;
 	}
 	/* skc_num is 0 at CLOSE, inet_sport is not */
 	socket->local_port = bpf_ntohs(tp->inet_conn.icsk_inet.inet_sport);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -109,4 +110,17 @@ void net_namespace_return(int before)
 		message_error("cannot return to netracker's own network namespace: %s; start it again",
 			      strerror(errno));
 	close(before);
+}
+
+const char *net_namespace_interface_name(__u32 inode, __u32 ifindex)
+{
+	static char name[IF_NAMESIZE];
+	int before = net_namespace_enter(inode);
+	const char *found;
+
+	if (before < 0)
+		return NULL;
+	found = if_indextoname(ifindex, name);
+	net_namespace_return(before);
+	return found;
 }

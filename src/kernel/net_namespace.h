@@ -19,4 +19,7 @@ int net_namespace_enter(__u32 inode);
 /* Enters the former namespace and closes its descriptor. */
 void net_namespace_return(int before);
 
+/* Returns the name of an interface in the namespace, valid until the next call; NULL if unknown. */
+const char *net_namespace_interface_name(__u32 inode, __u32 ifindex);
+
 #endif

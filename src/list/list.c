@@ -12,6 +12,7 @@
 #include "src/delivery/delivery.h"
 #include "src/kernel/clock.h"
 #include "src/kernel/loader.h"
+#include "src/kernel/net_namespace.h"
 #include "src/kernel/running_tracker.h"
 #include "src/kernel/socket_scan.h"
 #include "src/record/process_table.h"
@@ -107,6 +108,7 @@ static int list_set_up(struct list *list)
 	list->names = (struct record_lookups){
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
+		.scope_name = net_namespace_interface_name,
 	};
 	list->names.processes = list->processes = process_table_new(PROCESS_CAPACITY);
 	list->ring = ring_buffer__new(list->loader.events_fd, list_handle_event, list, NULL);

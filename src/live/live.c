@@ -457,6 +457,7 @@ static int set_up_user_space(struct live *live)
 	live->names = (struct record_lookups){
 		.interface_name = get_interface_name,
 		.reset_reason = get_reset_reason_name,
+		.scope_name = net_namespace_interface_name,
 		.context = live,
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),

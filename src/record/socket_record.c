@@ -194,6 +194,20 @@ static void socket_fill_wire(struct nt_record *record, const struct joined_socke
 		record_add_streams(record, wire, joined->streams);
 }
 
+/* A link-local address means nothing without its interface, so the record names that though no packet was seen. */
+static void fill_scope(struct nt_record *record, const struct nt_socket *socket, const struct record_lookups *lookups)
+{
+	const char *name = NULL;
+
+	if (nt_record_has(record, NT_HAS_IFNAME) || !socket->scope_ifindex || !lookups->scope_name)
+		return;
+	name = lookups->scope_name(socket->netns, socket->scope_ifindex);
+	if (!name)
+		return;
+	snprintf(record->ifname, sizeof(record->ifname), "%s", name);
+	nt_record_set(record, NT_HAS_IFNAME);
+}
+
 /* A server's connection starts with the first SYN, if that was seen. The SYN of a restored connection made another
  * socket. */
 static __u64 socket_start_ns(const struct nt_socket *socket, const struct nt_connection *wire)
@@ -515,6 +529,7 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	else
 		socket_fill_state(record, joined->event, wire);
 	socket_fill_wire(record, joined, wire, lookups);
+	fill_scope(record, socket, lookups);
 	socket_fill_times(record, socket, wire, lookups, closed ? socket->close_ns : now);
 	socket_fill_counts(record, socket, &joined->event->counts);
 	if (socket->in_sockmap || (joined->wire && joined->wire->in_sockmap))

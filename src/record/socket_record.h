@@ -26,6 +26,8 @@ struct record_lookups {
 	struct process_table *processes;
 	const char *(*interface_name)(void *context, __u32 ifindex);
 	const char *(*reset_reason)(void *context, unsigned int reason);
+	/* The name of an interface in any network namespace. NULL: link-local addresses get no scope. */
+	const char *(*scope_name)(__u32 netns, __u32 ifindex);
 	void *context;
 	__u64 boot_hash;      /* record_id_hash() of the boot id */
 	__s64 boot_to_utc_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME */

@@ -74,6 +74,12 @@ def unmapped(address):
     return address[7:] if address.startswith("::ffff:") and "." in address else address
 
 
+def with_scope(address, port):
+    """Returns the socket address; a link-local one is written with its interface: fe80::1%eth0."""
+    address, _, interface = address.partition("%")
+    return (address, port, 0, socket.if_nametoindex(interface)) if interface else (address, port)
+
+
 @contextlib.contextmanager
 def ahead_of_others():
     """Runs the caller before other processes, so that it reads the time of an event when it happens."""
@@ -183,7 +189,7 @@ class Peer:
     def order_connect(self, handle, address, port, blocking):
         sock = self.sockets[handle]
         sock.setblocking(blocking)
-        result = self.timed(sock.connect, (address, port))[1]
+        result = self.timed(sock.connect, with_scope(address, port))[1]
         sock.setblocking(True)
         if result["errno"] == errno.EINPROGRESS:
             result["errno"] = 0

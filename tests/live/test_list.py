@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +12,10 @@ import time
 import records
 from bench import check, main_of_checks
 from harness import Skip, read_clock
-from netns import enter
+from netns import enter, run_ip
 from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
 from tracker import PROGRAM, prepare, record_of
-from traffic import NOBODY, exchange_all, settle, swallow
+from traffic import NOBODY, Listener, exchange_all, settle, swallow
 
 EACH = 5
 MANY = 10000
@@ -48,6 +49,7 @@ SS_STATES = {"ESTAB": "established", "CLOSE-WAIT": "close_wait"}
 INTERVAL = 0.5
 UPDATES = 2
 UPDATES_SECONDS = 60
+DUPLICATE_DETECTION_SECONDS = 5
 
 
 def list_in(bench, *arguments):
@@ -181,6 +183,43 @@ def lists_namespace_of_thread(bench):
         holder.communicate("")
     wanted = [("client", holder.pid), ("server", holder.pid)]
     return [] if found == wanted else ["listed: %s, should be %s" % (found, wanted)]
+
+
+def link_local(side):
+    """Returns the link-local address, once the kernel has found that no other host has it."""
+    show = ("-n", side.namespace.name, "-6", "addr", "show", "dev", side.interface, "scope", "link")
+    deadline = time.monotonic() + DUPLICATE_DETECTION_SECONDS
+    while run_ip(*show, "tentative") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return re.search(r"inet6 (fe80:\S+)/", run_ip(*show))[1]
+
+
+@check("link-local addresses have their interface, in list and when they close")
+def lists_link_local(bench):
+    world = bench.world(elsewhere)
+    tracker = bench.tracker("--events", "close")
+    client, server = world.client(), world.server()
+    place = world.place.client
+    link_local(place)
+    address = link_local(world.place.server)
+    listener = server.listen(socket.AF_INET6, "::")
+    pair = world.connect(client, Listener(server, None, socket.AF_INET6, "%s%%%s" % (address, place.interface),
+                                          listener.port)), server.accept(listener)
+    inodes = (place.namespace.inode, world.place.server.namespace.inode)
+
+    def interfaces(records):
+        return sorted((one["role"], one.get("ifname")) for one in records
+                      if one.get("netns") in inodes and one["dst_port"] == listener.port)
+    wanted = [("client", place.interface), ("server", world.place.server.interface)]
+    listed = interfaces(list_in(bench)[1])
+    pair[0].close()
+    pair[1].receive_eof()
+    pair[1].close()
+    tracker.wait(lambda got: len(interfaces(got)) >= 2, 5)
+    closed = interfaces(tracker.records)
+    tracker.stop()
+    return ["%s: %s, should be %s" % (label, found, wanted) for label, found in (("list", listed), ("close", closed))
+            if found != wanted]
 
 
 @check("list in a PID namespace of its own says that owners outside it are unknown")
