@@ -65,18 +65,18 @@ struct nt_socket_counts {
 struct nt_wire {
 	struct nt_key key;
 	struct nt_connection connection;
-	__u64 cookie[2];          /* of the socket that sends from this side, or of its request; 0: unknown */
-	__u32 ifindex;            /* the interface of the first packet */
-	__u8 syn_left;            /* the SYN was seen on egress */
-	__u8 waits_for_ack;       /* counted in its slot of the fast path (core/fast_path.h) */
-	__u8 socket_closed[2];    /* the socket on this side has reported its close */
-	__u8 has_socket[2];       /* a socket is on this side, and not only a listener's request for one */
-	__u8 answered_here;       /* a listener of this namespace sent the SYN-ACK without a request (SYN cookies) */
-	__u8 translated[2];       /* the socket on this side has another tuple than the key (address translation) */
-	__u8 in_sockmap;          /* a socket of it was in a sockmap */
-	__u8 held_left;           /* the SYN that is kept (core/connection.h) was seen on egress */
+	__u64 cookie[2];       /* of the socket that sends from this side, or of its request; 0: unknown */
+	__u32 ifindex;         /* the interface of the first packet */
+	__u8 syn_left;         /* the SYN was seen on egress */
+	__u8 waits_for_ack;    /* counted in its slot of the fast path (core/fast_path.h) */
+	__u8 socket_closed[2]; /* the socket on this side has reported its close */
+	__u8 has_socket[2];    /* a socket is on this side, and not only a listener's request for one */
+	__u8 answered_here;    /* a listener of this namespace sent the SYN-ACK without a request (SYN cookies) */
+	__u8 translated[2];    /* the socket on this side has another tuple than the key (address translation) */
+	__u8 in_sockmap;       /* a socket of it was in a sockmap */
+	__u8 held_left;        /* the SYN that is kept (core/connection.h) was seen on egress */
 	__u8 padding;
-	__u64 held_cookie;        /* of the socket that sent that SYN */
+	__u64 held_cookie; /* of the socket that sent that SYN */
 };
 
 /* A connection whose packets have another tuple than its socket. */

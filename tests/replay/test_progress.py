@@ -17,7 +17,7 @@ PACKETS = 6000
 
 def packets(first):
     """Enough packets that replay checks the clock. Returns the header of a pcap file, and the packets."""
-    made = capture([((first + i) / 1000, packet(CLIENT, SERVER, ACK, 1000, 1)) for i in range(PACKETS)])
+    made = capture([((first + i) / 1000, packet(CLIENT, SERVER, ACK, 1000, 1 + first + i)) for i in range(PACKETS)])
     return made[:24], made[24:]
 
 
