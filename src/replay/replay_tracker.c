@@ -23,9 +23,10 @@ struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host
 		return NULL;
 	tracker->host = *host;
 	tracker->table = replay_table_new();
-	if (tracker->table)
+	tracker->early = early_packets_new();
+	if (tracker->table && tracker->early)
 		return tracker;
-	free(tracker);
+	replay_tracker_free(tracker);
 	return NULL;
 }
 
@@ -34,6 +35,7 @@ void replay_tracker_free(struct replay_tracker *tracker)
 	if (!tracker)
 		return;
 	replay_table_free(tracker->table);
+	early_packets_free(tracker->early);
 	free(tracker);
 }
 
@@ -163,7 +165,11 @@ static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, con
 	entry->likely_ns = 0;
 	entry->ifname = located->segment.interface.name;
 	entry->process = (struct capture_process){ 0 };
-	tracker->host.began(tracker->host.context);
+	entry->early = 0;
+	if (tracker->taken_back)
+		tracker->taken_back--;
+	else
+		tracker->host.began(tracker->host.context);
 	return entry;
 }
 
@@ -303,7 +309,32 @@ static struct replay_entry *find_and_step(struct replay_tracker *tracker, const 
 	return entry;
 }
 
-int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *located)
+/* Returns the entry whose packets so far, copied to early[], followed on this SYN or SYN-ACK; else NULL. */
+static struct replay_entry *find_begun_early(const struct replay_tracker *tracker, const struct replay_located *first,
+					     struct replay_located *early)
+{
+	struct replay_entry *entry;
+
+	if (!(first->segment.packet.flags & NT_SYN) || first->segment.packet.flags & (NT_FIN | NT_RST))
+		return NULL;
+	entry = replay_table_find(tracker->table, &first->key, first->hash);
+	if (!entry || !entry->early || entry->early > EARLY_PACKETS_MOST ||
+	    !early_packets_find(tracker->early, first, entry->early, early))
+		return NULL;
+	return entry;
+}
+
+static void keep_early_packet(const struct replay_tracker *tracker, struct replay_entry *entry,
+			      const struct replay_located *located)
+{
+	if (!(entry->connection.marks & NT_MARK_MIDSTREAM) || entry->early > EARLY_PACKETS_MOST)
+		return;
+	entry->early++;
+	early_packets_keep(tracker->early, located);
+}
+
+/* Returns 0, or -ENOMEM. */
+static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
 {
 	struct capture_segment *segment = &located->segment;
 	enum replay_queue queue;
@@ -319,6 +350,7 @@ int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *l
 	entry->seen = elapsed_at(&located->time);
 	if (segment->process && !entry->process.pid)
 		entry->process = *segment->process;
+	keep_early_packet(tracker, entry, located);
 	if (step & NT_STEP_REFUSED)
 		segment->packet.marks |= NT_PACKET_REFUSED;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
@@ -331,6 +363,32 @@ int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *l
 	if (step & NT_STEP_ESTABLISHED)
 		report_established(tracker, entry);
 	return 0;
+}
+
+/* Begins the connection of `entry` again, with `first`. */
+static int take_before(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *first,
+		       struct replay_located *early)
+{
+	struct capture_process process = entry->process;
+	int count = entry->early, error, i;
+
+	replay_table_remove(tracker->table, entry);
+	tracker->taken_back++;
+	error = take_in_order(tracker, first);
+	for (i = 0; i < count && !error; i++)
+		error = take_in_order(tracker, &early[i]);
+	entry = replay_table_find(tracker->table, &first->key, first->hash);
+	if (entry && !entry->process.pid)
+		entry->process = process;
+	return error;
+}
+
+int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *located)
+{
+	struct replay_located early[EARLY_PACKETS_MOST];
+	struct replay_entry *entry = find_begun_early(tracker, located, early);
+
+	return entry ? take_before(tracker, entry, located, early) : take_in_order(tracker, located);
 }
 
 static void end_all_of_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_cause cause)

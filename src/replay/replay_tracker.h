@@ -6,6 +6,7 @@
 #define NETRACKER_REPLAY_TRACKER_H
 
 #include "src/replay/duplicates.h"
+#include "src/replay/early_packets.h"
 #include "src/replay/packet_clock.h"
 #include "src/replay/replay_table.h"
 
@@ -26,6 +27,8 @@ struct replay_tracker {
 	struct replay_tracker_host host;
 	struct replay_table *table;
 	struct packet_time time; /* the clock */
+	struct early_packets *early;
+	__u64 taken_back; /* connections that began, and begin again */
 };
 
 /* A segment with the key of its connection. */
