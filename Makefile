@@ -47,6 +47,7 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
 SANITIZED_OBJECTS := $(SOURCES:%.c=$(BUILD)/sanitized/%.o)
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c))
 ALLOC_PROGRAM := $(BUILD)/tests/netracker_alloc
+SMALL_MACHINE := $(BUILD)/tests/small_machine.so
 ALLOC_WRAPPED := malloc calloc realloc aligned_alloc strdup tsearch fopen fopencookie
 KERNEL_REPLAY := $(BUILD)/tests/replay/kernel_replay
 KERNEL_REPLAY_BPF := $(BUILD)/tests/replay/capture_clock.bpf.o
@@ -164,9 +165,15 @@ $(ALLOC_PROGRAM): tests/alloc/alloc_fault.c $(BUILD)/sanitized/src/main.o $(BUIL
 	$(quiet)mkdir -p $(@D)
 	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $(ALLOC_WRAPPED:%=-Wl,--wrap=%) $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
 
+# Makes the tables small: a library that tests preload.
+$(SMALL_MACHINE): tests/live/small_machine.c
+	$(call say,LINK,$@)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) -shared -fPIC -MMD -MP $< -o $@
+
 unit-tests: $(UNIT_TESTS)
 
-unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM)
+unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM) $(SMALL_MACHINE)
 
 # A program that runs captures through the kernel side, with the capture's clock.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c

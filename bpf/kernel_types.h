@@ -59,6 +59,10 @@ struct sock_common {
 };
 
 typedef struct {
+	unsigned int val;
+} kuid_t;
+
+typedef struct {
 	int owned;
 } socket_lock_t;
 
@@ -92,6 +96,7 @@ struct sock {
 	__u8 sk_shutdown;
 	__u8 sk_kern_sock : 1;
 	__u16 sk_protocol;
+	kuid_t sk_uid;
 	void *sk_user_data;
 };
 
@@ -224,10 +229,6 @@ struct cgrp_cset_link {
 
 enum cgroup_subsys_id___any { memory_cgrp_id___any };
 
-typedef struct {
-	unsigned int val;
-} kuid_t;
-
 struct cred {
 	kuid_t uid;
 };
@@ -302,6 +303,7 @@ enum bpf_func_id___since_5_11 {
 #define EEXIST 17
 #define ECONNRESET 104
 #define ETIMEDOUT 110
+#define EDQUOT 122
 #define EHOSTUNREACH 113
 #define ENETUNREACH 101
 

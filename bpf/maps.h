@@ -84,6 +84,8 @@ static __always_inline enum nt_failure failure_of(int error)
 	switch (error) {
 	case -E2BIG:
 		return NT_FAILED_FULL;
+	case -EDQUOT: /* no table returns this: bpf/fair_tables.h */
+		return NT_FAILED_SHARE;
 	case -ENOMEM:
 		return NT_FAILED_NO_MEMORY;
 	case -EBUSY: /* before 6.15 */

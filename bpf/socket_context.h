@@ -9,6 +9,7 @@
 #ifndef NETRACKER_BPF_SOCKET_CONTEXT_H
 #define NETRACKER_BPF_SOCKET_CONTEXT_H
 
+#include "fair_tables.h"
 #include "owner.h"
 #include "socket_error.h"
 #include "wire_of_socket.h"
@@ -41,6 +42,21 @@ struct {
 	__type(key, __u64); /* address of the MPTCP socket's struct sock */
 	__type(value, struct nt_owner);
 } mptcp_owners SEC(".maps");
+
+static __always_inline __u16 read_share(struct sock *sk)
+{
+	return nt_share_of_user(sk->__sk_common.skc_net.net->ns.inum, sk->sk_uid.val, config.share_multiplier);
+}
+
+static __always_inline int insert_socket(const __u64 *address, const struct nt_socket *socket)
+{
+	return insert_fairly(&sockets, NT_FAIR_SOCKETS, address, socket, socket->share);
+}
+
+static __always_inline void delete_socket(const __u64 *address, const struct nt_socket *socket)
+{
+	delete_fairly(&sockets, NT_FAIR_SOCKETS, address, socket->share);
+}
 
 static const struct nt_listener empty_listener;
 static const struct nt_owner empty_owner;
@@ -499,9 +515,9 @@ static __always_inline void report_replaced_socket(__u64 address, struct nt_sock
 		emit_replaced_socket(address, previous, old_state);
 }
 
-/* Prepares to replace an existing entry: that of an earlier connection of the same socket, or of another socket whose
- * end was missed. Returns false if the entry is that of this very connection. */
-static __always_inline bool replace_client(__u64 address, struct nt_socket *socket)
+/* Deletes an existing entry: that of an earlier connection of the same socket, or of another socket whose end was missed.
+ * Returns false if the entry is that of this very connection. */
+static __always_inline bool remove_previous_client(__u64 address, struct nt_socket *socket)
 {
 	struct nt_socket *previous = bpf_map_lookup_elem(&sockets, &address);
 
@@ -512,6 +528,7 @@ static __always_inline bool replace_client(__u64 address, struct nt_socket *sock
 	report_replaced_socket(address, previous);
 	if (previous->cookie == socket->cookie)
 		socket->nth = previous->nth + 1;
+	delete_socket(&address, previous);
 	return true;
 }
 
@@ -525,9 +542,10 @@ static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 n
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	if (!tp || !copy_mptcp_owner(&socket, tp))
 		owner_from_current(&socket.owner, NT_OWNER_CONNECT);
-	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
-	if (error == -EEXIST && replace_client(address, &socket))
-		error = bpf_map_update_elem(&sockets, &address, &socket, BPF_ANY);
+	socket.share = read_share(sk);
+	error = insert_socket(&address, &socket);
+	if (error == -EEXIST && remove_previous_client(address, &socket))
+		error = insert_socket(&address, &socket);
 	else if (error == -EEXIST)
 		return;
 	if (error)
@@ -545,18 +563,20 @@ static __always_inline void begin_server(__u64 address, struct sock *sk, __u64 n
 
 	socket.netns = sk->__sk_common.skc_net.net->ns.inum;
 	socket.listener = read_listener(sk);
-	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	socket.share = read_share(sk);
+	error = insert_socket(&address, &socket);
 	if (!error)
 		return;
 	previous = bpf_map_lookup_elem(&sockets, &address);
-	if (!previous) {
-		count_failure(NT_COUNT_SOCKETS_FAILED, error);
+	if (previous && is_repeated(previous, TCP_SYN_RECV))
 		return;
+	if (previous) {
+		report_replaced_socket(address, previous);
+		delete_socket(&address, previous);
+		error = insert_socket(&address, &socket);
 	}
-	if (is_repeated(previous, TCP_SYN_RECV))
-		return;
-	report_replaced_socket(address, previous);
-	*previous = socket;
+	if (error)
+		count_failure(NT_COUNT_SOCKETS_FAILED, error);
 }
 
 static __always_inline bool is_in_repair(struct tcp_sock *tp)
@@ -683,7 +703,7 @@ static __always_inline bool has_not_begun(const struct nt_socket *socket, struct
 static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *socket)
 {
 	if (socket->role == NT_ROLE_SERVER) {
-		bpf_map_delete_elem(&sockets, &address);
+		delete_socket(&address, socket);
 		return;
 	}
 	count(NT_COUNT_SOCKETS_NOT_BEGUN);
@@ -778,7 +798,7 @@ static __always_inline void socket_handle_destroy(struct sock *sk)
 		emit_missed_close(address, socket, sk);
 	emit_awaited_owner(address, socket, sk, NT_OWNER_CLOSE);
 	if (!is_reset_to_follow(socket, sk))
-		bpf_map_delete_elem(&sockets, &address);
+		delete_socket(&address, socket);
 }
 
 /* Stores the error: the application clears sk_err by reading it, and a blocking connect() clears the addresses too, before
@@ -824,7 +844,7 @@ static __always_inline void socket_handle_own_reset(struct sock *sk, __u8 reason
 		socket->flags &= ~NT_SOCKET_AWAITS_REASON;
 		emit_socket_more(address, socket);
 		if (sk->__sk_common.skc_flags & (1 << SOCK_DEAD) && !(socket->flags & NT_SOCKET_AWAITS_OWNER))
-			bpf_map_delete_elem(&sockets, &address); /* it may be destroyed already */
+			delete_socket(&address, socket); /* it may be destroyed already */
 	}
 }
 

@@ -149,7 +149,8 @@ static __always_inline void scan_connection(struct sock *sk, struct tcp_sock *tp
 	socket.role = infer_role(tp, &socket, scanned);
 	if (scanned && socket.role == NT_ROLE_SERVER)
 		socket.listener = scanned->address;
-	error = bpf_map_update_elem(&sockets, &address, &socket, BPF_NOEXIST);
+	socket.share = read_share(sk);
+	error = insert_socket(&address, &socket);
 	if (!error)
 		count(NT_COUNT_SOCKETS_PREEXISTING);
 	else if (error != -EEXIST)

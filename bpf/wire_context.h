@@ -249,6 +249,14 @@ static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *sk
 		nt_connection_follow(&wire->connection, &sighting->packet, sighting->source & 1);
 }
 
+/* Returns the share of the user of this machine who opens the connection, or else that of the opener's network. */
+static __always_inline __u16 choose_share(struct __sk_buff *skb, const struct sighting *sighting)
+{
+	if (is_begun_here(skb, sighting) && skb->sk)
+		return nt_share_of_user(config.own_netns, bpf_get_socket_uid(skb), config.share_multiplier);
+	return nt_share_of_peer(sighting->packet.address_parts, config.share_multiplier);
+}
+
 static __always_inline void begin_stream(struct __sk_buff *skb, struct workspace *workspace)
 {
 	if (!answers_held_syn(&workspace->sighting))
@@ -271,6 +279,7 @@ static __always_inline void wire_begin_connection(struct __sk_buff *skb, struct 
 		publish_slot(slot);
 	} else {
 		wire_init(&workspace->fresh, skb, workspace);
+		workspace->fresh.share = choose_share(skb, sighting);
 		insert_half_open(slot, &sighting->key, &workspace->fresh);
 	}
 	if (config.follow_packets)
@@ -279,6 +288,7 @@ static __always_inline void wire_begin_connection(struct __sk_buff *skb, struct 
 
 static __always_inline void wire_handle_established(const struct wire_found *found, const struct sighting *sighting)
 {
+	__u16 share;
 	int error;
 
 	/* until a socket comes, every packet shows that the client is still there: wire_add_socket() */
@@ -286,12 +296,13 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 		stop_expecting_ack(found->wire);
 	if (found->place == IN_SLOT)
 		return;
-	error = bpf_map_update_elem(&established, &sighting->key, found->wire, BPF_NOEXIST);
+	share = found->wire->share;
+	error = insert_fairly(&established, NT_FAIR_ESTABLISHED, &sighting->key, found->wire, share);
 	if (error == -EEXIST) /* another processor does the same */
 		return;
-	if (remove_half_open(&sighting->key)) { /* it ended meanwhile, and its end was reported */
+	if (remove_half_open(&sighting->key, share)) { /* it ended meanwhile, and its end was reported */
 		if (!error)
-			bpf_map_delete_elem(&established, &sighting->key);
+			delete_fairly(&established, NT_FAIR_ESTABLISHED, &sighting->key, share);
 	} else if (error) {
 		__sync_fetch_and_add(&found->slot->elsewhere, -1);
 		count_failure(NT_COUNT_ESTABLISHED_FAILED, error);

@@ -13,7 +13,7 @@
 #ifndef NETRACKER_BPF_WIRE_TABLES_H
 #define NETRACKER_BPF_WIRE_TABLES_H
 
-#include "maps.h"
+#include "fair_tables.h"
 
 #include "../core/fast_path.h"
 
@@ -296,12 +296,15 @@ static __always_inline void wire_look_up(struct wire_found *found, const struct 
 
 static __always_inline void insert_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
 {
-	int error;
+	int refusal, error;
 
 	__sync_fetch_and_add(&slot->elsewhere, 1);
-	error = bpf_map_update_elem(&half_open, key, wire, BPF_ANY);
+	refusal = insert_fairly(&half_open, NT_FAIR_HALF_OPEN, key, wire, wire->share);
+	if (refusal == -EEXIST) /* another processor began the same connection */
+		refusal = bpf_map_update_elem(&half_open, key, wire, BPF_EXIST);
+	error = refusal;
 	if (error) {
-		if (error != -E2BIG)
+		if (error != -E2BIG && error != -EDQUOT)
 			check_details(error);
 		shared.overflow_is_used = 1;
 		error = bpf_map_update_elem(&half_open_overflow, key, wire, BPF_ANY);
@@ -311,15 +314,17 @@ static __always_inline void insert_half_open(struct nt_slot *slot, const struct 
 		return;
 	}
 	/* an LRU table's elements are allocated in advance: -ENOMEM means that it is full */
-	count_failure(NT_COUNT_HALF_OPEN_FAILED, error == -ENOMEM ? -E2BIG : error);
+	if (error == -ENOMEM)
+		error = refusal == -EDQUOT ? -EDQUOT : -E2BIG;
+	count_failure(NT_COUNT_HALF_OPEN_FAILED, error);
 	__sync_fetch_and_add(&slot->elsewhere, -1);
 }
 
 /* Returns 0 for one of several processors that remove the same entry. The caller copies the entry first, because the
- * table reuses it at once. */
-static __always_inline int remove_half_open(const struct nt_key *key)
+ * table reuses it at once. share: the entry's. */
+static __always_inline int remove_half_open(const struct nt_key *key, __u16 share)
 {
-	int error = bpf_map_delete_elem(&half_open, key);
+	int error = delete_fairly(&half_open, NT_FAIR_HALF_OPEN, key, share);
 
 	if (error && shared.overflow_is_used)
 		error = bpf_map_delete_elem(&half_open_overflow, key);
@@ -331,11 +336,14 @@ static __always_inline int remove_half_open(const struct nt_key *key)
 /* Removes the connection from the place where it was found. Returns true for at most one of several callers. */
 static __always_inline bool wire_remove(const struct wire_found *found, const struct nt_key *key)
 {
+	__u16 share;
 	int error;
 
 	if (found->place == IN_SLOT)
 		return remove_from_slot(found->slot, key);
-	error = found->place == IN_HALF_OPEN ? remove_half_open(key) : bpf_map_delete_elem(&established, key);
+	share = found->wire->share;
+	error = found->place == IN_HALF_OPEN ? remove_half_open(key, share) :
+					       delete_fairly(&established, NT_FAIR_ESTABLISHED, key, share);
 	if (!error)
 		__sync_fetch_and_add(&found->slot->elsewhere, -1);
 	return !error;

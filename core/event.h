@@ -19,6 +19,7 @@
 #include "key.h"
 #include "port.h"
 #include "record.h"
+#include "share.h"
 #include "socket.h"
 #include "stream.h"
 
@@ -77,6 +78,8 @@ struct nt_wire {
 	__u8 held_left;        /* the SYN that is kept (core/connection.h) was seen on egress */
 	__u8 padding;
 	__u64 held_cookie; /* of the socket that sent that SYN */
+	__u16 share;       /* in the hash tables: the opener's (core/share.h) */
+	__u8 padding2[6];
 };
 
 /* A connection whose packets have another tuple than its socket. */
@@ -192,17 +195,27 @@ struct nt_compact_process_event {
 	struct nt_compact_path executable, cgroup;
 };
 
+/* The tables that are shared fairly (core/share.h), and the indexes of their counts in the map `shares`. */
+enum nt_fair_table {
+	NT_FAIR_SOCKETS,
+	NT_FAIR_HALF_OPEN,
+	NT_FAIR_ESTABLISHED,
+	NT_FAIR_TABLES,
+};
+
 /* Set by the loader before the object is loaded. */
 struct nt_config {
 	__u32 own_netns; /* inode number of the namespace whose interfaces are tracked */
 	__u32 wire_enabled;
 	__u32 follow_packets;
-	__u32 open_events;     /* emit NT_EVENT_TYPE_SOCKET_OPEN */
-	__u32 wakeup_bytes;    /* wake the reader when the ring buffer holds this much */
-	__u32 slot_mask;       /* the number of slots, a power of 2, minus 1 */
-	__u32 filters;         /* emit only connections that pass struct nt_filter */
-	__u32 sockets_enabled; /* a connection of a socket has no record of its own from the wire */
-	__u32 cgroup_v1;       /* there are hierarchies of version 1: a process has a cgroup in each */
+	__u32 open_events;                /* emit NT_EVENT_TYPE_SOCKET_OPEN */
+	__u32 wakeup_bytes;               /* wake the reader when the ring buffer holds this much */
+	__u32 slot_mask;                  /* the number of slots, a power of 2, minus 1 */
+	__u32 filters;                    /* emit only connections that pass struct nt_filter */
+	__u32 sockets_enabled;            /* a connection of a socket has no record of its own from the wire */
+	__u32 cgroup_v1;                  /* there are hierarchies of version 1: a process has a cgroup in each */
+	__u32 table_size[NT_FAIR_TABLES]; /* in entries */
+	__u64 share_multiplier;           /* random and odd */
 };
 
 #define NT_PUBLISHED_COMMAND 512
@@ -242,6 +255,7 @@ struct nt_shared {
  * the first of NT_FAILURES counters, one for each cause. */
 enum nt_failure {
 	NT_FAILED_FULL,
+	NT_FAILED_SHARE,     /* the table is three quarters full, and a quarter of it is of this group (core/share.h) */
 	NT_FAILED_NO_MEMORY, /* the kernel could not allocate an entry, though the table has room */
 	NT_FAILED_LOCK,      /* the lock was held for too long, or by the code that this program interrupted */
 	NT_FAILED_OTHER,     /* an error that no present kernel returns here */

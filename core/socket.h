@@ -83,7 +83,8 @@ struct nt_socket {
 	__u64 error_ns;      /* the time of `error` */
 	__u64 listener;      /* the address of the struct sock that accepted it; 0: unknown, or a client */
 	__u8 in_sockmap;     /* a BPF program may move its bytes past TCP */
-	__u8 padding[3];
+	__u8 padding;
+	__u16 share;         /* its user's, in the table: core/share.h */
 	__u32 scope_ifindex; /* the interface of a link-local remote address (RFC 4007); 0: none */
 };
 

@@ -86,6 +86,13 @@ static void size_table(struct bpf_map *map, __u32 entries, bool grows)
 		bpf_map__set_map_flags(map, bpf_map__map_flags(map) | BPF_F_NO_PREALLOC);
 }
 
+static void size_fair_table(struct netracker_bpf *skeleton, struct bpf_map *map, enum nt_fair_table table,
+			    __u32 entries, bool grows)
+{
+	size_table(map, entries, grows);
+	skeleton->rodata_config->config.table_size[table] = entries;
+}
+
 static void size_tables(struct loader *loader, const struct loader_options *options, __u32 ring_bytes, __u32 slots)
 {
 	struct netracker_bpf *skeleton = loader->skeleton;
@@ -94,9 +101,11 @@ static void size_tables(struct loader *loader, const struct loader_options *opti
 	loader->socket_capacity = sized_for_machine(8192, 32768, 1U << 20);
 	bpf_map__set_max_entries(skeleton->maps.events, ring_bytes);
 	size_table(skeleton->maps.slots, slots, false);
-	size_table(skeleton->maps.sockets, loader->socket_capacity, grows);
-	size_table(skeleton->maps.established, sized_for_machine(8192, 32768, 1U << 20), grows);
-	size_table(skeleton->maps.half_open, sized_for_machine(1024, 8192, 1U << 17), grows);
+	size_fair_table(skeleton, skeleton->maps.sockets, NT_FAIR_SOCKETS, loader->socket_capacity, grows);
+	size_fair_table(skeleton, skeleton->maps.established, NT_FAIR_ESTABLISHED,
+			sized_for_machine(8192, 32768, 1U << 20), grows);
+	size_fair_table(skeleton, skeleton->maps.half_open, NT_FAIR_HALF_OPEN, sized_for_machine(1024, 8192, 1U << 17),
+			grows);
 	size_table(skeleton->maps.half_open_overflow, sized_for_machine(512, 4096, 65536), false);
 	size_table(skeleton->maps.translations, sized_for_machine(4096, 16384, 1U << 19), grows);
 	size_table(skeleton->maps.translations_back, sized_for_machine(4096, 16384, 1U << 19), grows);
@@ -119,6 +128,7 @@ static void configure(struct loader *loader, const struct loader_options *option
 		.slot_mask = slots - 1,
 		.sockets_enabled = !!(options->contexts & CONTEXT_SOCKET),
 		.cgroup_v1 = loader->features.has_cgroup_v1,
+		.share_multiplier = shares_choose_multiplier(),
 	};
 	skeleton->rodata_config->config.filters = record_filter_for_kernel(
 		&skeleton->rodata_filter->wanted, options->filter, options->contexts & CONTEXT_WIRE);
@@ -237,6 +247,7 @@ static void choose_programs(const struct loader *loader, bool iterators_only)
 static int fill_handles(struct loader *loader)
 {
 	const struct netracker_bpf *skeleton = loader->skeleton;
+	int error;
 
 	loader->cpus = libbpf_num_possible_cpus();
 	loader->cpu_values = calloc(loader->cpus, sizeof(*loader->cpu_values));
@@ -252,6 +263,9 @@ static int fill_handles(struct loader *loader)
 	loader->translations_back_fd = bpf_map__fd(skeleton->maps.translations_back);
 	loader->waiting_fd = bpf_map__fd(skeleton->maps.waiting);
 	loader->published_fd = bpf_map__fd(skeleton->maps.published);
+	error = shares_map(&loader->shares, bpf_map__fd(skeleton->maps.shares));
+	if (error)
+		return error;
 	return slots_map(&loader->slots, bpf_map__fd(skeleton->maps.slots), bpf_map__max_entries(skeleton->maps.slots));
 }
 
@@ -419,6 +433,7 @@ void loader_close(struct loader *loader)
 	free(loader->cpu_values);
 	loader->cpu_values = NULL;
 	slots_unmap(&loader->slots);
+	shares_unmap(&loader->shares);
 	netracker_bpf__destroy(loader->plain);
 	netracker_bpf__destroy(loader->skeleton);
 	loader->plain = loader->skeleton = NULL;

@@ -11,6 +11,7 @@
 
 #include "core/event.h"
 #include "src/kernel/kernel_features.h"
+#include "src/kernel/shares.h"
 #include "src/kernel/slots.h"
 #include "src/kernel/tracking_options.h"
 
@@ -31,6 +32,7 @@ struct loader {
 	int published_fd;
 	volatile struct nt_shared *shared; /* the kernel side's .bss, mapped */
 	struct slots slots;
+	struct shares shares;
 	int cpus;
 	__u64 *cpu_values;            /* one per CPU, for loader_counters(), which must not fail */
 	bool stand_by;                /* the stand-by program of socket_set_state is attached */

@@ -42,6 +42,7 @@ struct sweep {
 	int half_open_fd, overflow_fd, established_fd, streams_fd, translations_fd, translations_back_fd;
 	volatile struct nt_shared *shared;
 	struct slots slots;                /* the loader's */
+	struct shares shares;              /* the loader's */
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
 	bool sockets_enabled;              /* sockets report whether they took a RST */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
@@ -84,6 +85,7 @@ struct sweep *sweep_new(const struct loader *loader, bool follows_packets, bool 
 	sweep->overflow_fd = loader->overflow_fd;
 	sweep->shared = loader->shared;
 	sweep->slots = loader->slots;
+	sweep->shares = loader->shares;
 	sweep->established_fd = loader->established_fd;
 	sweep->streams_fd = loader->streams_fd;
 	sweep->translations_fd = loader->translations_fd;
@@ -255,6 +257,17 @@ static void correct_counts(struct sweep *sweep)
 	}
 }
 
+/* The overflow table is not shared fairly: it evicts. */
+static void release_share(const struct pass *pass, const struct nt_wire *wire)
+{
+	const struct sweep *sweep = pass->sweep;
+
+	if (pass->map_fd == sweep->established_fd)
+		shares_release(&sweep->shares, NT_FAIR_ESTABLISHED, wire->share);
+	else if (pass->map_fd == sweep->half_open_fd)
+		shares_release(&sweep->shares, NT_FAIR_HALF_OPEN, wire->share);
+}
+
 /* Returns false if the entry changed since it was read, or if the kernel side has removed it. */
 static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire)
 {
@@ -266,6 +279,7 @@ static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire
 	    current.connection.last_seen_ns != wire->connection.last_seen_ns ||
 	    bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
+	release_share(pass, wire);
 	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
 		pass->sweep->half_open_removed++;
@@ -428,6 +442,14 @@ __u64 sweep_half_open_seen(const struct sweep *sweep)
 	return sweep->half_open_removed + sweep->half_open_found;
 }
 
+static void remove_if_closed(const struct loader *loader, __u64 address, const struct nt_socket *socket, __u64 now)
+{
+	if (socket->state != TCP_CLOSE || socket->close_ns + SWEEP_CLOSED_NS >= now)
+		return;
+	if (!bpf_map_delete_elem(loader->sockets_fd, &address))
+		shares_release(&loader->shares, NT_FAIR_SOCKETS, socket->share);
+}
+
 void sweep_closed_sockets(const struct loader *loader, __u64 now)
 {
 	__u64 *keys = calloc(BATCH, sizeof(*keys));
@@ -442,8 +464,7 @@ void sweep_closed_sockets(const struct loader *loader, __u64 now)
 		if (error && error != -ENOENT)
 			break;
 		for (i = 0; i < count; i++)
-			if (sockets[i].state == TCP_CLOSE && sockets[i].close_ns + SWEEP_CLOSED_NS < now)
-				bpf_map_delete_elem(loader->sockets_fd, &keys[i]);
+			remove_if_closed(loader, keys[i], &sockets[i], now);
 		position = next;
 		from = &position;
 	}

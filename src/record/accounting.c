@@ -11,14 +11,17 @@ static const char *const filter_names[ACCOUNTING_FILTERS] = {
 
 static const char *const loss_names[ACCOUNTING_LOSSES] = {
 	[ACCOUNTING_LOST_HALF_OPEN_FULL] = "half-open table full",
+	[ACCOUNTING_LOST_HALF_OPEN_SHARE] = "one user's or network's share of the half-open table full",
 	[ACCOUNTING_LOST_HALF_OPEN_NO_MEMORY] = "half-open table out of memory",
 	[ACCOUNTING_LOST_HALF_OPEN_LOCK] = "half-open table lock contended",
 	[ACCOUNTING_LOST_HALF_OPEN_OTHER] = "half-open table failed",
 	[ACCOUNTING_LOST_ESTABLISHED_FULL] = "established table full",
+	[ACCOUNTING_LOST_ESTABLISHED_SHARE] = "one user's or network's share of the established table full",
 	[ACCOUNTING_LOST_ESTABLISHED_NO_MEMORY] = "established table out of memory",
 	[ACCOUNTING_LOST_ESTABLISHED_LOCK] = "established table lock contended",
 	[ACCOUNTING_LOST_ESTABLISHED_OTHER] = "established table failed",
 	[ACCOUNTING_LOST_SOCKETS_FULL] = "socket table full",
+	[ACCOUNTING_LOST_SOCKETS_SHARE] = "one user's share of the socket table full",
 	[ACCOUNTING_LOST_SOCKETS_NO_MEMORY] = "socket table out of memory",
 	[ACCOUNTING_LOST_SOCKETS_LOCK] = "socket table lock contended",
 	[ACCOUNTING_LOST_SOCKETS_OTHER] = "socket table failed",

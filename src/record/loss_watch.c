@@ -4,19 +4,24 @@
 #include "src/util/message.h"
 
 #define TOO_MANY_AT_ONCE "more are open at once than it holds: docs/architecture.md, \"When something is full\""
+#define TOO_MANY_OF_ONE \
+	"it holds a quarter of the table, and the rest is kept for others: docs/architecture.md, \"Fair shares\""
 #define GIVE_MEMORY "free some memory, or raise the limit of netracker's memory cgroup"
 #define REPORT "please report it"
 
 static const char *const remedies[ACCOUNTING_LOSSES] = {
 	[ACCOUNTING_LOST_HALF_OPEN_FULL] = TOO_MANY_AT_ONCE,
+	[ACCOUNTING_LOST_HALF_OPEN_SHARE] = TOO_MANY_OF_ONE,
 	[ACCOUNTING_LOST_HALF_OPEN_NO_MEMORY] = GIVE_MEMORY,
 	[ACCOUNTING_LOST_HALF_OPEN_LOCK] = REPORT,
 	[ACCOUNTING_LOST_HALF_OPEN_OTHER] = REPORT,
 	[ACCOUNTING_LOST_ESTABLISHED_FULL] = TOO_MANY_AT_ONCE,
+	[ACCOUNTING_LOST_ESTABLISHED_SHARE] = TOO_MANY_OF_ONE,
 	[ACCOUNTING_LOST_ESTABLISHED_NO_MEMORY] = GIVE_MEMORY,
 	[ACCOUNTING_LOST_ESTABLISHED_LOCK] = REPORT,
 	[ACCOUNTING_LOST_ESTABLISHED_OTHER] = REPORT,
 	[ACCOUNTING_LOST_SOCKETS_FULL] = TOO_MANY_AT_ONCE,
+	[ACCOUNTING_LOST_SOCKETS_SHARE] = TOO_MANY_OF_ONE,
 	[ACCOUNTING_LOST_SOCKETS_NO_MEMORY] = GIVE_MEMORY,
 	[ACCOUNTING_LOST_SOCKETS_LOCK] = REPORT,
 	[ACCOUNTING_LOST_SOCKETS_OTHER] = REPORT,

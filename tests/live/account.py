@@ -8,6 +8,8 @@ from traffic import require
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import accounting_line  # noqa: E402
 
+LOST = 7  # exit status
+
 
 def account(tracker):
     """Returns {entry: count} as accounting_line.parse() does; a missing accounting is an error."""
@@ -23,3 +25,14 @@ def balances(tracker):
 def balance_problems(counts):
     right = sum(counts[entry] for entry in ("written", "filtered", "open", "lost"))
     return [] if counts["records"] == right else ["records are unaccounted for: %s" % counts]
+
+
+def announcement_problems(tracker, status, cause, count):
+    """Expects exit status 7, and one line each for the begin and the end of the loss."""
+    text = tracker.stderr()
+    problems = ["exit status %d, should be %d" % (status, LOST)] * (status != LOST)
+    for line in ("records are being lost: %s; " % cause,
+                 "records are no longer lost: %s; %d %s lost\n" % (cause, count, "was" if count == 1 else "were")):
+        if text.count("netracker: " + line) != 1:
+            problems.append("%r is not there once: %s" % (line, text[-400:]))
+    return problems

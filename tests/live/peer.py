@@ -31,6 +31,7 @@ AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 CLOCK_TRIES = 8
+PORTS_IN_ANSWER = 1000
 # TCP_REPAIR and its queues (linux/tcp.h)
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 TCP_RECV_QUEUE, TCP_SEND_QUEUE = 1, 2
@@ -97,6 +98,7 @@ class Peer:
         self.control = control
         self.channel = channel
         self.sockets = {}
+        self.held = []
         self.next_handle = 1
         self.fds_to_send = []
 
@@ -350,6 +352,23 @@ class Peer:
             sock.setblocking(False)
             sock.connect_ex((address, port))
             self.keep(sock)
+        return {}
+
+    def order_hold(self, handle, address, port, count):
+        """Makes connections to its own listener and keeps both sides. Answers with the clients' ports."""
+        listener, ports = self.sockets[handle], []
+        for _ in range(count):
+            client = socket.socket(listener.family, socket.SOCK_STREAM)
+            client.connect((address, port))
+            self.held += [client, listener.accept()[0]]
+            ports.append(client.getsockname()[1])
+        return {"ports": ports if count <= PORTS_IN_ANSWER else []}
+
+    def order_release(self):
+        """Closes the connections that it keeps."""
+        for sock in self.held:
+            sock.close()
+        self.held = []
         return {}
 
     def order_counter(self, group, name):

@@ -10,15 +10,15 @@ import signal
 import struct
 import sys
 
-from account import account, balance_problems
+from account import account, announcement_problems, balance_problems
 from bench import check, main_of_checks
 from cgroups import hierarchies
 from harness import Skip
 from kernel_maps import map_of
 from places import elsewhere, loopback
+from shares import drift_problems
 from traffic import NOBODY, require, settle, swallow
 
-LOST = 7  # exit status
 COUNT = 30
 HALF_CLOSED, ABORTED = 1, 2  # a connection's number modulo 3
 ROUNDS = 20
@@ -44,17 +44,6 @@ class Unseen:
         self.memory[0:4] = struct.pack("=I", 0)
         self.memory.close()
         self.map.close()
-
-
-def announcement_problems(tracker, status, cause, count):
-    """Expects exit status 7, and one line each for the begin and the end of the loss."""
-    text = tracker.stderr()
-    problems = ["exit status %d, should be %d" % (status, LOST)] * (status != LOST)
-    for line in ("records are being lost: %s; " % cause,
-                 "records are no longer lost: %s; %d %s lost\n" % (cause, count, "was" if count == 1 else "were")):
-        if text.count("netracker: " + line) != 1:
-            problems.append("%r is not there once: %s" % (line, text[-400:]))
-    return problems
 
 
 def lives(bench, sockets):
@@ -138,6 +127,7 @@ def ends_unseen(bench):
     require(len(before) == 2 * COUNT - COUNT // 3, "%d sockets are known" % len(before))
     count = reuse_addresses(sockets, before, world, client, server)
     problems = judge_replaced(bench, tracker, count, ports)
+    problems += drift_problems(tracker)
     status = tracker.stop()
     counts = account(tracker)
     problems += balance_problems(counts) + ["exit status %d" % status] * bool(status)
@@ -164,9 +154,10 @@ def attempts_unseen(bench):
         trying.stop()
         settle(0.2)
     count = reuse_addresses(sockets, before, world, client, server)
+    problems = drift_problems(tracker)
     status = tracker.stop()
     counts = account(tracker)
-    problems = balance_problems(counts) + announcement_problems(tracker, status, "evicted", count)
+    problems += balance_problems(counts) + announcement_problems(tracker, status, "evicted", count)
     if ", %d lost (%d evicted)" % (count, count) not in tracker.stderr():
         problems.append("%d should be lost: %s" % (count, tracker.stderr()[-300:]))
     return problems
