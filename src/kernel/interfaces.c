@@ -10,16 +10,22 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
+#include "src/kernel/clock.h"
 #include "src/kernel/clsact.h"
 #include "src/util/message.h"
 
 #define MAX_GONE_INTERFACES 256
-#define CHECK_ORDER_EVERY_NS 500000000ULL
-#define MOST_TCX_PROGRAMS 64 /* the kernel's limit, BPF_MPROG_MAX */
+#define ORDER_CHECK_EVERY_NS 500000000ULL
+/* Reading the order takes the kernel's lock of all interfaces, which others may hold for long. So it uses at most a
+ * hundredth of a processor's time, and waits for at most a fifth of the time. */
+#define ORDER_PAUSE_PER_USE 100
+#define ORDER_PAUSE_PER_WAIT 4
+#define SPARE_DESCRIPTORS 16 /* for output files, scans of namespaces, and other things that are opened later */
 
 static int open_notifications(void)
 {
@@ -105,6 +111,7 @@ bool interface_is_loopback(const char *name)
 static int attach_tcx(struct interface *interface, struct bpf_program *const programs[2])
 {
 	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = TCX_BEFORE_ALL);
+	long long limit = loader_descriptor_limit();
 	int direction;
 
 	for (direction = interface_is_loopback(interface->name); direction < 2; direction++) {
@@ -114,6 +121,8 @@ static int attach_tcx(struct interface *interface, struct bpf_program *const pro
 		if (fd < 0)
 			return -errno;
 		interface->link_fds[direction] = fd;
+		if (fd + SPARE_DESCRIPTORS >= limit)
+			return -EMFILE;
 	}
 	return 0;
 }
@@ -227,7 +236,7 @@ static int watch_new_interfaces(struct interfaces *interfaces)
 		if (!error || error == -ENODEV) /* removed meanwhile */
 			continue;
 		report_unwatched(interfaces, each->if_name, error);
-		if (interfaces->requested.count)
+		if (interfaces->requested.count || error == -EMFILE)
 			status = status_of_unwatched(error);
 		if (error == -EMFILE) /* the others would fail alike */
 			break;
@@ -338,6 +347,7 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 		return EXIT_STATUS_INTERFACE;
 	}
 	interfaces->notifications_fd = open_notifications();
+	interfaces->order_checked_ns = clock_boot_ns();
 	clsact_clean_up();
 	return watch_new_interfaces(interfaces);
 }
@@ -353,67 +363,73 @@ void interfaces_update(struct interfaces *interfaces, __u64 now)
 		interfaces->none_left_ns = now;
 }
 
-/* Copies the program's name. Returns whether it is that of a tracker: those pass every packet on. */
-static bool is_program_of_tracker(__u32 id, char name[BPF_OBJ_NAME_LEN])
+static bool is_hook_hidden(struct interfaces *interfaces, const struct interface *interface, int direction,
+			   char name[BPF_OBJ_NAME_LEN])
 {
-	int fd = bpf_prog_get_fd_by_id(id);
-	struct bpf_prog_info info = { 0 };
-	__u32 length = sizeof(info);
-	bool known = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &length);
-
-	if (fd >= 0)
-		close(fd);
-	snprintf(name, BPF_OBJ_NAME_LEN, "%s", known && info.name[0] ? info.name : "unnamed");
-	return known && !strncmp(info.name, "wire_", strlen("wire_"));
+	return interface->link_fds[direction] >= 0 &&
+	       tcx_order_find_hiding(&interfaces->order, interface->index, tcx_directions[direction],
+				     interface->link_fds[direction], name);
 }
 
-/* Returns whether another program runs before ours. One that ends with TCX_PASS or TCX_DROP hides the packet. */
-static bool has_program_before(const struct interface *interface, int direction, char name[BPF_OBJ_NAME_LEN])
-{
-	__u32 ids[MOST_TCX_PROGRAMS], count = MOST_TCX_PROGRAMS, i;
-	struct bpf_link_info own = { 0 };
-	__u32 length = sizeof(own);
-
-	if (interface->link_fds[direction] < 0 ||
-	    bpf_prog_query((int)interface->index, tcx_directions[direction], 0, NULL, ids, &count) || count < 2 ||
-	    bpf_obj_get_info_by_fd(interface->link_fds[direction], &own, &length))
-		return false;
-	for (i = 0; i < count && ids[i] != own.prog_id; i++)
-		if (!is_program_of_tracker(ids[i], name))
-			return true;
-	return false;
-}
-
-static const struct interface *find_hidden(const struct interfaces *interfaces, char name[BPF_OBJ_NAME_LEN])
+static const struct interface *find_hidden(struct interfaces *interfaces, char name[BPF_OBJ_NAME_LEN])
 {
 	const struct interface *interface;
 
 	for (interface = interfaces->list; interface; interface = interface->next)
-		if (interface->attached &&
-		    (has_program_before(interface, 0, name) || has_program_before(interface, 1, name)))
+		if (is_hook_hidden(interfaces, interface, 0, name) || is_hook_hidden(interfaces, interface, 1, name))
 			return interface;
 	return NULL;
 }
 
-void interfaces_check_order(struct interfaces *interfaces, __u64 now)
+static void note_order(struct interfaces *interfaces, bool is_hidden, __u64 now)
 {
-	char name[BPF_OBJ_NAME_LEN];
-	const struct interface *hidden;
+	bool was_hidden = interfaces->hidden_until_ns == ~0ULL;
 
-	if (interfaces->without_tcx || now - interfaces->order_checked_ns < CHECK_ORDER_EVERY_NS)
-		return;
-	hidden = find_hidden(interfaces, name);
+	if (is_hidden && !was_hidden) {
+		interfaces->hidden_from_ns = interfaces->order_checked_ns;
+		interfaces->hidden_until_ns = ~0ULL;
+	} else if (!is_hidden && was_hidden) {
+		interfaces->hidden_until_ns = now;
+	}
+}
+
+static __u64 own_processor_ns(void)
+{
+	struct timespec used = { 0 };
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * 1000000000ULL + used.tv_nsec;
+}
+
+static __u64 pause_after_reading(__u64 used_ns, __u64 took_ns)
+{
+	__u64 for_use = used_ns * ORDER_PAUSE_PER_USE, for_wait = took_ns * ORDER_PAUSE_PER_WAIT;
+
+	return for_use > for_wait ? for_use : for_wait;
+}
+
+static void read_order(struct interfaces *interfaces, __u64 now)
+{
+	__u64 used_before = own_processor_ns();
+	char name[BPF_OBJ_NAME_LEN];
+	const struct interface *hidden = find_hidden(interfaces, name);
+
 	if (hidden && !interfaces->hidden_from_ns)
 		message_error("another tcx program, %s, runs before netracker's on interface %s and may hide packets: "
 			      "records have the gap hidden meanwhile; start netracker again after it",
 			      name, hidden->name);
-	if (hidden && interfaces->hidden_until_ns != ~0ULL) {
-		interfaces->hidden_from_ns = interfaces->order_checked_ns ? interfaces->order_checked_ns : now;
-		interfaces->hidden_until_ns = ~0ULL;
-	} else if (!hidden && interfaces->hidden_until_ns == ~0ULL) {
-		interfaces->hidden_until_ns = now;
-	}
+	note_order(interfaces, hidden, now);
 	interfaces->order_checked_ns = now;
+	interfaces->order_pause_ns = pause_after_reading(own_processor_ns() - used_before, clock_boot_ns() - now);
+}
+
+void interfaces_check_order(struct interfaces *interfaces, __u64 now, __u64 since)
+{
+	__u64 age = now - interfaces->order_checked_ns;
+	bool is_due = age >= ORDER_CHECK_EVERY_NS || since > interfaces->order_checked_ns;
+
+	if (!interfaces->without_tcx && is_due && age >= interfaces->order_pause_ns)
+		read_order(interfaces, now);
 }
 
 bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now)

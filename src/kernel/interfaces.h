@@ -9,12 +9,8 @@
 #include <stdbool.h>
 
 #include "src/kernel/loader.h"
+#include "src/kernel/tcx_order.h"
 #include "src/kernel/tracking_options.h"
-
-/* Values of linux/bpf.h of 6.6: older headers lack them, and libbpf passes any number to the kernel. */
-#define ATTACH_TCX_INGRESS 46
-#define ATTACH_TCX_EGRESS 47
-#define TCX_BEFORE_ALL 8 /* BPF_F_BEFORE */
 
 struct interface {
 	unsigned int index;
@@ -33,7 +29,8 @@ struct interfaces {
 	bool out_of_descriptors; /* reported once */
 	/* From when and until when another tcx program ran before ours on a watched interface. 0: never; ~0: still. */
 	__u64 hidden_from_ns, hidden_until_ns;
-	__u64 order_checked_ns;
+	__u64 order_checked_ns, order_pause_ns;
+	struct tcx_order order;
 	__u64 none_left_ns; /* time since which no requested interface exists; 0: one does */
 };
 
@@ -45,8 +42,9 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
  * vanished, and reports both. now: CLOCK_BOOTTIME, ns. */
 void interfaces_update(struct interfaces *interfaces, __u64 now);
 
-/* Looks for tcx programs that run before ours, at most twice a second, and reports the first one. */
-void interfaces_check_order(struct interfaces *interfaces, __u64 now);
+/* Looks for tcx programs that run before ours, and reports the first one: if it last did so before the time `since`, or
+ * half a second ago, but less often if that takes long. since: 0 if only the half second counts. */
+void interfaces_check_order(struct interfaces *interfaces, __u64 now, __u64 since);
 
 /* An interface that is being recreated is back within this time. */
 #define INTERFACES_GRACE_SECONDS 3

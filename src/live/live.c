@@ -94,6 +94,20 @@ static void deliver_record(struct live *live, struct nt_record *record)
 		stop_tracking(live, EXIT_STATUS_DONE);
 }
 
+static void check_program_order(struct live *live, __u64 now, __u64 since)
+{
+	interfaces_check_order(&live->interfaces, now, since);
+	live->names.hidden_from_ns = live->interfaces.hidden_from_ns;
+	live->names.hidden_until_ns = live->interfaces.hidden_until_ns;
+}
+
+/* Packets that are missing may have been hidden since the order of programs was last read. */
+static void check_unseen_packets(struct live *live, const struct joined_socket *joined)
+{
+	if (live->sweep && !joined->wire && joined->event->socket.netns == live->own_netns)
+		check_program_order(live, clock_boot_ns(), joined->event->header.now);
+}
+
 static void write_socket_record(void *context, const struct joined_socket *joined)
 {
 	struct live *live = context;
@@ -102,6 +116,7 @@ static void write_socket_record(void *context, const struct joined_socket *joine
 
 	live->delivery.accounting.open += open;
 	live->accounting.socket_records += !open;
+	check_unseen_packets(live, joined);
 	record_fill_from_socket(&record, open ? NT_EVENT_EXIT : NT_EVENT_CLOSE, joined, &live->names,
 				joined->event->header.now);
 	deliver_record(live, &record);
@@ -361,9 +376,7 @@ static void housekeep(struct live *live, __u64 now)
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
 	sweep_if_due(live, now);
-	interfaces_check_order(&live->interfaces, now);
-	live->names.hidden_from_ns = live->interfaces.hidden_from_ns;
-	live->names.hidden_until_ns = live->interfaces.hidden_until_ns;
+	check_program_order(live, now, 0);
 	join_expire(live->join, now);
 	if (interfaces_are_gone(&live->interfaces, now))
 		stop_tracking(live, EXIT_STATUS_INTERFACE);
@@ -597,6 +610,7 @@ static void finish_tracking(struct live *live)
 {
 	int status;
 
+	check_program_order(live, clock_boot_ns(), clock_boot_ns());
 	loader_end(&live->loader);
 	update_last_ring_losses(live);
 	read_events(live, ~0U);
