@@ -8,7 +8,7 @@
 #include <bpf/libbpf.h>
 
 #include "src/kernel/clsact.h"
-#include "src/kernel/interfaces.h"
+#include "src/kernel/tcx_order.h"
 
 #define PRIORITY 49163 /* unlikely to be in use; differs from the one in src/kernel/clsact.c */
 #define HANDLE 1
@@ -19,12 +19,13 @@ static const enum bpf_tc_attach_point points[ATTACH_DIRECTIONS] = { BPF_TC_INGRE
 int attach_hook_tcx(const struct attachment_info *attachment, const int programs[ATTACH_DIRECTIONS],
 		    int links[ATTACH_DIRECTIONS])
 {
+	LIBBPF_OPTS(bpf_link_create_opts, first, .flags = TCX_BEFORE_ALL);
 	int direction, error;
 
 	links[0] = links[1] = -1;
 	for (direction = attachment->only_egress; direction < ATTACH_DIRECTIONS; direction++) {
 		links[direction] = bpf_link_create(programs[direction], attachment->ifindex, tcx_types[direction],
-						   NULL);
+						   &first);
 		if (links[direction] >= 0)
 			continue;
 		error = -errno;

@@ -22,11 +22,13 @@ from harness import Skip
 from isolation import isolate
 from kernel_trace import LINE
 from netns import run_ip
+from tcx_program import TcxProgram
 from tracker import PROGRAM
 
 NOBODY = "65534"
 MALFORMED = 7
 WAIT_SECONDS = 5
+ORDER_SECONDS = 1  # a tracker reads the order of programs twice a second
 FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 
 
@@ -139,6 +141,19 @@ def qdisc_in_use(_):
         return problems + differ("filters", [one[:2] for one in clsact_filters(here.here)], [("egress", 7)])
 
 
+@check("it is attached before other programs, which may hide packets")
+def before_others(_):
+    with lab() as here:
+        if tcx_programs(here.here) is None:
+            raise Skip("this kernel has no tcx")
+        other = TcxProgram(here.here, known.INTERFACE)
+        attach(here.here)
+        with tracing() as trace:
+            problems = line_problems(trace, [here.closed(4, "incoming"), here.closed(6, "outgoing")])
+        other.remove()
+        return problems + detach(here.here) + left_behind(here.here)
+
+
 @check("beside a live tracker: both follow the same connections, neither detaches the other")
 def beside_tracker(bench):
     with lab() as here:
@@ -150,7 +165,11 @@ def beside_tracker(bench):
             facts = [here.closed(4, "outgoing"), here.closed(6, "incoming")]
             problems = line_problems(trace, facts)
         problems += detach(here.here) + differ("programs", (both, len(on_interface(here.here))), (4, 2))
+        attach(here.here)  # before the tracker's own programs, from which it hides nothing
+        time.sleep(ORDER_SECONDS)
+        problems += detach(here.here)
         tracker.stop()
+        problems += differ("messages", [line for line in tracker.stderr().splitlines() if "hide" in line], [])
         ports = [record["src_port"] for record in tracker.records]
         problems += differ("the tracker's records", sorted(port for port in ports if port in {
             fact.values["src_port"] for fact in facts}), sorted(fact.values["src_port"] for fact in facts))
