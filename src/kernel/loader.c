@@ -27,7 +27,8 @@
 #define KERNEL_BTF "/sys/kernel/btf/vmlinux"
 #define WITH_BTF " with BTF"
 
-#define LIBBPF_LINES 5 /* printed of one message of libbpf */
+#define LEAST_DESCRIPTORS 128 /* the programs, tables and links take up to 100 */
+#define LIBBPF_LINES 5        /* printed of one message of libbpf */
 #define RING_BYTES_SMALLEST (1U << 20)
 #define RING_BYTES_LARGEST (16U << 20)
 
@@ -158,9 +159,9 @@ unsigned long long loader_descriptor_limit(void)
 int loader_explain_failure(int error, const char *with)
 {
 	if (error == -EMFILE) {
-		message_error("cannot load the BPF programs: too many open files: the limit is %llu; raise it with "
-			      "ulimit -n",
-			      loader_descriptor_limit());
+		message_error("cannot load the BPF programs: too many open files: the limit is %llu; raise it to %d or "
+			      "more with ulimit -n",
+			      loader_descriptor_limit(), LEAST_DESCRIPTORS);
 		return EXIT_STATUS_BROKEN;
 	}
 	if (error == -EPERM) {
@@ -279,6 +280,8 @@ int loader_open(struct loader *loader, const struct loader_options *options)
 	status = check_kernel();
 	if (status != EXIT_STATUS_DONE)
 		return status;
+	if (loader_descriptor_limit() < LEAST_DESCRIPTORS)
+		return loader_explain_failure(-EMFILE, WITH_BTF);
 	kernel_features_probe(&loader->features);
 	loader->skeleton = open_skeleton();
 	if (!loader->skeleton)
@@ -353,6 +356,8 @@ static int attach_program(struct loader *loader, struct bpf_program *program)
 {
 	struct bpf_link *link = bpf_program__attach(program);
 
+	if (!link && errno == EMFILE)
+		return loader_explain_failure(-EMFILE, WITH_BTF);
 	if (!link) {
 		message_error(
 			"cannot attach the BPF program %s: %s; it needs Linux 5.10 or newer with BTF (-v shows details)",

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Bad input and abnormal ends: the exit status, one clear message, and nothing left attached."""
+import contextlib
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -21,6 +23,7 @@ OK, BROKE, USAGE, PRIVILEGES, KERNEL, INTERFACE = range(6)
 NOBODY_UID = "65534"
 END_SECONDS = 10
 FEW, MANY = 20, 600
+FEW_FILES, FILES_FOR_PROGRAMS, PAIRS = 64, 140, 30
 # Every tracker follows the whole machine; a run at the same time has another port.
 PORT = str(20000 + os.getpid() % 10000)
 TIMED_OUT = "does not end"
@@ -123,6 +126,60 @@ def vanishing_interface(bench):
         elif tracker.stop() != OK:
             problems.append("%s: exit status %d" % (label, tracker.process.returncode))
     return problems
+
+
+@contextlib.contextmanager
+def soft_limit(files):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def add_interfaces(bench):
+    """Adds as many interfaces as take more descriptors than FEW_FILES: two each."""
+    bench.here.ip(*("link add nt%dp type veth peer name nt%dq" % (number, number) for number in range(PAIRS)),
+                  *("link set nt%d%s up" % (number, side) for number in range(PAIRS) for side in "pq"))
+
+
+@check("few open files are allowed, many interfaces: the limit is raised, and all are watched")
+def few_files_allowed(bench):
+    world = bench.world(outgoing)
+    add_interfaces(bench)
+    with soft_limit(FEW_FILES):
+        tracker = bench.tracker("-L", PORT)
+    hooks = attached(bench.here)
+    connections(world, FEW)
+    settle(0.5)
+    status = tracker.stop()
+    own = [record for record in bench.own(tracker.records) if record["seen"] == ["wire", "socket"]]
+    problems = one_hook_each(hooks) if tcx_programs(bench.here) is not None else []
+    problems += ["messages: %r" % complaints(tracker.stderr())] * bool(complaints(tracker.stderr()))
+    return problems + ["status %s, %d records with wire" % (status, len(own))] * ((status, len(own)) != (OK, FEW))
+
+
+def one_hook_each(hooks):
+    watched = {line.split()[0] for line in hooks}
+    wanted = {"nt%d%s" % (number, side) for number in range(PAIRS) for side in "pq"}
+    return ["not watched: %s" % sorted(wanted - watched)] * bool(wanted - watched)
+
+
+@check("too few open files are allowed")
+def too_few_files(bench):
+    problems = []
+    for files in (16, 52, 60, 100):
+        result = finish(start(bench, "-t", "1", before=["prlimit", "--nofile=%d:%d" % (files, files)]))
+        problems += one_line_problems("%d files" % files, result, BROKE, "the limit is %d;" % files)
+    if tcx_programs(bench.here) is not None:
+        add_interfaces(bench)
+        before = ["prlimit", "--nofile=%d:%d" % (FILES_FOR_PROGRAMS, FILES_FOR_PROGRAMS)]
+        problems += one_line_problems("all interfaces", finish(start(bench, "-t", "1", before=before)), BROKE,
+                                      "the limit is %d;" % FILES_FOR_PROGRAMS)
+        status, messages = finish(start(bench, "-t", "1", "-i", "nt0q", before=before))
+        problems += ["one interface: %s %s" % (status, messages)] * (status != OK)
+    return problems + ["still attached: %s" % line for line in attached(bench.here)]
 
 
 @check("output that cannot be written")
