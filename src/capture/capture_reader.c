@@ -121,6 +121,19 @@ static bool is_packet_accepted(const struct capture_reader *reader, const struct
 	       reader->host.accepts(reader->host.context, segment->frame, layer->offset);
 }
 
+/* The packet is no TCP; its layer is after the IP header. */
+static void take_icmp_error(struct capture_reader *reader, const struct nt_layer *layer,
+			    struct capture_segment *segment)
+{
+	int error;
+
+	if (!reader->host.take_error || (layer->type != NT_LAYER_ICMP && layer->type != NT_LAYER_ICMPV6))
+		return;
+	error = nt_parse_icmp_error((void *)segment->frame, layer, &segment->packet);
+	if (error)
+		reader->host.take_error(reader->host.context, segment, error);
+}
+
 static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, struct capture_segment *segment,
 			int depth)
 {
@@ -136,6 +149,8 @@ static void parse_layer(struct capture_reader *reader, struct nt_layer *layer, s
 	if (is_fragment(segment) && add_fragment(reader, layer, segment, depth))
 		return;
 	passed_over_add_layer(&reader->passed_over, layer, segment->result, segment->is_whole);
+	if (segment->result == NT_PACKET_NOT_TCP)
+		take_icmp_error(reader, layer, segment);
 	if (segment->result == NT_PACKET_TCP || segment->packet.transport_offset)
 		reader->host.take(reader->host.context, segment);
 }

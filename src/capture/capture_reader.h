@@ -28,6 +28,11 @@ struct capture_segment {
 struct capture_reader_host {
 	/* Receives each segment. The callee may change it; it and its frame are valid until the callee returns. */
 	void (*take)(void *context, struct capture_segment *segment);
+	/* Receives each ICMP error about a segment that can end an attempt to connect. Of segment->packet only the
+	 * addresses, ports and the sequence number of the quoted segment are set; error: the errno of a socket of Linux.
+	 * NULL: not called.
+	 */
+	void (*take_error)(void *context, const struct capture_segment *segment, int error);
 	/* Returns false to ignore the packet whose outermost IP header is at `offset`. NULL: accept all packets. */
 	bool (*accepts)(void *context, const struct nt_buffer *frame, __u32 offset);
 	void *context;

@@ -25,6 +25,8 @@ enum nt_layer_type {
 	NT_LAYER_CAPWAP_ETHERNET,   /* a fragment of CAPWAP's data, like the next */
 	NT_LAYER_CAPWAP_IEEE80211,
 	NT_LAYER_AMSDU, /* a subframe of an 802.11 A-MSDU */
+	NT_LAYER_ICMP,  /* after an IP header, like the next */
+	NT_LAYER_ICMPV6,
 };
 
 /* Why a packet that may hold TCP is passed over. */

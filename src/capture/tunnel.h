@@ -11,6 +11,7 @@
 #define NETRACKER_TUNNEL_H
 
 #include "src/capture/access_point.h"
+#include "src/capture/icmp_error.h"
 #include "src/capture/l2tp.h"
 #include "src/capture/layer.h"
 
@@ -316,11 +317,19 @@ NT_INLINE enum nt_parse nt_enter_udp(void *frame, struct nt_layer *layer)
 	return nt_enter_datagram(frame, layer, nt_network16(header[0]), nt_network16(header[1]));
 }
 
-/* The cursor is after an IP header. Sets *layer to the inner layer; returns NT_PACKET_NOT_TCP if this is no tunnel. */
-NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cursor, struct nt_layer *layer)
+/* The cursor is after an IP header. Sets *layer to what follows, which is no TCP. */
+NT_INLINE void nt_enter_other_protocol(const struct nt_cursor *cursor, struct nt_layer *layer)
 {
 	layer->offset = cursor->offset;
 	layer->end = cursor->end;
+	layer->type = cursor->protocol == NT_PROTOCOL_ICMP   ? NT_LAYER_ICMP :
+		      cursor->protocol == NT_PROTOCOL_ICMPV6 ? NT_LAYER_ICMPV6 :
+							       NT_LAYER_UNKNOWN;
+}
+
+/* *layer is after an IP header. Sets it to the inner layer; returns NT_PACKET_NOT_TCP if this is no tunnel. */
+NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cursor, struct nt_layer *layer)
+{
 	switch (cursor->protocol) {
 	case NT_PROTOCOL_MPLS:
 		return nt_go_inside(layer, 0, NT_ETHERTYPE_MPLS);
@@ -341,9 +350,10 @@ NT_INLINE enum nt_parse nt_enter_tunnel(void *frame, const struct nt_cursor *cur
 
 /* Parses a captured frame, beginning at *layer, through all layers and, with NT_PARSE_TUNNELS, through tunnels.
  *
- * Moves *layer to the innermost layer reached. If the result is NT_PACKET_FRAGMENT, or the packet is marked
- * NT_PACKET_FIRST_FRAGMENT, layer->end is the frame length that belongs to packet->network_offset. *packet is set as by
- * nt_parse_ip(), its vlan from the layer. TCP's options need not be in the frame.
+ * Moves *layer to the innermost layer reached; after NT_PACKET_NOT_TCP its type shows whether that is an ICMP message.
+ * If the result is NT_PACKET_FRAGMENT, or the packet is marked NT_PACKET_FIRST_FRAGMENT, layer->end is the frame length
+ * that belongs to packet->network_offset. *packet is set as by nt_parse_ip(), its vlan from the layer. TCP's options
+ * need not be in the frame.
  */
 NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u32 options, struct nt_packet *packet)
 {
@@ -358,11 +368,14 @@ NT_INLINE enum nt_parse nt_parse_layers(void *frame, struct nt_layer *layer, __u
 		packet->vlan = layer->vlan;
 		cursor = (struct nt_cursor){ .offset = layer->offset };
 		result = nt_parse_ip_at(frame, &cursor, layer->type, layer->end, options, packet);
-		if (result != NT_PACKET_NOT_TCP || !(options & NT_PARSE_TUNNELS))
+		if (result != NT_PACKET_NOT_TCP)
 			return result;
 		/* The inner packet extends beyond the first fragment of the outer one. */
-		if (cursor.fragment == NT_FIRST_OF_FRAGMENTS)
+		if ((options & NT_PARSE_TUNNELS) && cursor.fragment == NT_FIRST_OF_FRAGMENTS)
 			return NT_PACKET_FRAGMENT;
+		nt_enter_other_protocol(&cursor, layer);
+		if (!(options & NT_PARSE_TUNNELS))
+			return NT_PACKET_NOT_TCP;
 		result = nt_enter_tunnel(frame, &cursor, layer);
 		if (result != NT_PACKET_TCP)
 			return result;

@@ -28,6 +28,13 @@ static void check_parsed_segment(void *context, struct capture_segment *segment)
 		MUST(segment->packet.transport_offset < segment->frame->length);
 }
 
+static void check_icmp_error(void *context, const struct capture_segment *segment, int error)
+{
+	(void)context;
+	MUST(error > 0);
+	MUST(segment->packet.network_offset < segment->frame->length);
+}
+
 /* The fast paths may decline a packet, but must not contradict the full parser. */
 static void check_plain(const struct nt_buffer *frame, const struct nt_layer *layer, __u32 length)
 {
@@ -77,7 +84,7 @@ static void parse_frame(struct capture_reader *reader, const struct parser_input
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct capture_reader_host host = { .take = check_parsed_segment };
+	const struct capture_reader_host host = { .take = check_parsed_segment, .take_error = check_icmp_error };
 	struct fuzz_input input = { data, size };
 	struct parser_input header;
 	struct capture_reader *reader;
