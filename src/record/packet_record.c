@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/record/packet_record.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,6 +210,24 @@ static void packet_fill_times(struct nt_record *record, const struct packet_acco
 			nt_connection_first_fin_or_rst(connection));
 }
 
+void record_set_reason(struct nt_record *record, const char *word)
+{
+	size_t i;
+
+	for (i = 0; word[i] && i < sizeof(record->reason) - 1; i++)
+		record->reason[i] = tolower((unsigned char)word[i]);
+	nt_record_set(record, NT_HAS_REASON);
+}
+
+/* Packets that ended the attempt, or established the connection, count more than an ICMP error. */
+static void packet_fill_error(struct nt_record *record, int error)
+{
+	if (!error || record->outcome != NT_OUTCOME_TIMEOUT)
+		return;
+	record->outcome = NT_OUTCOME_UNREACHABLE;
+	record_set_reason(record, strerrorname_np(error));
+}
+
 static void packet_fill_outcome(struct nt_record *record, const struct packet_account *account)
 {
 	int ended_by = -1;
@@ -220,6 +239,7 @@ static void packet_fill_outcome(struct nt_record *record, const struct packet_ac
 		record->event = NT_EVENT_CLOSE;
 		record->outcome = nt_connection_idle_outcome(account->connection, &ended_by);
 	}
+	packet_fill_error(record, account->error);
 	if (ended_by < 0)
 		return;
 	record->ended_by = ended_by;

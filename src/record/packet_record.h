@@ -39,6 +39,7 @@ struct packet_account {
 	const char *interface;                /* NULL if unknown */
 	__u32 pid;                            /* of the process that a capture names; 0: unknown */
 	const char *comm;                     /* its name; empty: unknown. Read only if pid is known */
+	int error;                            /* errno that an ICMP error meant for the attempt; 0: none */
 	enum nt_wire_cause cause;
 	__u64 now;                        /* the record's time, in the clock of the connection's times */
 	__s64 to_utc_ns;                  /* to add to that clock for the time since the Unix epoch */
@@ -46,10 +47,13 @@ struct packet_account {
 	const struct packet_doubt *doubt; /* NULL: none */
 };
 
-/* Fills an observer's record: all but `reason` and the owner. Its event is NT_EVENT_EXIT if the cause is NT_WIRE_EXIT,
+/* Fills an observer's record: all but the owner, and of the reasons only that of an ICMP error. Its event is NT_EVENT_EXIT if the cause is NT_WIRE_EXIT,
  * else NT_EVENT_CLOSE.
  */
 void record_fill_from_packets(struct nt_record *record, const struct packet_account *account);
+
+/* word: of any case; the record has it in lower case. */
+void record_set_reason(struct nt_record *record, const char *word);
 
 /* Sets the times between packets, conn_state and history; adds to `seen`. */
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection);

@@ -408,15 +408,6 @@ static struct verdict verdict_of_connection(const struct nt_socket *socket, cons
 	return verdict_of_socket(socket, counts);
 }
 
-static void set_reason(struct nt_record *record, const char *reason)
-{
-	size_t i;
-
-	for (i = 0; reason[i] && i < sizeof(record->reason) - 1; i++)
-		record->reason[i] = tolower((unsigned char)reason[i]);
-	nt_record_set(record, NT_HAS_REASON);
-}
-
 static void socket_fill_outcome(struct nt_record *record, const struct nt_socket_event *event,
 				const struct nt_connection *wire, const struct record_lookups *lookups)
 {
@@ -431,7 +422,7 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 	/* After a missed change to CLOSE, no error means that the application gave up or has read it: unknown. */
 	if (verdict.reason &&
 	    !(nt_is_attempt(socket, event->counts.old_state) && socket->missed_end && !event->counts.error))
-		set_reason(record, verdict.reason);
+		record_set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
 	if (verdict.ended_by < 0)
 		return;
@@ -501,7 +492,7 @@ static void socket_fill_state(struct nt_record *record, const struct nt_socket_e
 	record->state = is_dumped ? event->counts.old_state : event->socket.state;
 	nt_record_set(record, NT_HAS_STATE);
 	if (is_dumped)
-		set_reason(record, "repair");
+		record_set_reason(record, "repair");
 }
 
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
@@ -580,5 +571,5 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 
 void record_set_no_socket(struct nt_record *record)
 {
-	set_reason(record, "no_socket");
+	record_set_reason(record, "no_socket");
 }

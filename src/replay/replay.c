@@ -144,6 +144,15 @@ static void track_segment(void *context, struct capture_segment *segment)
 	track_located(replay, &located);
 }
 
+static void track_error(void *context, const struct capture_segment *segment, int error)
+{
+	struct replay *replay = context;
+	struct replay_located located = { .segment = *segment, .time = replay->time };
+
+	replay_tracker_locate(replay->tracker, &located);
+	replay_tracker_take_error(replay->tracker, &located, error);
+}
+
 static void track_like_zeek(void *context, struct capture_segment *segment)
 {
 	struct replay *replay = context;
@@ -439,7 +448,11 @@ static bool set_up_own(struct replay *replay)
 		.ended = write_last_record,
 		.context = &replay->delivery,
 	};
-	const struct capture_reader_host reader_host = { .take = track_segment, .context = replay };
+	const struct capture_reader_host reader_host = {
+		.take = track_segment,
+		.take_error = track_error,
+		.context = replay,
+	};
 
 	replay->duplicates = duplicates_new();
 	replay->tracker = replay_tracker_new(&host);

@@ -35,7 +35,9 @@ struct replay_entry {
 	struct capture_process process; /* the first that a packet names */
 	const char *ifname;             /* of the first packet; NULL: unknown */
 	__u8 epoch;                     /* packet_time's, of the last packet */
-	__u8 early; /* number of its packets, up to EARLY_PACKETS_MOST + 1; 0: it began with a SYN */
+	__u8 early;      /* number of its packets, up to EARLY_PACKETS_MOST + 1; 0: it began with a SYN */
+	bool has_failed; /* no packet came since an ICMP error ended the attempt */
+	__u16 error;     /* errno that the last ICMP error meant for the attempt; 0: none */
 	struct packet_doubt doubt;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));

@@ -91,6 +91,7 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 		.interface = entry->ifname,
 		.pid = entry->process.pid,
 		.comm = entry->process.comm,
+		.error = entry->error,
 		.cause = cause,
 		.now = tracker->time.now,
 		.doubt = &entry->doubt,
@@ -163,6 +164,8 @@ static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, con
 	entry->epoch = located->time.epoch;
 	entry->doubt = (struct packet_doubt){ .unknown = 0 };
 	entry->likely_ns = 0;
+	entry->error = 0;
+	entry->has_failed = false;
 	entry->ifname = located->segment.interface.name;
 	entry->process = (struct capture_process){ 0 };
 	entry->early = 0;
@@ -309,6 +312,13 @@ static struct replay_entry *find_and_step(struct replay_tracker *tracker, const 
 	return entry;
 }
 
+/* A SYN that comes again, or an answer, shows that the attempt goes on. */
+static bool is_attempt_going_on(const struct replay_entry *entry, const struct replay_located *located)
+{
+	return located->source == entry->connection.src_index ||
+	       nt_connection_state(&entry->connection) != NT_STATE_SYN_SENT;
+}
+
 /* Returns the entry whose packets so far, copied to early[], followed on this SYN or SYN-ACK; else NULL. */
 static struct replay_entry *find_begun_early(const struct replay_tracker *tracker, const struct replay_located *first,
 					     struct replay_located *early)
@@ -353,6 +363,8 @@ static int take_in_order(struct replay_tracker *tracker, struct replay_located *
 	keep_early_packet(tracker, entry, located);
 	if (step & NT_STEP_REFUSED)
 		segment->packet.marks |= NT_PACKET_REFUSED;
+	if (entry->has_failed && is_attempt_going_on(entry, located))
+		entry->has_failed = false;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
 	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
 			    segment->interface.number, segment->direction);
@@ -391,12 +403,43 @@ int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *l
 	return entry ? take_before(tracker, entry, located, early) : take_in_order(tracker, located);
 }
 
+/* Returns whether the error answers the SYN of an attempt that nothing else has answered yet. The sequence number shows
+ * that the sender of the error has seen the SYN (RFC 5927 section 4.1).
+ */
+static bool is_error_of_attempt(const struct replay_entry *entry, const struct replay_located *located)
+{
+	const struct nt_connection *connection = &entry->connection;
+
+	return nt_connection_state(connection) == NT_STATE_SYN_SENT && !entry->has_failed &&
+	       located->source == connection->src_index && (connection->side[located->source] & NT_SIDE_SYN) &&
+	       connection->isn[located->source] == located->segment.packet.sequence;
+}
+
+/* The attempt is held like one that waits for an answer, because another SYN may follow. */
+void replay_tracker_take_error(struct replay_tracker *tracker, const struct replay_located *located, int error)
+{
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+
+	if (!entry || !is_error_of_attempt(entry, located))
+		return;
+	if (entry->likely_ns)
+		replace_first_time(entry);
+	follow_clock(entry, &located->time);
+	doubt_times(entry, &located->time, known_times(&entry->connection), true);
+	entry->connection.last_change_ns = located->segment.ns;
+	entry->connection.last_seen_ns = located->segment.ns;
+	entry->error = (__u16)error;
+	entry->has_failed = true;
+	entry->seen = elapsed_at(&located->time);
+	replay_table_move(tracker->table, entry, REPLAY_HALF_OPEN);
+}
+
 static void end_all_of_queue(struct replay_tracker *tracker, enum replay_queue queue, enum nt_wire_cause cause)
 {
 	struct replay_entry *entry;
 
 	while ((entry = replay_table_oldest(tracker->table, queue)))
-		end_entry(tracker, entry, cause);
+		end_entry(tracker, entry, entry->has_failed ? NT_WIRE_ENDED : cause);
 }
 
 void replay_tracker_finish(struct replay_tracker *tracker)
