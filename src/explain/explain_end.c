@@ -62,6 +62,14 @@ static const struct meaning unreachable_reasons[] = {
 	{ "eproto", "an ICMP message said that the packet's header is wrong" },
 };
 
+/* In a capture an ICMP message is the only cause. */
+static const struct meaning observed_unreachable_reasons[] = {
+	{ "ehostunreach",
+	  "a router or firewall said that the host is unreachable or prohibited, or that the packet passed "
+	  "too many routers" },
+	{ "enetunreach", "a router or firewall said that the network is unreachable or prohibited" },
+};
+
 static void append_list_word(struct paragraph *paragraph, const char *lead, const char *reason, const char *meaning)
 {
 	paragraph_add(paragraph, "%s", lead);
@@ -137,11 +145,26 @@ static void describe_timeout(struct paragraph *paragraph, const enum nt_side *en
 		append_list_word(paragraph, "The record's word for it is", reason, NULL);
 }
 
+static void describe_observed_unreachable(struct paragraph *paragraph, const char *reason)
+{
+	const char *meaning = find_meaning(observed_unreachable_reasons, COUNT(observed_unreachable_reasons), reason);
+
+	if (!meaning)
+		meaning = find_meaning(unreachable_reasons, COUNT(unreachable_reasons), reason);
+	paragraph_add(paragraph, "An ICMP message answered the SYN.");
+	if (reason)
+		append_list_word(paragraph, "The error that a socket of Linux gets from it is", reason, meaning);
+}
+
 static void describe_unreachable(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	const char *reason = explain_get_word(paragraph->record, "reason");
 
 	(void)ended_by;
+	if (explain_has_value(paragraph->record, "role", "observer")) {
+		describe_observed_unreachable(paragraph, reason);
+		return;
+	}
 	paragraph_add(paragraph, "The network could not deliver it.");
 	if (reason)
 		append_list_word(paragraph, "The socket's error was", reason,

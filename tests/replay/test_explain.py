@@ -138,6 +138,10 @@ def endings():
     shows(entry(outcome="unreachable", ended_by=None, reason="ehostunreach")["End"], "no route to the host")
     for reason in ("eacces", "enoprotoopt", "ehostdown", "enonet", "eopnotsupp", "eproto"):
         shows(entry(outcome="unreachable", ended_by=None, reason=reason)["End"], "error was " + reason + ": an ICMP")
+        shows(entry(role="observer", outcome="unreachable", ended_by=None, reason=reason)["End"],
+              "An ICMP message answered the SYN", "a socket of Linux gets from it is " + reason + ": an ICMP")
+    shows(entry(role="observer", outcome="unreachable", ended_by=None, reason="ehostunreach")["End"],
+          "An ICMP message answered the SYN", "passed too many routers")
     shows(entry(outcome="expired", role="observer", reason=None)["End"], "Its end was not seen", "The server had sent")
     shows(entry(outcome="reset", ended_by="dst", reason="tcp_new_thing")["End"], "reason is tcp_new_thing.")
     shows(entry(outcome="reset", ended_by="dst", reason=None)["End"], "gave no reason", "6.10")
