@@ -121,6 +121,14 @@ static __u64 packet_time_ns(const struct pcap_pkthdr *header)
 	return ns < 0 ? 0 : (__u64)ns;
 }
 
+/* Returns 0 if the fraction of the second is valid. */
+static __u64 second_of_corrupt_time(const struct pcap_pkthdr *header)
+{
+	if (header->ts.tv_usec >= 0 && header->ts.tv_usec < (__s64)NS_PER_SECOND)
+		return 0;
+	return (__u32)header->ts.tv_sec * NS_PER_SECOND;
+}
+
 static int read_pcap_packet(struct capture_file *file, struct capture_packet *packet)
 {
 	struct pcap_pkthdr *header;
@@ -131,6 +139,7 @@ static int read_pcap_packet(struct capture_file *file, struct capture_packet *pa
 	packet->captured = header->caplen;
 	packet->length = header->len;
 	packet->ns = packet_time_ns(header);
+	packet->second_ns = second_of_corrupt_time(header);
 	packet->link_type = pcap_datalink(file->pcap);
 	packet->interface = (struct capture_interface){ 0 };
 	packet->direction = 0;
@@ -153,9 +162,12 @@ static int report_broken(const struct capture_file *file)
 
 int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 {
-	int result = file->pcap   ? read_pcap_packet(file, packet) :
-		     file->pcapng ? capture_pcapng_next(file->pcapng, packet) :
-				    capture_records_next(file->records, packet);
+	int result;
+
+	packet->second_ns = 0;
+	result = file->pcap   ? read_pcap_packet(file, packet) :
+		 file->pcapng ? capture_pcapng_next(file->pcapng, packet) :
+				capture_records_next(file->records, packet);
 
 	if (result < 0)
 		return capture_stream_is_interrupted(file->stream) ? 0 : report_broken(file);

@@ -15,6 +15,7 @@ struct capture_packet {
 	__u32 captured;                        /* bytes in data */
 	__u32 length;                          /* bytes of the frame as it was sent */
 	__u64 ns;                              /* nanoseconds since the Unix epoch; at least 1 */
+	__u64 second_ns;                       /* the second alone, if its fraction is a second or more; 0: it is not */
 	int link_type;                         /* libpcap's DLT_ number */
 	struct capture_interface interface;    /* as the file describes it; number 0: not at all */
 	__u8 direction;                        /* according to the file; 1: leaving; 0: coming in, or unknown */

@@ -148,6 +148,7 @@ static int next_of_snoop(struct capture_records *records, struct capture_packet 
 		.captured = captured,
 		.length = be32toh(header.length),
 		.ns = be32toh(header.seconds) * NS_PER_SECOND + be32toh(header.microseconds) * 1000ULL,
+		.second_ns = be32toh(header.microseconds) < 1000000 ? 0 : be32toh(header.seconds) * NS_PER_SECOND,
 		.link_type = records->link_type,
 	};
 	return 1;

@@ -114,6 +114,13 @@ void packet_clock_take_unseen(struct packet_clock *clock, __u64 ns, struct packe
 	packet_clock_take_near(clock, ns, time);
 }
 
+void packet_clock_doubt(struct packet_clock *clock, struct packet_time *time)
+{
+	clock->wrong += !time->is_wrong;
+	time->is_wrong = true;
+	time->ns = clock->now;
+}
+
 void packet_clock_finish(struct packet_clock *clock, struct packet_time *time)
 {
 	if (clock->agreeing && clock->candidate > clock->now && clock->candidate - clock->now <= MOST_GAP_NS)

@@ -65,6 +65,10 @@ void packet_clock_take_far(struct packet_clock *clock, const __u64 *times, int c
 /* The same if no packet after it can be waited for. Until three more packets agree, the clock does not follow it. */
 void packet_clock_take_unseen(struct packet_clock *clock, __u64 ns, struct packet_time *time);
 
+/* Called after the packet's time was taken: it is known to the second only. Its time is wrong, and that of the clock right.
+ */
+void packet_clock_doubt(struct packet_clock *clock, struct packet_time *time);
+
 /* At the end of the last file: a last packet that is far moves the clock. Sets *time to the clock. */
 void packet_clock_finish(struct packet_clock *clock, struct packet_time *time);
 

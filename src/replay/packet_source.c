@@ -35,13 +35,23 @@ static void hold(struct packet_source *source, const struct capture_packet *pack
 	held->packet.data = data;
 }
 
+/* The clock follows the second if its fraction is corrupt. */
+static int read_with_valid_time(struct capture_file *file, struct capture_packet *packet)
+{
+	int result = capture_file_next(file, packet);
+
+	if (result == 1 && packet->second_ns)
+		packet->ns = packet->second_ns;
+	return result;
+}
+
 /* Holds as many packets as the decision needs, or as there are. */
 static void read_on(struct packet_source *source, struct capture_file *file)
 {
 	struct capture_packet packet;
 
 	while (!source->ended && source->count < PACKET_CLOCK_WINDOW) {
-		source->end = capture_file_next(file, &packet);
+		source->end = read_with_valid_time(file, &packet);
 		if (source->end == 1)
 			hold(source, &packet);
 		else
@@ -81,11 +91,11 @@ static int read_one(struct packet_source *source, struct capture_file *file, str
 	bool at_end = source->ended && source->end != 1;
 
 	source->ended = false;
-	return at_end ? source->end : capture_file_next(file, packet);
+	return at_end ? source->end : read_with_valid_time(file, packet);
 }
 
-int packet_source_next(struct packet_source *source, struct capture_file *file, bool may_wait,
-		       struct capture_packet *packet, struct packet_time *time)
+static int next_packet_with_time(struct packet_source *source, struct capture_file *file, bool may_wait,
+				 struct capture_packet *packet, struct packet_time *time)
 {
 	int result;
 
@@ -104,6 +114,16 @@ int packet_source_next(struct packet_source *source, struct capture_file *file, 
 	}
 	hold(source, packet);
 	return next_held(source, file, packet, time);
+}
+
+int packet_source_next(struct packet_source *source, struct capture_file *file, bool may_wait,
+		       struct capture_packet *packet, struct packet_time *time)
+{
+	int result = next_packet_with_time(source, file, may_wait, packet, time);
+
+	if (result == 1 && packet->second_ns)
+		packet_clock_doubt(&source->clock, time);
+	return result;
 }
 
 void packet_source_free(struct packet_source *source)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Captures whose clock jumps: wrong times of single packets age nobody, a clock that was set does (docs/record.md)."""
 import os
+import struct
 import tempfile
 
 from pcap import ACK, SYN, capture, connection, ethernet, packet
@@ -67,6 +68,31 @@ def wrong_times_around_other_packets():
             whole(read(packets + wrong), f"{many} of {jump} s at last")
 
 
+def corrupt_fractions():
+    """A fraction of a second that is a second or more says nothing, in files of either precision."""
+    good = {record["src_port"]: record for record in read(connections()).records}
+    for magic, fraction in ((0xa1b23c4d, 2_000_000_000), (0xa1b23c4d, 0xffffffff), (0xa1b2c3d4, 1_500_000),
+                            (0xa1b2c3d4, 4_000_000_000)):
+        scale = 1 if magic == 0xa1b23c4d else 1000
+        for step in range(24):
+            out = bytearray(capture(connections()))
+            out[:4] = struct.pack("<I", magic)
+            at = 24
+            for index in range(40):
+                valid = struct.unpack_from("<I", out, at + 4)[0] // scale
+                struct.pack_into("<I", out, at + 4, fraction if index == step else valid)
+                at += 16 + struct.unpack_from("<I", out, at + 8)[0]
+            result = replay(bytes(out))
+            name = f"{magic:x} {fraction} at {step}"
+            whole(result, name)
+            for record in result.records:
+                for span in SPANS:
+                    same = record.get(span) == good[record["src_port"]].get(span)
+                    check(same or record["src_port"] == 40000 + step // 8 and span not in record, f"{name}: {span}")
+                check(record["start"].startswith("2023-11-14T22:13:2"), f"{name}: start")
+            check("1 packets have times far" in result.errors, f"{name}: message {result.errors}")
+
+
 def attempts_are_not_aged():
     syn = [(0, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))]
     wrong = [(3 + YEAR, packet(*CLIENTS[:2], ACK, 1, 1))]
@@ -125,5 +151,5 @@ def attempts_far_apart():
 
 
 if __name__ == "__main__":
-    run([wrong_time_of_each_packet, wrong_times_around_other_packets, attempts_are_not_aged, clock_set_forward,
+    run([wrong_time_of_each_packet, wrong_times_around_other_packets, corrupt_fractions, attempts_are_not_aged, clock_set_forward,
          clock_set_back, last_packet_after_a_pause, attempts_far_apart])
