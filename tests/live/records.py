@@ -30,6 +30,8 @@ KERNEL_NAMES_REASONS = KERNEL >= (6, 10)
 # Tracing programs can generate a socket's cookie since Linux 5.12; before, they only read it.
 KERNEL_MAKES_COOKIES = KERNEL >= (5, 12)
 
+COUNTS = ("src_bytes", "dst_bytes", "src_retransmits", "dst_retransmits")
+
 
 def community_id(record):
     ends = sorted((ipaddress.ip_address(record[side + "_ip"]).packed, record[side + "_port"])
@@ -146,9 +148,9 @@ def check_owner(expected, record):
     return problems
 
 
-def check_bytes(expected, record):
+def check_counts(expected, record):
     problems = []
-    for key in (key for key in ("src_bytes", "dst_bytes") if key in expected):
+    for key in (key for key in COUNTS if key in expected):
         allowed = expected[key] if isinstance(expected[key], list) else [expected[key]]
         if record.get(key) not in allowed:
             problems.append("%s is %r, should be %r" % (key, record.get(key), expected[key]))
@@ -251,4 +253,5 @@ def check_wire_tuple(expected, record):
     return problems
 
 
-CHECKS = (check_owner, check_wire_tuple, check_bytes, check_outcome, check_gaps, check_seen, check_wire, check_deadline, check_absent)
+CHECKS = (check_owner, check_wire_tuple, check_counts, check_outcome, check_gaps, check_seen, check_wire,
+          check_deadline, check_absent)
