@@ -335,7 +335,9 @@ static __always_inline bool has_ended(const struct nt_wire *wire, const struct s
 	}
 }
 
-/* Returns whether the connection has to see packets without SYN, FIN and RST. */
+/* Returns whether the connection has to see packets without SYN, FIN and RST. After a RST
+ * they show whether the connection goes on: without a socket at once, otherwise when it closes by FINs.
+ */
 static __always_inline bool expects_packets(const struct nt_wire *wire)
 {
 	switch (nt_connection_state(&wire->connection)) {
@@ -343,7 +345,8 @@ static __always_inline bool expects_packets(const struct nt_wire *wire)
 	case NT_STATE_CLOSED:
 		return true;
 	case NT_STATE_RESET:
-		return !config.sockets_enabled || !nt_wire_awaits_socket(wire);
+		return !config.sockets_enabled || !nt_wire_awaits_socket(wire) ||
+		       nt_connection_any_side(&wire->connection) & NT_SIDE_FIN;
 	default:
 		return false;
 	}

@@ -632,7 +632,7 @@ NT_INLINE int nt_connection_is_outlived(const struct nt_connection *connection, 
 	/* A RST may have the number of the FIN before it. */
 	reset += (connection->side[peer] & NT_SIDE_FIN) && connection->fin_sequence[peer] == reset;
 	return nt_sequence_after(packet->acknowledgement, reset) ||
-	       ((flow->flags & NT_FLOW_ALIVE) && packet->acknowledgement - flow->alive_end < NT_MOST_WINDOW);
+	       ((flow->flags & NT_FLOW_ALIVE) && !nt_sequence_after(flow->alive_end, packet->acknowledgement));
 }
 
 /* Takes back the RST that the sender of the packet survived. */
@@ -648,6 +648,16 @@ NT_INLINE void nt_connection_revive(struct nt_connection *connection, int source
 	nt_connection_find_first_closer(connection);
 }
 
+/* Returns whether the packet shows that its sender has not sent the RST that the packets show: it acknowledges the FIN
+ * with which the other side went on. */
+NT_INLINE int nt_connection_disowns_reset(const struct nt_connection *connection, const struct nt_packet *packet,
+					  int source, int peer)
+{
+	return packet->flags & NT_ACK && connection->side[peer] & NT_SIDE_FIN &&
+	       connection->fin_ns[peer] > connection->rst_ns[source] &&
+	       packet->acknowledgement == connection->fin_sequence[peer] + 1;
+}
+
 /* Looks for signs of life after a RST. Returns NT_STEP_REVIVED if the connection goes on, or 0. */
 NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				      __u64 now)
@@ -658,10 +668,12 @@ NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const st
 	if (packet->flags & (NT_SYN | NT_RST) || connection->marks & NT_MARK_SELF ||
 	    !nt_connection_is_established(connection))
 		return 0;
-	if (nt_connection_side_reset(connection, source) && !(flow->flags & NT_FLOW_ALIVE) &&
-	    (packet->payload_length || packet->flags & NT_FIN)) {
-		flow->alive_end = nt_packet_end_sequence(packet);
-		flow->flags |= NT_FLOW_ALIVE;
+	if (nt_connection_side_reset(connection, source) && (packet->payload_length || packet->flags & NT_FIN))
+		nt_flow_go_on(flow, packet);
+	if (nt_connection_side_reset(connection, source) &&
+	    nt_connection_disowns_reset(connection, packet, source, peer)) {
+		nt_connection_revive(connection, peer, source);
+		return NT_STEP_REVIVED;
 	}
 	if (!nt_connection_side_reset(connection, peer))
 		return 0;

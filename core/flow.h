@@ -40,7 +40,7 @@ struct nt_flow {
 	__u32 strange;      /* its latest refused segments that follow on each other: [strange, strange_end) */
 	__u32 strange_end;
 	__u32 reset;     /* the sequence number of its RST */
-	__u32 alive_end; /* one beyond what it sent first after that */
+	__u32 alive_end; /* one beyond what it sent after that, the lowest */
 };
 
 /* Returns whether a is after b, modulo 2^32 (RFC 9293 section 3.4). */
@@ -160,6 +160,17 @@ NT_INLINE void nt_flow_take(struct nt_flow *own, const struct nt_flow *peer, con
 	    (packet->flags & NT_SYN && !(own->flags & NT_FLOW_SYNCHRONISED)))
 		own->next = end;
 	own->flags |= packet->flags & NT_SYN ? NT_FLOW_SENT | NT_FLOW_OPENED : NT_FLOW_SENT;
+}
+
+/* Takes what the side sent after its own RST. Of a forged segment and a true one the lower counts: whoever acknowledges
+ * the true one is then taken to have gone on. */
+NT_INLINE void nt_flow_go_on(struct nt_flow *own, const struct nt_packet *packet)
+{
+	__u32 end = nt_packet_end_sequence(packet);
+
+	if (!(own->flags & NT_FLOW_ALIVE) || nt_sequence_after(own->alive_end, end))
+		own->alive_end = end;
+	own->flags |= NT_FLOW_ALIVE;
 }
 
 /* Takes a packet that its receiver refuses. */

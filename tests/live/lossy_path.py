@@ -104,7 +104,8 @@ class Forwarder:
         self.sent.setdefault((*source, *destination), Sent()).add(sequence, length + bool(flags & SYN) +
                                                                    bool(flags & FIN))
         if length and self.generator.random() < FORGED:
-            self.send(to, forge(self.generator, source, destination, sequence, acknowledgement))
+            # at once: after the end of the connection a SYN would be a true attempt
+            os.write(to, forge(self.generator, source, destination, sequence, acknowledgement))
         if self.generator.random() >= LOST:
             self.send(to, packet)
         if self.generator.random() < DUPLICATED:
