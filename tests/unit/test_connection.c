@@ -891,6 +891,71 @@ static void random_packets(void)
 	CHECK_EQUAL(broken, 0);
 }
 
+/* A host that passes in SYN, FIN, RST and the ACKs that it waits for. */
+static __u32 step_alone(int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
+{
+	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, 0);
+
+	now += MS;
+	return nt_connection_step(&connection, &packet, source, now);
+}
+
+static void established_alone(void)
+{
+	struct nt_packet packet = segment(CLIENT, NT_SYN, C(0), 0, 0);
+
+	now = 1000 * MS;
+	nt_connection_begin(&connection, &packet, CLIENT, now);
+	step_alone(SERVER, NT_SYN | NT_ACK, S(0), C(1));
+	step_alone(CLIENT, NT_ACK, C(1), S(1));
+}
+
+/* A forged RST on a connection that both sides then close in order; `forger` names its sender. */
+static void check_forged_reset(int forger, int first)
+{
+	__u32 next[2] = { [CLIENT] = C(1), [SERVER] = S(1) };
+	int second = 1 - first;
+
+	established_alone();
+	step_alone(forger, NT_RST, next[forger] + 0x30000000, 0);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+	step_alone(first, NT_FIN | NT_ACK, next[first], next[second]);
+	step_alone(second, NT_ACK, next[second], next[first] + 1);
+	step_alone(second, NT_FIN | NT_ACK, next[second], next[first] + 1);
+	step_alone(first, NT_ACK, next[first] + 1, next[second] + 1);
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.first_closer, 1 + first);
+}
+
+static void reset_then_closed_in_order(void)
+{
+	check_forged_reset(CLIENT, CLIENT);
+	check_forged_reset(CLIENT, SERVER);
+	check_forged_reset(SERVER, CLIENT);
+	check_forged_reset(SERVER, SERVER);
+}
+
+/* A FIN that is on its way when the RST comes is no sign of life. */
+static void reset_while_a_fin_is_on_its_way(void)
+{
+	established_alone();
+	step_alone(SERVER, NT_RST, S(1), 0);
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	step_alone(SERVER, NT_RST, S(1), 0);
+	CHECK_EQUAL(STATE(), NT_STATE_RESET);
+}
+
+/* A forged FIN after the forged RST does not hide the true one. */
+static void reset_and_fin_forged(void)
+{
+	established_alone();
+	step_alone(SERVER, NT_RST, S(0x30000000), 0);
+	step_alone(SERVER, NT_FIN | NT_ACK, S(0x30000000), C(1));
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(1));
+	step_alone(CLIENT, NT_ACK, C(1), S(2));
+	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
+}
+
 int main(void)
 {
 	static const setter rows[] = {
@@ -904,6 +969,9 @@ int main(void)
 		syn_sent_split_handshake,
 		syn_sent_simultaneous_synack_of_another_connection,
 		syn_sent_refused,
+		reset_then_closed_in_order,
+		reset_while_a_fin_is_on_its_way,
+		reset_and_fin_forged,
 		syn_sent_rst_of_another_connection,
 		syn_sent_given_up,
 		syn_sent_old_connection_reset,
