@@ -5,7 +5,7 @@
 
 #define TOO_MANY_AT_ONCE "more are open at once than it holds: docs/architecture.md, \"When something is full\""
 #define TOO_MANY_OF_ONE \
-	"it holds a quarter of the table, and the rest is kept for others: docs/architecture.md, \"Fair shares\""
+	"it holds a quarter of the table or more, what is free is kept for others: docs/architecture.md, \"Fair shares\""
 #define GIVE_MEMORY "free some memory, or raise the limit of netracker's memory cgroup"
 #define REPORT "please report it"
 
