@@ -35,7 +35,7 @@ def cooked(frame, leaving):
 
 
 def counted(result):
-    found = re.search(r"(\d+) duplicates", result.errors)
+    found = re.search(r"(\d+) duplicates?:", result.errors)
     return int(found.group(1)) if found else 0
 
 
