@@ -148,6 +148,7 @@ enum nt_wire_cause {
 	NT_WIRE_IDLE,     /* expired: no packet for longer than the limit */
 	NT_WIRE_REPLACED, /* another connection began on the same tuple */
 	NT_WIRE_EXIT,     /* still open when tracking ended */
+	NT_WIRE_EVICTED,  /* evicted from a full table; only in replay, the kernel's tables do not report it */
 };
 
 struct nt_wire_event {

@@ -7,8 +7,10 @@
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
-#define PID_MAX_LIMIT 4194304             /* include/linux/threads.h */
-#define HOST_NAME_LIMIT 253               /* RFC 1035 section 2.3.4: 255 octets, as text two less */
+#define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
+#define HOST_NAME_LIMIT 253   /* RFC 1035 section 2.3.4: 255 octets, as text two less */
+#define LEAST_MEMORY (1ULL << 20)
+#define MOST_MEMORY (1ULL << 50)
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
 
 #define MEMBER(member) offsetof(struct options, member)
@@ -165,6 +167,14 @@ const struct option_rule option_rules[] = {
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(tunnels),
 		.help = HELP({ ALL, "read the inside of tunnels: IP in IP, GRE, VXLAN, Geneve, Teredo, GTP-U and "
 				    "others" }),
+	},
+	{
+		.name = "memory", .commands = COMMAND_REPLAY, .refusal = "only replay has tables that grow",
+		.section = SECTION_SOURCES, .type = OPTION_SIZE, .offset = MEMBER(most_memory),
+		.least = LEAST_MEMORY, .most = MOST_MEMORY,
+		.value = "SIZE", .valid = "a size of at least 1M: 64M, 1.5G",
+		.help = HELP({ ALL, "at most SIZE of memory for connections, with K, M or G; default: 1G; those that "
+				    "find no room evict others, whose records have the gap evicted" }),
 	},
 	{
 		.name = "like", .commands = COMMAND_REPLAY, .refusal = "only replay can apply Zeek's rules",

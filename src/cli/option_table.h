@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_NUMBER32,
 	OPTION_NUMBER64,
 	OPTION_DURATION,
+	OPTION_SIZE,
 	OPTION_PORTS,
 	OPTION_NETWORKS,
 	OPTION_WORDS,
@@ -67,7 +68,7 @@ struct option_rule {
 	unsigned int commands;
 	enum option_type type;
 	size_t offset;     /* of the member in struct options */
-	__u64 least, most; /* numbers: bounds; durations: least; strings: most bytes */
+	__u64 least, most; /* numbers, sizes: bounds; durations: least; strings: most bytes */
 	const struct field_names *words;
 	bool replaces;       /* words: if given again, it replaces earlier words instead of adding to them */
 	const char *value;   /* the value's name in help; NULL: takes no value */

@@ -66,6 +66,26 @@ static bool parse_duration(const char *text, __u64 *ns)
 	return true;
 }
 
+/* Accepts a number of bytes, possibly with K, M or G, and a fraction before these. */
+static bool parse_size(const char *text, __u64 least, __u64 most, __u64 *bytes)
+{
+	static const char units[] = "KMG";
+	size_t digits = strspn(text, "0123456789.");
+	const char *unit = text[digits] ? strchr(units, text[digits]) : NULL;
+	char number[32], *end;
+	double value;
+
+	if (!digits || digits >= sizeof(number) || (text[digits] && (!unit || text[digits + 1])))
+		return false;
+	memcpy(number, text, digits);
+	number[digits] = '\0';
+	value = strtod(number, &end) * (double)(unit ? 1024ULL << 10 * (unit - units) : 1);
+	if (*end || value < (double)least || value > (double)most)
+		return false;
+	*bytes = (__u64)value;
+	return true;
+}
+
 /* Calls `add` with each item of a list. Returns false at the first item that is empty or that `add` refuses. */
 static bool for_each_item (const char *text, bool (*add)(const char *item, void *context, const void *valid),
 			   void *context, const void *valid)
@@ -319,6 +339,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return parse_number(value, rule->least, rule->most, member);
 	case OPTION_DURATION:
 		return parse_duration(value, member) && *(__u64 *)member >= rule->least;
+	case OPTION_SIZE:
+		return parse_size(value, rule->least, rule->most, member);
 	case OPTION_PORTS:
 		return parse_ports(value, member);
 	case OPTION_NETWORKS:

@@ -16,6 +16,7 @@
 
 #define CONTINUE (-1)
 #define DEFAULT_INTERVAL_NS 10000000000ULL
+#define DEFAULT_MEMORY (1ULL << 30)
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 
 /* --failed: every outcome but closed and open. */
@@ -290,6 +291,7 @@ static void set_defaults(struct options *options, const struct command *command,
 		.delivery.output.sink.lists = command->bit == COMMAND_LIST,
 		.contexts = CONTEXT_SOCKET | CONTEXT_WIRE,
 		.interfaces.names = interfaces,
+		.most_memory = DEFAULT_MEMORY,
 	};
 	if (command->bit == COMMAND_LIST) {
 		options->delivery.events = 1U << NT_EVENT_OPEN;

@@ -35,6 +35,7 @@ struct options {
 	bool tunnels;              /* replay */
 	enum tracking_rules rules; /* replay: --like */
 	bool ignore_checksums;     /* replay, RULES_ZEEK */
+	__u64 most_memory;         /* replay: of connections, bytes */
 	char **files;              /* replay: captures; explain: records; "-" is standard input */
 	unsigned int file_count;   /* replay: never 0; explain: 0 (standard input) or 1 */
 	const char *id;            /* explain: --id; NULL: any */

@@ -183,7 +183,9 @@ static void describe_expired(struct paragraph *paragraph, const enum nt_side *en
 static void describe_unanswered(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	(void)ended_by;
-	paragraph_add(paragraph, "No SYN-ACK had answered it when tracking, or the capture, ended.");
+	paragraph_add(paragraph, explain_has_value(paragraph->record, "event", "close") ?
+					 "No SYN-ACK had answered it when its record had to leave the table." :
+					 "No SYN-ACK had answered it when tracking, or the capture, ended.");
 }
 
 static const struct meaning state_meanings[] = {
@@ -206,6 +208,7 @@ static void describe_open(struct paragraph *paragraph, const enum nt_side *ended
 		{ "open", "It was open when this record was written." },
 		{ "update", "It was open when this record was written; another record of it was to follow." },
 		{ "exit", "It was still open when tracking, or the capture, ended." },
+		{ "close", "It was still open when its record had to leave the table." },
 	};
 	const char *meaning = find_meaning(events, COUNT(events), explain_get_word(paragraph->record, "event"));
 	const char *state = explain_get_word(paragraph->record, "state");
@@ -295,7 +298,7 @@ static const struct meaning gap_meanings[] = {
 	{ "bytes_mod_4g",
 	  "The amount of data: without --packets it is known only modulo 4 GiB, and there may have been more." },
 	{ "value_range", "A value of 2^53 or more, which JSON numbers do not hold exactly." },
-	{ "evicted", "Its end: it was evicted from a full table." },
+	{ "evicted", "Its end, or packets after it: it was evicted from a full table." },
 	{ "events", "Possibly more: events near this one were lost, or its end was found late." },
 };
 

@@ -222,23 +222,34 @@ void record_set_reason(struct nt_record *record, const char *word)
 /* Packets that ended the attempt, or established the connection, count more than an ICMP error. */
 static void packet_fill_error(struct nt_record *record, int error)
 {
-	if (!error || record->outcome != NT_OUTCOME_TIMEOUT)
+	bool is_evicted_attempt = record->gaps & NT_GAP_EVICTED && record->outcome == NT_OUTCOME_UNANSWERED;
+
+	if (!error || (record->outcome != NT_OUTCOME_TIMEOUT && !is_evicted_attempt))
 		return;
 	record->outcome = NT_OUTCOME_UNREACHABLE;
 	record_set_reason(record, strerrorname_np(error));
+}
+
+/* Its outcome as known so far: packets that would have come later are unknown. */
+static void packet_fill_evicted(struct nt_record *record, const struct nt_connection *connection, int *ended_by)
+{
+	record->gaps |= NT_GAP_EVICTED;
+	record->outcome = nt_connection_outcome(connection, ended_by);
+	if (record->outcome == NT_OUTCOME_OPEN)
+		record->outcome = nt_connection_exit_outcome(connection);
 }
 
 static void packet_fill_outcome(struct nt_record *record, const struct packet_account *account)
 {
 	int ended_by = -1;
 
-	if (account->cause == NT_WIRE_EXIT) {
-		record->event = NT_EVENT_EXIT;
+	record->event = account->cause == NT_WIRE_EXIT ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	if (account->cause == NT_WIRE_EXIT)
 		record->outcome = nt_connection_exit_outcome(account->connection);
-	} else {
-		record->event = NT_EVENT_CLOSE;
+	else if (account->cause == NT_WIRE_EVICTED)
+		packet_fill_evicted(record, account->connection, &ended_by);
+	else
 		record->outcome = nt_connection_idle_outcome(account->connection, &ended_by);
-	}
 	packet_fill_error(record, account->error);
 	if (ended_by < 0)
 		return;

@@ -8,7 +8,6 @@
 #define WAYS 8 /* one cache line */
 /* Enough for 100,000 packets a second. The table grows before it forgets a packet too early. */
 #define FEWEST_SETS 512
-#define MOST_SETS (1U << 17)
 #define SECRETS 16 /* one for each word that is hashed */
 #define OPTION_END 0
 #define OPTION_NOP 1
@@ -27,6 +26,7 @@
 struct duplicates {
 	__u64 (*sets)[WAYS];
 	__u32 mask; /* number of sets minus 1 */
+	__u64 most_bytes;
 	__u64 secret[SECRETS];
 };
 
@@ -45,12 +45,13 @@ static __u64 *set_of(const struct duplicates *duplicates, __u64 print)
 	return duplicates->sets[print >> 1 & duplicates->mask];
 }
 
-struct duplicates *duplicates_new(void)
+struct duplicates *duplicates_new(__u64 most_bytes)
 {
 	struct duplicates *duplicates = calloc(1, sizeof(*duplicates));
 
 	if (!duplicates)
 		return NULL;
+	duplicates->most_bytes = most_bytes;
 	duplicates->mask = FEWEST_SETS - 1;
 	duplicates->sets = new_sets(FEWEST_SETS);
 	if (duplicates->sets &&
@@ -207,7 +208,9 @@ static bool grow_duplicates(struct duplicates *duplicates)
 {
 	__u32 count = duplicates->mask + 1, i;
 	__u64(*old)[WAYS] = duplicates->sets, *entry;
-	__u64(*sets)[WAYS] = count < MOST_SETS ? new_sets(count * 2) : NULL;
+	/* While the entries are moved, both tables exist. */
+	bool has_bytes = 3 * count * sizeof(*old) <= duplicates->most_bytes;
+	__u64(*sets)[WAYS] = has_bytes ? new_sets(count * 2) : NULL;
 
 	if (!sets)
 		return false;

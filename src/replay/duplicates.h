@@ -15,6 +15,8 @@
 #include "src/capture/capture_reader.h"
 
 #define DUPLICATE_NS 10000000ULL
+#define DUPLICATES_FEWEST_BYTES (64 * 1024)
+#define DUPLICATES_MOST_BYTES (12 * 1024 * 1024)
 
 struct packet_fingerprint {
 	__u64 hash; /* 40 bits, odd */
@@ -26,8 +28,10 @@ struct packet_fingerprint {
 
 struct duplicates;
 
-/* Returns NULL without memory. */
-struct duplicates *duplicates_new(void);
+/* most_bytes: of memory; at least DUPLICATES_FEWEST_BYTES. With less than DUPLICATES_MOST_BYTES, fewer than 52 million packets
+ * a second are remembered for all of the time. Returns NULL without memory.
+ */
+struct duplicates *duplicates_new(__u64 most_bytes);
 
 /* Accepts NULL. */
 void duplicates_free(struct duplicates *duplicates);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The stream of one side, like struct nt_stream, but the array of holes grows on demand: most streams never have a
+/* The stream of one side, like struct nt_stream, but with memory for holes only on demand: most streams never have a
  * hole, and streams with many holes stay exact.
  */
 #ifndef NETRACKER_GROWING_STREAM_H
@@ -14,11 +14,11 @@
 /* More than NT_STREAM_RANGES, since memory is cheaper here than in the kernel: enough for heavy reordering. */
 #define GROWING_STREAM_MOST_HOLES 32
 
-/* An empty stream is all zero. The owner frees hole. The size is one cache line. */
+/* An empty stream is all zero. The size is one cache line. */
 struct growing_stream {
 	struct nt_stream_core core;
-	__u32 room; /* of hole[] */
-	struct nt_range *hole;
+	__u32 room;            /* of hole[], as far as it was used */
+	struct nt_range *hole; /* the owner's memory for GROWING_STREAM_MOST_HOLES; NULL: none yet */
 };
 
 static inline struct nt_holes growing_stream_holes(const struct growing_stream *stream)
@@ -30,18 +30,19 @@ static inline struct nt_holes growing_stream_holes(const struct growing_stream *
 	};
 }
 
-/* Grows the array and adds the hole. Without memory, drops the hole and sets NT_STREAM_OVERFLOW. */
+/* Adds a hole for which there was no room. If the owner has set no memory, drops it and sets NT_STREAM_OVERFLOW. */
 void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole);
 
-/* Applies one packet of this side, as nt_stream_step() does. */
-static inline void growing_stream_step(struct growing_stream *stream, const struct growing_stream *peer,
-				       const struct nt_packet *packet, __u32 interface, __u8 direction)
+/* Applies one packet of this side, as nt_stream_step() does. Returns a hole that needs growing_stream_add_hole(); empty:
+ * none.
+ */
+static inline struct nt_range growing_stream_step(struct growing_stream *stream, const struct growing_stream *peer,
+						  const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
 	struct nt_holes holes = growing_stream_holes(stream);
 
 	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, interface, direction);
-	if (holes.pending.start != holes.pending.end)
-		growing_stream_add_hole(stream, holes.pending);
+	return holes.pending;
 }
 
 /* True if sent bytes were not seen, or the counts may be wrong. */

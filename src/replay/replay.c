@@ -49,7 +49,8 @@ struct replay {
 	struct delivery delivery;
 	__u64 now; /* the capture's clock, nanoseconds since the Unix epoch */
 	struct hangup hangup;
-	bool broken; /* a file was broken or unreadable */
+	__u64 evicted; /* connections, for lack of memory */
+	bool broken;   /* a file was broken or unreadable */
 };
 
 static volatile sig_atomic_t hung_up;
@@ -168,19 +169,31 @@ static bool accept_like_zeek(void *context, const struct nt_buffer *frame, __u32
 
 static void count_opened(void *context)
 {
-	((struct delivery *)context)->accounting.opened++;
+	((struct replay *)context)->delivery.accounting.opened++;
 }
 
 static void deliver_open_record(void *context, struct nt_record *record)
 {
-	delivery_write(context, record);
+	delivery_write(&((struct replay *)context)->delivery, record);
+}
+
+static void count_evicted(struct replay *replay)
+{
+	if (!replay->evicted++)
+		message_error(
+			"connections are being evicted: they do not fit into %llu MiB; their records have the gap "
+			"evicted; give more memory with --memory",
+			(unsigned long long)(replay->options->most_memory >> 20));
 }
 
 /* A close record counts as filtered if --events excludes close. An exit record counts as open. */
 static void write_last_record(void *context, struct nt_record *record)
 {
-	struct delivery *delivery = context;
+	struct replay *replay = context;
+	struct delivery *delivery = &replay->delivery;
 
+	if (record->gaps & NT_GAP_EVICTED)
+		count_evicted(replay);
 	delivery_write(delivery, record);
 	delivery->accounting.open += record->event == NT_EVENT_EXIT;
 }
@@ -193,12 +206,13 @@ static void finish_tracker(struct replay *replay)
 	advance_clock(replay, &replay->time);
 	replay_tracker_finish(replay->tracker);
 	if (replay->duplicate_count)
-		message_note("%llu duplicates: packets that were captured more than once count once",
-			     (unsigned long long)replay->duplicate_count);
+		message_note("%llu duplicate%s: packets that were captured more than once count once",
+			     (unsigned long long)replay->duplicate_count, replay->duplicate_count == 1 ? "" : "s");
 	if (clock->wrong)
-		message_note(
-			"%llu packets have times far from those of the packets around them; these times were not used",
-			(unsigned long long)clock->wrong);
+		message_note("%llu %s far from those of the packets around; %s not used",
+			     (unsigned long long)clock->wrong,
+			     clock->wrong == 1 ? "packet has a time" : "packets have times",
+			     clock->wrong == 1 ? "this time was" : "these times were");
 }
 
 static void report_passed_over(const struct replay *replay)
@@ -212,6 +226,13 @@ static void report_passed_over(const struct replay *replay)
 		message_note("passed over %llu packet%s: %s", (unsigned long long)total, total == 1 ? "" : "s", text);
 }
 
+static void report_evicted(const struct replay *replay)
+{
+	if (replay->evicted)
+		message_note("%llu connection%s evicted for lack of memory", (unsigned long long)replay->evicted,
+			     replay->evicted == 1 ? " was" : "s were");
+}
+
 static void finish_replay(struct replay *replay)
 {
 	if (replay->zeek)
@@ -220,6 +241,7 @@ static void finish_replay(struct replay *replay)
 		finish_tracker(replay);
 	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
+	report_evicted(replay);
 	report_passed_over(replay);
 }
 
@@ -423,8 +445,9 @@ static bool set_up_zeek(struct replay *replay)
 	const struct zeek_replay_host host = {
 		.began = count_opened,
 		.ended = write_last_record,
-		.context = &replay->delivery,
+		.context = replay,
 		.ignore_checksums = replay->options->ignore_checksums,
+		.most_bytes = replay->options->most_memory,
 	};
 	const struct capture_reader_host reader_host = {
 		.take = track_like_zeek,
@@ -446,16 +469,19 @@ static bool set_up_own(struct replay *replay)
 		.began = count_opened,
 		.established = report_established ? deliver_open_record : NULL,
 		.ended = write_last_record,
-		.context = &replay->delivery,
+		.context = replay,
 	};
 	const struct capture_reader_host reader_host = {
 		.take = track_segment,
 		.take_error = track_error,
 		.context = replay,
 	};
+	__u64 memory = replay->options->most_memory, for_duplicates = memory / 4;
 
-	replay->duplicates = duplicates_new();
-	replay->tracker = replay_tracker_new(&host);
+	if (for_duplicates > DUPLICATES_MOST_BYTES)
+		for_duplicates = DUPLICATES_MOST_BYTES;
+	replay->duplicates = duplicates_new(for_duplicates);
+	replay->tracker = replay_tracker_new(&host, memory - for_duplicates);
 	replay->reader = capture_reader_new(replay->options->tunnels, &reader_host);
 	return replay->duplicates && replay->tracker && replay->reader;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of a capture's connections: lookup by key, and a queue for each timeout.
  *
- * Grows with the number of connections at one time; never evicts. Functions that run for each packet are inline.
+ * Grows with the number of connections at one time, up to a limit of its memory. The holes of a stream
+ * take the memory of an entry, so that every entry that is removed makes room for either.
+ * Functions that run for each packet are inline.
  */
 #ifndef NETRACKER_REPLAY_TABLE_H
 #define NETRACKER_REPLAY_TABLE_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/buffer.h"
@@ -42,11 +45,20 @@ struct replay_entry {
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 
+/* The holes of a stream, in memory that can become an entry again: the index stays. */
+struct replay_holes {
+	struct nt_key key;
+	__u32 hash, index;
+	struct nt_range hole[GROWING_STREAM_MOST_HOLES];
+};
+_Static_assert(sizeof(struct replay_holes) <= sizeof(struct replay_entry), "holes fit into the memory of an entry");
+
 /* Entries are allocated in chunks of this size, and never move. */
 #define REPLAY_CHUNK_BITS 7
 #define REPLAY_CHUNK_ENTRIES (1U << REPLAY_CHUNK_BITS)
 #define REPLAY_NO_ENTRY 0xffffffffU
 #define REPLAY_CACHE_LINE 64
+#define REPLAY_FEWEST_BYTES (512 * 1024)
 
 /* Open addressing with linear probing. The slot holds the hash, so that a lookup does not read the entries of other
  * connections, each of which would be a cache miss.
@@ -68,13 +80,15 @@ struct replay_table {
 	struct replay_entry **chunks;
 	__u32 chunk_count;
 	struct replay_entry *free; /* linked by `newer` */
+	__u64 most_bytes, bytes;   /* of slots and chunks */
+	bool orders_established;   /* the queue of established connections is in the order of their last packets */
 	/* Random, so that nobody can make a capture whose connections collide. */
 	unsigned __int128 secret[6];
 	struct replay_list queues[REPLAY_QUEUES];
 };
 
-/* Returns NULL without memory. */
-struct replay_table *replay_table_new(void);
+/* most_bytes: of memory, at least REPLAY_FEWEST_BYTES. Returns NULL without memory. */
+struct replay_table *replay_table_new(__u64 most_bytes);
 
 /* Accepts NULL. */
 void replay_table_free(struct replay_table *table);
@@ -143,6 +157,15 @@ static inline struct replay_entry *replay_table_find(const struct replay_table *
 	return NULL;
 }
 
+/* Returns whether one more entry needs memory beyond the limit. */
+bool replay_table_is_full(const struct replay_table *table);
+
+/* The same for the holes of one more stream. */
+bool replay_table_is_full_for_holes(const struct replay_table *table);
+
+/* Sets the stream's memory for holes, which is freed with the entry. Leaves it NULL without memory. */
+void replay_table_add_holes(struct replay_table *table, struct growing_stream *stream);
+
 /* Adds an entry as the newest of the queue, with zero streams; the caller initializes the connection. Returns NULL
  * without memory.
  */
@@ -151,6 +174,11 @@ struct replay_entry *replay_table_add(struct replay_table *table, const struct n
 
 /* Removes and frees the entry. */
 void replay_table_remove(struct replay_table *table, struct replay_entry *entry);
+
+/* Sorts the queue of established connections by the time of their last packets, and sets orders_established: from then
+ * on the caller moves each with its packets. That costs time, and is needed only once such connections are evicted.
+ */
+void replay_table_order_established(struct replay_table *table);
 
 /* Makes the entry the newest of a queue. */
 void replay_table_move(struct replay_table *table, struct replay_entry *entry, enum replay_queue queue);

@@ -15,14 +15,14 @@
 /* At most this many ended connections are kept, so that memory grows only with open ones. */
 #define MOST_ENDED 65536
 
-struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host)
+struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host, __u64 most_bytes)
 {
 	struct replay_tracker *tracker = calloc(1, sizeof(*tracker));
 
 	if (!tracker)
 		return NULL;
 	tracker->host = *host;
-	tracker->table = replay_table_new();
+	tracker->table = replay_table_new(most_bytes);
 	tracker->early = early_packets_new();
 	if (tracker->table && tracker->early)
 		return tracker;
@@ -111,6 +111,45 @@ static void end_entry(struct replay_tracker *tracker, struct replay_entry *entry
 	replay_table_remove(tracker->table, entry);
 }
 
+/* Returns the entry to evict, or NULL if there is none but `kept`. */
+static struct replay_entry *choose_evicted(struct replay_table *table, const struct replay_entry *kept)
+{
+	static const enum replay_queue order[] = { REPLAY_HALF_OPEN, REPLAY_ENDED, REPLAY_ESTABLISHED };
+	struct replay_entry *entry;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if (order[i] == REPLAY_ESTABLISHED && !table->orders_established)
+			replay_table_order_established(table);
+		entry = replay_table_oldest(table, order[i]);
+		if (entry && entry == kept)
+			entry = entry->newer;
+		if (entry)
+			return entry;
+	}
+	return NULL;
+}
+
+/* Evicts entries, but not `kept`, until nothing that `is_full` stands for needs memory beyond the limit. */
+static void make_room(struct replay_tracker *tracker, bool (*is_full)(const struct replay_table *table),
+		      const struct replay_entry *kept)
+{
+	struct replay_entry *entry;
+
+	while (is_full(tracker->table) && (entry = choose_evicted(tracker->table, kept)))
+		end_entry(tracker, entry, NT_WIRE_EVICTED);
+}
+
+static void add_hole(struct replay_tracker *tracker, const struct replay_entry *entry, struct growing_stream *stream,
+		     struct nt_range hole)
+{
+	if (!stream->hole) {
+		make_room(tracker, replay_table_is_full_for_holes, entry);
+		replay_table_add_holes(tracker->table, stream);
+	}
+	growing_stream_add_hole(stream, hole);
+}
+
 static void report_established(const struct replay_tracker *tracker, struct replay_entry *entry)
 {
 	struct nt_record record;
@@ -157,8 +196,10 @@ static enum replay_queue queue_of(const struct nt_connection *connection)
 /* The caller begins the connection. Returns NULL without memory. */
 static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, const struct replay_located *located)
 {
-	struct replay_entry *entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
+	struct replay_entry *entry;
 
+	make_room(tracker, replay_table_is_full, NULL);
+	entry = replay_table_add(tracker->table, &located->key, located->hash, REPLAY_HALF_OPEN);
 	if (!entry)
 		return NULL;
 	entry->epoch = located->time.epoch;
@@ -343,11 +384,31 @@ static void keep_early_packet(const struct replay_tracker *tracker, struct repla
 	early_packets_keep(tracker->early, located);
 }
 
+static void step_stream(struct replay_tracker *tracker, struct replay_entry *entry,
+			const struct replay_located *located)
+{
+	const struct capture_segment *segment = &located->segment;
+	struct growing_stream *stream = &entry->streams[located->source];
+	struct nt_range hole = growing_stream_step(stream, peer_stream(entry, located->source), &segment->packet,
+						   segment->interface.number, segment->direction);
+
+	if (hole.start != hole.end)
+		add_hole(tracker, entry, stream, hole);
+}
+
+/* Established connections never expire, so the order of their queue matters only where they are evicted. */
+static void update_queue(struct replay_table *table, struct replay_entry *entry)
+{
+	enum replay_queue queue = queue_of(&entry->connection);
+
+	if (queue != REPLAY_ESTABLISHED || entry->queue != queue || table->orders_established)
+		replay_table_move(table, entry, queue);
+}
+
 /* Returns 0, or -ENOMEM. */
 static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
 {
 	struct capture_segment *segment = &located->segment;
-	enum replay_queue queue;
 	__u32 step;
 	struct replay_entry *entry = find_and_step(tracker, located, &step);
 
@@ -366,12 +427,8 @@ static int take_in_order(struct replay_tracker *tracker, struct replay_located *
 	if (entry->has_failed && is_attempt_going_on(entry, located))
 		entry->has_failed = false;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
-	growing_stream_step(&entry->streams[located->source], peer_stream(entry, located->source), &segment->packet,
-			    segment->interface.number, segment->direction);
-	queue = queue_of(&entry->connection);
-	/* Established connections never expire, so the order of their queue does not matter. */
-	if (queue != REPLAY_ESTABLISHED || entry->queue != queue)
-		replay_table_move(tracker->table, entry, queue);
+	step_stream(tracker, entry, located);
+	update_queue(tracker->table, entry);
 	if (step & NT_STEP_ESTABLISHED)
 		report_established(tracker, entry);
 	return 0;

@@ -41,8 +41,11 @@ struct replay_located {
 	int source; /* index of the sender, from nt_key_from_packet() */
 };
 
-/* Returns NULL without memory. */
-struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host);
+/* most_bytes: of memory for connections, at least REPLAY_FEWEST_BYTES. What finds no room evicts another connection, whose
+ * record has the gap NT_GAP_EVICTED: of those that are half-open the one without packets for the longest time, else of
+ * those that ended, else of the established ones. Returns NULL without memory.
+ */
+struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host, __u64 most_bytes);
 
 /* Accepts NULL. */
 void replay_tracker_free(struct replay_tracker *tracker);

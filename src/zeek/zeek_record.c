@@ -84,7 +84,8 @@ static void set_outcome(struct nt_record *record, enum nt_outcome outcome, enum 
 }
 
 /* docs/zeek.md has the table of outcomes. */
-static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection, bool at_end)
+static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_connection *connection,
+			      enum nt_wire_cause cause)
 {
 	__u8 orig = connection->endpoint[connection->orig].state,
 	     resp = connection->endpoint[1 - connection->orig].state;
@@ -96,16 +97,20 @@ static void zeek_fill_outcome(struct nt_record *record, const struct nt_zeek_con
 		set_outcome(record, NT_OUTCOME_RESET, NT_SRC);
 	else if (orig == NT_ENDPOINT_CLOSED && resp == NT_ENDPOINT_CLOSED)
 		set_outcome(record, NT_OUTCOME_CLOSED, first_fin);
-	else if (at_end)
+	else if (cause != NT_WIRE_ENDED)
 		record->outcome = strcmp(record->conn_state, "S0") ? NT_OUTCOME_OPEN : NT_OUTCOME_UNANSWERED;
 	else if (connection->first_fin)
 		set_outcome(record, NT_OUTCOME_EXPIRED, first_fin);
 	else
 		record->outcome = nt_zeek_is_attempt(connection) ? NT_OUTCOME_TIMEOUT : NT_OUTCOME_EXPIRED;
 	record->event = record->outcome >= NT_OUTCOME_UNANSWERED ? NT_EVENT_EXIT : NT_EVENT_CLOSE;
+	if (cause == NT_WIRE_EVICTED) {
+		record->event = NT_EVENT_CLOSE;
+		record->gaps |= NT_GAP_EVICTED;
+	}
 }
 
-void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, bool at_end)
+void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, enum nt_wire_cause cause)
 {
 	const struct nt_zeek_connection *connection = &entry->connection;
 
@@ -115,6 +120,6 @@ void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *en
 	zeek_fill_duration(record, connection);
 	zeek_fill_counts(record, connection);
 	zeek_fill_history(record, connection);
-	zeek_fill_outcome(record, connection, at_end);
+	zeek_fill_outcome(record, connection, cause);
 	record_id_observer(record);
 }

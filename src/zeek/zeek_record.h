@@ -4,14 +4,14 @@
 #define NETRACKER_ZEEK_RECORD_H
 
 #include <linux/types.h>
-#include <stdbool.h>
 
+#include "core/event.h"
 #include "core/record.h"
 #include "src/zeek/zeek_table.h"
 
-/* Fills the whole record. at_end: the capture ended before the connection was removed. record->long_history belongs to
- * the entry.
+/* Fills the whole record. cause: NT_WIRE_ENDED, NT_WIRE_EXIT (the capture ended before the connection was removed) or
+ * NT_WIRE_EVICTED. record->long_history belongs to the entry.
  */
-void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, bool at_end);
+void record_fill_from_zeek(struct nt_record *record, const struct zeek_entry *entry, enum nt_wire_cause cause);
 
 #endif

@@ -27,7 +27,7 @@ struct zeek_replay *zeek_replay_new(const struct zeek_replay_host *host)
 	if (!replay)
 		return NULL;
 	replay->host = *host;
-	replay->table = zeek_table_new();
+	replay->table = zeek_table_new(host->most_bytes);
 	if (replay->table)
 		return replay;
 	free(replay);
@@ -42,11 +42,11 @@ void zeek_replay_free(struct zeek_replay *replay)
 	free(replay);
 }
 
-static void end_connection(struct zeek_replay *replay, struct zeek_entry *entry, bool at_end)
+static void end_connection(struct zeek_replay *replay, struct zeek_entry *entry, enum nt_wire_cause cause)
 {
 	struct nt_record record;
 
-	record_fill_from_zeek(&record, entry, at_end);
+	record_fill_from_zeek(&record, entry, cause);
 	replay->host.ended(replay->host.context, &record);
 	zeek_table_remove(replay->table, entry);
 }
@@ -61,7 +61,7 @@ void zeek_replay_clock(struct zeek_replay *replay, __u64 ns)
 		replay->clock = replay->now;
 	while ((entry = zeek_table_first(replay->table)) && entry->due <= replay->clock) {
 		if (nt_zeek_timer(&entry->connection, replay->clock))
-			end_connection(replay, entry, false);
+			end_connection(replay, entry, NT_WIRE_ENDED);
 		else
 			zeek_table_schedule(replay->table, entry);
 	}
@@ -113,11 +113,22 @@ static __u32 marks_of(const struct zeek_replay *replay, struct capture_segment *
 	return captured < length + packet->payload_length && !segment->reassembled ? NT_ZEEK_CUT_PAYLOAD : 0;
 }
 
+/* Evicts connections until memory is within its limit, or until `kept` would be next. */
+static void evict_excess(struct zeek_replay *replay, const struct zeek_entry *kept)
+{
+	struct zeek_entry *entry;
+
+	while ((entry = zeek_table_excess(replay->table)) && entry != kept)
+		end_connection(replay, entry, NT_WIRE_EVICTED);
+}
+
 static struct zeek_entry *begin_zeek_connection(struct zeek_replay *replay, const struct nt_key *key,
 						const struct nt_packet *packet, int source)
 {
-	struct zeek_entry *entry = zeek_table_add(replay->table, key);
+	struct zeek_entry *entry;
 
+	evict_excess(replay, NULL);
+	entry = zeek_table_add(replay->table, key);
 	if (!entry)
 		return NULL;
 	entry->vlan = packet->vlan;
@@ -148,7 +159,7 @@ int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment
 	source = nt_key_from_packet(&key, packet, 0);
 	entry = zeek_table_find(replay->table, &key);
 	if (entry && nt_zeek_is_reuse(&entry->connection, packet)) {
-		end_connection(replay, entry, false);
+		end_connection(replay, entry, NT_WIRE_ENDED);
 		entry = NULL;
 	}
 	if (!entry)
@@ -157,6 +168,8 @@ int zeek_replay_take(struct zeek_replay *replay, struct capture_segment *segment
 		return -ENOMEM;
 	nt_zeek_take(&entry->connection, packet, source, marks, replay->now);
 	zeek_table_schedule(replay->table, entry);
+	zeek_table_update(replay->table, entry);
+	evict_excess(replay, entry);
 	return 0;
 }
 
@@ -165,5 +178,5 @@ void zeek_replay_finish(struct zeek_replay *replay)
 	struct zeek_entry *entry;
 
 	while ((entry = zeek_table_first(replay->table)))
-		end_connection(replay, entry, true);
+		end_connection(replay, entry, NT_WIRE_EXIT);
 }

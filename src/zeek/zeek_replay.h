@@ -16,6 +16,7 @@ struct zeek_replay_host {
 	void (*ended)(void *context, struct nt_record *record);
 	void *context;
 	bool ignore_checksums;
+	__u64 most_bytes; /* of memory for connections; those that find no room evict others */
 };
 
 struct zeek_replay;

@@ -5,19 +5,29 @@
 #include <stdlib.h>
 
 #define FEWEST 1024
+/* An entry also takes its places in the heap and in the map, which grow by doubling, and what malloc() adds for it and
+ * for what it points to.
+ */
+#define ENTRY_OVERHEAD 96
 
 struct zeek_table {
 	struct hash_map by_key;
 	struct zeek_entry **heap; /* binary heap by due time; the children of i are at 2 i + 1 and 2 i + 2 */
 	size_t room, count;       /* entries of the heap */
+	TAILQ_HEAD(zeek_list, zeek_entry) queues[ZEEK_QUEUES];
+	__u64 most_bytes, bytes;
 };
 
-struct zeek_table *zeek_table_new(void)
+struct zeek_table *zeek_table_new(__u64 most_bytes)
 {
 	struct zeek_table *table = calloc(1, sizeof(*table));
+	int queue;
 
 	if (!table)
 		return NULL;
+	for (queue = 0; queue < ZEEK_QUEUES; queue++)
+		TAILQ_INIT(&table->queues[queue]);
+	table->most_bytes = most_bytes;
 	table->room = FEWEST;
 	table->heap = calloc(table->room, sizeof(*table->heap));
 	if (!table->heap || !hash_map_init(&table->by_key)) {
@@ -111,6 +121,10 @@ struct zeek_entry *zeek_table_add(struct zeek_table *table, const struct nt_key 
 		return NULL;
 	}
 	entry->key = *key;
+	entry->bytes = sizeof(*entry) + ENTRY_OVERHEAD;
+	table->bytes += entry->bytes;
+	entry->queue = ZEEK_ATTEMPTS;
+	TAILQ_INSERT_TAIL(&table->queues[entry->queue], entry, in_queue);
 	hash_map_insert(&table->by_key, &entry->in_map, hash_key(table, key));
 	place_entry(table, entry, table->count++);
 	sift_up(table, entry);
@@ -133,6 +147,8 @@ void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry)
 	struct zeek_entry *last = table->heap[--table->count];
 
 	hash_map_remove(&table->by_key, &entry->in_map);
+	TAILQ_REMOVE(&table->queues[entry->queue], entry, in_queue);
+	table->bytes -= entry->bytes;
 	if (last != entry) {
 		place_entry(table, last, entry->place);
 		sift_up(table, last);
@@ -142,6 +158,43 @@ void zeek_table_remove(struct zeek_table *table, struct zeek_entry *entry)
 	free(entry->connection.endpoint[0].stream.blocks);
 	free(entry->connection.endpoint[1].stream.blocks);
 	free(entry);
+}
+
+static enum zeek_queue zeek_queue_of(const struct nt_zeek_connection *connection)
+{
+	if (nt_zeek_is_attempt(connection))
+		return ZEEK_ATTEMPTS;
+	return connection->active ? ZEEK_OTHERS : ZEEK_ENDED;
+}
+
+static size_t count_bytes(const struct nt_zeek_connection *connection)
+{
+	const struct nt_zeek_stream *first = &connection->endpoint[0].stream, *second = &connection->endpoint[1].stream;
+
+	return sizeof(struct zeek_entry) + ENTRY_OVERHEAD + connection->history.room +
+	       ((size_t)first->room + second->room) * sizeof(*first->blocks);
+}
+
+void zeek_table_update(struct zeek_table *table, struct zeek_entry *entry)
+{
+	TAILQ_REMOVE(&table->queues[entry->queue], entry, in_queue);
+	entry->queue = zeek_queue_of(&entry->connection);
+	TAILQ_INSERT_TAIL(&table->queues[entry->queue], entry, in_queue);
+	table->bytes -= entry->bytes;
+	entry->bytes = count_bytes(&entry->connection);
+	table->bytes += entry->bytes;
+}
+
+struct zeek_entry *zeek_table_excess(const struct zeek_table *table)
+{
+	int queue;
+
+	if (table->bytes + sizeof(struct zeek_entry) + ENTRY_OVERHEAD <= table->most_bytes)
+		return NULL;
+	for (queue = 0; queue < ZEEK_QUEUES; queue++)
+		if (!TAILQ_EMPTY(&table->queues[queue]))
+			return TAILQ_FIRST(&table->queues[queue]);
+	return NULL;
 }
 
 struct zeek_entry *zeek_table_first(const struct zeek_table *table)

@@ -66,7 +66,7 @@ static void check_records(const struct zeek_entry *entry)
 	int at_end;
 
 	for (at_end = 0; at_end <= 1; at_end++) {
-		record_fill_from_zeek(&record, entry, at_end);
+		record_fill_from_zeek(&record, entry, at_end ? NT_WIRE_EXIT : NT_WIRE_ENDED);
 		fuzz_check_record(&record);
 	}
 	conn_log_format.record(&text, &record, NULL);
@@ -94,7 +94,7 @@ static struct zeek_entry *run_timers(struct zeek_table *table, struct zeek_entry
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input input = { data, size };
-	struct zeek_table *table = zeek_table_new();
+	struct zeek_table *table = zeek_table_new(~0ULL >> 1);
 	struct zeek_entry *entry = NULL;
 	struct connection_input one;
 	__u64 now = 1000 * NS_PER_MS, clock = now;

@@ -301,7 +301,7 @@ static int take_all(struct kernel_replay *run)
 	struct packet_time time;
 	int error = 0;
 
-	run->duplicates = duplicates_new();
+	run->duplicates = duplicates_new(DUPLICATES_MOST_BYTES);
 	if (!run->duplicates)
 		return EXIT_STATUS_BROKEN;
 	while (!error && packet_source_next(&run->source, run->file, true, &packet, &time) == 1) {

@@ -234,7 +234,7 @@ static struct nt_key zeek_key(unsigned int i)
 
 static void zeek_connections(void)
 {
-	struct zeek_table *table = zeek_table_new();
+	struct zeek_table *table = zeek_table_new(1ULL << 30);
 	__u64 before = hash_map_steps();
 	unsigned int wrong = 0, i;
 

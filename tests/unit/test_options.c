@@ -369,6 +369,29 @@ static void test_explain(void)
 	refused(&replay, "replay --id 0123456789abcdef a", "not an option of replay");
 }
 
+static __u64 most_memory(const char *value)
+{
+	struct options options;
+	char line[64];
+
+	snprintf(line, sizeof(line), "replay --memory %s a", value);
+	CHECK_EQUAL(parse(&options, &replay, line), -1);
+	options_free(&options);
+	return options.most_memory;
+}
+
+static void test_sizes(void)
+{
+	CHECK_EQUAL(most_memory("1M"), 1048576);
+	CHECK_EQUAL(most_memory("1G"), 1073741824);
+	CHECK_EQUAL(most_memory("2048K"), 2097152);
+	CHECK_EQUAL(most_memory("1.5G"), 1610612736);
+	CHECK_EQUAL(most_memory("5000000"), 5000000);
+	refused(&replay, "replay --memory 1023K a", "a size of at least 1M");
+	refused(&replay, "replay --memory 1X a", "a size of at least 1M");
+	refused(&live, "netracker --memory 1G", "not an option of live tracking");
+}
+
 static __u64 min_duration(const char *value)
 {
 	struct options options;
@@ -509,6 +532,7 @@ int main(void)
 	test_other_options();
 	test_summary();
 	test_explain();
+	test_sizes();
 	test_durations();
 	test_wrong_values();
 	test_rules();

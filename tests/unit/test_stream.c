@@ -13,9 +13,19 @@
 
 #ifdef TEST_GROWING_STREAM
 #define MOST_HOLES GROWING_STREAM_MOST_HOLES
-#define stream_step growing_stream_step
 #define stream_is_incomplete growing_stream_is_incomplete
 static struct growing_stream stream, peer;
+static struct nt_range memory[GROWING_STREAM_MOST_HOLES];
+
+static void stream_step(struct growing_stream *stepped, const struct growing_stream *other,
+			const struct nt_packet *packet, __u32 interface, __u8 direction)
+{
+	struct nt_range hole = growing_stream_step(stepped, other, packet, interface, direction);
+
+	stepped->hole = memory;
+	if (hole.start != hole.end)
+		growing_stream_add_hole(stepped, hole);
+}
 #else
 #define MOST_HOLES NT_STREAM_RANGES
 #define stream_step nt_stream_step
@@ -30,9 +40,6 @@ static void step(const struct nt_packet *packet, __u32 interface, __u8 direction
 
 static void reset(void)
 {
-#ifdef TEST_GROWING_STREAM
-	free(stream.hole);
-#endif
 	memset(&stream, 0, sizeof(stream));
 	memset(&peer, 0, sizeof(peer));
 }
