@@ -91,7 +91,7 @@ def corrupt_fractions():
                     same = record.get(span) == good[record["src_port"]].get(span)
                     check(same or record["src_port"] == 40000 + step // 8 and span not in record, f"{name}: {span}")
                 check(record["start"].startswith("2023-11-14T22:13:2"), f"{name}: start")
-            check("1 packets have times far" in result.errors, f"{name}: message {result.errors}")
+            check("1 packet has a time far from" in result.errors, f"{name}: message {result.errors}")
 
 
 def attempts_are_not_aged():
