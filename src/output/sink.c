@@ -45,7 +45,7 @@ struct sink {
 	__u64 dropped[EVENT_KINDS];
 	__u64 unwanted[EVENT_KINDS];  /* refused after the reader had gone */
 	__u64 no_memory[EVENT_KINDS]; /* the part of `dropped` that is for lack of memory */
-	__u64 reported_drops;         /* records of `dropped` whose number was reported */
+	__u64 reported_drops;         /* records of `dropped`, for other causes, whose number was reported */
 	bool reported_no_memory;
 };
 
@@ -433,19 +433,32 @@ static int write_waiting(struct sink *sink, size_t *written, int wait_ms)
 	return 0;
 }
 
-/* Reports that all waiting lines were written after a failure or a loss. */
+static void report_lost(const struct sink *sink, __u64 lost, const char *cause)
+{
+	message_error("%s: can be written again; %llu %s lost%s", sink->name, (unsigned long long)lost,
+		      lost == 1 ? "record was" : "records were", cause);
+}
+
+/* Reports that all waiting lines were written after a failure or a loss. Losses for lack of memory are left to
+ * report_lack_of_memory(): while memory is short, each line may find some or none. */
 static void report_recovery(struct sink *sink)
 {
-	__u64 dropped = count_events(sink->dropped), lost = dropped - sink->reported_drops;
+	__u64 dropped = count_events(sink->dropped) - count_events(sink->no_memory);
 
-	if (lost)
-		message_error("%s: can be written again; %llu %s lost%s", sink->name, (unsigned long long)lost,
-			      lost == 1 ? "record was" : "records were",
-			      sink->reported_no_memory ? " for lack of memory" : "");
+	if (dropped > sink->reported_drops)
+		report_lost(sink, dropped - sink->reported_drops, "");
 	else if (sink->refused)
 		message_error("%s: can be written again", sink->name);
 	sink->reported_drops = dropped;
-	sink->refused = sink->reported_no_memory = false;
+	sink->refused = false;
+}
+
+static void report_lack_of_memory(const struct sink *sink)
+{
+	__u64 lost = count_events(sink->no_memory);
+
+	if (lost)
+		report_lost(sink, lost, " for lack of memory");
 }
 
 static void report_error(struct sink *sink, int error)
@@ -511,7 +524,7 @@ __u64 sink_waiting(const struct sink *sink, enum nt_event_kind event)
 /* Reports at the end what is lost because nobody reads. */
 static void report_no_reader(struct sink *sink)
 {
-	__u64 lost = count_events(sink->dropped) - sink->reported_drops;
+	__u64 lost = count_events(sink->dropped) - count_events(sink->no_memory) - sink->reported_drops;
 	unsigned int event;
 
 	for (event = 0; event < EVENT_KINDS; event++)
@@ -533,6 +546,8 @@ int sink_finish(struct sink *sink)
 		error = await_reader_of_fifo(sink, sink->patient ? WAIT_FOREVER : 0);
 	if (error == -EAGAIN || error == -EINTR)
 		report_no_reader(sink);
+	else if (!error)
+		report_lack_of_memory(sink);
 	return error ? error : footer;
 }
 
