@@ -47,6 +47,8 @@
 /* Bounds one read, so that signals and timers are handled even if events arrive faster than they are written. */
 #define MAX_EVENTS_PER_POLL 16384
 #define SWEEP_EVERY_NS 1000000000ULL
+#define LOSS_NS SWEEP_EVERY_NS
+#define UNREAD_NS 250000000ULL
 #define SWEEP_SOCKETS_EVERY_NS 60000000000ULL
 #define JOIN_CAPACITY 65536
 #define PROCESS_CAPACITY 16384
@@ -67,6 +69,7 @@ struct live {
 	__u32 own_netns;
 	struct live_accounting accounting;
 	__u64 ring_lost_seen; /* ring buffer losses that `gaps` of records have reported */
+	__u64 ring_lost_until_ns, read_ns;
 	__u64 housekept_ns, swept_ns, sockets_swept_ns, updated_ns, ends_ns;
 	enum nt_event_kind status_kind;   /* the kind of record made from a status event */
 	bool is_started;                  /* before, status events only set byte baselines */
@@ -267,8 +270,8 @@ static void read_all_events(void *context)
 	read_events(context, ~0U);
 }
 
-/* Records written after a loss in the ring buffer have the gap `events` until the next call. */
-static void update_ring_losses(struct live *live)
+/* Records that are written in the LOSS_NS after a loss in the ring buffer was found have the gap `events`. */
+static void update_ring_losses(struct live *live, __u64 now)
 {
 	__u64 counters[NT_COUNTERS], lost;
 
@@ -277,17 +280,20 @@ static void update_ring_losses(struct live *live)
 	lost = loader_failures(counters, NT_COUNT_SOCKET_RING_FAILED) +
 	       loader_failures(counters, NT_COUNT_WIRE_RING_FAILED) + counters[NT_COUNT_MORE_RING_FAILED] +
 	       counters[NT_COUNT_OPEN_RING_FAILED];
-	live->names.events_lost = lost != live->ring_lost_seen;
+	if (lost != live->ring_lost_seen)
+		live->ring_lost_until_ns = now + LOSS_NS;
 	live->ring_lost_seen = lost;
+	live->names.events_lost = now < live->ring_lost_until_ns;
 }
 
-/* The previous call was less than SWEEP_EVERY_NS ago: a loss that it found may concern the last records too. */
-static void update_last_ring_losses(struct live *live)
+/* If the buffer was not read for long, the events in it may be those around a loss. */
+static void find_losses_before_reading(struct live *live)
 {
-	bool lost_before = live->names.events_lost;
+	__u64 now = clock_boot_ns();
 
-	update_ring_losses(live);
-	live->names.events_lost |= lost_before;
+	if (now - live->read_ns > UNREAD_NS)
+		update_ring_losses(live, now);
+	live->read_ns = now;
 }
 
 static void live_flush(struct live *live)
@@ -302,7 +308,7 @@ static void sweep_if_due(struct live *live, __u64 now)
 	if (now - live->swept_ns < SWEEP_EVERY_NS)
 		return;
 	live->swept_ns = now;
-	update_ring_losses(live);
+	update_ring_losses(live, now);
 	if (live->sweep)
 		sweep_idle(live->sweep, now, live_handle_event, live);
 	live_accounting_update(&live->accounting, now);
@@ -405,6 +411,7 @@ static void tick(struct live *live)
 {
 	__u64 now;
 
+	find_losses_before_reading(live);
 	read_events(live, MAX_EVENTS_PER_POLL);
 	now = clock_boot_ns();
 	housekeep(live, now);
@@ -612,7 +619,7 @@ static void finish_tracking(struct live *live)
 
 	check_program_order(live, clock_boot_ns(), clock_boot_ns());
 	loader_end(&live->loader);
-	update_last_ring_losses(live);
+	update_ring_losses(live, clock_boot_ns());
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
 	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) ||
