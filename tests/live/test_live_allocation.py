@@ -80,7 +80,7 @@ def judge_tables(base, outcome):
 def judge_list(_, outcome):
     if outcome.status == 0 and outcome.output.count(b"\n") >= 2 * HELD and not outcome.messages:
         return None
-    if outcome.status == 1 and outcome.says_memory():
+    if outcome.status in (1, LOST) and outcome.says_memory():
         return None
     return "status %d, %d lines: %s" % (outcome.status, outcome.output.count(b"\n"), outcome.errors)
 
