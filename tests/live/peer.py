@@ -31,6 +31,7 @@ AF_UNSPEC_ADDRESS = struct.pack("@H14x", socket.AF_UNSPEC)
 ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 CLOCK_TRIES = 8
+LOOK_INTERVAL = 0.001  # seconds
 PORTS_IN_ANSWER = 1000
 # TCP_REPAIR and its queues (linux/tcp.h)
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
@@ -199,34 +200,42 @@ class Peer:
         return result
 
     def order_await_failures(self, handles):
-        """Waits until each connection has failed; answers with the time and SO_ERROR of each.
+        """Waits until each connection has failed; answers with the times and SO_ERROR of each.
 
         A failure is POLLHUP, the state CLOSE. POLLERR alone can be an ICMP message that the kernel does not report
         before the SYN's retransmission has failed too.
         """
         with ahead_of_others():
             failures = self.wait_for_hangups(handles)
-        return {"failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
+        return {"failures": [dict(failures[handle], errno=self.error_of(handle)) for handle in handles]}
 
     def order_attempt_until_failure(self, handles, address, port):
         """Calls connect() on each without blocking, and waits: an attempt may fail before the next begins."""
         with ahead_of_others():
             attempts = [self.order_connect(handle, address, port, False) for handle in handles]
             failures = self.wait_for_hangups(handles)
-        return {"attempts": attempts, "failures": [[failures[handle], self.error_of(handle)] for handle in handles]}
+        return {"attempts": attempts,
+                "failures": [dict(failures[handle], errno=self.error_of(handle)) for handle in handles]}
 
     def wait_for_hangups(self, handles):
-        poll = select.poll()
+        """Returns, for each, a time before it failed and one after.
+
+        Many fail in one soft interrupt, and a virtual machine's CPU can stop for some milliseconds: the last look that
+        found no failure shows how late the peer may be.
+        """
+        poll = select.epoll()
         waiting = {self.sockets[handle].fileno(): handle for handle in handles}
         for fd in waiting:
-            poll.register(fd, 0)
-        failures = {}
-        while waiting:
-            for fd, events in poll.poll():
-                if events & select.POLLHUP:
-                    failures[waiting.pop(fd)] = now()
-                    poll.unregister(fd)
-            time.sleep(0.0005)
+            poll.register(fd, select.EPOLLET)
+        failures, looked = {}, None
+        while len(failures) < len(waiting):
+            began = now()
+            found = poll.poll(LOOK_INTERVAL)
+            moment = now()
+            failures.update((waiting[fd], {"before": looked or moment, "after": moment})
+                            for fd, events in found if events & select.EPOLLHUP)
+            looked = began
+        poll.close()
         return failures
 
     def order_poll_hangup(self, handle):

@@ -263,6 +263,12 @@ class Endpoint:
         self.rst_at = span_of(self.peer.do("disconnect", handle=self.handle))
 
 
+def failed(failure, code):
+    """Returns the time of a failure. It must have this error."""
+    require(failure["errno"] == code, "%d where %s should be" % (failure["errno"], errno.errorcode[code]))
+    return span_of(failure)
+
+
 def await_failures(endpoints, code):
     """Waits, without reading, until all endpoints' connections fail with this error. Returns the time of each."""
     by_peer = {}
@@ -272,9 +278,8 @@ def await_failures(endpoints, code):
         peer.begin("await_failures", handles=[endpoint.handle for endpoint in own])
     failures = {}
     for peer, own in by_peer.items():
-        for endpoint, (moment, found) in zip(own, peer.finish_well(peer.finish())["failures"]):
-            require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
-            failures[endpoint] = at(moment)
+        for endpoint, failure in zip(own, peer.finish_well(peer.finish())["failures"]):
+            failures[endpoint] = failed(failure, code)
     return [failures[endpoint] for endpoint in endpoints]
 
 
@@ -346,11 +351,10 @@ class World:
         """Makes attempts that all fail with the error `code`. Returns pairs of endpoint and time of its failure."""
         result = peer.do("attempt_until_failure", handles=handles, address=address, port=port)
         endpoints = []
-        for handle, attempt, (moment, found) in zip(handles, result["attempts"], result["failures"]):
-            require(found == code, "%d where %s should be" % (found, errno.errorcode[code]))
+        for handle, attempt, failure in zip(handles, result["attempts"], result["failures"]):
             endpoint = Endpoint(peer, handle, "client")
             endpoint.connected(attempt, address, port)
-            endpoints.append((endpoint, at(moment)))
+            endpoints.append((endpoint, failed(failure, code)))
         return endpoints
 
     def unaccepted(self, client_endpoint, listener):
