@@ -163,6 +163,9 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->min_rtt_us = tp->rtt_min.s[0].v;
 	counts->error = error;
 	counts->fin_acknowledged = socket->flags & NT_SOCKET_LOCAL_FIN && tp->snd_una == tp->write_seq;
+	counts->waited_for = tp->inet_conn.icsk_probes_out  ? NT_WAITED_FOR_PROBE :
+			     tp->inet_conn.icsk_retransmits ? NT_WAITED_FOR_ACK :
+							      NT_WAITED_FOR_NOTHING;
 	/* without segments, the socket was disconnected after the missed end: its counts are gone */
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
@@ -470,6 +473,7 @@ static __noinline int close_replaced_socket(struct nt_socket *previous)
 
 	if (previous->state == TCP_CLOSE || !has_record(previous))
 		return 0;
+	count(NT_COUNT_ENDS_MISSED);
 	count_replaced_socket(previous);
 	if (!previous->remote_port) { /* addresses are read when it is established, or at an error */
 		count(NT_COUNT_SOCKETS_EVICTED);
@@ -765,6 +769,7 @@ static __always_inline void emit_missed_close(__u64 address, struct nt_socket *s
 
 	if (!tp)
 		return;
+	count(NT_COUNT_ENDS_MISSED);
 	socket->missed_end = is_in_process(sk) && !socket->error ? NT_END_MISSED_UNTIMED : NT_END_MISSED;
 	if (socket->error)
 		end = socket->error_ns;

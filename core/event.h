@@ -46,6 +46,13 @@ NT_INLINE int nt_key_of_socket(struct nt_key *key, const struct nt_socket *socke
 	return nt_key_from_packet(key, &packet, netns);
 }
 
+/* What the peer had left unanswered at the end. The kernel keeps it when a timer ends the connection. */
+enum nt_waited_for {
+	NT_WAITED_FOR_NOTHING,
+	NT_WAITED_FOR_ACK,   /* of a retransmitted segment */
+	NT_WAITED_FOR_PROBE, /* a keep-alive or zero-window probe */
+};
+
 /* The socket's own counts at its change to CLOSE, or at the event if it is still open. */
 struct nt_socket_counts {
 	__u64 bytes_sent;     /* payload, each byte once */
@@ -58,7 +65,7 @@ struct nt_socket_counts {
 	__u8 old_state;        /* before CLOSE */
 	__u8 valid;            /* 0: the socket was not readable */
 	__u8 fin_acknowledged; /* the peer acknowledged this socket's FIN */
-	__u8 padding;
+	__u8 waited_for;       /* enum nt_waited_for */
 	__u32 padding2;
 };
 
@@ -279,6 +286,7 @@ enum nt_counter {
 	NT_COUNT_SOCKETS_EVICTED,   /* replaced, and not reported because their addresses are unknown */
 	NT_COUNT_SOCKETS_NOT_BEGUN, /* opened, but no SYN was sent: no address or no port was available */
 	NT_COUNT_RECURSION_CAUGHT,  /* calls that the stand-by program handled */
+	NT_COUNT_ENDS_MISSED,       /* changes to CLOSE that no program saw, found later */
 	NT_COUNT_SOCKET_RING_FAILED,
 	NT_COUNT_SOCKET_RING_FAILED_LAST = NT_COUNT_SOCKET_RING_FAILED + NT_FAILURES - 1,
 	NT_COUNT_OPEN_RING_FAILED,    /* an event of an open connection, for any cause: its close record is not lost */

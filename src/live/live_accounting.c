@@ -104,6 +104,15 @@ static __u64 count_open_sockets(const struct live_accounting *live, const __u64 
 	return subtract(begun, ended);
 }
 
+/* Returns how many events the kernel skipped, at least. It counts those of a program that was running already, but not
+ * those in a soft interrupt on top of certain tasks (docs/architecture.md), which an end that was found later shows. */
+static __u64 count_skipped_events(const struct live_accounting *live, const __u64 counters[NT_COUNTERS])
+{
+	__u64 counted = loader_recursion_misses(live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+
+	return counted > counters[NT_COUNT_ENDS_MISSED] ? counted : counters[NT_COUNT_ENDS_MISSED];
+}
+
 /* While tracking goes on, all that is under way counts as open: what waits in the join, or to be written. A connection on
  * the wire counts only once it is known to be no socket's. */
 static void publish(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
@@ -118,7 +127,7 @@ static void publish(struct live_accounting *live, const __u64 counters[NT_COUNTE
 	now.preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
 	now.opened = subtract(now.written + accounting_filtered(&now) + now.open + accounting_lost(&now),
 			      now.preexisting);
-	now.recursion_misses = loader_recursion_misses(live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+	now.recursion_misses = count_skipped_events(live, counters);
 	publication_update(&live->publication, live->loader, &now);
 }
 
@@ -156,7 +165,7 @@ void live_accounting_finish(struct live_accounting *live)
 			     loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
 			     counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
 	accounting->open += socket_scan_count_open(live->loader);
-	accounting->recursion_misses = loader_recursion_misses(live->loader, counters[NT_COUNT_RECURSION_CAUGHT]);
+	accounting->recursion_misses = count_skipped_events(live, counters);
 	print_replaced_sockets(live, counters);
 	if (counters[NT_COUNT_OPEN_RING_FAILED])
 		message_detail("the ring buffer dropped %llu events of open connections",

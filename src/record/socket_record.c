@@ -341,6 +341,21 @@ static bool was_refused_by_reset(const struct nt_socket *socket, const struct nt
 	return socket->reset_received || (wire && nt_connection_reset_by_anyone(wire));
 }
 
+/* Returns the error that ended the socket. If no program saw the end, the application may have taken the error since.
+ * What the peer had left unanswered then shows that a timer ended it, unless a RST of the peer did. */
+static __u32 infer_error(const struct nt_socket *socket, const struct nt_socket_counts *counts,
+			 const struct nt_connection *wire)
+{
+	enum nt_side peer = nt_socket_own_side(socket) == NT_SRC ? NT_DST : NT_SRC;
+	int peer_index = wire ? (peer == NT_SRC ? wire->src_index : 1 - wire->src_index) : 0;
+
+	if (counts->error || !socket->missed_end || !counts->valid || counts->waited_for == NT_WAITED_FOR_NOTHING)
+		return counts->error;
+	if (socket->reset_received || (wire && wire->side[peer_index & 1] & NT_SIDE_RST))
+		return 0;
+	return ETIMEDOUT;
+}
+
 static struct verdict verdict_of_attempt(const struct nt_socket *socket, int error, const struct nt_connection *wire)
 {
 	int by;
@@ -388,6 +403,15 @@ static bool took_both_fins(const struct nt_socket *socket, const struct nt_socke
 	return both && (counts->fin_acknowledged || !is_silent_error(counts->error));
 }
 
+/* Returns the name of the timer that ended the socket. NULL: unknown. Only the keep-alive timer sends a RST when it
+ * gives up, but after an end that no program saw its RST is unknown too. */
+static const char *find_timer(const struct nt_socket *socket, const struct nt_socket_counts *counts)
+{
+	if (socket->flags & NT_SOCKET_RESET_SENT)
+		return "keepalive_timeout";
+	return socket->missed_end && counts->waited_for == NT_WAITED_FOR_PROBE ? NULL : "etimedout";
+}
+
 /* The order is that of the rules in docs/record.md. Packets show which side was first. */
 static struct verdict verdict_of_connection(const struct nt_socket *socket, const struct nt_socket_counts *counts,
 					    const struct nt_connection *wire)
@@ -395,9 +419,8 @@ static struct verdict verdict_of_connection(const struct nt_socket *socket, cons
 	struct verdict by_packets = verdict_failed(NT_OUTCOME_OPEN, NULL);
 
 	if (!took_both_fins(socket, counts)) {
-		if (counts->error == ETIMEDOUT) /* only the keep-alive timer sends a RST when it gives up */
-			return verdict_failed(NT_OUTCOME_TIMEOUT,
-					      socket->flags & NT_SOCKET_RESET_SENT ? "keepalive_timeout" : "etimedout");
+		if (counts->error == ETIMEDOUT)
+			return verdict_failed(NT_OUTCOME_TIMEOUT, find_timer(socket, counts));
 		if (nt_is_icmp_error(counts->error)) /* else a RST that the socket took would be the error */
 			return verdict_unreachable(counts->error);
 	}
@@ -412,16 +435,17 @@ static void socket_fill_outcome(struct nt_record *record, const struct nt_socket
 				const struct nt_connection *wire, const struct record_lookups *lookups)
 {
 	const struct nt_socket *socket = &event->socket;
-	struct verdict verdict = nt_is_attempt(socket, event->counts.old_state) ?
-					 verdict_of_attempt(socket, event->counts.error, wire) :
-					 verdict_of_connection(socket, &event->counts, wire);
+	struct nt_socket_counts counts = event->counts;
+	struct verdict verdict;
 
+	counts.error = infer_error(socket, &event->counts, wire);
+	verdict = nt_is_attempt(socket, counts.old_state) ? verdict_of_attempt(socket, (int)counts.error, wire) :
+							    verdict_of_connection(socket, &counts, wire);
 	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) &&
 	    socket->reset_reason)
 		verdict.reason = lookups->reset_reason(lookups->context, socket->reset_reason);
 	/* After a missed change to CLOSE, no error means that the application gave up or has read it: unknown. */
-	if (verdict.reason &&
-	    !(nt_is_attempt(socket, event->counts.old_state) && socket->missed_end && !event->counts.error))
+	if (verdict.reason && !(nt_is_attempt(socket, counts.old_state) && socket->missed_end && !counts.error))
 		record_set_reason(record, verdict.reason);
 	record->outcome = verdict.outcome;
 	if (verdict.ended_by < 0)

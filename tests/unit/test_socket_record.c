@@ -805,6 +805,37 @@ static void observers(void)
 
 /* ---- ends that the kernel side noticed late ---- */
 
+/* The application has taken the error. What the peer left unanswered is still there. */
+static void missed_timeouts(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
+	event.socket.missed_end = NT_END_MISSED_UNTIMED;
+	event.socket.flags = 0;
+	event.counts.old_state = TCP_ESTABLISHED;
+	event.counts.waited_for = NT_WAITED_FOR_ACK;
+	CHECK_EQUAL(record_of(&event, NULL, false)->outcome, TIMEOUT);
+	CHECK_STRING(record.reason, "etimedout");
+	CHECK(!nt_record_has(&record, NT_HAS_ENDED_BY));
+
+	/* A zero-window probe or a keep-alive */
+	event.counts.waited_for = NT_WAITED_FOR_PROBE;
+	CHECK_EQUAL(record_of(&event, NULL, false)->outcome, TIMEOUT);
+	CHECK(!nt_record_has(&record, NT_HAS_REASON));
+
+	event.socket.reset_received = 1;
+	CHECK(record_of(&event, NULL, false)->outcome != TIMEOUT);
+	event.socket.reset_received = 0;
+	CHECK_EQUAL(record_of(&event, "ShR", true)->outcome, RESET);
+
+	event = socket_close(CLIENT, START, START + SECOND);
+	event.socket.missed_end = NT_END_MISSED;
+	event.counts.old_state = TCP_SYN_SENT;
+	event.counts.waited_for = NT_WAITED_FOR_ACK;
+	CHECK_EQUAL(record_of(&event, NULL, false)->outcome, TIMEOUT);
+	CHECK_STRING(record.reason, "etimedout");
+}
+
 static void missed_ends(void)
 {
 	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
@@ -873,6 +904,7 @@ int main(void)
 	simultaneous_open();
 	observers();
 	missed_ends();
+	missed_timeouts();
 	process_table_free(names.processes);
 	return check_finish();
 }
