@@ -352,6 +352,14 @@ static __always_inline bool expects_packets(const struct nt_wire *wire)
 	}
 }
 
+static __always_inline void wire_expect_packets(const struct wire_found *found)
+{
+	expect_ack(found->wire);
+	if (found->place == IN_ESTABLISHED && nt_connection_state(&found->wire->connection) == NT_STATE_RESET &&
+	    !nt_wire_awaits_socket(found->wire) && !shared.has_reset)
+		shared.has_reset = 1;
+}
+
 static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct wire_found *found,
 					     struct workspace *workspace)
 {
@@ -364,7 +372,7 @@ static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct
 	else if (sighting->step & NT_STEP_ESTABLISHED)
 		wire_handle_established(found, sighting);
 	else if (expects_packets(found->wire))
-		expect_ack(found->wire);
+		wire_expect_packets(found);
 	else if (nt_connection_is_established(&found->wire->connection) && !nt_is_unaccepted(found->wire))
 		stop_expecting_ack(found->wire);
 }

@@ -251,6 +251,9 @@ struct nt_shared {
 	/* Set by the kernel side when it inserts into half_open_overflow, cleared by user space when it finds that
 	 * table empty. */
 	__u32 overflow_is_used;
+	/* Set by the kernel side when a connection without an open socket in the table of established connections was
+	 * reset, cleared by user space before it looks for those that expired. */
+	__u32 has_reset;
 	__u32 has_translations; /* set by the kernel side when it has seen the first address translation */
 	/* The last socket that was counted as replaced (NT_COUNT_SOCKETS_REPLACED). */
 	__u8 replaced_role;

@@ -19,6 +19,9 @@ NO_SOCKET = ["no_socket"]
 SURELY_LESS_THAN_4_GIB_NS = 50_000_000
 HALF_OPEN_NS = 70_000_000_000
 WAIT_70 = "written 70 s later"
+SECOND_NS = 1_000_000_000
+# A RST may have been refused: the tracker waits 2 s for a packet that shows it, and looks every 2 s.
+RESET_OUT_NS = 6 * SECOND_NS
 SYN_COOKIES = "SYN cookies"
 FORWARDED = "passing through"
 
@@ -437,6 +440,31 @@ def shown(world):
                       close=last, conn_state=["SF"], **payload(client, server, syn, last))
 
 
+def open_through(left, right, client_port, server_port):
+    client = RawConnection(left, client_port, (right.address, server_port), 100)
+    server = RawConnection(right, server_port, (left.address, client_port), 9000)
+    syn = client.send(SYN)
+    server.expect(SYN)
+    server.send(SYN | ACK)
+    client.expect(SYN | ACK)
+    client.send(ACK)
+    server.expect(ACK)
+    return client, server, syn
+
+
+@case("%s, reset, written %d s later" % (FORWARDED, RESET_OUT_NS // SECOND_NS), forwarding)
+def reset_through(world):
+    """Each of a pair has the other's place in the kernel side's table of slots: one is in the larger table."""
+    left, right = through(world)
+    opened = [open_through(left, right, (28000 + number) ^ other, 80 ^ other)
+              for number in range(COUNT) for other in (0, 1)]
+    for client, server, syn in opened:
+        reset = client.send(RST | ACK)
+        server.expect(RST | ACK)
+        world.observe((left.address, client.port), (right.address, server.port), syn, "reset", "src", close=reset,
+                      first_fin=reset, conn_state=["RSTO"], out_by=reset.after + RESET_OUT_NS)
+
+
 @case("%s between sockets of this machine" % FORWARDED, forwarding)
 def forwarded_sockets(world):
     """Both sockets have records; the packets belong to them, so there is no observer's record."""
@@ -472,7 +500,7 @@ def translation(world):
 
 def arenas():
     """Runs forwarding, and settings of the tracker's namespace, with trackers of their own."""
-    shown_cases = [one for one in REGISTERED if one.function in (shown, forwarded_sockets)]
+    shown_cases = [one for one in REGISTERED if one.function in (shown, reset_through, forwarded_sockets)]
     hidden = [one for one in REGISTERED if one.function in (not_shown, translation)]
     cookies = [one for one in REGISTERED if SYN_COOKIES in one.name]
     aborting = [one for one in REGISTERED if one.function is queue_full_and_aborted]
