@@ -310,7 +310,7 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 }
 
 /* Returns whether no packet can change the end any more. After two FINs these are their acknowledgements: of both if
- * every packet is followed, otherwise of the first. After a RST, whether it was taken: its socket shows that when it
+ * every packet is followed, otherwise of the first: if its receiver refused it, there is none. After a RST, whether it was taken: its socket shows that when it
  * closes; without a socket the sweep ends the connection when nothing has followed for 2 s.
  */
 static __always_inline bool has_ended(const struct nt_wire *wire, const struct sighting *sighting)

@@ -100,9 +100,9 @@ static __always_inline enum nt_wire_status wire_handle_socket_close(const struct
 			count(NT_COUNT_WIRE_SETTLED);
 		else /* another processor reports its end */
 			status = NT_WIRE_OPEN;
+		if (config.follow_packets)
+			bpf_map_delete_elem(&streams, key);
 	}
-	if (config.follow_packets)
-		bpf_map_delete_elem(&streams, key);
 	return status;
 }
 

@@ -285,10 +285,10 @@ NT_INLINE int nt_connection_is_over(const struct nt_connection *connection, int 
 		return 1;
 	if (state == NT_STATE_RESET)
 		return !nt_connection_may_go_on(connection, now);
-	/* In LAST_ACK the other side refuses it, in TIME_WAIT it does not. */
-	if (state == NT_STATE_CLOSED && connection->marks & NT_MARK_FOLLOWED)
+	/* In LAST_ACK the other side refuses it, in TIME_WAIT it does not. One of the FINs may have been refused too. */
+	if (state == NT_STATE_CLOSED)
 		return connection->side[0] & connection->side[1] & NT_SIDE_ACKNOWLEDGED_FIN;
-	return state == NT_STATE_SYN_SENT || state == NT_STATE_CLOSED;
+	return state == NT_STATE_SYN_SENT;
 }
 
 /* Keeps a SYN that is refused unless its receiver answers it. */

@@ -46,7 +46,7 @@ NT_INLINE int nt_key_of_socket(struct nt_key *key, const struct nt_socket *socke
 	return nt_key_from_packet(key, &packet, netns);
 }
 
-/* What the peer had left unanswered at the end. The kernel keeps it when a timer ends the connection. */
+/* The kernel keeps what the peer left unanswered when a timer ends the connection. */
 enum nt_waited_for {
 	NT_WAITED_FOR_NOTHING,
 	NT_WAITED_FOR_ACK,   /* of a retransmitted segment */

@@ -51,7 +51,7 @@ struct sweep {
 	bool sockets_enabled;              /* sockets report whether they took a RST */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
-	/* Of the table of established connections: when it was swept, how many entries it had, the first to expire. */
+	/* When the table of established connections was swept, how many entries it had, when the first expires */
 	__u64 established_swept_ns, established_found, established_due_ns;
 	/* Found by the last sweeps; [1] in the table of established connections, which is swept less often. */
 	__u64 open[2], without_socket[2];
@@ -399,7 +399,7 @@ static void sweep_overflow(struct pass *pass)
 	sweep->half_open_found += found;
 }
 
-/* A reset connection without a socket expires soon. The kernel side tells of it. */
+/* A reset connection without a socket expires soon. The kernel side reports that. */
 static bool is_established_due(const struct sweep *sweep, __u64 now)
 {
 	__u64 least = sweep->established_found * EARLY_SWEEP_PER_ENTRY_NS;

@@ -415,7 +415,8 @@ static void resolve_wire_status(struct join *join, struct held_socket *held)
 		event->wire_status = NT_WIRE_OPEN;
 }
 
-static void set_deadlines(const struct join *join, struct held_socket *held)
+/* is_resolved: its status was NT_WIRE_NOT_ASKED. Then the wire event may come after it. */
+static void set_deadlines(const struct join *join, struct held_socket *held, bool is_resolved)
 {
 	struct nt_socket_event *event = &held->event;
 	const struct nt_socket *socket = &event->socket;
@@ -428,6 +429,8 @@ static void set_deadlines(const struct join *join, struct held_socket *held)
 		return;
 	if (event->wire_status == NT_WIRE_OPEN)
 		held->wire_deadline = socket->close_ns + JOIN_WIRE_NS;
+	else if (is_resolved && event->wire_status == NT_WIRE_ABSENT)
+		held->wire_deadline = socket->close_ns + JOIN_LATE_WIRE_NS;
 	if (socket->flags & NT_SOCKET_AWAITS_OWNER)
 		held->owner_deadline = socket->close_ns + JOIN_OWNER_NS;
 	if (socket->flags & NT_SOCKET_AWAITS_REASON)
@@ -445,17 +448,18 @@ static void *allocate_zeroed(size_t size)
 void join_add_socket(struct join *join, const struct nt_socket_event *event, size_t length)
 {
 	struct held_socket *held = allocate_zeroed(sizeof(*held));
+	bool is_resolved = event->wire_status == NT_WIRE_NOT_ASKED;
 
 	if (!held) {
 		join->output.no_memory(join->output.context);
 		return;
 	}
 	memcpy(&held->event, event, length < sizeof(*event) ? length : sizeof(*event));
-	if (held->event.wire_status == NT_WIRE_NOT_ASKED)
+	if (is_resolved)
 		resolve_wire_status(join, held);
-	set_deadlines(join, held);
+	set_deadlines(join, held, is_resolved);
 	link_socket(join, held);
-	if (event->wire_status != NT_WIRE_NOT_ASKED && !held->wire_ended)
+	if (!is_resolved && !held->wire_ended)
 		match_wire(join, held);
 	if (is_socket_complete(held))
 		release_socket(join, held);

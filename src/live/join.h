@@ -3,7 +3,8 @@
  * It does no I/O and reads no clock: the caller passes in events and the time, callbacks receive the results.
  *
  * A close event (struct nt_socket_event) is held until nothing more can arrive for its socket:
- *   - the wire event of its connection, for JOIN_WIRE_NS at most; without it the record has the gap `wire_end`;
+ *   - the wire event of its connection, for JOIN_WIRE_NS at most; without it the record has the gap `wire_end`. If its
+ *     packets show no connection, JOIN_LATE_WIRE_NS;
  *   - its owner, if no process has read from the socket or closed it yet, for JOIN_OWNER_NS at most;
  *   - the reason of the RST that ended it, for JOIN_REASON_NS at most.
  *
@@ -30,6 +31,8 @@
 #include "src/record/socket_record.h"
 
 #define JOIN_WIRE_NS 2000000000ULL
+/* A RST that was refused may delay the wire event until the other side's next packet, behind the close event. */
+#define JOIN_LATE_WIRE_NS 100000000ULL
 #define JOIN_OWNER_NS 900000000ULL /* the record must be written within a second of the change to CLOSE */
 #define JOIN_REASON_NS 50000000ULL
 /* How long a wire event is held: JOIN_CLAIM_NS for a socket whose cookie it has, because that socket may retransmit its

@@ -217,10 +217,18 @@ static __u64 socket_start_ns(const struct nt_socket *socket, const struct nt_con
 	return socket->role == NT_ROLE_SERVER && wire && wire->syn_ns ? wire->syn_ns : socket->start_ns;
 }
 
+/* Of a side's FINs in two places the packets show the last one. The socket has sent or taken the first if it knows of
+ * an earlier one. */
+static bool is_first_fin_refused(const struct nt_socket *socket, const struct nt_connection *wire)
+{
+	return wire->marks & NT_MARK_TWO_FINS && socket->first_fin_ns &&
+	       nt_connection_first_fin_or_rst(wire) > socket->first_fin_ns;
+}
+
 static __u64 first_fin_ns_of(const struct nt_record *record, const struct nt_socket *socket,
 			     const struct nt_connection *wire)
 {
-	if (wire && nt_connection_first_fin_or_rst(wire))
+	if (wire && nt_connection_first_fin_or_rst(wire) && !is_first_fin_refused(socket, wire))
 		return nt_connection_first_fin_or_rst(wire);
 	if (socket->flags & (NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN))
 		return socket->first_fin_ns;
@@ -342,7 +350,7 @@ static bool was_refused_by_reset(const struct nt_socket *socket, const struct nt
 }
 
 /* Returns the error that ended the socket. If no program saw the end, the application may have taken the error since.
- * What the peer had left unanswered then shows that a timer ended it, unless a RST of the peer did. */
+ * That the peer left something unanswered then shows that a timer ended it, unless a RST of the peer did. */
 static __u32 infer_error(const struct nt_socket *socket, const struct nt_socket_counts *counts,
 			 const struct nt_connection *wire)
 {

@@ -5,6 +5,7 @@
 The connection goes on and is closed in order, so the segment changes neither outcome nor bytes nor times
 (docs/record.md). The kernel's refusal is no assumption here: the endpoints check that the connection lives.
 """
+import itertools
 import socket
 import struct
 import sys
@@ -64,31 +65,64 @@ class Forger:
         self.peer.do("send_frame", handle=self.handle, frame=frame.hex())
 
 
-def converse(forger, by_client, kind, client, server):
-    """Closes in order by the client, after the forged segment and more data."""
+def go_on(client, server):
+    settle()
+    client.send(AFTER)
+    server.receive(AFTER)
+
+
+def forge_alive(forge, client, server):
+    forge()
+    go_on(client, server)
+    close(client, server)
+
+
+def forge_at_end(forge, client, server):
+    """The segment comes right before the true FIN."""
+    go_on(client, server)
+    forge()
+    close(client, server)
+
+
+def forge_half_closed(forge, client, server):
+    go_on(client, server)
+    client.shutdown()
+    server.receive_eof()
+    forge()
+    close(client, server)
+
+
+def close(client, server):
+    if not client.fin_at:
+        client.shutdown()
+        server.receive_eof()
+    server.close()
+    client.receive_eof()
+    client.close_quietly()
+
+
+STAGES = (forge_alive, forge_at_end, forge_half_closed)
+
+
+def converse(forger, by_client, kind, stage, client, server):
+    """Closes in order by the client."""
     client.send(BEFORE)
     server.receive(BEFORE)
     server.send(ANSWER)
     client.receive(ANSWER)
     source, destination = (client.local, client.remote) if by_client else (client.remote, client.local)
-    forger.forge(source, destination, *KINDS[kind])
-    settle()
-    client.send(AFTER)
-    server.receive(AFTER)
-    client.close()
-    server.receive_eof()
-    server.close()
+    stage(lambda: forger.forge(source, destination, *KINDS[kind]), client, server)
 
 
 def converse_all(world):
-    """Returns the endpoints of a connection for each kind of segment from each side."""
+    """Returns the endpoints of a connection for each kind of segment from each side, at each stage."""
     place, pairs = world.place, []
     listener, peer = world.listen(world.server()), world.client()
     for by_client, side, other in ((True, place.client, place.server), (False, place.server, place.client)):
         forger = Forger(world, side, other)
-        for kind in KINDS:
+        for kind, stage in itertools.product(KINDS, STAGES):
             pairs.append(world.pair(peer, listener))
-            converse(forger, by_client, kind, *pairs[-1])
+            converse(forger, by_client, kind, stage, *pairs[-1])
     return pairs
 
 
