@@ -217,8 +217,8 @@ static __u64 socket_start_ns(const struct nt_socket *socket, const struct nt_con
 	return socket->role == NT_ROLE_SERVER && wire && wire->syn_ns ? wire->syn_ns : socket->start_ns;
 }
 
-/* Of a side's FINs in two places the packets show the last one. The socket has sent or taken the first if it knows of
- * an earlier one. */
+/* If a side sent FINs in two places, the packets show the last one. The socket has sent or taken the first if it knows
+ * of an earlier one. */
 static bool is_first_fin_refused(const struct nt_socket *socket, const struct nt_connection *wire)
 {
 	return wire->marks & NT_MARK_TWO_FINS && socket->first_fin_ns &&

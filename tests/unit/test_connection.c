@@ -956,6 +956,21 @@ static void reset_and_fin_forged(void)
 	CHECK_EQUAL(STATE(), NT_STATE_HALF_CLOSED);
 }
 
+/* A forged FIN and the true one of the other side close nothing: a SYN is refused, and the true FIN counts. */
+static void fin_forged_before_the_close(void)
+{
+	established_alone();
+	step_alone(SERVER, NT_FIN | NT_ACK, S(0x30000000), C(1));
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	CHECK(!(step_alone(SERVER, NT_SYN, S(0x30000000), 0) & NT_STEP_NEW));
+	CHECK(!(step_alone(SERVER, NT_SYN | NT_FIN, S(0x38000000), 0) & NT_STEP_NEW));
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(2));
+	step_alone(CLIENT, NT_ACK, C(2), S(2));
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.first_closer, 1 + CLIENT);
+	CHECK(step_alone(SERVER, NT_SYN, S(0x40000000), 0) & NT_STEP_NEW);
+}
+
 int main(void)
 {
 	static const setter rows[] = {
