@@ -175,6 +175,8 @@ static void not_asked_and_never_seen(void)
 
 	begin();
 	feed_socket(&event);
+	CHECK_EQUAL(reported.socket_count, 0);
+	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS);
 	CHECK_EQUAL(reported.socket_count, 1);
 	CHECK(!last_reported()->has_wire);
 	finish();
@@ -211,6 +213,8 @@ static void not_asked_and_another_connection(void)
 	begin();
 	table = &wire;
 	feed_socket(&event);
+	CHECK_EQUAL(reported.socket_count, 0);
+	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS);
 	CHECK_EQUAL(reported.socket_count, 1);
 	CHECK(!last_reported()->has_wire);
 	finish();
