@@ -987,6 +987,7 @@ int main(void)
 		reset_then_closed_in_order,
 		reset_while_a_fin_is_on_its_way,
 		reset_and_fin_forged,
+		fin_forged_before_the_close,
 		syn_sent_rst_of_another_connection,
 		syn_sent_given_up,
 		syn_sent_old_connection_reset,
