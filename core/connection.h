@@ -60,6 +60,10 @@
  * behind the RST or something that the RST's sender sent later, or sends anything 2 s later. So a host does not drop a
  * connection that was reset before that time.
  *
+ * Order. Packets are taken as they come, but a capture may have them in another order than they were sent in. So their
+ * times decide which SYN, ACK, FIN or RST was the first, and whether a packet was sent before a RST. Of two FINs the one
+ * that acknowledges the other was sent after it, whatever their times are.
+ *
  * SYNs. A SYN on a living connection is refused, but it may be that the connection ended unseen. It is kept; if the
  * other side answers it, another connection began with it: NT_STEP_NEW comes with the answer, and
  * nt_connection_begin_next() begins with both.
@@ -148,12 +152,13 @@ struct nt_connection {
 	struct nt_flow flow[2];
 	__u32 isn[2];          /* sequence number of the SYN; valid if the side sent one */
 	__u32 fin_sequence[2]; /* the FIN's own sequence number */
+	__u32 fin_acknowledgement[2];
 	__u32 rst_sequence[2]; /* the last RST's */
 	__u16 vlan;            /* the first packet's, as in struct nt_packet */
 	__u8 side[2];          /* enum nt_side_flag */
 	__u8 src_index;        /* the side that opened it */
 	__u8 marks;            /* enum nt_connection_mark */
-	__u8 first_closer;     /* 1 + index of the side that sent the first FIN or RST; 0: none */
+	__u8 first_closer;     /* 1 + index of the side that sent the first FIN; 0: none */
 	__u8 history_length;
 	__u8 letters[2];                     /* enum nt_letter */
 	char history[NT_CONNECTION_HISTORY]; /* Zeek's letters, no NUL */
@@ -163,7 +168,7 @@ struct nt_connection {
 	__u8 held_count;                     /* how often it was sent */
 	__u8 padding[2];
 };
-NT_STATIC_ASSERT(sizeof(struct nt_connection) == 248, "struct nt_connection has no hidden padding");
+NT_STATIC_ASSERT(sizeof(struct nt_connection) == 256, "struct nt_connection has no hidden padding");
 
 NT_INLINE __u8 nt_connection_any_side(const struct nt_connection *connection)
 {
@@ -244,10 +249,16 @@ NT_INLINE __u32 nt_connection_letter_once(struct nt_connection *connection, int 
 	return given & bit ? 0 : NT_STEP_LETTER(letter);
 }
 
-NT_INLINE void nt_connection_set_first_closer(struct nt_connection *connection, int source)
+/* Returns whether the packet was sent before one of that time, which was taken before it. A time of 0 is none. */
+NT_INLINE int nt_connection_precedes(const struct nt_packet *packet, __u64 now, __u64 ns)
 {
-	if (!connection->first_closer)
-		connection->first_closer = 1 + source;
+	return now < ns && !(packet->marks & NT_PACKET_OTHER_CLOCK);
+}
+
+NT_INLINE void nt_connection_set_earlier(__u64 *ns, const struct nt_packet *packet, __u64 now)
+{
+	if (nt_connection_precedes(packet, now, *ns))
+		*ns = now;
 }
 
 NT_INLINE __u32 nt_connection_set_syn(struct nt_connection *connection, const struct nt_packet *packet, int source)
@@ -329,8 +340,11 @@ NT_INLINE __u32 nt_connection_syn(struct nt_connection *connection, const struct
 	int same = connection->isn[source] == packet->sequence;
 	int known = connection->side[source] & NT_SIDE_SYN;
 
-	if (known && same && state != NT_STATE_CLOSED)
+	if (known && same && state != NT_STATE_CLOSED) {
+		if (source == connection->src_index)
+			nt_connection_set_earlier(&connection->syn_ns, packet, now);
 		return NT_STEP_REPEAT;
+	}
 	/* A connection that began with the SYN-ACK: it acknowledges the SYN's sequence number. */
 	if (!known && same && source == connection->src_index && !(connection->marks & NT_MARK_MIDSTREAM))
 		connection->syn_ns = now;
@@ -371,8 +385,11 @@ NT_INLINE __u32 nt_connection_synack(struct nt_connection *connection, const str
 	__u32 result = NT_STEP_CHANGED;
 
 	if (connection->side[source] & NT_SIDE_SYNACK) {
-		if (again)
+		if (again) {
+			if (source != connection->src_index)
+				nt_connection_set_earlier(&connection->synack_ns, packet, now);
 			return NT_STEP_REPEAT;
+		}
 		if (state != NT_STATE_SYN_RECEIVED ||
 		    !nt_acknowledges_syn(packet, connection->isn[nt_connection_peer(connection, source)]))
 			return NT_STEP_REFUSED | NT_STEP_LETTER('H');
@@ -409,20 +426,30 @@ NT_INLINE int nt_connection_ack_fits(struct nt_connection *connection, const str
 	return 1;
 }
 
+/* Returns whether the opener's ACK is another one than that which completed the handshake. */
+NT_INLINE int nt_connection_is_later_ack(const struct nt_connection *connection, const struct nt_packet *packet,
+					 __u64 now)
+{
+	return connection->ack_ns &&
+	       (!nt_connection_precedes(packet, now, connection->ack_ns) || now < connection->synack_ns);
+}
+
 /* Handles an ACK of the opener. It completes the handshake even if the SYN-ACK was not seen. */
 NT_INLINE __u32 nt_connection_opener_ack(struct nt_connection *connection, const struct nt_packet *packet, int source,
 					 __u64 now)
 {
 	int answerer = 1 - source;
 
-	if (connection->ack_ns || packet->sequence - connection->isn[source] - 1 >= NT_MOST_WINDOW ||
+	if (nt_connection_is_later_ack(connection, packet, now) ||
+	    packet->sequence - connection->isn[source] - 1 >= NT_MOST_WINDOW ||
 	    !nt_connection_ack_fits(connection, packet, answerer))
 		return 0;
 	if (connection->side[answerer] & NT_SIDE_SYNACK) {
 		connection->ack_ns = now;
 		return NT_STEP_CHANGED;
 	}
-	if (connection->side[source] & NT_SIDE_SYNCHRONISED)
+	if ((connection->early_ack_ns || connection->side[source] & NT_SIDE_SYNCHRONISED) &&
+	    !nt_connection_precedes(packet, now, connection->early_ack_ns))
 		return 0;
 	connection->early_ack_ns = now;
 	connection->early_ack = packet->acknowledgement;
@@ -478,14 +505,59 @@ NT_INLINE int nt_connection_refuses_fin(const struct nt_connection *connection, 
 	return (flow->flags & NT_FLOW_SYNCHRONISED) && nt_sequence_after(flow->acknowledged, sequence + 1);
 }
 
+/* Returns whether the side's FIN acknowledges the other side's. */
+NT_INLINE int nt_connection_fin_is_answer(const struct nt_connection *connection, int side)
+{
+	return connection->fin_acknowledgement[side] == connection->fin_sequence[1 - side] + 1;
+}
+
 /* Sets the closer to the sender of the first FIN. */
 NT_INLINE void nt_connection_find_first_closer(struct nt_connection *connection)
 {
 	__u64 first = connection->fin_ns[0], second = connection->fin_ns[1];
+	int answers = nt_connection_fin_is_answer(connection, 0) - nt_connection_fin_is_answer(connection, 1);
 
-	connection->first_closer = 0;
-	if (first || second)
-		connection->first_closer = 1 + (!first || (second && second < first));
+	if (!first || !second)
+		connection->first_closer = first ? 1 : second ? 2 : 0;
+	else if (answers)
+		connection->first_closer = answers > 0 ? 2 : 1;
+	else if (first != second)
+		connection->first_closer = first < second ? 1 : 2;
+}
+
+/* Sets the closer after a FIN. */
+NT_INLINE void nt_connection_update_first_closer(struct nt_connection *connection, const struct nt_packet *packet)
+{
+	__u8 before = connection->first_closer;
+
+	nt_connection_find_first_closer(connection);
+	if (before && packet->marks & NT_PACKET_OTHER_CLOCK)
+		connection->first_closer = before;
+}
+
+/* Handles a FIN after a RST. The RST changes nothing if it was sent after this FIN and that of the other side. */
+NT_INLINE __u32 nt_connection_fin_after_reset(struct nt_connection *connection, const struct nt_packet *packet,
+					      int source, __u64 now)
+{
+	int peer = nt_connection_peer(connection, source);
+	int reset_by = nt_connection_side_reset(connection, source) ? source : peer;
+
+	if (!(connection->side[peer] & NT_SIDE_FIN) ||
+	    !nt_connection_precedes(packet, now, connection->rst_ns[reset_by]) ||
+	    connection->fin_ns[peer] > connection->rst_ns[reset_by])
+		return NT_STEP_REPEAT;
+	connection->outlived[nt_connection_peer(connection, reset_by)] = connection->resets[reset_by];
+	connection->last_change_ns = connection->fin_ns[peer] > now ? connection->fin_ns[peer] : now;
+	return NT_STEP_REVIVED;
+}
+
+NT_INLINE void nt_connection_set_fin(struct nt_connection *connection, const struct nt_packet *packet, int source,
+				     __u64 now)
+{
+	connection->fin_sequence[source] = nt_packet_end_sequence(packet) - 1;
+	connection->fin_ns[source] = now;
+	connection->fin_acknowledgement[source] = packet->acknowledgement;
+	connection->side[source] |= NT_SIDE_FIN;
 }
 
 NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct nt_packet *packet, int source,
@@ -495,25 +567,24 @@ NT_INLINE __u32 nt_connection_fin(struct nt_connection *connection, const struct
 	/* A packet with a SYN has its letter already. */
 	__u32 letter = packet->flags & NT_SYN ? 0 : NT_STEP_LETTER('F');
 	__u8 had = connection->side[source] & NT_SIDE_FIN;
+	int again = had && connection->fin_sequence[source] == sequence;
 	__u8 peer = connection->side[1 - source];
 	struct nt_flow *flow = &connection->flow[source];
 
-	if (had && connection->fin_sequence[source] == sequence)
+	if (again && !nt_connection_precedes(packet, now, connection->fin_ns[source]))
 		return NT_STEP_REPEAT;
-	if (nt_connection_refuses_fin(connection, sequence, source))
+	if (!again && nt_connection_refuses_fin(connection, sequence, source))
 		return NT_STEP_REFUSED | letter;
-	connection->fin_sequence[source] = sequence;
-	connection->fin_ns[source] = now;
-	connection->side[source] |= NT_SIDE_FIN;
 	if ((connection->marks & NT_MARK_FOLLOWED) && (flow->flags & NT_FLOW_SENT) && packet->sequence == flow->next)
 		connection->side[source] |= NT_SIDE_FIN_FITS;
-	if (had) {
+	if (had && !again)
 		connection->marks |= NT_MARK_TWO_FINS;
-		nt_connection_find_first_closer(connection);
-	}
+	nt_connection_set_fin(connection, packet, source, now);
+	nt_connection_update_first_closer(connection, packet);
+	if (again)
+		return NT_STEP_REPEAT;
 	if (state == NT_STATE_RESET)
-		return NT_STEP_REPEAT | letter;
-	nt_connection_set_first_closer(connection, source);
+		return letter | nt_connection_fin_after_reset(connection, packet, source, now);
 	if ((peer & NT_SIDE_FIN) || (connection->marks & NT_MARK_SELF))
 		return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 	return NT_STEP_CHANGED | letter;
@@ -593,8 +664,25 @@ NT_INLINE void nt_connection_set_reset(struct nt_connection *connection, const s
 	if (nt_connection_side_reset(connection, source))
 		return;
 	connection->change_before_rst_ns = connection->last_change_ns;
+	connection->last_change_ns = now;
 	connection->side[source] |= NT_SIDE_RST;
 	connection->resets[source] = connection->outlived[nt_connection_peer(connection, source)] + 1;
+}
+
+/* Returns whether the RST is too late to change the end. */
+NT_INLINE int nt_connection_rst_is_late(const struct nt_connection *connection, const struct nt_packet *packet,
+					int source, enum nt_state state, enum nt_rst_fit fit, __u64 now)
+{
+	if (state == NT_STATE_CLOSED)
+		return !nt_connection_precedes(packet, now, connection->fin_ns[0]) &&
+		       !nt_connection_precedes(packet, now, connection->fin_ns[1]);
+	if (state != NT_STATE_RESET)
+		return 0;
+	if (!nt_connection_side_reset(connection, source))
+		return !nt_connection_precedes(packet, now, connection->rst_ns[nt_connection_peer(connection, source)]);
+	/* A RST that fits replaces one that may have been refused. */
+	return fit != NT_RST_FITS || (!nt_connection_precedes(packet, now, connection->rst_ns[source]) &&
+				      !nt_connection_may_go_on(connection, now));
 }
 
 NT_INLINE __u32 nt_connection_rst(struct nt_connection *connection, const struct nt_packet *packet, int source,
@@ -609,12 +697,9 @@ NT_INLINE __u32 nt_connection_rst(struct nt_connection *connection, const struct
 		return NT_STEP_REFUSED | letter;
 	if (again)
 		connection->flow[source].flags |= NT_FLOW_RST_AGAIN;
-	/* A RST that fits replaces one that may have been refused. */
-	if (state == NT_STATE_CLOSED ||
-	    (state == NT_STATE_RESET && !(again && fit == NT_RST_FITS && nt_connection_may_go_on(connection, now))))
+	if (nt_connection_rst_is_late(connection, packet, source, state, fit, now))
 		return NT_STEP_REPEAT | letter;
 	nt_connection_set_reset(connection, packet, source, fit, now);
-	nt_connection_set_first_closer(connection, source);
 	return NT_STEP_CHANGED | NT_STEP_ENDED | letter;
 }
 
@@ -658,6 +743,15 @@ NT_INLINE int nt_connection_disowns_reset(const struct nt_connection *connection
 	       packet->acknowledgement == connection->fin_sequence[peer] + 1;
 }
 
+/* Takes a packet that was sent before a RST, and came after it. A RST that follows directly on it is the sender's. */
+NT_INLINE void nt_connection_precede_reset(struct nt_connection *connection, const struct nt_packet *packet, int source)
+{
+	struct nt_flow *flow = &connection->flow[source];
+
+	if (nt_connection_side_reset(connection, source) && nt_packet_end_sequence(packet) == flow->reset)
+		flow->flags |= NT_FLOW_RST_FITS;
+}
+
 /* Looks for signs of life after a RST. Returns NT_STEP_REVIVED if the connection goes on, or 0. */
 NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const struct nt_packet *packet, int source,
 				      __u64 now)
@@ -668,6 +762,11 @@ NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const st
 	if (packet->flags & (NT_SYN | NT_RST) || connection->marks & NT_MARK_SELF ||
 	    !nt_connection_is_established(connection))
 		return 0;
+	if (nt_connection_precedes(packet, now, connection->rst_ns[0]) ||
+	    nt_connection_precedes(packet, now, connection->rst_ns[1])) {
+		nt_connection_precede_reset(connection, packet, source);
+		return 0;
+	}
 	if (nt_connection_side_reset(connection, source) && (packet->payload_length || packet->flags & NT_FIN))
 		nt_flow_go_on(flow, packet);
 	if (nt_connection_side_reset(connection, source) &&
@@ -793,7 +892,7 @@ NT_INLINE __u32 nt_connection_step(struct nt_connection *connection, const struc
 		nt_connection_append_letter(connection, source, result >> 8);
 	connection->side[source] |= NT_SIDE_SEEN;
 	connection->last_seen_ns = now;
-	if (result & NT_STEP_CHANGED)
+	if (result & NT_STEP_CHANGED && !nt_connection_precedes(packet, now, connection->last_change_ns))
 		connection->last_change_ns = now;
 	if (result & NT_STEP_REVIVED) {
 		result |= NT_STEP_CHANGED;
@@ -978,7 +1077,6 @@ NT_INLINE int nt_connection_is_retry(const struct nt_connection *connection, con
 NT_INLINE void nt_connection_retry(struct nt_connection *connection)
 {
 	connection->side[1 - connection->src_index] &= ~NT_SIDE_RST;
-	connection->first_closer = 0;
 	__builtin_memset(&connection->rst_ns, 0, sizeof(connection->rst_ns));
 }
 

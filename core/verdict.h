@@ -59,9 +59,8 @@ NT_INLINE enum nt_outcome nt_connection_reset_outcome(const struct nt_connection
 	/* If both sides sent a RST, the first one counts. */
 	int by = nt_connection_side_reset(connection, 0) ? 0 : 1;
 
-	if (nt_connection_side_reset(connection, 0) && nt_connection_side_reset(connection, 1) &&
-	    connection->first_closer)
-		by = connection->first_closer - 1;
+	if (nt_connection_side_reset(connection, 0) && nt_connection_side_reset(connection, 1))
+		by = connection->rst_ns[1] < connection->rst_ns[0];
 	*ended_by = nt_connection_role_side(connection, by);
 	if (*ended_by == NT_DST && !nt_connection_is_established(connection) && !nt_connection_has_synack(connection))
 		return NT_OUTCOME_REFUSED;
@@ -169,7 +168,9 @@ NT_INLINE int nt_endpoint_was_reset(const struct nt_connection *connection, int 
 {
 	int peer = 1 - side;
 
-	if (!nt_connection_side_reset(connection, side))
+	/* If both sides sent a RST, the first one counts. */
+	if (!nt_connection_side_reset(connection, side) ||
+	    (nt_connection_side_reset(connection, peer) && connection->rst_ns[peer] < connection->rst_ns[side]))
 		return 0;
 	/* After a FIN, then a RST, then the peer's FIN, Zeek no longer counts the RST. */
 	return !((connection->side[side] & connection->side[peer] & NT_SIDE_FIN) &&

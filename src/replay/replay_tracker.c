@@ -289,9 +289,9 @@ static void replace_first_time(struct replay_entry *entry)
 }
 
 /* Returns enum nt_step bits. */
-static __u32 step_entry(struct replay_entry *entry, const struct replay_located *located)
+static __u32 step_entry(struct replay_entry *entry, struct replay_located *located)
 {
-	const struct capture_segment *segment = &located->segment;
+	struct capture_segment *segment = &located->segment;
 	struct nt_connection *connection = &entry->connection;
 	__u8 before = 0;
 	bool doubtful;
@@ -303,6 +303,8 @@ static __u32 step_entry(struct replay_entry *entry, const struct replay_located 
 	doubtful = located->time.is_wrong || entry->doubt.former || entry->doubt.unknown;
 	if (doubtful)
 		before = known_times(connection);
+	if (located->time.is_wrong || entry->doubt.former)
+		segment->packet.marks |= NT_PACKET_OTHER_CLOCK;
 	step = nt_connection_step(connection, &segment->packet, located->source, segment->ns);
 	/* Packets may be out of order in the capture. */
 	if (segment->ns < connection->first_ns && !located->time.is_wrong && !entry->doubt.former)
@@ -335,8 +337,7 @@ static bool is_stale_refusal(const struct replay_entry *entry, const struct repl
 }
 
 /* Returns the entry of the segment's connection, or NULL if it begins one. Sets *step to enum nt_step bits. */
-static struct replay_entry *find_and_step(struct replay_tracker *tracker, const struct replay_located *located,
-					  __u32 *step)
+static struct replay_entry *find_and_step(struct replay_tracker *tracker, struct replay_located *located, __u32 *step)
 {
 	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
 

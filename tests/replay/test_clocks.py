@@ -6,7 +6,7 @@ import re
 import struct
 import tempfile
 
-from pcap import ACK, SYN, capture, connection, ethernet, packet
+from pcap import ACK, FIN, SYN, capture, connection, ethernet, packet
 from replay_harness import check, equal, holds, replay, run
 
 S = 1_000_000_000
@@ -135,6 +135,18 @@ def clock_set_back():
             holds(crossing, start="2023-11-14T22:13:22.000000000Z")
 
 
+def clock_set_back_between_two_fins():
+    """Neither FIN acknowledges the other. Their times cannot be compared, so the order of the file decides."""
+    server = ("198.18.0.1", 80)
+    closing = connection(CLIENTS[2], at=2)[:5] + [
+        (2.040, packet(CLIENTS[2], server, FIN | ACK, 1011, 51021)),
+        (-150, packet(server, CLIENTS[2], FIN | ACK, 51021, 1011)),
+        (-149.990, packet(CLIENTS[2], server, ACK, 1012, 51022))]
+    result = read(connections()[:16] + closing + connections(-149)[24:])
+    whole(result, "set back between two FINs")
+    holds(next(r for r in result.records if r["src_port"] == 40002), ended_by="src", duration_ns=None)
+
+
 def last_packet_after_a_pause():
     """Nothing follows that could decide: its time is believed."""
     packets = connection()[:7] + [(7200, connection()[7][1])]
@@ -153,4 +165,4 @@ def attempts_far_apart():
 
 if __name__ == "__main__":
     run([wrong_time_of_each_packet, wrong_times_around_other_packets, corrupt_fractions, attempts_are_not_aged, clock_set_forward,
-         clock_set_back, last_packet_after_a_pause, attempts_far_apart])
+         clock_set_back, clock_set_back_between_two_fins, last_packet_after_a_pause, attempts_far_apart])

@@ -22,17 +22,71 @@ def handshakes_in_any_order():
     packets = connection()
     for order in itertools.permutations(range(4)):
         disordered = [packets[step] for step in order] + packets[4:]
-        # The first of the client's packets after the SYN counts as the ACK.
-        handshake = 11_000_000 if order.index(2) < order.index(3) else 20_000_000
-        one(disordered, order, start="2023-11-14T22:13:20.000000000Z", handshake_ns=handshake, **WHOLE)
+        one(disordered, order, start="2023-11-14T22:13:20.000000000Z", handshake_ns=11_000_000, **WHOLE)
         times = sorted(at for at, _ in disordered)
         one([(at, frame) for at, (_, frame) in zip(times, disordered)], order, **WHOLE)
 
 
 def last_packet_first():
+    """The times too are in the order of the file, but the server's FIN acknowledges the client's."""
     frames = [frame for _, frame in reversed(connection())]
-    expected = {**WHOLE, "ended_by": "dst"}  # by the times
-    one([(index * 0.0001, frame) for index, frame in enumerate(frames)], "reversed", **expected)
+    one([(index * 0.0001, frame) for index, frame in enumerate(frames)], "reversed", **WHOLE)
+
+
+def ends(client):
+    """Frames of connections by the way they end: those of a handshake and some data, then those of the end."""
+    def segment(*arguments):
+        return packet(client, SERVER, *arguments)
+
+    def answer(*arguments):
+        return packet(SERVER, client, *arguments)
+
+    c, s = 1000, 51000
+    begin = [segment(SYN, c), answer(SYN | ACK, s, c + 1), segment(ACK, c + 1, s + 1),
+             segment(ACK, c + 1, s + 1, b"q" * 10), answer(ACK, s + 1, c + 11, b"a" * 20), segment(ACK, c + 11, s + 21)]
+    fin, last = segment(FIN | ACK, c + 11, s + 21), segment(ACK, c + 12, s + 22)
+    second = answer(FIN | ACK, s + 21, c + 12)
+    return {
+        "FINs": begin + [fin, second, last],
+        "FIN acknowledged first": begin + [fin, answer(ACK, s + 21, c + 12), second, last],
+        "FIN sent twice": begin + [fin, fin, second, last],
+        "simultaneous close": begin + [fin, answer(FIN | ACK, s + 21, c + 11), last, answer(ACK, s + 22, c + 12)],
+        "FINs with data": begin[:3] + [segment(FIN | ACK, c + 1, s + 1, b"q" * 10), answer(ACK, s + 1, c + 12, b"a" * 20),
+                                       second, last],
+        "RST": begin + [answer(RST | ACK, s + 21, c + 11)],
+        "RST after data": begin[:5] + [answer(RST | ACK, s + 21, c + 11)],
+        "RST without ACK": begin + [segment(RST, c + 11)],
+        "RST after a FIN": begin + [fin, answer(RST | ACK, s + 21, c + 12)],
+        "RST between FINs": begin + [fin, segment(RST, c + 12), answer(FIN | ACK, s + 21, c + 11)],
+        "RST after both FINs": begin + [fin, second, segment(RST, c + 12)],
+        "RST of both": begin + [answer(RST | ACK, s + 21, c + 11), segment(RST | ACK, c + 11, s + 21)],
+        "RST of the client, then of the server": begin + [segment(RST, c + 11), answer(RST | ACK, s + 21, c + 11)],
+        "scan": [segment(SYN, c), answer(SYN | ACK, s, c + 1), segment(RST, c + 1)],
+        "SYN and SYN-ACK sent twice": begin[:1] + begin[:2] + begin[1:2] + begin[2:] + [fin, second, last],
+    }
+
+
+def any_order_of_neighbours():
+    """Up to four neighbours in any order in the file, with their own times: the record is that of the packets in order.
+    Of several connections one after the other, each has another order.
+    """
+    for name, frames in ends(CLIENT).items():
+        packets, orders, step = [], [], 0.011  # longer than a duplicate is looked for
+        good = replay(capture([(step * index, frame) for index, frame in enumerate(frames)])).records
+        equal(len(good), 1, f"records, {name}")
+        for first in range(len(frames) - 1):
+            width = min(4, len(frames) - first)
+            orders += [[*range(first), *(first + at for at in order), *range(first + width, len(frames))]
+                       for order in itertools.permutations(range(width)) if order[0]]
+        for number, order in enumerate(orders):
+            frames = ends((CLIENT[0], 10000 + number))[name]
+            packets += [(0.5 * number + step * index, frames[index]) for index in order]
+        records = {record["src_port"]: record for record in replay(capture(packets)).records}
+        for number, order in enumerate(orders):
+            record = records[10000 + number]
+            differing = {key for key in {*record, *good[0]} - {"id", "src_port", "community_id", "start", "time", "history"}
+                         if record.get(key) != good[0].get(key)}
+            equal(differing, set(), f"{name}, {order}")
 
 
 def syn_at_last():
@@ -74,5 +128,5 @@ def many_connections():
 
 
 if __name__ == "__main__":
-    run([handshakes_in_any_order, last_packet_first, syn_at_last, refusal_before_its_syn, another_connection,
-         many_connections])
+    run([handshakes_in_any_order, last_packet_first, any_order_of_neighbours, syn_at_last, refusal_before_its_syn,
+         another_connection, many_connections])
