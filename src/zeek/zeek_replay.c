@@ -7,7 +7,7 @@
 #include "src/zeek/zeek_table.h"
 
 #include "src/zeek/zeek_step.h"
-#include "src/zeek/checksum.h"
+#include "src/capture/checksum.h"
 #include "src/zeek/zeek_record.h"
 
 #define NS_PER_US 1000

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/zeek/checksum.c accepts checksums computed as in RFC 1071, and rejects a packet with one bit changed. */
+/* src/capture/checksum.c accepts checksums computed as in RFC 1071, and rejects a packet with one bit changed. */
 #include <linux/types.h>
 #include <stdlib.h>
 
-#include "src/zeek/checksum.h"
+#include "src/capture/checksum.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/frames.h"
@@ -26,6 +26,20 @@ static void set16(struct frame *frame, __u32 at, __u16 value)
 	frame->bytes[at + 1] = value;
 }
 
+/* Returns enum checksum, or -1 if the frame holds no TCP. */
+static int judge(const struct frame *frame, __u32 captured)
+{
+	struct nt_buffer buffer = { .data = malloc(captured), .length = captured };
+	struct nt_packet packet = { .vlan = NT_NO_VLAN };
+	int judged = -1;
+
+	memcpy((void *)buffer.data, frame->bytes, captured);
+	if (nt_parse_ethernet(&buffer, frame->length, 0, &packet) == NT_PACKET_TCP)
+		judged = checksum_judge(&buffer, &packet);
+	free((void *)buffer.data);
+	return judged;
+}
+
 static int is_right(const struct frame *frame, __u32 captured)
 {
 	struct nt_buffer buffer = { .data = malloc(captured), .length = captured };
@@ -39,7 +53,8 @@ static int is_right(const struct frame *frame, __u32 captured)
 	return right;
 }
 
-/* Sets the checksum for these addresses. A changed byte must be found in a whole segment, and not in one cut short. */
+/* Sets the checksum for these addresses. A changed byte must be found in a whole segment, and not in one cut short. The
+ * sum of the pseudo-header, with and without the length, is left to the network card. */
 static void check_segment(struct frame *frame, __u32 transport, const __u8 *source, const __u8 *destination,
 			  __u32 address_size)
 {
@@ -49,14 +64,23 @@ static void check_segment(struct frame *frame, __u32 transport, const __u8 *sour
 	sum = sum_of(source, address_size, 0) + sum_of(destination, address_size, 0) + 6 + length;
 	set16(frame, transport + 16, ~sum_of(frame->bytes + transport, length, sum));
 	CHECK_EQUAL(is_right(frame, frame->length), 1);
+	CHECK_EQUAL(judge(frame, frame->length), CHECKSUM_RIGHT);
 	for (at = transport + 4; at < frame->length; at++) {
 		if (at == transport + 12) /* the data offset: changes how the packet is parsed */
 			continue;
 		frame->bytes[at] ^= 0x10;
 		CHECK_EQUAL(is_right(frame, frame->length), 0);
 		CHECK_EQUAL(is_right(frame, frame->length - 1), 1);
+		CHECK_EQUAL(judge(frame, frame->length), CHECKSUM_WRONG);
+		CHECK_EQUAL(judge(frame, frame->length - 1), CHECKSUM_UNKNOWN);
 		frame->bytes[at] ^= 0x10;
 	}
+	set16(frame, transport + 16, sum_of(NULL, 0, sum));
+	CHECK_EQUAL(judge(frame, frame->length), CHECKSUM_UNKNOWN);
+	set16(frame, transport + 16, sum_of(NULL, 0, sum - length));
+	CHECK_EQUAL(judge(frame, frame->length), CHECKSUM_UNKNOWN);
+	set16(frame, transport + 16, 0);
+	CHECK_EQUAL(judge(frame, frame->length), CHECKSUM_WRONG);
 }
 
 static void test_ipv4(void)
@@ -128,6 +152,25 @@ static void test_ipv4_header(void)
 	CHECK(checksum_ipv4_header_is_right(&buffer, 100));
 }
 
+/* The IPv4 header counts, but not if its checksum is 0. */
+static void test_judged_header(void)
+{
+	struct frame frame = { .length = 0 };
+
+	put_ethernet(&frame, NT_ETHERTYPE_IPV4);
+	put_ipv4(&frame, 0, 0, 6, TCP_SIZE);
+	put_tcp(&frame);
+	check_segment(&frame, 34, frame.bytes + 26, frame.bytes + 30, 4);
+	set16(&frame, 50,
+	      ~sum_of(frame.bytes + 34, frame.length - 34, sum_of(frame.bytes + 26, 8, 6 + frame.length - 34)));
+	set16(&frame, 24, 0);
+	CHECK_EQUAL(judge(&frame, frame.length), CHECKSUM_RIGHT);
+	set16(&frame, 24, ~sum_of(frame.bytes + 14, 20, 0));
+	CHECK_EQUAL(judge(&frame, frame.length), CHECKSUM_RIGHT);
+	frame.bytes[25] ^= 1;
+	CHECK_EQUAL(judge(&frame, frame.length), CHECKSUM_WRONG);
+}
+
 int main(void)
 {
 	test_ipv4();
@@ -135,5 +178,6 @@ int main(void)
 	test_route();
 	test_home_address();
 	test_ipv4_header();
+	test_judged_header();
 	return check_finish();
 }

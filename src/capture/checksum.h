@@ -17,4 +17,15 @@ bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset);
  */
 bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length);
 
+enum checksum {
+	CHECKSUM_UNKNOWN, /* not verified, or left to the network card */
+	CHECKSUM_RIGHT,
+	CHECKSUM_WRONG, /* in the TCP header, or in an IPv4 header without options and not 0 there */
+};
+
+/* Verifies the checksums of a segment that nt_parse_ip() found in the frame, if it was captured whole. A checksum that is
+ * left to the network card is the sum of the pseudo-header, without the length for segmentation offload.
+ */
+enum checksum checksum_judge(const struct nt_buffer *frame, const struct nt_packet *packet);
+
 #endif

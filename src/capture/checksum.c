@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/zeek/checksum.h"
+#include "src/capture/checksum.h"
 
 #include <string.h>
 
@@ -8,32 +8,43 @@
 #define OPTION_PAD1 0            /* RFC 8200 section 4.2 */
 #define OPTION_HOME_ADDRESS 0xc9 /* RFC 6275 section 6.3 */
 
+#define LONG_SEGMENT 256   /* takes longer to sum up than to see that the network card shall do it */
 #define CORRECT_SUM 0xffff /* one's complement sum of data that includes its correct checksum */
+
+static __u64 load_32(const __u8 *bytes)
+{
+	__u32 word;
+
+	memcpy(&word, bytes, sizeof(word));
+	return word;
+}
 
 /* The sum does not depend on the byte order (RFC 1071 section 2 (B)). */
 static __u64 add_bytes(__u64 sum, const __u8 *bytes, __u32 size)
 {
-	__u32 word;
-	__u16 half = 0;
+	__u16 half;
 
-	for (; size >= sizeof(word); bytes += sizeof(word), size -= sizeof(word)) {
-		memcpy(&word, bytes, sizeof(word));
-		sum += word;
-	}
-	for (; size >= sizeof(half); bytes += sizeof(half), size -= sizeof(half)) {
+	for (; size >= 16; bytes += 16, size -= 16)
+		sum += load_32(bytes) + load_32(bytes + 4) + load_32(bytes + 8) + load_32(bytes + 12);
+	for (; size >= 4; bytes += 4, size -= 4)
+		sum += load_32(bytes);
+	if (size & 2) {
 		memcpy(&half, bytes, sizeof(half));
 		sum += half;
+		bytes += sizeof(half);
 	}
-	half = 0;
-	memcpy(&half, bytes, size);
-	return sum + half;
+	if (size & 1) {
+		half = 0;
+		memcpy(&half, bytes, 1);
+		sum += half;
+	}
+	return sum;
 }
 
+/* A sum that is not 0 folds to 0xffff if it is a multiple of that. */
 static bool is_correct_sum(__u64 sum)
 {
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == CORRECT_SUM;
+	return !(sum % CORRECT_SUM);
 }
 
 bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset)
@@ -46,6 +57,11 @@ bool checksum_ipv4_header_is_right(const struct nt_buffer *frame, __u32 offset)
 	if (length > frame->length - offset)
 		return true;
 	return is_correct_sum(add_bytes(0, frame->data + offset, length));
+}
+
+static bool is_ipv4(const struct nt_packet *packet)
+{
+	return !packet->address_words[0] && packet->address_parts[2] == nt_network32(0xffff);
 }
 
 /* The addresses of the pseudo-header. IPv6 extension headers may replace those of the IPv6 header. */
@@ -112,15 +128,16 @@ static void find_pseudo_addresses(const struct nt_buffer *frame, const struct nt
 	}
 }
 
-/* RFC 9293 section 3.1, RFC 8200 section 8.1 */
-static __u64 add_pseudo_header(const struct nt_buffer *frame, const struct nt_packet *packet, __u32 length)
+/* RFC 9293 section 3.1, RFC 8200 section 8.1. Leaves out the length. */
+static __u64 add_pseudo_header(const struct nt_buffer *frame, const struct nt_packet *packet)
 {
-	bool ipv4 = !packet->address_words[0] && packet->address_parts[2] == nt_network32(0xffff);
-	__u64 sum = nt_network32(length) + (__u64)nt_network32(NT_PROTOCOL_TCP);
+	__u64 sum = nt_network32(NT_PROTOCOL_TCP);
 	struct pseudo_addresses addresses;
 
-	if (ipv4)
+	if (is_ipv4(packet))
 		return sum + packet->address_parts[3] + packet->address_parts[7];
+	if (packet->transport_offset == packet->network_offset + NT_IPV6_HEADER)
+		return add_bytes(sum, (const __u8 *)packet->address_words, sizeof(addresses));
 	find_pseudo_addresses(frame, packet, &addresses);
 	return add_bytes(sum, (const __u8 *)&addresses, sizeof(addresses));
 }
@@ -131,5 +148,41 @@ bool checksum_tcp_is_right(const struct nt_buffer *frame, const struct nt_packet
 
 	if (offset > frame->length || length > frame->length - offset)
 		return true;
-	return is_correct_sum(add_bytes(add_pseudo_header(frame, packet, length), frame->data + offset, length));
+	return is_correct_sum(
+		add_bytes(add_pseudo_header(frame, packet) + nt_network32(length), frame->data + offset, length));
+}
+
+static bool is_header_plausible(const struct nt_buffer *frame, const struct nt_packet *packet)
+{
+	struct nt_ipv4_header header;
+
+	return !is_ipv4(packet) || NT_LOAD(frame, packet->network_offset, &header, sizeof(header)) < 0 ||
+	       nt_is_ipv4_sum_plausible(&header);
+}
+
+/* Returns whether the checksum is the sum of the pseudo-header; both are not inverted. */
+static bool is_left_to_card(__u16 checksum, __u64 pseudo, __u32 length)
+{
+	return checksum && (is_correct_sum(pseudo + (__u16)~checksum) ||
+			    is_correct_sum(pseudo + nt_network32(length) + (__u16)~checksum));
+}
+
+enum checksum checksum_judge(const struct nt_buffer *frame, const struct nt_packet *packet)
+{
+	__u32 length, offset = packet->transport_offset;
+	struct nt_tcp_header header;
+	__u64 pseudo;
+
+	if (packet->marks & NT_PACKET_FIRST_FRAGMENT || !packet->network_length ||
+	    NT_LOAD(frame, offset, &header, sizeof(header)) < 0)
+		return CHECKSUM_UNKNOWN;
+	length = (header.data_offset >> 4) * 4 + packet->payload_length;
+	if (length > frame->length - offset)
+		return CHECKSUM_UNKNOWN;
+	pseudo = add_pseudo_header(frame, packet);
+	if (length > LONG_SEGMENT && is_left_to_card(header.checksum, pseudo, length))
+		return CHECKSUM_UNKNOWN;
+	if (!is_correct_sum(add_bytes(pseudo + nt_network32(length), frame->data + offset, length)))
+		return is_left_to_card(header.checksum, pseudo, length) ? CHECKSUM_UNKNOWN : CHECKSUM_WRONG;
+	return is_header_plausible(frame, packet) ? CHECKSUM_RIGHT : CHECKSUM_WRONG;
 }
