@@ -20,3 +20,32 @@ void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole
 	holes = growing_stream_holes(stream);
 	nt_stream_add_pending(&stream->core, &holes, hole);
 }
+
+/* whole: all of the range is in one hole; else a part of it is in any. */
+static bool is_in_hole(const struct growing_stream *stream, __u32 start, __u32 end, bool whole)
+{
+	const struct nt_range *hole;
+	__u32 i;
+
+	for (i = 0; i < stream->room; i++) {
+		hole = &stream->hole[i];
+		if (hole->start == hole->end)
+			continue;
+		if (whole ? !nt_sequence_after(hole->start, start) && !nt_sequence_after(end, hole->end) :
+			    nt_sequence_after(end, hole->start) && nt_sequence_after(hole->end, start))
+			return true;
+	}
+	return false;
+}
+
+bool growing_stream_has_seen(const struct growing_stream *stream, __u32 start, __u32 end)
+{
+	return (stream->core.flags & NT_STREAM_BASED) && !nt_sequence_after(end, nt_stream_next(&stream->core)) &&
+	       !is_in_hole(stream, start, end, false);
+}
+
+bool growing_stream_has_missed(const struct growing_stream *stream, __u32 start, __u32 end)
+{
+	return !(stream->core.flags & NT_STREAM_BASED) || !nt_sequence_after(nt_stream_next(&stream->core), start) ||
+	       is_in_hole(stream, start, end, true);
+}

@@ -45,6 +45,12 @@ static inline struct nt_range growing_stream_step(struct growing_stream *stream,
 	return holes.pending;
 }
 
+/* Returns whether all of [start, end) was seen. A FIN takes one number, as a byte does. */
+bool growing_stream_has_seen(const struct growing_stream *stream, __u32 start, __u32 end);
+
+/* Returns whether nothing of [start, end) was seen. */
+bool growing_stream_has_missed(const struct growing_stream *stream, __u32 start, __u32 end);
+
 /* True if sent bytes were not seen, or the counts may be wrong. */
 static inline bool growing_stream_is_incomplete(const struct growing_stream *stream)
 {

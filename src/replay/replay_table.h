@@ -18,6 +18,7 @@
 #include "src/capture/capture_process.h"
 #include "src/record/packet_record.h"
 #include "src/replay/growing_stream.h"
+#include "src/replay/withheld.h"
 
 enum replay_queue {
 	REPLAY_HALF_OPEN,
@@ -42,6 +43,7 @@ struct replay_entry {
 	bool has_failed; /* no packet came since an ICMP error ended the attempt */
 	__u16 error;     /* errno that the last ICMP error meant for the attempt; 0: none */
 	struct packet_doubt doubt;
+	struct side_sums sums[2];
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

@@ -24,7 +24,8 @@ struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host
 	tracker->host = *host;
 	tracker->table = replay_table_new(most_bytes);
 	tracker->early = early_packets_new();
-	if (tracker->table && tracker->early)
+	tracker->withheld = withheld_new();
+	if (tracker->table && tracker->early && tracker->withheld)
 		return tracker;
 	replay_tracker_free(tracker);
 	return NULL;
@@ -36,6 +37,7 @@ void replay_tracker_free(struct replay_tracker *tracker)
 		return;
 	replay_table_free(tracker->table);
 	early_packets_free(tracker->early);
+	withheld_free(tracker->withheld);
 	free(tracker);
 }
 
@@ -102,10 +104,61 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 	record_fill_from_packets(record, &account);
 }
 
+/* Both sides of a self-connection are one. */
+static const struct growing_stream *peer_stream(const struct replay_entry *entry, int source)
+{
+	return &entry->streams[entry->connection.marks & NT_MARK_SELF ? source : 1 - source];
+}
+
+/* Returns whether nothing that was seen contradicts that the side sent this payload. */
+static bool is_unopposed(const struct replay_entry *entry, const struct replay_located *kept)
+{
+	const struct nt_connection *connection = &entry->connection;
+	const struct nt_packet *packet = &kept->segment.packet;
+	__u32 end = packet->sequence + packet->payload_length;
+	__u8 side = connection->side[kept->source];
+
+	if (packet->flags & (NT_SYN | NT_FIN | NT_RST) || !packet->payload_length)
+		return false;
+	if ((side & NT_SIDE_FIN && nt_sequence_after(end, connection->fin_sequence[kept->source])) ||
+	    (side & NT_SIDE_RST && nt_sequence_after(end, connection->flow[kept->source].reset)))
+		return false;
+	return growing_stream_has_missed(&entry->streams[kept->source], packet->sequence, end);
+}
+
+/* Counts the payload of a segment that was refused for its checksum, and not sent again: who sent it is unknown, but its
+ * bytes were sent. It counts as a packet already.
+ */
+static void settle_withheld(struct replay_entry *entry, struct replay_located *kept)
+{
+	struct growing_stream *stream = &entry->streams[kept->source];
+	struct nt_range hole;
+
+	if (!is_unopposed(entry, kept))
+		return;
+	kept->segment.packet.marks &= ~NT_PACKET_REFUSED;
+	stream->core.packets -= kept->segment.packet.segments;
+	hole = growing_stream_step(stream, peer_stream(entry, kept->source), &kept->segment.packet,
+				   kept->segment.interface.number, kept->segment.direction);
+	if (hole.start != hole.end)
+		stream->core.flags |= NT_STREAM_INCOMPLETE;
+}
+
+static void count_withheld(const struct replay_tracker *tracker, struct replay_entry *entry)
+{
+	struct replay_located kept;
+
+	if (!entry->sums[0].withheld && !entry->sums[1].withheld)
+		return;
+	while (withheld_take_any(tracker->withheld, entry, &kept))
+		settle_withheld(entry, &kept);
+}
+
 static void end_entry(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_cause cause)
 {
 	struct nt_record record;
 
+	count_withheld(tracker, entry);
 	fill_tracker_record(tracker, &record, entry, cause);
 	tracker->host.ended(tracker->host.context, &record);
 	replay_table_remove(tracker->table, entry);
@@ -210,6 +263,8 @@ static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, con
 	entry->ifname = located->segment.interface.name;
 	entry->process = (struct capture_process){ 0 };
 	entry->early = 0;
+	entry->sums[0] = entry->sums[1] = (struct side_sums){ 0 };
+	side_sums_take(&entry->sums[located->source], located->checksum);
 	if (tracker->taken_back)
 		tracker->taken_back--;
 	else
@@ -262,12 +317,6 @@ static struct replay_entry *replace_entry(struct replay_tracker *tracker, struct
 		entry->streams[1 - located->source].core = opener;
 	doubt_beginning(entry, &located->time);
 	return entry;
-}
-
-/* Both sides of a self-connection are one. */
-static const struct growing_stream *peer_stream(const struct replay_entry *entry, int source)
-{
-	return &entry->streams[entry->connection.marks & NT_MARK_SELF ? source : 1 - source];
 }
 
 /* A connection of one packet keeps that packet's own time, though it is wrong: nothing better is known. Packets that
@@ -336,20 +385,21 @@ static bool is_stale_refusal(const struct replay_entry *entry, const struct repl
 	       elapsed_at(&located->time) > entry->seen + NT_HALF_OPEN_NS;
 }
 
-/* Returns the entry of the segment's connection, or NULL if it begins one. Sets *step to enum nt_step bits. */
-static struct replay_entry *find_and_step(struct replay_tracker *tracker, struct replay_located *located, __u32 *step)
+/* Returns the entry after the segment, or NULL if it begins one. Sets *step to enum nt_step bits. */
+static struct replay_entry *step_found(struct replay_tracker *tracker, struct replay_entry *entry,
+				       struct replay_located *located, __u32 *step)
 {
-	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
-
 	*step = 0;
 	if (!entry)
 		return NULL;
-	if (is_stale_attempt(entry, located) || is_stale_refusal(entry, located)) {
-		end_entry(tracker, entry, NT_WIRE_IDLE);
-		return NULL;
+	if (!(located->segment.packet.marks & NT_PACKET_REFUSED)) {
+		if (is_stale_attempt(entry, located) || is_stale_refusal(entry, located)) {
+			end_entry(tracker, entry, NT_WIRE_IDLE);
+			return NULL;
+		}
+		if (nt_connection_is_retry(&entry->connection, &located->segment.packet, located->source))
+			nt_connection_retry(&entry->connection);
 	}
-	if (nt_connection_is_retry(&entry->connection, &located->segment.packet, located->source))
-		nt_connection_retry(&entry->connection);
 	*step = step_entry(entry, located);
 	return entry;
 }
@@ -406,13 +456,25 @@ static void update_queue(struct replay_table *table, struct replay_entry *entry)
 		replay_table_move(table, entry, queue);
 }
 
-/* Returns 0, or -ENOMEM. */
-static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
+/* A segment that was damaged on its way is sent again, and counts as a retransmission. */
+static void count_repeat_of_damaged(struct replay_tracker *tracker, struct replay_entry *entry,
+				    const struct replay_located *located)
+{
+	const struct nt_packet *packet = &located->segment.packet;
+
+	if (!entry->sums[located->source].withheld || !packet->payload_length || packet->marks & NT_PACKET_REFUSED)
+		return;
+	if (withheld_take_repeated(tracker->withheld, located))
+		entry->streams[located->source].core.retransmits += packet->segments;
+}
+
+/* entry: the one found, or NULL. Returns 0, or -ENOMEM. */
+static int take_found(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *located)
 {
 	struct capture_segment *segment = &located->segment;
 	__u32 step;
-	struct replay_entry *entry = find_and_step(tracker, located, &step);
 
+	entry = step_found(tracker, entry, located, &step);
 	if (!entry)
 		entry = begin_entry(tracker, located);
 	else if (step & NT_STEP_NEW)
@@ -425,14 +487,100 @@ static int take_in_order(struct replay_tracker *tracker, struct replay_located *
 	keep_early_packet(tracker, entry, located);
 	if (step & NT_STEP_REFUSED)
 		segment->packet.marks |= NT_PACKET_REFUSED;
-	if (entry->has_failed && is_attempt_going_on(entry, located))
+	if (entry->has_failed && !(segment->packet.marks & NT_PACKET_REFUSED) && is_attempt_going_on(entry, located))
 		entry->has_failed = false;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
+	count_repeat_of_damaged(tracker, entry, located);
 	step_stream(tracker, entry, located);
 	update_queue(tracker->table, entry);
 	if (step & NT_STEP_ESTABLISHED)
 		report_established(tracker, entry);
 	return 0;
+}
+
+/* The SYN of the next connection of the same ports leaves the history of the former one. */
+static void remove_last_syn(struct nt_connection *connection, int source)
+{
+	char letter = 'S' + (source != connection->src_index) * 32;
+
+	if (connection->history_length && connection->history[connection->history_length - 1] == letter)
+		connection->history_length--;
+}
+
+/* Takes a segment that was refused for its checksum, at its own time. It counts as a packet, and has its letter, already.
+ */
+static int take_withheld(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *kept)
+{
+	struct nt_connection *connection = &entry->connection;
+	__u64 began = connection->first_ns;
+	__u8 letters = connection->history_length;
+	int error;
+
+	kept->segment.packet.marks &= ~NT_PACKET_REFUSED;
+	entry->sums[kept->source].is_taken = true;
+	entry->streams[kept->source].core.packets -= kept->segment.packet.segments;
+	if (kept->segment.packet.flags & NT_SYN)
+		remove_last_syn(connection, kept->source);
+	error = take_found(tracker, entry, kept);
+	entry = replay_table_find(tracker->table, &kept->key, kept->hash);
+	if (!entry)
+		return error;
+	if (entry->connection.first_ns == began)
+		entry->connection.history_length = letters;
+	entry->sums[kept->source].is_taken = true;
+	return error;
+}
+
+/* Takes the segments that were refused for their checksums, but that this one acknowledges. */
+static int take_acknowledged(struct replay_tracker *tracker, struct replay_entry *entry,
+			     const struct replay_located *located)
+{
+	struct replay_located kept;
+	int error = 0;
+
+	while (!error && entry && withheld_take_acknowledged(tracker->withheld, entry, located, &kept)) {
+		error = take_withheld(tracker, entry, &kept);
+		entry = replay_table_find(tracker->table, &located->key, located->hash);
+	}
+	return error;
+}
+
+static void withhold(struct replay_tracker *tracker, struct replay_entry *entry, const struct replay_located *located)
+{
+	struct replay_located replaced;
+
+	entry->sums[located->source].withheld = true;
+	if (!withheld_keep(tracker->withheld, located, &replaced))
+		return;
+	entry = replay_table_find(tracker->table, &replaced.key, replaced.hash);
+	if (entry)
+		settle_withheld(entry, &replaced);
+}
+
+/* Marks a segment that its receiver refuses for its checksum. */
+static void refuse_wrong_checksum(struct replay_tracker *tracker, struct replay_entry *entry,
+				  struct replay_located *located)
+{
+	if (!side_sums_take(&entry->sums[located->source], located->checksum))
+		return;
+	located->segment.packet.marks |= NT_PACKET_REFUSED;
+	withhold(tracker, entry, located);
+}
+
+/* Returns 0, or -ENOMEM. */
+static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
+{
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+	int error = 0;
+
+	if (entry)
+		refuse_wrong_checksum(tracker, entry, located);
+	if (entry && entry->sums[1 - located->source].withheld && located->segment.packet.flags & NT_ACK &&
+	    !(located->segment.packet.marks & NT_PACKET_REFUSED)) {
+		error = take_acknowledged(tracker, entry, located);
+		entry = replay_table_find(tracker->table, &located->key, located->hash);
+	}
+	return error ? error : take_found(tracker, entry, located);
 }
 
 /* Begins the connection of `entry` again, with `first`. */

@@ -28,6 +28,7 @@ struct replay_tracker {
 	struct replay_table *table;
 	struct packet_time time; /* the clock */
 	struct early_packets *early;
+	struct withheld *withheld;
 	__u64 taken_back; /* connections that began, and begin again */
 };
 
@@ -39,6 +40,7 @@ struct replay_located {
 	struct nt_key key;
 	__u32 hash;
 	int source; /* index of the sender, from nt_key_from_packet() */
+	enum checksum checksum;
 };
 
 /* most_bytes: of memory for connections, at least REPLAY_FEWEST_BYTES. What finds no room evicts another connection, whose

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Segments that were refused for a wrong checksum, kept for a while. If its peer acknowledges what only such a segment
+ * held, the checksum was not wrong on the wire: a network card computes it there, after the capture.
+ */
+#ifndef NETRACKER_WITHHELD_H
+#define NETRACKER_WITHHELD_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "src/capture/checksum.h"
+
+struct withheld;
+struct replay_entry;
+struct replay_located;
+
+/* This many wrong checksums before the first right one: that one is right by chance. */
+#define SIDE_SUMS_MOST_WRONG 3
+
+/* Holds the verdicts on the checksums of one side. */
+struct side_sums {
+	__u8 wrong;    /* number of wrong ones before the first right one, up to SIDE_SUMS_MOST_WRONG */
+	bool is_right; /* one was right */
+	bool is_taken; /* its peer took a segment whose checksum was wrong */
+	bool withheld; /* a segment of this side was kept */
+};
+
+/* Returns whether the receiver refuses a segment with this checksum. */
+static inline bool side_sums_take(struct side_sums *sums, enum checksum checksum)
+{
+	if (checksum == CHECKSUM_RIGHT)
+		sums->is_right = true;
+	if (checksum != CHECKSUM_WRONG || sums->is_taken || sums->wrong >= SIDE_SUMS_MOST_WRONG)
+		return false;
+	sums->wrong += !sums->is_right;
+	return sums->is_right;
+}
+
+/* Returns NULL without memory. */
+struct withheld *withheld_new(void);
+
+/* Accepts NULL. */
+void withheld_free(struct withheld *withheld);
+
+/* Keeps the segment. If it takes the place of another, moves that to *replaced and returns true. */
+bool withheld_keep(struct withheld *withheld, const struct replay_located *located, struct replay_located *replaced);
+
+/* Moves the first kept segment of the peer that `located` acknowledges, and that no other segment of `entry` has brought,
+ * to *taken. Returns false if there is none.
+ */
+bool withheld_take_acknowledged(struct withheld *withheld, const struct replay_entry *entry,
+				const struct replay_located *located, struct replay_located *taken);
+
+/* Removes the kept segment that `located` repeats. Returns false if there is none. */
+bool withheld_take_repeated(struct withheld *withheld, const struct replay_located *located);
+
+/* Moves a kept segment of the entry to *taken. Returns false if there is none. */
+bool withheld_take_any(struct withheld *withheld, const struct replay_entry *entry, struct replay_located *taken);
+
+#endif

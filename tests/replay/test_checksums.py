@@ -1,0 +1,289 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every TCP drops a segment with a wrong checksum. Replay does so if earlier segments of the side had right ones, and if
+the checksum was not left to the network card, as in captures on the sender (docs/captures.md, "Checksums").
+
+A connection of known bytes and times, into which one segment is inserted that has exactly the next sequence number.
+"""
+import shutil
+import struct
+import subprocess
+
+from pcap import ACK, FIN, PSH, RST, SYN, capture, ethernet, ipv4, packet
+from replay_harness import check, equal, replay, run, skip
+
+ADDRESSES = {"IPv4": (("198.18.0.9", 40000), ("198.18.0.1", 80)), "IPv6": (("fd00::9", 40000), ("fd00::1", 80))}
+CLIENT, SERVER = 0, 1
+ISN = 1_000_000, 5_000_000
+MS = 1_000_000
+
+# (sender, flags, sequence and acknowledgement from the ISNs, bytes): each packet comes 10 ms after the one before.
+CONNECTION = [
+    (CLIENT, SYN, 0, 0, 0),
+    (SERVER, SYN | ACK, 0, 1, 0),
+    (CLIENT, ACK, 1, 1, 0),
+    (CLIENT, ACK | PSH, 1, 1, 1000),
+    (SERVER, ACK | PSH, 1, 1001, 500),
+    (CLIENT, ACK, 1001, 501, 0),
+    (CLIENT, ACK | PSH, 1001, 501, 3000),
+    (SERVER, ACK, 501, 4001, 0),
+    (CLIENT, FIN | ACK, 4001, 501, 0),
+    (SERVER, ACK | PSH, 501, 4002, 200),
+    (SERVER, FIN | ACK, 701, 4002, 0),
+    (CLIENT, ACK, 4002, 702, 0),
+]
+STATES = {"SYN_SENT": 1, "SYN_RECEIVED": 2, "ESTABLISHED": 3, "with data": 6, "HALF_CLOSED": 9, "both FINs": 11}
+KINDS = {"RST": (RST, 0), "RST and ACK": (RST | ACK, 0), "FIN": (FIN, 0), "FIN and ACK": (FIN | ACK, 0),
+         "SYN": (SYN, 0), "SYN and ACK": (SYN | ACK, 0), "SYN and FIN": (SYN | FIN, 0), "SYN and RST": (SYN | RST, 0),
+         "data": (ACK | PSH, 100), "much data": (ACK | PSH, 1400), "FIN with data": (FIN | ACK, 100), "ACK": (ACK, 0)}
+COUNTS = ("src_packets", "dst_packets", "history", "id")
+
+
+# ---- checksums of the frames of pcap.packet(): Ethernet, an IP header without options, TCP ----
+
+def total(data):
+    data += b"\0" * (len(data) % 2)
+    value = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while value >> 16:
+        value = (value & 0xffff) + (value >> 16)
+    return value
+
+
+def place(frame):
+    return 34 if frame[12:14] == b"\x08\0" else 54
+
+
+def pseudo(frame, length):
+    at = place(frame)
+    addresses = frame[26:34] if at == 34 else frame[22:54]
+    return total(addresses + struct.pack(">II", length, 6))
+
+
+def put(frame, at, value):
+    return frame[:at] + struct.pack(">H", value) + frame[at + 2:]
+
+
+def right_header(frame):
+    return put(frame, 24, 0xffff - total(put(frame, 24, 0)[14:34])) if place(frame) == 34 else frame
+
+
+def right(frame):
+    frame = right_header(frame)
+    at = place(frame)
+    frame = put(frame, at + 16, 0)
+    return put(frame, at + 16, 0xffff - total(frame[at:] + struct.pack(">H", pseudo(frame, len(frame) - at))))
+
+
+def wrong(frame):
+    at = place(frame) + 16
+    return put(right(frame), at, struct.unpack(">H", right(frame)[at:at + 2])[0] ^ 0x1234)
+
+
+def zero(frame):
+    """As a driver leaves it that computes nothing."""
+    return put(right_header(frame), place(frame) + 16, 0)
+
+
+def partial(frame):
+    """As Linux leaves it to the network card (CHECKSUM_PARTIAL)."""
+    return put(right_header(frame), place(frame) + 16, pseudo(frame, len(frame) - place(frame)))
+
+
+def partial_without_length(frame):
+    """As it is left for segmentation offload."""
+    return put(right_header(frame), place(frame) + 16, pseudo(frame, 0))
+
+
+def wrong_header(frame):
+    return put(right(frame), 24, struct.unpack(">H", right(frame)[24:26])[0] ^ 0x1234)
+
+
+# ---- connections ----
+
+def segment(each, family="IPv4"):
+    sender, flags, sequence, acknowledgement, size = each
+    ends = ADDRESSES[family]
+    number = ISN[1 - sender] + acknowledgement if flags & ACK else 0
+    return packet(ends[sender], ends[1 - sender], flags, ISN[sender] + sequence, number, b"x" * size)
+
+
+def record_of(frames, cut=None):
+    """frames: each comes 10 ms after the one before; a tuple is (milliseconds later, frame)."""
+    packets = []
+    now = 1000
+    for frame in frames:
+        delay, frame = frame if isinstance(frame, tuple) else (10, frame)
+        now += delay / 1000
+        packets.append((now, frame, cut) if cut else (now, frame))
+    found, = replay(capture(packets), "--tunnels").records
+    return found
+
+
+def record(sums=(right, right), family="IPv4", segments=CONNECTION, cut=None):
+    return record_of([sums[each[0]](segment(each, family)) for each in segments], cut)
+
+
+def with_inserted(at, inserted, family="IPv4", segments=CONNECTION):
+    frames = [right(segment(each, family)) for each in segments]
+    return record_of(frames[:at] + [(5, inserted), (5, frames[at])] + frames[at + 1:])
+
+
+def next_numbers(at, sender):
+    """The sequence number and acknowledgement of the side's next segment."""
+    numbers = [0, 0]
+    for by, flags, sequence, _, size in CONNECTION[:at]:
+        numbers[by] = sequence + size + bool(flags & SYN) + bool(flags & FIN)
+    return numbers[sender], numbers[1 - sender]
+
+
+def differences(plain, changed, ignored=COUNTS):
+    return [(key, plain.get(key), changed.get(key)) for key in plain.keys() | changed.keys()
+            if key not in ignored and plain.get(key) != changed.get(key)]
+
+
+def forged(at, sender, kind, family="IPv4"):
+    flags, size = KINDS[kind]
+    return segment((sender, flags, *next_numbers(at, sender), size), family)
+
+
+def every_kind_in_every_state():
+    for family in ADDRESSES:
+        plain = record(family=family)
+        equal((plain["outcome"], plain["src_bytes"], plain["dst_bytes"]), ("closed", 4000, 700), "the connection")
+        for state, at in STATES.items():
+            for kind in KINDS:
+                for sender in (CLIENT,) if at == 1 else (CLIENT, SERVER):
+                    for damage in (wrong, zero):
+                        where = f"{family}: {damage.__name__} {kind} from {'dst' if sender else 'src'} in {state}"
+                        changed = with_inserted(at, damage(forged(at, sender, kind, family)), family)
+                        equal(differences(plain, changed), [], where)
+                        name = "dst_packets" if sender else "src_packets"
+                        equal(changed[name], plain[name] + 1, f"{where}: {name}")
+
+
+def midstream_and_in_layers():
+    """The beginning was not captured; the segments are in a VLAN, in a tunnel."""
+    layers = {"none": lambda frame: frame,
+              "VLAN": lambda frame: frame[:12] + b"\x81\0\0\5" + frame[12:],
+              "IPIP": lambda frame: ethernet(ipv4("198.18.1.1", "198.18.1.2", frame[14:], 4))}
+    segments = CONNECTION[2:]
+    for name, layer in layers.items():
+        frames = [layer(right(segment(each))) for each in segments]
+        plain = record_of(frames)
+        for kind in ("RST", "RST and ACK", "FIN and ACK", "SYN", "data"):
+            for sender in (CLIENT, SERVER):
+                inserted = layer(wrong(forged(6, sender, kind)))
+                changed = record_of(frames[:4] + [(5, inserted), (5, frames[4])] + frames[5:])
+                equal(differences(plain, changed), [], f"{kind} from {sender}, layer {name}")
+
+
+def a_wrong_ip_header():
+    plain = record()
+    for kind in ("RST", "FIN and ACK", "SYN", "data"):
+        changed = with_inserted(6, wrong_header(forged(6, SERVER, kind)))
+        equal(differences(plain, changed), [], f"{kind} with a wrong IPv4 checksum")
+
+
+def the_same_with_right_checksums():
+    """The inserted segments would have changed the record."""
+    plain = record()
+    for kind in ("FIN and ACK", "data"):
+        check(differences(plain, with_inserted(6, right(forged(6, SERVER, kind)))), f"{kind} changes nothing")
+
+
+def confirmed_by_tshark():
+    """The test's checksums are what it says they are."""
+    if not shutil.which("tshark"):
+        skip("tshark: not installed; the checksums of the frames are not confirmed")
+        return
+    frames = [damage(segment(CONNECTION[3], family)) for family in ADDRESSES for damage in (right, wrong, zero, partial)]
+    said = subprocess.run(["tshark", "-r", "-", "-o", "tcp.check_checksum:TRUE", "-T", "fields", "-e",
+                           "tcp.checksum.status"], input=capture([(at, frame) for at, frame in enumerate(frames)]),
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False).stdout.decode()
+    equal(said.split(), ["1", "0", "0", "0"] * 2, "tshark's tcp.checksum.status")
+
+
+def offloaded_sides():
+    """All checksums of a side, or of both, are wrong: the record is that of right ones."""
+    for family in ADDRESSES:
+        for segments in (CONNECTION, CONNECTION[:8] + [(SERVER, RST, 501, 0, 0)], CONNECTION[:1] +
+                         [(SERVER, RST | ACK, 0, 1, 0)], CONNECTION[3:], CONNECTION[3:8] + [(CLIENT, RST, 4001, 0, 0)]):
+            plain = record(family=family, segments=segments)
+            for sum_of in (wrong, zero, partial, partial_without_length):
+                for sums in ((sum_of, right), (right, sum_of), (sum_of, sum_of)):
+                    equal(record(sums, family, segments), plain, f"{family}: {[each.__name__ for each in sums]}")
+
+
+def partial_after_right():
+    """Some of a side's segments are offloaded, as on a router that sees them on two interfaces."""
+    reset = CONNECTION[:8] + [(SERVER, RST, 501, 0, 0)]
+    frames = [right(segment(each)) for each in reset]
+    for sum_of in (partial, partial_without_length):
+        changed = record_of(frames[:-1] + [sum_of(segment(reset[-1]))])
+        equal(changed, record(segments=reset), sum_of.__name__)
+
+
+def cut_segments():
+    """The checksum of a segment that was not captured whole is unknown."""
+    for sum_of in (right, wrong, zero):
+        frames = [sum_of(segment(each)) if each[4] else right(segment(each)) for each in CONNECTION]
+        equal(record_of(frames, 60), record(cut=60), sum_of.__name__)
+
+
+def a_side_that_turns_wrong():
+    """Offload is switched on: what the peer acknowledges was right on the wire, and later segments are believed."""
+    endings = {"closed": CONNECTION, "reset": CONNECTION[:10] + [(SERVER, RST, 701, 0, 0)]}
+    for outcome, segments in endings.items():
+        plain = record(segments=segments)
+        equal(plain["outcome"], outcome, "the connection")
+        for sum_of in (wrong, zero):
+            for side, begin in ((CLIENT, 3), (CLIENT, 6), (CLIENT, 8), (SERVER, 4)):
+                frames = [(sum_of if each[0] == side and at >= begin else right)(segment(each))
+                          for at, each in enumerate(segments)]
+                equal(record_of(frames), plain, f"{outcome}: {sum_of.__name__} from {side} as of {begin}")
+
+
+def damaged_on_the_way():
+    """A segment arrives damaged and is sent again: one retransmission, no byte more."""
+    plain = record()
+    frames = [right(segment(each)) for each in CONNECTION]
+    changed = record_of(frames[:6] + [wrong(segment(CONNECTION[6])), frames[6]] + frames[7:])
+    equal((changed["src_bytes"], changed["src_retransmits"], changed["src_packets"], changed["gaps"]),
+          (plain["src_bytes"], 1, plain["src_packets"] + 1, []), "a damaged segment")
+
+
+def damaged_at_the_end():
+    """Nothing follows that would show whether the last segment was forged: its bytes were sent."""
+    segments = CONNECTION[:8] + [(SERVER, ACK | PSH, 501, 4001, 200)]
+    frames = [right(segment(each)) for each in segments]
+    changed = record_of(frames[:-1] + [wrong(segment(segments[-1]))])
+    equal((changed["dst_bytes"], changed["dst_packets"]), (700, 4), "the last segment is damaged")
+
+
+def a_port_used_again():
+    """The next connection of the same ports begins with a SYN whose checksum is offloaded."""
+    again = [(CLIENT, SYN, 900_000, 0, 0), (SERVER, SYN | ACK, 900_000, 900_001, 0), (CLIENT, ACK, 900_001, 900_001, 0)]
+    for sum_of in (right, wrong, zero):
+        frames = [right(segment(each)) for each in CONNECTION]
+        frames += [(sum_of if each[0] == CLIENT else right)(segment(each)) for each in again]
+        packets = [(1000 + index * 0.01, frame) for index, frame in enumerate(frames)]
+        records = sorted(replay(capture(packets)).records, key=lambda each: each["start"])
+        equal([(each["outcome"], each["history"], each["src_packets"]) for each in records],
+              [("closed", "ShADdaFf", 7), ("open", "ShA", 2)], sum_of.__name__)
+
+
+def a_flood_of_forged_segments():
+    """More of them than are kept. Of those that no longer are, data counts, unless other bytes came in its place."""
+    frames = [right(segment(each)) for each in CONNECTION]
+    plain = record_of(frames[:7] + [(1110, frames[7])] + frames[8:])
+    for flags, size in KINDS.values():
+        flood = [(11, wrong(segment((SERVER, flags, 501, 1001, size and 1 + index)))) for index in range(100)]
+        changed = record_of(frames[:7] + flood + [frames[7]] + frames[8:])
+        equal(differences(plain, changed, COUNTS + ("dst_retransmits",)), [], f"a flood of segments with flags {flags}")
+        equal(changed["dst_packets"], plain["dst_packets"] + 100, "dst_packets")
+
+
+if __name__ == "__main__":
+    run([every_kind_in_every_state, midstream_and_in_layers, a_wrong_ip_header, the_same_with_right_checksums, confirmed_by_tshark, offloaded_sides,
+         partial_after_right, cut_segments, a_side_that_turns_wrong, damaged_on_the_way, damaged_at_the_end,
+         a_port_used_again, a_flood_of_forged_segments])
