@@ -6,6 +6,7 @@
 
 #include "core/verdict.h"
 #include "src/record/packet_record.h"
+#include "src/replay/doubted_answer.h"
 
 #define NS_PER_SECOND 1000000000ULL
 /* Last ACKs and retransmitted FINs still belong to the ended connection. 2 MSL is four minutes in RFC 9293, one minute
@@ -25,7 +26,8 @@ struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host
 	tracker->table = replay_table_new(most_bytes);
 	tracker->early = early_packets_new();
 	tracker->withheld = withheld_new();
-	if (tracker->table && tracker->early && tracker->withheld)
+	tracker->doubted = doubted_answers_new();
+	if (tracker->table && tracker->early && tracker->withheld && tracker->doubted)
 		return tracker;
 	replay_tracker_free(tracker);
 	return NULL;
@@ -38,6 +40,7 @@ void replay_tracker_free(struct replay_tracker *tracker)
 	replay_table_free(tracker->table);
 	early_packets_free(tracker->early);
 	withheld_free(tracker->withheld);
+	doubted_answers_free(tracker->doubted);
 	free(tracker);
 }
 
@@ -568,9 +571,8 @@ static void refuse_wrong_checksum(struct replay_tracker *tracker, struct replay_
 }
 
 /* Returns 0, or -ENOMEM. */
-static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
+static int take_checked(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *located)
 {
-	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
 	int error = 0;
 
 	if (entry)
@@ -581,6 +583,59 @@ static int take_in_order(struct replay_tracker *tracker, struct replay_located *
 		entry = replay_table_find(tracker->table, &located->key, located->hash);
 	}
 	return error ? error : take_found(tracker, entry, located);
+}
+
+/* Takes the packets since the side's forged answer again, now that the side has shown a right checksum. */
+static int take_without_answer(struct replay_tracker *tracker, struct replay_entry *entry, int side)
+{
+	struct replay_located packet[DOUBTED_ANSWER_MOST];
+	int count = doubted_answers_restore(tracker->doubted, entry, packet), error = 0, i;
+
+	entry->sums[side].doubted = false;
+	entry->sums[side].is_right = true;
+	for (i = 0; i < count && !error; i++) {
+		entry = replay_table_find(tracker->table, &packet[i].key, packet[i].hash);
+		error = take_checked(tracker, entry, &packet[i]);
+	}
+	return error;
+}
+
+/* Returns whether the first answer to a SYN has a wrong checksum, though nothing is known of those of its sender. */
+static bool is_doubtful_answer(const struct replay_entry *entry, const struct replay_located *located)
+{
+	const struct nt_connection *connection = &entry->connection;
+
+	return located->checksum == CHECKSUM_WRONG && located->source != connection->src_index &&
+	       !(connection->side[located->source] & NT_SIDE_SEEN) &&
+	       nt_connection_state(connection) == NT_STATE_SYN_SENT;
+}
+
+/* Returns 0, or -ENOMEM. */
+static int take_doubted(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *located)
+{
+	int side = entry->sums[1].doubted, error = 0;
+
+	if (located->source == side && located->checksum == CHECKSUM_RIGHT) {
+		error = take_without_answer(tracker, entry, side);
+		entry = replay_table_find(tracker->table, &located->key, located->hash);
+	} else {
+		entry->sums[side].doubted = doubted_answers_add(tracker->doubted, located);
+	}
+	return error ? error : take_checked(tracker, entry, located);
+}
+
+/* Returns 0, or -ENOMEM. */
+static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
+{
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+
+	if (entry && (entry->sums[0].doubted || entry->sums[1].doubted))
+		return take_doubted(tracker, entry, located);
+	if (entry && is_doubtful_answer(entry, located)) {
+		entry->sums[located->source].doubted = true;
+		doubted_answers_open(tracker->doubted, entry, located);
+	}
+	return take_checked(tracker, entry, located);
 }
 
 /* Begins the connection of `entry` again, with `first`. */

@@ -29,6 +29,7 @@ struct replay_tracker {
 	struct packet_time time; /* the clock */
 	struct early_packets *early;
 	struct withheld *withheld;
+	struct doubted_answers *doubted;
 	__u64 taken_back; /* connections that began, and begin again */
 };
 

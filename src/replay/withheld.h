@@ -23,6 +23,7 @@ struct side_sums {
 	bool is_right; /* one was right */
 	bool is_taken; /* its peer took a segment whose checksum was wrong */
 	bool withheld; /* a segment of this side was kept */
+	bool doubted;  /* its first segment has a wrong checksum: doubted_answer.h */
 };
 
 /* Returns whether the receiver refuses a segment with this checksum. */

@@ -152,7 +152,7 @@ def every_kind_in_every_state():
         equal((plain["outcome"], plain["src_bytes"], plain["dst_bytes"]), ("closed", 4000, 700), "the connection")
         for state, at in STATES.items():
             for kind in KINDS:
-                for sender in (CLIENT,) if at == 1 else (CLIENT, SERVER):
+                for sender in (CLIENT, SERVER):
                     for damage in (wrong, zero):
                         where = f"{family}: {damage.__name__} {kind} from {'dst' if sender else 'src'} in {state}"
                         changed = with_inserted(at, damage(forged(at, sender, kind, family)), family)
@@ -212,6 +212,28 @@ def offloaded_sides():
             for sum_of in (wrong, zero, partial, partial_without_length):
                 for sums in ((sum_of, right), (right, sum_of), (sum_of, sum_of)):
                     equal(record(sums, family, segments), plain, f"{family}: {[each.__name__ for each in sums]}")
+
+
+def a_side_that_turns_right():
+    """The kernel computes the checksums of some segments itself."""
+    for segments in (CONNECTION, CONNECTION[:10] + [(SERVER, RST, 701, 0, 0)]):
+        plain = record(segments=segments)
+        for sum_of in (wrong, zero, partial):
+            for side in (CLIENT, SERVER):
+                for end in range(2, len(segments)):
+                    frames = [(sum_of if each[0] == side and at < end else right)(segment(each))
+                              for at, each in enumerate(segments)]
+                    equal(record_of(frames), plain, f"{sum_of.__name__} from {side} before {end}")
+
+
+def many_forged_answers():
+    """Forged answers to a SYN that is sent again after each."""
+    syn, reset = right(segment(CONNECTION[0])), wrong(segment((SERVER, RST | ACK, 0, 1, 0)))
+    rest = [right(segment(each)) for each in CONNECTION[1:]]
+    for count in (1, 2):
+        found = record_of([syn, (20, reset), (1000, syn)] * count + rest)
+        equal((found["outcome"], found["history"], found["src_packets"], found["src_retransmits"], found["src_bytes"]),
+              ("closed", "SrhADdaFf", 7 + 2 * count - 1, 2 * count - 1, 4000), f"{count} forged answers")
 
 
 def partial_after_right():
@@ -284,6 +306,7 @@ def a_flood_of_forged_segments():
 
 
 if __name__ == "__main__":
-    run([every_kind_in_every_state, midstream_and_in_layers, a_wrong_ip_header, the_same_with_right_checksums, confirmed_by_tshark, offloaded_sides,
-         partial_after_right, cut_segments, a_side_that_turns_wrong, damaged_on_the_way, damaged_at_the_end,
-         a_port_used_again, a_flood_of_forged_segments])
+    run([every_kind_in_every_state, midstream_and_in_layers, a_wrong_ip_header, the_same_with_right_checksums,
+         confirmed_by_tshark, offloaded_sides, a_side_that_turns_right, many_forged_answers, partial_after_right,
+         cut_segments, a_side_that_turns_wrong, damaged_on_the_way, damaged_at_the_end, a_port_used_again,
+         a_flood_of_forged_segments])
