@@ -25,8 +25,9 @@ struct packet_clock {
 	__u8 epoch;    /* how often the clock was set back, modulo 256 */
 	__u64 wrong;   /* number of packets with a wrong time */
 	__u64 set_back;
-	__u64 candidate; /* the time that the clock will have if more packets agree; 0: none */
-	__u32 agreeing;  /* packets in a row that agree with it */
+	__u64 candidate;   /* the time that the clock will have if more packets agree; 0: none */
+	__u32 agreeing;    /* packets in a row that agree with it */
+	__u32 after_pause; /* packets for which it is in doubt whether there was a pause after the first packet */
 };
 
 /* A packet's time, and the clock at that packet. */
@@ -35,13 +36,27 @@ struct packet_time {
 	__u64 own; /* the packet's, right or wrong */
 	__u64 now, elapsed;
 	__u8 epoch;
-	bool is_wrong; /* the packet's own time is unknown */
+	bool is_wrong;       /* the packet's own time is unknown */
+	bool is_pending;     /* the packet is far, and it is not known yet whether the clock follows it */
+	bool is_after_pause; /* after the first packet there was a pause, or that packet's time is wrong */
 };
 
 /* Returns whether packet_clock_take() needs the times of the packets that follow. */
 static inline bool packet_clock_is_far(const struct packet_clock *clock, __u64 ns)
 {
 	return ns - clock->now + PACKET_CLOCK_FAR_NS > 2 * PACKET_CLOCK_FAR_NS || !clock->now;
+}
+
+/* Sets *time to that of a packet whose time is not wrong. */
+static inline void packet_clock_describe(struct packet_clock *clock, __u64 ns, struct packet_time *time)
+{
+	*time = (struct packet_time){
+		.ns = ns, .own = ns, .now = clock->now, .elapsed = clock->elapsed, .epoch = clock->epoch
+	};
+	if (clock->after_pause) {
+		clock->after_pause--;
+		time->is_after_pause = true;
+	}
 }
 
 /* Takes a packet that is not far. */
@@ -52,9 +67,7 @@ static inline void packet_clock_take_near(struct packet_clock *clock, __u64 ns, 
 		clock->now = ns;
 	}
 	clock->agreeing = 0;
-	*time = (struct packet_time){
-		.ns = ns, .own = ns, .now = clock->now, .elapsed = clock->elapsed, .epoch = clock->epoch
-	};
+	packet_clock_describe(clock, ns, time);
 }
 
 /* Takes a packet that is far: times[0]. times[1] to times[count - 1] are those of the packets that follow, up to the end

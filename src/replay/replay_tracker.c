@@ -58,10 +58,19 @@ static __u8 known_times(const struct nt_connection *connection)
 	       (connection->rst_ns[0] | connection->rst_ns[1] ? PACKET_TIME_RST : 0);
 }
 
+/* Returns whether the packet comes too late or too early for a handshake, and nothing shows yet whose time is wrong. */
+static bool is_handshake_in_doubt(const struct replay_entry *entry, const struct packet_time *time)
+{
+	__u64 last = entry->connection.last_seen_ns;
+
+	return time->is_pending && entry->queue == REPLAY_HALF_OPEN &&
+	       (time->own > last ? time->own - last : last - time->own) > PACKET_CLOCK_FAR_NS;
+}
+
 /* If the clock was set back since the last packet, the times so far cannot be compared with those that follow. */
 static void follow_clock(struct replay_entry *entry, const struct packet_time *time)
 {
-	if (entry->epoch == time->epoch)
+	if (entry->epoch == time->epoch && !is_handshake_in_doubt(entry, time))
 		return;
 	entry->epoch = time->epoch;
 	entry->doubt.unknown |= entry->doubt.former;
@@ -228,6 +237,8 @@ void replay_tracker_clock(struct replay_tracker *tracker, const struct packet_ti
 	struct replay_entry *entry;
 
 	tracker->time = *time;
+	if (time->is_after_pause)
+		return;
 	while (entry = replay_table_oldest(table, REPLAY_HALF_OPEN), is_idle(tracker, entry, NT_HALF_OPEN_NS))
 		end_entry(tracker, entry, NT_WIRE_IDLE);
 	while (entry = replay_table_oldest(table, REPLAY_ENDED),
@@ -340,6 +351,15 @@ static void replace_first_time(struct replay_entry *entry)
 	entry->likely_ns = 0;
 }
 
+/* An answer does not come this late: the time of the SYN, or of the SYN-ACK with which the capture begins, is wrong. */
+static bool is_beginning_wrong(const struct replay_entry *entry, const struct replay_located *located)
+{
+	const struct packet_time *time = &located->time;
+
+	return time->is_after_pause && entry->queue == REPLAY_HALF_OPEN && !time->is_wrong &&
+	       time->ns > entry->connection.last_seen_ns + PACKET_CLOCK_FAR_NS;
+}
+
 /* Returns enum nt_step bits. */
 static __u32 step_entry(struct replay_entry *entry, struct replay_located *located)
 {
@@ -349,6 +369,10 @@ static __u32 step_entry(struct replay_entry *entry, struct replay_located *locat
 	bool doubtful;
 	__u32 step;
 
+	if (is_beginning_wrong(entry, located)) {
+		entry->doubt.unknown = known_times(&entry->connection);
+		entry->likely_ns = located->time.ns;
+	}
 	if (entry->likely_ns)
 		replace_first_time(entry);
 	follow_clock(entry, &located->time);
@@ -375,8 +399,11 @@ static __u64 elapsed_at(const struct packet_time *time)
 /* Returns whether a SYN comes too late to be a retransmission, though the clock does not follow its time yet. */
 static bool is_stale_attempt(const struct replay_entry *entry, const struct replay_located *located)
 {
-	return entry->queue == REPLAY_HALF_OPEN && (located->segment.packet.flags & (NT_SYN | NT_ACK)) == NT_SYN &&
-	       located->segment.ns > located->time.now &&
+	if (entry->queue != REPLAY_HALF_OPEN || (located->segment.packet.flags & (NT_SYN | NT_ACK)) != NT_SYN)
+		return false;
+	if (located->time.is_after_pause)
+		return elapsed_at(&located->time) > entry->seen + NT_HALF_OPEN_NS;
+	return located->segment.ns > located->time.now &&
 	       located->segment.ns - located->time.now > PACKET_CLOCK_FAR_NS &&
 	       located->segment.ns > entry->connection.last_seen_ns + NT_HALF_OPEN_NS;
 }

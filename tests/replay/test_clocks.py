@@ -6,7 +6,7 @@ import re
 import struct
 import tempfile
 
-from pcap import ACK, FIN, SYN, capture, connection, ethernet, packet
+from pcap import ACK, FIN, START, SYN, capture, connection, ethernet, packet
 from replay_harness import check, equal, holds, replay, run
 
 S = 1_000_000_000
@@ -67,6 +67,61 @@ def wrong_times_around_other_packets():
             whole(read(packets[:20] + wrong + packets[20:]), f"{many} of {jump} s")
             whole(read(wrong + packets), f"{many} of {jump} s at first")
             whole(read(packets + wrong), f"{many} of {jump} s at last")
+
+
+def first_times_wrong():
+    """Of the SYN with which the capture begins. Nothing else is aged, and no span from it is known."""
+    good = {record["src_port"]: record for record in read(connections()).records}
+    for jump in (-69, -150, -3600, -86399, -86401, 69, 3600, 86401):
+        packets = connections()
+        packets[0] = packets[0][0] + jump, packets[0][1]
+        for piped in (False, True):
+            result = read(packets, piped=piped)
+            whole(result, f"{jump} s, pipe {piped}")
+            for record in result.records:
+                for span in SPANS:
+                    same = record.get(span) == good[record["src_port"]].get(span)
+                    check(same or record["src_port"] == 40000 and span not in record, f"{jump} s, pipe {piped}: {span}")
+            check(piped or all(record["start"].startswith("2023-11-14T22:13:2") for record in result.records),
+                  f"{jump} s: start")
+
+
+def first_times_missing():
+    """A time of 0 is none."""
+    for many in (1, 2, 3):
+        for piped in (False, True):
+            frames = connections()
+            result = read([(-START, frame) for _, frame in frames[:many]] + frames[many:], piped=piped)
+            whole(result, f"{many} packets without a time, pipe {piped}")
+            check("duration_ns" not in result.records[0], "duration from a time that is missing")
+            other = (-START, ethernet(b"\x01" * 40, 0x88b5))
+            result = read([other] * many + frames, piped=piped)
+            whole(result, f"{many} other packets without a time, pipe {piped}")
+            equal([record["duration_ns"] for record in result.records], [50 * MS] * 5, "durations")
+
+
+def pause_after_the_first_packet():
+    """Nobody answered the attempt with which the capture begins."""
+    syn = [(0, packet(("198.18.0.8", 1), CLIENTS[0], SYN, 1))]
+    for pause in (100, 3600):
+        result = read(syn + connections(pause))
+        holds(next(r for r in result.records if r["src_port"] == 1), outcome="timeout", duration_ns=0,
+              start="2023-11-14T22:13:20.000000000Z")
+
+
+def files_that_overlap():
+    """The second file begins before the end of the first."""
+    packets = connections()
+    for first, second in ((packets[::2], packets[1::2]), (packets[20:], packets[:20])):
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [os.path.join(directory, name) for name in ("a.pcap", "b.pcap")]
+            for path, part in zip(paths, (first, second)):
+                with open(path, "wb") as file:
+                    file.write(capture(part))
+            result = replay(None, file=paths)
+        whole(result, "files")
+        equal({record["start"][:19] for record in result.records}, {f"2023-11-14T22:13:2{at}" for at in range(5)}, "start")
+        check("before the end of the previous files" in result.errors, "message")
 
 
 def corrupt_fractions():
@@ -164,5 +219,6 @@ def attempts_far_apart():
 
 
 if __name__ == "__main__":
-    run([wrong_time_of_each_packet, wrong_times_around_other_packets, corrupt_fractions, attempts_are_not_aged, clock_set_forward,
+    run([wrong_time_of_each_packet, wrong_times_around_other_packets, first_times_wrong, first_times_missing,
+         pause_after_the_first_packet, files_that_overlap, corrupt_fractions, attempts_are_not_aged, clock_set_forward,
          clock_set_back, clock_set_back_between_two_fins, last_packet_after_a_pause, attempts_far_apart])
