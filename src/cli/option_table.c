@@ -19,7 +19,7 @@
 #define HELP(...) { __VA_ARGS__ }
 /* clang-format on */
 
-#define NO_PROCESSES "a capture has no processes"
+#define NO_PROCESSES "a capture names processes by id and name only"
 #define NO_NAMESPACES "a capture has no network namespaces"
 #define PORTS "ports from 1 to 65535, separated by commas"
 
@@ -37,13 +37,13 @@ const char *const option_section_names[SECTIONS] = {
 /* clang-format off */
 const struct option_rule option_rules[] = {
 	{
-		.name = "pid", .letter = 'p', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.name = "pid", .letter = 'p', .commands = RECORDS,
 		.type = OPTION_NUMBER32, .offset = FILTER(pid), .least = 1, .most = PID_MAX_LIMIT,
 		.value = "PID", .valid = "a process id from 1 to 4194304", .completion = COMPLETE_PROCESSES,
 		.help = HELP({ ALL, "owner is this process" }),
 	},
 	{
-		.name = "comm", .letter = 'c', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.name = "comm", .letter = 'c', .commands = RECORDS,
 		.type = OPTION_STRING, .offset = FILTER(comm), .most = NT_COMM_SIZE - 1,
 		.value = "NAME", .valid = "a process's name, 1 to 15 bytes", .completion = COMPLETE_PROCESS_NAMES,
 		.help = HELP({ ALL, "owner has this process name, at most 15 bytes" }),

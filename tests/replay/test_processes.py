@@ -76,6 +76,17 @@ def pktap_processes():
         holds(one(capture_of(wrap, PKTAP, 5, b"x", ifname=b"")), **WHOLE, ifname=None)
 
 
+def filters_by_process():
+    first = [(at, pktap(frame, 7, b"curl")) for at, frame in connection()]
+    second = [(at, pktap(frame, 8, b"nc")) for at, frame in connection(("198.18.0.8", 40001), at=1)]
+    third = [(at, pktap(frame, 0, b"")) for at, frame in connection(("198.18.0.7", 40002), at=2)]
+    capture = pcap.capture(first + second + third, PKTAP)
+    for arguments, expected in ((("-p", "7"), [7]), (("--comm", "nc"), [8]), (("-p", "7", "-c", "nc"), []), (("-p", "9"), [])):
+        result = replay(capture, *arguments)
+        equal([record["pid"] for record in result.records], expected, str(arguments))
+        check(replay_harness.balances(result.errors), result.errors)
+
+
 def pktap_inner_links():
     """The header names the link type of the frame that follows."""
     for wrap in (pktap, pktap_2):
@@ -228,5 +239,5 @@ def explained():
 
 if __name__ == "__main__":
     os.environ["LC_ALL"] = "C"
-    replay_harness.run([pktap_headers, pktap_processes, pktap_inner_links, pktap_places, pktap_cut_and_broken,
+    replay_harness.run([pktap_headers, pktap_processes, filters_by_process, pktap_inner_links, pktap_places, pktap_cut_and_broken,
                         process_blocks, comments, first_that_is_named, as_tshark_reads_it, in_text, explained])
