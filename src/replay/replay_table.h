@@ -44,6 +44,7 @@ struct replay_entry {
 	__u16 error;     /* errno that the last ICMP error meant for the attempt; 0: none */
 	struct packet_doubt doubt;
 	struct side_sums sums[2];
+	bool is_suspected; /* a segment had a wrong checksum */
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

@@ -278,6 +278,7 @@ static struct replay_entry *add_replay_entry(struct replay_tracker *tracker, con
 	entry->process = (struct capture_process){ 0 };
 	entry->early = 0;
 	entry->sums[0] = entry->sums[1] = (struct side_sums){ 0 };
+	entry->is_suspected = false;
 	side_sums_take(&entry->sums[located->source], located->checksum);
 	if (tracker->taken_back)
 		tracker->taken_back--;
@@ -651,18 +652,30 @@ static int take_doubted(struct replay_tracker *tracker, struct replay_entry *ent
 	return error ? error : take_checked(tracker, entry, located);
 }
 
+/* Not inline: it is rare, and its variables are large. Returns 0, or -ENOMEM. */
+static __attribute__((noinline)) int take_suspected(struct replay_tracker *tracker, struct replay_entry *entry,
+						    struct replay_located *located)
+{
+	entry->is_suspected = true;
+	if (entry->sums[0].doubted || entry->sums[1].doubted)
+		return take_doubted(tracker, entry, located);
+	if (is_doubtful_answer(entry, located)) {
+		entry->sums[located->source].doubted = true;
+		doubted_answers_open(tracker->doubted, entry, located);
+	}
+	return take_checked(tracker, entry, located);
+}
+
 /* Returns 0, or -ENOMEM. */
 static int take_in_order(struct replay_tracker *tracker, struct replay_located *located)
 {
 	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
 
-	if (entry && (entry->sums[0].doubted || entry->sums[1].doubted))
-		return take_doubted(tracker, entry, located);
-	if (entry && is_doubtful_answer(entry, located)) {
-		entry->sums[located->source].doubted = true;
-		doubted_answers_open(tracker->doubted, entry, located);
-	}
-	return take_checked(tracker, entry, located);
+	if (entry && (located->checksum == CHECKSUM_WRONG || entry->is_suspected))
+		return take_suspected(tracker, entry, located);
+	if (entry && located->checksum == CHECKSUM_RIGHT)
+		entry->sums[located->source].is_right = true;
+	return take_found(tracker, entry, located);
 }
 
 /* Begins the connection of `entry` again, with `first`. */

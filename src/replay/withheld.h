@@ -15,25 +15,26 @@ struct replay_entry;
 struct replay_located;
 
 /* This many wrong checksums before the first right one: that one is right by chance. */
-#define SIDE_SUMS_MOST_WRONG 3
+#define SIDE_SUMS_MOST_WRONG 3U
 
 /* Holds the verdicts on the checksums of one side. */
 struct side_sums {
-	__u8 wrong;    /* number of wrong ones before the first right one, up to SIDE_SUMS_MOST_WRONG */
-	bool is_right; /* one was right */
-	bool is_taken; /* its peer took a segment whose checksum was wrong */
-	bool withheld; /* a segment of this side was kept */
-	bool doubted;  /* its first segment has a wrong checksum: doubted_answer.h */
+	__u8 wrong : 2;    /* number of wrong ones before the first right one, up to SIDE_SUMS_MOST_WRONG */
+	__u8 is_right : 1; /* one was right */
+	__u8 is_taken : 1; /* its peer took a segment whose checksum was wrong */
+	__u8 withheld : 1; /* a segment of this side was kept */
+	__u8 doubted : 1;  /* its first segment has a wrong checksum: doubted_answer.h */
 };
 
 /* Returns whether the receiver refuses a segment with this checksum. */
 static inline bool side_sums_take(struct side_sums *sums, enum checksum checksum)
 {
 	if (checksum == CHECKSUM_RIGHT)
-		sums->is_right = true;
+		sums->is_right = 1;
 	if (checksum != CHECKSUM_WRONG || sums->is_taken || sums->wrong >= SIDE_SUMS_MOST_WRONG)
 		return false;
-	sums->wrong += !sums->is_right;
+	if (!sums->is_right)
+		sums->wrong++;
 	return sums->is_right;
 }
 
