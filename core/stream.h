@@ -32,6 +32,12 @@ enum nt_stream_flag {
 	NT_STREAM_PROBED = 128,       /* the last byte below `highest` was sent as a zero-window probe */
 };
 
+/* Copies of a packet are seen in less than this (docs/record.md, "Packets that count once"). */
+#define NT_COPY_NS 10000000
+/* 512 ns: times 9,999 and 10,000 microseconds apart differ by a different number of units, wherever they lie. */
+#define NT_COPY_UNIT_BITS 9
+#define NT_COPY_UNITS (NT_COPY_NS >> NT_COPY_UNIT_BITS)
+
 struct nt_range {
 	__u32 start, end; /* [start, end); empty where equal */
 };

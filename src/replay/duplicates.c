@@ -5,44 +5,55 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define WAYS 8 /* one cache line */
+#define WAYS 8
 /* Enough for 100,000 packets a second. The table grows before it forgets a packet too early. */
-#define FEWEST_SETS 512
+#define FEWEST_SETS_BITS 9
+#define FEWEST_SETS (1U << FEWEST_SETS_BITS)
 #define SECRETS 16 /* one for each word that is hashed */
 #define OPTION_END 0
 #define OPTION_NOP 1
 #define OPTION_TIMESTAMP 8
 
-/* A packet that was seen: 40 bits of its fingerprint, never 0, 20 of its time, 4 of the interface and direction. Small
- * entries keep the table in the CPU's cache.
- */
-#define PRINT_SHIFT 24
-#define TIME_SHIFT 4
-#define TIME_UNIT_BITS 14 /* of a nanosecond: 16 microseconds */
-#define TIME_MASK 0xfffffU
-#define TIME_LIMIT (DUPLICATE_NS >> TIME_UNIT_BITS)
-#define PLACE_MASK 0xfU
+/* When and where a packet was seen: 25 bits of its time, 6 of its interface and direction, and one that is always set. */
+#define TIME_SHIFT 7
+#define PLACE_SHIFT 1
+#define SEEN 1U
+#define TIME_MASK 0x1ffffffU
+#define PLACES 64
+#define PLACE_MASK ((PLACES - 1U) << PLACE_SHIFT)
+
+typedef __u32 prints __attribute__((vector_size(WAYS / 2 * sizeof(__u32))));
+
+/* Packets that were seen. A set is one cache line. */
+struct packet_set {
+	union {
+		prints vectors[2];
+		__u32 of[WAYS];
+	} print;
+	__u32 seen[WAYS]; /* 0: none */
+} __attribute__((aligned(64)));
 
 struct duplicates {
-	__u64 (*sets)[WAYS];
-	__u32 mask; /* number of sets minus 1 */
+	struct packet_set *sets;
+	__u32 mask;  /* number of sets minus 1 */
+	__u32 added; /* number of packets, modulo 2^32 */
 	__u64 most_bytes;
 	__u64 secret[SECRETS];
 };
 
-static __u64 (*new_sets(__u32 count))[WAYS]
+static struct packet_set *new_sets(__u32 count)
 {
-	__u64(*sets)[WAYS] = aligned_alloc(sizeof(*sets), count * sizeof(*sets));
+	struct packet_set *sets = aligned_alloc(sizeof(*sets), count * sizeof(*sets));
 
 	if (sets)
 		memset(sets, 0, count * sizeof(*sets));
 	return sets;
 }
 
-/* The lowest bit of a print is always set. */
-static __u64 *set_of(const struct duplicates *duplicates, __u64 print)
+/* The lowest bits of a set's number are no part of the prints in it. */
+static struct packet_set *set_of(const struct duplicates *duplicates, __u32 print, __u32 lowest)
 {
-	return duplicates->sets[print >> 1 & duplicates->mask];
+	return &duplicates->sets[(print << FEWEST_SETS_BITS | lowest) & duplicates->mask];
 }
 
 struct duplicates *duplicates_new(__u64 most_bytes)
@@ -90,9 +101,9 @@ static bool has_timestamp(const __u8 *options, __u32 size)
 }
 
 /* Returns 0 for IPv6, and if it was not captured. */
-static __u16 ip_id(const struct capture_segment *segment, const struct nt_buffer *frame)
+static __u16 ip_id(const struct nt_packet *packet, const struct nt_buffer *frame)
 {
-	__u32 at = segment->packet.network_offset;
+	__u32 at = packet->network_offset;
 	__u16 id;
 
 	if (at + NT_IPV4_HEADER > frame->length || frame->data[at] >> 4 != 4)
@@ -101,7 +112,7 @@ static __u16 ip_id(const struct capture_segment *segment, const struct nt_buffer
 	return id;
 }
 
-static __u64 load_word(const __u8 *bytes)
+static __u64 load_word(const void *bytes)
 {
 	__u64 word;
 
@@ -127,128 +138,216 @@ static void load_ends(const __u8 *bytes, __u32 size, __u64 word[2])
 	}
 }
 
-static unsigned __int128 multiply(const __u64 *secret, const __u64 word[2])
+/* Reads 16 bytes. */
+static unsigned __int128 multiply(const __u64 *secret, const void *bytes)
 {
-	return (unsigned __int128)(word[0] + secret[0]) * (word[1] + secret[1]);
+	return (unsigned __int128)(load_word(bytes) + secret[0]) * (load_word((const __u8 *)bytes + 8) + secret[1]);
 }
 
-/* Adds the first and the last 16 bytes, and 16 in the middle. Up to 48 bytes that is all. */
+/* Hashes more than 16 bytes: the first and the last 16, and 16 in the middle. Up to 48 bytes that is all. Of more, the
+ * first 48 are hashed, which hold the options.
+ */
 static unsigned __int128 hash_pieces(const __u64 *secret, const __u8 *bytes, __u32 size)
 {
-	unsigned __int128 sum;
-	__u64 word[2];
+	const __u8 *middle = bytes + size / 2 - 8, *last = bytes + size - 16;
+	unsigned __int128 sum = multiply(secret, bytes) + multiply(secret + 2, middle) + multiply(secret + 4, last);
 
-	load_ends(bytes, size, word);
-	sum = multiply(secret, word);
-	if (size <= 16)
+	if (size <= 48)
 		return sum;
-	word[0] = load_word(bytes + 8);
-	word[1] = load_word(bytes + size - 16);
-	sum += multiply(secret + 2, word);
-	load_ends(bytes + size / 2 - 8, 16, word);
-	return sum + multiply(secret + 4, word);
+	return sum + multiply(secret + 6, bytes + 16) + multiply(secret + 8, bytes + 32);
 }
 
-/* Adds the options and the payload, as far as they were captured. Returns whether the packet has a timestamp. */
-static bool hash_rest(const __u64 *secret, const struct nt_packet *packet, const struct nt_buffer *frame,
-		      unsigned __int128 *sum)
+static unsigned __int128 hash_rest(const __u64 *secret, const __u8 *bytes, __u32 size)
 {
-	__u32 at = packet->transport_offset, left, options, payload;
-	const __u8 *header = frame->data + at;
+	__u64 word[2];
+
+	if (size > 16)
+		return hash_pieces(secret, bytes, size);
+	load_ends(bytes, size, word);
+	return multiply(secret, word);
+}
+
+/* Returns the bytes of options that were captured. */
+static __u32 options_length(const struct nt_packet *packet, const struct nt_buffer *frame)
+{
+	__u32 at = packet->transport_offset, left, size;
 
 	if (at + NT_TCP_HEADER > frame->length)
-		return false;
+		return 0;
 	left = frame->length - at - NT_TCP_HEADER;
-	options = (header[12] >> 4) * 4U - NT_TCP_HEADER;
-	options = options < left ? options : left;
-	payload = left - options < packet->payload_length ? left - options : packet->payload_length;
-	*sum += hash_pieces(secret, header + NT_TCP_HEADER, options);
-	*sum += hash_pieces(secret + 6, header + NT_TCP_HEADER + options, payload);
-	return has_timestamp(header + NT_TCP_HEADER, options);
+	size = (frame->data[at + 12] >> 4) * 4U - NT_TCP_HEADER;
+	return size < left ? size : left;
+}
+
+/* Returns the number of bytes of options and payload that were captured. */
+static __u32 rest_length(const struct nt_packet *packet, const struct nt_buffer *frame, __u32 options)
+{
+	__u32 from = packet->transport_offset + NT_TCP_HEADER + options;
+	__u32 left = from < frame->length ? frame->length - from : 0;
+
+	return options + (packet->payload_length < left ? packet->payload_length : left);
 }
 
 /* Multilinear hashing of pairs (NH; Black and others, "UMAC", 1999): its multiplications are independent. */
-void duplicates_compute(const struct duplicates *duplicates, const struct capture_segment *segment, __u32 key_hash,
+void duplicates_compute(const struct duplicates *duplicates, const struct capture_segment *segment, __u32 side_hash,
 			const struct nt_buffer *frame, struct packet_fingerprint *fingerprint)
 {
 	const struct nt_packet *packet = &segment->packet;
 	const __u64 *secret = duplicates->secret;
-	__u16 id = ip_id(segment, frame);
-	const __u64 header[4] = {
-		(__u64)packet->sequence << 32 | packet->acknowledgement,
-		(__u64)packet->source_port << 48 | (__u64)packet->destination_port << 32 | (__u64)packet->window << 16 |
-			id,
-		(__u64)packet->payload_length << 32 | packet->flags,
-		key_hash,
-	};
-	unsigned __int128 sum = multiply(secret, header) + multiply(secret + 2, header + 2);
+	__u32 options = options_length(packet, frame), rest = rest_length(packet, frame, options);
+	const __u8 *bytes = frame->data + packet->transport_offset + NT_TCP_HEADER;
+	__u16 id = ip_id(packet, frame);
+	__u64 numbers = (__u64)packet->sequence << 32 | packet->acknowledgement;
+	__u64 side = (__u64)side_hash << 32 | (__u32)packet->source_port << 16 | id;
+	__u64 shape = (__u64)packet->payload_length << 32 | (__u32)packet->window << 16 | options << 8 | packet->flags;
+	unsigned __int128 sum = (unsigned __int128)(numbers + secret[0]) * (side + secret[1]) +
+				(unsigned __int128)shape * secret[2];
+	__u64 hash;
 
-	fingerprint->is_unique = hash_rest(secret + 4, packet, frame, &sum) || id;
-	fingerprint->hash = ((__u64)(sum >> 64) ^ (__u64)sum) >> PRINT_SHIFT | 1;
-	__builtin_prefetch(set_of(duplicates, fingerprint->hash));
+	if (rest)
+		sum += hash_rest(secret + 4, bytes, rest);
+	hash = (__u64)(sum >> 64) ^ (__u64)sum;
+	fingerprint->print = (__u32)(hash >> 32);
+	fingerprint->lowest = hash & (FEWEST_SETS - 1);
+	fingerprint->is_unique = id || has_timestamp(bytes, options);
+	__builtin_prefetch(set_of(duplicates, fingerprint->print, fingerprint->lowest));
 }
 
 /* Returns the time between a packet and one seen before or, in a disordered capture, after it. */
-static __u32 compute_age(__u64 seen, __u32 time)
+static __u32 compute_age(__u32 seen, __u32 time)
 {
-	__u32 age = (time - (__u32)(seen >> TIME_SHIFT)) & TIME_MASK, ahead = (TIME_MASK + 1 - age) & TIME_MASK;
+	__u32 age = (time - (seen >> TIME_SHIFT)) & TIME_MASK, ahead = (TIME_MASK + 1 - age) & TIME_MASK;
 
 	return age < ahead ? age : ahead;
 }
 
-/* The newest is the first of its set, so the last is the oldest. */
-static void insert(__u64 *set, __u64 added)
+static bool is_recent(__u32 seen, __u32 time)
 {
-	memmove(set + 1, set, (WAYS - 1) * sizeof(*set));
-	set[0] = added;
+	return seen && compute_age(seen, time) < NT_COPY_UNITS;
+}
+
+static __u32 hash_place(const struct capture_segment *segment)
+{
+	__u32 place = segment->interface.number << 1 | segment->direction;
+
+	return place < PLACES ? place : place * 0x9e3779b9U >> 26;
+}
+
+/* Hardly any packet's print is found. */
+static bool has_print(const struct packet_set *set, __u32 print)
+{
+	const prints wanted = { print, print, print, print };
+	union {
+		prints vector;
+		__u64 words[2];
+	} found = { .vector = (set->print.vectors[0] == wanted) | (set->print.vectors[1] == wanted) };
+
+	return found.words[0] | found.words[1];
+}
+
+/* Returns a way whose packet is forgotten, or -1 if there is none. */
+static int find_free_way(const struct packet_set *set, __u32 time)
+{
+	int way;
+
+	for (way = 0; way < WAYS; way++)
+		if (!is_recent(set->seen[way], time))
+			return way;
+	return -1;
+}
+
+/* Each packet of a set of the smaller table goes to one of two sets, in its way. */
+static void move_set(struct duplicates *duplicates, const struct packet_set *from, __u32 number)
+{
+	struct packet_set *to;
+	int way;
+
+	for (way = 0; way < WAYS; way++) {
+		if (!from->seen[way])
+			continue;
+		to = set_of(duplicates, from->print.of[way], number & (FEWEST_SETS - 1));
+		to->print.of[way] = from->print.of[way];
+		to->seen[way] = from->seen[way];
+	}
 }
 
 /* Doubles the table. Returns false if it is at its limit, or without memory. */
 static bool grow_duplicates(struct duplicates *duplicates)
 {
 	__u32 count = duplicates->mask + 1, i;
-	__u64(*old)[WAYS] = duplicates->sets, *entry;
-	/* While the entries are moved, both tables exist. */
+	struct packet_set *old = duplicates->sets;
+	/* While the packets are moved, both tables exist. */
 	bool has_bytes = 3 * count * sizeof(*old) <= duplicates->most_bytes;
-	__u64(*sets)[WAYS] = has_bytes ? new_sets(count * 2) : NULL;
+	struct packet_set *sets = has_bytes ? new_sets(count * 2) : NULL;
 
 	if (!sets)
 		return false;
 	duplicates->sets = sets;
 	duplicates->mask = count * 2 - 1;
-	for (i = count * WAYS; i-- > 0;) {
-		entry = &old[i / WAYS][i % WAYS];
-		if (*entry)
-			insert(set_of(duplicates, *entry >> PRINT_SHIFT), *entry);
-	}
+	for (i = 0; i < count; i++)
+		move_set(duplicates, &old[i], i);
 	free(old);
 	return true;
 }
 
-static bool forgets_too_early(const __u64 *set, __u32 time)
+/* Adds a packet where the way whose turn it is holds one that must not be forgotten yet. */
+static __attribute__((noinline)) void insert_elsewhere(struct duplicates *duplicates,
+						       const struct packet_fingerprint *fingerprint, __u32 seen)
 {
-	return set[WAYS - 1] && compute_age(set[WAYS - 1], time) < TIME_LIMIT;
+	struct packet_set *set;
+	int way;
+
+	do {
+		set = set_of(duplicates, fingerprint->print, fingerprint->lowest);
+		way = find_free_way(set, seen >> TIME_SHIFT);
+	} while (way < 0 && grow_duplicates(duplicates));
+	if (way < 0)
+		way = (int)(duplicates->added % WAYS);
+	set->print.of[way] = fingerprint->print;
+	set->seen[way] = seen;
 }
 
-bool duplicates_take(struct duplicates *duplicates, const struct capture_segment *segment,
-		     const struct packet_fingerprint *fingerprint)
+/* All sets take their ways in the same turn. */
+static void insert(struct duplicates *duplicates, const struct packet_fingerprint *fingerprint, struct packet_set *set,
+		   __u32 seen)
 {
-	__u64 print = fingerprint->hash, *set = set_of(duplicates, print), place, added;
-	__u32 time = (__u32)(segment->ns >> TIME_UNIT_BITS) & TIME_MASK;
-	bool is_elsewhere;
-	int i;
+	__u32 way = ++duplicates->added % WAYS;
 
-	place = ((segment->interface.number << 1 | segment->direction) * 0x9e3779b9U) >> 28 & PLACE_MASK;
-	added = print << PRINT_SHIFT | (__u64)time << TIME_SHIFT | place;
-	for (i = 0; i < WAYS; i++) {
-		if (set[i] >> PRINT_SHIFT != print || compute_age(set[i], time) >= TIME_LIMIT)
-			continue;
-		is_elsewhere = (set[i] & PLACE_MASK) != place;
-		set[i] = (added & ~(__u64)PLACE_MASK) | (set[i] & PLACE_MASK);
-		return fingerprint->is_unique || is_elsewhere;
+	if (is_recent(set->seen[way], seen >> TIME_SHIFT)) {
+		insert_elsewhere(duplicates, fingerprint, seen);
+		return;
 	}
-	while (forgets_too_early(set, time) && grow_duplicates(duplicates))
-		set = set_of(duplicates, print);
-	insert(set, added);
-	return false;
+	set->print.of[way] = fingerprint->print;
+	set->seen[way] = seen;
+}
+
+/* Returns where the packet was seen within NT_COPY_NS, or NULL. */
+static __attribute__((noinline)) __u32 *find_seen(struct packet_set *set, __u32 print, __u32 time)
+{
+	int way;
+
+	for (way = 0; way < WAYS; way++)
+		if (set->print.of[way] == print && is_recent(set->seen[way], time))
+			return &set->seen[way];
+	return NULL;
+}
+
+enum duplicate duplicates_take(struct duplicates *duplicates, const struct capture_segment *segment,
+			       const struct packet_fingerprint *fingerprint)
+{
+	__u32 time = (__u32)(segment->ns >> NT_COPY_UNIT_BITS) & TIME_MASK, elsewhere, *seen = NULL;
+	__u32 now = time << TIME_SHIFT | hash_place(segment) << PLACE_SHIFT | SEEN;
+	struct packet_set *set = set_of(duplicates, fingerprint->print, fingerprint->lowest);
+
+	if (has_print(set, fingerprint->print))
+		seen = find_seen(set, fingerprint->print, time);
+	if (!seen) {
+		insert(duplicates, fingerprint, set, now);
+		return NO_DUPLICATE;
+	}
+	elsewhere = (*seen ^ now) & PLACE_MASK;
+	*seen = now ^ elsewhere;
+	if (elsewhere)
+		return DUPLICATE_ELSEWHERE;
+	return fingerprint->is_unique ? DUPLICATE_HERE : NO_DUPLICATE;
 }

@@ -119,7 +119,7 @@ static void advance_zeek_clock(struct replay *replay, __u64 ns)
 
 static void track_located(struct replay *replay, struct replay_located *located)
 {
-	if (duplicates_take(replay->duplicates, &located->segment, &located->fingerprint)) {
+	if (duplicates_take(replay->duplicates, &located->segment, &located->fingerprint) != NO_DUPLICATE) {
 		replay->duplicate_count++;
 		return;
 	}
@@ -156,14 +156,15 @@ static enum checksum judge_checksum(struct replay *replay, const struct nt_buffe
 }
 
 /* A forged copy with a wrong checksum is no duplicate of the segment that it copies. */
-#define WRONG_CHECKSUM_PRINT 0x5555555554ULL
+#define WRONG_CHECKSUM_PRINT 0x55555555U
 
 static void examine(struct replay *replay, struct replay_located *located, const struct nt_buffer *frame)
 {
-	duplicates_compute(replay->duplicates, &located->segment, located->hash, frame, &located->fingerprint);
+	duplicates_compute(replay->duplicates, &located->segment, located->hash ^ (__u32)located->source, frame,
+			   &located->fingerprint);
 	located->checksum = judge_checksum(replay, frame, &located->segment.packet);
 	if (located->checksum == CHECKSUM_WRONG)
-		located->fingerprint.hash ^= WRONG_CHECKSUM_PRINT;
+		located->fingerprint.print ^= WRONG_CHECKSUM_PRINT;
 }
 
 static void track_segment(void *context, struct capture_segment *segment)

@@ -107,13 +107,13 @@ static bool is_duplicate(struct kernel_replay *run, const struct capture_segment
 {
 	const __u32 *parts = segment->packet.address_parts;
 	struct packet_fingerprint fingerprint;
-	__u32 addresses = 0;
+	__u32 side = segment->packet.destination_port;
 	int i;
 
 	for (i = 0; i < 8; i++)
-		addresses = addresses * 31 + parts[i];
-	duplicates_compute(run->duplicates, segment, addresses, segment->frame, &fingerprint);
-	return duplicates_take(run->duplicates, segment, &fingerprint);
+		side = side * 31 + parts[i];
+	duplicates_compute(run->duplicates, segment, side, segment->frame, &fingerprint);
+	return duplicates_take(run->duplicates, segment, &fingerprint) != NO_DUPLICATE;
 }
 
 static void keep_segment(void *context, struct capture_segment *segment)

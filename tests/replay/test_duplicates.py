@@ -71,6 +71,37 @@ def retransmitted():
     counts(once + [(at + 0.001, frame)], 0, "--like", "zeek", "-C", src_packets=6)
 
 
+def around_the_limit():
+    """10 ms apart is a retransmission, a microsecond less a copy, wherever in time the packets lie."""
+    for apart, is_copy in ((0.0099, True), (0.00999, True), (0.009998, True), (0.009999, True), (0.01, False),
+                           (0.010001, False), (0.01001, False), (0.0101, False)):
+        packets = []
+        for number in range(200):
+            syn = with_id(packet(("198.18.0.9", 30000 + number), SERVER, SYN, 1), 7)
+            packets += [(number * 0.000173, syn), (number * 0.000173 + apart, syn)]
+        result = replay(capture(sorted(packets, key=lambda each: each[0])))
+        equal(counted(result), 200 if is_copy else 0, f"{apart} s apart")
+        equal({(r["src_packets"], r["src_retransmits"]) for r in result.records}, {(1, 0) if is_copy else (2, 1)},
+              f"counts, {apart} s apart")
+
+
+def copies_and_retransmissions():
+    """Each of them copied almost 10 ms later: by another IP id, or by a later TCP timestamp, they are not the same."""
+    once = numbered(connection())
+    at, frame = once[3]
+    copies = [(at + 0.00999, frame) for at, frame in once]
+    again = [(at + 0.004, with_id(frame, 200)), (at + 0.01399, with_id(frame, 200))]
+    more = {**CLEAN, "src_packets": 6, "src_retransmits": 1}
+    counts(once + copies + again, 9, **more)
+    client, server = SIX
+    packets = [(0, stamped(client, server, SYN, 1)), (0.01, stamped(server, client, SYN | ACK, 51, 2)),
+               (0.02, stamped(client, server, ACK, 2, 52))]
+    packets += [(0.03 + 0.002 * number, stamped(client, server, ACK | PSH, 2, 52, b"x" * 9, time=number))
+                for number in range(4)]
+    counts(packets + [(at + 0.00999, frame) for at, frame in packets], 7, src_packets=6, dst_packets=1, src_bytes=9,
+           src_retransmits=3, gaps=[])
+
+
 def other_values():
     """A difference in each value that is compared makes another packet."""
     once = numbered(connection(sent=100))
@@ -128,4 +159,5 @@ def many_at_once():
 
 
 if __name__ == "__main__":
-    run([mirrored, retransmitted, other_values, without_identity, ipv6_with_timestamps, many_at_once])
+    run([mirrored, retransmitted, around_the_limit, copies_and_retransmissions, other_values, without_identity,
+         ipv6_with_timestamps, many_at_once])
