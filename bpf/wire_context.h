@@ -194,16 +194,17 @@ __noinline int count_in_stream(struct __sk_buff *skb)
 	struct workspace *workspace = wire_find_workspace();
 	struct nt_streams *followed;
 	struct sighting *sighting;
+	struct nt_place place;
 
 	if (!config.follow_packets || !workspace)
 		return 0;
 	sighting = &workspace->sighting;
+	place = nt_place_at(NT_INTERFACE(skb), sighting->leaving, sighting->now);
 	followed = bpf_map_lookup_elem(&streams, &sighting->key);
 	if (!followed)
 		return 0;
 	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0],
-		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, NT_INTERFACE(skb),
-		       sighting->leaving);
+		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, &place);
 	return 1;
 }
 

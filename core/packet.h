@@ -75,6 +75,7 @@ enum nt_packet_mark {
 	NT_PACKET_FIRST_FRAGMENT = 1, /* payload_length counts the first fragment only */
 	NT_PACKET_REFUSED = 2,        /* its receiver drops it: it counts, but changes nothing */
 	NT_PACKET_OTHER_CLOCK = 4,    /* its time cannot be compared with those of the packets before it */
+	NT_PACKET_SINGLE = 8,         /* the host knows that it is no copy of a packet that was seen before */
 };
 
 /* One TCP segment. Addresses are in network byte order, IPv4 as ::ffff:a.b.c.d; all other members in host byte order.

@@ -6,10 +6,12 @@
  * below it were seen. The number of holes is limited: if there are more, the oldest is given up (NT_STREAM_OVERFLOW),
  * and its bytes count as a retransmission if they arrive later.
  *
- * The same packet may be seen on several interfaces, and on ingress as well as on egress (lo). A side's packets count
- * only from the interface and direction of its first one, which sees each packet before the others do. So a packet with
- * new bytes or a new FIN on another interface did not cross the first: the path has changed, and the other interface
- * counts from then on. Any other packet looks the same whether or not the first interface saw it before.
+ * The same packet may be seen on several interfaces, and on ingress as well as on egress (lo). Then a side's packets
+ * count only from the interface and direction of the first one, which sees each packet before the others do; what has
+ * nothing new elsewhere is a copy. New bytes, a new FIN or a new acknowledgement elsewhere did not cross the first: the
+ * path has changed, and the other interface counts from then on. The rule begins with the first copy: before it, packets
+ * count on every interface, because the packets of one side may take several paths. If both happen, the counts are in
+ * doubt (NT_STREAM_MOVED, NT_STREAM_SKIPPED).
  *
  * struct nt_stream keeps a fixed number of holes. The functions above it work on struct nt_stream_core and on any array
  * of holes, for a host whose memory can grow (src/replay/growing_stream.h).
@@ -27,9 +29,13 @@ enum nt_stream_flag {
 	NT_STREAM_SYN = 4,   /* a SYN was seen: base is where the payload begins */
 	NT_STREAM_FIN = 8,
 	NT_STREAM_OVERFLOW = 16,      /* more holes than are kept: bytes may be too low, retransmissions too high */
-	NT_STREAM_INCOMPLETE = 32,    /* a hole was given up, a fragment's length is unknown, or the path has changed */
+	NT_STREAM_INCOMPLETE = 32,    /* a hole was given up, or a fragment's length is unknown */
 	NT_STREAM_CLOSED_WINDOW = 64, /* its last packet announced a window of 0 */
 	NT_STREAM_PROBED = 128,       /* the last byte below `highest` was sent as a zero-window probe */
+	NT_STREAM_ACKNOWLEDGED = 256, /* acknowledged is set */
+	NT_STREAM_REPEATED = 512,     /* its packets are seen in several places */
+	NT_STREAM_MOVED = 1024,       /* packets counted in several places */
+	NT_STREAM_SKIPPED = 2048,     /* a packet did not count: it looked like a copy of one seen in another place */
 };
 
 /* Copies of a packet are seen in less than this (docs/record.md, "Packets that count once"). */
@@ -37,6 +43,20 @@ enum nt_stream_flag {
 /* 512 ns: times 9,999 and 10,000 microseconds apart differ by a different number of units, wherever they lie. */
 #define NT_COPY_UNIT_BITS 9
 #define NT_COPY_UNITS (NT_COPY_NS >> NT_COPY_UNIT_BITS)
+
+/* The place and the time at which a packet was seen. */
+struct nt_place {
+	__u32 interface; /* any number that distinguishes interfaces */
+	__u32 time;      /* by any clock, in units of 512 ns, modulo 2^32 */
+	__u8 direction;
+};
+
+NT_INLINE struct nt_place nt_place_at(__u32 interface, __u8 direction, __u64 ns)
+{
+	return (struct nt_place){ .interface = interface,
+				  .time = (__u32)(ns >> NT_COPY_UNIT_BITS),
+				  .direction = direction };
+}
 
 struct nt_range {
 	__u32 start, end; /* [start, end); empty where equal */
@@ -50,10 +70,12 @@ struct nt_stream_core {
 	__u32 highest; /* one beyond the highest seen */
 	__u32 fin_sequence;
 	__u32 interface;
-	__u32 far_end; /* one beyond the last segment that was too far behind */
+	__u32 far_end;      /* one beyond the last segment that was too far behind */
+	__u32 acknowledged; /* the highest acknowledgement */
+	__u32 seen;         /* nt_place's time of the last packet that counted */
+	__u16 flags;        /* enum nt_stream_flag */
 	__u8 direction;
-	__u8 flags; /* enum nt_stream_flag */
-	__u8 zero[2];
+	__u8 room; /* of the holes of src/replay/growing_stream.h; else 0 */
 };
 
 /* The holes of a stream; valid only during a call. */
@@ -94,22 +116,58 @@ NT_INLINE int nt_stream_is_ahead(const struct nt_stream_core *stream, const stru
 	return !nt_stream_is_keepalive(stream, packet) && nt_sequence_after(end, stream->highest);
 }
 
-/* Returns whether the packet counts for this side. interface: any number that distinguishes interfaces. */
-NT_INLINE int nt_stream_counts(struct nt_stream_core *stream, const struct nt_packet *packet, __u32 interface,
-			       __u8 direction)
+/* Returns whether the packet acknowledges more than all packets before it. */
+NT_INLINE int nt_stream_acknowledges_more(const struct nt_stream_core *stream, const struct nt_packet *packet)
 {
-	if ((stream->flags & NT_STREAM_BEGUN) && stream->interface == interface && stream->direction == direction)
+	if ((packet->flags & (NT_ACK | NT_RST)) != NT_ACK || packet->marks & NT_PACKET_REFUSED)
+		return 0;
+	return !(stream->flags & NT_STREAM_ACKNOWLEDGED) ||
+	       nt_sequence_after(packet->acknowledgement, stream->acknowledged);
+}
+
+/* Returns whether a packet that has nothing new may be a copy of one that counted. */
+NT_INLINE int nt_stream_may_be_copy(const struct nt_stream_core *stream, const struct nt_packet *packet, __u32 time)
+{
+	if (stream->flags & NT_STREAM_REPEATED)
 		return 1;
-	if (stream->flags & NT_STREAM_BEGUN) {
-		if (!nt_stream_is_ahead(stream, packet))
-			return 0;
-		/* Packets without payload may have taken this path before and were not counted. */
-		stream->flags |= NT_STREAM_INCOMPLETE;
+	return !(packet->marks & NT_PACKET_SINGLE) &&
+	       (time - stream->seen < NT_COPY_UNITS || stream->seen - time < NT_COPY_UNITS);
+}
+
+/* Returns whether a packet in another place than the last one counts. */
+NT_INLINE int nt_stream_counts_elsewhere(struct nt_stream_core *stream, const struct nt_packet *packet, __u32 time)
+{
+	if (nt_stream_is_ahead(stream, packet) || nt_stream_acknowledges_more(stream, packet) ||
+	    !nt_stream_may_be_copy(stream, packet, time)) {
+		stream->flags |= NT_STREAM_MOVED;
+		return 1;
 	}
-	stream->interface = interface;
-	stream->direction = direction;
+	stream->flags |= NT_STREAM_REPEATED | NT_STREAM_SKIPPED;
+	return 0;
+}
+
+/* Returns whether the packet counts for this side. */
+NT_INLINE int nt_stream_counts(struct nt_stream_core *stream, const struct nt_packet *packet,
+			       const struct nt_place *place)
+{
+	int is_elsewhere = stream->interface != place->interface || stream->direction != place->direction;
+
+	if ((stream->flags & NT_STREAM_BEGUN) && is_elsewhere &&
+	    !nt_stream_counts_elsewhere(stream, packet, place->time))
+		return 0;
+	stream->interface = place->interface;
+	stream->direction = place->direction;
+	stream->seen = place->time;
 	stream->flags |= NT_STREAM_BEGUN;
 	return 1;
+}
+
+NT_INLINE void nt_stream_acknowledge(struct nt_stream_core *stream, const struct nt_packet *packet)
+{
+	if (!nt_stream_acknowledges_more(stream, packet))
+		return;
+	stream->acknowledged = packet->acknowledgement;
+	stream->flags |= NT_STREAM_ACKNOWLEDGED;
 }
 
 /* Returns the distance from `highest` back to the start of the hole that is furthest behind. */
@@ -385,12 +443,12 @@ NT_INLINE void nt_stream_window(struct nt_stream_core *stream, const struct nt_p
  * nt_stream_add_pending(), or gives it up and sets NT_STREAM_OVERFLOW.
  */
 NT_INLINE void nt_stream_step_core(struct nt_stream_core *stream, const struct nt_stream_core *peer,
-				   struct nt_holes *holes, const struct nt_packet *packet, __u32 interface,
-				   __u8 direction)
+				   struct nt_holes *holes, const struct nt_packet *packet, const struct nt_place *place)
 {
-	if (!nt_stream_counts(stream, packet, interface, direction))
+	if (!nt_stream_counts(stream, packet, place))
 		return;
 	stream->packets += packet->segments;
+	nt_stream_acknowledge(stream, packet);
 	nt_stream_window(stream, packet);
 	if (packet->marks & NT_PACKET_FIRST_FRAGMENT)
 		stream->flags |= NT_STREAM_INCOMPLETE;
@@ -409,12 +467,13 @@ NT_INLINE void nt_stream_add_pending(struct nt_stream_core *stream, struct nt_ho
 /* Returns whether bytes that were sent were not seen, or are counted wrongly. */
 NT_INLINE int nt_stream_is_incomplete_core(const struct nt_stream_core *stream, const struct nt_holes *holes)
 {
+	const int doubtful = NT_STREAM_MOVED | NT_STREAM_SKIPPED;
 	int i;
 
 	for (i = 0; i < holes->room; i++)
 		if (holes->hole[i].start != holes->hole[i].end)
 			return 1;
-	return !!(stream->flags & (NT_STREAM_OVERFLOW | NT_STREAM_INCOMPLETE));
+	return stream->flags & (NT_STREAM_OVERFLOW | NT_STREAM_INCOMPLETE) || (stream->flags & doubtful) == doubtful;
 }
 
 /* Moves a SYN, sent `count` times, to the stream of the connection that it began. Until it was answered, it counted as a
@@ -428,7 +487,8 @@ NT_INLINE void nt_stream_move_syn(struct nt_stream_core *from, struct nt_stream_
 	to->highest = isn + 1;
 	to->interface = from->interface;
 	to->direction = from->direction;
-	to->flags = NT_STREAM_BEGUN | NT_STREAM_BASED | NT_STREAM_SYN;
+	to->seen = from->seen;
+	to->flags = NT_STREAM_BEGUN | NT_STREAM_BASED | NT_STREAM_SYN | (from->flags & NT_STREAM_REPEATED);
 	from->packets -= count < from->packets ? count : from->packets;
 }
 
@@ -436,14 +496,14 @@ struct nt_stream {
 	struct nt_stream_core core;
 	struct nt_range hole[NT_STREAM_RANGES];
 };
-NT_STATIC_ASSERT(sizeof(struct nt_stream) == 48 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
+NT_STATIC_ASSERT(sizeof(struct nt_stream) == 56 + 8 * NT_STREAM_RANGES, "struct nt_stream has no hidden padding");
 
 NT_INLINE void nt_stream_step(struct nt_stream *stream, const struct nt_stream *peer, const struct nt_packet *packet,
-			      __u32 interface, __u8 direction)
+			      const struct nt_place *place)
 {
 	struct nt_holes holes = { .hole = stream->hole, .room = NT_STREAM_RANGES, .most = NT_STREAM_RANGES };
 
-	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, interface, direction);
+	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, place);
 }
 
 NT_INLINE int nt_stream_is_incomplete(const struct nt_stream *stream)

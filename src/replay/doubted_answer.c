@@ -93,7 +93,7 @@ int doubted_answers_restore(struct doubted_answers *doubted, struct replay_entry
 	entry->connection = answer->connection;
 	entry->streams[0].core = answer->streams[0];
 	entry->streams[1].core = answer->streams[1];
-	entry->streams[0].room = entry->streams[1].room = 0; /* no holes: only a SYN was sent before */
+	entry->streams[0].core.room = entry->streams[1].core.room = 0; /* no holes: only a SYN was sent before */
 	memcpy(taken, answer->packet, (size_t)count * sizeof(*taken));
 	answer->count = 0;
 	return count;

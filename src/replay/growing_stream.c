@@ -7,7 +7,7 @@
 
 void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole)
 {
-	__u32 room = stream->room ? stream->room * 2 : FEWEST_HOLES;
+	__u32 room = stream->core.room ? stream->core.room * 2 : FEWEST_HOLES;
 	struct nt_holes holes;
 
 	if (!stream->hole) {
@@ -15,8 +15,8 @@ void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole
 		return;
 	}
 	/* Each packet searches all of the room, so it grows no faster than needed. */
-	memset(stream->hole + stream->room, 0, (room - stream->room) * sizeof(*stream->hole));
-	stream->room = room;
+	memset(stream->hole + stream->core.room, 0, (room - stream->core.room) * sizeof(*stream->hole));
+	stream->core.room = (__u8)room;
 	holes = growing_stream_holes(stream);
 	nt_stream_add_pending(&stream->core, &holes, hole);
 }
@@ -27,7 +27,7 @@ static bool is_in_hole(const struct growing_stream *stream, __u32 start, __u32 e
 	const struct nt_range *hole;
 	__u32 i;
 
-	for (i = 0; i < stream->room; i++) {
+	for (i = 0; i < stream->core.room; i++) {
 		hole = &stream->hole[i];
 		if (hole->start == hole->end)
 			continue;

@@ -17,15 +17,15 @@
 /* An empty stream is all zero. The size is one cache line. */
 struct growing_stream {
 	struct nt_stream_core core;
-	__u32 room;            /* of hole[], as far as it was used */
-	struct nt_range *hole; /* the owner's memory for GROWING_STREAM_MOST_HOLES; NULL: none yet */
+	/* The owner's memory for GROWING_STREAM_MOST_HOLES, of which core.room were used; NULL: none yet. */
+	struct nt_range *hole;
 };
 
 static inline struct nt_holes growing_stream_holes(const struct growing_stream *stream)
 {
 	return (struct nt_holes){
 		.hole = stream->hole,
-		.room = (int)stream->room,
+		.room = (int)stream->core.room,
 		.most = GROWING_STREAM_MOST_HOLES,
 	};
 }
@@ -37,11 +37,11 @@ void growing_stream_add_hole(struct growing_stream *stream, struct nt_range hole
  * none.
  */
 static inline struct nt_range growing_stream_step(struct growing_stream *stream, const struct growing_stream *peer,
-						  const struct nt_packet *packet, __u32 interface, __u8 direction)
+						  const struct nt_packet *packet, const struct nt_place *place)
 {
 	struct nt_holes holes = growing_stream_holes(stream);
 
-	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, interface, direction);
+	nt_stream_step_core(&stream->core, &peer->core, &holes, packet, place);
 	return holes.pending;
 }
 

@@ -117,12 +117,24 @@ static void advance_zeek_clock(struct replay *replay, __u64 ns)
 	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
+static void count_duplicate(struct replay *replay, const struct replay_located *located, enum duplicate duplicate)
+{
+	replay->duplicate_count++;
+	if (duplicate == DUPLICATE_ELSEWHERE)
+		replay_tracker_take_copy(replay->tracker, located);
+}
+
 static void track_located(struct replay *replay, struct replay_located *located)
 {
-	if (duplicates_take(replay->duplicates, &located->segment, &located->fingerprint) != NO_DUPLICATE) {
-		replay->duplicate_count++;
+	enum duplicate duplicate = duplicates_take(replay->duplicates, &located->segment, &located->fingerprint);
+
+	if (duplicate != NO_DUPLICATE) {
+		count_duplicate(replay, located, duplicate);
 		return;
 	}
+	/* A router may have changed the options of a SYN: the MSS. */
+	if (located->fingerprint.is_unique && !(located->segment.packet.flags & NT_SYN))
+		located->segment.packet.marks |= NT_PACKET_SINGLE;
 	if (replay_tracker_take(replay->tracker, located))
 		report_no_memory_for_connections(replay);
 }

@@ -144,14 +144,16 @@ static bool is_unopposed(const struct replay_entry *entry, const struct replay_l
 static void settle_withheld(struct replay_entry *entry, struct replay_located *kept)
 {
 	struct growing_stream *stream = &entry->streams[kept->source];
+	const struct nt_place place = { .interface = stream->core.interface,
+					.direction = stream->core.direction,
+					.time = stream->core.seen };
 	struct nt_range hole;
 
 	if (!is_unopposed(entry, kept))
 		return;
 	kept->segment.packet.marks &= ~NT_PACKET_REFUSED;
 	stream->core.packets -= kept->segment.packet.segments;
-	hole = growing_stream_step(stream, peer_stream(entry, kept->source), &kept->segment.packet,
-				   kept->segment.interface.number, kept->segment.direction);
+	hole = growing_stream_step(stream, peer_stream(entry, kept->source), &kept->segment.packet, &place);
 	if (hole.start != hole.end)
 		stream->core.flags |= NT_STREAM_INCOMPLETE;
 }
@@ -470,9 +472,10 @@ static void step_stream(struct replay_tracker *tracker, struct replay_entry *ent
 			const struct replay_located *located)
 {
 	const struct capture_segment *segment = &located->segment;
+	const struct nt_place place = nt_place_at(segment->interface.number, segment->direction, segment->ns);
 	struct growing_stream *stream = &entry->streams[located->source];
 	struct nt_range hole = growing_stream_step(stream, peer_stream(entry, located->source), &segment->packet,
-						   segment->interface.number, segment->direction);
+						   &place);
 
 	if (hole.start != hole.end)
 		add_hole(tracker, entry, stream, hole);
@@ -702,6 +705,14 @@ int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *l
 	struct replay_entry *entry = find_begun_early(tracker, located, early);
 
 	return entry ? take_before(tracker, entry, located, early) : take_in_order(tracker, located);
+}
+
+void replay_tracker_take_copy(struct replay_tracker *tracker, const struct replay_located *located)
+{
+	struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+
+	if (entry)
+		entry->streams[located->source].core.flags |= NT_STREAM_REPEATED;
 }
 
 /* Returns whether the error answers the SYN of an attempt that nothing else has answered yet. The sequence number shows

@@ -74,6 +74,9 @@ static inline void replay_tracker_prefetch(const struct replay_tracker *tracker,
 /* Tracks a segment, and marks it if its receiver refuses it. Returns 0, or -ENOMEM. */
 int replay_tracker_take(struct replay_tracker *tracker, struct replay_located *located);
 
+/* Takes a copy, seen on another interface or in another direction, of a segment that was tracked: it counts nowhere. */
+void replay_tracker_take_copy(struct replay_tracker *tracker, const struct replay_located *located);
+
 /* Takes an ICMP error: the packet of `located` is the segment that it quotes, as capture_reader_host.take_error gives it. */
 void replay_tracker_take_error(struct replay_tracker *tracker, const struct replay_located *located, int error);
 

@@ -165,6 +165,8 @@ static void check_records(const struct tracked *tracked)
 static void apply_packet(struct tracked *tracked, const struct connection_input *input, struct nt_packet *packet,
 			 int first)
 {
+	const struct nt_place place = nt_place_at(!!(input->bits & CONNECTION_SECOND_INTERFACE),
+						  !!(input->bits & CONNECTION_LEAVING), tracked->now);
 	int source = nt_key_from_packet(&tracked->key, packet, 0);
 	enum nt_state before = nt_connection_state(&tracked->connection);
 	__u32 step = first ? NT_STEP_NEW : nt_connection_step(&tracked->connection, packet, source, tracked->now);
@@ -176,8 +178,7 @@ static void apply_packet(struct tracked *tracked, const struct connection_input 
 	if (step & NT_STEP_REFUSED)
 		packet->marks |= NT_PACKET_REFUSED;
 	nt_connection_add_packet(&tracked->connection, packet, source);
-	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], packet,
-		       !!(input->bits & CONNECTION_SECOND_INTERFACE), !!(input->bits & CONNECTION_LEAVING));
+	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], packet, &place);
 	record_sent(&tracked->sent[source], packet, input);
 	check_connection(&tracked->connection);
 }

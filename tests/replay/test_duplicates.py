@@ -4,7 +4,8 @@
 import re
 import struct
 
-from pcap import ACK, CLIENT, PSH, SERVER, SYN, capture, connection, ipv6, packet, ethernet, tcp
+from pcap import (ACK, CLIENT, FIN, PSH, SERVER, SYN, capture, connection, enhanced, ethernet, interface, ipv6,
+                  microseconds, packet, section, tcp)
 from replay_harness import equal, holds, replay, run
 
 SIX = [(f"fd00::{number}", port) for number, port in ((9, 40000), (1, 80))]
@@ -144,6 +145,77 @@ def ipv6_with_timestamps():
     counts(plain, 0, src_packets=2, src_retransmits=1)
 
 
+def on_interfaces(packets):
+    """packets: (time, interface, frame)."""
+    ordered = sorted(packets, key=lambda each: each[0])
+    return section() + 3 * interface() + b"".join(
+        enhanced(microseconds(at), frame, number) for at, number, frame in ordered)
+
+
+def tracked(packets, duplicates, **expected):
+    result = replay(on_interfaces(packets))
+    equal(len(result.records), 1, "records")
+    equal(counted(result), duplicates, "duplicates")
+    holds(result.records[0], **expected)
+
+
+def several_paths():
+    """Each side's packets take two interfaces in turn, none is seen twice: every packet counts, and nothing is missing."""
+    for once in (numbered(connection()), without_id(connection()),
+                 [(at, packet(*six)) for at, six in six_packets()]):
+        in_turn = [(at, number % 2, frame) for number, (at, frame) in enumerate(once)]
+        for paths in (in_turn, [(at, number // 2 % 2, frame) for at, number, frame in in_turn],
+                      [(at, min(number, 4) // 4, frame) for number, (at, frame) in enumerate(once)]):
+            tracked(paths, 0, **CLEAN)
+    once = numbered(connection())
+    at, frame = once[3]
+    in_turn = [(at, number % 2, frame) for number, (at, frame) in enumerate(once)]
+    tracked(in_turn + [(at + 0.002, 0, with_id(frame, 200))], 0, **{**CLEAN, "src_packets": 6, "src_retransmits": 1})
+    at, frame = once[2]
+    tracked(in_turn + [(at + 0.002, 1, with_id(frame, 201))], 0, **{**CLEAN, "src_packets": 6})
+
+
+def six_packets():
+    client, server = SIX
+    return [(0, (client, server, SYN, 1)), (0.01, (server, client, SYN | ACK, 51, 2)),
+            (0.011, (client, server, ACK, 2, 52)), (0.02, (client, server, ACK | PSH, 2, 52, b"q" * 10)),
+            (0.03, (server, client, ACK | PSH, 52, 12, b"a" * 20)), (0.04, (client, server, FIN | ACK, 12, 72)),
+            (0.05, (server, client, FIN | ACK, 72, 13)), (0.06, (client, server, ACK, 13, 73))]
+
+
+def acknowledgements_on_two_paths():
+    """A download whose acknowledgements leave by two interfaces in turn, from the middle of a connection."""
+    client, server = SIX
+    packets = []
+    for number in range(10):
+        at = 0.0001 * number
+        packets.append((at, 0, packet(server, client, ACK | PSH, 100 + 10 * number, 2, b"x" * 10)))
+        packets.append((at + 0.00005, number % 2, packet(client, server, ACK, 2, 110 + 10 * number)))
+    tracked(packets, 0, src_packets=10, dst_packets=10, src_bytes=0, dst_bytes=100, src_retransmits=0,
+            dst_retransmits=0, outcome="open", gaps=["start", "direction"])
+
+
+def bonded():
+    """Two interfaces and the one that bonds them, which sees every packet again."""
+    once = numbered(connection())
+    lower = [(at, number % 2, frame) for number, (at, frame) in enumerate(once)]
+    tracked(lower + [(at + 1e-6, 2, frame) for at, _, frame in lower], 8, **CLEAN)
+
+
+def changed_on_the_way():
+    """A router lowers the MSS of the SYNs: their copies differ, and are copies."""
+    once = numbered(connection())
+    before = [(at, 0, with_mss(frame, 1460) if number < 2 else frame) for number, (at, frame) in enumerate(once)]
+    after = [(at + 3e-5, 1, with_mss(frame, 1400) if number < 2 else frame) for number, (at, frame) in enumerate(once)]
+    tracked(before + after, 6, **CLEAN)
+
+
+def with_mss(frame, size):
+    """Adds the option to an Ethernet frame of IPv4."""
+    return (frame[:16] + struct.pack(">H", len(frame) - 10) + frame[18:24] + b"\0\0" + frame[26:46] + b"\x60" +
+            frame[47:54] + struct.pack(">BBH", 2, 4, size) + frame[54:])
+
+
 def many_at_once():
     """More packets within 10 ms than the table holds at first."""
     packets = []
@@ -160,4 +232,4 @@ def many_at_once():
 
 if __name__ == "__main__":
     run([mirrored, retransmitted, around_the_limit, copies_and_retransmissions, other_values, without_identity,
-         ipv6_with_timestamps, many_at_once])
+         ipv6_with_timestamps, several_paths, acknowledgements_on_two_paths, bonded, changed_on_the_way, many_at_once])

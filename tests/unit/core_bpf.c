@@ -84,6 +84,7 @@ __attribute__((noinline)) int step(struct __sk_buff *skb)
 
 __attribute__((noinline)) int follow(struct __sk_buff *skb)
 {
+	const struct nt_place place = nt_place_at(skb->ifindex, 0, 0);
 	struct work *work = get_work();
 	struct tracked *tracked;
 
@@ -94,7 +95,7 @@ __attribute__((noinline)) int follow(struct __sk_buff *skb)
 		return -1;
 	nt_connection_add_packet(&tracked->connection, &work->packet, work->source);
 	nt_stream_step(&tracked->streams[work->source & 1], &tracked->streams[!(work->source & 1)], &work->packet,
-		       skb->ifindex, 0);
+		       &place);
 	return 0;
 }
 

@@ -112,6 +112,7 @@ static void run_in_kernel(int program, const struct frame *frame)
 static void run_in_user_space(struct tracked *tracked, struct nt_key *key, const struct frame *frame, int first)
 {
 	struct nt_buffer buffer = { .data = frame->bytes, .length = frame->length };
+	const struct nt_place place = nt_place_at(0, 0, 0);
 	struct nt_packet packet = { .vlan = NT_NO_VLAN };
 	int source;
 
@@ -122,7 +123,7 @@ static void run_in_user_space(struct tracked *tracked, struct nt_key *key, const
 	else
 		nt_connection_step(&tracked->connection, &packet, source, 1);
 	nt_connection_add_packet(&tracked->connection, &packet, source);
-	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], &packet, 0, 0);
+	nt_stream_step(&tracked->streams[source], &tracked->streams[!source], &packet, &place);
 }
 
 static void check_same(const struct tracked *kernel, const struct tracked *user)

@@ -85,6 +85,7 @@ static void test_queues(void)
 static void test_streams(void)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .payload_length = 10, .segments = 1 };
+	const struct nt_place place = nt_place_at(1, 0, 0);
 	struct replay_entry *entry = add(1, REPLAY_ESTABLISHED);
 	struct growing_stream *stream = &entry->streams[1];
 	struct nt_range hole;
@@ -92,13 +93,13 @@ static void test_streams(void)
 
 	for (i = 0; i < 2 * GROWING_STREAM_MOST_HOLES; i++) {
 		packet.sequence = 20 * i;
-		hole = growing_stream_step(stream, stream, &packet, 0, 0);
+		hole = growing_stream_step(stream, stream, &packet, &place);
 		if (!stream->hole)
 			replay_table_add_holes(table, stream);
 		if (hole.start != hole.end)
 			growing_stream_add_hole(stream, hole);
 	}
-	CHECK_EQUAL(stream->room, GROWING_STREAM_MOST_HOLES);
+	CHECK_EQUAL(stream->core.room, GROWING_STREAM_MOST_HOLES);
 	CHECK_EQUAL(stream->core.bytes, 2 * GROWING_STREAM_MOST_HOLES * 10);
 	CHECK(stream->core.flags & NT_STREAM_OVERFLOW);
 	replay_table_remove(table, entry);

@@ -18,9 +18,9 @@ static struct growing_stream stream, peer;
 static struct nt_range memory[GROWING_STREAM_MOST_HOLES];
 
 static void stream_step(struct growing_stream *stepped, const struct growing_stream *other,
-			const struct nt_packet *packet, __u32 interface, __u8 direction)
+			const struct nt_packet *packet, const struct nt_place *place)
 {
-	struct nt_range hole = growing_stream_step(stepped, other, packet, interface, direction);
+	struct nt_range hole = growing_stream_step(stepped, other, packet, place);
 
 	stepped->hole = memory;
 	if (hole.start != hole.end)
@@ -33,9 +33,13 @@ static void stream_step(struct growing_stream *stepped, const struct growing_str
 static struct nt_stream stream, peer;
 #endif
 
+static __u64 now;
+
 static void step(const struct nt_packet *packet, __u32 interface, __u8 direction)
 {
-	stream_step(&stream, &peer, packet, interface, direction);
+	const struct nt_place place = nt_place_at(interface, direction, now);
+
+	stream_step(&stream, &peer, packet, &place);
 }
 
 static void reset(void)
@@ -537,8 +541,103 @@ static void path_changes_after_a_bare_ack(void)
 static void peer_window(__u16 window)
 {
 	struct nt_packet packet = { .flags = NT_ACK, .sequence = 7000, .window = window, .segments = 1 };
+	const struct nt_place place = nt_place_at(1, 0, now);
 
-	stream_step(&peer, &stream, &packet, 1, 0);
+	stream_step(&peer, &stream, &packet, &place);
+}
+
+/* A packet on either of two interfaces. ago: since the one before, in microseconds. */
+static void take_on(__u32 interface, __u32 ago, struct nt_packet packet)
+{
+	now += ago * 1000ULL;
+	packet.segments = 1;
+	step(&packet, interface, 0);
+}
+
+/* The packets of one side take two paths, and none is seen twice: all count. */
+static void two_paths_in_turn(void)
+{
+	static const struct nt_packet syn = { .flags = NT_SYN, .sequence = 99 },
+				      ack = { .flags = NT_ACK, .sequence = 100, .acknowledgement = 500 },
+				      data = { .flags = NT_ACK,
+					       .sequence = 100,
+					       .acknowledgement = 500,
+					       .payload_length = 10 };
+	struct nt_packet later = ack;
+	__u32 i;
+
+	reset();
+	take_on(1, 0, syn);
+	take_on(2, 1000000, syn); /* retransmitted */
+	take_on(1, 100, ack);
+	take_on(2, 100, data);
+	take_on(1, 200000, data);
+	for (i = 1; i <= 10; i++) {
+		later.sequence = 110;
+		later.acknowledgement = 500 + 100 * i;
+		take_on(1 + i % 2, 10, later);
+	}
+	take_on(2, 20000, later); /* a keep-alive is answered */
+	take_on(1, 20000, later);
+	check(17, 10, 2);
+	CHECK(!stream_is_incomplete(&stream));
+}
+
+/* Within 10 ms it may be a copy, unless the host knows better. From the first copy on, the counts are in doubt. */
+static void copies_on_two_paths(void)
+{
+	struct nt_packet data = { .flags = NT_ACK, .sequence = 100, .acknowledgement = 500, .payload_length = 10 };
+
+	reset();
+	take_on(1, 0, data);
+	take_on(2, 10002, data);
+	check(2, 10, 1);
+	data.marks = NT_PACKET_SINGLE;
+	take_on(1, 100, data);
+	check(3, 10, 2);
+	CHECK(!stream_is_incomplete(&stream));
+	data.marks = 0;
+	take_on(2, 9998, data);
+	check(3, 10, 2);
+	CHECK(stream_is_incomplete(&stream));
+	take_on(2, 20000, data); /* a late copy */
+	check(3, 10, 2);
+}
+
+/* A side that only acknowledges, and whose packets are seen twice, takes another path. */
+static void acknowledgements_change_path(void)
+{
+	struct nt_packet ack = { .flags = NT_ACK, .sequence = 100, .acknowledgement = 500 };
+
+	reset();
+	take_on(1, 0, ack);
+	take_on(2, 5, ack);
+	ack.acknowledgement = 600;
+	take_on(3, 100, ack);
+	take_on(2, 5, ack);
+	check(2, 0, 0);
+	CHECK(stream_is_incomplete(&stream));
+	ack.marks = NT_PACKET_REFUSED;
+	ack.acknowledgement = 0x10000000;
+	take_on(2, 100, ack);
+	check(2, 0, 0);
+}
+
+/* The host compares packets, and has found that this side's are seen in several places: nothing was left out. */
+static void path_changes_between_compared_packets(void)
+{
+	struct nt_packet data = { .flags = NT_ACK, .sequence = 100, .payload_length = 10, .marks = NT_PACKET_SINGLE };
+
+	reset();
+	take_on(1, 0, data);
+	stream.core.flags |= NT_STREAM_REPEATED;
+	data.sequence = 110;
+	take_on(2, 100, data);
+	check(2, 20, 0);
+	CHECK(!stream_is_incomplete(&stream));
+	take_on(1, 100, data);
+	check(2, 20, 0);
+	CHECK(stream_is_incomplete(&stream));
 }
 
 /* RFC 9293 3.8.6.1: the byte of a probe is sent until the window opens, then once more with what follows. */
@@ -633,6 +732,10 @@ int main(void)
 	first_fragments();
 	other_interfaces();
 	nothing_new_on_another_interface();
+	two_paths_in_turn();
+	copies_on_two_paths();
+	acknowledgements_change_path();
+	path_changes_between_compared_packets();
 	path_changes_after_a_bare_ack();
 	zero_window_probes();
 	zero_window_probe_is_accepted();
