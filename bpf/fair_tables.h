@@ -27,9 +27,11 @@ static __always_inline void add_to_share(__u32 table, __u16 share, __s32 by)
 	__sync_fetch_and_add(&counts->of[share & (NT_SHARES - 1)], by);
 }
 
+/* The verifiers of 5.10 and 6.1 do not know what a 32-bit value on the stack holds, so `key` may not be the index. */
 static __always_inline bool is_share_full(__u32 table, __u16 share)
 {
-	struct nt_shares *counts = bpf_map_lookup_elem(&shares, &table);
+	__u32 key = table;
+	struct nt_shares *counts = bpf_map_lookup_elem(&shares, &key);
 
 	return counts && nt_share_is_full(counts, share, config.table_size[table]);
 }
