@@ -5,6 +5,7 @@
 #ifndef NETRACKER_BPF_WIRE_CONTEXT_H
 #define NETRACKER_BPF_WIRE_CONTEXT_H
 
+#include "icmp.h"
 #include "translations.h"
 
 #include "../core/ownership.h"
@@ -435,34 +436,28 @@ static __always_inline bool read_tcp_packet(struct __sk_buff *skb, __u32 network
 	return true;
 }
 
-/* Returns whether the packet changes nothing: it is not TCP, or changes no state and no handshake waits for it. */
-static __always_inline bool is_irrelevant(struct __sk_buff *skb, __u32 network_offset)
+/* Ignores a packet that changes nothing: it is not TCP, or changes no state and no handshake waits for it. */
+static __always_inline enum nt_fast_path wire_classify(struct __sk_buff *skb, __u32 network_offset)
 {
 	struct nt_frame frame = { .skb = skb };
+	enum nt_fast_path path;
 	__u32 slot;
 	int *waits;
 
-	switch (nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot)) {
-	case NT_FAST_PATH_DONE:
-		return true;
-	case NT_FAST_PATH_SLOT:
-		if (config.follow_packets)
-			return false;
-		waits = find_waiting_count(slot);
-		return !waits || *waits <= 0;
-	default:
-		return false;
-	}
+	path = nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot);
+	if (path != NT_FAST_PATH_SLOT)
+		return path;
+	if (config.follow_packets)
+		return NT_FAST_PATH_PARSE;
+	waits = find_waiting_count(slot);
+	return !waits || *waits <= 0 ? NT_FAST_PATH_DONE : NT_FAST_PATH_PARSE;
 }
 
-static __always_inline void wire_handle_packet(struct __sk_buff *skb, __u32 network_offset, bool leaving)
+static __always_inline void wire_handle_tcp(struct __sk_buff *skb, __u32 network_offset, bool leaving)
 {
-	struct workspace *workspace;
+	struct workspace *workspace = wire_find_workspace();
 	struct sighting *sighting;
 
-	if (is_irrelevant(skb, network_offset) || shared.ended)
-		return;
-	workspace = wire_find_workspace();
 	if (!workspace || !read_tcp_packet(skb, network_offset, &workspace->sighting.packet))
 		return;
 	sighting = &workspace->sighting;
@@ -470,6 +465,37 @@ static __always_inline void wire_handle_packet(struct __sk_buff *skb, __u32 netw
 	sighting->leaving = leaving;
 	sighting->now = NT_NOW();
 	wire_step_connection(skb, workspace);
+}
+
+__noinline int wire_handle_icmp(struct __sk_buff *skb, __u32 network_offset, bool leaving)
+{
+	struct workspace *workspace = wire_find_workspace();
+	bool is_ipv6 = skb->protocol == bpf_htons(NT_ETHERTYPE_IPV6);
+	struct nt_packet *quoted;
+	int error;
+
+	if (!workspace)
+		return 0;
+	quoted = &workspace->sighting.packet;
+	error = read_icmp_error(skb, network_offset, is_ipv6, quoted);
+	if (!error)
+		return 0;
+	record_error_on_wire(&workspace->sighting.key, quoted, error, NT_NOW());
+	if (is_ipv6 && config.sockets_enabled)
+		record_error_of_sender(skb, quoted, error);
+	return 0;
+}
+
+static __always_inline void wire_handle_packet(struct __sk_buff *skb, __u32 network_offset, bool leaving)
+{
+	enum nt_fast_path path = wire_classify(skb, network_offset);
+
+	if (path == NT_FAST_PATH_DONE || shared.ended)
+		return;
+	if (path == NT_FAST_PATH_PARSE)
+		wire_handle_tcp(skb, network_offset, leaving);
+	else
+		wire_handle_icmp(skb, network_offset, leaving);
 }
 
 SEC("tc")

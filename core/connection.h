@@ -272,6 +272,15 @@ NT_INLINE __u32 nt_connection_set_syn(struct nt_connection *connection, const st
 	return packet->flags & NT_ACK ? NT_STEP_LETTER('H') : NT_STEP_LETTER('S');
 }
 
+/* Returns whether the side has sent a SYN with this number that nothing has answered yet. An ICMP error that quotes the
+ * number comes from someone who has seen the SYN (RFC 5927 4.1).
+ */
+NT_INLINE int nt_connection_awaits_answer(const struct nt_connection *connection, int source, __u32 isn)
+{
+	return nt_connection_state(connection) == NT_STATE_SYN_SENT && source == connection->src_index &&
+	       (connection->side[source & 1] & NT_SIDE_SYN) && connection->isn[source & 1] == isn;
+}
+
 /* Returns whether the packet acknowledges a SYN with this sequence number, and no more data than a SYN may carry. */
 NT_INLINE int nt_acknowledges_syn(const struct nt_packet *packet, __u32 isn)
 {

@@ -72,6 +72,7 @@ enum nt_fast_path {
 	NT_FAST_PATH_DONE,  /* not TCP: ignore it */
 	NT_FAST_PATH_SLOT,  /* plain TCP without SYN, FIN and RST: relevant only if a connection of *slot waits */
 	NT_FAST_PATH_PARSE, /* a full parse is needed */
+	NT_FAST_PATH_ICMP,  /* ICMP or ICMPv6 directly behind an IP header without options */
 };
 
 NT_INLINE enum nt_fast_path nt_fast_path_classify(const struct nt_plain_tcp *tcp, __u64 addresses, __u32 *slot)
@@ -80,6 +81,28 @@ NT_INLINE enum nt_fast_path nt_fast_path_classify(const struct nt_plain_tcp *tcp
 		return NT_FAST_PATH_PARSE;
 	*slot = nt_slot_from_mix(addresses, tcp->source_port ^ tcp->destination_port);
 	return NT_FAST_PATH_SLOT;
+}
+
+NT_INLINE enum nt_fast_path nt_fast_path_other_ipv4(const struct nt_plain_ipv4 *ipv4)
+{
+	if (ipv4->protocol == NT_PROTOCOL_AUTHENTICATION)
+		return NT_FAST_PATH_PARSE;
+	if (ipv4->protocol == NT_PROTOCOL_ICMP && ipv4->version_and_length == 0x45 &&
+	    !(ipv4->fragment & nt_network16(0x3fff)))
+		return NT_FAST_PATH_ICMP;
+	return NT_FAST_PATH_DONE;
+}
+
+NT_INLINE enum nt_fast_path nt_fast_path_other_ipv6(__u8 next_header)
+{
+	switch (next_header) {
+	case NT_PROTOCOL_UDP:
+		return NT_FAST_PATH_DONE;
+	case NT_PROTOCOL_ICMPV6:
+		return NT_FAST_PATH_ICMP;
+	default: /* TCP may be behind extension headers */
+		return NT_FAST_PATH_PARSE;
+	}
 }
 
 /* Classifies a packet. offset: of the IP header in the frame; ethertype: in host byte order. Sets *slot only for
@@ -95,14 +118,15 @@ NT_INLINE enum nt_fast_path nt_peek_slot(void *frame, __u32 offset, __u16 ethert
 		if (NT_LOAD(frame, offset, &ipv4, NT_IPV4_HEADER + NT_PLAIN_TCP) < 0)
 			return NT_FAST_PATH_PARSE;
 		if (ipv4.protocol != NT_PROTOCOL_TCP)
-			return ipv4.protocol == NT_PROTOCOL_AUTHENTICATION ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
+			return nt_fast_path_other_ipv4(&ipv4);
 		if (ipv4.version_and_length != 0x45 || ipv4.fragment & nt_network16(0x3fff))
 			return NT_FAST_PATH_PARSE;
 		return nt_fast_path_classify(&ipv4.tcp, nt_join_words(0, ipv4.source ^ ipv4.destination), slot);
 	case NT_ETHERTYPE_IPV6:
-		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0 ||
-		    ipv6.next_header != NT_PROTOCOL_TCP)
+		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0)
 			return NT_FAST_PATH_PARSE;
+		if (ipv6.next_header != NT_PROTOCOL_TCP)
+			return nt_fast_path_other_ipv6(ipv6.next_header);
 		high = ipv6.addresses[0] ^ ipv6.addresses[2] ^ ipv6.addresses[4] ^ ipv6.addresses[6];
 		low = ipv6.addresses[1] ^ ipv6.addresses[3] ^ ipv6.addresses[5] ^ ipv6.addresses[7];
 		return nt_fast_path_classify(&ipv6.tcp, nt_join_words(high, low), slot);

@@ -11,11 +11,10 @@
 #define NETRACKER_TUNNEL_H
 
 #include "src/capture/access_point.h"
-#include "src/capture/icmp_error.h"
+#include "src/capture/icmp_layer.h"
 #include "src/capture/l2tp.h"
 #include "src/capture/layer.h"
 
-#define NT_PROTOCOL_UDP 17
 #define NT_PROTOCOL_GRE 47
 #define NT_PROTOCOL_ESP 50
 #define NT_PROTOCOL_ETHERIP 97

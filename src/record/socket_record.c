@@ -439,14 +439,17 @@ static struct verdict verdict_of_connection(const struct nt_socket *socket, cons
 	return verdict_of_socket(socket, counts);
 }
 
-static void socket_fill_outcome(struct nt_record *record, const struct nt_socket_event *event,
+static void socket_fill_outcome(struct nt_record *record, const struct joined_socket *joined,
 				const struct nt_connection *wire, const struct record_lookups *lookups)
 {
+	const struct nt_socket_event *event = joined->event;
 	const struct nt_socket *socket = &event->socket;
 	struct nt_socket_counts counts = event->counts;
 	struct verdict verdict;
 
 	counts.error = infer_error(socket, &event->counts, wire);
+	if (!counts.error && wire && nt_is_attempt(socket, counts.old_state))
+		counts.error = joined->wire->attempt_error;
 	verdict = nt_is_attempt(socket, counts.old_state) ? verdict_of_attempt(socket, (int)counts.error, wire) :
 							    verdict_of_connection(socket, &counts, wire);
 	if (verdict.outcome == NT_OUTCOME_RESET && verdict.ended_by == (int)nt_socket_own_side(socket) &&
@@ -548,7 +551,7 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 	fill_id(record, joined->event, lookups);
 	fill_owner(record, &socket->owner, lookups->processes);
 	if (closed)
-		socket_fill_outcome(record, joined->event, wire, lookups);
+		socket_fill_outcome(record, joined, wire, lookups);
 	else
 		socket_fill_state(record, joined->event, wire);
 	socket_fill_wire(record, joined, wire, lookups);
@@ -587,6 +590,7 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 		.connection = &event->wire.connection,
 		.traffic = event->has_streams ? traffic : NULL,
 		.interface = lookups->interface_name(lookups->context, event->wire.ifindex),
+		.error = event->wire.attempt_error,
 		.cause = event->cause,
 		.now = event->header.now,
 		.to_utc_ns = lookups->boot_to_utc_ns,

@@ -715,16 +715,10 @@ void replay_tracker_take_copy(struct replay_tracker *tracker, const struct repla
 		entry->streams[located->source].core.flags |= NT_STREAM_REPEATED;
 }
 
-/* Returns whether the error answers the SYN of an attempt that nothing else has answered yet. The sequence number shows
- * that the sender of the error has seen the SYN (RFC 5927 section 4.1).
- */
 static bool is_error_of_attempt(const struct replay_entry *entry, const struct replay_located *located)
 {
-	const struct nt_connection *connection = &entry->connection;
-
-	return nt_connection_state(connection) == NT_STATE_SYN_SENT && !entry->has_failed &&
-	       located->source == connection->src_index && (connection->side[located->source] & NT_SIDE_SYN) &&
-	       connection->isn[located->source] == located->segment.packet.sequence;
+	return !entry->has_failed &&
+	       nt_connection_awaits_answer(&entry->connection, located->source, located->segment.packet.sequence);
 }
 
 /* The attempt is held like one that waits for an answer, because another SYN may follow. */

@@ -32,6 +32,7 @@ ETH_P_ALL = 3
 SO_TIMESTAMPNS = 35
 CLOCK_TRIES = 8
 LOOK_INTERVAL = 0.001  # seconds
+TAKE_NS = 2_000_000_000
 PORTS_IN_ANSWER = 1000
 # TCP_REPAIR and its queues (linux/tcp.h)
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
@@ -243,6 +244,14 @@ class Peer:
         poll = select.poll()
         poll.register(self.sockets[handle], 0)
         return {"hangup": any(events & select.POLLHUP for _, events in poll.poll(0))}
+
+    def order_connect_and_take(self, handle, address, port):
+        """Calls connect() without blocking, and SO_ERROR until there is one."""
+        result = self.order_connect(handle, address, port, False)
+        result["code"], until = 0, now() + TAKE_NS
+        while not result["code"] and now() < until:
+            result["code"] = self.error_of(handle)
+        return result
 
     def order_await_connection(self, handle):
         select.select([], [self.sockets[handle]], [])

@@ -161,6 +161,8 @@ REJECTIONS = {
         ("icmp6-policy-fail", errno.EACCES), ("icmp6-reject-route", errno.EACCES),
         ("tcp-reset", errno.ECONNREFUSED)),
 }
+NO_ICMP_LIMIT_OF = {socket.AF_INET: {"net.ipv4.icmp_ratelimit": 0}, socket.AF_INET6: {"net.ipv6.icmp.ratelimit": 0}}
+TIMES_AT_ONCE = 5
 NO_ICMP_LIMIT = {"net__ipv4__icmp_ratelimit": 0, "net__ipv6__icmp__ratelimit": 0}
 
 
@@ -203,6 +205,39 @@ def rejected_on_the_way(world):
 @case("rejected before it left, SO_ERROR taken", incoming, incoming_ipv6, **NO_ICMP_LIMIT)
 def rejected_before_it_left(world):
     rejected(world, world.place.client.namespace, "OUTPUT", world.place.server.address, seen=["socket"])
+
+
+def taken_at_once(world, namespace, chain, address, first_port, **facts):
+    """The application asks for SO_ERROR from connect() on: the error may come while connect() is still at work."""
+    client, family = world.client(), world.place.family
+    namespace.sysctl(NO_ICMP_LIMIT_OF[family])
+    kinds = [one for one in REJECTIONS[family] if one[0] != "tcp-reset"]
+    for port, (kind, code) in enumerate(kinds, first_port):
+        reject(namespace, family, chain, port, kind)
+        for _ in range(TIMES_AT_ONCE):
+            handle = client.socket(family)
+            result = client.do("connect_and_take", handle=handle, address=address, port=port)
+            require(result["code"] == code, "%s: error %d" % (kind, result["code"]))
+            endpoint = world.connected(client, handle, result, address, port)
+            endpoint.close_quietly()
+            world.expect_attempt(endpoint, "unreachable", reason=[errno.errorcode[code].lower()], **facts)
+
+
+@case("rejected on arrival, SO_ERROR taken at once", outgoing, outgoing_ipv6, incoming, incoming_ipv6)
+def taken_at_once_on_arrival(world):
+    taken_at_once(world, world.place.server.namespace, "INPUT", world.place.server.address, 4200)
+
+
+@case("rejected before it left, SO_ERROR taken at once", outgoing, outgoing_ipv6)
+def taken_at_once_before_it_left(world):
+    """The SYN reaches no interface; the message comes by the loopback interface."""
+    taken_at_once(world, world.place.client.namespace, "OUTPUT", world.place.server.address, 4300, seen=["socket"])
+
+
+@case("rejected on the way, SO_ERROR taken at once", routed, routed_ipv6)
+def taken_at_once_on_the_way(world):
+    world.place.router.ip("route add %s dev %s" % (world.place.beyond, world.place.server.interface))
+    taken_at_once(world, world.place.router, "FORWARD", world.place.beyond, 4400)
 
 
 @case("no route at all")

@@ -3,6 +3,7 @@
 """Connections with remote hosts: handshake times, observers, half-open scans, forwarded traffic."""
 import contextlib
 import errno
+import shutil
 import socket
 import sys
 
@@ -263,6 +264,24 @@ def unanswered_syn(world):
         second = host.send(24000 + number, target, SYN, 5000)
         world.observe((host.address, 24000 + number), target, syn, "timeout", None, conn_state=["S0"],
                       out_from=second.before + HALF_OPEN_NS, out_by=second.after + HALF_OPEN_NS + 3_000_000_000)
+
+
+@case("a SYN that a firewall rejects, %s" % WAIT_70, incoming)
+def rejected_syn(world):
+    """The client's socket is not of this machine: the ICMP message is all that shows the end."""
+    if not shutil.which("iptables"):
+        raise Skip("iptables: not found")
+    host, here, port = remote_client(world), world.place.server, 26900
+    done = here.namespace.run("iptables", "-A", "INPUT", "-d", here.address, "-p", "tcp", "--dport", str(port), "-j",
+                              "REJECT", "--reject-with", "icmp-admin-prohibited")
+    if done.returncode:
+        raise Skip("iptables: %s" % done.stderr.strip())
+    here.namespace.sysctl({"net.ipv4.icmp_ratelimit": 0})
+    for number in range(COUNT):
+        syn = host.send(26900 + number, (here.address, port), SYN, 5000)
+        world.observe((host.address, 26900 + number), (here.address, port), syn, "unreachable", None,
+                      reason=["ehostunreach"], close=syn, conn_state=["S0"], out_from=syn.before + HALF_OPEN_NS,
+                      out_by=syn.after + HALF_OPEN_NS + 3 * SECOND_NS)
 
 
 @case("a SYN-ACK that is never acknowledged, %s" % WAIT_70, incoming)

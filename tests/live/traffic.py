@@ -338,9 +338,13 @@ class World:
         """Calls connect(), which may fail with endpoint.errno."""
         if handle is None:
             handle = peer.socket(self.place.family)
-        endpoint = Endpoint(peer, handle, "client")
         result = peer.call("connect", handle=handle, address=address, port=port, blocking=blocking)
         require("before" in result, "connect: %s" % result)
+        return self.connected(peer, handle, result, address, port)
+
+    def connected(self, peer, handle, result, address, port):
+        """Returns the endpoint of a connect()."""
+        endpoint = Endpoint(peer, handle, "client")
         endpoint.connected(result, address, port)
         if endpoint.local[0] in UNSPECIFIED:
             # When a connection fails, the kernel forgets the address of a socket that was not bound.

@@ -154,6 +154,16 @@ static struct nt_socket_event close_of_both_fins(void)
 	return event;
 }
 
+/* The socket's record comes without values of packets once no wire event can come any more. */
+static void expect_without_wire(void)
+{
+	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS - 1);
+	CHECK_EQUAL(reported.socket_count, 0);
+	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS);
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(!last_reported()->has_wire);
+}
+
 static void not_asked_and_reported_before(void)
 {
 	struct nt_socket_event event = close_of_both_fins();
@@ -175,11 +185,23 @@ static void not_asked_and_never_seen(void)
 
 	begin();
 	feed_socket(&event);
-	CHECK_EQUAL(reported.socket_count, 0);
-	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS);
-	CHECK_EQUAL(reported.socket_count, 1);
-	CHECK(!last_reported()->has_wire);
+	expect_without_wire();
 	finish();
+}
+
+/* A refused RST delayed the end of the packets behind that of the socket. */
+static void not_asked_and_reported_after(void)
+{
+	struct nt_socket_event event = close_of_both_fins();
+
+	begin();
+	feed_socket(&event);
+	feed_wire(wire_end(clients_wire("ShAfF", START + US), NT_WIRE_ENDED, START + SECOND + MS));
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK(last_reported()->wire_ended);
+	finish();
+	CHECK_EQUAL(reported.socket_count, 1);
+	CHECK_EQUAL(reported.claimed, 1);
 }
 
 /* Its packets were seen in one direction only: the join waits for their end, as if the kernel side had reported the
@@ -213,10 +235,7 @@ static void not_asked_and_another_connection(void)
 	begin();
 	table = &wire;
 	feed_socket(&event);
-	CHECK_EQUAL(reported.socket_count, 0);
-	join_expire(join, START + SECOND + JOIN_LATE_WIRE_NS);
-	CHECK_EQUAL(reported.socket_count, 1);
-	CHECK(!last_reported()->has_wire);
+	expect_without_wire();
 	finish();
 	table = NULL;
 }
@@ -1054,6 +1073,7 @@ int main(void)
 	wire_ends_first();
 	not_asked_and_reported_before();
 	not_asked_and_never_seen();
+	not_asked_and_reported_after();
 	not_asked_and_still_open();
 	not_asked_and_another_connection();
 	socket_ends_first();

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ICMP and ICMPv6 errors: the TCP segment that the error is about, and the error that a socket of Linux gets from it in
- * SYN_SENT. Only user space uses it: live, the socket's own error is known.
+ * SYN_SENT. The kernel side uses it where the socket shows no error (bpf/icmp.h).
  *
  * An error quotes the packet that caused it: at least eight bytes after its IP header, so the ports and the sequence
  * number of TCP. References: RFC 792, RFC 4443; Linux: icmp_unreach() and tcp_v4_err() in net/ipv4,
  * icmpv6_err_convert() and tcp_v6_err() in net/ipv6.
  */
-#ifndef NETRACKER_ICMP_ERROR_H
-#define NETRACKER_ICMP_ERROR_H
+#ifndef NETRACKER_CORE_ICMP_ERROR_H
+#define NETRACKER_CORE_ICMP_ERROR_H
 
-#include <errno.h>
-#include <linux/types.h>
-
-#include "core/packet.h"
-#include "src/capture/layer_load.h"
-
-#define NT_PROTOCOL_ICMP 1
-#define NT_PROTOCOL_ICMPV6 58
+#include "packet.h"
+#include "socket.h"
 
 #define NT_ICMP_HEADER 8
 #define NT_ICMP_UNREACHABLE 3
@@ -43,24 +37,24 @@ NT_INLINE int nt_icmp_unreachable_error(__u8 code)
 	case 6:  /* network unknown */
 	case 9:  /* network prohibited */
 	case 11: /* network unreachable for this type of service */
-		return ENETUNREACH;
+		return NT_ENETUNREACH;
 	case 1:  /* host unreachable */
 	case 10: /* host prohibited */
 	case 12: /* host unreachable for this type of service */
 	case 13: /* communication prohibited */
 	case 14: /* precedence violation */
 	case 15: /* precedence cutoff */
-		return EHOSTUNREACH;
+		return NT_EHOSTUNREACH;
 	case 2: /* protocol unreachable */
-		return ENOPROTOOPT;
+		return NT_ENOPROTOOPT;
 	case 3: /* port unreachable */
-		return ECONNREFUSED;
+		return NT_ECONNREFUSED;
 	case 5: /* source route failed */
-		return EOPNOTSUPP;
+		return NT_EOPNOTSUPP;
 	case 7: /* host unknown */
-		return EHOSTDOWN;
+		return NT_EHOSTDOWN;
 	case 8: /* source host isolated */
-		return ENONET;
+		return NT_ENONET;
 	default: /* also 4, fragmentation needed: the packets become smaller */
 		return 0;
 	}
@@ -72,9 +66,9 @@ NT_INLINE int nt_icmp_error(__u8 type, __u8 code)
 	case NT_ICMP_UNREACHABLE:
 		return nt_icmp_unreachable_error(code);
 	case NT_ICMP_TIME_EXCEEDED:
-		return code == NT_ICMP_REASSEMBLY_TIME ? 0 : EHOSTUNREACH;
+		return code == NT_ICMP_REASSEMBLY_TIME ? 0 : NT_EHOSTUNREACH;
 	case NT_ICMP_PARAMETER_PROBLEM:
-		return EPROTO;
+		return NT_EPROTO;
 	default:
 		return 0;
 	}
@@ -85,18 +79,18 @@ NT_INLINE int nt_icmpv6_unreachable_error(__u8 code)
 {
 	switch (code) {
 	case 0: /* no route */
-		return ENETUNREACH;
+		return NT_ENETUNREACH;
 	case 2: /* beyond the scope of the source address */
 	case 3: /* address unreachable */
-		return EHOSTUNREACH;
+		return NT_EHOSTUNREACH;
 	case 4: /* port unreachable */
-		return ECONNREFUSED;
+		return NT_ECONNREFUSED;
 	case 1: /* prohibited */
 	case 5: /* the source address failed a policy */
 	case 6: /* a route that rejects */
-		return EACCES;
+		return NT_EACCES;
 	default:
-		return EPROTO;
+		return NT_EPROTO;
 	}
 }
 
@@ -106,8 +100,8 @@ NT_INLINE int nt_icmpv6_error(__u8 type, __u8 code)
 	if (type == NT_ICMPV6_TOO_BIG || type >= NT_ICMPV6_FIRST_INFORMATION)
 		return 0;
 	if (type == NT_ICMPV6_TIME_EXCEEDED)
-		return EHOSTUNREACH;
-	return type == NT_ICMPV6_UNREACHABLE ? nt_icmpv6_unreachable_error(code) : EPROTO;
+		return NT_EHOSTUNREACH;
+	return type == NT_ICMPV6_UNREACHABLE ? nt_icmpv6_unreachable_error(code) : NT_EPROTO;
 }
 
 /* The quoted packet is longer than what is quoted of it, so its own lengths limit nothing outside of it. */
@@ -134,25 +128,6 @@ NT_INLINE enum nt_parse nt_parse_quote(void *frame, __u32 offset, __u32 end, __u
 	quoted->destination_port = nt_network16(tcp.destination_port);
 	quoted->sequence = nt_network32(tcp.sequence);
 	return NT_PACKET_TCP;
-}
-
-/* Parses the message at the layer, whose type is NT_LAYER_ICMP or NT_LAYER_ICMPV6. Returns the errno and sets addresses,
- * ports and sequence number of *quoted, or returns 0 if no attempt can end by it: no error, or not about TCP.
- */
-NT_INLINE int nt_parse_icmp_error(void *frame, const struct nt_layer *layer, struct nt_packet *quoted)
-{
-	__u16 ethertype = layer->type == NT_LAYER_ICMP ? NT_ETHERTYPE_IPV4 : NT_ETHERTYPE_IPV6;
-	__u8 header[2];
-	int error;
-
-	if (nt_layer_load(frame, layer, 0, header, sizeof(header)) != NT_PACKET_TCP)
-		return 0;
-	error = layer->type == NT_LAYER_ICMP ? nt_icmp_error(header[0], header[1]) :
-					       nt_icmpv6_error(header[0], header[1]);
-	if (!error ||
-	    nt_parse_quote(frame, layer->offset + NT_ICMP_HEADER, layer->end, ethertype, quoted) != NT_PACKET_TCP)
-		return 0;
-	return error;
 }
 
 #endif
