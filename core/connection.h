@@ -501,7 +501,8 @@ NT_INLINE __u32 nt_connection_acknowledge(struct nt_connection *connection, cons
 }
 
 /* Returns whether a FIN in this place is refused: the other side has acknowledged bytes behind it, or the FIN of this
- * side is another one. A host that does not pass in every packet knows the latter only from acknowledged FINs.
+ * side is another one. A host that does not pass in every packet knows the latter only from acknowledged FINs, and from
+ * the place: nothing but a forged FIN is right behind a FIN.
  */
 NT_INLINE int nt_connection_refuses_fin(const struct nt_connection *connection, __u32 sequence, int source)
 {
@@ -510,7 +511,8 @@ NT_INLINE int nt_connection_refuses_fin(const struct nt_connection *connection, 
 
 	if (connection->side[source] & NT_SIDE_FIN)
 		return (connection->side[source] & NT_SIDE_FIN_FITS) ||
-		       (connection->side[peer] & NT_SIDE_ACKNOWLEDGED_FIN);
+		       (connection->side[peer] & NT_SIDE_ACKNOWLEDGED_FIN) ||
+		       sequence == connection->fin_sequence[source] + 1;
 	return (flow->flags & NT_FLOW_SYNCHRONISED) && nt_sequence_after(flow->acknowledged, sequence + 1);
 }
 
@@ -792,18 +794,56 @@ NT_INLINE __u32 nt_connection_outlive(struct nt_connection *connection, const st
 	return NT_STEP_REVIVED;
 }
 
-/* Takes back the side's FIN if the packet has a byte in the place of it: then nobody can have taken the FIN. */
+/* Returns whether the packet acknowledges more than the side's FIN did. */
+NT_INLINE int nt_connection_is_after_fin(const struct nt_connection *connection, const struct nt_packet *packet,
+					 int source)
+{
+	return packet->flags & NT_ACK &&
+	       nt_sequence_after(packet->acknowledgement, connection->fin_acknowledgement[source]);
+}
+
+/* Returns whether the packet shows that its sender did not send its FIN: it has a byte in the FIN's place, or it is a
+ * later acknowledgement with the FIN's number, which is used up when a FIN is sent.
+ */
+NT_INLINE int nt_connection_disproves_fin(const struct nt_connection *connection, const struct nt_packet *packet,
+					  int source)
+{
+	__u32 distance = connection->fin_sequence[source] - packet->sequence;
+
+	if (packet->flags & NT_FIN)
+		return 0;
+	return distance < packet->payload_length ||
+	       (!distance && nt_connection_is_after_fin(connection, packet, source));
+}
+
+/* Takes back the side's FIN if the packet disproves it: then nobody can have taken the FIN. */
 NT_INLINE void nt_connection_drop_fin(struct nt_connection *connection, const struct nt_packet *packet, int source)
 {
 	__u8 peer = connection->side[nt_connection_peer(connection, source)];
 
-	if ((connection->side[source] & (NT_SIDE_FIN | NT_SIDE_FIN_FITS)) != NT_SIDE_FIN ||
-	    peer & (NT_SIDE_ACKNOWLEDGED_FIN | NT_SIDE_FIN) ||
-	    connection->fin_sequence[source] - packet->sequence >= packet->payload_length)
+	if (!(connection->side[source] & NT_SIDE_FIN) || peer & (NT_SIDE_ACKNOWLEDGED_FIN | NT_SIDE_FIN) ||
+	    !nt_connection_disproves_fin(connection, packet, source))
 		return;
-	connection->side[source] &= ~NT_SIDE_FIN;
+	connection->side[source] &= ~(NT_SIDE_FIN | NT_SIDE_FIN_FITS);
 	connection->fin_ns[source] = 0;
 	nt_connection_find_first_closer(connection);
+}
+
+/* Takes the acknowledgement of the other side's FIN. If it has the number of the side's own FIN, that FIN was not sent
+ * before: a sent FIN uses up its number. Then the FIN that was seen was a forged one in the right place. A FIN that
+ * is sent again shows nothing: some hosts answer so when both FINs cross.
+ */
+NT_INLINE void nt_connection_acknowledge_fin(struct nt_connection *connection, const struct nt_packet *packet,
+					     int source, __u64 now)
+{
+	if ((connection->side[source] & (NT_SIDE_FIN | NT_SIDE_ACKNOWLEDGED_FIN)) == NT_SIDE_FIN &&
+	    connection->fin_sequence[source] == packet->sequence && !(packet->flags & NT_FIN) &&
+	    nt_connection_is_after_fin(connection, packet, source)) {
+		connection->fin_ns[source] = now;
+		connection->fin_acknowledgement[source] = packet->acknowledgement;
+		nt_connection_find_first_closer(connection);
+	}
+	connection->side[source] |= NT_SIDE_ACKNOWLEDGED_FIN;
 }
 
 /* Handles a packet without SYN and RST. */
@@ -813,10 +853,10 @@ NT_INLINE __u32 nt_connection_other(struct nt_connection *connection, const stru
 	int peer = nt_connection_peer(connection, source);
 	__u32 result = nt_connection_acknowledge(connection, packet, source, state, now);
 
+	nt_connection_drop_fin(connection, packet, source);
 	if (packet->flags & NT_ACK && connection->side[peer] & NT_SIDE_FIN &&
 	    packet->acknowledgement == connection->fin_sequence[peer] + 1)
-		connection->side[source] |= NT_SIDE_ACKNOWLEDGED_FIN;
-	nt_connection_drop_fin(connection, packet, source);
+		nt_connection_acknowledge_fin(connection, packet, source, now);
 	return result;
 }
 

@@ -161,6 +161,37 @@ static void drop_fin(struct nt_connection *connection, int side)
 	nt_connection_find_first_closer(connection);
 }
 
+/* The FIN that was seen was a forged one in the right place. The true one was the last packet that changed the state, or
+ * came before it. */
+static void delay_fin(struct nt_connection *connection, int side)
+{
+	connection->fin_ns[side] = connection->last_change_ns;
+	connection->first_closer = (__u8)(2 - side);
+}
+
+/* Corrects the peer's FIN. */
+static void judge_peer_fin(struct nt_connection *connection, int peer, const struct nt_socket_event *event)
+{
+	if (!(connection->side[peer] & NT_SIDE_FIN) ||
+	    !has_refused_fin(&event->socket, &event->counts, connection->fin_ns[peer]))
+		return;
+	if (has_taken_both_fins(&event->socket))
+		delay_fin(connection, peer);
+	else
+		drop_fin(connection, peer);
+}
+
+/* Corrects the socket's own FIN. */
+static void judge_own_fin(struct nt_connection *connection, int own, const struct nt_socket *socket)
+{
+	if (!(connection->side[own] & NT_SIDE_FIN))
+		return;
+	if (!(socket->flags & NT_SOCKET_LOCAL_FIN))
+		drop_fin(connection, own);
+	else if (socket->flags & NT_SOCKET_REMOTE_FIRST && connection->fin_ns[1 - own] > connection->fin_ns[own])
+		delay_fin(connection, own);
+}
+
 /* Takes the RSTs and FINs that the socket did not take or send out of the connection. The packets show what passed by;
  * the socket knows what counted. Before the handshake it has no evidence of its own, nor if its end was missed.
  */
@@ -176,10 +207,8 @@ static void drop_refused(struct nt_connection *connection, int own, const struct
 		nt_connection_revive(connection, own, peer);
 	if (nt_connection_side_reset(connection, own) && has_taken_both_fins(socket))
 		nt_connection_revive(connection, peer, own);
-	if (connection->side[peer] & NT_SIDE_FIN && has_refused_fin(socket, &event->counts, connection->fin_ns[peer]))
-		drop_fin(connection, peer);
-	if (connection->side[own] & NT_SIDE_FIN && !(socket->flags & NT_SOCKET_LOCAL_FIN))
-		drop_fin(connection, own);
+	judge_peer_fin(connection, peer, event);
+	judge_own_fin(connection, own, socket);
 }
 
 static void socket_fill_wire(struct nt_record *record, const struct joined_socket *joined,

@@ -25,7 +25,7 @@ CHECKSUM_OFFSET = 16
 KINDS = {"RST": (RST, ANYWHERE, 0, True), "RST and ACK": (RST | ACK, ANYWHERE, 0, True),
          "FIN": (FIN | ACK, ANYWHERE, 0, True), "SYN": (SYN, ANYWHERE, 0, True),
          "SYN and ACK": (SYN | ACK, ANYWHERE, 0, True), "data": (ACK, ANYWHERE, 100, True),
-         "RST with a wrong checksum": (RST, 0, 0, False)}
+         "RST with a wrong checksum": (RST, 0, 0, False), "FIN with a wrong checksum": (FIN | ACK, 0, 0, False)}
 
 
 class Forger:
@@ -102,6 +102,8 @@ def close(client, server):
 
 
 STAGES = (forge_alive, forge_at_end, forge_half_closed)
+# It has the true one's number and time. Only its checksum shows it, which no program on an interface verifies.
+UNDECIDABLE = ("FIN with a wrong checksum", forge_at_end)
 
 
 def converse(forger, by_client, kind, stage, client, server):
@@ -121,6 +123,8 @@ def converse_all(world):
     for by_client, side, other in ((True, place.client, place.server), (False, place.server, place.client)):
         forger = Forger(world, side, other)
         for kind, stage in itertools.product(KINDS, STAGES):
+            if (kind, stage) == UNDECIDABLE:
+                continue
             pairs.append(world.pair(peer, listener))
             converse(forger, by_client, kind, stage, *pairs[-1])
     return pairs

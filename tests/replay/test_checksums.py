@@ -185,10 +185,8 @@ def a_wrong_ip_header():
 
 
 def the_same_with_right_checksums():
-    """The inserted segments would have changed the record."""
-    plain = record()
-    for kind in ("FIN and ACK", "data"):
-        check(differences(plain, with_inserted(6, right(forged(6, SERVER, kind)))), f"{kind} changes nothing")
+    """An inserted segment would have changed the record. Numbers of later packets disprove a RST and a FIN."""
+    check(differences(record(), with_inserted(6, right(forged(6, SERVER, "data")))), "data changes nothing")
 
 
 def confirmed_by_tshark():

@@ -971,6 +971,52 @@ static void fin_forged_before_the_close(void)
 	CHECK(step_alone(SERVER, NT_SYN, S(0x40000000), 0) & NT_STEP_NEW);
 }
 
+/* A forged FIN in the right place, whose checksum only its receiver verifies: the numbers of later packets show that it
+ * was not sent, or not then.
+ */
+static void fin_forged_in_place(void)
+{
+	established(); /* every packet is passed in */
+	step(SERVER, NT_FIN | NT_ACK, S(1), C(1), 0);
+	step(CLIENT, NT_ACK, C(1), S(1), 100);
+	step(SERVER, NT_ACK, S(1), C(101), 0);
+	CHECK_EQUAL(STATE(), NT_STATE_ESTABLISHED);
+
+	established_alone();
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(1));
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	step_alone(SERVER, NT_ACK, S(1), C(2));
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(2));
+	step_alone(CLIENT, NT_ACK, C(2), S(2));
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.first_closer, 1 + CLIENT);
+
+	established_alone(); /* behind the true one */
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	CHECK_EQUAL(step_alone(CLIENT, NT_FIN | NT_ACK, C(2), S(1)) & NT_STEP_REFUSED, NT_STEP_REFUSED);
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(2));
+	CHECK_EQUAL(connection.first_closer, 1 + CLIENT);
+}
+
+/* Both FINs are true and cross each other: each is acknowledged with the number behind the FIN. */
+static void fins_cross(void)
+{
+	established_alone();
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(1));
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	step_alone(SERVER, NT_ACK, S(2), C(2));
+	step_alone(CLIENT, NT_ACK, C(2), S(2));
+	CHECK_EQUAL(STATE(), NT_STATE_CLOSED);
+	CHECK_EQUAL(connection.first_closer, 1 + SERVER);
+
+	established_alone(); /* some hosts send the FIN again instead */
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(1));
+	step_alone(CLIENT, NT_FIN | NT_ACK, C(1), S(1));
+	step_alone(SERVER, NT_FIN | NT_ACK, S(1), C(2));
+	step_alone(CLIENT, NT_ACK, C(2), S(2));
+	CHECK_EQUAL(connection.first_closer, 1 + SERVER);
+}
+
 int main(void)
 {
 	static const setter rows[] = {
@@ -988,6 +1034,8 @@ int main(void)
 		reset_while_a_fin_is_on_its_way,
 		reset_and_fin_forged,
 		fin_forged_before_the_close,
+		fin_forged_in_place,
+		fins_cross,
 		syn_sent_rst_of_another_connection,
 		syn_sent_given_up,
 		syn_sent_old_connection_reset,
