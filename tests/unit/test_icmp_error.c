@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* src/capture/icmp_error.h against messages written by hand from the header diagrams of RFC 792 and RFC 4443. Every
- * frame is parsed from a block of exactly its size, so that the sanitizer finds a read beyond it.
+/* core/icmp_error.h and src/capture/icmp_layer.h against messages written by hand from the header diagrams of RFC 792
+ * and RFC 4443. Every frame is parsed from a block of exactly its size, so that the sanitizer finds a read beyond it.
  */
 #include <errno.h>
 #include <linux/types.h>
