@@ -18,6 +18,7 @@
 #define ES_HEADER 16
 
 #define SLIP_HEADER 16
+#define SLIP_SENT 1
 #define SLIP_BSDOS_HEADER 24
 
 /* PFLOG: the header's length, the address family, ..., the name of the interface at 4. */
@@ -182,7 +183,7 @@ static bool is_ip_at(const struct nt_buffer *frame, __u32 offset)
 }
 
 /* The header says how the packet was compressed on the line; the packet itself is not. BSD/OS has a longer header,
- * which programs that write captures do not all have.
+ * which programs that write captures do not all have. Some write none at all.
  */
 enum nt_parse capture_vendor_slip(int link_type, const struct nt_buffer *frame, struct capture_place *place)
 {
@@ -190,10 +191,12 @@ enum nt_parse capture_vendor_slip(int link_type, const struct nt_buffer *frame, 
 
 	if (NT_LOAD(frame, 0, &direction, sizeof(direction)) < 0)
 		return NT_PACKET_TRUNCATED;
-	place->direction = direction == 1;
+	place->layer.type = NT_LAYER_IP;
+	if (direction > SLIP_SENT && is_ip_at(frame, 0))
+		return NT_PACKET_TCP;
+	place->direction = direction == SLIP_SENT;
 	place->layer.offset = SLIP_HEADER;
 	if (link_type == DLT_SLIP_BSDOS && !is_ip_at(frame, SLIP_HEADER))
 		place->layer.offset = SLIP_BSDOS_HEADER;
-	place->layer.type = NT_LAYER_IP;
 	return NT_PACKET_TCP;
 }

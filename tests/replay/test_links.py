@@ -114,6 +114,7 @@ LINKS = {
     "frame relay with direction": (206, lambda p: b"\1\x18\x41\3" + nlpid(p)),
     "multilink frame relay": (182, lambda p: b"\xc0\7\x18\x41\3" + nlpid(p)),
     "SLIP": (8, lambda p: b"\1\x40" + b"\0" * 14 + p),
+    "SLIP, bare": (8, lambda p: p),
     "SLIP of BSD/OS": (102, lambda p: b"\1" + b"\0" * 15 + p),
     "SLIP of BSD/OS, longer header": (102, lambda p: b"\1" + b"\0" * 23 + p),
     "PFLOG of OpenBSD": (117, lambda p: pflog(p, 100, 24)),
@@ -309,6 +310,7 @@ UNCONFIRMED = {
     "Ethernet over MPLS": "tshark guesses another pseudowire",
     "DSA with an EtherType": "both know it by its link type EDSA only",
     "Juniper, MFR": "tcpdump skips two bytes too many",
+    "SLIP, bare": "both expect the BSDs' header",
     "SLIP of BSD/OS, longer header": "tcpdump has the short header only, libpcap's filters the long one",
 }
 
