@@ -464,6 +464,11 @@ NT_INLINE void nt_stream_add_pending(struct nt_stream_core *stream, struct nt_ho
 	nt_stream_drop_old(stream, holes);
 }
 
+NT_INLINE int nt_stream_has_moved(const struct nt_stream_core *stream)
+{
+	return stream->flags & NT_STREAM_MOVED;
+}
+
 /* Returns whether bytes that were sent were not seen, or are counted wrongly. */
 NT_INLINE int nt_stream_is_incomplete_core(const struct nt_stream_core *stream, const struct nt_holes *holes)
 {

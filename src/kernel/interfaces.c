@@ -164,6 +164,8 @@ static int interface_attach(struct interfaces *interfaces, struct interface *int
 	}
 	interfaces->loader->shared->attaching_ifindex = 0;
 	interface->attached = !error;
+	if (interfaces->is_open)
+		interfaces->joined_ns = clock_boot_ns();
 	return error;
 }
 
@@ -335,6 +337,7 @@ static void detach_vanished(struct interfaces *interfaces)
 int interfaces_open(struct interfaces *interfaces, struct loader *loader, const struct interface_names *requested)
 {
 	unsigned int i;
+	int status;
 
 	memset(interfaces, 0, sizeof(*interfaces));
 	interfaces->loader = loader;
@@ -349,7 +352,9 @@ int interfaces_open(struct interfaces *interfaces, struct loader *loader, const 
 	interfaces->notifications_fd = open_notifications();
 	interfaces->order_checked_ns = clock_boot_ns();
 	clsact_clean_up();
-	return watch_new_interfaces(interfaces);
+	status = watch_new_interfaces(interfaces);
+	interfaces->is_open = true;
+	return status;
 }
 
 void interfaces_update(struct interfaces *interfaces, __u64 now)

@@ -27,8 +27,10 @@ struct interfaces {
 	int notifications_fd; /* rtnetlink: readable when an interface was added, changed or removed; -1: not open */
 	bool without_tcx;
 	bool out_of_descriptors; /* reported once */
+	bool is_open;            /* those that existed at the start are attached */
 	/* From when and until when another tcx program ran before ours on a watched interface. 0: never; ~0: still. */
 	__u64 hidden_from_ns, hidden_until_ns;
+	__u64 joined_ns; /* when the last interface was added after the start; 0: none */
 	__u64 order_checked_ns, order_pause_ns;
 	struct tcx_order order;
 	__u64 none_left_ns; /* time since which no requested interface exists; 0: one does */

@@ -583,6 +583,7 @@ static void handle_ready(struct live *live, int fd)
 		clock_await_step(fd);
 	} else if (fd == live->interfaces.notifications_fd) {
 		interfaces_update(&live->interfaces, clock_boot_ns());
+		live->names.interface_joined_ns = live->interfaces.joined_ns;
 	}
 }
 

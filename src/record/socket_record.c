@@ -519,6 +519,13 @@ static bool were_packets_hidden(const struct record_lookups *lookups, __u64 from
 	return lookups->hidden_from_ns && from <= lookups->hidden_until_ns && until >= lookups->hidden_from_ns;
 }
 
+/* Returns whether packets went over an interface that may have carried some before it was watched. */
+static bool were_packets_early(const struct record_lookups *lookups, const struct nt_stream streams[2], __u64 first_ns)
+{
+	return lookups->interface_joined_ns > first_ns &&
+	       (nt_stream_has_moved(&streams[0].core) || nt_stream_has_moved(&streams[1].core));
+}
+
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
 		      const struct record_lookups *lookups)
 {
@@ -529,7 +536,8 @@ static void fill_gaps(struct nt_record *record, const struct joined_socket *join
 		record->gaps |= NT_GAP_DIRECTION;
 	if (record->event == NT_EVENT_CLOSE && wire && (!joined->wire_ended || has_unseen_refusal(joined->event, wire)))
 		record->gaps |= NT_GAP_WIRE_END;
-	if (lookups->every_packet && !joined->streams)
+	if (lookups->every_packet &&
+	    (!joined->streams || (wire && were_packets_early(lookups, joined->streams, wire->first_ns))))
 		record->gaps |= NT_GAP_PACKETS;
 	if ((wire || socket->netns == lookups->own_netns) &&
 	    were_packets_hidden(lookups, socket->start_ns, joined->event->header.now))
@@ -626,7 +634,8 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 	};
 
 	record_fill_from_packets(record, &oriented);
-	if (lookups->every_packet && !event->has_streams)
+	if (lookups->every_packet &&
+	    (!event->has_streams || were_packets_early(lookups, event->streams, event->wire.connection.first_ns)))
 		record->gaps |= NT_GAP_PACKETS;
 	if (were_packets_hidden(lookups, event->wire.connection.first_ns, event->header.now))
 		record->gaps |= NT_GAP_HIDDEN;

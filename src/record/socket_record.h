@@ -33,6 +33,7 @@ struct record_lookups {
 	__s64 boot_to_utc_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME */
 	/* From when and until when packets in the namespace own_netns may have been hidden; 0: never */
 	__u64 hidden_from_ns, hidden_until_ns;
+	__u64 interface_joined_ns; /* when the last interface was added to the watched ones; 0: at the start */
 	__u32 own_netns;
 	bool every_packet; /* --packets */
 	bool events_lost;  /* recently: sets the gap `events` */
