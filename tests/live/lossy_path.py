@@ -54,9 +54,12 @@ class Sent:
             self.end = end
 
 
-def forge(generator, source, destination, sequence, acknowledgement):
-    """Returns a packet that its receiver must refuse: a RST, FIN or SYN whose sequence number is in no window."""
-    flags = generator.choice((RST, RST | ACK, FIN | ACK, SYN, SYN | FIN))
+def forge(generator, source, destination, sequence, acknowledgement, is_closing):
+    """Returns a packet that its receiver must refuse: a RST, FIN or SYN whose sequence number is in no window.
+
+    In TIME_WAIT a SYN is a true attempt (RFC 9293 3.10.7.4), so there is none once the receiver has sent a FIN.
+    """
+    flags = generator.choice((RST, RST | ACK, FIN | ACK) + (() if is_closing else (SYN, SYN | FIN)))
     segment = tcp_segment(socket.AF_INET, source, destination, flags, sequence + OUTSIDE, acknowledgement, b"")
     return ip_packet(socket.AF_INET, source[0], destination[0], segment)
 
@@ -66,7 +69,7 @@ class Forwarder:
 
     def __init__(self, control, fds, seed):
         self.control, self.fds, self.generator = control, fds, random.Random(seed)
-        self.sent, self.waiting, self.number = {}, [], 0
+        self.sent, self.waiting, self.number, self.closing = {}, [], 0, set()
 
     def run(self):
         while True:
@@ -103,9 +106,11 @@ class Forwarder:
         length = len(header) - (offset >> 4) * 4
         self.sent.setdefault((*source, *destination), Sent()).add(sequence, length + bool(flags & SYN) +
                                                                    bool(flags & FIN))
+        if flags & FIN:
+            self.closing.add((*source, *destination))
         if length and self.generator.random() < FORGED:
-            # at once: after the end of the connection a SYN would be a true attempt
-            os.write(to, forge(self.generator, source, destination, sequence, acknowledgement))
+            is_closing = (*destination, *source) in self.closing
+            os.write(to, forge(self.generator, source, destination, sequence, acknowledgement, is_closing))
         if self.generator.random() >= LOST:
             self.send(to, packet)
         if self.generator.random() < DUPLICATED:
