@@ -9,33 +9,13 @@ import shutil
 import struct
 import subprocess
 
+import sample_connection
 from pcap import ACK, FIN, PSH, RST, SYN, capture, ethernet, ipv4, packet
 from replay_harness import check, equal, replay, run, skip
+from sample_connection import ADDRESSES, CLIENT, CONNECTION, ISN, MS, SERVER, segment
 
-ADDRESSES = {"IPv4": (("198.18.0.9", 40000), ("198.18.0.1", 80)), "IPv6": (("fd00::9", 40000), ("fd00::1", 80))}
-CLIENT, SERVER = 0, 1
-ISN = 1_000_000, 5_000_000
-MS = 1_000_000
-
-# (sender, flags, sequence and acknowledgement from the ISNs, bytes): each packet comes 10 ms after the one before.
-CONNECTION = [
-    (CLIENT, SYN, 0, 0, 0),
-    (SERVER, SYN | ACK, 0, 1, 0),
-    (CLIENT, ACK, 1, 1, 0),
-    (CLIENT, ACK | PSH, 1, 1, 1000),
-    (SERVER, ACK | PSH, 1, 1001, 500),
-    (CLIENT, ACK, 1001, 501, 0),
-    (CLIENT, ACK | PSH, 1001, 501, 3000),
-    (SERVER, ACK, 501, 4001, 0),
-    (CLIENT, FIN | ACK, 4001, 501, 0),
-    (SERVER, ACK | PSH, 501, 4002, 200),
-    (SERVER, FIN | ACK, 701, 4002, 0),
-    (CLIENT, ACK, 4002, 702, 0),
-]
 STATES = {"SYN_SENT": 1, "SYN_RECEIVED": 2, "ESTABLISHED": 3, "with data": 6, "HALF_CLOSED": 9, "both FINs": 11}
-KINDS = {"RST": (RST, 0), "RST and ACK": (RST | ACK, 0), "FIN": (FIN, 0), "FIN and ACK": (FIN | ACK, 0),
-         "SYN": (SYN, 0), "SYN and ACK": (SYN | ACK, 0), "SYN and FIN": (SYN | FIN, 0), "SYN and RST": (SYN | RST, 0),
-         "data": (ACK | PSH, 100), "much data": (ACK | PSH, 1400), "FIN with data": (FIN | ACK, 100), "ACK": (ACK, 0)}
+KINDS = {**sample_connection.KINDS, "much data": (ACK | PSH, 1400), "ACK": (ACK, 0)}
 COUNTS = ("src_packets", "dst_packets", "history", "id")
 
 
@@ -100,13 +80,6 @@ def wrong_header(frame):
 
 # ---- connections ----
 
-def segment(each, family="IPv4"):
-    sender, flags, sequence, acknowledgement, size = each
-    ends = ADDRESSES[family]
-    number = ISN[1 - sender] + acknowledgement if flags & ACK else 0
-    return packet(ends[sender], ends[1 - sender], flags, ISN[sender] + sequence, number, b"x" * size)
-
-
 def record_of(frames, cut=None):
     """frames: each comes 10 ms after the one before; a tuple is (milliseconds later, frame)."""
     packets = []
@@ -137,8 +110,7 @@ def next_numbers(at, sender):
 
 
 def differences(plain, changed, ignored=COUNTS):
-    return [(key, plain.get(key), changed.get(key)) for key in plain.keys() | changed.keys()
-            if key not in ignored and plain.get(key) != changed.get(key)]
+    return sample_connection.differences(plain, changed, ignored)
 
 
 def forged(at, sender, kind, family="IPv4"):
