@@ -411,16 +411,21 @@ def through(world):
             for one in (place.client, place.server)]
 
 
-def connect_through(left, right, number):
-    """Makes a complete connection between two remote hosts; the client closes it first."""
-    client = RawConnection(left, 26000 + number, (right.address, 80), 100)
-    server = RawConnection(right, 80, (left.address, 26000 + number), 9000)
+def open_through(left, right, client_port, server_port):
+    client = RawConnection(left, client_port, (right.address, server_port), 100)
+    server = RawConnection(right, server_port, (left.address, client_port), 9000)
     syn = client.send(SYN)
     server.expect(SYN)
     server.send(SYN | ACK)
     client.expect(SYN | ACK)
     client.send(ACK)
     server.expect(ACK)
+    return client, server, syn
+
+
+def connect_through(left, right, number):
+    """Makes a complete connection between two remote hosts; the client closes it first."""
+    client, server, syn = open_through(left, right, 26000 + number, 80)
     client.send(ACK, bytes(50 + number))
     server.expect(ACK)
     server.send(ACK, bytes(70 + number))
@@ -457,18 +462,6 @@ def shown(world):
         client, server, syn, fin, last = connect_through(left, right, number)
         world.observe((left.address, client.port), (right.address, 80), syn, "closed", "src", first_fin=fin,
                       close=last, conn_state=["SF"], **payload(client, server, syn, last))
-
-
-def open_through(left, right, client_port, server_port):
-    client = RawConnection(left, client_port, (right.address, server_port), 100)
-    server = RawConnection(right, server_port, (left.address, client_port), 9000)
-    syn = client.send(SYN)
-    server.expect(SYN)
-    server.send(SYN | ACK)
-    client.expect(SYN | ACK)
-    client.send(ACK)
-    server.expect(ACK)
-    return client, server, syn
 
 
 @case("%s, reset, written %d s later" % (FORWARDED, RESET_OUT_NS // SECOND_NS), forwarding)

@@ -10,9 +10,9 @@ import struct
 import subprocess
 
 import sample_connection
-from pcap import ACK, FIN, PSH, RST, SYN, capture, ethernet, ipv4, packet
+from pcap import ACK, FIN, PSH, RST, SYN, capture, ethernet, ipv4
 from replay_harness import check, equal, replay, run, skip
-from sample_connection import ADDRESSES, CLIENT, CONNECTION, ISN, MS, SERVER, segment
+from sample_connection import ADDRESSES, CLIENT, CONNECTION, SERVER, segment
 
 STATES = {"SYN_SENT": 1, "SYN_RECEIVED": 2, "ESTABLISHED": 3, "with data": 6, "HALF_CLOSED": 9, "both FINs": 11}
 KINDS = {**sample_connection.KINDS, "much data": (ACK | PSH, 1400), "ACK": (ACK, 0)}
