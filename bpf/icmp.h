@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ICMP errors that end attempts. An observer has nothing else to go by. Of one that comes during connect() a socket keeps
- * nothing but sk_err_soft, and getsockopt(SO_ERROR) takes that without a trace, except where the message stays in the
- * error queue (socket_error.h): not with IPv6. A firewall's REJECT of a local SYN always comes then, and that SYN
- * reaches no interface, so the socket is looked up, too.
+/* ICMP errors that end attempts. They are all that shows an observer the end. A socket shows its error itself, with one
+ * exception: if the message comes during connect(), the socket keeps only sk_err_soft, and getsockopt(SO_ERROR) clears
+ * that. With IPv4 the message stays in the error queue (socket_error.h), with IPv6 it does not. A firewall that rejects a
+ * local SYN always answers during connect(). That SYN reaches no interface, so its socket is looked up.
  */
 #ifndef NETRACKER_BPF_ICMP_H
 #define NETRACKER_BPF_ICMP_H

@@ -312,8 +312,9 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 }
 
 /* Returns whether no packet can change the end any more. After two FINs these are their acknowledgements: of both if
- * every packet is followed, otherwise of the first: if its receiver refused it, there is none. After a RST, whether it was taken: its socket shows that when it
- * closes; without a socket the sweep ends the connection when nothing has followed for 2 s.
+ * every packet is followed, otherwise of the first. A FIN that its receiver refused has none. After a RST, whether it
+ * was taken: its socket shows that when it closes; without a socket the sweep ends the connection when nothing has
+ * followed for 2 s.
  */
 static __always_inline bool has_ended(const struct nt_wire *wire, const struct sighting *sighting)
 {
@@ -354,6 +355,7 @@ static __always_inline bool expects_packets(const struct nt_wire *wire)
 	}
 }
 
+/* The sweep of the slots is frequent; that of the table of established connections needs a reason. */
 static __always_inline void wire_expect_packets(const struct wire_found *found)
 {
 	expect_ack(found->wire);
@@ -436,7 +438,9 @@ static __always_inline bool read_tcp_packet(struct __sk_buff *skb, __u32 network
 	return true;
 }
 
-/* Ignores a packet that changes nothing: it is not TCP, or changes no state and no handshake waits for it. */
+/* Returns NT_FAST_PATH_DONE for a packet that changes nothing: it is neither TCP nor ICMP, or changes no state and no
+ * handshake waits for it.
+ */
 static __always_inline enum nt_fast_path wire_classify(struct __sk_buff *skb, __u32 network_offset)
 {
 	struct nt_frame frame = { .skb = skb };
@@ -467,7 +471,7 @@ static __always_inline void wire_handle_tcp(struct __sk_buff *skb, __u32 network
 	wire_step_connection(skb, workspace);
 }
 
-__noinline int wire_handle_icmp(struct __sk_buff *skb, __u32 network_offset, bool leaving)
+__noinline int wire_handle_icmp(struct __sk_buff *skb, __u32 network_offset)
 {
 	struct workspace *workspace = wire_find_workspace();
 	bool is_ipv6 = skb->protocol == bpf_htons(NT_ETHERTYPE_IPV6);
@@ -495,7 +499,7 @@ static __always_inline void wire_handle_packet(struct __sk_buff *skb, __u32 netw
 	if (path == NT_FAST_PATH_PARSE)
 		wire_handle_tcp(skb, network_offset, leaving);
 	else
-		wire_handle_icmp(skb, network_offset, leaving);
+		wire_handle_icmp(skb, network_offset);
 }
 
 SEC("tc")

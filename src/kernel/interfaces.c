@@ -164,7 +164,7 @@ static int interface_attach(struct interfaces *interfaces, struct interface *int
 	}
 	interfaces->loader->shared->attaching_ifindex = 0;
 	interface->attached = !error;
-	if (interfaces->is_open)
+	if (!error && interfaces->is_open)
 		interfaces->joined_ns = clock_boot_ns();
 	return error;
 }

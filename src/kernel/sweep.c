@@ -51,7 +51,8 @@ struct sweep {
 	bool sockets_enabled;              /* sockets report whether they took a RST */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
 	__u64 full_sweep_ns, half_open_removed;
-	/* When the table of established connections was swept, how many entries it had, when the first expires */
+	/* The last sweep of the table of established connections was at ..._swept_ns and found ..._found entries; the
+	 * first of them expires at ..._due_ns. */
 	__u64 established_swept_ns, established_found, established_due_ns;
 	/* Found by the last sweeps; [1] in the table of established connections, which is swept less often. */
 	__u64 open[2], without_socket[2];

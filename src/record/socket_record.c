@@ -161,11 +161,10 @@ static void drop_fin(struct nt_connection *connection, int side)
 	nt_connection_find_first_closer(connection);
 }
 
-/* The FIN that was seen was a forged one in the right place. The true one was the last packet that changed the state, or
- * came before it. */
+/* The FIN that was seen was a forged one in the right place: the true one has an unknown time, and is the second. */
 static void delay_fin(struct nt_connection *connection, int side)
 {
-	connection->fin_ns[side] = connection->last_change_ns;
+	connection->fin_ns[side] = 0;
 	connection->first_closer = (__u8)(2 - side);
 }
 
@@ -379,7 +378,7 @@ static bool was_refused_by_reset(const struct nt_socket *socket, const struct nt
 }
 
 /* Returns the error that ended the socket. If no program saw the end, the application may have taken the error since.
- * That the peer left something unanswered then shows that a timer ended it, unless a RST of the peer did. */
+ * If the peer still had to answer something, a timer ended the socket, unless a RST of the peer did. */
 static __u32 infer_error(const struct nt_socket *socket, const struct nt_socket_counts *counts,
 			 const struct nt_connection *wire)
 {

@@ -805,6 +805,19 @@ static void observers(void)
 
 /* ---- ends that the kernel side noticed late ---- */
 
+/* The server closed second, but the packets show its FIN first: a forged one, so the time of the true one is unknown. */
+static void own_fin_forged(void)
+{
+	struct nt_socket_event event = socket_close(SERVER, START, START + SECOND);
+
+	event.socket.flags = NT_SOCKET_LOCAL_FIN | NT_SOCKET_REMOTE_FIN | NT_SOCKET_REMOTE_FIRST;
+	record_of(&event, "ShAfF", true);
+	CHECK_EQUAL(record.outcome, NT_OUTCOME_CLOSED);
+	CHECK_EQUAL(record.ended_by, NT_SRC);
+	CHECK_STRING(record.conn_state, "SF");
+	CHECK(!nt_record_has(&record, NT_HAS_SYN_FINACK));
+}
+
 /* The application has taken the error. What the peer left unanswered is still there. */
 static void missed_timeouts(void)
 {
@@ -905,6 +918,7 @@ int main(void)
 	observers();
 	missed_ends();
 	missed_timeouts();
+	own_fin_forged();
 	process_table_free(names.processes);
 	return check_finish();
 }
