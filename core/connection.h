@@ -671,9 +671,13 @@ NT_INLINE void nt_connection_set_reset(struct nt_connection *connection, const s
 	flow->flags &= ~(__u32)(NT_FLOW_ALIVE | NT_FLOW_RST_AGAIN | NT_FLOW_RST_FITS);
 	if (fit == NT_RST_FITS)
 		flow->flags |= NT_FLOW_RST_FITS;
-	connection->rst_ns[source] = now;
-	if (nt_connection_side_reset(connection, source))
+	if (nt_connection_side_reset(connection, source)) {
+		if (connection->last_change_ns == connection->rst_ns[source])
+			nt_connection_set_earlier(&connection->last_change_ns, packet, now);
+		connection->rst_ns[source] = now;
 		return;
+	}
+	connection->rst_ns[source] = now;
 	connection->change_before_rst_ns = connection->last_change_ns;
 	connection->last_change_ns = now;
 	connection->side[source] |= NT_SIDE_RST;

@@ -55,6 +55,7 @@ def ends(client):
                                        second, last],
         "RST": begin + [answer(RST | ACK, s + 21, c + 11)],
         "RST after data": begin[:5] + [answer(RST | ACK, s + 21, c + 11)],
+        "RST twice": begin + [segment(RST, c + 11), segment(RST, c + 11)],
         "RST without ACK": begin + [segment(RST, c + 11)],
         "RST after a FIN": begin + [fin, answer(RST | ACK, s + 21, c + 12)],
         "RST between FINs": begin + [fin, segment(RST, c + 12), answer(FIN | ACK, s + 21, c + 11)],
