@@ -616,10 +616,12 @@ static void run_loop(struct live *live)
  * what the sweep and the join hold. */
 static void finish_tracking(struct live *live)
 {
+	__u64 ended_ns;
 	int status;
 
 	check_program_order(live, clock_boot_ns(), clock_boot_ns());
 	loader_end(&live->loader);
+	ended_ns = clock_boot_ns(); /* to detach from many interfaces takes seconds */
 	update_ring_losses(live, clock_boot_ns());
 	read_events(live, ~0U);
 	live->status_kind = NT_EVENT_EXIT;
@@ -631,7 +633,7 @@ static void finish_tracking(struct live *live)
 	loader_detach(&live->loader);
 	read_events(live, ~0U);
 	if (live->sweep)
-		sweep_finish(live->sweep, clock_boot_ns(), live_handle_event, live);
+		sweep_finish(live->sweep, ended_ns, live_handle_event, live);
 	join_finish(live->join);
 	live_accounting_finish_losses(&live->accounting, clock_boot_ns());
 	delivery_finish(&live->delivery, clock_boot_ns(), live->names.boot_to_utc_ns);
