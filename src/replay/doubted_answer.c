@@ -66,7 +66,7 @@ static bool acknowledges(const struct replay_located *located, const struct repl
 	__u32 end = nt_packet_end_sequence(&answer->segment.packet);
 
 	return located->source != answer->source && located->segment.packet.flags & NT_ACK &&
-	       end != answer->segment.packet.sequence && located->segment.packet.acknowledgement == end;
+	       end != answer->segment.packet.sequence && located->segment.packet.acknowledgement - end < NT_MOST_WINDOW;
 }
 
 bool doubted_answers_add(struct doubted_answers *doubted, const struct replay_located *located)
@@ -83,6 +83,15 @@ bool doubted_answers_add(struct doubted_answers *doubted, const struct replay_lo
 	return true;
 }
 
+/* The holes of then are gone. There are some only if data came before the answer. */
+static void restore_stream(struct growing_stream *stream, const struct nt_stream_core *core)
+{
+	stream->core = *core;
+	stream->core.room = 0;
+	if (core->room)
+		stream->core.flags |= NT_STREAM_INCOMPLETE;
+}
+
 int doubted_answers_restore(struct doubted_answers *doubted, struct replay_entry *entry, struct replay_located *taken)
 {
 	struct doubted_answer *answer = find_doubted(doubted, &entry->key, entry->hash);
@@ -91,9 +100,8 @@ int doubted_answers_restore(struct doubted_answers *doubted, struct replay_entry
 	if (!count)
 		return 0;
 	entry->connection = answer->connection;
-	entry->streams[0].core = answer->streams[0];
-	entry->streams[1].core = answer->streams[1];
-	entry->streams[0].core.room = entry->streams[1].core.room = 0; /* no holes: only a SYN was sent before */
+	restore_stream(&entry->streams[0], &answer->streams[0]);
+	restore_stream(&entry->streams[1], &answer->streams[1]);
 	memcpy(taken, answer->packet, (size_t)count * sizeof(*taken));
 	answer->count = 0;
 	return count;

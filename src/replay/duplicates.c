@@ -332,22 +332,46 @@ static __attribute__((noinline)) __u32 *find_seen(struct packet_set *set, __u32 
 	return NULL;
 }
 
-enum duplicate duplicates_take(struct duplicates *duplicates, const struct capture_segment *segment,
-			       const struct packet_fingerprint *fingerprint)
+static __u32 describe_sighting(const struct capture_segment *segment)
 {
-	__u32 time = (__u32)(segment->ns >> NT_COPY_UNIT_BITS) & TIME_MASK, elsewhere, *seen = NULL;
-	__u32 now = time << TIME_SHIFT | hash_place(segment) << PLACE_SHIFT | SEEN;
-	struct packet_set *set = set_of(duplicates, fingerprint->print, fingerprint->lowest);
+	__u32 time = (__u32)(segment->ns >> NT_COPY_UNIT_BITS) & TIME_MASK;
 
-	if (has_print(set, fingerprint->print))
-		seen = find_seen(set, fingerprint->print, time);
-	if (!seen) {
-		insert(duplicates, fingerprint, set, now);
-		return NO_DUPLICATE;
-	}
-	elsewhere = (*seen ^ now) & PLACE_MASK;
+	return time << TIME_SHIFT | hash_place(segment) << PLACE_SHIFT | SEEN;
+}
+
+static __u32 *find_in_set(struct packet_set *set, const struct packet_fingerprint *fingerprint, __u32 now)
+{
+	return has_print(set, fingerprint->print) ? find_seen(set, fingerprint->print, now >> TIME_SHIFT) : NULL;
+}
+
+/* Takes a packet that was seen before, and remembers the later time. */
+static enum duplicate take_again(__u32 *seen, const struct packet_fingerprint *fingerprint, __u32 now)
+{
+	__u32 elsewhere = (*seen ^ now) & PLACE_MASK;
+
 	*seen = now ^ elsewhere;
 	if (elsewhere)
 		return DUPLICATE_ELSEWHERE;
 	return fingerprint->is_unique ? DUPLICATE_HERE : NO_DUPLICATE;
+}
+
+enum duplicate duplicates_find(struct duplicates *duplicates, const struct capture_segment *segment,
+			       const struct packet_fingerprint *fingerprint)
+{
+	struct packet_set *set = set_of(duplicates, fingerprint->print, fingerprint->lowest);
+	__u32 now = describe_sighting(segment), *seen = find_in_set(set, fingerprint, now);
+
+	return seen ? take_again(seen, fingerprint, now) : NO_DUPLICATE;
+}
+
+enum duplicate duplicates_take(struct duplicates *duplicates, const struct capture_segment *segment,
+			       const struct packet_fingerprint *fingerprint)
+{
+	struct packet_set *set = set_of(duplicates, fingerprint->print, fingerprint->lowest);
+	__u32 now = describe_sighting(segment), *seen = find_in_set(set, fingerprint, now);
+
+	if (seen)
+		return take_again(seen, fingerprint, now);
+	insert(duplicates, fingerprint, set, now);
+	return NO_DUPLICATE;
 }

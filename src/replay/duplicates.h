@@ -50,7 +50,11 @@ void duplicates_free(struct duplicates *duplicates);
 void duplicates_compute(const struct duplicates *duplicates, const struct capture_segment *segment, __u32 side_hash,
 			const struct nt_buffer *frame, struct packet_fingerprint *fingerprint);
 
-/* Returns whether the packet is a duplicate of one that was taken within NT_COPY_NS, and remembers it. */
+/* Returns whether the packet is a duplicate of one that was taken within NT_COPY_NS. */
+enum duplicate duplicates_find(struct duplicates *duplicates, const struct capture_segment *segment,
+			       const struct packet_fingerprint *fingerprint);
+
+/* Does the same, and remembers the packet. */
 enum duplicate duplicates_take(struct duplicates *duplicates, const struct capture_segment *segment,
 			       const struct packet_fingerprint *fingerprint);
 

@@ -31,7 +31,8 @@
 #define READ_AHEAD 16
 #define PACKETS_BETWEEN_CLOCKS 4096
 /* The checksums of all segments with SYN, FIN or RST are verified. To verify all others would take a tenth of the time and
- * more: of their bytes, headers included, the first VERIFIED_FIRST are verified, and then VERIFIED_EACH for each segment.
+ * more: of their bytes, headers included, the first VERIFIED_FIRST are verified, and then VERIFIED_EACH for each segment
+ * that is not. So later most of those that are verified have no payload.
  */
 #define VERIFIED_FIRST (1024 * 1024)
 #define VERIFIED_EACH 1
@@ -124,9 +125,27 @@ static void count_duplicate(struct replay *replay, const struct replay_located *
 		replay_tracker_take_copy(replay->tracker, located);
 }
 
+#define REFUSED_PRINT 0x55555555U
+
+/* A segment that is refused for its checksum may be a copy of any other, but only one of its kind is a copy of it: it
+ * must not hide the true one.
+ */
+static enum duplicate find_duplicate(struct replay *replay, struct replay_located *located)
+{
+	enum duplicate duplicate;
+
+	if (located->checksum != CHECKSUM_WRONG || !replay_tracker_refuses_checksum(replay->tracker, located))
+		return duplicates_take(replay->duplicates, &located->segment, &located->fingerprint);
+	duplicate = duplicates_find(replay->duplicates, &located->segment, &located->fingerprint);
+	if (duplicate != NO_DUPLICATE)
+		return duplicate;
+	located->fingerprint.print ^= REFUSED_PRINT;
+	return duplicates_take(replay->duplicates, &located->segment, &located->fingerprint);
+}
+
 static void track_located(struct replay *replay, struct replay_located *located)
 {
-	enum duplicate duplicate = duplicates_take(replay->duplicates, &located->segment, &located->fingerprint);
+	enum duplicate duplicate = find_duplicate(replay, located);
 
 	if (duplicate != NO_DUPLICATE) {
 		count_duplicate(replay, located, duplicate);
@@ -167,16 +186,11 @@ static enum checksum judge_checksum(struct replay *replay, const struct nt_buffe
 	return checksum_judge(frame, packet);
 }
 
-/* A forged copy with a wrong checksum is no duplicate of the segment that it copies. */
-#define WRONG_CHECKSUM_PRINT 0x55555555U
-
 static void examine(struct replay *replay, struct replay_located *located, const struct nt_buffer *frame)
 {
 	duplicates_compute(replay->duplicates, &located->segment, located->hash ^ (__u32)located->source, frame,
 			   &located->fingerprint);
 	located->checksum = judge_checksum(replay, frame, &located->segment.packet);
-	if (located->checksum == CHECKSUM_WRONG)
-		located->fingerprint.print ^= WRONG_CHECKSUM_PRINT;
 }
 
 static void track_segment(void *context, struct capture_segment *segment)

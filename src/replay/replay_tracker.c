@@ -138,6 +138,13 @@ static bool is_unopposed(const struct replay_entry *entry, const struct replay_l
 	return growing_stream_has_missed(&entry->streams[kept->source], packet->sequence, end);
 }
 
+/* Takes back the count of a kept segment that is about to be taken. */
+static void uncount(struct growing_stream *stream, const struct replay_located *kept)
+{
+	if (kept->is_counted)
+		stream->core.packets -= kept->segment.packet.segments;
+}
+
 /* Counts the payload of a segment that was refused for its checksum, and not sent again: who sent it is unknown, but its
  * bytes were sent. It counts as a packet already.
  */
@@ -152,20 +159,25 @@ static void settle_withheld(struct replay_entry *entry, struct replay_located *k
 	if (!is_unopposed(entry, kept))
 		return;
 	kept->segment.packet.marks &= ~NT_PACKET_REFUSED;
-	stream->core.packets -= kept->segment.packet.segments;
+	uncount(stream, kept);
 	hole = growing_stream_step(stream, peer_stream(entry, kept->source), &kept->segment.packet, &place);
 	if (hole.start != hole.end)
 		stream->core.flags |= NT_STREAM_INCOMPLETE;
+}
+
+static bool has_withheld(const struct replay_entry *entry)
+{
+	return entry->sums[0].withheld || entry->sums[1].withheld;
 }
 
 static void count_withheld(const struct replay_tracker *tracker, struct replay_entry *entry)
 {
 	struct replay_located kept;
 
-	if (!entry->sums[0].withheld && !entry->sums[1].withheld)
-		return;
-	while (withheld_take_any(tracker->withheld, entry, &kept))
+	while (has_withheld(entry) && withheld_take_any(tracker->withheld, entry, &kept)) {
+		entry->sums[kept.source].withheld--;
 		settle_withheld(entry, &kept);
+	}
 }
 
 static void end_entry(struct replay_tracker *tracker, struct replay_entry *entry, enum nt_wire_cause cause)
@@ -468,15 +480,16 @@ static void keep_early_packet(const struct replay_tracker *tracker, struct repla
 	early_packets_keep(tracker->early, located);
 }
 
-static void step_stream(struct replay_tracker *tracker, struct replay_entry *entry,
-			const struct replay_located *located)
+static void step_stream(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *located)
 {
 	const struct capture_segment *segment = &located->segment;
 	const struct nt_place place = nt_place_at(segment->interface.number, segment->direction, segment->ns);
 	struct growing_stream *stream = &entry->streams[located->source];
+	__u64 packets = stream->core.packets;
 	struct nt_range hole = growing_stream_step(stream, peer_stream(entry, located->source), &segment->packet,
 						   &place);
 
+	located->is_counted = stream->core.packets != packets;
 	if (hole.start != hole.end)
 		add_hole(tracker, entry, stream, hole);
 }
@@ -496,9 +509,11 @@ static void count_repeat_of_damaged(struct replay_tracker *tracker, struct repla
 {
 	const struct nt_packet *packet = &located->segment.packet;
 
-	if (!entry->sums[located->source].withheld || !packet->payload_length || packet->marks & NT_PACKET_REFUSED)
+	if (!entry->sums[located->source].withheld || !packet->payload_length || packet->marks & NT_PACKET_REFUSED ||
+	    !withheld_take_repeated(tracker->withheld, located))
 		return;
-	if (withheld_take_repeated(tracker->withheld, located))
+	entry->sums[located->source].withheld--;
+	if (located->is_counted)
 		entry->streams[located->source].core.retransmits += packet->segments;
 }
 
@@ -524,8 +539,8 @@ static int take_found(struct replay_tracker *tracker, struct replay_entry *entry
 	if (entry->has_failed && !(segment->packet.marks & NT_PACKET_REFUSED) && is_attempt_going_on(entry, located))
 		entry->has_failed = false;
 	nt_connection_add_packet(&entry->connection, &segment->packet, located->source);
-	count_repeat_of_damaged(tracker, entry, located);
 	step_stream(tracker, entry, located);
+	count_repeat_of_damaged(tracker, entry, located);
 	update_queue(tracker->table, entry);
 	if (step & NT_STEP_ESTABLISHED)
 		report_established(tracker, entry);
@@ -546,13 +561,17 @@ static void remove_last_syn(struct nt_connection *connection, int source)
 static int take_withheld(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *kept)
 {
 	struct nt_connection *connection = &entry->connection;
+	struct growing_stream *stream = &entry->streams[kept->source];
 	__u64 began = connection->first_ns;
 	__u8 letters = connection->history_length;
 	int error;
 
 	kept->segment.packet.marks &= ~NT_PACKET_REFUSED;
+	kept->segment.interface.number = stream->core.interface; /* so that it counts */
+	kept->segment.direction = stream->core.direction;
 	entry->sums[kept->source].is_taken = true;
-	entry->streams[kept->source].core.packets -= kept->segment.packet.segments;
+	entry->sums[kept->source].withheld--;
+	uncount(stream, kept);
 	if (kept->segment.packet.flags & NT_SYN)
 		remove_last_syn(connection, kept->source);
 	error = take_found(tracker, entry, kept);
@@ -583,22 +602,43 @@ static void withhold(struct replay_tracker *tracker, struct replay_entry *entry,
 {
 	struct replay_located replaced;
 
-	entry->sums[located->source].withheld = true;
+	entry->sums[located->source].withheld++;
 	if (!withheld_keep(tracker->withheld, located, &replaced))
 		return;
 	entry = replay_table_find(tracker->table, &replaced.key, replaced.hash);
-	if (entry)
-		settle_withheld(entry, &replaced);
+	if (!entry)
+		return;
+	entry->sums[replaced.source].withheld--;
+	settle_withheld(entry, &replaced);
 }
 
-/* Marks a segment that its receiver refuses for its checksum. */
-static void refuse_wrong_checksum(struct replay_tracker *tracker, struct replay_entry *entry,
-				  struct replay_located *located)
+/* Forgets the kept segments of an entry whose packets are taken again. */
+static void forget_withheld(const struct replay_tracker *tracker, struct replay_entry *entry)
 {
-	if (!side_sums_take(&entry->sums[located->source], located->checksum))
-		return;
+	struct replay_located kept;
+
+	while (has_withheld(entry) && withheld_take_any(tracker->withheld, entry, &kept))
+		entry->sums[kept.source].withheld--;
+}
+
+bool replay_tracker_refuses_checksum(const struct replay_tracker *tracker, const struct replay_located *located)
+{
+	const struct replay_entry *entry = replay_table_find(tracker->table, &located->key, located->hash);
+
+	return entry && side_sums_refuse(&entry->sums[located->source]);
+}
+
+/* Takes a segment that its receiver refuses for its checksum. */
+static int take_refused(struct replay_tracker *tracker, struct replay_entry *entry, struct replay_located *located)
+{
+	int error;
+
 	located->segment.packet.marks |= NT_PACKET_REFUSED;
-	withhold(tracker, entry, located);
+	error = take_found(tracker, entry, located);
+	entry = replay_table_find(tracker->table, &located->key, located->hash);
+	if (!error && entry)
+		withhold(tracker, entry, located);
+	return error;
 }
 
 /* Returns 0, or -ENOMEM. */
@@ -606,10 +646,9 @@ static int take_checked(struct replay_tracker *tracker, struct replay_entry *ent
 {
 	int error = 0;
 
-	if (entry)
-		refuse_wrong_checksum(tracker, entry, located);
-	if (entry && entry->sums[1 - located->source].withheld && located->segment.packet.flags & NT_ACK &&
-	    !(located->segment.packet.marks & NT_PACKET_REFUSED)) {
+	if (entry && side_sums_take(&entry->sums[located->source], located->checksum))
+		return take_refused(tracker, entry, located);
+	if (entry && entry->sums[1 - located->source].withheld && located->segment.packet.flags & NT_ACK) {
 		error = take_acknowledged(tracker, entry, located);
 		entry = replay_table_find(tracker->table, &located->key, located->hash);
 	}
@@ -622,6 +661,8 @@ static int take_without_answer(struct replay_tracker *tracker, struct replay_ent
 	struct replay_located packet[DOUBTED_ANSWER_MOST];
 	int count = doubted_answers_restore(tracker->doubted, entry, packet), error = 0, i;
 
+	if (count)
+		forget_withheld(tracker, entry);
 	entry->sums[side].doubted = false;
 	entry->sums[side].is_right = true;
 	for (i = 0; i < count && !error; i++) {
@@ -676,8 +717,8 @@ static int take_in_order(struct replay_tracker *tracker, struct replay_located *
 
 	if (entry && (located->checksum == CHECKSUM_WRONG || entry->is_suspected))
 		return take_suspected(tracker, entry, located);
-	if (entry && located->checksum == CHECKSUM_RIGHT)
-		entry->sums[located->source].is_right = true;
+	if (entry)
+		side_sums_take(&entry->sums[located->source], located->checksum);
 	return take_found(tracker, entry, located);
 }
 
@@ -688,6 +729,7 @@ static int take_before(struct replay_tracker *tracker, struct replay_entry *entr
 	struct capture_process process = entry->process;
 	int count = entry->early, error, i;
 
+	forget_withheld(tracker, entry);
 	replay_table_remove(tracker->table, entry);
 	tracker->taken_back++;
 	error = take_in_order(tracker, first);

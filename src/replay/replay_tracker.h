@@ -42,6 +42,7 @@ struct replay_located {
 	__u32 hash;
 	int source; /* index of the sender, from nt_key_from_packet() */
 	enum checksum checksum;
+	bool is_counted; /* set when it is taken: it counts as a packet of its side */
 };
 
 /* most_bytes: of memory for connections, at least REPLAY_FEWEST_BYTES. What finds no room evicts another connection, whose
@@ -49,6 +50,9 @@ struct replay_located {
  * those that ended, else of the established ones. Returns NULL without memory.
  */
 struct replay_tracker *replay_tracker_new(const struct replay_tracker_host *host, __u64 most_bytes);
+
+/* Returns whether the receiver refuses the segment, whose checksum is wrong. */
+bool replay_tracker_refuses_checksum(const struct replay_tracker *tracker, const struct replay_located *located);
 
 /* Accepts NULL. */
 void replay_tracker_free(struct replay_tracker *tracker);

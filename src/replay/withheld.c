@@ -5,11 +5,9 @@
 
 #include "src/replay/replay_tracker.h"
 
-#define KEPT 64
-
 struct withheld {
-	struct replay_located segment[KEPT];
-	bool is_used[KEPT];
+	struct replay_located segment[WITHHELD_MOST];
+	bool is_used[WITHHELD_MOST];
 	unsigned int next;
 };
 
@@ -25,7 +23,7 @@ void withheld_free(struct withheld *withheld)
 
 bool withheld_keep(struct withheld *withheld, const struct replay_located *located, struct replay_located *replaced)
 {
-	unsigned int at = withheld->next++ % KEPT;
+	unsigned int at = withheld->next++ % WITHHELD_MOST;
 	struct replay_located *kept = &withheld->segment[at];
 	bool was_used = withheld->is_used[at];
 
@@ -70,8 +68,8 @@ bool withheld_take_acknowledged(struct withheld *withheld, const struct replay_e
 	const struct nt_packet *packet = &located->segment.packet;
 	unsigned int i, at;
 
-	for (i = 0; i < KEPT; i++) {
-		const struct replay_located *kept = &withheld->segment[at = (withheld->next + i) % KEPT];
+	for (i = 0; i < WITHHELD_MOST; i++) {
+		const struct replay_located *kept = &withheld->segment[at = (withheld->next + i) % WITHHELD_MOST];
 
 		if (!withheld->is_used[at] || kept->source == located->source || !is_of_same_key(kept, located))
 			continue;
@@ -90,7 +88,7 @@ bool withheld_take_repeated(struct withheld *withheld, const struct replay_locat
 	const struct nt_packet *packet = &located->segment.packet;
 	unsigned int i;
 
-	for (i = 0; i < KEPT; i++) {
+	for (i = 0; i < WITHHELD_MOST; i++) {
 		const struct replay_located *kept = &withheld->segment[i];
 
 		if (!withheld->is_used[i] || kept->source != located->source ||
@@ -108,8 +106,8 @@ bool withheld_take_any(struct withheld *withheld, const struct replay_entry *ent
 {
 	unsigned int i, at;
 
-	for (i = 0; i < KEPT; i++) {
-		at = (withheld->next + i) % KEPT;
+	for (i = 0; i < WITHHELD_MOST; i++) {
+		at = (withheld->next + i) % WITHHELD_MOST;
 		if (!withheld->is_used[at] || withheld->segment[at].hash != entry->hash ||
 		    !nt_key_equals(&withheld->segment[at].key, &entry->key))
 			continue;

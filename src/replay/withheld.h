@@ -22,9 +22,16 @@ struct side_sums {
 	__u8 wrong : 2;    /* number of wrong ones before the first right one, up to SIDE_SUMS_MOST_WRONG */
 	__u8 is_right : 1; /* one was right */
 	__u8 is_taken : 1; /* its peer took a segment whose checksum was wrong */
-	__u8 withheld : 1; /* a segment of this side was kept */
 	__u8 doubted : 1;  /* its first segment has a wrong checksum: doubted_answer.h */
+	__u8 withheld;     /* number of segments of this side that are kept, up to WITHHELD_MOST */
 };
+
+#define WITHHELD_MOST 64
+
+static inline bool side_sums_refuse(const struct side_sums *sums)
+{
+	return sums->is_right && !sums->is_taken && sums->wrong < SIDE_SUMS_MOST_WRONG;
+}
 
 /* Returns whether the receiver refuses a segment with this checksum. */
 static inline bool side_sums_take(struct side_sums *sums, enum checksum checksum)

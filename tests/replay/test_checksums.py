@@ -10,12 +10,13 @@ import struct
 import subprocess
 
 import sample_connection
-from pcap import ACK, FIN, PSH, RST, SYN, capture, ethernet, ipv4
+from pcap import ACK, FIN, PSH, RST, SYN, capture, enhanced, ethernet, interface, ipv4, section
 from replay_harness import check, equal, replay, run, skip
 from sample_connection import ADDRESSES, CLIENT, CONNECTION, SERVER, segment
 
 STATES = {"SYN_SENT": 1, "SYN_RECEIVED": 2, "ESTABLISHED": 3, "with data": 6, "HALF_CLOSED": 9, "both FINs": 11}
 KINDS = {**sample_connection.KINDS, "much data": (ACK | PSH, 1400), "ACK": (ACK, 0)}
+OTHER_IP_ID = 0x4321
 COUNTS = ("src_packets", "dst_packets", "history", "id")
 
 
@@ -114,8 +115,10 @@ def differences(plain, changed, ignored=COUNTS):
 
 
 def forged(at, sender, kind, family="IPv4"):
+    """Has another IP id: with the same one within 10 ms it would be a copy (docs/record.md, "Packets that count once")."""
     flags, size = KINDS[kind]
-    return segment((sender, flags, *next_numbers(at, sender), size), family)
+    frame = segment((sender, flags, *next_numbers(at, sender), size), family)
+    return put(frame, 18, OTHER_IP_ID) if family == "IPv4" else frame
 
 
 def every_kind_in_every_state():
@@ -275,8 +278,85 @@ def a_flood_of_forged_segments():
         equal(changed["dst_packets"], plain["dst_packets"] + 100, "dst_packets")
 
 
+def copies_with_other_checksums():
+    """The copy on one interface has no checksum yet, or has it already. Long enough that not all are verified."""
+    long = CONNECTION[:3]
+    for number in range(1200):
+        long += [(CLIENT, ACK | PSH, 1 + number * 1000, 1, 1000), (SERVER, ACK, 1, 1001 + number * 1000, 0)]
+    for sums in ((zero, right), (right, zero), (zero, zero), (right, right)):
+        for interfaces in ((0, 1), (0, 0)):
+            blocks = [section(), interface(1), interface(1)]
+            for number, each in enumerate(long):
+                frame = put(segment(each), 18, number + 1)
+                blocks += [enhanced(number * 20_000 + later * 50, sums[later](frame), interfaces[later])
+                           for later in (0, 1)]
+            result = replay(b"".join(blocks))
+            found, = result.records
+            where = f"{sums[0].__name__}, {sums[1].__name__} on the interfaces {interfaces}"
+            check(f"{len(long)} duplicates" in result.errors, f"{where}: {result.errors}")
+            equal([found[key] for key in ("src_packets", "dst_packets", "src_bytes", "src_retransmits")],
+                  [1202, 1201, 1_200_000, 0], where)
+
+
+def repeated(each, step):
+    """The segment again, `step` places ahead in the sender's numbers."""
+    sender, flags, sequence, acknowledgement, size = each
+    return sender, flags, sequence + step, acknowledgement, size
+
+
+def damaged_elsewhere():
+    """Damaged segments on a second interface, which look like copies there, are acknowledged: all bytes count."""
+    data = (CLIENT, ACK | PSH, 1, 1, 10)
+    frames = [(0, right(segment(each))) for each in CONNECTION[:3] + [repeated(data, 100)]]
+    frames += [(1, put(wrong(segment(repeated(data, 10 * number))), 18, 0)) for number in range(10)]
+    frames = [(at, right_header(frame)) for at, frame in frames]
+    frames.append((0, right(segment((SERVER, ACK, 1, 111, 0)))))
+    blocks = [section(), interface(1), interface(1)]
+    blocks += [enhanced(1000 + number, frame, at) for number, (at, frame) in enumerate(frames)]
+    found, = replay(b"".join(blocks)).records
+    equal((found["src_bytes"], found["dst_packets"]), (110, 2), "bytes of segments that were acknowledged")
+    check(3 <= found["src_packets"] <= 13, f"src_packets is {found['src_packets']}")
+
+
+def bytes_missing_before_a_forged_answer():
+    """The client's data has a hole. That the SYN-ACK before the true one is taken back does not fill it."""
+    syn, answer = CONNECTION[:2]
+    data = [(CLIENT, ACK | PSH, 1, 1, 10), (CLIENT, ACK | PSH, 1001, 1, 10)]
+    for forged_first in (False, True):
+        frames = [right(segment(each)) for each in [syn] + data]
+        frames += [wrong(put(segment(answer), 18, OTHER_IP_ID))] * forged_first
+        found = record_of(frames + [right(segment(answer)), right(segment(CONNECTION[2]))])
+        equal(found["gaps"], ["packets"], f"forged first: {forged_first}")
+
+
+def damaged_and_taken_again():
+    """A segment that was damaged and sent twice more is retransmitted twice, also where the packets before the SYN, or
+    after a forged answer, are taken again."""
+    syn, answer = CONNECTION[:2]
+    data = [(CLIENT, ACK | PSH, 1 + 10 * number, 1, 10) for number in range(3)]
+    damaged = wrong(segment(data[1]))
+    once = [right(segment(data[0])), damaged, right(segment(data[2]))]
+    again = [(60, right(segment(data[1]))), (20, right(segment(data[1]))), right(segment((SERVER, ACK, 1, 31, 0)))]
+    forged_answer = wrong(put(segment((SERVER, SYN | ACK, 77, 1, 0)), 18, OTHER_IP_ID))
+    for name, begin in {"in order": [right(segment(syn))] + once,
+                        "SYN late": once + [(-35, right(segment(syn)))],
+                        "forged answer": [right(segment(syn)), forged_answer] + once + [right(segment(answer))]}.items():
+        found = record_of(begin + again)
+        equal((found["src_retransmits"], found["src_bytes"]), (2, 30), name)
+
+
+def one_open_record():
+    """A forged answer that the client acknowledges beyond its SYN does not establish the connection twice."""
+    frames = [right(segment(CONNECTION[0])), wrong(segment(CONNECTION[1])),
+              wrong(segment((SERVER, ACK | PSH, 1, 1, 10))), right(segment((CLIENT, ACK, 1, 11, 0))),
+              right(segment((SERVER, ACK | PSH, 11, 1, 10))), right(segment((CLIENT, ACK, 1, 21, 0)))]
+    found = replay(capture([(1000 + at * 0.01, frame) for at, frame in enumerate(frames)]), "--events", "open,exit")
+    equal([each["event"] for each in found.records], ["open", "exit"], "events")
+
+
 if __name__ == "__main__":
     run([every_kind_in_every_state, midstream_and_in_layers, a_wrong_ip_header, the_same_with_right_checksums,
          confirmed_by_tshark, offloaded_sides, a_side_that_turns_right, many_forged_answers, partial_after_right,
          cut_segments, a_side_that_turns_wrong, damaged_on_the_way, damaged_at_the_end, a_port_used_again,
-         a_flood_of_forged_segments])
+         a_flood_of_forged_segments, copies_with_other_checksums, damaged_elsewhere,
+         bytes_missing_before_a_forged_answer, damaged_and_taken_again, one_open_record])
