@@ -88,9 +88,9 @@ _netracker_options_of() {
 	status) echo '-f --format -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '--id -q --quiet -h --help -V --version' ;;
-	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --tunnels --memory --like -C --no-checksums -f --format -o --output --host --events --summary --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --tunnels --memory --like -C --no-checksums -f --format -o --output --host --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
 	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration -f --format -o --output --host -n --count -q --quiet -v --verbose -h --help -V --version' ;;
-	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
+	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --top --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
 }
 
@@ -143,6 +143,7 @@ _netracker_offer_values() {
 		replay) _netracker_offer_list "$typed" open close exit ;;
 		*) _netracker_offer_list "$typed" open close exit update ;;
 		esac ;;
+	--top) ;;
 	--interval) ;;
 	-n | --count) ;;
 	-t | --time) ;;

@@ -229,7 +229,15 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.summary),
-		.help = HELP({ ALL, "print tables by process and peer instead of records; with -o, records go to FILE" }),
+		.help = HELP({ ALL, "print tables by process, service and peer instead of records; with -o, records go to "
+				    "FILE" }),
+	},
+	{
+		.name = "top", .commands = ENDED, .section = SECTION_OUTPUT,
+		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.top), .least = 1, .most = SUMMARY_MOST_TOP,
+		.value = "COUNT", .valid = "a number from 1 to 1000",
+		.help = HELP({ ALL, "at most COUNT rows in each table of --summary; default: 6 each by bytes, by "
+				    "connections and by failures" }),
 	},
 	{
 		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,

@@ -244,6 +244,8 @@ static const char *find_conflict(const struct options *options)
 	if (options->delivery.output.summary && !options->delivery.output.sink.path &&
 	    (options->format_given || options->delivery.host))
 		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
+	if (options->delivery.output.top && !options->delivery.output.summary)
+		return "--top is for the tables of --summary; add --summary, or leave out --top";
 	if (options->failed && !options->delivery.filter.outcomes)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
 	switch (options->command) {

@@ -11,7 +11,7 @@ static int open_tables(struct output *output, const struct output_options *optio
 	const struct sink_options of_tables = { .waits = options->sink.waits };
 
 	output->interval_ns = options->interval_ns;
-	output->summary = summary_new();
+	output->summary = summary_new(options->top);
 	if (output->summary)
 		return sink_open(&output->tables, &of_tables);
 	message_error("--summary: out of memory");
@@ -134,6 +134,7 @@ static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 	__u64 ended = summary_count_ended(output->summary);
 	int error;
 
+	summary_settle(output->summary);
 	summary_print(&text, output->summary, output->interval_ns && output->next_ns ? from : 0, to);
 	if (output->interval_ns)
 		text_char(&text, '\n');
@@ -189,7 +190,7 @@ void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 /* An interval's rest without any event gets no tables, unless there were none before. */
 static bool has_unwritten_tables(const struct output *output)
 {
-	return summary_count_ended(output->summary) || output->summary->current.busiest.count ||
+	return summary_count_ended(output->summary) || output->summary->current.has_moved_bytes ||
 	       !output->has_written_tables;
 }
 

@@ -12,6 +12,7 @@ struct output_options {
 	struct sink_options sink;
 	bool summary;      /* tables on standard output; records only if the sink has a path */
 	__u64 interval_ns; /* between tables; 0: only at the end */
+	__u32 top;         /* rows of each table; 0: the default */
 };
 
 struct output {

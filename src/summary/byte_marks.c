@@ -2,15 +2,38 @@
 #include "src/summary/byte_marks.h"
 
 #include <search.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum mark_counter { MARK_BYTES, MARK_PACKETS, MARK_RETRANSMITS, MARK_COUNTERS };
+
 struct byte_mark {
 	char id[NT_ID_SIZE];
-	__u64 bytes[2];
+	__u64 counts[MARK_COUNTERS][2];
 };
 
-static const int has_bytes[2] = { [NT_SRC] = NT_HAS_SRC_BYTES, [NT_DST] = NT_HAS_DST_BYTES };
+/* The member of the record, and the bit of its first side. */
+static const struct {
+	size_t offset;
+	int present;
+} mark_counters[MARK_COUNTERS] = {
+	[MARK_BYTES] = { offsetof(struct nt_record, bytes), NT_HAS_SRC_BYTES },
+	[MARK_PACKETS] = { offsetof(struct nt_record, packets), NT_HAS_SRC_PACKETS },
+	[MARK_RETRANSMITS] = { offsetof(struct nt_record, retransmits), NT_HAS_SRC_RETRANSMITS },
+};
+
+static bool has_count(const struct nt_record *record, enum mark_counter counter, int side)
+{
+	return nt_record_has(record, mark_counters[counter].present + side);
+}
+
+static __u64 count_of(const struct nt_record *record, enum mark_counter counter, int side)
+{
+	const void *member = (const char *)record + mark_counters[counter].offset;
+
+	return ((const __u64 *)member)[side];
+}
 
 static int compare_ids(const void *one, const void *other)
 {
@@ -61,11 +84,13 @@ void byte_marks_clear(struct byte_marks *marks)
 
 static void raise_mark(struct byte_mark *mark, const struct nt_record *record)
 {
-	int side;
+	int counter, side;
 
-	for (side = NT_SRC; side <= NT_DST; side++)
-		if (nt_record_has(record, has_bytes[side]) && record->bytes[side] > mark->bytes[side])
-			mark->bytes[side] = record->bytes[side];
+	for (counter = 0; counter < MARK_COUNTERS; counter++)
+		for (side = NT_SRC; side <= NT_DST; side++)
+			if (has_count(record, counter, side) &&
+			    count_of(record, counter, side) > mark->counts[counter][side])
+				mark->counts[counter][side] = count_of(record, counter, side);
 }
 
 void byte_marks_set(struct byte_marks *marks, const struct nt_record *record)
@@ -84,17 +109,30 @@ static bool has_unseen_bytes(const struct nt_record *record)
 	return record->gaps & NT_GAP_START && record->seen & NT_SEEN_SOCKET;
 }
 
+static __u64 count_since_mark(const struct byte_mark *mark, const struct nt_record *record, enum mark_counter counter,
+			      int side)
+{
+	__u64 before = mark ? mark->counts[counter][side] : 0, now = count_of(record, counter, side);
+
+	return now > before ? now - before : 0;
+}
+
 static struct bytes_moved bytes_since_mark(const struct byte_mark *mark, const struct nt_record *record)
 {
+	bool is_countable = mark || !has_unseen_bytes(record);
 	struct bytes_moved moved = { .is_new = !mark };
 	int side;
 
 	for (side = NT_SRC; side <= NT_DST; side++) {
-		__u64 before = mark ? mark->bytes[side] : 0;
-
-		moved.known[side] = nt_record_has(record, has_bytes[side]) && (mark || !has_unseen_bytes(record));
-		if (moved.known[side] && record->bytes[side] > before)
-			moved.bytes[side] = record->bytes[side] - before;
+		moved.known[side] = is_countable && has_count(record, MARK_BYTES, side);
+		if (moved.known[side])
+			moved.bytes[side] = count_since_mark(mark, record, MARK_BYTES, side);
+		moved.packets_known[side] = is_countable && has_count(record, MARK_PACKETS, side) &&
+					    has_count(record, MARK_RETRANSMITS, side);
+		if (!moved.packets_known[side])
+			continue;
+		moved.packets[side] = count_since_mark(mark, record, MARK_PACKETS, side);
+		moved.retransmits[side] = count_since_mark(mark, record, MARK_RETRANSMITS, side);
 	}
 	return moved;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Byte baselines of open connections: what each had moved by its last record, so that the summary counts each byte
- * once, in the interval in which it was moved. Pure and bounded.
+/* Byte and packet baselines of open connections: what each had moved by its last record, so that the summary counts
+ * each byte and packet once, in the interval in which it was moved. Pure and bounded.
  */
 #ifndef NETRACKER_BYTE_MARKS_H
 #define NETRACKER_BYTE_MARKS_H
@@ -17,11 +17,12 @@ struct byte_marks {
 	unsigned int count;
 };
 
-/* Indexed by enum nt_side; `bytes` is 0 if unknown. */
+/* Indexed by enum nt_side; a count that is unknown is 0. */
 struct bytes_moved {
-	__u64 bytes[2];
-	bool known[2];
-	bool is_new; /* the connection had no mark */
+	__u64 bytes[2], packets[2], retransmits[2];
+	bool known[2];         /* the bytes */
+	bool packets_known[2]; /* packets and retransmissions */
+	bool is_new;           /* the connection had no mark */
 };
 
 void byte_marks_clear(struct byte_marks *marks);
@@ -31,9 +32,9 @@ void byte_marks_clear(struct byte_marks *marks);
  */
 void byte_marks_set(struct byte_marks *marks, const struct nt_record *record);
 
-/* Returns the bytes moved since the connection's mark, or all bytes if it has none. Moves the mark, or removes it with
- * a close or exit record. The bytes are unknown for a pre-existing socket without a mark, and until the connection ends
- * if there is no room for its mark.
+/* Returns what was moved since the connection's mark, or all if it has none. Moves the mark, or removes it with a close
+ * or exit record. The counts are unknown for a pre-existing socket without a mark, and until the connection ends if
+ * there is no room for its mark.
  */
 struct bytes_moved byte_marks_advance(struct byte_marks *marks, const struct nt_record *record);
 

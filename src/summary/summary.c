@@ -1,56 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/summary/summary.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* How many rows of a full table are kept by each of the three orders; the rest is added to `others`. */
-#define ROWS_KEPT (SUMMARY_ROWS / 4)
+#define DEFAULT_TOP 5
 
-typedef int (*row_order)(const void *one, const void *other);
-
-static void free_nothing(void *row)
+unsigned int summary_top_rows(const struct summary *summary)
 {
-	(void)row;
-}
-
-static void clear_table(struct summary_table *table)
-{
-	struct summary_row *rows = table->rows;
-
-	tdestroy(table->tree, free_nothing);
-	*table = (struct summary_table){ .rows = rows };
+	return summary->top ? summary->top : DEFAULT_TOP;
 }
 
 static void clear_interval(struct summary_interval *interval)
 {
-	clear_table(&interval->processes);
-	clear_table(&interval->peers);
+	summary_table_clear(&interval->processes);
+	summary_table_clear(&interval->peers);
+	summary_table_clear(&interval->services);
 	memset(&interval->all, 0, sizeof(interval->all));
+	memset(&interval->handshakes, 0, sizeof(interval->handshakes));
+	interval->close_records = 0;
+	interval->has_moved_bytes = false;
 	interval->busiest.count = interval->slowest.count = 0;
 }
 
 static void free_interval(struct summary_interval *interval)
 {
-	clear_interval(interval);
-	free(interval->processes.rows);
-	free(interval->peers.rows);
+	summary_table_free(&interval->processes);
+	summary_table_free(&interval->peers);
+	summary_table_free(&interval->services);
+	free(interval->busiest.rows);
+	free(interval->slowest.rows);
 }
 
 /* `interval` is all zero. Returns false without memory; call free_interval() either way. */
-static bool allocate_interval(struct summary_interval *interval)
+static bool allocate_interval(struct summary_interval *interval, unsigned int top)
 {
-	interval->processes.rows = calloc(SUMMARY_ROWS, sizeof(struct summary_row));
-	interval->peers.rows = calloc(SUMMARY_ROWS, sizeof(struct summary_row));
-	return interval->processes.rows && interval->peers.rows;
+	interval->busiest.rows = calloc(top, sizeof(struct summary_connection));
+	interval->slowest.rows = calloc(top, sizeof(struct summary_connection));
+	return interval->busiest.rows && interval->slowest.rows && summary_table_allocate(&interval->processes) &&
+	       summary_table_allocate(&interval->peers) && summary_table_allocate(&interval->services);
 }
 
-struct summary *summary_new(void)
+struct summary *summary_new(unsigned int top)
 {
 	struct summary *summary = calloc(1, sizeof(*summary));
+	bool has_pairs;
 
-	if (!summary || allocate_interval(&summary->current))
+	if (!summary)
+		return NULL;
+	summary->top = top;
+	has_pairs = connection_pairs_init(&summary->pairs);
+	if (allocate_interval(&summary->current, summary_top_rows(summary)) && has_pairs)
 		return summary;
 	summary_free(summary);
 	return NULL;
@@ -77,283 +77,242 @@ void summary_free(struct summary *summary)
 	free(summary->later);
 	free_interval(&summary->current);
 	byte_marks_clear(&summary->marks);
+	connection_pairs_free(&summary->pairs);
 	free(summary);
-}
-
-/* ---- sums ---- */
-
-static enum nt_side sender(const struct nt_record *record, enum summary_direction direction)
-{
-	bool src_is_ours = record->role != NT_ROLE_SERVER;
-
-	return src_is_ours == (direction == SUMMARY_SENT) ? NT_SRC : NT_DST;
-}
-
-static void add_record(struct summary_sums *sums, const struct nt_record *record, const struct bytes_moved *moved)
-{
-	int direction;
-
-	sums->connections++;
-	if (record->outcome < SUMMARY_OUTCOMES)
-		sums->outcomes[record->outcome]++;
-	for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
-		enum nt_side side = sender(record, direction);
-
-		sums->bytes[direction] += moved->bytes[side];
-		sums->bytes_known[direction] += moved->known[side];
-	}
-}
-
-static void add_sums(struct summary_sums *sums, const struct summary_sums *more)
-{
-	int i;
-
-	sums->connections += more->connections;
-	for (i = 0; i < SUMMARY_OUTCOMES; i++)
-		sums->outcomes[i] += more->outcomes[i];
-	for (i = 0; i < 2; i++) {
-		sums->bytes[i] += more->bytes[i];
-		sums->bytes_known[i] += more->bytes_known[i];
-	}
-}
-
-__u64 summary_count_failures(const struct summary_sums *sums)
-{
-	return sums->outcomes[NT_OUTCOME_RESET] + sums->outcomes[NT_OUTCOME_REFUSED] +
-	       sums->outcomes[NT_OUTCOME_TIMEOUT] + sums->outcomes[NT_OUTCOME_UNREACHABLE];
-}
-
-/* ---- orders of rows: descending; equal rows in the order of insertion ---- */
-
-static int by_number(__u64 one, __u64 other)
-{
-	return one < other ? 1 : one > other ? -1 : 0;
-}
-
-static const struct summary_row *row_at(const void *place)
-{
-	return *(const struct summary_row *const *)place;
-}
-
-static int by_place(const void *one, const void *other)
-{
-	return row_at(one) < row_at(other) ? -1 : row_at(one) > row_at(other);
-}
-
-static int by_connections(const void *one, const void *other)
-{
-	int order = by_number(row_at(one)->sums.connections, row_at(other)->sums.connections);
-
-	return order ? order : by_place(one, other);
-}
-
-static int by_failures(const void *one, const void *other)
-{
-	int order = by_number(summary_count_failures(&row_at(one)->sums), summary_count_failures(&row_at(other)->sums));
-
-	return order ? order : by_place(one, other);
-}
-
-static int by_bytes(const void *one, const void *other)
-{
-	const struct summary_sums *first = &row_at(one)->sums, *second = &row_at(other)->sums;
-	int order = by_number(first->bytes[SUMMARY_SENT] + first->bytes[SUMMARY_RECEIVED],
-			      second->bytes[SUMMARY_SENT] + second->bytes[SUMMARY_RECEIVED]);
-
-	return order ? order : by_connections(one, other);
-}
-
-static bool has_failures(const struct summary_row *row)
-{
-	return summary_count_failures(&row->sums) > 0;
-}
-
-/* Sets `is_chosen` of the first `most` rows in this order. */
-static void choose_first(const struct summary_table *table, const struct summary_row **rows, row_order order,
-			 unsigned int most, bool *is_chosen)
-{
-	unsigned int i;
-
-	qsort(rows, table->count, sizeof(*rows), order);
-	for (i = 0; i < most && i < table->count; i++)
-		if (order != by_failures || has_failures(rows[i]))
-			is_chosen[rows[i] - table->rows] = true;
-}
-
-unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most,
-				 const struct summary_row **chosen, struct summary_sums *rest)
-{
-	const struct summary_row *rows[SUMMARY_ROWS];
-	bool is_chosen[SUMMARY_ROWS] = { false };
-	unsigned int count = 0, i;
-
-	for (i = 0; i < table->count; i++)
-		rows[i] = &table->rows[i];
-	choose_first(table, rows, by_failures, most, is_chosen);
-	choose_first(table, rows, by_connections, most, is_chosen);
-	choose_first(table, rows, by_bytes, most, is_chosen);
-	*rest = table->others;
-	for (i = 0; i < table->count; i++) {
-		if (is_chosen[rows[i] - table->rows])
-			chosen[count++] = rows[i];
-		else
-			add_sums(rest, &rows[i]->sums);
-	}
-	return count;
-}
-
-/* ---- the tables ---- */
-
-static int compare_keys(const void *one, const void *other)
-{
-	const struct summary_row *first = one, *second = other;
-
-	if (first->known != second->known)
-		return first->known ? 1 : -1;
-	return memcmp(first->key, second->key, SUMMARY_KEY_SIZE);
-}
-
-static bool index_rows(struct summary_table *table)
-{
-	unsigned int i;
-
-	tdestroy(table->tree, free_nothing);
-	table->tree = NULL;
-	for (i = 0; i < table->count; i++)
-		if (!tsearch(&table->rows[i], &table->tree, compare_keys))
-			return false;
-	return true;
-}
-
-/* Reduces a full table to its chosen rows, in the order of insertion. Returns false without memory. */
-static bool fold_rows(struct summary_table *table)
-{
-	const struct summary_row *chosen[SUMMARY_ROWS];
-	struct summary_sums others;
-	unsigned int count = summary_choose_rows(table, ROWS_KEPT, chosen, &others), i;
-
-	qsort(chosen, count, sizeof(*chosen), by_place);
-	for (i = 0; i < count; i++)
-		table->rows[i] = *chosen[i];
-	table->folded += table->count - count;
-	table->count = count;
-	table->others = others;
-	return index_rows(table);
-}
-
-/* Returns the row of this key, or a new one. NULL without memory. */
-static struct summary_row *find_row(struct summary_table *table, const struct summary_row *key)
-{
-	struct summary_row *const *found = tfind(key, &table->tree, compare_keys);
-	struct summary_row *row;
-
-	if (found)
-		return *found;
-	if (table->count == SUMMARY_ROWS && !fold_rows(table))
-		return NULL;
-	row = &table->rows[table->count];
-	*row = *key;
-	if (!tsearch(row, &table->tree, compare_keys))
-		return NULL;
-	table->count++;
-	return row;
-}
-
-static void add_to_table(struct summary_table *table, const struct summary_row *key, const struct nt_record *record,
-			 const struct bytes_moved *moved)
-{
-	struct summary_row *row = find_row(table, key);
-
-	if (row)
-		row->one_pid = row->one_pid && key->one_pid && row->pid == key->pid;
-	add_record(row ? &row->sums : &table->others, record, moved);
-}
-
-static void add_to_processes(struct summary_interval *interval, const struct nt_record *record,
-			     const struct bytes_moved *moved)
-{
-	bool has_pid = nt_record_has(record, NT_HAS_PID);
-	struct summary_row key = { .known = nt_record_has(record, NT_HAS_COMM),
-				   .one_pid = has_pid,
-				   .pid = record->pid };
-
-	if (key.known)
-		memcpy(key.key, record->comm, strnlen(record->comm, sizeof(record->comm)));
-	add_to_table(&interval->processes, &key, record, moved);
-}
-
-static void add_to_peers(struct summary_interval *interval, const struct nt_record *record,
-			 const struct bytes_moved *moved)
-{
-	struct summary_row key = { .known = true };
-
-	memcpy(key.key, record->role == NT_ROLE_SERVER ? record->src_ip : record->dst_ip, SUMMARY_KEY_SIZE);
-	add_to_table(&interval->peers, &key, record, moved);
 }
 
 /* ---- single connections ---- */
 
-static void fill_connection(struct summary_connection *row, const struct nt_record *record,
-			    const struct bytes_moved *moved)
+static void fill_connection(struct summary_connection *row, const struct summary_item *item)
 {
 	int direction;
 
-	row->src_port = record->src_port;
-	row->dst_port = record->dst_port;
-	row->has_comm = nt_record_has(record, NT_HAS_COMM);
-	row->has_pid = nt_record_has(record, NT_HAS_PID);
-	row->pid = record->pid;
-	memcpy(row->src_ip, record->src_ip, sizeof(record->src_ip));
-	memcpy(row->dst_ip, record->dst_ip, sizeof(record->dst_ip));
-	memcpy(row->comm, record->comm, sizeof(record->comm));
+	row->src_port = item->src_port;
+	row->dst_port = item->dst_port;
+	row->has_comm = item->has_comm;
+	row->has_pid = item->has_pid;
+	row->pid = item->pid;
+	memcpy(row->src_ip, item->src_ip, sizeof(row->src_ip));
+	memcpy(row->dst_ip, item->dst_ip, sizeof(row->dst_ip));
+	memcpy(row->comm, item->comm, sizeof(row->comm));
 	for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
-		row->bytes[direction] = moved->bytes[sender(record, direction)];
-		row->bytes_known[direction] = moved->known[sender(record, direction)];
+		row->bytes[direction] = item->moved.bytes[summary_item_sender(item, direction)];
+		row->bytes_known[direction] = item->moved.known[summary_item_sender(item, direction)];
 	}
 }
 
-static void add_to_top(struct summary_top *top, __u64 rank, const struct nt_record *record,
-		       const struct bytes_moved *moved)
+static void add_to_top(struct summary_top *top, unsigned int most, __u64 rank, const struct summary_item *item)
 {
 	unsigned int at = top->count;
 
 	while (at && top->rows[at - 1].rank < rank)
 		at--;
-	if (at == SUMMARY_TOP)
+	if (at == most)
 		return;
-	if (top->count < SUMMARY_TOP)
+	if (top->count < most)
 		top->count++;
 	memmove(&top->rows[at + 1], &top->rows[at], (top->count - at - 1) * sizeof(*top->rows));
 	top->rows[at].rank = rank;
-	fill_connection(&top->rows[at], record, moved);
+	fill_connection(&top->rows[at], item);
 }
 
-static void add_to_interval(struct summary_interval *interval, struct byte_marks *marks, const struct nt_record *record)
+/* ---- the tables ---- */
+
+static void add_to_processes(struct summary_interval *interval, const struct summary_item *item)
+{
+	unsigned char key[SUMMARY_KEY_SIZE] = { item->has_comm };
+	struct summary_row *row;
+
+	memcpy(&key[1], item->comm, sizeof(item->comm));
+	row = summary_table_add(&interval->processes, key, item);
+	if (row)
+		summary_owner_add(&row->owner, item);
+}
+
+static void fill_peer_key(unsigned char key[SUMMARY_KEY_SIZE], const struct summary_item *item)
+{
+	memset(key, 0, SUMMARY_KEY_SIZE);
+	memcpy(key, summary_item_peer(item), sizeof(item->src_ip));
+}
+
+static void fill_service_key(unsigned char key[SUMMARY_KEY_SIZE], const struct summary_item *item)
+{
+	memset(key, 0, SUMMARY_KEY_SIZE);
+	memcpy(key, item->dst_ip, sizeof(item->dst_ip));
+	key[16] = (unsigned char)(item->dst_port >> 8);
+	key[17] = (unsigned char)item->dst_port;
+}
+
+static void add_to_services(struct summary_interval *interval, const struct summary_item *item)
+{
+	unsigned char key[SUMMARY_KEY_SIZE];
+	struct summary_row *row;
+
+	fill_service_key(key, item);
+	row = summary_table_add(&interval->services, key, item);
+	if (row && item->role == NT_ROLE_SERVER)
+		summary_owner_add(&row->owner, item);
+}
+
+/* Counts a connection in all that counts it once. */
+static void count_connection(const struct summary *summary, struct summary_interval *interval,
+			     const struct summary_item *item)
+{
+	unsigned int top = summary_top_rows(summary);
+	__u64 bytes = item->moved.bytes[NT_SRC] + item->moved.bytes[NT_DST];
+	unsigned char key[SUMMARY_KEY_SIZE];
+
+	summary_sums_add(&interval->all, item);
+	fill_peer_key(key, item);
+	summary_table_add(&interval->peers, key, item);
+	add_to_services(interval, item);
+	if (item->moved.is_new && item->has_handshake) {
+		percentiles_add(&interval->handshakes, item->handshake_ns);
+		add_to_top(&interval->slowest, top, item->handshake_ns, item);
+	}
+	if (bytes)
+		add_to_top(&interval->busiest, top, bytes, item);
+}
+
+/* The client's record of a local connection counts. Adds what only the server's has: who listens, and the
+ * retransmissions of its own side.
+ */
+static void add_server_side(struct summary_interval *interval, const struct summary_item *client,
+			    const struct summary_item *server)
+{
+	unsigned char key[SUMMARY_KEY_SIZE];
+	struct summary_row *peer, *service;
+
+	fill_peer_key(key, client);
+	peer = summary_table_find(&interval->peers, key);
+	fill_service_key(key, client);
+	service = summary_table_find(&interval->services, key);
+	if (service && server->role == NT_ROLE_SERVER)
+		summary_owner_add(&service->owner, server);
+	if (client->moved.packets_known[NT_DST])
+		return;
+	summary_sums_add_retransmits(&interval->all, server, NT_DST);
+	summary_sums_add_retransmits(peer ? &peer->sums : &interval->peers.others, server, NT_DST);
+	summary_sums_add_retransmits(service ? &service->sums : &interval->services.others, server, NT_DST);
+}
+
+/* ---- connections between two sockets of this machine ---- */
+
+static void count_waiting(struct summary *summary, struct connection_pair *pair)
+{
+	if (!pair->waits)
+		return;
+	pair->waits = false;
+	count_connection(summary, &summary->current, &pair->item);
+	pair->server_counted = pair->item.has_ended;
+}
+
+static void add_client(struct summary *summary, struct summary_interval *interval, struct connection_pair *pair,
+		       const struct summary_item *item)
+{
+	struct summary_item server = pair->item;
+	bool has_waited = pair->waits;
+
+	pair->item = *item;
+	pair->waits = false;
+	pair->has_client = true;
+	if (pair->server_counted)
+		return;
+	count_connection(summary, interval, item);
+	if (has_waited)
+		add_server_side(&summary->current, item, &server);
+}
+
+/* Few records of the next interval come early, so they do not wait. */
+static void add_server(struct summary *summary, struct summary_interval *interval, struct connection_pair *pair,
+		       const struct summary_item *item)
+{
+	if (pair->has_client) {
+		add_server_side(interval, &pair->item, item);
+		return;
+	}
+	count_waiting(summary, pair);
+	pair->item = *item;
+	pair->waits = interval == &summary->current;
+	if (pair->waits)
+		return;
+	count_connection(summary, interval, item);
+	pair->server_counted = item->has_ended;
+}
+
+static struct connection_pair *find_pair(struct summary *summary, const struct summary_item *item)
+{
+	struct connection_pair *pair = connection_pairs_find(&summary->pairs, item), *oldest;
+
+	if (pair && connection_pair_is_over(pair, item)) {
+		count_waiting(summary, pair);
+		connection_pairs_remove(&summary->pairs, pair);
+		pair = NULL;
+	}
+	if (pair)
+		return pair;
+	oldest = connection_pairs_oldest_if_full(&summary->pairs);
+	if (oldest) {
+		count_waiting(summary, oldest);
+		connection_pairs_remove(&summary->pairs, oldest);
+	}
+	return connection_pairs_add(&summary->pairs, item);
+}
+
+static void add_to_pair(struct summary *summary, struct summary_interval *interval, const struct summary_item *item)
+{
+	struct connection_pair *pair = item->can_be_local ? find_pair(summary, item) : NULL;
+	bool is_client = item->role == NT_ROLE_CLIENT;
+
+	if (!pair) {
+		count_connection(summary, interval, item);
+		return;
+	}
+	if (is_client)
+		add_client(summary, interval, pair, item);
+	else
+		add_server(summary, interval, pair, item);
+	if (item->has_ended)
+		pair->ended_ns[is_client] = item->end_ns;
+	if (pair->ended_ns[0] && pair->ended_ns[1])
+		connection_pairs_remove(&summary->pairs, pair);
+}
+
+void summary_settle(struct summary *summary)
+{
+	struct connection_pair *pair;
+
+	TAILQ_FOREACH (pair, &summary->pairs.order, order)
+		count_waiting(summary, pair);
+}
+
+/* ---- records ---- */
+
+static void add_to_interval(struct summary *summary, struct summary_interval *interval, const struct nt_record *record)
 {
 	struct bytes_moved moved;
+	struct summary_item item;
 
 	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT && record->event != NT_EVENT_UPDATE)
 		return;
-	moved = byte_marks_advance(marks, record);
-	add_record(&interval->all, record, &moved);
-	if (moved.is_new && nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
-		add_to_top(&interval->slowest, (__u64)record->handshake_ns, record, &moved);
-	if (moved.bytes[NT_SRC] + moved.bytes[NT_DST])
-		add_to_top(&interval->busiest, moved.bytes[NT_SRC] + moved.bytes[NT_DST], record, &moved);
-	add_to_processes(interval, record, &moved);
-	add_to_peers(interval, record, &moved);
+	moved = byte_marks_advance(&summary->marks, record);
+	summary_item_fill(&item, record, &moved);
+	interval->close_records += item.has_ended;
+	interval->has_moved_bytes = interval->has_moved_bytes || moved.bytes[NT_SRC] + moved.bytes[NT_DST];
+	add_to_processes(interval, &item);
+	add_to_pair(summary, interval, &item);
 }
 
 void summary_add(struct summary *summary, const struct nt_record *record)
 {
-	add_to_interval(&summary->current, &summary->marks, record);
+	add_to_interval(summary, &summary->current, record);
 }
 
-static struct summary_interval *new_interval(void)
+static struct summary_interval *new_interval(unsigned int top)
 {
 	struct summary_interval *interval = calloc(1, sizeof(*interval));
 
-	if (!interval || allocate_interval(interval))
+	if (!interval || allocate_interval(interval, top))
 		return interval;
 	free_interval(interval);
 	free(interval);
@@ -363,16 +322,11 @@ static struct summary_interval *new_interval(void)
 void summary_add_to_next(struct summary *summary, const struct nt_record *record)
 {
 	if (!summary->later)
-		summary->later = new_interval();
-	add_to_interval(summary->later ? summary->later : &summary->current, &summary->marks, record);
-}
-
-static __u64 count_ended(const struct summary_sums *sums)
-{
-	return sums->connections - sums->outcomes[NT_OUTCOME_OPEN];
+		summary->later = new_interval(summary_top_rows(summary));
+	add_to_interval(summary, summary->later ? summary->later : &summary->current, record);
 }
 
 __u64 summary_count_ended(const struct summary *summary)
 {
-	return count_ended(&summary->current.all) + (summary->later ? count_ended(&summary->later->all) : 0);
+	return summary->current.close_records + (summary->later ? summary->later->close_records : 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The contents of --summary: connections, bytes and outcomes by process and by peer, the busiest connections, and the
- * slowest handshakes. Pure. Bounded: if there are more processes or peers than rows, the least become "others".
+/* The contents of --summary: connections, bytes, retransmissions and outcomes by process, by peer and by service, the
+ * percentiles of the handshakes, the busiest connections, and the slowest handshakes. Pure. Bounded: if there are more
+ * processes, peers or services than rows, the least become "others".
  */
 #ifndef NETRACKER_SUMMARY_H
 #define NETRACKER_SUMMARY_H
@@ -10,36 +11,11 @@
 
 #include "core/record.h"
 #include "src/summary/byte_marks.h"
+#include "src/summary/connection_pairs.h"
+#include "src/summary/percentiles.h"
+#include "src/summary/summary_table.h"
 
-#define SUMMARY_ROWS 2048 /* of one table */
-#define SUMMARY_TOP 5
-#define SUMMARY_OUTCOMES (NT_OUTCOME_OPEN + 1)
-#define SUMMARY_KEY_SIZE 16
-
-enum summary_direction { SUMMARY_SENT, SUMMARY_RECEIVED };
-
-struct summary_sums {
-	__u64 connections;
-	__u64 outcomes[SUMMARY_OUTCOMES];
-	__u64 bytes[2];       /* by enum summary_direction: moved in this interval, as far as known */
-	__u64 bytes_known[2]; /* the number of connections that this includes */
-};
-
-struct summary_row {
-	char key[SUMMARY_KEY_SIZE]; /* a process name padded with zeros, or a peer's address */
-	bool known;                 /* false: the process is unknown, and the key is empty */
-	bool one_pid;               /* all its connections have `pid` */
-	__u32 pid;
-	struct summary_sums sums;
-};
-
-struct summary_table {
-	struct summary_row *rows;
-	unsigned int count;
-	void *tree; /* the rows by key: tsearch(3) */
-	struct summary_sums others;
-	__u64 folded; /* rows that were added to `others` */
-};
+#define SUMMARY_MOST_TOP 1000
 
 struct summary_connection {
 	__u64 rank; /* nanoseconds of the handshake, or bytes in both directions */
@@ -53,13 +29,16 @@ struct summary_connection {
 };
 
 struct summary_top {
-	struct summary_connection rows[SUMMARY_TOP]; /* by descending rank; equal ones in the order of insertion */
+	struct summary_connection *rows; /* by descending rank; equal ones in the order of insertion */
 	unsigned int count;
 };
 
 struct summary_interval {
 	struct summary_sums all;
-	struct summary_table processes, peers;
+	__u64 close_records;
+	bool has_moved_bytes;
+	struct summary_table processes, peers, services;
+	struct percentiles handshakes;
 	struct summary_top busiest, slowest;
 };
 
@@ -67,14 +46,17 @@ struct summary {
 	struct summary_interval current;
 	struct summary_interval *later; /* connections of the next interval; NULL if there was none yet */
 	struct byte_marks marks;        /* of open connections */
+	struct connection_pairs pairs;
+	unsigned int top; /* rows of each table; 0: the default */
 };
 
-/* Returns NULL without memory. Caller calls summary_free(). */
-struct summary *summary_new(void);
+/* `top`: at most SUMMARY_MOST_TOP. Returns NULL without memory. Caller calls summary_free(). */
+struct summary *summary_new(unsigned int top);
 void summary_free(struct summary *summary);
 
-/* Adds a connection and the bytes since its last record, from a close, exit or update record. Ignores open records.
- * Without memory for a new row the connection counts in `others`.
+/* Adds a connection and what it moved since its last record, from a close, exit or update record. Ignores open records.
+ * Without memory for a new row the connection counts in `others`. A connection between two sockets of this machine
+ * counts once, with the client's record; but with each process.
  */
 void summary_add(struct summary *summary, const struct nt_record *record);
 
@@ -83,20 +65,38 @@ void summary_add(struct summary *summary, const struct nt_record *record);
  */
 void summary_add_to_next(struct summary *summary, const struct nt_record *record);
 
-/* Returns the number of ended connections, including those of the next interval. */
+/* Counts the servers' records whose client's has not come. Call it before the interval is read. */
+void summary_settle(struct summary *summary);
+
+/* Returns the number of close records, including those of the next interval. */
 __u64 summary_count_ended(const struct summary *summary);
 
 /* Begins the next interval, with what summary_add_to_next() added. */
 void summary_begin_next(struct summary *summary);
 
-/* Returns the number of reset, refused, timeout and unreachable connections. */
-__u64 summary_count_failures(const struct summary_sums *sums);
+/* Returns the number of rows of the busiest connections and of the slowest handshakes. */
+unsigned int summary_top_rows(const struct summary *summary);
 
-/* Chooses the rows to show: those with the most bytes, connections or failures, `most` of each, in the order of bytes,
- * then connections. Stores them in `chosen`, which has room for SUMMARY_ROWS, and the sums of the others in `rest`.
- * Returns the number of chosen rows.
- */
-unsigned int summary_choose_rows(const struct summary_table *table, unsigned int most,
-				 const struct summary_row **chosen, struct summary_sums *rest);
+/* The keys of the tables' rows. A process has a name, or is unknown. */
+static inline bool summary_row_has_name(const struct summary_row *row)
+{
+	return row->key[0];
+}
+
+static inline const char *summary_row_name(const struct summary_row *row)
+{
+	return (const char *)&row->key[1];
+}
+
+/* The address of a peer's or a service's row. */
+static inline const __u8 *summary_row_address(const struct summary_row *row)
+{
+	return row->key;
+}
+
+static inline __u16 summary_row_port(const struct summary_row *row)
+{
+	return (__u16)(row->key[16] << 8 | row->key[17]);
+}
 
 #endif

@@ -5,17 +5,23 @@
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
 
-#define MOST_ROWS 6 /* by bytes, by connections and by failures */
-#define NAME_WIDTH 26
+#define DEFAULT_EACH 6 /* rows by bytes, by connections and by failures */
 #define LINE_WIDTH 80
 #define DURATION_WIDTH 8
 #define BYTES_WIDTH 14 /* the columns of both directions */
-#define NUMBERS 7
 
 struct number_column {
 	const char *heading;
 	unsigned int width;
 	void (*print)(struct text_buffer *cell, const struct summary_sums *sums);
+};
+
+/* The name and the columns fill LINE_WIDTH. */
+struct table_layout {
+	const char *heading;
+	unsigned int name_width, column_count;
+	const struct number_column *columns;
+	void (*print_name)(struct text_buffer *name, const struct summary_row *row);
 };
 
 static void print_connections(struct text_buffer *cell, const struct summary_sums *sums)
@@ -45,6 +51,32 @@ static void print_received(struct text_buffer *cell, const struct summary_sums *
 	print_bytes(cell, sums, SUMMARY_RECEIVED);
 }
 
+static void print_retransmits(struct text_buffer *cell, const struct summary_sums *sums)
+{
+	if (sums->packets)
+		text_integer(cell, sums->retransmits);
+	else
+		text_char(cell, '-');
+}
+
+/* Prints "0.35%", "12.3%" or "100%". */
+static void print_retransmit_ratio(struct text_buffer *cell, const struct summary_sums *sums)
+{
+	double percent = sums->packets ? 100.0 * (double)sums->retransmits / (double)sums->packets : 0;
+
+	if (!sums->packets)
+		text_char(cell, '-');
+	else if (!sums->retransmits)
+		text_string(cell, "0%");
+	else
+		text_format(cell, percent < 9.995 ? "%.2f%%" : percent < 99.95 ? "%.1f%%" : "%.0f%%", percent);
+}
+
+static void print_failed(struct text_buffer *cell, const struct summary_sums *sums)
+{
+	text_integer(cell, summary_count_failures(sums));
+}
+
 static void print_reset(struct text_buffer *cell, const struct summary_sums *sums)
 {
 	text_integer(cell, sums->outcomes[NT_OUTCOME_RESET]);
@@ -65,10 +97,27 @@ static void print_unreachable(struct text_buffer *cell, const struct summary_sum
 	text_integer(cell, sums->outcomes[NT_OUTCOME_UNREACHABLE]);
 }
 
-static const struct number_column number_columns[NUMBERS] = {
-	{ "CONNS", 8, print_connections },   { "SENT", 6, print_sent },       { "RECV", 6, print_received },
-	{ "RESET", 6, print_reset },         { "REFUSED", 7, print_refused }, { "TIMEOUT", 7, print_timeout },
-	{ "UNREACH", 7, print_unreachable },
+static void print_unanswered(struct text_buffer *cell, const struct summary_sums *sums)
+{
+	text_integer(cell, sums->outcomes[NT_OUTCOME_UNANSWERED]);
+}
+
+static void print_expired(struct text_buffer *cell, const struct summary_sums *sums)
+{
+	text_integer(cell, sums->outcomes[NT_OUTCOME_EXPIRED]);
+}
+
+#define COLUMNS(table) (sizeof(table) / sizeof((table)[0])), table
+
+static const struct number_column traffic_columns[] = {
+	{ "CONNS", 7, print_connections },      { "SENT", 6, print_sent },
+	{ "RECV", 6, print_received },          { "RETRANS", 7, print_retransmits },
+	{ "RETR%", 6, print_retransmit_ratio }, { "FAILED", 6, print_failed },
+};
+
+static const struct number_column failure_columns[] = {
+	{ "RESET", 6, print_reset },         { "REFUSED", 7, print_refused },        { "TIMEOUT", 7, print_timeout },
+	{ "UNREACH", 7, print_unreachable }, { "UNANSWERED", 10, print_unanswered }, { "EXPIRED", 7, print_expired },
 };
 
 static void put_right(struct text_buffer *text, const char *bytes, size_t size, unsigned int width)
@@ -78,35 +127,38 @@ static void put_right(struct text_buffer *text, const char *bytes, size_t size, 
 }
 
 /* A name that is too long has a line of its own above the numbers. */
-static void put_name(struct text_buffer *text, const struct text_buffer *name)
+static void put_name(struct text_buffer *text, const struct table_layout *layout, const struct text_buffer *name)
 {
+	bool is_long = name->used > layout->name_width;
+
 	text_append(text, name->bytes, name->used);
-	if (name->used > NAME_WIDTH)
+	if (is_long)
 		text_char(text, '\n');
-	text_spaces(text, name->used > NAME_WIDTH ? NAME_WIDTH : NAME_WIDTH - name->used);
+	text_spaces(text, is_long ? layout->name_width : layout->name_width - name->used);
 }
 
-static void put_table_heading(struct text_buffer *text, const char *name)
+static void put_table_heading(struct text_buffer *text, const struct table_layout *layout)
 {
 	unsigned int i;
 
 	text_char(text, '\n');
-	text_string(text, name);
-	text_spaces(text, NAME_WIDTH - strlen(name));
-	for (i = 0; i < NUMBERS; i++)
-		put_right(text, number_columns[i].heading, strlen(number_columns[i].heading), number_columns[i].width);
+	text_string(text, layout->heading);
+	text_spaces(text, layout->name_width - strlen(layout->heading));
+	for (i = 0; i < layout->column_count; i++)
+		put_right(text, layout->columns[i].heading, strlen(layout->columns[i].heading),
+			  layout->columns[i].width);
 	text_char(text, '\n');
 }
 
-static void put_numbers(struct text_buffer *text, const struct summary_sums *sums)
+static void put_numbers(struct text_buffer *text, const struct table_layout *layout, const struct summary_sums *sums)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < NUMBERS; i++) {
+	for (i = 0; i < layout->column_count; i++) {
 		cell.used = 0;
-		number_columns[i].print(&cell, sums);
-		put_right(text, cell.bytes, cell.used, number_columns[i].width);
+		layout->columns[i].print(&cell, sums);
+		put_right(text, cell.bytes, cell.used, layout->columns[i].width);
 	}
 	text_char(text, '\n');
 	text->failed = text->failed || cell.failed;
@@ -115,60 +167,21 @@ static void put_numbers(struct text_buffer *text, const struct summary_sums *sum
 
 static void name_process(struct text_buffer *name, const struct summary_row *row)
 {
-	if (!row->known) {
+	if (!summary_row_has_name(row)) {
 		text_string(name, "- (process unknown)");
 		return;
 	}
-	escape_word(name, row->key, sizeof(row->key));
-	if (row->one_pid)
-		text_format(name, " (%u)", row->pid);
+	escape_word(name, summary_row_name(row), NT_COMM_SIZE);
+	if (row->owner.one_pid)
+		text_format(name, " (%u)", row->owner.pid);
 }
 
 static void name_peer(struct text_buffer *name, const struct summary_row *row)
 {
 	char address[ADDRESS_TEXT_SIZE];
 
-	record_address_text(address, (const __u8 *)row->key);
+	record_address_text(address, summary_row_address(row));
 	text_string(name, address);
-}
-
-static void put_others(struct text_buffer *text, const struct summary_table *table, const struct summary_sums *rest)
-{
-	struct text_buffer name = { 0 };
-
-	if (!rest->connections)
-		return;
-	text_string(&name, "others");
-	put_name(text, &name);
-	put_numbers(text, rest);
-	text_free(&name);
-	if (table->folded)
-		text_format(text, "more than %d rows: their numbers are lower bounds, the rest is in \"others\"\n",
-			    SUMMARY_ROWS);
-}
-
-static void put_table(struct text_buffer *text, const struct summary_table *table, const char *heading,
-		      void (*print_name)(struct text_buffer *name, const struct summary_row *row))
-{
-	const struct summary_row *chosen[SUMMARY_ROWS];
-	struct summary_sums rest;
-	unsigned int count = summary_choose_rows(table, MOST_ROWS, chosen, &rest), i;
-	struct text_buffer name = { 0 };
-
-	if (!count && !rest.connections)
-		return;
-	if (count == 1 && !chosen[0]->known && !rest.connections)
-		return; /* all connections without a process: the totals have the same numbers */
-	put_table_heading(text, heading);
-	for (i = 0; i < count; i++) {
-		name.used = 0;
-		print_name(&name, chosen[i]);
-		put_name(text, &name);
-		put_numbers(text, &chosen[i]->sums);
-	}
-	put_others(text, table, &rest);
-	text->failed = text->failed || name.failed;
-	text_free(&name);
 }
 
 static void append_row_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
@@ -177,6 +190,92 @@ static void append_row_endpoint(struct text_buffer *text, const __u8 *address, _
 
 	record_address_text(address_text, address);
 	text_format(text, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", address_text, port);
+}
+
+/* Names the process that listens, if it is local; several names are "...". */
+static void name_service(struct text_buffer *name, const struct summary_row *row)
+{
+	append_row_endpoint(name, summary_row_address(row), summary_row_port(row));
+	if (!row->owner.is_known)
+		return;
+	text_char(name, ' ');
+	escape_word(name, row->owner.comm, NT_COMM_SIZE);
+	if (!row->owner.one_name)
+		text_string(name, ",...");
+	else if (row->owner.one_pid)
+		text_format(name, " (%u)", row->owner.pid);
+}
+
+static const struct table_layout process_layout = { "PROCESS", 36, COLUMNS(traffic_columns), name_process };
+static const struct table_layout service_layout = { "SERVICE", 36, COLUMNS(traffic_columns), name_service };
+static const struct table_layout peer_layout = { "PEER", 36, COLUMNS(traffic_columns), name_peer };
+static const struct table_layout failure_layout = { "FAILURES BY PEER", 30, COLUMNS(failure_columns), name_peer };
+
+static void put_others(struct text_buffer *text, const struct table_layout *layout, const struct summary_table *table,
+		       const struct summary_sums *rest)
+{
+	struct text_buffer name = { 0 };
+
+	text_string(&name, "others");
+	put_name(text, layout, &name);
+	put_numbers(text, layout, rest);
+	text_free(&name);
+	if (table->folded)
+		text_format(text, "more than %d rows: their numbers are lower bounds, the rest is in \"others\"\n",
+			    SUMMARY_ROWS);
+}
+
+static void put_rows(struct text_buffer *text, const struct table_layout *layout, const struct summary_row **rows,
+		     unsigned int count)
+{
+	struct text_buffer name = { 0 };
+	unsigned int i;
+
+	put_table_heading(text, layout);
+	for (i = 0; i < count; i++) {
+		name.used = 0;
+		layout->print_name(&name, rows[i]);
+		put_name(text, layout, &name);
+		put_numbers(text, layout, &rows[i]->sums);
+	}
+	text->failed = text->failed || name.failed;
+	text_free(&name);
+}
+
+/* A lone row of connections without a process has the numbers of the totals. */
+static bool is_repetition(const struct table_layout *layout, const struct summary_row **rows, unsigned int count,
+			  const struct summary_sums *rest)
+{
+	return layout == &process_layout && count == 1 && !rest->connections && !summary_row_has_name(rows[0]);
+}
+
+static void put_table(struct text_buffer *text, const struct table_layout *layout, const struct summary_table *table,
+		      unsigned int top)
+{
+	const struct summary_row *chosen[SUMMARY_ROWS];
+	struct summary_sums rest;
+	unsigned int count = summary_choose_rows(table, top ? top : DEFAULT_EACH, top ? top : SUMMARY_ROWS, chosen,
+						 &rest);
+
+	if ((!count && !rest.connections) || is_repetition(layout, chosen, count, &rest))
+		return;
+	put_rows(text, layout, chosen, count);
+	if (rest.connections)
+		put_others(text, layout, table, &rest);
+}
+
+static void put_failures(struct text_buffer *text, const struct summary_table *peers, unsigned int top)
+{
+	const struct summary_row *chosen[SUMMARY_ROWS];
+	struct summary_sums rest;
+	unsigned int count = summary_choose_failed(peers, top ? top : DEFAULT_EACH, chosen, &rest);
+	bool has_rest = summary_count_failures(&rest);
+
+	if (!count && !has_rest)
+		return;
+	put_rows(text, &failure_layout, chosen, count);
+	if (has_rest)
+		put_others(text, &failure_layout, peers, &rest);
 }
 
 /* Appends words to a line; continues on an indented new line if they do not fit. */
@@ -327,12 +426,46 @@ static void put_totals(struct text_buffer *text, const struct summary_sums *all,
 		put_bytes(text, all, ns);
 }
 
-void summary_print(struct text_buffer *text, const struct summary *summary, __u64 from_ns, __u64 to_ns)
+/* Prints "retransmitted 12 of 3400 packets (0.35%)". */
+static void put_retransmits(struct text_buffer *text, const struct summary_sums *all)
 {
+	if (!all->packets)
+		return;
+	text_format(text, "retransmitted %llu of %llu packets", (unsigned long long)all->retransmits,
+		    (unsigned long long)all->packets);
+	text_string(text, " (");
+	print_retransmit_ratio(text, all);
+	text_string(text, ")\n");
+}
+
+static void put_percentiles(struct text_buffer *text, struct percentiles *handshakes)
+{
+	static const unsigned int percents[] = { 50, 95, 99 };
+	unsigned int i;
+
+	if (!handshakes->count)
+		return;
+	text_format(text, "%llu handshake%s:", (unsigned long long)handshakes->count,
+		    handshakes->count == 1 ? "" : "s");
+	for (i = 0; i < sizeof(percents) / sizeof(percents[0]); i++) {
+		text_format(text, "%s p%u ", i ? "," : "", percents[i]);
+		readable_duration(text, percentiles_get(handshakes, percents[i]));
+	}
+	text_char(text, '\n');
+}
+
+void summary_print(struct text_buffer *text, struct summary *summary, __u64 from_ns, __u64 to_ns)
+{
+	struct summary_interval *interval = &summary->current;
+
 	put_times(text, from_ns, to_ns);
-	put_totals(text, &summary->current.all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
-	put_table(text, &summary->current.processes, "PROCESS", name_process);
-	put_table(text, &summary->current.peers, "PEER", name_peer);
-	put_busiest(text, &summary->current.busiest);
-	put_slowest(text, &summary->current.slowest);
+	put_totals(text, &interval->all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
+	put_retransmits(text, &interval->all);
+	put_percentiles(text, &interval->handshakes);
+	put_table(text, &process_layout, &interval->processes, summary->top);
+	put_table(text, &service_layout, &interval->services, summary->top);
+	put_table(text, &peer_layout, &interval->peers, summary->top);
+	put_failures(text, &interval->peers, summary->top);
+	put_busiest(text, &interval->busiest);
+	put_slowest(text, &interval->slowest);
 }

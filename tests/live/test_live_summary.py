@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tests --summary of live tracking: each byte of an open connection counts once, in the interval of its transfer."""
+"""Tests --summary of live tracking: each byte of an open connection counts once, in the interval of its transfer; each
+connection between two sockets of this machine counts once."""
 import os
 import re
 import sys
@@ -9,6 +10,7 @@ from datetime import datetime
 
 from account import balances
 from bench import check, main_of_checks
+from places import elsewhere, loopback
 from traffic import exchange, require
 
 INTERVAL = 0.5
@@ -103,6 +105,56 @@ def bytes_of_the_run(bench):
     busiest = lines[lines.index("  SENT   RECV BUSIEST CONNECTIONS") + 1:][:2]
     moved = [tuple(line.split()[:2]) for line in busiest]
     return problems + ["the busiest: %r" % busiest] * (moved != [("107", "3"), ("11", "2")])
+
+
+def numbers_of(lines, heading, name):
+    """Returns the numbers in the row of the table, as text."""
+    table = lines[next(i for i, line in enumerate(lines) if line.startswith(heading + " ")):]
+    rows = [line.split() for line in table[1:(table + [""]).index("")]]
+    return next((row[-6:] for row in rows if row[0] == name), None)
+
+
+def local_problems(bench, place, server_address):
+    """Makes three connections between two sockets of this machine, and closes two of them."""
+    world = bench.world(place)
+    path, records = (os.path.join(bench.directory, name + bench.suffix) for name in ("tables-", "records-"))
+    address = server_address(world)
+    with open(path, "wb") as file:
+        tracker = bench.tracker("-o", records, "--net", address, "--summary", stdout=file)
+    pairs = world.pairs(3)
+    for client, server in pairs:
+        exchange(client, server, 10, 200)
+    for client, server in pairs[:2]:
+        client.close()
+        server.receive_eof()
+        server.close()
+    port = pairs[0][0].remote[1]
+    status = tracker.stop()
+    lines = lines_of(path)
+    problems = [] if not status and balances(tracker) else ["status %d, %s" % (status, tracker.stderr())]
+    wanted = ["3 connections: 2 closed, 1 open", "sent 30, received 600"]
+    problems += ["totals: %r" % lines[:2]] * (lines[:2] != wanted)
+    service = "%s:%d" % (address, port)
+    for heading, name, numbers in (("PROCESS", "nt-client", ["3", "30", "600"]),
+                                   ("PROCESS", "nt-server", ["3", "600", "30"]),
+                                   ("SERVICE", service, ["3", "30", "600"]), ("PEER", address, ["3", "30", "600"])):
+        found = numbers_of(lines, heading, name)
+        problems += ["%s %s: %r" % (heading, name, found)] * ((found or [])[:3] != numbers)
+    if not any(line.startswith(service + " nt-server (") for line in lines):
+        problems.append("no service names its process: %r" % lines)
+    with open(records) as file:
+        count = len(file.readlines())
+    return problems + ["%d records" % count] * (count != 4)
+
+
+@check("--summary: a connection over loopback counts once, with both processes")
+def over_loopback(bench):
+    return local_problems(bench, loopback, lambda world: world.place.server.address)
+
+
+@check("--summary: a connection between two namespaces counts once, with both processes")
+def between_namespaces(bench):
+    return local_problems(bench, elsewhere, lambda world: world.place.server.address)
 
 
 if __name__ == "__main__":

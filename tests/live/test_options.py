@@ -496,7 +496,7 @@ def hangup(bench):
     return [] if good else ["status %d, %d lines, %s" % (status, count, tracker.stderr())]
 
 
-@check("--summary: the tables by process and by peer agree with the records")
+@check("--summary: the tables by process, by service and by peer agree with the records")
 def summary(bench):
     tables, records = (os.path.join(bench.directory, name) for name in ("tables", "tabulated"))
     with open(tables, "wb") as file:
@@ -506,11 +506,11 @@ def summary(bench):
     with open(tables) as file:
         lines = file.read().splitlines()
     wanted = ["%d connections: %d closed" % (EACH, EACH)]
-    for heading, key in (("PROCESS", "comm"), ("PEER", "src_ip")):
-        names = {record[key] for record in written}
+    for heading, key in (("PROCESS", "comm"), ("SERVICE", "dst_ip"), ("PEER", "src_ip")):
+        names = {record[key] if heading != "SERVICE" else "%(dst_ip)s:%(dst_port)d" % record for record in written}
         rows = lines[[line.split()[:1] == [heading] for line in lines].index(True) + 1:][:len(names)]
         found = {row.split()[0] for row in rows}
-        counts = [int(row.split()[-7]) for row in rows]
+        counts = [int(row.split()[-6]) for row in rows]
         if found != names or sum(counts) != EACH:
             return ["%s: %r, records have %r" % (heading, rows, names)]
     if status or len(written) != EACH or lines[:1] != wanted or not balances(tracker):

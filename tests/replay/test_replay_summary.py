@@ -23,12 +23,18 @@ def run(capture_bytes, *arguments, file="-", stdout=subprocess.PIPE):
 
 
 def rows(lines, heading):
-    """The table as {name: [connections, sent, received, reset, refused, timeout, unreachable]}, all as text."""
-    found, at = {}, next((i for i, line in enumerate(lines) if line.startswith(heading + " ")), None)
-    while at is not None and at + 1 < len(lines) and lines[at + 1]:
-        at += 1
-        *name, numbers = re.match(r"(.*?)\s+((?:\S+\s+){6}\S+)$", lines[at]).groups()
-        found[name[0]] = numbers.split()
+    """The table as {name: [numbers]}, all as text: connections, sent, received, retransmissions, their ratio, failures;
+    of FAILURES BY PEER: reset, refused, timeout, unreachable, unanswered, expired. A long name has its own line."""
+    found, name = {}, ""
+    at = next((i for i, line in enumerate(lines) if line.startswith(heading + " ")), len(lines))
+    for line in lines[at + 1:]:
+        if not line:
+            break
+        numbers = re.match(r"(.*?)\s+((?:\S+\s+){5}\S+)$", line)
+        name += numbers.group(1) if numbers else line
+        if numbers:
+            found[name] = numbers.group(2).split()
+            name = ""
     return found
 
 
@@ -42,10 +48,16 @@ def tables():
     process = run(capture(packets), "--summary")
     equal(process.returncode, 0, "status")
     check("4 records: 3 written, 0 filtered, 1 open, 0 lost" in process.errors, process.errors)
-    equal(process.lines[:2], ["4 connections: 2 closed, 1 refused, 1 open", "sent 30, received 60"], "totals")
-    equal(rows(process.lines, "PEER"), {"198.18.0.1": ["2", "20", "40", "0", "0", "0", "0"],
-                                        "fd00::1": ["1", "10", "20", "0", "0", "0", "0"],
-                                        "198.18.0.2": ["1", "0", "0", "0", "1", "0", "0"]}, "peers")
+    count = sum(len(part) for part in (connection(), connection(), refused(), connection()[:5]))
+    equal(process.lines[:4], ["4 connections: 2 closed, 1 refused, 1 open", "sent 30, received 60",
+                              f"retransmitted 0 of {count} packets (0%)",
+                              "3 handshakes: p50 11.0ms, p95 11.0ms, p99 11.0ms"], "totals")
+    peers = {"198.18.0.1": ["2", "20", "40", "0", "0%", "0"], "fd00::1": ["1", "10", "20", "0", "0%", "0"],
+             "198.18.0.2": ["1", "0", "0", "0", "0%", "1"]}
+    equal(rows(process.lines, "PEER"), peers, "peers")
+    services = {"198.18.0.1:80": "198.18.0.1", "[fd00::1]:80": "fd00::1", "198.18.0.2:443": "198.18.0.2"}
+    equal(rows(process.lines, "SERVICE"), {name: peers[peer] for name, peer in services.items()}, "services")
+    equal(rows(process.lines, "FAILURES BY PEER"), {"198.18.0.2": ["0", "1", "0", "0", "0", "0"]}, "failures")
     equal(rows(process.lines, "PROCESS"), {}, "a capture has no processes")
     at = process.lines.index("SLOWEST HANDSHAKES")
     equal(len(process.lines[at + 1:]), 3, "handshakes")
@@ -60,26 +72,82 @@ def filters_hold():
     check("1 written, 1 filtered (1 by options)," in process.errors, process.errors)
 
 
+FAILURES = ("reset", "refused", "timeout", "unreachable", "unanswered", "expired")
+
+
+def nearest_rank(values, percent):
+    return sorted(values)[-(-len(values) * percent // 100) - 1]
+
+
+def read_duration(text):
+    number, unit = re.match(r"([\d.]+)(ns|us|ms|s)$", text).groups()
+    return float(number) * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[unit]
+
+
+def totals_are_right(path, lines, records):
+    """Percentiles and retransmissions, of all records, by the record's own rules."""
+    handshakes = [record["handshake_ns"] for record in records if record.get("handshake_ns", -1) >= 0]
+    line = next((line for line in lines if re.match(r"\d+ handshakes?:", line)), None)
+    equal(bool(line), bool(handshakes), f"{path}: a line of handshakes")
+    if line and max(handshakes) < 60e9:
+        equal(int(line.split()[0]), len(handshakes), f"{path}: handshakes")
+        for percent, text in re.findall(r"p(\d+) ([^,]+)", line):
+            wanted = nearest_rank(handshakes, int(percent))
+            check(abs(read_duration(text) - wanted) <= wanted * 0.01, f"{path}: p{percent} {text}, {wanted} ns")
+    known = [(record.get(f"{side}_packets"), record.get(f"{side}_retransmits"))
+             for record in records for side in ("src", "dst")]
+    known = [pair for pair in known if None not in pair]
+    packets, retransmits = (sum(pair[i] for pair in known) for i in (0, 1))
+    found = [line for line in lines if line.startswith(f"retransmitted {retransmits} of {packets} packets (")]
+    equal(len(found), 1 if packets else 0, f"{path}: retransmissions")
+
+
 def same_as_records():
-    """For all captures, connections, outcomes and bytes by peer equal those of the records."""
+    """For all captures: connections, outcomes, bytes and retransmissions by peer and service equal the records'."""
     check(CAPTURES, "captures")
     for path in CAPTURES:
         records = replay(None, "--tunnels", file=path).records
         lines = run(None, "--tunnels", "--summary", file=path).lines
         equal(int(lines[0].split()[0]), len(records), f"{path}: connections")
-        peers = rows(lines, "PEER")
-        equal(sum(int(numbers[0]) for numbers in peers.values()), len(records), f"{path}: connections of the rows")
-        for peer, numbers in peers.items():
-            of_peer = [record for record in records if record["dst_ip"] == peer]
-            if peer == "others":
-                continue
-            outcomes = [record["outcome"] for record in of_peer]
-            equal([int(numbers[0])] + [int(number) for number in numbers[3:]],
-                  [len(of_peer)] + [outcomes.count(word) for word in ("reset", "refused", "timeout", "unreachable")],
-                  f"{path}: {peer}")
-            sent = sum(record.get("src_bytes", 0) for record in of_peer)
-            if sent < 1000 and all("src_bytes" in record for record in of_peer):
-                equal(numbers[1], str(sent), f"{path}: {peer}: sent")
+        totals_are_right(path, lines, records)
+        failures = rows(lines, "FAILURES BY PEER")
+        for heading in ("PEER", "SERVICE"):
+            table = rows(lines, heading)
+            equal(sum(int(numbers[0]) for numbers in table.values()), len(records), f"{path}: {heading}")
+            for name, numbers in table.items():
+                if name != "others":
+                    row_is_right(f"{path}: {name}", numbers, [record for record in records if has_name(record, name)])
+        for peer, numbers in failures.items():
+            if peer != "others":
+                outcomes = [record["outcome"] for record in records if record["dst_ip"] == peer]
+                equal(numbers, [str(outcomes.count(word)) for word in FAILURES], f"{path}: failures of {peer}")
+
+
+def has_name(record, name):
+    address = f"[{record['dst_ip']}]" if ":" in record["dst_ip"] else record["dst_ip"]
+    return name in (record["dst_ip"], f"{address}:{record['dst_port']}")
+
+
+def row_is_right(name, numbers, records):
+    failed = sum(record["outcome"] in FAILURES for record in records)
+    equal((int(numbers[0]), int(numbers[5])), (len(records), failed), f"{name}: connections, failures")
+    if all("src_packets" in record for record in records) and numbers[3] != "-":
+        sent_again = sum(record.get("src_retransmits", 0) + record.get("dst_retransmits", 0) for record in records)
+        equal(int(numbers[3]), sent_again, f"{name}: retransmissions")
+    sent = sum(record.get("src_bytes", 0) for record in records)
+    if sent < 1000 and all("src_bytes" in record for record in records):
+        equal(numbers[1], str(sent), f"{name}: sent")
+
+
+def top_rows():
+    """--top COUNT: at most so many rows of each table, beside others."""
+    packets = sum((refused(("198.18.0.7", 1000 + i), (f"198.18.1.{i}", 443), at=i / 100) for i in range(9)), [])
+    process = run(capture(packets), "--summary", "--top", "2")
+    for heading in ("PEER", "SERVICE", "FAILURES BY PEER"):
+        table = rows(process.lines, heading)
+        check(len(table) == 3 and "others" in table, f"{heading}: {table}")
+    equal(rows(process.lines, "PEER")["others"][0], "7", "connections of the others")
+    equal(rows(process.lines, "FAILURES BY PEER")["others"][1], "7", "failures of the others")
 
 
 def records_into_a_file():
@@ -107,7 +175,8 @@ def intervals():
 def refusals():
     for arguments, word in ((["--interval", "1s"], "--summary"), (["--summary", "-f", "json"], "-o"),
                             (["--summary", "--host", "a"], "-o"), (["--summary", "--interval", "0"], "at least 0.1s"),
-                            (["--summary", "--interval", "x"], "at least 0.1s")):
+                            (["--summary", "--interval", "x"], "at least 0.1s"), (["--top", "3"], "--summary"),
+                            (["--summary", "--top", "0"], "from 1 to 1000")):
         process = run(b"", *arguments)
         equal((process.returncode, process.lines, len(process.errors.splitlines())), (2, [], 1), f"{arguments}")
         check(word in process.errors, process.errors)
@@ -122,4 +191,4 @@ def bad_outputs():
 
 
 if __name__ == "__main__":
-    replay_harness.run([tables, filters_hold, same_as_records, records_into_a_file, intervals, refusals, bad_outputs])
+    replay_harness.run([tables, filters_hold, same_as_records, top_rows, records_into_a_file, intervals, refusals, bad_outputs])

@@ -342,9 +342,15 @@ static void test_summary(void)
 {
 	struct options options = accepted(&live, "netracker --summary --interval 10s -o out -f csv");
 
-	CHECK(options.delivery.output.summary);
+	CHECK(options.delivery.output.summary && !options.delivery.output.top);
+	refused(&live, "netracker --top 3", "add --summary");
+	refused(&live, "netracker --summary --top 0", "from 1 to 1000");
+	refused(&live, "netracker --summary --top 1001", "from 1 to 1000");
 	CHECK_EQUAL(options.delivery.output.interval_ns, 10000000000);
 	CHECK(options.delivery.output.sink.format == &format_csv);
+	options_free(&options);
+	options = accepted(&live, "netracker --summary --top 3");
+	CHECK_EQUAL(options.delivery.output.top, 3);
 	options_free(&options);
 	refused(&live, "netracker --interval 10s", "add --events update,close or --summary");
 	refused(&live, "netracker --summary -f csv", "name a file for them with -o");
