@@ -113,11 +113,9 @@ int main(int argc, char **argv)
 		{ "pure ACK", 0x10, 0 },
 		{ "repeated SYN", 0x02, 0 },
 	};
-	const struct record_filter no_filter = { 0 };
 	const struct loader_options options = {
 		.contexts = CONTEXT_WIRE,
 		.every_packet = argc > 1 && !strcmp(argv[1], "--packets"),
-		.filter = &no_filter,
 		.own_netns = 1,
 	};
 	unsigned char frame[2000];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Filters, as far as the kernel side can apply them: it counts excluded connections and does not emit them.
- * User space applies the same tests to every record (src/record/record_filter.c).
+ * User space applies the whole filter to every record (src/filter/).
  *
  * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), read as two 64-bit words in memory order;
  * ports are in host byte order.
@@ -61,6 +61,7 @@ struct nt_filter {
 	__u32 family; /* 4 or 6; 0: both */
 	__u32 roles;  /* bits 1 << NT_ROLE_*; 0: any */
 	struct nt_port_set local_ports, remote_ports;
+	struct nt_port_set either_port; /* one of both ports, or both */
 	struct nt_network_set networks;
 	/* The members below are set only if no packets are tracked: the report of a connection's packets would wait in
 	 * vain for the event of a socket that one of them excludes. */
@@ -79,7 +80,8 @@ NT_INLINE int nt_filter_has_addresses(const struct nt_filter *filter, const __u6
 
 NT_INLINE int nt_filter_has_ports(const struct nt_filter *filter, __u16 local, __u16 remote)
 {
-	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote);
+	return nt_port_passes(&filter->local_ports, local) && nt_port_passes(&filter->remote_ports, remote) &&
+	       (nt_port_passes(&filter->either_port, local) || nt_port_passes(&filter->either_port, remote));
 }
 
 /* Returns whether a record of the connection can pass, whether it is a socket's on either side or an observer's. A

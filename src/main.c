@@ -6,6 +6,7 @@
 #include "src/attach/attach.h"
 #include "src/cli/options.h"
 #include "src/explain/explain.h"
+#include "src/filter/filter.h"
 #include "src/list/list.h"
 #include "src/live/live.h"
 #include "src/replay/replay.h"
@@ -44,15 +45,15 @@ static void occupy_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
-	bool is_named = argc > 1 && argv[1][0] != '-' && argv[1][0];
+	bool is_named = argc > 1 && argv[1][0] != '-' && argv[1][0] && !filter_can_begin(argv[1]);
 	const struct command *command = find_command(is_named ? argv[1] : "");
 	struct options options;
 	int status;
 
 	occupy_standard_descriptors();
 	if (!command) {
-		message_error("%s: no such command; valid: list, replay, explain, attach, status, detach, or none for "
-			      "live tracking; see: netracker --help",
+		message_error("%s: no such command, and no field of a filter; commands: list, replay, explain, attach, "
+			      "status, detach, or none for live tracking; see: netracker --help",
 			      argv[1]);
 		return EXIT_STATUS_USAGE;
 	}

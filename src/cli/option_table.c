@@ -7,27 +7,25 @@
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
-#define PID_MAX_LIMIT 4194304 /* include/linux/threads.h */
 #define HOST_NAME_LIMIT 253   /* RFC 1035 section 2.3.4: 255 octets, as text two less */
 #define LEAST_MEMORY (1ULL << 20)
 #define MOST_MEMORY (1ULL << 50)
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
 
 #define MEMBER(member) offsetof(struct options, member)
-#define FILTER(member) offsetof(struct options, delivery.filter.member)
 /* clang-format off */
 #define HELP(...) { __VA_ARGS__ }
 /* clang-format on */
 
 #define NO_PROCESSES "a capture names processes by id and name only"
 #define NO_NAMESPACES "a capture has no network namespaces"
-#define PORTS "ports from 1 to 65535, separated by commas"
+#define PORTS "ports from 0 to 65535, services or ranges, separated by commas: 443, https, 8000-8080"
 
 static const char *const context_words[] = { "socket", "wire" }; /* in the order of enum context_bit */
 static const struct field_names context_names = { context_words, 2 };
 
 const char *const option_section_names[SECTIONS] = {
-	[SECTION_FILTERS] = "Filters (an unknown value matches no filter)",
+	[SECTION_FILTERS] = "Filters (all must match; an unknown value matches none)",
 	[SECTION_SOURCES] = "Sources",
 	[SECTION_RULES] = "Rules",
 	[SECTION_OUTPUT] = "Output",
@@ -38,74 +36,77 @@ const char *const option_section_names[SECTIONS] = {
 const struct option_rule option_rules[] = {
 	{
 		.name = "pid", .letter = 'p', .commands = RECORDS,
-		.type = OPTION_NUMBER32, .offset = FILTER(pid), .least = 1, .most = PID_MAX_LIMIT,
-		.value = "PID", .valid = "a process id from 1 to 4194304", .completion = COMPLETE_PROCESSES,
-		.help = HELP({ ALL, "owner is this process" }),
+		.type = OPTION_CONDITION, .field = "pid",
+		.value = "PID,..", .valid = "process ids from 1 to 4194304, separated by commas",
+		.completion = COMPLETE_PROCESSES,
+		.help = HELP({ ALL, "owner is one of these processes" }),
 	},
 	{
 		.name = "comm", .letter = 'c', .commands = RECORDS,
-		.type = OPTION_STRING, .offset = FILTER(comm), .most = NT_COMM_SIZE - 1,
-		.value = "NAME", .valid = "a process's name, 1 to 15 bytes", .completion = COMPLETE_PROCESS_NAMES,
-		.help = HELP({ ALL, "owner has this process name, at most 15 bytes" }),
+		.type = OPTION_CONDITION, .field = "comm",
+		.value = "NAME,..", .valid = "names of processes, separated by commas: nginx, 'ngin*'",
+		.completion = COMPLETE_PROCESS_NAMES,
+		.help = HELP({ ALL, "owner has one of these process names: nginx,curl, 'ngin*'" }),
 	},
 	{
 		.name = "user", .letter = 'u', .commands = SOCKETS, .refusal = NO_PROCESSES,
-		.type = OPTION_USER, .offset = FILTER(uid),
-		.value = "USER", .valid = "a user's name, or a number from 0 to 4294967294", .kind = "user",
+		.type = OPTION_CONDITION, .field = "user",
+		.value = "USER,..", .valid = "users' names, or numbers from 0 to 4294967294", .kind = "user",
 		.completion = COMPLETE_USERS,
-		.help = HELP({ ALL, "owner runs as this user: a name or a number" }),
+		.help = HELP({ ALL, "owner runs as one of these users: names or numbers" }),
 	},
 	{
 		.name = "cgroup", .commands = SOCKETS, .refusal = NO_PROCESSES,
-		.type = OPTION_CGROUP, .offset = FILTER(cgroup), .completion = COMPLETE_CGROUPS,
-		.value = "PATH",
-		.valid = "a path without /sys/fs/cgroup, as in /proc/PID/cgroup: /system.slice",
-		.help = HELP({ ALL, "owner is in this control group or below it: /system.slice" }),
+		.type = OPTION_CONDITION, .field = "cgroup", .completion = COMPLETE_CGROUPS,
+		.value = "PATH,..",
+		.valid = "paths without /sys/fs/cgroup, as in /proc/PID/cgroup: /system.slice",
+		.help = HELP({ ALL, "owner is in one of these control groups or below it: /system.slice; a name without "
+				    "a slash before it is a part of the path: nginx.service" }),
 	},
 	{
 		.name = "container", .commands = SOCKETS, .refusal = NO_PROCESSES,
-		.type = OPTION_CONTAINER, .offset = FILTER(container), .most = NT_CONTAINER_SIZE - 1,
-		.value = "ID", .valid = "the first 1 to 64 hexadecimal digits of its id",
-		.help = HELP({ ALL, "owner is in the container whose id begins with ID" }),
+		.type = OPTION_CONDITION, .field = "container",
+		.value = "ID,..", .valid = "the first 1 to 64 hexadecimal digits of its id",
+		.help = HELP({ ALL, "owner is in a container whose id begins with ID" }),
 	},
 	{
 		.name = "netns", .commands = SOCKETS, .refusal = NO_NAMESPACES,
-		.type = OPTION_NETNS, .offset = FILTER(netns), .completion = COMPLETE_NAMESPACES,
-		.value = "NAMESPACE", .kind = "network namespace",
+		.type = OPTION_CONDITION, .field = "netns", .completion = COMPLETE_NAMESPACES,
+		.value = "NAMESPACE,..", .kind = "network namespace",
 		.valid = "a name that ip netns lists, an inode number, or a path: /proc/PID/ns/net",
-		.help = HELP({ ALL, "in this network namespace: name (ip netns), inode number or path" }),
+		.help = HELP({ ALL, "in one of these network namespaces: name (ip netns), inode number or path" }),
 	},
 	{
-		.name = "net", .commands = RECORDS, .type = OPTION_NETWORKS, .offset = FILTER(networks),
+		.name = "net", .commands = RECORDS, .type = OPTION_CONDITION, .field = "net",
 		.value = "NETWORK,..",
-		.valid = "at most 32 addresses or networks, separated by commas: 10.0.0.0/8,fd00::1",
-		.help = HELP({ ALL, "source or destination is in one of these networks (at most 32): 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
+		.valid = "addresses or networks, separated by commas: 10.0.0.0/8,fd00::1",
+		.help = HELP({ ALL, "source or destination is in one of these networks: 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
 	},
 	{
-		.name = "local-port", .letter = 'L', .commands = RECORDS, .type = OPTION_PORTS,
-		.offset = FILTER(local_ports), .value = "PORT,..", .valid = PORTS,
+		.name = "local-port", .letter = 'L', .commands = RECORDS, .type = OPTION_CONDITION,
+		.field = "lport", .value = "PORT,..", .valid = PORTS,
 		.help = HELP({ COMMAND_LIVE, "local port; for forwarded connections the source port" },
 			     { COMMAND_REPLAY, "source port (of the side that opened the connection)" },
 			     { COMMAND_LIST, "local port" }),
 	},
 	{
-		.name = "remote-port", .letter = 'D', .commands = RECORDS, .type = OPTION_PORTS,
-		.offset = FILTER(remote_ports), .value = "PORT,..", .valid = PORTS,
+		.name = "remote-port", .letter = 'D', .commands = RECORDS, .type = OPTION_CONDITION,
+		.field = "rport", .value = "PORT,..", .valid = PORTS,
 		.help = HELP({ COMMAND_LIVE, "remote port; for forwarded connections the destination port" },
 			     { COMMAND_REPLAY, "destination port (of the side that answered)" },
 			     { COMMAND_LIST, "remote port" }),
 	},
 	{
-		.name = "ipv4", .letter = '4', .commands = RECORDS, .type = OPTION_FLAG, .offset = FILTER(ipv4_only),
+		.name = "ipv4", .letter = '4', .commands = RECORDS, .type = OPTION_FLAG, .offset = MEMBER(ipv4_only),
 		.help = HELP({ ALL, "IPv4 only" }),
 	},
 	{
-		.name = "ipv6", .letter = '6', .commands = RECORDS, .type = OPTION_FLAG, .offset = FILTER(ipv6_only),
+		.name = "ipv6", .letter = '6', .commands = RECORDS, .type = OPTION_FLAG, .offset = MEMBER(ipv6_only),
 		.help = HELP({ ALL, "IPv6 only" }),
 	},
 	{
 		.name = "role", .commands = SOCKETS, .refusal = "in a capture every role is observer",
-		.type = OPTION_WORDS, .offset = FILTER(roles), .words = &record_role_names,
+		.type = OPTION_CONDITION, .field = "role",
 		.value = "ROLE,..", .valid = "client, server, observer",
 		.help = HELP({ COMMAND_LIVE, "role of the local side: client, server, or observer (only packets were seen)" },
 			     { COMMAND_LIST, "role of the local side: client, server" }),
@@ -113,7 +114,7 @@ const struct option_rule option_rules[] = {
 		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
 	},
 	{
-		.name = "outcome", .commands = ENDED, .type = OPTION_WORDS, .offset = FILTER(outcomes),
+		.name = "outcome", .commands = ENDED, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
 		.words = &record_outcome_names, .value = "OUTCOME,..",
 		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
 		.help = HELP({ ALL, "how it ended: closed, reset, refused, timeout, unreachable, expired, open" }),
@@ -125,10 +126,19 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "every outcome but closed and open" }),
 	},
 	{
-		.name = "min-duration", .commands = RECORDS, .type = OPTION_DURATION, .offset = FILTER(min_duration_ns),
+		.name = "min-duration", .commands = RECORDS, .type = OPTION_CONDITION, .field = "duration",
+		.operator = FILTER_AT_LEAST,
 		.value = "TIME", .valid = "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m",
 		.help = HELP({ COMMAND_LIST, "known to be open for at least TIME: 500us, 10ms, 2s, 1m" },
 			     { ALL, "lasted at least TIME: 500us, 10ms, 2s, 1m" }),
+	},
+	{
+		.name = "where", .commands = RECORDS, .type = OPTION_WHERE,
+		.value = "EXPR", .valid = "an expression: 'port 443 and not comm curl'",
+		.help = HELP({ COMMAND_REPLAY, "what an expression says: 'port 443 and retrans > 2%'; all conditions "
+					       "must hold" },
+			     { ALL, "what an expression says: 'port 443 and not comm curl'; the words after the options are "
+				    "one too" }),
 	},
 	{
 		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "a record's id is known only when it is written; filter the output with netracker explain --id",

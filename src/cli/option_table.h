@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "src/cli/options.h"
+#include "src/filter/filter.h"
 #include "src/record/record_fields.h"
 
 /* The kind of a value. option_value_set() parses it. */
@@ -19,13 +20,9 @@ enum option_type {
 	OPTION_NUMBER64,
 	OPTION_DURATION,
 	OPTION_SIZE,
-	OPTION_PORTS,
-	OPTION_NETWORKS,
 	OPTION_WORDS,
-	OPTION_USER,
-	OPTION_NETNS,
-	OPTION_CGROUP,
-	OPTION_CONTAINER,
+	OPTION_CONDITION, /* values of a field of the filter language */
+	OPTION_WHERE,     /* an expression of the filter language */
 	OPTION_INTERFACE,
 	OPTION_FORMAT,
 	OPTION_LIKE,
@@ -70,6 +67,8 @@ struct option_rule {
 	size_t offset;     /* of the member in struct options */
 	__u64 least, most; /* numbers, sizes: bounds; durations: least; strings: most bytes */
 	const struct field_names *words;
+	const char *field;             /* conditions: the field of the filter language */
+	enum filter_operator operator; /* conditions */
 	bool replaces;       /* words: if given again, it replaces earlier words instead of adding to them */
 	const char *value;   /* the value's name in help; NULL: takes no value */
 	const char *valid;   /* for the error message: the valid values */

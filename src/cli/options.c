@@ -11,12 +11,16 @@
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
 #include "src/cli/output_check.h"
+#include "src/util/escape.h"
 #include "src/util/message.h"
 #include "src/zeek/conn_log.h"
 
 #define CONTINUE (-1)
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define DEFAULT_MEMORY (1ULL << 30)
+#define WORDS_ARE_FILTER (COMMAND_LIVE | COMMAND_LIST)
+#define MOST_BEFORE_ERROR 40
+#define MOST_OF_EXPRESSION 70
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 
 /* --failed: every outcome but closed and open. */
@@ -137,6 +141,60 @@ static int refuse_value(const struct command *command, const struct option_rule 
 	return EXIT_STATUS_USAGE;
 }
 
+/* Prints the part of an expression around its error, and marks the error below it. */
+static void print_expression(const char *text, const struct filter_error *error)
+{
+	struct text_buffer line = { 0 };
+	size_t from = error->begin > MOST_BEFORE_ERROR ? error->begin - MOST_BEFORE_ERROR : 0, mark, size;
+	size_t end = error->end < from + MOST_OF_EXPRESSION ? error->end : from + MOST_OF_EXPRESSION;
+
+	text_string(&line, from ? "  ..." : "  ");
+	escape_message(&line, text + from, error->begin - from);
+	mark = line.used;
+	escape_message(&line, text + error->begin, end - error->begin);
+	size = line.used > mark ? line.used - mark : 1;
+	escape_message(&line, text + end, from + MOST_OF_EXPRESSION - end);
+	text_char(&line, '\n');
+	text_spaces(&line, mark);
+	while (size--)
+		text_char(&line, '^');
+	text_char(&line, '\n');
+	if (!line.failed)
+		fwrite(line.bytes, 1, line.used, stderr);
+	text_free(&line);
+}
+
+static int add_expression(struct options *options, const char *text, const char *hint)
+{
+	struct filter_error error;
+
+	if (filter_add_text(options->delivery.filter, text, &error))
+		return CONTINUE;
+	message_error("filter: %s%s; see: netracker --help", error.message, error.begin ? "" : hint);
+	print_expression(text, &error);
+	return EXIT_STATUS_USAGE;
+}
+
+/* Adds the words after the options: as tcpdump does, joined by spaces. */
+static int add_words(struct options *options, int count, char **words, const char *hint)
+{
+	struct text_buffer text = { 0 };
+	int status = EXIT_STATUS_BROKEN, i;
+
+	for (i = 0; i < count; i++) {
+		if (i)
+			text_char(&text, ' ');
+		text_string(&text, words[i]);
+	}
+	text_char(&text, '\0');
+	if (text.failed)
+		message_error("options: out of memory");
+	else
+		status = add_expression(options, text.bytes, hint);
+	text_free(&text);
+	return status;
+}
+
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], reason[192];
@@ -154,6 +212,8 @@ static int apply_rule(struct options *options, const struct command *command, co
 		options_report_error(command, rule_label(rule, label), reason);
 		return EXIT_STATUS_USAGE;
 	}
+	if (rule->type == OPTION_WHERE)
+		return add_expression(options, optarg, "");
 	if (option_value_set(options, rule, optarg))
 		return CONTINUE;
 	return refuse_value(command, rule, optarg);
@@ -161,15 +221,17 @@ static int apply_rule(struct options *options, const struct command *command, co
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
-	const char *unexpected = "unexpected argument; a command comes before its options: netracker replay FILE";
+	const char *unexpected = "unexpected argument";
 	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
 
 	if (command->bit == COMMAND_EXPLAIN)
 		unexpected = "unexpected argument; explain reads one file";
 	else if (command->bit & KERNEL_TRACE)
 		unexpected = "unexpected argument; name an interface with -i";
-	else if (command->bit == COMMAND_LIST)
-		unexpected = "unexpected argument; filters are options: -L PORT, -p PID, -c NAME";
+	if (command->bit & WORDS_ARE_FILTER)
+		return argc > optind ? add_words(options, argc - optind, argv + optind,
+						 optind > 1 ? "; a command comes before its options" : "") :
+				       CONTINUE;
 	if (argc - optind > most) {
 		options_report_error(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
@@ -234,7 +296,7 @@ static const char *find_live_conflict(const struct options *options)
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_conflict(const struct options *options)
 {
-	if (options->delivery.filter.ipv4_only && options->delivery.filter.ipv6_only)
+	if (options->ipv4_only && options->ipv6_only)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
 		return "-q and -v exclude each other; leave one out";
@@ -246,7 +308,7 @@ static const char *find_conflict(const struct options *options)
 		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->delivery.output.top && !options->delivery.output.summary)
 		return "--top is for the tables of --summary; add --summary, or leave out --top";
-	if (options->failed && !options->delivery.filter.outcomes)
+	if (options->failed && !options->outcomes)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
 	switch (options->command) {
 	case COMMAND_LIVE:
@@ -262,6 +324,25 @@ static const char *find_conflict(const struct options *options)
 	}
 }
 
+/* Adds -4, -6, --outcome and -x to the filter: they are checked for conflicts first. */
+static int add_flags(struct options *options)
+{
+	struct filter *filter = options->delivery.filter;
+	struct filter_error error;
+	unsigned int i;
+	bool done = true;
+
+	if (options->ipv4_only || options->ipv6_only)
+		done = filter_add_option(filter, "family", FILTER_EQUAL, options->ipv4_only ? "ipv4" : "ipv6", &error);
+	for (i = 0; i < record_outcome_names.count && done; i++)
+		if (options->outcomes & 1U << i)
+			done = filter_add_option(filter, "outcome", FILTER_EQUAL, record_outcome_names.names[i], &error);
+	if (done)
+		return CONTINUE;
+	message_error("options: %s", error.message);
+	return EXIT_STATUS_BROKEN;
+}
+
 static int check_combination(struct options *options, const struct command *command)
 {
 	const char *conflict;
@@ -269,15 +350,12 @@ static int check_combination(struct options *options, const struct command *comm
 	if (delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) && !options->delivery.output.interval_ns)
 		options->delivery.output.interval_ns = DEFAULT_INTERVAL_NS;
 	if (options->failed)
-		options->delivery.filter.outcomes = (options->delivery.filter.outcomes ?
-							     options->delivery.filter.outcomes :
-							     ~0U) &
-						    FAILED_OUTCOMES;
+		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);
 	if (!conflict)
-		return CONTINUE;
+		return add_flags(options);
 	options_report_error(command, "options", conflict);
 	return EXIT_STATUS_USAGE;
 }
@@ -287,6 +365,7 @@ static void set_defaults(struct options *options, const struct command *command,
 	*options = (struct options){
 		.command = command->bit,
 		.delivery.events = 1U << NT_EVENT_CLOSE,
+		.delivery.filter = filter_new(),
 		.delivery.sums_up_open = command->bit == COMMAND_LIVE,
 		.delivery.output.sink.format = &format_text,
 		.delivery.output.sink.waits = command->bit != COMMAND_LIVE,
@@ -331,7 +410,7 @@ int options_parse(struct options *options, const struct command *command, int ar
 	int status;
 
 	set_defaults(options, command, interfaces);
-	if (!interfaces) {
+	if (!interfaces || !options->delivery.filter) {
 		message_error("options: out of memory");
 		return EXIT_STATUS_BROKEN;
 	}
@@ -347,6 +426,8 @@ int options_parse(struct options *options, const struct command *command, int ar
 
 void options_free(struct options *options)
 {
+	filter_free(options->delivery.filter);
+	options->delivery.filter = NULL;
 	free(options->interfaces.names);
 	options->interfaces.names = NULL;
 }

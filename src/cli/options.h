@@ -45,7 +45,9 @@ struct options {
 
 	/* for the checks of options that must not be combined */
 	bool format_given;
-	bool failed; /* --failed; the filter's outcomes include it */
+	bool ipv4_only, ipv6_only; /* never both; the filter has it */
+	unsigned int outcomes;     /* bits 1 << NT_OUTCOME_*; 0: any; the filter has them */
+	bool failed;               /* --failed; the filter has it */
 };
 
 struct command {

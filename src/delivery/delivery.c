@@ -29,7 +29,7 @@ static bool matches_filters(const struct delivery_options *options, const struct
 
 	if (format->accepts && !format->accepts(record))
 		return false;
-	return record_filter_accepts(&options->filter, record);
+	return filter_accepts(options->filter, record);
 }
 
 static bool is_for_summary_only(const struct delivery *delivery, enum nt_event_kind event)

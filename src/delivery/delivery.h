@@ -9,12 +9,12 @@
 #include <stdbool.h>
 
 #include "src/delivery/output.h"
+#include "src/filter/filter.h"
 #include "src/record/accounting.h"
-#include "src/record/record_filter.h"
 
 /* Strings are not copied. */
 struct delivery_options {
-	struct record_filter filter;
+	struct filter *filter; /* NULL: every record */
 	unsigned int events; /* bits 1 << NT_EVENT_*; never 0 */
 	__u64 max_records;   /* 0: any number */
 	const char *host;    /* the key `host` of each record; NULL: absent */

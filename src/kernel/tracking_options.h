@@ -4,7 +4,7 @@
 #ifndef NETRACKER_TRACKING_OPTIONS_H
 #define NETRACKER_TRACKING_OPTIONS_H
 
-#include "src/record/record_filter.h"
+#include "src/filter/filter.h"
 
 enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 
@@ -13,7 +13,7 @@ struct loader_options {
 	bool scans_only;       /* load the iterators only, and no program to attach */
 	bool every_packet;
 	bool reports_open; /* emit an event when a connection becomes established */
-	const struct record_filter *filter;
+	const struct filter *filter; /* NULL: every connection */
 	__u32 own_netns; /* inode number */
 };
 

@@ -97,7 +97,7 @@ static int list_set_up(struct list *list)
 	const struct loader_options loader_options = {
 		.contexts = list->options->contexts,
 		.scans_only = true,
-		.filter = &list->options->delivery.filter,
+		.filter = list->options->delivery.filter,
 	};
 	int status;
 

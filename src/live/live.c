@@ -461,7 +461,7 @@ static int report_start_out_of_memory(void)
 
 static int set_up_user_space(struct live *live)
 {
-	bool kernel_filters = record_filter_for_kernel(&live->kernel_filter, &live->options->delivery.filter,
+	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options->delivery.filter,
 						       live->options->contexts & CONTEXT_WIRE);
 	const struct join_output output = { live,
 					    write_socket_record,
@@ -530,7 +530,7 @@ static int start_tracking(struct live *live)
 		.contexts = options->contexts,
 		.every_packet = options->every_packet,
 		.reports_open = delivery_wants_event(&options->delivery, NT_EVENT_OPEN),
-		.filter = &options->delivery.filter,
+		.filter = options->delivery.filter,
 		.own_netns = live->own_netns,
 	};
 	int status = loader_open(&live->loader, &loader_options);

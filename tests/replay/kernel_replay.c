@@ -352,12 +352,10 @@ static int run_capture(struct kernel_replay *run, const char *path, const char *
 static int open_kernel_side(struct kernel_replay *run)
 {
 	const struct join_output output = { .context = run, .observer = write_record };
-	const struct record_filter no_filter = { 0 };
 	const struct loader_options options = {
 		.contexts = CONTEXT_WIRE,
 		.every_packet = true,
 		.reports_open = true,
-		.filter = &no_filter,
 	};
 	int status;
 

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/filter/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/filter/filter_tree.h"
+
+#define MOST_MATCH_STEPS 100000
+#define MOST_MATCH_DEPTH 1000
+#define MOST_MATCH_KIB 1024
+#define MOST_ITEM 4096
+
+/* ---- nodes ---- */
+
+struct filter_node *filter_node_new(enum filter_kind kind)
+{
+	struct filter_node *node = calloc(1, sizeof(*node));
+
+	if (node)
+		node->kind = kind;
+	return node;
+}
+
+void filter_node_free(struct filter_node *node)
+{
+	unsigned int i;
+
+	if (!node)
+		return;
+	filter_node_free(node->left);
+	filter_node_free(node->right);
+	for (i = 0; i < node->count; i++) {
+		free(node->values[i].text);
+		pcre2_code_free(node->values[i].pattern);
+	}
+	free(node->values);
+	free(node);
+}
+
+struct filter_value *filter_node_add_value(struct filter_node *node)
+{
+	struct filter_value *values;
+
+	if (node->count == FILTER_MOST_VALUES)
+		return NULL;
+	values = realloc(node->values, (node->count + 1) * sizeof(*values));
+	if (!values)
+		return NULL;
+	node->values = values;
+	memset(&values[node->count], 0, sizeof(*values));
+	return &values[node->count++];
+}
+
+/* ---- filters ---- */
+
+struct filter *filter_new(void)
+{
+	struct filter *filter = calloc(1, sizeof(*filter));
+
+	if (!filter)
+		return NULL;
+	filter->limits = pcre2_match_context_create(NULL);
+	filter->match = pcre2_match_data_create(1, NULL);
+	if (!filter->limits || !filter->match) {
+		filter_free(filter);
+		return NULL;
+	}
+	pcre2_set_match_limit(filter->limits, MOST_MATCH_STEPS);
+	pcre2_set_depth_limit(filter->limits, MOST_MATCH_DEPTH);
+	pcre2_set_heap_limit(filter->limits, MOST_MATCH_KIB);
+	return filter;
+}
+
+void filter_free(struct filter *filter)
+{
+	unsigned int i;
+
+	if (!filter)
+		return;
+	filter_node_free(filter->expression);
+	for (i = 0; i < filter->option_count; i++)
+		filter_node_free(filter->options[i]);
+	pcre2_match_data_free(filter->match);
+	pcre2_match_context_free(filter->limits);
+	free(filter);
+}
+
+bool filter_add_text(struct filter *filter, const char *text, struct filter_error *error)
+{
+	struct filter_node *node, *both;
+
+	*error = (struct filter_error){ 0 };
+	if (!filter_parse(text, &node, error))
+		return false;
+	if (!filter->expression) {
+		filter->expression = node;
+		return true;
+	}
+	both = filter_node_new(FILTER_AND);
+	if (!both) {
+		filter_node_free(node);
+		return filter_fail(error, "out of memory");
+	}
+	both->left = filter->expression;
+	both->right = node;
+	filter->expression = both;
+	return true;
+}
+
+static struct filter_node *find_option(const struct filter *filter, const char *field)
+{
+	unsigned int i;
+
+	for (i = 0; i < filter->option_count; i++)
+		if (!strcmp(filter->option_names[i], field))
+			return filter->options[i];
+	return NULL;
+}
+
+static struct filter_node *add_option(struct filter *filter, const char *field)
+{
+	struct filter_node *node;
+
+	if (filter->option_count == FILTER_MOST_OPTIONS)
+		return NULL;
+	node = filter_node_new(FILTER_COMPARE);
+	if (!node || !filter_field_find(field, &node->field)) {
+		filter_node_free(node);
+		return NULL;
+	}
+	filter->option_names[filter->option_count] = field;
+	filter->options[filter->option_count++] = node;
+	return node;
+}
+
+/* An item of a list. In quotation marks every character stands for itself, a comma too. Returns the text behind it, or NULL
+ * if it is too long. */
+static const char *take_item(const char *text, char item[MOST_ITEM], bool *is_quoted)
+{
+	const char *end;
+
+	*is_quoted = *text == '"' && strchr(text + 1, '"');
+	text += *is_quoted;
+	end = *is_quoted ? strchr(text, '"') : text + strcspn(text, ",");
+	if (end - text >= MOST_ITEM)
+		return NULL;
+	memcpy(item, text, (size_t)(end - text));
+	item[end - text] = '\0';
+	return end + *is_quoted;
+}
+
+static bool add_items(struct filter_node *node, const char *values, struct filter_error *error)
+{
+	char item[MOST_ITEM];
+	bool is_quoted;
+
+	for (;;) {
+		values = take_item(values, item, &is_quoted);
+		if (!values)
+			return filter_fail(error, "a value is longer than %d bytes", MOST_ITEM - 1);
+		if (!filter_parse_value(node, item, is_quoted, error))
+			return false;
+		if (!*values)
+			return true;
+		if (*values++ != ',')
+			return filter_fail(error, "a comma is missing");
+	}
+}
+
+bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char *values,
+		       struct filter_error *error)
+{
+	struct filter_node *node = find_option(filter, field);
+
+	*error = (struct filter_error){ .end = strlen(values) };
+	if (!node)
+		node = add_option(filter, field);
+	if (!node)
+		return filter_fail(error, "out of memory");
+	if (operator != FILTER_EQUAL)
+		node->count = 0; /* numbers own nothing */
+	node->operator = operator;
+	return add_items(node, values, error);
+}
+
+bool filter_has_option(const struct filter *filter, const char *field)
+{
+	return find_option(filter, field);
+}
+
+/* ---- judgement ---- */
+
+static enum filter_truth judge_known(const struct filter_node *node, const struct nt_record *record)
+{
+	struct filter_operand operand;
+
+	filter_field_get(&node->field, record, &operand);
+	if (node->field.type == FILTER_FLAG)
+		return operand.number[0] ? FILTER_TRUE : FILTER_FALSE;
+	if (node->field.type == FILTER_NAMES)
+		return operand.bits ? FILTER_TRUE : FILTER_FALSE;
+	return operand.count ? FILTER_TRUE : FILTER_FALSE;
+}
+
+/* The parser bounds the depth. */
+static enum filter_truth judge_node(struct filter *filter, const struct filter_node *node,
+				    const struct nt_record *record)
+{
+	enum filter_truth one, other;
+
+	switch (node->kind) {
+	case FILTER_ALWAYS:
+		return FILTER_TRUE;
+	case FILTER_NOT:
+		return FILTER_TRUE - judge_node(filter, node->left, record);
+	case FILTER_KNOWN:
+		return judge_known(node, record);
+	case FILTER_COMPARE:
+		return filter_compare(filter, node, record);
+	default:
+		break;
+	}
+	one = judge_node(filter, node->left, record);
+	if (one == (node->kind == FILTER_AND ? FILTER_FALSE : FILTER_TRUE))
+		return one;
+	other = judge_node(filter, node->right, record);
+	return (node->kind == FILTER_AND) == (one < other) ? one : other;
+}
+
+enum filter_truth filter_judge(const struct filter *filter, const struct nt_record *record)
+{
+	struct filter *writable = (struct filter *)filter; /* the memory of pattern matching */
+	enum filter_truth truth = FILTER_TRUE, one;
+	unsigned int i;
+
+	if (!filter)
+		return FILTER_TRUE;
+	for (i = 0; i < filter->option_count && truth != FILTER_FALSE; i++) {
+		one = filter_compare(writable, filter->options[i], record);
+		truth = one < truth ? one : truth;
+	}
+	if (!filter->expression || truth == FILTER_FALSE)
+		return truth;
+	one = judge_node(writable, filter->expression, record);
+	return one < truth ? one : truth;
+}
+
+unsigned long long filter_limited_matches(const struct filter *filter)
+{
+	return filter ? filter->limited : 0;
+}
+
+/* ---- objects that may not exist ---- */
+
+typedef void (*object_report)(const char *kind, const char *name);
+
+static void check_pid_exists(const struct filter_value *value, object_report report)
+{
+	char path[64], name[32];
+
+	snprintf(path, sizeof(path), "/proc/%lld", (long long)value->low);
+	snprintf(name, sizeof(name), "%lld", (long long)value->low);
+	if (value->low == value->high && access("/proc/self", F_OK) == 0 && access(path, F_OK))
+		report("process", name);
+}
+
+static void check_cgroup_exists(const struct filter_value *value, object_report report)
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd" };
+	char path[MOST_ITEM + 32];
+	size_t i;
+
+	if (value->pattern || !value->size || *value->text != '/' || access(mounts[0], F_OK))
+		return;
+	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", mounts[i], value->text);
+		if (!access(path, F_OK))
+			return;
+	}
+	report("control group", value->text);
+}
+
+static void check_node(const struct filter_node *node, object_report report)
+{
+	unsigned int i;
+
+	if (!node)
+		return;
+	check_node(node->left, report);
+	check_node(node->right, report);
+	if (node->kind != FILTER_COMPARE || (node->operator != FILTER_EQUAL && node->operator != FILTER_UNEQUAL))
+		return;
+	for (i = 0; i < node->count; i++) {
+		if (!strcmp(node->field.name, "pid"))
+			check_pid_exists(&node->values[i], report);
+		else if (node->field.type == FILTER_CGROUP)
+			check_cgroup_exists(&node->values[i], report);
+	}
+}
+
+void filter_check_objects(const struct filter *filter, object_report report)
+{
+	unsigned int i;
+
+	if (!filter)
+		return;
+	for (i = 0; i < filter->option_count; i++)
+		check_node(filter->options[i], report);
+	check_node(filter->expression, report);
+}

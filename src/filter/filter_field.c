@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/filter/filter_field.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NS_PER_SECOND 1000000000ULL
+
+/* ---- values computed from several keys ---- */
+
+static void set_number(struct filter_operand *operand, __s64 number)
+{
+	operand->number[operand->count++] = number;
+}
+
+static void get_host(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	operand->address[0] = record->src_ip;
+	operand->address[1] = record->dst_ip;
+	operand->count = 2;
+}
+
+static void get_local(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	operand->address[0] = filter_local_is_src(record) ? record->src_ip : record->dst_ip;
+	operand->count = 1;
+}
+
+static void get_remote(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	operand->address[0] = filter_local_is_src(record) ? record->dst_ip : record->src_ip;
+	operand->count = 1;
+}
+
+static void get_port(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	set_number(operand, record->src_port);
+	set_number(operand, record->dst_port);
+}
+
+static void get_local_port(const struct filter_field *field, const struct nt_record *record,
+			   struct filter_operand *operand)
+{
+	(void)field;
+	set_number(operand, filter_local_is_src(record) ? record->src_port : record->dst_port);
+}
+
+static void get_remote_port(const struct filter_field *field, const struct nt_record *record,
+			    struct filter_operand *operand)
+{
+	(void)field;
+	set_number(operand, filter_local_is_src(record) ? record->dst_port : record->src_port);
+}
+
+static void get_side_bytes(const struct nt_record *record, enum nt_side side, struct filter_operand *operand)
+{
+	if (nt_record_has(record, side == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES))
+		set_number(operand, (__s64)record->bytes[side]);
+}
+
+static void get_sent(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	get_side_bytes(record, filter_local_is_src(record) ? NT_SRC : NT_DST, operand);
+}
+
+static void get_received(const struct filter_field *field, const struct nt_record *record,
+			 struct filter_operand *operand)
+{
+	(void)field;
+	get_side_bytes(record, filter_local_is_src(record) ? NT_DST : NT_SRC, operand);
+}
+
+static void get_both_bytes(const struct filter_field *field, const struct nt_record *record,
+			   struct filter_operand *operand)
+{
+	(void)field;
+	if (nt_record_has(record, NT_HAS_SRC_BYTES) && nt_record_has(record, NT_HAS_DST_BYTES))
+		set_number(operand, (__s64)(record->bytes[NT_SRC] + record->bytes[NT_DST]));
+}
+
+/* A socket knows only its own side's retransmissions, so those that are known are added. */
+static void get_retransmits(const struct filter_field *field, const struct nt_record *record,
+			    struct filter_operand *operand)
+{
+	static const int bits[2][2] = { { NT_HAS_SRC_RETRANSMITS, NT_HAS_SRC_PACKETS },
+					{ NT_HAS_DST_RETRANSMITS, NT_HAS_DST_PACKETS } };
+	bool has_all_packets = true;
+	int side;
+
+	(void)field;
+	for (side = NT_SRC; side <= NT_DST; side++) {
+		if (!nt_record_has(record, bits[side][0]))
+			continue;
+		operand->count = 1;
+		operand->number[0] += (__s64)record->retransmits[side];
+		operand->of += record->packets[side];
+		has_all_packets = has_all_packets && nt_record_has(record, bits[side][1]);
+	}
+	if (!has_all_packets)
+		operand->of = 0;
+}
+
+static void get_rtt(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	if (nt_record_has(record, NT_HAS_RTT))
+		set_number(operand, (__s64)record->rtt_us * 1000);
+}
+
+static void get_age(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	if (nt_record_has(record, NT_HAS_START) && record->end_ns >= record->start_ns)
+		set_number(operand, (__s64)(record->end_ns - record->start_ns));
+}
+
+static void get_family(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	(void)field;
+	operand->bits = nt_address_family(record->src_ip) == 4 ? 1 : 2;
+	operand->count = 1;
+}
+
+/* ---- the record's keys ---- */
+
+static const void *member_of(const struct record_field *key, const struct nt_record *record)
+{
+	return (const char *)record + key->offset;
+}
+
+static __u64 read_member(const struct record_field *key, const struct nt_record *record)
+{
+	const void *member = member_of(key, record);
+
+	switch (key->size) {
+	case sizeof(__u8):
+		return *(const __u8 *)member;
+	case sizeof(__u16):
+		return *(const __u16 *)member;
+	case sizeof(__u32):
+		return *(const __u32 *)member;
+	default:
+		return *(const __u64 *)member;
+	}
+}
+
+static bool has_key(const struct record_field *key, const struct nt_record *record)
+{
+	return key->present == FIELD_ALWAYS || nt_record_has(record, key->present);
+}
+
+static void get_key(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	if (!record_field_get(field->key, record, &operand->value))
+		return;
+	operand->count = 1;
+	operand->number[0] = (__s64)operand->value.integer;
+	operand->text = operand->value.string;
+	if (operand->text)
+		operand->size = strnlen(operand->text, operand->value.string_size);
+}
+
+static void get_key_address(const struct filter_field *field, const struct nt_record *record,
+			    struct filter_operand *operand)
+{
+	if (!has_key(field->key, record))
+		return;
+	operand->address[0] = member_of(field->key, record);
+	operand->count = 1;
+}
+
+static void get_key_time(const struct filter_field *field, const struct nt_record *record,
+			 struct filter_operand *operand)
+{
+	if (has_key(field->key, record))
+		set_number(operand, (__s64)read_member(field->key, record));
+}
+
+static void get_key_name(const struct filter_field *field, const struct nt_record *record,
+			 struct filter_operand *operand)
+{
+	if (!has_key(field->key, record))
+		return;
+	operand->bits = 1ULL << (read_member(field->key, record) & 63);
+	operand->count = 1;
+}
+
+static void get_key_names(const struct filter_field *field, const struct nt_record *record,
+			  struct filter_operand *operand)
+{
+	operand->bits = read_member(field->key, record);
+	operand->count = 1;
+}
+
+/* ---- the table ---- */
+
+static const char *const family_words[] = { "ipv4", "ipv6" };
+static const struct field_names family_field_names = { family_words, 2 };
+
+/* Fields that are no keys, or have another type or default unit than the key's name says. */
+/* clang-format off */
+static const struct filter_field short_fields[] = {
+	{ .name = "host", .type = FILTER_ADDRESS, .get = get_host },
+	{ .name = "net", .type = FILTER_ADDRESS, .get = get_host },
+	{ .name = "local", .type = FILTER_ADDRESS, .get = get_local },
+	{ .name = "remote", .type = FILTER_ADDRESS, .get = get_remote },
+	{ .name = "port", .type = FILTER_PORT, .get = get_port },
+	{ .name = "lport", .type = FILTER_PORT, .get = get_local_port },
+	{ .name = "rport", .type = FILTER_PORT, .get = get_remote_port },
+	{ .name = "family", .type = FILTER_NAME, .get = get_family, .names = &family_field_names },
+	{ .name = "sent", .type = FILTER_SIZE, .get = get_sent, .is_absent_at_times = true },
+	{ .name = "recv", .type = FILTER_SIZE, .get = get_received, .is_absent_at_times = true },
+	{ .name = "bytes", .type = FILTER_SIZE, .get = get_both_bytes, .is_absent_at_times = true },
+	{ .name = "retrans", .type = FILTER_COUNT_OR_RATIO, .get = get_retransmits, .is_absent_at_times = true },
+	{ .name = "rtt", .type = FILTER_DURATION, .get = get_rtt, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true },
+	{ .name = "age", .type = FILTER_DURATION, .get = get_age, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true },
+};
+
+/* Other names of keys. A duration that a user abbreviates counts seconds, as the options do. */
+static const struct {
+	const char *name, *key;
+} aliases[] = {
+	{ "src", "src_ip" }, { "dst", "dst_ip" }, { "sport", "src_port" }, { "dport", "dst_port" },
+	{ "user", "uid" }, { "machine", "host" }, { "by", "ended_by" }, { "limited", "limited_by" }, { "gap", "gaps" },
+	{ "duration", "duration_ns" }, { "handshake", "handshake_ns" }, { "interface", "ifname" },
+	/* Wireshark's and tcpdump's names. */
+	{ "portrange", "port" }, { "tcp.port", "port" }, { "tcp.srcport", "src_port" }, { "tcp.dstport", "dst_port" },
+	{ "ip.addr", "host" }, { "ip.src", "src_ip" }, { "ip.dst", "dst_ip" },
+	{ "ipv6.addr", "host" }, { "ipv6.src", "src_ip" }, { "ipv6.dst", "dst_ip" },
+};
+/* clang-format on */
+
+static bool key_is(const struct record_field *key, const char *name)
+{
+	size_t size = strlen(name);
+
+	return key->key_size == size + strlen("\"\":") && !memcmp(key->key + 1, name, size);
+}
+
+static const struct record_field *find_key(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < record_field_count; i++)
+		if (key_is(&record_fields[i], name))
+			return &record_fields[i];
+	return NULL;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t size = strlen(name), end_size = strlen(end);
+
+	return size > end_size && !strcmp(name + size - end_size, end);
+}
+
+static const struct {
+	const char *name;
+	enum filter_type type;
+} key_types[] = {
+	{ "uid", FILTER_USER },         { "netns", FILTER_NETNS },         { "comm", FILTER_COMM },
+	{ "cgroup", FILTER_CGROUP },    { "container", FILTER_CONTAINER }, { "start", FILTER_TIME },
+	{ "time", FILTER_TIME },        { "rtt_us", FILTER_DURATION },     { "min_rtt_us", FILTER_DURATION },
+};
+
+static enum filter_type type_of_key(const struct record_field *key, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(key_types) / sizeof(key_types[0]); i++)
+		if (!strcmp(name, key_types[i].name))
+			return key_types[i].type;
+	if (key->type == FIELD_LIST)
+		return FILTER_NAMES;
+	if (key->type == FIELD_BOOLEAN)
+		return FILTER_FLAG;
+	if (key->type == FIELD_STRING || key->type == FIELD_WORD)
+		return key->names ? FILTER_NAME : ends_with(name, "_ip") ? FILTER_ADDRESS : FILTER_TEXT;
+	return ends_with(name, "_ns")      ? FILTER_DURATION :
+	       ends_with(name, "_bytes")   ? FILTER_SIZE :
+	       ends_with(name, "_port")    ? FILTER_PORT :
+					     FILTER_NUMBER;
+}
+
+/* rtt_us and min_rtt_us count microseconds; get_key() must convert them. */
+static void get_key_us(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	get_key(field, record, operand);
+	operand->number[0] *= 1000;
+}
+
+static void fill_key_field(const struct record_field *key, const char *name, struct filter_field *field)
+{
+	bool is_us = ends_with(name, "_us");
+
+	*field = (struct filter_field){ .type = type_of_key(key, name), .get = get_key, .key = key,
+					.names = key->names, .unit_ns = is_us ? 1000 : 1 };
+	field->is_absent_at_times = key->present != FIELD_ALWAYS;
+	field->is_signed = key->type == FIELD_SIGNED;
+	if (is_us)
+		field->get = get_key_us;
+	else if (field->type == FILTER_ADDRESS)
+		field->get = get_key_address;
+	else if (field->type == FILTER_TIME)
+		field->get = get_key_time;
+	else if (field->type == FILTER_NAME)
+		field->get = get_key_name;
+	else if (field->type == FILTER_NAMES)
+		field->get = get_key_names;
+}
+
+static const char *find_alias(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+		if (!strcmp(name, aliases[i].name))
+			return aliases[i].key;
+	return NULL;
+}
+
+static bool find_field(const char *name, struct filter_field *field)
+{
+	const char *other = find_alias(name), *known = other ? other : name;
+	const struct record_field *key;
+	size_t i;
+
+	for (i = 0; i < sizeof(short_fields) / sizeof(short_fields[0]); i++) {
+		if (strcmp(known, short_fields[i].name))
+			continue;
+		if (other && !strcmp(name, "machine"))
+			break; /* the key `host`, not the field */
+		*field = short_fields[i];
+		return true;
+	}
+	key = find_key(known);
+	if (!key)
+		return false;
+	fill_key_field(key, known, field);
+	if (other && field->type == FILTER_DURATION)
+		field->unit_ns = NS_PER_SECOND;
+	return true;
+}
+
+bool filter_field_find(const char *name, struct filter_field *field)
+{
+	if (!find_field(name, field))
+		return false;
+	snprintf(field->name, sizeof(field->name), "%s", name);
+	return true;
+}
+
+void filter_field_get(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+{
+	operand->count = 0;
+	operand->number[0] = 0;
+	operand->of = 0;
+	operand->text = NULL;
+	operand->size = 0;
+	operand->value.string = NULL;
+	operand->value.integer = 0;
+	field->get(field, record, operand);
+}
+
+/* ---- the nearest name ---- */
+
+#define MOST_NEAR 32 /* bytes of a name that are compared */
+
+/* Returns the number of bytes to insert, delete, replace, or exchange with the next one. */
+static unsigned int distance(const char *one, const char *other)
+{
+	unsigned int rows[3][MOST_NEAR + 1], i, j;
+	size_t size = strnlen(one, MOST_NEAR), other_size = strnlen(other, MOST_NEAR);
+
+	for (j = 0; j <= other_size; j++)
+		rows[0][j] = j;
+	for (i = 1; i <= size; i++) {
+		unsigned int *row = rows[i % 3], *above = rows[(i + 2) % 3], *twice = rows[(i + 1) % 3];
+
+		row[0] = i;
+		for (j = 1; j <= other_size; j++) {
+			unsigned int least = above[j - 1] + (one[i - 1] != other[j - 1]);
+
+			least = above[j] + 1 < least ? above[j] + 1 : least;
+			least = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
+			if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] &&
+			    twice[j - 2] + 1 < least)
+				least = twice[j - 2] + 1;
+			row[j] = least;
+		}
+	}
+	return rows[size % 3][other_size];
+}
+
+bool filter_find_nearest(const char *text, filter_name_at name_at, const void *context, char nearest[FIELD_KEY_SIZE])
+{
+	unsigned int least = (unsigned int)strnlen(text, MOST_NEAR) / 2 + 1, i;
+	const char *name;
+
+	nearest[0] = '\0';
+	for (i = 0; (name = name_at(i, context)); i++) {
+		unsigned int far = distance(text, name);
+
+		if (far >= least)
+			continue;
+		least = far;
+		snprintf(nearest, FIELD_KEY_SIZE, "%s", name);
+	}
+	return nearest[0];
+}
+
+/* Names of keys have no NUL behind them in the table, so they are copied. */
+static const char *field_name_at(unsigned int index, const void *context)
+{
+	static char name[FIELD_KEY_SIZE];
+	size_t shorts = sizeof(short_fields) / sizeof(short_fields[0]), others = sizeof(aliases) / sizeof(aliases[0]);
+	const struct record_field *key;
+
+	(void)context;
+	if (index < shorts)
+		return short_fields[index].name;
+	index -= (unsigned int)shorts;
+	if (index < others)
+		return aliases[index].name;
+	index -= (unsigned int)others;
+	if (index >= record_field_count)
+		return NULL;
+	key = &record_fields[index];
+	memcpy(name, key->key + 1, key->key_size - strlen("\"\":"));
+	name[key->key_size - strlen("\"\":")] = '\0';
+	return name;
+}
+
+bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE])
+{
+	return filter_find_nearest(text, field_name_at, NULL, nearest);
+}

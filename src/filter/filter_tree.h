@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A parsed filter: a tree of conditions. Only for src/filter/. */
+#ifndef NETRACKER_FILTER_TREE_H
+#define NETRACKER_FILTER_TREE_H
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "src/filter/filter.h"
+#include "src/filter/filter_field.h"
+
+#define FILTER_MOST_NODES 1024
+#define FILTER_MOST_DEPTH 64
+#define FILTER_MOST_VALUES 4096 /* of one comparison */
+
+struct filter_value {
+	__s64 low, high; /* a number alone: both are equal; of a user, a namespace: its number; 0 if it has none */
+	double percent;
+	bool is_percent;
+	struct nt_network network;
+	__u64 bits;          /* of enumerators */
+	char *text;          /* owned */
+	size_t size;         /* of the text */
+	pcre2_code *pattern; /* owned; NULL: compare with the text */
+};
+
+enum filter_kind { FILTER_AND, FILTER_OR, FILTER_NOT, FILTER_KNOWN, FILTER_COMPARE, FILTER_ALWAYS };
+
+struct filter_node {
+	enum filter_kind kind;
+	struct filter_node *left, *right; /* owned; FILTER_NOT has only `left` */
+	struct filter_field field;
+	enum filter_operator operator;
+	struct filter_value *values; /* owned */
+	unsigned int count;
+};
+
+#define FILTER_MOST_OPTIONS 24
+
+struct filter {
+	struct filter_node *expression; /* NULL: accepts every record */
+	struct filter_node *options[FILTER_MOST_OPTIONS];
+	const char *option_names[FILTER_MOST_OPTIONS];
+	unsigned int option_count;
+	pcre2_match_context *limits;
+	pcre2_match_data *match;
+	unsigned long long limited; /* matches that the limits ended */
+};
+
+struct filter_node *filter_node_new(enum filter_kind kind);
+void filter_node_free(struct filter_node *node);
+
+/* Returns a value to fill, all zero. NULL without memory or beyond FILTER_MOST_VALUES. */
+struct filter_value *filter_node_add_value(struct filter_node *node);
+
+/* Compares one field of a record. `filter` has the memory and the limits of pattern matching. */
+enum filter_truth filter_compare(struct filter *filter, const struct filter_node *node, const struct nt_record *record);
+
+/* Parses an expression of NUL-terminated text into the node. Returns false with the error. */
+bool filter_parse(const char *text, struct filter_node **node, struct filter_error *error);
+
+/* Parses one value of a comparison and adds it. is_quoted: every character stands for itself. Returns false with the
+ * message, which has no position yet. */
+bool filter_parse_value(struct filter_node *node, const char *text, bool is_quoted, struct filter_error *error);
+
+/* Returns whether the operator can be used with the field's type. Otherwise false with the message. */
+bool filter_check_operator(const struct filter_node *node, struct filter_error *error);
+
+__attribute__((format(printf, 2, 3))) bool filter_fail(struct filter_error *error, const char *format, ...);
+
+#endif
