@@ -35,7 +35,7 @@ static __always_inline long load_bytes(struct __sk_buff *skb, __u32 offset, void
 }
 
 #include "../core/event.h"
-#include "../core/filter.h"
+#include "../core/kernel_filter.h"
 
 const volatile struct nt_config config SEC(".rodata.config");
 const volatile struct nt_filter wanted SEC(".rodata.filter");

@@ -88,9 +88,9 @@ _netracker_options_of() {
 	status) echo '-f --format -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '--id -q --quiet -h --help -V --version' ;;
-	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --tunnels --memory --like -C --no-checksums -f --format -o --output --host --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
-	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration -f --format -o --output --host -n --count -q --quiet -v --verbose -h --help -V --version' ;;
-	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --top --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
+	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format -o --output --host --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --where -f --format -o --output --host -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --top --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
 }
 
@@ -118,6 +118,7 @@ _netracker_offer_values() {
 		*) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		esac ;;
 	--min-duration) ;;
+	--where) ;;
 	--id) ;;
 	-i | --interface) _netracker_offer_interfaces "$typed" "$command" ;;
 	--context)
@@ -154,6 +155,9 @@ _netracker_offer_values() {
 
 # The letters of the options without a value.
 _netracker_flags=46xCqvhV
+
+# The fields of filters.
+_netracker_fields=(host net src dst local remote port sport dport lport rport pid comm exe user cgroup container netns role state outcome by reason gap duration age handshake rtt sent recv bytes retrans limited machine interface)
 # from src/cli/option_table.c: end
 
 # Prints the option before the value, with or without `=` between them; of several letters in one word, the last.
@@ -176,8 +180,11 @@ _netracker() {
 		_netracker_offer "$typed" "${options[@]}"
 	elif ((COMP_CWORD == 1)); then
 		_netracker_offer "$typed" list replay explain attach status detach
+		[[ ! $typed ]] || _netracker_offer "$typed" "${_netracker_fields[@]}"
 	elif [[ $command == replay || $command == explain ]]; then
 		_netracker_offer_files
+	elif [[ $command != attach && $command != status && $command != detach ]]; then
+		_netracker_offer "$typed" and or not "${_netracker_fields[@]}"
 	fi
 }
 

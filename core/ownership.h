@@ -78,7 +78,7 @@
  *    no                complete    no               no      it may be a local server's, under SYN cookies
  *    no                incomplete  -                no      it was for this machine, and no socket took it
  *
- * nt_filter_has_side() (core/filter.h) is not one of these: it asks which role a socket on a side would have.
+ * nt_filter_has_side() (core/kernel_filter.h) is not one of these: it asks which role a socket on a side would have.
  */
 #ifndef NETRACKER_CORE_OWNERSHIP_H
 #define NETRACKER_CORE_OWNERSHIP_H

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "src/cli/option_table.h"
+#include "src/filter/filter.h"
 
 struct command_name {
 	enum command_bit bit;
@@ -216,7 +217,10 @@ static void print_completion(void)
 	for (i = 0; i < option_rule_count; i++)
 		if (option_rules[i].letter && !option_rules[i].value)
 			putchar(option_rules[i].letter);
-	putchar('\n');
+	printf("\n\n# The fields of filters.\n_netracker_fields=(");
+	for (i = 0; filter_short_name(i); i++)
+		printf("%s%s", i ? " " : "", filter_short_name(i));
+	puts(")");
 }
 
 int main(int argc, char **argv)

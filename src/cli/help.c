@@ -26,10 +26,24 @@ struct help_text {
 "                  W wire_end, E doubtful_end, H hidden, Y bypass,\n" \
 "                  B bytes_mod_4g, V value_range, X evicted, L lost events\n"
 
+#define FILTER_LANGUAGE(words) \
+"\n" \
+"Filters:\n" \
+"  " words "\n" \
+"  FIELD [OPERATOR] VALUE,..; and or not ( )\n" \
+"  fields      host net src dst local remote, port sport dport lport rport,\n" \
+"              pid comm exe user cgroup container netns, role state outcome by\n" \
+"              reason gap, duration age handshake rtt, sent recv bytes retrans\n" \
+"              limited, and every key of the record\n" \
+"  operators   = != < <= > >= ~ (a regular expression), or the words eq ne lt\n" \
+"              le gt ge matches; none means =; quote < and > from the shell\n" \
+"  values      10.0.0.0/8  https  8000-8080  80,443  10ms  64K  2%  'ngin*'\n"
+
 static const struct help_text help_texts[] = {
 	{ COMMAND_LIVE,
-"usage: netracker [OPTIONS]              report each TCP connection when it ends\n"
-"       netracker list [OPTIONS]         list the connections that are open now\n"
+"usage: netracker [OPTIONS] [FILTER]     report each TCP connection when it ends\n"
+"       netracker list [OPTIONS] [FILTER]\n"
+"                                        list the connections that are open now\n"
 "       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
 "       netracker explain [FILE]         describe records in plain English\n"
 "       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
@@ -43,12 +57,15 @@ static const struct help_text help_texts[] = {
 "  R               role of the local side: C client, S server, O observer (only\n"
 "                  packets were seen)\n"
 COLUMNS_OF_ENDED_CONNECTIONS
+FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
 "Exit status: 0 done, 1 input or output failed, 2 wrong usage, 3 not permitted,\n"
 "4 the kernel lacks something, 5 no such interface, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker -D 443                         connections to remote port 443\n"
+"  netracker port 443 and not comm curl     but not those of curl\n"
+"  netracker retrans gt 2% or rtt gt 100ms  slow networks\n"
 "  netracker -x                             failed connections, and which side\n"
 "                                           ended them\n"
 "  netracker --summary --interval 1         who moves most bytes, every second\n"
@@ -58,7 +75,8 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "  netracker -c nginx -f json -o nginx.json -t 60\n"
 "                                           nginx for a minute, as JSON in a file\n" },
 	{ COMMAND_LIST,
-"usage: netracker list [OPTIONS]         list the TCP connections that are open\n"
+"usage: netracker list [OPTIONS] [FILTER]\n"
+"                                        list the TCP connections that are open\n"
 "                                        now, in all network namespaces\n",
 "Columns:\n"
 "  R               role of the local side: C client, S server\n"
@@ -72,12 +90,15 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "  LIMITED         what limits the local side's sending: receiver, sndbuf,\n"
 "                  network, app\n"
 "  GAPS            what is unknown: S start, D direction, O owner\n"
+FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
 "Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
 "kernel lacks something, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker list -L 443                    connections to the local port 443\n"
+"  netracker list state close-wait and age gt 1m\n"
+"                                           connections that a program leaks\n"
 "  netracker list -p 1234 -f json | jq .    all that is known about the\n"
 "                                           connections of process 1234\n" },
 	{ COMMAND_REPLAY,
@@ -87,6 +108,7 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "                                           one capture: name the oldest first\n",
 "Columns:\n"
 COLUMNS_OF_ENDED_CONNECTIONS
+FILTER_LANGUAGE("The value of --where:")
 "\n"
 "Exit status: 0 done, 1 input or output failed, 2 wrong usage, 7 records were\n"
 "lost\n"
@@ -94,6 +116,8 @@ COLUMNS_OF_ENDED_CONNECTIONS
 "Examples:\n"
 "  netracker replay capture.pcap\n"
 "  netracker replay -x capture.pcap                   failed connections\n"
+"  netracker replay --where retrans=3 capture.pcap    connections with 3\n"
+"                                                     retransmissions\n"
 "  netracker replay ring.pcap0 ring.pcap1             two parts of one capture\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap\n"
 "                                                     Zeek's conn.log\n"

@@ -7,7 +7,7 @@
 #define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
-#define HOST_NAME_LIMIT 253   /* RFC 1035 section 2.3.4: 255 octets, as text two less */
+#define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
 #define LEAST_MEMORY (1ULL << 20)
 #define MOST_MEMORY (1ULL << 50)
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */

@@ -69,10 +69,10 @@ struct option_rule {
 	const struct field_names *words;
 	const char *field;             /* conditions: the field of the filter language */
 	enum filter_operator operator; /* conditions */
-	bool replaces;       /* words: if given again, it replaces earlier words instead of adding to them */
-	const char *value;   /* the value's name in help; NULL: takes no value */
-	const char *valid;   /* for the error message: the valid values */
-	const char *kind;    /* the kind of object that a value names, for "no such user"; NULL: none */
+	bool replaces;                 /* words: if given again, it replaces earlier words instead of adding to them */
+	const char *value;             /* the value's name in help; NULL: takes no value */
+	const char *valid;             /* for the error message: the valid values */
+	const char *kind;              /* the kind of object that a value names, for "no such user"; NULL: none */
 	const char *refusal; /* why live tracking or replay does not have it; NULL: struct command has the reason */
 	enum option_section section;
 	struct option_text help[OPTION_TEXTS];

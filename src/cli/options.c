@@ -336,7 +336,8 @@ static int add_flags(struct options *options)
 		done = filter_add_option(filter, "family", FILTER_EQUAL, options->ipv4_only ? "ipv4" : "ipv6", &error);
 	for (i = 0; i < record_outcome_names.count && done; i++)
 		if (options->outcomes & 1U << i)
-			done = filter_add_option(filter, "outcome", FILTER_EQUAL, record_outcome_names.names[i], &error);
+			done = filter_add_option(filter, "outcome", FILTER_EQUAL, record_outcome_names.names[i],
+						 &error);
 	if (done)
 		return CONTINUE;
 	message_error("options: %s", error.message);

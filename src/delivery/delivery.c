@@ -23,6 +23,26 @@ void delivery_close(struct delivery *delivery)
 	delivery->is_open = false;
 }
 
+static void note_missing(const char *kind, const char *name)
+{
+	message_note("filter: no such %s now: %s; connections match when there is one", kind, name);
+}
+
+void delivery_check_filter(const struct delivery_options *options)
+{
+	filter_check_objects(options->filter, note_missing);
+}
+
+static void report_limited_matches(const struct filter *filter)
+{
+	unsigned long long limited = filter_limited_matches(filter);
+
+	if (limited)
+		message_note("filter: a regular expression took too many steps %llu times, and the condition was "
+			     "unknown then; simplify it",
+			     limited);
+}
+
 static bool matches_filters(const struct delivery_options *options, const struct nt_record *record)
 {
 	const struct format *format = options->output.sink.format;
@@ -90,6 +110,7 @@ void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost + unwanted - lost_for_memory;
 	if (!delivery->error)
 		delivery->error = error;
+	report_limited_matches(delivery->options->filter);
 }
 
 __u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting)

@@ -15,9 +15,9 @@
 /* Strings are not copied. */
 struct delivery_options {
 	struct filter *filter; /* NULL: every record */
-	unsigned int events; /* bits 1 << NT_EVENT_*; never 0 */
-	__u64 max_records;   /* 0: any number */
-	const char *host;    /* the key `host` of each record; NULL: absent */
+	unsigned int events;   /* bits 1 << NT_EVENT_*; never 0 */
+	__u64 max_records;     /* 0: any number */
+	const char *host;      /* the key `host` of each record; NULL: absent */
 	struct output_options output;
 	bool sums_up_open; /* the summary counts open connections even without their records */
 	bool quiet;        /* no accounting on stderr */
@@ -38,6 +38,9 @@ struct delivery {
  */
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options);
 void delivery_close(struct delivery *delivery);
+
+/* For sources of this machine: notes each process and control group that the filter names and that does not exist. */
+void delivery_check_filter(const struct delivery_options *options);
 
 static inline bool delivery_wants_event(const struct delivery_options *options, enum nt_event_kind event)
 {

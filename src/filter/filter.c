@@ -170,7 +170,7 @@ static bool add_items(struct filter_node *node, const char *values, struct filte
 	}
 }
 
-bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char *values,
+bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char * values,
 		       struct filter_error *error)
 {
 	struct filter_node *node = find_option(filter, field);
@@ -180,9 +180,9 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 		node = add_option(filter, field);
 	if (!node)
 		return filter_fail(error, "out of memory");
-	if (operator != FILTER_EQUAL)
+	if (operator!= FILTER_EQUAL)
 		node->count = 0; /* numbers own nothing */
-	node->operator = operator;
+	node->operator= operator;
 	return add_items(node, values, error);
 }
 
@@ -291,7 +291,7 @@ static void check_node(const struct filter_node *node, object_report report)
 		return;
 	check_node(node->left, report);
 	check_node(node->right, report);
-	if (node->kind != FILTER_COMPARE || (node->operator != FILTER_EQUAL && node->operator != FILTER_UNEQUAL))
+	if (node->kind != FILTER_COMPARE || (node->operator!= FILTER_EQUAL && node->operator!= FILTER_UNEQUAL))
 		return;
 	for (i = 0; i < node->count; i++) {
 		if (!strcmp(node->field.name, "pid"))

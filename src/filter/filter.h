@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/filter.h"
+#include "core/kernel_filter.h"
 #include "core/record.h"
 
 struct filter;
@@ -34,7 +34,7 @@ enum filter_operator {
 #define FILTER_MESSAGE_SIZE 320
 #define FILTER_MOST_TEXT 16384 /* bytes of one expression */
 
-/* Where the text is wrong, as bytes [begin, end) of it, and why. The message may hold bytes of the text. */
+/* The text is wrong at its bytes [begin, end). The message says why, and may hold bytes of the text. */
 struct filter_error {
 	size_t begin, end;
 	char message[FILTER_MESSAGE_SIZE];
@@ -52,10 +52,13 @@ bool filter_add_text(struct filter *filter, const char *text, struct filter_erro
 /* Returns whether an expression can begin with this word. */
 bool filter_can_begin(const char *word);
 
+/* Returns the fields' short names, for help and completion. NULL behind the last one. */
+const char *filter_short_name(unsigned int index);
+
 /* Adds the values of an option, separated by commas, to those given before for this field; records must have one of them.
  * `field` is a field's name and is not copied. With another operator than FILTER_EQUAL the value replaces the former.
  */
-bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char *values,
+bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char * values,
 		       struct filter_error *error);
 
 /* Returns whether values were given by filter_add_option(). */

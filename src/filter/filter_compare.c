@@ -40,10 +40,10 @@ static bool compare_integers(enum filter_operator operator, __s64 one, __s64 oth
 
 static bool is_equality(enum filter_operator operator)
 {
-	return operator == FILTER_EQUAL || operator == FILTER_UNEQUAL;
+	return operator== FILTER_EQUAL || operator== FILTER_UNEQUAL;
 }
 
-static enum filter_truth compare_percent(enum filter_operator operator, const struct filter_operand *operand,
+static enum filter_truth compare_percent(enum filter_operator operator, const struct filter_operand * operand,
 					 const struct filter_value *value)
 {
 	double percent;
@@ -56,7 +56,7 @@ static enum filter_truth compare_percent(enum filter_operator operator, const st
 	return truth_of(compare_order(operator, percent, value->percent));
 }
 
-static enum filter_truth compare_numbers(enum filter_operator operator, const struct filter_operand *operand,
+static enum filter_truth compare_numbers(enum filter_operator operator, const struct filter_operand * operand,
 					 const struct filter_value *value)
 {
 	unsigned int i;
@@ -128,7 +128,7 @@ static enum filter_truth compare_texts(struct filter *filter, const struct filte
 {
 	if (value->pattern)
 		return match_pattern(filter, operand, value);
-	if (node->operator == FILTER_CONTAINS)
+	if (node->operator== FILTER_CONTAINS)
 		return truth_of(memmem(operand->text, operand->size, value->text, value->size));
 	if (node->field.type == FILTER_CGROUP)
 		return truth_of(cgroup_has(operand, value));
@@ -158,7 +158,7 @@ static enum filter_truth compare_value(struct filter *filter, const struct filte
 
 enum filter_truth filter_compare(struct filter *filter, const struct filter_node *node, const struct nt_record *record)
 {
-	bool negates = node->operator == FILTER_UNEQUAL || node->operator == FILTER_MATCHES_NOT;
+	bool negates = node->operator== FILTER_UNEQUAL || node->operator== FILTER_MATCHES_NOT;
 	enum filter_truth truth = FILTER_FALSE;
 	struct filter_operand operand;
 	unsigned int i;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/filter/filter.h"
+
 #define NS_PER_SECOND 1000000000ULL
 
 /* ---- values computed from several keys ---- */
@@ -119,7 +121,8 @@ static void get_age(const struct filter_field *field, const struct nt_record *re
 		set_number(operand, (__s64)(record->end_ns - record->start_ns));
 }
 
-static void get_family(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
+static void get_family_bits(const struct filter_field *field, const struct nt_record *record,
+			    struct filter_operand *operand)
 {
 	(void)field;
 	operand->bits = nt_address_family(record->src_ip) == 4 ? 1 : 2;
@@ -128,14 +131,14 @@ static void get_family(const struct filter_field *field, const struct nt_record 
 
 /* ---- the record's keys ---- */
 
-static const void *member_of(const struct record_field *key, const struct nt_record *record)
+static const void *key_member(const struct record_field *key, const struct nt_record *record)
 {
 	return (const char *)record + key->offset;
 }
 
 static __u64 read_member(const struct record_field *key, const struct nt_record *record)
 {
-	const void *member = member_of(key, record);
+	const void *member = key_member(key, record);
 
 	switch (key->size) {
 	case sizeof(__u8):
@@ -149,7 +152,7 @@ static __u64 read_member(const struct record_field *key, const struct nt_record 
 	}
 }
 
-static bool has_key(const struct record_field *key, const struct nt_record *record)
+static bool is_key_known(const struct record_field *key, const struct nt_record *record)
 {
 	return key->present == FIELD_ALWAYS || nt_record_has(record, key->present);
 }
@@ -168,23 +171,23 @@ static void get_key(const struct filter_field *field, const struct nt_record *re
 static void get_key_address(const struct filter_field *field, const struct nt_record *record,
 			    struct filter_operand *operand)
 {
-	if (!has_key(field->key, record))
+	if (!is_key_known(field->key, record))
 		return;
-	operand->address[0] = member_of(field->key, record);
+	operand->address[0] = key_member(field->key, record);
 	operand->count = 1;
 }
 
 static void get_key_time(const struct filter_field *field, const struct nt_record *record,
 			 struct filter_operand *operand)
 {
-	if (has_key(field->key, record))
+	if (is_key_known(field->key, record))
 		set_number(operand, (__s64)read_member(field->key, record));
 }
 
 static void get_key_name(const struct filter_field *field, const struct nt_record *record,
 			 struct filter_operand *operand)
 {
-	if (!has_key(field->key, record))
+	if (!is_key_known(field->key, record))
 		return;
 	operand->bits = 1ULL << (read_member(field->key, record) & 63);
 	operand->count = 1;
@@ -212,7 +215,7 @@ static const struct filter_field short_fields[] = {
 	{ .name = "port", .type = FILTER_PORT, .get = get_port },
 	{ .name = "lport", .type = FILTER_PORT, .get = get_local_port },
 	{ .name = "rport", .type = FILTER_PORT, .get = get_remote_port },
-	{ .name = "family", .type = FILTER_NAME, .get = get_family, .names = &family_field_names },
+	{ .name = "family", .type = FILTER_NAME, .get = get_family_bits, .names = &family_field_names },
 	{ .name = "sent", .type = FILTER_SIZE, .get = get_sent, .is_absent_at_times = true },
 	{ .name = "recv", .type = FILTER_SIZE, .get = get_received, .is_absent_at_times = true },
 	{ .name = "bytes", .type = FILTER_SIZE, .get = get_both_bytes, .is_absent_at_times = true },
@@ -263,9 +266,9 @@ static const struct {
 	const char *name;
 	enum filter_type type;
 } key_types[] = {
-	{ "uid", FILTER_USER },         { "netns", FILTER_NETNS },         { "comm", FILTER_COMM },
-	{ "cgroup", FILTER_CGROUP },    { "container", FILTER_CONTAINER }, { "start", FILTER_TIME },
-	{ "time", FILTER_TIME },        { "rtt_us", FILTER_DURATION },     { "min_rtt_us", FILTER_DURATION },
+	{ "uid", FILTER_USER },      { "netns", FILTER_NETNS },         { "comm", FILTER_COMM },
+	{ "cgroup", FILTER_CGROUP }, { "container", FILTER_CONTAINER }, { "start", FILTER_TIME },
+	{ "time", FILTER_TIME },     { "rtt_us", FILTER_DURATION },     { "min_rtt_us", FILTER_DURATION },
 };
 
 static enum filter_type type_of_key(const struct record_field *key, const char *name)
@@ -281,10 +284,10 @@ static enum filter_type type_of_key(const struct record_field *key, const char *
 		return FILTER_FLAG;
 	if (key->type == FIELD_STRING || key->type == FIELD_WORD)
 		return key->names ? FILTER_NAME : ends_with(name, "_ip") ? FILTER_ADDRESS : FILTER_TEXT;
-	return ends_with(name, "_ns")      ? FILTER_DURATION :
-	       ends_with(name, "_bytes")   ? FILTER_SIZE :
-	       ends_with(name, "_port")    ? FILTER_PORT :
-					     FILTER_NUMBER;
+	return ends_with(name, "_ns")    ? FILTER_DURATION :
+	       ends_with(name, "_bytes") ? FILTER_SIZE :
+	       ends_with(name, "_port")  ? FILTER_PORT :
+					   FILTER_NUMBER;
 }
 
 /* rtt_us and min_rtt_us count microseconds; get_key() must convert them. */
@@ -298,8 +301,11 @@ static void fill_key_field(const struct record_field *key, const char *name, str
 {
 	bool is_us = ends_with(name, "_us");
 
-	*field = (struct filter_field){ .type = type_of_key(key, name), .get = get_key, .key = key,
-					.names = key->names, .unit_ns = is_us ? 1000 : 1 };
+	*field = (struct filter_field){ .type = type_of_key(key, name),
+					.get = get_key,
+					.key = key,
+					.names = key->names,
+					.unit_ns = is_us ? 1000 : 1 };
 	field->is_absent_at_times = key->present != FIELD_ALWAYS;
 	field->is_signed = key->type == FIELD_SIGNED;
 	if (is_us)
@@ -324,7 +330,7 @@ static const char *find_alias(const char *name)
 	return NULL;
 }
 
-static bool find_field(const char *name, struct filter_field *field)
+static bool find_any_field(const char *name, struct filter_field *field)
 {
 	const char *other = find_alias(name), *known = other ? other : name;
 	const struct record_field *key;
@@ -349,7 +355,7 @@ static bool find_field(const char *name, struct filter_field *field)
 
 bool filter_field_find(const char *name, struct filter_field *field)
 {
-	if (!find_field(name, field))
+	if (!find_any_field(name, field))
 		return false;
 	snprintf(field->name, sizeof(field->name), "%s", name);
 	return true;
@@ -372,7 +378,7 @@ void filter_field_get(const struct filter_field *field, const struct nt_record *
 #define MOST_NEAR 32 /* bytes of a name that are compared */
 
 /* Returns the number of bytes to insert, delete, replace, or exchange with the next one. */
-static unsigned int distance(const char *one, const char *other)
+static unsigned int edit_distance(const char *one, const char *other)
 {
 	unsigned int rows[3][MOST_NEAR + 1], i, j;
 	size_t size = strnlen(one, MOST_NEAR), other_size = strnlen(other, MOST_NEAR);
@@ -404,7 +410,7 @@ bool filter_find_nearest(const char *text, filter_name_at name_at, const void *c
 
 	nearest[0] = '\0';
 	for (i = 0; (name = name_at(i, context)); i++) {
-		unsigned int far = distance(text, name);
+		unsigned int far = edit_distance(text, name);
 
 		if (far >= least)
 			continue;
@@ -439,4 +445,16 @@ static const char *field_name_at(unsigned int index, const void *context)
 bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE])
 {
 	return filter_find_nearest(text, field_name_at, NULL, nearest);
+}
+
+const char *filter_short_name(unsigned int index)
+{
+	static const char *const names[] = {
+		"host",  "net",   "src",     "dst",   "local",   "remote",  "port",     "sport",     "dport",
+		"lport", "rport", "pid",     "comm",  "exe",     "user",    "cgroup",   "container", "netns",
+		"role",  "state", "outcome", "by",    "reason",  "gap",     "duration", "age",       "handshake",
+		"rtt",   "sent",  "recv",    "bytes", "retrans", "limited", "machine",  "interface",
+	};
+
+	return index < sizeof(names) / sizeof(names[0]) ? names[index] : NULL;
 }

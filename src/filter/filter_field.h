@@ -26,7 +26,7 @@ enum filter_type {
 
 #define FILTER_SIDES 2
 
-/* What a field is in one record: up to two numbers or addresses, of which one must match, or one text. */
+/* A field's value in one record: up to two numbers or addresses, of which one must match, or one text. */
 struct filter_operand {
 	unsigned int count; /* 0: unknown */
 	__s64 number[FILTER_SIDES];

@@ -107,7 +107,7 @@ static bool take_sign(struct parser *parser)
 			continue;
 		parser->at += size;
 		parser->kind = signs[i].kind;
-		parser->operator = signs[i].operator;
+		parser->operator= signs[i].operator;
 		return true;
 	}
 	return false;
@@ -144,7 +144,7 @@ static void take_keyword(struct parser *parser)
 		if (strcmp(parser->word, keywords[i].text))
 			continue;
 		parser->kind = keywords[i].kind;
-		parser->operator = keywords[i].operator;
+		parser->operator= keywords[i].operator;
 	}
 }
 
@@ -176,8 +176,8 @@ static bool next(struct parser *parser)
 			return false;
 	} else if (!take_sign(parser)) {
 		while (parser->text[parser->at] && !isspace((unsigned char)parser->text[parser->at]) &&
-		       !strchr("()=!<>~,{}\"'", parser->text[parser->at]) && strncmp(parser->text + parser->at, "&&", 2) &&
-		       strncmp(parser->text + parser->at, "||", 2))
+		       !strchr("()=!<>~,{}\"'", parser->text[parser->at]) &&
+		       strncmp(parser->text + parser->at, "&&", 2) && strncmp(parser->text + parser->at, "||", 2))
 			parser->at++;
 		copy_word(parser);
 		take_keyword(parser);
@@ -255,11 +255,13 @@ static bool take_direction(struct parser *parser, struct filter_field *field)
 static bool fail_value(struct parser *parser, const char *field)
 {
 	if (parser->kind == TOKEN_NOT)
-		return FAIL_HERE(parser, "a value of %s is missing; not comes before the field: not %s ...", field, field);
+		return FAIL_HERE(parser, "a value of %s is missing; not comes before the field: not %s ...", field,
+				 field);
 	if (parser->kind == TOKEN_WORD || parser->kind == TOKEN_OPERATOR || parser->kind == TOKEN_AND ||
 	    parser->kind == TOKEN_OR)
-		return FAIL_HERE(parser, "a value of %s is missing; write a value that is a word of the language in "
-					 "quotation marks",
+		return FAIL_HERE(parser,
+				 "a value of %s is missing; write a value that is a word of the language in "
+				 "quotation marks",
 				 field);
 	return parser->kind != TOKEN_WRONG && FAIL_HERE(parser, "a value of %s is missing", field);
 }
@@ -305,11 +307,11 @@ static bool parse_operator(struct parser *parser, struct filter_node *node)
 {
 	if (parser->kind != TOKEN_OPERATOR)
 		return true;
-	node->operator = parser->operator;
+	node->operator= parser->operator;
 	if (!filter_check_operator(node, parser->error))
 		return fail_at(parser, parser->begin, parser->end);
-	return node->operator == FILTER_MATCHES || node->operator == FILTER_MATCHES_NOT ? next_pattern(parser) :
-											     next(parser);
+	return node->operator== FILTER_MATCHES || node->operator== FILTER_MATCHES_NOT ? next_pattern(parser) :
+											next(parser);
 }
 
 static bool parse_known(struct parser *parser, struct filter_node *node)
@@ -482,7 +484,8 @@ bool filter_can_begin(const char *word)
 
 	if (parser.word && next(&parser))
 		can = parser.kind == TOKEN_NOT || parser.kind == TOKEN_OPEN ||
-		      (parser.kind == TOKEN_WORD && (is_protocol_name(parser.word) || filter_field_find(parser.word, &field)));
+		      (parser.kind == TOKEN_WORD &&
+		       (is_protocol_name(parser.word) || filter_field_find(parser.word, &field)));
 	free(parser.word);
 	return can;
 }

@@ -138,8 +138,9 @@ static bool parse_time_value(const char *text, struct filter_value *value, struc
 	__u64 ns;
 
 	if (!time_point_parse(text, &ns))
-		return filter_fail(error, "'%.60s' is no time; valid: 2026-11-30, \"2026-11-30 14:05:09\", 14:05, today, "
-					  "yesterday, now, -10m",
+		return filter_fail(error,
+				   "'%.60s' is no time; valid: 2026-11-30, \"2026-11-30 14:05:09\", 14:05, today, "
+				   "yesterday, now, -10m",
 				   text);
 	value->low = value->high = (__s64)ns;
 	return true;
@@ -199,8 +200,9 @@ static bool parse_network_value(const char *text, struct filter_value *value, st
 {
 	if (parse_network(text, &value->network))
 		return true;
-	return filter_fail(error, "'%.60s' is no address or network; valid: 192.0.2.1, 10.0.0.0/8, fd00::/8; names are "
-				  "not looked up: getent hosts NAME",
+	return filter_fail(error,
+			   "'%.60s' is no address or network; valid: 192.0.2.1, 10.0.0.0/8, fd00::/8; names are "
+			   "not looked up: getent hosts NAME",
 			   text);
 }
 
@@ -261,8 +263,8 @@ static bool fail_name(const struct filter_field *field, const char *text, const 
 			used += (size_t)snprintf(valid + used, sizeof(valid) - used, "%s%s", used ? ", " : "",
 						 field->names->names[i]);
 	if (filter_find_nearest(name, enumerator_at, field->names, nearest))
-		return filter_fail(error, "'%.40s' is no value of %s; nearest: %s; valid: %s", text, field->name, nearest,
-				   valid);
+		return filter_fail(error, "'%.40s' is no value of %s; nearest: %s; valid: %s", text, field->name,
+				   nearest, valid);
 	return filter_fail(error, "'%.40s' is no value of %s; valid: %s", text, field->name, valid);
 }
 
@@ -349,9 +351,9 @@ static bool set_text(const struct filter_node *node, const char *text, bool is_q
 	if (!value->text)
 		return filter_fail(error, "out of memory");
 	value->size = strlen(text);
-	if (node->operator == FILTER_CONTAINS)
+	if (node->operator== FILTER_CONTAINS)
 		return true;
-	if (node->operator == FILTER_MATCHES || node->operator == FILTER_MATCHES_NOT)
+	if (node->operator== FILTER_MATCHES || node->operator== FILTER_MATCHES_NOT)
 		return compile_pattern(text, 0, value, error);
 	if (!is_quoted && strpbrk(text, "*?["))
 		return compile_glob(text, value, error);
@@ -403,8 +405,9 @@ static bool parse_netns_value(const char *text, struct filter_value *value, stru
 	value->low = value->high = inode;
 	if (inode)
 		return true;
-	return filter_fail(error, "no such network namespace: %.60s; valid: a name that ip netns lists, an inode number, or a "
-				  "path: /proc/PID/ns/net",
+	return filter_fail(error,
+			   "no such network namespace: %.60s; valid: a name that ip netns lists, an inode number, or a "
+			   "path: /proc/PID/ns/net",
 			   text);
 }
 
@@ -413,8 +416,9 @@ static bool parse_cgroup_value(struct filter_node *node, const char *text, bool 
 			       struct filter_error *error)
 {
 	if (!strncmp(text, CGROUP_MOUNT, strlen(CGROUP_MOUNT)))
-		return filter_fail(error, "'%.60s' is no control group; valid: a path without " CGROUP_MOUNT
-					  ", as in /proc/PID/cgroup: /system.slice",
+		return filter_fail(error,
+				   "'%.60s' is no control group; valid: a path without " CGROUP_MOUNT
+				   ", as in /proc/PID/cgroup: /system.slice",
 				   text);
 	if (!set_text(node, text, is_quoted, value, error))
 		return false;
@@ -431,13 +435,13 @@ static bool check_pid(const struct filter_field *field, struct filter_value *val
 	return filter_fail(error, "'%.60s' is no process id; valid: 1 to 4194304", text);
 }
 
-static bool parse_container_value(struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
-				  struct filter_error *error)
+static bool parse_container_value(struct filter_node *node, const char *text, bool is_quoted,
+				  struct filter_value *value, struct filter_error *error)
 {
 	if (!set_text(node, text, is_quoted, value, error))
 		return false;
-	if (value->pattern || node->operator == FILTER_CONTAINS ||
-	    (value->size <= MOST_CONTAINER && text[strspn(text, "0123456789abcdefABCDEF")] == '\0'))
+	if (value->pattern || node->operator== FILTER_CONTAINS ||(value->size <= MOST_CONTAINER &&
+								  text[strspn(text, "0123456789abcdefABCDEF")] == '\0'))
 		return true;
 	return filter_fail(error, "'%.60s' is no container id; valid: its first 1 to 64 hexadecimal digits", text);
 }
@@ -471,32 +475,35 @@ bool filter_check_operator(const struct filter_node *node, struct filter_error *
 	case FILTER_MATCHES_NOT:
 		if (is_text(type) || has_names(type))
 			return true;
-		return filter_fail(error, "a regular expression is for texts, and %s is none; use = or <", node->field.name);
+		return filter_fail(error, "a regular expression is for texts, and %s is none; use = or <",
+				   node->field.name);
 	case FILTER_CONTAINS:
-		return is_text(type) ? true :
-				       filter_fail(error, "contains is for texts, and %s is none; use =", node->field.name);
+		return is_text(type) ?
+			       true :
+			       filter_fail(error, "contains is for texts, and %s is none; use =", node->field.name);
 	default:
 		if (has_order(type))
 			return true;
-		return filter_fail(error, "< and > are for numbers and times, and %s is none; use = or !=",
-				   node->field.name);
+		return filter_fail(error,
+				   "< and > are for numbers and times, and %s is none; use = or !=", node->field.name);
 	}
 }
 
 /* < and the like compare with one number. */
-static bool check_order(const struct filter_node *node, const struct filter_value *value, struct filter_error *error)
+static bool check_ordered_values(const struct filter_node *node, const struct filter_value *value,
+				 struct filter_error *error)
 {
-	if (node->operator == FILTER_EQUAL || node->operator == FILTER_UNEQUAL || !has_order(node->field.type))
+	if (node->operator== FILTER_EQUAL || node->operator== FILTER_UNEQUAL || !has_order(node->field.type))
 		return true;
 	if (node->count == 1 && value->low == value->high)
 		return true;
 	return filter_fail(error, "< and > compare with one number; use = for a list or a range");
 }
 
-static bool parse_name_or_pattern(struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
-				  struct filter_error *error)
+static bool parse_name_or_pattern(struct filter_node *node, const char *text, bool is_quoted,
+				  struct filter_value *value, struct filter_error *error)
 {
-	if ((node->operator == FILTER_MATCHES || node->operator == FILTER_MATCHES_NOT || strpbrk(text, "*?[")) &&
+	if ((node->operator== FILTER_MATCHES || node->operator== FILTER_MATCHES_NOT || strpbrk(text, "*?[")) &&
 	    !set_text(node, text, is_quoted, value, error))
 		return false;
 	return parse_name_value(&node->field, text, value, error);
@@ -541,5 +548,5 @@ bool filter_parse_value(struct filter_node *node, const char *text, bool is_quot
 	value = filter_node_add_value(node);
 	if (!value)
 		return filter_fail(error, "more than %d values, or out of memory", FILTER_MOST_VALUES);
-	return parse_by_type(node, text, is_quoted, value, error) && check_order(node, value, error);
+	return parse_by_type(node, text, is_quoted, value, error) && check_ordered_values(node, value, error);
 }

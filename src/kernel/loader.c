@@ -131,8 +131,8 @@ static void configure(struct loader *loader, const struct loader_options *option
 		.cgroup_v1 = loader->features.has_cgroup_v1,
 		.share_multiplier = shares_choose_multiplier(),
 	};
-	skeleton->rodata_config->config.filters = filter_for_kernel(
-		&skeleton->rodata_filter->wanted, options->filter, options->contexts & CONTEXT_WIRE);
+	skeleton->rodata_config->config.filters = filter_for_kernel(&skeleton->rodata_filter->wanted, options->filter,
+								    options->contexts & CONTEXT_WIRE);
 	size_tables(loader, options, ring_bytes, slots);
 }
 

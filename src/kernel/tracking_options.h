@@ -12,9 +12,9 @@ struct loader_options {
 	unsigned int contexts; /* bits of enum context_bit; never 0 */
 	bool scans_only;       /* load the iterators only, and no program to attach */
 	bool every_packet;
-	bool reports_open; /* emit an event when a connection becomes established */
+	bool reports_open;           /* emit an event when a connection becomes established */
 	const struct filter *filter; /* NULL: every connection */
-	__u32 own_netns; /* inode number */
+	__u32 own_netns;             /* inode number */
 };
 
 struct interface_names {

@@ -101,6 +101,7 @@ static int list_set_up(struct list *list)
 	};
 	int status;
 
+	delivery_check_filter(&list->options->delivery);
 	running_trackers_open(&list->running);
 	status = loader_open(&list->loader, &loader_options);
 	if (status != EXIT_STATUS_DONE)

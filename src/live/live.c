@@ -462,7 +462,7 @@ static int report_start_out_of_memory(void)
 static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options->delivery.filter,
-						       live->options->contexts & CONTEXT_WIRE);
+						live->options->contexts & CONTEXT_WIRE);
 	const struct join_output output = { live,
 					    write_socket_record,
 					    write_observer_record,
@@ -471,6 +471,7 @@ static int set_up_user_space(struct live *live)
 					    find_open_wire,
 					    kernel_filters ? is_side_reported : NULL };
 
+	delivery_check_filter(&live->options->delivery);
 	live->accounting.loader = &live->loader;
 	live->accounting.delivery = &live->delivery;
 	live->accounting.has_sockets = live->options->contexts & CONTEXT_SOCKET;

@@ -38,7 +38,8 @@ static double unit_ns(const char *unit, __u64 bare_ns)
 		const char *name;
 		double ns;
 	} units[] = {
-		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "m", 6e10 }, { "h", 3.6e12 }, { "d", 8.64e13 },
+		{ "ns", 1 },   { "us", 1e3 },   { "ms", 1e6 },    { "s", 1e9 },
+		{ "m", 6e10 }, { "h", 3.6e12 }, { "d", 8.64e13 },
 	};
 	size_t i;
 

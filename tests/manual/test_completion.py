@@ -53,9 +53,11 @@ def offers(words, *expected, options=()):
 
 def commands():
     offers([""], *COMMANDS[1:])
-    offers(["st"], "status")
+    offers(["st"], "status", "state")
     offers(["x"])
-    offers(["list", "li"])
+    offers(["list", "li"], "limited")
+    offers(["port", "443", "an"], "and")
+    offers(["attach", "po"])
 
 
 def options():
@@ -127,7 +129,7 @@ def of_the_system():
 def files():
     for line in (["replay", ""], ["explain", "re"], ["-o", ""], ["replay", "-f", "csv", "--output", "=", ""]):
         offers(line, options=["default"])
-    offers(["list", ""])
+    offers(["list", "sta"], "state")
 
 
 def hostile_names():

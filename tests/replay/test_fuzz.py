@@ -7,7 +7,7 @@ import tempfile
 
 import replay_harness
 
-TARGETS = ("parser", "connection", "zeek", "join", "reader", "explain")
+TARGETS = ("parser", "connection", "zeek", "join", "reader", "explain", "filter")
 
 
 def run(*command):

@@ -33,7 +33,7 @@ static void test_cases(void)
 	}
 }
 
-/* Where the mark stands, as the text's part before it and the part that is marked. */
+/* Each text is wrong at the part that is marked, behind the part before it. */
 static const struct {
 	const char *text, *before, *marked, *message;
 } wrong[] = {
@@ -199,9 +199,10 @@ static void test_kernel_part(void)
 		    !CHECK(nt_filter_has_addresses(&kernel, src, dst) &&
 			   nt_filter_has_ports(&kernel, record.dst_port, record.src_port) &&
 			   (!kernel.roles || kernel.roles & 1U << NT_ROLE_SERVER) &&
-			   (!kernel.pid || kernel.pid == record.pid) && (!kernel.uid_given || kernel.uid == record.uid) &&
-			   (!kernel.netns || kernel.netns == record.netns) && nt_filter_has_comm(&kernel, record.comm) >=
-			   !!kernel.comm[0]))
+			   (!kernel.pid || kernel.pid == record.pid) &&
+			   (!kernel.uid_given || kernel.uid == record.uid) &&
+			   (!kernel.netns || kernel.netns == record.netns) &&
+			   nt_filter_has_comm(&kernel, record.comm) >= !!kernel.comm[0]))
 			printf("  %s\n", filter_cases[i].text);
 		filter_free(filter);
 	}

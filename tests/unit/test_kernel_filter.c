@@ -174,8 +174,7 @@ static void check_filters(const struct options *options, bool is_exact)
 	int number;
 
 	for (number = 0; number < 8; number++)
-		check_socket(options, number & 1 ? NT_ROLE_SERVER : NT_ROLE_CLIENT, number & 2, number & 4,
-			     is_exact);
+		check_socket(options, number & 1 ? NT_ROLE_SERVER : NT_ROLE_CLIENT, number & 2, number & 4, is_exact);
 }
 
 /* Whether the kernel side filters at all. */
@@ -208,14 +207,12 @@ static void filters_of_the_kernel_side(void)
 		struct options options;
 
 		CHECK(parse(&options, expected[i].filter, ""));
-		CHECK_EQUAL(
-			filter_for_kernel(&filter, options.delivery.filter, options.contexts & CONTEXT_WIRE),
-			expected[i].with_packets);
+		CHECK_EQUAL(filter_for_kernel(&filter, options.delivery.filter, options.contexts & CONTEXT_WIRE),
+			    expected[i].with_packets);
 		options_free(&options);
 		CHECK(parse(&options, expected[i].filter, "-i none"));
-		CHECK_EQUAL(
-			filter_for_kernel(&filter, options.delivery.filter, options.contexts & CONTEXT_WIRE),
-			expected[i].without);
+		CHECK_EQUAL(filter_for_kernel(&filter, options.delivery.filter, options.contexts & CONTEXT_WIRE),
+			    expected[i].without);
 		options_free(&options);
 	}
 }
@@ -229,7 +226,8 @@ int main(void)
 			struct options options;
 
 			if (parse(&options, filters[one], other == one ? "" : filters[other]))
-				check_filters(&options, other < FIRST_INEXACT && !adds_up(filters[one], filters[other]));
+				check_filters(&options,
+					      other < FIRST_INEXACT && !adds_up(filters[one], filters[other]));
 			options_free(&options);
 		}
 	}

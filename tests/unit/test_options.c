@@ -461,7 +461,7 @@ static void test_wrong_values(void)
 		snprintf(line, sizeof(line), "netracker --min-duration=%s", durations[i]);
 		refused(&live, line, "10ms");
 	}
-	refused(&live, "netracker -p 0", "-p/--pid: '0' is not valid; valid: a process ids from 1");
+	refused(&live, "netracker -p 0", "-p/--pid: '0' is not valid; valid: process ids from 1");
 	refused(&live, "netracker -p 99999999999999999999", "process ids from 1");
 	refused(&live, "netracker -p -1", "process ids from 1");
 	refused(&live, "netracker -p 12x", "process ids from 1");

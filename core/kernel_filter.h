@@ -5,8 +5,8 @@
  * Addresses are 16 bytes in network byte order (IPv4 as IPv4-mapped IPv6), read as two 64-bit words in memory order;
  * ports are in host byte order.
  */
-#ifndef NETRACKER_CORE_FILTER_H
-#define NETRACKER_CORE_FILTER_H
+#ifndef NETRACKER_CORE_KERNEL_FILTER_H
+#define NETRACKER_CORE_KERNEL_FILTER_H
 
 #include "event.h"
 
