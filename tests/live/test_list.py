@@ -309,7 +309,10 @@ def filters(bench):
     for arguments, wanted in ((["-p", str(first.pid)], EACH), (["-c", "nt-second"], EACH),
                               (["-L", str(listener.port)], EACH), (["-D", str(other.port)], EACH),
                               (["--role", "server"], 2 * EACH), (["-6"], 0), (["-4"], 4 * EACH),
-                              (["--min-duration", "1h"], 0)):
+                              (["--min-duration", "1h"], 0), (["-c", "nt-first,nt-second"], 2 * EACH),
+                              (["lport", str(listener.port), "or", "comm", "nt-second"], 2 * EACH),
+                              (["state", "estab", "and", "not", "role", "client"], 2 * EACH),
+                              (["state", "close-wait"], 0)):
         found = len(bench.own(list_in(bench, *arguments)[1]))
         problems += ["%s: %d, should be %d" % (" ".join(arguments), found, wanted)] * (found != wanted)
     found = list_in(bench, "-n", "3")[1]
@@ -321,7 +324,7 @@ def bad_input(bench):
     problems = []
     for arguments, status, word in ((["-i", "lo"], 2, "it lists the sockets that are open now"),
                                     (["--outcome", "reset"], 2, "it lists"), (["-t", "1"], 2, "it lists"),
-                                    (["x"], 2, "unexpected"), (["--tunnels"], 2, "it lists")):
+                                    (["-q", "--where"], 2, "value is missing"), (["--tunnels"], 2, "it lists")):
         found, _, messages = list_in(bench, *arguments)
         if found != status or word not in messages or messages.count("\n") != 1:
             problems.append("%s: status %d, messages %r" % (arguments, found, messages))

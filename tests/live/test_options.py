@@ -177,6 +177,22 @@ FILTERS = [
     ("two filters together", "-4 --role client --outcome closed",
      lambda expected, facts: not ipv6(expected) and expected["role"] == "client" and expected["outcome"] == "closed"),
     ("no filter", "", lambda expected, facts: True),
+    ("-c, two names", "-c nt-s-outgoing -c nt-s-inc*,nobody",
+     lambda expected, facts: comm(expected) in ("nt-s-outgoing", "nt-s-incoming")),
+    ("port and not", "port {plain} and not role server",
+     lambda expected, facts: PORTS["plain"] in (expected["src"][1], expected["dst"][1]) and
+     expected["role"] != "server"),
+    ("or, in parentheses", "( outcome refused or dport {reset} ) and ip",
+     lambda expected, facts: not ipv6(expected) and
+     (expected["outcome"] == "refused" or expected["dst"][1] == PORTS["reset"])),
+    ("an unknown value", "not comm nt-s-outgoing",
+     lambda expected, facts: expected["owner"] and comm(expected) != "nt-s-outgoing"),
+    ("whether it is known", "not pid", lambda expected, facts: not expected["owner"]),
+    ("a duration", "duration gt 500ms or user {user}",
+     lambda expected, facts: lasted(expected) > 500_000_000 or
+     (expected["owner"] and expected["owner"]["uid"] == USER)),
+    ("--where and words and an option", "--where role=client,server -4 comm matches ^nt-c",
+     lambda expected, facts: not ipv6(expected) and (comm(expected) or "").startswith("nt-c")),
 ]
 AT_ONCE = 8
 
@@ -248,6 +264,9 @@ SOCKET_FILTERS = [
     ("--netns", "-i none --netns {inode}", lambda expected, facts: expected["netns"] == facts["inode"]),
     ("--netns by name", "--context socket --netns {here} -6", lambda expected, facts:
      expected["netns"] != facts["inode"] and ipv6(expected) and expected["role"] == "client"),
+    ("-p -p", "-i none -p {pid} -p 1", lambda expected, facts: expected["owner"]["pid"] == facts["pid"]),
+    ("words", "-i none pid {pid} or comm nt-s-outgoing", lambda expected, facts:
+     expected["owner"]["pid"] == facts["pid"] or comm(expected) == "nt-s-outgoing"),
     ("-L -D --role", "-i none -D {plain} --role client",
      lambda expected, facts: remote_port(expected) == PORTS["plain"]),
 ]
