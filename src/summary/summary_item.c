@@ -30,7 +30,7 @@ static bool can_be_local(const struct nt_record *record)
 	       (nt_record_has(record, NT_HAS_REASON) && !strcmp(record->reason, "no_socket"));
 }
 
-static void fill_owner(struct summary_item *item, const struct nt_record *record)
+static void fill_item_owner(struct summary_item *item, const struct nt_record *record)
 {
 	item->has_pid = nt_record_has(record, NT_HAS_PID);
 	item->has_comm = nt_record_has(record, NT_HAS_COMM);
@@ -60,5 +60,5 @@ void summary_item_fill(struct summary_item *item, const struct nt_record *record
 	if (item->has_handshake)
 		item->handshake_ns = (__u64)record->handshake_ns;
 	fill_tuple(&item->tuple, record);
-	fill_owner(item, record);
+	fill_item_owner(item, record);
 }
