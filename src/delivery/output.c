@@ -2,6 +2,7 @@
 #include "src/delivery/output.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "src/util/message.h"
 #include "src/summary/summary_print.h"
@@ -12,10 +13,12 @@ static int open_tables(struct output *output, const struct output_options *optio
 
 	output->interval_ns = options->interval_ns;
 	output->summary = summary_new(options->top);
-	if (output->summary)
-		return sink_open(&output->tables, &of_tables);
-	message_error("--summary: out of memory");
-	return -ENOMEM;
+	if (!output->summary) {
+		message_error("--summary: out of memory");
+		return -ENOMEM;
+	}
+	output->summary->is_replay = options->is_replay;
+	return sink_open(&output->tables, &of_tables);
 }
 
 int output_open(struct output *output, const struct output_options *options)
@@ -55,6 +58,11 @@ void output_summarise(struct output *output, const struct nt_record *record)
 void output_set_baseline(struct output *output, const struct nt_record *record)
 {
 	byte_marks_set(&output->summary->marks, record);
+}
+
+void output_set_namespace(struct output *output, const struct namespace_counts *counts, bool begins)
+{
+	summary_namespaces_set(&output->summary->namespaces, counts, begins);
 }
 
 void output_remove_baseline(struct output *output, const struct nt_record *record)
@@ -126,6 +134,20 @@ bool output_has_failed(const struct output *output)
 	return output_lost(output, NT_EVENT_CLOSE) > output_lost_for_memory(output, NT_EVENT_CLOSE);
 }
 
+/* The accounting has the sink's losses only at the end. */
+static void set_losses(struct output *output)
+{
+	__u64 lost[ACCOUNTING_LOSSES];
+
+	if (!output->accounting)
+		return;
+	memcpy(lost, output->accounting->lost, sizeof(lost));
+	if (output->records)
+		lost[ACCOUNTING_LOST_SINK_FAILED] += sink_lost(output->records, NT_EVENT_CLOSE) -
+						     sink_waiting(output->records, NT_EVENT_CLOSE);
+	summary_set_losses(output->summary, lost);
+}
+
 /* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
 static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
@@ -135,6 +157,7 @@ static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 	int error;
 
 	summary_settle(output->summary);
+	set_losses(output);
 	summary_print(&text, output->summary, output->interval_ns && output->next_ns ? from : 0, to);
 	if (output->interval_ns)
 		text_char(&text, '\n');

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 #include "src/output/sink.h"
+#include "src/record/accounting.h"
 #include "src/summary/summary.h"
 
 struct output_options {
@@ -13,15 +14,17 @@ struct output_options {
 	bool summary;      /* tables on standard output; records only if the sink has a path */
 	__u64 interval_ns; /* between tables; 0: only at the end */
 	__u32 top;         /* rows of each table; 0: the default */
+	bool is_replay;    /* the tables' commands are those of replay */
 };
 
 struct output {
-	struct sink *records;    /* NULL: only tables */
-	struct sink *tables;     /* NULL: only records */
-	struct summary *summary; /* of this interval */
-	__u64 interval_ns;       /* 0: tables only at the end */
-	__u64 from_ns;           /* begin of this interval */
-	__u64 next_ns;           /* end of this interval; 0 before the first tick */
+	struct sink *records;                /* NULL: only tables */
+	struct sink *tables;                 /* NULL: only records */
+	struct summary *summary;             /* of this interval */
+	const struct accounting *accounting; /* its losses go into the tables; NULL: none are known */
+	__u64 interval_ns;                   /* 0: tables only at the end */
+	__u64 from_ns;                       /* begin of this interval */
+	__u64 next_ns;                       /* end of this interval; 0 before the first tick */
 	bool has_written_tables;
 	bool is_scanning; /* between output_begin_scan() and output_end_scan() */
 	__u64 waiting;    /* close records in tables that are not written yet */
@@ -52,6 +55,11 @@ void output_summarise(struct output *output, const struct nt_record *record);
  * interval.
  */
 void output_set_baseline(struct output *output, const struct nt_record *record);
+
+/* Only with --summary: sets what the kernel counts for a network namespace, as summary_namespaces_set(). Call it when
+ * tracking begins, and before the tables of each interval are written.
+ */
+void output_set_namespace(struct output *output, const struct namespace_counts *counts, bool begins);
 
 /* Removes the byte baseline of a connection whose close record is filtered. */
 void output_remove_baseline(struct output *output, const struct nt_record *record);

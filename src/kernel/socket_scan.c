@@ -34,6 +34,7 @@ struct namespaces {
 struct iteration {
 	struct bpf_link *link;
 	void (*drain)(void *context);
+	void (*visit)(void *context, __u32 netns); /* NULL: nothing */
 	void *context;
 };
 
@@ -77,6 +78,14 @@ static void run_iterator(const struct iteration *iteration)
 	close(fd);
 }
 
+/* This thread is in the namespace. */
+static void scan_namespace(const struct iteration *iteration, ino_t inode)
+{
+	run_iterator(iteration);
+	if (iteration->visit)
+		iteration->visit(iteration->context, (__u32)inode);
+}
+
 static void run_in_namespace(struct namespaces *namespaces, const char *path, const struct iteration *iteration)
 {
 	struct stat status;
@@ -85,7 +94,7 @@ static void run_in_namespace(struct namespaces *namespaces, const char *path, co
 	if (fd < 0)
 		return;
 	if (!fstat(fd, &status) && add_namespace(namespaces, status.st_ino) && !setns(fd, CLONE_NEWNET))
-		run_iterator(iteration);
+		scan_namespace(iteration, status.st_ino);
 	close(fd);
 }
 
@@ -152,11 +161,11 @@ static void run_in_namespaces_of_processes(struct namespaces *namespaces, const 
 
 static void run_in_own_namespace(struct namespaces *namespaces, int own, const struct iteration *iteration)
 {
-	struct stat status;
+	struct stat status = {};
 
 	if (!fstat(own, &status))
 		add_namespace(namespaces, status.st_ino);
-	run_iterator(iteration);
+	scan_namespace(iteration, status.st_ino);
 }
 
 static void run_in_other_namespaces(struct namespaces *namespaces, int own, const struct iteration *iteration)
@@ -190,11 +199,9 @@ static void run_in_all_namespaces(const struct iteration *iteration)
 }
 
 static void run_program(struct loader *loader, enum loader_iterator iterator,
-			void (*run)(const struct iteration *iteration), void (*drain)(void *context), void *context)
+			void (*run)(const struct iteration *iteration), struct iteration iteration)
 {
-	struct iteration iteration = { bpf_program__attach_iter(loader_iterator_program(loader, iterator), NULL), drain,
-				       context };
-
+	iteration.link = bpf_program__attach_iter(loader_iterator_program(loader, iterator), NULL);
 	if (iteration.link)
 		run(&iteration);
 	else
@@ -215,14 +222,24 @@ static void report_unseen_processes(void)
 
 void socket_scan_existing(struct loader *loader, void (*drain)(void *context), void *context)
 {
-	run_program(loader, ITERATOR_SOCKETS, run_in_all_namespaces, drain, context);
+	const struct iteration iteration = { .drain = drain, .context = context };
+
+	run_program(loader, ITERATOR_SOCKETS, run_in_all_namespaces, iteration);
 	report_unseen_processes();
-	run_program(loader, ITERATOR_OWNERS, run_iterator, drain, context);
+	run_program(loader, ITERATOR_OWNERS, run_iterator, iteration);
 }
 
 void socket_scan_report_open(struct loader *loader, void (*drain)(void *context), void *context)
 {
-	run_program(loader, ITERATOR_OPEN_SOCKETS, run_in_all_namespaces, drain, context);
+	socket_scan_visit_open(loader, drain, NULL, context);
+}
+
+void socket_scan_visit_open(struct loader *loader, void (*drain)(void *context),
+			    void (*visit)(void *context, __u32 netns), void *context)
+{
+	const struct iteration iteration = { .drain = drain, .visit = visit, .context = context };
+
+	run_program(loader, ITERATOR_OPEN_SOCKETS, run_in_all_namespaces, iteration);
 }
 
 __u64 socket_scan_count_open(const struct loader *loader)

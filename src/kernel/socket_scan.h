@@ -16,6 +16,11 @@ void socket_scan_existing(struct loader *loader, void (*drain)(void *context), v
 /* Makes the kernel side emit a status event for every open socket. drain: as above. */
 void socket_scan_report_open(struct loader *loader, void (*drain)(void *context), void *context);
 
+/* The same; also calls `visit` in each network namespace, with its inode number, while this thread is in it. NULL: no
+ * call. */
+void socket_scan_visit_open(struct loader *loader, void (*drain)(void *context),
+			    void (*visit)(void *context, __u32 netns), void *context);
+
 /* Returns how many open connections are in the kernel side's table of sockets. */
 __u64 socket_scan_count_open(const struct loader *loader);
 

@@ -24,6 +24,7 @@
 #include "src/kernel/clock.h"
 #include "src/kernel/interfaces.h"
 #include "src/kernel/loader.h"
+#include "src/kernel/namespace_counters.h"
 #include "src/kernel/net_namespace.h"
 #include "src/kernel/reset_reasons.h"
 #include "src/kernel/socket_scan.h"
@@ -350,6 +351,36 @@ static int report_open_wire(void *context, void *data, size_t size)
 	return 0;
 }
 
+/* Returns whether the filter selects no connection of the namespace: it was not false before the namespace was known. */
+static bool is_unwanted_namespace(const struct filter *filter, __u32 netns)
+{
+	struct nt_record record = { .netns = netns };
+
+	if (filter_judge(filter, &record) == FILTER_FALSE)
+		return false;
+	nt_record_set(&record, NT_HAS_NETNS);
+	return filter_judge(filter, &record) == FILTER_FALSE;
+}
+
+/* The summary reports the overflows of listen queues, which the kernel counts for a namespace as a whole. */
+static void read_namespace(void *context, __u32 netns)
+{
+	struct namespace_counts counts = { .netns = netns };
+	struct live *live = context;
+
+	if (is_unwanted_namespace(live->options->delivery.filter, netns) ||
+	    !namespace_counters_read_listen(&counts.overflows, &counts.drops))
+		return;
+	namespace_counters_read_ports(&counts.first_port, &counts.last_port);
+	output_set_namespace(&live->delivery.output, &counts, !live->is_started);
+}
+
+static void scan_open_sockets(struct live *live)
+{
+	socket_scan_visit_open(&live->loader, read_all_events,
+			       output_has_tables(&live->delivery.output) ? read_namespace : NULL, live);
+}
+
 /* The summary's tables are written right after an update, so that they show the state of that moment. */
 static bool is_update_due(const struct live *live, __u64 now)
 {
@@ -367,7 +398,7 @@ static void update_if_due(struct live *live, __u64 now)
 	live->status_kind = NT_EVENT_UPDATE;
 	output_begin_scan(&live->delivery.output);
 	if (live->options->contexts & CONTEXT_SOCKET)
-		socket_scan_report_open(&live->loader, read_all_events, live);
+		scan_open_sockets(live);
 	if (live->sweep)
 		sweep_report_open(live->sweep, now, report_open_wire, live);
 	output_end_scan(&live->delivery.output, now, live->names.boot_to_utc_ns);
@@ -596,7 +627,7 @@ static void run_loop(struct live *live)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
-		socket_scan_report_open(&live->loader, read_all_events, live);
+		scan_open_sockets(live);
 	publication_begin(&live->accounting.publication);
 	live_accounting_update(&live->accounting, clock_boot_ns());
 	live->is_started = true;
@@ -629,7 +660,7 @@ static void finish_tracking(struct live *live)
 	if ((delivery_wants_event(&live->options->delivery, NT_EVENT_EXIT) ||
 	     output_has_tables(&live->delivery.output)) &&
 	    live->options->contexts & CONTEXT_SOCKET)
-		socket_scan_report_open(&live->loader, read_all_events, live);
+		scan_open_sockets(live);
 	interfaces_detach(&live->interfaces);
 	loader_detach(&live->loader);
 	read_events(live, ~0U);

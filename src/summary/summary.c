@@ -16,9 +16,10 @@ static void clear_interval(struct summary_interval *interval)
 	summary_table_clear(&interval->processes);
 	summary_table_clear(&interval->peers);
 	summary_table_clear(&interval->services);
+	summary_table_clear(&interval->refusals);
 	memset(&interval->all, 0, sizeof(interval->all));
 	memset(&interval->handshakes, 0, sizeof(interval->handshakes));
-	interval->close_records = 0;
+	interval->close_records = interval->evicted = 0;
 	interval->has_moved_bytes = false;
 	interval->busiest.count = interval->slowest.count = 0;
 }
@@ -28,6 +29,7 @@ static void free_interval(struct summary_interval *interval)
 	summary_table_free(&interval->processes);
 	summary_table_free(&interval->peers);
 	summary_table_free(&interval->services);
+	summary_table_free(&interval->refusals);
 	free(interval->busiest.rows);
 	free(interval->slowest.rows);
 }
@@ -38,7 +40,8 @@ static bool allocate_interval(struct summary_interval *interval, unsigned int to
 	interval->busiest.rows = calloc(top, sizeof(struct summary_connection));
 	interval->slowest.rows = calloc(top, sizeof(struct summary_connection));
 	return interval->busiest.rows && interval->slowest.rows && summary_table_allocate(&interval->processes) &&
-	       summary_table_allocate(&interval->peers) && summary_table_allocate(&interval->services);
+	       summary_table_allocate(&interval->peers) && summary_table_allocate(&interval->services) &&
+	       summary_table_allocate(&interval->refusals);
 }
 
 struct summary *summary_new(unsigned int top)
@@ -61,6 +64,9 @@ void summary_begin_next(struct summary *summary)
 	struct summary_interval cleared;
 
 	clear_interval(&summary->current);
+	summary_namespaces_begin_next(&summary->namespaces);
+	port_use_begin_next(&summary->ports);
+	memcpy(summary->lost_before, summary->lost, sizeof(summary->lost_before));
 	if (!summary->later)
 		return;
 	cleared = summary->current;
@@ -78,7 +84,14 @@ void summary_free(struct summary *summary)
 	free_interval(&summary->current);
 	byte_marks_clear(&summary->marks);
 	connection_pairs_free(&summary->pairs);
+	port_use_clear(&summary->ports);
+	summary_namespaces_free(&summary->namespaces);
 	free(summary);
+}
+
+void summary_set_losses(struct summary *summary, const __u64 lost[ACCOUNTING_LOSSES])
+{
+	memcpy(summary->lost, lost, sizeof(summary->lost));
 }
 
 /* ---- single connections ---- */
@@ -154,6 +167,21 @@ static void add_to_services(struct summary_interval *interval, const struct summ
 		summary_owner_add(&row->owner, item);
 }
 
+static void add_to_refusals(struct summary_interval *interval, const struct summary_item *item)
+{
+	unsigned char key[SUMMARY_KEY_SIZE];
+
+	if (item->outcome != NT_OUTCOME_REFUSED)
+		return;
+	fill_service_key(key, item);
+	key[18] = item->has_comm;
+	if (item->has_comm)
+		memcpy(&key[19], item->comm, sizeof(item->comm));
+	else
+		memcpy(&key[19], item->src_ip, sizeof(item->src_ip));
+	summary_table_add(&interval->refusals, key, item);
+}
+
 /* Counts a connection in all that counts it once. */
 static void count_connection(const struct summary *summary, struct summary_interval *interval,
 			     const struct summary_item *item)
@@ -166,6 +194,7 @@ static void count_connection(const struct summary *summary, struct summary_inter
 	fill_peer_key(key, item);
 	summary_table_add(&interval->peers, key, item);
 	add_to_services(interval, item);
+	add_to_refusals(interval, item);
 	if (item->moved.is_new && item->has_handshake) {
 		percentiles_add(&interval->handshakes, item->handshake_ns);
 		add_to_top(&interval->slowest, top, item->handshake_ns, item);
@@ -298,7 +327,10 @@ static void add_to_interval(struct summary *summary, struct summary_interval *in
 	moved = byte_marks_advance(&summary->marks, record);
 	summary_item_fill(&item, record, &moved);
 	interval->close_records += item.has_ended;
+	interval->evicted += item.is_evicted;
 	interval->has_moved_bytes = interval->has_moved_bytes || moved.bytes[NT_SRC] + moved.bytes[NT_DST];
+	if (item.role == NT_ROLE_CLIENT)
+		port_use_add(&summary->ports, &item);
 	add_to_processes(interval, &item);
 	add_to_pair(summary, interval, &item);
 }

@@ -13,7 +13,10 @@
 #include "src/summary/byte_marks.h"
 #include "src/summary/connection_pairs.h"
 #include "src/summary/percentiles.h"
+#include "src/summary/port_use.h"
+#include "src/summary/summary_namespaces.h"
 #include "src/summary/summary_table.h"
+#include "src/record/accounting.h"
 
 #define SUMMARY_MOST_TOP 1000
 
@@ -36,8 +39,10 @@ struct summary_top {
 struct summary_interval {
 	struct summary_sums all;
 	__u64 close_records;
+	__u64 evicted; /* connections of a capture that replay had no memory for */
 	bool has_moved_bytes;
 	struct summary_table processes, peers, services;
+	struct summary_table refusals; /* by service, and client process or address */
 	struct percentiles handshakes;
 	struct summary_top busiest, slowest;
 };
@@ -47,7 +52,11 @@ struct summary {
 	struct summary_interval *later; /* connections of the next interval; NULL if there was none yet */
 	struct byte_marks marks;        /* of open connections */
 	struct connection_pairs pairs;
-	unsigned int top; /* rows of each table; 0: the default */
+	struct port_use ports; /* of client sockets */
+	struct summary_namespaces namespaces;
+	__u64 lost[ACCOUNTING_LOSSES], lost_before[ACCOUNTING_LOSSES]; /* now, and at the begin of the interval */
+	unsigned int top;                                              /* rows of each table; 0: the default */
+	bool is_replay;                                                /* the records are those of a capture */
 };
 
 /* `top`: at most SUMMARY_MOST_TOP. Returns NULL without memory. Caller calls summary_free(). */
@@ -67,6 +76,9 @@ void summary_add_to_next(struct summary *summary, const struct nt_record *record
 
 /* Counts the servers' records whose client's has not come. Call it before the interval is read. */
 void summary_settle(struct summary *summary);
+
+/* Sets the losses so far, by enum accounting_loss. Call it before the interval is read. */
+void summary_set_losses(struct summary *summary, const __u64 lost[ACCOUNTING_LOSSES]);
 
 /* Returns the number of close records, including those of the next interval. */
 __u64 summary_count_ended(const struct summary *summary);
@@ -88,7 +100,7 @@ static inline const char *summary_row_name(const struct summary_row *row)
 	return (const char *)&row->key[1];
 }
 
-/* The address of a peer's or a service's row. */
+/* The address of a peer's or a service's row, and of a refusal's service. */
 static inline const __u8 *summary_row_address(const struct summary_row *row)
 {
 	return row->key;
@@ -97,6 +109,17 @@ static inline const __u8 *summary_row_address(const struct summary_row *row)
 static inline __u16 summary_row_port(const struct summary_row *row)
 {
 	return (__u16)(row->key[16] << 8 | row->key[17]);
+}
+
+/* The client of a refusal's row: a process's name or, if that is unknown, an address. */
+static inline bool summary_refusal_has_name(const struct summary_row *row)
+{
+	return row->key[18];
+}
+
+static inline const unsigned char *summary_refusal_client(const struct summary_row *row)
+{
+	return &row->key[19];
 }
 
 #endif

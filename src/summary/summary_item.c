@@ -30,6 +30,14 @@ static bool can_be_local(const struct nt_record *record)
 	       (nt_record_has(record, NT_HAS_REASON) && !strcmp(record->reason, "no_socket"));
 }
 
+static bool closed_first(const struct nt_record *record)
+{
+	enum nt_side own = record->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
+
+	return record->outcome == NT_OUTCOME_CLOSED && nt_record_has(record, NT_HAS_ENDED_BY) &&
+	       record->ended_by == own;
+}
+
 static void fill_item_owner(struct summary_item *item, const struct nt_record *record)
 {
 	item->has_pid = nt_record_has(record, NT_HAS_PID);
@@ -53,6 +61,8 @@ void summary_item_fill(struct summary_item *item, const struct nt_record *record
 		.outcome = record->outcome,
 		.has_handshake = nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0,
 		.has_ended = record->event == NT_EVENT_CLOSE,
+		.is_evicted = record->gaps & NT_GAP_EVICTED,
+		.leaves_time_wait = closed_first(record),
 		.can_be_local = can_be_local(record),
 	};
 	memcpy(item->src_ip, record->src_ip, sizeof(item->src_ip));

@@ -29,8 +29,10 @@ struct summary_item {
 	char comm[NT_COMM_SIZE]; /* padded with zeros */
 	__u8 role, outcome;
 	bool has_pid, has_comm, has_handshake;
-	bool has_ended;    /* from a close record */
-	bool can_be_local; /* another socket of this machine may have a record of the same connection */
+	bool has_ended;        /* from a close record */
+	bool is_evicted;       /* replay had no memory for all of it */
+	bool leaves_time_wait; /* it ended, and this side closed it first */
+	bool can_be_local;     /* another socket of this machine may have a record of the same connection */
 };
 
 /* `moved` is of this record. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/summary/summary_print.h"
 
+#include "src/summary/problems.h"
 #include "src/util/escape.h"
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
@@ -8,6 +9,8 @@
 #define DEFAULT_EACH 6 /* rows by bytes, by connections and by failures */
 #define LINE_WIDTH 80
 #define DURATION_WIDTH 8
+#define SENTENCE_INDENT 2
+#define COMMAND_INDENT 4
 #define BYTES_WIDTH 14 /* the columns of both directions */
 
 struct number_column {
@@ -426,6 +429,52 @@ static void put_totals(struct text_buffer *text, const struct summary_sums *all,
 		put_bytes(text, all, ns);
 }
 
+/* Breaks the sentence at its words. */
+static void put_sentence(struct text_buffer *text, const struct text_buffer *sentence)
+{
+	const char *word = sentence->bytes, *end = sentence->bytes + sentence->used, *space;
+
+	for (; word < end; word = space + 1) {
+		space = memchr(word, ' ', (size_t)(end - word));
+		space = space ? space : end;
+		put_words(text,
+			  &(struct text_buffer){
+				  .bytes = (char *)word, .used = (size_t)(space - word), .failed = sentence->failed },
+			  SENTENCE_INDENT);
+	}
+	text_char(text, '\n');
+}
+
+/* The command has a line of its own, however long it is: it is there to be copied. */
+static void put_problem(struct text_buffer *text, const struct problem *problem, bool is_replay)
+{
+	struct text_buffer sentence = { 0 };
+
+	problem_describe(&sentence, problem);
+	text_char(&sentence, ':');
+	put_sentence(text, &sentence);
+	text_spaces(text, COMMAND_INDENT);
+	problem_command(text, problem, is_replay);
+	text_char(text, '\n');
+	text_free(&sentence);
+}
+
+static void put_problems(struct text_buffer *text, struct summary *summary, __u64 to_ns)
+{
+	struct problems problems;
+	unsigned int i;
+
+	problems_find(&problems, summary, to_ns);
+	text_string(text, problems.count ? "PROBLEMS\n" : "no problems found\n");
+	for (i = 0; i < problems.count; i++)
+		put_problem(text, &problems.list[i], summary->is_replay);
+	if (problems.omitted)
+		text_format(text, "and %llu more of these kinds, which are smaller\n",
+			    (unsigned long long)problems.omitted);
+	if (problems.count)
+		text_char(text, '\n');
+}
+
 /* Prints "retransmitted 12 of 3400 packets (0.35%)". */
 static void put_retransmits(struct text_buffer *text, const struct summary_sums *all)
 {
@@ -459,6 +508,7 @@ void summary_print(struct text_buffer *text, struct summary *summary, __u64 from
 	struct summary_interval *interval = &summary->current;
 
 	put_times(text, from_ns, to_ns);
+	put_problems(text, summary, to_ns);
 	put_totals(text, &interval->all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
 	put_retransmits(text, &interval->all);
 	put_percentiles(text, &interval->handshakes);

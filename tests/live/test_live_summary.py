@@ -10,7 +10,7 @@ from datetime import datetime
 
 from account import balances
 from bench import check, main_of_checks
-from places import elsewhere, loopback
+from places import elsewhere, incoming, loopback
 from traffic import exchange, require
 
 INTERVAL = 0.5
@@ -62,6 +62,11 @@ def summarize(bench, world, *arguments):
         ["status %d, %s" % (status, tracker.stderr())]
 
 
+def totals_of(lines):
+    """Returns the lines with the number of connections and with the bytes."""
+    return lines[next(i for i, line in enumerate(lines) if re.match(r"\d+ connections?\b", line)):][:2]
+
+
 def rows_of(lines):
     """Returns (connections, sent, received) of the clients' process in each table."""
     return [tuple(map(int, match.groups())) for match in map(ROW.match, lines) if match]
@@ -101,7 +106,8 @@ def bytes_of_intervals(bench):
 @check("--summary: bytes moved while tracking, including those of open connections")
 def bytes_of_the_run(bench):
     lines, problems = summarize(bench, bench.world())
-    problems += ["%r" % lines[:2]] * (lines[:2] != ["2 connections: 1 closed, 1 open", "sent 118, received 5"])
+    totals = totals_of(lines)
+    problems += ["%r" % totals] * (totals != ["2 connections: 1 closed, 1 open", "sent 118, received 5"])
     busiest = lines[lines.index("  SENT   RECV BUSIEST CONNECTIONS") + 1:][:2]
     moved = [tuple(line.split()[:2]) for line in busiest]
     return problems + ["the busiest: %r" % busiest] * (moved != [("107", "3"), ("11", "2")])
@@ -133,7 +139,7 @@ def local_problems(bench, place, server_address):
     lines = lines_of(path)
     problems = [] if not status and balances(tracker) else ["status %d, %s" % (status, tracker.stderr())]
     wanted = ["3 connections: 2 closed, 1 open", "sent 30, received 600"]
-    problems += ["totals: %r" % lines[:2]] * (lines[:2] != wanted)
+    problems += ["totals: %r" % totals_of(lines)] * (totals_of(lines) != wanted)
     service = "%s:%d" % (address, port)
     for heading, name, numbers in (("PROCESS", "nt-client", ["3", "30", "600"]),
                                    ("PROCESS", "nt-server", ["3", "600", "30"]),
@@ -155,6 +161,63 @@ def over_loopback(bench):
 @check("--summary: a connection between two namespaces counts once, with both processes")
 def between_namespaces(bench):
     return local_problems(bench, elsewhere, lambda world: world.place.server.address)
+
+
+def overflow(world, client, listener, count):
+    """Makes attempts that find a full listen queue, and waits until the kernel has counted each."""
+    enough = listener.peer.counter("TcpExt", "ListenOverflows") + count
+    deadline = time.monotonic() + TABLES_SECONDS
+    for _ in range(count):
+        world.attempt(client, listener.address, listener.port, blocking=False)
+    while listener.peer.counter("TcpExt", "ListenOverflows") < enough:
+        require(time.monotonic() < deadline, "the listen queue does not overflow")
+
+
+@check("--summary names the overflow of a listen queue in another namespace, and not the one before tracking")
+def listen_overflow(bench):
+    world = bench.world()
+    client, server = world.client(), world.server()
+    listener = world.listen(server, backlog=0)
+    world.connect(client, listener)
+    overflow(world, client, listener, 3)
+    path = os.path.join(bench.directory, "tables-" + bench.suffix)
+    before = server.counter("TcpExt", "ListenOverflows")
+    with open(path, "wb") as file:
+        tracker = bench.tracker("-o", "/dev/null", "--summary", stdout=file)
+    began = server.counter("TcpExt", "ListenOverflows")
+    overflow(world, client, listener, 4)
+    ends = server.counter("TcpExt", "ListenOverflows")
+    status = tracker.stop()
+    ended = server.counter("TcpExt", "ListenOverflows")
+    lines = lines_of(path)
+    text = " ".join(line.strip() for line in lines)
+    found = re.findall(r"listen queues of network namespace %d were full (\d+) times?: .*? (netracker list .*? \d+) "
+                       % server.namespace.inode, text)
+    problems = [] if not status and balances(tracker) else ["status %d, %s" % (status, tracker.stderr())]
+    if lines[0] != "PROBLEMS" or len(found) != 1 or not ends - began <= int(found[0][0]) <= ended - before:
+        problems.append("%d to %d overflows, but: %r" % (ends - began, ended - before, lines[:9]))
+    return problems + ["%s" % found] * (found[0][1].split()[-1] != str(server.namespace.inode) if found else False)
+
+
+@check("--summary names a client that uses 80 % of its ephemeral ports for one service, and not one that uses fewer")
+def ephemeral_ports(bench):
+    world = bench.world(lambda net, here, suffix: incoming(
+        net, here, suffix, **{"net.ipv4.ip_local_port_range": "40000 40009"}))
+    server, client = world.server(), world.client()
+    listener = world.listen(server)
+    problems = []
+    for count, wanted in ((7, []), (1, ["8 of its 10"])):
+        path = os.path.join(bench.directory, "tables-%s-%d" % (bench.suffix, count))
+        for _ in range(count):
+            world.pair(client, listener)
+        with open(path, "wb") as file:
+            status = bench.tracker("-o", "/dev/null", "--net", world.place.client.address, "--summary",
+                                   stdout=file).stop()
+        text = " ".join(line.strip() for line in lines_of(path))
+        found = re.findall("%s uses (.*?) ephemeral ports for %s:%d"
+                           % (world.place.client.address, world.place.server.address, listener.port), text)
+        problems += ["status %d, %r: %s" % (status, found, text[:500])] * (found != wanted or status != 0)
+    return problems
 
 
 if __name__ == "__main__":

@@ -532,8 +532,9 @@ def summary(bench):
         counts = [int(row.split()[-6]) for row in rows]
         if found != names or sum(counts) != EACH:
             return ["%s: %r, records have %r" % (heading, rows, names)]
-    if status or len(written) != EACH or lines[:1] != wanted or not balances(tracker):
-        return ["status %d, %d records, %r, %s" % (status, len(written), lines[:2], tracker.stderr())]
+    totals = [line for line in lines if line.startswith("%d connections" % EACH)]
+    if status or len(written) != EACH or totals != wanted or not balances(tracker):
+        return ["status %d, %d records, %r, %s" % (status, len(written), lines[:4], tracker.stderr())]
     return []
 
 

@@ -38,6 +38,21 @@ def rows(lines, heading):
     return found
 
 
+def totals(lines):
+    """The lines from the number of connections on."""
+    return lines[next(i for i, line in enumerate(lines) if re.match(r"\d+ connections?\b", line)):]
+
+
+def problems(lines):
+    """The sentences with their commands."""
+    if "PROBLEMS" not in lines:
+        equal(lines[0], "no problems found", "the first line")
+        return []
+    equal(lines[0], "PROBLEMS", "the first line")
+    words = " ".join(lines[1:lines.index("")])
+    return [(sentence, command) for sentence, command in re.findall(r"\s*(\S.*?):\s{5}(netracker .*? FILE)", words)]
+
+
 def refused(client=CLIENT, server=SERVER, at=0):
     return [(at, packet(client, server, SYN, 1)), (at + 0.001, packet(server, client, RST | ACK, 0, 2))]
 
@@ -49,7 +64,8 @@ def tables():
     equal(process.returncode, 0, "status")
     check("4 records: 3 written, 0 filtered, 1 open, 0 lost" in process.errors, process.errors)
     count = sum(len(part) for part in (connection(), connection(), refused(), connection()[:5]))
-    equal(process.lines[:4], ["4 connections: 2 closed, 1 refused, 1 open", "sent 30, received 60",
+    equal(problems(process.lines), [], "problems")
+    equal(totals(process.lines)[:4], ["4 connections: 2 closed, 1 refused, 1 open", "sent 30, received 60",
                               f"retransmitted 0 of {count} packets (0%)",
                               "3 handshakes: p50 11.0ms, p95 11.0ms, p99 11.0ms"], "totals")
     peers = {"198.18.0.1": ["2", "20", "40", "0", "0%", "0"], "fd00::1": ["1", "10", "20", "0", "0%", "0"],
@@ -68,7 +84,7 @@ def tables():
 def filters_hold():
     packets = connection() + refused(("198.18.0.7", 3), ("198.18.0.2", 443), at=2)
     process = run(capture(packets), "--summary", "--outcome", "refused")
-    equal(process.lines[0], "1 connection: 1 refused", "totals")
+    equal(totals(process.lines)[0], "1 connection: 1 refused", "totals")
     check("1 written, 1 filtered (1 by options)," in process.errors, process.errors)
 
 
@@ -108,7 +124,7 @@ def same_as_records():
     for path in CAPTURES:
         records = replay(None, "--tunnels", file=path).records
         lines = run(None, "--tunnels", "--summary", file=path).lines
-        equal(int(lines[0].split()[0]), len(records), f"{path}: connections")
+        equal(int(totals(lines)[0].split()[0]), len(records), f"{path}: connections")
         totals_are_right(path, lines, records)
         failures = rows(lines, "FAILURES BY PEER")
         for heading in ("PEER", "SERVICE"):
@@ -139,6 +155,60 @@ def row_is_right(name, numbers, records):
         equal(numbers[1], str(sent), f"{name}: sent")
 
 
+def command_shows(command, packets, count):
+    """Runs a problem's command on the capture: it shows so many records."""
+    words = command.split()
+    equal((words[:2], words[-1]), (["netracker", "replay"], "FILE"), "the command")
+    process = run(capture(packets), "-f", "json", *words[2:-1])
+    equal((process.returncode, len(process.lines)), (0, count), command)
+
+
+def problem_refused():
+    """Five refusals of one address by one service are a problem, four are none."""
+    others = connection() + refused(("198.18.0.7", 999), ("198.18.0.2", 444), at=1)
+    attempts = [refused(("198.18.0.7", 1000 + number), ("198.18.0.2", 443), at=2 + number) for number in range(5)]
+    equal(problems(run(capture(others + sum(attempts[:4], [])), "--summary").lines), [], "four")
+    packets = others + sum(attempts, [])
+    found = problems(run(capture(packets), "--summary").lines)
+    equal(found, [("198.18.0.7 was refused 5 times by 198.18.0.2:443",
+                   "netracker replay --outcome refused --net 198.18.0.2 -D 443 FILE")], "five")
+    command_shows(found[0][1], packets, 5)
+
+
+def problem_timeouts():
+    """Three attempts without an answer for 70 s, at different ports of one address."""
+    syns = [(number, packet(("198.18.0.7", 1000 + number), ("198.18.0.2", 443 + number), SYN, 1)) for number in range(3)]
+    later = connection(at=200)
+    equal(problems(run(capture(syns[:2] + later), "--summary").lines), [], "two")
+    found = problems(run(capture(syns + later), "--summary").lines)
+    equal(found, [("3 connections with 198.18.0.2 timed out: it did not answer",
+                   "netracker replay --outcome timeout --net 198.18.0.2 FILE")], "three")
+    command_shows(found[0][1], syns + later, 3)
+
+
+def lossy(again, count=300, server=SERVER):
+    """A connection in which the client sends `count` segments, and the first `again` of them twice."""
+    packets = connection(server=server)[:3]
+    for number in range(count):
+        segment = packet(CLIENT, server, ACK, 1001 + 10 * number, 5001, payload=b"x" * 10)
+        packets += [(0.1 + number * 0.01 + copy * 0.2, segment) for copy in range(2 if number < again else 1)]
+    return sorted(packets, key=lambda timed: timed[0])
+
+
+def problem_retransmissions():
+    """More than 2 % of the packets, by the records' own counts."""
+    for again, wanted in ((6, 0), (7, 1)):
+        packets = lossy(again)
+        record = replay(capture(packets)).records[0]
+        packet_count = record["src_packets"] + record["dst_packets"]
+        equal((record["src_retransmits"], again / packet_count > 0.02), (again, bool(wanted)), "the capture")
+        found = problems(run(capture(packets), "--summary").lines)
+        equal(len(found), wanted, f"{again} retransmissions")
+        for sentence, command in found:
+            check(sentence.endswith(f"were retransmissions: {again} of {packet_count}"), sentence)
+            command_shows(command, packets, 1)
+
+
 def top_rows():
     """--top COUNT: at most so many rows of each table, beside others."""
     packets = sum((refused(("198.18.0.7", 1000 + i), (f"198.18.1.{i}", 443), at=i / 100) for i in range(9)), [])
@@ -154,7 +224,7 @@ def records_into_a_file():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "records")
         process = run(capture(connection() + refused(("198.18.0.7", 3), at=2)), "--summary", "-f", "json", "-o", path)
-        equal((process.returncode, process.lines[0]), (0, "2 connections: 1 closed, 1 refused"), "tables")
+        equal((process.returncode, totals(process.lines)[0]), (0, "2 connections: 1 closed, 1 refused"), "tables")
         with open(path) as file:
             equal([replay_harness.record_of(line)["outcome"] for line in file], ["closed", "refused"], "records")
 
@@ -191,4 +261,5 @@ def bad_outputs():
 
 
 if __name__ == "__main__":
-    replay_harness.run([tables, filters_hold, same_as_records, top_rows, records_into_a_file, intervals, refusals, bad_outputs])
+    replay_harness.run([tables, filters_hold, same_as_records, problem_refused, problem_timeouts,
+                    problem_retransmissions, top_rows, records_into_a_file, intervals, refusals, bad_outputs])
