@@ -88,9 +88,9 @@ _netracker_options_of() {
 	status) echo '-f --format -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '--id -q --quiet -h --help -V --version' ;;
-	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format -o --output --host --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
-	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --where -f --format -o --output --host -n --count -q --quiet -v --verbose -h --help -V --version' ;;
-	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format -o --output --host --events --summary --top --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
+	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format -o --output --host --columns --no-header --width --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --where -f --format -o --output --host --columns --no-header --width -n --count -q --quiet -v --verbose -h --help -V --version' ;;
+	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format -o --output --host --columns --no-header --width --events --summary --top --interval -n --count -t --time -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
 }
 
@@ -139,6 +139,8 @@ _netracker_offer_values() {
 		esac ;;
 	-o | --output) _netracker_offer_files ;;
 	--host) ;;
+	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited netns container reason gaps v id event host family src_ip src_port dst_ip dst_port community_id wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe uid owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns accept_wait_ns ended_by conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete ;;
+	--width) ;;
 	--events)
 		case $command in
 		replay) _netracker_offer_list "$typed" open close exit ;;

@@ -174,6 +174,12 @@ NT_INLINE void nt_record_unset(struct nt_record *record, int bit)
 	record->present &= ~NT_PRESENT(bit);
 }
 
+/* Returns the side that the record's account is of. An observer's is that of the side that opened the connection. */
+NT_INLINE enum nt_side nt_record_local_side(const struct nt_record *record)
+{
+	return record->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
+}
+
 /* Returns 4 for an IPv4-mapped address (RFC 4291 2.5.5.2), otherwise 6. */
 NT_INLINE int nt_address_family(const __u8 *address)
 {

@@ -8,6 +8,7 @@
 
 #include "src/cli/option_table.h"
 #include "src/filter/filter.h"
+#include "src/output/format.h"
 
 struct command_name {
 	enum command_bit bit;
@@ -178,6 +179,28 @@ static void print_words(const struct option_rule *rule)
 	puts("\t\tesac ;;");
 }
 
+/* Prints the names that the format takes for --columns, each once. */
+static void print_columns_of(const struct format *format)
+{
+	char name[FIELD_KEY_SIZE], earlier[FIELD_KEY_SIZE];
+	unsigned int i, j;
+
+	for (i = 0; format->column_name(i, name); i++) {
+		for (j = 0; j < i && format->column_name(j, earlier) && strcmp(name, earlier);)
+			j++;
+		if (j == i)
+			printf(" %s", name);
+	}
+}
+
+/* Completion does not know which format is meant. The program says which names csv and tsv do not have. */
+static void print_columns(void)
+{
+	printf(" _netracker_offer_list \"$typed\"");
+	print_columns_of(&format_text);
+	puts(" ;;");
+}
+
 static void print_values(const struct option_rule *rule)
 {
 	static const char *const offers[] = {
@@ -195,7 +218,9 @@ static void print_values(const struct option_rule *rule)
 	if (rule->letter)
 		printf("-%c | ", rule->letter);
 	printf("--%s)", rule->name);
-	if (rule->completion == COMPLETE_WORD || rule->completion == COMPLETE_WORD_LIST)
+	if (rule->completion == COMPLETE_COLUMNS)
+		print_columns();
+	else if (rule->completion == COMPLETE_WORD || rule->completion == COMPLETE_WORD_LIST)
 		print_words(rule);
 	else
 		printf("%s ;;\n", offers[rule->completion]);

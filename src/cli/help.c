@@ -18,9 +18,10 @@ struct help_text {
 #define COLUMNS_OF_ENDED_CONNECTIONS \
 "  SRC, DST        endpoints: SRC opened the connection to DST\n" \
 "  OUTCOME         how it ended; closed:src means that SRC closed it first\n" \
-"  LASTED, SHAKE   duration of the connection, and of its handshake\n" \
-"  SRC-TX, DST-TX  payload bytes that SRC and DST sent\n" \
-"  RETR            segments that SRC/DST retransmitted\n" \
+"  HANDSHAKE       its duration, up to the ACK that completes it\n" \
+"  LASTED          duration of the connection\n" \
+"  SENT, RECEIVED  payload bytes of the local side; without one, of SRC\n" \
+"  RETRANS         segments retransmitted by the local/the other side\n" \
 "  GAPS            what is unknown; if there is no room, letters: S start,\n" \
 "                  D direction, O owner, o owner_partial, P packets,\n" \
 "                  W wire_end, E doubtful_end, H hidden, Y bypass,\n" \
@@ -54,8 +55,8 @@ static const struct help_text help_texts[] = {
 "       netracker detach                 remove them\n"
 "Each command has its own --help.\n",
 "Columns:\n"
-"  R               role of the local side: C client, S server, O observer (only\n"
-"                  packets were seen)\n"
+"  ROLE            role of the local side: client, server; packets: only packets\n"
+"                  were seen; if there is no room, C, S, P\n"
 COLUMNS_OF_ENDED_CONNECTIONS
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
@@ -79,14 +80,14 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                        list the TCP connections that are open\n"
 "                                        now, in all network namespaces\n",
 "Columns:\n"
-"  R               role of the local side: C client, S server\n"
+"  ROLE            role of the local side: client, server\n"
 "  SRC, DST        endpoints: SRC opened the connection to DST\n"
 "  STATE           TCP state of the local socket\n"
 "  AGE             time since it was opened; known if netracker was tracking\n"
 "                  then and still is\n"
-"  SRC-TX, DST-TX  payload bytes that SRC and DST sent\n"
+"  SENT, RECEIVED  payload bytes of the local side\n"
 "  RTT             smoothed round-trip time\n"
-"  RETR            segments that SRC/DST retransmitted\n"
+"  RETRANS         segments retransmitted by the local/the other side\n"
 "  LIMITED         what limits the local side's sending: receiver, sndbuf,\n"
 "                  network, app\n"
 "  GAPS            what is unknown: S start, D direction, O owner\n"
@@ -99,6 +100,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  netracker list -L 443                    connections to the local port 443\n"
 "  netracker list state close-wait and age gt 1m\n"
 "                                           connections that a program leaks\n"
+"  netracker list --columns pid,src,state,rtt\n"
+"                                           these columns alone\n"
 "  netracker list -p 1234 -f json | jq .    all that is known about the\n"
 "                                           connections of process 1234\n" },
 	{ COMMAND_REPLAY,

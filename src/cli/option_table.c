@@ -10,6 +10,8 @@
 #define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
 #define LEAST_MEMORY (1ULL << 20)
 #define MOST_MEMORY (1ULL << 50)
+#define LEAST_WIDTH 40 /* SRC and OUTCOME side by side */
+#define MOST_WIDTH 10000
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
 
 #define MEMBER(member) offsetof(struct options, member)
@@ -223,6 +225,26 @@ const struct option_rule option_rules[] = {
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",
 		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records" }),
+	},
+	{
+		.name = "columns", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_COLUMNS, .value = "COLUMN,..",
+		.valid = "names of columns, separated by commas: pid,comm,src_ip,dst_port",
+		.completion = COMPLETE_COLUMNS,
+		.help = HELP({ ALL, "these columns of text, csv or tsv, in this order: keys of the record "
+				    "(docs/record.md), and for text also its headings, in lower case; adds up" }),
+	},
+	{
+		.name = "no-header", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.sink.no_header),
+		.help = HELP({ ALL, "text, csv, tsv: no headings, and in text no lines with a date" }),
+	},
+	{
+		.name = "width", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.sink.width),
+		.least = LEAST_WIDTH, .most = MOST_WIDTH,
+		.value = "CHARACTERS", .valid = "a number from 40 to 10000",
+		.help = HELP({ ALL, "text: the width of a line; default: the terminal's, and 132 into a file or pipe" }),
 	},
 	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,

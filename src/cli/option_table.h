@@ -27,6 +27,7 @@ enum option_type {
 	OPTION_FORMAT,
 	OPTION_LIKE,
 	OPTION_ID,
+	OPTION_COLUMNS,
 };
 
 enum option_section {
@@ -49,6 +50,7 @@ enum option_completion {
 	COMPLETE_FILES,
 	COMPLETE_CGROUPS,
 	COMPLETE_NAMESPACES,
+	COMPLETE_COLUMNS,
 };
 
 /* A text for some commands. The first one that has the command is used. */

@@ -118,6 +118,14 @@ static bool set_rules(struct options *options, const char *value)
 	return !strcmp(value, "zeek");
 }
 
+static bool set_columns(struct options *options, const char *value)
+{
+	if (options->column_list_count == MOST_COLUMN_LISTS)
+		return false;
+	options->column_lists[options->column_list_count++] = value;
+	return true;
+}
+
 bool option_value_set(struct options *options, const struct option_rule *rule, const char *value)
 {
 	void *member = member_of(options, rule);
@@ -149,6 +157,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 	case OPTION_ID:
 		return set_string_option(member, rule, value) && strlen(value) == NT_ID_SIZE - 1 &&
 		       has_only(value, "0123456789abcdef");
+	case OPTION_COLUMNS:
+		return set_columns(options, value);
 	case OPTION_WHERE: /* its error has a place: options.c */
 	case OPTION_HELP:
 	case OPTION_VERSION:

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/cli/column_names.h"
 #include "src/cli/help.h"
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
@@ -265,6 +266,26 @@ static const char *find_list_conflict(const struct options *options)
 	return NULL;
 }
 
+/* Options that change how the records of a format with columns are written. */
+static const char *find_columns_conflict(const struct options *options)
+{
+	const struct sink_options *sink = &options->delivery.output.sink;
+	bool tables_only = options->delivery.output.summary && !sink->path;
+
+	if (!options->column_list_count && !sink->no_header && !sink->width)
+		return NULL;
+	if (tables_only)
+		return "--columns, --no-header and --width are for records, not for the tables of --summary: name a file "
+		       "for records with -o";
+	if (sink->width && sink->format != &format_text)
+		return "--width is for -f text; leave it out";
+	if (options->column_list_count && !sink->format->column_name)
+		return "--columns is for -f text, csv and tsv; of JSON jq selects keys";
+	if (sink->no_header && !sink->format->column_name)
+		return "--no-header is for -f text, csv and tsv; leave it out";
+	return NULL;
+}
+
 static const char *find_kernel_trace_conflict(const struct options *options)
 {
 	const struct format *format = options->delivery.output.sink.format;
@@ -296,6 +317,10 @@ static const char *find_live_conflict(const struct options *options)
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_conflict(const struct options *options)
 {
+	const char *of_columns = find_columns_conflict(options);
+
+	if (of_columns)
+		return of_columns;
 	if (options->ipv4_only && options->ipv6_only)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
@@ -344,6 +369,31 @@ static int add_flags(struct options *options)
 	return EXIT_STATUS_BROKEN;
 }
 
+/* The names of --columns depend on the format, which may have been given after them. */
+static int resolve_columns(struct options *options, const struct command *command)
+{
+	char reason[192];
+	unsigned int i;
+
+	for (i = 0; i < options->column_list_count; i++) {
+		if (column_names_add(&options->columns, options->delivery.output.sink.format, options->column_lists[i],
+				     reason, sizeof(reason)))
+			continue;
+		options_report_error(command, "--columns", reason);
+		return EXIT_STATUS_USAGE;
+	}
+	if (options->columns.count)
+		options->delivery.output.sink.chosen = &options->columns;
+	return CONTINUE;
+}
+
+static int apply_late_options(struct options *options, const struct command *command)
+{
+	int status = resolve_columns(options, command);
+
+	return status == CONTINUE ? add_flags(options) : status;
+}
+
 static int check_combination(struct options *options, const struct command *command)
 {
 	const char *conflict;
@@ -356,7 +406,7 @@ static int check_combination(struct options *options, const struct command *comm
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);
 	if (!conflict)
-		return add_flags(options);
+		return apply_late_options(options, command);
 	options_report_error(command, "options", conflict);
 	return EXIT_STATUS_USAGE;
 }

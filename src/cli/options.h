@@ -19,6 +19,8 @@ enum command_bit {
 	COMMAND_STATUS = 32,
 	COMMAND_DETACH = 64,
 };
+#define MOST_COLUMN_LISTS 16
+
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
 
 /* Strings point into argv. */
@@ -42,6 +44,11 @@ struct options {
 
 	__u64 max_time_ns; /* 0: unlimited */
 	bool verbose;
+
+	const char
+		*column_lists[MOST_COLUMN_LISTS]; /* --columns, as given; `columns` has them once the format is known */
+	unsigned int column_list_count;
+	struct column_choice columns;
 
 	/* for the checks of options that must not be combined */
 	bool format_given;

@@ -123,37 +123,65 @@ static void print_fields(struct text_buffer *text, const struct nt_record *recor
 	}
 }
 
-/* record: NULL for the header. */
-static void print_line(struct text_buffer *text, const struct nt_record *record, char separator)
+static void print_chosen_fields(struct text_buffer *text, const struct nt_record *record, char separator,
+				const struct column_choice *chosen)
 {
-	print_fields(text, record, separator, false);
-	print_fields(text, record, separator, true);
+	unsigned int i;
+
+	for (i = 0; i < chosen->count; i++) {
+		if (i)
+			text_char(text, separator);
+		if (record)
+			print_value_of_field(text, &record_fields[chosen->index[i]], record, separator);
+		else
+			print_name_of_field(text, &record_fields[chosen->index[i]]);
+	}
+}
+
+/* record: NULL for the header. */
+static void print_line(struct text_buffer *text, const struct nt_record *record, char separator,
+		       const struct format_view *view)
+{
+	if (view->chosen) {
+		print_chosen_fields(text, record, separator, view->chosen);
+	} else {
+		print_fields(text, record, separator, false);
+		print_fields(text, record, separator, true);
+	}
 	text_char(text, '\n');
 }
 
 static void csv_header(struct text_buffer *text, const struct format_view *view)
 {
-	(void)view;
-	print_line(text, NULL, ',');
+	print_line(text, NULL, ',', view);
 }
 
 static void csv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
-	(void)view;
-	print_line(text, record, ',');
+	print_line(text, record, ',', view);
 }
 
 static void tsv_header(struct text_buffer *text, const struct format_view *view)
 {
-	(void)view;
-	print_line(text, NULL, '\t');
+	print_line(text, NULL, '\t', view);
 }
 
 static void tsv_record(struct text_buffer *text, const struct nt_record *record, const struct format_view *view)
 {
-	(void)view;
-	print_line(text, record, '\t');
+	print_line(text, record, '\t', view);
 }
 
-const struct format format_csv = { .name = "csv", .limits_integers = true, .header = csv_header, .record = csv_record };
-const struct format format_tsv = { .name = "tsv", .limits_integers = true, .header = tsv_header, .record = tsv_record };
+const struct format format_csv = {
+	.name = "csv",
+	.limits_integers = true,
+	.column_name = record_field_name,
+	.header = csv_header,
+	.record = csv_record,
+};
+const struct format format_tsv = {
+	.name = "tsv",
+	.limits_integers = true,
+	.column_name = record_field_name,
+	.header = tsv_header,
+	.record = tsv_record,
+};

@@ -25,7 +25,7 @@
 #define WAIT_FOREVER (-1)
 #define RETRY_MS 10
 #define EVENT_KINDS (NT_EVENT_EXIT + 1)
-#define WIDTH_UNKNOWN 132 /* columns assumed if the terminal does not report its width */
+#define WIDTH_UNKNOWN 132 /* of a file or a pipe, and of a terminal that does not report it */
 
 struct sink {
 	const struct format *format; /* NULL: lines only */
@@ -36,6 +36,8 @@ struct sink {
 	bool half_out;      /* the first waiting line was written in part */
 	bool awaits_reader; /* nobody has opened the FIFO for reading yet; fd is -1 */
 	bool patient;       /* sink_options.waits */
+	bool no_header;     /* sink_options.no_header */
+	bool fixed_width;   /* sink_options.width is given */
 	bool stuck;         /* the last wait for the reader timed out */
 	bool refused;       /* the last flush failed, or records were lost; reported already */
 	bool gone;          /* the reader of the pipe has closed it */
@@ -146,10 +148,19 @@ static void add_header(struct sink *sink)
 {
 	size_t begin = sink->waiting.used;
 
-	if (!sink->format || !sink->format->header)
+	if (!sink->format || !sink->format->header || sink->no_header)
 		return;
 	sink->format->header(&sink->waiting, &sink->view);
 	add_kinds(sink, begin, KIND_HEADER);
+}
+
+static void set_view(struct sink *sink)
+{
+	sink->terminal = isatty(sink->fd);
+	if (!sink->fixed_width)
+		sink->view.width = sink->terminal ? sink_terminal_width(sink->fd) : WIDTH_UNKNOWN;
+	sink->view.wraps = sink->terminal || sink->fixed_width;
+	sink->view.colour = sink->terminal && is_colour_wanted();
 }
 
 static void begin_output(struct sink *sink)
@@ -160,11 +171,8 @@ static void begin_output(struct sink *sink)
 	sink->regular = !fstat(sink->fd, &status) && S_ISREG(status.st_mode);
 	if (sink->regular)
 		size = status.st_size;
-	sink->terminal = isatty(sink->fd);
-	if (sink->terminal) {
-		sink->view.width = sink_terminal_width(sink->fd);
-		sink->view.colour = is_colour_wanted();
-	}
+	set_view(sink);
+	sink->view.day = format_day(size ? status.st_mtime : time(NULL));
 	if (size && ends_in_half_line(sink, size)) {
 		text_char(&sink->waiting, '\n');
 		add_kinds(sink, sink->waiting.used, KIND_HEADER);
@@ -205,7 +213,11 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	}
 	opened->format = options->format;
 	opened->patient = options->waits;
+	opened->no_header = options->no_header;
+	opened->fixed_width = options->width;
+	opened->view.width = options->width;
 	opened->view.lists = options->lists;
+	opened->view.chosen = options->chosen;
 	error = open_output(opened, options);
 	if (error) {
 		free(opened);
@@ -227,7 +239,7 @@ static void update_width(struct sink *sink)
 {
 	unsigned int width;
 
-	if (!sink->terminal || sink->waiting.used || !sink->format || !sink->format->follows_width)
+	if (!sink->terminal || sink->fixed_width || sink->waiting.used || !sink->format || !sink->format->follows_width)
 		return;
 	width = sink_terminal_width(sink->fd);
 	if (width == sink->view.width)
@@ -240,6 +252,8 @@ static void append_record(struct sink *sink, const struct nt_record *record)
 {
 	size_t begin = sink->waiting.used;
 
+	if (sink->format->before_record && !sink->no_header)
+		sink->format->before_record(&sink->waiting, record, &sink->view);
 	sink->format->record(&sink->waiting, record, &sink->view);
 	add_kinds(sink, begin, record->event);
 }
@@ -276,6 +290,7 @@ static void count_dropped(struct sink *sink, const struct nt_record *record)
 int sink_write(struct sink *sink, const struct nt_record *record)
 {
 	size_t used = sink->waiting.used, lines = sink->kinds.used;
+	unsigned int day = sink->view.day;
 	int error = 0;
 
 	update_width(sink);
@@ -283,6 +298,7 @@ int sink_write(struct sink *sink, const struct nt_record *record)
 		append_record(sink, record);
 	if (has_failed(sink)) {
 		sink_truncate(sink, used, lines);
+		sink->view.day = day;
 		error = count_no_memory(sink, record->event);
 	} else if (sink->kinds.used == lines)
 		count_dropped(sink, record);
@@ -578,6 +594,7 @@ static void begin_new_file(struct sink *sink)
 
 	sink->waiting = sink->kinds = (struct text_buffer){ 0 };
 	begin_output(sink);
+	sink->view.day = 0; /* it may be read on another day: it begins with the date */
 	text_append(&sink->waiting, waiting.bytes, waiting.used);
 	text_append(&sink->kinds, kinds.bytes, kinds.used);
 	if (has_failed(sink)) {

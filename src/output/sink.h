@@ -23,6 +23,9 @@ struct sink_options {
 	const char *path;            /* appended to, created if absent; NULL: standard output */
 	bool waits;                  /* for a slow reader, until a stop (src/util/stop.h); false for live tracking */
 	bool lists;                  /* as in struct format_view */
+	bool no_header;              /* neither a heading nor lines between records */
+	__u32 width;                 /* of a line of text; 0: the terminal's, or 132 characters */
+	const struct column_choice *chosen; /* as in struct format_view */
 };
 
 /* Ignores SIGPIPE for the process. Does not wait for the reader of a FIFO: lines wait for it. Strings are not copied.

@@ -7,9 +7,10 @@
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
 
-#define NS_PER_MS 1000000ULL
 #define NS_PER_SECOND 1000000000ULL
-#define COMM_WIDTH 15
+#define COMM_WIDTH 15         /* of TASK_COMM_LEN, without escapes */
+#define CONTAINER_ID_SHOWN 12 /* hexadecimal digits, as docker ps shows */
+#define REASON_WIDTH 11
 
 #define COLOUR_RED "\033[31m"
 #define COLOUR_YELLOW "\033[33m"
@@ -38,27 +39,20 @@ static void print_local_time(struct text_buffer *cell, const struct nt_record *r
 	text_string(cell, text);
 }
 
-static void print_utc_time(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_role(struct text_buffer *cell, const struct nt_record *record)
 {
-	char text[FIELD_STORAGE_SIZE];
+	static const char *const words[] = {
+		[NT_ROLE_CLIENT] = "client",
+		[NT_ROLE_SERVER] = "server",
+		[NT_ROLE_OBSERVER] = "packets",
+	};
 
-	record_time_text(text, record->end_ns, 3);
-	text_string(cell, text);
-}
-
-static void print_event(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_name(cell, &record_event_names, record->event);
-}
-
-static void print_role(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_name(cell, &record_role_names, record->role);
+	text_string(cell, record->role <= NT_ROLE_OBSERVER ? words[record->role] : "-");
 }
 
 static void print_role_letter(struct text_buffer *cell, const struct nt_record *record)
 {
-	text_char(cell, record->role == NT_ROLE_CLIENT ? 'C' : record->role == NT_ROLE_SERVER ? 'S' : 'O');
+	text_char(cell, record->role == NT_ROLE_CLIENT ? 'C' : record->role == NT_ROLE_SERVER ? 'S' : 'P');
 }
 
 static void print_pid(struct text_buffer *cell, const struct nt_record *record)
@@ -169,12 +163,6 @@ static const char *gaps_colour(const struct nt_record *record)
 	return record->gaps ? COLOUR_YELLOW : NULL;
 }
 
-static void print_milliseconds(struct text_buffer *cell, __u64 ns)
-{
-	text_format(cell, "%llu.%03llu", (unsigned long long)(ns / NS_PER_MS),
-		    (unsigned long long)(ns % NS_PER_MS / 1000));
-}
-
 static void print_optional(struct text_buffer *cell, const struct nt_record *record, int bit, __u64 value,
 			   void (*print)(struct text_buffer *cell, __u64 value))
 {
@@ -184,34 +172,34 @@ static void print_optional(struct text_buffer *cell, const struct nt_record *rec
 		print_absent(cell);
 }
 
-static void print_duration_short(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_duration(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, readable_duration);
 }
 
-static void print_duration_ms(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_DURATION, record->duration_ns, print_milliseconds);
-}
-
 /* Leaves out a negative time: it shows only that the capture has the packets out of order. */
-static void print_handshake(struct text_buffer *cell, const struct nt_record *record,
-			    void (*print)(struct text_buffer *cell, __u64 value))
+static void print_handshake(struct text_buffer *cell, const struct nt_record *record)
 {
 	if (nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0)
-		print(cell, (__u64)record->handshake_ns);
+		readable_duration(cell, (__u64)record->handshake_ns);
 	else
 		print_absent(cell);
 }
 
-static void print_handshake_short(struct text_buffer *cell, const struct nt_record *record)
+static void print_bytes_of(struct text_buffer *cell, const struct nt_record *record, enum nt_side side)
 {
-	print_handshake(cell, record, readable_duration);
+	print_optional(cell, record, side == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES, record->bytes[side],
+		       readable_count);
 }
 
-static void print_handshake_ms(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_sent(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_handshake(cell, record, print_milliseconds);
+	print_bytes_of(cell, record, nt_record_local_side(record));
+}
+
+static void text_print_received(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_bytes_of(cell, record, !nt_record_local_side(record));
 }
 
 static void print_count(struct text_buffer *cell, __u64 count)
@@ -219,41 +207,17 @@ static void print_count(struct text_buffer *cell, __u64 count)
 	text_format(cell, "%llu", (unsigned long long)count);
 }
 
-static void print_src_bytes_short(struct text_buffer *cell, const struct nt_record *record)
+static void print_retransmits_of(struct text_buffer *cell, const struct nt_record *record, enum nt_side side)
 {
-	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], readable_count);
+	print_optional(cell, record, side == NT_SRC ? NT_HAS_SRC_RETRANSMITS : NT_HAS_DST_RETRANSMITS,
+		       record->retransmits[side], print_count);
 }
 
-static void print_dst_bytes_short(struct text_buffer *cell, const struct nt_record *record)
+static void text_print_retransmits(struct text_buffer *cell, const struct nt_record *record)
 {
-	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], readable_count);
-}
-
-static void text_print_src_bytes(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_SRC_BYTES, record->bytes[NT_SRC], print_count);
-}
-
-static void text_print_dst_bytes(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_DST_BYTES, record->bytes[NT_DST], print_count);
-}
-
-static void print_src_retransmits(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_SRC_RETRANSMITS, record->retransmits[NT_SRC], print_count);
-}
-
-static void print_dst_retransmits(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_DST_RETRANSMITS, record->retransmits[NT_DST], print_count);
-}
-
-static void print_both_retransmits(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_src_retransmits(cell, record);
+	print_retransmits_of(cell, record, nt_record_local_side(record));
 	text_char(cell, '/');
-	print_dst_retransmits(cell, record);
+	print_retransmits_of(cell, record, !nt_record_local_side(record));
 }
 
 static void text_print_state(struct text_buffer *cell, const struct nt_record *record)
@@ -263,14 +227,35 @@ static void text_print_state(struct text_buffer *cell, const struct nt_record *r
 	print_name(cell, &record_state_names, record->state);
 }
 
-static void print_rtt_us(struct text_buffer *cell, const struct nt_record *record)
-{
-	print_optional(cell, record, NT_HAS_RTT, record->rtt_us, print_count);
-}
-
-static void print_rtt_short(struct text_buffer *cell, const struct nt_record *record)
+static void print_rtt(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_optional(cell, record, NT_HAS_RTT, record->rtt_us * 1000ULL, readable_duration);
+}
+
+static void print_reason(struct text_buffer *cell, const struct nt_record *record)
+{
+	text_string(cell, nt_record_has(record, NT_HAS_REASON) ? record->reason : "-");
+}
+
+static void print_reason_cut(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_reason(cell, record);
+	if (cell->used <= REASON_WIDTH)
+		return;
+	cell->used = REASON_WIDTH - 1;
+	text_char(cell, '~');
+}
+
+static void print_netns(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_NETNS, record->netns, print_count);
+}
+
+static void print_container(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_CONTAINER))
+		return print_absent(cell);
+	text_append(cell, record->container, strnlen(record->container, CONTAINER_ID_SHOWN));
 }
 
 static void print_limited_by(struct text_buffer *cell, const struct nt_record *record)
@@ -307,124 +292,101 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 			text_char(cell, letters[i]);
 }
 
-static const struct text_column terminal_columns[] = {
-	{ "TIME", 8, LEFT, 5, print_local_time, NULL, NULL },
-	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
-	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
-	{ "R", 1, LEFT, 4, print_role_letter, NULL, NULL },
-	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
-	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_side, NULL, outcome_colour },
-	{ "LASTED", 6, RIGHT, 6, print_duration_short, NULL, NULL },
-	{ "SHAKE", 6, RIGHT, 1, print_handshake_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 0, print_dst_bytes_short, NULL, NULL },
-	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
-	{ "GAPS", 7, LEFT, 3, print_gaps, print_gap_letters, gaps_colour },
+/* clang-format off */
+#define LEFT_COLUMN(name, heading, width, print) \
+	static const struct text_column name = { heading, width, LEFT, LEFT, print, NULL, NULL }
+#define RIGHT_COLUMN(name, heading, width, print) \
+	static const struct text_column name = { heading, width, RIGHT, RIGHT, print, NULL, NULL }
+/* clang-format on */
+
+/* A heading that is wider than its column, such as HANDSHAKE, extends to the left, where the heading before it leaves
+ * room. A name or an outcome that is wider than its column takes room from the next one. */
+const struct text_column text_time_column = { "TIME", 8, LEFT, LEFT, print_local_time, NULL, NULL };
+RIGHT_COLUMN(pid_column, "PID", 7, print_pid);
+LEFT_COLUMN(comm_column, "COMM", COMM_WIDTH, print_comm_cut);
+LEFT_COLUMN(short_comm_column, "COMM", 10, print_comm_cut);
+LEFT_COLUMN(role_column, "ROLE", 7, text_print_role);
+LEFT_COLUMN(socket_role_column, "ROLE", 6, text_print_role); /* no record has `packets` */
+LEFT_COLUMN(role_letter_column, "R", 1, print_role_letter);
+LEFT_COLUMN(src_column, "SRC", 21, print_src);
+LEFT_COLUMN(dst_column, "DST", 21, print_dst);
+LEFT_COLUMN(second_dst_column, "  DST", 23, print_indented_dst); /* the second line is indented */
+static const struct text_column outcome_column = {
+	"OUTCOME", 10, LEFT, LEFT, print_outcome_and_side, NULL, outcome_colour,
+};
+RIGHT_COLUMN(handshake_column, "HANDSHAKE", 6, print_handshake);
+RIGHT_COLUMN(lasted_column, "LASTED", 6, text_print_duration);
+RIGHT_COLUMN(age_column, "AGE", 6, text_print_duration);
+static const struct text_column sent_column = { "SENT", 6, RIGHT, LEFT, text_print_sent, NULL, NULL };
+RIGHT_COLUMN(received_column, "RECEIVED", 6, text_print_received);
+RIGHT_COLUMN(retrans_column, "RETRANS", 7, text_print_retransmits);
+LEFT_COLUMN(state_column, "STATE", 11, text_print_state);
+RIGHT_COLUMN(rtt_column, "RTT", 6, print_rtt);
+LEFT_COLUMN(limited_column, "LIMITED", 8, print_limited_by);
+RIGHT_COLUMN(netns_column, "NETNS", 10, print_netns);
+LEFT_COLUMN(container_column, "CONTAINER", CONTAINER_ID_SHOWN, print_container);
+LEFT_COLUMN(reason_column, "REASON", 18, print_reason); /* tcp_abort_on_close */
+LEFT_COLUMN(short_reason_column, "REASON", REASON_WIDTH, print_reason_cut);
+static const struct text_column gaps_column = { "GAPS", 5, LEFT, LEFT, print_gaps, print_gap_letters, gaps_colour };
+
+static const struct table_column ended_columns[] = {
+	{ &text_time_column, 0, 0 },    { &pid_column, 0, 0 },       { &comm_column, 1, 0 },
+	{ &short_comm_column, 0, 1 },   { &role_column, 10, 0 },     { &role_letter_column, 0, 10 },
+	{ &src_column, 0, 0 },          { &dst_column, 0, 0 },       { &outcome_column, 0, 0 },
+	{ &handshake_column, 8, 0 },    { &lasted_column, 0, 0 },    { &sent_column, 9, 0 },
+	{ &received_column, 9, 0 },     { &retrans_column, 7, 0 },   { &rtt_column, 5, 0 },
+	{ &netns_column, 3, 0 },        { &container_column, 2, 0 }, { &reason_column, 1, 0 },
+	{ &short_reason_column, 4, 1 }, { &gaps_column, 6, 0 },
+};
+
+static const struct table_column open_columns[] = {
+	{ &pid_column, 0, 0 },         { &comm_column, 1, 0 },        { &short_comm_column, 0, 1 },
+	{ &socket_role_column, 9, 0 }, { &role_letter_column, 0, 9 }, { &src_column, 0, 0 },
+	{ &dst_column, 0, 0 },         { &state_column, 0, 0 },       { &age_column, 6, 0 },
+	{ &sent_column, 0, 0 },        { &received_column, 0, 0 },    { &rtt_column, 8, 0 },
+	{ &retrans_column, 7, 0 },     { &limited_column, 5, 0 },     { &netns_column, 3, 0 },
+	{ &container_column, 2, 0 },   { &gaps_column, 4, 0 },
 };
 
 /* Two lines a record, if SRC and DST do not fit side by side. */
-static const struct text_column narrow_columns[] = {
-	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "OUTCOME", 11, LEFT, 0, print_outcome_and_side, NULL, outcome_colour },
-	{ "LASTED", 6, RIGHT, 0, print_duration_short, NULL, NULL },
-	{ "SHAKE", 6, RIGHT, 2, print_handshake_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 3, print_dst_bytes_short, NULL, NULL },
-	{ "RETR", 5, RIGHT, 1, print_both_retransmits, NULL, NULL },
+static const struct table_column narrow_ended_columns[] = {
+	{ &src_column, 0, 0 },  { &outcome_column, 0, 0 },  { &handshake_column, 2, 0 }, { &lasted_column, 0, 0 },
+	{ &sent_column, 3, 0 }, { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
 };
 
-static const struct text_column narrow_list_columns[] = {
-	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
-	{ "AGE", 6, RIGHT, 0, print_duration_short, NULL, NULL },
-	{ "RTT", 6, RIGHT, 2, print_rtt_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 3, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 3, print_dst_bytes_short, NULL, NULL },
-	{ "RETR", 5, RIGHT, 1, print_both_retransmits, NULL, NULL },
+static const struct table_column narrow_open_columns[] = {
+	{ &src_column, 0, 0 },  { &state_column, 0, 0 },    { &age_column, 0, 0 },     { &rtt_column, 2, 0 },
+	{ &sent_column, 3, 0 }, { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
 };
 
-/* The second line of each record. It is indented, and so is its heading. */
-static const struct text_column second_columns[] = {
-	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
-	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
-	{ "PID", 7, RIGHT, 3, print_pid, NULL, NULL },
-	{ "TIME", 8, LEFT, 2, print_local_time, NULL, NULL },
-	{ "GAPS", 7, LEFT, 1, print_gaps, print_gap_letters, gaps_colour },
+static const struct table_column second_ended_columns[] = {
+	{ &second_dst_column, 0, 0 }, { &comm_column, 0, 0 }, { &pid_column, 4, 0 },
+	{ &text_time_column, 3, 0 },  { &role_column, 2, 0 }, { &gaps_column, 1, 0 },
 };
 
-static const struct text_column second_list_columns[] = {
-	{ "  DST", 23, LEFT, 0, print_indented_dst, NULL, NULL },
-	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
-	{ "PID", 7, RIGHT, 3, print_pid, NULL, NULL },
-	{ "LIMITED", 8, LEFT, 2, print_limited_by, NULL, NULL },
-	{ "GAPS", 4, LEFT, 1, print_gap_letters, NULL, gaps_colour },
+static const struct table_column second_open_columns[] = {
+	{ &second_dst_column, 0, 0 },  { &comm_column, 0, 0 },    { &pid_column, 4, 0 },
+	{ &socket_role_column, 3, 0 }, { &limited_column, 2, 0 }, { &gaps_column, 1, 0 },
 };
 
-static const struct text_column list_columns[] = {
-	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
-	{ "COMM", COMM_WIDTH, LEFT, 0, print_comm_cut, NULL, NULL },
-	{ "R", 1, LEFT, 3, print_role_letter, NULL, NULL },
-	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
-	{ "AGE", 6, RIGHT, 4, print_duration_short, NULL, NULL },
-	{ "SRC-TX", 6, RIGHT, 0, print_src_bytes_short, NULL, NULL },
-	{ "DST-TX", 6, RIGHT, 0, print_dst_bytes_short, NULL, NULL },
-	{ "RTT", 6, RIGHT, 5, print_rtt_short, NULL, NULL },
-	{ "RETR", 5, RIGHT, 2, print_both_retransmits, NULL, NULL },
-	{ "LIMITED", 8, LEFT, 2, print_limited_by, NULL, NULL },
-	{ "GAPS", 4, LEFT, 1, print_gap_letters, NULL, gaps_colour },
+#define TABLE(name, list, narrow, second) \
+	const struct text_table name = { .columns = list, \
+					 .count = sizeof(list) / sizeof((list)[0]), \
+					 .when_too_wide = narrow, \
+					 .second_line = second }
+
+static TABLE(second_ended_table, second_ended_columns, NULL, NULL);
+static TABLE(second_open_table, second_open_columns, NULL, NULL);
+static TABLE(narrow_ended_table, narrow_ended_columns, NULL, &second_ended_table);
+static TABLE(narrow_open_table, narrow_open_columns, NULL, &second_open_table);
+TABLE(text_ended_table, ended_columns, &narrow_ended_table, NULL);
+TABLE(text_open_table, open_columns, &narrow_open_table, NULL);
+
+const struct text_column *const text_named_columns[] = {
+	&text_time_column, &pid_column,      &comm_column,      &role_column,   &src_column,
+	&dst_column,       &outcome_column,  &handshake_column, &lasted_column, &age_column,
+	&sent_column,      &received_column, &retrans_column,   &state_column,  &rtt_column,
+	&limited_column,   &netns_column,    &container_column, &reason_column, &gaps_column,
 };
 
-static const struct text_column file_columns[] = {
-	{ "TIME", 24, LEFT, 0, print_utc_time, NULL, NULL },
-	{ "EVENT", 6, LEFT, 0, print_event, NULL, NULL },
-	{ "ROLE", 8, LEFT, 0, print_role, NULL, NULL },
-	{ "PID", 7, RIGHT, 0, print_pid, NULL, NULL },
-	{ "COMM", 15, LEFT, 0, print_comm, NULL, NULL },
-	{ "SRC", 21, LEFT, 0, print_src, NULL, NULL },
-	{ "DST", 21, LEFT, 0, print_dst, NULL, NULL },
-	{ "OUTCOME", 11, LEFT, 0, print_outcome, NULL, NULL },
-	{ "BY", 3, LEFT, 0, print_ended_by, NULL, NULL },
-	{ "DURATION_MS", 12, RIGHT, 0, print_duration_ms, NULL, NULL },
-	{ "HANDSHAKE_MS", 12, RIGHT, 0, print_handshake_ms, NULL, NULL },
-	{ "SRC_BYTES", 10, RIGHT, 0, text_print_src_bytes, NULL, NULL },
-	{ "DST_BYTES", 10, RIGHT, 0, text_print_dst_bytes, NULL, NULL },
-	{ "SRC_RETR", 8, RIGHT, 0, print_src_retransmits, NULL, NULL },
-	{ "DST_RETR", 8, RIGHT, 0, print_dst_retransmits, NULL, NULL },
-	{ "GAPS", 4, LEFT, 0, print_gaps, NULL, NULL },
-	{ "STATE", 11, LEFT, 0, text_print_state, NULL, NULL },
-	{ "RTT_US", 8, RIGHT, 0, print_rtt_us, NULL, NULL },
-	{ "LIMITED_BY", 10, LEFT, 0, print_limited_by, NULL, NULL },
-};
-
-#define COUNT(columns) (sizeof(columns) / sizeof((columns)[0]))
-
-static const struct text_table second_table = { .columns = second_columns, .count = COUNT(second_columns) };
-static const struct text_table second_list_table = {
-	.columns = second_list_columns,
-	.count = COUNT(second_list_columns),
-};
-static const struct text_table narrow_table = {
-	.columns = narrow_columns,
-	.count = COUNT(narrow_columns),
-	.second_line = &second_table,
-};
-static const struct text_table narrow_list_table = {
-	.columns = narrow_list_columns,
-	.count = COUNT(narrow_list_columns),
-	.second_line = &second_list_table,
-};
-
-const struct text_table terminal_table = {
-	.columns = terminal_columns,
-	.count = COUNT(terminal_columns),
-	.when_too_wide = &narrow_table,
-};
-const struct text_table list_table = {
-	.columns = list_columns,
-	.count = COUNT(list_columns),
-	.when_too_wide = &narrow_list_table,
-};
-const struct text_table file_table = { .columns = file_columns, .count = COUNT(file_columns) };
+const unsigned int text_named_column_count = sizeof(text_named_columns) / sizeof(text_named_columns[0]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The columns of the text format: for a terminal, and for files and pipes. */
+/* The columns of the text format, and the tables that they make by width. No cell has a space. */
 #ifndef NETRACKER_TEXT_COLUMNS_H
 #define NETRACKER_TEXT_COLUMNS_H
 
@@ -13,27 +13,34 @@ enum alignment { LEFT, RIGHT };
 struct text_column {
 	const char *heading;
 	unsigned int width;
-	enum alignment alignment;
-	unsigned int drop; /* order of removal on a narrow terminal: 1 first; 0: never */
+	enum alignment alignment, heading_alignment;
 	void (*print)(struct text_buffer *cell, const struct nt_record *record);
 	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* beyond the width; or NULL */
 	const char *(*colour)(const struct nt_record *record); /* an escape sequence or NULL; or NULL */
 };
 
+/* A column in a table. The level is the least at which the columns of that level fit into the width. */
+struct table_column {
+	const struct text_column *column;
+	unsigned int drop;    /* the level from which it is left out: 1 goes first; 0: never */
+	unsigned int appears; /* the level from which it takes the place of a wider one; 0: always there */
+};
+
 struct text_table {
-	const struct text_column *columns;
+	const struct table_column *columns;
 	unsigned int count;
-	const struct text_table *when_too_wide; /* used if even the columns with drop 0 do not fit; or NULL */
+	const struct text_table *when_too_wide; /* used if the columns do not fit at any level; or NULL */
 	const struct text_table *second_line;   /* of each record; or NULL */
 };
 
-/* Values in readable units; all columns fit into 132 characters with IPv4. */
-extern const struct text_table terminal_table;
+/* For live tracking and replay, and for open connections (`netracker list`). */
+extern const struct text_table text_ended_table, text_open_table;
 
-/* The same for open connections. */
-extern const struct text_table list_table;
+/* Local time without the date. */
+extern const struct text_column text_time_column;
 
-/* Exact values in all columns; no cell has a space. */
-extern const struct text_table file_table;
+/* The columns of all tables, each heading once. */
+extern const struct text_column *const text_named_columns[];
+extern const unsigned int text_named_column_count;
 
 #endif

@@ -300,6 +300,18 @@ const struct record_field record_fields[] = {
 
 const unsigned int record_field_count = sizeof(record_fields) / sizeof(record_fields[0]);
 
+bool record_field_name(unsigned int index, char name[FIELD_KEY_SIZE])
+{
+	size_t size;
+
+	if (index >= record_field_count)
+		return false;
+	size = record_fields[index].key_size - strlen("\"\":");
+	memcpy(name, record_fields[index].key + 1, size);
+	name[size] = '\0';
+	return true;
+}
+
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
 	if (field->present != FIELD_ALWAYS && !nt_record_has(record, field->present))

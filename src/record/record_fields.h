@@ -62,6 +62,9 @@ struct record_field {
 extern const struct record_field record_fields[];
 extern const unsigned int record_field_count;
 
+/* Writes the field's key. Returns false beyond the last field. */
+bool record_field_name(unsigned int index, char name[FIELD_KEY_SIZE]);
+
 /* Returns false if the value is unknown. Strings point into the record or into the value. */
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 

@@ -66,7 +66,7 @@ def options():
     for command in COMMANDS:
         own = {spelling for option in known if command in option.commands for spelling in option.spellings()}
         offers([*command.split(), "-"], *own)
-    offers(["replay", "--no"], "--no-checksums")
+    offers(["replay", "--no"], "--no-checksums", "--no-header")
     offers(["-q", "--inter"], "--interface", "--interval")
 
 
@@ -105,6 +105,8 @@ def lists():
     offers(["list", "--role", ""], "client", "server", **last)
     offers(["--role", "=", "client,o"], "client,observer", **last)
     offers(["--context", "socket,"], "socket,wire", **last)
+    offers(["--columns", "pid,src_p"], "pid,src_port", "pid,src_packets", **last)
+    offers(["list", "--columns", "hands"], "handshake", "handshake_ns", **last)
 
 
 def of_the_system():

@@ -8,12 +8,14 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
+static const struct format_view own_columns = { 0 };
+
 static const char *line_of(const struct format *format, const struct nt_record *record)
 {
 	static char result[4096];
 	struct text_buffer text = { 0 };
 
-	format->record(&text, record, NULL);
+	format->record(&text, record, &own_columns);
 	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes);
 	text_free(&text);
 	return result;
@@ -117,7 +119,7 @@ static void write_hostile(FILE *stream, const char *bytes, const struct format *
 		sprintf(hexadecimal + 2 * i, "%02x", (unsigned char)bytes[i]);
 	record.exe = bytes;
 	record.cgroup = hexadecimal;
-	format->record(&text, &record, NULL);
+	format->record(&text, &record, &own_columns);
 	fwrite(text.bytes, 1, text.used, stream);
 	text_free(&text);
 }
@@ -134,7 +136,7 @@ static void test_hostile_strings(const struct format *format)
 		return;
 	snprintf(command, sizeof(command), "python3 %s", program);
 	parser = popen(command, "w");
-	format->header(&text, NULL);
+	format->header(&text, &own_columns);
 	fwrite(text.bytes, 1, text.used, parser);
 	text_free(&text);
 	for (i = 1; i < 256; i++) {

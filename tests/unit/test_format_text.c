@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Text output: columns by width, the fixed layout for scripts, and lines that no string can break. */
+/* Text output: columns by width, chosen columns, dates, and lines that no string can break. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -8,11 +8,11 @@
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
-static const struct format_view no_terminal = { 0 };
+static const struct format_view pipe_view = { .width = 132 };
 
 static const char *shown(const struct nt_record *record, const struct format_view *view)
 {
-	static char result[1024];
+	static char result[2048];
 	struct text_buffer text = { 0 };
 
 	if (record)
@@ -26,7 +26,7 @@ static const char *shown(const struct nt_record *record, const struct format_vie
 
 static const char *at_width(const struct nt_record *record, unsigned int width)
 {
-	const struct format_view view = { .width = width };
+	const struct format_view view = { .width = width, .wraps = true };
 
 	return shown(record, &view);
 }
@@ -64,17 +64,52 @@ static void test_terminal(void)
 {
 	struct nt_record record = sample_record();
 
-	CHECK_STRING(at_width(NULL, 132),
-		     "TIME         PID COMM            R SRC                   DST                   OUTCOME     LASTED"
-		     "  SHAKE SRC-TX DST-TX  RETR GAPS\n");
-	CHECK_STRING(at_width(&record, 132),
-		     "22:13:21    1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         reset:dst    1.50s"
-		     " 50.0us     77  4.00G   1/2 -\n");
+	CHECK_STRING(
+		at_width(NULL, 132),
+		"TIME         PID COMM       ROLE    SRC                   DST                   OUTCOME HANDSHAKE "
+		"LASTED SENT RECEIVED RETRANS GAPS\n");
+	CHECK_STRING(
+		at_width(&record, 132),
+		"22:13:21    1234 nginx      server  198.18.0.1:34855      198.18.0.2:80         reset:dst  50.0us  "
+		"1.50s  4.00G     77     2/1 -\n");
+	CHECK_STRING(shown(&record, &pipe_view), at_width(&record, 132));
 	record.gaps = NT_GAP_OWNER;
 	CHECK(strstr(at_width(&record, 132), " owner\n") != NULL);
 	record.gaps = NT_GAP_OWNER | NT_GAP_START;
 	CHECK(strstr(at_width(&record, 132), " SO\n") != NULL);
 	CHECK(strstr(at_width(&record, 160), " start+owner\n") != NULL);
+}
+
+static void test_wide(void)
+{
+	struct nt_record record = sample_record();
+
+	CHECK_STRING(at_width(NULL, 187),
+		     "TIME         PID COMM            ROLE    SRC                   DST                   OUTCOME "
+		     "HANDSHAKE LASTED SENT RECEIVED RETRANS    RTT      NETNS CONTAINER    REASON             GAPS\n");
+	CHECK_STRING(at_width(&record, 187),
+		     "22:13:21    1234 nginx           server  198.18.0.1:34855      198.18.0.2:80         reset:dst  "
+		     "50.0us  1.50s  4.00G     77     2/1 45.0us 4026531840 abc          tcp_abort_on_close -\n");
+	CHECK(strstr(at_width(&record, 160), " tcp_abort_~ -\n") != NULL);
+	memset(record.container, 'f', 64);
+	CHECK(strstr(at_width(&record, 187), " 4026531840 ffffffffffff tcp_") != NULL);
+}
+
+/* Sent and received are those of the local side: SRC's of a client and of an observer, DST's of a server. */
+static void test_sides(void)
+{
+	struct nt_record record = sample_record();
+
+	record.role = NT_ROLE_CLIENT;
+	CHECK(strstr(at_width(&record, 132), " client ") != NULL);
+	CHECK(strstr(at_width(&record, 132), "     77  4.00G     1/2 ") != NULL);
+	record.role = NT_ROLE_OBSERVER;
+	CHECK(strstr(at_width(&record, 132), " packets 198.18.0.1:34855 ") != NULL);
+	CHECK(strstr(at_width(&record, 132), "     77  4.00G     1/2 ") != NULL);
+	CHECK(strstr(at_width(&record, 96), " P 198.18.0.1:34855 ") != NULL);
+	nt_record_unset(&record, NT_HAS_DST_BYTES);
+	nt_record_unset(&record, NT_HAS_DST_RETRANSMITS);
+	CHECK(strstr(at_width(&record, 132), "     77      -     1/- ") != NULL);
 }
 
 static void test_open(void)
@@ -87,32 +122,6 @@ static void test_open(void)
 	CHECK(strstr(at_width(&record, 132), " opened ") != NULL);
 	record.event = NT_EVENT_EXIT;
 	CHECK(strstr(at_width(&record, 132), " still-open ") != NULL);
-}
-
-static void test_widths(void)
-{
-	struct nt_record record = widest();
-	unsigned int width;
-
-	CHECK_EQUAL(count_words(at_width(NULL, 132)), 13);
-	CHECK_EQUAL(count_words(at_width(&record, 132)), 13);
-	for (width = 93; width <= 200; width++) {
-		CHECK(!strchr(at_width(NULL, width), '\n')[1]);
-		CHECK(strlen(at_width(NULL, width)) <= width + 1);
-		CHECK(strlen(at_width(&record, width)) <= width + 1);
-	}
-	/* The order in which columns drop out. */
-	CHECK(strstr(at_width(NULL, 132), "SHAKE") && !strstr(at_width(NULL, 131), "SHAKE"));
-	CHECK(strstr(at_width(NULL, 125), "RETR") && !strstr(at_width(NULL, 124), "RETR"));
-	CHECK(strstr(at_width(NULL, 119), "GAPS") && !strstr(at_width(NULL, 118), "GAPS"));
-	CHECK(strstr(at_width(NULL, 111), " R ") && !strstr(at_width(NULL, 110), " R "));
-	CHECK(strstr(at_width(NULL, 109), "TIME") && !strstr(at_width(NULL, 108), "TIME"));
-	CHECK_STRING(at_width(NULL, 100),
-		     "    PID COMM            SRC                   DST                   OUTCOME     LASTED SRC-TX"
-		     " DST-TX\n");
-	CHECK(strstr(at_width(NULL, 100), "LASTED") && !strstr(at_width(NULL, 99), "LASTED"));
-	CHECK_STRING(at_width(NULL, 93),
-		     "    PID COMM            SRC                   DST                   OUTCOME     SRC-TX DST-TX\n");
 }
 
 static size_t longest_line(const char *lines)
@@ -128,6 +137,42 @@ static size_t longest_line(const char *lines)
 	return longest;
 }
 
+static void check_needed_width(const char *heading, unsigned int width)
+{
+	char between[32];
+
+	snprintf(between, sizeof(between), " %s", heading);
+	CHECK(strstr(at_width(NULL, width), between) && !strstr(at_width(NULL, width - 1), between));
+}
+
+static void test_widths(void)
+{
+	struct nt_record record = widest();
+	unsigned int width;
+
+	CHECK_EQUAL(count_words(at_width(NULL, 132)), 13);
+	CHECK_EQUAL(count_words(at_width(&record, 132)), 13);
+	for (width = 91; width <= 200; width++) {
+		CHECK(!strchr(at_width(NULL, width), '\n')[1]);
+		CHECK(strlen(at_width(NULL, width)) <= width + 1);
+		CHECK(longest_line(at_width(&record, width)) <= width);
+	}
+	/* The order in which columns drop out. */
+	check_needed_width("CONTAINER", 175);
+	check_needed_width("NETNS", 162);
+	check_needed_width("REASON", 151);
+	check_needed_width("RTT", 139);
+	check_needed_width("GAPS", 132);
+	check_needed_width("RETRANS", 126);
+	check_needed_width("HANDSHAKE", 118);
+	check_needed_width("SENT RECEIVED", 111);
+	check_needed_width("ROLE", 97);
+	CHECK_STRING(at_width(NULL, 100), "TIME         PID COMM       ROLE    SRC                   DST              "
+					  "     OUTCOME    LASTED\n");
+	CHECK_STRING(at_width(NULL, 91), "TIME         PID COMM       R SRC                   DST                   "
+					 "OUTCOME    LASTED\n");
+}
+
 /* A width below that of the columns that never drop out gives two lines for each record, down to 40 columns. */
 static void test_narrow(void)
 {
@@ -135,21 +180,21 @@ static void test_narrow(void)
 	struct nt_record record = widest();
 	unsigned int width;
 
-	CHECK_STRING(at_width(NULL, 40), "SRC                   OUTCOME     LASTED\n"
+	CHECK_STRING(at_width(NULL, 40), "SRC                   OUTCOME    LASTED\n"
 					 "  DST                   COMM\n");
 	CHECK_STRING(at_width(&record, 40), "255.255.255.255:65535 refused:dst 23h59m\n"
 					    "  255.255.255.255:65535 systemd-resolve\n");
 	CHECK_STRING(at_width(NULL, 1), at_width(NULL, 40));
-	for (width = 40; width < 93; width++) {
+	for (width = 40; width < 91; width++) {
 		CHECK(longest_line(at_width(NULL, width)) <= width);
 		CHECK(longest_line(at_width(&record, width)) <= width);
 	}
 	CHECK(strstr(at_width(NULL, 47), "PID") && !strstr(at_width(NULL, 46), "PID"));
-	CHECK(strstr(at_width(NULL, 54), "SRC-TX DST-TX\n") && !strstr(at_width(NULL, 53), "-TX"));
-	CHECK_STRING(at_width(NULL, 80), "SRC                   OUTCOME     LASTED  SHAKE SRC-TX DST-TX  RETR\n"
-					 "  DST                   COMM                PID TIME     GAPS\n");
-	CHECK_STRING(at_width(&record, 80), "255.255.255.255:65535 refused:dst 23h59m 12.3ms   115G   115G   1/2\n"
-					    "  255.255.255.255:65535 systemd-resolve 4194304 22:13:21 SOPB\n");
+	CHECK(strstr(at_width(NULL, 53), "SENT RECEIVED\n") && !strstr(at_width(NULL, 52), "SENT"));
+	CHECK_STRING(at_width(NULL, 80), "SRC                   OUTCOME HANDSHAKE LASTED SENT RECEIVED RETRANS\n"
+					 "  DST                   COMM                PID TIME     ROLE    GAPS\n");
+	CHECK_STRING(at_width(&record, 80), "255.255.255.255:65535 refused:dst 12.3ms 23h59m  115G   115G     2/1\n"
+					    "  255.255.255.255:65535 systemd-resolve 4194304 22:13:21 server  SOPB\n");
 	CHECK_STRING(shown(NULL, &list), "SRC                   STATE          AGE\n"
 					 "  DST                   COMM\n");
 	record = sample_record();
@@ -163,9 +208,8 @@ static void test_long_comm(void)
 	struct nt_record record = sample_record();
 
 	memcpy(record.comm, "a\033[2Jb\nc\\defghi", 16);
-	CHECK(strstr(at_width(&record, 132), " a\\x1b[2Jb\\x0ac~ S ") != NULL);
+	CHECK(strstr(at_width(&record, 132), " a\\x1b[2Jb\\x0ac~ server ") != NULL);
 	CHECK(strstr(at_width(&record, 40), " a\\x1b[2Jb\\x0ac~\n") != NULL);
-	CHECK(strstr(shown(&record, &no_terminal), " a\\x1b[2Jb\\x0ac\\x5cdefghi ") != NULL);
 	memset(record.comm, 0xff, 16);
 	CHECK(strstr(at_width(&record, 132), " \\xff\\xff\\xff~ ") != NULL);
 }
@@ -189,25 +233,107 @@ static void test_ipv6_whole(void)
 		CHECK(longest_line(at_width(&record, width)) <= width);
 }
 
-static void test_no_terminal(void)
+/* Into a file or pipe a record has one line, however long. */
+static void test_not_wrapped(void)
 {
 	struct nt_record record = sample_record();
+	const char *line;
 
-	CHECK_STRING(shown(NULL, &no_terminal),
-		     "TIME                     EVENT  ROLE         PID COMM            SRC                   "
-		     "DST                   OUTCOME     BY   DURATION_MS HANDSHAKE_MS  SRC_BYTES  DST_BYTES SRC_RETR "
-		     "DST_RETR GAPS STATE         RTT_US LIMITED_BY\n");
-	CHECK_STRING(shown(&record, &no_terminal),
-		     "2023-11-14T22:13:21.501Z close  server      1234 nginx           198.18.0.1:34855      "
-		     "198.18.0.2:80         reset       dst     1500.000        0.050         77 4294967297        1 "
-		     "       2 -    fin_wait2         45 sndbuf\n");
+	memset(record.src_ip, 0x2f, sizeof(record.src_ip));
+	memset(record.dst_ip, 0xfd, sizeof(record.dst_ip));
+	line = shown(&record, &pipe_view);
+	CHECK(strstr(line, " [fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80 reset:dst 50.0us ") != NULL);
+	CHECK(!strchr(line, '\n')[1]);
+	CHECK_EQUAL(count_words(line), 13);
+	record.present = 0; /* pre-existing: the start is unknown, but the time of the record is known */
+	CHECK(!strncmp(shown(&record, &pipe_view), "22:13:21 ", 9));
+}
+
+/* Chooses columns by name. */
+static struct column_choice choice_of(const char *const *names)
+{
+	struct column_choice choice = { 0 };
+	char name[FIELD_KEY_SIZE];
+	unsigned int index;
+
+	for (; *names; names++) {
+		for (index = 0; format_text.column_name(index, name) && strcmp(name, *names);)
+			index++;
+		CHECK(format_text.column_name(index, name));
+		choice.index[choice.count++] = index;
+	}
+	return choice;
+}
+
+static void test_chosen(void)
+{
+	static const char *const names[] = { "pid",       "received", "rtt",      "rtt_us", "src_bytes", "start",
+					     "handshake", "cgroup",   "complete", "gaps",   "seen",      NULL };
+	const struct column_choice choice = choice_of(names);
+	const struct format_view view = { .width = 40, .wraps = true, .chosen = &choice };
+	struct nt_record record = sample_record();
+
+	CHECK_STRING(shown(NULL, &view),
+		     "    PID RECEIVED    RTT     RTT_US  SRC_BYTES START           HANDSHAKE CGROUP "
+		     "         COMPLETE        GAPS  SEEN\n");
+	CHECK_STRING(shown(&record, &view),
+		     "   1234       77 45.0us         45         77 2023-11-14T22:13:20.001000000Z 50.0us "
+		     "/system.slice/nginx.service true - wire+socket\n");
 	record.present = 0;
-	record.gaps = NT_GAP_START | NT_GAP_BYTES_MOD_4G;
-	CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 19);
-	CHECK(strstr(shown(&record, &no_terminal), " start+bytes_mod_4g ") != NULL);
-	/* Pre-existing: the start is unknown, but the time of the record is known. */
-	CHECK(!strncmp(shown(&record, &no_terminal), "2023-11-14T22:13:21.501Z ", 25));
-	CHECK(!strncmp(at_width(&record, 132), "22:13:21 ", 9));
+	record.gaps = NT_GAP_START | NT_GAP_OWNER;
+	CHECK_EQUAL(count_words(shown(&record, &view)), 11);
+	CHECK(strstr(shown(&record, &view), " start+owner ") != NULL);
+}
+
+/* No value of the system breaks a chosen column. */
+static void test_chosen_hostile(void)
+{
+	static const char *const names[] = { "exe", "host", "ifname", NULL };
+	const struct column_choice choice = choice_of(names);
+	const struct format_view view = { .width = 132, .chosen = &choice };
+	struct nt_record record = sample_record();
+
+	record.exe = "/a b\n\033[2J\\";
+	record.host = "";
+	memset(record.ifname, 0xff, 4);
+	CHECK_STRING(shown(&record, &view), "/a\\x20b\\x0a\\x1b[2J\\x5c \"\"       \\xff\\xff\\xff\\xff\n");
+}
+
+static const char *date_before(__u64 time_ns, struct format_view *view)
+{
+	static char result[64];
+	struct nt_record record = sample_record();
+	struct text_buffer text = { 0 };
+
+	record.end_ns = time_ns;
+	format_text.before_record(&text, &record, view);
+	snprintf(result, sizeof(result), "%.*s", (int)text.used, text.bytes ? text.bytes : "");
+	text_free(&text);
+	return result;
+}
+
+/* TZ is UTC here: the days begin at multiples of 86400 s. */
+static void test_dates(void)
+{
+	static const char *const timeless[] = { "pid", NULL }, *const timed[] = { "pid", "time", NULL };
+	const struct column_choice without = choice_of(timeless), with = choice_of(timed);
+	struct format_view view = { .width = 132 }, narrow = { .width = 40 }, list = { .width = 132, .lists = true };
+	struct format_view chosen = { .width = 132, .chosen = &with }, chosen_without = { .chosen = &without };
+	const __u64 second = 1000000000, midnight = 1700006400 * second;
+
+	CHECK_STRING(date_before(midnight - 1, &view), "-- 2023-11-14 --\n");
+	CHECK_STRING(date_before(midnight - second, &view), "");
+	CHECK_STRING(date_before(midnight, &view), "-- 2023-11-15 --\n");
+	CHECK_STRING(date_before(midnight + 86399 * second, &view), "");
+	CHECK_STRING(date_before(midnight + 86400 * second, &view), "-- 2023-11-16 --\n");
+	CHECK_EQUAL(view.day, format_day(1700006400 + 86400));
+	/* without TIME there is no need for a date */
+	CHECK_STRING(date_before(midnight, &narrow), "");
+	narrow.width = 56;
+	CHECK_STRING(date_before(midnight, &narrow), "-- 2023-11-15 --\n");
+	CHECK_STRING(date_before(midnight, &list), "");
+	CHECK_STRING(date_before(midnight, &chosen), "-- 2023-11-15 --\n");
+	CHECK_STRING(date_before(midnight, &chosen_without), "");
 }
 
 static const char *duration_at(__u64 ns)
@@ -218,7 +344,7 @@ static const char *duration_at(__u64 ns)
 
 	record.duration_ns = ns;
 	line = strstr(at_width(&record, 80), "reset:dst");
-	sscanf(line, "%*s %15s", word);
+	sscanf(line, "%*s %*s %15s", word); /* after the handshake */
 	return word;
 }
 
@@ -243,25 +369,32 @@ static void test_durations(void)
 static void test_list(void)
 {
 	const struct format_view list = { .width = 132, .lists = true };
+	struct format_view view = { .lists = true };
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_OPEN;
 	CHECK_STRING(
 		shown(NULL, &list),
-		"    PID COMM            R SRC                   DST                   STATE          AGE SRC-TX DST-TX "
-		"   RTT  RETR LIMITED  GAPS\n");
+		"    PID COMM       ROLE   SRC                   DST                   STATE          AGE SENT RECEIVED "
+		"   RTT RETRANS LIMITED  GAPS\n");
 	CHECK_STRING(
 		shown(&record, &list),
-		"   1234 nginx           S 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s     77  4.00G "
-		"45.0us   1/2 sndbuf   -\n");
+		"   1234 nginx      server 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s  4.00G     77 "
+		"45.0us     2/1 sndbuf   -\n");
 	record.present = 0;
 	CHECK_STRING(
 		shown(&record, &list),
-		"      - -               S 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
-		"     -   -/- -        -\n");
+		"      - -          server 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
+		"     -     -/- -        -\n");
+	record = widest();
+	for (view.width = 40; view.width <= 200; view.width++) {
+		view.wraps = true;
+		CHECK(longest_line(shown(&record, &view)) <= view.width);
+		CHECK(longest_line(shown(NULL, &view)) <= view.width);
+	}
 }
 
-/* A comm is up to 15 bytes of any value; the line always has 19 printable words. */
+/* A comm is up to 15 bytes of any value; the line always has 13 printable words. */
 static void test_hostile_comm(void)
 {
 	struct nt_record record = sample_record();
@@ -272,13 +405,13 @@ static void test_hostile_comm(void)
 		int clean = 1;
 
 		memset(record.comm, (int)byte, sizeof(record.comm));
-		line = shown(&record, &no_terminal);
+		line = shown(&record, &pipe_view);
 		end = strchr(line, '\n');
 		CHECK(end && !end[1]);
 		for (; line < end; line++)
 			clean &= *line >= 0x20 && *line < 0x7f;
 		CHECK(clean);
-		CHECK_EQUAL(count_words(shown(&record, &no_terminal)), 19);
+		CHECK_EQUAL(count_words(shown(&record, &pipe_view)), 13);
 	}
 }
 
@@ -298,12 +431,17 @@ int main(void)
 	setenv("TZ", "UTC", 1);
 	tzset();
 	test_terminal();
+	test_wide();
+	test_sides();
 	test_open();
 	test_widths();
 	test_narrow();
 	test_long_comm();
 	test_ipv6_whole();
-	test_no_terminal();
+	test_not_wrapped();
+	test_chosen();
+	test_chosen_hostile();
+	test_dates();
 	test_durations();
 	test_list();
 	test_hostile_comm();

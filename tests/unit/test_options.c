@@ -368,6 +368,27 @@ static void test_summary(void)
 	refused(&live, "netracker --summary --interval 99ms", "at least 0.1s");
 }
 
+static void test_columns(void)
+{
+	struct options options = accepted(&live, "netracker --columns v,src_ip --columns id -f csv --no-header");
+
+	CHECK_EQUAL(options.columns.count, 3);
+	CHECK_EQUAL(options.columns.index[0], 0);
+	CHECK_EQUAL(options.columns.index[2], 1);
+	CHECK(options.delivery.output.sink.chosen && options.delivery.output.sink.no_header);
+	options_free(&options);
+	options = accepted(&list, "list --width 40");
+	CHECK(!options.delivery.output.sink.chosen && options.delivery.output.sink.width == 40);
+	options_free(&options);
+	refused(&list, "list --columns lasted -f csv", "csv has no column 'lasted'; ");
+	refused(&list, "list --columns pid,", "text has no column ''");
+	refused(&list, "list --width 39", "a number from 40 to 10000");
+	refused(&list, "list --width 80 -f json", "--width is for -f text");
+	refused(&list, "list --columns pid -f json", "--columns is for -f text, csv and tsv");
+	refused(&replay, "replay --no-header -f zeek --like zeek a", "--no-header is for -f text, csv and tsv");
+	refused(&live, "netracker --summary --no-header", "name a file for records with -o");
+}
+
 static void test_explain(void)
 {
 	struct options options = accepted(&explain, "explain --id 0123456789abcdef records.json");
@@ -566,6 +587,7 @@ int main(void)
 	test_failed();
 	test_other_options();
 	test_summary();
+	test_columns();
 	test_explain();
 	test_sizes();
 	test_durations();

@@ -53,7 +53,7 @@ static void set_file(const char *text)
 }
 
 struct content {
-	unsigned int headings, json, text, other;
+	unsigned int headings, dates, json, text, other;
 	char last; /* byte */
 };
 
@@ -71,7 +71,9 @@ static struct content read_file(void)
 			content.headings++;
 		else if (line[0] == '{' && length > 2 && !strcmp(line + length - 2, "}\n"))
 			content.json++;
-		else if (!strncmp(line, "2023-11-14T", 11) && content.last == '\n')
+		else if (!strcmp(line, "-- 2023-11-14 --\n"))
+			content.dates++;
+		else if (!strncmp(line, "22:13:21 ", 9) && content.last == '\n')
 			content.text++;
 		else
 			content.other++;
@@ -94,6 +96,7 @@ static void test_append(void)
 		sink_close(sink);
 	}
 	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().dates, 2); /* the file was changed today, the records are older */
 	CHECK_EQUAL(read_file().text, 4);
 	CHECK_EQUAL(read_file().other, 0);
 }
@@ -280,7 +283,7 @@ static void test_reader_sleeps(void)
 	} while (error == -EAGAIN);
 	CHECK_EQUAL(error, 0);
 	CHECK(sink_lost(sink, NT_EVENT_CLOSE) > 0);
-	CHECK_EQUAL(lines + sink_lost(sink, NT_EVENT_CLOSE), 4 * LINES_BEYOND_THE_BUFFER + 1);
+	CHECK_EQUAL(lines + sink_lost(sink, NT_EVENT_CLOSE), 4 * LINES_BEYOND_THE_BUFFER + 2); /* heading, date */
 	sink_close(sink);
 	close(ends[0]);
 	close(ends[1]);
@@ -302,6 +305,50 @@ static void set_width(int fd, unsigned short columns)
 	ioctl(fd, TIOCSWINSZ, &size);
 }
 
+static unsigned int lines_in(const char *file)
+{
+	char command[128];
+	unsigned int lines = 0;
+	FILE *counter;
+
+	snprintf(command, sizeof(command), "wc -l < %s", file);
+	counter = popen(command, "r");
+	CHECK_EQUAL(fscanf(counter, "%u", &lines), 1);
+	pclose(counter);
+	return lines;
+}
+
+/* A file has the columns of 132 characters, without colour; --width and --no-header change that. */
+static void test_width_of_a_file(void)
+{
+	struct sink_options options = { .format = &format_text, .path = path };
+	struct sink *sink = NULL;
+	char line[256];
+	FILE *file;
+
+	set_file("");
+	CHECK_EQUAL(sink_open(&sink, &options), 0);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	sink_close(sink);
+	file = fopen(path, "r");
+	CHECK(fgets(line, sizeof(line), file) && strstr(line, "HANDSHAKE") && strlen(line) == 132);
+	fclose(file);
+	set_file("");
+	options.width = 40;
+	CHECK_EQUAL(sink_open(&sink, &options), 0);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	sink_close(sink);
+	CHECK_EQUAL(lines_in(path), 2);
+	set_file("");
+	options.no_header = true;
+	options.width = 100;
+	CHECK_EQUAL(sink_open(&sink, &options), 0);
+	write_records(sink, 3);
+	CHECK_EQUAL(sink_flush(sink), 0);
+	sink_close(sink);
+	CHECK_EQUAL(lines_in(path), 3);
+}
+
 static void test_terminal(void)
 {
 	int controller, terminal, saved;
@@ -316,7 +363,7 @@ static void test_terminal(void)
 	restore(saved);
 	CHECK_EQUAL(sink_flush(sink), 0);
 	text = read_terminal(controller);
-	CHECK(strstr(text, "DST-TX\r\n") && !strchr(text, '\033'));
+	CHECK(strstr(text, "LASTED\r\n") && !strchr(text, '\033'));
 
 	/* The window grows: another heading, with the columns that now fit. */
 	set_width(terminal, 132);
@@ -373,19 +420,6 @@ static void test_narrow_terminal(void)
 
 static char moved[] = "/tmp/netracker-test-moved-XXXXXX";
 
-static unsigned int lines_in(const char *file)
-{
-	char command[128];
-	unsigned int lines = 0;
-	FILE *counter;
-
-	snprintf(command, sizeof(command), "wc -l < %s", file);
-	counter = popen(command, "r");
-	CHECK_EQUAL(fscanf(counter, "%u", &lines), 1);
-	pclose(counter);
-	return lines;
-}
-
 /* Each file of a Zeek log has eight lines before its records and one after. */
 static void test_rotation_of_zeek(void)
 {
@@ -418,11 +452,12 @@ static void test_rotation(void)
 	rename(path, moved);
 	write_records(sink, 3);
 	sink_reopen(sink);
-	CHECK_EQUAL(lines_in(moved), 1 + 2 + 3);
+	CHECK_EQUAL(lines_in(moved), 1 + 1 + 2 + 3); /* heading, date, records */
 	write_records(sink, 4);
 	CHECK_EQUAL(sink_flush(sink), 0);
-	CHECK_EQUAL(lines_in(moved), 1 + 2 + 3);
+	CHECK_EQUAL(lines_in(moved), 1 + 1 + 2 + 3);
 	CHECK_EQUAL(read_file().headings, 1);
+	CHECK_EQUAL(read_file().dates, 1);
 	CHECK_EQUAL(read_file().text, 4);
 	CHECK_EQUAL(read_file().other, 0);
 
@@ -463,7 +498,7 @@ static void test_rotation_off_a_full_disk(void)
 	sink_reopen(sink);
 	limit_file_size(RLIM_INFINITY);
 	CHECK_EQUAL(sink_finish(sink), 0);
-	CHECK_EQUAL(lines_in(moved), 1 + before);
+	CHECK_EQUAL(lines_in(moved), 1 + 1 + before);
 	CHECK_EQUAL(read_file().headings, 1);
 	CHECK_EQUAL(read_file().text, 20 - before);
 	CHECK_EQUAL(read_file().other, 0);
@@ -554,7 +589,7 @@ static void test_not_opened_again(void)
 	sink_reopen(sink);
 	write_records(sink, 1);
 	CHECK_EQUAL(sink_finish(sink), 0);
-	CHECK_EQUAL(drain(ends[0]), 1 + 2);
+	CHECK_EQUAL(drain(ends[0]), 1 + 1 + 2);
 	sink_close(sink);
 	close(ends[0]);
 	close(ends[1]);
@@ -583,6 +618,7 @@ int main(void)
 	test_cannot_open();
 	test_reader_leaves();
 	test_reader_sleeps();
+	test_width_of_a_file();
 	test_terminal();
 	test_narrow_terminal();
 	close(mkstemp(moved));
