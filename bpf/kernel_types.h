@@ -115,6 +115,9 @@ struct inet_connection_sock {
 	__u8 icsk_retransmits;
 	__u8 icsk_probes_out;
 	void *icsk_ulp_data;
+	struct {
+		__u32 lrcvtime;
+	} icsk_ack;
 };
 
 struct minmax_sample {
@@ -130,7 +133,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	__u32 segs_out, segs_in;
 	__u64 bytes_sent, bytes_received, bytes_retrans, bytes_acked;
-	__u32 write_seq, snd_una, snd_nxt;
+	__u32 write_seq, snd_una, snd_nxt, rcv_nxt, copied_seq, snd_cwnd;
 	__u32 total_retrans;
 	__u32 lsndtime;
 	int linger2;     /* TCP_LINGER2 in jiffies; less than 0: do not wait in FIN_WAIT2 */

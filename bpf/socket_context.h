@@ -170,6 +170,32 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 	counts->valid = !(socket->missed_end && !tp->segs_out);
 }
 
+/* Before 5.15 (04c7820b776f) iterators do not lock the socket: a number can be behind the one that follows on it. */
+static __always_inline __u32 distance(__u32 behind, __u32 ahead)
+{
+	__s32 between = (__s32)(ahead - behind);
+
+	return between > 0 ? between : 0;
+}
+
+static __always_inline void read_queues(struct nt_socket_queues *queues, struct tcp_sock *tp)
+{
+	__u32 sent = tp->lsndtime, jiffies;
+
+	queues->unread = distance(tp->copied_seq, tp->rcv_nxt);
+	queues->unsent = distance(tp->snd_nxt, tp->write_seq);
+	queues->unacked = distance(tp->snd_una, tp->snd_nxt);
+	queues->cwnd = tp->snd_cwnd;
+	if (bpf_core_field_exists(tp->inet_conn.icsk_ack.lrcvtime)) {
+		queues->since_received = tp->inet_conn.icsk_ack.lrcvtime;
+		queues->receipt_is_set = 1;
+	}
+	jiffies = bpf_jiffies64(); /* after the times, which another CPU may be setting */
+	queues->since_sent = jiffies - sent;
+	queues->since_received = jiffies - queues->since_received;
+	queues->valid = 1;
+}
+
 /* Records whether the socket is in a sockmap or a sockhash. Its sk_user_data, which others use too, then points to a
  * struct sk_psock, and the lowest bits are flags. close() takes it out before the state changes. */
 static __always_inline void record_sockmap(struct nt_socket *socket, struct sock *sk)
@@ -392,6 +418,8 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	event->wire_status = status;
 	event->counts.old_state = old_state;
 	read_counts(&event->counts, tp, socket, error);
+	if (type == NT_EVENT_TYPE_SOCKET_STATUS)
+		read_queues(&event->queues, tp);
 	if (found.wire)
 		emit_wire_of_socket(event, &found, &key, side);
 	bpf_ringbuf_submit(event, ring_flags());
@@ -438,8 +466,8 @@ static __always_inline bool is_repeated(const struct nt_socket *socket, __u8 sta
 	return socket->state == state;
 }
 
-/* FIN_WAIT2 is not tracked. A softirq that closes a socket last seen in FIN_WAIT1 closes it from FIN_WAIT2, unless an
- * error ended the connection. */
+/* The change to FIN_WAIT2 may have been missed too: a softirq that closes a socket last seen in FIN_WAIT1 closes it from
+ * FIN_WAIT2, unless an error ended the connection. */
 static __always_inline __u8 state_before_missed_close(const struct nt_socket *socket)
 {
 	return socket->state == TCP_FIN_WAIT1 && !socket->error ? TCP_FIN_WAIT2 : socket->state;
@@ -538,7 +566,7 @@ static __always_inline bool remove_previous_client(__u64 address, struct nt_sock
 
 static __always_inline void begin_client(__u64 address, struct sock *sk, __u64 now)
 {
-	struct nt_socket socket = { .role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now };
+	struct nt_socket socket = { .role = NT_ROLE_CLIENT, .state = TCP_SYN_SENT, .start_ns = now, .state_ns = now };
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	int error;
 
@@ -900,6 +928,7 @@ static __always_inline void socket_handle_state(__u64 address, struct nt_socket 
 		nt_socket_changes(socket, new_state, bpf_ktime_get_boot_ns());
 		record_closer(socket, sk);
 		break;
+	case TCP_FIN_WAIT2:
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
 		nt_socket_changes(socket, new_state, bpf_ktime_get_boot_ns());
@@ -912,7 +941,7 @@ static __always_inline void handle_state_change(struct sock *sk, int old_state, 
 	__u64 address = (__u64)sk;
 	struct nt_socket *socket;
 
-	if (new_state == TCP_FIN_WAIT2 || new_state == TCP_TIME_WAIT || shared.ended)
+	if (new_state == TCP_TIME_WAIT || shared.ended)
 		return;
 	/* MPTCP sockets change state here too, but are no struct tcp_sock; their subflows are, with IPPROTO_TCP */
 	if (sk->sk_protocol == IPPROTO_MPTCP) {

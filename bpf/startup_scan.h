@@ -286,7 +286,10 @@ int report_open_sockets(struct bpf_iter__tcp *ctx)
 	/* changes since tracking ended did not update the entry */
 	if (state == TCP_CLOSE || (socket->cookie && socket->cookie != read_cookie(sk)))
 		return 0;
-	socket->state = state;
+	if (socket->state != state) {
+		socket->state = state;
+		socket->state_ns = 0;
+	}
 	record_sockmap(socket, sk);
 	if (!socket->established_ns)
 		read_tuple(socket, tp);

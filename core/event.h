@@ -130,7 +130,8 @@ struct nt_socket_event {
 	__u64 address; /* of the kernel's struct sock; identifies the socket until it is destroyed */
 	struct nt_socket socket;
 	struct nt_socket_counts counts;
-	__u32 wire_status; /* enum nt_wire_status */
+	struct nt_socket_queues queues; /* of NT_EVENT_TYPE_SOCKET_STATUS */
+	__u32 wire_status;              /* enum nt_wire_status */
 	__u32 has_streams;
 	struct nt_wire wire;         /* valid with NT_WIRE_OPEN and NT_WIRE_SETTLED */
 	struct nt_stream streams[2]; /* by the key's side; valid if has_streams */

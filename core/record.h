@@ -12,7 +12,7 @@
 
 #include "port.h"
 
-#define NT_RECORD_VERSION 1
+#define NT_RECORD_VERSION 2
 #define NT_ID_SIZE 17 /* 16 hexadecimal digits and NUL */
 #define NT_COMM_SIZE 16
 #define NT_IFNAME_SIZE 64    /* Linux has 15 bytes; the names in a capture of Windows have 50 */
@@ -21,7 +21,7 @@
 #define NT_CONN_STATE_SIZE 8
 #define NT_REASON_SIZE 40
 
-enum nt_event_kind { NT_EVENT_CLOSE, NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
+enum nt_event_kind { NT_EVENT_CLOSE, NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT, NT_EVENT_LISTED };
 enum nt_role { NT_ROLE_CLIENT, NT_ROLE_SERVER, NT_ROLE_OBSERVER };
 enum nt_owner_by {
 	NT_OWNER_CONNECT,
@@ -43,7 +43,7 @@ enum nt_outcome {
 	NT_OUTCOME_OPEN,
 };
 enum nt_side { NT_SRC, NT_DST }; /* the side that opened the connection, and the side that answered */
-enum nt_limited_by { NT_LIMITED_RECEIVER, NT_LIMITED_SNDBUF, NT_LIMITED_NETWORK, NT_LIMITED_APP };
+enum nt_limited_by { NT_LIMITED_RECEIVER, NT_LIMITED_SNDBUF, NT_LIMITED_NETWORK, NT_LIMITED_IDLE };
 
 /* Bits of `seen`, in the order in which they are written. */
 enum nt_seen { NT_SEEN_WIRE = 1, NT_SEEN_PACKETS = 2, NT_SEEN_SOCKET = 4, NT_SEEN_CALLS = 8 };
@@ -68,6 +68,7 @@ enum nt_gap {
 /* Bits of `present`, one for each member that may be absent. Members without a bit are always present. */
 enum nt_present {
 	NT_HAS_NETNS,
+	NT_HAS_NETNS_NAME,
 	NT_HAS_WIRE_SRC, /* wire_src_ip and wire_src_port */
 	NT_HAS_WIRE_DST,
 	NT_HAS_IFNAME,
@@ -92,6 +93,13 @@ enum nt_present {
 	NT_HAS_ENDED_BY,
 	NT_HAS_REASON,
 	NT_HAS_STATE,
+	NT_HAS_STATE_AGE,
+	NT_HAS_RECV_QUEUE,
+	NT_HAS_SEND_QUEUE,
+	NT_HAS_UNACKED,
+	NT_HAS_CWND,
+	NT_HAS_LAST_SENT,
+	NT_HAS_LAST_RECEIVED,
 	NT_HAS_CONN_STATE,
 	NT_HAS_HISTORY,
 	NT_HAS_SRC_BYTES,
@@ -129,6 +137,7 @@ struct nt_record {
 	__u16 src_port, dst_port;
 
 	__u32 netns; /* inode number */
+	const char *netns_name;
 	/* The tuple of the packets, if address translation made it another than the socket's. */
 	__u8 wire_src_ip[16], wire_dst_ip[16];
 	__u16 wire_src_port, wire_dst_port;
@@ -147,6 +156,10 @@ struct nt_record {
 	/* Negative if the packets of a capture are out of order. */
 	long long syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns;
 	__u64 accept_wait_ns;
+	__u64 state_age_ns;
+	__u32 recv_queue_bytes, send_queue_bytes, unacked_bytes;
+	__u32 cwnd;                           /* segments */
+	__u64 last_sent_ns, last_received_ns; /* before the time of the record */
 
 	char reason[NT_REASON_SIZE];
 	char conn_state[NT_CONN_STATE_SIZE];

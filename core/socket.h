@@ -65,6 +65,7 @@ enum nt_repair {
 struct nt_socket {
 	__u64 cookie; /* 0 if the kernel assigned none */
 	__u64 start_ns, established_ns, first_fin_ns, close_ns;
+	__u64 state_ns; /* the change to `state`; 0: it was not seen */
 	__u8 local[16], remote[16];
 	__u16 local_port, remote_port;
 	__u32 netns;
@@ -148,12 +149,13 @@ NT_INLINE void nt_socket_receives_fin(struct nt_socket *socket, __u64 now)
 		socket->first_fin_ns = now;
 }
 
-/* Records a change of state: the time when the socket was established or closed, and the FINs that the state implies.
+/* Records a change of state: its time, and the FINs that the state implies.
  * LAST_ACK and CLOSING imply both FINs: the change that showed the first one may have been missed.
  */
 NT_INLINE void nt_socket_changes(struct nt_socket *socket, __u8 state, __u64 now)
 {
 	socket->state = state;
+	socket->state_ns = now;
 	if (state == NT_TCP_ESTABLISHED)
 		socket->established_ns = now;
 	if (state == NT_TCP_CLOSE)
@@ -184,6 +186,34 @@ NT_INLINE enum nt_outcome nt_socket_outcome(const struct nt_socket *socket, __u8
 	}
 	*ended_by = reset_received ? peer : own;
 	return NT_OUTCOME_RESET;
+}
+
+/* A socket's queues, in sequence numbers, and when it last sent and received payload, in ticks of the kernel's clock. */
+struct nt_socket_queues {
+	__u32 unread;  /* received in order and not read */
+	__u32 unsent;  /* written and not sent */
+	__u32 unacked; /* sent and not acknowledged */
+	__u32 cwnd;    /* congestion window, segments */
+	__u32 since_sent, since_received;
+	__u8 valid;          /* 0: they were not read */
+	__u8 receipt_is_set; /* since_received is known */
+	__u8 padding[6];
+};
+
+/* Takes SYN and FIN, which have a sequence number each, out of the queues, so that they count payload. The peer's FIN is
+ * the last that is read; the socket's own SYN is the first that is sent, its FIN the last. */
+NT_INLINE void nt_socket_queues_leave_payload(struct nt_socket_queues *queues, const struct nt_socket *socket)
+{
+	__u8 state = socket->state;
+	int fin_came = state == NT_TCP_CLOSE_WAIT || state == NT_TCP_LAST_ACK || state == NT_TCP_CLOSING;
+	int fin_is_queued = state == NT_TCP_FIN_WAIT1 || state == NT_TCP_LAST_ACK || state == NT_TCP_CLOSING;
+
+	if (fin_came && queues->unread)
+		queues->unread--;
+	if (fin_is_queued && queues->unsent)
+		queues->unsent--;
+	else if ((fin_is_queued || nt_is_attempt(socket, state)) && queues->unacked)
+		queues->unacked--;
 }
 
 #endif

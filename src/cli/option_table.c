@@ -248,7 +248,7 @@ const struct option_rule option_rules[] = {
 	},
 	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
-		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_event_names,
+		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_tracked_event_names,
 		.replaces = true,
 		.value = "EVENT,..", .valid = "open, update, close, exit",
 		.help = HELP({ COMMAND_LIVE, "which records: open (established), update (totals so far), close (ended), "

@@ -427,7 +427,7 @@ static void set_defaults(struct options *options, const struct command *command,
 		.most_memory = DEFAULT_MEMORY,
 	};
 	if (command->bit == COMMAND_LIST) {
-		options->delivery.events = 1U << NT_EVENT_OPEN;
+		options->delivery.events = 1U << NT_EVENT_LISTED;
 		options->contexts = CONTEXT_SOCKET;
 	}
 	if (command->bit == COMMAND_REPLAY) {

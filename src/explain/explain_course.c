@@ -349,7 +349,9 @@ static const char *find_limit_meaning(const char *limit)
 		{ "sndbuf",
 		  "the socket's own send buffer, which is too small for this path (SO_SNDBUF, net.ipv4.tcp_wmem)" },
 		{ "network", "the network: its rate, its delay and what it lost" },
-		{ "app", "the application here: most of the time it had nothing to send" },
+		{ "idle", "the application here: most of the time it had nothing to send" },
+		{ "app",
+		  "the application here: most of the time it had nothing to send" }, /* version 1 of the record */
 	};
 	size_t i;
 

@@ -206,6 +206,7 @@ static void describe_open(struct paragraph *paragraph, const enum nt_side *ended
 {
 	static const struct meaning events[] = {
 		{ "open", "It was open when this record was written." },
+		{ "listed", "It was open when this record was written." },
 		{ "update", "It was open when this record was written; another record of it was to follow." },
 		{ "exit", "It was still open when tracking, or the capture, ended." },
 		{ "close", "It was still open when its record had to leave the table." },

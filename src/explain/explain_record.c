@@ -5,6 +5,8 @@
 
 #include "src/record/record_fields.h"
 
+#define OLDEST_VERSION 1 /* has no `time`, no event `listed`, and `app` for `idle` */
+
 static json_t *find_field(const json_t *record, const struct record_field *field)
 {
 	return json_object_getn(record, field->key + 1, field->key_size - strlen("\"\":"));
@@ -91,9 +93,9 @@ static bool is_record(const json_t *json, struct text_buffer *reason)
 	if (!has_keys(json, common_keys, sizeof(common_keys) / sizeof(common_keys[0]), reason) ||
 	    !has_right_types(json, reason))
 		return false;
-	if (explain_get_number(json, "v", &version) && version != NT_RECORD_VERSION) {
-		text_format(reason, "its version is %llu; only version %d is supported", (unsigned long long)version,
-			    NT_RECORD_VERSION);
+	if (explain_get_number(json, "v", &version) && (version < OLDEST_VERSION || version > NT_RECORD_VERSION)) {
+		text_format(reason, "its version is %llu; only versions %d to %d are supported",
+			    (unsigned long long)version, OLDEST_VERSION, NT_RECORD_VERSION);
 		return false;
 	}
 	if (!explain_has_known_event(json))

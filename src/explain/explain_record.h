@@ -18,7 +18,7 @@
  */
 json_t *explain_record_read(const char *line, size_t size, struct text_buffer *reason);
 
-/* A record of a known event (open, update, exit, close) has the keys of a connection. */
+/* A record of a known event (close, open, update, exit, listed) has the keys of a connection. */
 bool explain_has_known_event(const json_t *record);
 
 /* Returns false and leaves *number alone if the key is absent or its value negative. */

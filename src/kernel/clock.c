@@ -42,6 +42,15 @@ __s64 clock_boot_to_utc(void)
 	return offset;
 }
 
+/* The coarse clocks are those that the tick advances. */
+__u64 clock_tick_ns(void)
+{
+	struct timespec resolution;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+	return (__u64)resolution.tv_nsec;
+}
+
 __u64 clock_boot_hash(void)
 {
 	char boot_id[64] = "";

@@ -12,6 +12,9 @@ __u64 clock_boot_ns(void);
 /* Returns CLOCK_REALTIME less CLOCK_BOOTTIME, nanoseconds. */
 __s64 clock_boot_to_utc(void);
 
+/* Returns the length of a tick (jiffy), nanoseconds. */
+__u64 clock_tick_ns(void);
+
 /* Returns a hash of the boot id, which differs on every boot. */
 __u64 clock_boot_hash(void);
 

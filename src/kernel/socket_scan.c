@@ -15,9 +15,9 @@
 
 #include <bpf/bpf.h>
 
+#include "src/kernel/namespace_names.h"
 #include "src/util/message.h"
 
-#define NAMED_NAMESPACES "/run/netns"
 #define MAX_NAMESPACES 65536
 #define PROC_PATH_SIZE 128 /* far more than any path of a task */
 #define LINKS_OF_ONE_THREAD 3

@@ -12,6 +12,7 @@
 #include "src/delivery/delivery.h"
 #include "src/kernel/clock.h"
 #include "src/kernel/loader.h"
+#include "src/kernel/namespace_names.h"
 #include "src/kernel/net_namespace.h"
 #include "src/kernel/running_tracker.h"
 #include "src/kernel/socket_scan.h"
@@ -28,15 +29,16 @@ struct list {
 	struct ring_buffer *ring;
 	struct process_table *processes;
 	struct delivery delivery;
+	struct namespace_names namespace_names;
 	struct record_lookups names;
 	struct running_trackers running;
 };
 
-static void write_open_record(struct list *list, const struct nt_socket_event *event, size_t size)
+static void write_listed_record(struct list *list, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
-	record_fill_from_open_socket(&record, NT_EVENT_OPEN, event, size, &list->names);
+	record_fill_from_open_socket(&record, NT_EVENT_LISTED, event, size, &list->names);
 	if (!list->delivery.error)
 		delivery_write(&list->delivery, &record);
 }
@@ -51,7 +53,7 @@ static int list_handle_event(void *context, void *data, size_t size)
 	else if (header->type == NT_EVENT_TYPE_LONG_PROCESS)
 		process_table_add_long(list->processes, data);
 	else if (header->type == NT_EVENT_TYPE_SOCKET_STATUS)
-		write_open_record(list, data, size);
+		write_listed_record(list, data, size);
 	return 0;
 }
 
@@ -92,6 +94,11 @@ static int report_list_out_of_memory(void)
 	return EXIT_STATUS_BROKEN;
 }
 
+static const char *find_netns_name(void *context, __u32 netns)
+{
+	return namespace_names_find(&((struct list *)context)->namespace_names, netns, clock_boot_ns());
+}
+
 static int list_set_up(struct list *list)
 {
 	const struct loader_options loader_options = {
@@ -109,7 +116,10 @@ static int list_set_up(struct list *list)
 	list->names = (struct record_lookups){
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
+		.tick_ns = clock_tick_ns(),
 		.scope_name = net_namespace_interface_name,
+		.netns_name = find_netns_name,
+		.context = list,
 	};
 	list->names.processes = list->processes = process_table_new(PROCESS_CAPACITY);
 	list->ring = ring_buffer__new(list->loader.events_fd, list_handle_event, list, NULL);
@@ -170,13 +180,14 @@ static void list_clean_up(struct list *list)
 	delivery_close(&list->delivery);
 	ring_buffer__free(list->ring);
 	process_table_free(list->processes);
+	namespace_names_free(&list->namespace_names);
 	loader_close(&list->loader);
 	running_trackers_close(&list->running);
 }
 
 int list_run(const struct options *options)
 {
-	struct list list = { .options = options };
+	struct list list = { .options = options, .namespace_names.directory = NAMED_NAMESPACES };
 	int status = list_set_up(&list);
 
 	if (status == EXIT_STATUS_DONE)

@@ -25,6 +25,7 @@
 #include "src/kernel/interfaces.h"
 #include "src/kernel/loader.h"
 #include "src/kernel/namespace_counters.h"
+#include "src/kernel/namespace_names.h"
 #include "src/kernel/net_namespace.h"
 #include "src/kernel/reset_reasons.h"
 #include "src/kernel/socket_scan.h"
@@ -65,6 +66,7 @@ struct live {
 	struct sweep *sweep;
 	struct delivery delivery;
 	struct hangup hangup;
+	struct namespace_names namespace_names;
 	struct record_lookups names;
 	struct nt_filter kernel_filter;
 	__u32 own_netns;
@@ -460,6 +462,11 @@ static const char *get_interface_name(void *context, __u32 ifindex)
 	return interfaces_name(&((struct live *)context)->interfaces, ifindex);
 }
 
+static const char *get_netns_name(void *context, __u32 netns)
+{
+	return namespace_names_find(&((struct live *)context)->namespace_names, netns, clock_boot_ns());
+}
+
 static const char *get_reset_reason_name(void *context, unsigned int reason)
 {
 	return reset_reasons_name(((struct live *)context)->reset_reasons, reason);
@@ -509,10 +516,12 @@ static int set_up_user_space(struct live *live)
 	live->names = (struct record_lookups){
 		.interface_name = get_interface_name,
 		.reset_reason = get_reset_reason_name,
+		.netns_name = get_netns_name,
 		.scope_name = net_namespace_interface_name,
 		.context = live,
 		.boot_hash = clock_boot_hash(),
 		.boot_to_utc_ns = clock_boot_to_utc(),
+		.tick_ns = clock_tick_ns(),
 		.every_packet = live->options->every_packet,
 	};
 	live->own_netns = net_namespace_own();
@@ -684,12 +693,17 @@ static void live_clean_up(struct live *live)
 	delivery_close(&live->delivery);
 	join_free(live->join);
 	process_table_free(live->processes);
+	namespace_names_free(&live->namespace_names);
 	reset_reasons_free(live->reset_reasons);
 }
 
 int live_run(const struct options *options)
 {
-	struct live live = { .options = options, .epoll_fd = -1, .timer_fd = -1, .clock_fd = -1 };
+	struct live live = { .options = options,
+			     .namespace_names.directory = NAMED_NAMESPACES,
+			     .epoll_fd = -1,
+			     .timer_fd = -1,
+			     .clock_fd = -1 };
 	int status;
 
 	live.interfaces.notifications_fd = -1;

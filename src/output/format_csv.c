@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* CSV and TSV: a column for each key of docs/record.md, in its order, those added within one `v` last; docs/formats.md
- * is the contract. */
+/* CSV and TSV: a column for each key of docs/record.md, in its order; docs/formats.md is the contract. */
 #include "src/output/format.h"
 
 #define FIRST_PRINTABLE 0x20
@@ -106,47 +105,21 @@ static void print_value_of_field(struct text_buffer *text, const struct record_f
 		csv_print_value(text, field->type, &value, separator);
 }
 
-/* Prints the fields whose is_late is `late`: those that came later have their columns after all others. */
-static void print_fields(struct text_buffer *text, const struct nt_record *record, char separator, bool late)
-{
-	unsigned int i;
-
-	for (i = 0; i < record_field_count; i++) {
-		if (record_fields[i].is_late != late)
-			continue;
-		if (i || late)
-			text_char(text, separator);
-		if (record)
-			print_value_of_field(text, &record_fields[i], record, separator);
-		else
-			print_name_of_field(text, &record_fields[i]);
-	}
-}
-
-static void print_chosen_fields(struct text_buffer *text, const struct nt_record *record, char separator,
-				const struct column_choice *chosen)
-{
-	unsigned int i;
-
-	for (i = 0; i < chosen->count; i++) {
-		if (i)
-			text_char(text, separator);
-		if (record)
-			print_value_of_field(text, &record_fields[chosen->index[i]], record, separator);
-		else
-			print_name_of_field(text, &record_fields[chosen->index[i]]);
-	}
-}
-
 /* record: NULL for the header. */
 static void print_line(struct text_buffer *text, const struct nt_record *record, char separator,
 		       const struct format_view *view)
 {
-	if (view->chosen) {
-		print_chosen_fields(text, record, separator, view->chosen);
-	} else {
-		print_fields(text, record, separator, false);
-		print_fields(text, record, separator, true);
+	unsigned int count = view->chosen ? view->chosen->count : record_field_count, i;
+
+	for (i = 0; i < count; i++) {
+		const struct record_field *field = &record_fields[view->chosen ? view->chosen->index[i] : i];
+
+		if (i)
+			text_char(text, separator);
+		if (record)
+			print_value_of_field(text, field, record, separator);
+		else
+			print_name_of_field(text, field);
 	}
 	text_char(text, '\n');
 }

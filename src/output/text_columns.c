@@ -125,13 +125,11 @@ static void print_ended_by(struct text_buffer *cell, const struct nt_record *rec
 static void print_outcome_and_side(struct text_buffer *cell, const struct nt_record *record)
 {
 	static const char *const open_words[] = {
-		[NT_EVENT_CLOSE] = "open",
-		[NT_EVENT_OPEN] = "opened",
-		[NT_EVENT_UPDATE] = "update",
-		[NT_EVENT_EXIT] = "still-open",
+		[NT_EVENT_CLOSE] = "open",      [NT_EVENT_OPEN] = "opened", [NT_EVENT_UPDATE] = "update",
+		[NT_EVENT_EXIT] = "still-open", [NT_EVENT_LISTED] = "open",
 	};
 
-	if (record->outcome == NT_OUTCOME_OPEN && record->event <= NT_EVENT_EXIT)
+	if (record->outcome == NT_OUTCOME_OPEN && record->event <= NT_EVENT_LISTED)
 		return text_string(cell, open_words[record->event]);
 	print_outcome(cell, record);
 	if (!nt_record_has(record, NT_HAS_ENDED_BY))

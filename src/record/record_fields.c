@@ -15,7 +15,8 @@
 #define NAMES(symbol, ...) \
 	const struct field_names symbol = { LIST(__VA_ARGS__), sizeof(LIST(__VA_ARGS__)) / sizeof(char *) }
 
-NAMES(record_event_names, "close", "open", "update", "exit");
+NAMES(record_event_names, "close", "open", "update", "exit", "listed");
+NAMES(record_tracked_event_names, "close", "open", "update", "exit");
 NAMES(record_role_names, "client", "server", "observer");
 NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "unanswered", "open");
 NAMES(record_side_names, "src", "dst");
@@ -23,7 +24,7 @@ NAMES(record_gap_names, "start", "direction", "owner", "owner_partial", "packets
       "bypass", "bytes_mod_4g", "value_range", "evicted", "events");
 static NAMES(family_names, "ipv4", "ipv6");
 static NAMES(owner_by_names, "connect", "io", "close", "accept", "listen", "scan", "capture");
-NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "app");
+NAMES(record_limited_by_names, "receiver", "sndbuf", "network", "idle");
 static NAMES(seen_names, "wire", "packets", "socket", "calls");
 /* The kernel's TCP states, include/net/tcp_states.h; 0 is none. */
 NAMES(record_state_names, NULL, "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close",
@@ -230,35 +231,36 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 #define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
 /* clang-format off */
-#define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL, false }
-#define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL, false }
-#define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL, false }
-#define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL, false }
-#define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL, false }
-#define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names, false }
-#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names, false }
-#define ADDRESS(name, m) { KEY(name), FIELD_WORD, FIELD_ALWAYS, get_address, MEMBER(m), NULL, false }
-#define LATE_ADDRESS(name, present, m) { KEY(name), FIELD_WORD, present, get_address, MEMBER(m), NULL, true }
-#define LATE_INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL, true }
+#define INTEGER(name, present, m) { KEY(name), FIELD_INTEGER, present, get_integer, MEMBER(m), NULL }
+#define SIGNED(name, present, m) { KEY(name), FIELD_SIGNED, present, get_integer, MEMBER(m), NULL }
+#define CHARACTERS(name, present, m) { KEY(name), FIELD_STRING, present, get_characters, MEMBER(m), NULL }
+#define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL }
+#define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
+#define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names }
+#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
+#define ADDRESS(name, present, m) { KEY(name), FIELD_WORD, present, get_address, MEMBER(m), NULL }
+#define TIME(name, present, m) { KEY(name), FIELD_WORD, present, get_time, MEMBER(m), NULL }
 /* clang-format on */
 
 const struct record_field record_fields[] = {
-	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL, false },
+	{ KEY("v"), FIELD_INTEGER, FIELD_ALWAYS, get_version, 0, 0, NULL },
 	WORD("id", FIELD_ALWAYS, id),
+	TIME("time", FIELD_ALWAYS, end_ns),
 	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
 	POINTER("host", NT_HAS_HOST, host),
 	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
-	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names, false },
-	ADDRESS("src_ip", src_ip),
+	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
+	ADDRESS("src_ip", FIELD_ALWAYS, src_ip),
 	INTEGER("src_port", FIELD_ALWAYS, src_port),
-	ADDRESS("dst_ip", dst_ip),
+	ADDRESS("dst_ip", FIELD_ALWAYS, dst_ip),
 	INTEGER("dst_port", FIELD_ALWAYS, dst_port),
-	{ KEY("community_id"), FIELD_WORD, FIELD_ALWAYS, get_community_id, 0, 0, NULL, false },
+	{ KEY("community_id"), FIELD_WORD, FIELD_ALWAYS, get_community_id, 0, 0, NULL },
 	INTEGER("netns", NT_HAS_NETNS, netns),
-	LATE_ADDRESS("wire_src_ip", NT_HAS_WIRE_SRC, wire_src_ip),
-	LATE_INTEGER("wire_src_port", NT_HAS_WIRE_SRC, wire_src_port),
-	LATE_ADDRESS("wire_dst_ip", NT_HAS_WIRE_DST, wire_dst_ip),
-	LATE_INTEGER("wire_dst_port", NT_HAS_WIRE_DST, wire_dst_port),
+	POINTER("netns_name", NT_HAS_NETNS_NAME, netns_name),
+	ADDRESS("wire_src_ip", NT_HAS_WIRE_SRC, wire_src_ip),
+	INTEGER("wire_src_port", NT_HAS_WIRE_SRC, wire_src_port),
+	ADDRESS("wire_dst_ip", NT_HAS_WIRE_DST, wire_dst_ip),
+	INTEGER("wire_dst_port", NT_HAS_WIRE_DST, wire_dst_port),
 	CHARACTERS("ifname", NT_HAS_IFNAME, ifname),
 	INTEGER("vlan", NT_HAS_VLAN, vlan),
 	INTEGER("pid", NT_HAS_PID, pid),
@@ -269,7 +271,7 @@ const struct record_field record_fields[] = {
 	INTEGER("opener_pid", NT_HAS_OPENER_PID, opener_pid),
 	POINTER("cgroup", NT_HAS_CGROUP, cgroup),
 	CHARACTERS("container", NT_HAS_CONTAINER, container),
-	{ KEY("start"), FIELD_WORD, NT_HAS_START, get_time, MEMBER(start_ns), NULL, false },
+	TIME("start", NT_HAS_START, start_ns),
 	INTEGER("duration_ns", NT_HAS_DURATION, duration_ns),
 	INTEGER("first_fin_ns", NT_HAS_FIRST_FIN, first_fin_ns),
 	INTEGER("wire_duration_ns", NT_HAS_WIRE_DURATION, wire_duration_ns),
@@ -282,8 +284,15 @@ const struct record_field record_fields[] = {
 	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_side_names),
 	WORD("reason", NT_HAS_REASON, reason),
 	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
+	INTEGER("state_age_ns", NT_HAS_STATE_AGE, state_age_ns),
+	INTEGER("recv_queue_bytes", NT_HAS_RECV_QUEUE, recv_queue_bytes),
+	INTEGER("send_queue_bytes", NT_HAS_SEND_QUEUE, send_queue_bytes),
+	INTEGER("unacked_bytes", NT_HAS_UNACKED, unacked_bytes),
+	INTEGER("cwnd", NT_HAS_CWND, cwnd),
+	INTEGER("last_sent_ns", NT_HAS_LAST_SENT, last_sent_ns),
+	INTEGER("last_received_ns", NT_HAS_LAST_RECEIVED, last_received_ns),
 	WORD("conn_state", NT_HAS_CONN_STATE, conn_state),
-	{ KEY("history"), FIELD_WORD, NT_HAS_HISTORY, get_history, 0, 0, NULL, false },
+	{ KEY("history"), FIELD_WORD, NT_HAS_HISTORY, get_history, 0, 0, NULL },
 	INTEGER("src_bytes", NT_HAS_SRC_BYTES, bytes[NT_SRC]),
 	INTEGER("dst_bytes", NT_HAS_DST_BYTES, bytes[NT_DST]),
 	INTEGER("src_packets", NT_HAS_SRC_PACKETS, packets[NT_SRC]),
@@ -294,7 +303,7 @@ const struct record_field record_fields[] = {
 	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
 	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &record_limited_by_names),
 	BITS("seen", seen, &seen_names),
-	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL, false },
+	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
 	BITS("gaps", gaps, &record_gap_names),
 };
 

@@ -38,8 +38,9 @@ struct field_names {
 	unsigned int count;
 };
 
-extern const struct field_names record_event_names, record_role_names, record_outcome_names, record_side_names,
-	record_gap_names, record_limited_by_names, record_state_names;
+/* record_tracked_event_names leaves out `listed`, which only `netracker list` writes. */
+extern const struct field_names record_event_names, record_tracked_event_names, record_role_names, record_outcome_names,
+	record_side_names, record_gap_names, record_limited_by_names, record_state_names;
 
 /* Returns the word of an enumerator. NULL if there is none. */
 const char *field_name(const struct field_names *names, unsigned int index);
@@ -54,7 +55,6 @@ struct record_field {
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 	size_t offset, size; /* of the member in struct nt_record */
 	const struct field_names *names;
-	bool is_late; /* added within the version of the record: in CSV and TSV its column comes after all others */
 };
 
 #define FIELD_ALWAYS (-1)

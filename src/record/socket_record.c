@@ -48,6 +48,15 @@ static void socket_fill_tuple(struct nt_record *record, const struct nt_socket *
 	set_u32(record, NT_HAS_NETNS, &record->netns, socket->netns);
 }
 
+static void fill_netns_name(struct nt_record *record, const struct record_lookups *lookups)
+{
+	if (!nt_record_has(record, NT_HAS_NETNS) || !lookups->netns_name)
+		return;
+	record->netns_name = lookups->netns_name(lookups->context, record->netns);
+	if (record->netns_name)
+		nt_record_set(record, NT_HAS_NETNS_NAME);
+}
+
 /* Without a cookie the address and the start identify the socket: a later socket may have the same address. */
 static void fill_id(struct nt_record *record, const struct nt_socket_event *event, const struct record_lookups *lookups)
 {
@@ -316,7 +325,7 @@ static void fill_limited_by(struct nt_record *record, const struct nt_socket_cou
 		record->limited_by = NT_LIMITED_SNDBUF;
 	}
 	if (counts->lifetime_jiffies > sending && counts->lifetime_jiffies - sending > most)
-		record->limited_by = NT_LIMITED_APP;
+		record->limited_by = NT_LIMITED_IDLE;
 	nt_record_set(record, NT_HAS_LIMITED_BY);
 }
 
@@ -554,8 +563,32 @@ static enum nt_outcome open_outcome(enum nt_event_kind event, const struct nt_so
 	return event == NT_EVENT_EXIT && waits ? NT_OUTCOME_UNANSWERED : NT_OUTCOME_OPEN;
 }
 
+/* The kernel keeps the times of the handshake too, so that they mean payload only if there was some. */
+static void fill_last_payload(struct nt_record *record, const struct nt_socket_queues *queues,
+			      const struct nt_socket_counts *counts, __u64 tick_ns)
+{
+	if (counts->bytes_sent)
+		set_u64(record, NT_HAS_LAST_SENT, &record->last_sent_ns, queues->since_sent * tick_ns);
+	if (counts->bytes_received && queues->receipt_is_set)
+		set_u64(record, NT_HAS_LAST_RECEIVED, &record->last_received_ns, queues->since_received * tick_ns);
+}
+
+static void fill_queues(struct nt_record *record, const struct nt_socket_event *event, __u64 tick_ns)
+{
+	struct nt_socket_queues queues = event->queues;
+
+	if (!queues.valid)
+		return;
+	nt_socket_queues_leave_payload(&queues, &event->socket);
+	set_u32(record, NT_HAS_RECV_QUEUE, &record->recv_queue_bytes, queues.unread);
+	set_u32(record, NT_HAS_SEND_QUEUE, &record->send_queue_bytes, queues.unsent);
+	set_u32(record, NT_HAS_UNACKED, &record->unacked_bytes, queues.unacked);
+	set_u32(record, NT_HAS_CWND, &record->cwnd, queues.cwnd);
+	fill_last_payload(record, &queues, &event->counts, tick_ns);
+}
+
 static void socket_fill_state(struct nt_record *record, const struct nt_socket_event *event,
-			      const struct nt_connection *wire)
+			      const struct nt_connection *wire, __u64 now)
 {
 	bool is_dumped = event->socket.repair == NT_REPAIR_DUMPED;
 
@@ -564,6 +597,8 @@ static void socket_fill_state(struct nt_record *record, const struct nt_socket_e
 	nt_record_set(record, NT_HAS_STATE);
 	if (is_dumped)
 		record_set_reason(record, "repair");
+	else
+		socket_set_span(record, NT_HAS_STATE_AGE, &record->state_age_ns, event->socket.state_ns, now);
 }
 
 void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event, const struct joined_socket *joined,
@@ -584,16 +619,18 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 		wire = &oriented;
 	}
 	socket_fill_tuple(record, socket);
+	fill_netns_name(record, lookups);
 	fill_id(record, joined->event, lookups);
 	fill_owner(record, &socket->owner, lookups->processes);
 	if (closed)
 		socket_fill_outcome(record, joined, wire, lookups);
 	else
-		socket_fill_state(record, joined->event, wire);
+		socket_fill_state(record, joined->event, wire, now);
 	socket_fill_wire(record, joined, wire, lookups);
 	fill_scope(record, socket, lookups);
 	socket_fill_times(record, socket, wire, lookups, closed ? socket->close_ns : now);
 	socket_fill_counts(record, socket, &joined->event->counts);
+	fill_queues(record, joined->event, lookups->tick_ns);
 	if (socket->in_sockmap || (joined->wire && joined->wire->in_sockmap))
 		leave_out_bypassed_bytes(record);
 	fill_gaps(record, joined, wire, lookups);
@@ -633,6 +670,7 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 	};
 
 	record_fill_from_packets(record, &oriented);
+	fill_netns_name(record, lookups);
 	if (lookups->every_packet &&
 	    (!event->has_streams || were_packets_early(lookups, event->streams, event->wire.connection.first_ns)))
 		record->gaps |= NT_GAP_PACKETS;

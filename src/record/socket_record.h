@@ -21,16 +21,18 @@ struct joined_socket {
 	bool wire_ended;                 /* false: more packets may follow */
 };
 
-/* Both functions return NULL if unknown, and get `context`. */
+/* The functions return NULL if unknown. */
 struct record_lookups {
 	struct process_table *processes;
 	const char *(*interface_name)(void *context, __u32 ifindex);
 	const char *(*reset_reason)(void *context, unsigned int reason);
+	const char *(*netns_name)(void *context, __u32 netns); /* in /run/netns. NULL: none is looked up */
 	/* The name of an interface in any network namespace. NULL: link-local addresses get no scope. */
 	const char *(*scope_name)(__u32 netns, __u32 ifindex);
 	void *context;
 	__u64 boot_hash;      /* record_id_hash() of the boot id */
 	__s64 boot_to_utc_ns; /* CLOCK_REALTIME less CLOCK_BOOTTIME */
+	__u64 tick_ns;        /* of the kernel's clock, in which it counts when a socket sent and received */
 	/* From when and until when packets in the namespace own_netns may have been hidden; 0: never */
 	__u64 hidden_from_ns, hidden_until_ns;
 	__u64 interface_joined_ns; /* when the last interface was added to the watched ones; 0: at the start */

@@ -32,8 +32,9 @@ def test_known_connections():
         order = documented_keys()
         for record in records:
             equal(list(record), sorted(record, key=order.index), "order of keys")
-            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"]),
-                  (1, "observer", "close", ["wire"], here.here.inode), "values of every record")
+            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"], record["netns_name"]),
+                  (2, "observer", "close", ["wire"], here.here.inode, here.here.name), "values of every record")
+            equal(bcc_runner.boot_ns(record["time"]) - bcc_runner.boot_ns(record["start"]), record["duration_ns"], "time")
             equal(record["complete"], not record["gaps"], "complete")
             if record["outcome"] == "closed":
                 equal((record["src_bytes"], record["dst_bytes"], record["history"][:2]), (8, 0, "Sh"),
@@ -54,7 +55,7 @@ def test_addresses():
     """A record is IPv4 if both addresses are. A socket without an address of its own has one of each kind."""
     program = ("import sys; sys.path.insert(0, %r); import frontend_records as records; "
                "mapped = records.IPV4_MAPPED + bytes([198, 18, 0, 1]); [print(one['family'], one['src_ip'], one['dst_ip'], one.get('outcome')) for one in (records.record("
-               "'client', [(first, 1), (mapped, 2)], 1, [], outcome=None) for first in (mapped, bytes(16)))]" % SHARED)
+               "'client', [(first, 1), (mapped, 2)], 1, [], duration_ns=1, outcome=None) for first in (mapped, bytes(16)))]" % SHARED)
     done = subprocess.run([PYTHON, "-B", "-c", program], capture_output=True, text=True)
     equal(done.stdout.splitlines(), ["ipv4 198.18.0.1 198.18.0.1 None", "ipv6 :: ::ffff:198.18.0.1 None"], done.stderr)
 

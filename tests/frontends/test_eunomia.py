@@ -139,9 +139,10 @@ def test_records():
         order = documented_keys()
         for record in records:
             equal(list(record), sorted(record, key=order.index), "order of keys")
-            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"], record["ifname"],
+            equal((record["v"], record["role"], record["event"], record["seen"], record["netns"], record["netns_name"],
+                   record["ifname"],
                    record["complete"], record["gaps"]),
-                  (1, "observer", "close", ["wire"], here.here.inode, known.INTERFACE, True, []),
+                  (2, "observer", "close", ["wire"], here.here.inode, here.here.name, known.INTERFACE, True, []),
                   "values of every record")
         equal(len({record["id"] for record in records}), len(facts), "ids")
         runner = Runner(here, output=("-f", "trace"))

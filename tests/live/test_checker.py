@@ -20,7 +20,7 @@ EXPECTED = {"case": "checker", "role": "server", "netns": 7, "event": "close", "
         "close": [START + 2 * SECOND, START + 2 * SECOND], "src_bytes": 100, "dst_bytes": 200, "order": START,
         "out_from": 6, "out_by": 10}
 
-RECORD = {"v": 1, "id": "0123456789abcdef", "event": "close", "role": "server", "family": "ipv4",
+RECORD = {"v": 2, "id": "0123456789abcdef", "time": "1970-01-01T00:00:07.000000000Z", "event": "close", "role": "server", "family": "ipv4",
           "src_ip": "198.18.0.1", "src_port": 40000, "dst_ip": "198.18.0.2", "dst_port": 80, "community_id": "",
           "netns": 7, "ifname": "eth0", "pid": 11, "comm": "nt", "exe": "/bin/nt", "uid": 3, "owner_by": "io",
           "start": "1970-01-01T00:00:05.000000000Z", "duration_ns": 2 * SECOND, "first_fin_ns": SECOND,
@@ -32,7 +32,7 @@ RECORD["community_id"] = records.community_id(RECORD)
 ABSENT = object()
 # A key and a value that a right record of EXPECTED cannot have.
 WRONG_VALUES = [
-    ("v", 2), ("id", "0123"), ("event", "exit"), ("role", "client"), ("family", "ipv6"), ("src_ip", "198.18.0.9"),
+    ("v", 1), ("id", "0123"), ("time", "1970-01-01T00:00:07.000000001Z"), ("time", ABSENT), ("event", "exit"), ("role", "client"), ("family", "ipv6"), ("src_ip", "198.18.0.9"),
     ("src_port", 40001), ("dst_port", 81), ("community_id", "1:LQU9qZlK+B5F3KDmev6m5PMibrg="), ("netns", 8),
     ("pid", 12), ("pid", "11"), ("comm", "thread"), ("exe", "/bin/other"), ("uid", 0), ("owner_by", "listen"),
     ("owner_by", ABSENT), ("start", "1970-01-01T00:00:05.030000000Z"), ("start", "1970-01-01T00:00:05.0Z"),

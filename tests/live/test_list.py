@@ -76,7 +76,7 @@ def judge(record, endpoint, peer):
     if record is None:
         return ["%s:%d is not listed" % tuple(endpoint.local)]
     own, other = ("dst", "src") if endpoint.role == "server" else ("src", "dst")
-    wanted = {"event": "open", "outcome": "open", "state": "established", "role": endpoint.role,
+    wanted = {"event": "listed", "outcome": "open", "state": "established", "role": endpoint.role,
               "pid": endpoint.owner_peer.pid, "netns": endpoint.peer.namespace.inode,
               own + "_bytes": endpoint.sent, other + "_bytes": peer.sent}
     return ["%s:%d: %s is %r, should be %r" % (*endpoint.local, key, record.get(key), value)

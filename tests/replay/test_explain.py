@@ -14,7 +14,7 @@ from replay_harness import check, equal, replay
 from pcap import ACK, CLIENT, RST, SERVER, SYN, capture, connection, packet
 
 LIVE = {
-    "v": 1, "id": "0011223344556677", "event": "close", "role": "server", "family": "ipv4",
+    "v": 2, "id": "0011223344556677", "time": "2023-11-14T22:13:21.501000000Z", "event": "close", "role": "server", "family": "ipv4",
     "src_ip": "198.18.0.9", "src_port": 40000, "dst_ip": "198.18.0.1", "dst_port": 80,
     "community_id": "1:x", "netns": 4026531840, "ifname": "eth0", "vlan": 7, "pid": 1234, "comm": "nginx",
     "exe": "/usr/sbin/nginx", "uid": 33, "owner_by": "io", "cgroup": "/system.slice/nginx.service",
@@ -86,7 +86,7 @@ def served_here():
 
 
 def opened_here():
-    text = entry(role="client", comm="curl", owner_by="connect", limited_by="app", ended_by="dst", reason=None)
+    text = entry(role="client", comm="curl", owner_by="connect", limited_by="idle", ended_by="dst", reason=None)
     shows(text["Who"], "The client is on this machine", "curl (process 1234", "called connect()")
     shows(text["Steps"], "answered the SYN after 20.0us (the path to the server and back",
           "ACK came 30.0ms later (this machine's own delay)")
@@ -203,6 +203,15 @@ def one_id():
     equal(explain(given, "--id", "xyz").returncode, 2, "no id")
 
 
+def version_1():
+    """Records of the version before: other words for what limited it and for a listed one, and no `time`."""
+    old = made_up(v=1, time=None, limited_by="app")
+    equal(explain(lines(old)).output, explain(lines(made_up(limited_by="idle"))).output, "a closed one")
+    listed = {"outcome": "open", "ended_by": None, "reason": None, "state": "close_wait", "first_fin_ns": None}
+    equal(explain(lines(made_up(v=1, time=None, event="open", **listed))).output,
+          explain(lines(made_up(event="listed", **listed))).output, "a listed one")
+
+
 def unknown_names():
     process = explain(lines(made_up(colour="blue", nested={"a": [1, {}]}), {"v": 1, "event": "flood", "count": 5}))
     equal((process.returncode, process.errors), (0, ""), "unknown keys are ignored")
@@ -214,7 +223,7 @@ def invalid_lines():
     """Each invalid line gives one error with its number, and status 1; the records around it are described."""
     good = lines(made_up())
     bad = [b"{", b"hello", b"[]", b"5", b"{}", b'"x"', b"\xff\xfe", b'{"v":1}', b'{"v":1,"v":1}', b"{} {}",
-           lines(made_up(v=2)).strip(), lines(made_up(pid="1")).strip(), lines(made_up(pid=-1)).strip(),
+           lines(made_up(v=3)).strip(), lines(made_up(v=0)).strip(), lines(made_up(pid="1")).strip(), lines(made_up(pid=-1)).strip(),
            lines(made_up(pid=1.5)).strip(), lines(made_up(gaps="start")).strip(), lines(made_up(gaps=[1])).strip(),
            lines(made_up(comm=7)).strip(), lines(made_up(complete="yes")).strip(),
            lines(made_up(src_port=70000)).strip(), lines(made_up(src_ip=None)).strip(),
@@ -310,5 +319,5 @@ def described_at_once():
 
 if __name__ == "__main__":
     replay_harness.run([served_here, opened_here, attempts_without_times, owners, limits, endings, gaps,
-                 records_of_replay, one_id, unknown_names, invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
+                 records_of_replay, one_id, version_1, unknown_names, invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
                  inputs_and_outputs, described_at_once])

@@ -148,6 +148,16 @@ static void reset_here(void)
 	CHECK_EQUAL(nt_socket_outcome(&sock, NT_TCP_FIN_WAIT2, 0, &ended_by), NT_OUTCOME_RESET);
 }
 
+static void time_of_state(void)
+{
+	begin(NT_ROLE_CLIENT);
+	CHECK_EQUAL(sock.state_ns, T0 + 20);
+	change(40, NT_TCP_FIN_WAIT1);
+	change(45, NT_TCP_FIN_WAIT2);
+	CHECK_EQUAL(sock.state_ns, T0 + 45);
+	CHECK_EQUAL(sock.first_fin_ns, T0 + 40);
+}
+
 int main(void)
 {
 	closed_by_client();
@@ -158,5 +168,6 @@ int main(void)
 	unknown_from_states();
 	changes_missed();
 	reset_here();
+	time_of_state();
 	return check_finish();
 }

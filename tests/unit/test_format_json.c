@@ -25,9 +25,9 @@ static void test_every_key_in_order(void)
 
 	CHECK_STRING(
 		json(&record),
-		"{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
+		"{\"v\":2,\"id\":\"00112233445566aa\",\"time\":\"2023-11-14T22:13:21.501000000Z\",\"event\":\"close\",\"host\":\"db1\",\"role\":\"server\",\"family\":\"ipv4\","
 		"\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\",\"dst_port\":80,"
-		"\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"wire_src_ip\":\"198.18.0.11\",\"wire_src_port\":34856,"
+		"\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"netns\":4026531840,\"netns_name\":\"blue\",\"wire_src_ip\":\"198.18.0.11\",\"wire_src_port\":34856,"
 		"\"wire_dst_ip\":\"198.18.0.12\",\"wire_dst_port\":8080,\"ifname\":\"eth0\","
 		"\"vlan\":100,\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
 		"\"owner_by\":\"io\",\"opener_pid\":1200,\"cgroup\":\"/system.slice/nginx.service\","
@@ -35,7 +35,9 @@ static void test_every_key_in_order(void)
 		"\"first_fin_ns\":1400000000,\"wire_duration_ns\":1500000001,\"syn_synack_ns\":20000,"
 		"\"synack_ack_ns\":30000,\"handshake_ns\":50000,\"syn_finack_ns\":1400000001,"
 		"\"accept_wait_ns\":7000,\"outcome\":\"reset\",\"ended_by\":\"dst\","
-		"\"reason\":\"tcp_abort_on_close\",\"state\":\"fin_wait2\",\"conn_state\":\"RSTR\","
+		"\"reason\":\"tcp_abort_on_close\",\"state\":\"fin_wait2\",\"state_age_ns\":9000,\"recv_queue_bytes\":11,"
+		"\"send_queue_bytes\":12,\"unacked_bytes\":13,\"cwnd\":10,\"last_sent_ns\":4000000,"
+		"\"last_received_ns\":8000000,\"conn_state\":\"RSTR\","
 		"\"history\":\"ShADadr\",\"src_bytes\":77,\"dst_bytes\":4294967297,\"src_packets\":6,"
 		"\"dst_packets\":5,\"src_retransmits\":1,\"dst_retransmits\":2,\"rtt_us\":45,\"min_rtt_us\":40,"
 		"\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[]}\n");
@@ -51,12 +53,13 @@ static void test_unknown_is_absent(void)
 	record.event = NT_EVENT_EXIT;
 	record.outcome = NT_OUTCOME_OPEN;
 	record.seen = NT_SEEN_WIRE | NT_SEEN_PACKETS | NT_SEEN_CALLS;
-	CHECK_STRING(json(&record),
-		     "{\"v\":1,\"id\":\"00112233445566aa\",\"event\":\"exit\",\"role\":\"observer\","
-		     "\"family\":\"ipv4\",\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\","
-		     "\"dst_port\":80,\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"outcome\":\"open\","
-		     "\"seen\":[\"wire\",\"packets\",\"calls\"],"
-		     "\"complete\":false,\"gaps\":[\"start\",\"wire_end\",\"events\"]}\n");
+	CHECK_STRING(
+		json(&record),
+		"{\"v\":2,\"id\":\"00112233445566aa\",\"time\":\"2023-11-14T22:13:21.501000000Z\",\"event\":\"exit\",\"role\":\"observer\","
+		"\"family\":\"ipv4\",\"src_ip\":\"198.18.0.1\",\"src_port\":34855,\"dst_ip\":\"198.18.0.2\","
+		"\"dst_port\":80,\"community_id\":\"1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=\",\"outcome\":\"open\","
+		"\"seen\":[\"wire\",\"packets\",\"calls\"],"
+		"\"complete\":false,\"gaps\":[\"start\",\"wire_end\",\"events\"]}\n");
 }
 
 static void test_negative_times(void)

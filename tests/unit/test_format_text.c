@@ -372,7 +372,7 @@ static void test_list(void)
 	struct format_view view = { .lists = true };
 	struct nt_record record = sample_record();
 
-	record.event = NT_EVENT_OPEN;
+	record.event = NT_EVENT_LISTED;
 	CHECK_STRING(
 		shown(NULL, &list),
 		"    PID COMM       ROLE   SRC                   DST                   STATE          AGE SENT RECEIVED "

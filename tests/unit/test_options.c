@@ -95,7 +95,7 @@ static void test_list(void)
 	struct options options = accepted(&list,
 					  "list -p 7 -c sshd -L 22 -D 443 -4 --role server --min-duration 1m -n 5");
 
-	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_OPEN);
+	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_LISTED);
 	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
 	CHECK_EQUAL(kernel_part(&options).pid, 7);
 	CHECK_EQUAL(options.delivery.max_records, 5);
@@ -496,6 +496,7 @@ static void test_wrong_values(void)
 	refused(&live, "netracker --role clint", "client, server, observer");
 	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
 	refused(&live, "netracker --events ended", "open, update, close, exit");
+	refused(&live, "netracker --events listed", "open, update, close, exit");
 	refused(&replay, "replay --events update x.pcap", "--events update is only for live tracking");
 	refused(&live, "netracker --interval 5", "add --events update,close or --summary");
 	refused(&live, "netracker --events update --interval 1ms", "at least 0.1s");

@@ -65,6 +65,7 @@ static struct record_lookups names = {
 	.reset_reason = name_of_reason,
 	.boot_hash = 42,
 	.boot_to_utc_ns = 1700000000 * (__s64)SECOND,
+	.tick_ns = 4000000,
 };
 
 static struct nt_record record;
@@ -601,9 +602,9 @@ static const struct {
 	{ 90, 5, 5, 120, NT_LIMITED_NETWORK },
 	{ 5, 90, 5, 120, NT_LIMITED_RECEIVER },
 	{ 5, 5, 90, 120, NT_LIMITED_SNDBUF },
-	{ 5, 5, 5, 120, NT_LIMITED_APP },
+	{ 5, 5, 5, 120, NT_LIMITED_IDLE },
 	{ 0, 10, 60, 129, NT_LIMITED_SNDBUF },
-	{ 0, 10, 60, 131, NT_LIMITED_APP },
+	{ 0, 10, 60, 131, NT_LIMITED_IDLE },
 	{ 50, 0, 0, 40, NT_LIMITED_NETWORK }, /* the kernel reads these clocks one after the other */
 };
 
@@ -649,7 +650,7 @@ static void waiting_to_connect(void)
 
 static void still_open(void)
 {
-	static const enum nt_event_kind kinds[] = { NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT };
+	static const enum nt_event_kind kinds[] = { NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT, NT_EVENT_LISTED };
 	struct nt_socket_event event = socket_close(CLIENT, START, 0);
 	struct nt_wire wire = sample_wire("ShA", START + US);
 	struct joined_socket joined = { .event = &event, .wire = &wire };
@@ -658,7 +659,7 @@ static void still_open(void)
 	event.socket.state = TCP_ESTABLISHED;
 	event.socket.flags = 0;
 	event.socket.first_fin_ns = 0;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		record_fill_from_socket(&record, kinds[i], &joined, &names, START + 2 * SECOND);
 		CHECK_EQUAL(record.event, kinds[i]);
 		CHECK_EQUAL(record.outcome, NT_OUTCOME_OPEN);
@@ -669,6 +670,126 @@ static void still_open(void)
 		CHECK_EQUAL(record.gaps, 0);
 	}
 	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_STATE));
+}
+
+/* A state's age is known if its change was seen: docs/record.md. */
+static void state_ages(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, 0);
+	struct joined_socket joined = { .event = &event };
+
+	event.socket.state = TCP_CLOSE_WAIT;
+	event.socket.state_ns = START + 3 * SECOND;
+	record_fill_from_socket(&record, NT_EVENT_LISTED, &joined, &names, START + 65 * SECOND);
+	CHECK_EQUAL(value(NT_HAS_STATE_AGE, record.state_age_ns), 62 * SECOND);
+	event.socket.state_ns = 0;
+	record_fill_from_socket(&record, NT_EVENT_LISTED, &joined, &names, START + 65 * SECOND);
+	CHECK(!nt_record_has(&record, NT_HAS_STATE_AGE));
+	event.socket.state_ns = START + SECOND;
+	event.socket.state = TCP_CLOSE;
+	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_STATE_AGE));
+	event.socket.repair = NT_REPAIR_DUMPED; /* state_ns is that of its close */
+	record_fill_from_socket(&record, NT_EVENT_EXIT, &joined, &names, START + 65 * SECOND);
+	CHECK(nt_record_has(&record, NT_HAS_STATE) && !nt_record_has(&record, NT_HAS_STATE_AGE));
+}
+
+/* What the kernel counts, and the payload that it means. SYN and FIN have a sequence number each. */
+static const struct {
+	enum nt_role role;
+	__u8 state;
+	__u32 unread, unsent, unacked;          /* of the kernel */
+	__u32 to_read, to_send, to_acknowledge; /* of the record */
+} queues[] = {
+	{ CLIENT, TCP_ESTABLISHED, 0, 0, 0, 0, 0, 0 },
+	{ SERVER, TCP_ESTABLISHED, 100, 200, 300, 100, 200, 300 },
+	{ CLIENT, TCP_SYN_SENT, 0, 0, 1, 0, 0, 0 },
+	{ CLIENT, TCP_SYN_SENT, 0, 0, 501, 0, 0, 500 }, /* TCP Fast Open */
+	{ CLIENT, TCP_SYN_RECV, 0, 0, 1, 0, 0, 0 },
+	{ SERVER, TCP_SYN_RECV, 500, 0, 0, 500, 0, 0 },
+	{ SERVER, TCP_CLOSE_WAIT, 1, 0, 0, 0, 0, 0 },
+	{ SERVER, TCP_CLOSE_WAIT, 0, 7, 7, 0, 7, 7 }, /* the application has read the end */
+	{ CLIENT, TCP_CLOSE_WAIT, 71, 0, 0, 70, 0, 0 },
+	{ CLIENT, TCP_FIN_WAIT1, 9, 0, 1, 9, 0, 0 },
+	{ CLIENT, TCP_FIN_WAIT1, 9, 101, 60, 9, 100, 60 }, /* the FIN waits behind data */
+	{ CLIENT, TCP_FIN_WAIT2, 9, 0, 0, 9, 0, 0 },
+	{ SERVER, TCP_LAST_ACK, 1, 0, 41, 0, 0, 40 },
+	{ SERVER, TCP_CLOSING, 0, 0, 1, 0, 0, 0 },
+};
+
+static void payload_in_queues(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(queues) / sizeof(queues[0]); i++) {
+		struct nt_socket_event event = socket_close(queues[i].role, START, 0);
+		struct joined_socket joined = { .event = &event };
+
+		event.socket.state = queues[i].state;
+		event.queues = (struct nt_socket_queues){ .unread = queues[i].unread,
+							  .unsent = queues[i].unsent,
+							  .unacked = queues[i].unacked,
+							  .cwnd = 10,
+							  .valid = 1 };
+		record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+		CHECK_EQUAL(value(NT_HAS_RECV_QUEUE, record.recv_queue_bytes), queues[i].to_read);
+		CHECK_EQUAL(value(NT_HAS_SEND_QUEUE, record.send_queue_bytes), queues[i].to_send);
+		CHECK_EQUAL(value(NT_HAS_UNACKED, record.unacked_bytes), queues[i].to_acknowledge);
+		CHECK_EQUAL(value(NT_HAS_CWND, record.cwnd), 10);
+	}
+	record_of(&(struct nt_socket_event){ .socket.role = CLIENT }, NULL, true);
+	CHECK(!nt_record_has(&record, NT_HAS_RECV_QUEUE) && !nt_record_has(&record, NT_HAS_SEND_QUEUE));
+	CHECK(!nt_record_has(&record, NT_HAS_UNACKED) && !nt_record_has(&record, NT_HAS_CWND));
+}
+
+/* Ticks of 4 ms. Before any payload the kernel's times are those of the handshake. */
+static void last_payload(void)
+{
+	struct nt_socket_event event = counted(CLIENT);
+	struct joined_socket joined = { .event = &event };
+
+	event.socket.state = TCP_ESTABLISHED;
+	event.queues = (struct nt_socket_queues){
+		.since_sent = 5, .since_received = 250, .receipt_is_set = 1, .valid = 1
+	};
+	event.counts.bytes_sent = event.counts.bytes_received = 1;
+	record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+	CHECK_EQUAL(value(NT_HAS_LAST_SENT, record.last_sent_ns), 20 * MS);
+	CHECK_EQUAL(value(NT_HAS_LAST_RECEIVED, record.last_received_ns), SECOND);
+	event.counts.bytes_sent = 0;
+	record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+	CHECK(!nt_record_has(&record, NT_HAS_LAST_SENT) && nt_record_has(&record, NT_HAS_LAST_RECEIVED));
+	event.queues.receipt_is_set = 0;
+	record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+	CHECK(!nt_record_has(&record, NT_HAS_LAST_RECEIVED));
+	event.queues.receipt_is_set = 1;
+	event.counts.bytes_received = 0;
+	record_fill_from_socket(&record, NT_EVENT_UPDATE, &joined, &names, START + SECOND);
+	CHECK(!nt_record_has(&record, NT_HAS_LAST_RECEIVED));
+}
+
+static const char *name_of_netns(void *context, __u32 netns)
+{
+	(void)context;
+	return netns == 77 ? "blue" : NULL;
+}
+
+static void names_of_namespaces(void)
+{
+	struct nt_socket_event event = socket_close(CLIENT, START, START + SECOND);
+	struct nt_wire_event wire = wire_end(sample_wire("ShAFf", START), NT_WIRE_ENDED, START + SECOND);
+
+	names.netns_name = name_of_netns;
+	event.socket.netns = wire.wire.key.netns = 77;
+	CHECK_STRING(record_of(&event, NULL, true)->netns_name, "blue");
+	CHECK(nt_record_has(&record, NT_HAS_NETNS_NAME));
+	record_fill_from_wire(&record, &wire, &names);
+	CHECK(nt_record_has(&record, NT_HAS_NETNS_NAME));
+	event.socket.netns = wire.wire.key.netns = 78;
+	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_NETNS_NAME));
+	record_fill_from_wire(&record, &wire, &names);
+	CHECK(!nt_record_has(&record, NT_HAS_NETNS_NAME));
+	names.netns_name = NULL;
+	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_NETNS_NAME));
 }
 
 /* TCP_REPAIR: the connection goes on elsewhere, and close() sent nothing. */
@@ -910,6 +1031,10 @@ int main(void)
 	limited_by();
 	waiting_to_connect();
 	still_open();
+	state_ages();
+	payload_in_queues();
+	last_payload();
+	names_of_namespaces();
 	dumped();
 	restored();
 	gaps();
