@@ -202,6 +202,19 @@ static const struct meaning state_meanings[] = {
 	{ "time_wait", "both sides closed, old packets may still come" },
 };
 
+static void describe_state(struct paragraph *paragraph, const char *state)
+{
+	__u64 age_ns;
+
+	append_list_word(paragraph, "Its socket's state was", state,
+			 find_meaning(state_meanings, COUNT(state_meanings), state));
+	if (!explain_get_number(paragraph->record, "state_age_ns", &age_ns))
+		return;
+	paragraph_add(paragraph, "It had been in this state for");
+	paragraph_add_duration(paragraph, age_ns);
+	paragraph_add(paragraph, ".");
+}
+
 static void describe_open(struct paragraph *paragraph, const enum nt_side *ended_by)
 {
 	static const struct meaning events[] = {
@@ -221,8 +234,7 @@ static void describe_open(struct paragraph *paragraph, const enum nt_side *ended
 			"sends nothing to the other side.";
 	paragraph_add(paragraph, "%s", meaning ? meaning : "It was open.");
 	if (state)
-		append_list_word(paragraph, "Its socket's state was", state,
-				 find_meaning(state_meanings, COUNT(state_meanings), state));
+		describe_state(paragraph, state);
 }
 
 static void add_zeek_words(struct paragraph *paragraph)

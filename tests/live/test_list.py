@@ -12,6 +12,7 @@ import time
 import records
 from bench import check, main_of_checks
 from harness import Skip, read_clock
+from listing import list_in, tuple_of
 from netns import enter, run_ip
 from places import elsewhere, incoming, incoming_ipv6, loopback, outgoing
 from tracker import PROGRAM, prepare, record_of
@@ -52,23 +53,11 @@ UPDATES_SECONDS = 60
 DUPLICATE_DETECTION_SECONDS = 5
 
 
-def list_in(bench, *arguments):
-    """Returns exit status, records and messages."""
-    done = subprocess.run([PROGRAM, "list", "-f", "json", *arguments], preexec_fn=lambda: prepare(bench.here.name),
-                          capture_output=True, text=True)
-    return done.returncode, [record_of(line) for line in done.stdout.splitlines()], done.stderr
-
-
 def sides_of(pairs):
     """Yields each endpoint with its peer."""
     for client, server in pairs:
         for endpoint, peer in ((client, server), (server, client)):
             yield endpoint, peer
-
-
-def tuple_of(record):
-    local, remote = ("dst", "src") if record["role"] == "server" else ("src", "dst")
-    return (record[local + "_ip"], record[local + "_port"], record[remote + "_ip"], record[remote + "_port"])
 
 
 def judge(record, endpoint, peer):

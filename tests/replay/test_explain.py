@@ -146,7 +146,8 @@ def endings():
     shows(entry(outcome="reset", ended_by="dst", reason="tcp_new_thing")["End"], "reason is tcp_new_thing.")
     shows(entry(outcome="reset", ended_by="dst", reason=None)["End"], "gave no reason", "6.10")
     shows(entry(outcome="vanished")["End"], "does not know: vanished")
-    text = entry(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait")
+    text = entry(event="exit", outcome="open", ended_by=None, reason=None, state="close_wait", state_age_ns=62_000_000_000)
+    shows(text["End"], "It had been in this state for 1m02s.")
     shows(text["End"], "still open when tracking, or the capture, ended", "close_wait", "forgot to close")
     shows(text["heading"], "open for 1.50s")
     shows(entry(event="exit", outcome="open", ended_by=None, reason="repair", state="established")["End"],
