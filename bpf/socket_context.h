@@ -171,7 +171,7 @@ static __always_inline void read_counts(struct nt_socket_counts *counts, struct 
 }
 
 /* Before 5.15 (04c7820b776f) iterators do not lock the socket: a number can be behind the one that follows on it. */
-static __always_inline __u32 distance(__u32 behind, __u32 ahead)
+static __always_inline __u32 bytes_between(__u32 behind, __u32 ahead)
 {
 	__s32 between = (__s32)(ahead - behind);
 
@@ -182,9 +182,9 @@ static __always_inline void read_queues(struct nt_socket_queues *queues, struct 
 {
 	__u32 sent = tp->lsndtime, jiffies;
 
-	queues->unread = distance(tp->copied_seq, tp->rcv_nxt);
-	queues->unsent = distance(tp->snd_nxt, tp->write_seq);
-	queues->unacked = distance(tp->snd_una, tp->snd_nxt);
+	queues->unread = bytes_between(tp->copied_seq, tp->rcv_nxt);
+	queues->unsent = bytes_between(tp->snd_nxt, tp->write_seq);
+	queues->unacked = bytes_between(tp->snd_una, tp->snd_nxt);
 	queues->cwnd = tp->snd_cwnd;
 	if (bpf_core_field_exists(tp->inet_conn.icsk_ack.lrcvtime)) {
 		queues->since_received = tp->inet_conn.icsk_ack.lrcvtime;

@@ -29,7 +29,7 @@ static int compare_inodes(const void *one, const void *other)
 	return first->inode < second->inode ? -1 : first->inode > second->inode;
 }
 
-/* Of several names of a namespace the first by alphabet counts, whatever the order of the directory is. */
+/* The first name by alphabet counts, whatever the order of the directory is. */
 static int compare_names(const void *one, const void *other)
 {
 	const struct namespace_name *first = one, *second = other;
@@ -47,7 +47,7 @@ static void forget_names(struct namespace_names *names)
 }
 
 /* Leaves the name out if there is no memory for it. */
-static void add_name(struct namespace_names *names, unsigned int *capacity, __u32 inode, const char *name)
+static void add_namespace_name(struct namespace_names *names, unsigned int *capacity, __u32 inode, const char *name)
 {
 	if (names->count == *capacity) {
 		unsigned int wanted = *capacity ? 2 * *capacity : 64;
@@ -76,7 +76,7 @@ static void read_names(struct namespace_names *names)
 
 		if (entry->d_name[0] != '.' && !fstatat(dirfd(directory), entry->d_name, &status, 0) &&
 		    status.st_ino <= UINT32_MAX)
-			add_name(names, &capacity, (__u32)status.st_ino, entry->d_name);
+			add_namespace_name(names, &capacity, (__u32)status.st_ino, entry->d_name);
 	}
 	if (directory)
 		closedir(directory);
@@ -85,7 +85,7 @@ static void read_names(struct namespace_names *names)
 }
 
 /* The wall clock may have been set back since. */
-static bool is_recent(const struct timespec *moment)
+static bool changed_lately(const struct timespec *moment)
 {
 	struct timespec now;
 	__s64 age;
@@ -100,7 +100,7 @@ static bool is_recent(const struct timespec *moment)
 static bool is_outdated(const struct namespace_names *names, const struct timespec *changed, __u64 now)
 {
 	return !names->read_ns || changed->tv_sec != names->changed.tv_sec ||
-	       changed->tv_nsec != names->changed.tv_nsec || is_recent(changed) ||
+	       changed->tv_nsec != names->changed.tv_nsec || changed_lately(changed) ||
 	       now - names->read_ns >= READ_EVERY_NS;
 }
 

@@ -693,7 +693,7 @@ static void state_ages(void)
 	CHECK(nt_record_has(&record, NT_HAS_STATE) && !nt_record_has(&record, NT_HAS_STATE_AGE));
 }
 
-/* What the kernel counts, and the payload that it means. SYN and FIN have a sequence number each. */
+/* The kernel counts sequence numbers, which SYN and FIN have too; the record has the payload. */
 static const struct {
 	enum nt_role role;
 	__u8 state;
