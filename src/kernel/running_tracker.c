@@ -43,12 +43,21 @@ void running_trackers_close(struct running_trackers *trackers)
 		close(trackers->tables[--trackers->count]);
 }
 
-/* Another socket may have the address by now. Before Linux 5.12 cookies are 0; then only the tuple is compared. */
-static bool is_same_connection(const struct nt_socket *one, const struct nt_socket *other)
+static bool has_same_tuple(const struct nt_socket *one, const struct nt_socket *other)
 {
-	return one->cookie == other->cookie && one->netns == other->netns && one->local_port == other->local_port &&
-	       one->remote_port == other->remote_port && !memcmp(one->local, other->local, sizeof(one->local)) &&
+	return one->local_port == other->local_port && one->remote_port == other->remote_port &&
+	       !memcmp(one->local, other->local, sizeof(one->local)) &&
 	       !memcmp(one->remote, other->remote, sizeof(one->remote));
+}
+
+/* Another socket may have the address by now. Before Linux 5.12 cookies are 0; then only the tuple is compared. An
+ * attempt's entry has no tuple until it is established or read once. */
+static bool is_same_connection(const struct nt_socket *known, const struct nt_socket *found)
+{
+	bool has_no_tuple = known->cookie && !known->remote_port;
+
+	return known->cookie == found->cookie && known->netns == found->netns &&
+	       (has_no_tuple || has_same_tuple(known, found));
 }
 
 static bool has_open_socket(int table, __u64 address, const struct nt_socket *as, struct nt_socket *socket)

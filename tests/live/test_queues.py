@@ -58,7 +58,7 @@ def ss_in(namespaces):
         before = now()
         done = subprocess.run(["ss", "-tnoipH"], preexec_fn=lambda: enter(namespace.name), capture_output=True, text=True,
                               check=True)
-        for line in re.sub(r"\n\s+", " ", done.stdout).splitlines():
+        for line in re.sub(r"\n[ \t]+", " ", done.stdout).splitlines():
             words = line.split()
             ends = [word.rsplit(":", 1) for word in words[3:5]]
             key = (namespace.inode, *(part for address, port in ends for part in (address.strip("[]"), int(port))))
@@ -116,7 +116,7 @@ def queues(bench):
             swallow(world.place.client, address)
         lossy[0].send(LOST)
         attempt = world.attempt(world.client(), world.address(NOBODY), 9, blocking=False)
-        found = by_socket(bench.own(list_in(bench)[1]))
+        found = by_socket([record for record in list_in(bench)[1] if world.place.subnet.owns(record["src_ip"])])
         shown = ss_in({endpoint.peer.namespace for pair in everyone for endpoint in pair})
         nothing = {"recv_queue_bytes": 0, "send_queue_bytes": 0, "unacked_bytes": 0}
         problems += expect(found, quiet[0], "quiet", **nothing, last_sent_ns=None, last_received_ns=None)

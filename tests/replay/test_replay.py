@@ -248,7 +248,7 @@ def events():
 def host_on_request():
     """`host` follows `event` (docs/record.md), is absent without --host, and is escaped."""
     record = one(replay(capture(connection()), "--host", "db1.example"))
-    equal(list(record)[2:5], ["event", "host", "role"], "keys")
+    equal(list(record)[3:6], ["event", "host", "role"], "keys")
     holds(record, host="db1.example")
     holds(one(replay(capture(connection()))), host=None)
     holds(one(replay(capture(connection()), "--host", 'a"b\n\x1b')), host='a"b\n\x1b')
