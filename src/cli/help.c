@@ -89,7 +89,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  RTT             smoothed round-trip time\n"
 "  RETRANS         segments retransmitted by the local/the other side\n"
 "  LIMITED         what limits the local side's sending: receiver, sndbuf,\n"
-"                  network, app\n"
+"                  network, idle\n"
 "  GAPS            what is unknown: S start, D direction, O owner\n"
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"

@@ -64,12 +64,19 @@ def reordered():
     return record
 
 
-def second(seconds, **changes):
-    """Returns a later connection of the same tuple: the expected record and the record."""
-    record = dict(copy.deepcopy(RECORD), id="%016x" % seconds, start="1970-01-01T00:00:%02d.000000000Z" % seconds)
+def time_text(nanoseconds):
+    return "1970-01-01T00:%02d:%02d.%09dZ" % (nanoseconds // (60 * SECOND), nanoseconds // SECOND % 60,
+                                              nanoseconds % SECOND)
+
+
+def second(seconds, longer=0):
+    """Returns a later connection of the same tuple: the expected record and the record, which lasts longer than it."""
+    lasted = 2 * SECOND + longer
+    record = dict(copy.deepcopy(RECORD), id="%016x" % seconds, start=time_text(seconds * SECOND), duration_ns=lasted,
+                  time=time_text(seconds * SECOND + lasted))
     expected = dict(EXPECTED, start=[seconds * SECOND] * 2, order=seconds * SECOND,
                     first_fin=[(seconds + 1) * SECOND] * 2, close=[(seconds + 2) * SECOND] * 2)
-    return expected, dict(record, **changes)
+    return expected, record
 
 
 def cases():
@@ -85,13 +92,9 @@ def cases():
     yield "the same tuple twice", False, [EXPECTED, later_expected], [again, RECORD]
     yield "one id for two", True, [EXPECTED, later_expected], [dict(again, id=RECORD["id"]), RECORD]
     yield "the second's bytes in the first", True, [EXPECTED, later_expected], [dict(again, src_bytes=1), RECORD]
-    many = [second(10 + number) for number in range(40)]
-    yield "one time of many 6 ms off", False, [expected for expected, _ in many], [
-        dict(record, duration_ns=record["duration_ns"] + (number == 0) * 6_000_000)
-        for number, (_, record) in enumerate(many)]
-    yield "a tenth of the times 6 ms off", True, [expected for expected, _ in many], [
-        dict(record, duration_ns=record["duration_ns"] + (number < 12) * 6_000_000)
-        for number, (_, record) in enumerate(many)]
+    for name, is_problem, off in ("one time of many", False, 1), ("a tenth of the times", True, 12):
+        many = [second(10 + number, (number < off) * 6_000_000) for number in range(40)]
+        yield name + " 6 ms off", is_problem, [expected for expected, _ in many], [record for _, record in many]
 
 
 def failed_case(name, problems, traffic_failed=False):
