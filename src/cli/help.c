@@ -61,7 +61,8 @@ COLUMNS_OF_ENDED_CONNECTIONS
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
 "Exit status: 0 done, 1 input or output failed, 2 wrong usage, 3 not permitted,\n"
-"4 the kernel lacks something, 5 no such interface, 7 records were lost\n"
+"4 the kernel lacks something, 5 no such interface, 6 a record matched and\n"
+"--fail-if-any was given, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker -D 443                         connections to remote port 443\n"
@@ -69,6 +70,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  netracker retrans gt 2% or rtt gt 100ms  slow networks\n"
 "  netracker -x                             failed connections, and which side\n"
 "                                           ended them\n"
+"  netracker -x -t 60 --fail-if-any         status 6 if anything fails within a\n"
+"                                           minute\n"
 "  netracker --summary --interval 1         who moves most bytes, every second\n"
 "  netracker -L 80 --role server --min-duration 1s\n"
 "                                           long connections to the web server\n"
@@ -94,7 +97,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
 "Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
-"kernel lacks something, 7 records were lost\n"
+"kernel lacks something, 6 a record matched and --fail-if-any was given, 7\n"
+"records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker list -L 443                    connections to the local port 443\n"
@@ -113,8 +117,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 COLUMNS_OF_ENDED_CONNECTIONS
 FILTER_LANGUAGE("The value of --where:")
 "\n"
-"Exit status: 0 done, 1 input or output failed, 2 wrong usage, 7 records were\n"
-"lost\n"
+"Exit status: 0 done, 1 input or output failed, 2 wrong usage, 6 a record matched\n"
+"and --fail-if-any was given, 7 records were lost\n"
 "\n"
 "Examples:\n"
 "  netracker replay capture.pcap\n"

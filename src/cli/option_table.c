@@ -292,6 +292,11 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "end after SECONDS; a unit is possible: 10m, 1h" }),
 	},
 	{
+		.name = "fail-if-any", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(delivery.fails_if_any),
+		.help = HELP({ ALL, "exit status 6 if a record matched" }),
+	},
+	{
 		.name = "quiet", .letter = 'q', .commands = ALL, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.quiet),
 		.help = HELP({ ENDED, "only errors on stderr: no notes, no accounting" }, { ALL, "only errors on stderr" }),

@@ -74,8 +74,10 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 
 	record_name_host(record, delivery->options->host);
 	if (is_for_summary_only(delivery, record->event)) {
-		if (matches_filters(delivery->options, record))
+		if (matches_filters(delivery->options, record)) {
+			delivery->has_matched = true;
 			output_summarise(&delivery->output, record);
+		}
 		return false;
 	}
 	if (!delivery_is_wanted(delivery, record)) {
@@ -84,6 +86,7 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 	}
 	if (delivery->options->output.sink.format->limits_integers)
 		record_limit_integers(record);
+	delivery->has_matched = true;
 	delivery->records++;
 	delivery->accounting.written += closes;
 	message_clear();
@@ -150,7 +153,9 @@ int delivery_status(const struct delivery *delivery)
 	}
 	if (output_has_failed(&delivery->output))
 		return EXIT_STATUS_BROKEN;
-	return lost_any ? EXIT_STATUS_LOST : EXIT_STATUS_DONE;
+	if (lost_any)
+		return EXIT_STATUS_LOST;
+	return delivery->options->fails_if_any && delivery->has_matched ? EXIT_STATUS_MATCHED : EXIT_STATUS_DONE;
 }
 
 void delivery_print_accounting(const struct delivery *delivery)

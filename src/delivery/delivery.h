@@ -20,6 +20,7 @@ struct delivery_options {
 	const char *host;      /* the key `host` of each record; NULL: absent */
 	struct output_options output;
 	bool sums_up_open; /* the summary counts open connections even without their records */
+	bool fails_if_any; /* --fail-if-any: a record that matches makes the exit status EXIT_STATUS_MATCHED */
 	bool quiet;        /* no accounting on stderr */
 };
 
@@ -27,9 +28,10 @@ struct delivery {
 	const struct delivery_options *options;
 	struct output output;
 	struct accounting accounting;
-	__u64 unwanted; /* lost because the reader had gone, after delivery_finish() */
-	__u64 records;  /* of any event, after filtering */
-	int error;      /* 0, or the first -errno; -EPIPE: the reader has gone; the owner may set another */
+	__u64 unwanted;   /* lost because the reader had gone, after delivery_finish() */
+	__u64 records;    /* of any event, after filtering */
+	int error;        /* 0, or the first -errno; -EPIPE: the reader has gone; the owner may set another */
+	bool has_matched; /* a record was accepted, for the output or for the summary alone */
 	bool is_open;
 };
 
@@ -76,7 +78,8 @@ void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
 __u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting);
 
 /* After delivery_finish(), and with all losses in the accounting: returns EXIT_STATUS_DONE; EXIT_STATUS_BROKEN if the
- * output failed; else EXIT_STATUS_LOST if records were lost, other than those that a reader which went away did not want.
+ * output failed; else EXIT_STATUS_LOST if records were lost, other than those that a reader which went away did not want;
+ * else EXIT_STATUS_MATCHED if options ask for it.
  */
 int delivery_status(const struct delivery *delivery);
 

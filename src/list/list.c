@@ -172,7 +172,7 @@ static int list_all(struct list *list)
 	if (status == EXIT_STATUS_DONE)
 		report_no_match(list);
 	of_output = delivery_status(&list->delivery);
-	return of_output == EXIT_STATUS_DONE ? status : of_output;
+	return status == EXIT_STATUS_DONE || of_output == EXIT_STATUS_BROKEN ? of_output : status;
 }
 
 static void list_clean_up(struct list *list)

@@ -12,6 +12,7 @@ enum exit_status {
 	EXIT_STATUS_PRIVILEGES = 3,
 	EXIT_STATUS_KERNEL = 4,    /* the kernel lacks something */
 	EXIT_STATUS_INTERFACE = 5, /* an interface is unknown, or has programs of `attach` already */
+	EXIT_STATUS_MATCHED = 6,   /* --fail-if-any: a record matched */
 	EXIT_STATUS_LOST = 7,      /* records were lost */
 };
 

@@ -248,7 +248,7 @@ def fill_ring_buffer(tracker, world):
 @check("the ring buffer takes no open events: a gap in the records, but no lost record")
 def open_events_dropped(bench):
     world = bench.world(loopback)
-    tracker = bench.tracker("--events", "open,close")
+    tracker = bench.tracker("--events", "open,close", "--fail-if-any")  # a loss decides the status before a match
     tracker.process.send_signal(signal.SIGSTOP)
     try:
         pairs = fill_ring_buffer(tracker, world)

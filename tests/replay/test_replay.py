@@ -271,6 +271,20 @@ def filters_and_counts():
     equal(replay(capture(packets), "-q").errors, "", "-q")
 
 
+def fails_if_any():
+    """Status 6 if a record matched, unless the input broke (1)."""
+    whole = capture(connection())
+    for arguments, status in ((["--fail-if-any"], 6), (["-x", "--fail-if-any"], 0), (["-D", "80", "--fail-if-any"], 6),
+                              (["--events", "open", "--fail-if-any"], 6), (["-D", "81", "--fail-if-any"], 0),
+                              (["-n", "1", "--fail-if-any"], 6), (["--summary", "-f", "text", "--fail-if-any"], 2)):
+        equal(replay(whole, *arguments).status, status, f"status with {arguments}")
+    equal(replay(whole[:-1], "--fail-if-any").status, 1, "status of a broken file with a record")
+    for arguments, status in (([], 6), (["-x"], 0)):
+        command = [replay_harness.NETRACKER, "replay", "--summary", "--fail-if-any", *arguments, "-"]
+        equal(subprocess.run(command, input=whole, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             check=False).returncode, status, f"status of the summary with {arguments}")
+
+
 def broken_files():
     """A file that is cut anywhere gives the records up to the cut, one line with the error, and status 1."""
     whole = capture(connection())
@@ -549,7 +563,7 @@ if __name__ == "__main__":
                         unanswered_synack, established_has_no_limit, still_open, waiting_at_the_end, one_fin_only, port_reused,
                         last_packets_after_the_end, begins_in_the_middle, socket_connected_to_itself,
                         capture_with_gaps, more_than_four_gigabytes, vlan_tags, tunnels, fragments, events,
-                        host_on_request, filters_and_counts, broken_files, not_a_capture, random_bytes, hung_up,
+                        host_on_request, filters_and_counts, fails_if_any, broken_files, not_a_capture, random_bytes, hung_up,
                         several_files, several_files_of_different_kinds, several_files_broken,
                         several_files_in_a_wrong_order, several_files_with_a_count, times_at_the_limits,
                         stopped_while_waiting, stopped_before_the_first_byte, many_connections])
