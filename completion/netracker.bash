@@ -85,7 +85,7 @@ _netracker_offer_interfaces() {
 _netracker_options_of() {
 	case $1 in
 	detach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
-	status) echo '-f --format -q --quiet -v --verbose -h --help -V --version' ;;
+	status) echo '-f --format --json -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '--id -q --quiet -h --help -V --version' ;;
 	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format -o --output --host --columns --no-header --width --events --summary --top --interval -n --count -q --quiet -v --verbose -h --help -V --version' ;;
@@ -181,11 +181,13 @@ _netracker() {
 		read -ra options <<<"$(_netracker_options_of "$command")"
 		_netracker_offer "$typed" "${options[@]}"
 	elif ((COMP_CWORD == 1)); then
-		_netracker_offer "$typed" list replay explain attach status detach
+		_netracker_offer "$typed" list replay explain attach status detach help version
 		[[ ! $typed ]] || _netracker_offer "$typed" "${_netracker_fields[@]}"
+	elif [[ $command == help ]]; then
+		((COMP_CWORD > 2)) || _netracker_offer "$typed" list replay explain attach status detach
 	elif [[ $command == replay || $command == explain ]]; then
 		_netracker_offer_files
-	elif [[ $command != attach && $command != status && $command != detach ]]; then
+	elif [[ $command != attach && $command != status && $command != detach && $command != version ]]; then
 		_netracker_offer "$typed" and or not "${_netracker_fields[@]}"
 	fi
 }

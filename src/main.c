@@ -32,6 +32,33 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static int refuse_command(const char *name)
+{
+	message_error("%s: no such command, and no field of a filter; commands: list, replay, explain, attach, status, "
+		      "detach, help, version, or none for live tracking; see: netracker --help",
+		      name);
+	return EXIT_STATUS_USAGE;
+}
+
+/* `netracker help [COMMAND]`, `netracker version`: words for --help and --version. Returns -1 if it is none of them. */
+static int run_word(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "", *name = argc > 2 ? argv[2] : "";
+	bool asks_help = !strcmp(word, "help");
+	const struct command *command;
+
+	if (!asks_help && strcmp(word, "version"))
+		return -1;
+	if (argc > 2 + asks_help) {
+		message_error("%s: unexpected argument; see: netracker --help", argv[2 + asks_help]);
+		return EXIT_STATUS_USAGE;
+	}
+	command = find_command(name);
+	if (!command)
+		return refuse_command(name);
+	return asks_help ? options_print_help(command) : options_print_version();
+}
+
 /* If descriptor 0, 1 or 2 is closed, the next opened file would get its number, and output would be written into it. */
 static void occupy_standard_descriptors(void)
 {
@@ -51,12 +78,11 @@ int main(int argc, char **argv)
 	int status;
 
 	occupy_standard_descriptors();
-	if (!command) {
-		message_error("%s: no such command, and no field of a filter; commands: list, replay, explain, attach, "
-			      "status, detach, or none for live tracking; see: netracker --help",
-			      argv[1]);
-		return EXIT_STATUS_USAGE;
-	}
+	status = run_word(argc, argv);
+	if (status >= 0)
+		return status;
+	if (!command)
+		return refuse_command(argv[1]);
 	status = options_parse(&options, command, argc - is_named, argv + is_named);
 	if (status < 0) {
 		message_set_levels(options.delivery.quiet, options.verbose);

@@ -53,7 +53,8 @@ static const struct help_text help_texts[] = {
 "       netracker status                 show these programs, and the accounting\n"
 "                                        of running trackers\n"
 "       netracker detach                 remove them\n"
-"Each command has its own --help.\n",
+"       netracker help [COMMAND]         the help of a command, as by --help\n"
+"       netracker version                print the version, as by --version\n",
 "Columns:\n"
 "  ROLE            role of the local side: client, server; packets: only packets\n"
 "                  were seen; if there is no room, C, S, P\n"

@@ -214,6 +214,11 @@ const struct option_rule option_rules[] = {
 			     { ALL, "text json csv tsv trace zeek" } },
 	},
 	{
+		.name = "json", .commands = RECORDS | COMMAND_STATUS, .section = SECTION_OUTPUT,
+		.type = OPTION_JSON,
+		.help = HELP({ ALL, "the same as -f json" }),
+	},
+	{
 		.name = "output", .letter = 'o', .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.output.sink.path), .most = ~0ULL,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,

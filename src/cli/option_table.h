@@ -25,6 +25,7 @@ enum option_type {
 	OPTION_WHERE,     /* an expression of the filter language */
 	OPTION_INTERFACE,
 	OPTION_FORMAT,
+	OPTION_JSON, /* a flag: the format json */
 	OPTION_LIKE,
 	OPTION_ID,
 	OPTION_COLUMNS,

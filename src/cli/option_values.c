@@ -152,6 +152,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return set_interface(options, value);
 	case OPTION_FORMAT:
 		return set_format(options, value);
+	case OPTION_JSON:
+		return set_format(options, format_json.name);
 	case OPTION_LIKE:
 		return set_rules(options, value);
 	case OPTION_ID:

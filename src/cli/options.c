@@ -114,7 +114,7 @@ static int print_to_stdout(const char *text)
 	return EXIT_STATUS_BROKEN;
 }
 
-static int print_help(const struct command *command)
+int options_print_help(const struct command *command)
 {
 	struct text_buffer text = { 0 };
 	int status;
@@ -196,6 +196,11 @@ static int add_words(struct options *options, int count, char **words, const cha
 	return status;
 }
 
+int options_print_version(void)
+{
+	return print_to_stdout("netracker " NETRACKER_VERSION "\n");
+}
+
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], reason[192];
@@ -203,9 +208,9 @@ static int apply_rule(struct options *options, const struct command *command, co
 	if (!rule)
 		return EXIT_STATUS_USAGE;
 	if (rule->type == OPTION_HELP)
-		return print_help(command);
+		return options_print_help(command);
 	if (rule->type == OPTION_VERSION)
-		return print_to_stdout("netracker " NETRACKER_VERSION "\n");
+		return options_print_version();
 	if (!(rule->commands & command->bit)) {
 		snprintf(reason, sizeof(reason), "not an option of %s: %s",
 			 *command->name ? command->name : "live tracking",

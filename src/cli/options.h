@@ -70,4 +70,8 @@ struct command {
 int options_parse(struct options *options, const struct command *command, int argc, char **argv);
 void options_free(struct options *options);
 
+/* Print what --help of the command and --version print. Return the exit status. */
+int options_print_help(const struct command *command);
+int options_print_version(void);
+
 #endif

@@ -52,7 +52,10 @@ def offers(words, *expected, options=()):
 
 
 def commands():
-    offers([""], *COMMANDS[1:])
+    offers([""], *COMMANDS[1:], "help", "version")
+    offers(["help", ""], *COMMANDS[1:])
+    offers(["help", "list", ""])
+    offers(["version", ""])
     offers(["st"], "status", "state")
     offers(["x"])
     offers(["list", "li"], "limited")

@@ -17,6 +17,7 @@ HELP_WIDTH = 80
 LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
 ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
+WORDS = ["help", "version"]
 INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker",
              "share/doc/netracker/record.schema.json", "share/man/man8/netracker.8"]
 
@@ -56,6 +57,19 @@ def help_texts():
         longest = max(done.stdout.splitlines(), key=len)
         check(len(longest) <= HELP_WIDTH, "%r: %d columns: %s" % (command, len(longest), longest))
         check(done.stdout.isascii() and "\t" not in done.stdout, command)
+
+
+def words_for_options():
+    """`help [COMMAND]` and `version` print what --help and --version print, and refuse anything after these."""
+    for command in COMMANDS:
+        with_option, with_word = manual.run(*command.split(), "--help"), manual.run("help", *command.split())
+        equal((with_word.returncode, with_word.stderr, with_word.stdout), (0, "", with_option.stdout), command)
+    equal(manual.run("version").stdout, manual.run("--version").stdout, "version")
+    for words, message in ((["help", "nothing"], "nothing: no such command"), (["help", "list", "x"], "x: unexpected"),
+                           (["version", "x"], "x: unexpected"), (["help", "--help"], "--help: no such command")):
+        done = manual.run(*words)
+        equal((done.returncode, done.stdout, done.stderr.count("\n")), (2, "", 1), words)
+        check(done.stderr.startswith("netracker: " + message), done.stderr)
 
 
 def help_examples(folder):
@@ -114,9 +128,9 @@ def page_facts(folder):
         skip("commands and keys of the page: mandoc is not installed")
         return
     usages = set(re.findall(r"^     netracker (\w*)", manual.section(text, "SYNOPSIS"), re.M))
-    equal(usages, set(COMMANDS), "SYNOPSIS")
+    equal(usages, set(COMMANDS + WORDS), "SYNOPSIS")
     named = re.findall(r"^     (\w+|\(none\))(?: |$)", manual.section(text, "COMMANDS"), re.M)
-    equal(named[1:], ["(none)"] + COMMANDS[1:], "COMMANDS")
+    equal(named[1:], ["(none)"] + COMMANDS[1:] + WORDS, "COMMANDS")
     heading = run_example("netracker replay -q -f csv capture.pcap", folder).stdout.splitlines()[0]
     keys = re.search(r"known: ([^.]*)\.", manual.section(text, "OUTPUT")).group(1)
     with open(os.path.join(ROOT, "docs", "record.md")) as file:
@@ -210,5 +224,5 @@ def in_folder(test):
     return with_capture
 
 
-replay_harness.run([lint, table_is_read, help_texts, in_folder(help_examples), page_options, words_of_values,
+replay_harness.run([lint, table_is_read, help_texts, words_for_options, in_folder(help_examples), page_options, words_of_values,
                     in_folder(page_facts), in_folder(page_examples), in_folder(install), option_docs, make_help])

@@ -560,6 +560,9 @@ static void test_attach_commands(void)
 	CHECK_EQUAL(options.interfaces.count, 2);
 	CHECK(!strcmp(options.interfaces.names[1], "eth0.5"));
 	options_free(&options);
+	options = accepted(&show_status, "status --json");
+	CHECK(options.delivery.output.sink.format == &format_json);
+	options_free(&options);
 	options = accepted(&show_status, "status -f json");
 	CHECK(options.delivery.output.sink.format == &format_json);
 	options_free(&options);
@@ -573,6 +576,8 @@ static void test_attach_commands(void)
 	refused(&attach, "attach -i lo -p 1", "-p/--pid: not an option of attach: it takes -i, -q and -v");
 	refused(&show_status, "status -i lo", "-i/--interface: not an option of status: it takes -f, -q and -v");
 	refused(&detach, "detach -f json", "-f/--format: not an option of detach");
+	refused(&live, "netracker --json=yes", "--json: takes no value");
+	refused(&explain, "explain --json", "--json: not an option of explain");
 }
 
 int main(void)
