@@ -53,9 +53,12 @@ struct sink {
 
 #define KIND_HEADER EVENT_KINDS
 
+/* Records say who talks to whom: not for every user of the machine. The umask applies too. */
+#define FILE_MODE 0640
+
 static int open_named(const char *name, int flags)
 {
-	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+	return open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, FILE_MODE);
 }
 
 static bool is_fifo(const char *path)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where replay and explain write: never into their own input, and an end asked for comes though nobody reads."""
+"""Where replay and explain write: never into their own input, new files with their mode, and an end asked for comes though nobody reads."""
 import os
 import pty
 import re
@@ -136,6 +136,21 @@ def test_blocked_output():
             try_end("pipe", options, path, folder)
 
 
+def test_modes():
+    """A file that -o makes is for its owner and group, as far as the umask allows; another keeps its mode."""
+    with tempfile.TemporaryDirectory() as folder:
+        write(os.path.join(folder, "in.pcap"), capture(1))
+        for name, umask, before, after in (("new", 0o022, None, 0o640), ("open", 0, None, 0o640),
+                                           ("private", 0o077, None, 0o600), ("old", 0o022, 0o604, 0o604)):
+            path = os.path.join(folder, name)
+            if before is not None:
+                write(path, b"")
+                os.chmod(path, before)
+            subprocess.run([NETRACKER, "replay", "-q", "-o", path, os.path.join(folder, "in.pcap")], check=True,
+                           umask=umask)
+            equal("%o" % (os.stat(path).st_mode & 0o777), "%o" % after, name)
+
+
 def test_late_reader():
     with tempfile.TemporaryDirectory() as folder:
         write(os.path.join(folder, "a.pcap"), capture(3))
@@ -145,4 +160,4 @@ def test_late_reader():
 
 
 if __name__ == "__main__":
-    replay_harness.run([test_input_is_output, test_blocked_output, test_late_reader])
+    replay_harness.run([test_input_is_output, test_blocked_output, test_modes, test_late_reader])
