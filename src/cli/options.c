@@ -165,12 +165,31 @@ static void print_expression(const char *text, const struct filter_error *error)
 	text_free(&line);
 }
 
+static void add_filter_text(struct options *options, const char *text)
+{
+	if (options->filter_text.used)
+		text_char(&options->filter_text, ' ');
+	text_string(&options->filter_text, text);
+}
+
+static void add_option_text(struct options *options, const struct option_rule *rule, const char *value)
+{
+	char letter[3] = { '-', (char)rule->letter, '\0' }, name[32];
+
+	snprintf(name, sizeof(name), "--%s", rule->name);
+	add_filter_text(options, rule->letter ? letter : name);
+	if (value)
+		add_filter_text(options, value);
+}
+
 static int add_expression(struct options *options, const char *text, const char *hint)
 {
 	struct filter_error error;
 
-	if (filter_add_text(options->delivery.filter, text, &error))
+	if (filter_add_text(options->delivery.filter, text, &error)) {
+		add_filter_text(options, text);
 		return CONTINUE;
+	}
 	message_error("filter: %s%s; see: netracker --help", error.message, error.begin ? "" : hint);
 	print_expression(text, &error);
 	return EXIT_STATUS_USAGE;
@@ -220,9 +239,11 @@ static int apply_rule(struct options *options, const struct command *command, co
 	}
 	if (rule->type == OPTION_WHERE)
 		return add_expression(options, optarg, "");
-	if (option_value_set(options, rule, optarg))
-		return CONTINUE;
-	return refuse_value(command, rule, optarg);
+	if (!option_value_set(options, rule, optarg))
+		return refuse_value(command, rule, optarg);
+	if (rule->section == SECTION_FILTERS)
+		add_option_text(options, rule, optarg);
+	return CONTINUE;
 }
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
@@ -485,6 +506,7 @@ void options_free(struct options *options)
 {
 	filter_free(options->delivery.filter);
 	options->delivery.filter = NULL;
+	text_free(&options->filter_text);
 	free(options->interfaces.names);
 	options->interfaces.names = NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "src/delivery/delivery.h"
 #include "src/kernel/tracking_options.h"
+#include "src/util/text_buffer.h"
 
 enum command_bit {
 	COMMAND_LIVE = 1,
@@ -55,6 +56,8 @@ struct options {
 	bool ipv4_only, ipv6_only; /* never both; the filter has it */
 	unsigned int outcomes;     /* bits 1 << NT_OUTCOME_*; 0: any; the filter has them */
 	bool failed;               /* --failed; the filter has it */
+
+	struct text_buffer filter_text; /* the filter as it was typed, for messages */
 };
 
 struct command {

@@ -97,6 +97,16 @@ static struct interface *find_attached(const struct interfaces *interfaces, unsi
 	return NULL;
 }
 
+unsigned int interfaces_count(const struct interfaces *interfaces)
+{
+	const struct interface *interface;
+	unsigned int count = 0;
+
+	for (interface = interfaces->list; interface; interface = interface->next)
+		count += interface->attached;
+	return count;
+}
+
 static const enum bpf_attach_type tcx_directions[2] = { ATTACH_TCX_INGRESS, ATTACH_TCX_EGRESS };
 
 bool interface_is_loopback(const char *name)

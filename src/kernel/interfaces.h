@@ -54,6 +54,9 @@ void interfaces_check_order(struct interfaces *interfaces, __u64 now, __u64 sinc
 /* Returns whether all requested interfaces have been gone for INTERFACES_GRACE_SECONDS. */
 bool interfaces_are_gone(const struct interfaces *interfaces, __u64 now);
 
+/* Returns how many are watched now. */
+unsigned int interfaces_count(const struct interfaces *interfaces);
+
 /* NULL if it was never watched, or vanished long ago. Valid until interfaces_update() or interfaces_close(). */
 const char *interfaces_name(const struct interfaces *interfaces, unsigned int index);
 

@@ -32,6 +32,7 @@
 #include "src/kernel/sweep.h"
 #include "src/live/join.h"
 #include "src/live/live_accounting.h"
+#include "src/live/start_note.h"
 #include "src/record/packet_record.h"
 #include "src/record/process_table.h"
 #include "src/record/record_fields.h"
@@ -641,7 +642,7 @@ static void run_loop(struct live *live)
 	live_accounting_update(&live->accounting, clock_boot_ns());
 	live->is_started = true;
 	live->updated_ns = clock_boot_ns();
-	message_detail("tracking");
+	start_note_print(live->options, interfaces_count(&live->interfaces));
 	while (!live->is_stopping) {
 		int i, count = epoll_wait(live->epoll_fd, ready, 8, -1);
 

@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests what services and alerts need: the exit status, the files, the unit and the rotation of packaging/."""
+import contextlib
 import errno
+import os
+import pty
 import subprocess
 import sys
 
@@ -48,6 +51,37 @@ def fails_if_any(bench):
     statuses = failures.stop(), others.stop(), first.collect()
     if statuses != (MATCHED, 0, MATCHED):
         problems.append("statuses of -x, of -x without a match, and of -n 1: %s" % (statuses,))
+    return problems
+
+
+def start_messages(bench, *arguments, terminal):
+    """Returns what a tracker prints on stderr, a terminal or a pipe, without the accounting."""
+    here, there = pty.openpty() if terminal else os.pipe()
+    process = subprocess.Popen([PROGRAM, "-t", "0.1", *arguments], stdin=subprocess.DEVNULL, stderr=there,
+                               stdout=subprocess.DEVNULL, preexec_fn=lambda: prepare(bench.here.name))
+    os.close(there)
+    text = b""
+    with contextlib.suppress(OSError):  # EIO: the terminal's other side is closed
+        while data := os.read(here, 4096):
+            text += data
+    process.wait()
+    os.close(here)
+    return [line for line in text.decode().splitlines() if "records:" not in line]
+
+
+@check("a terminal gets a line when tracking begins; not with -q, and not a pipe")
+def start_note(bench):
+    bench.world(outgoing)
+    interfaces = len(bench.here.run("ip", "-o", "link").stdout.splitlines())
+    problems = []
+    for terminal, arguments, expected in (
+            (True, [], ["netracker: tracking sockets, and packets on %d interfaces; each connection's record follows "
+                        "when it ends; ends after 100ms, or with Ctrl-C" % interfaces]),
+            (True, ["-i", "none", "--events", "open", "port", "9"],
+             ["netracker: tracking sockets; filter: port 9; ends after 100ms, or with Ctrl-C"]),
+            (True, ["-q"], []), (False, [], [])):
+        found = start_messages(bench, *arguments, terminal=terminal)
+        problems += ["%s on a %s: %s" % (arguments, "terminal" if terminal else "pipe", found)] * (found != expected)
     return problems
 
 
