@@ -15,7 +15,9 @@ import os
 import re
 import time
 
-PATH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs", "record.schema.json")
+DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "docs")
+PATH = os.path.join(DOCS, "record.schema.json")
+DEFINITIONS = {}  # of the schema that is being compiled
 TYPES = {"string": str, "boolean": bool, "array": list, "object": dict}
 ANNOTATIONS = {"$schema", "$comment", "$defs", "title", "description"}
 
@@ -134,7 +136,7 @@ def compile_all(schemas):
 def compile_reference(reference):
     prefix, _, name = reference.rpartition("/")
     assert prefix == "#/$defs", reference
-    return compile_schema(SCHEMA["$defs"][name])
+    return compile_schema(DEFINITIONS[name])
 
 
 CHECKS = {
@@ -195,9 +197,16 @@ def is_ordered(names, places):
     return found == sorted(found)
 
 
-with open(PATH, encoding="utf-8") as schema_file:
-    SCHEMA = json.load(schema_file)
-check_schema = compile_schema(SCHEMA)
+def load_schema(path):
+    """Returns a schema, and the function that returns the error of a value."""
+    with open(path, encoding="utf-8") as file:
+        schema = json.load(file)
+    DEFINITIONS.clear()
+    DEFINITIONS.update(schema["$defs"])
+    return schema, compile_schema(schema)
+
+
+SCHEMA, check_schema = load_schema(PATH)
 KEYS = list(SCHEMA["properties"])
 KEY_PLACES = {key: place for place, key in enumerate(KEYS)}
 GAP_PLACES = {gap: place for place, gap in enumerate(SCHEMA["properties"]["gaps"]["items"]["enum"])}

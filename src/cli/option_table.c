@@ -266,8 +266,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.summary),
-		.help = HELP({ ALL, "print tables by process, service and peer instead of records; with -o, records go to "
-				    "FILE" }),
+		.help = HELP({ ALL, "print problems, and tables by process, service and peer, instead of records; with -f "
+				    "json, csv or tsv for programs; with -o, records go to FILE" }),
 	},
 	{
 		.name = "top", .commands = ENDED, .section = SECTION_OUTPUT,

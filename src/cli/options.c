@@ -340,13 +340,31 @@ static const char *find_live_conflict(const struct options *options)
 	return NULL;
 }
 
+/* Without a file for records, -f is the format of the summary. */
+static const char *find_summary_conflict(const struct delivery_options *delivery)
+{
+	const struct format *format = delivery->output.sink.format;
+
+	if (!delivery->output.summary || delivery->output.sink.path)
+		return NULL;
+	if (format == &format_trace || format == &conn_log_format)
+		return "-f trace and -f zeek are for records; --summary is written as text, json, csv or tsv, or name a file "
+		       "for the records with -o";
+	if (format == &format_text && delivery->host)
+		return "--host is for records and for a summary in json, csv or tsv; add -f json, or name a file for the "
+		       "records with -o";
+	return NULL;
+}
+
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_conflict(const struct options *options)
 {
-	const char *of_columns = find_columns_conflict(options);
+	const char *conflict = find_columns_conflict(options);
 
-	if (of_columns)
-		return of_columns;
+	if (!conflict)
+		conflict = find_summary_conflict(&options->delivery);
+	if (conflict)
+		return conflict;
 	if (options->ipv4_only && options->ipv6_only)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
@@ -354,9 +372,6 @@ static const char *find_conflict(const struct options *options)
 	if (options->delivery.output.interval_ns && !options->delivery.output.summary &&
 	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
 		return "--interval needs update records or tables; add --events update,close or --summary";
-	if (options->delivery.output.summary && !options->delivery.output.sink.path &&
-	    (options->format_given || options->delivery.host))
-		return "--summary prints tables; -f and --host are for records: name a file for them with -o";
 	if (options->delivery.output.top && !options->delivery.output.summary)
 		return "--top is for the tables of --summary; add --summary, or leave out --top";
 	if (options->failed && !options->outcomes)

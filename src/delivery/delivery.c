@@ -13,6 +13,7 @@ bool delivery_open(struct delivery *delivery, const struct delivery_options *opt
 		return true;
 	delivery->options = options;
 	delivery->error = output_open(&delivery->output, &options->output);
+	delivery->output.host = options->host;
 	delivery->output.accounting = &delivery->accounting;
 	delivery->is_open = !delivery->error;
 	return delivery->is_open;

@@ -6,12 +6,14 @@
 
 #include "src/util/message.h"
 #include "src/summary/summary_print.h"
+#include "src/summary/summary_write.h"
 
 static int open_tables(struct output *output, const struct output_options *options)
 {
 	const struct sink_options of_tables = { .waits = options->sink.waits };
 
 	output->interval_ns = options->interval_ns;
+	output->table_format = options->sink.path ? &format_text : options->sink.format;
 	output->summary = summary_new(options->top);
 	if (!output->summary) {
 		message_error("--summary: out of memory");
@@ -148,19 +150,38 @@ static void set_losses(struct output *output)
 	summary_set_losses(output->summary, lost);
 }
 
+static void format_tables(const struct output *output, struct text_buffer *text, const struct summary_span *span)
+{
+	char separator = output->table_format == &format_csv ? ',' : '\t';
+
+	if (output->table_format == &format_json) {
+		summary_write_json(text, output->summary, span);
+	} else if (output->table_format == &format_csv || output->table_format == &format_tsv) {
+		if (!output->has_written_tables)
+			summary_write_csv_header(text, separator);
+		summary_write_csv(text, output->summary, span, separator);
+	} else {
+		summary_print(text, output->summary, span->from_ns, span->to_ns);
+		if (output->interval_ns)
+			text_char(text, '\n');
+	}
+}
+
 /* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
 static int write_tables(struct output *output, __u64 until_ns, __s64 to_utc_ns)
 {
-	__u64 to = until_ns + (__u64)to_utc_ns, from = output->from_ns + (__u64)to_utc_ns;
-	struct text_buffer text = { 0 };
+	const struct summary_span span = {
+		.from_ns = output->interval_ns && output->next_ns ? output->from_ns + (__u64)to_utc_ns : 0,
+		.to_ns = until_ns + (__u64)to_utc_ns,
+		.host = output->host,
+	};
 	__u64 ended = summary_count_ended(output->summary);
+	struct text_buffer text = { 0 };
 	int error;
 
 	summary_settle(output->summary);
 	set_losses(output);
-	summary_print(&text, output->summary, output->interval_ns && output->next_ns ? from : 0, to);
-	if (output->interval_ns)
-		text_char(&text, '\n');
+	format_tables(output, &text, &span);
 	error = sink_write_lines(output->tables, &text);
 	output->no_memory = error == -ENOMEM;
 	if (!error) {

@@ -9,6 +9,7 @@
 #include "src/record/accounting.h"
 #include "src/summary/summary.h"
 
+/* Without a path of the sink its format is that of the summary: text, json, csv or tsv. */
 struct output_options {
 	struct sink_options sink;
 	bool summary;      /* tables on standard output; records only if the sink has a path */
@@ -22,9 +23,11 @@ struct output {
 	struct sink *tables;                 /* NULL: only records */
 	struct summary *summary;             /* of this interval */
 	const struct accounting *accounting; /* its losses go into the tables; NULL: none are known */
-	__u64 interval_ns;                   /* 0: tables only at the end */
-	__u64 from_ns;                       /* begin of this interval */
-	__u64 next_ns;                       /* end of this interval; 0 before the first tick */
+	const struct format *table_format;
+	const char *host;  /* of the tables in JSON, CSV and TSV; NULL: none */
+	__u64 interval_ns; /* 0: tables only at the end */
+	__u64 from_ns;     /* begin of this interval */
+	__u64 next_ns;     /* end of this interval; 0 before the first tick */
 	bool has_written_tables;
 	bool is_scanning; /* between output_begin_scan() and output_end_scan() */
 	__u64 waiting;    /* close records in tables that are not written yet */

@@ -2,58 +2,7 @@
 /* CSV and TSV: a column for each key of docs/record.md, in its order; docs/formats.md is the contract. */
 #include "src/output/format.h"
 
-#define FIRST_PRINTABLE 0x20
-#define LAST_PRINTABLE 0x7e
-
-/* A spreadsheet interprets a cell that begins so as a formula. */
-static bool begins_formula(char byte)
-{
-	return byte && strchr("=+-@", byte);
-}
-
-static void csv_escape_byte(struct text_buffer *text, char byte)
-{
-	switch (byte) {
-	case '\t':
-		return text_string(text, "\\t");
-	case '\n':
-		return text_string(text, "\\n");
-	case '\\':
-		return text_string(text, "\\\\");
-	default:
-		text_format(text, "\\x%02x", (unsigned char)byte);
-	}
-}
-
-/* Writes printable ASCII for any bytes. In quotes each quote is doubled: RFC 4180 section 2, rule 7. */
-static void print_escaped(struct text_buffer *text, const char *string, size_t length, bool in_quotes)
-{
-	size_t i;
-
-	for (i = 0; i < length; i++) {
-		unsigned char byte = (unsigned char)string[i];
-
-		if (byte < FIRST_PRINTABLE || byte > LAST_PRINTABLE || byte == '\\' ||
-		    (!i && begins_formula(string[i])))
-			csv_escape_byte(text, string[i]);
-		else if (byte == '"' && in_quotes)
-			text_string(text, "\"\"");
-		else
-			text_char(text, string[i]);
-	}
-}
-
-static void print_string(struct text_buffer *text, const struct field_value *value, char separator)
-{
-	size_t length = strnlen(value->string, value->string_size);
-	bool quotes = separator == ',' && (memchr(value->string, ',', length) || memchr(value->string, '"', length));
-
-	if (quotes || !length)
-		text_char(text, '"');
-	print_escaped(text, value->string, length, quotes);
-	if (quotes || !length)
-		text_char(text, '"');
-}
+#include "src/util/csv_writer.h"
 
 static void csv_print_list(struct text_buffer *text, const struct field_value *value)
 {
@@ -77,7 +26,7 @@ static void csv_print_value(struct text_buffer *text, enum field_type type, cons
 		text_signed(text, (long long)value->integer);
 		break;
 	case FIELD_STRING:
-		print_string(text, value, separator);
+		csv_write_string(text, value->string, value->string_size, separator);
 		break;
 	case FIELD_WORD:
 		text_append(text, value->string, value->string_size);

@@ -5,6 +5,20 @@
 #include <string.h>
 
 #define DEFAULT_TOP 5
+#define DEFAULT_EACH 6 /* rows by bytes, by connections and by failures */
+
+unsigned int summary_choose_shown(const struct summary *summary, const struct summary_table *table,
+				  const struct summary_row **chosen, struct summary_sums *rest)
+{
+	if (summary->top)
+		return summary_choose_rows(table, summary->top, summary->top, chosen, rest);
+	return summary_choose_rows(table, DEFAULT_EACH, SUMMARY_ROWS, chosen, rest);
+}
+
+unsigned int summary_failed_rows(const struct summary *summary)
+{
+	return summary->top ? summary->top : DEFAULT_EACH;
+}
 
 unsigned int summary_top_rows(const struct summary *summary)
 {

@@ -86,6 +86,13 @@ __u64 summary_count_ended(const struct summary *summary);
 /* Begins the next interval, with what summary_add_to_next() added. */
 void summary_begin_next(struct summary *summary);
 
+/* Chooses the rows of a table to show, as summary_choose_rows(). */
+unsigned int summary_choose_shown(const struct summary *summary, const struct summary_table *table,
+				  const struct summary_row **chosen, struct summary_sums *rest);
+
+/* Returns the number of rows of the failures' table. */
+unsigned int summary_failed_rows(const struct summary *summary);
+
 /* Returns the number of rows of the busiest connections and of the slowest handshakes. */
 unsigned int summary_top_rows(const struct summary *summary);
 

@@ -6,7 +6,6 @@
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
 
-#define DEFAULT_EACH 6 /* rows by bytes, by connections and by failures */
 #define LINE_WIDTH 80
 #define DURATION_WIDTH 8
 #define SENTENCE_INDENT 2
@@ -252,13 +251,12 @@ static bool is_repetition(const struct table_layout *layout, const struct summar
 	return layout == &process_layout && count == 1 && !rest->connections && !summary_row_has_name(rows[0]);
 }
 
-static void put_table(struct text_buffer *text, const struct table_layout *layout, const struct summary_table *table,
-		      unsigned int top)
+static void put_table(struct text_buffer *text, const struct table_layout *layout, const struct summary *summary,
+		      const struct summary_table *table)
 {
 	const struct summary_row *chosen[SUMMARY_ROWS];
 	struct summary_sums rest;
-	unsigned int count = summary_choose_rows(table, top ? top : DEFAULT_EACH, top ? top : SUMMARY_ROWS, chosen,
-						 &rest);
+	unsigned int count = summary_choose_shown(summary, table, chosen, &rest);
 
 	if ((!count && !rest.connections) || is_repetition(layout, chosen, count, &rest))
 		return;
@@ -267,11 +265,12 @@ static void put_table(struct text_buffer *text, const struct table_layout *layou
 		put_others(text, layout, table, &rest);
 }
 
-static void put_failures(struct text_buffer *text, const struct summary_table *peers, unsigned int top)
+static void put_failures(struct text_buffer *text, const struct summary *summary)
 {
+	const struct summary_table *peers = &summary->current.peers;
 	const struct summary_row *chosen[SUMMARY_ROWS];
 	struct summary_sums rest;
-	unsigned int count = summary_choose_failed(peers, top ? top : DEFAULT_EACH, chosen, &rest);
+	unsigned int count = summary_choose_failed(peers, summary_failed_rows(summary), chosen, &rest);
 	bool has_rest = summary_count_failures(&rest);
 
 	if (!count && !has_rest)
@@ -512,10 +511,10 @@ void summary_print(struct text_buffer *text, struct summary *summary, __u64 from
 	put_totals(text, &interval->all, from_ns && to_ns > from_ns ? to_ns - from_ns : 0);
 	put_retransmits(text, &interval->all);
 	put_percentiles(text, &interval->handshakes);
-	put_table(text, &process_layout, &interval->processes, summary->top);
-	put_table(text, &service_layout, &interval->services, summary->top);
-	put_table(text, &peer_layout, &interval->peers, summary->top);
-	put_failures(text, &interval->peers, summary->top);
+	put_table(text, &process_layout, summary, &interval->processes);
+	put_table(text, &service_layout, summary, &interval->services);
+	put_table(text, &peer_layout, summary, &interval->peers);
+	put_failures(text, summary);
 	put_busiest(text, &interval->busiest);
 	put_slowest(text, &interval->slowest);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests --summary of live tracking: each byte of an open connection counts once, in the interval of its transfer; each
 connection between two sockets of this machine counts once."""
+import json
 import os
 import re
 import sys
@@ -12,6 +13,8 @@ from account import balances
 from bench import check, main_of_checks
 from places import elsewhere, incoming, loopback
 from traffic import exchange, require
+
+import record_schema  # bench sets its path
 
 INTERVAL = 0.5
 TABLES_SECONDS = 60
@@ -218,6 +221,28 @@ def ephemeral_ports(bench):
                            % (world.place.client.address, world.place.server.address, listener.port), text)
         problems += ["status %d, %r: %s" % (status, found, text[:500])] * (found != wanted or status != 0)
     return problems
+
+
+@check("--summary -f json: the client's and the server's process, valid by the schema")
+def for_programs(bench):
+    world = bench.world(elsewhere)
+    address, path = world.place.server.address, os.path.join(bench.directory, "summary-" + bench.suffix)
+    with open(path, "wb") as file:
+        tracker = bench.tracker("--net", address, "--summary", "--host", "here", stdout=file)
+    (client, server), = world.pairs(1)
+    exchange(client, server, 10, 200)
+    status = tracker.stop()
+    summary, = map(json.loads, lines_of(path))
+    error = record_schema.load_schema(os.path.join(record_schema.DOCS, "summary.schema.json"))[1](summary)
+    problems = ["status %d, %s" % (status, error)] * bool(status or error)
+    service, = summary["services"]
+    found = {key: service.get(key) for key in ("comm", "pid", "ip", "port", "open", "sent_bytes", "received_bytes")}
+    wanted = {"comm": "nt-server", "pid": server.peer.pid, "ip": address, "port": client.remote[1], "open": 1,
+              "sent_bytes": 10, "received_bytes": 200}
+    problems += ["%r" % found] * (found != wanted)
+    processes = sorted((row["comm"], row["pid"], row["sent_bytes"]) for row in summary["processes"])
+    wanted = [("nt-client", client.peer.pid, 10), ("nt-server", server.peer.pid, 200)]
+    return problems + ["%r" % summary] * (processes != wanted or summary["host"] != "here" or summary["connections"] != 1)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--summary and --interval in replay: the tables against packets that this program makes, and against the records."""
+import csv
 import glob
+import io
+import json
 import os
 import re
 import subprocess
 import tempfile
 
 import replay_harness
+import record_schema
 from replay_harness import check, equal, replay
 from pcap import ACK, CLIENT, RST, SERVER, SYN, capture, connection, packet
 
@@ -243,13 +247,92 @@ def intervals():
 
 
 def refusals():
-    for arguments, word in ((["--interval", "1s"], "--summary"), (["--summary", "-f", "json"], "-o"),
+    for arguments, word in ((["--interval", "1s"], "--summary"), (["--summary", "-f", "zeek"], "-o"), (["--summary", "-f", "trace"], "-o"),
                             (["--summary", "--host", "a"], "-o"), (["--summary", "--interval", "0"], "at least 0.1s"),
                             (["--summary", "--interval", "x"], "at least 0.1s"), (["--top", "3"], "--summary"),
                             (["--summary", "--top", "0"], "from 1 to 1000")):
         process = run(b"", *arguments)
         equal((process.returncode, process.lines, len(process.errors.splitlines())), (2, [], 1), f"{arguments}")
         check(word in process.errors, process.errors)
+
+
+SUMMARY_SCHEMA, summary_error = record_schema.load_schema(os.path.join(record_schema.DOCS, "summary.schema.json"))
+LISTS = {"problem": "problems", "process": "processes", "service": "services", "peer": "peers",
+         "busiest": "busiest", "slowest": "slowest"}
+
+
+def summary_of(capture_bytes, *arguments, file="-"):
+    """Returns the summary's objects, one a line, after checking each."""
+    process = run(capture_bytes, "--summary", "-f", "json", *arguments, file=file)
+    objects = [json.loads(line) for line in process.lines]
+    for found in objects:
+        equal(summary_error(found), None, "the schema")
+        equal([key for key in SUMMARY_SCHEMA["properties"] if key in found], list(found), "the order of keys")
+    return objects
+
+
+def json_equals_records():
+    """For all captures: every number equals what the records add up to."""
+    for path in CAPTURES:
+        records = replay(None, "--tunnels", file=path).records
+        found, = summary_of(None, "--tunnels", "--top", "1000", file=path)
+        rows_equal(path, found, records)
+        handshakes = [record["handshake_ns"] for record in records if record.get("handshake_ns", -1) >= 0]
+        equal(found["handshakes"], len(handshakes), f"{path}: handshakes")
+        for percent in (50, 95, 99) if handshakes else ():
+            equal(found[f"handshake_p{percent}_ns"], nearest_rank(handshakes, percent), f"{path}: p{percent}")
+        equal([row["handshake_ns"] for row in found["slowest"]], sorted(handshakes, reverse=True)[:1000],
+              f"{path}: slowest")
+        for peer in found["peers"]:
+            rows_equal(f"{path}: {peer['ip']}", peer, [record for record in records if record["dst_ip"] == peer["ip"]])
+        for service in found["services"]:
+            rows_equal(f"{path}: {service['ip']}, {service['port']}", service,
+                       [record for record in records
+                        if (record["dst_ip"], record["dst_port"]) == (service["ip"], service["port"])])
+
+
+def rows_equal(name, row, records):
+    outcomes = [record["outcome"] for record in records]
+    for word in (*FAILURES, "closed", "open"):
+        equal(row[word], outcomes.count(word), f"{name}: {word}")
+    equal(row["connections"], len(records), f"{name}: connections")
+    for key, side in (("sent", "src"), ("received", "dst")):
+        known = [record[f"{side}_bytes"] for record in records if f"{side}_bytes" in record]
+        equal((row.get(f"{key}_bytes"), row[f"{key}_unknown"]), (sum(known) if known else None,
+                                                                 len(records) - len(known)), f"{name}: {key}")
+
+
+def csv_equals_json():
+    """The same values, a line for each row, whose table is its list."""
+    packets = connection() + sum((refused(("198.18.0.7", 1000 + i), ("198.18.0.2", 443), at=1 + i) for i in range(9)), [])
+    wanted, = summary_of(capture(packets), "--host", "db1")
+    for format, delimiter in (("csv", ","), ("tsv", "\t")):
+        process = run(capture(packets), "--summary", "--host", "db1", "-f", format)
+        lines = list(csv.DictReader(io.StringIO(process.stdout.decode("ascii")), delimiter=delimiter))
+        found = {name: [] for name in LISTS.values()}
+        for line in lines:
+            table = line.pop("table")
+            values = {key: value for key, value in line.items() if value}
+            own = {key: values.pop(key) for key in ("v", "to", "host")}
+            equal(own, {"v": "1", "to": wanted["to"], "host": "db1"}, f"{format}: the interval")
+            (found.update({"total": values}) if table == "total" else found[LISTS[table]].append(values))
+        for name in LISTS.values():
+            equal(found[name], [{key: str(value) for key, value in row.items()} for row in wanted[name]],
+                  f"{format}: {name}")
+        equal(found["total"], {key: str(value) for key, value in wanted.items()
+                               if not isinstance(value, list) and key not in ("v", "to", "host")}, f"{format}: total")
+
+
+def machine_intervals():
+    """An object for each interval; one header. The intervals follow each other."""
+    packets = sum((refused(("198.18.0.7", 1000 + number), at=number * 0.4) for number in range(10)), [])
+    found = summary_of(capture(packets), "--interval", "1s")
+    equal(sum(interval["connections"] for interval in found), 10, "connections")
+    check(len(found) > 1, f"{len(found)} intervals")
+    equal([one["to"] for one in found[:-1]], [one["from"] for one in found[1:]], "begin and end")
+    lines = run(capture(packets), "--summary", "--interval", "1s", "-f", "csv").lines
+    equal(sum(line.startswith("v,from,") for line in lines), 1, "headers")
+    equal(sum(",total," in line for line in lines), len(found), "totals")
 
 
 def bad_outputs():
@@ -262,4 +345,5 @@ def bad_outputs():
 
 if __name__ == "__main__":
     replay_harness.run([tables, filters_hold, same_as_records, problem_refused, problem_timeouts,
-                    problem_retransmissions, top_rows, records_into_a_file, intervals, refusals, bad_outputs])
+                    problem_retransmissions, top_rows, records_into_a_file, intervals,
+                    json_equals_records, csv_equals_json, machine_intervals, refusals, bad_outputs])

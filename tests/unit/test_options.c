@@ -364,7 +364,10 @@ static void test_summary(void)
 	CHECK_EQUAL(options.delivery.output.top, 3);
 	options_free(&options);
 	refused(&live, "netracker --interval 10s", "add --events update,close or --summary");
-	refused(&live, "netracker --summary -f csv", "name a file for them with -o");
+	refused(&live, "netracker --summary -f trace", "name a file for the records with -o");
+	refused(&live, "netracker --summary --host db1", "name a file for the records with -o");
+	options = accepted(&live, "netracker --summary -f csv --host db1");
+	options_free(&options);
 	refused(&live, "netracker --summary --interval 99ms", "at least 0.1s");
 }
 
