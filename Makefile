@@ -392,6 +392,7 @@ INSTALLED_PROGRAM = $(DESTDIR)$(PREFIX)/sbin/netracker
 INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8
 INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/netracker
 INSTALLED_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/record.schema.json
+INSTALLED_SUMMARY_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/summary.schema.json
 
 install: all
 	$(call say,INSTALL,'$(INSTALLED_PROGRAM)')
@@ -402,6 +403,8 @@ install: all
 	$(quiet)install -D -m 644 completion/netracker.bash '$(INSTALLED_COMPLETION)'
 	$(call say,INSTALL,'$(INSTALLED_SCHEMA)')
 	$(quiet)install -D -m 644 docs/record.schema.json '$(INSTALLED_SCHEMA)'
+	$(call say,INSTALL,'$(INSTALLED_SUMMARY_SCHEMA)')
+	$(quiet)install -D -m 644 docs/summary.schema.json '$(INSTALLED_SUMMARY_SCHEMA)'
 
 uninstall:
 	$(call say,REMOVE,'$(INSTALLED_PROGRAM)')
@@ -412,6 +415,8 @@ uninstall:
 	$(quiet)rm -f '$(INSTALLED_COMPLETION)'
 	$(call say,REMOVE,'$(INSTALLED_SCHEMA)')
 	$(quiet)rm -f '$(INSTALLED_SCHEMA)'
+	$(call say,REMOVE,'$(INSTALLED_SUMMARY_SCHEMA)')
+	$(quiet)rm -f '$(INSTALLED_SUMMARY_SCHEMA)'
 
 clean:
 	$(quiet)rm -rf $(BUILD)

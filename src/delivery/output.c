@@ -62,6 +62,12 @@ void output_set_baseline(struct output *output, const struct nt_record *record)
 	byte_marks_set(&output->summary->marks, record);
 }
 
+void output_set_begin(struct output *output, __u64 epoch_ns)
+{
+	if (output->summary)
+		output->summary->begins_ns = epoch_ns;
+}
+
 void output_set_namespace(struct output *output, const struct namespace_counts *counts, bool begins)
 {
 	summary_namespaces_set(&output->summary->namespaces, counts, begins);

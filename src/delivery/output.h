@@ -59,6 +59,9 @@ void output_summarise(struct output *output, const struct nt_record *record);
  */
 void output_set_baseline(struct output *output, const struct nt_record *record);
 
+/* Live tracking: it begins at this time. */
+void output_set_begin(struct output *output, __u64 epoch_ns);
+
 /* Only with --summary: sets what the kernel counts for a network namespace, as summary_namespaces_set(). Call it when
  * tracking begins, and before the tables of each interval are written.
  */

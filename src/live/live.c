@@ -370,11 +370,15 @@ static void read_namespace(void *context, __u32 netns)
 {
 	struct namespace_counts counts = { .netns = netns };
 	struct live *live = context;
+	const char *name;
 
 	if (is_unwanted_namespace(live->options->delivery.filter, netns) ||
 	    !namespace_counters_read_listen(&counts.overflows, &counts.drops))
 		return;
 	namespace_counters_read_ports(&counts.first_port, &counts.last_port);
+	name = namespace_names_find(&live->namespace_names, netns, clock_boot_ns());
+	if (name)
+		snprintf(counts.name, sizeof(counts.name), "%s", name);
 	output_set_namespace(&live->delivery.output, &counts, !live->is_started);
 }
 
@@ -635,6 +639,7 @@ static void run_loop(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
+	output_set_begin(&live->delivery.output, clock_boot_ns() + (__u64)live->names.boot_to_utc_ns);
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
 		scan_open_sockets(live);

@@ -7,6 +7,7 @@
 static const char *const problem_names[PROBLEM_KINDS] = {
 	[PROBLEM_REFUSED] = "refused",
 	[PROBLEM_TIMEOUT] = "timeout",
+	[PROBLEM_CLOSE_WAIT] = "close_wait",
 	[PROBLEM_LISTEN_OVERFLOW] = "listen_overflow",
 	[PROBLEM_RETRANSMITTED] = "retransmissions",
 	[PROBLEM_PORTS] = "ephemeral_ports",
@@ -52,14 +53,29 @@ static void describe_timeouts(struct text_buffer *text, const struct problem *pr
 {
 	text_format(text, "%llu connections with ", (unsigned long long)problem->count);
 	append_address(text, summary_row_address(problem->row));
-	text_string(text, " timed out: it did not answer");
+	text_string(text, " timed out or had no answer for 3 s");
 }
 
 static void describe_overflow(struct text_buffer *text, const struct problem *problem)
 {
-	text_format(text,
-		    "listen queues of network namespace %u were full %llu time%s: the application accepts too slowly",
-		    problem->namespace->now.netns, (unsigned long long)problem->count, problem->count == 1 ? "" : "s");
+	const struct namespace_counts *counts = &problem->namespace->now;
+
+	text_string(text, "listen queues of network namespace ");
+	if (counts->name[0])
+		escape_word(text, counts->name, sizeof(counts->name));
+	else
+		text_format(text, "%u", counts->netns);
+	text_format(text, " were full %llu time%s: the application accepts too slowly",
+		    (unsigned long long)problem->count, problem->count == 1 ? "" : "s");
+}
+
+static void describe_close_waits(struct text_buffer *text, const struct problem *problem)
+{
+	const struct summary_owner *owner = &problem->row->owner;
+
+	escape_word(text, owner->comm, sizeof(owner->comm));
+	text_format(text, " (%u) has %llu connections in close_wait for over 60 s: their peers closed them, it did not",
+		    owner->pid, (unsigned long long)problem->count);
 }
 
 static void describe_retransmits(struct text_buffer *text, const struct problem *problem)
@@ -100,6 +116,7 @@ void problem_describe(struct text_buffer *text, const struct problem *problem)
 	static void (*const describe[PROBLEM_KINDS])(struct text_buffer * text, const struct problem *problem) = {
 		[PROBLEM_REFUSED] = describe_refusal,
 		[PROBLEM_TIMEOUT] = describe_timeouts,
+		[PROBLEM_CLOSE_WAIT] = describe_close_waits,
 		[PROBLEM_LISTEN_OVERFLOW] = describe_overflow,
 		[PROBLEM_RETRANSMITTED] = describe_retransmits,
 		[PROBLEM_PORTS] = describe_ports,
@@ -110,45 +127,62 @@ void problem_describe(struct text_buffer *text, const struct problem *problem)
 	describe[problem->kind](text, problem);
 }
 
-static void append_net(struct text_buffer *text, const char *options, const __u8 *address)
+static void append_condition(struct text_buffer *text, const char *field, const __u8 *address)
 {
-	text_string(text, options);
-	text_string(text, " --net ");
+	text_string(text, field);
+	text_char(text, ' ');
 	append_address(text, address);
 }
 
-static void append_options(struct text_buffer *text, const struct problem *problem, bool is_replay)
+/* Appends the filter that selects the connections (docs/filters.md). */
+static void append_filter(struct text_buffer *text, const struct problem *problem)
 {
 	switch (problem->kind) {
 	case PROBLEM_REFUSED:
-		append_net(text, " --outcome refused", summary_row_address(problem->row));
-		text_format(text, " -D %u", summary_row_port(problem->row));
+		append_condition(text, "outcome refused and dst", summary_row_address(problem->row));
+		text_format(text, " and dport %u", summary_row_port(problem->row));
 		break;
 	case PROBLEM_TIMEOUT:
-		append_net(text, " --outcome timeout", summary_row_address(problem->row));
-		break;
-	case PROBLEM_RETRANSMITTED:
-		append_net(text, is_replay ? "" : " list", summary_row_address(problem->row));
-		break;
-	case PROBLEM_PORTS:
-		append_net(text, " list", problem->ports->dst_ip);
-		text_format(text, " -D %u", problem->ports->dst_port);
+		append_condition(text, "outcome timeout,unanswered and host", summary_row_address(problem->row));
 		break;
 	case PROBLEM_LISTEN_OVERFLOW:
-		text_format(text, " list --role server --netns %u", problem->namespace->now.netns);
+		text_format(text, "role server and netns %u", problem->namespace->now.netns);
 		break;
-	case PROBLEM_EVICTED:
-		text_string(text, " --memory SIZE");
+	case PROBLEM_CLOSE_WAIT:
+		text_format(text, "state close_wait and pid %u", problem->row->owner.pid);
+		break;
+	case PROBLEM_RETRANSMITTED:
+		append_condition(text, "retrans gt 0 and host", summary_row_address(problem->row));
+		break;
+	case PROBLEM_PORTS:
+		append_condition(text, "src", problem->ports->src_ip);
+		append_condition(text, " and dst", problem->ports->dst_ip);
+		text_format(text, " and dport %u", problem->ports->dst_port);
 		break;
 	default:
-		text_string(text, " status");
+		break;
 	}
+}
+
+/* What is open stands in the list; what has ended, the tracker reports when it happens again. */
+static bool is_open_now(enum problem_kind kind)
+{
+	return kind == PROBLEM_LISTEN_OVERFLOW || kind == PROBLEM_CLOSE_WAIT || kind == PROBLEM_RETRANSMITTED ||
+	       kind == PROBLEM_PORTS;
 }
 
 void problem_command(struct text_buffer *text, const struct problem *problem, bool is_replay)
 {
-	text_string(text, is_replay ? "netracker replay" : "netracker");
-	append_options(text, problem, is_replay);
-	if (is_replay)
-		text_string(text, " FILE");
+	if (problem->kind == PROBLEM_LOST) {
+		text_string(text, "netracker status");
+	} else if (problem->kind == PROBLEM_EVICTED) {
+		text_string(text, "netracker replay --memory SIZE FILE");
+	} else if (is_replay) {
+		text_string(text, "netracker replay --where '");
+		append_filter(text, problem);
+		text_string(text, "' FILE");
+	} else {
+		text_string(text, is_open_now(problem->kind) ? "netracker list " : "netracker ");
+		append_filter(text, problem);
+	}
 }

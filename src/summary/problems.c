@@ -40,7 +40,7 @@ static void find_timeouts(struct problems *problems, const struct summary_table 
 	for (i = 0; i < peers->count; i++) {
 		const struct summary_row *row = &peers->rows[i];
 		struct problem problem = { .kind = PROBLEM_TIMEOUT,
-					   .count = row->sums.outcomes[NT_OUTCOME_TIMEOUT],
+					   .count = row->sums.outcomes[NT_OUTCOME_TIMEOUT] + row->sums.hanging,
 					   .row = row };
 
 		if (problem.count >= PROBLEM_TIMEOUTS)
@@ -59,6 +59,19 @@ static void find_overflows(struct problems *problems, const struct summary_names
 					   .namespace = namespace };
 
 		if (problem.count)
+			add_problem(problems, first, &problem);
+	}
+}
+
+static void find_close_waits(struct problems *problems, const struct summary_table *leaks)
+{
+	unsigned int first = problems->count, i;
+
+	for (i = 0; i < leaks->count; i++) {
+		const struct summary_row *row = &leaks->rows[i];
+		struct problem problem = { .kind = PROBLEM_CLOSE_WAIT, .count = row->sums.connections, .row = row };
+
+		if (problem.count >= PROBLEM_CLOSE_WAITS)
 			add_problem(problems, first, &problem);
 	}
 }
@@ -165,6 +178,7 @@ void problems_find(struct problems *problems, struct summary *summary, __u64 to_
 	find_refusals(problems, &summary->current.refusals);
 	find_timeouts(problems, &summary->current.peers);
 	find_overflows(problems, &summary->namespaces);
+	find_close_waits(problems, &summary->current.leaks);
 	find_retransmits(problems, &summary->current.peers);
 	find_port_use(problems, summary, to_ns);
 	find_losses(problems, summary);

@@ -10,6 +10,7 @@
 
 #define PROBLEM_REFUSALS 5
 #define PROBLEM_TIMEOUTS 3
+#define PROBLEM_CLOSE_WAITS 20
 #define PROBLEM_RETRANSMIT_PERCENT 2
 #define PROBLEM_RETRANSMIT_MEDIANS 3
 #define PROBLEM_RETRANSMITS 5 /* fewer show nothing */
@@ -21,6 +22,7 @@ enum problem_kind {
 	PROBLEM_REFUSED,
 	PROBLEM_TIMEOUT,
 	PROBLEM_LISTEN_OVERFLOW,
+	PROBLEM_CLOSE_WAIT,
 	PROBLEM_RETRANSMITTED,
 	PROBLEM_PORTS,
 	PROBLEM_LOST,
@@ -33,7 +35,7 @@ struct problem {
 	__u64 count;
 	__u64 total;                   /* PROBLEM_PORTS: ports of the range */
 	double median;                 /* PROBLEM_RETRANSMITTED: of the other peers, in percent; below 0: none */
-	const struct summary_row *row; /* of the refusals or of the peers */
+	const struct summary_row *row; /* of the refusals, the peers or the leaks */
 	const struct summary_namespace *namespace; /* PROBLEM_LISTEN_OVERFLOW */
 	const struct port_use_row *ports;
 	enum accounting_loss loss;

@@ -31,6 +31,7 @@ static void clear_interval(struct summary_interval *interval)
 	summary_table_clear(&interval->peers);
 	summary_table_clear(&interval->services);
 	summary_table_clear(&interval->refusals);
+	summary_table_clear(&interval->leaks);
 	memset(&interval->all, 0, sizeof(interval->all));
 	memset(&interval->handshakes, 0, sizeof(interval->handshakes));
 	interval->close_records = interval->evicted = 0;
@@ -44,6 +45,7 @@ static void free_interval(struct summary_interval *interval)
 	summary_table_free(&interval->peers);
 	summary_table_free(&interval->services);
 	summary_table_free(&interval->refusals);
+	summary_table_free(&interval->leaks);
 	free(interval->busiest.rows);
 	free(interval->slowest.rows);
 }
@@ -55,7 +57,7 @@ static bool allocate_interval(struct summary_interval *interval, unsigned int to
 	interval->slowest.rows = calloc(top, sizeof(struct summary_connection));
 	return interval->busiest.rows && interval->slowest.rows && summary_table_allocate(&interval->processes) &&
 	       summary_table_allocate(&interval->peers) && summary_table_allocate(&interval->services) &&
-	       summary_table_allocate(&interval->refusals);
+	       summary_table_allocate(&interval->refusals) && summary_table_allocate(&interval->leaks);
 }
 
 struct summary *summary_new(unsigned int top)
@@ -194,6 +196,19 @@ static void add_to_refusals(struct summary_interval *interval, const struct summ
 	else
 		memcpy(&key[19], item->src_ip, sizeof(item->src_ip));
 	summary_table_add(&interval->refusals, key, item);
+}
+
+static void add_to_leaks(struct summary_interval *interval, const struct summary_item *item)
+{
+	unsigned char key[SUMMARY_KEY_SIZE] = { 0 };
+	struct summary_row *row;
+
+	if (!item->is_leaked || !item->has_pid)
+		return;
+	memcpy(key, &item->pid, sizeof(item->pid));
+	row = summary_table_add(&interval->leaks, key, item);
+	if (row)
+		summary_owner_add(&row->owner, item);
 }
 
 /* Counts a connection in all that counts it once. */
@@ -339,13 +354,14 @@ static void add_to_interval(struct summary *summary, struct summary_interval *in
 	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT && record->event != NT_EVENT_UPDATE)
 		return;
 	moved = byte_marks_advance(&summary->marks, record);
-	summary_item_fill(&item, record, &moved);
+	summary_item_fill(&item, record, &moved, summary->begins_ns);
 	interval->close_records += item.has_ended;
 	interval->evicted += item.is_evicted;
 	interval->has_moved_bytes = interval->has_moved_bytes || moved.bytes[NT_SRC] + moved.bytes[NT_DST];
 	if (item.role == NT_ROLE_CLIENT)
 		port_use_add(&summary->ports, &item);
 	add_to_processes(interval, &item);
+	add_to_leaks(interval, &item);
 	add_to_pair(summary, interval, &item);
 }
 

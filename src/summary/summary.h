@@ -43,6 +43,7 @@ struct summary_interval {
 	bool has_moved_bytes;
 	struct summary_table processes, peers, services;
 	struct summary_table refusals; /* by service, and client process or address */
+	struct summary_table leaks;    /* connections that have long been in close_wait, by process */
 	struct percentiles handshakes;
 	struct summary_top busiest, slowest;
 };
@@ -55,8 +56,9 @@ struct summary {
 	struct port_use ports; /* of client sockets */
 	struct summary_namespaces namespaces;
 	__u64 lost[ACCOUNTING_LOSSES], lost_before[ACCOUNTING_LOSSES]; /* now, and at the begin of the interval */
-	unsigned int top;                                              /* rows of each table; 0: the default */
-	bool is_replay;                                                /* the records are those of a capture */
+	__u64 begins_ns;  /* when tracking began, since the Unix epoch; 0: unknown */
+	unsigned int top; /* rows of each table; 0: the default */
+	bool is_replay;   /* the records are those of a capture */
 };
 
 /* `top`: at most SUMMARY_MOST_TOP. Returns NULL without memory. Caller calls summary_free(). */

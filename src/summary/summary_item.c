@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/socket.h"
+
 static bool is_loopback(const __u8 *address)
 {
 	static const __u8 ipv6_loopback[16] = { [15] = 1 };
@@ -30,6 +32,28 @@ static bool can_be_local(const struct nt_record *record)
 	       (nt_record_has(record, NT_HAS_REASON) && !strcmp(record->reason, "no_socket"));
 }
 
+static bool is_hanging(const struct nt_record *record)
+{
+	return record->outcome == NT_OUTCOME_UNANSWERED && nt_record_has(record, NT_HAS_DURATION) &&
+	       record->duration_ns >= SUMMARY_HANGING_NS;
+}
+
+/* A pre-existing socket whose change of state was not seen has been in its state since tracking began, at least. */
+static __u64 least_state_age(const struct nt_record *record, __u64 begins_ns)
+{
+	if (nt_record_has(record, NT_HAS_STATE_AGE))
+		return record->state_age_ns;
+	if (!(record->gaps & NT_GAP_START) || !begins_ns || record->end_ns < begins_ns)
+		return 0;
+	return record->end_ns - begins_ns;
+}
+
+static bool is_leaked(const struct nt_record *record, __u64 begins_ns)
+{
+	return nt_record_has(record, NT_HAS_STATE) && record->state == NT_TCP_CLOSE_WAIT &&
+	       least_state_age(record, begins_ns) > SUMMARY_CLOSE_WAIT_NS;
+}
+
 static bool closed_first(const struct nt_record *record)
 {
 	enum nt_side own = record->role == NT_ROLE_SERVER ? NT_DST : NT_SRC;
@@ -48,7 +72,8 @@ static void fill_item_owner(struct summary_item *item, const struct nt_record *r
 		memcpy(item->comm, record->comm, strnlen(record->comm, sizeof(record->comm)));
 }
 
-void summary_item_fill(struct summary_item *item, const struct nt_record *record, const struct bytes_moved *moved)
+void summary_item_fill(struct summary_item *item, const struct nt_record *record, const struct bytes_moved *moved,
+		       __u64 begins_ns)
 {
 	*item = (struct summary_item){
 		.moved = *moved,
@@ -61,6 +86,8 @@ void summary_item_fill(struct summary_item *item, const struct nt_record *record
 		.outcome = record->outcome,
 		.has_handshake = nt_record_has(record, NT_HAS_HANDSHAKE) && record->handshake_ns >= 0,
 		.has_ended = record->event == NT_EVENT_CLOSE,
+		.is_hanging = is_hanging(record),
+		.is_leaked = is_leaked(record, begins_ns),
 		.is_evicted = record->gaps & NT_GAP_EVICTED,
 		.leaves_time_wait = closed_first(record),
 		.can_be_local = can_be_local(record),

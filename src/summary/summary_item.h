@@ -9,6 +9,9 @@
 #include "core/record.h"
 #include "src/summary/byte_marks.h"
 
+#define SUMMARY_HANGING_NS 3000000000ULL     /* two retransmissions of a SYN: after 1 s and after 3 s */
+#define SUMMARY_CLOSE_WAIT_NS 60000000000ULL /* an application that will close has closed by then */
+
 enum summary_direction { SUMMARY_SENT, SUMMARY_RECEIVED };
 
 /* The same for the client's and the server's record of one connection. Hashed: it has no padding. */
@@ -30,13 +33,16 @@ struct summary_item {
 	__u8 role, outcome;
 	bool has_pid, has_comm, has_handshake;
 	bool has_ended;        /* from a close record */
+	bool is_hanging;       /* an attempt that has been without an answer for SUMMARY_HANGING_NS */
+	bool is_leaked;        /* in close_wait for over SUMMARY_CLOSE_WAIT_NS */
 	bool is_evicted;       /* replay had no memory for all of it */
 	bool leaves_time_wait; /* it ended, and this side closed it first */
 	bool can_be_local;     /* another socket of this machine may have a record of the same connection */
 };
 
-/* `moved` is of this record. */
-void summary_item_fill(struct summary_item *item, const struct nt_record *record, const struct bytes_moved *moved);
+/* `moved` is of this record. begins_ns: when tracking began, since the Unix epoch; 0: unknown. */
+void summary_item_fill(struct summary_item *item, const struct nt_record *record, const struct bytes_moved *moved,
+		       __u64 begins_ns);
 
 /* Returns the side that sends in this direction: this machine's is SUMMARY_SENT's; an observer's is `src`. */
 static inline enum nt_side summary_item_sender(const struct summary_item *item, enum summary_direction direction)

@@ -9,11 +9,13 @@
 #include <stdbool.h>
 
 #define SUMMARY_NAMESPACES 4096
+#define NAMESPACE_NAME_SIZE 64 /* a longer one is cut */
 
 /* As the kernel has it at one moment. */
 struct namespace_counts {
-	__u32 netns;     /* inode number */
-	__u64 overflows; /* TcpExt ListenOverflows: the queue of accepted connections was full */
+	__u32 netns;                    /* inode number */
+	char name[NAMESPACE_NAME_SIZE]; /* in /run/netns; empty: none */
+	__u64 overflows;                /* TcpExt ListenOverflows: the queue of accepted connections was full */
 	__u64 drops; /* TcpExt ListenDrops: SYNs and handshakes that a listener dropped, for that or another reason */
 	__u16 first_port, last_port; /* net.ipv4.ip_local_port_range; 0: unknown */
 };

@@ -54,6 +54,7 @@ void summary_sums_add(struct summary_sums *sums, const struct summary_item *item
 	sums->connections++;
 	if (item->outcome < SUMMARY_OUTCOMES)
 		sums->outcomes[item->outcome]++;
+	sums->hanging += item->is_hanging;
 	for (direction = SUMMARY_SENT; direction <= SUMMARY_RECEIVED; direction++) {
 		enum nt_side side = summary_item_sender(item, direction);
 
@@ -74,6 +75,7 @@ static void merge_sums(struct summary_sums *sums, const struct summary_sums *mor
 		sums->bytes[i] += more->bytes[i];
 		sums->bytes_known[i] += more->bytes_known[i];
 	}
+	sums->hanging += more->hanging;
 	sums->packets += more->packets;
 	sums->retransmits += more->retransmits;
 }

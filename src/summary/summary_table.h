@@ -20,6 +20,7 @@ struct summary_sums {
 	__u64 outcomes[SUMMARY_OUTCOMES];
 	__u64 bytes[2];             /* by enum summary_direction: moved in this interval, as far as known */
 	__u64 bytes_known[2];       /* the number of connections that this includes */
+	__u64 hanging;              /* of the unanswered: those without an answer for SUMMARY_HANGING_NS */
 	__u64 packets, retransmits; /* of the sides whose packets are known */
 };
 

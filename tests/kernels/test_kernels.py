@@ -21,7 +21,8 @@ NAMES = ("5.10", "6.1", "6.12", "sid")
 PROGRAMS = ("test_endings.py", "test_attempts.py", "test_owners.py", "test_before_start.py", "test_paths.py",
             "test_accounting.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_containers.py")
 FILES = {"tests": "/netracker/tests", "build/netracker": "/netracker/build/netracker",
-         "docs/record.schema.json": "/netracker/docs/record.schema.json"}
+         "docs/record.schema.json": "/netracker/docs/record.schema.json",
+         "docs/summary.schema.json": "/netracker/docs/summary.schema.json"}
 NEEDED = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio", "xz": "xz-utils"}
 GUEST_SECONDS = 400
 # The guest's processors stop while this machine runs other processes, and its timer tick is 4 ms.

@@ -194,8 +194,8 @@ def listen_overflow(bench):
     ended = server.counter("TcpExt", "ListenOverflows")
     lines = lines_of(path)
     text = " ".join(line.strip() for line in lines)
-    found = re.findall(r"listen queues of network namespace %d were full (\d+) times?: .*? (netracker list .*? \d+) "
-                       % server.namespace.inode, text)
+    found = re.findall(r"listen queues of network namespace %s were full (\d+) times?: .*? (netracker list .*? \d+) "
+                       % re.escape(server.namespace.name), text)
     problems = [] if not status and balances(tracker) else ["status %d, %s" % (status, tracker.stderr())]
     if lines[0] != "PROBLEMS" or len(found) != 1 or not ends - began <= int(found[0][0]) <= ended - before:
         problems.append("%d to %d overflows, but: %r" % (ends - began, ended - before, lines[:9]))

@@ -19,7 +19,8 @@ ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
 WORDS = ["help", "version"]
 INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker",
-             "share/doc/netracker/record.schema.json", "share/man/man8/netracker.8"]
+             "share/doc/netracker/record.schema.json", "share/doc/netracker/summary.schema.json",
+             "share/man/man8/netracker.8"]
 
 
 def lint():

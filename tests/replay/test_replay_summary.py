@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import tempfile
 
@@ -161,7 +162,7 @@ def row_is_right(name, numbers, records):
 
 def command_shows(command, packets, count):
     """Runs a problem's command on the capture: it shows so many records."""
-    words = command.split()
+    words = shlex.split(command)
     equal((words[:2], words[-1]), (["netracker", "replay"], "FILE"), "the command")
     process = run(capture(packets), "-f", "json", *words[2:-1])
     equal((process.returncode, len(process.lines)), (0, count), command)
@@ -175,7 +176,7 @@ def problem_refused():
     packets = others + sum(attempts, [])
     found = problems(run(capture(packets), "--summary").lines)
     equal(found, [("198.18.0.7 was refused 5 times by 198.18.0.2:443",
-                   "netracker replay --outcome refused --net 198.18.0.2 -D 443 FILE")], "five")
+                   "netracker replay --where 'outcome refused and dst 198.18.0.2 and dport 443' FILE")], "five")
     command_shows(found[0][1], packets, 5)
 
 
@@ -185,8 +186,8 @@ def problem_timeouts():
     later = connection(at=200)
     equal(problems(run(capture(syns[:2] + later), "--summary").lines), [], "two")
     found = problems(run(capture(syns + later), "--summary").lines)
-    equal(found, [("3 connections with 198.18.0.2 timed out: it did not answer",
-                   "netracker replay --outcome timeout --net 198.18.0.2 FILE")], "three")
+    equal(found, [("3 connections with 198.18.0.2 timed out or had no answer for 3 s",
+                   "netracker replay --where 'outcome timeout,unanswered and host 198.18.0.2' FILE")], "three")
     command_shows(found[0][1], syns + later, 3)
 
 

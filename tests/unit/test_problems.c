@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "src/filter/filter.h"
 #include "tests/unit/check.h"
 #include "tests/unit/sample_record.h"
 
@@ -63,12 +64,31 @@ static const char *sentence(const struct problem *problem)
 	return ended(&text);
 }
 
+/* Checks that a command's filter is one. */
+static void check_filter(const char *text)
+{
+	struct filter *filter = filter_new();
+	struct filter_error error;
+
+	CHECK(filter_add_text(filter, text, &error));
+	filter_free(filter);
+}
+
 static const char *command(const struct problem *problem, bool is_replay)
 {
 	struct text_buffer text = { 0 };
+	const char *result, *quote;
+	char filter[512];
 
 	problem_command(&text, problem, is_replay);
-	return ended(&text);
+	result = ended(&text);
+	quote = strchr(result, '\'');
+	if (problem->kind == PROBLEM_LOST || problem->kind == PROBLEM_EVICTED)
+		return result;
+	snprintf(filter, sizeof(filter), "%s", quote ? quote + 1 : result + strlen("netracker "));
+	filter[strcspn(filter, "'")] = '\0';
+	check_filter(strncmp(filter, "list ", 5) ? filter : filter + 5);
+	return result;
 }
 
 /* Five refusals of one process by one service are a problem; four are none, nor are five of several. */
@@ -88,8 +108,9 @@ static void test_refusals(void)
 	CHECK_EQUAL(found(summary)->count, 1);
 	CHECK(problem->kind == PROBLEM_REFUSED && problem->count == 5);
 	CHECK_STRING(sentence(problem), "app was refused 5 times by 198.18.0.9:5432");
-	CHECK_STRING(command(problem, false), "netracker --outcome refused --net 198.18.0.9 -D 5432");
-	CHECK_STRING(command(problem, true), "netracker replay --outcome refused --net 198.18.0.9 -D 5432 FILE");
+	CHECK_STRING(command(problem, false), "netracker outcome refused and dst 198.18.0.9 and dport 5432");
+	CHECK_STRING(command(problem, true),
+		     "netracker replay --where 'outcome refused and dst 198.18.0.9 and dport 5432' FILE");
 	summary_begin_next(summary);
 	CHECK_EQUAL(found(summary)->count, 0);
 	summary_free(summary);
@@ -122,8 +143,8 @@ static void test_hostile_names(void)
 	add(summary, &record, 5);
 	CHECK_STRING(sentence(found(summary)->list), "`x`\\x0a$(y)\\x20\\x1b was refused 5 times by "
 						     "[fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80");
-	CHECK_STRING(command(found(summary)->list, false), "netracker --outcome refused --net "
-							   "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd -D 80");
+	CHECK_STRING(command(found(summary)->list, false), "netracker outcome refused and dst "
+							   "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd and dport 80");
 	summary_free(summary);
 }
 
@@ -139,8 +160,80 @@ static void test_timeouts(void)
 	record.dst_port = 443;
 	add(summary, &record, 1);
 	CHECK_EQUAL(found(summary)->count, 1);
-	CHECK_STRING(sentence(found(summary)->list), "3 connections with 198.18.0.10 timed out: it did not answer");
-	CHECK_STRING(command(found(summary)->list, false), "netracker --outcome timeout --net 198.18.0.10");
+	CHECK_STRING(sentence(found(summary)->list),
+		     "3 connections with 198.18.0.10 timed out or had no answer for 3 s");
+	CHECK_STRING(command(found(summary)->list, false), "netracker outcome timeout,unanswered and host 198.18.0.10");
+	summary_free(summary);
+}
+
+/* An attempt that is unanswered when tracking ends counts if that has lasted 3 s. */
+static void test_hanging_attempts(void)
+{
+	struct summary *summary = summary_new(0);
+	struct nt_record record = client("app", 9, 80, NT_OUTCOME_UNANSWERED);
+
+	record.event = NT_EVENT_EXIT;
+	record.duration_ns = 3 * SECOND_NS - 1;
+	add(summary, &record, 9);
+	record.duration_ns = 3 * SECOND_NS;
+	add(summary, &record, 2);
+	CHECK_EQUAL(found(summary)->count, 0);
+	add(summary, &record, 1);
+	CHECK(found(summary)->count == 1 && found(summary)->list[0].count == 3);
+	summary_free(summary);
+}
+
+/* A process with 20 connections that have been in close_wait for over 60 s; 19 are no problem, nor are 20 of two. */
+static void test_close_waits(void)
+{
+	struct summary *summary = summary_new(0);
+	struct nt_record record = client("app", 9, 80, NT_OUTCOME_OPEN);
+
+	record.state = 8;
+	record.state_age_ns = 60 * SECOND_NS;
+	add(summary, &record, 30);
+	record.state_age_ns++;
+	add(summary, &record, 19);
+	record.pid++;
+	add(summary, &record, 19);
+	record.state = 1;
+	add(summary, &record, 30);
+	record.pid--;
+	CHECK_EQUAL(found(summary)->count, 0);
+	record.state = 8;
+	nt_record_unset(&record, NT_HAS_STATE_AGE);
+	add(summary, &record, 1);
+	CHECK_EQUAL(found(summary)->count, 0);
+	nt_record_set(&record, NT_HAS_STATE_AGE);
+	add(summary, &record, 1);
+	CHECK_EQUAL(found(summary)->count, 1);
+	CHECK_STRING(sentence(found(summary)->list),
+		     "app (1234) has 20 connections in close_wait for over 60 s: their peers "
+		     "closed them, it did not");
+	CHECK_STRING(command(found(summary)->list, false), "netracker list state close_wait and pid 1234");
+	summary_free(summary);
+}
+
+/* Of a pre-existing socket, the change to close_wait was not seen: it has lasted as long as tracking. */
+static void test_preexisting_close_waits(void)
+{
+	struct summary *summary = summary_new(0);
+	struct nt_record record = client("app", 9, 80, NT_OUTCOME_OPEN);
+
+	record.state = 8;
+	record.gaps = NT_GAP_START;
+	nt_record_unset(&record, NT_HAS_STATE_AGE);
+	add(summary, &record, 20);
+	CHECK_EQUAL(found(summary)->count, 0);
+	summary->begins_ns = NOW_NS - 60 * SECOND_NS;
+	add(summary, &record, 20);
+	CHECK_EQUAL(found(summary)->count, 0);
+	summary->begins_ns--;
+	add(summary, &record, 20);
+	CHECK(found(summary)->count == 1 && found(summary)->list[0].count == 20);
+	record.gaps = 0;
+	add(summary, &record, 1);
+	CHECK_EQUAL(found(summary)->list[0].count, 20);
 	summary_free(summary);
 }
 
@@ -153,10 +246,15 @@ static void test_listen_overflows(void)
 	summary_namespaces_set(&summary->namespaces, &counts, false);
 	CHECK_EQUAL(found(summary)->count, 0);
 	counts.overflows++;
+	strcpy(counts.name, "blue\n");
+	summary_namespaces_set(&summary->namespaces, &counts, false);
+	CHECK_STRING(sentence(found(summary)->list), "listen queues of network namespace blue\\x0a were full 1 time: "
+						     "the application accepts too slowly");
+	counts.name[0] = '\0';
 	summary_namespaces_set(&summary->namespaces, &counts, false);
 	CHECK_STRING(sentence(found(summary)->list), "listen queues of network namespace 4026532000 were full 1 time: "
 						     "the application accepts too slowly");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list --role server --netns 4026532000");
+	CHECK_STRING(command(found(summary)->list, false), "netracker list role server and netns 4026532000");
 	summary_begin_next(summary);
 	summary_namespaces_set(&summary->namespaces, &counts, false);
 	CHECK_EQUAL(found(summary)->count, 0);
@@ -214,8 +312,9 @@ static void test_retransmissions(void)
 	add_peer(summary, 1, 1000, 21);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "2.1% of the packets with 198.18.0.1 were retransmissions: 21 of 1000");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list --net 198.18.0.1");
-	CHECK_STRING(command(found(summary)->list, true), "netracker replay --net 198.18.0.1 FILE");
+	CHECK_STRING(command(found(summary)->list, false), "netracker list retrans gt 0 and host 198.18.0.1");
+	CHECK_STRING(command(found(summary)->list, true),
+		     "netracker replay --where 'retrans gt 0 and host 198.18.0.1' FILE");
 	summary_begin_next(summary);
 
 	/* The others have 0, 1 and 5 percent: the median is 1. */
@@ -287,7 +386,8 @@ static void test_ports(void)
 	CHECK_EQUAL(found(summary)->count, 1);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "198.18.0.1 uses 80 of its 100 ephemeral ports for 198.18.0.9:443");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list --net 198.18.0.9 -D 443");
+	CHECK_STRING(command(found(summary)->list, false),
+		     "netracker list src 198.18.0.1 and dst 198.18.0.9 and dport 443");
 	summary_begin_next(summary);
 	CHECK_EQUAL(found(summary)->count, 0);
 	summary_free(summary);
@@ -386,6 +486,9 @@ int main(void)
 	test_refused_sources();
 	test_hostile_names();
 	test_timeouts();
+	test_hanging_attempts();
+	test_close_waits();
+	test_preexisting_close_waits();
 	test_listen_overflows();
 	test_namespaces_are_bounded();
 	test_retransmissions();

@@ -168,10 +168,10 @@ static void test_problem_lines(void)
 	}
 	CHECK(has(json_of(summary, &span),
 		  "\"problems\":[{\"problem\":\"refused\",\"count\":5,\"text\":\"a,\\\"b was refused 5 times by "
-		  "198.18.0.2:80\",\"command\":\"netracker --outcome refused --net 198.18.0.2 -D 80\"}],"));
+		  "198.18.0.2:80\",\"command\":\"netracker outcome refused and dst 198.18.0.2 and dport 80\"}],"));
 	CHECK(has(csv_of(summary, ','),
-		  ",refused,5,\"a,\"\"b was refused 5 times by 198.18.0.2:80\",netracker --outcome refused --net "
-		  "198.18.0.2 -D 80\n"));
+		  ",refused,5,\"a,\"\"b was refused 5 times by 198.18.0.2:80\",netracker outcome refused and dst "
+		  "198.18.0.2 and dport 80\n"));
 	for (i = 0; i < 9; i++) {
 		record.dst_ip[15] = (__u8)(100 + i);
 		summary_add(summary, &record);
