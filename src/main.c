@@ -16,7 +16,7 @@ static const struct command commands[] = {
 	{ "", COMMAND_LIVE, live_run, NULL },
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
-	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id and -q" },
+	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id, filters and -q" },
 	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
 	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
 	{ "detach", COMMAND_DETACH, detach_run, "it takes -i, -q and -v" },

@@ -23,7 +23,7 @@ struct capture_file {
 	struct capture_stream *stream;
 	FILE *input;  /* the stream's */
 	char *buffer; /* used by input */
-	/* One of these is set. */
+	bool has_lines; /* JSON objects, one a line; else one of these is set */
 	pcap_t *pcap;
 	struct capture_pcapng *pcapng;
 	struct capture_records *records;
@@ -34,7 +34,7 @@ struct capture_file {
 
 static int report_unreadable(const char *name, const char *reason)
 {
-	message_error("%s: cannot read: %s; give a pcap, pcapng, snoop or ERF file, or - for standard input", name,
+	message_error("%s: cannot read: %s; give a pcap, pcapng, snoop or ERF file, records of -f json, or - for standard input", name,
 		      reason);
 	return -1;
 }
@@ -63,6 +63,9 @@ static int open_format(struct capture_file *file)
 
 	if (!size)
 		return report_failed_open(file, "the file is empty");
+	file->has_lines = size > 1 && head[0] == '{' && head[1] == '"';
+	if (file->has_lines)
+		return 0;
 	if (!capture_pcapng_begins(head, size))
 		result = capture_records_open(&file->records, file->input, head, size, file->interfaces, &reason);
 	if (result == 1 && head[0] == CAPTURE_PCAPNG_FIRST_BYTE)
@@ -179,6 +182,16 @@ int capture_file_next(struct capture_file *file, struct capture_packet *packet)
 	if (!packet->ns) /* the trackers use 0 for "never" */
 		packet->ns = 1;
 	return 1;
+}
+
+FILE *capture_file_lines(const struct capture_file *file)
+{
+	return file->has_lines ? file->input : NULL;
+}
+
+const char *capture_file_error(const struct capture_file *file)
+{
+	return capture_stream_error(file->stream);
 }
 
 int capture_file_link_type(const struct capture_file *file)

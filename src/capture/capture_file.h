@@ -4,6 +4,8 @@
 #define NETRACKER_CAPTURE_FILE_H
 
 #include <linux/types.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 #include "src/capture/capture_process.h"
 #include "src/capture/interface_names.h"
@@ -31,6 +33,14 @@ int capture_file_open(struct capture_file **file, const char *name, struct inter
  * reporting that the file is broken.
  */
 int capture_file_next(struct capture_file *file, struct capture_packet *packet);
+
+/* Returns the input if the file has JSON objects, one a line, and no packets. NULL if it has packets. It is closed with
+ * the file.
+ */
+FILE *capture_file_lines(const struct capture_file *file);
+
+/* Returns capture_stream_error()'s reason of a failed read, or NULL. */
+const char *capture_file_error(const struct capture_file *file);
 
 /* Returns libpcap's DLT_ number, or -1 for pcapng and ERF, whose packets may have different link types. */
 int capture_file_link_type(const struct capture_file *file);

@@ -2,9 +2,9 @@
 #include "src/cli/option_table.h"
 
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
+#define FILTERED (RECORDS | COMMAND_EXPLAIN)
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 #define ALL (RECORDS | COMMAND_EXPLAIN | KERNEL_TRACE)
-#define SOCKETS (COMMAND_LIVE | COMMAND_LIST)
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
 #define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
@@ -19,8 +19,6 @@
 #define HELP(...) { __VA_ARGS__ }
 /* clang-format on */
 
-#define NO_PROCESSES "a capture names processes by id and name only"
-#define NO_NAMESPACES "a capture has no network namespaces"
 #define PORTS "ports from 0 to 65535, services or ranges, separated by commas: 443, https, 8000-8080"
 
 static const char *const context_words[] = { "socket", "wire" }; /* in the order of enum context_bit */
@@ -37,28 +35,28 @@ const char *const option_section_names[SECTIONS] = {
 /* clang-format off */
 const struct option_rule option_rules[] = {
 	{
-		.name = "pid", .letter = 'p', .commands = RECORDS,
+		.name = "pid", .letter = 'p', .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "pid",
 		.value = "PID,..", .valid = "process ids from 1 to 4194304, separated by commas",
 		.completion = COMPLETE_PROCESSES,
 		.help = HELP({ ALL, "owner is one of these processes" }),
 	},
 	{
-		.name = "comm", .letter = 'c', .commands = RECORDS,
+		.name = "comm", .letter = 'c', .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "comm",
 		.value = "NAME,..", .valid = "names of processes, separated by commas: nginx, 'ngin*'",
 		.completion = COMPLETE_PROCESS_NAMES,
 		.help = HELP({ ALL, "owner has one of these process names: nginx,curl, 'ngin*'" }),
 	},
 	{
-		.name = "user", .letter = 'u', .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.name = "user", .letter = 'u', .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "user",
 		.value = "USER,..", .valid = "users' names, or numbers from 0 to 4294967294", .kind = "user",
 		.completion = COMPLETE_USERS,
 		.help = HELP({ ALL, "owner runs as one of these users: names or numbers" }),
 	},
 	{
-		.name = "cgroup", .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.name = "cgroup", .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "cgroup", .completion = COMPLETE_CGROUPS,
 		.value = "PATH,..",
 		.valid = "paths without /sys/fs/cgroup, as in /proc/PID/cgroup: /system.slice",
@@ -66,57 +64,59 @@ const struct option_rule option_rules[] = {
 				    "a slash before it is a part of the path: nginx.service" }),
 	},
 	{
-		.name = "container", .commands = SOCKETS, .refusal = NO_PROCESSES,
+		.name = "container", .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "container",
 		.value = "ID,..", .valid = "the first 1 to 64 hexadecimal digits of its id",
 		.help = HELP({ ALL, "owner is in a container whose id begins with ID" }),
 	},
 	{
-		.name = "netns", .commands = SOCKETS, .refusal = NO_NAMESPACES,
+		.name = "netns", .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "netns", .completion = COMPLETE_NAMESPACES,
 		.value = "NAMESPACE,..", .kind = "network namespace",
 		.valid = "a name that ip netns lists, an inode number, or a path: /proc/PID/ns/net",
 		.help = HELP({ ALL, "in one of these network namespaces: name (ip netns), inode number or path" }),
 	},
 	{
-		.name = "net", .commands = RECORDS, .type = OPTION_CONDITION, .field = "net",
+		.name = "net", .commands = FILTERED, .type = OPTION_CONDITION, .field = "net",
 		.value = "NETWORK,..",
 		.valid = "addresses or networks, separated by commas: 10.0.0.0/8,fd00::1",
 		.help = HELP({ ALL, "source or destination is in one of these networks: 10.0.0.0/8, fd00::/8, 192.0.2.1" }),
 	},
 	{
-		.name = "local-port", .letter = 'L', .commands = RECORDS, .type = OPTION_CONDITION,
+		.name = "local-port", .letter = 'L', .commands = FILTERED, .type = OPTION_CONDITION,
 		.field = "lport", .value = "PORT,..", .valid = PORTS,
 		.help = HELP({ COMMAND_LIVE, "local port; for forwarded connections the source port" },
-			     { COMMAND_REPLAY, "source port (of the side that opened the connection)" },
-			     { COMMAND_LIST, "local port" }),
+			     { COMMAND_REPLAY, "source port (of the side that opened the connection); of a socket's record "
+					       "its local port" },
+			     { ALL, "local port" }),
 	},
 	{
-		.name = "remote-port", .letter = 'D', .commands = RECORDS, .type = OPTION_CONDITION,
+		.name = "remote-port", .letter = 'D', .commands = FILTERED, .type = OPTION_CONDITION,
 		.field = "rport", .value = "PORT,..", .valid = PORTS,
 		.help = HELP({ COMMAND_LIVE, "remote port; for forwarded connections the destination port" },
-			     { COMMAND_REPLAY, "destination port (of the side that answered)" },
-			     { COMMAND_LIST, "remote port" }),
+			     { COMMAND_REPLAY, "destination port (of the side that answered); of a socket's record its "
+					       "remote port" },
+			     { ALL, "remote port" }),
 	},
 	{
-		.name = "ipv4", .letter = '4', .commands = RECORDS, .type = OPTION_FLAG, .offset = MEMBER(ipv4_only),
+		.name = "ipv4", .letter = '4', .commands = FILTERED, .type = OPTION_FLAG, .offset = MEMBER(ipv4_only),
 		.help = HELP({ ALL, "IPv4 only" }),
 	},
 	{
-		.name = "ipv6", .letter = '6', .commands = RECORDS, .type = OPTION_FLAG, .offset = MEMBER(ipv6_only),
+		.name = "ipv6", .letter = '6', .commands = FILTERED, .type = OPTION_FLAG, .offset = MEMBER(ipv6_only),
 		.help = HELP({ ALL, "IPv6 only" }),
 	},
 	{
-		.name = "role", .commands = SOCKETS, .refusal = "in a capture every role is observer",
+		.name = "role", .commands = FILTERED,
 		.type = OPTION_CONDITION, .field = "role",
 		.value = "ROLE,..", .valid = "client, server, observer",
-		.help = HELP({ COMMAND_LIVE, "role of the local side: client, server, or observer (only packets were seen)" },
-			     { COMMAND_LIST, "role of the local side: client, server" }),
+		.help = HELP({ COMMAND_LIST, "role of the local side: client, server" },
+			     { ALL, "role of the local side: client, server, or observer (only packets were seen)" }),
 		.completion = COMPLETE_WORD_LIST,
 		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
 	},
 	{
-		.name = "outcome", .commands = ENDED, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
+		.name = "outcome", .commands = ENDED | COMMAND_EXPLAIN, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
 		.words = &record_outcome_names, .value = "OUTCOME,..",
 		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
 		.help = HELP({ ALL, "how it ended: closed, reset, refused, timeout, unreachable, expired, open" }),
@@ -124,18 +124,18 @@ const struct option_rule option_rules[] = {
 		.offered = { { ALL, "closed reset refused timeout unreachable expired open" } },
 	},
 	{
-		.name = "failed", .letter = 'x', .commands = ENDED, .type = OPTION_FLAG, .offset = MEMBER(failed),
+		.name = "failed", .letter = 'x', .commands = ENDED | COMMAND_EXPLAIN, .type = OPTION_FLAG, .offset = MEMBER(failed),
 		.help = HELP({ ALL, "every outcome but closed and open" }),
 	},
 	{
-		.name = "min-duration", .commands = RECORDS, .type = OPTION_CONDITION, .field = "duration",
+		.name = "min-duration", .commands = FILTERED, .type = OPTION_CONDITION, .field = "duration",
 		.operator = FILTER_AT_LEAST,
 		.value = "TIME", .valid = "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m",
 		.help = HELP({ COMMAND_LIST, "known to be open for at least TIME: 500us, 10ms, 2s, 1m" },
 			     { ALL, "lasted at least TIME: 500us, 10ms, 2s, 1m" }),
 	},
 	{
-		.name = "where", .commands = RECORDS, .type = OPTION_WHERE,
+		.name = "where", .commands = FILTERED, .type = OPTION_WHERE,
 		.value = "EXPR", .valid = "an expression: 'port 443 and not comm curl'",
 		.help = HELP({ COMMAND_REPLAY, "what an expression says: 'port 443 and retrans > 2%'; all conditions "
 					       "must hold" },

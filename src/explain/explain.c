@@ -11,12 +11,10 @@
 
 #include "src/cli/options.h"
 #include "src/explain/explain_describe.h"
+#include "src/record/record_reader.h"
+#include "src/util/line_reader.h"
 #include "src/util/message.h"
 
-/* More than ten times the longest line that NeTracker writes: a path and a cgroup of 4096 bytes each, escaped to six
- * characters a byte.
- */
-#define LINE_LIMIT (1024 * 1024)
 #define ERRORS_SHOWN_MAX 20
 #define FILE_WIDTH 80
 #define WIDTH_MIN 40
@@ -25,13 +23,12 @@
 struct explanation {
 	const struct options *options;
 	const char *name; /* of the input, for messages */
-	FILE *input;
 	bool flushes;     /* the input is no file: the next record may come much later */
 	int output_error; /* errno of the first write that failed */
 	bool no_memory;
 	unsigned int width;
-	struct text_buffer line;
-	__u64 line_number, rejected, described;
+	struct line_reader reader;
+	__u64 rejected, described;
 };
 
 static unsigned int find_output_width(void)
@@ -50,44 +47,22 @@ static bool open_input(struct explanation *explanation)
 
 	if (file && strcmp(file, "-")) {
 		explanation->name = file;
-		explanation->input = fopen(file, "re");
+		explanation->reader.input = fopen(file, "re");
 	} else {
 		explanation->name = "standard input";
-		explanation->input = stdin;
+		explanation->reader.input = stdin;
 		if (isatty(STDIN_FILENO))
 			message_note("reading records from standard input");
 	}
-	if (!explanation->input) {
+	if (!explanation->reader.input) {
 		message_error("%s: cannot read: %s", file, strerror(errno));
 		return false;
 	}
-	explanation->flushes = fstat(fileno(explanation->input), &status) || !S_ISREG(status.st_mode);
+	explanation->flushes = fstat(fileno(explanation->reader.input), &status) || !S_ISREG(status.st_mode);
 	/* Ctrl-C is meant for the program that writes into the pipe. Its last records follow, so read on. */
 	if (explanation->flushes && S_ISFIFO(status.st_mode))
 		signal(SIGINT, SIG_IGN);
 	return true;
-}
-
-/* Reads a line without its newline. Bytes beyond the limit are discarded. Returns false at the end of the input, and
- * if memory is short.
- */
-static bool read_line(struct explanation *explanation, bool *too_long)
-{
-	struct text_buffer *line = &explanation->line;
-	int byte = getc_unlocked(explanation->input);
-
-	line->used = 0;
-	*too_long = false;
-	if (byte == EOF)
-		return false;
-	explanation->line_number++;
-	for (; byte != EOF && byte != '\n'; byte = getc_unlocked(explanation->input)) {
-		*too_long = *too_long || line->used == LINE_LIMIT;
-		if (!*too_long)
-			text_char(line, (char)byte);
-	}
-	explanation->no_memory = line->failed;
-	return !line->failed;
 }
 
 static void flush_output(struct explanation *explanation)
@@ -102,17 +77,7 @@ static void report_rejected_line(struct explanation *explanation, const struct t
 		return;
 	flush_output(explanation);
 	message_error("%s: line %llu is not a record: %.*s", explanation->name,
-		      (unsigned long long)explanation->line_number, (int)reason->used, reason->bytes);
-}
-
-static bool is_blank(const struct text_buffer *line)
-{
-	size_t i;
-
-	for (i = 0; i < line->used; i++)
-		if (!strchr(" \t\r", line->bytes[i]) || !line->bytes[i])
-			return false;
-	return true;
+		      (unsigned long long)explanation->reader.number, (int)reason->used, reason->bytes);
 }
 
 static bool has_wanted_id(const struct explanation *explanation, const json_t *record)
@@ -137,21 +102,35 @@ static void print_description(struct explanation *explanation, const json_t *rec
 	text_free(&description);
 }
 
-static void explain_line(struct explanation *explanation, bool too_long)
+/* Returns whether the filter accepts the record. A record that holds values of no version of NeTracker has a reason. */
+static bool is_selected(const struct explanation *explanation, const json_t *json, struct text_buffer *reason)
 {
+	struct nt_record record;
+
+	if (!has_wanted_id(explanation, json))
+		return false;
+	if (!filter_is_given(explanation->options->delivery.filter))
+		return true;
+	return record_reader_has_known_event(json) && record_reader_fill(&record, json, reason) &&
+	       filter_accepts(explanation->options->delivery.filter, &record);
+}
+
+static void explain_line(struct explanation *explanation)
+{
+	const struct line_reader *reader = &explanation->reader;
 	struct text_buffer reason = { 0 };
 	json_t *record = NULL;
 
-	if (too_long)
-		text_format(&reason, "longer than %d bytes", LINE_LIMIT);
+	if (reader->is_too_long)
+		text_format(&reason, "longer than %d bytes", LINE_READER_MOST);
 	else
-		record = explain_record_read(explanation->line.bytes, explanation->line.used, &reason);
-	if (!record && !reason.used)
-		explanation->no_memory = true;
-	else if (!record)
-		report_rejected_line(explanation, &reason);
-	else if (has_wanted_id(explanation, record))
+		record = record_reader_parse(reader->line.bytes, reader->line.used, &reason);
+	if (record && is_selected(explanation, record, &reason))
 		print_description(explanation, record);
+	else if (reason.used)
+		report_rejected_line(explanation, &reason);
+	else if (!record)
+		explanation->no_memory = true;
 	json_decref(record);
 	text_free(&reason);
 }
@@ -163,10 +142,10 @@ static int report_failures(struct explanation *explanation)
 
 	if (explanation->no_memory) {
 		message_error("%s: line %llu: out of memory; the rest of the input is not explained", explanation->name,
-			      (unsigned long long)explanation->line_number);
+			      (unsigned long long)explanation->reader.number);
 		return EXIT_STATUS_BROKEN;
 	}
-	if (ferror(explanation->input)) {
+	if (ferror(explanation->reader.input)) {
 		message_error("%s: cannot read: %s", explanation->name, strerror(errno));
 		status = EXIT_STATUS_BROKEN;
 	}
@@ -191,40 +170,26 @@ static int report_output_error(int error)
 	return EXIT_STATUS_BROKEN;
 }
 
-/* Ends the program if memory is short. jansson does not survive a failed allocation: it leaves out members of objects,
- * or crashes.
- */
-static void *allocate_or_exit(size_t size)
-{
-	void *memory = malloc(size);
-
-	if (memory || !size)
-		return memory;
-	fflush(stdout);
-	message_error("explain: out of memory; the rest of the input is not explained");
-	exit(EXIT_STATUS_BROKEN);
-}
-
 int explain_run(const struct options *options)
 {
 	struct explanation explanation = { .options = options, .width = find_output_width() };
-	bool too_long;
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
-	json_set_alloc_funcs(allocate_or_exit, free);
+	record_reader_begin("explain");
 	if (!open_input(&explanation))
 		return EXIT_STATUS_BROKEN;
-	while (!explanation.output_error && !explanation.no_memory && read_line(&explanation, &too_long))
-		if (too_long || !is_blank(&explanation.line))
-			explain_line(&explanation, too_long);
+	while (!explanation.output_error && !explanation.no_memory && line_reader_next(&explanation.reader))
+		if (explanation.reader.is_too_long || !line_reader_is_blank(&explanation.reader))
+			explain_line(&explanation);
+	explanation.no_memory = explanation.no_memory || explanation.reader.line.failed;
 	flush_output(&explanation);
 	if (explanation.output_error)
 		status = report_output_error(explanation.output_error);
 	else
 		status = report_failures(&explanation);
-	text_free(&explanation.line);
-	if (explanation.input != stdin)
-		fclose(explanation.input);
+	text_free(&explanation.reader.line);
+	if (explanation.reader.input != stdin)
+		fclose(explanation.reader.input);
 	return status;
 }

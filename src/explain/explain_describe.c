@@ -41,7 +41,7 @@ static void append_heading(struct paragraph *paragraph)
 {
 	const char *id = explain_get_word(paragraph->record, "id");
 
-	if (explain_has_known_event(paragraph->record)) {
+	if (record_reader_has_known_event(paragraph->record)) {
 		append_endpoint(paragraph, "src_ip", "src_port");
 		text_string(&paragraph->words, " -> ");
 		append_endpoint(paragraph, "dst_ip", "dst_port");
@@ -67,7 +67,7 @@ void explain_describe(struct text_buffer *out, const json_t *record, unsigned in
 	struct paragraph paragraph = { .record = record, .out = out, .width = width };
 
 	append_heading(&paragraph);
-	if (explain_has_known_event(record)) {
+	if (record_reader_has_known_event(record)) {
 		explain_write_endpoints(&paragraph);
 		explain_write_steps(&paragraph);
 		explain_write_data(&paragraph);

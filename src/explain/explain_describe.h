@@ -5,7 +5,7 @@
 
 #include "src/explain/explain_record.h"
 
-/* Appends to out. record: from explain_record_read(). width: of a line, in characters. The only control characters in
+/* Appends to out. record: from record_reader_parse(). width: of a line, in characters. The only control characters in
  * the text are newlines.
  */
 void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width);

@@ -186,6 +186,11 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 	return add_items(node, values, error);
 }
 
+bool filter_is_given(const struct filter *filter)
+{
+	return filter && (filter->expression || filter->option_count);
+}
+
 bool filter_has_option(const struct filter *filter, const char *field)
 {
 	return find_option(filter, field);

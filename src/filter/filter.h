@@ -64,6 +64,9 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 /* Returns whether values were given by filter_add_option(). */
 bool filter_has_option(const struct filter *filter, const char *field);
 
+/* Returns whether anything was added. */
+bool filter_is_given(const struct filter *filter);
+
 /* NULL accepts everything. */
 enum filter_truth filter_judge(const struct filter *filter, const struct nt_record *record);
 

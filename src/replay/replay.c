@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/replay/record_lines.h"
 #include "src/replay/replay_tracker.h"
 
 #include "src/capture/capture_file.h"
 #include "src/capture/capture_link.h"
 #include "src/capture/capture_reader.h"
 #include "src/cli/options.h"
+#include "src/record/record_reader.h"
 #include "src/util/hangup.h"
 #include "src/util/message.h"
 #include "src/replay/packet_source.h"
@@ -58,6 +60,8 @@ struct replay {
 	struct hangup hangup;
 	__u64 evicted; /* connections, for lack of memory */
 	bool broken;   /* a file was broken or unreadable */
+	bool is_refused; /* a filter does not fit a file */
+	struct record_lines lines;
 };
 
 static volatile sig_atomic_t hung_up;
@@ -297,12 +301,13 @@ static void finish_replay(struct replay *replay)
 {
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
-	else
+	else if (replay->read.packets)
 		finish_tracker(replay);
 	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
 	report_evicted(replay);
 	report_passed_over(replay);
+	record_lines_report(&replay->lines);
 }
 
 static const char *link_name(int link_type)
@@ -429,9 +434,67 @@ static void report_unread(struct replay *replay)
 	replay->broken = true;
 }
 
+/* Packets show neither owners nor namespaces, and every role is observer. */
+static bool refuse_filters_of_records(struct replay *replay)
+{
+	static const struct {
+		const char *field, *option;
+	} filters[] = {
+		{ "user", "-u/--user" },     { "cgroup", "--cgroup" }, { "container", "--container" },
+		{ "netns", "--netns" },      { "role", "--role" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
+		if (!filter_has_option(replay->options->delivery.filter, filters[i].field))
+			continue;
+		message_error("%s: a capture cannot answer %s: it has processes by id and name at most, no network "
+			      "namespaces, and only observers; filter records of -f json by it",
+			      replay->name, filters[i].option);
+		return replay->is_refused = true;
+	}
+	return false;
+}
+
+static bool is_over_for_records(void *context)
+{
+	struct replay *replay = context;
+
+	if (hung_up)
+		handle_hangup(replay);
+	return is_over(replay);
+}
+
+/* A signal that ends the program may interrupt a read from a pipe. */
+static void read_records(struct replay *replay)
+{
+	struct record_lines *lines = &replay->lines;
+	const char *error;
+
+	if (replay->zeek) {
+		message_error("%s: cannot read: it has records, and --like zeek needs packets", replay->name);
+		replay->broken = true;
+		return;
+	}
+	record_reader_begin("replay");
+	lines->delivery = &replay->delivery;
+	lines->name = replay->name;
+	lines->flushes = replay->is_pipe;
+	lines->is_over = is_over_for_records;
+	lines->context = replay;
+	if (!record_lines_read(lines, capture_file_lines(replay->file)) && !is_over(replay)) {
+		error = capture_file_error(replay->file);
+		message_error("%s: broken: %s; the records up to there are written", replay->name,
+			      error ? error : strerror(errno));
+		replay->broken = true;
+	}
+	if (lines->now > replay->now)
+		replay->now = lines->now;
+}
+
 static void read_opened_file(struct replay *replay)
 {
-	int link_type = capture_file_link_type(replay->file);
+	int link_type = capture_file_lines(replay->file) ? -1 : capture_file_link_type(replay->file);
 
 	if (link_type >= 0 && !capture_link_is_known(link_type)) {
 		message_error(
@@ -440,8 +503,14 @@ static void read_opened_file(struct replay *replay)
 		replay->broken = true;
 		return;
 	}
+	if (!capture_file_lines(replay->file) && refuse_filters_of_records(replay))
+		return;
 	if (!delivery_open(&replay->delivery, &replay->options->delivery))
 		return;
+	if (capture_file_lines(replay->file)) {
+		read_records(replay);
+		return;
+	}
 	if ((replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0)
 		replay->broken = true;
 	message_clear();
@@ -495,7 +564,7 @@ static void read_files(struct replay *replay)
 
 	replay->read.size = total_size(options);
 	progress_begin(&replay->progress, options->delivery.quiet);
-	for (i = 0; i < options->file_count && !is_over(replay); i++)
+	for (i = 0; i < options->file_count && !replay->is_refused && !is_over(replay); i++)
 		read_capture(replay, options->files[i]);
 }
 
@@ -556,7 +625,9 @@ static int replay_all(struct replay *replay)
 	read_files(replay);
 	if (replay->delivery.is_open)
 		finish_replay(replay);
-	return replay->broken ? EXIT_STATUS_BROKEN : delivery_status(&replay->delivery);
+	if (replay->is_refused)
+		return EXIT_STATUS_USAGE;
+	return replay->broken || replay->lines.rejected ? EXIT_STATUS_BROKEN : delivery_status(&replay->delivery);
 }
 
 int replay_run(const struct options *options)

@@ -5,7 +5,7 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "src/explain/explain_record.h"
+#include "src/record/record_reader.h"
 #include "src/explain/explain_describe.h"
 
 #define WIDTH_LEAST 40
@@ -16,10 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input input = { data, size };
 	unsigned int width = WIDTH_LEAST + fuzz_byte(&input) % WIDTHS;
 	struct text_buffer error = {}, description = {};
-	json_t *record = explain_record_read((const char *)input.data, input.size, &error);
+	json_t *record = record_reader_parse((const char *)input.data, input.size, &error);
 
 	MUST(record || error.used);
-	if (record && explain_has_known_event(record)) {
+	if (record && record_reader_has_known_event(record)) {
 		explain_describe(&description, record, width);
 		MUST(description.used && description.bytes[description.used - 1] == '\n');
 		fuzz_check_text(description.bytes, description.used, "\n");
