@@ -109,11 +109,14 @@ _netracker_offer_values() {
 	-D | --remote-port) ;;
 	--role)
 		case $command in
+		explain) _netracker_offer_list "$typed" client server observer ;;
+		replay) _netracker_offer_list "$typed" client server observer ;;
 		list) _netracker_offer_list "$typed" client server ;;
 		*) _netracker_offer_list "$typed" client server observer ;;
 		esac ;;
 	--outcome)
 		case $command in
+		explain) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		replay) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		*) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		esac ;;

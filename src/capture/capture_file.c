@@ -21,8 +21,8 @@
 
 struct capture_file {
 	struct capture_stream *stream;
-	FILE *input;  /* the stream's */
-	char *buffer; /* used by input */
+	FILE *input;    /* the stream's */
+	char *buffer;   /* used by input */
 	bool has_lines; /* JSON objects, one a line; else one of these is set */
 	pcap_t *pcap;
 	struct capture_pcapng *pcapng;
@@ -34,8 +34,9 @@ struct capture_file {
 
 static int report_unreadable(const char *name, const char *reason)
 {
-	message_error("%s: cannot read: %s; give a pcap, pcapng, snoop or ERF file, records of -f json, or - for standard input", name,
-		      reason);
+	message_error(
+		"%s: cannot read: %s; give a pcap, pcapng, snoop or ERF file, records of -f json, or - for standard input",
+		name, reason);
 	return -1;
 }
 

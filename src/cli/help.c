@@ -111,9 +111,11 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                           connections of process 1234\n" },
 	{ COMMAND_REPLAY,
 "usage: netracker replay [OPTIONS] FILE...  report the TCP connections in a\n"
-"                                           capture (pcap or pcapng; -: standard\n"
-"                                           input). Several files are parts of\n"
-"                                           one capture: name the oldest first\n",
+"                                           capture (pcap or pcapng), or in\n"
+"                                           records that -f json wrote; -:\n"
+"                                           standard input; compressed or not.\n"
+"                                           Several files are parts of one:\n"
+"                                           name the oldest first\n",
 "Columns:\n"
 COLUMNS_OF_ENDED_CONNECTIONS
 FILTER_LANGUAGE("The value of --where:")
@@ -127,6 +129,7 @@ FILTER_LANGUAGE("The value of --where:")
 "  netracker replay --where retrans=3 capture.pcap    connections with 3\n"
 "                                                     retransmissions\n"
 "  netracker replay ring.pcap0 ring.pcap1             two parts of one capture\n"
+"  netracker replay --summary records.json.1.gz       yesterday's records\n"
 "  netracker replay --like zeek -f zeek -o conn.log capture.pcap\n"
 "                                                     Zeek's conn.log\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .\n"
@@ -140,6 +143,7 @@ FILTER_LANGUAGE("The value of --where:")
 "each step took, what was sent and what limited it, which side ended it and why,\n"
 "and which values are unknown and why. A line that is not a record is reported on\n"
 "stderr and skipped.\n"
+FILTER_LANGUAGE("The value of --where:")
 "\n"
 "Exit status: 0 done, 1 no such file or id, or a line that is not a record,\n"
 "2 wrong usage\n"
@@ -147,6 +151,8 @@ FILTER_LANGUAGE("The value of --where:")
 "Examples:\n"
 "  netracker explain --id 8357c8fabae31427 netracker.json\n"
 "                                         one connection of a log\n"
+"  netracker explain -c nginx -x netracker.json\n"
+"                                         the failures of a program\n"
 "  netracker replay -f json capture.pcap | netracker explain\n"
 "  netracker -f json --outcome reset,timeout | netracker explain\n"
 "                                         each failure when it happens\n" },

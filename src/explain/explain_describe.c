@@ -6,6 +6,7 @@
 #include "src/explain/explain_course.h"
 #include "src/explain/explain_end.h"
 #include "src/explain/explain_paragraph.h"
+#include "src/record/record_reader.h"
 
 static void append_endpoint(struct paragraph *paragraph, const char *ip_key, const char *port_key)
 {

@@ -218,6 +218,8 @@ static bool get_history(const struct record_field *field, const struct nt_record
 
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
+	if (!member_integer(field, record))
+		return false;
 	record_time_text(value->storage, member_integer(field, record), 9);
 	return set_value_storage(value, sizeof("2023-11-14T22:13:20.001000000Z") - 1);
 }
@@ -326,6 +328,27 @@ bool record_field_get(const struct record_field *field, const struct nt_record *
 	if (field->present != FIELD_ALWAYS && !nt_record_has(record, field->present))
 		return false;
 	return field->get(field, record, value);
+}
+
+enum field_kind record_field_kind(const struct record_field *field)
+{
+	static const struct {
+		bool (*get)(const struct record_field *field, const struct nt_record *record,
+			    struct field_value *value);
+		enum field_kind kind;
+	} kinds[] = {
+		{ get_integer, FIELD_KIND_INTEGER }, { get_characters, FIELD_KIND_CHARACTERS },
+		{ get_word, FIELD_KIND_WORD },       { get_pointer, FIELD_KIND_POINTER },
+		{ get_name, FIELD_KIND_ENUMERATOR }, { get_bits, FIELD_KIND_BITS },
+		{ get_address, FIELD_KIND_ADDRESS }, { get_time, FIELD_KIND_TIME },
+		{ get_history, FIELD_KIND_HISTORY },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (field->get == kinds[i].get)
+			return kinds[i].kind;
+	return FIELD_KIND_DERIVED;
 }
 
 static bool is_too_large(const struct record_field *field, const struct nt_record *record)

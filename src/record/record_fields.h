@@ -18,6 +18,19 @@ enum field_type {
 	FIELD_LIST,
 };
 
+enum field_kind {
+	FIELD_KIND_DERIVED, /* from other members; `offset` is not its own */
+	FIELD_KIND_INTEGER,
+	FIELD_KIND_CHARACTERS, /* an array that ends at its first NUL or its end */
+	FIELD_KIND_WORD,       /* an array that ends with NUL */
+	FIELD_KIND_POINTER,
+	FIELD_KIND_ENUMERATOR,
+	FIELD_KIND_BITS,
+	FIELD_KIND_ADDRESS,
+	FIELD_KIND_TIME,
+	FIELD_KIND_HISTORY,
+};
+
 #define FIELD_LIST_MAX 16
 #define FIELD_KEY_SIZE 24     /* the longest name, quotes and colon; a copy of constant size is faster */
 #define FIELD_STORAGE_SIZE 48 /* an IPv6 address (INET6_ADDRSTRLEN 46), a time or a Community ID */
@@ -64,6 +77,9 @@ extern const unsigned int record_field_count;
 
 /* Writes the field's key. Returns false beyond the last field. */
 bool record_field_name(unsigned int index, char name[FIELD_KEY_SIZE]);
+
+/* Returns how the field's member in struct nt_record holds the value. */
+enum field_kind record_field_kind(const struct record_field *field);
 
 /* Returns false if the value is unknown. Strings point into the record or into the value. */
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value);

@@ -158,7 +158,7 @@ static int find_enumerator(const struct field_names *names, const char *word)
 		if (names->names[i] && !strcmp(names->names[i], word))
 			return (int)i;
 	if (names == &record_limited_by_names && !strcmp(word, "app"))
-		return NT_LIMITED_IDLE;
+		return NT_LIMITED_APP;
 	return -1;
 }
 
@@ -195,7 +195,8 @@ static int hex_digit(char digit)
 /* A byte that is not UTF-8 was written as the four characters \xNN. Returns how many of the text's bytes were used. */
 static size_t take_byte(const char *text, char *byte)
 {
-	if (text[0] == '\\' && text[1] == 'x' && strchr("89abcdef", text[2]) && text[2] && isxdigit((unsigned char)text[3])) {
+	if (text[0] == '\\' && text[1] == 'x' && strchr("89abcdef", text[2]) && text[2] &&
+	    isxdigit((unsigned char)text[3])) {
 		*byte = (char)(hex_digit(text[2]) << 4 | hex_digit(text[3]));
 		return 4;
 	}
@@ -284,7 +285,7 @@ static bool set_string(struct nt_record *record, const struct record_field *fiel
 	void *member = (char *)record + field->offset;
 	const char *text = json_string_value(value);
 
-	switch (field->kind) {
+	switch (record_field_kind(field)) {
 	case FIELD_KIND_ENUMERATOR:
 		return set_enumerator(member, field, text);
 	case FIELD_KIND_ADDRESS:
@@ -313,7 +314,8 @@ static bool set_member(struct nt_record *record, const struct record_field *fiel
 	switch (field->type) {
 	case FIELD_INTEGER:
 	case FIELD_SIGNED:
-		return field->kind != FIELD_KIND_INTEGER || set_integer(member, field->size, json_integer_value(value));
+		return record_field_kind(field) != FIELD_KIND_INTEGER ||
+		       set_integer(member, field->size, json_integer_value(value));
 	case FIELD_LIST:
 		return set_names(member, field, value);
 	case FIELD_BOOLEAN:

@@ -4,6 +4,7 @@
 #define NETRACKER_RECORD_READER_H
 
 #include <jansson.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 

@@ -58,8 +58,8 @@ struct replay {
 	struct delivery delivery;
 	__u64 now; /* the capture's clock, nanoseconds since the Unix epoch */
 	struct hangup hangup;
-	__u64 evicted; /* connections, for lack of memory */
-	bool broken;   /* a file was broken or unreadable */
+	__u64 evicted;   /* connections, for lack of memory */
+	bool broken;     /* a file was broken or unreadable */
 	bool is_refused; /* a filter does not fit a file */
 	struct record_lines lines;
 };
@@ -440,8 +440,8 @@ static bool refuse_filters_of_records(struct replay *replay)
 	static const struct {
 		const char *field, *option;
 	} filters[] = {
-		{ "user", "-u/--user" },     { "cgroup", "--cgroup" }, { "container", "--container" },
-		{ "netns", "--netns" },      { "role", "--role" },
+		{ "user", "-u/--user" }, { "cgroup", "--cgroup" }, { "container", "--container" },
+		{ "netns", "--netns" },  { "role", "--role" },
 	};
 	size_t i;
 

@@ -19,7 +19,8 @@ SERVER = {"v": 1, "id": "00112233445566aa", "event": "close", "role": "server", 
           "start": "2023-11-14T22:13:20.001000000Z", "duration_ns": 1500000000, "handshake_ns": 50000, "outcome": "reset",
           "ended_by": "dst", "reason": "tcp_abort_on_close", "src_bytes": 77, "dst_bytes": 4294967297,
           "rtt_us": 45, "limited_by": "app", "seen": ["wire", "socket"], "complete": False, "gaps": ["owner_partial"]}
-CLIENT = dict(SERVER, id="00112233445566ab", role="client", pid=77, comm="curl", uid=0, outcome="refused",
+CLIENT = dict(SERVER, id="00112233445566ab", role="client", pid=77, comm="curl", exe="/usr/bin/curl",
+              cgroup="/user.slice", uid=0, outcome="refused",
               gaps=["start", "direction"])
 del CLIENT["start"], CLIENT["duration_ns"], CLIENT["reason"]
 
@@ -70,7 +71,7 @@ def older_version():
 
 def owners():
     for arguments, wanted in ((["-u", "33"], ["nginx"]), (["-u", "root"], ["curl"]), (["--role", "client"], ["curl"]),
-                              (["--cgroup", "/system.slice"], ["nginx", "curl"]), (["-c", "nginx,psql"], ["nginx"]),
+                              (["--cgroup", "/system.slice"], ["nginx"]), (["-c", "nginx,psql"], ["nginx"]),
                               (["--netns", "4026531840", "-p", "77"], ["curl"]), (["--where", "gap direction"], ["curl"]),
                               (["--where", "sent > 4G"], ["nginx"]), (["--where", "not start"], ["curl"])):
         found = replay(lines_of(SERVER, CLIENT), *arguments)
