@@ -103,7 +103,7 @@ static void print_description(struct explanation *explanation, const json_t *rec
 }
 
 /* Returns whether the filter accepts the record. A record that holds values of no version of NeTracker has a reason. */
-static bool is_selected(const struct explanation *explanation, const json_t *json, struct text_buffer *reason)
+static bool matches_filter(const struct explanation *explanation, const json_t *json, struct text_buffer *reason)
 {
 	struct nt_record record;
 
@@ -125,7 +125,7 @@ static void explain_line(struct explanation *explanation)
 		text_format(&reason, "longer than %d bytes", LINE_READER_MOST);
 	else
 		record = record_reader_parse(reader->line.bytes, reader->line.used, &reason);
-	if (record && is_selected(explanation, record, &reason))
+	if (record && matches_filter(explanation, record, &reason))
 		print_description(explanation, record);
 	else if (reason.used)
 		report_rejected_line(explanation, &reason);

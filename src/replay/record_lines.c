@@ -17,7 +17,7 @@ static void reject_line(struct record_lines *lines, const struct line_reader *re
 }
 
 /* Each record counts in the accounting as it did when it was written. The latest time drives the tables' intervals. */
-static void deliver_record(struct record_lines *lines, struct nt_record *record)
+static void redeliver_record(struct record_lines *lines, struct nt_record *record)
 {
 	struct accounting *accounting = &lines->delivery->accounting;
 
@@ -44,7 +44,7 @@ static void take_line(struct record_lines *lines, const struct line_reader *read
 	if (!json || (record_reader_has_known_event(json) && !record_reader_fill(&record, json, &reason)))
 		reject_line(lines, reader, &reason);
 	else if (record_reader_has_known_event(json))
-		deliver_record(lines, &record);
+		redeliver_record(lines, &record);
 	json_decref(json);
 	text_free(&reason);
 }

@@ -295,7 +295,7 @@ def inputs_and_outputs():
     process = explain(None, "/")
     equal((process.returncode, len(process.errors.splitlines())), (1, 1), "a directory")
     equal(explain(None, "a", "b").returncode, 2, "two files")
-    equal(explain(None, "-p", "1").returncode, 2, "no option of explain")
+    equal(explain(None, "-t", "1").returncode, 2, "no option of explain")
     equal(explain(lines(made_up()), "-").returncode, 0, "-")
     with open("/dev/full", "w") as full:
         process = subprocess.run([replay_harness.NETRACKER, "explain"], input=lines(made_up()), stdout=full,

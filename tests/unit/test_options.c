@@ -545,9 +545,6 @@ static void test_wrong_replay(void)
 {
 	refused(&replay, "replay", "its file is missing");
 	refused(&replay, "replay -i lo a", "-i/--interface: not an option of replay: it reads packets from files");
-	refused(&replay, "replay --cgroup / a", "a capture names processes by id and name only");
-	refused(&replay, "replay --container a a", "a capture names processes by id and name only");
-	refused(&replay, "replay --netns 1 a", "a capture has no network namespaces");
 	refused(&replay, "replay -t 1 a", "it ends with the last file");
 	refused(&replay, "replay --context wire a", "not an option of replay");
 	refused(&replay, "replay --packets a", "not an option of replay");
