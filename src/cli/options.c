@@ -472,7 +472,7 @@ static void set_defaults(struct options *options, const struct command *command,
 		options->contexts = CONTEXT_SOCKET;
 	}
 	if (command->bit == COMMAND_REPLAY) {
-		options->delivery.events |= 1U << NT_EVENT_EXIT;
+		options->delivery.events |= 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED; /* the latter from records */
 		options->contexts = CONTEXT_WIRE;
 	}
 }

@@ -158,7 +158,7 @@ static int find_enumerator(const struct field_names *names, const char *word)
 		if (names->names[i] && !strcmp(names->names[i], word))
 			return (int)i;
 	if (names == &record_limited_by_names && !strcmp(word, "app"))
-		return NT_LIMITED_APP;
+		return NT_LIMITED_IDLE;
 	return -1;
 }
 

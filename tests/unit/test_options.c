@@ -128,7 +128,7 @@ static void test_defaults(void)
 	options_free(&options);
 
 	options = accepted(&replay, "replay a.pcap");
-	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_CLOSE | 1 << NT_EVENT_EXIT);
+	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_CLOSE | 1 << NT_EVENT_EXIT | 1 << NT_EVENT_LISTED);
 	CHECK_EQUAL(options.file_count, 1);
 	CHECK_STRING(options.files[0], "a.pcap");
 	options_free(&options);
