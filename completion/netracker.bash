@@ -87,8 +87,8 @@ _netracker_options_of() {
 	detach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	status) echo '-f --format --json -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
-	explain) echo '--id -q --quiet -h --help -V --version' ;;
-	replay) echo '-p --pid -c --comm --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --host --columns --no-header --width --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
+	explain) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id -q --quiet -h --help -V --version' ;;
+	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --host --columns --no-header --width --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --where -f --format --json -o --output --host --columns --no-header --width -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format --json -o --output --host --columns --no-header --width --events --summary --top --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
