@@ -169,7 +169,7 @@ bool record_reader_has_known_event(const json_t *json)
 
 /* ---- the members ---- */
 
-static bool set_integer(void *member, size_t size, long long value)
+static bool store_integer(void *member, size_t size, long long value)
 {
 	switch (size) {
 	case sizeof(__u8):
@@ -205,7 +205,7 @@ static size_t take_byte(const char *text, char *byte)
 }
 
 /* Copies a name into an array that ends with NUL, unless it is full, as in a record of this process. */
-static bool set_characters(char *member, size_t size, const char *text)
+static bool store_characters(char *member, size_t size, const char *text)
 {
 	size_t used = 0;
 
@@ -225,7 +225,7 @@ static bool is_plain_word(const char *word)
 	return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:^-")] == '\0';
 }
 
-static bool set_word(char *member, size_t size, const char *word)
+static bool store_word(char *member, size_t size, const char *word)
 {
 	if (!is_plain_word(word) || strlen(word) >= size)
 		return false;
@@ -233,7 +233,7 @@ static bool set_word(char *member, size_t size, const char *word)
 	return true;
 }
 
-static bool set_address(__u8 *member, const char *text)
+static bool store_address(__u8 *member, const char *text)
 {
 	memset(member, 0, 10);
 	memset(member + 10, 0xff, 2);
@@ -241,7 +241,7 @@ static bool set_address(__u8 *member, const char *text)
 }
 
 /* Parses RFC 3339 in UTC, as record_time_text() writes it. */
-static bool set_time(__u64 *member, const char *text)
+static bool store_time(__u64 *member, const char *text)
 {
 	struct tm utc = { 0 };
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
@@ -258,7 +258,7 @@ static bool set_time(__u64 *member, const char *text)
 	return seconds >= 0 && !strcmp(rest, "Z");
 }
 
-static bool set_names(void *member, const struct record_field *field, const json_t *list)
+static bool store_names(void *member, const struct record_field *field, const json_t *list)
 {
 	long long bits = 0;
 	size_t i;
@@ -270,32 +270,32 @@ static bool set_names(void *member, const struct record_field *field, const json
 			return false;
 		bits |= 1LL << bit;
 	}
-	return set_integer(member, field->size, bits);
+	return store_integer(member, field->size, bits);
 }
 
-static bool set_enumerator(void *member, const struct record_field *field, const char *word)
+static bool store_enumerator(void *member, const struct record_field *field, const char *word)
 {
 	int enumerator = find_enumerator(field->names, word);
 
-	return enumerator >= 0 && set_integer(member, field->size, enumerator);
+	return enumerator >= 0 && store_integer(member, field->size, enumerator);
 }
 
-static bool set_string(struct nt_record *record, const struct record_field *field, const json_t *value)
+static bool store_string(struct nt_record *record, const struct record_field *field, const json_t *value)
 {
 	void *member = (char *)record + field->offset;
 	const char *text = json_string_value(value);
 
 	switch (record_field_kind(field)) {
 	case FIELD_KIND_ENUMERATOR:
-		return set_enumerator(member, field, text);
+		return store_enumerator(member, field, text);
 	case FIELD_KIND_ADDRESS:
-		return set_address(member, text);
+		return store_address(member, text);
 	case FIELD_KIND_TIME:
-		return set_time(member, text);
+		return store_time(member, text);
 	case FIELD_KIND_CHARACTERS:
-		return set_characters(member, field->size, text);
+		return store_characters(member, field->size, text);
 	case FIELD_KIND_WORD:
-		return set_word(member, field->size, text);
+		return store_word(member, field->size, text);
 	case FIELD_KIND_POINTER:
 		*(const char **)member = text;
 		return true;
@@ -307,7 +307,7 @@ static bool set_string(struct nt_record *record, const struct record_field *fiel
 	}
 }
 
-static bool set_member(struct nt_record *record, const struct record_field *field, const json_t *value)
+static bool store_member(struct nt_record *record, const struct record_field *field, const json_t *value)
 {
 	void *member = (char *)record + field->offset;
 
@@ -315,13 +315,13 @@ static bool set_member(struct nt_record *record, const struct record_field *fiel
 	case FIELD_INTEGER:
 	case FIELD_SIGNED:
 		return record_field_kind(field) != FIELD_KIND_INTEGER ||
-		       set_integer(member, field->size, json_integer_value(value));
+		       store_integer(member, field->size, json_integer_value(value));
 	case FIELD_LIST:
-		return set_names(member, field, value);
+		return store_names(member, field, value);
 	case FIELD_BOOLEAN:
 		return true;
 	default:
-		return set_string(record, field, value);
+		return store_string(record, field, value);
 	}
 }
 
@@ -345,7 +345,7 @@ bool record_reader_fill(struct nt_record *record, const json_t *json, struct tex
 
 		if (!value)
 			continue;
-		if (!set_member(record, field, value))
+		if (!store_member(record, field, value))
 			return refuse_key(reason, field, "one that netracker writes");
 		if (field->present != FIELD_ALWAYS)
 			nt_record_set(record, field->present);
