@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/util/message.h"
+#include "src/summary/problems.h"
 #include "src/summary/summary_print.h"
 #include "src/summary/summary_write.h"
 
@@ -156,21 +157,30 @@ static void set_losses(struct output *output)
 	summary_set_losses(output->summary, lost);
 }
 
-static void format_tables(const struct output *output, struct text_buffer *text, const struct summary_span *span)
+static void format_for_programs(const struct output *output, struct text_buffer *text, struct summary_span span)
 {
 	char separator = output->table_format == &format_csv ? ',' : '\t';
 
+	if (!span.from_ns)
+		span.from_ns = output->summary->begins_ns;
 	if (output->table_format == &format_json) {
-		summary_write_json(text, output->summary, span);
-	} else if (output->table_format == &format_csv || output->table_format == &format_tsv) {
-		if (!output->has_written_tables)
-			summary_write_csv_header(text, separator);
-		summary_write_csv(text, output->summary, span, separator);
-	} else {
-		summary_print(text, output->summary, span->from_ns, span->to_ns);
-		if (output->interval_ns)
-			text_char(text, '\n');
+		summary_write_json(text, output->summary, &span);
+		return;
 	}
+	if (!output->has_written_tables)
+		summary_write_csv_header(text, separator);
+	summary_write_csv(text, output->summary, &span, separator);
+}
+
+static void format_tables(const struct output *output, struct text_buffer *text, const struct summary_span *span)
+{
+	if (output->table_format != &format_text) {
+		format_for_programs(output, text, *span);
+		return;
+	}
+	summary_print(text, output->summary, span->from_ns, span->to_ns);
+	if (output->interval_ns)
+		text_char(text, '\n');
 }
 
 /* If there is no room for the tables, their counts stay for the next interval. Returns 0, or -errno. */
@@ -237,11 +247,23 @@ void output_end_scan(struct output *output, __u64 began_ns, __s64 to_utc_ns)
 	output->next_ns += skipped_ns(output, began_ns) + output->interval_ns;
 }
 
-/* An interval's rest without any event gets no tables, unless there were none before. */
-static bool has_unwritten_tables(const struct output *output)
+static bool has_problems(struct output *output, __u64 now_utc_ns)
 {
-	return summary_count_ended(output->summary) || output->summary->current.has_moved_bytes ||
-	       !output->has_written_tables;
+	struct problems problems;
+
+	summary_settle(output->summary);
+	set_losses(output);
+	problems_find(&problems, output->summary, now_utc_ns);
+	return problems.count;
+}
+
+/* An interval's rest without any event gets no tables, unless there were none before. */
+static bool has_unwritten_tables(struct output *output, __u64 now_utc_ns)
+{
+	const struct summary_interval *current = &output->summary->current;
+
+	return !output->has_written_tables || summary_count_ended(output->summary) || current->has_moved_bytes ||
+	       current->has_unanswered || has_problems(output, now_utc_ns);
 }
 
 int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
@@ -249,7 +271,7 @@ int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 	int of_records, last = 0, of_tables = 0;
 
 	if (output->tables) {
-		if (has_unwritten_tables(output))
+		if (has_unwritten_tables(output, now_ns + (__u64)to_utc_ns))
 			last = write_tables(output, now_ns, to_utc_ns);
 		of_tables = sink_finish(output->tables);
 		output->gone = of_tables == -EPIPE;

@@ -135,7 +135,7 @@ static void append_condition(struct text_buffer *text, const char *field, const 
 }
 
 /* Appends the filter that selects the connections (docs/filters.md). */
-static void append_filter(struct text_buffer *text, const struct problem *problem)
+static void append_problem_filter(struct text_buffer *text, const struct problem *problem)
 {
 	switch (problem->kind) {
 	case PROBLEM_REFUSED:
@@ -164,7 +164,7 @@ static void append_filter(struct text_buffer *text, const struct problem *proble
 	}
 }
 
-/* What is open stands in the list; what has ended, the tracker reports when it happens again. */
+/* The list shows what is open. What has ended is reported when it happens again. */
 static bool is_open_now(enum problem_kind kind)
 {
 	return kind == PROBLEM_LISTEN_OVERFLOW || kind == PROBLEM_CLOSE_WAIT || kind == PROBLEM_RETRANSMITTED ||
@@ -179,10 +179,10 @@ void problem_command(struct text_buffer *text, const struct problem *problem, bo
 		text_string(text, "netracker replay --memory SIZE FILE");
 	} else if (is_replay) {
 		text_string(text, "netracker replay --where '");
-		append_filter(text, problem);
+		append_problem_filter(text, problem);
 		text_string(text, "' FILE");
 	} else {
 		text_string(text, is_open_now(problem->kind) ? "netracker list " : "netracker ");
-		append_filter(text, problem);
+		append_problem_filter(text, problem);
 	}
 }

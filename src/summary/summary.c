@@ -35,7 +35,7 @@ static void clear_interval(struct summary_interval *interval)
 	memset(&interval->all, 0, sizeof(interval->all));
 	memset(&interval->handshakes, 0, sizeof(interval->handshakes));
 	interval->close_records = interval->evicted = 0;
-	interval->has_moved_bytes = false;
+	interval->has_moved_bytes = interval->has_unanswered = false;
 	interval->busiest.count = interval->slowest.count = 0;
 }
 
@@ -358,6 +358,7 @@ static void add_to_interval(struct summary *summary, struct summary_interval *in
 	interval->close_records += item.has_ended;
 	interval->evicted += item.is_evicted;
 	interval->has_moved_bytes = interval->has_moved_bytes || moved.bytes[NT_SRC] + moved.bytes[NT_DST];
+	interval->has_unanswered = interval->has_unanswered || item.outcome == NT_OUTCOME_UNANSWERED;
 	if (item.role == NT_ROLE_CLIENT)
 		port_use_add(&summary->ports, &item);
 	add_to_processes(interval, &item);

@@ -40,7 +40,7 @@ struct summary_interval {
 	struct summary_sums all;
 	__u64 close_records;
 	__u64 evicted; /* connections of a capture that replay had no memory for */
-	bool has_moved_bytes;
+	bool has_moved_bytes, has_unanswered;
 	struct summary_table processes, peers, services;
 	struct summary_table refusals; /* by service, and client process or address */
 	struct summary_table leaks;    /* connections that have long been in close_wait, by process */

@@ -186,7 +186,8 @@ def nginx_described(shell, output):
 
 def summary(shell, output):
     check(re.search(r"^\d+ connections: ", output, re.M), output)
-    for heading, first in (("PROCESS", "nginx"), ("PEER", shell.address(4, 2))):
+    for heading, first in (("PROCESS", "nginx"), ("SERVICE", "%s:80" % shell.address(4, 1)),
+                           ("PEER", shell.address(4, 1))):
         table = re.search(r"^%s .*\n((?:.+\n)*)" % heading, output, re.M)
         check(table and re.search(r"^%s " % re.escape(first), table[1], re.M), "%s: %s" % (heading, output))
 

@@ -336,6 +336,16 @@ def machine_intervals():
     equal(sum(",total," in line for line in lines), len(found), "totals")
 
 
+def unanswered_at_the_end():
+    """Attempts without an answer in the last interval are in its tables; those that are 3 s old are a problem."""
+    syns = [(4 + number / 10, packet(("198.18.0.7", 1000 + number), ("198.18.0.2", 443), SYN, 1)) for number in range(3)]
+    packets = connection() + syns
+    equal(summary_of(capture(packets))[0]["problems"], [], "new attempts")
+    found = summary_of(capture(packets + connection(at=8)), "--interval", "1s")
+    equal(sum(one["unanswered"] for one in found), 3, "attempts")
+    equal([one["count"] for one in found[-1]["problems"]], [3], "old attempts")
+
+
 def bad_outputs():
     with open("/dev/full", "w") as full:
         process = run(capture(connection()), "--summary", stdout=full)
@@ -347,4 +357,4 @@ def bad_outputs():
 if __name__ == "__main__":
     replay_harness.run([tables, filters_hold, same_as_records, problem_refused, problem_timeouts,
                     problem_retransmissions, top_rows, records_into_a_file, intervals,
-                    json_equals_records, csv_equals_json, machine_intervals, refusals, bad_outputs])
+                    json_equals_records, csv_equals_json, machine_intervals, unanswered_at_the_end, refusals, bad_outputs])

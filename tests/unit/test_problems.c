@@ -214,7 +214,7 @@ static void test_close_waits(void)
 	summary_free(summary);
 }
 
-/* Of a pre-existing socket, the change to close_wait was not seen: it has lasted as long as tracking. */
+/* The change of a pre-existing socket to close_wait was not seen: that state has lasted as long as tracking. */
 static void test_preexisting_close_waits(void)
 {
 	struct summary *summary = summary_new(0);
