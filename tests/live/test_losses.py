@@ -24,7 +24,7 @@ HALF_CLOSED, ABORTED = 1, 2  # a connection's number modulo 3
 ROUNDS = 20
 MORE_CONNECTS = 2000
 RECORD_SECONDS = 5
-SOCKET = struct.Struct("=QQ24x32x4xI")  # cookie, start and network namespace in struct nt_socket
+SOCKET = struct.Struct("=QQ32x32x4xI")  # cookie, start and network namespace in struct nt_socket
 GROUP = b"/nt-losses"
 CONNECTION_BYTES = 1024  # the ring buffer holds no more connections than one for each: four events of 256 bytes
 RECOVERY_SECONDS = 1
