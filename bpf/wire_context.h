@@ -184,6 +184,7 @@ static __always_inline void wire_end_connection(struct __sk_buff *skb, const str
 	if (answers_held_syn(&workspace->sighting))
 		release_held_syn(workspace);
 	stop_expecting_ack(found->wire);
+	stop_expecting_payload(found->wire, workspace->sighting.now);
 	remove_translations(found->wire);
 	if (wire_remove(found, &workspace->sighting.key))
 		emit_wire_end(skb, &workspace->end);
@@ -221,6 +222,25 @@ static __always_inline void follow_packet(struct __sk_buff *skb, struct nt_conne
 		nt_connection_add_letters(connection, &sighting->packet, sighting->source & 1);
 }
 
+/* Returns whether the packet can show the first payload of its side. Packets after the wait cannot: the first payload
+ * may have passed by. */
+static __always_inline bool may_have_first_payload(const struct nt_wire *wire, const struct sighting *sighting)
+{
+	if (sighting->step & NT_STEP_REFUSED)
+		return false;
+	return config.follow_packets || sighting->step & NT_STEP_ESTABLISHED ||
+	       !nt_connection_is_established(&wire->connection) || sighting->now <= wire->payload_until_ns;
+}
+
+static __always_inline void add_first_payload(struct nt_wire *wire, const struct sighting *sighting)
+{
+	if (may_have_first_payload(wire, sighting))
+		nt_first_payload_add(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
+	if (wire->payload_until_ns &&
+	    (sighting->now > wire->payload_until_ns || nt_first_payloads_are_settled(&wire->connection)))
+		stop_expecting_payload(wire, sighting->now);
+}
+
 /* Begins with a SYN that was kept and with its answer. */
 static __always_inline void wire_init_held(struct nt_wire *wire, struct workspace *workspace)
 {
@@ -246,6 +266,7 @@ static __always_inline void wire_init(struct nt_wire *wire, struct __sk_buff *sk
 		wire_init_held(wire, workspace);
 	else
 		nt_connection_begin(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
+	nt_first_payload_add(&wire->connection, &sighting->packet, sighting->source & 1, sighting->now);
 	record_sighting(skb, wire, workspace);
 	if (config.follow_packets)
 		nt_connection_follow(&wire->connection, &sighting->packet, sighting->source & 1);
@@ -293,6 +314,8 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 	__u16 share;
 	int error;
 
+	if (!config.follow_packets)
+		expect_payload(found->wire, sighting->now);
 	/* until a socket comes, every packet shows that the client is still there: wire_add_socket() */
 	if (!nt_is_unaccepted(found->wire))
 		stop_expecting_ack(found->wire);
@@ -381,6 +404,14 @@ static __always_inline void wire_handle_step(struct __sk_buff *skb, const struct
 		stop_expecting_ack(found->wire);
 }
 
+/* Returns whether the packet can be nothing but payload: the handshake is over, and no side has closed or reset. */
+static __always_inline bool is_payload_at_most(const struct nt_wire *wire, const struct sighting *sighting)
+{
+	return !config.follow_packets && !(sighting->packet.flags & (NT_SYN | NT_FIN | NT_RST)) &&
+	       !wire->waits_for_ack && wire->connection.ack_ns &&
+	       nt_connection_state(&wire->connection) == NT_STATE_ESTABLISHED;
+}
+
 /* Steps the connection of the packet. A new one begins with a SYN (which may have been kept) only: the socket context knows pre-existing ones. */
 static __always_inline void wire_step_connection(struct __sk_buff *skb, struct workspace *workspace)
 {
@@ -392,11 +423,17 @@ static __always_inline void wire_step_connection(struct __sk_buff *skb, struct w
 	wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
 	if (!found.wire && !is_syn(sighting) && translate_back(sighting))
 		wire_look_up(&found, &sighting->key, !(flags & (NT_FIN | NT_RST)));
+	if (found.wire && is_payload_at_most(found.wire, sighting)) {
+		found.wire->connection.last_seen_ns = sighting->now;
+		add_first_payload(found.wire, sighting);
+		return;
+	}
 	if (found.wire) {
 		sighting->step = nt_connection_step(&found.wire->connection, &sighting->packet, sighting->source & 1,
 						    sighting->now);
 		if (!(sighting->step & NT_STEP_NEW)) {
 			record_sighting(skb, found.wire, workspace);
+			add_first_payload(found.wire, sighting);
 			follow_packet(skb, &found.wire->connection, sighting);
 		}
 		wire_handle_step(skb, &found, workspace);
@@ -439,22 +476,28 @@ static __always_inline bool read_tcp_packet(struct __sk_buff *skb, __u32 network
 }
 
 /* Returns NT_FAST_PATH_DONE for a packet that changes nothing: it is neither TCP nor ICMP, or changes no state and no
- * handshake waits for it.
+ * connection waits for it.
  */
 static __always_inline enum nt_fast_path wire_classify(struct __sk_buff *skb, __u32 network_offset)
 {
 	struct nt_frame frame = { .skb = skb };
 	enum nt_fast_path path;
+	struct nt_fast_path_slot *waits;
 	__u32 slot;
-	int *waits;
 
 	path = nt_peek_slot(&frame, network_offset, bpf_ntohs(skb->protocol), &slot);
 	if (path != NT_FAST_PATH_SLOT)
 		return path;
 	if (config.follow_packets)
 		return NT_FAST_PATH_PARSE;
-	waits = find_waiting_count(slot);
-	return !waits || *waits <= 0 ? NT_FAST_PATH_DONE : NT_FAST_PATH_PARSE;
+	waits = find_waiting_slot(slot);
+	if (!waits)
+		return NT_FAST_PATH_DONE;
+	if (waits->handshakes > 0)
+		return NT_FAST_PATH_PARSE;
+	if (!waits->payloads || !nt_peek_has_payload(&frame, network_offset, bpf_ntohs(skb->protocol)))
+		return NT_FAST_PATH_DONE;
+	return NT_FAST_PATH_PARSE;
 }
 
 static __always_inline void wire_handle_tcp(struct __sk_buff *skb, __u32 network_offset, bool leaving)

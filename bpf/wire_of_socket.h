@@ -95,6 +95,8 @@ static __always_inline enum nt_wire_status wire_handle_socket_close(const struct
 	/* if the other side is a socket of this machine, it has yet to report its own end */
 	if (nt_ownership_of_side(wire, !side) != NT_OWNED_SOCKET || wire->socket_closed[!(side & 1)]) {
 		stop_expecting_ack(wire);
+		if (wire->payload_until_ns)
+			stop_expecting_payload(wire, bpf_ktime_get_boot_ns());
 		remove_translations(wire);
 		if (wire_remove(found, key))
 			count(NT_COUNT_WIRE_SETTLED);

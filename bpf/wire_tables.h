@@ -16,6 +16,7 @@
 #include "fair_tables.h"
 
 #include "../core/fast_path.h"
+#include "../core/first_payload.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -86,8 +87,8 @@ struct {
 	__type(value, struct workspace);
 } workspaces SEC(".maps");
 
-/* For each slot, the number of connections that wait for the ACK that completes their handshake. If it is 0, packets
- * without SYN, FIN and RST are ignored. */
+/* For each slot, the numbers of connections that wait for the ACK that completes their handshake, and for payload. If
+ * they are 0, packets without SYN, FIN and RST are ignored. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE);
@@ -96,38 +97,70 @@ struct {
 	__type(value, struct nt_fast_path_line);
 } waiting SEC(".maps");
 
-static __always_inline int *find_waiting_count(__u32 slot)
+static __always_inline struct nt_fast_path_slot *find_waiting_slot(__u32 slot)
 {
 	__u32 index = slot / NT_FAST_PATH_IN_LINE;
 	struct nt_fast_path_line *line = bpf_map_lookup_elem(&waiting, &index);
 
-	return line ? &line->count[slot % NT_FAST_PATH_IN_LINE] : NULL;
+	return line ? &line->slot[slot % NT_FAST_PATH_IN_LINE] : NULL;
 }
 
 static __always_inline void expect_ack(struct nt_wire *wire)
 {
-	int *waits;
+	struct nt_fast_path_slot *waits;
 
 	if (wire->waits_for_ack)
 		return;
-	waits = find_waiting_count(nt_fast_path_slot(&wire->key));
+	waits = find_waiting_slot(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 1;
-	__sync_fetch_and_add(waits, 1);
+	__sync_fetch_and_add(&waits->handshakes, 1);
 }
 
 static __always_inline void stop_expecting_ack(struct nt_wire *wire)
 {
-	int *waits;
+	struct nt_fast_path_slot *waits;
 
 	if (!wire->waits_for_ack)
 		return;
-	waits = find_waiting_count(nt_fast_path_slot(&wire->key));
+	waits = find_waiting_slot(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
 	wire->waits_for_ack = 0;
-	__sync_fetch_and_add(waits, -1);
+	__sync_fetch_and_add(&waits->handshakes, -1);
+}
+
+/* Waits for the first payload of both sides. If the count is at its limit, that payload stays unknown. */
+static __always_inline void expect_payload(struct nt_wire *wire, __u64 now)
+{
+	__u64 until = now + NT_PAYLOAD_WAIT_NS;
+	__u32 shift = nt_payload_shift(until);
+	struct nt_fast_path_slot *waits;
+
+	if (wire->payload_until_ns || nt_first_payloads_are_settled(&wire->connection))
+		return;
+	waits = find_waiting_slot(nt_fast_path_slot(&wire->key));
+	if (!waits || (waits->payloads >> shift & NT_PAYLOAD_MOST_COUNTED) == NT_PAYLOAD_MOST_COUNTED)
+		return;
+	wire->payload_until_ns = until;
+	__sync_fetch_and_add(&waits->payloads, 1U << shift);
+}
+
+/* In the last epoch of the wait the count is left to user space, which clears it one epoch later at the earliest. */
+static __always_inline void stop_expecting_payload(struct nt_wire *wire, __u64 now)
+{
+	__u64 until = wire->payload_until_ns;
+	struct nt_fast_path_slot *waits;
+
+	if (!until)
+		return;
+	wire->payload_until_ns = 0;
+	if (now + NT_PAYLOAD_EPOCH_NS >= until)
+		return;
+	waits = find_waiting_slot(nt_fast_path_slot(&wire->key));
+	if (waits)
+		__sync_fetch_and_add(&waits->payloads, -(1U << nt_payload_shift(until)));
 }
 
 enum wire_place { IN_SLOT, IN_HALF_OPEN, IN_ESTABLISHED };

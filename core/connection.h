@@ -144,6 +144,7 @@ struct nt_connection {
 	__u64 ack_ns;    /* the ACK that completed the handshake */
 	__u64 fin_ns[2];
 	__u64 rst_ns[2];
+	__u64 payload_ns[2];        /* the first payload, or its acknowledgement if that came first */
 	__u64 change_before_rst_ns; /* last_change_ns before the RST */
 	__u64 early_ack_ns;         /* the opener's first ACK, captured before the SYN-ACK */
 	__u64 held_ns;              /* the SYN that is kept */
@@ -153,12 +154,13 @@ struct nt_connection {
 	__u32 isn[2];          /* sequence number of the SYN; valid if the side sent one */
 	__u32 fin_sequence[2]; /* the FIN's own sequence number */
 	__u32 fin_acknowledgement[2];
-	__u32 rst_sequence[2]; /* the last RST's */
-	__u16 vlan;            /* the first packet's, as in struct nt_packet */
-	__u8 side[2];          /* enum nt_side_flag */
-	__u8 src_index;        /* the side that opened it */
-	__u8 marks;            /* enum nt_connection_mark */
-	__u8 first_closer;     /* 1 + index of the side that sent the first FIN; 0: none */
+	__u32 rst_sequence[2];     /* the last RST's */
+	__u32 payload_sequence[2]; /* of payload captured before the side's SYN */
+	__u16 vlan;                /* the first packet's, as in struct nt_packet */
+	__u8 side[2];              /* enum nt_side_flag */
+	__u8 src_index;            /* the side that opened it */
+	__u8 marks;                /* enum nt_connection_mark */
+	__u8 first_closer;         /* 1 + index of the side that sent the first FIN; 0: none */
 	__u8 history_length;
 	__u8 letters[2];                     /* enum nt_letter */
 	char history[NT_CONNECTION_HISTORY]; /* Zeek's letters, no NUL */
@@ -166,9 +168,9 @@ struct nt_connection {
 	__u8 outlived[2];                    /* the other side's `resets` that this side did not take */
 	__u8 held_from;                      /* 1 + index of the side whose SYN is kept; 0: none */
 	__u8 held_count;                     /* how often it was sent */
-	__u8 padding[2];
+	__u8 payload_flags[2];               /* enum nt_payload_flag (core/first_payload.h) */
 };
-NT_STATIC_ASSERT(sizeof(struct nt_connection) == 256, "struct nt_connection has no hidden padding");
+NT_STATIC_ASSERT(sizeof(struct nt_connection) == 280, "struct nt_connection has no hidden padding");
 
 NT_INLINE __u8 nt_connection_any_side(const struct nt_connection *connection)
 {

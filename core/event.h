@@ -84,9 +84,10 @@ struct nt_wire {
 	__u8 in_sockmap;       /* a socket of it was in a sockmap */
 	__u8 held_left;        /* the SYN that is kept (core/connection.h) was seen on egress */
 	__u8 padding;
-	__u64 held_cookie;  /* of the socket that sent that SYN */
-	__u16 share;        /* in the hash tables: the opener's (core/share.h) */
-	__u8 attempt_error; /* the last ICMP error that quotes the SYN, as an errno; 0: none */
+	__u64 held_cookie;      /* of the socket that sent that SYN */
+	__u64 payload_until_ns; /* until when its slot counts it as waiting for payload; 0: it does not */
+	__u16 share;            /* in the hash tables: the opener's (core/share.h) */
+	__u8 attempt_error;     /* the last ICMP error that quotes the SYN, as an errno; 0: none */
 	__u8 padding2[5];
 };
 

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fast path: decides before any look-up whether a packet may complete a handshake. Each slot has a count of the
- * connections that wait for an ACK. The kernel side counts them, and user space subtracts expired ones.
+/* The fast path: decides before any look-up whether a packet may complete a handshake, or be the first payload of a
+ * side. Each slot counts the connections that wait for an ACK, and those that wait for payload. The kernel side counts
+ * them, and user space subtracts expired ones.
+ *
+ * A connection waits for payload for NT_PAYLOAD_WAIT_NS at most. It is counted in the field of the epoch in which that
+ * time ends, and user space clears the field when the epoch is over: so no table is searched for connections that have
+ * waited too long, and a wrong count lasts no longer than a right one.
  *
  * The slot of a plain packet is found with one load and no full parse (nt_peek_slot()), or from a connection's key.
  */
@@ -13,12 +18,31 @@
 #define NT_FAST_PATH_SLOT_BITS 14
 #define NT_FAST_PATH_SLOTS (1 << NT_FAST_PATH_SLOT_BITS)
 
-/* Slots in one element of the map: the kernel pads elements to 8 bytes, so a single slot would waste half of it. */
-#define NT_FAST_PATH_IN_LINE 16
+/* Slots in one element of the map, which is as long as a cache line. */
+#define NT_FAST_PATH_IN_LINE 8
+
+/* A count that is too high costs look-ups; one that is too low would hide the end of a handshake, or payload. */
+struct nt_fast_path_slot {
+	int handshakes;
+	__u32 payloads; /* NT_PAYLOAD_EPOCHS counts */
+};
 
 struct nt_fast_path_line {
-	int count[NT_FAST_PATH_IN_LINE]; /* too high costs a look-up; too low would hide the end of a handshake */
+	struct nt_fast_path_slot slot[NT_FAST_PATH_IN_LINE];
 };
+
+#define NT_PAYLOAD_WAIT_NS 2000000000ULL
+/* Long enough that a wait spans no more than 7 of them: the field before the present one is then in nobody's use. */
+#define NT_PAYLOAD_EPOCH_NS 340000000ULL
+#define NT_PAYLOAD_EPOCHS 8
+#define NT_PAYLOAD_COUNT_BITS 4
+#define NT_PAYLOAD_MOST_COUNTED 15U
+
+/* Returns the position of the field of the epoch that has this time. */
+NT_INLINE __u32 nt_payload_shift(__u64 ns)
+{
+	return ns / NT_PAYLOAD_EPOCH_NS % NT_PAYLOAD_EPOCHS * NT_PAYLOAD_COUNT_BITS;
+}
 
 /* Returns the same slot for both directions: endpoints are combined by exclusive or. The common prefix of IPv4-mapped
  * addresses cancels out. */
@@ -133,6 +157,29 @@ NT_INLINE enum nt_fast_path nt_peek_slot(void *frame, __u32 offset, __u16 ethert
 	default:
 		return nt_is_vlan(ethertype) ? NT_FAST_PATH_PARSE : NT_FAST_PATH_DONE;
 	}
+}
+
+/* Returns whether a packet for which nt_peek_slot() found a slot has payload. An IP length of 0 is that of a packet of
+ * more than 64 KiB, which the kernel has not cut into segments yet.
+ */
+NT_INLINE int nt_peek_has_payload(void *frame, __u32 offset, __u16 ethertype)
+{
+	struct nt_plain_ipv4 ipv4;
+	struct nt_plain_ipv6 ipv6;
+	__u32 length, header;
+
+	if (ethertype == NT_ETHERTYPE_IPV4) {
+		if (NT_LOAD(frame, offset, &ipv4, NT_IPV4_HEADER + NT_PLAIN_TCP) < 0)
+			return 1;
+		length = nt_network16(ipv4.total_length);
+		header = NT_IPV4_HEADER + ipv4.tcp.data_offset / 16 * 4;
+	} else {
+		if (NT_LOAD(frame, offset, &ipv6, NT_IPV6_HEADER + NT_PLAIN_TCP) < 0)
+			return 1;
+		length = nt_network16(ipv6.payload_length);
+		header = ipv6.tcp.data_offset / 16 * 4;
+	}
+	return !length || length > header;
 }
 
 #endif

@@ -50,7 +50,7 @@ struct sweep {
 	bool follows_packets;              /* then ended connections may wait in the tables for their last ACK */
 	bool sockets_enabled;              /* sockets report whether they took a RST */
 	struct nt_fast_path_line *waiting; /* the kernel's, mapped */
-	__u64 full_sweep_ns, half_open_removed;
+	__u64 full_sweep_ns, half_open_removed, payload_epoch;
 	/* The last sweep of the table of established connections was at ..._swept_ns and found ..._found entries; the
 	 * first of them expires at ..._due_ns. */
 	__u64 established_swept_ns, established_found, established_due_ns;
@@ -125,14 +125,35 @@ void sweep_free(struct sweep *sweep)
 	free(sweep);
 }
 
+static struct nt_fast_path_slot *waiting_slot(struct sweep *sweep, __u32 slot)
+{
+	return &sweep->waiting[slot / NT_FAST_PATH_IN_LINE].slot[slot % NT_FAST_PATH_IN_LINE];
+}
+
 static int *waiting_count_of_slot(struct sweep *sweep, __u32 slot)
 {
-	return &sweep->waiting[slot / NT_FAST_PATH_IN_LINE].count[slot % NT_FAST_PATH_IN_LINE];
+	return &waiting_slot(sweep, slot)->handshakes;
 }
 
 static void add_to_waiting(struct sweep *sweep, __u32 slot, __s32 by)
 {
 	__atomic_fetch_add(waiting_count_of_slot(sweep, slot), by, __ATOMIC_RELAXED);
+}
+
+/* A mapped element is read without a lock; the kernel side adds to it meanwhile. */
+void sweep_expire_payload_waits(struct sweep *sweep, __u64 now)
+{
+	__u32 field = NT_PAYLOAD_MOST_COUNTED << nt_payload_shift(now - NT_PAYLOAD_EPOCH_NS), i;
+
+	if (now / NT_PAYLOAD_EPOCH_NS == sweep->payload_epoch)
+		return;
+	sweep->payload_epoch = now / NT_PAYLOAD_EPOCH_NS;
+	for (i = 0; i < NT_FAST_PATH_SLOTS; i++) {
+		__u32 *payloads = &waiting_slot(sweep, i)->payloads;
+
+		if (__atomic_load_n(payloads, __ATOMIC_RELAXED) & field)
+			__atomic_fetch_and(payloads, ~field, __ATOMIC_RELAXED);
+	}
 }
 
 static void count_expected(struct audit *audit, __u32 index)

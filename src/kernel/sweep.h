@@ -31,6 +31,10 @@ void sweep_free(struct sweep *sweep);
 /* Removes and reports idle connections. Call it about every second. */
 void sweep_idle(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 
+/* Ends the waits for payload that have lasted NT_PAYLOAD_WAIT_NS (core/fast_path.h). Call it several times in each
+ * NT_PAYLOAD_EPOCH_NS; connections wait longer if it is called less often. */
+void sweep_expire_payload_waits(struct sweep *sweep, __u64 now);
+
 /* Removes all connections and reports those that have not ended as still open. */
 void sweep_finish(struct sweep *sweep, __u64 now, sweep_handler handler, void *context);
 

@@ -419,6 +419,8 @@ static void housekeep(struct live *live, __u64 now)
 	live->housekept_ns = now;
 	if (live->options->contexts & CONTEXT_SOCKET)
 		loader_watch_misses(&live->loader);
+	if (live->sweep)
+		sweep_expire_payload_waits(live->sweep, now);
 	sweep_if_due(live, now);
 	check_program_order(live, now, 0);
 	join_expire(live->join, now);

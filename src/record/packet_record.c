@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/first_payload.h"
 #include "core/verdict.h"
 #include "src/record/record_id.h"
 
@@ -53,6 +54,17 @@ static void fill_handshake(struct nt_record *record, const struct nt_connection 
 	set_signed_span(record, NT_HAS_HANDSHAKE, &record->handshake_ns, syn, ack);
 	set_signed_span(record, NT_HAS_SYN_FINACK, &record->syn_finack_ns, syn,
 			connection->fin_ns[side_index(connection, NT_DST)]);
+}
+
+/* Without the SYN the start is unknown. */
+void record_add_first_payloads(struct nt_record *record, const struct nt_connection *connection, __u64 start)
+{
+	if (!connection->syn_ns)
+		return;
+	packet_set_span(record, NT_HAS_REQUEST, &record->request_ns, start,
+			nt_first_payload_ns(connection, side_index(connection, NT_SRC)));
+	packet_set_span(record, NT_HAS_RESPONSE, &record->response_ns, start,
+			nt_first_payload_ns(connection, side_index(connection, NT_DST)));
 }
 
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection)
@@ -258,7 +270,7 @@ static void packet_fill_outcome(struct nt_record *record, const struct packet_ac
 }
 
 /* Returns whether the difference of two times is known; enum packet_time_bit, 0: now. */
-static bool is_span_known(const struct packet_doubt *doubt, __u8 from, __u8 to)
+static bool is_span_known(const struct packet_doubt *doubt, __u16 from, __u16 to)
 {
 	return !(doubt->unknown & (from | to)) && !(doubt->former & from) == !(doubt->former & to);
 }
@@ -267,18 +279,22 @@ static bool is_span_known(const struct packet_doubt *doubt, __u8 from, __u8 to)
 static void remove_doubtful_spans(struct nt_record *record, const struct packet_account *account)
 {
 	const struct nt_connection *connection = account->connection;
-	__u8 start = connection->syn_ns ? PACKET_TIME_SYN : PACKET_TIME_FIRST;
-	__u8 end = record->event == NT_EVENT_CLOSE ? PACKET_TIME_CHANGE : 0;
-	__u8 dst_fin = side_index(connection, NT_DST) ? PACKET_TIME_FIN_1 : PACKET_TIME_FIN_0;
-	__u8 fins = PACKET_TIME_RST | PACKET_TIME_FIN_0 | PACKET_TIME_FIN_1;
+	__u16 start = connection->syn_ns ? PACKET_TIME_SYN : PACKET_TIME_FIRST;
+	__u16 end = record->event == NT_EVENT_CLOSE ? PACKET_TIME_CHANGE : 0;
+	__u16 dst_fin = side_index(connection, NT_DST) ? PACKET_TIME_FIN_1 : PACKET_TIME_FIN_0;
+	__u16 request = side_index(connection, NT_SRC) ? PACKET_TIME_PAYLOAD_1 : PACKET_TIME_PAYLOAD_0;
+	__u16 response = side_index(connection, NT_DST) ? PACKET_TIME_PAYLOAD_1 : PACKET_TIME_PAYLOAD_0;
+	__u16 fins = PACKET_TIME_RST | PACKET_TIME_FIN_0 | PACKET_TIME_FIN_1;
 	const struct {
 		int bit;
-		__u8 from, to;
+		__u16 from, to;
 	} spans[] = {
 		{ NT_HAS_SYN_SYNACK, PACKET_TIME_SYN, PACKET_TIME_SYNACK },
 		{ NT_HAS_SYNACK_ACK, PACKET_TIME_SYNACK, PACKET_TIME_ACK },
 		{ NT_HAS_HANDSHAKE, PACKET_TIME_SYN, PACKET_TIME_ACK },
 		{ NT_HAS_SYN_FINACK, PACKET_TIME_SYN, dst_fin },
+		{ NT_HAS_REQUEST, PACKET_TIME_SYN, request },
+		{ NT_HAS_RESPONSE, PACKET_TIME_SYN, response },
 		{ NT_HAS_DURATION, start, end },
 		{ NT_HAS_WIRE_DURATION, start, PACKET_TIME_CHANGE },
 		/* Which of them was first is not known if the time of one is not. */
@@ -305,6 +321,7 @@ void record_fill_from_packets(struct nt_record *record, const struct packet_acco
 	packet_fill_owner(record, account);
 	packet_fill_times(record, account);
 	record_add_wire(record, account->connection);
+	record_add_first_payloads(record, account->connection, packet_start_ns(account->connection));
 	if (account->traffic)
 		record_add_traffic(record, account->connection, account->traffic);
 	else

@@ -24,12 +24,14 @@ enum packet_time_bit {
 	PACKET_TIME_FIN_1 = 32,
 	PACKET_TIME_RST = 64,
 	PACKET_TIME_CHANGE = 128,
+	PACKET_TIME_PAYLOAD_0 = 256,
+	PACKET_TIME_PAYLOAD_1 = 512,
 };
 
 /* Times that cannot be compared with the others; enum packet_time_bit. */
 struct packet_doubt {
-	__u8 former;  /* before the clock was set back: only with each other */
-	__u8 unknown; /* with none */
+	__u16 former;  /* before the clock was set back: only with each other */
+	__u16 unknown; /* with none */
 };
 
 struct packet_account {
@@ -57,6 +59,9 @@ void record_set_reason(struct nt_record *record, const char *word);
 
 /* Sets the times between packets, conn_state and history; adds to `seen`. */
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection);
+
+/* Sets request_ns and response_ns. start: the record's, by the connection's clock; 0: unknown. */
+void record_add_first_payloads(struct nt_record *record, const struct nt_connection *connection, __u64 start);
 
 /* Sets the interface and VLAN of the first packet. `interface` is NULL if its name is unknown. */
 void record_add_place(struct nt_record *record, const struct nt_connection *connection, const char *interface);

@@ -281,6 +281,8 @@ const struct record_field record_fields[] = {
 	SIGNED("synack_ack_ns", NT_HAS_SYNACK_ACK, synack_ack_ns),
 	SIGNED("handshake_ns", NT_HAS_HANDSHAKE, handshake_ns),
 	SIGNED("syn_finack_ns", NT_HAS_SYN_FINACK, syn_finack_ns),
+	INTEGER("request_ns", NT_HAS_REQUEST, request_ns),
+	INTEGER("response_ns", NT_HAS_RESPONSE, response_ns),
 	INTEGER("accept_wait_ns", NT_HAS_ACCEPT_WAIT, accept_wait_ns),
 	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
 	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_side_names),

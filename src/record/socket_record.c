@@ -289,6 +289,8 @@ static void socket_fill_times(struct nt_record *record, const struct nt_socket *
 	if (socket->missed_end != NT_END_MISSED_UNTIMED)
 		socket_set_span(record, NT_HAS_DURATION, &record->duration_ns, start, end_ns);
 	socket_set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin_ns_of(record, socket, wire));
+	if (wire)
+		record_add_first_payloads(record, wire, start);
 	if (socket->role == NT_ROLE_CLIENT && !wire && start && socket->established_ns >= start) {
 		record->handshake_ns = (long long)(socket->established_ns - start);
 		nt_record_set(record, NT_HAS_HANDSHAKE);

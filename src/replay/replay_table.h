@@ -55,7 +55,7 @@ struct replay_holes {
 	struct nt_range hole[GROWING_STREAM_MOST_HOLES];
 };
 _Static_assert(sizeof(struct growing_stream) == 64, "a stream is one cache line");
-_Static_assert(sizeof(struct replay_entry) == 512, "docs/architecture.md has the memory for each connection");
+_Static_assert(sizeof(struct replay_entry) == 576, "docs/architecture.md has the memory for each connection");
 _Static_assert(sizeof(struct replay_holes) <= sizeof(struct replay_entry), "holes fit into the memory of an entry");
 
 /* Entries are allocated in chunks of this size, and never move. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/first_payload.h"
 #include "core/verdict.h"
 #include "src/record/packet_record.h"
 #include "src/replay/doubted_answer.h"
@@ -50,12 +51,14 @@ static struct packet_traffic traffic_of(const struct growing_stream *stream)
 }
 
 /* Returns enum packet_time_bit: the times that the connection has. */
-static __u8 known_times(const struct nt_connection *connection)
+static __u16 known_times(const struct nt_connection *connection)
 {
 	return PACKET_TIME_FIRST | PACKET_TIME_CHANGE | (connection->syn_ns ? PACKET_TIME_SYN : 0) |
 	       (connection->synack_ns ? PACKET_TIME_SYNACK : 0) | (connection->ack_ns ? PACKET_TIME_ACK : 0) |
 	       (connection->fin_ns[0] ? PACKET_TIME_FIN_0 : 0) | (connection->fin_ns[1] ? PACKET_TIME_FIN_1 : 0) |
-	       (connection->rst_ns[0] | connection->rst_ns[1] ? PACKET_TIME_RST : 0);
+	       (connection->rst_ns[0] | connection->rst_ns[1] ? PACKET_TIME_RST : 0) |
+	       (nt_first_payload_ns(connection, 0) ? PACKET_TIME_PAYLOAD_0 : 0) |
+	       (nt_first_payload_ns(connection, 1) ? PACKET_TIME_PAYLOAD_1 : 0);
 }
 
 /* Returns whether the packet comes too late or too early for a handshake, and nothing shows yet whose time is wrong. */
@@ -78,9 +81,9 @@ static void follow_clock(struct replay_entry *entry, const struct packet_time *t
 }
 
 /* before: the times before this packet. */
-static void doubt_times(struct replay_entry *entry, const struct packet_time *time, __u8 before, bool changed)
+static void doubt_times(struct replay_entry *entry, const struct packet_time *time, __u16 before, bool changed)
 {
-	__u8 set = known_times(&entry->connection) & ~before;
+	__u16 set = known_times(&entry->connection) & ~before;
 
 	if (changed) {
 		set |= PACKET_TIME_CHANGE;
@@ -317,6 +320,7 @@ static struct replay_entry *begin_entry(struct replay_tracker *tracker, const st
 	if (!entry)
 		return NULL;
 	nt_connection_begin(&entry->connection, &located->segment.packet, located->source, located->time.own);
+	nt_first_payload_add(&entry->connection, &located->segment.packet, located->source, located->time.own);
 	doubt_beginning(entry, &located->time);
 	return entry;
 }
@@ -342,6 +346,7 @@ static struct replay_entry *replace_entry(struct replay_tracker *tracker, struct
 	if (!entry)
 		return NULL;
 	nt_connection_begin_next(&entry->connection, &previous, packet, located->source, located->time.own);
+	nt_first_payload_add(&entry->connection, packet, located->source, located->time.own);
 	if (!begins_with_syn)
 		entry->streams[1 - located->source].core = opener;
 	doubt_beginning(entry, &located->time);
@@ -355,9 +360,10 @@ static void replace_first_time(struct replay_entry *entry)
 {
 	struct nt_connection *connection = &entry->connection;
 	__u64 own = connection->first_ns;
-	__u64 *const times[] = { &connection->first_ns,  &connection->last_change_ns, &connection->last_seen_ns,
-				 &connection->syn_ns,    &connection->synack_ns,      &connection->fin_ns[0],
-				 &connection->fin_ns[1], &connection->rst_ns[0],      &connection->rst_ns[1] };
+	__u64 *const times[] = { &connection->first_ns,      &connection->last_change_ns, &connection->last_seen_ns,
+				 &connection->syn_ns,        &connection->synack_ns,      &connection->fin_ns[0],
+				 &connection->fin_ns[1],     &connection->rst_ns[0],      &connection->rst_ns[1],
+				 &connection->payload_ns[0], &connection->payload_ns[1] };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++)
@@ -380,7 +386,7 @@ static __u32 step_entry(struct replay_entry *entry, struct replay_located *locat
 {
 	struct capture_segment *segment = &located->segment;
 	struct nt_connection *connection = &entry->connection;
-	__u8 before = 0;
+	__u16 before = 0;
 	bool doubtful;
 	__u32 step;
 
@@ -397,6 +403,8 @@ static __u32 step_entry(struct replay_entry *entry, struct replay_located *locat
 	if (located->time.is_wrong || entry->doubt.former)
 		segment->packet.marks |= NT_PACKET_OTHER_CLOCK;
 	step = nt_connection_step(connection, &segment->packet, located->source, segment->ns);
+	if (!(step & (NT_STEP_NEW | NT_STEP_REFUSED)))
+		nt_first_payload_add(connection, &segment->packet, located->source, segment->ns);
 	/* Packets may be out of order in the capture. */
 	if (segment->ns < connection->first_ns && !located->time.is_wrong && !entry->doubt.former)
 		connection->first_ns = segment->ns;

@@ -49,6 +49,8 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.synack_ack_ns = 30000,
 		.handshake_ns = 50000,
 		.syn_finack_ns = 1400000001,
+		.request_ns = 60000,
+		.response_ns = 90000000,
 		.accept_wait_ns = 7000,
 		.state_age_ns = 9000,
 		.recv_queue_bytes = 11,

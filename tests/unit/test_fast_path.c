@@ -239,6 +239,70 @@ static void no_tcp(void)
 	CHECK_EQUAL(peek_at(&arp), NT_FAST_PATH_DONE);
 }
 
+static int has_payload(const struct frame *frame)
+{
+	struct nt_buffer buffer = { .data = frame->bytes, .length = frame->length };
+
+	return nt_peek_has_payload(&buffer, 14, frame->bytes[12] << 8 | frame->bytes[13]);
+}
+
+/* length: of the TCP header and the payload; offset: of the payload in them, as the TCP header says. */
+static struct frame with_lengths(__u16 ethertype, __u32 length, __u32 offset)
+{
+	struct frame frame = plain(ethertype, NT_ACK);
+	__u32 network = network_header_of(&frame), total = network == 20 ? network + length : length;
+	__u8 *place = frame.bytes + 14 + (network == 20 ? 2 : 4);
+
+	place[0] = total >> 8;
+	place[1] = total;
+	frame.bytes[14 + network + 12] = offset / 4 << 4;
+	return frame;
+}
+
+static void payload_by_lengths(void)
+{
+	static const __u16 ethertypes[] = { NT_ETHERTYPE_IPV4, NT_ETHERTYPE_IPV6 };
+	__u32 i, header;
+
+	for (i = 0; i < 2; i++) {
+		for (header = 20; header <= 60; header += 4) {
+			struct frame without = with_lengths(ethertypes[i], header, header);
+			struct frame one_byte = with_lengths(ethertypes[i], header + 1, header);
+			struct frame full = with_lengths(ethertypes[i], 65000, header);
+
+			CHECK(!has_payload(&without));
+			CHECK(has_payload(&one_byte));
+			CHECK(has_payload(&full));
+		}
+	}
+}
+
+/* A packet of more than 64 KiB that is still to be cut into segments has no IP length. */
+static void payload_without_length(void)
+{
+	struct frame ipv4 = with_lengths(NT_ETHERTYPE_IPV4, 0, 20), ipv6 = with_lengths(NT_ETHERTYPE_IPV6, 0, 20);
+
+	ipv4.bytes[14 + 2] = ipv4.bytes[14 + 3] = 0;
+	CHECK(has_payload(&ipv4));
+	CHECK(has_payload(&ipv6));
+}
+
+/* While waits that began in the last 2 s are counted, the field before the present one holds none of them. So user space
+ * can clear it.
+ */
+static void payload_epochs(void)
+{
+	__u64 now, began;
+
+	for (now = 1000 * NT_PAYLOAD_WAIT_NS; now < 1003 * NT_PAYLOAD_WAIT_NS; now += 7000001) {
+		__u32 cleared = nt_payload_shift(now - NT_PAYLOAD_EPOCH_NS);
+
+		CHECK(cleared <= 28 && cleared % NT_PAYLOAD_COUNT_BITS == 0);
+		for (began = now - NT_PAYLOAD_WAIT_NS; began <= now; began += NT_PAYLOAD_WAIT_NS / 100)
+			CHECK(nt_payload_shift(began + NT_PAYLOAD_WAIT_NS) != cleared);
+	}
+}
+
 int main(void)
 {
 	slots_of_packets_and_keys();
@@ -249,5 +313,8 @@ int main(void)
 	authentication_headers();
 	vlan_tags();
 	no_tcp();
+	payload_by_lengths();
+	payload_without_length();
+	payload_epochs();
 	return check_finish();
 }

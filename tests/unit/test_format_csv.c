@@ -26,13 +26,15 @@ static void test_every_column(void)
 	struct nt_record record = sample_record();
 	const char *line = line_of(&format_csv, &record);
 
-	CHECK_STRING(line, "2,00112233445566aa,2023-11-14T22:13:21.501000000Z,close,db1,server,ipv4,198.18.0.1,34855,"
-			   "198.18.0.2,80,1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,blue,198.18.0.11,34856,198.18.0.12,"
-			   "8080,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
-			   "/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
-			   "1500000001,20000,30000,50000,1400000001,7000,reset,dst,tcp_abort_on_close,fin_wait2,9000,"
-			   "11,12,13,10,4000000,8000000,RSTR,ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,"
-			   "true,\n");
+	CHECK_STRING(
+		line,
+		"2,00112233445566aa,2023-11-14T22:13:21.501000000Z,close,db1,server,ipv4,198.18.0.1,34855,"
+		"198.18.0.2,80,1:ZXHSYKhub8sK3W/0ydxg5uHW7mo=,4026531840,blue,198.18.0.11,34856,198.18.0.12,"
+		"8080,eth0,100,1234,nginx,/usr/sbin/nginx,33,io,1200,"
+		"/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
+		"1500000001,20000,30000,50000,1400000001,60000,90000000,7000,reset,dst,tcp_abort_on_close,fin_wait2,9000,"
+		"11,12,13,10,4000000,8000000,RSTR,ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,"
+		"true,\n");
 }
 
 static void test_unknown_is_empty(void)
@@ -49,7 +51,7 @@ static void test_unknown_is_empty(void)
 		     /* netns to pid */
 		     "\t\t\t\t\t\t\t\t\t"
 		     /* comm, exe, uid, owner_by to accept_wait_ns */
-		     "\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
+		     "\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
 		     /* outcome to limited_by */
 		     "reset\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
 		     "wire+socket\tfalse\tstart+owner\n");

@@ -34,7 +34,7 @@ static void test_every_key_in_order(void)
 		"\"container\":\"abc\",\"start\":\"2023-11-14T22:13:20.001000000Z\",\"duration_ns\":1500000000,"
 		"\"first_fin_ns\":1400000000,\"wire_duration_ns\":1500000001,\"syn_synack_ns\":20000,"
 		"\"synack_ack_ns\":30000,\"handshake_ns\":50000,\"syn_finack_ns\":1400000001,"
-		"\"accept_wait_ns\":7000,\"outcome\":\"reset\",\"ended_by\":\"dst\","
+		"\"request_ns\":60000,\"response_ns\":90000000,\"accept_wait_ns\":7000,\"outcome\":\"reset\",\"ended_by\":\"dst\","
 		"\"reason\":\"tcp_abort_on_close\",\"state\":\"fin_wait2\",\"state_age_ns\":9000,\"recv_queue_bytes\":11,"
 		"\"send_queue_bytes\":12,\"unacked_bytes\":13,\"cwnd\":10,\"last_sent_ns\":4000000,"
 		"\"last_received_ns\":8000000,\"conn_state\":\"RSTR\","

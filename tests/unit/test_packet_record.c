@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "core/first_payload.h"
+
 #include "tests/unit/check.h"
 
 #define MS 1000000ULL
@@ -44,6 +46,7 @@ static void take(__u64 at, bool from_client, __u8 flags, __u32 sequence, __u32 a
 		nt_connection_step(&connection, &packet, source, now);
 	else
 		nt_connection_begin(&connection, &packet, source, now);
+	nt_first_payload_add(&connection, &packet, source, now);
 }
 
 static void clear(void)
@@ -272,8 +275,28 @@ static void clock_that_runs_backwards(void)
 	check_span(NT_HAS_HANDSHAKE, record.handshake_ns, 1 * MS);
 }
 
+static void first_payloads(void)
+{
+	handshake();
+	fill(NT_WIRE_EXIT, false);
+	check_absent(NT_HAS_REQUEST);
+	check_absent(NT_HAS_RESPONSE);
+	take(22 * MS, true, NT_ACK, 101, 501, 10);
+	fill(NT_WIRE_EXIT, false);
+	check_span(NT_HAS_REQUEST, record.request_ns, 22 * MS);
+	check_absent(NT_HAS_RESPONSE);
+	take(90 * MS, false, NT_ACK, 501, 111, 10);
+	fill(NT_WIRE_EXIT, false);
+	check_span(NT_HAS_RESPONSE, record.response_ns, 90 * MS);
+	connection.syn_ns = 0; /* the start is unknown */
+	fill(NT_WIRE_EXIT, false);
+	check_absent(NT_HAS_REQUEST);
+	check_absent(NT_HAS_RESPONSE);
+}
+
 int main(void)
 {
+	first_payloads();
 	closed_connection();
 	open_connection();
 	refused_and_unanswered();

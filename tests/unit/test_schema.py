@@ -28,7 +28,7 @@ SOCKET = {
     "comm": "nginx", "exe": "/usr/sbin/nginx", "uid": 65534, "owner_by": "io", "cgroup": "/docker/" + "0a" * 32,
     "container": "0a" * 32, "start": "2026-11-23T23:47:23.066951399Z", "duration_ns": 25804351,
     "first_fin_ns": 25687429, "wire_duration_ns": 25756843, "syn_synack_ns": 35356, "synack_ack_ns": 31088,
-    "handshake_ns": 66444, "syn_finack_ns": -1, "outcome": "reset", "ended_by": "dst",
+    "handshake_ns": 66444, "syn_finack_ns": -1, "request_ns": 70000, "response_ns": 90000, "outcome": "reset", "ended_by": "dst",
     "reason": "tcp_abort_on_close", "conn_state": "RSTR",
     "history": "ShADadr", "src_bytes": 75, "dst_bytes": 240, "src_packets": 6, "dst_packets": 3, "src_retransmits": 1,
     "dst_retransmits": 0, "rtt_us": 88, "min_rtt_us": 46, "limited_by": "receiver",
@@ -55,7 +55,7 @@ def open_record():
 def states_only_record():
     """The BCC version's record of a socket whose states do not show how it ended."""
     unknown = ("host", "ifname", "vlan", "exe", "cgroup", "container", "wire_duration_ns", "syn_synack_ns",
-               "handshake_ns", "synack_ack_ns", "syn_finack_ns", "outcome", "ended_by", "reason", "conn_state", "history",
+               "handshake_ns", "synack_ack_ns", "syn_finack_ns", "request_ns", "response_ns", "outcome", "ended_by", "reason", "conn_state", "history",
                "src_retransmits")
     return with_values(SOCKET, seen=["socket"], **{key: ABSENT for key in unknown})
 

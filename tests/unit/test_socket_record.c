@@ -9,6 +9,8 @@
 
 #include "src/record/socket_record.h"
 
+#include "core/first_payload.h"
+
 #include "tests/unit/check.h"
 #include "tests/unit/sample_events.h"
 
@@ -327,6 +329,31 @@ static void ends_without_fin(void)
 	CHECK_EQUAL(value(NT_HAS_FIRST_FIN, record.first_fin_ns), SECOND);
 }
 
+/* A client's start is its connect(), which comes before the SYN; a server's is the SYN. */
+static void first_payloads(void)
+{
+	static const enum nt_role roles[] = { CLIENT, SERVER };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		struct nt_socket_event event = socket_close(roles[i], START + 2 * MS, START + SECOND);
+		struct nt_wire wire = sample_wire("ShA", START + MS);
+		struct joined_socket joined = { .event = &event, .wire = &wire };
+		int src = wire.connection.src_index;
+
+		event.socket.start_ns = roles[i] == CLIENT ? START : START + 2 * MS;
+		wire.connection.payload_ns[src] = START + 5 * MS;
+		wire.connection.payload_ns[1 - src] = START + 9 * MS;
+		wire.connection.payload_flags[0] = wire.connection.payload_flags[1] = NT_PAYLOAD_SEEN;
+		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event.header.now);
+		CHECK_EQUAL(value(NT_HAS_REQUEST, record.request_ns), (roles[i] == CLIENT ? 5 : 4) * MS);
+		CHECK_EQUAL(value(NT_HAS_RESPONSE, record.response_ns), (roles[i] == CLIENT ? 9 : 8) * MS);
+		event.socket.flags |= PREEXISTING;
+		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event.header.now);
+		CHECK(!nt_record_has(&record, NT_HAS_REQUEST) && !nt_record_has(&record, NT_HAS_RESPONSE));
+	}
+}
+
 static void values_of_the_wire(void)
 {
 	struct nt_socket_event event = socket_close(SERVER, START + 2 * MS, START + SECOND);
@@ -343,6 +370,8 @@ static void values_of_the_wire(void)
 	CHECK_STRING(record.ifname, "eth0");
 	CHECK(!nt_record_has(&record, NT_HAS_VLAN));
 	CHECK(!nt_record_has(&record, NT_HAS_WIRE_SRC) && !nt_record_has(&record, NT_HAS_WIRE_DST));
+
+	CHECK(!nt_record_has(&record, NT_HAS_REQUEST) && !nt_record_has(&record, NT_HAS_RESPONSE));
 
 	event.socket.in_sockmap = 1;
 	record_of(&event, "ShAFf", true);
@@ -1018,6 +1047,7 @@ int main(void)
 	times();
 	found_in_syn_sent();
 	ends_without_fin();
+	first_payloads();
 	values_of_the_wire();
 	vlan_and_interface();
 	tuple_of_each_role();

@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""request_ns and response_ns of captures: the first payload of each side, at times that the capture shows."""
+import replay_harness
+from pcap import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, capture, packet
+from replay_harness import equal, holds, replay
+
+MS = 1_000_000
+C, S = 1000, 51000  # the sides' sequence numbers
+PAIRS = (CLIENT, SERVER), (("fd00::9", 40000), ("fd00::1", 80))
+
+
+def handshake(client=CLIENT, server=SERVER):
+    return [(0, packet(client, server, SYN, C)),
+            (0.020, packet(server, client, SYN | ACK, S, C + 1)),
+            (0.021, packet(client, server, ACK, C + 1, S + 1))]
+
+
+def request(at, payload=b"GET / HTTP/1.1\r\n\r\n", first=1, acknowledged=1, flags=ACK | PSH, pair=PAIRS[0]):
+    return at, packet(*pair, flags, C + first, S + acknowledged, payload)
+
+
+def response(at, payload=b"HTTP/1.1 200 OK\r\n\r\n", first=1, acknowledged=1, flags=ACK | PSH, pair=PAIRS[0]):
+    return at, packet(*reversed(pair), flags, S + first, C + acknowledged, payload)
+
+
+def times(packets, request_ms, response_ms, *options):
+    """Compares the times of the one record; None: absent."""
+    records = replay(capture(packets), *options).records
+    equal(len(records), 1, "records")
+    holds(records[0], request_ns=None if request_ms is None else round(request_ms * MS),
+          response_ns=None if response_ms is None else round(response_ms * MS))
+
+
+def client_first():
+    for pair in PAIRS:
+        times([*handshake(*pair), request(0.0215, pair=pair), response(0.3, acknowledged=19, pair=pair),
+               response(0.301, first=20, pair=pair), request(0.5, first=19, acknowledged=39, pair=pair)], 21.5, 300)
+
+
+def server_first():
+    for pair in PAIRS:
+        times([*handshake(*pair), response(0.15, b"220 mail\r\n", pair=pair),
+               request(0.17, b"EHLO a\r\n", acknowledged=11, pair=pair)], 170, 150)
+
+
+def hours_later():
+    times([*handshake(), request(7000), response(7003, acknowledged=19)], 7_000_000, 7_003_000)
+
+
+def one_side_only():
+    times([*handshake(), request(0.1)], 100, None)
+    times([*handshake(), response(0.1)], None, 100)
+    times(handshake(), None, None)
+
+
+def retransmitted():
+    times([*handshake(), request(0.1), request(0.3), request(0.7, b"GET"), response(1, acknowledged=19),
+           response(1.2, acknowledged=19)], 100, 1000)
+
+
+def captured_twice():
+    frame = request(0.1)[1]
+    times([*handshake(), (0.1, frame), (0.1001, frame)], 100, None)
+
+
+def lost_before_the_capture():
+    """The second segment passes first: it is not the first payload."""
+    times([*handshake(), request(0.1, b"b" * 100, first=101), request(0.3, b"a" * 100)], 300, None)
+
+
+def missing_in_the_capture():
+    """Its acknowledgement shows that it was sent before; what follows is not the first payload, nor is its repetition."""
+    times([*handshake(), (0.1, packet(SERVER, CLIENT, ACK, S + 1, C + 101)), request(0.2, first=101),
+           request(0.4, b"a" * 100), response(0.5, acknowledged=119)], None, 500)
+
+
+def out_of_order_in_the_capture():
+    times([*handshake(), response(0.0231, acknowledged=19), request(0.0230)], 23, 23.1)
+    times([(0.020, packet(SERVER, CLIENT, SYN | ACK, S, C + 1)), (0.021, packet(CLIENT, SERVER, ACK, C + 1, S + 1)),
+           request(0.022), (0.0, packet(CLIENT, SERVER, SYN, C)), response(0.1, acknowledged=19)], 22, 100)
+
+
+def probes():
+    """A keep-alive's byte is the one before the first; a zero-window probe's is sent again with the segment."""
+    times([*handshake(), request(0.5, b"\0", first=0), response(0.51, b""), request(0.9)], 900, None)
+    closed = packet(SERVER, CLIENT, SYN | ACK, S, C + 1)
+    window = 14 + 20 + 14
+    closed = closed[:window] + b"\0\0" + closed[window + 2:]
+    times([(0, packet(CLIENT, SERVER, SYN, C)), (0.02, closed), request(0.021, b""), request(0.3, b"G"),
+           (0.31, packet(SERVER, CLIENT, ACK, S + 1, C + 1)), request(0.311)], 311, None)
+
+
+def fast_open():
+    """RFC 7413: payload in the SYN is a request if the SYN-ACK acknowledges it."""
+    syn = packet(CLIENT, SERVER, SYN, C, 0, b"q" * 50)
+    times([(0, syn), (0.02, packet(SERVER, CLIENT, SYN | ACK, S, C + 51)), response(0.1, acknowledged=51)], 0, 100)
+    times([(0, syn), (0.02, packet(SERVER, CLIENT, SYN | ACK, S, C + 1)), request(0.0201, b"q" * 50),
+           response(0.1, acknowledged=51)], 20.1, 100)
+
+
+def refused():
+    """A segment without ACK, one with a wrong acknowledgement, and the text of a RST."""
+    times([*handshake(), request(0.1, flags=PSH), request(0.2, b"b" * 20, first=0, acknowledged=0x60000000),
+           (0.3, packet(CLIENT, SERVER, RST | ACK, C + 1, S + 1, b"because"))], None, None)
+
+
+def payload_with_fin():
+    times([*handshake(), request(0.1, flags=ACK | PSH | FIN), response(0.2, acknowledged=20, flags=ACK | FIN)],
+          100, 200)
+
+
+def without_a_start():
+    """Without a SYN the start is unknown."""
+    times([request(0), response(0.1, acknowledged=19)], None, None)
+    times([*handshake()[1:], request(0.1), response(0.2, acknowledged=19)], None, None)
+
+
+def csv():
+    header, line = replay(capture([*handshake(), request(0.1), response(0.3, acknowledged=19)]), "-f",
+                          "csv").output.decode().splitlines()
+    columns = header.split(",")
+    equal(columns[columns.index("syn_finack_ns"):][1:3], ["request_ns", "response_ns"], "columns")
+    values = dict(zip(columns, line.split(",")))
+    equal((values["request_ns"], values["response_ns"]), (str(100 * MS), str(300 * MS)), "values")
+
+
+def clock_set_back():
+    """After the capture's clock was set back by an hour, the time since the SYN is unknown."""
+    later = [(at - 3600, frame) for at, frame in [request(0.1), response(0.2, acknowledged=19)]]
+    padding = [(-3599 + number / 100, packet(("198.18.0.8", 1000), ("198.18.0.7", 80), ACK, number, 1))
+               for number in range(300)]
+    records = replay(capture([*handshake(), *later, *padding])).records
+    mine = [record for record in records if record["src_port"] == 40000]
+    equal([(record.get("request_ns"), record.get("response_ns")) for record in mine], [(None, None)], "times")
+
+
+if __name__ == "__main__":
+    replay_harness.run([client_first, server_first, hours_later, one_side_only, retransmitted, captured_twice,
+                        lost_before_the_capture, missing_in_the_capture, out_of_order_in_the_capture, probes, fast_open,
+                        refused, payload_with_fin, without_a_start, csv, clock_set_back])
