@@ -60,36 +60,52 @@ static int minimum_ns(int program, unsigned char *frame, size_t size)
 	return least;
 }
 
-/* Runs the five packets of a connection once each. Returns the mean over many connections. */
-static int connection_ns(int program, unsigned char *frame)
+struct sample {
+	unsigned int flags, sequence, acknowledgement, back, payload;
+};
+
+static const struct sample without_payload[] = {
+	{ 0x02, 1, 0, 0, 0 }, { 0x12, 7, 2, 1, 0 }, { 0x10, 2, 8, 0, 0 }, { 0x11, 2, 8, 0, 0 }, { 0x11, 8, 3, 1, 0 },
+};
+
+/* The first payload of each side, and the ACKs. */
+static const struct sample with_payload[] = {
+	{ 0x02, 1, 0, 0, 0 },   { 0x12, 7, 2, 1, 0 },   { 0x10, 2, 8, 0, 0 },
+	{ 0x18, 2, 8, 0, 80 },  { 0x10, 8, 82, 1, 0 },  { 0x18, 8, 82, 1, 90 },
+	{ 0x10, 82, 98, 0, 0 }, { 0x11, 82, 98, 0, 0 }, { 0x11, 98, 83, 1, 0 },
+};
+
+/* Returns the time of one run. */
+static unsigned int run_once(int program, unsigned char *frame, const struct sample *packet, unsigned int source_port,
+			     unsigned int destination_port)
 {
-	static const struct {
-		unsigned int flags, sequence, acknowledgement, back;
-	} packets[] = {
-		{ 0x02, 1, 0, 0 }, { 0x12, 7, 2, 1 }, { 0x10, 2, 8, 0 }, { 0x11, 2, 8, 0 }, { 0x11, 8, 3, 1 },
-	};
+	size_t size = make_frame(frame, packet->flags, packet->payload, source_port);
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = size, .repeat = 1);
+	unsigned char *ip = frame + ETHERNET, *tcp = ip + IPV4, swap[4];
+
+	tcp[3] = destination_port;
+	tcp[7] = packet->sequence;
+	tcp[11] = packet->acknowledgement;
+	if (packet->back) {
+		memcpy(swap, ip + 12, 4);
+		memcpy(ip + 12, ip + 16, 4);
+		memcpy(ip + 16, swap, 4);
+		memcpy(swap, tcp, 2);
+		memcpy(tcp, tcp + 2, 2);
+		memcpy(tcp + 2, swap, 2);
+	}
+	bpf_prog_test_run_opts(program, &run);
+	return run.duration;
+}
+
+/* Runs the packets of a connection once each. Returns the mean over many connections. */
+static int connection_ns(int program, unsigned char *frame, const struct sample *packets, unsigned int count)
+{
 	unsigned int i, port, total = 0;
 
-	for (port = 1024; port < 1024 + CONNECTIONS; port++) {
-		for (i = 0; i < sizeof(packets) / sizeof(*packets); i++) {
-			size_t size = make_frame(frame, packets[i].flags, 0, port);
-			LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = size, .repeat = 1);
-			unsigned char *ip = frame + ETHERNET, *tcp = ip + IPV4, swap[4];
-
-			tcp[7] = packets[i].sequence;
-			tcp[11] = packets[i].acknowledgement;
-			if (packets[i].back) {
-				memcpy(swap, ip + 12, 4);
-				memcpy(ip + 12, ip + 16, 4);
-				memcpy(ip + 16, swap, 4);
-				memcpy(swap, tcp, 2);
-				memcpy(tcp, tcp + 2, 2);
-				memcpy(tcp + 2, swap, 2);
-			}
-			bpf_prog_test_run_opts(program, &run);
-			total += run.duration;
-		}
-	}
+	for (port = 1024; port < 1024 + CONNECTIONS; port++)
+		for (i = 0; i < count; i++)
+			total += run_once(program, frame, &packets[i], port, 80);
 	return (int)(total / CONNECTIONS);
 }
 
@@ -101,6 +117,31 @@ static int load_empty_program(void)
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "empty", "GPL", code, 2, NULL);
+}
+
+static void report_connection(struct loader *loader, const char *name, const struct sample *packets, unsigned int count)
+{
+	unsigned char frame[2000];
+	int program = bpf_program__fd(loader_wire_program(loader, false, true));
+	int ns = connection_ns(program, frame, packets, count) -
+		 connection_ns(load_empty_program(), frame, packets, count);
+
+	printf("%-16s %4d ns over the empty program, %u packets, each run once\n", name, ns, count);
+}
+
+/* A connection that never sends begins, with the ports of the busy one exchanged by one bit each: both have one slot. */
+static void report_shared_slot(struct loader *loader)
+{
+	unsigned char frame[2000];
+	int program = bpf_program__fd(loader_wire_program(loader, false, true)), empty = load_empty_program();
+	unsigned int i;
+	size_t size;
+
+	for (i = 0; i < 3; i++)
+		run_once(program, frame, &without_payload[i], 1000 ^ 1, 80 ^ 1);
+	size = make_frame(frame, 0x18, 1400, 1000);
+	printf("%-16s %4d ns over the empty program, data in the slot of a connection that waits for payload\n",
+	       "shared slot", minimum_ns(program, frame, size) - minimum_ns(empty, frame, size));
 }
 
 int main(int argc, char **argv)
@@ -133,9 +174,9 @@ int main(int argc, char **argv)
 
 		printf("%-16s %4d ns, %d over the empty program\n", packets[i].name, ns, ns - empty);
 	}
-	empty = connection_ns(load_empty_program(), frame);
-	printf("%-16s %4d ns over the empty program, five packets, each run once\n", "connection",
-	       connection_ns(bpf_program__fd(loader_wire_program(&loader, false, true)), frame) - empty);
+	report_connection(&loader, "connection", without_payload, sizeof(without_payload) / sizeof(*without_payload));
+	report_connection(&loader, "with payload", with_payload, sizeof(with_payload) / sizeof(*with_payload));
+	report_shared_slot(&loader);
 	loader_close(&loader);
 	return 0;
 }
