@@ -44,8 +44,10 @@ def many_at_once():
 
 
 def close_records(outcome):
-    """Lines of close records; in other formats than JSON, all lines."""
-    return outcome.output.count(b'"event":"close"' if outcome.output.startswith(b"{") else b"\n")
+    """Lines of close records; in other formats than JSON, all lines but those of text that have a date."""
+    if outcome.output.startswith(b"{"):
+        return outcome.output.count(b'"event":"close"')
+    return sum(not line.startswith(b"-- ") for line in outcome.output.splitlines())
 
 
 def judge_tables(base, outcome):
@@ -118,9 +120,11 @@ def replays(many):
                "csv": ("-f", "csv", "--events", "close"), "tsv": ("-f", "tsv", "--events", "close"),
                "trace": ("-f", "trace"), "tunnels": ("-f", "json", "--tunnels"),
                "summary": ("--summary",), "intervals": ("--summary", "--interval", "1s"),
+               "summary, json": ("--summary", "-f", "json"), "summary, csv": ("--summary", "-f", "csv"),
                "filters": ("-f", "json", "-D", "80", "--outcome", "closed", "--net", "198.18.0.0/15"),
                "like zeek": ("--like", "zeek", "-f", "zeek"), "like zeek, json": ("--like", "zeek", "-C", "-f", "json")}
-    judges = {"summary": judge_tables, "intervals": judge_tables, "trace": judge_zeek, "like zeek": judge_zeek}
+    judges = {"summary": judge_tables, "intervals": judge_tables, "summary, json": judge_tables,
+              "summary, csv": judge_tables, "trace": judge_zeek, "like zeek": judge_zeek}
     for name, arguments in options.items():
         judge = judges.get(name, judge_json if "json" in arguments else judge_replay)
         yield Command("replay, " + name, ["replay", *arguments, *files], judge)
