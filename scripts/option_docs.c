@@ -75,6 +75,12 @@ static void print_commands(unsigned int bits)
 	putchar('\n');
 }
 
+static void print_lower_case(const char *word)
+{
+	for (; *word; word++)
+		putchar(tolower((unsigned char)*word));
+}
+
 static void print_item(const struct option_rule *rule)
 {
 	printf(".It ");
@@ -82,11 +88,12 @@ static void print_item(const struct option_rule *rule)
 		printf("Fl %c , ", rule->letter);
 	printf("Fl -%s", rule->name);
 	if (rule->value) {
-		const char *byte;
-
 		printf(" Ar ");
-		for (byte = rule->value; *byte; byte++)
-			putchar(tolower((unsigned char)*byte));
+		print_lower_case(rule->value);
+	} else if (rule->optional) {
+		printf(" Ns Oo = Ns Ar ");
+		print_lower_case(rule->optional);
+		printf(" Oc");
 	}
 	print_commands(rule->commands);
 }
@@ -211,6 +218,7 @@ static void print_values(const struct option_rule *rule)
 		[COMPLETE_USERS] = " _netracker_offer_users \"$typed\"",
 		[COMPLETE_FILES] = " _netracker_offer_files",
 		[COMPLETE_CGROUPS] = " _netracker_offer_cgroups \"$typed\"",
+		[COMPLETE_FIELDS] = " _netracker_offer \"$typed\" \"${_netracker_fields[@]}\"",
 		[COMPLETE_NAMESPACES] = " _netracker_offer_entries \"$typed\" /run/netns",
 	};
 
@@ -236,7 +244,7 @@ static void print_completion(void)
 	puts("\tesac\n}\n\n# Offers the values of an option. Status 1: the option takes none.\n_netracker_offer_values() {\n"
 	     "\tlocal option=$1 typed=$2 command=$3\n\tcase $option in");
 	for (i = 0; i < option_rule_count; i++)
-		if (option_rules[i].value)
+		if (option_rules[i].value || option_rules[i].optional)
 			print_values(&option_rules[i]);
 	printf("\t*) return 1 ;;\n\tesac\n\treturn 0\n}\n\n# The letters of the options without a value.\n_netracker_flags=");
 	for (i = 0; i < option_rule_count; i++)

@@ -107,6 +107,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                           connections that a program leaks\n"
 "  netracker list --columns pid,src,state,rtt\n"
 "                                           these columns alone\n"
+"  netracker list --sort sent --top 10 --watch\n"
+"                                           who sends most, every 2 seconds\n"
 "  netracker list -p 1234 -f json | jq .    all that is known about the\n"
 "                                           connections of process 1234\n" },
 	{ COMMAND_REPLAY,
@@ -216,6 +218,8 @@ static void append_option(struct text_buffer *text, const struct option_rule *ru
 		text_format(text, "      --%s", rule->name);
 	if (rule->value)
 		text_format(text, " %s", rule->value);
+	if (rule->optional)
+		text_format(text, "[=%s]", rule->optional);
 	append_wrapped(text, help, text->used - begin >= TEXT_COLUMN ? TEXT_COLUMN + 1 : text->used - begin);
 }
 

@@ -135,6 +135,15 @@ const struct option_rule option_rules[] = {
 			     { ALL, "lasted at least TIME: 500us, 10ms, 2s, 1m" }),
 	},
 	{
+		.name = "state", .commands = COMMAND_LIST, .refusal = "only list looks at the states of open sockets",
+		.type = OPTION_CONDITION, .field = "state", .value = "STATE,..",
+		.valid = "established, syn_sent, syn_recv, fin_wait1, fin_wait2, close_wait, last_ack, closing",
+		.help = HELP({ ALL, "TCP state of the local socket: established, syn_sent, syn_recv, fin_wait1, fin_wait2, "
+				    "close_wait, last_ack, closing; also as ss writes it: estab, close-wait" }),
+		.completion = COMPLETE_WORD_LIST,
+		.offered = { { ALL, "established syn_sent syn_recv fin_wait1 fin_wait2 close_wait last_ack closing" } },
+	},
+	{
 		.name = "where", .commands = FILTERED, .type = OPTION_WHERE,
 		.value = "EXPR", .valid = "an expression: 'port 443 and not comm curl'",
 		.help = HELP({ COMMAND_REPLAY, "what an expression says: 'port 443 and retrans > 2%'; all conditions "
@@ -252,6 +261,28 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "text: the width of a line; default: the terminal's, and 132 into a file or pipe" }),
 	},
 	{
+		.name = "sort", .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
+		.refusal = "records are written when they come; pipe -f tsv into sort",
+		.type = OPTION_STRING, .offset = MEMBER(sort), .most = ~0ULL,
+		.value = "FIELD", .valid = "a field of filters, or a key of the record",
+		.completion = COMPLETE_FIELDS,
+		.help = HELP({ ALL, "sort by a field of filters or a key of the record: numbers and times largest first, "
+				    "words and addresses in ascending order, unknown values last" }),
+	},
+	{
+		.name = "reverse", .letter = 'r', .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
+		.refusal = "only list sorts", .type = OPTION_FLAG, .offset = MEMBER(reverse),
+		.help = HELP({ ALL, "sort the other way round; unknown values stay last" }),
+	},
+	{
+		.name = "watch", .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
+		.refusal = "only list looks again and again", .type = OPTION_DURATION, .offset = MEMBER(watch_ns),
+		.least = SHORTEST_INTERVAL_NS, .optional = "TIME", .implied = "2",
+		.valid = "a time of at least 0.1s: --watch=5, --watch=500ms",
+		.help = HELP({ ALL, "list again every 2 seconds, or with --watch=TIME every TIME, until a signal; on a "
+				    "terminal as many rows as fit" }),
+	},
+	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
 		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_tracked_event_names,
 		.replaces = true,
@@ -270,10 +301,11 @@ const struct option_rule option_rules[] = {
 				    "json, csv or tsv for programs; with -o, records go to FILE" }),
 	},
 	{
-		.name = "top", .commands = ENDED, .section = SECTION_OUTPUT,
+		.name = "top", .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.top), .least = 1, .most = SUMMARY_MOST_TOP,
 		.value = "COUNT", .valid = "a number from 1 to 1000",
-		.help = HELP({ ALL, "at most COUNT rows in each table of --summary; default: 6 each by bytes, by "
+		.help = HELP({ COMMAND_LIST, "the first COUNT of --sort; without it those with the most bytes" },
+			     { ALL, "at most COUNT rows in each table of --summary; default: 6 each by bytes, by "
 				    "connections and by failures" }),
 	},
 	{

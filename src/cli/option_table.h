@@ -52,6 +52,7 @@ enum option_completion {
 	COMPLETE_CGROUPS,
 	COMPLETE_NAMESPACES,
 	COMPLETE_COLUMNS,
+	COMPLETE_FIELDS,
 };
 
 /* A text for some commands. The first one that has the command is used. */
@@ -74,6 +75,8 @@ struct option_rule {
 	enum filter_operator operator; /* conditions */
 	bool replaces;                 /* words: if given again, it replaces earlier words instead of adding to them */
 	const char *value;             /* the value's name in help; NULL: takes no value */
+	const char *optional;          /* the name of a value that may follow after `=`, if `value` is NULL */
+	const char *implied;           /* the value that is meant without it */
 	const char *valid;             /* for the error message: the valid values */
 	const char *kind;              /* the kind of object that a value names, for "no such user"; NULL: none */
 	const char *refusal; /* why live tracking or replay does not have it; NULL: struct command has the reason */

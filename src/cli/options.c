@@ -54,8 +54,10 @@ static void fill_getopt_tables(struct option *longs, char *shorts)
 	*shorts++ = ':';
 	for (i = 0; i < option_rule_count; i++) {
 		longs[i] = (struct option){ option_rules[i].name,
-					    option_rules[i].value ? required_argument : no_argument, NULL,
-					    rule_value(i) };
+					    option_rules[i].value    ? required_argument :
+					    option_rules[i].optional ? optional_argument :
+								       no_argument,
+					    NULL, rule_value(i) };
 		if (!option_rules[i].letter)
 			continue;
 		*shorts++ = (char)option_rules[i].letter;
@@ -223,6 +225,7 @@ int options_print_version(void)
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], reason[192];
+	const char *value;
 
 	if (!rule)
 		return EXIT_STATUS_USAGE;
@@ -239,10 +242,11 @@ static int apply_rule(struct options *options, const struct command *command, co
 	}
 	if (rule->type == OPTION_WHERE)
 		return add_expression(options, optarg, "");
-	if (!option_value_set(options, rule, optarg))
-		return refuse_value(command, rule, optarg);
+	value = optarg ? optarg : rule->implied;
+	if (!option_value_set(options, rule, value))
+		return refuse_value(command, rule, value);
 	if (rule->section == SECTION_FILTERS)
-		add_option_text(options, rule, optarg);
+		add_option_text(options, rule, value);
 	return CONTINUE;
 }
 
@@ -289,6 +293,8 @@ static const char *find_list_conflict(const struct options *options)
 
 	if (format == &format_trace || format == &conn_log_format)
 		return "-f trace and -f zeek are for connections that ended; list writes text, json, csv, tsv";
+	if (options->reverse && !options->sort && !options->delivery.output.top)
+		return "-r is for --sort; name the field to sort by";
 	return NULL;
 }
 
@@ -372,7 +378,7 @@ static const char *find_conflict(const struct options *options)
 	if (options->delivery.output.interval_ns && !options->delivery.output.summary &&
 	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
 		return "--interval needs update records or tables; add --events update,close or --summary";
-	if (options->delivery.output.top && !options->delivery.output.summary)
+	if (options->delivery.output.top && !options->delivery.output.summary && options->command != COMMAND_LIST)
 		return "--top is for the tables of --summary; add --summary, or leave out --top";
 	if (options->failed && !options->outcomes)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
@@ -428,10 +434,32 @@ static int resolve_columns(struct options *options, const struct command *comman
 	return CONTINUE;
 }
 
+/* --top without --sort: those with the most bytes. */
+static int resolve_sort(struct options *options, const struct command *command)
+{
+	const char *name = options->sort ? options->sort : "bytes";
+	char nearest[FIELD_KEY_SIZE], reason[192];
+
+	if (options->command != COMMAND_LIST || (!options->sort && !options->delivery.output.top))
+		return CONTINUE;
+	options->sorts = filter_field_find(name, &options->sort_key);
+	if (options->sorts)
+		return CONTINUE;
+	if (filter_field_find_nearest(name, nearest))
+		snprintf(reason, sizeof(reason), "'%.60s' is no field; nearest: %s", name, nearest);
+	else
+		snprintf(reason, sizeof(reason),
+			 "'%.60s' is no field; valid: a field of filters or a key of the record", name);
+	options_report_error(command, "--sort", reason);
+	return EXIT_STATUS_USAGE;
+}
+
 static int apply_late_options(struct options *options, const struct command *command)
 {
 	int status = resolve_columns(options, command);
 
+	if (status == CONTINUE)
+		status = resolve_sort(options, command);
 	return status == CONTINUE ? add_flags(options) : status;
 }
 
@@ -443,6 +471,7 @@ static int check_combination(struct options *options, const struct command *comm
 		options->delivery.output.interval_ns = DEFAULT_INTERVAL_NS;
 	if (options->failed)
 		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
+	options->delivery.output.sink.pages = options->watch_ns;
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "src/delivery/delivery.h"
+#include "src/filter/filter_field.h"
 #include "src/kernel/tracking_options.h"
 #include "src/util/text_buffer.h"
 
@@ -50,6 +51,12 @@ struct options {
 		*column_lists[MOST_COLUMN_LISTS]; /* --columns, as given; `columns` has them once the format is known */
 	unsigned int column_list_count;
 	struct column_choice columns;
+
+	const char *sort; /* list: --sort; NULL: in the order of the scan */
+	bool sorts;       /* list: by sort_key; also for --top */
+	struct filter_field sort_key;
+	bool reverse;
+	__u64 watch_ns; /* list: time between two lists; 0: one list */
 
 	/* for the checks of options that must not be combined */
 	bool format_given;

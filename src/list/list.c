@@ -3,7 +3,9 @@
 #include "src/list/list.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -16,12 +18,14 @@
 #include "src/kernel/net_namespace.h"
 #include "src/kernel/running_tracker.h"
 #include "src/kernel/socket_scan.h"
+#include "src/list/list_rows.h"
 #include "src/record/process_table.h"
 #include "src/record/socket_record.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
 #define PROCESS_CAPACITY 65536
+#define NS_PER_SECOND 1000000000ULL
 
 struct list {
 	const struct options *options;
@@ -32,15 +36,55 @@ struct list {
 	struct namespace_names namespace_names;
 	struct record_lookups names;
 	struct running_trackers running;
+	struct list_rows rows; /* until they are sorted */
+	__u64 hidden;          /* rows that a terminal has no room for */
+	__u64 lost;            /* rows without memory */
 };
+
+static bool is_sorted(const struct list *list)
+{
+	return list->options->sorts;
+}
+
+static bool list_watches(const struct list *list)
+{
+	return list->options->watch_ns;
+}
+
+static void write_row(struct list *list, struct nt_record *record)
+{
+	if (delivery_is_over(&list->delivery))
+		return;
+	if (list_watches(list) && sink_page_is_full(list->delivery.output.records))
+		list->hidden++;
+	else
+		delivery_write(&list->delivery, record);
+}
 
 static void write_listed_record(struct list *list, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
 	record_fill_from_open_socket(&record, NT_EVENT_LISTED, event, size, &list->names);
-	if (!list->delivery.error)
-		delivery_write(&list->delivery, &record);
+	record_name_host(&record, list->options->delivery.host);
+	if (!filter_accepts(list->options->delivery.filter, &record))
+		return;
+	if (!is_sorted(list))
+		write_row(list, &record);
+	else if (!list_rows_add(&list->rows, &record))
+		list->lost++;
+}
+
+/* Writes the rows that were kept to be sorted. */
+static void write_sorted_rows(struct list *list)
+{
+	const struct options *options = list->options;
+	size_t most = options->delivery.output.top ? options->delivery.output.top : list->rows.count, i;
+
+	list_rows_sort(&list->rows, &options->sort_key, options->reverse);
+	for (i = 0; i < most && i < list->rows.count; i++)
+		write_row(list, list_rows_get(&list->rows, i));
+	list_rows_clear(&list->rows);
 }
 
 static int list_handle_event(void *context, void *data, size_t size)
@@ -99,7 +143,8 @@ static const char *find_netns_name(void *context, __u32 netns)
 	return namespace_names_find(&((struct list *)context)->namespace_names, netns, clock_boot_ns());
 }
 
-static int list_set_up(struct list *list)
+/* Loads the kernel side, which forgets everything at list_close_kernel(). */
+static int list_open_kernel(struct list *list)
 {
 	const struct loader_options loader_options = {
 		.contexts = list->options->contexts,
@@ -108,24 +153,36 @@ static int list_set_up(struct list *list)
 	};
 	int status;
 
-	delivery_check_filter(&list->options->delivery);
+	list->names.boot_to_utc_ns = clock_boot_to_utc();
 	running_trackers_open(&list->running);
 	status = loader_open(&list->loader, &loader_options);
 	if (status != EXIT_STATUS_DONE)
 		return status;
+	list->ring = ring_buffer__new(list->loader.events_fd, list_handle_event, list, NULL);
+	return list->ring ? EXIT_STATUS_DONE : report_list_out_of_memory();
+}
+
+static void list_close_kernel(struct list *list)
+{
+	ring_buffer__free(list->ring);
+	list->ring = NULL;
+	loader_close(&list->loader);
+	running_trackers_close(&list->running);
+}
+
+/* The output is opened only after the kernel side was loaded: without privileges no file is created. */
+static int list_set_up(struct list *list)
+{
 	list->names = (struct record_lookups){
 		.boot_hash = clock_boot_hash(),
-		.boot_to_utc_ns = clock_boot_to_utc(),
 		.tick_ns = clock_tick_ns(),
 		.scope_name = net_namespace_interface_name,
 		.netns_name = find_netns_name,
 		.context = list,
 	};
+	delivery_check_filter(&list->options->delivery);
 	list->names.processes = list->processes = process_table_new(PROCESS_CAPACITY);
-	list->ring = ring_buffer__new(list->loader.events_fd, list_handle_event, list, NULL);
-	if (!list->processes || !list->ring)
-		return report_list_out_of_memory();
-	return delivery_open(&list->delivery, &list->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
+	return list->processes ? EXIT_STATUS_DONE : report_list_out_of_memory();
 }
 
 /* Returns EXIT_STATUS_LOST after reporting that connections are missing, or EXIT_STATUS_DONE. */
@@ -135,6 +192,11 @@ static int report_missing(const struct list *list)
 
 	loader_counters(&list->loader, counters);
 	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_OPEN_RING_FAILED];
+	if (list->lost)
+		message_error("%llu open connections are missing: out of memory; leave out --sort and --top",
+			      (unsigned long long)list->lost);
+	if (list->lost && !missing)
+		return EXIT_STATUS_LOST;
 	if (!missing)
 		return EXIT_STATUS_DONE;
 	message_error(
@@ -159,18 +221,79 @@ static void report_no_match(const struct list *list)
 		message_note("no connection is open");
 }
 
-static int list_all(struct list *list)
+/* On a terminal only: the rows that found no room. */
+static void write_hidden(struct list *list)
 {
-	int status, of_output;
+	struct text_buffer line = { 0 };
 
-	stop_on_signals();
+	if (!list->hidden)
+		return;
+	text_format(&line, "... %llu more\n", (unsigned long long)list->hidden);
+	sink_write_lines(list->delivery.output.records, &line);
+	text_free(&line);
+}
+
+static void scan_and_write(struct list *list)
+{
+	list->delivery.records = list->hidden = list->lost = 0;
+	if (list_watches(list))
+		sink_begin_page(list->delivery.output.records);
 	socket_scan_existing(&list->loader, list_drain, list);
 	adopt_known_sockets(list);
 	socket_scan_report_open(&list->loader, list_drain, list);
-	delivery_finish(&list->delivery, 0, 0);
-	status = report_missing(list);
-	if (status == EXIT_STATUS_DONE)
+	write_sorted_rows(list);
+	write_hidden(list);
+}
+
+/* Lists once. Returns the exit status. */
+static int list_once(struct list *list)
+{
+	int status = list_open_kernel(list);
+
+	if (status == EXIT_STATUS_DONE && !delivery_open(&list->delivery, &list->options->delivery))
+		status = EXIT_STATUS_BROKEN;
+	if (status == EXIT_STATUS_DONE) {
+		scan_and_write(list);
+		delivery_flush(&list->delivery);
+		status = report_missing(list);
+	}
+	if (status == EXIT_STATUS_DONE && !list_watches(list))
 		report_no_match(list);
+	list_close_kernel(list);
+	return status;
+}
+
+static void ignore_resize(int signal_number)
+{
+	(void)signal_number;
+}
+
+/* Waits until the next list is due, or the terminal has another size. Returns false after a request to end. */
+static bool await_next_list(const struct list *list)
+{
+	const struct timespec pause = { .tv_sec = (time_t)(list->options->watch_ns / NS_PER_SECOND),
+					.tv_nsec = (long)(list->options->watch_ns % NS_PER_SECOND) };
+
+	if (!list_watches(list) || stop_is_requested() || list->delivery.error)
+		return false;
+	nanosleep(&pause, NULL);
+	return !stop_is_requested();
+}
+
+static int list_all(struct list *list)
+{
+	const struct sigaction resize = { .sa_handler = ignore_resize, .sa_flags = SA_RESTART };
+	int status, of_output;
+
+	stop_on_signals();
+	if (list_watches(list))
+		sigaction(SIGWINCH, &resize, NULL);
+	do
+		status = list_once(list);
+	while ((status == EXIT_STATUS_DONE || status == EXIT_STATUS_LOST) && await_next_list(list));
+	if (!list->delivery.is_open)
+		return status;
+	delivery_finish(&list->delivery, 0, 0);
 	of_output = delivery_status(&list->delivery);
 	return status == EXIT_STATUS_DONE || of_output == EXIT_STATUS_BROKEN ? of_output : status;
 }
@@ -178,11 +301,9 @@ static int list_all(struct list *list)
 static void list_clean_up(struct list *list)
 {
 	delivery_close(&list->delivery);
-	ring_buffer__free(list->ring);
+	list_rows_clear(&list->rows);
 	process_table_free(list->processes);
 	namespace_names_free(&list->namespace_names);
-	loader_close(&list->loader);
-	running_trackers_close(&list->running);
 }
 
 int list_run(const struct options *options)

@@ -32,15 +32,20 @@ struct sink {
 	const char *name;            /* for messages */
 	int fd;
 	bool regular, terminal;
-	bool named;         /* -o: can be opened again */
-	bool half_out;      /* the first waiting line was written in part */
-	bool awaits_reader; /* nobody has opened the FIFO for reading yet; fd is -1 */
-	bool patient;       /* sink_options.waits */
-	bool no_header;     /* sink_options.no_header */
-	bool fixed_width;   /* sink_options.width is given */
-	bool stuck;         /* the last wait for the reader timed out */
-	bool refused;       /* the last flush failed, or records were lost; reported already */
-	bool gone;          /* the reader of the pipe has closed it */
+	bool named;          /* -o: can be opened again */
+	bool half_out;       /* the first waiting line was written in part */
+	bool awaits_reader;  /* nobody has opened the FIFO for reading yet; fd is -1 */
+	bool patient;        /* sink_options.waits */
+	bool no_header;      /* sink_options.no_header */
+	bool fixed_width;    /* sink_options.width is given */
+	bool pages;          /* sink_options.pages */
+	bool has_page;       /* sink_begin_page() was called */
+	unsigned int rows;   /* of the terminal; 0: no limit */
+	size_t page_lines;   /* since sink_begin_page() */
+	size_t record_lines; /* of the last record */
+	bool stuck;          /* the last wait for the reader timed out */
+	bool refused;        /* the last flush failed, or records were lost; reported already */
+	bool gone;           /* the reader of the pipe has closed it */
 	struct format_view view;
 	struct text_buffer waiting; /* lines; the first may have been written in part */
 	struct text_buffer kinds;   /* a byte for each waiting line: enum nt_event_kind, or KIND_HEADER */
@@ -180,7 +185,7 @@ static void begin_output(struct sink *sink)
 		text_char(&sink->waiting, '\n');
 		add_kinds(sink, sink->waiting.used, KIND_HEADER);
 	}
-	if (!size || (sink->format && sink->format->always_header))
+	if (!sink->pages && (!size || (sink->format && sink->format->always_header)))
 		add_header(sink);
 }
 
@@ -217,6 +222,7 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	opened->format = options->format;
 	opened->patient = options->waits;
 	opened->no_header = options->no_header;
+	opened->pages = options->pages && options->format->follows_width;
 	opened->fixed_width = options->width;
 	opened->view.width = options->width;
 	opened->view.lists = options->lists;
@@ -242,7 +248,8 @@ static void update_width(struct sink *sink)
 {
 	unsigned int width;
 
-	if (!sink->terminal || sink->fixed_width || sink->waiting.used || !sink->format || !sink->format->follows_width)
+	if (!sink->terminal || sink->fixed_width || sink->pages || sink->waiting.used || !sink->format ||
+	    !sink->format->follows_width)
 		return;
 	width = sink_terminal_width(sink->fd);
 	if (width == sink->view.width)
@@ -253,12 +260,59 @@ static void update_width(struct sink *sink)
 
 static void append_record(struct sink *sink, const struct nt_record *record)
 {
-	size_t begin = sink->waiting.used;
+	size_t begin = sink->waiting.used, lines = sink->kinds.used;
 
 	if (sink->format->before_record && !sink->no_header)
 		sink->format->before_record(&sink->waiting, record, &sink->view);
 	sink->format->record(&sink->waiting, record, &sink->view);
 	add_kinds(sink, begin, record->event);
+	sink->record_lines = sink->kinds.used - lines;
+	sink->page_lines += sink->record_lines;
+}
+
+/* Homes the cursor and clears what is below it: nothing of the page before stays. */
+#define CLEAR_TERMINAL "\033[H\033[J"
+#define LINES_AFTER_ROWS 2 /* how many rows are missing, and the cursor's line */
+
+static void print_time_of_page(struct sink *sink)
+{
+	time_t now = time(NULL);
+	struct tm local;
+	char text[32];
+
+	localtime_r(&now, &local);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
+	text_format(&sink->waiting, "%s%s\n", sink->terminal ? CLEAR_TERMINAL : sink->has_page ? "\n" : "", text);
+}
+
+void sink_begin_page(struct sink *sink)
+{
+	size_t begin = sink->waiting.used, kinds = sink->kinds.used;
+	struct winsize size;
+
+	if (!sink->pages)
+		return;
+	if (sink->terminal && !sink->fixed_width)
+		sink->view.width = sink_terminal_width(sink->fd);
+	sink->rows = sink->terminal && !ioctl(sink->fd, TIOCGWINSZ, &size) ? size.ws_row : 0;
+	if (!sink->no_header || sink->terminal) {
+		print_time_of_page(sink);
+		add_kinds(sink, begin, KIND_HEADER);
+	}
+	add_header(sink);
+	sink->has_page = true;
+	sink->page_lines = sink->kinds.used - kinds;
+	if (!has_failed(sink))
+		return;
+	sink_truncate(sink, begin, kinds);
+	report_no_memory(sink, "; the heading is missing");
+}
+
+bool sink_page_is_full(const struct sink *sink)
+{
+	size_t next = sink->record_lines ? sink->record_lines : 1;
+
+	return sink->rows && sink->page_lines + next + LINES_AFTER_ROWS > sink->rows;
 }
 
 static __u64 count_events(const __u64 counts[EVENT_KINDS])

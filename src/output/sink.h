@@ -24,6 +24,7 @@ struct sink_options {
 	bool waits;                  /* for a slow reader, until a stop (src/util/stop.h); false for live tracking */
 	bool lists;                  /* as in struct format_view */
 	bool no_header;              /* neither a heading nor lines between records */
+	bool pages;                  /* text: headings only by sink_begin_page() */
 	__u32 width;                 /* of a line of text; 0: the terminal's, or 132 characters */
 	const struct column_choice *chosen; /* as in struct format_view */
 };
@@ -36,6 +37,13 @@ int sink_open(struct sink **sink, const struct sink_options *options);
  * sink_flush().
  */
 int sink_write(struct sink *sink, const struct nt_record *record);
+
+/* Text: begins another list of the same things: its time and the headings; a terminal is cleared first. The other
+ * formats go on. */
+void sink_begin_page(struct sink *sink);
+
+/* Returns whether another record would not fit on the terminal, below the ones since sink_begin_page(). */
+bool sink_page_is_full(const struct sink *sink);
 
 /* Adds lines that are not records. Returns 0, or -errno if there is no room: none is added. */
 int sink_write_lines(struct sink *sink, const struct text_buffer *lines);

@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests netracker list and update records with open connections of several namespaces, and against ss."""
+import fcntl
 import os
+import pty
 import re
 import shutil
+import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import records
@@ -306,6 +311,88 @@ def filters(bench):
         problems += ["%s: %d, should be %d" % (" ".join(arguments), found, wanted)] * (found != wanted)
     found = list_in(bench, "-n", "3")[1]
     return problems + ["-n 3: %d" % len(found)] * (len(found) != 3)
+
+
+def shown(bench, *arguments):
+    """Returns the rows of tab-separated output."""
+    done = subprocess.run([PROGRAM, "list", "-q", "-f", "tsv", "--no-header", *arguments], capture_output=True, text=True,
+                          preexec_fn=lambda: prepare(bench.here.name), check=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+@check("list: --sort, -r, --top, --state")
+def sorts(bench):
+    world = bench.world(loopback)
+    server, client = world.server(), world.client()
+    listener = world.listen(server)
+    pairs = [world.pair(client, listener) for _ in range(EACH)]
+    sizes = [300, 70000, 5, 2000, 40]
+    for (one, other), size in zip(pairs, sizes):
+        one.send(size)
+        other.receive(size)
+    by_size = [str(pair[0].local[1]) for _, pair in sorted(zip(sizes, pairs), key=lambda item: -item[0])]
+    of_clients = ["--role", "client", "-D", str(listener.port), "--columns", "src_port,src_bytes"]
+    problems = []
+    for arguments, wanted in ((["--sort", "sent"], by_size), (["--sort", "src_bytes", "-r"], by_size[::-1]),
+                              (["--sort", "sent", "--top", "2"], by_size[:2]), (["--top", "3"], by_size[:3]),
+                              (["--sort", "sport"], sorted(by_size, key=int, reverse=True)),
+                              (["--sort", "handshake", "-n", "4"], None)):
+        rows = shown(bench, *of_clients, *arguments)
+        found = [row[0] for row in rows]
+        if found != wanted and (wanted or len(found) != 4):
+            problems.append("%s: %s, should be %s" % (" ".join(arguments), rows, wanted))
+    pairs[1][0].shutdown()
+    pairs[1][1].receive_eof()
+    for states, wanted in (("close-wait", 1), ("close_wait,FIN-WAIT2", 2), ("estab", 8), ("syn_sent", 0)):
+        found = shown(bench, "--netns", bench.here.name, "--where", "port %d" % listener.port, "--state", states)
+        problems += ["--state %s: %d, should be %d" % (states, len(found), wanted)] * (len(found) != wanted)
+    return problems
+
+
+def watch(bench, rows, *arguments):
+    """Returns the status and the output of list --watch after three lists, on a terminal if it has rows."""
+    master, slave = pty.openpty() if rows else os.pipe()
+    if rows:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 132, 0, 0))
+    process = subprocess.Popen([PROGRAM, "list", "--watch=0.1", *arguments], stdout=slave, stderr=subprocess.PIPE,
+                               env=dict(os.environ, TERM="dumb"), preexec_fn=lambda: prepare(bench.here.name))
+    os.close(slave)
+    output = b""
+    while output.count(b"COMM") < 3:
+        output += os.read(master, 65536)
+    process.send_signal(signal.SIGINT)
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        output += more
+    os.close(master)
+    messages = process.communicate()[1]
+    return process.returncode, output.decode().replace("\r", ""), messages
+
+
+@check("list --watch: one table after another in a pipe, as many rows as fit on a terminal")
+def watches(bench):
+    pairs = bench.world(loopback).pairs(EACH)
+    status, output, messages = watch(bench, None, "--netns", bench.here.name)
+    tables = output.split("\n\n")
+    problems = ["status %d, %r" % (status, messages)] * (status != 0 or bool(messages))
+    for table in tables[:2]:
+        time_of, heading, *rows = table.splitlines()
+        if not re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", time_of) or "STATE" not in heading or \
+                len(rows) != 2 * len(pairs):
+            problems.append("a table in a pipe: %r" % table)
+    status, output, messages = watch(bench, 8, "--netns", bench.here.name)
+    pages = output.split("\x1b[H\x1b[J")
+    problems += ["status %d on a terminal, %r" % (status, messages)] * (status != 0 or bool(messages))
+    for page in pages[1:3]:
+        lines = page.splitlines()
+        if len(lines) != 7 or lines[-1] != "... %d more" % (2 * len(pairs) - 4):
+            problems.append("a page of 8 rows: %r" % page)
+    return problems + ["%d pages" % len(pages)] * (len(pages) < 3)
 
 
 @check("list: wrong options, no privileges, a reader that goes away")

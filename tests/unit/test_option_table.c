@@ -62,7 +62,8 @@ static void test_row(const struct option_rule *rule)
 {
 	unsigned int command;
 
-	CHECK(rule->value || !rule->valid);
+	CHECK(rule->value || rule->optional || !rule->valid);
+	CHECK(!rule->optional == !rule->implied && !(rule->value && rule->optional));
 	for (command = 1; command <= LAST_COMMAND; command <<= 1) {
 		if (!(rule->commands & command))
 			continue;
@@ -119,8 +120,8 @@ static void test_help(unsigned int command)
 		char label[64];
 		bool has = option_rules[i].commands & commands_with_the_help_of(command);
 
-		snprintf(label, sizeof(label), "%s--%s ", option_rules[i].letter ? ", " : "\n      ",
-			 option_rules[i].name);
+		snprintf(label, sizeof(label), "%s--%s%s", option_rules[i].letter ? ", " : "\n      ",
+			 option_rules[i].name, option_rules[i].optional ? "[=" : " ");
 		CHECK_EQUAL(count_of(text.bytes, label), has);
 	}
 	text_free(&text);

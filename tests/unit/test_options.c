@@ -392,6 +392,32 @@ static void test_columns(void)
 	refused(&live, "netracker --summary --no-header", "name a file for records with -o");
 }
 
+static void test_sorting(void)
+{
+	struct options options = accepted(&list, "list --sort rtt -r --top 5 --watch");
+
+	CHECK(options.sorts && options.reverse);
+	CHECK_STRING(options.sort_key.name, "rtt");
+	CHECK_EQUAL(options.delivery.output.top, 5);
+	CHECK_EQUAL(options.watch_ns, 2000000000);
+	options_free(&options);
+	options = accepted(&list, "list --top 3 --watch=500ms --state close-wait,estab");
+	CHECK(options.sorts);
+	CHECK_STRING(options.sort_key.name, "bytes");
+	CHECK_EQUAL(options.watch_ns, 500000000);
+	options_free(&options);
+	options = accepted(&list, "list");
+	CHECK(!options.sorts && !options.watch_ns);
+	options_free(&options);
+	refused(&list, "list --sort rrt", "--sort: 'rrt' is no field; nearest: rtt");
+	refused(&list, "list -r", "-r is for --sort");
+	refused(&list, "list --watch=1ms", "a time of at least 0.1s");
+	refused(&list, "list --state open-wait", "established, syn_sent");
+	refused(&live, "netracker --sort rtt", "not an option of live tracking");
+	refused(&live, "netracker --top 5", "--top is for the tables of --summary");
+	refused(&replay, "replay --watch a", "not an option of replay");
+}
+
 static void test_explain(void)
 {
 	struct options options = accepted(&explain, "explain --id 0123456789abcdef records.json");
@@ -592,6 +618,7 @@ int main(void)
 	test_other_options();
 	test_summary();
 	test_columns();
+	test_sorting();
 	test_explain();
 	test_sizes();
 	test_durations();
