@@ -87,6 +87,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  ROLE            role of the local side: client, server\n"
 "  SRC, DST        endpoints: SRC opened the connection to DST\n"
 "  STATE           TCP state of the local socket\n"
+"  RECV-Q, SEND-Q  bytes received and not read; written and not acknowledged\n"
 "  AGE             time since it was opened; known if netracker was tracking\n"
 "                  then and still is\n"
 "  SENT, RECEIVED  payload bytes of the local side\n"

@@ -244,8 +244,41 @@ static void print_reason_cut(struct text_buffer *cell, const struct nt_record *r
 	text_char(cell, '~');
 }
 
+static void print_state_age(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_STATE_AGE, record->state_age_ns, readable_duration);
+}
+
+static void print_recv_queue(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_RECV_QUEUE, record->recv_queue_bytes, readable_count);
+}
+
+/* As ss shows it: what was sent is in the queue until it is acknowledged. */
+static void print_send_queue(struct text_buffer *cell, const struct nt_record *record)
+{
+	__u64 queued = (__u64)record->send_queue_bytes + record->unacked_bytes;
+
+	if (nt_record_has(record, NT_HAS_UNACKED))
+		print_optional(cell, record, NT_HAS_SEND_QUEUE, queued, readable_count);
+	else
+		print_absent(cell);
+}
+
+static void print_unacked(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_UNACKED, record->unacked_bytes, readable_count);
+}
+
+static void print_cwnd(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_CWND, record->cwnd, print_count);
+}
+
 static void print_netns(struct text_buffer *cell, const struct nt_record *record)
 {
+	if (nt_record_has(record, NT_HAS_NETNS_NAME) && record->netns_name)
+		return escape_word(cell, record->netns_name, strlen(record->netns_name));
 	print_optional(cell, record, NT_HAS_NETNS, record->netns, print_count);
 }
 
@@ -319,9 +352,14 @@ static const struct text_column sent_column = { "SENT", 6, RIGHT, LEFT, text_pri
 RIGHT_COLUMN(received_column, "RECEIVED", 6, text_print_received);
 RIGHT_COLUMN(retrans_column, "RETRANS", 7, text_print_retransmits);
 LEFT_COLUMN(state_column, "STATE", 11, text_print_state);
+RIGHT_COLUMN(state_age_column, "STATE-AGE", 6, print_state_age);
+RIGHT_COLUMN(recv_queue_column, "RECV-Q", 6, print_recv_queue);
+RIGHT_COLUMN(send_queue_column, "SEND-Q", 6, print_send_queue);
+RIGHT_COLUMN(unacked_column, "UNACKED", 7, print_unacked);
+RIGHT_COLUMN(cwnd_column, "CWND", 4, print_cwnd);
 RIGHT_COLUMN(rtt_column, "RTT", 6, print_rtt);
 LEFT_COLUMN(limited_column, "LIMITED", 8, print_limited_by);
-RIGHT_COLUMN(netns_column, "NETNS", 10, print_netns);
+LEFT_COLUMN(netns_column, "NETNS", 10, print_netns);
 LEFT_COLUMN(container_column, "CONTAINER", CONTAINER_ID_SHOWN, print_container);
 LEFT_COLUMN(reason_column, "REASON", 18, print_reason); /* tcp_abort_on_close */
 LEFT_COLUMN(short_reason_column, "REASON", REASON_WIDTH, print_reason_cut);
@@ -338,12 +376,14 @@ static const struct table_column ended_columns[] = {
 };
 
 static const struct table_column open_columns[] = {
-	{ &pid_column, 0, 0 },         { &comm_column, 1, 0 },        { &short_comm_column, 0, 1 },
-	{ &socket_role_column, 9, 0 }, { &role_letter_column, 0, 9 }, { &src_column, 0, 0 },
-	{ &dst_column, 0, 0 },         { &state_column, 0, 0 },       { &age_column, 6, 0 },
-	{ &sent_column, 0, 0 },        { &received_column, 0, 0 },    { &rtt_column, 8, 0 },
-	{ &retrans_column, 7, 0 },     { &limited_column, 5, 0 },     { &netns_column, 3, 0 },
-	{ &container_column, 2, 0 },   { &gaps_column, 4, 0 },
+	{ &pid_column, 0, 0 },          { &comm_column, 1, 0 },         { &short_comm_column, 0, 1 },
+	{ &socket_role_column, 13, 0 }, { &role_letter_column, 0, 13 }, { &src_column, 0, 0 },
+	{ &dst_column, 0, 0 },          { &state_column, 0, 0 },        { &state_age_column, 8, 0 },
+	{ &recv_queue_column, 0, 0 },   { &send_queue_column, 0, 0 },   { &age_column, 9, 0 },
+	{ &sent_column, 12, 0 },        { &received_column, 12, 0 },    { &rtt_column, 11, 0 },
+	{ &retrans_column, 10, 0 },     { &limited_column, 7, 0 },      { &unacked_column, 3, 0 },
+	{ &cwnd_column, 2, 0 },         { &netns_column, 5, 0 },        { &container_column, 4, 0 },
+	{ &gaps_column, 6, 0 },
 };
 
 /* Two lines a record, if SRC and DST do not fit side by side. */
@@ -353,8 +393,8 @@ static const struct table_column narrow_ended_columns[] = {
 };
 
 static const struct table_column narrow_open_columns[] = {
-	{ &src_column, 0, 0 },  { &state_column, 0, 0 },    { &age_column, 0, 0 },     { &rtt_column, 2, 0 },
-	{ &sent_column, 3, 0 }, { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
+	{ &src_column, 0, 0 }, { &state_column, 0, 0 }, { &recv_queue_column, 4, 0 }, { &send_queue_column, 0, 0 },
+	{ &rtt_column, 2, 0 }, { &sent_column, 3, 0 },  { &received_column, 3, 0 },   { &retrans_column, 1, 0 },
 };
 
 static const struct table_column second_ended_columns[] = {
@@ -363,7 +403,7 @@ static const struct table_column second_ended_columns[] = {
 };
 
 static const struct table_column second_open_columns[] = {
-	{ &second_dst_column, 0, 0 },  { &comm_column, 0, 0 },    { &pid_column, 4, 0 },
+	{ &second_dst_column, 0, 0 },  { &comm_column, 0, 0 },    { &pid_column, 5, 0 },  { &age_column, 4, 0 },
 	{ &socket_role_column, 3, 0 }, { &limited_column, 2, 0 }, { &gaps_column, 1, 0 },
 };
 
@@ -381,10 +421,11 @@ TABLE(text_ended_table, ended_columns, &narrow_ended_table, NULL);
 TABLE(text_open_table, open_columns, &narrow_open_table, NULL);
 
 const struct text_column *const text_named_columns[] = {
-	&text_time_column, &pid_column,      &comm_column,      &role_column,   &src_column,
-	&dst_column,       &outcome_column,  &handshake_column, &lasted_column, &age_column,
-	&sent_column,      &received_column, &retrans_column,   &state_column,  &rtt_column,
-	&limited_column,   &netns_column,    &container_column, &reason_column, &gaps_column,
+	&text_time_column, &pid_column,        &comm_column,       &role_column,    &src_column,
+	&dst_column,       &outcome_column,    &handshake_column,  &lasted_column,  &age_column,
+	&sent_column,      &received_column,   &retrans_column,    &state_column,   &rtt_column,
+	&limited_column,   &netns_column,      &container_column,  &reason_column,  &gaps_column,
+	&state_age_column, &recv_queue_column, &send_queue_column, &unacked_column, &cwnd_column,
 };
 
 const unsigned int text_named_column_count = sizeof(text_named_columns) / sizeof(text_named_columns[0]);

@@ -86,13 +86,13 @@ static void test_wide(void)
 
 	CHECK_STRING(at_width(NULL, 187),
 		     "TIME         PID COMM            ROLE    SRC                   DST                   OUTCOME "
-		     "HANDSHAKE LASTED SENT RECEIVED RETRANS    RTT      NETNS CONTAINER    REASON             GAPS\n");
+		     "HANDSHAKE LASTED SENT RECEIVED RETRANS    RTT NETNS      CONTAINER    REASON             GAPS\n");
 	CHECK_STRING(at_width(&record, 187),
 		     "22:13:21    1234 nginx           server  198.18.0.1:34855      198.18.0.2:80         reset:dst  "
-		     "50.0us  1.50s  4.00G     77     2/1 45.0us 4026531840 abc          tcp_abort_on_close -\n");
+		     "50.0us  1.50s  4.00G     77     2/1 45.0us blue       abc          tcp_abort_on_close -\n");
 	CHECK(strstr(at_width(&record, 160), " tcp_abort_~ -\n") != NULL);
 	memset(record.container, 'f', 64);
-	CHECK(strstr(at_width(&record, 187), " 4026531840 ffffffffffff tcp_") != NULL);
+	CHECK(strstr(at_width(&record, 187), " blue       ffffffffffff tcp_") != NULL);
 }
 
 /* Sent and received are those of the local side: SRC's of a client and of an observer, DST's of a server. */
@@ -195,10 +195,10 @@ static void test_narrow(void)
 					 "  DST                   COMM                PID TIME     ROLE    GAPS\n");
 	CHECK_STRING(at_width(&record, 80), "255.255.255.255:65535 refused:dst 12.3ms 23h59m  115G   115G     2/1\n"
 					    "  255.255.255.255:65535 systemd-resolve 4194304 22:13:21 server  SOPB\n");
-	CHECK_STRING(shown(NULL, &list), "SRC                   STATE          AGE\n"
+	CHECK_STRING(shown(NULL, &list), "SRC                   STATE       SEND-Q\n"
 					 "  DST                   COMM\n");
 	record = sample_record();
-	CHECK_STRING(shown(&record, &list), "198.18.0.1:34855      fin_wait2    1.50s\n"
+	CHECK_STRING(shown(&record, &list), "198.18.0.1:34855      fin_wait2       25\n"
 					    "  198.18.0.2:80         nginx\n");
 }
 
@@ -368,24 +368,32 @@ static void test_durations(void)
 /* The columns that ss shows too: state, round-trip time, retransmits. */
 static void test_list(void)
 {
-	const struct format_view list = { .width = 132, .lists = true };
+	const struct format_view list = { .width = 132, .lists = true }, wide = { .width = 195, .lists = true };
 	struct format_view view = { .lists = true };
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_LISTED;
-	CHECK_STRING(
-		shown(NULL, &list),
-		"    PID COMM       ROLE   SRC                   DST                   STATE          AGE SENT RECEIVED "
-		"   RTT RETRANS LIMITED  GAPS\n");
-	CHECK_STRING(
-		shown(&record, &list),
-		"   1234 nginx      server 198.18.0.1:34855      198.18.0.2:80         fin_wait2    1.50s  4.00G     77 "
-		"45.0us     2/1 sndbuf   -\n");
+	/* SEND-Q is what ss shows: 12 bytes not sent and 13 not acknowledged */
+	CHECK_STRING(shown(NULL, &list),
+		     "    PID COMM       ROLE   SRC                   DST                   STATE       RECV-Q "
+		     "SEND-Q    AGE SENT RECEIVED    RTT RETRANS\n");
+	CHECK_STRING(shown(&record, &list),
+		     "   1234 nginx      server 198.18.0.1:34855      198.18.0.2:80         fin_wait2       "
+		     "11     25  1.50s  4.00G     77 45.0us     2/1\n");
+	CHECK_STRING(shown(NULL, &wide),
+		     "    PID COMM            ROLE   SRC                   DST                   STATE    "
+		     "STATE-AGE RECV-Q SEND-Q    AGE SENT RECEIVED    RTT RETRANS LIMITED  UNACKED CWND NETNS      "
+		     "CONTAINER    GAPS\n");
+	CHECK(strstr(shown(&record, &wide), " fin_wait2   9.00us     11     25  1.50s ") != NULL);
+	CHECK(strstr(shown(&record, &wide), " sndbuf        13   10 ") != NULL);
+	record.netns_name = "blue sky";
+	CHECK(strstr(shown(&record, &wide), " blue\\x20sky abc ") != NULL);
+	nt_record_unset(&record, NT_HAS_NETNS_NAME);
+	CHECK(strstr(shown(&record, &wide), " 4026531840 abc ") != NULL);
 	record.present = 0;
-	CHECK_STRING(
-		shown(&record, &list),
-		"      - -          server 198.18.0.1:34855      198.18.0.2:80         -                -      -      - "
-		"     -     -/- -        -\n");
+	CHECK_STRING(shown(&record, &list),
+		     "      - -          server 198.18.0.1:34855      198.18.0.2:80         -                "
+		     "-      -      -      -      -      -     -/-\n");
 	record = widest();
 	for (view.width = 40; view.width <= 200; view.width++) {
 		view.wraps = true;
