@@ -64,19 +64,19 @@ bool list_rows_add(struct list_rows *rows, const struct nt_record *record)
 	return true;
 }
 
-static int compare_sizes(size_t one, size_t other)
+static int order_sizes(size_t one, size_t other)
 {
 	return (one > other) - (one < other);
 }
 
-static int compare_texts(const char *one, size_t size, const char *other, size_t other_size)
+static int order_texts(const char *one, size_t size, const char *other, size_t other_size)
 {
 	int order = memcmp(one, other, size < other_size ? size : other_size);
 
-	return order ? order : compare_sizes(size, other_size);
+	return order ? order : order_sizes(size, other_size);
 }
 
-static int compare_names(const struct field_names *names, __u64 one, __u64 other)
+static int order_names(const struct field_names *names, __u64 one, __u64 other)
 {
 	const char *name = field_name(names, (unsigned int)__builtin_ctzll(one | 1ULL << 63));
 	const char *other_name = field_name(names, (unsigned int)__builtin_ctzll(other | 1ULL << 63));
@@ -85,24 +85,24 @@ static int compare_names(const struct field_names *names, __u64 one, __u64 other
 }
 
 /* Compares two known values: below 0 if `one` comes first. */
-static int compare_values(const struct filter_field *key, const struct filter_operand *one,
-			  const struct filter_operand *other)
+static int order_values(const struct filter_field *key, const struct filter_operand *one,
+			const struct filter_operand *other)
 {
 	switch (key->type) {
 	case FILTER_ADDRESS:
 		return memcmp(one->address[0], other->address[0], 16);
 	case FILTER_NAME:
-		return compare_names(key->names, one->bits, other->bits);
+		return order_names(key->names, one->bits, other->bits);
 	case FILTER_NAMES:
 		return __builtin_popcountll(other->bits) - __builtin_popcountll(one->bits);
 	default:
 		if (one->text && other->text)
-			return compare_texts(one->text, one->size, other->text, other->size);
+			return order_texts(one->text, one->size, other->text, other->size);
 		return (one->number[0] < other->number[0]) - (one->number[0] > other->number[0]);
 	}
 }
 
-static int compare_rows(const void *left, const void *right, void *context)
+static int order_rows(const void *left, const void *right, void *context)
 {
 	const struct list_row *one = left, *other = right;
 	const struct sort_order *order = context;
@@ -112,10 +112,10 @@ static int compare_rows(const void *left, const void *right, void *context)
 	filter_field_get(order->key, &one->record, &of_one);
 	filter_field_get(order->key, &other->record, &of_other);
 	if (of_one.count && of_other.count)
-		result = compare_values(order->key, &of_one, &of_other) * (order->reversed ? -1 : 1);
+		result = order_values(order->key, &of_one, &of_other) * (order->reversed ? -1 : 1);
 	else
 		result = !of_one.count - !of_other.count;
-	return result ? result : compare_sizes(one->number, other->number);
+	return result ? result : order_sizes(one->number, other->number);
 }
 
 void list_rows_sort(struct list_rows *rows, const struct filter_field *key, bool reversed)
@@ -123,7 +123,7 @@ void list_rows_sort(struct list_rows *rows, const struct filter_field *key, bool
 	struct sort_order order = { key, reversed };
 
 	if (rows->count)
-		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), compare_rows, &order);
+		qsort_r(rows->rows, rows->count, sizeof(*rows->rows), order_rows, &order);
 }
 
 struct nt_record *list_rows_get(struct list_rows *rows, size_t place)

@@ -9,7 +9,7 @@
 
 #define ROWS 5
 
-/* Five records; the port tells them apart. Byte counts and addresses are in no order, the third has no round-trip time and
+/* Five records; each has another port. Byte counts and addresses are in no order, the third has no round-trip time and
  * no name. */
 static void fill(struct list_rows *rows)
 {
