@@ -17,6 +17,7 @@ from peer import now
 from records import TOLERANCE_NS
 from traffic import NOBODY, Span, settle, swallow
 
+SS_VALUES = "pmtu", "cwnd", "notsent", "lastsnd", "lastrcv"
 UNREAD, FILLING, LOST = 5000, 30_000_000, 3000
 TICK_NS = 10_000_000  # the longest that Linux has
 PATIENCE_SECONDS = 0.3
@@ -64,16 +65,15 @@ def ss_in(namespaces):
     found = {}
     for namespace in namespaces:
         before = now()
-        done = subprocess.run(["ss", "-tnoipH"], preexec_fn=lambda: enter(namespace.name), capture_output=True, text=True,
-                              check=True)
+        done = subprocess.run(["ss", "-tnoipH"], preexec_fn=lambda: enter(namespace.name), capture_output=True,
+                              text=True, check=True)
         for line in re.sub(r"\n[ \t]+", " ", done.stdout).splitlines():
             words = line.split()
             ends = [word.rsplit(":", 1) for word in words[3:5]]
             key = (namespace.inode, *(part for address, port in ends for part in (address.strip("[]"), int(port))))
             values = dict(re.findall(r"(\w+):(\d+)", line))
             found[key] = {"state": words[0], "recv": int(words[1]), "send": int(words[2]), "before": before,
-                          "after": now(), **{name: int(values[name]) for name in ("cwnd", "notsent", "lastsnd", "lastrcv")
-                                             if name in values}}
+                          "after": now(), **{name: int(values[name]) for name in SS_VALUES if name in values}}
     return found
 
 
@@ -88,7 +88,7 @@ def compare_with_ss(record, seen, clock):
         problems.append("Recv-Q %d" % seen["recv"])
     if seen["send"] != unsent + unacked + (seen["state"] in ONE_UNACKED):
         problems.append("Send-Q %d" % seen["send"])
-    if "cwnd" not in seen:  # a kernel without the module tcp_diag: ss has only what /proc/net/tcp has
+    if "pmtu" not in seen:  # a kernel without the module tcp_diag: ss has only what /proc/net/tcp has
         return problems
     if seen.get("notsent", 0) != unsent:
         problems.append("notsent %d" % seen.get("notsent", 0))
