@@ -3,6 +3,7 @@
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= bpftool
@@ -72,7 +73,7 @@ all: $(BUILD)/netracker
 
 help:
 	@echo 'make                   build $(BUILD)/netracker'
-	@echo 'make install           install program, man page, completion and schema in $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
+	@echo 'make install           install program, man page, completion, schema and service in $$(DESTDIR)$$(PREFIX); PREFIX is $(PREFIX)'
 	@echo 'make uninstall         remove the installed files'
 	@echo 'make clean             remove $(BUILD)'
 	@echo
@@ -393,6 +394,10 @@ INSTALLED_PAGE = $(DESTDIR)$(PREFIX)/share/man/man8/netracker.8
 INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/netracker
 INSTALLED_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/record.schema.json
 INSTALLED_SUMMARY_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/summary.schema.json
+INSTALLED_UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/netracker.service
+INSTALLED_SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/netracker.conf
+# Configuration, which an administrator may have changed: an existing file stays as it is.
+INSTALLED_LOGROTATE = $(DESTDIR)$(SYSCONFDIR)/logrotate.d/netracker
 
 install: all
 	$(call say,INSTALL,'$(INSTALLED_PROGRAM)')
@@ -405,6 +410,12 @@ install: all
 	$(quiet)install -D -m 644 docs/record.schema.json '$(INSTALLED_SCHEMA)'
 	$(call say,INSTALL,'$(INSTALLED_SUMMARY_SCHEMA)')
 	$(quiet)install -D -m 644 docs/summary.schema.json '$(INSTALLED_SUMMARY_SCHEMA)'
+	$(call say,INSTALL,'$(INSTALLED_UNIT)')
+	$(quiet)sed 's|@PREFIX@|$(PREFIX)|' packaging/netracker.service.in | install -D -m 644 /dev/stdin '$(INSTALLED_UNIT)'
+	$(call say,INSTALL,'$(INSTALLED_SYSUSERS)')
+	$(quiet)install -D -m 644 packaging/netracker.sysusers '$(INSTALLED_SYSUSERS)'
+	$(call say,INSTALL,'$(INSTALLED_LOGROTATE)')
+	$(quiet)[ -e '$(INSTALLED_LOGROTATE)' ] || install -D -m 644 packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)'
 
 uninstall:
 	$(call say,REMOVE,'$(INSTALLED_PROGRAM)')
@@ -417,6 +428,12 @@ uninstall:
 	$(quiet)rm -f '$(INSTALLED_SCHEMA)'
 	$(call say,REMOVE,'$(INSTALLED_SUMMARY_SCHEMA)')
 	$(quiet)rm -f '$(INSTALLED_SUMMARY_SCHEMA)'
+	$(call say,REMOVE,'$(INSTALLED_UNIT)')
+	$(quiet)rm -f '$(INSTALLED_UNIT)'
+	$(call say,REMOVE,'$(INSTALLED_SYSUSERS)')
+	$(quiet)rm -f '$(INSTALLED_SYSUSERS)'
+	$(call say,REMOVE,'$(INSTALLED_LOGROTATE)')
+	$(quiet)! cmp -s packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)' || rm -f '$(INSTALLED_LOGROTATE)'
 
 clean:
 	$(quiet)rm -rf $(BUILD)

@@ -1,22 +1,28 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests what services and alerts need: the exit status, the files, the unit and the rotation of packaging/."""
+import configparser
 import contextlib
 import errno
 import os
 import pty
+import shlex
+import shutil
 import subprocess
 import sys
+import time
 
 from bench import check, main_of_checks
-from places import outgoing
-from tracker import PROGRAM, prepare
+from harness import Skip
+from places import elsewhere, outgoing
+from tracker import POLL_SECONDS, PROGRAM, READY_LINE, READY_TIMEOUT, ROOT, prepare, record_of
 from traffic import exchange_all, require
 
 EACH = 3
 MATCHED = 6
 RECORD_SECONDS = 5
 REFUSED_PORT = 9
+STOP_SECONDS = 30
 
 
 def close_all(pairs):
@@ -82,6 +88,124 @@ def start_note(bench):
             (True, ["-q"], []), (False, [], [])):
         found = start_messages(bench, *arguments, terminal=terminal)
         problems += ["%s on a %s: %s" % (arguments, "terminal" if terminal else "pipe", found)] * (found != expected)
+    return problems
+
+
+def settings_of_unit():
+    """Returns {setting: value} of the unit's [Service] section."""
+    unit = configparser.ConfigParser(delimiters="=", comment_prefixes="#", interpolation=None)
+    unit.optionxform = str
+    unit.read(os.path.join(ROOT, "packaging", "netracker.service.in"))
+    return dict(unit["Service"])
+
+
+class Service:
+    """The unit's command line as the unit runs it: with its group, umask and capabilities, but in another folder. A
+    verbose one says when it is ready.
+    """
+
+    def __init__(self, bench, group=65534):
+        settings = settings_of_unit()
+        self.folder = os.path.join(bench.directory, "log")
+        os.mkdir(self.folder)
+        os.chown(self.folder, -1, group)
+        self.group, self.path = group, os.path.join(self.folder, "records.json")
+        program, *arguments = shlex.split(settings["ExecStart"].replace("/var/log/netracker", self.folder))
+        assert program == "@PREFIX@/sbin/netracker", program
+        bounds = ",".join("+" + word[len("CAP_"):].lower() for word in settings["CapabilityBoundingSet"].split())
+        command = ["setpriv", "--regid", str(group), "--clear-groups", "--bounding-set=-all," + bounds,
+                   "--inh-caps=-all", "--no-new-privs", PROGRAM, *arguments, "-v"]
+        self.log = os.path.join(bench.directory, "journal")
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            umask=int(settings["UMask"], 8),
+                                            preexec_fn=lambda: prepare(bench.here.name))
+        self.wait_for(lambda: READY_LINE in self.messages(), READY_TIMEOUT)
+
+    def messages(self):
+        with open(self.log, errors="replace") as file:
+            return file.read()
+
+    def wait_for(self, condition, seconds):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            ended = self.process.poll()
+            require(ended is None and time.monotonic() < deadline,
+                    "status %s: %s" % (ended, self.messages()[-300:]))
+            time.sleep(POLL_SECONDS)
+
+    def records(self, name="records.json"):
+        with open(os.path.join(self.folder, name)) as file:
+            return [record_of(line) for line in file]
+
+    def mode_problems(self):
+        """Expects files of root that the group may read."""
+        found = {name: os.stat(os.path.join(self.folder, name)) for name in os.listdir(self.folder)}
+        return ["%s: mode %o, %d:%d" % (name, status.st_mode & 0o777, status.st_uid, status.st_gid)
+                for name, status in found.items()
+                if (status.st_mode & 0o777, status.st_uid, status.st_gid) != (0o640, 0, self.group)]
+
+    def stop(self):
+        """Returns problems of its end: as systemctl stop does it."""
+        self.process.terminate()
+        status = self.process.wait(STOP_SECONDS)
+        return ["status %d: %s" % (status, self.messages()[-300:])] * (status != 0)
+
+
+def write_executable(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+
+
+def rotate(bench, service):
+    """Runs logrotate with the file of packaging/. `systemctl` is a script that knows the one command of that file."""
+    with open(os.path.join(ROOT, "packaging", "netracker.logrotate")) as file:
+        text = file.read()
+    path, programs = os.path.join(bench.directory, "logrotate.conf"), os.path.join(bench.directory, "bin")
+    with open(path, "w") as file:
+        file.write(text.replace("/var/log/netracker", service.folder))
+    os.makedirs(programs, exist_ok=True)
+    write_executable(os.path.join(programs, "systemctl"),
+                     '#!/bin/sh\n[ "$*" = "kill --signal=HUP netracker.service" ] && exec kill -HUP %d\n'
+                     'echo "$*" >%s\nexit 1\n' % (service.process.pid, os.path.join(bench.directory, "unknown")))
+    done = subprocess.run(["logrotate", "--force", "--state", os.path.join(bench.directory, "state"), path],
+                          env=dict(os.environ, PATH=programs + ":" + os.environ["PATH"]), capture_output=True, text=True)
+    require(done.returncode == 0 and not os.path.exists(os.path.join(bench.directory, "unknown")), done.stderr)
+
+
+def ended(records, ports):
+    return sorted(record["src_port"] for record in records if record["event"] == "close" and
+                  record["src_port"] in ports)
+
+
+@check("the unit's command line, with its capabilities: records of all namespaces, modes, rotation, stop")
+def unit(bench):
+    if not shutil.which("setpriv"):
+        raise Skip("setpriv is not installed")
+    world = bench.world(elsewhere)
+    service = Service(bench)
+    try:
+        pairs = world.pairs(2 * EACH)
+        exchange_all(pairs)
+        earlier, later = ([client.local[1] for client, _ in half] for half in (pairs[:EACH], pairs[EACH:]))
+        close_all(pairs[:EACH])
+        service.wait_for(lambda: ended(service.records(), earlier) == sorted(2 * earlier), RECORD_SECONDS)
+        problems = service.mode_problems()
+        has_logrotate = shutil.which("logrotate")
+        if has_logrotate:
+            rotate(bench, service)
+            service.wait_for(lambda: os.path.exists(service.path), RECORD_SECONDS)
+        close_all(pairs[EACH:])
+        service.wait_for(lambda: ended(service.records(), later) == sorted(2 * later), RECORD_SECONDS)
+        problems += service.mode_problems() + service.stop()
+    finally:
+        service.process.kill()
+        service.process.wait()
+    if not has_logrotate:
+        raise Skip("the rotation: logrotate is not installed; %s" % (problems or "the rest is right"))
+    if ended(service.records("records.json.1"), earlier) != sorted(2 * earlier) or ended(service.records(), earlier):
+        problems.append("records are in both files, or in none")
     return problems
 
 

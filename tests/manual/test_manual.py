@@ -18,9 +18,11 @@ LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
 ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
 WORDS = ["help", "version"]
-INSTALLED = ["sbin/netracker", "share/bash-completion/completions/netracker",
-             "share/doc/netracker/record.schema.json", "share/doc/netracker/summary.schema.json",
-             "share/man/man8/netracker.8"]
+INSTALLED = ["lib/systemd/system/netracker.service", "lib/sysusers.d/netracker.conf", "sbin/netracker",
+             "share/bash-completion/completions/netracker", "share/doc/netracker/record.schema.json",
+             "share/doc/netracker/summary.schema.json", "share/man/man8/netracker.8"]
+PROGRAM = INSTALLED.index("sbin/netracker")
+LOGROTATE = "etc/logrotate.d/netracker"
 
 
 def lint():
@@ -181,10 +183,13 @@ def install(folder):
     for prefix, variables in (("usr/local", []), ("opt/net tracker", ["PREFIX=/opt/net tracker"])):
         target = os.path.join(folder, "target")
         equal(make("install", "DESTDIR=" + target, *variables).returncode, 0, "install")
-        equal(files_in(os.path.join(target, prefix)), INSTALLED, "installed")
-        for name, mode in zip(INSTALLED, (0o755, 0o644, 0o644, 0o644)):
-            equal(os.stat(os.path.join(target, prefix, name)).st_mode & 0o777, mode, name)
-        version = subprocess.run([os.path.join(target, prefix, INSTALLED[0]), "--version"], capture_output=True).stdout
+        installed = sorted([os.path.join(prefix, name) for name in INSTALLED] + [LOGROTATE])
+        equal(files_in(target), installed, "installed")
+        for name in installed:
+            mode = 0o755 if name.endswith("sbin/netracker") else 0o644
+            equal(os.stat(os.path.join(target, name)).st_mode & 0o777, mode, name)
+        program = os.path.join(target, prefix, INSTALLED[PROGRAM])
+        version = subprocess.run([program, "--version"], capture_output=True).stdout
         check(version.startswith(b"netracker "), version)
         foreign = os.path.join(target, prefix, "share", "man", "man8", "other.8")
         open(foreign, "w").close()
@@ -192,6 +197,43 @@ def install(folder):
             equal(make("uninstall", "DESTDIR=" + target, *variables).returncode, 0, "uninstall")
             equal(files_in(target), [os.path.relpath(foreign, target)], "left")
         shutil.rmtree(target)
+
+
+def changed_configuration(folder):
+    """An administrator's changes of the logrotate file survive another installation, and its removal."""
+    target = os.path.join(folder, "changed")
+    equal(make("install", "DESTDIR=" + target).returncode, 0, "install")
+    with open(os.path.join(target, LOGROTATE), "a") as file:
+        file.write("# changed\n")
+    for goal in ("install", "uninstall"):
+        equal(make(goal, "DESTDIR=" + target).returncode, 0, goal)
+        with open(os.path.join(target, LOGROTATE)) as file:
+            check(file.read().endswith("# changed\n"), "the logrotate file after " + goal)
+
+
+def run_system_tool(*command):
+    if not shutil.which(command[0]):
+        skip("packaging: %s is not installed" % command[0])
+        return None
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def packaging(folder):
+    """systemd and logrotate accept the installed files. The unit's program is in the folder that it is installed in."""
+    target = os.path.join(folder, "of packages")
+    equal(make("install", "DESTDIR=", "PREFIX=" + target, "SYSCONFDIR=" + os.path.join(target, "etc")).returncode, 0,
+          "install")
+    unit, sysusers = (os.path.join(target, name) for name in INSTALLED[:2])
+    done = run_system_tool("systemd-analyze", "verify", "--man=no", unit)
+    check(done is None or (done.returncode, done.stderr) == (0, ""), done and done.stderr)
+    os.makedirs(os.path.join(folder, "root", "etc"))
+    done = run_system_tool("systemd-sysusers", "--root=" + os.path.join(folder, "root"), sysusers)
+    if done is not None:
+        with open(os.path.join(folder, "root", "etc", "group")) as file:
+            check(done.returncode == 0 and file.read().startswith("netracker:"), done.stderr)
+    done = run_system_tool("logrotate", "--debug", "--state", os.path.join(folder, "state"),
+                           os.path.join(target, LOGROTATE))
+    check(done is None or (done.returncode == 0 and "error:" not in done.stderr), done and done.stderr)
 
 
 def option_docs():
@@ -226,4 +268,5 @@ def in_folder(test):
 
 
 replay_harness.run([lint, table_is_read, help_texts, words_for_options, in_folder(help_examples), page_options, words_of_values,
-                    in_folder(page_facts), in_folder(page_examples), in_folder(install), option_docs, make_help])
+                    in_folder(page_facts), in_folder(page_examples), in_folder(install),
+                    in_folder(changed_configuration), in_folder(packaging), option_docs, make_help])

@@ -11,7 +11,8 @@ import replay_harness  # noqa: E402
 from replay_harness import check, skip  # noqa: E402
 
 LICENCE = b"SPDX-License-Identifier: GPL-2.0-or-later"
-EXTENSIONS = (".c", ".h", ".S", ".py", ".sh", ".bash", ".8", ".mk", ".go", ".java", ".js")
+EXTENSIONS = (".c", ".h", ".S", ".py", ".sh", ".bash", ".8", ".mk", ".go", ".java", ".js", ".in", ".logrotate",
+              ".sysusers")
 # Other files: documents, captures, expected output, lists of cases, settings of git.
 OTHERS = (".md", ".json", ".jsonl", ".txt", ".pcap", ".pcapng", "LICENSE", ".gitignore")
 
