@@ -165,6 +165,10 @@ def failures(shell, output):
     equal({row["OUTCOME"] for row in own}, {"refused:dst"}, "how they ended")
 
 
+def alarm(_, output):
+    equal(output.splitlines()[-1], "a connection failed", "the last line")
+
+
 def slow_one(_, output):
     record, = map(record_of, output.splitlines())
     equal((record["role"], record["dst_port"]), ("server", WEB), "role and port")
@@ -226,6 +230,7 @@ def nothing(_, __):
 CHECKS = {
     "netracker -D 443 -n 10": outgoing,
     "netracker -x -t 5": failures,
+    "netracker -x -t 5 --fail-if-any || echo 'a connection failed'": alarm,
     "netracker -L 80 --role server --min-duration 1s -f json -n 1": slow_one,
     "netracker -c nginx -f json -t 5 -o nginx.json": nginx_file,
     "netracker explain nginx.json": nginx_described,
