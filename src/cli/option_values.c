@@ -129,7 +129,6 @@ static bool set_columns(struct options *options, const char *value)
 bool option_value_set(struct options *options, const struct option_rule *rule, const char *value)
 {
 	void *member = member_of(options, rule);
-	struct filter_error error;
 
 	switch (rule->type) {
 	case OPTION_FLAG:
@@ -144,8 +143,6 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return quantity_duration(value, NS_PER_SECOND, member) && *(__u64 *)member >= rule->least;
 	case OPTION_SIZE:
 		return quantity_size(value, rule->least, rule->most, member);
-	case OPTION_CONDITION:
-		return filter_add_option(options->delivery.filter, rule->field, rule->operator, value, &error);
 	case OPTION_WORDS:
 		return set_words(member, rule, value);
 	case OPTION_INTERFACE:
@@ -161,7 +158,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		       has_only(value, "0123456789abcdef");
 	case OPTION_COLUMNS:
 		return set_columns(options, value);
-	case OPTION_WHERE: /* its error has a place: options.c */
+	case OPTION_CONDITION: /* options.c adds these to the filter */
+	case OPTION_WHERE:
 	case OPTION_HELP:
 	case OPTION_VERSION:
 		break;

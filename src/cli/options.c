@@ -144,6 +144,12 @@ static int refuse_value(const struct command *command, const struct option_rule 
 	return EXIT_STATUS_USAGE;
 }
 
+static int report_no_memory(void)
+{
+	message_error("options: out of memory");
+	return EXIT_STATUS_BROKEN;
+}
+
 /* Prints the part of an expression around its error, and marks the error below it. */
 static void print_expression(const char *text, const struct filter_error *error)
 {
@@ -192,6 +198,8 @@ static int add_expression(struct options *options, const char *text, const char 
 		add_filter_text(options, text);
 		return CONTINUE;
 	}
+	if (error.no_memory)
+		return report_no_memory();
 	message_error("filter: %s%s; see: netracker --help", error.message, error.begin ? "" : hint);
 	print_expression(text, &error);
 	return EXIT_STATUS_USAGE;
@@ -210,7 +218,7 @@ static int add_words(struct options *options, int count, char **words, const cha
 	}
 	text_char(&text, '\0');
 	if (text.failed)
-		message_error("options: out of memory");
+		report_no_memory();
 	else
 		status = add_expression(options, text.bytes, hint);
 	text_free(&text);
@@ -222,9 +230,20 @@ int options_print_version(void)
 	return print_to_stdout("netracker " NETRACKER_VERSION "\n");
 }
 
+static int add_condition(struct options *options, const struct command *command, const struct option_rule *rule,
+			 const char *value)
+{
+	struct filter_error error;
+
+	if (filter_add_option(options->delivery.filter, rule->field, rule->operator, value, &error))
+		return CONTINUE;
+	return error.no_memory ? report_no_memory() : refuse_value(command, rule, value);
+}
+
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
 {
 	char label[32], reason[192];
+	int status = CONTINUE;
 	const char *value;
 
 	if (!rule)
@@ -243,8 +262,12 @@ static int apply_rule(struct options *options, const struct command *command, co
 	if (rule->type == OPTION_WHERE)
 		return add_expression(options, optarg, "");
 	value = optarg ? optarg : rule->implied;
-	if (!option_value_set(options, rule, value))
-		return refuse_value(command, rule, value);
+	if (rule->type == OPTION_CONDITION)
+		status = add_condition(options, command, rule, value);
+	else if (!option_value_set(options, rule, value))
+		status = refuse_value(command, rule, value);
+	if (status != CONTINUE)
+		return status;
 	if (rule->section == SECTION_FILTERS)
 		add_option_text(options, rule, value);
 	return CONTINUE;
@@ -533,8 +556,7 @@ int options_parse(struct options *options, const struct command *command, int ar
 
 	set_defaults(options, command, interfaces);
 	if (!interfaces || !options->delivery.filter) {
-		message_error("options: out of memory");
-		return EXIT_STATUS_BROKEN;
+		return report_no_memory();
 	}
 	status = parse_flags(options, command, argc, argv);
 	if (status == CONTINUE)

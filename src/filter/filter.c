@@ -102,7 +102,7 @@ bool filter_add_text(struct filter *filter, const char *text, struct filter_erro
 	both = filter_node_new(FILTER_AND);
 	if (!both) {
 		filter_node_free(node);
-		return filter_fail(error, "out of memory");
+		return filter_fail_for_memory(error);
 	}
 	both->left = filter->expression;
 	both->right = node;
@@ -179,7 +179,7 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 	if (!node)
 		node = add_option(filter, field);
 	if (!node)
-		return filter_fail(error, "out of memory");
+		return filter_fail_for_memory(error);
 	if (operator!= FILTER_EQUAL)
 		node->count = 0; /* numbers own nothing */
 	node->operator= operator;

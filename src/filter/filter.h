@@ -37,6 +37,7 @@ enum filter_operator {
 /* The text is wrong at its bytes [begin, end). The message says why, and may hold bytes of the text. */
 struct filter_error {
 	size_t begin, end;
+	bool no_memory; /* the text may be right */
 	char message[FILTER_MESSAGE_SIZE];
 };
 

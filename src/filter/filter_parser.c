@@ -216,11 +216,18 @@ static struct filter_node *parse_not(struct parser *parser);
 
 static struct filter_node *new_node(struct parser *parser, enum filter_kind kind)
 {
-	struct filter_node *node = parser->nodes++ < FILTER_MOST_NODES ? filter_node_new(kind) : NULL;
+	struct filter_node *node;
 
-	if (!node)
-		FAIL_HERE(parser, "more than %d conditions, or out of memory", FILTER_MOST_NODES);
-	return node;
+	if (parser->nodes++ == FILTER_MOST_NODES) {
+		FAIL_HERE(parser, "more than %d conditions", FILTER_MOST_NODES);
+		return NULL;
+	}
+	node = filter_node_new(kind);
+	if (node)
+		return node;
+	filter_fail_for_memory(parser->error);
+	fail_at(parser, parser->begin, parser->end);
+	return NULL;
 }
 
 static bool ends_condition(enum token_kind kind)
@@ -464,7 +471,7 @@ bool filter_parse(const char *text, struct filter_node **node, struct filter_err
 		return filter_fail(error, "longer than %d bytes", FILTER_MOST_TEXT);
 	parser.word = malloc(strlen(text) + 1);
 	if (!parser.word)
-		return filter_fail(error, "out of memory");
+		return filter_fail_for_memory(error);
 	if (next(&parser))
 		*node = parse_or(&parser);
 	if (*node && !check_end(&parser)) {

@@ -66,6 +66,8 @@ bool filter_parse_value(struct filter_node *node, const char *text, bool is_quot
 /* Returns whether the operator can be used with the field's type. Otherwise false with the message. */
 bool filter_check_operator(const struct filter_node *node, struct filter_error *error);
 
+bool filter_fail_for_memory(struct filter_error *error);
+
 __attribute__((format(printf, 2, 3))) bool filter_fail(struct filter_error *error, const char *format, ...);
 
 #endif

@@ -37,6 +37,12 @@ bool filter_fail(struct filter_error *error, const char *format, ...)
 	return false;
 }
 
+bool filter_fail_for_memory(struct filter_error *error)
+{
+	error->no_memory = true;
+	return filter_fail(error, "out of memory");
+}
+
 /* ---- numbers ---- */
 
 static bool parse_port(const char *text, __s64 *port)
@@ -276,7 +282,7 @@ static bool parse_name_value(const struct filter_field *field, const char *text,
 	char name[NUMBER_SIZE];
 
 	if (!match)
-		return filter_fail(error, "out of memory");
+		return filter_fail_for_memory(error);
 	normalise_name(field->names, text, name);
 	value->bits = find_names(field->names, name, value->pattern, match);
 	pcre2_match_data_free(match);
@@ -304,6 +310,8 @@ static bool fail_pattern(const char *text, int code, size_t at, struct filter_er
 {
 	PCRE2_UCHAR reason[120];
 
+	if (code == PCRE2_ERROR_HEAP_FAILED || code == PCRE2_ERROR_NOMEMORY)
+		return filter_fail_for_memory(error);
 	if (pcre2_get_error_message(code, reason, sizeof(reason)) < 0)
 		reason[0] = '\0';
 	return filter_fail(error, "'%.60s' is no regular expression: %s (at byte %zu)", text, reason, at);
@@ -349,7 +357,7 @@ static bool set_text(const struct filter_node *node, const char *text, bool is_q
 {
 	value->text = strdup(text);
 	if (!value->text)
-		return filter_fail(error, "out of memory");
+		return filter_fail_for_memory(error);
 	value->size = strlen(text);
 	if (node->operator== FILTER_CONTAINS)
 		return true;
@@ -546,7 +554,9 @@ bool filter_parse_value(struct filter_node *node, const char *text, bool is_quot
 	if (!*text && !is_quoted)
 		return filter_fail(error, "a value of %s is empty", node->field.name);
 	value = filter_node_add_value(node);
+	if (!value && node->count == FILTER_MOST_VALUES)
+		return filter_fail(error, "more than %d values", FILTER_MOST_VALUES);
 	if (!value)
-		return filter_fail(error, "more than %d values, or out of memory", FILTER_MOST_VALUES);
+		return filter_fail_for_memory(error);
 	return parse_by_type(node, text, is_quoted, value, error) && check_ordered_values(node, value, error);
 }
