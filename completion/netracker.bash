@@ -146,7 +146,7 @@ _netracker_offer_values() {
 		esac ;;
 	-o | --output) _netracker_offer_files ;;
 	--host) ;;
-	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited netns container reason gaps state-age recv-q send-q unacked cwnd v id event host family src_ip src_port dst_ip dst_port community_id netns_name wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe uid owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns request_ns response_ns accept_wait_ns ended_by state_age_ns recv_queue_bytes send_queue_bytes unacked_bytes last_sent_ns last_received_ns conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete ;;
+	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited wait netns container reason gaps state-age recv-q send-q unacked cwnd v id event host family src_ip src_port dst_ip dst_port community_id netns_name wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe uid owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns request_ns response_ns accept_wait_ns ended_by state_age_ns recv_queue_bytes send_queue_bytes unacked_bytes last_sent_ns last_received_ns conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete ;;
 	--width) ;;
 	--sort) _netracker_offer "$typed" "${_netracker_fields[@]}" ;;
 	--watch) ;;

@@ -6,6 +6,7 @@
 #include "src/explain/explain_course.h"
 #include "src/explain/explain_end.h"
 #include "src/explain/explain_paragraph.h"
+#include "src/explain/explain_wait.h"
 #include "src/record/record_reader.h"
 
 static void append_endpoint(struct paragraph *paragraph, const char *ip_key, const char *port_key)
@@ -71,6 +72,7 @@ void explain_describe(struct text_buffer *out, const json_t *record, unsigned in
 	if (record_reader_has_known_event(record)) {
 		explain_write_endpoints(&paragraph);
 		explain_write_steps(&paragraph);
+		explain_write_wait(&paragraph);
 		explain_write_data(&paragraph);
 		explain_write_limit(&paragraph);
 		explain_write_end(&paragraph);

@@ -6,6 +6,7 @@
 #include "src/util/escape.h"
 #include "src/util/readable.h"
 #include "src/record/record_fields.h"
+#include "src/record/record_wait.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define COMM_WIDTH 15         /* of TASK_COMM_LEN, without escapes */
@@ -296,6 +297,27 @@ static void print_limited_by(struct text_buffer *cell, const struct nt_record *r
 	print_name(cell, &record_limited_by_names, record->limited_by);
 }
 
+/* The largest part of the time: "peer:300ms". */
+static void print_wait(struct text_buffer *cell, const struct nt_record *record)
+{
+	struct record_wait wait = record_wait_compute(record);
+	const char *name = "network";
+	__u64 most = wait.network.ns;
+
+	if (!wait.server.known)
+		return print_absent(cell);
+	if (wait.server.ns > most) {
+		most = wait.server.ns;
+		name = record_wait_server_name(record);
+	}
+	if (wait.rest.known && wait.rest.ns > most) {
+		most = wait.rest.ns;
+		name = record_wait_rest_name(wait.rest_is);
+	}
+	text_format(cell, "%s:", name);
+	readable_duration(cell, most);
+}
+
 static void print_gaps(struct text_buffer *cell, const struct nt_record *record)
 {
 	const char *separator = "";
@@ -358,6 +380,7 @@ RIGHT_COLUMN(send_queue_column, "SEND-Q", 6, print_send_queue);
 RIGHT_COLUMN(unacked_column, "UNACKED", 7, print_unacked);
 RIGHT_COLUMN(cwnd_column, "CWND", 4, print_cwnd);
 RIGHT_COLUMN(rtt_column, "RTT", 6, print_rtt);
+LEFT_COLUMN(wait_column, "WAIT", 14, print_wait);
 LEFT_COLUMN(limited_column, "LIMITED", 8, print_limited_by);
 LEFT_COLUMN(netns_column, "NETNS", 10, print_netns);
 LEFT_COLUMN(container_column, "CONTAINER", CONTAINER_ID_SHOWN, print_container);
@@ -421,11 +444,11 @@ TABLE(text_ended_table, ended_columns, &narrow_ended_table, NULL);
 TABLE(text_open_table, open_columns, &narrow_open_table, NULL);
 
 const struct text_column *const text_named_columns[] = {
-	&text_time_column, &pid_column,        &comm_column,       &role_column,    &src_column,
-	&dst_column,       &outcome_column,    &handshake_column,  &lasted_column,  &age_column,
-	&sent_column,      &received_column,   &retrans_column,    &state_column,   &rtt_column,
-	&limited_column,   &netns_column,      &container_column,  &reason_column,  &gaps_column,
-	&state_age_column, &recv_queue_column, &send_queue_column, &unacked_column, &cwnd_column,
+	&text_time_column, &pid_column,       &comm_column,   &role_column,      &src_column,        &dst_column,
+	&outcome_column,   &handshake_column, &lasted_column, &age_column,       &sent_column,       &received_column,
+	&retrans_column,   &state_column,     &rtt_column,    &limited_column,   &wait_column,       &netns_column,
+	&container_column, &reason_column,    &gaps_column,   &state_age_column, &recv_queue_column, &send_queue_column,
+	&unacked_column,   &cwnd_column,
 };
 
 const unsigned int text_named_column_count = sizeof(text_named_columns) / sizeof(text_named_columns[0]);

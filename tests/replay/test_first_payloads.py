@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """request_ns and response_ns of captures: the first payload of each side, at times that the capture shows."""
+import subprocess
+
 import replay_harness
 from pcap import ACK, CLIENT, FIN, PSH, RST, SERVER, SYN, capture, packet
-from replay_harness import equal, holds, replay
+from replay_harness import check, equal, holds, replay
 
 MS = 1_000_000
 C, S = 1000, 51000  # the sides' sequence numbers
@@ -116,6 +118,21 @@ def without_a_start():
     times([*handshake()[1:], request(0.1), response(0.2, acknowledged=19)], None, None)
 
 
+def whose_time():
+    """The server takes 258.5 ms: the request is at 21.5 ms, the answer at 300 ms, the round trip takes 20 ms."""
+    captured = capture([*handshake(), request(0.0215), response(0.3, acknowledged=19)])
+    text = replay(captured, "-f", "text", "--no-header", "--columns", "wait,src").output.decode()
+    equal(text.split(), ["peer:258ms", "198.18.0.9:40000"], "WAIT")
+    records = replay(captured, "-q").output
+    described = subprocess.run([replay_harness.NETRACKER, "explain"], input=records, stdout=subprocess.PIPE,
+                          check=True).stdout.decode()
+    described = " ".join(described.split())
+    for words in ("Whose time The network took 41.0ms", "The server took 258ms before its first payload (peer)"):
+        check(words in described, f"{words}: {described}")
+    without = replay(capture(handshake()), "-f", "text", "--no-header", "--columns", "wait").output.decode()
+    equal(without.split(), ["-"], "WAIT without payload")
+
+
 def csv():
     header, line = replay(capture([*handshake(), request(0.1), response(0.3, acknowledged=19)]), "-f",
                           "csv").output.decode().splitlines()
@@ -138,4 +155,4 @@ def clock_set_back():
 if __name__ == "__main__":
     replay_harness.run([client_first, server_first, hours_later, one_side_only, retransmitted, captured_twice,
                         lost_before_the_capture, missing_in_the_capture, out_of_order_in_the_capture, probes, fast_open,
-                        refused, payload_with_fin, without_a_start, csv, clock_set_back])
+                        refused, payload_with_fin, without_a_start, whose_time, csv, clock_set_back])
