@@ -128,7 +128,7 @@ def record_of_zeek():
     equal([r["outcome"] for r in result.records].count("timeout"), 15, "attempts given up after 5 s")
     equal([r["event"] for r in result.records].count("exit"), 5, "still open")
     result = replay_harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout",
-                                   "-D", "1000-1003,1004")
+                                   "-D", "1000-1003,no-such-service")
     equal(result.status, 2, "no such ports")
     result = replay_harness.replay(capture(scan), "--like", "zeek", "-C", "--outcome", "timeout",
                                    "-D", "1000,1004,1019")
