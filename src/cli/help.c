@@ -139,7 +139,8 @@ FILTER_LANGUAGE("The value of --where:")
 "                                                     packets from tcpdump\n" },
 	{ COMMAND_EXPLAIN,
 "usage: netracker explain [OPTIONS] [FILE]  describe records in plain English;\n"
-"                                           FILE has the output of -f json;\n"
+"                                           FILE has the output of -f json,\n"
+"                                           compressed or not;\n"
 "                                           without FILE, or with -: standard\n"
 "                                           input\n",
 "The description says who opened the connection, which process owns it, how long\n"

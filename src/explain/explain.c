@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "src/capture/capture_stream.h"
 #include "src/cli/options.h"
 #include "src/explain/explain_describe.h"
 #include "src/record/record_reader.h"
@@ -27,7 +28,8 @@ struct explanation {
 	int output_error; /* errno of the first write that failed */
 	bool no_memory;
 	unsigned int width;
-	struct line_reader reader;
+	struct capture_stream *stream;
+	struct line_reader reader; /* of the stream's file */
 	__u64 rejected, described;
 };
 
@@ -40,28 +42,32 @@ static unsigned int find_output_width(void)
 	return size.ws_col < WIDTH_MIN ? WIDTH_MIN : size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col;
 }
 
+/* Ctrl-C is meant for the program that writes into the pipe. Its last records follow, so read on. */
+static void prepare_for_pipe(struct explanation *explanation, const char *file)
+{
+	struct stat status;
+
+	explanation->flushes = (file ? stat(file, &status) : fstat(STDIN_FILENO, &status)) || !S_ISREG(status.st_mode);
+	if (explanation->flushes && S_ISFIFO(status.st_mode))
+		signal(SIGINT, SIG_IGN);
+}
+
 static bool open_input(struct explanation *explanation)
 {
 	const char *file = explanation->options->file_count ? explanation->options->files[0] : NULL;
-	struct stat status;
 
-	if (file && strcmp(file, "-")) {
-		explanation->name = file;
-		explanation->reader.input = fopen(file, "re");
-	} else {
-		explanation->name = "standard input";
-		explanation->reader.input = stdin;
-		if (isatty(STDIN_FILENO))
-			message_note("reading records from standard input");
-	}
-	if (!explanation->reader.input) {
-		message_error("%s: cannot read: %s", file, strerror(errno));
+	if (file && !strcmp(file, "-"))
+		file = NULL;
+	explanation->name = file ? file : "standard input";
+	if (!file && isatty(STDIN_FILENO))
+		message_note("reading records from standard input");
+	explanation->stream = capture_stream_open(file ? file : "-");
+	if (!explanation->stream) {
+		message_error("%s: cannot read: %s", explanation->name, strerror(errno));
 		return false;
 	}
-	explanation->flushes = fstat(fileno(explanation->reader.input), &status) || !S_ISREG(status.st_mode);
-	/* Ctrl-C is meant for the program that writes into the pipe. Its last records follow, so read on. */
-	if (explanation->flushes && S_ISFIFO(status.st_mode))
-		signal(SIGINT, SIG_IGN);
+	explanation->reader.input = capture_stream_file(explanation->stream);
+	prepare_for_pipe(explanation, file);
 	return true;
 }
 
@@ -135,6 +141,13 @@ static void explain_line(struct explanation *explanation)
 	text_free(&reason);
 }
 
+static const char *find_read_error(const struct explanation *explanation)
+{
+	const char *error = capture_stream_error(explanation->stream);
+
+	return error ? error : strerror(errno);
+}
+
 /* Reports what went wrong. Returns the exit status. */
 static int report_failures(struct explanation *explanation)
 {
@@ -146,7 +159,7 @@ static int report_failures(struct explanation *explanation)
 		return EXIT_STATUS_BROKEN;
 	}
 	if (ferror(explanation->reader.input)) {
-		message_error("%s: cannot read: %s", explanation->name, strerror(errno));
+		message_error("%s: cannot read: %s", explanation->name, find_read_error(explanation));
 		status = EXIT_STATUS_BROKEN;
 	}
 	if (explanation->rejected > ERRORS_SHOWN_MAX)
@@ -189,7 +202,6 @@ int explain_run(const struct options *options)
 	else
 		status = report_failures(&explanation);
 	text_free(&explanation.reader.line);
-	if (explanation.reader.input != stdin)
-		fclose(explanation.reader.input);
+	fclose(explanation.reader.input);
 	return status;
 }

@@ -133,6 +133,12 @@ def explain():
         return [name for name in ("nginx", "curl") if name.encode() in done.stdout]
 
     equal(explained(), ["nginx", "curl"], "all")
+    done = subprocess.run([NETRACKER, "explain"], input=gzip.compress(lines_of(SERVER)), capture_output=True, timeout=20,
+                          check=False)
+    check(done.returncode == 0 and b"nginx" in done.stdout, done.stderr.decode())
+    done = subprocess.run([NETRACKER, "explain"], input=gzip.compress(lines_of(SERVER, CLIENT))[:-20], timeout=20,
+                          capture_output=True, check=False)
+    check(done.returncode == 1 and b"standard input: cannot read: " in done.stderr, done.stderr.decode())
     equal(explained("-x", "--where", "not comm nginx"), ["curl"], "--where")
     equal(explained("-u", "33"), ["nginx"], "-u")
     equal(explained("--outcome", "closed"), [], "--outcome")
