@@ -144,7 +144,7 @@ static int refuse_value(const struct command *command, const struct option_rule 
 	return EXIT_STATUS_USAGE;
 }
 
-static int report_no_memory(void)
+static int report_options_memory(void)
 {
 	message_error("options: out of memory");
 	return EXIT_STATUS_BROKEN;
@@ -199,7 +199,7 @@ static int add_expression(struct options *options, const char *text, const char 
 		return CONTINUE;
 	}
 	if (error.no_memory)
-		return report_no_memory();
+		return report_options_memory();
 	message_error("filter: %s%s; see: netracker --help", error.message, error.begin ? "" : hint);
 	print_expression(text, &error);
 	return EXIT_STATUS_USAGE;
@@ -218,7 +218,7 @@ static int add_words(struct options *options, int count, char **words, const cha
 	}
 	text_char(&text, '\0');
 	if (text.failed)
-		report_no_memory();
+		report_options_memory();
 	else
 		status = add_expression(options, text.bytes, hint);
 	text_free(&text);
@@ -237,7 +237,7 @@ static int add_condition(struct options *options, const struct command *command,
 
 	if (filter_add_option(options->delivery.filter, rule->field, rule->operator, value, &error))
 		return CONTINUE;
-	return error.no_memory ? report_no_memory() : refuse_value(command, rule, value);
+	return error.no_memory ? report_options_memory() : refuse_value(command, rule, value);
 }
 
 static int apply_rule(struct options *options, const struct command *command, const struct option_rule *rule)
@@ -556,7 +556,7 @@ int options_parse(struct options *options, const struct command *command, int ar
 
 	set_defaults(options, command, interfaces);
 	if (!interfaces || !options->delivery.filter) {
-		return report_no_memory();
+		return report_options_memory();
 	}
 	status = parse_flags(options, command, argc, argv);
 	if (status == CONTINUE)

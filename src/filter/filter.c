@@ -193,7 +193,7 @@ bool filter_is_given(const struct filter *filter)
 
 bool filter_has_option(const struct filter *filter, const char *field)
 {
-	return find_option(filter, field);
+	return filter && find_option(filter, field);
 }
 
 /* ---- judgement ---- */

@@ -62,7 +62,7 @@ const char *filter_short_name(unsigned int index);
 bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char * values,
 		       struct filter_error *error);
 
-/* Returns whether values were given by filter_add_option(). */
+/* Returns whether values were given by filter_add_option(). NULL: none were. */
 bool filter_has_option(const struct filter *filter, const char *field);
 
 /* Returns whether anything was added. */

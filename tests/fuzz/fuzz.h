@@ -71,7 +71,7 @@ static inline void fuzz_check_line(struct text_buffer *text, const char *allowed
 /* Checks the record in every format. */
 static inline void fuzz_check_record(const struct nt_record *record)
 {
-	static const struct format_view file, terminal = { .width = 132 };
+	static const struct format_view file = { .width = 132 }, terminal = { .width = 132, .wraps = true };
 	struct text_buffer text = {};
 
 	format_json.record(&text, record, &file);
@@ -79,7 +79,7 @@ static inline void fuzz_check_record(const struct nt_record *record)
 	format_text.record(&text, record, &file);
 	fuzz_check_line(&text, "");
 	format_text.record(&text, record, &terminal);
-	fuzz_check_line(&text, "");
+	fuzz_check_line(&text, "\n");
 	format_csv.record(&text, record, &file);
 	fuzz_check_line(&text, "");
 	format_tsv.record(&text, record, &file);
