@@ -155,14 +155,15 @@ static void print_expression(const char *text, const struct filter_error *error)
 {
 	struct text_buffer line = { 0 };
 	size_t from = error->begin > MOST_BEFORE_ERROR ? error->begin - MOST_BEFORE_ERROR : 0, mark, size;
-	size_t end = error->end < from + MOST_OF_EXPRESSION ? error->end : from + MOST_OF_EXPRESSION;
+	size_t most = strnlen(text + from, MOST_OF_EXPRESSION) + from; /* an error may be behind the text */
+	size_t end = error->end < most ? error->end : most;
 
 	text_string(&line, from ? "  ..." : "  ");
 	escape_message(&line, text + from, error->begin - from);
 	mark = line.used;
 	escape_message(&line, text + error->begin, end - error->begin);
 	size = line.used > mark ? line.used - mark : 1;
-	escape_message(&line, text + end, from + MOST_OF_EXPRESSION - end);
+	escape_message(&line, text + end, most - end);
 	text_char(&line, '\n');
 	text_spaces(&line, mark);
 	while (size--)

@@ -559,6 +559,8 @@ static void test_wrong_options(void)
 	refused_words(&live, "netracker -q replay x", "a command comes before its options");
 	refused_words(&live, "netracker port 443 and prot 80", "  port 443 and prot 80\n               ^^^^\n");
 	refused_words(&live, "netracker --where prot", "'prot' is no field; nearest: port");
+	/* The error is behind the text, and the argument that follows is not shown. */
+	refused_words(&live, "netracker --where (port=80 -q", "  (port=80\n          ^\n");
 	refused(&live, "netracker -4 -6", "-4 and -6 exclude each other");
 	refused(&live, "netracker -q -v", "-q and -v exclude each other");
 	refused(&live, "netracker -i none --context wire", "-i none with --context wire leaves nothing");
