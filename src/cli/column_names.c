@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "src/filter/filter_field.h"
+#include "src/record/record_fields.h"
+#include "src/util/nearest.h"
 
 /* Returns the name of a column of the format, which is the context. */
 static const char *column_name_at(unsigned int index, const void *context)
@@ -32,7 +33,7 @@ static bool add_column(struct column_choice *choice, const struct format *format
 	unsigned int index;
 
 	if (!find_column(format, name, &index)) {
-		if (filter_find_nearest(name, column_name_at, format, nearest))
+		if (nearest_find(name, column_name_at, format, nearest, sizeof(nearest)))
 			snprintf(reason, size, "%s has no column '%s'; nearest: %s", format->name, name, nearest);
 		else
 			snprintf(reason, size, "%s has no column '%s'; docs/record.md has the keys", format->name,

@@ -129,7 +129,7 @@ const struct option_rule option_rules[] = {
 	},
 	{
 		.name = "min-duration", .commands = FILTERED, .type = OPTION_CONDITION, .field = "duration",
-		.operator = FILTER_AT_LEAST,
+		.relation = FILTER_AT_LEAST,
 		.value = "TIME", .valid = "a number with ns, us, ms, s, m or h: 500us, 10ms, 1.5m",
 		.help = HELP({ COMMAND_LIST, "known to be open for at least TIME: 500us, 10ms, 2s, 1m" },
 			     { ALL, "lasted at least TIME: 500us, 10ms, 2s, 1m" }),

@@ -72,7 +72,7 @@ struct option_rule {
 	__u64 least, most; /* numbers, sizes: bounds; durations: least; strings: most bytes */
 	const struct field_names *words;
 	const char *field;             /* conditions: the field of the filter language */
-	enum filter_operator operator; /* conditions */
+	enum filter_operator relation; /* conditions */
 	bool replaces;                 /* words: if given again, it replaces earlier words instead of adding to them */
 	const char *value;             /* the value's name in help; NULL: takes no value */
 	const char *optional;          /* the name of a value that may follow after `=`, if `value` is NULL */

@@ -236,7 +236,7 @@ static int add_condition(struct options *options, const struct command *command,
 {
 	struct filter_error error;
 
-	if (filter_add_option(options->delivery.filter, rule->field, rule->operator, value, &error))
+	if (filter_add_option(options->delivery.filter, rule->field, rule->relation, value, &error))
 		return CONTINUE;
 	return error.no_memory ? report_options_memory() : refuse_value(command, rule, value);
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "src/filter/filter_tree.h"
 
@@ -170,7 +169,7 @@ static bool add_items(struct filter_node *node, const char *values, struct filte
 	}
 }
 
-bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char * values,
+bool filter_add_option(struct filter *filter, const char *field, enum filter_operator relation, const char *values,
 		       struct filter_error *error)
 {
 	struct filter_node *node = find_option(filter, field);
@@ -180,9 +179,9 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 		node = add_option(filter, field);
 	if (!node)
 		return filter_fail_for_memory(error);
-	if (operator!= FILTER_EQUAL)
+	if (relation != FILTER_EQUAL)
 		node->count = 0; /* numbers own nothing */
-	node->operator= operator;
+	node->relation = relation;
 	return add_items(node, values, error);
 }
 
@@ -256,63 +255,4 @@ enum filter_truth filter_judge(const struct filter *filter, const struct nt_reco
 unsigned long long filter_limited_matches(const struct filter *filter)
 {
 	return filter ? filter->limited : 0;
-}
-
-/* ---- objects that may not exist ---- */
-
-typedef void (*object_report)(const char *kind, const char *name);
-
-static void check_pid_exists(const struct filter_value *value, object_report report)
-{
-	char path[64], name[32];
-
-	snprintf(path, sizeof(path), "/proc/%lld", (long long)value->low);
-	snprintf(name, sizeof(name), "%lld", (long long)value->low);
-	if (value->low == value->high && access("/proc/self", F_OK) == 0 && access(path, F_OK))
-		report("process", name);
-}
-
-static void check_cgroup_exists(const struct filter_value *value, object_report report)
-{
-	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd" };
-	char path[MOST_ITEM + 32];
-	size_t i;
-
-	if (value->pattern || !value->size || *value->text != '/' || access(mounts[0], F_OK))
-		return;
-	for (i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", mounts[i], value->text);
-		if (!access(path, F_OK))
-			return;
-	}
-	report("control group", value->text);
-}
-
-static void check_node(const struct filter_node *node, object_report report)
-{
-	unsigned int i;
-
-	if (!node)
-		return;
-	check_node(node->left, report);
-	check_node(node->right, report);
-	if (node->kind != FILTER_COMPARE || (node->operator!= FILTER_EQUAL && node->operator!= FILTER_UNEQUAL))
-		return;
-	for (i = 0; i < node->count; i++) {
-		if (!strcmp(node->field.name, "pid"))
-			check_pid_exists(&node->values[i], report);
-		else if (node->field.type == FILTER_CGROUP)
-			check_cgroup_exists(&node->values[i], report);
-	}
-}
-
-void filter_check_objects(const struct filter *filter, object_report report)
-{
-	unsigned int i;
-
-	if (!filter)
-		return;
-	for (i = 0; i < filter->option_count; i++)
-		check_node(filter->options[i], report);
-	check_node(filter->expression, report);
 }

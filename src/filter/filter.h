@@ -59,7 +59,7 @@ const char *filter_short_name(unsigned int index);
 /* Adds the values of an option, separated by commas, to those given before for this field; records must have one of them.
  * `field` is a field's name and is not copied. With another operator than FILTER_EQUAL the value replaces the former.
  */
-bool filter_add_option(struct filter *filter, const char *field, enum filter_operator operator, const char * values,
+bool filter_add_option(struct filter *filter, const char *field, enum filter_operator relation, const char *values,
 		       struct filter_error *error);
 
 /* Returns whether values were given by filter_add_option(). NULL: none were. */

@@ -10,40 +10,24 @@ static enum filter_truth truth_of(bool condition)
 	return condition ? FILTER_TRUE : FILTER_FALSE;
 }
 
-static bool compare_order(enum filter_operator operator, double one, double other)
+/* sign: of the difference between the record's value and the condition's. */
+static bool has_order(enum filter_operator relation, int sign)
 {
-	switch (operator) {
+	switch (relation) {
 	case FILTER_LESS:
-		return one < other;
+		return sign < 0;
 	case FILTER_AT_MOST:
-		return one <= other;
+		return sign <= 0;
 	case FILTER_GREATER:
-		return one > other;
+		return sign > 0;
+	case FILTER_AT_LEAST:
+		return sign >= 0;
 	default:
-		return one >= other;
+		return sign == 0;
 	}
 }
 
-static bool compare_integers(enum filter_operator operator, __s64 one, __s64 other)
-{
-	switch (operator) {
-	case FILTER_LESS:
-		return one < other;
-	case FILTER_AT_MOST:
-		return one <= other;
-	case FILTER_GREATER:
-		return one > other;
-	default:
-		return one >= other;
-	}
-}
-
-static bool is_equality(enum filter_operator operator)
-{
-	return operator== FILTER_EQUAL || operator== FILTER_UNEQUAL;
-}
-
-static enum filter_truth compare_percent(enum filter_operator operator, const struct filter_operand * operand,
+static enum filter_truth compare_percent(const struct filter_node *node, const struct filter_operand *operand,
 					 const struct filter_value *value)
 {
 	double percent;
@@ -51,25 +35,26 @@ static enum filter_truth compare_percent(enum filter_operator operator, const st
 	if (!operand->of)
 		return FILTER_UNKNOWN;
 	percent = 100.0 * (double)operand->number[0] / (double)operand->of;
-	if (is_equality(operator))
-		return truth_of(percent == value->percent);
-	return truth_of(compare_order(operator, percent, value->percent));
+	return truth_of(has_order(node->relation, (percent > value->percent) - (percent < value->percent)));
 }
 
-static enum filter_truth compare_numbers(enum filter_operator operator, const struct filter_operand * operand,
+static bool compare_number(const struct filter_node *node, __s64 number, const struct filter_value *value)
+{
+	if (filter_tests_equality(node))
+		return number >= value->low && number <= value->high;
+	return has_order(node->relation, (number > value->low) - (number < value->low));
+}
+
+static enum filter_truth compare_numbers(const struct filter_node *node, const struct filter_operand *operand,
 					 const struct filter_value *value)
 {
 	unsigned int i;
 
 	if (value->is_percent)
-		return compare_percent(operator, operand, value);
-	for (i = 0; i < operand->count; i++) {
-		__s64 number = operand->number[i];
-
-		if (is_equality(operator) ? number >= value->low && number <= value->high :
-					    compare_integers(operator, number, value->low))
+		return compare_percent(node, operand, value);
+	for (i = 0; i < operand->count; i++)
+		if (compare_number(node, operand->number[i], value))
 			return FILTER_TRUE;
-	}
 	return FILTER_FALSE;
 }
 
@@ -128,7 +113,7 @@ static enum filter_truth compare_texts(struct filter *filter, const struct filte
 {
 	if (value->pattern)
 		return match_pattern(filter, operand, value);
-	if (node->operator== FILTER_CONTAINS)
+	if (node->relation == FILTER_CONTAINS)
 		return truth_of(memmem(operand->text, operand->size, value->text, value->size));
 	if (node->field.type == FILTER_CGROUP)
 		return truth_of(cgroup_has(operand, value));
@@ -152,13 +137,13 @@ static enum filter_truth compare_value(struct filter *filter, const struct filte
 	case FILTER_NAMES:
 		return truth_of(operand->bits & value->bits);
 	default:
-		return compare_numbers(node->operator, operand, value);
+		return compare_numbers(node, operand, value);
 	}
 }
 
 enum filter_truth filter_compare(struct filter *filter, const struct filter_node *node, const struct nt_record *record)
 {
-	bool negates = node->operator== FILTER_UNEQUAL || node->operator== FILTER_MATCHES_NOT;
+	bool negates = node->relation == FILTER_UNEQUAL || node->relation == FILTER_MATCHES_NOT;
 	enum filter_truth truth = FILTER_FALSE;
 	struct filter_operand operand;
 	unsigned int i;

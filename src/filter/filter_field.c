@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/filter/filter.h"
+#include "src/util/nearest.h"
 
 #define NS_PER_SECOND 1000000000ULL
 
@@ -373,59 +374,10 @@ void filter_field_get(const struct filter_field *field, const struct nt_record *
 	field->get(field, record, operand);
 }
 
-/* ---- the nearest name ---- */
-
-#define MOST_NEAR 32 /* bytes of a name that are compared */
-
-/* Returns the number of bytes to insert, delete, replace, or exchange with the next one. */
-static unsigned int edit_distance(const char *one, const char *other)
-{
-	unsigned int rows[3][MOST_NEAR + 1], i, j;
-	size_t size = strnlen(one, MOST_NEAR), other_size = strnlen(other, MOST_NEAR);
-
-	for (j = 0; j <= other_size; j++)
-		rows[0][j] = j;
-	for (i = 1; i <= size; i++) {
-		unsigned int *row = rows[i % 3], *above = rows[(i + 2) % 3], *twice = rows[(i + 1) % 3];
-
-		row[0] = i;
-		for (j = 1; j <= other_size; j++) {
-			unsigned int least = above[j - 1] + (one[i - 1] != other[j - 1]);
-
-			least = above[j] + 1 < least ? above[j] + 1 : least;
-			least = row[j - 1] + 1 < least ? row[j - 1] + 1 : least;
-			if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1] &&
-			    twice[j - 2] + 1 < least)
-				least = twice[j - 2] + 1;
-			row[j] = least;
-		}
-	}
-	return rows[size % 3][other_size];
-}
-
-bool filter_find_nearest(const char *text, filter_name_at name_at, const void *context, char nearest[FIELD_KEY_SIZE])
-{
-	unsigned int least = (unsigned int)strnlen(text, MOST_NEAR) / 2 + 1, i;
-	const char *name;
-
-	nearest[0] = '\0';
-	for (i = 0; (name = name_at(i, context)); i++) {
-		unsigned int far = edit_distance(text, name);
-
-		if (far >= least)
-			continue;
-		least = far;
-		snprintf(nearest, FIELD_KEY_SIZE, "%s", name);
-	}
-	return nearest[0];
-}
-
-/* Names of keys have no NUL behind them in the table, so they are copied. */
 static const char *field_name_at(unsigned int index, const void *context)
 {
 	static char name[FIELD_KEY_SIZE];
 	size_t shorts = sizeof(short_fields) / sizeof(short_fields[0]), others = sizeof(aliases) / sizeof(aliases[0]);
-	const struct record_field *key;
 
 	(void)context;
 	if (index < shorts)
@@ -433,18 +385,12 @@ static const char *field_name_at(unsigned int index, const void *context)
 	index -= (unsigned int)shorts;
 	if (index < others)
 		return aliases[index].name;
-	index -= (unsigned int)others;
-	if (index >= record_field_count)
-		return NULL;
-	key = &record_fields[index];
-	memcpy(name, key->key + 1, key->key_size - strlen("\"\":"));
-	name[key->key_size - strlen("\"\":")] = '\0';
-	return name;
+	return record_field_name(index - (unsigned int)others, name) ? name : NULL;
 }
 
 bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE])
 {
-	return filter_find_nearest(text, field_name_at, NULL, nearest);
+	return nearest_find(text, field_name_at, NULL, nearest, FIELD_KEY_SIZE);
 }
 
 const char *filter_short_name(unsigned int index)

@@ -52,13 +52,7 @@ struct filter_field {
 /* Fills the field of this name. Returns false if there is none. */
 bool filter_field_find(const char *name, struct filter_field *field);
 
-/* Returns the name at this place of a list, or NULL behind its end. It is valid until the next call. */
-typedef const char *(*filter_name_at)(unsigned int index, const void *context);
-
-/* Copies the name that is most like the text. Returns false if none is. */
-bool filter_find_nearest(const char *text, filter_name_at name_at, const void *context, char nearest[FIELD_KEY_SIZE]);
-
-/* Does the same with the names of all fields. */
+/* Copies the name of the field that is most like the text. Returns false if none is. */
 bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE]);
 
 /* Fills the operand: all zero if the value is unknown. */

@@ -48,7 +48,7 @@ static void bound_ports(struct filter *filter, const struct filter_node *node, b
 static void bound_either_port(struct filter *filter, const struct filter_node *node, bool negated,
 			      struct nt_port_set *set)
 {
-	if (negated != (node->operator== FILTER_UNEQUAL))
+	if (negated != (node->relation == FILTER_UNEQUAL))
 		return;
 	bound_ports(filter, node, negated, set);
 }
@@ -57,7 +57,7 @@ static void bound_networks(const struct filter_node *node, bool negated, struct 
 {
 	unsigned int i;
 
-	if (negated != (node->operator== FILTER_UNEQUAL) || node->count > NT_FILTER_NETWORKS)
+	if (negated != (node->relation == FILTER_UNEQUAL) || node->count > NT_FILTER_NETWORKS)
 		return;
 	for (i = 0; i < node->count; i++)
 		set->network[set->count++] = node->values[i].network;
@@ -67,11 +67,11 @@ static unsigned int bound_names(const struct filter_node *node, bool negated, un
 {
 	unsigned int bits = 0, i;
 
-	if (node->operator!= FILTER_EQUAL && node->operator!= FILTER_UNEQUAL)
+	if (!filter_tests_equality(node))
 		return all;
 	for (i = 0; i < node->count; i++)
 		bits |= (unsigned int)node->values[i].bits;
-	return (negated != (node->operator== FILTER_UNEQUAL) ? ~bits : bits) & all;
+	return (negated != (node->relation == FILTER_UNEQUAL) ? ~bits : bits) & all;
 }
 
 /* Returns the only number that passes. -1 if there may be others. */
@@ -79,8 +79,8 @@ static __s64 bound_number(const struct filter_node *node, bool negated)
 {
 	const struct filter_value *value = node->values;
 
-	if (negated != (node->operator== FILTER_UNEQUAL) || node->count != 1 || value->low != value->high ||
-	    (node->operator!= FILTER_EQUAL && node->operator!= FILTER_UNEQUAL))
+	if (negated != (node->relation == FILTER_UNEQUAL) || node->count != 1 || value->low != value->high ||
+	    !filter_tests_equality(node))
 		return -1;
 	return value->low;
 }
@@ -89,8 +89,8 @@ static void bound_comm(const struct filter_node *node, bool negated, char comm[N
 {
 	const struct filter_value *value = node->values;
 
-	if (negated != (node->operator== FILTER_UNEQUAL) || node->count != 1 || value->pattern ||
-	    (node->operator!= FILTER_EQUAL && node->operator!= FILTER_UNEQUAL) || value->size >= NT_COMM_SIZE)
+	if (negated != (node->relation == FILTER_UNEQUAL) || node->count != 1 || value->pattern ||
+	    !filter_tests_equality(node) || value->size >= NT_COMM_SIZE)
 		return;
 	memcpy(comm, value->text, value->size);
 }

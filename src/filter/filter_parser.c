@@ -33,7 +33,7 @@ struct parser {
 	struct filter_error *error;
 	char *word; /* of the current token, without quotes; as long as the text */
 	enum token_kind kind;
-	enum filter_operator operator;
+	enum filter_operator relation;
 	size_t begin, end; /* of the current token */
 	bool is_quoted;
 	unsigned int nodes, depth;
@@ -44,7 +44,7 @@ struct parser {
 static const struct {
 	const char *text;
 	enum token_kind kind;
-	enum filter_operator operator;
+	enum filter_operator relation;
 } signs[] = {
 	{ "&&", TOKEN_AND, 0 },
 	{ "||", TOKEN_OR, 0 },
@@ -68,7 +68,7 @@ static const struct {
 static const struct {
 	const char *text;
 	enum token_kind kind;
-	enum filter_operator operator;
+	enum filter_operator relation;
 } keywords[] = {
 	{ "and", TOKEN_AND, 0 },
 	{ "or", TOKEN_OR, 0 },
@@ -107,7 +107,7 @@ static bool take_sign(struct parser *parser)
 			continue;
 		parser->at += size;
 		parser->kind = signs[i].kind;
-		parser->operator= signs[i].operator;
+		parser->relation = signs[i].relation;
 		return true;
 	}
 	return false;
@@ -144,7 +144,7 @@ static void take_keyword(struct parser *parser)
 		if (strcmp(parser->word, keywords[i].text))
 			continue;
 		parser->kind = keywords[i].kind;
-		parser->operator= keywords[i].operator;
+		parser->relation = keywords[i].relation;
 	}
 }
 
@@ -314,11 +314,10 @@ static bool parse_operator(struct parser *parser, struct filter_node *node)
 {
 	if (parser->kind != TOKEN_OPERATOR)
 		return true;
-	node->operator= parser->operator;
+	node->relation = parser->relation;
 	if (!filter_check_operator(node, parser->error))
 		return fail_at(parser, parser->begin, parser->end);
-	return node->operator== FILTER_MATCHES || node->operator== FILTER_MATCHES_NOT ? next_pattern(parser) :
-											next(parser);
+	return filter_has_pattern(node) ? next_pattern(parser) : next(parser);
 }
 
 static bool parse_known(struct parser *parser, struct filter_node *node)

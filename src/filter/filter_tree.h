@@ -30,7 +30,7 @@ struct filter_node {
 	enum filter_kind kind;
 	struct filter_node *left, *right; /* owned; FILTER_NOT has only `left` */
 	struct filter_field field;
-	enum filter_operator operator;
+	enum filter_operator relation;
 	struct filter_value *values; /* owned */
 	unsigned int count;
 };
@@ -56,6 +56,16 @@ struct filter_value *filter_node_add_value(struct filter_node *node);
 /* Compares one field of a record. `filter` has the memory and the limits of pattern matching. */
 enum filter_truth filter_compare(struct filter *filter, const struct filter_node *node, const struct nt_record *record);
 
+static inline bool filter_tests_equality(const struct filter_node *node)
+{
+	return node->relation == FILTER_EQUAL || node->relation == FILTER_UNEQUAL;
+}
+
+static inline bool filter_has_pattern(const struct filter_node *node)
+{
+	return node->relation == FILTER_MATCHES || node->relation == FILTER_MATCHES_NOT;
+}
+
 /* Parses an expression of NUL-terminated text into the node. Returns false with the error. */
 bool filter_parse(const char *text, struct filter_node **node, struct filter_error *error);
 
@@ -65,6 +75,18 @@ bool filter_parse_value(struct filter_node *node, const char *text, bool is_quot
 
 /* Returns whether the operator can be used with the field's type. Otherwise false with the message. */
 bool filter_check_operator(const struct filter_node *node, struct filter_error *error);
+
+/* The parsers of values by their kind, as filter_parse_value(). */
+bool filter_parse_text(const struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
+		       struct filter_error *error);
+bool filter_parse_cgroup(struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
+			 struct filter_error *error);
+bool filter_parse_container(struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
+			    struct filter_error *error);
+bool filter_parse_names(struct filter_node *node, const char *text, bool is_quoted, struct filter_value *value,
+			struct filter_error *error);
+bool filter_parse_user(const char *text, struct filter_value *value, struct filter_error *error);
+bool filter_parse_netns(const char *text, struct filter_value *value, struct filter_error *error);
 
 bool filter_fail_for_memory(struct filter_error *error);
 
