@@ -152,7 +152,7 @@ _netracker_offer_values() {
 	--watch) ;;
 	--events)
 		case $command in
-		replay) _netracker_offer_list "$typed" open close exit ;;
+		replay) _netracker_offer_list "$typed" open close exit update listed ;;
 		*) _netracker_offer_list "$typed" open close exit update ;;
 		esac ;;
 	--top) ;;

@@ -53,6 +53,25 @@ static int report_failed_open(const struct capture_file *file, const char *reaso
 	return -1;
 }
 
+static size_t skip_blanks(const __u8 *head, size_t size, size_t at)
+{
+	while (at < size && strchr(" \t\r\n", head[at]) && head[at])
+		at++;
+	return at;
+}
+
+/* Blank lines, and the byte order mark of UTF-8, may come before. */
+static bool begins_with_object(const __u8 *head, size_t size)
+{
+	size_t at = size > 3 && !memcmp(head, "\xef\xbb\xbf", 3) ? 3 : 0;
+
+	at = skip_blanks(head, size, at);
+	if (at == size || head[at] != '{')
+		return false;
+	at = skip_blanks(head, size, at + 1);
+	return at < size && head[at] == '"';
+}
+
 /* ERF has no magic number, so the others are tried first. */
 static int open_format(struct capture_file *file)
 {
@@ -64,7 +83,7 @@ static int open_format(struct capture_file *file)
 
 	if (!size)
 		return report_failed_open(file, "the file is empty");
-	file->has_lines = size > 1 && head[0] == '{' && head[1] == '"';
+	file->has_lines = begins_with_object(head, size);
 	if (file->has_lines)
 		return 0;
 	if (!capture_pcapng_begins(head, size))

@@ -284,15 +284,16 @@ const struct option_rule option_rules[] = {
 	},
 	{
 		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
-		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_tracked_event_names,
+		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_event_names,
 		.replaces = true,
 		.value = "EVENT,..", .valid = "open, update, close, exit",
 		.help = HELP({ COMMAND_LIVE, "which records: open (established), update (totals so far), close (ended), "
 					     "exit (still open when tracking ends); default: close" },
 			     { COMMAND_REPLAY, "which records: open (established), close (ended), exit (still open at "
-					       "the end of the file); default: close,exit" }),
+					       "the end of the file); of records of -f json also update and listed; "
+					       "default: close,exit,listed" }),
 		.completion = COMPLETE_WORD_LIST,
-		.offered = { { COMMAND_REPLAY, "open close exit" }, { ALL, "open close exit update" } },
+		.offered = { { COMMAND_REPLAY, "open close exit update listed" }, { ALL, "open close exit update" } },
 	},
 	{
 		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/cli/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -21,6 +22,8 @@
 #define DEFAULT_MEMORY (1ULL << 30)
 #define WORDS_ARE_FILTER (COMMAND_LIVE | COMMAND_LIST)
 #define MOST_BEFORE_ERROR 40
+#define MOST_PROTECTED 16
+#define PROTECTED_SIZE 32
 #define MOST_OF_EXPRESSION 70
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 
@@ -215,7 +218,7 @@ static int add_words(struct options *options, int count, char **words, const cha
 	for (i = 0; i < count; i++) {
 		if (i)
 			text_char(&text, ' ');
-		text_string(&text, words[i]);
+		text_string(&text, words[i] + strspn(words[i], " "));
 	}
 	text_char(&text, '\0');
 	if (text.failed)
@@ -274,6 +277,14 @@ static int apply_rule(struct options *options, const struct command *command, co
 	return CONTINUE;
 }
 
+/* Returns what may be meant if the first word after the options is no field. */
+static const char *hint_for_words(const struct command *command, const char *word)
+{
+	if (isdigit((unsigned char)*word))
+		return "; an optional value needs =: --watch=2";
+	return command->bit == COMMAND_LIVE && optind > 1 ? "; a command comes before its options" : "";
+}
+
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
 	const char *unexpected = "unexpected argument";
@@ -284,9 +295,9 @@ static int parse_operands(struct options *options, const struct command *command
 	else if (command->bit & KERNEL_TRACE)
 		unexpected = "unexpected argument; name an interface with -i";
 	if (command->bit & WORDS_ARE_FILTER)
-		return argc > optind ? add_words(options, argc - optind, argv + optind,
-						 optind > 1 ? "; a command comes before its options" : "") :
-				       CONTINUE;
+		return argc > optind ?
+			       add_words(options, argc - optind, argv + optind, hint_for_words(command, argv[optind])) :
+			       CONTINUE;
 	if (argc - optind > most) {
 		options_report_error(command, argv[optind + most], unexpected);
 		return EXIT_STATUS_USAGE;
@@ -302,8 +313,6 @@ static int parse_operands(struct options *options, const struct command *command
 
 static const char *find_replay_conflict(const struct options *options)
 {
-	if (delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
-		return "--events update is only for live tracking; leave out update";
 	if (options->ignore_checksums && options->rules != RULES_ZEEK)
 		return "-C needs --like zeek; without it checksums are never validated";
 	if (options->rules == RULES_ZEEK && delivery_wants_event(&options->delivery, NT_EVENT_OPEN))
@@ -357,6 +366,8 @@ static const char *find_kernel_trace_conflict(const struct options *options)
 
 static const char *find_live_conflict(const struct options *options)
 {
+	if (delivery_wants_event(&options->delivery, NT_EVENT_LISTED))
+		return "listed records are those of netracker list; leave out listed";
 	if (!options->contexts)
 		return "-i none with --context wire leaves nothing to follow; name an interface, or add the socket context";
 	if (options->contexts & CONTEXT_WIRE)
@@ -491,7 +502,8 @@ static int check_combination(struct options *options, const struct command *comm
 {
 	const char *conflict;
 
-	if (delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) && !options->delivery.output.interval_ns)
+	if (options->command == COMMAND_LIVE && delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) &&
+	    !options->delivery.output.interval_ns)
 		options->delivery.output.interval_ns = DEFAULT_INTERVAL_NS;
 	if (options->failed)
 		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
@@ -530,6 +542,35 @@ static void set_defaults(struct options *options, const struct command *command,
 	}
 }
 
+static bool is_operator(const char *word)
+{
+	static const char *const operators[] = { "=",  "==", "!=", "<",  "<=", ">", ">=",
+						 "eq", "ne", "lt", "le", "gt", "ge" };
+	size_t i;
+
+	for (i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
+		if (!strcmp(word, operators[i]))
+			return true;
+	return false;
+}
+
+/* `start gt -10m`: behind an operator, a minus sign and a digit begin a value and no option. getopt_long() reads what
+ * begins with a space as an operand, and to the filter language a space is nothing.
+ */
+static void protect_times(int argc, char **argv)
+{
+	static char protected[MOST_PROTECTED][PROTECTED_SIZE];
+	int i, count = 0;
+
+	for (i = 2; i < argc && count < MOST_PROTECTED; i++) {
+		if (argv[i][0] != '-' || !isdigit((unsigned char)argv[i][1]) || !is_operator(argv[i - 1]) ||
+		    strlen(argv[i]) + 2 > PROTECTED_SIZE)
+			continue;
+		sprintf(protected[count], " %s", argv[i]);
+		argv[i] = protected[count++];
+	}
+}
+
 static int parse_flags(struct options *options, const struct command *command, int argc, char **argv)
 {
 	struct option longs[MOST_OPTIONS + 1];
@@ -559,6 +600,8 @@ int options_parse(struct options *options, const struct command *command, int ar
 	if (!interfaces || !options->delivery.filter) {
 		return report_options_memory();
 	}
+	if (command->bit & WORDS_ARE_FILTER)
+		protect_times(argc, argv);
 	status = parse_flags(options, command, argc, argv);
 	if (status == CONTINUE)
 		status = parse_operands(options, command, argc, argv);

@@ -30,8 +30,26 @@ static void note_missing(const char *kind, const char *name)
 	message_note("filter: no such %s now: %s; connections match when there is one", kind, name);
 }
 
+/* Notes a condition that no record of the chosen events can meet. */
+static void note_events_of_states(const struct delivery_options *options)
+{
+	static const char *const keys[] = { "state",         "state_age_ns", "recv_queue_bytes", "send_queue_bytes",
+					    "unacked_bytes", "cwnd",         "last_sent_ns",     "last_received_ns" };
+	unsigned int with_state = 1U << NT_EVENT_UPDATE | 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED;
+	const char *field = NULL;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]) && !field; i++)
+		field = filter_condition_on(options->filter, keys[i]);
+	if (field && !(options->events & with_state))
+		message_note(
+			"filter: %s is known only of open connections: use netracker list, or --events update,exit",
+			field);
+}
+
 void delivery_check_filter(const struct delivery_options *options)
 {
+	note_events_of_states(options);
 	filter_check_objects(options->filter, note_missing);
 }
 

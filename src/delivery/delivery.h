@@ -41,7 +41,8 @@ struct delivery {
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options);
 void delivery_close(struct delivery *delivery);
 
-/* For sources of this machine: notes each process and control group that the filter names and that does not exist. */
+/* For sources of this machine: notes each process and control group that the filter names and that does not exist, and
+ * conditions that no record of the chosen events can meet. */
 void delivery_check_filter(const struct delivery_options *options);
 
 static inline bool delivery_wants_event(const struct delivery_options *options, enum nt_event_kind event)

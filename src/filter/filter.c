@@ -55,22 +55,34 @@ struct filter_value *filter_node_add_value(struct filter_node *node)
 
 /* ---- filters ---- */
 
+bool filter_matching_begin(struct filter_matching *matching)
+{
+	matching->limits = pcre2_match_context_create(NULL);
+	matching->data = pcre2_match_data_create(1, NULL);
+	if (!matching->limits || !matching->data) {
+		filter_matching_end(matching);
+		return false;
+	}
+	pcre2_set_match_limit(matching->limits, MOST_MATCH_STEPS);
+	pcre2_set_depth_limit(matching->limits, MOST_MATCH_DEPTH);
+	pcre2_set_heap_limit(matching->limits, MOST_MATCH_KIB);
+	return true;
+}
+
+void filter_matching_end(struct filter_matching *matching)
+{
+	pcre2_match_data_free(matching->data);
+	pcre2_match_context_free(matching->limits);
+}
+
 struct filter *filter_new(void)
 {
 	struct filter *filter = calloc(1, sizeof(*filter));
 
-	if (!filter)
-		return NULL;
-	filter->limits = pcre2_match_context_create(NULL);
-	filter->match = pcre2_match_data_create(1, NULL);
-	if (!filter->limits || !filter->match) {
-		filter_free(filter);
-		return NULL;
-	}
-	pcre2_set_match_limit(filter->limits, MOST_MATCH_STEPS);
-	pcre2_set_depth_limit(filter->limits, MOST_MATCH_DEPTH);
-	pcre2_set_heap_limit(filter->limits, MOST_MATCH_KIB);
-	return filter;
+	if (!filter || filter_matching_begin(&filter->matching))
+		return filter;
+	free(filter);
+	return NULL;
 }
 
 void filter_free(struct filter *filter)
@@ -82,8 +94,7 @@ void filter_free(struct filter *filter)
 	filter_node_free(filter->expression);
 	for (i = 0; i < filter->option_count; i++)
 		filter_node_free(filter->options[i]);
-	pcre2_match_data_free(filter->match);
-	pcre2_match_context_free(filter->limits);
+	filter_matching_end(&filter->matching);
 	free(filter);
 }
 
@@ -183,6 +194,32 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 		node->count = 0; /* numbers own nothing */
 	node->relation = relation;
 	return add_items(node, values, error);
+}
+
+static const char *find_condition(const struct filter_node *node, const struct record_field *key)
+{
+	const char *found;
+
+	if (!node)
+		return NULL;
+	if (node->kind == FILTER_COMPARE && node->field.key == key)
+		return node->field.name;
+	found = find_condition(node->left, key);
+	return found ? found : find_condition(node->right, key);
+}
+
+const char *filter_condition_on(const struct filter *filter, const char *key)
+{
+	struct filter_field field;
+	const char *found;
+	unsigned int i;
+
+	if (!filter || !filter_field_find(key, &field) || !field.key)
+		return NULL;
+	found = find_condition(filter->expression, field.key);
+	for (i = 0; i < filter->option_count && !found; i++)
+		found = find_condition(filter->options[i], field.key);
+	return found;
 }
 
 bool filter_is_given(const struct filter *filter)

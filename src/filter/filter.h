@@ -65,6 +65,9 @@ bool filter_add_option(struct filter *filter, const char *field, enum filter_ope
 /* Returns whether values were given by filter_add_option(). NULL: none were. */
 bool filter_has_option(const struct filter *filter, const char *field);
 
+/* Returns the field, as it was written, of a condition on the value of this key. NULL if there is none. */
+const char *filter_condition_on(const struct filter *filter, const char *key);
+
 /* Returns whether anything was added. */
 bool filter_is_given(const struct filter *filter);
 

@@ -75,8 +75,8 @@ static enum filter_truth compare_addresses(const struct filter_operand *operand,
 static enum filter_truth match_pattern(struct filter *filter, const struct filter_operand *operand,
 				       const struct filter_value *value)
 {
-	int result = pcre2_match(value->pattern, (PCRE2_SPTR)operand->text, operand->size, 0, 0, filter->match,
-				 filter->limits);
+	int result = pcre2_match(value->pattern, (PCRE2_SPTR)operand->text, operand->size, 0, 0, filter->matching.data,
+				 filter->matching.limits);
 
 	if (result >= 0)
 		return FILTER_TRUE;

@@ -181,8 +181,10 @@ static void get_key_address(const struct filter_field *field, const struct nt_re
 static void get_key_time(const struct filter_field *field, const struct nt_record *record,
 			 struct filter_operand *operand)
 {
-	if (is_key_known(field->key, record))
-		set_number(operand, (__s64)read_member(field->key, record));
+	__u64 ns = read_member(field->key, record);
+
+	if (is_key_known(field->key, record) && ns) /* `time` of a record of version 1 may be unknown */
+		set_number(operand, (__s64)ns);
 }
 
 static void get_key_name(const struct filter_field *field, const struct nt_record *record,
@@ -307,7 +309,7 @@ static void fill_key_field(const struct record_field *key, const char *name, str
 					.key = key,
 					.names = key->names,
 					.unit_ns = is_us ? 1000 : 1 };
-	field->is_absent_at_times = key->present != FIELD_ALWAYS;
+	field->is_absent_at_times = key->present != FIELD_ALWAYS || field->type == FILTER_TIME;
 	field->is_signed = key->type == FIELD_SIGNED;
 	if (is_us)
 		field->get = get_key_us;

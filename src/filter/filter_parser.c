@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "src/filter/filter_tree.h"
 
@@ -36,7 +37,8 @@ struct parser {
 	enum filter_operator relation;
 	size_t begin, end; /* of the current token */
 	bool is_quoted;
-	unsigned int nodes, depth;
+	bool in_comparison; /* behind its field */
+	unsigned int conditions, depth;
 };
 
 /* ---- tokens ---- */
@@ -51,6 +53,8 @@ static const struct {
 	{ "!=", TOKEN_OPERATOR, FILTER_UNEQUAL },
 	{ "!~", TOKEN_OPERATOR, FILTER_MATCHES_NOT },
 	{ "==", TOKEN_OPERATOR, FILTER_EQUAL },
+	{ "=~", TOKEN_OPERATOR, FILTER_MATCHES },
+	{ "<>", TOKEN_OPERATOR, FILTER_UNEQUAL },
 	{ "<=", TOKEN_OPERATOR, FILTER_AT_MOST },
 	{ ">=", TOKEN_OPERATOR, FILTER_AT_LEAST },
 	{ "=", TOKEN_OPERATOR, FILTER_EQUAL },
@@ -141,7 +145,7 @@ static void take_keyword(struct parser *parser)
 
 	parser->kind = TOKEN_WORD;
 	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-		if (strcmp(parser->word, keywords[i].text))
+		if (strcasecmp(parser->word, keywords[i].text))
 			continue;
 		parser->kind = keywords[i].kind;
 		parser->relation = keywords[i].relation;
@@ -164,6 +168,33 @@ static void copy_word(struct parser *parser)
 	parser->word[size] = '\0';
 }
 
+/* An = that ends a value is a part of it: a Community ID ends with one. */
+static bool is_end_of_value(const struct parser *parser)
+{
+	const char *rest = parser->text + parser->at;
+
+	rest += strspn(rest, "=");
+	return parser->in_comparison && rest > parser->text + parser->at &&
+	       (!*rest || isspace((unsigned char)*rest) || strchr(",)}", *rest));
+}
+
+static bool is_in_word(const struct parser *parser)
+{
+	const char *rest = parser->text + parser->at;
+
+	if (*rest == '=')
+		return is_end_of_value(parser);
+	return *rest && !isspace((unsigned char)*rest) && !strchr("()!<>~,{}\"'", *rest) && strncmp(rest, "&&", 2) &&
+	       strncmp(rest, "||", 2);
+}
+
+static void take_word(struct parser *parser)
+{
+	while (is_in_word(parser))
+		parser->at++;
+	copy_word(parser);
+}
+
 static bool next(struct parser *parser)
 {
 	if (parser->kind == TOKEN_WRONG)
@@ -175,11 +206,7 @@ static bool next(struct parser *parser)
 		if (!take_quoted(parser))
 			return false;
 	} else if (!take_sign(parser)) {
-		while (parser->text[parser->at] && !isspace((unsigned char)parser->text[parser->at]) &&
-		       !strchr("()=!<>~,{}\"'", parser->text[parser->at]) &&
-		       strncmp(parser->text + parser->at, "&&", 2) && strncmp(parser->text + parser->at, "||", 2))
-			parser->at++;
-		copy_word(parser);
+		take_word(parser);
 		take_keyword(parser);
 	}
 	parser->end = parser->at;
@@ -218,8 +245,8 @@ static struct filter_node *new_node(struct parser *parser, enum filter_kind kind
 {
 	struct filter_node *node;
 
-	if (parser->nodes++ == FILTER_MOST_NODES) {
-		FAIL_HERE(parser, "more than %d conditions", FILTER_MOST_NODES);
+	if (kind == FILTER_COMPARE && parser->conditions++ == FILTER_MOST_CONDITIONS) {
+		FAIL_HERE(parser, "more than %d conditions", FILTER_MOST_CONDITIONS);
 		return NULL;
 	}
 	node = filter_node_new(kind);
@@ -334,6 +361,7 @@ static bool parse_comparison(struct parser *parser, struct filter_node *node)
 {
 	if (!filter_field_find(parser->word, &node->field))
 		return fail_unknown_field(parser);
+	parser->in_comparison = true;
 	if (!next(parser) || !take_direction(parser, &node->field))
 		return false;
 	if (ends_condition(parser->kind))
@@ -385,6 +413,7 @@ static struct filter_node *parse_word(struct parser *parser)
 		if (next(parser))
 			return parser->kind == TOKEN_WORD ? join(parser, FILTER_AND, node, parse_not(parser)) : node;
 	} else if (parse_comparison(parser, node)) {
+		parser->in_comparison = false;
 		return node;
 	}
 	filter_node_free(node);
@@ -412,7 +441,7 @@ static struct filter_node *parse_not(struct parser *parser)
 {
 	struct filter_node *node = NULL;
 
-	if (parser->depth++ >= FILTER_MOST_DEPTH) {
+	if (parser->depth++ > FILTER_MOST_DEPTH) {
 		FAIL_HERE(parser, "more than %d conditions inside each other", FILTER_MOST_DEPTH);
 		return NULL;
 	}

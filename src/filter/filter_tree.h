@@ -9,9 +9,19 @@
 #include "src/filter/filter.h"
 #include "src/filter/filter_field.h"
 
-#define FILTER_MOST_NODES 1024
+#define FILTER_MOST_CONDITIONS 1024
 #define FILTER_MOST_DEPTH 64
 #define FILTER_MOST_VALUES 4096 /* of one comparison */
+
+/* The memory and the limits of pattern matching. */
+struct filter_matching {
+	pcre2_match_context *limits;
+	pcre2_match_data *data;
+};
+
+/* Returns false without memory. */
+bool filter_matching_begin(struct filter_matching *matching);
+void filter_matching_end(struct filter_matching *matching);
 
 struct filter_value {
 	__s64 low, high; /* a number alone: both are equal; of a user, a namespace: its number; 0 if it has none */
@@ -42,8 +52,7 @@ struct filter {
 	struct filter_node *options[FILTER_MOST_OPTIONS];
 	const char *option_names[FILTER_MOST_OPTIONS];
 	unsigned int option_count;
-	pcre2_match_context *limits;
-	pcre2_match_data *match;
+	struct filter_matching matching;
 	unsigned long long limited; /* matches that the limits ended */
 };
 

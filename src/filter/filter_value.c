@@ -69,7 +69,7 @@ static bool parse_scalar(const struct filter_field *field, const char *text, __s
 			return false;
 		break;
 	default:
-		if (!quantity_number(text, 0, MOST_NUMBER, &value) && !quantity_size(text, 0, MOST_NUMBER, &value))
+		if (!quantity_number(text, 0, MOST_NUMBER, &value))
 			return false;
 		break;
 	}
@@ -130,14 +130,15 @@ static bool parse_number_value(const struct filter_field *field, const char *tex
 
 static bool parse_time_value(const char *text, struct filter_value *value, struct filter_error *error)
 {
-	__u64 ns;
+	struct time_span span;
 
-	if (!time_point_parse(text, &ns))
+	if (!time_point_parse(text, &span))
 		return filter_fail(error,
 				   "'%.60s' is no time; valid: 2026-11-30, \"2026-11-30 14:05:09\", 14:05, today, "
 				   "yesterday, now, -10m",
 				   text);
-	value->low = value->high = (__s64)ns;
+	value->low = (__s64)span.first_ns;
+	value->high = (__s64)span.last_ns;
 	return true;
 }
 
@@ -273,7 +274,7 @@ static bool check_ordered_values(const struct filter_node *node, const struct fi
 {
 	if (filter_tests_equality(node) || !is_ordered(node->field.type))
 		return true;
-	if (node->count == 1 && value->low == value->high)
+	if (node->count == 1 && (value->low == value->high || node->field.type == FILTER_TIME))
 		return true;
 	return filter_fail(error, "< and > compare with one number; use = for a list or a range");
 }

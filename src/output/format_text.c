@@ -295,7 +295,7 @@ static void text_date_line(struct text_buffer *text, const struct nt_record *rec
 	unsigned int day = format_day(seconds);
 	struct tm local;
 
-	if (day == view->day || !shows_time(view))
+	if (!record->end_ns || day == view->day || !shows_time(view))
 		return;
 	view->day = day;
 	localtime_r(&seconds, &local);

@@ -35,6 +35,8 @@ static void print_local_time(struct text_buffer *cell, const struct nt_record *r
 	char text[16];
 	time_t seconds = (time_t)(record->end_ns / NS_PER_SECOND);
 
+	if (!record->end_ns)
+		return print_absent(cell);
 	localtime_r(&seconds, &local);
 	strftime(text, sizeof(text), "%H:%M:%S", &local);
 	text_string(cell, text);

@@ -16,7 +16,6 @@
 	const struct field_names symbol = { LIST(__VA_ARGS__), sizeof(LIST(__VA_ARGS__)) / sizeof(char *) }
 
 NAMES(record_event_names, "close", "open", "update", "exit", "listed");
-NAMES(record_tracked_event_names, "close", "open", "update", "exit");
 NAMES(record_role_names, "client", "server", "observer");
 NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "unanswered", "open");
 NAMES(record_side_names, "src", "dst");

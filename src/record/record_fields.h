@@ -51,9 +51,8 @@ struct field_names {
 	unsigned int count;
 };
 
-/* record_tracked_event_names leaves out `listed`, which only `netracker list` writes. */
-extern const struct field_names record_event_names, record_tracked_event_names, record_role_names, record_outcome_names,
-	record_side_names, record_gap_names, record_limited_by_names, record_state_names;
+extern const struct field_names record_event_names, record_role_names, record_outcome_names, record_side_names,
+	record_gap_names, record_limited_by_names, record_state_names;
 
 /* Returns the word of an enumerator. NULL if there is none. */
 const char *field_name(const struct field_names *names, unsigned int index);

@@ -12,6 +12,8 @@
 
 #define OLDEST_VERSION 1 /* has no `time`, no event `listed`, and `app` for `idle` */
 #define NS_PER_SECOND 1000000000ULL
+#define MOST_EXACT ((1LL << 53) - 1) /* record_limit_integers() */
+#define LAST_YEAR 2261               /* nanoseconds since the epoch fit into 63 bits */
 
 static const char *reading_command;
 
@@ -183,7 +185,7 @@ static bool store_integer(void *member, size_t size, long long value)
 		return value >= 0 && value <= 0xffffffffLL;
 	default:
 		*(long long *)member = value;
-		return true;
+		return value <= MOST_EXACT && value >= -MOST_EXACT;
 	}
 }
 
@@ -240,10 +242,10 @@ static bool store_address(__u8 *member, const char *text)
 	return inet_pton(AF_INET, text, member + 12) == 1 || inet_pton(AF_INET6, text, member) == 1;
 }
 
-/* Parses RFC 3339 in UTC, as record_time_text() writes it. */
+/* Parses RFC 3339 in UTC, as record_time_text() writes it. strptime() accepts the 31st of every month. */
 static bool store_time(__u64 *member, const char *text)
 {
-	struct tm utc = { 0 };
+	struct tm utc = { 0 }, valid;
 	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
 	__u64 unit = NS_PER_SECOND, ns = 0;
 	time_t seconds;
@@ -253,9 +255,10 @@ static bool store_time(__u64 *member, const char *text)
 	if (*rest == '.')
 		for (rest++; isdigit((unsigned char)*rest) && unit > 1; rest++)
 			ns += (__u64)(*rest - '0') * (unit /= 10);
-	seconds = timegm(&utc);
+	valid = utc;
+	seconds = timegm(&valid);
 	*member = (__u64)seconds * NS_PER_SECOND + ns;
-	return seconds >= 0 && !strcmp(rest, "Z");
+	return seconds >= 0 && valid.tm_mday == utc.tm_mday && utc.tm_year + 1900 <= LAST_YEAR && !strcmp(rest, "Z");
 }
 
 static bool store_names(void *member, const struct record_field *field, const json_t *list)
@@ -351,5 +354,8 @@ bool record_reader_fill(struct nt_record *record, const json_t *json, struct tex
 			nt_record_set(record, field->present);
 	}
 	derive_time(record, json);
-	return true;
+	if (nt_address_family(record->src_ip) == nt_address_family(record->dst_ip))
+		return true;
+	text_string(reason, "its addresses are of two families");
+	return false;
 }

@@ -24,6 +24,7 @@ static void redeliver_record(struct record_lines *lines, struct nt_record *recor
 	if (record->end_ns > lines->now)
 		lines->now = record->end_ns;
 	output_tick(&lines->delivery->output, lines->now, 0);
+	lines->unwanted += !delivery_wants_event(lines->delivery->options, record->event);
 	accounting->opened += record->event == NT_EVENT_CLOSE || record->event == NT_EVENT_EXIT;
 	accounting->open += record->event == NT_EVENT_EXIT;
 	delivery_write(lines->delivery, record);
@@ -45,6 +46,8 @@ static void take_line(struct record_lines *lines, const struct line_reader *read
 		reject_line(lines, reader, &reason);
 	else if (record_reader_has_known_event(json))
 		redeliver_record(lines, &record);
+	else
+		lines->unknown++;
 	json_decref(json);
 	text_free(&reason);
 }
@@ -64,6 +67,12 @@ bool record_lines_read(struct record_lines *lines, FILE *input)
 
 void record_lines_report(const struct record_lines *lines)
 {
+	if (lines->unwanted)
+		message_note("%llu records of other events are left out; --events chooses them",
+			     (unsigned long long)lines->unwanted);
+	if (lines->unknown)
+		message_note("%llu records are of events that this version does not know",
+			     (unsigned long long)lines->unknown);
 	if (lines->rejected > MOST_REPORTED)
 		message_error("%llu lines are not records", (unsigned long long)lines->rejected);
 }

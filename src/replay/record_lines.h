@@ -17,6 +17,8 @@ struct record_lines {
 	void *context;
 	__u64 now;      /* the latest time of a record */
 	__u64 rejected; /* lines that are no records */
+	__u64 unwanted; /* records of events that --events leaves out */
+	__u64 unknown;  /* records of events that this version does not know */
 };
 
 /* Reads all lines, or until is_over(). Reports lines that are no records. Returns false if the input broke, without a
@@ -24,7 +26,7 @@ struct record_lines {
  */
 bool record_lines_read(struct record_lines *lines, FILE *input);
 
-/* Reports how many more lines were no records. */
+/* Reports what was not read, with the number of lines. */
 void record_lines_report(const struct record_lines *lines);
 
 #endif

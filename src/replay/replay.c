@@ -434,26 +434,35 @@ static void report_unread(struct replay *replay)
 	replay->broken = true;
 }
 
-/* Packets show neither owners nor namespaces, and every role is observer. */
-static bool refuse_filters_of_records(struct replay *replay)
+/* Returns the field of a condition that is unknown for every connection of a capture. NULL if there is none. */
+static const char *find_field_of_sockets(const struct filter *filter)
 {
-	static const struct {
-		const char *field, *option;
-	} filters[] = {
-		{ "user", "-u/--user" }, { "cgroup", "--cgroup" }, { "container", "--container" },
-		{ "netns", "--netns" },  { "role", "--role" },
-	};
+	static const char *const keys[] = { "uid", "exe", "cgroup", "container", "netns", "netns_name", "state" };
+	const char *found = filter_has_option(filter, "role") ? "role" : NULL;
 	size_t i;
 
-	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		if (!filter_has_option(replay->options->delivery.filter, filters[i].field))
-			continue;
-		message_error("%s: a capture cannot answer %s: it has processes by id and name at most, no network "
-			      "namespaces, and only observers; filter records of -f json by it",
-			      replay->name, filters[i].option);
-		return replay->is_refused = true;
-	}
-	return false;
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]) && !found; i++)
+		found = filter_condition_on(filter, keys[i]);
+	return found;
+}
+
+/* Packets show neither users nor namespaces, every role is observer, and there are no records between the first and the
+ * last of a connection.
+ */
+static bool is_refused_for_capture(struct replay *replay)
+{
+	const char *field = find_field_of_sockets(replay->options->delivery.filter);
+
+	if (field)
+		message_error(
+			"%s: a capture cannot answer conditions on %s: it has processes by id and name at most, no "
+			"network namespaces, no states, and only observers; filter records of -f json by it",
+			replay->name, field);
+	else if (delivery_wants_event(&replay->options->delivery, NT_EVENT_UPDATE))
+		message_error("%s: a capture gives no update records; leave out --events update", replay->name);
+	else
+		return false;
+	return replay->is_refused = true;
 }
 
 static bool is_over_for_records(void *context)
@@ -503,7 +512,7 @@ static void read_opened_file(struct replay *replay)
 		replay->broken = true;
 		return;
 	}
-	if (!capture_file_lines(replay->file) && refuse_filters_of_records(replay))
+	if (!capture_file_lines(replay->file) && is_refused_for_capture(replay))
 		return;
 	if (!delivery_open(&replay->delivery, &replay->options->delivery))
 		return;
@@ -529,6 +538,10 @@ static void read_capture(struct replay *replay, const char *name)
 
 	replay->name = name;
 	replay->is_pipe = !is_regular_file(name, &status);
+	if (!replay->is_pipe && !status.st_size && replay->options->file_count > 1) { /* as after log rotation */
+		message_note("%s: the file is empty", name);
+		return;
+	}
 	replay->is_first = true;
 	error = capture_file_open(&replay->file, name, capture_reader_interfaces(replay->reader));
 	if (error) {

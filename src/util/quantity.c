@@ -70,7 +70,7 @@ bool quantity_size(const char *text, __u64 least, __u64 most, __u64 *bytes)
 	const char *rest = parse_decimal(text, &value);
 	const char *unit = rest && *rest ? strchr(units, *rest) : NULL;
 
-	if (!rest || (*rest && (!unit || rest[1])))
+	if (!rest || (*rest && (!unit || rest[1])) || (!*rest && strchr(text, '.')))
 		return false;
 	value *= (double)(unit ? 1024ULL << 10 * (unit - units) : 1);
 	if (value < (double)least || value > (double)most)

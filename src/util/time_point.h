@@ -6,10 +6,15 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
-/* Parses the whole text into nanoseconds since the Unix epoch: now, today, yesterday (their midnight), -10m (before now),
- * 14:05, 14:05:09 (today), 2026-11-30, "2026-11-30 14:05:09" with or without seconds, a fraction of them, and Z or +01:00;
- * without these in local time. Returns false if it is none of these.
+/* In nanoseconds since the Unix epoch, both included: 14:05 is a minute, 2026-11-30 is a day, now is a nanosecond. */
+struct time_span {
+	__u64 first_ns, last_ns;
+};
+
+/* Parses the whole text: now, today, yesterday, -10m (before now), 14:05, 14:05:09 (today), 2026-11-30,
+ * "2026-11-30 14:05:09" with or without seconds, a fraction of them, and Z or +01:00; without these in local time. Returns
+ * false if it is none of these.
  */
-bool time_point_parse(const char *text, __u64 *epoch_ns);
+bool time_point_parse(const char *text, struct time_span *span);
 
 #endif

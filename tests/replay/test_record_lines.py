@@ -64,6 +64,9 @@ def older_version():
     equal(server.get("time"), "2023-11-14T22:13:21.501000000Z", "start and duration give the time")
     equal(client.get("time"), None, "the time is unknown")
     equal(server["limited_by"], "idle", "limited_by")
+    text = from_records(lines_of(CLIENT), "-f", "text", "--no-header")
+    check(text.startswith(b"- "), "an unknown time: %r" % text)
+    equal(len(replay(lines_of(CLIENT), "--where", "time < 2000-01-01 or not time > 2025-01-01").records), 0, "unknown time")
     for record, written in ((server, SERVER), (client, CLIENT)):
         same = {key: value for key, value in written.items() if key not in ("v", "limited_by")}
         equal({key: record.get(key) for key in same}, same, "values")
@@ -76,10 +79,27 @@ def owners():
                               (["--where", "sent > 4G"], ["nginx"]), (["--where", "not start"], ["curl"])):
         found = replay(lines_of(SERVER, CLIENT), *arguments)
         equal([record["comm"] for record in found.records], wanted, " ".join(arguments))
-    for option in (["-u", "root"], ["--role", "client"], ["--netns", "1"], ["--cgroup", "/"], ["--container", "a"]):
+    for option in (["-u", "root"], ["--role", "client"], ["--netns", "1"], ["--cgroup", "/"], ["--container", "a"],
+                   ["--where", "port 80 and user root"], ["--where", "not state close-wait"]):
         found = replay(None, *option, file=os.path.join(CAPTURES, NAMES[0]))
         equal((found.status, found.output), (2, b""), "a capture and %s" % option)
         check("a capture cannot answer" in found.errors and found.errors.count("\n") == 1, found.errors)
+
+
+def events():
+    records = [dict(SERVER, event=event, outcome="open", state="established") for event in ("open", "update", "listed")]
+    records.append(dict(SERVER, event="hello"))
+    for record in records:
+        record.pop("ended_by"), record.pop("reason")
+    found = replay(lines_of(*records))
+    equal([record["event"] for record in found.records], ["listed"], "by default")
+    check("2 records of other events are left out; --events chooses them" in found.errors, found.errors)
+    check("1 records are of events that this version does not know" in found.errors, found.errors)
+    found = replay(lines_of(*records), "--events", "update,open")
+    equal([record["event"] for record in found.records], ["open", "update"], "--events")
+    found = replay(None, "--events", "update", file=os.path.join(CAPTURES, NAMES[0]))
+    equal((found.status, found.output), (2, b""), "a capture and --events update")
+    check("a capture gives no update records" in found.errors, found.errors)
 
 
 def files():
@@ -98,6 +118,11 @@ def files():
         check("cut: line 2 is not a record: invalid JSON" in found.errors, found.errors)
         found = replay(None, "-o", paths[1], file=paths[1])
         equal(found.status, 2, "the output is the input")
+        paths.append(os.path.join(folder, "empty"))
+        open(paths[-1], "wb").close()
+        found = replay(None, file=[paths[-1], paths[1]])
+        equal((found.status, [record["comm"] for record in found.records]), (0, ["curl"]), "an empty file beside others")
+        check("the file is empty" in found.errors, found.errors)
         found = replay(None, file=[paths[1], os.path.join(CAPTURES, NAMES[0])])
         check(len(found.records) > 1, "records, then a capture")
 
@@ -109,12 +134,16 @@ def damaged_lines():
              lines_of(dict(SERVER, outcome="happy"))[:-1], lines_of(dict(SERVER, src_ip="198.18.0"))[:-1],
              lines_of(dict(SERVER, src_port=65536))[:-1], lines_of(dict(SERVER, pid=-1))[:-1],
              lines_of(dict(SERVER, pid=1 << 40))[:-1], lines_of(dict(SERVER, start="yesterday"))[:-1],
+             lines_of(dict(SERVER, start="2024-02-31T00:00:00Z"))[:-1], lines_of(dict(SERVER, src_bytes=2 ** 53))[:-1],
+             lines_of(dict(SERVER, start="9999-01-01T00:00:00Z"))[:-1], lines_of(dict(SERVER, dst_ip="fd00::1"))[:-1],
              lines_of(dict(SERVER, gaps=["none"]))[:-1], lines_of(dict(SERVER, gaps="start"))[:-1],
              lines_of(dict(SERVER, history="Sh\x00"))[:-1], lines_of(dict(SERVER, id='"'))[:-1]]
     found = replay(lines_of(SERVER) + b"\n".join(wrong) + b"\n\n" + lines_of(CLIENT))
     equal((found.status, [record["comm"] for record in found.records]), (1, ["nginx", "curl"]), "the rest is read")
     equal(found.errors.count(" is not a record: "), 20, found.errors)
     check("%d lines are not records" % len(wrong) in found.errors, found.errors[-300:])
+    found = replay(b"\n \n" + lines_of(SERVER).replace(b'{"v"', b'{ "v"'))
+    equal((found.status, len(found.records)), (0, 1), "blank lines come first")
     check(all(byte == "\n" or byte.isprintable() for byte in found.errors), "stderr is printable")
 
 
@@ -142,6 +171,9 @@ def explain():
     equal(explained("-x", "--where", "not comm nginx"), ["curl"], "--where")
     equal(explained("-u", "33"), ["nginx"], "-u")
     equal(explained("--outcome", "closed"), [], "--outcome")
+    done = subprocess.run([NETRACKER, "explain", "--outcome", "closed"], input=lines_of(SERVER), capture_output=True,
+                          timeout=20, check=False)
+    check(b"no record matches the filter" in done.stderr, done.stderr.decode())
 
 
 def like_zeek():
@@ -150,4 +182,4 @@ def like_zeek():
     check("--like zeek needs packets" in found.errors, found.errors)
 
 
-run([formats_and_filters, older_version, owners, files, damaged_lines, names_of_any_bytes, explain, like_zeek])
+run([formats_and_filters, older_version, owners, events, files, damaged_lines, names_of_any_bytes, explain, like_zeek])

@@ -74,6 +74,17 @@ static const struct {
 	{ "port < 80-90", "port < ", "80-90", "compare with one number" },
 	{ "retrans > 2x", "retrans > ", "2x", "a percentage" },
 	{ "pid 0", "pid ", "0", "1 to 4194304" },
+	{ "pid 1.5", "pid ", "1.5", "valid: a number" },
+	{ "retrans > 3.9", "retrans > ", "3.9", "a percentage" },
+	{ "sent > 1.5", "sent > ", "1.5", "bytes, with K" },
+	{ "comm contains systemd-networkd", "comm contains ", "systemd-networkd",
+	  "never matches: the kernel keeps 15 bytes" },
+	{ "comm systemd-networkd*", "comm ", "systemd-networkd*", "never matches: the kernel keeps 15 bytes" },
+	{ "start > 2023-02-31", "start > ", "2023-02-31", "is no time" },
+	{ "start > 2300-01-01", "start > ", "2300-01-01", "is no time" },
+	{ "comm ~ (*UTF)a", "comm ~ ", "(*UTF)a", "is no regular expression" },
+	{ "outcome ~ '(?:(?:[a-z_]?[a-z_]?)*[a-z_]*)*[A-Z]|open'", "outcome ~ ",
+	  "'(?:(?:[a-z_]?[a-z_]?)*[a-z_]*)*[A-Z]|open'", "match limit exceeded" },
 	{ "user no-such-user-here", "user ", "no-such-user-here", "no such user" },
 	{ "netns no-such-namespace", "netns ", "no-such-namespace", "no such network namespace" },
 	{ "cgroup /sys/fs/cgroup/x", "cgroup ", "/sys/fs/cgroup/x", "a path without" },
@@ -108,13 +119,21 @@ static void test_bounds(void)
 	struct filter_error error;
 	int i;
 
-	for (i = 0; i < 1000; i++)
+	for (i = 0; i < 64; i++)
 		strcat(text, "(");
+	strcat(text, "tcp");
+	for (i = 0; i < 64; i++)
+		strcat(text, ")");
+	CHECK(filter_add_text(filter, text, &error));
+	memset(text, '(', 65);
+	strcpy(text + 65, "tcp");
 	CHECK(!filter_add_text(filter, text, &error) && strstr(error.message, "inside each other"));
 	strcpy(text, "port 1");
-	for (i = 0; i < 1500; i++)
+	for (i = 1; i < 1024; i++)
 		strcat(text, " or port 1");
-	CHECK(!filter_add_text(filter, text, &error) && strstr(error.message, "conditions"));
+	CHECK(filter_add_text(filter, text, &error));
+	strcat(text, " or port 1");
+	CHECK(!filter_add_text(filter, text, &error) && strstr(error.message, "more than 1024 conditions"));
 	strcpy(text, "port 1");
 	for (i = 0; i < 5000; i++)
 		strcat(text, ",1");
@@ -137,6 +156,38 @@ static void test_slow_pattern(void)
 	CHECK_EQUAL(filter_limited_matches(filter), 1);
 	filter_free(filter);
 	filter_free(negation);
+}
+
+/* A record of version 1 may have no time. */
+static void test_unknown_time(void)
+{
+	struct nt_record record = sample_record();
+	struct filter *filter = parsed("time < 2000-01-01"), *known = parsed("not time");
+
+	record.end_ns = 0;
+	CHECK_EQUAL(filter_judge(filter, &record), FILTER_UNKNOWN);
+	CHECK_EQUAL(filter_judge(known, &record), FILTER_TRUE);
+	filter_free(filter);
+	filter_free(known);
+}
+
+/* All that completion offers are fields. */
+static void test_short_names(void)
+{
+	struct filter_error error;
+	char text[64];
+	unsigned int i;
+
+	for (i = 0; filter_short_name(i); i++) {
+		struct filter *filter = filter_new();
+
+		snprintf(text, sizeof(text), "%s ?", filter_short_name(i));
+		filter_add_text(filter, text, &error);
+		if (!CHECK(!strstr(error.message, "is no field")))
+			printf("  %s\n", text);
+		filter_free(filter);
+	}
+	CHECK(i > 30);
 }
 
 /* The kernel truncates names to 15 bytes, so a longer one selects what it can have become. */
@@ -214,6 +265,8 @@ int main(void)
 	test_wrong();
 	test_bounds();
 	test_slow_pattern();
+	test_unknown_time();
+	test_short_names();
 	test_long_comm();
 	test_options_add_up();
 	test_kernel_part();

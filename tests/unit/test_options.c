@@ -525,8 +525,7 @@ static void test_wrong_values(void)
 	refused(&live, "netracker --role clint", "client, server, observer");
 	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
 	refused(&live, "netracker --events ended", "open, update, close, exit");
-	refused(&live, "netracker --events listed", "open, update, close, exit");
-	refused(&replay, "replay --events update x.pcap", "--events update is only for live tracking");
+	refused(&live, "netracker --events listed", "listed records are those of netracker list");
 	refused(&live, "netracker --interval 5", "add --events update,close or --summary");
 	refused(&live, "netracker --events update --interval 1ms", "at least 0.1s");
 	refused(&live, "netracker --context calls", "socket, wire");
@@ -558,6 +557,9 @@ static void test_wrong_options(void)
 	refused_words(&live, "netracker -q replay x", "'replay' is no field");
 	refused_words(&live, "netracker -q replay x", "a command comes before its options");
 	refused_words(&live, "netracker port 443 and prot 80", "  port 443 and prot 80\n               ^^^^\n");
+	refused_words(&list, "list --watch 2", "'2' is no field; an optional value needs =: --watch=2");
+	refused_words(&list, "list -4 prot 80", "nearest: port; see");
+	options_free(&(struct options[]){ accepted(&list, "list start gt -10m or time < -4h or port 80 -6") }[0]);
 	refused_words(&live, "netracker --where prot", "'prot' is no field; nearest: port");
 	/* The error is behind the text, and the argument that follows is not shown. */
 	refused_words(&live, "netracker --where (port=80 -q", "  (port=80\n          ^\n");
