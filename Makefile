@@ -399,39 +399,38 @@ INSTALLED_SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/netracker.conf
 # Configuration, which an administrator may have changed: an existing file stays as it is.
 INSTALLED_LOGROTATE = $(DESTDIR)$(SYSCONFDIR)/logrotate.d/netracker
 
+# Arguments: the file, and its place.
+define install_data
+	$(call say,INSTALL,'$(2)')
+	$(quiet)install -D -m 644 $(1) '$(2)'
+endef
+
+define remove_installed
+	$(call say,REMOVE,'$(1)')
+	$(quiet)rm -f '$(1)'
+endef
+
 install: all
 	$(call say,INSTALL,'$(INSTALLED_PROGRAM)')
 	$(quiet)install -D -m 755 $(BUILD)/netracker '$(INSTALLED_PROGRAM)'
-	$(call say,INSTALL,'$(INSTALLED_PAGE)')
-	$(quiet)install -D -m 644 man/netracker.8 '$(INSTALLED_PAGE)'
-	$(call say,INSTALL,'$(INSTALLED_COMPLETION)')
-	$(quiet)install -D -m 644 completion/netracker.bash '$(INSTALLED_COMPLETION)'
-	$(call say,INSTALL,'$(INSTALLED_SCHEMA)')
-	$(quiet)install -D -m 644 docs/record.schema.json '$(INSTALLED_SCHEMA)'
-	$(call say,INSTALL,'$(INSTALLED_SUMMARY_SCHEMA)')
-	$(quiet)install -D -m 644 docs/summary.schema.json '$(INSTALLED_SUMMARY_SCHEMA)'
+	$(call install_data,man/netracker.8,$(INSTALLED_PAGE))
+	$(call install_data,completion/netracker.bash,$(INSTALLED_COMPLETION))
+	$(call install_data,docs/record.schema.json,$(INSTALLED_SCHEMA))
+	$(call install_data,docs/summary.schema.json,$(INSTALLED_SUMMARY_SCHEMA))
 	$(call say,INSTALL,'$(INSTALLED_UNIT)')
 	$(quiet)sed 's|@PREFIX@|$(PREFIX)|' packaging/netracker.service.in | install -D -m 644 /dev/stdin '$(INSTALLED_UNIT)'
-	$(call say,INSTALL,'$(INSTALLED_SYSUSERS)')
-	$(quiet)install -D -m 644 packaging/netracker.sysusers '$(INSTALLED_SYSUSERS)'
+	$(call install_data,packaging/netracker.sysusers,$(INSTALLED_SYSUSERS))
 	$(call say,INSTALL,'$(INSTALLED_LOGROTATE)')
 	$(quiet)[ -e '$(INSTALLED_LOGROTATE)' ] || install -D -m 644 packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)'
 
 uninstall:
-	$(call say,REMOVE,'$(INSTALLED_PROGRAM)')
-	$(quiet)rm -f '$(INSTALLED_PROGRAM)'
-	$(call say,REMOVE,'$(INSTALLED_PAGE)')
-	$(quiet)rm -f '$(INSTALLED_PAGE)'
-	$(call say,REMOVE,'$(INSTALLED_COMPLETION)')
-	$(quiet)rm -f '$(INSTALLED_COMPLETION)'
-	$(call say,REMOVE,'$(INSTALLED_SCHEMA)')
-	$(quiet)rm -f '$(INSTALLED_SCHEMA)'
-	$(call say,REMOVE,'$(INSTALLED_SUMMARY_SCHEMA)')
-	$(quiet)rm -f '$(INSTALLED_SUMMARY_SCHEMA)'
-	$(call say,REMOVE,'$(INSTALLED_UNIT)')
-	$(quiet)rm -f '$(INSTALLED_UNIT)'
-	$(call say,REMOVE,'$(INSTALLED_SYSUSERS)')
-	$(quiet)rm -f '$(INSTALLED_SYSUSERS)'
+	$(call remove_installed,$(INSTALLED_PROGRAM))
+	$(call remove_installed,$(INSTALLED_PAGE))
+	$(call remove_installed,$(INSTALLED_COMPLETION))
+	$(call remove_installed,$(INSTALLED_SCHEMA))
+	$(call remove_installed,$(INSTALLED_SUMMARY_SCHEMA))
+	$(call remove_installed,$(INSTALLED_UNIT))
+	$(call remove_installed,$(INSTALLED_SYSUSERS))
 	$(call say,REMOVE,'$(INSTALLED_LOGROTATE)')
 	$(quiet)! cmp -s packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)' || rm -f '$(INSTALLED_LOGROTATE)'
 

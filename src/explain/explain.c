@@ -171,10 +171,9 @@ static int report_failures(struct explanation *explanation)
 		message_error("%s: no record has the id %s", explanation->name, explanation->options->id);
 		status = EXIT_STATUS_BROKEN;
 	}
-	if (status == EXIT_STATUS_DONE && !explanation->described)
-		message_note("%s: no record %s", explanation->name,
-			     filter_is_given(explanation->options->delivery.filter) ? "matches the filter" :
-										      "to explain");
+	if (status == EXIT_STATUS_DONE && !explanation->described &&
+	    filter_is_given(explanation->options->delivery.filter))
+		message_note("%s: no record matches the filter", explanation->name);
 	return status;
 }
 

@@ -169,7 +169,7 @@ static void normalise_name(const struct field_names *names, const char *text, ch
 		memmove(&name[i - 2], &name[i - 1], 2);
 }
 
-static __u64 find_name(const struct field_names *names, const char *name)
+static __u64 find_enumerator_bit(const struct field_names *names, const char *name)
 {
 	unsigned int i;
 
@@ -241,7 +241,7 @@ bool filter_parse_names(struct filter_node *node, const char *text, bool is_quot
 
 	normalise_name(names, text, name);
 	if (!is_pattern)
-		value->bits = find_name(names, name);
+		value->bits = find_enumerator_bit(names, name);
 	else if (!filter_parse_text(node, text, is_quoted, value, error) ||
 		 !find_matching_names(names, text, value, error))
 		return false;

@@ -77,7 +77,7 @@ def ss_in(namespaces):
     return found
 
 
-# What ss counts for a FIN that the application has not read, for a SYN or FIN that is not acknowledged.
+# ss counts 1 for a FIN that the application has not read, and 1 for a SYN or FIN that is not acknowledged.
 FIN_UNREAD, ONE_UNACKED = {"CLOSE-WAIT"}, {"SYN-SENT", "FIN-WAIT-1"}
 
 

@@ -103,7 +103,7 @@ def lists():
     offers(["--outcome", ""], *OUTCOMES, **last)
     offers(["--outcome", "re"], "reset", "refused", **last)
     offers(["--outcome", "closed,reset,re"], "closed,reset,refused", **last)
-    offers(["replay", "--events", ""], "open", "close", "exit", **last)
+    offers(["replay", "--events", ""], "open", "close", "exit", "update", "listed", **last)
     offers(["--events", "close,"], "close,open", "close,update", "close,exit", **last)
     offers(["list", "--role", ""], "client", "server", **last)
     offers(["--role", "=", "client,o"], "client,observer", **last)

@@ -10,9 +10,8 @@
 #include "core/verdict.h"
 
 #include "tests/unit/check.h"
+#include "tests/unit/side_segment.h"
 
-#define CLIENT 1 /* indexes in the key; the client is the second here */
-#define SERVER 0
 #define CLIENT_ISN 0xfffffff0u /* the sequence numbers wrap around within the connection */
 #define SERVER_ISN 7000u
 #define MS 1000000ull
@@ -24,27 +23,9 @@
 static struct nt_connection connection;
 static __u64 now;
 
-static struct nt_packet segment(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
-{
-	struct nt_packet packet = {
-		.sequence = sequence,
-		.acknowledgement = flags & NT_ACK ? acknowledgement : 0,
-		.payload_length = length,
-		.flags = flags,
-		.window = 65535,
-		.vlan = NT_NO_VLAN,
-		.source_port = source == CLIENT ? 40000 : 2000,
-		.destination_port = source == CLIENT ? 2000 : 40000,
-	};
-
-	packet.source[15] = source;
-	packet.destination[15] = 1 - source;
-	return packet;
-}
-
 static __u32 begin(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
 {
-	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, length);
+	struct nt_packet packet = side_segment(source, flags, sequence, acknowledgement, length);
 	__u32 result;
 
 	now = 1000 * MS;
@@ -56,7 +37,7 @@ static __u32 begin(int source, __u8 flags, __u32 sequence, __u32 acknowledgement
 
 static __u32 step(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
 {
-	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, length);
+	struct nt_packet packet = side_segment(source, flags, sequence, acknowledgement, length);
 	__u32 result;
 
 	now += MS;
@@ -163,7 +144,7 @@ static void begins_midstream(void)
 /* The sender is the server if its port is a system port and the other is not. */
 static void begins_midstream_with_the_server(void)
 {
-	struct nt_packet packet = segment(SERVER, NT_ACK, 1, 1, 5);
+	struct nt_packet packet = side_segment(SERVER, NT_ACK, 1, 1, 5);
 
 	packet.source_port = 80;
 	nt_connection_begin(&connection, &packet, SERVER, MS);
@@ -174,7 +155,7 @@ static void begins_midstream_with_the_server(void)
 	/* With all flags set the packet counts as a SYN-ACK, or without ACK as a SYN. */
 	begin(SERVER, NT_SYN | NT_ACK | NT_RST | NT_FIN, S(0), C(1), 0);
 	CHECK_EQUAL(connection.src_index, CLIENT);
-	packet = segment(SERVER, NT_SYN | NT_RST, S(0), 0, 0);
+	packet = side_segment(SERVER, NT_SYN | NT_RST, S(0), 0, 0);
 	packet.source_port = 80;
 	nt_connection_begin(&connection, &packet, SERVER, MS);
 	CHECK_EQUAL(connection.src_index, SERVER);
@@ -564,7 +545,7 @@ static void other_syn_in_each_state(void)
 
 static __u32 begin_next(int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
 {
-	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, 0);
+	struct nt_packet packet = side_segment(source, flags, sequence, acknowledgement, 0);
 	struct nt_connection previous = connection;
 
 	return nt_connection_begin_next(&connection, &previous, &packet, source, now);
@@ -626,7 +607,7 @@ static void syn_after_midstream_is_another_connection(void)
 
 static struct nt_packet to_itself(__u8 flags, __u32 sequence, __u32 acknowledgement)
 {
-	struct nt_packet packet = segment(CLIENT, flags, sequence, acknowledgement, 0);
+	struct nt_packet packet = side_segment(CLIENT, flags, sequence, acknowledgement, 0);
 
 	memcpy(packet.destination, packet.source, 16);
 	packet.destination_port = packet.source_port;
@@ -894,7 +875,7 @@ static void random_packets(void)
 /* A host that passes in SYN, FIN, RST and the ACKs that it waits for. */
 static __u32 step_alone(int source, __u8 flags, __u32 sequence, __u32 acknowledgement)
 {
-	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, 0);
+	struct nt_packet packet = side_segment(source, flags, sequence, acknowledgement, 0);
 
 	now += MS;
 	return nt_connection_step(&connection, &packet, source, now);
@@ -902,7 +883,7 @@ static __u32 step_alone(int source, __u8 flags, __u32 sequence, __u32 acknowledg
 
 static void established_alone(void)
 {
-	struct nt_packet packet = segment(CLIENT, NT_SYN, C(0), 0, 0);
+	struct nt_packet packet = side_segment(CLIENT, NT_SYN, C(0), 0, 0);
 
 	now = 1000 * MS;
 	nt_connection_begin(&connection, &packet, CLIENT, now);

@@ -7,9 +7,8 @@
 #include "core/first_payload.h"
 
 #include "tests/unit/check.h"
+#include "tests/unit/side_segment.h"
 
-#define CLIENT 1 /* indexes in the key; the client is the second here */
-#define SERVER 0
 #define MS 1000000ULL
 #define BEGIN (5000 * MS)
 
@@ -22,31 +21,14 @@ static int follows;  /* every packet is passed in */
 static __u16 window; /* of the next packets */
 static __u8 marks;   /* of the next packets */
 
-static struct nt_packet segment(int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
-{
-	struct nt_packet packet = {
-		.sequence = sequence,
-		.acknowledgement = flags & NT_ACK ? acknowledgement : 0,
-		.payload_length = length,
-		.flags = flags,
-		.marks = marks,
-		.window = window,
-		.vlan = NT_NO_VLAN,
-		.source_port = source == CLIENT ? 40000 : 80,
-		.destination_port = source == CLIENT ? 80 : 40000,
-	};
-
-	packet.source[15] = source;
-	packet.destination[15] = 1 - source;
-	return packet;
-}
-
 static void take(__u64 ms, int source, __u8 flags, __u32 sequence, __u32 acknowledgement, __u32 length)
 {
-	struct nt_packet packet = segment(source, flags, sequence, acknowledgement, length);
+	struct nt_packet packet = side_segment(source, flags, sequence, acknowledgement, length);
 	__u64 now = BEGIN + ms * MS;
 	__u32 step = 0;
 
+	packet.window = window;
+	packet.marks = marks;
 	if (connection.first_ns)
 		step = nt_connection_step(&connection, &packet, source, now);
 	else
@@ -217,7 +199,8 @@ static void keepalive_probe(void)
 	check_times(1200, -1);
 }
 
-static void zero_window_probe(void)
+/* The SYN-ACK's window is 0, so the client sends a probe. */
+static void probe_zero_window(void)
 {
 	clear();
 	take(0, CLIENT, NT_SYN, C(0), 0, 0);
@@ -226,6 +209,11 @@ static void zero_window_probe(void)
 	window = 65535;
 	take(21, CLIENT, NT_ACK, C(1), S(1), 0);
 	take(221, CLIENT, NT_ACK, C(1), S(1), 1);
+}
+
+static void zero_window_probe(void)
+{
+	probe_zero_window();
 	check_times(-1, -1);
 	take(300, SERVER, NT_ACK, S(1), C(1), 0);
 	take(301, CLIENT, NT_ACK, C(1), S(1), 100);
@@ -235,13 +223,7 @@ static void zero_window_probe(void)
 /* The receiver took the probe's byte. Who does not see every packet cannot know that nothing followed before. */
 static void zero_window_probe_that_was_taken(void)
 {
-	clear();
-	take(0, CLIENT, NT_SYN, C(0), 0, 0);
-	window = 0;
-	take(20, SERVER, NT_SYN | NT_ACK, S(0), C(1), 0);
-	window = 65535;
-	take(21, CLIENT, NT_ACK, C(1), S(1), 0);
-	take(221, CLIENT, NT_ACK, C(1), S(1), 1);
+	probe_zero_window();
 	take(300, SERVER, NT_ACK, S(1), C(2), 0);
 	take(350, CLIENT, NT_ACK, C(2), S(1), 99);
 	check_times(follows ? 350 : -1, -1);
