@@ -531,6 +531,13 @@ static bool is_regular_file(const char *name, struct stat *status)
 	return !(strcmp(name, "-") ? stat(name, status) : fstat(STDIN_FILENO, status)) && S_ISREG(status->st_mode);
 }
 
+/* Log rotation leaves an empty file of records. A capture has a header at least. */
+static void read_no_records(struct replay *replay)
+{
+	message_note("%s: the file is empty", replay->name);
+	delivery_open(&replay->delivery, &replay->options->delivery);
+}
+
 static void read_capture(struct replay *replay, const char *name)
 {
 	struct stat status;
@@ -538,8 +545,8 @@ static void read_capture(struct replay *replay, const char *name)
 
 	replay->name = name;
 	replay->is_pipe = !is_regular_file(name, &status);
-	if (!replay->is_pipe && !status.st_size && replay->options->file_count > 1) { /* as after log rotation */
-		message_note("%s: the file is empty", name);
+	if (!replay->is_pipe && !status.st_size && strstr(name, ".json")) {
+		read_no_records(replay);
 		return;
 	}
 	replay->is_first = true;
