@@ -376,3 +376,8 @@ void record_limit_integers(struct nt_record *record)
 		record->gaps |= NT_GAP_VALUE_RANGE;
 	}
 }
+
+bool record_word_is_plain(const char *word)
+{
+	return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:^-")] == '\0';
+}

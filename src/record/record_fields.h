@@ -95,6 +95,9 @@ static inline void record_name_host(struct nt_record *record, const char *host)
  * `value_range`. */
 void record_limit_integers(struct nt_record *record);
 
+/* NeTracker's own words need no escaping in any format. Returns false for others, which a reader must not take. */
+bool record_word_is_plain(const char *word);
+
 #define ADDRESS_TEXT_SIZE 46
 
 /* Writes an IPv4-mapped address as IPv4, any other as RFC 5952 requires. `address` is in network byte order. */

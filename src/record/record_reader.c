@@ -221,15 +221,9 @@ static bool store_characters(char *member, size_t size, const char *text)
 	return true;
 }
 
-/* NeTracker's own words need no escaping in any format, so no others are taken. */
-static bool is_plain_word(const char *word)
-{
-	return word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:^-")] == '\0';
-}
-
 static bool store_word(char *member, size_t size, const char *word)
 {
-	if (!is_plain_word(word) || strlen(word) >= size)
+	if (!record_word_is_plain(word) || strlen(word) >= size)
 		return false;
 	strcpy(member, word);
 	return true;
@@ -304,7 +298,7 @@ static bool store_string(struct nt_record *record, const struct record_field *fi
 		return true;
 	case FIELD_KIND_HISTORY:
 		record->long_history = text;
-		return is_plain_word(text);
+		return record_word_is_plain(text);
 	default: /* it follows from other keys */
 		return true;
 	}

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/util/escape.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #define FIRST_PRINTABLE 0x20
 #define LAST_PRINTABLE 0x7e
+#define FIRST_BEYOND_CONTROLS 0xa0 /* U+0080 to U+009F are the control characters C1 */
+#define HEX_ESCAPE_SIZE 4          /* "\\x1b" */
 
 static void append_hex_escape(struct text_buffer *text, unsigned char byte)
 {
@@ -136,4 +139,60 @@ void escape_json(struct text_buffer *text, const char *string, size_t size)
 		i += taken;
 	}
 	text_char(text, '"');
+}
+
+static bool is_printable(unsigned int code_point)
+{
+	return code_point >= FIRST_BEYOND_CONTROLS || (code_point >= FIRST_PRINTABLE && code_point <= LAST_PRINTABLE);
+}
+
+/* Returns the size of the printable character at the start. 0 if it must be escaped. */
+static size_t printable_size(const char *bytes, size_t size)
+{
+	unsigned int code_point = (unsigned char)bytes[0];
+	size_t taken = code_point < 0x80 ? 1 : utf8_decode(bytes, size, &code_point);
+
+	return taken && is_printable(code_point) && code_point != '\\' ? taken : 0;
+}
+
+void escape_text(struct text_buffer *text, const char *string, size_t size)
+{
+	size_t length = strnlen(string, size), i = 0;
+
+	while (i < length) {
+		size_t taken = printable_size(string + i, length - i);
+
+		if (taken)
+			text_append(text, string + i, taken);
+		else if (string[i] == '\\')
+			text_string(text, "\\\\");
+		else
+			append_hex_escape(text, (unsigned char)string[i]);
+		i += taken ? taken : 1;
+	}
+}
+
+static unsigned int hex_value(char digit)
+{
+	return isdigit((unsigned char)digit) ? (unsigned int)(digit - '0') : (unsigned int)(digit - 'a' + 10);
+}
+
+size_t escape_text_undo(char *string, size_t size)
+{
+	size_t from = 0, to = 0;
+
+	while (from < size) {
+		const char *rest = string + from;
+		size_t left = size - from;
+
+		if (left >= HEX_ESCAPE_SIZE && rest[0] == '\\' && rest[1] == 'x' && isxdigit((unsigned char)rest[2]) &&
+		    isxdigit((unsigned char)rest[3])) {
+			string[to++] = (char)(hex_value(rest[2]) << 4 | hex_value(rest[3]));
+			from += HEX_ESCAPE_SIZE;
+			continue;
+		}
+		from += left > 1 && rest[0] == '\\' && rest[1] == '\\';
+		string[to++] = string[from++];
+	}
+	return to;
 }

@@ -20,4 +20,11 @@ void escape_message(struct text_buffer *text, const char *string, size_t size);
  */
 void escape_json(struct text_buffer *text, const char *string, size_t size);
 
+/* For a text in a database: characters that are not printable, and bytes that are no UTF-8, become \xNN, a backslash
+ * \\. */
+void escape_text(struct text_buffer *text, const char *string, size_t size);
+
+/* Takes back what escape_text() did, in place. Returns the new size; `string` ends with no NUL. */
+size_t escape_text_undo(char *string, size_t size);
+
 #endif

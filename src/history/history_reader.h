@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads the records of a history: a folder of SQLite files (docs/history.md). May run while another process writes it,
+ * needs no more than permission to read, and changes nothing; a file that a crash left is the exception: if its folder
+ * may be written, SQLite finishes it.
+ *
+ *	if (history_folder_list(&files, folder))
+ *		return ...;
+ *	for (i = files.count; i > 0; i--) {                    // the newest file first
+ *		if (history_reader_open(&reader, folder, files.entries[i - 1].name))
+ *			continue;                              // reported; the others are read
+ *		if (!history_reader_select(reader, &selection))
+ *			while ((result = history_reader_next(reader, &record)) == 1)
+ *				...
+ *		history_reader_close(reader);
+ *	}
+ *
+ * A reader has one connection to one file, and no state that it shares: several may run, each in one thread.
+ */
+#ifndef NETRACKER_HISTORY_READER_H
+#define NETRACKER_HISTORY_READER_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "core/record.h"
+#include "src/history/history_columns.h"
+#include "src/history/history_folder.h"
+
+struct history_reader;
+
+/* The records that a span of time selects. */
+enum history_match {
+	HISTORY_TIME_IN, /* records whose `time` is in it: of a close record the end of the connection */
+	HISTORY_ALIVE_IN, /* records of connections that were open at some time in it: `start` to `time` overlaps it. Without
+			   * `start` a connection counts as open since before the history */
+};
+
+struct history_selection {
+	enum history_match match;
+	__u64 from_ns, to_ns; /* since the Unix epoch, both included; 0 and ~0ULL: unlimited */
+	__u64 after_seq;      /* only records that were written after this one of the same file; 0: all */
+	bool newest_first;    /* else in the order in which they were written */
+	const struct history_columns *wanted; /* the fields that are needed; NULL: all. Others are absent, or zero */
+};
+
+/* Opens one file of a folder. Returns 0, or -errno after reporting the error with the name of the file: it is damaged, of
+ * a later schema, not a history at all (-EINVAL), or may not be read (-EACCES). Files of earlier schemas are read; what
+ * they have no column for is absent. Call history_reader_close() either way.
+ */
+int history_reader_open(struct history_reader **reader, const char *folder, const char *name);
+
+/* Begins to return the selected records; may be called again, and sees then what was committed meanwhile. From the first
+ * history_reader_next() until that returns 0 or the next call of this function, all is read from one state of the file.
+ * Keep that time short: meanwhile SQLite cannot reuse the log beside the file. Whole batches are skipped by the span of
+ * time without a look at their records. Returns 0, or -errno after reporting the error.
+ */
+int history_reader_select(struct history_reader *reader, const struct history_selection *selection);
+
+/* Fills the next record. Its strings are valid until the next call for this reader. Returns 1; 0 after the last one; or
+ * -errno after reporting that the rest of the file is damaged.
+ */
+int history_reader_next(struct history_reader *reader, struct nt_record *record);
+
+/* Returns the number of the record that was read last in its file: 1 or more, ascending in the order of writing, without
+ * gaps. */
+__u64 history_reader_seq(const struct history_reader *reader);
+
+/* One run of a program that wrote into the file, from its start, or from the file's begin, to the last commit. Between
+ * runs nobody tracked. */
+struct history_run {
+	__u64 begin_ns, end_ns; /* since the Unix epoch. Of a replay: the times of its records */
+	bool is_finished;       /* it ended in order, or went on in the next file; false also while it goes on */
+	const char *command;    /* live, record or replay */
+	const char *boot;       /* the kernel's boot id */
+	const char *version;    /* of netracker */
+};
+
+/* Records that the writer, or the tracker before it, could not keep. */
+struct history_loss {
+	__u64 time_ns; /* of the commit after it */
+	__u64 records;
+	const char *cause; /* accounting_loss_name() */
+};
+
+/* Call `visit` for each run, or each loss, of the file in the order of time. Strings are valid during the call. Return 0,
+ * or -errno after reporting the error. */
+int history_reader_runs(struct history_reader *reader, void (*visit)(void *context, const struct history_run *run),
+			void *context);
+int history_reader_losses(struct history_reader *reader, void (*visit)(void *context, const struct history_loss *loss),
+			  void *context);
+
+/* NULL is allowed. */
+void history_reader_close(struct history_reader *reader);
+
+#endif
