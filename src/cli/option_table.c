@@ -261,6 +261,14 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "text: the width of a line; default: the terminal's, and 132 into a file or pipe" }),
 	},
 	{
+		.name = "resolve", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.resolves),
+		.help = HELP({ COMMAND_LIVE, "text: show names of addresses, from the system's resolver (/etc/hosts, DNS); a "
+					     "record never waits for a name: it shows the address until one is known" },
+			     { ALL, "text: show names of addresses, from the system's resolver (/etc/hosts, DNS); waits for "
+				    "them 2 seconds at most in all, and shows addresses without a name" }),
+	},
+	{
 		.name = "sort", .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
 		.refusal = "records are written when they come; pipe -f tsv into sort",
 		.type = OPTION_STRING, .offset = MEMBER(sort), .most = ~0ULL,

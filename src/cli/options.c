@@ -351,6 +351,16 @@ static const char *find_columns_conflict(const struct options *options)
 	return NULL;
 }
 
+/* Formats for programs have addresses alone. With a file for records, the tables of --summary are text. */
+static const char *find_names_conflict(const struct output_options *output)
+{
+	bool has_text_tables = output->summary && output->sink.path;
+
+	if (!output->resolves || output->sink.format == &format_text || has_text_tables)
+		return NULL;
+	return "--resolve is for -f text; the other formats have addresses";
+}
+
 static const char *find_kernel_trace_conflict(const struct options *options)
 {
 	const struct format *format = options->delivery.output.sink.format;
@@ -404,6 +414,8 @@ static const char *find_conflict(const struct options *options)
 
 	if (!conflict)
 		conflict = find_summary_conflict(&options->delivery);
+	if (!conflict)
+		conflict = find_names_conflict(&options->delivery.output);
 	if (conflict)
 		return conflict;
 	if (options->ipv4_only && options->ipv6_only)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "src/util/message.h"
+#include "src/util/resolver.h"
 #include "src/summary/problems.h"
 #include "src/summary/summary_print.h"
 #include "src/summary/summary_write.h"
@@ -21,7 +22,25 @@ static int open_tables(struct output *output, const struct output_options *optio
 		return -ENOMEM;
 	}
 	output->summary->is_replay = options->is_replay;
+	output->summary->names = output->names;
 	return sink_open(&output->tables, &of_tables);
+}
+
+static int open_names(struct output *output)
+{
+	output->names = resolver_new(&resolver_system);
+	if (output->names)
+		return 0;
+	message_error("--resolve: out of memory, or no thread may be started; leave it out");
+	return -ENOMEM;
+}
+
+static int open_records(struct output *output, const struct output_options *options)
+{
+	struct sink_options of_records = options->sink;
+
+	of_records.names = output->names;
+	return sink_open(&output->records, &of_records);
 }
 
 int output_open(struct output *output, const struct output_options *options)
@@ -29,10 +48,13 @@ int output_open(struct output *output, const struct output_options *options)
 	int error = 0;
 
 	*output = (struct output){ 0 };
-	if (options->summary)
+	output->waits_for_names = options->sink.waits;
+	if (options->resolves)
+		error = open_names(output);
+	if (!error && options->summary)
 		error = open_tables(output, options);
 	if (!error && (options->sink.path || !options->summary))
-		error = sink_open(&output->records, &options->sink);
+		error = open_records(output, options);
 	return error;
 }
 
@@ -41,6 +63,7 @@ void output_close(struct output *output)
 	sink_close(output->records);
 	sink_close(output->tables);
 	summary_free(output->summary);
+	resolver_free(output->names);
 	*output = (struct output){ 0 };
 }
 
@@ -72,6 +95,14 @@ void output_set_begin(struct output *output, __u64 epoch_ns)
 void output_set_namespace(struct output *output, const struct namespace_counts *counts, bool begins)
 {
 	summary_namespaces_set(&output->summary->namespaces, counts, begins);
+}
+
+void output_ask_names(struct output *output, const struct nt_record *record)
+{
+	if (!output->names)
+		return;
+	resolver_ask(output->names, record->src_ip);
+	resolver_ask(output->names, record->dst_ip);
 }
 
 void output_remove_baseline(struct output *output, const struct nt_record *record)
@@ -172,12 +203,24 @@ static void format_for_programs(const struct output *output, struct text_buffer 
 	summary_write_csv(text, output->summary, &span, separator);
 }
 
+/* Formats the tables, which asks for the names of the addresses that they show. */
+static void await_names_of_tables(const struct output *output, const struct summary_span *span)
+{
+	struct text_buffer unnamed = { 0 };
+
+	summary_print(&unnamed, output->summary, span->from_ns, span->to_ns);
+	text_free(&unnamed);
+	resolver_await_all(output->names);
+}
+
 static void format_tables(const struct output *output, struct text_buffer *text, const struct summary_span *span)
 {
 	if (output->table_format != &format_text) {
 		format_for_programs(output, text, *span);
 		return;
 	}
+	if (output->names && output->waits_for_names)
+		await_names_of_tables(output, span);
 	summary_print(text, output->summary, span->from_ns, span->to_ns);
 	if (output->interval_ns)
 		text_char(text, '\n');
@@ -270,6 +313,7 @@ int output_finish(struct output *output, __u64 now_ns, __s64 to_utc_ns)
 {
 	int of_records, last = 0, of_tables = 0;
 
+	output->waits_for_names = true;
 	if (output->tables) {
 		if (has_unwritten_tables(output, now_ns + (__u64)to_utc_ns))
 			last = write_tables(output, now_ns, to_utc_ns);

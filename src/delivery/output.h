@@ -16,12 +16,15 @@ struct output_options {
 	__u64 interval_ns; /* between tables; 0: only at the end */
 	__u32 top;         /* rows of each table; 0: the default */
 	bool is_replay;    /* the tables' commands are those of replay */
+	bool resolves;     /* text: names of addresses */
 };
 
 struct output {
 	struct sink *records;                /* NULL: only tables */
 	struct sink *tables;                 /* NULL: only records */
 	struct summary *summary;             /* of this interval */
+	struct resolver *names;              /* of addresses; NULL: none */
+	bool waits_for_names;                /* before tables: not while live tracking has to go on */
 	const struct accounting *accounting; /* its losses go into the tables; NULL: none are known */
 	const struct format *table_format;
 	const char *host;  /* of the tables in JSON, CSV and TSV; NULL: none */
@@ -66,6 +69,9 @@ void output_set_begin(struct output *output, __u64 epoch_ns);
  * tracking begins, and before the tables of each interval are written.
  */
 void output_set_namespace(struct output *output, const struct namespace_counts *counts, bool begins);
+
+/* Asks for the names of a record's addresses, if there are names, so that its record need not wait for them. */
+void output_ask_names(struct output *output, const struct nt_record *record);
 
 /* Removes the byte baseline of a connection whose close record is filtered. */
 void output_remove_baseline(struct output *output, const struct nt_record *record);

@@ -36,14 +36,15 @@ struct list {
 	struct namespace_names namespace_names;
 	struct record_lookups names;
 	struct running_trackers running;
-	struct list_rows rows; /* until they are sorted */
+	struct list_rows rows; /* until they are written, if they are kept */
 	__u64 hidden;          /* rows that a terminal has no room for */
 	__u64 lost;            /* rows without memory */
 };
 
-static bool is_sorted(const struct list *list)
+/* With names, all are asked for at once before the first row waits for its own. */
+static bool keeps_rows(const struct list *list)
 {
-	return list->options->sorts;
+	return list->options->sorts || list->options->delivery.output.resolves;
 }
 
 static bool list_watches(const struct list *list)
@@ -69,20 +70,35 @@ static void write_listed_record(struct list *list, const struct nt_socket_event 
 	record_name_host(&record, list->options->delivery.host);
 	if (!filter_accepts(list->options->delivery.filter, &record))
 		return;
-	if (!is_sorted(list))
+	if (!keeps_rows(list))
 		write_row(list, &record);
 	else if (!list_rows_add(&list->rows, &record))
 		list->lost++;
 }
 
-/* Writes the rows that were kept to be sorted. */
-static void write_sorted_rows(struct list *list)
+static size_t count_shown_rows(const struct list *list)
+{
+	const struct delivery_options *options = &list->options->delivery;
+	size_t count = list->rows.count;
+
+	if (options->output.top && options->output.top < count)
+		count = options->output.top;
+	if (options->max_records && options->max_records < count)
+		count = (size_t)options->max_records;
+	return count;
+}
+
+/* Writes the rows that were kept. */
+static void write_kept_rows(struct list *list)
 {
 	const struct options *options = list->options;
-	size_t most = options->delivery.output.top ? options->delivery.output.top : list->rows.count, i;
+	size_t count = count_shown_rows(list), i;
 
-	list_rows_sort(&list->rows, &options->sort_key, options->reverse);
-	for (i = 0; i < most && i < list->rows.count; i++)
+	if (options->sorts)
+		list_rows_sort(&list->rows, &options->sort_key, options->reverse);
+	for (i = 0; i < count; i++)
+		output_ask_names(&list->delivery.output, list_rows_get(&list->rows, i));
+	for (i = 0; i < count; i++)
 		write_row(list, list_rows_get(&list->rows, i));
 	list_rows_clear(&list->rows);
 }
@@ -193,7 +209,7 @@ static int report_missing(const struct list *list)
 	loader_counters(&list->loader, counters);
 	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_OPEN_RING_FAILED];
 	if (list->lost)
-		message_error("%llu open connections are missing: out of memory; leave out --sort and --top",
+		message_error("%llu open connections are missing: out of memory; leave out --sort, --top and --resolve",
 			      (unsigned long long)list->lost);
 	if (list->lost && !missing)
 		return EXIT_STATUS_LOST;
@@ -241,7 +257,7 @@ static void scan_and_write(struct list *list)
 	socket_scan_existing(&list->loader, list_drain, list);
 	adopt_known_sockets(list);
 	socket_scan_report_open(&list->loader, list_drain, list);
-	write_sorted_rows(list);
+	write_kept_rows(list);
 	write_hidden(list);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The rows of `netracker list` where they are sorted: copies of records. The table of sockets bounds their number. */
+/* The rows of `netracker list` where they are sorted, or wait for names: copies of records. The table of sockets bounds their number. */
 #ifndef NETRACKER_LIST_ROWS_H
 #define NETRACKER_LIST_ROWS_H
 

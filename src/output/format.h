@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "src/record/record_fields.h"
+#include "src/util/resolver.h"
 #include "src/util/text_buffer.h"
 
 #define MOST_CHOSEN_COLUMNS 128
@@ -23,6 +24,7 @@ struct format_view {
 	bool colour;
 	bool lists;                         /* text: the columns of `netracker list`, for open connections */
 	const struct column_choice *chosen; /* NULL: the format's own columns */
+	struct resolver *names;             /* text: of addresses, which it shows instead; NULL: none */
 	unsigned int day;                   /* text: of the record before, as format_day(); 0: none */
 };
 

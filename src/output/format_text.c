@@ -23,18 +23,29 @@ struct layout {
 	unsigned int planned;  /* the same if no cell had been wider than its column */
 };
 
+/* Into a file or pipe, names of addresses leave out no columns: the line gets longer. */
+static unsigned int available_width(const struct format_view *view)
+{
+	return view->width + (view->names && !view->wraps ? 2 * (TEXT_NAMED_WIDTH - TEXT_ENDPOINT_WIDTH) : 0);
+}
+
 static bool is_shown(const struct table_column *place, unsigned int level)
 {
 	return place->appears <= level && !(place->drop && place->drop <= level);
 }
 
-static unsigned int table_width(const struct text_table *table, unsigned int level)
+static unsigned int text_column_width(const struct text_column *column, const struct format_view *view)
+{
+	return view->names && column->named_width ? column->named_width : column->width;
+}
+
+static unsigned int table_width(const struct text_table *table, unsigned int level, const struct format_view *view)
 {
 	unsigned int width = 0, i;
 
 	for (i = 0; i < table->count; i++)
 		if (is_shown(&table->columns[i], level))
-			width += table->columns[i].column->width + (width ? 1 : 0);
+			width += text_column_width(table->columns[i].column, view) + (width ? 1 : 0);
 	return width;
 }
 
@@ -49,11 +60,11 @@ static unsigned int last_level(const struct text_table *table)
 }
 
 /* Returns the least level at which the columns fit, or else the last one. */
-static unsigned int fitting_level(const struct text_table *table, unsigned int width)
+static unsigned int fitting_level(const struct text_table *table, const struct format_view *view)
 {
 	unsigned int last = last_level(table), level;
 
-	for (level = 0; level < last && table_width(table, level) > width;)
+	for (level = 0; level < last && table_width(table, level, view) > available_width(view);)
 		level++;
 	return level;
 }
@@ -62,7 +73,7 @@ static const struct text_table *choose_table(const struct format_view *view)
 {
 	const struct text_table *table = view->lists ? &text_open_table : &text_ended_table;
 
-	return table_width(table, last_level(table)) > view->width ? table->when_too_wide : table;
+	return table_width(table, last_level(table), view) > available_width(view) ? table->when_too_wide : table;
 }
 
 /* A cell that two long addresses would push far from its heading, or past the edge, starts a new line at its own
@@ -108,25 +119,29 @@ static bool exceeds_width(const struct layout *layout, const struct text_buffer 
 {
 	unsigned int before = layout->position > layout->planned ? layout->position : layout->planned;
 
-	return before + 1 + cell->used > layout->view->width;
+	return before + 1 + cell->used > available_width(layout->view);
 }
 
 static void put_column(struct layout *layout, const struct text_column *column, struct text_buffer *cell,
 		       const struct nt_record *record)
 {
+	unsigned int width = text_column_width(column, layout->view);
+
 	cell->used = 0;
 	if (!record) {
 		text_string(cell, column->heading);
-		put_cell(layout, column->width, column->heading_alignment, cell,
-			 layout->view->colour ? COLOUR_BOLD : NULL);
+		put_cell(layout, width, column->heading_alignment, cell, layout->view->colour ? COLOUR_BOLD : NULL);
 		return;
 	}
-	column->print(cell, record);
+	if (layout->view->names && column->print_named)
+		column->print_named(cell, record, layout->view->names);
+	else
+		column->print(cell, record);
 	if (column->print_short && exceeds_width(layout, cell)) {
 		cell->used = 0;
 		column->print_short(cell, record);
 	}
-	put_cell(layout, column->width, column->alignment, cell,
+	put_cell(layout, width, column->alignment, cell,
 		 layout->view->colour && column->colour ? column->colour(record) : NULL);
 }
 
@@ -141,7 +156,7 @@ static void end_line(struct text_buffer *text, struct text_buffer *cell)
 static void text_print_line(struct text_buffer *text, const struct text_table *table, const struct nt_record *record,
 			    const struct format_view *view)
 {
-	unsigned int level = fitting_level(table, view->width), i;
+	unsigned int level = fitting_level(table, view), i;
 	struct layout layout = { .text = text, .view = view };
 	struct text_buffer cell = { 0 };
 
@@ -257,14 +272,14 @@ static void text_print_lines(struct text_buffer *text, const struct nt_record *r
 		text_print_line(text, table, record, view);
 }
 
-static bool table_has_time(const struct text_table *table, unsigned int width)
+static bool table_has_time(const struct text_table *table, const struct format_view *view)
 {
-	unsigned int level = fitting_level(table, width), i;
+	unsigned int level = fitting_level(table, view), i;
 
 	for (i = 0; i < table->count; i++)
 		if (table->columns[i].column == &text_time_column && is_shown(&table->columns[i], level))
 			return true;
-	return table->second_line && table_has_time(table->second_line, width);
+	return table->second_line && table_has_time(table->second_line, view);
 }
 
 static bool shows_time(const struct format_view *view)
@@ -272,7 +287,7 @@ static bool shows_time(const struct format_view *view)
 	unsigned int i;
 
 	if (!view->chosen)
-		return table_has_time(choose_table(view), view->width);
+		return table_has_time(choose_table(view), view);
 	for (i = 0; i < view->chosen->count; i++)
 		if (view->chosen->index[i] < text_named_column_count &&
 		    text_named_columns[view->chosen->index[i]] == &text_time_column)

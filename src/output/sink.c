@@ -227,6 +227,7 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	opened->view.width = options->width;
 	opened->view.lists = options->lists;
 	opened->view.chosen = options->chosen;
+	opened->view.names = options->names;
 	error = open_output(opened, options);
 	if (error) {
 		free(opened);
@@ -258,12 +259,22 @@ static void update_width(struct sink *sink)
 	add_header(sink);
 }
 
+/* Both are asked for before one is awaited. */
+static void await_names(struct sink *sink, const struct nt_record *record)
+{
+	resolver_ask(sink->view.names, record->src_ip);
+	resolver_await(sink->view.names, record->dst_ip);
+	resolver_await(sink->view.names, record->src_ip);
+}
+
 static void append_record(struct sink *sink, const struct nt_record *record)
 {
 	size_t begin = sink->waiting.used, lines = sink->kinds.used;
 
 	if (sink->format->before_record && !sink->no_header)
 		sink->format->before_record(&sink->waiting, record, &sink->view);
+	if (sink->view.names && sink->patient)
+		await_names(sink, record);
 	sink->format->record(&sink->waiting, record, &sink->view);
 	add_kinds(sink, begin, record->event);
 	sink->record_lines = sink->kinds.used - lines;

@@ -27,6 +27,7 @@ struct sink_options {
 	bool pages;                  /* text: headings only by sink_begin_page() */
 	__u32 width;                 /* of a line of text; 0: the terminal's, or 132 characters */
 	const struct column_choice *chosen; /* as in struct format_view */
+	struct resolver *names;             /* as in struct format_view; with `waits` each record waits for its names */
 };
 
 /* Ignores SIGPIPE for the process. Does not wait for the reader of a FIFO: lines wait for it. Strings are not copied.

@@ -96,6 +96,15 @@ static void print_endpoint(struct text_buffer *cell, const __u8 *address, __u16 
 	text_format(cell, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", text, port);
 }
 
+/* As print_endpoint(), with the address's name if it is known. */
+static void print_named_endpoint(struct text_buffer *cell, const __u8 *address, __u16 port, struct resolver *names)
+{
+	if (resolver_append_name(names, address, cell))
+		text_format(cell, ":%u", port);
+	else
+		print_endpoint(cell, address, port);
+}
+
 static void print_src(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_endpoint(cell, record->src_ip, record->src_port);
@@ -106,10 +115,26 @@ static void print_dst(struct text_buffer *cell, const struct nt_record *record)
 	print_endpoint(cell, record->dst_ip, record->dst_port);
 }
 
+static void print_named_src(struct text_buffer *cell, const struct nt_record *record, struct resolver *names)
+{
+	print_named_endpoint(cell, record->src_ip, record->src_port, names);
+}
+
+static void print_named_dst(struct text_buffer *cell, const struct nt_record *record, struct resolver *names)
+{
+	print_named_endpoint(cell, record->dst_ip, record->dst_port, names);
+}
+
 static void print_indented_dst(struct text_buffer *cell, const struct nt_record *record)
 {
 	text_string(cell, "  ");
 	print_dst(cell, record);
+}
+
+static void print_indented_named_dst(struct text_buffer *cell, const struct nt_record *record, struct resolver *names)
+{
+	text_string(cell, "  ");
+	print_named_dst(cell, record, names);
 }
 
 static void print_outcome(struct text_buffer *cell, const struct nt_record *record)
@@ -348,31 +373,56 @@ static void print_gap_letters(struct text_buffer *cell, const struct nt_record *
 }
 
 /* clang-format off */
-#define LEFT_COLUMN(name, heading, width, print) \
-	static const struct text_column name = { heading, width, LEFT, LEFT, print, NULL, NULL }
-#define RIGHT_COLUMN(name, heading, width, print) \
-	static const struct text_column name = { heading, width, RIGHT, RIGHT, print, NULL, NULL }
+#define LEFT_COLUMN(name, title, its_width, printer) \
+	static const struct text_column name = { \
+		.heading = title, .width = its_width, .alignment = LEFT, .heading_alignment = LEFT, .print = printer }
+#define RIGHT_COLUMN(name, title, its_width, printer) \
+	static const struct text_column name = { \
+		.heading = title, .width = its_width, .alignment = RIGHT, .heading_alignment = RIGHT, .print = printer }
+#define ENDPOINT_COLUMN(name, title, its_width, width_of_names, printer, named_printer) \
+	static const struct text_column name = { \
+		.heading = title, .width = its_width, .alignment = LEFT, .heading_alignment = LEFT, .print = printer, \
+		.print_named = named_printer, .named_width = width_of_names }
 /* clang-format on */
 
 /* A heading that is wider than its column, such as HANDSHAKE, extends to the left, where the heading before it leaves
  * room. A name or an outcome that is wider than its column takes room from the next one. */
-const struct text_column text_time_column = { "TIME", 8, LEFT, LEFT, print_local_time, NULL, NULL };
+const struct text_column text_time_column = {
+	.heading = "TIME",
+	.width = 8,
+	.alignment = LEFT,
+	.heading_alignment = LEFT,
+	.print = print_local_time,
+};
 RIGHT_COLUMN(pid_column, "PID", 7, print_pid);
 LEFT_COLUMN(comm_column, "COMM", COMM_WIDTH, print_comm_cut);
 LEFT_COLUMN(short_comm_column, "COMM", 10, print_comm_cut);
 LEFT_COLUMN(role_column, "ROLE", 7, text_print_role);
 LEFT_COLUMN(socket_role_column, "ROLE", 6, text_print_role); /* no record has `packets` */
 LEFT_COLUMN(role_letter_column, "R", 1, print_role_letter);
-LEFT_COLUMN(src_column, "SRC", 21, print_src);
-LEFT_COLUMN(dst_column, "DST", 21, print_dst);
-LEFT_COLUMN(second_dst_column, "  DST", 23, print_indented_dst); /* the second line is indented */
+ENDPOINT_COLUMN(src_column, "SRC", TEXT_ENDPOINT_WIDTH, TEXT_NAMED_WIDTH, print_src, print_named_src);
+ENDPOINT_COLUMN(dst_column, "DST", TEXT_ENDPOINT_WIDTH, TEXT_NAMED_WIDTH, print_dst, print_named_dst);
+ENDPOINT_COLUMN(narrow_src_column, "SRC", TEXT_ENDPOINT_WIDTH, 0, print_src, print_named_src);
+ENDPOINT_COLUMN(second_dst_column, "  DST", 23, 0, print_indented_dst,
+		print_indented_named_dst); /* the second line is indented */
 static const struct text_column outcome_column = {
-	"OUTCOME", 10, LEFT, LEFT, print_outcome_and_side, NULL, outcome_colour,
+	.heading = "OUTCOME",
+	.width = 10,
+	.alignment = LEFT,
+	.heading_alignment = LEFT,
+	.print = print_outcome_and_side,
+	.colour = outcome_colour,
 };
 RIGHT_COLUMN(handshake_column, "HANDSHAKE", 6, print_handshake);
 RIGHT_COLUMN(lasted_column, "LASTED", 6, text_print_duration);
 RIGHT_COLUMN(age_column, "AGE", 6, text_print_duration);
-static const struct text_column sent_column = { "SENT", 6, RIGHT, LEFT, text_print_sent, NULL, NULL };
+static const struct text_column sent_column = {
+	.heading = "SENT",
+	.width = 6,
+	.alignment = RIGHT,
+	.heading_alignment = LEFT,
+	.print = text_print_sent,
+};
 RIGHT_COLUMN(received_column, "RECEIVED", 6, text_print_received);
 RIGHT_COLUMN(retrans_column, "RETRANS", 7, text_print_retransmits);
 LEFT_COLUMN(state_column, "STATE", 11, text_print_state);
@@ -388,7 +438,15 @@ LEFT_COLUMN(netns_column, "NETNS", 10, print_netns);
 LEFT_COLUMN(container_column, "CONTAINER", CONTAINER_ID_SHOWN, print_container);
 LEFT_COLUMN(reason_column, "REASON", 18, print_reason); /* tcp_abort_on_close */
 LEFT_COLUMN(short_reason_column, "REASON", REASON_WIDTH, print_reason_cut);
-static const struct text_column gaps_column = { "GAPS", 5, LEFT, LEFT, print_gaps, print_gap_letters, gaps_colour };
+static const struct text_column gaps_column = {
+	.heading = "GAPS",
+	.width = 5,
+	.alignment = LEFT,
+	.heading_alignment = LEFT,
+	.print = print_gaps,
+	.print_short = print_gap_letters,
+	.colour = gaps_colour,
+};
 
 static const struct table_column ended_columns[] = {
 	{ &text_time_column, 0, 0 },    { &pid_column, 0, 0 },       { &comm_column, 1, 0 },
@@ -413,13 +471,14 @@ static const struct table_column open_columns[] = {
 
 /* Two lines a record, if SRC and DST do not fit side by side. */
 static const struct table_column narrow_ended_columns[] = {
-	{ &src_column, 0, 0 },  { &outcome_column, 0, 0 },  { &handshake_column, 2, 0 }, { &lasted_column, 0, 0 },
-	{ &sent_column, 3, 0 }, { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
+	{ &narrow_src_column, 0, 0 }, { &outcome_column, 0, 0 },  { &handshake_column, 2, 0 }, { &lasted_column, 0, 0 },
+	{ &sent_column, 3, 0 },       { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
 };
 
 static const struct table_column narrow_open_columns[] = {
-	{ &src_column, 0, 0 }, { &state_column, 0, 0 }, { &recv_queue_column, 4, 0 }, { &send_queue_column, 0, 0 },
-	{ &rtt_column, 2, 0 }, { &sent_column, 3, 0 },  { &received_column, 3, 0 },   { &retrans_column, 1, 0 },
+	{ &narrow_src_column, 0, 0 }, { &state_column, 0, 0 },   { &recv_queue_column, 4, 0 },
+	{ &send_queue_column, 0, 0 }, { &rtt_column, 2, 0 },     { &sent_column, 3, 0 },
+	{ &received_column, 3, 0 },   { &retrans_column, 1, 0 },
 };
 
 static const struct table_column second_ended_columns[] = {

@@ -6,7 +6,11 @@
 #include <linux/types.h>
 
 #include "core/record.h"
+#include "src/util/resolver.h"
 #include "src/util/text_buffer.h"
+
+#define TEXT_ENDPOINT_WIDTH 21 /* an IPv4 address and a port */
+#define TEXT_NAMED_WIDTH 28    /* in the tables of one line, if there are names of addresses */
 
 enum alignment { LEFT, RIGHT };
 
@@ -17,6 +21,9 @@ struct text_column {
 	void (*print)(struct text_buffer *cell, const struct nt_record *record);
 	void (*print_short)(struct text_buffer *cell, const struct nt_record *record); /* beyond the width; or NULL */
 	const char *(*colour)(const struct nt_record *record); /* an escape sequence or NULL; or NULL */
+	/* Takes the place of print() if there are names of addresses; or NULL. */
+	void (*print_named)(struct text_buffer *cell, const struct nt_record *record, struct resolver *names);
+	unsigned int named_width; /* then; 0: `width` */
 };
 
 /* A column in a table. The level is the least at which the columns of that level fit into the width. */

@@ -56,9 +56,10 @@ struct summary {
 	struct port_use ports; /* of client sockets */
 	struct summary_namespaces namespaces;
 	__u64 lost[ACCOUNTING_LOSSES], lost_before[ACCOUNTING_LOSSES]; /* now, and at the begin of the interval */
-	__u64 begins_ns;  /* when tracking began, since the Unix epoch; 0: unknown */
-	unsigned int top; /* rows of each table; 0: the default */
-	bool is_replay;   /* the records are those of a capture */
+	__u64 begins_ns;        /* when tracking began, since the Unix epoch; 0: unknown */
+	unsigned int top;       /* rows of each table; 0: the default */
+	bool is_replay;         /* the records are those of a capture */
+	struct resolver *names; /* text: of the tables' addresses; NULL: none */
 };
 
 /* `top`: at most SUMMARY_MOST_TOP. Returns NULL without memory. Caller calls summary_free(). */

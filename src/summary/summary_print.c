@@ -4,6 +4,7 @@
 #include "src/summary/problems.h"
 #include "src/util/escape.h"
 #include "src/util/readable.h"
+#include "src/util/resolver.h"
 #include "src/record/record_fields.h"
 
 #define LINE_WIDTH 80
@@ -23,7 +24,7 @@ struct table_layout {
 	const char *heading;
 	unsigned int name_width, column_count;
 	const struct number_column *columns;
-	void (*print_name)(struct text_buffer *name, const struct summary_row *row);
+	void (*print_name)(struct text_buffer *name, const struct summary_row *row, struct resolver *names);
 };
 
 static void print_connections(struct text_buffer *cell, const struct summary_sums *sums)
@@ -167,8 +168,9 @@ static void put_numbers(struct text_buffer *text, const struct table_layout *lay
 	text_free(&cell);
 }
 
-static void name_process(struct text_buffer *name, const struct summary_row *row)
+static void name_process(struct text_buffer *name, const struct summary_row *row, struct resolver *names)
 {
+	(void)names;
 	if (!summary_row_has_name(row)) {
 		text_string(name, "- (process unknown)");
 		return;
@@ -178,26 +180,32 @@ static void name_process(struct text_buffer *name, const struct summary_row *row
 		text_format(name, " (%u)", row->owner.pid);
 }
 
-static void name_peer(struct text_buffer *name, const struct summary_row *row)
+static void name_peer(struct text_buffer *name, const struct summary_row *row, struct resolver *names)
 {
 	char address[ADDRESS_TEXT_SIZE];
 
+	if (names && resolver_append_name(names, summary_row_address(row), name))
+		return;
 	record_address_text(address, summary_row_address(row));
 	text_string(name, address);
 }
 
-static void append_row_endpoint(struct text_buffer *text, const __u8 *address, __u16 port)
+static void append_row_endpoint(struct text_buffer *text, const __u8 *address, __u16 port, struct resolver *names)
 {
 	char address_text[ADDRESS_TEXT_SIZE];
 
+	if (names && resolver_append_name(names, address, text)) {
+		text_format(text, ":%u", port);
+		return;
+	}
 	record_address_text(address_text, address);
 	text_format(text, nt_address_family(address) == 4 ? "%s:%u" : "[%s]:%u", address_text, port);
 }
 
 /* Names the process that listens, if it is local; several names are "...". */
-static void name_service(struct text_buffer *name, const struct summary_row *row)
+static void name_service(struct text_buffer *name, const struct summary_row *row, struct resolver *names)
 {
-	append_row_endpoint(name, summary_row_address(row), summary_row_port(row));
+	append_row_endpoint(name, summary_row_address(row), summary_row_port(row), names);
 	if (!row->owner.is_known)
 		return;
 	text_char(name, ' ');
@@ -228,7 +236,7 @@ static void put_others(struct text_buffer *text, const struct table_layout *layo
 }
 
 static void put_rows(struct text_buffer *text, const struct table_layout *layout, const struct summary_row **rows,
-		     unsigned int count)
+		     unsigned int count, struct resolver *names)
 {
 	struct text_buffer name = { 0 };
 	unsigned int i;
@@ -236,7 +244,7 @@ static void put_rows(struct text_buffer *text, const struct table_layout *layout
 	put_table_heading(text, layout);
 	for (i = 0; i < count; i++) {
 		name.used = 0;
-		layout->print_name(&name, rows[i]);
+		layout->print_name(&name, rows[i], names);
 		put_name(text, layout, &name);
 		put_numbers(text, layout, &rows[i]->sums);
 	}
@@ -260,7 +268,7 @@ static void put_table(struct text_buffer *text, const struct table_layout *layou
 
 	if ((!count && !rest.connections) || is_repetition(layout, chosen, count, &rest))
 		return;
-	put_rows(text, layout, chosen, count);
+	put_rows(text, layout, chosen, count, summary->names);
 	if (rest.connections)
 		put_others(text, layout, table, &rest);
 }
@@ -275,7 +283,7 @@ static void put_failures(struct text_buffer *text, const struct summary *summary
 
 	if (!count && !has_rest)
 		return;
-	put_rows(text, &failure_layout, chosen, count);
+	put_rows(text, &failure_layout, chosen, count, summary->names);
 	if (has_rest)
 		put_others(text, &failure_layout, peers, &rest);
 }
@@ -312,22 +320,23 @@ static void put_owner(struct text_buffer *text, const struct summary_connection 
 }
 
 /* Appends endpoints and owner after the row's numbers, which are `indent` wide. */
-static void put_connection(struct text_buffer *text, const struct summary_connection *row, size_t indent)
+static void put_connection(struct text_buffer *text, const struct summary_connection *row, size_t indent,
+			   struct resolver *names)
 {
 	struct text_buffer words = { 0 };
 
-	append_row_endpoint(&words, row->src_ip, row->src_port);
+	append_row_endpoint(&words, row->src_ip, row->src_port, names);
 	text_string(&words, " ->");
 	put_words(text, &words, indent);
 	words.used = 0;
-	append_row_endpoint(&words, row->dst_ip, row->dst_port);
+	append_row_endpoint(&words, row->dst_ip, row->dst_port, names);
 	put_words(text, &words, indent);
 	put_owner(text, row, indent);
 	text_char(text, '\n');
 	text_free(&words);
 }
 
-static void put_slowest(struct text_buffer *text, const struct summary_top *slowest)
+static void put_slowest(struct text_buffer *text, const struct summary_top *slowest, struct resolver *names)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i;
@@ -339,13 +348,13 @@ static void put_slowest(struct text_buffer *text, const struct summary_top *slow
 		readable_duration(&cell, slowest->rows[i].rank);
 		text_append(text, cell.bytes, cell.used);
 		text_spaces(text, cell.used < DURATION_WIDTH ? DURATION_WIDTH - cell.used : 1);
-		put_connection(text, &slowest->rows[i], DURATION_WIDTH);
+		put_connection(text, &slowest->rows[i], DURATION_WIDTH, names);
 	}
 	text->failed = text->failed || cell.failed;
 	text_free(&cell);
 }
 
-static void put_busiest(struct text_buffer *text, const struct summary_top *busiest)
+static void put_busiest(struct text_buffer *text, const struct summary_top *busiest, struct resolver *names)
 {
 	struct text_buffer cell = { 0 };
 	unsigned int i, direction;
@@ -365,7 +374,7 @@ static void put_busiest(struct text_buffer *text, const struct summary_top *busi
 			text_append(text, cell.bytes, cell.used);
 			text_char(text, ' ');
 		}
-		put_connection(text, row, BYTES_WIDTH);
+		put_connection(text, row, BYTES_WIDTH, names);
 	}
 	text->failed = text->failed || cell.failed;
 	text_free(&cell);
@@ -515,6 +524,6 @@ void summary_print(struct text_buffer *text, struct summary *summary, __u64 from
 	put_table(text, &service_layout, summary, &interval->services);
 	put_table(text, &peer_layout, summary, &interval->peers);
 	put_failures(text, summary);
-	put_busiest(text, &interval->busiest);
-	put_slowest(text, &interval->slowest);
+	put_busiest(text, &interval->busiest, summary->names);
+	put_slowest(text, &interval->slowest, summary->names);
 }

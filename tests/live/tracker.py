@@ -63,11 +63,12 @@ def unavailable():
 class Tracker:
     """A running tracker. self.records has its records, each with `_arrived`, the time when it was read.
 
-    It writes to a file of its own unless it has a `stdout`. Only a verbose one prints when it is ready.
+    It writes to a file of its own unless it has a `stdout`. Only a verbose one prints when it is ready. program: the
+    words of the command before its options.
     """
 
     def __init__(self, namespace, *arguments, directory=None, verbose=True, format="json", stdout=None,
-                 environment=None, wait=True):
+                 environment=None, wait=True, program=(PROGRAM,)):
         self.directory = directory or tempfile.mkdtemp(prefix="nt-live-")
         handle, self.path = tempfile.mkstemp(dir=self.directory, prefix="records-")
         os.close(handle)
@@ -76,7 +77,7 @@ class Tracker:
         self.unchecked = []  # JSON lines; checked at the end, when no connection is timed
         self.read_to = 0
         self.format = format
-        command = [PROGRAM, "-f", format, *([] if stdout else ["-o", self.path]), *(["-v"] if verbose else []),
+        command = [*program, "-f", format, *([] if stdout else ["-o", self.path]), *(["-v"] if verbose else []),
                    *arguments]
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL,

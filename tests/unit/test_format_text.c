@@ -423,6 +423,42 @@ static void test_hostile_comm(void)
 	}
 }
 
+static enum look_up_result name_of_dst(void *context, const unsigned char address[16], char *name, size_t size)
+{
+	(void)context;
+	snprintf(name, size, "db.example");
+	return memcmp(address, sample_dst_ipv4, 16) ? LOOK_UP_NO_NAME : LOOK_UP_FOUND;
+}
+
+static __u64 never_later(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static void test_names_of_addresses(void)
+{
+	const struct resolver_host host = { .look_up = name_of_dst, .now_ns = never_later };
+	struct format_view view = { .width = 132, .names = resolver_new(&host) };
+	struct nt_record record = sample_record();
+
+	resolver_await(view.names, record.dst_ip);
+	CHECK_STRING(shown(NULL, &view),
+		     "TIME         PID COMM       ROLE    SRC                          DST          "
+		     "                OUTCOME HANDSHAKE LASTED SENT RECEIVED RETRANS GAPS\n");
+	CHECK_STRING(shown(&record, &view),
+		     "22:13:21    1234 nginx      server  198.18.0.1:34855             db.example:80                "
+		     "reset:dst  50.0us  1.50s  4.00G     77     2/1 -\n");
+	view.wraps = true;
+	CHECK_STRING(shown(NULL, &view),
+		     "TIME         PID COMM       ROLE    SRC                          DST          "
+		     "                OUTCOME HANDSHAKE LASTED SENT RECEIVED\n");
+	view.width = 80;
+	CHECK_STRING(shown(&record, &view), "198.18.0.1:34855      reset:dst  50.0us  1.50s  4.00G     77     2/1\n"
+					    "  db.example:80         nginx              1234 22:13:21 server  -\n");
+	resolver_free(view.names);
+}
+
 static void test_colour(void)
 {
 	const struct format_view view = { .width = 132, .colour = true };
@@ -453,6 +489,7 @@ int main(void)
 	test_durations();
 	test_list();
 	test_hostile_comm();
+	test_names_of_addresses();
 	test_colour();
 	return check_finish();
 }

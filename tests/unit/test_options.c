@@ -390,6 +390,11 @@ static void test_columns(void)
 	refused(&list, "list --columns pid -f json", "--columns is for -f text, csv and tsv");
 	refused(&replay, "replay --no-header -f zeek --like zeek a", "--no-header is for -f text, csv and tsv");
 	refused(&live, "netracker --summary --no-header", "name a file for records with -o");
+	refused(&live, "netracker --resolve -f json", "--resolve is for -f text");
+	refused(&replay, "replay --resolve --summary -f csv a", "--resolve is for -f text");
+	options = accepted(&replay, "replay --resolve --summary -f csv -o b a");
+	CHECK(options.delivery.output.resolves);
+	options_free(&options);
 }
 
 static void test_sorting(void)
