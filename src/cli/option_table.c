@@ -261,10 +261,12 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "text: the width of a line; default: the terminal's, and 132 into a file or pipe" }),
 	},
 	{
-		.name = "resolve", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "resolve", .commands = FILTERED, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.resolves),
 		.help = HELP({ COMMAND_LIVE, "text: show names of addresses, from the system's resolver (/etc/hosts, DNS); a "
 					     "record never waits for a name: it shows the address until one is known" },
+			     { COMMAND_EXPLAIN, "add names of addresses, from the system's resolver (/etc/hosts, DNS); waits "
+						"for them 2 seconds at most in all" },
 			     { ALL, "text: show names of addresses, from the system's resolver (/etc/hosts, DNS); waits for "
 				    "them 2 seconds at most in all, and shows addresses without a name" }),
 	},

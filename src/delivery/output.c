@@ -26,13 +26,10 @@ static int open_tables(struct output *output, const struct output_options *optio
 	return sink_open(&output->tables, &of_tables);
 }
 
-static int open_names(struct output *output)
+static int output_open_names(struct output *output)
 {
 	output->names = resolver_new(&resolver_system);
-	if (output->names)
-		return 0;
-	message_error("--resolve: out of memory, or no thread may be started; leave it out");
-	return -ENOMEM;
+	return output->names ? 0 : -ENOMEM;
 }
 
 static int open_records(struct output *output, const struct output_options *options)
@@ -50,7 +47,7 @@ int output_open(struct output *output, const struct output_options *options)
 	*output = (struct output){ 0 };
 	output->waits_for_names = options->sink.waits;
 	if (options->resolves)
-		error = open_names(output);
+		error = output_open_names(output);
 	if (!error && options->summary)
 		error = open_tables(output, options);
 	if (!error && (options->sink.path || !options->summary))

@@ -15,6 +15,7 @@
 #include "src/record/record_reader.h"
 #include "src/util/line_reader.h"
 #include "src/util/message.h"
+#include "src/util/resolver.h"
 
 #define ERRORS_SHOWN_MAX 20
 #define FILE_WIDTH 80
@@ -28,6 +29,7 @@ struct explanation {
 	int output_error; /* errno of the first write that failed */
 	bool no_memory;
 	unsigned int width;
+	struct resolver *names; /* of addresses; NULL: none */
 	struct capture_stream *stream;
 	struct line_reader reader; /* of the stream's file */
 	__u64 rejected, described;
@@ -97,7 +99,7 @@ static void print_description(struct explanation *explanation, const json_t *rec
 
 	if (explanation->described++)
 		text_char(&description, '\n');
-	explain_describe(&description, record, explanation->width);
+	explain_describe(&description, record, explanation->width, explanation->names);
 	if (description.failed)
 		explanation->no_memory = true;
 	else if (fwrite(description.bytes, 1, description.used, stdout) != description.used &&
@@ -186,6 +188,15 @@ static int report_output_error(int error)
 	return EXIT_STATUS_BROKEN;
 }
 
+/* Returns false after reporting the error. */
+static bool explain_open_names(struct explanation *explanation)
+{
+	if (!explanation->options->delivery.output.resolves)
+		return true;
+	explanation->names = resolver_new(&resolver_system);
+	return explanation->names;
+}
+
 int explain_run(const struct options *options)
 {
 	struct explanation explanation = { .options = options, .width = find_output_width() };
@@ -193,8 +204,10 @@ int explain_run(const struct options *options)
 
 	signal(SIGPIPE, SIG_IGN);
 	record_reader_begin("explain");
-	if (!open_input(&explanation))
+	if (!explain_open_names(&explanation) || !open_input(&explanation)) {
+		resolver_free(explanation.names);
 		return EXIT_STATUS_BROKEN;
+	}
 	while (!explanation.output_error && !explanation.no_memory && line_reader_next(&explanation.reader))
 		if (explanation.reader.is_too_long || !line_reader_is_blank(&explanation.reader))
 			explain_line(&explanation);
@@ -204,6 +217,7 @@ int explain_run(const struct options *options)
 		status = report_output_error(explanation.output_error);
 	else
 		status = report_failures(&explanation);
+	resolver_free(explanation.names);
 	text_free(&explanation.reader.line);
 	fclose(explanation.reader.input);
 	return status;

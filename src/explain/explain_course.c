@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/explain/explain_course.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "src/util/escape.h"
@@ -138,14 +139,37 @@ static void add_interface_and_host(struct paragraph *paragraph)
 	}
 }
 
+/* Parses an address to the form of struct nt_record. Returns false if it is none. */
+static bool parse_record_address(const char *text, __u8 address[16])
+{
+	memcpy(address, (const __u8[16]){ [10] = 0xff, [11] = 0xff }, 16);
+	return inet_pton(AF_INET, text, address + 12) == 1 || inet_pton(AF_INET6, text, address) == 1;
+}
+
+/* Adds an address, and its name in parentheses if that is known. */
+static void add_address(struct paragraph *paragraph, const char *key)
+{
+	const char *text = explain_get_word(paragraph->record, key);
+	struct text_buffer name = { 0 };
+	__u8 address[16];
+
+	paragraph_add_name(paragraph, text);
+	if (!paragraph->names || !parse_record_address(text, address))
+		return;
+	resolver_await(paragraph->names, address);
+	if (resolver_append_name(paragraph->names, address, &name))
+		paragraph_add(paragraph, "(%.*s)", (int)name.used, name.bytes);
+	text_free(&name);
+}
+
 void explain_write_endpoints(struct paragraph *paragraph)
 {
 	paragraph_add(paragraph, explain_list_has(paragraph->record, "gaps", "direction") ? "Probably" : "The client");
 	if (explain_list_has(paragraph->record, "gaps", "direction"))
 		paragraph_add(paragraph, "the client");
-	paragraph_add_name(paragraph, explain_get_word(paragraph->record, "src_ip"));
+	add_address(paragraph, "src_ip");
 	paragraph_add(paragraph, "opened it to the server");
-	paragraph_add_name(paragraph, explain_get_word(paragraph->record, "dst_ip"));
+	add_address(paragraph, "dst_ip");
 	paragraph_add(paragraph, ".");
 	if (has_role(paragraph, "client") || has_role(paragraph, "server"))
 		add_owner(paragraph);

@@ -64,9 +64,9 @@ static void append_heading(struct paragraph *paragraph)
 	paragraph->words.used = 0;
 }
 
-void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width)
+void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width, struct resolver *names)
 {
-	struct paragraph paragraph = { .record = record, .out = out, .width = width };
+	struct paragraph paragraph = { .record = record, .out = out, .width = width, .names = names };
 
 	append_heading(&paragraph);
 	if (record_reader_has_known_event(record)) {

@@ -4,10 +4,11 @@
 #define NETRACKER_EXPLAIN_DESCRIBE_H
 
 #include "src/explain/explain_record.h"
+#include "src/util/resolver.h"
 
-/* Appends to out. record: from record_reader_parse(). width: of a line, in characters. The only control characters in
- * the text are newlines.
+/* Appends to out. record: from record_reader_parse(). width: of a line, in characters. names: of addresses; NULL: none.
+ * The only control characters in the text are newlines.
  */
-void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width);
+void explain_describe(struct text_buffer *out, const json_t *record, unsigned int width, struct resolver *names);
 
 #endif

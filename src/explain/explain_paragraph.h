@@ -7,11 +7,13 @@
 
 #include "core/record.h"
 #include "src/explain/explain_record.h"
+#include "src/util/resolver.h"
 
 struct paragraph {
 	const json_t *record;
 	struct text_buffer *out;
 	unsigned int width;       /* of a line, in characters */
+	struct resolver *names;   /* of addresses; NULL: none */
 	struct text_buffer words; /* of the paragraph so far */
 };
 

@@ -12,6 +12,7 @@
 
 #include "src/util/hash_map.h"
 #include "src/util/host_name.h"
+#include "src/util/message.h"
 #include "src/util/stop.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -43,14 +44,19 @@ struct resolver {
 	__u64 waited_ns;
 };
 
+static void forget_resolved(struct resolver *resolver, struct resolved *resolved)
+{
+	hash_map_remove(&resolver->by_address, &resolved->node);
+	TAILQ_REMOVE(&resolver->by_use, resolved, use);
+	free(resolved);
+}
+
 static void free_resolver(struct resolver *resolver)
 {
 	struct resolved *resolved;
 
-	while ((resolved = TAILQ_FIRST(&resolver->by_use))) {
-		TAILQ_REMOVE(&resolver->by_use, resolved, use);
-		free(resolved);
-	}
+	while ((resolved = TAILQ_FIRST(&resolver->by_use)))
+		forget_resolved(resolver, resolved);
 	hash_map_free(&resolver->by_address);
 	pthread_cond_destroy(&resolver->answered);
 	pthread_cond_destroy(&resolver->asked);
@@ -81,13 +87,6 @@ static struct resolved *find_resolved(const struct resolver *resolver,
 			return resolved;
 	}
 	return NULL;
-}
-
-static void forget_resolved(struct resolver *resolver, struct resolved *resolved)
-{
-	hash_map_remove(&resolver->by_address, &resolved->node);
-	TAILQ_REMOVE(&resolver->by_use, resolved, use);
-	free(resolved);
 }
 
 static struct resolved *add_resolved(struct resolver *resolver, const unsigned char address[RESOLVER_ADDRESS_SIZE])
@@ -267,27 +266,34 @@ static void *run_thread(void *argument)
 	return NULL;
 }
 
-static void start_threads(struct resolver *resolver)
+/* Returns 0 if there is one at least, or an error of errno(3). */
+static int start_threads(struct resolver *resolver)
 {
 	pthread_attr_t detached;
 	sigset_t all, before;
 	pthread_t thread;
 	unsigned int i;
+	int error;
 
-	if (pthread_attr_init(&detached))
-		return;
+	error = pthread_attr_init(&detached);
+	if (error)
+		return error;
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pthread_mutex_lock(&resolver->lock);
-	for (i = 0; i < RESOLVER_THREADS && !pthread_create(&thread, &detached, run_thread, resolver); i++)
-		resolver->holders++;
+	for (i = 0; i < RESOLVER_THREADS && !error; i++) {
+		error = pthread_create(&thread, &detached, run_thread, resolver);
+		resolver->holders += !error;
+	}
 	pthread_mutex_unlock(&resolver->lock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&detached);
+	return resolver->holders > 1 ? 0 : error;
 }
 
-struct resolver *resolver_new(const struct resolver_host *host)
+/* Returns NULL without memory. */
+static struct resolver *allocate_resolver(const struct resolver_host *host)
 {
 	struct resolver *resolver = calloc(1, sizeof(*resolver));
 	pthread_condattr_t monotonic;
@@ -304,9 +310,24 @@ struct resolver *resolver_new(const struct resolver_host *host)
 	pthread_cond_init(&resolver->answered, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	if (hash_map_init(&resolver->by_address))
-		start_threads(resolver);
-	if (resolver->holders > 1)
 		return resolver;
+	free_resolver(resolver);
+	return NULL;
+}
+
+struct resolver *resolver_new(const struct resolver_host *host)
+{
+	struct resolver *resolver = allocate_resolver(host);
+	int error;
+
+	if (!resolver) {
+		message_error("names of addresses: out of memory; leave out --resolve");
+		return NULL;
+	}
+	error = start_threads(resolver);
+	if (!error)
+		return resolver;
+	message_error("names of addresses: cannot start a thread: %s; leave out --resolve", strerror(error));
 	free_resolver(resolver);
 	return NULL;
 }

@@ -44,8 +44,8 @@ struct resolver;
 /* Asks the system: /etc/hosts, DNS and whatever else nsswitch.conf(5) names. */
 extern const struct resolver_host resolver_system;
 
-/* The threads stay in the network namespace of the caller, and take no signals. `host` is copied. Returns NULL without
- * memory or without a thread.
+/* The threads stay in the network namespace of the caller, and take no signals. `host` is copied. Returns NULL after
+ * reporting the error: no memory, or no thread.
  */
 struct resolver *resolver_new(const struct resolver_host *host);
 

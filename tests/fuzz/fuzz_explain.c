@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	MUST(record || error.used);
 	if (record && record_reader_has_known_event(record)) {
-		explain_describe(&description, record, width);
+		explain_describe(&description, record, width, NULL);
 		MUST(description.used && description.bytes[description.used - 1] == '\n');
 		fuzz_check_text(description.bytes, description.used, "\n");
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""--resolve: names of the addresses of a capture, from an /etc/hosts of the test's own."""
+"""--resolve: names of the addresses of a capture and of its records, from an /etc/hosts of the test's own."""
 import os
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import time
 
 import replay_harness
 from pcap import capture, connection
-from replay_harness import EMULATED, NETRACKER, check, equal, record_of
+from replay_harness import EMULATED, NETRACKER, check, equal, record_of, replay
 import name_files  # replay_harness sets its path
 
 USAGE = 2
@@ -42,12 +42,12 @@ sys.exit(done.returncode)
 """
 
 
-def run_with_names(*command, sources="files", namespaces="-m"):
+def run_with_names(*command, sources="files", namespaces="-m", given=capture(PACKETS)):
     """Runs the command with the test's own files for the system's resolver."""
     with tempfile.TemporaryDirectory() as directory:
         name_files.write_files(directory, HOSTS, sources)
         return subprocess.run(name_files.command_with_files(directory, *command, namespaces=namespaces),
-                              input=capture(PACKETS), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                              input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                               check=False)
 
 
@@ -106,6 +106,21 @@ def summary():
     equal([record["dst_ip"] for record in written], list(SHOWN), "the records have addresses")
 
 
+def explained():
+    """explain adds the names to the addresses."""
+    lines = replay(capture(PACKETS)).output
+    done = run_with_names(NETRACKER, "explain", "--resolve", given=lines)
+    text = " ".join(done.stdout.decode("ascii").split())
+    equal(done.returncode, 0, done.stderr.decode())
+    for address, shown in SHOWN.items():
+        name = shown.rpartition(":")[0]
+        named = f"{address} ({name})." if name.strip("[]") != address else f"{address}."
+        check(f"to the server {named}" in text, f"{named} is not in {text}")
+    check("-> 198.18.0.1:80:" in text, "the heading has the addresses")
+    done = run_with_names(NETRACKER, "explain", given=lines)
+    check(b"web.test" not in done.stdout, "without --resolve")
+
+
 def name_server_that_never_answers():
     """The look-ups would take minutes. Records and exit come within the bound of 2 s, with addresses."""
     for program in (NETRACKER, os.path.join(replay_harness.ROOT, "build", "sanitized", "netracker")):
@@ -129,7 +144,7 @@ def main():
     if run_with_names("true").returncode:
         replay_harness.skip("names of addresses: unshare -m failed; run as root")
         return replay_harness.run([])
-    return replay_harness.run([records, off_by_default, formats_for_programs, summary, name_server_that_never_answers])
+    return replay_harness.run([records, off_by_default, formats_for_programs, summary, explained, name_server_that_never_answers])
 
 
 if __name__ == "__main__":
