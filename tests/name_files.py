@@ -17,6 +17,25 @@ while server.recv(512):
     print("asked", flush=True)
 """
 
+# Answers questions for the names of 198.18.0.N with names that an attacker would choose (RFC 1035 section 4.1).
+LYING_SERVER = r"""
+import socket
+NAMES = {1: [b"web", b"test"], 2: [b"198", b"18", b"0", b"77"], 3: [b"a\x1b[2J\nb", b"test"], 4: [b"x" * 63] * 3,
+         5: [b"198.18.0.77"], 6: [], 7: [b"198.18.0.77:80", b"test"], 8: [b"~198", b"test"]}
+def encode(labels):
+    return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+print("ready", flush=True)
+while True:
+    question, client = server.recvfrom(512)
+    end = question.index(b"\0", 12) + 5
+    number = int(question[13:13 + question[12]])
+    name = encode(NAMES[number])
+    server.sendto(question[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question[12:end] + b"\xc0\x0c\0\x0c\0\1\0\0\0\x3c"
+                  + len(name).to_bytes(2, "big") + name, client)
+"""
+
 
 def write_files(directory, hosts, sources="files"):
     """sources: as in nsswitch.conf(5). A name server is asked at 127.0.0.1; a question takes 40 s without an answer."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests --resolve of live tracking and of netracker list, with names from files of the test's own."""
 import os
+import re
 import subprocess
 import sys
 import time
@@ -61,6 +62,22 @@ def check_live(bench):
     if shown[-1:] != ["server.test"] or set(shown) - {address, "server.test"}:
         problems.append("lines: %r" % lines)
     return problems
+
+
+@check("the last tables of --summary wait for names")
+def check_summary(bench):
+    world = bench.world()
+    address = world.place.server.address
+    path = os.path.join(bench.directory, "tables")
+    with open(path, "wb") as file:
+        tracker = bench.tracker("-o", "/dev/null", "--summary", "--resolve", "--net", address, "--netns",
+                                bench.here.name, stdout=file, program=with_names(bench, "%s server.test\n" % address))
+    run_connection(world)
+    status = tracker.stop()
+    with open(path) as file:
+        text = file.read()
+    row = re.search(r"^PEER .*\n(\S+) +1 ", text, re.MULTILINE)
+    return [] if not status and row and row[1] == "server.test" else ["status %d: %s" % (status, text)]
 
 
 @check("netracker list waits for names")

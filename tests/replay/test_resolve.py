@@ -51,6 +51,12 @@ def run_with_names(*command, sources="files", namespaces="-m", given=capture(PAC
                               check=False)
 
 
+def run_beside(server, *command, given=capture(PACKETS)):
+    """Runs the command with names from this name server only."""
+    return run_with_names(sys.executable, "-c", BESIDE_SERVER, server, *command, sources="dns", namespaces="-m -n",
+                          given=given)
+
+
 def lines_of(done):
     equal(done.returncode, 0, done.stderr.decode())
     return done.stdout.decode("ascii").splitlines()
@@ -126,8 +132,7 @@ def name_server_that_never_answers():
     for program in (NETRACKER, os.path.join(replay_harness.ROOT, "build", "sanitized", "netracker")):
         for arguments in ([], ["--summary", "--top", "9"]):
             began = time.monotonic()
-            done = run_with_names(sys.executable, "-c", BESIDE_SERVER, name_files.SILENT_SERVER, program, "replay", *arguments, "--resolve", "-",
-                                 sources="dns", namespaces="-m -n")
+            done = run_beside(name_files.SILENT_SERVER, program, "replay", *arguments, "--resolve", "-")
             took = time.monotonic() - began
             lines = lines_of(done)
             check(2 <= took < 10, f"{took:.1f} s")
@@ -137,6 +142,19 @@ def name_server_that_never_answers():
             equal(sorted(shown), sorted(endpoint(address, 80) for address in SHOWN), "addresses")
 
 
+def name_server_that_lies():
+    """A name is shown only if it can be one. The C library refuses some of these names itself."""
+    servers = [f"198.18.0.{number}" for number in range(1, 9)]
+    packets = [packet for number, server in enumerate(servers)
+               for packet in connection(("198.18.0.1", 40000 + number), (server, 80), number)]
+    lines = lines_of(run_beside(name_files.LYING_SERVER, NETRACKER, "replay", "--resolve", "-", given=capture(packets)))
+    expected = [endpoint(server, 80) for server in servers]
+    expected[0] = "web.test:80"
+    expected[3] = "xxxxxxxxxxxxxxxxxxx~xxxxxxxxxxxxxxxxxxx:80"
+    equal(column(lines, "DST"), expected, "names from a name server")
+    check(all(line.isprintable() for line in lines), "no control characters")
+
+
 def main():
     if EMULATED:
         replay_harness.skip("names of addresses: the emulator has no /etc/hosts of its own")
@@ -144,7 +162,8 @@ def main():
     if run_with_names("true").returncode:
         replay_harness.skip("names of addresses: unshare -m failed; run as root")
         return replay_harness.run([])
-    return replay_harness.run([records, off_by_default, formats_for_programs, summary, explained, name_server_that_never_answers])
+    return replay_harness.run([records, off_by_default, formats_for_programs, summary, explained,
+                               name_server_that_never_answers, name_server_that_lies])
 
 
 if __name__ == "__main__":
