@@ -8,6 +8,7 @@ import sys
 import time
 
 from bench import check, main_of_checks
+from harness import Skip
 from tracker import PROGRAM, prepare
 from traffic import exchange
 
@@ -18,6 +19,8 @@ SECONDS = 20
 
 def with_names(bench, hosts, sources="files"):
     """Returns the words of a command that runs the program with these names."""
+    if name_files.lacking():
+        raise Skip("%s does not exist" % name_files.lacking())
     directory = os.path.join(bench.directory, "names-" + bench.here.name)
     os.makedirs(directory, exist_ok=True)
     name_files.write_files(directory, hosts, sources)
