@@ -11,7 +11,7 @@
 _Static_assert(HASH_MAP_SECRET_SIZE == crypto_shorthash_KEYBYTES, "the secret is SipHash's key");
 _Static_assert(sizeof(__u64) == crypto_shorthash_BYTES, "a hash is what SipHash returns");
 
-static __u64 visited_nodes;
+static _Thread_local __u64 visited_nodes;
 
 __u64 hash_map_steps(void)
 {

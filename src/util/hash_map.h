@@ -53,7 +53,7 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node);
 struct hash_node *hash_map_first(const struct hash_map *map, __u64 hash);
 struct hash_node *hash_map_next(const struct hash_node *node);
 
-/* Returns the number of nodes that all look-ups of this process have visited, for tests. */
+/* Returns the number of nodes that all look-ups of this thread have visited, for tests. */
 __u64 hash_map_steps(void);
 
 #endif
