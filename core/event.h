@@ -31,6 +31,7 @@ enum nt_event_type {
 	NT_EVENT_TYPE_SOCKET_STATUS, /* struct nt_socket_event: an open socket, read by an iterator */
 	NT_EVENT_TYPE_SOCKET_MORE,   /* struct nt_socket_more_event: values known only after that change */
 	NT_EVENT_TYPE_WIRE_END,      /* struct nt_wire_event */
+	NT_EVENT_TYPE_LISTENER,      /* struct nt_listener_event: read by an iterator */
 };
 
 /* Fills the key of the packets of the socket's connection, for the interfaces of a network namespace. Returns the
@@ -169,6 +170,21 @@ struct nt_wire_event {
 	struct nt_stream streams[2];
 };
 
+struct nt_listener_event {
+	struct nt_event_header header;
+	__u64 address; /* of the kernel's struct sock */
+	__u64 cookie;  /* 0 if the kernel assigned none */
+	struct nt_owner owner;
+	__u8 local[16];
+	__u16 local_port;
+	__u8 ipv6_only; /* of a socket that is bound to ::; IPv4 connections are not for it */
+	__u8 has_drops; /* `drops` was read */
+	__u32 netns;
+	__u32 ifindex; /* of the device that it is bound to; 0: none */
+	__u32 backlog, backlog_max;
+	__u32 drops;
+};
+
 #define NT_PATH_COMPONENTS 16
 #define NT_PATH_COMPONENT_SIZE 264 /* holds every name of up to NAME_MAX (255) bytes; longer ones are cut */
 
@@ -226,7 +242,9 @@ struct nt_config {
 	__u32 sockets_enabled;            /* a connection of a socket has no record of its own from the wire */
 	__u32 cgroup_v1;                  /* there are hierarchies of version 1: a process has a cgroup in each */
 	__u32 table_size[NT_FAIR_TABLES]; /* in entries */
-	__u64 share_multiplier;           /* random and odd */
+	__u32 listeners_only;             /* the start-up scan leaves connections out */
+	__u32 padding;
+	__u64 share_multiplier; /* random and odd */
 };
 
 #define NT_PUBLISHED_COMMAND 512

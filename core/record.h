@@ -21,7 +21,14 @@
 #define NT_CONN_STATE_SIZE 8
 #define NT_REASON_SIZE 40
 
-enum nt_event_kind { NT_EVENT_CLOSE, NT_EVENT_OPEN, NT_EVENT_UPDATE, NT_EVENT_EXIT, NT_EVENT_LISTED };
+enum nt_event_kind {
+	NT_EVENT_CLOSE,
+	NT_EVENT_OPEN,
+	NT_EVENT_UPDATE,
+	NT_EVENT_EXIT,
+	NT_EVENT_LISTED,
+	NT_EVENT_LISTENER, /* no connection: a listener, which is dst; it has no src and no outcome */
+};
 enum nt_role { NT_ROLE_CLIENT, NT_ROLE_SERVER, NT_ROLE_OBSERVER };
 enum nt_owner_by {
 	NT_OWNER_CONNECT,
@@ -117,6 +124,10 @@ enum nt_present {
 	NT_HAS_DST_IP_BYTES,
 	NT_HAS_MISSED_BYTES,
 	NT_HAS_HOST,
+	NT_HAS_BACKLOG, /* this and the next three: of listeners only */
+	NT_HAS_BACKLOG_MAX,
+	NT_HAS_DROPS,
+	NT_HAS_DUAL_STACK,
 };
 #define NT_PRESENT(bit) (1ULL << (bit))
 
@@ -172,6 +183,10 @@ struct nt_record {
 	__u64 ip_bytes[2];                          /* of IP packets, by their headers; one present bit each */
 	__u64 missed_bytes;                         /* payload in gaps that the peer acknowledged */
 	__u32 rtt_us, min_rtt_us;
+
+	__u32 backlog, backlog_max; /* connections that wait to be accepted, and their limit */
+	__u32 drops;                /* SYNs and last ACKs of handshakes that the listener did not take, modulo 2^32 */
+	__u8 dual_stack;            /* bound to ::, takes IPv4 too */
 };
 
 NT_INLINE int nt_record_has(const struct nt_record *record, int bit)
@@ -187,6 +202,11 @@ NT_INLINE void nt_record_set(struct nt_record *record, int bit)
 NT_INLINE void nt_record_unset(struct nt_record *record, int bit)
 {
 	record->present &= ~NT_PRESENT(bit);
+}
+
+NT_INLINE int nt_record_is_listener(const struct nt_record *record)
+{
+	return record->event == NT_EVENT_LISTENER;
 }
 
 /* Returns the side that the record's account is of. An observer's is that of the side that opened the connection. */

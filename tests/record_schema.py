@@ -232,7 +232,7 @@ def problem_of(record):
     error = check_schema(record)
     if error is None and not is_ordered(record, KEY_PLACES):
         error = "keys are not in order: %s" % ", ".join(record)
-    if error is None and not is_ordered(record["gaps"], GAP_PLACES):
+    if error is None and not is_ordered(record.get("gaps", []), GAP_PLACES):
         error = "gaps are not in order: %s" % record["gaps"]
     if error is None and not lasts_until_its_time(record):
         error = "duration_ns does not end at time"

@@ -119,7 +119,7 @@ static bool matches_filter(const struct explanation *explanation, const json_t *
 		return false;
 	if (!filter_is_given(explanation->options->delivery.filter))
 		return true;
-	return record_reader_has_known_event(json) && record_reader_fill(&record, json, reason) &&
+	return record_reader_has_connection(json) && record_reader_fill(&record, json, reason) &&
 	       filter_accepts(explanation->options->delivery.filter, &record);
 }
 

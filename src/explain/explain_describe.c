@@ -43,12 +43,14 @@ static void append_heading(struct paragraph *paragraph)
 {
 	const char *id = explain_get_word(paragraph->record, "id");
 
-	if (record_reader_has_known_event(paragraph->record)) {
+	if (record_reader_has_connection(paragraph->record)) {
 		append_endpoint(paragraph, "src_ip", "src_port");
 		text_string(&paragraph->words, " -> ");
 		append_endpoint(paragraph, "dst_ip", "dst_port");
 		paragraph_add(paragraph, ":");
 		add_outcome(paragraph);
+	} else if (record_reader_has_listener(paragraph->record)) {
+		paragraph_add(paragraph, "A listener, which is no connection");
 	} else {
 		paragraph_add(paragraph, "A record of the event");
 		paragraph_add_name(paragraph, explain_get_word(paragraph->record, "event"));
@@ -69,7 +71,7 @@ void explain_describe(struct text_buffer *out, const json_t *record, unsigned in
 	struct paragraph paragraph = { .record = record, .out = out, .width = width, .names = names };
 
 	append_heading(&paragraph);
-	if (record_reader_has_known_event(record)) {
+	if (record_reader_has_connection(record)) {
 		explain_write_endpoints(&paragraph);
 		explain_write_steps(&paragraph);
 		explain_write_wait(&paragraph);

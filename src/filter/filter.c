@@ -222,6 +222,31 @@ const char *filter_condition_on(const struct filter *filter, const char *key)
 	return found;
 }
 
+static const char *find_field_without(const struct filter_node *node, bool (*has)(const struct filter_field *field))
+{
+	const char *found;
+
+	if (!node)
+		return NULL;
+	if ((node->kind == FILTER_COMPARE || node->kind == FILTER_KNOWN) && !has(&node->field))
+		return node->field.name;
+	found = find_field_without(node->left, has);
+	return found ? found : find_field_without(node->right, has);
+}
+
+const char *filter_find_condition_without(const struct filter *filter, bool (*has)(const struct filter_field *field))
+{
+	const char *found;
+	unsigned int i;
+
+	if (!filter)
+		return NULL;
+	found = find_field_without(filter->expression, has);
+	for (i = 0; i < filter->option_count && !found; i++)
+		found = find_field_without(filter->options[i], has);
+	return found;
+}
+
 bool filter_is_given(const struct filter *filter)
 {
 	return filter && (filter->expression || filter->option_count);

@@ -15,6 +15,7 @@
 #include "core/record.h"
 
 struct filter;
+struct filter_field;
 
 /* In this order: `and` is the least of two, `or` the greatest. */
 enum filter_truth { FILTER_FALSE, FILTER_UNKNOWN, FILTER_TRUE };
@@ -67,6 +68,9 @@ bool filter_has_option(const struct filter *filter, const char *field);
 
 /* Returns the field, as it was written, of a condition on the value of this key. NULL if there is none. */
 const char *filter_condition_on(const struct filter *filter, const char *key);
+
+/* Returns the first field, as it was written, of a condition on a field for which `has` is false. NULL if there is none. */
+const char *filter_find_condition_without(const struct filter *filter, bool (*has)(const struct filter_field *field));
 
 /* Returns whether anything was added. */
 bool filter_is_given(const struct filter *filter);

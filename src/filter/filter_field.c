@@ -19,9 +19,9 @@ static void set_number(struct filter_operand *operand, __s64 number)
 static void get_host(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
 {
 	(void)field;
-	operand->address[0] = record->src_ip;
-	operand->address[1] = record->dst_ip;
-	operand->count = 2;
+	if (!nt_record_is_listener(record))
+		operand->address[operand->count++] = record->src_ip;
+	operand->address[operand->count++] = record->dst_ip;
 }
 
 static void get_local(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
@@ -35,13 +35,14 @@ static void get_remote(const struct filter_field *field, const struct nt_record 
 {
 	(void)field;
 	operand->address[0] = filter_local_is_src(record) ? record->dst_ip : record->src_ip;
-	operand->count = 1;
+	operand->count = !nt_record_is_listener(record);
 }
 
 static void get_port(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
 {
 	(void)field;
-	set_number(operand, record->src_port);
+	if (!nt_record_is_listener(record))
+		set_number(operand, record->src_port);
 	set_number(operand, record->dst_port);
 }
 
@@ -56,7 +57,8 @@ static void get_remote_port(const struct filter_field *field, const struct nt_re
 			    struct filter_operand *operand)
 {
 	(void)field;
-	set_number(operand, filter_local_is_src(record) ? record->dst_port : record->src_port);
+	if (!nt_record_is_listener(record))
+		set_number(operand, filter_local_is_src(record) ? record->dst_port : record->src_port);
 }
 
 static void get_side_bytes(const struct nt_record *record, enum nt_side side, struct filter_operand *operand)
@@ -126,7 +128,7 @@ static void get_family_bits(const struct filter_field *field, const struct nt_re
 			    struct filter_operand *operand)
 {
 	(void)field;
-	operand->bits = nt_address_family(record->src_ip) == 4 ? 1 : 2;
+	operand->bits = nt_address_family(record->dst_ip) == 4 ? 1 : 2;
 	operand->count = 1;
 }
 
@@ -153,11 +155,6 @@ static __u64 read_member(const struct record_field *key, const struct nt_record 
 	}
 }
 
-static bool is_key_known(const struct record_field *key, const struct nt_record *record)
-{
-	return key->present == FIELD_ALWAYS || nt_record_has(record, key->present);
-}
-
 static void get_key(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
 {
 	if (!record_field_get(field->key, record, &operand->value))
@@ -172,7 +169,7 @@ static void get_key(const struct filter_field *field, const struct nt_record *re
 static void get_key_address(const struct filter_field *field, const struct nt_record *record,
 			    struct filter_operand *operand)
 {
-	if (!is_key_known(field->key, record))
+	if (!record_has_field(record, field->key))
 		return;
 	operand->address[0] = key_member(field->key, record);
 	operand->count = 1;
@@ -183,14 +180,14 @@ static void get_key_time(const struct filter_field *field, const struct nt_recor
 {
 	__u64 ns = read_member(field->key, record);
 
-	if (is_key_known(field->key, record) && ns) /* `time` of a record of version 1 may be unknown */
+	if (record_has_field(record, field->key) && ns) /* `time` of a record of version 1 may be unknown */
 		set_number(operand, (__s64)ns);
 }
 
 static void get_key_name(const struct filter_field *field, const struct nt_record *record,
 			 struct filter_operand *operand)
 {
-	if (!is_key_known(field->key, record))
+	if (!record_has_field(record, field->key))
 		return;
 	operand->bits = 1ULL << (read_member(field->key, record) & 63);
 	operand->count = 1;
@@ -199,6 +196,8 @@ static void get_key_name(const struct filter_field *field, const struct nt_recor
 static void get_key_names(const struct filter_field *field, const struct nt_record *record,
 			  struct filter_operand *operand)
 {
+	if (!record_has_field(record, field->key))
+		return;
 	operand->bits = read_member(field->key, record);
 	operand->count = 1;
 }
@@ -214,17 +213,23 @@ static const struct filter_field short_fields[] = {
 	{ .name = "host", .type = FILTER_ADDRESS, .get = get_host },
 	{ .name = "net", .type = FILTER_ADDRESS, .get = get_host },
 	{ .name = "local", .type = FILTER_ADDRESS, .get = get_local },
-	{ .name = "remote", .type = FILTER_ADDRESS, .get = get_remote },
+	{ .name = "remote", .type = FILTER_ADDRESS, .get = get_remote, .is_of_connections = true },
 	{ .name = "port", .type = FILTER_PORT, .get = get_port },
 	{ .name = "lport", .type = FILTER_PORT, .get = get_local_port },
-	{ .name = "rport", .type = FILTER_PORT, .get = get_remote_port },
+	{ .name = "rport", .type = FILTER_PORT, .get = get_remote_port, .is_of_connections = true },
 	{ .name = "family", .type = FILTER_NAME, .get = get_family_bits, .names = &family_field_names },
-	{ .name = "sent", .type = FILTER_SIZE, .get = get_sent, .is_absent_at_times = true },
-	{ .name = "recv", .type = FILTER_SIZE, .get = get_received, .is_absent_at_times = true },
-	{ .name = "bytes", .type = FILTER_SIZE, .get = get_both_bytes, .is_absent_at_times = true },
-	{ .name = "retrans", .type = FILTER_COUNT_OR_RATIO, .get = get_retransmits, .is_absent_at_times = true },
-	{ .name = "rtt", .type = FILTER_DURATION, .get = get_rtt, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true },
-	{ .name = "age", .type = FILTER_DURATION, .get = get_age, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true },
+	{ .name = "sent", .type = FILTER_SIZE, .get = get_sent, .is_absent_at_times = true,
+	  .is_of_connections = true },
+	{ .name = "recv", .type = FILTER_SIZE, .get = get_received, .is_absent_at_times = true,
+	  .is_of_connections = true },
+	{ .name = "bytes", .type = FILTER_SIZE, .get = get_both_bytes, .is_absent_at_times = true,
+	  .is_of_connections = true },
+	{ .name = "retrans", .type = FILTER_COUNT_OR_RATIO, .get = get_retransmits, .is_absent_at_times = true,
+	  .is_of_connections = true },
+	{ .name = "rtt", .type = FILTER_DURATION, .get = get_rtt, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true,
+	  .is_of_connections = true },
+	{ .name = "age", .type = FILTER_DURATION, .get = get_age, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true,
+	  .is_of_connections = true },
 };
 
 /* Other names of keys. A duration that a user abbreviates counts seconds, as the options do. */
@@ -309,7 +314,7 @@ static void fill_key_field(const struct record_field *key, const char *name, str
 					.key = key,
 					.names = key->names,
 					.unit_ns = is_us ? 1000 : 1 };
-	field->is_absent_at_times = key->present != FIELD_ALWAYS || field->type == FILTER_TIME;
+	field->is_absent_at_times = key->present >= 0 || field->type == FILTER_TIME;
 	field->is_signed = key->type == FIELD_SIGNED;
 	if (is_us)
 		field->get = get_key_us;
@@ -362,6 +367,16 @@ bool filter_field_find(const char *name, struct filter_field *field)
 		return false;
 	snprintf(field->name, sizeof(field->name), "%s", name);
 	return true;
+}
+
+bool filter_field_is_of_listeners(const struct filter_field *field)
+{
+	return field->key ? record_field_is_of_listeners(field->key) : !field->is_of_connections;
+}
+
+bool filter_field_is_of_connections(const struct filter_field *field)
+{
+	return !field->key || record_field_is_of_connections(field->key);
 }
 
 void filter_field_get(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)

@@ -47,6 +47,7 @@ struct filter_field {
 	const struct field_names *names;
 	bool is_signed;
 	bool is_absent_at_times; /* so that its name alone asks whether it is known */
+	bool is_of_connections;  /* computed from several keys, which records of listeners do not have */
 };
 
 /* Fills the field of this name. Returns false if there is none. */
@@ -54,6 +55,10 @@ bool filter_field_find(const char *name, struct filter_field *field);
 
 /* Copies the name of the field that is most like the text. Returns false if none is. */
 bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE]);
+
+/* Returns whether records of listeners, or of connections, may have the field. */
+bool filter_field_is_of_listeners(const struct filter_field *field);
+bool filter_field_is_of_connections(const struct filter_field *field);
 
 /* Fills the operand: all zero if the value is unknown. */
 void filter_field_get(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand);

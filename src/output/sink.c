@@ -24,7 +24,7 @@
 #define FINISH_WAIT_MS 1500
 #define WAIT_FOREVER (-1)
 #define RETRY_MS 10
-#define EVENT_KINDS (NT_EVENT_LISTED + 1)
+#define EVENT_KINDS (NT_EVENT_LISTENER + 1)
 #define WIDTH_UNKNOWN 132 /* of a file or a pipe, and of a terminal that does not report it */
 
 struct sink {

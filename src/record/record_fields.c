@@ -15,7 +15,7 @@
 #define NAMES(symbol, ...) \
 	const struct field_names symbol = { LIST(__VA_ARGS__), sizeof(LIST(__VA_ARGS__)) / sizeof(char *) }
 
-NAMES(record_event_names, "close", "open", "update", "exit", "listed");
+NAMES(record_event_names, "close", "open", "update", "exit", "listed", "listener");
 NAMES(record_role_names, "client", "server", "observer");
 NAMES(record_outcome_names, "closed", "reset", "refused", "timeout", "unreachable", "expired", "unanswered", "open");
 NAMES(record_side_names, "src", "dst");
@@ -229,6 +229,12 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 	return true;
 }
 
+static bool get_flag(const struct record_field *field, const struct nt_record *record, struct field_value *value)
+{
+	value->integer = member_integer(field, record) != 0;
+	return true;
+}
+
 #define KEY(name) "\"" name "\":", sizeof("\"" name "\":") - 1
 #define MEMBER(m) offsetof(struct nt_record, m), sizeof(((struct nt_record *)0)->m)
 /* clang-format off */
@@ -238,7 +244,7 @@ static bool get_complete(const struct record_field *field, const struct nt_recor
 #define WORD(name, present, m) { KEY(name), FIELD_WORD, present, get_word, MEMBER(m), NULL }
 #define POINTER(name, present, m) { KEY(name), FIELD_STRING, present, get_pointer, MEMBER(m), NULL }
 #define ENUMERATOR(name, present, m, names) { KEY(name), FIELD_WORD, present, get_name, MEMBER(m), names }
-#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_ALWAYS, get_bits, MEMBER(m), names }
+#define BITS(name, m, names) { KEY(name), FIELD_LIST, FIELD_OF_CONNECTIONS, get_bits, MEMBER(m), names }
 #define ADDRESS(name, present, m) { KEY(name), FIELD_WORD, present, get_address, MEMBER(m), NULL }
 #define TIME(name, present, m) { KEY(name), FIELD_WORD, present, get_time, MEMBER(m), NULL }
 /* clang-format on */
@@ -249,13 +255,13 @@ const struct record_field record_fields[] = {
 	TIME("time", FIELD_ALWAYS, end_ns),
 	ENUMERATOR("event", FIELD_ALWAYS, event, &record_event_names),
 	POINTER("host", NT_HAS_HOST, host),
-	ENUMERATOR("role", FIELD_ALWAYS, role, &record_role_names),
-	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(src_ip), &family_names },
-	ADDRESS("src_ip", FIELD_ALWAYS, src_ip),
-	INTEGER("src_port", FIELD_ALWAYS, src_port),
+	ENUMERATOR("role", FIELD_OF_CONNECTIONS, role, &record_role_names),
+	{ KEY("family"), FIELD_WORD, FIELD_ALWAYS, get_family, MEMBER(dst_ip), &family_names },
+	ADDRESS("src_ip", FIELD_OF_CONNECTIONS, src_ip),
+	INTEGER("src_port", FIELD_OF_CONNECTIONS, src_port),
 	ADDRESS("dst_ip", FIELD_ALWAYS, dst_ip),
 	INTEGER("dst_port", FIELD_ALWAYS, dst_port),
-	{ KEY("community_id"), FIELD_WORD, FIELD_ALWAYS, get_community_id, 0, 0, NULL },
+	{ KEY("community_id"), FIELD_WORD, FIELD_OF_CONNECTIONS, get_community_id, 0, 0, NULL },
 	INTEGER("netns", NT_HAS_NETNS, netns),
 	POINTER("netns_name", NT_HAS_NETNS_NAME, netns_name),
 	ADDRESS("wire_src_ip", NT_HAS_WIRE_SRC, wire_src_ip),
@@ -283,7 +289,7 @@ const struct record_field record_fields[] = {
 	INTEGER("request_ns", NT_HAS_REQUEST, request_ns),
 	INTEGER("response_ns", NT_HAS_RESPONSE, response_ns),
 	INTEGER("accept_wait_ns", NT_HAS_ACCEPT_WAIT, accept_wait_ns),
-	ENUMERATOR("outcome", FIELD_ALWAYS, outcome, &record_outcome_names),
+	ENUMERATOR("outcome", FIELD_OF_CONNECTIONS, outcome, &record_outcome_names),
 	ENUMERATOR("ended_by", NT_HAS_ENDED_BY, ended_by, &record_side_names),
 	WORD("reason", NT_HAS_REASON, reason),
 	ENUMERATOR("state", NT_HAS_STATE, state, &record_state_names),
@@ -306,8 +312,12 @@ const struct record_field record_fields[] = {
 	INTEGER("min_rtt_us", NT_HAS_MIN_RTT, min_rtt_us),
 	ENUMERATOR("limited_by", NT_HAS_LIMITED_BY, limited_by, &record_limited_by_names),
 	BITS("seen", seen, &seen_names),
-	{ KEY("complete"), FIELD_BOOLEAN, FIELD_ALWAYS, get_complete, MEMBER(gaps), NULL },
+	{ KEY("complete"), FIELD_BOOLEAN, FIELD_OF_CONNECTIONS, get_complete, MEMBER(gaps), NULL },
 	BITS("gaps", gaps, &record_gap_names),
+	INTEGER("backlog", NT_HAS_BACKLOG, backlog),
+	INTEGER("backlog_max", NT_HAS_BACKLOG_MAX, backlog_max),
+	INTEGER("drops", NT_HAS_DROPS, drops),
+	{ KEY("dual_stack"), FIELD_BOOLEAN, NT_HAS_DUAL_STACK, get_flag, MEMBER(dual_stack), NULL },
 };
 
 const unsigned int record_field_count = sizeof(record_fields) / sizeof(record_fields[0]);
@@ -326,9 +336,27 @@ bool record_field_name(unsigned int index, char name[FIELD_KEY_SIZE])
 
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	if (field->present != FIELD_ALWAYS && !nt_record_has(record, field->present))
-		return false;
-	return field->get(field, record, value);
+	return record_has_field(record, field) && field->get(field, record, value);
+}
+
+#define PRESENT_OF_LISTENERS \
+	(NT_PRESENT(NT_HAS_BACKLOG) | NT_PRESENT(NT_HAS_BACKLOG_MAX) | NT_PRESENT(NT_HAS_DROPS) | \
+	 NT_PRESENT(NT_HAS_DUAL_STACK))
+#define PRESENT_OF_BOTH \
+	(NT_PRESENT(NT_HAS_HOST) | NT_PRESENT(NT_HAS_NETNS) | NT_PRESENT(NT_HAS_NETNS_NAME) | \
+	 NT_PRESENT(NT_HAS_IFNAME) | NT_PRESENT(NT_HAS_PID) | NT_PRESENT(NT_HAS_COMM) | NT_PRESENT(NT_HAS_EXE) | \
+	 NT_PRESENT(NT_HAS_UID) | NT_PRESENT(NT_HAS_CGROUP) | NT_PRESENT(NT_HAS_CONTAINER))
+
+bool record_field_is_of_listeners(const struct record_field *field)
+{
+	if (field->present < 0)
+		return field->present == FIELD_ALWAYS;
+	return NT_PRESENT(field->present) & (PRESENT_OF_LISTENERS | PRESENT_OF_BOTH);
+}
+
+bool record_field_is_of_connections(const struct record_field *field)
+{
+	return field->present < 0 || !(NT_PRESENT(field->present) & PRESENT_OF_LISTENERS);
 }
 
 enum field_kind record_field_kind(const struct record_field *field)

@@ -63,13 +63,14 @@ struct record_field {
 	char key[FIELD_KEY_SIZE]; /* as in JSON: "name": */
 	size_t key_size;          /* bytes of `key` in use */
 	enum field_type type;
-	int present; /* enum nt_present, or FIELD_ALWAYS */
+	int present; /* enum nt_present, FIELD_ALWAYS or FIELD_OF_CONNECTIONS */
 	bool (*get)(const struct record_field *field, const struct nt_record *record, struct field_value *value);
 	size_t offset, size; /* of the member in struct nt_record */
 	const struct field_names *names;
 };
 
 #define FIELD_ALWAYS (-1)
+#define FIELD_OF_CONNECTIONS (-2) /* in every record but those of listeners */
 
 extern const struct record_field record_fields[];
 extern const unsigned int record_field_count;
@@ -79,6 +80,18 @@ bool record_field_name(unsigned int index, char name[FIELD_KEY_SIZE]);
 
 /* Returns how the field's member in struct nt_record holds the value. */
 enum field_kind record_field_kind(const struct record_field *field);
+
+/* Returns whether the record says that it has the field: its value may still be unknown. */
+static inline bool record_has_field(const struct nt_record *record, const struct record_field *field)
+{
+	if (field->present == FIELD_OF_CONNECTIONS)
+		return !nt_record_is_listener(record);
+	return field->present == FIELD_ALWAYS || nt_record_has(record, field->present);
+}
+
+/* Returns whether records of listeners, or of connections, may have the field. */
+bool record_field_is_of_listeners(const struct record_field *field);
+bool record_field_is_of_connections(const struct record_field *field);
 
 /* Returns false if the value is unknown. Strings point into the record or into the value. */
 bool record_field_get(const struct record_field *field, const struct nt_record *record, struct field_value *value);

@@ -130,7 +130,7 @@ static bool is_record(const json_t *json, struct text_buffer *reason)
 			    OLDEST_VERSION, NT_RECORD_VERSION);
 		return false;
 	}
-	if (!record_reader_has_known_event(json))
+	if (!record_reader_has_connection(json))
 		return true;
 	return has_keys(json, connection_keys, sizeof(connection_keys) / sizeof(connection_keys[0]), reason) &&
 	       has_valid_ports(json, reason);
@@ -164,9 +164,21 @@ static int find_enumerator(const struct field_names *names, const char *word)
 	return -1;
 }
 
-bool record_reader_has_known_event(const json_t *json)
+static int read_event(const json_t *json)
 {
-	return find_enumerator(&record_event_names, json_string_value(json_object_get(json, "event"))) >= 0;
+	return find_enumerator(&record_event_names, json_string_value(json_object_get(json, "event")));
+}
+
+bool record_reader_has_connection(const json_t *json)
+{
+	int event = read_event(json);
+
+	return event >= 0 && event != NT_EVENT_LISTENER;
+}
+
+bool record_reader_has_listener(const json_t *json)
+{
+	return read_event(json) == NT_EVENT_LISTENER;
 }
 
 /* ---- the members ---- */
@@ -344,7 +356,7 @@ bool record_reader_fill(struct nt_record *record, const json_t *json, struct tex
 			continue;
 		if (!store_member(record, field, value))
 			return refuse_key(reason, field, "one that netracker writes");
-		if (field->present != FIELD_ALWAYS)
+		if (field->present >= 0)
 			nt_record_set(record, field->present);
 	}
 	derive_time(record, json);

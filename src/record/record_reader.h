@@ -16,16 +16,18 @@
  */
 void record_reader_begin(const char *command);
 
-/* Parses a line. A record is an object that has the keys of a connection ("v" and "event" alone if the event is
- * unknown), and in which every key of record_fields has the right type. Returns NULL for anything else, with the reason
+/* Parses a line. A record is an object that has the keys of a connection ("v" and "event" alone if it is of none), and in which every key of record_fields has the right type. Returns NULL for anything else, with the reason
  * appended to `reason`, which may hold unescaped bytes of the line. The caller calls json_decref().
  */
 json_t *record_reader_parse(const char *line, size_t size, struct text_buffer *reason);
 
-/* A record of a known event has the keys of a connection. */
-bool record_reader_has_known_event(const json_t *json);
+/* Returns whether the record is of a connection: not of a listener, nor of an unknown event. */
+bool record_reader_has_connection(const json_t *json);
 
-/* Fills a record from what record_reader_parse() returned, if its event is known. Its strings point into `json`. Returns
+/* Returns whether it is a record of `netracker list --listening`. */
+bool record_reader_has_listener(const json_t *json);
+
+/* Fills a record from what record_reader_parse() returned, if it has a connection. Its strings point into `json`. Returns
  * false with the reason if a value is not one that NeTracker writes.
  */
 bool record_reader_fill(struct nt_record *record, const json_t *json, struct text_buffer *reason);

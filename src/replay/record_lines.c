@@ -42,10 +42,12 @@ static void take_line(struct record_lines *lines, const struct line_reader *read
 		text_format(&reason, "longer than %d bytes", LINE_READER_MOST);
 	else
 		json = record_reader_parse(reader->line.bytes, reader->line.used, &reason);
-	if (!json || (record_reader_has_known_event(json) && !record_reader_fill(&record, json, &reason)))
+	if (!json || (record_reader_has_connection(json) && !record_reader_fill(&record, json, &reason)))
 		reject_line(lines, reader, &reason);
-	else if (record_reader_has_known_event(json))
+	else if (record_reader_has_connection(json))
 		redeliver_record(lines, &record);
+	else if (record_reader_has_listener(json))
+		lines->listeners++;
 	else
 		lines->unknown++;
 	json_decref(json);
@@ -70,6 +72,9 @@ void record_lines_report(const struct record_lines *lines)
 	if (lines->unwanted)
 		message_note("%llu records of other events are left out; --events chooses them",
 			     (unsigned long long)lines->unwanted);
+	if (lines->listeners)
+		message_note("%llu records are of listeners, and not of connections",
+			     (unsigned long long)lines->listeners);
 	if (lines->unknown)
 		message_note("%llu records are of events that this version does not know",
 			     (unsigned long long)lines->unknown);

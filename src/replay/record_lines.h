@@ -15,10 +15,11 @@ struct record_lines {
 	bool flushes;     /* the input is no file: the next record may come much later */
 	bool (*is_over)(void *context);
 	void *context;
-	__u64 now;      /* the latest time of a record */
-	__u64 rejected; /* lines that are no records */
-	__u64 unwanted; /* records of events that --events leaves out */
-	__u64 unknown;  /* records of events that this version does not know */
+	__u64 now;       /* the latest time of a record */
+	__u64 rejected;  /* lines that are no records */
+	__u64 unwanted;  /* records of events that --events leaves out */
+	__u64 listeners; /* records of listeners */
+	__u64 unknown;   /* records of events that this version does not know */
 };
 
 /* Reads all lines, or until is_over(). Reports lines that are no records. Returns false if the input broke, without a

@@ -91,9 +91,12 @@ def events():
     records.append(dict(SERVER, event="hello"))
     for record in records:
         record.pop("ended_by"), record.pop("reason")
+    records.append({"v": 2, "id": "0" * 16, "time": "2026-11-30T00:00:00.000000000Z", "event": "listener", "family": "ipv4",
+                    "dst_ip": "0.0.0.0", "dst_port": 80, "netns": 1, "backlog": 0, "backlog_max": 5})
     found = replay(lines_of(*records))
     equal([record["event"] for record in found.records], ["listed"], "by default")
     check("2 records of other events are left out; --events chooses them" in found.errors, found.errors)
+    check("1 records are of listeners, and not of connections" in found.errors, found.errors)
     check("1 records are of events that this version does not know" in found.errors, found.errors)
     found = replay(lines_of(*records), "--events", "update,open")
     equal([record["event"] for record in found.records], ["open", "update"], "--events")

@@ -78,4 +78,26 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 	return record;
 }
 
+/* A listener on [::]:80 with one connection more than its limit. */
+__attribute__((unused)) static struct nt_record sample_listener(void)
+{
+	struct nt_record record = sample_record();
+
+	record.event = NT_EVENT_LISTENER;
+	record.present = NT_PRESENT(NT_HAS_HOST) | NT_PRESENT(NT_HAS_NETNS) | NT_PRESENT(NT_HAS_NETNS_NAME) |
+			 NT_PRESENT(NT_HAS_PID) | NT_PRESENT(NT_HAS_COMM) | NT_PRESENT(NT_HAS_EXE) |
+			 NT_PRESENT(NT_HAS_UID) | NT_PRESENT(NT_HAS_CGROUP) | NT_PRESENT(NT_HAS_CONTAINER) |
+			 NT_PRESENT(NT_HAS_BACKLOG) | NT_PRESENT(NT_HAS_BACKLOG_MAX) | NT_PRESENT(NT_HAS_DROPS) |
+			 NT_PRESENT(NT_HAS_DUAL_STACK);
+	record.outcome = NT_OUTCOME_OPEN;
+	memset(record.src_ip, 0, sizeof(record.src_ip));
+	memset(record.dst_ip, 0, sizeof(record.dst_ip));
+	record.src_port = 0;
+	record.backlog = 512;
+	record.backlog_max = 511;
+	record.drops = 70;
+	record.dual_stack = 1;
+	return record;
+}
+
 #endif

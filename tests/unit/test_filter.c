@@ -33,6 +33,62 @@ static void test_cases(void)
 	}
 }
 
+/* sample_listener() is bound to [::]:80. Conditions on connections are unknown. */
+static const struct {
+	const char *text;
+	enum filter_truth truth;
+} of_listeners[] = {
+	{ "port 80", FILTER_TRUE },
+	{ "port 0", FILTER_FALSE },
+	{ "not port 81", FILTER_TRUE },
+	{ "lport 80", FILTER_TRUE },
+	{ "dport 80", FILTER_TRUE },
+	{ "host ::", FILTER_TRUE },
+	{ "net ::/0", FILTER_TRUE },
+	{ "host fd00::1", FILTER_FALSE },
+	{ "local ::", FILTER_TRUE },
+	{ "dst ::", FILTER_TRUE },
+	{ "family ipv6", FILTER_TRUE },
+	{ "comm nginx and pid 1234", FILTER_TRUE },
+	{ "user root", FILTER_FALSE },
+	{ "netns 4026531840", FILTER_TRUE },
+	{ "cgroup nginx.service", FILTER_TRUE },
+	{ "container ab", FILTER_TRUE },
+	{ "backlog 512", FILTER_TRUE },
+	{ "backlog gt 512", FILTER_FALSE },
+	{ "backlog_max lt 512", FILTER_TRUE },
+	{ "drops gt 10", FILTER_TRUE },
+	{ "dual_stack", FILTER_TRUE },
+	{ "not dual_stack", FILTER_FALSE },
+	{ "event listener", FILTER_TRUE },
+	{ "src ::", FILTER_UNKNOWN },
+	{ "sport 0", FILTER_UNKNOWN },
+	{ "remote ::", FILTER_UNKNOWN },
+	{ "rport 0", FILTER_UNKNOWN },
+	{ "role server", FILTER_UNKNOWN },
+	{ "outcome open", FILTER_UNKNOWN },
+	{ "not outcome open", FILTER_UNKNOWN },
+	{ "gap owner", FILTER_UNKNOWN },
+	{ "seen socket", FILTER_UNKNOWN },
+	{ "interface eth0", FILTER_UNKNOWN },
+	{ "bytes 0", FILTER_UNKNOWN },
+	{ "state listen", FILTER_UNKNOWN },
+};
+
+static void test_listeners(void)
+{
+	struct nt_record listener = sample_listener();
+	size_t i;
+
+	for (i = 0; i < sizeof(of_listeners) / sizeof(of_listeners[0]); i++) {
+		struct filter *filter = parsed(of_listeners[i].text);
+
+		if (!CHECK_EQUAL(filter_judge(filter, &listener), of_listeners[i].truth))
+			printf("  %s\n", of_listeners[i].text);
+		filter_free(filter);
+	}
+}
+
 /* Each text is wrong at the part that is marked, behind the part before it. */
 static const struct {
 	const char *text, *before, *marked, *message;
@@ -262,6 +318,7 @@ static void test_kernel_part(void)
 int main(void)
 {
 	test_cases();
+	test_listeners();
 	test_wrong();
 	test_bounds();
 	test_slow_pattern();

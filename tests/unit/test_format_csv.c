@@ -34,7 +34,20 @@ static void test_every_column(void)
 		"/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
 		"1500000001,20000,30000,50000,1400000001,60000,90000000,7000,reset,dst,tcp_abort_on_close,fin_wait2,9000,"
 		"11,12,13,10,4000000,8000000,RSTR,ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,"
-		"true,\n");
+		"true,,,,,\n");
+}
+
+/* A listener has the same columns as a connection, most of them empty. */
+static void test_listener_columns(void)
+{
+	struct nt_record record = sample_listener();
+	const char *line = line_of(&format_csv, &record);
+
+	CHECK(!strncmp(
+		line, "2,00112233445566aa,2023-11-14T22:13:21.501000000Z,listener,db1,,ipv6,,,::,80,,4026531840,blue,",
+		strlen("2,00112233445566aa,2023-11-14T22:13:21.501000000Z,listener,db1,,ipv6,,,::,80,,4026531840,blue,")));
+	CHECK(strstr(line, ",1234,nginx,/usr/sbin/nginx,33,,,/system.slice/nginx.service,abc,,,") != NULL);
+	CHECK_STRING(strstr(line, ",512,"), ",512,511,70,true\n");
 }
 
 static void test_unknown_is_empty(void)
@@ -54,7 +67,7 @@ static void test_unknown_is_empty(void)
 		     "\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
 		     /* outcome to limited_by */
 		     "reset\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
-		     "wire+socket\tfalse\tstart+owner\n");
+		     "wire+socket\tfalse\tstart+owner\t\t\t\t\n");
 }
 
 static void test_escapes(void)
@@ -168,6 +181,7 @@ static void test_hostile_strings(const struct format *format)
 int main(void)
 {
 	test_every_column();
+	test_listener_columns();
 	test_unknown_is_empty();
 	test_escapes();
 	test_trace();

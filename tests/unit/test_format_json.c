@@ -43,6 +43,20 @@ static void test_every_key_in_order(void)
 		"\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[]}\n");
 }
 
+/* A listener has no keys of connections. */
+static void test_listener(void)
+{
+	struct nt_record record = sample_listener();
+
+	CHECK_STRING(
+		json(&record),
+		"{\"v\":2,\"id\":\"00112233445566aa\",\"time\":\"2023-11-14T22:13:21.501000000Z\",\"event\":\"listener\","
+		"\"host\":\"db1\",\"family\":\"ipv6\",\"dst_ip\":\"::\",\"dst_port\":80,\"netns\":4026531840,"
+		"\"netns_name\":\"blue\",\"pid\":1234,\"comm\":\"nginx\",\"exe\":\"/usr/sbin/nginx\",\"uid\":33,"
+		"\"cgroup\":\"/system.slice/nginx.service\",\"container\":\"abc\",\"backlog\":512,"
+		"\"backlog_max\":511,\"drops\":70,\"dual_stack\":true}\n");
+}
+
 static void test_unknown_is_absent(void)
 {
 	struct nt_record record = sample_record();
@@ -169,6 +183,7 @@ static void test_hostile_strings(void)
 int main(void)
 {
 	test_every_key_in_order();
+	test_listener();
 	test_unknown_is_absent();
 	test_negative_times();
 	test_ipv6();

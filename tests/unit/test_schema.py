@@ -34,6 +34,12 @@ SOCKET = {
     "dst_retransmits": 0, "rtt_us": 88, "min_rtt_us": 46, "limited_by": "receiver",
     "seen": ["wire", "packets", "socket"], "complete": False, "gaps": ["packets", "events"],
 }
+LISTENER = {
+    "v": 2, "id": "8357c8fabae31427", "time": "2026-11-23T23:47:23.092755750Z", "event": "listener", "host": "db1",
+    "family": "ipv6", "dst_ip": "::", "dst_port": 80, "netns": 4026533512, "netns_name": "blue", "ifname": "veth0",
+    "pid": 14243, "comm": "nginx", "exe": "/usr/sbin/nginx", "uid": 65534, "cgroup": "/docker/" + "0a" * 32,
+    "container": "0a" * 32, "backlog": 512, "backlog_max": 511, "drops": 3, "dual_stack": True,
+}
 HOSTILE = [None, True, False, -1, 0, 1, 2**53, 2**64, 1.5, "", "x", "-", "close", "open", "src", "dst", [], {}, ["x"],
            ["socket"], ["wire"], ["start"], ["events", "start"], ["start", "start"], "198.18.0.1", "198.18.0.256",
            "fd00::1"]
@@ -60,6 +66,12 @@ def states_only_record():
     return with_values(SOCKET, seen=["socket"], **{key: ABSENT for key in unknown})
 
 
+def kernel_listener():
+    """One without a process, bound to an address."""
+    return with_values(LISTENER, dst_ip="fd00::1", dual_stack=ABSENT,
+                       **{key: ABSENT for key in ("pid", "comm", "exe", "uid", "cgroup", "container", "ifname", "drops")})
+
+
 def replayed():
     for path in sorted(glob.glob(os.path.join(ROOT, "tests", "replay", "captures", "*.pcap*"))):
         for options in ([], ["--like", "zeek"]):
@@ -67,7 +79,7 @@ def replayed():
 
 
 def good_records():
-    return [SOCKET, open_record(), states_only_record(), *replayed()]
+    return [SOCKET, open_record(), states_only_record(), LISTENER, kernel_listener(), *replayed()]
 
 
 # Values that break one rule of docs/record.md each.
@@ -109,6 +121,22 @@ BROKEN = {
     "a duration that ends at another time": {"duration_ns": 25804350},
     "a time without nanoseconds": {"start": "2026-11-23T23:47:23Z"},
     "a container's name": {"container": "web"},
+    "the backlog of a connection": {"backlog": 0, "backlog_max": 5},
+    "drops of a connection": {"drops": 0},
+    "a listener that is a connection": {"event": "listener"},
+}
+# The same of a listener's record.
+BROKEN_LISTENER = {
+    "a role": {"role": "server"},
+    "a peer": {"src_ip": "fd00::2", "src_port": 1},
+    "an outcome": {"outcome": "open"},
+    "gaps": {"gaps": []},
+    "no limit": {"backlog_max": ABSENT},
+    "a process without a name": {"comm": ABSENT},
+    "an address of another family": {"family": "ipv4"},
+    "bound to ::, and not known whether IPv4 comes": {"dual_stack": ABSENT},
+    "bound to one address, and IPv4 comes": {"dst_ip": "fd00::1"},
+    "a connection's event": {"event": "listed"},
 }
 
 
@@ -120,8 +148,11 @@ def good_are_valid():
 def each_broken_rule_is_found():
     for name, values in BROKEN.items():
         check(record_schema.problem_of(with_values(SOCKET, **values)), name)
-    for key in record_schema.SCHEMA["required"]:
-        check(record_schema.problem_of(with_values(SOCKET, **{key: ABSENT})), "without " + key)
+    for name, values in BROKEN_LISTENER.items():
+        check(record_schema.problem_of(with_values(LISTENER, **values)), "listener: " + name)
+    for kind, record in (("connection", SOCKET), ("listener", LISTENER)):
+        for key in record_schema.SCHEMA["required"] + record_schema.SCHEMA["$defs"][kind]["required"]:
+            check(record_schema.problem_of(with_values(record, **{key: ABSENT})), "%s without %s" % (kind, key))
     check(record_schema.problem_of({**SOCKET, "mood": "good"}), "an unknown key")
 
 
@@ -138,13 +169,15 @@ def order_is_checked():
 
 def changed_records():
     """One good record of each kind, with each key removed or set to each value of HOSTILE."""
-    for record in [SOCKET, open_record(), states_only_record(), next(replayed())]:
+    for record in [SOCKET, open_record(), states_only_record(), LISTENER, next(replayed())]:
         for key in [*record_schema.KEYS, "mood"]:
             yield {name: value for name, value in record.items() if name != key}
             for value in HOSTILE:
                 yield {**copy.deepcopy(record), key: value}
     for values in BROKEN.values():
         yield with_values(SOCKET, **values)
+    for values in BROKEN_LISTENER.values():
+        yield with_values(LISTENER, **values)
     yield from (None, True, 1, "x", [])
 
 
