@@ -96,6 +96,8 @@ struct sock {
 	__u8 sk_shutdown;
 	__u8 sk_kern_sock : 1;
 	__u16 sk_protocol;
+	__u32 sk_ack_backlog, sk_max_ack_backlog;
+	atomic_t sk_drops;
 	kuid_t sk_uid;
 	void *sk_user_data;
 };

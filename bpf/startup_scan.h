@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The start-up scan of pre-existing sockets, and the report of open sockets at the end: iterators, read by user space.
+/* The start-up scan of pre-existing sockets, and the reports of open sockets and of listeners: iterators, read by user
+ * space.
  *
  * iter/tcp iterates over the sockets of its reader's network namespace, listeners first, including sockets that nobody
  * has accepted yet. iter/task_file shows which processes hold which sockets.
@@ -181,7 +182,8 @@ int scan_sockets(struct bpf_iter__tcp *ctx)
 	case TCP_CLOSE: /* bound, not connected */
 		break;
 	default:
-		scan_connection(sk, tp);
+		if (!config.listeners_only)
+			scan_connection(sk, tp);
 	}
 	return 0;
 }
@@ -296,6 +298,64 @@ int report_open_sockets(struct bpf_iter__tcp *ctx)
 	copy_mptcp_owner(socket, tp);
 	copy_listener_owner(socket);
 	emit_socket(NT_EVENT_TYPE_SOCKET_STATUS, address, socket, tp, socket->state, 0, bpf_ktime_get_boot_ns());
+	wake_reader(ctx->meta);
+	return 0;
+}
+
+/* The scan of owners comes before the report of listeners. */
+static __always_inline void copy_scanned_owner(struct nt_owner *owner, __u64 address)
+{
+	const struct nt_listener *listener = bpf_map_lookup_elem(&listeners, &address);
+
+	if (listener)
+		*owner = listener->owner;
+}
+
+static __always_inline void fill_listener_event(struct nt_listener_event *event, struct sock *sk)
+{
+	event->address = (__u64)sk;
+	event->cookie = read_cookie(sk);
+	event->netns = sk->__sk_common.skc_net.net->ns.inum;
+	event->ifindex = sk->__sk_common.skc_bound_dev_if;
+	event->local_port = sk->__sk_common.skc_num;
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		bpf_probe_read_kernel(event->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
+		event->ipv6_only = BPF_CORE_READ_BITFIELD(sk, __sk_common.skc_ipv6only);
+	} else {
+		socket_put_ipv4(event->local, sk->__sk_common.skc_rcv_saddr);
+	}
+	event->backlog = sk->sk_ack_backlog;
+	event->backlog_max = sk->sk_max_ack_backlog;
+	if (bpf_core_field_exists(sk->sk_drops)) {
+		event->drops = sk->sk_drops.counter;
+		event->has_drops = 1;
+	}
+	copy_scanned_owner(&event->owner, event->address);
+}
+
+/* Emits every listener. */
+SEC("iter/tcp")
+int report_listeners(struct bpf_iter__tcp *ctx)
+{
+	struct tcp_sock *tp = read_iterated_socket(ctx);
+	struct nt_listener_event *event;
+	struct sock *sk;
+
+	if (!tp)
+		return 0;
+	sk = &tp->inet_conn.icsk_inet.sk;
+	if (sk->__sk_common.skc_state != TCP_LISTEN)
+		return 0;
+	event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		count(NT_COUNT_OPEN_RING_FAILED);
+		return 0;
+	}
+	__builtin_memset(event, 0, sizeof(*event));
+	event->header.type = NT_EVENT_TYPE_LISTENER;
+	event->header.now = bpf_ktime_get_boot_ns();
+	fill_listener_event(event, sk);
+	bpf_ringbuf_submit(event, ring_flags());
 	wake_reader(ctx->meta);
 	return 0;
 }

@@ -89,7 +89,7 @@ _netracker_options_of() {
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id --resolve -q --quiet -h --help -V --version' ;;
 	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --host --columns --no-header --width --resolve --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
-	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --state --where -f --format --json -o --output --host --columns --no-header --width --resolve --sort -r --reverse --watch --top -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
+	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --state -l --listening --where -f --format --json -o --output --host --columns --no-header --width --resolve --sort -r --reverse --watch --top -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format --json -o --output --host --columns --no-header --width --resolve --events --summary --top --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
 }
@@ -146,7 +146,7 @@ _netracker_offer_values() {
 		esac ;;
 	-o | --output) _netracker_offer_files ;;
 	--host) ;;
-	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited wait netns container reason gaps state-age recv-q send-q unacked cwnd v id event host family src_ip src_port dst_ip dst_port community_id netns_name wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe uid owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns request_ns response_ns accept_wait_ns ended_by state_age_ns recv_queue_bytes send_queue_bytes unacked_bytes last_sent_ns last_received_ns conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete ;;
+	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited wait netns container reason gaps state-age recv-q send-q unacked cwnd local backlog max drops uid v id event host family src_ip src_port dst_ip dst_port community_id netns_name wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns request_ns response_ns accept_wait_ns ended_by state_age_ns recv_queue_bytes send_queue_bytes unacked_bytes last_sent_ns last_received_ns conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete backlog_max dual_stack ;;
 	--width) ;;
 	--sort) _netracker_offer "$typed" "${_netracker_fields[@]}" ;;
 	--watch) ;;
@@ -165,7 +165,7 @@ _netracker_offer_values() {
 }
 
 # The letters of the options without a value.
-_netracker_flags=46xCrqvhV
+_netracker_flags=46xlCrqvhV
 
 # The fields of filters.
 _netracker_fields=(host net src dst local remote port sport dport lport rport pid comm exe user cgroup container netns role state outcome by reason gap duration age handshake rtt sent recv bytes retrans limited machine interface)

@@ -82,7 +82,8 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 	{ COMMAND_LIST,
 "usage: netracker list [OPTIONS] [FILTER]\n"
 "                                        list the TCP connections that are open\n"
-"                                        now, in all network namespaces\n",
+"                                        now, in all network namespaces; with -l:\n"
+"                                        the sockets that listen\n",
 "Columns:\n"
 "  ROLE            role of the local side: client, server\n"
 "  SRC, DST        endpoints: SRC opened the connection to DST\n"
@@ -96,6 +97,11 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  LIMITED         what limits the local side's sending: receiver, sndbuf,\n"
 "                  network, idle\n"
 "  GAPS            what is unknown: S start, D direction, O owner\n"
+"With --listening:\n"
+"  LOCAL           address and port; *: IPv4 and IPv6; %eth0: bound to a device\n"
+"  BACKLOG, MAX    connections that wait to be accepted, and their limit: with\n"
+"                  more the queue is full\n"
+"  DROPS           SYNs and handshakes that it dropped\n"
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
 "Exit status: 0 done, 1 output failed, 2 wrong usage, 3 not permitted, 4 the\n"
@@ -110,6 +116,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                           these columns alone\n"
 "  netracker list --sort sent --top 10 --watch\n"
 "                                           who sends most, every 2 seconds\n"
+"  netracker list -l --sort backlog         listeners, the longest queue first\n"
 "  netracker list -p 1234 -f json | jq .    all that is known about the\n"
 "                                           connections of process 1234\n" },
 	{ COMMAND_REPLAY,

@@ -144,6 +144,13 @@ const struct option_rule option_rules[] = {
 		.offered = { { ALL, "established syn_sent syn_recv fin_wait1 fin_wait2 close_wait last_ack closing" } },
 	},
 	{
+		.name = "listening", .letter = 'l', .commands = COMMAND_LIST,
+		.refusal = "only list looks at listening sockets", .section = SECTION_SOURCES,
+		.type = OPTION_FLAG, .offset = MEMBER(listening),
+		.help = HELP({ ALL, "listening sockets and not connections: address, connections that wait to be accepted "
+				    "and their limit, owner" }),
+	},
+	{
 		.name = "where", .commands = FILTERED, .type = OPTION_WHERE,
 		.value = "EXPR", .valid = "an expression: 'port 443 and not comm curl'",
 		.help = HELP({ COMMAND_REPLAY, "what an expression says: 'port 443 and retrans > 2%'; all conditions "
@@ -315,7 +322,8 @@ const struct option_rule option_rules[] = {
 		.name = "top", .commands = RECORDS, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.top), .least = 1, .most = SUMMARY_MOST_TOP,
 		.value = "COUNT", .valid = "a number from 1 to 1000",
-		.help = HELP({ COMMAND_LIST, "the first COUNT of --sort; without it those with the most bytes" },
+		.help = HELP({ COMMAND_LIST, "the first COUNT of --sort; without it those with the most bytes, of listeners "
+				     "those with the longest queues" },
 			     { ALL, "at most COUNT rows in each table of --summary; default: 6 each by bytes, by "
 				    "connections and by failures" }),
 	},

@@ -10,6 +10,7 @@
 
 #include "src/cli/column_names.h"
 #include "src/cli/help.h"
+#include "src/cli/listening_check.h"
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
 #include "src/cli/output_check.h"
@@ -313,6 +314,8 @@ static int parse_operands(struct options *options, const struct command *command
 
 static const char *find_replay_conflict(const struct options *options)
 {
+	if (delivery_wants_event(&options->delivery, NT_EVENT_LISTENER))
+		return "replay is for connections, and a listener is none; leave out listener";
 	if (options->ignore_checksums && options->rules != RULES_ZEEK)
 		return "-C needs --like zeek; without it checksums are never validated";
 	if (options->rules == RULES_ZEEK && delivery_wants_event(&options->delivery, NT_EVENT_OPEN))
@@ -326,6 +329,8 @@ static const char *find_list_conflict(const struct options *options)
 
 	if (format == &format_trace || format == &conn_log_format)
 		return "-f trace and -f zeek are for connections that ended; list writes text, json, csv, tsv";
+	if (options->listening && options->delivery.output.resolves)
+		return "--resolve shows names of peers, and a listener has none; leave it out";
 	if (options->reverse && !options->sort && !options->delivery.output.top)
 		return "-r is for --sort; name the field to sort by";
 	return NULL;
@@ -376,8 +381,9 @@ static const char *find_kernel_trace_conflict(const struct options *options)
 
 static const char *find_live_conflict(const struct options *options)
 {
-	if (delivery_wants_event(&options->delivery, NT_EVENT_LISTED))
-		return "listed records are those of netracker list; leave out listed";
+	if (delivery_wants_event(&options->delivery, NT_EVENT_LISTED) ||
+	    delivery_wants_event(&options->delivery, NT_EVENT_LISTENER))
+		return "listed and listener records are those of netracker list; leave them out";
 	if (!options->contexts)
 		return "-i none with --context wire leaves nothing to follow; name an interface, or add the socket context";
 	if (options->contexts & CONTEXT_WIRE)
@@ -481,10 +487,10 @@ static int resolve_columns(struct options *options, const struct command *comman
 	return CONTINUE;
 }
 
-/* --top without --sort: those with the most bytes. */
+/* --top without --sort: connections with the most bytes, listeners with the longest queues. */
 static int resolve_sort(struct options *options, const struct command *command)
 {
-	const char *name = options->sort ? options->sort : "bytes";
+	const char *name = options->sort ? options->sort : options->listening ? "backlog" : "bytes";
 	char nearest[FIELD_KEY_SIZE], reason[192];
 
 	if (options->command != COMMAND_LIST || (!options->sort && !options->delivery.output.top))
@@ -507,7 +513,11 @@ static int apply_late_options(struct options *options, const struct command *com
 
 	if (status == CONTINUE)
 		status = resolve_sort(options, command);
-	return status == CONTINUE ? add_flags(options) : status;
+	if (status == CONTINUE)
+		status = add_flags(options);
+	if (status == CONTINUE && !listening_check_fields(options))
+		status = EXIT_STATUS_USAGE;
+	return status;
 }
 
 static int check_combination(struct options *options, const struct command *command)
@@ -520,6 +530,10 @@ static int check_combination(struct options *options, const struct command *comm
 	if (options->failed)
 		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
 	options->delivery.output.sink.pages = options->watch_ns;
+	if (options->command == COMMAND_LIST) {
+		options->delivery.events = 1U << (options->listening ? NT_EVENT_LISTENER : NT_EVENT_LISTED);
+		options->delivery.output.sink.rows = options->listening ? ROWS_LISTENERS : ROWS_OPEN;
+	}
 	if (options->no_interfaces)
 		options->contexts &= ~(unsigned int)CONTEXT_WIRE;
 	conflict = find_conflict(options);
@@ -539,15 +553,12 @@ static void set_defaults(struct options *options, const struct command *command,
 		.delivery.output.sink.format = &format_text,
 		.delivery.output.sink.waits = command->bit != COMMAND_LIVE,
 		.delivery.output.is_replay = command->bit == COMMAND_REPLAY,
-		.delivery.output.sink.lists = command->bit == COMMAND_LIST,
 		.contexts = CONTEXT_SOCKET | CONTEXT_WIRE,
 		.interfaces.names = interfaces,
 		.most_memory = DEFAULT_MEMORY,
 	};
-	if (command->bit == COMMAND_LIST) {
-		options->delivery.events = 1U << NT_EVENT_LISTED;
+	if (command->bit == COMMAND_LIST)
 		options->contexts = CONTEXT_SOCKET;
-	}
 	if (command->bit == COMMAND_REPLAY) {
 		options->delivery.events |= 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED; /* the latter from records */
 		options->contexts = CONTEXT_WIRE;

@@ -52,6 +52,7 @@ struct options {
 	unsigned int column_list_count;
 	struct column_choice columns;
 
+	bool listening;   /* list: listeners and not connections */
 	const char *sort; /* list: --sort; NULL: in the order of the scan */
 	bool sorts;       /* list: by sort_key; also for --top */
 	struct filter_field sort_key;

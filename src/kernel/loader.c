@@ -129,6 +129,7 @@ static void configure(struct loader *loader, const struct loader_options *option
 		.slot_mask = slots - 1,
 		.sockets_enabled = !!(options->contexts & CONTEXT_SOCKET),
 		.cgroup_v1 = loader->features.has_cgroup_v1,
+		.listeners_only = options->listeners_only,
 		.share_multiplier = shares_choose_multiplier(),
 	};
 	skeleton->rodata_config->config.filters = filter_for_kernel(&skeleton->rodata_filter->wanted, options->filter,
@@ -231,6 +232,8 @@ static bool is_program_needed(const struct loader *loader, const struct bpf_prog
 		return loader->features.reports_socket_errors;
 	if (program == skeleton->progs.process_moves)
 		return loader->features.has_cgroup_v1;
+	if (program == skeleton->progs.report_listeners)
+		return false;
 	return !is_plain(skeleton, program);
 }
 
@@ -308,6 +311,8 @@ struct bpf_program *loader_iterator_program(const struct loader *loader, enum lo
 		return loader->skeleton->progs.scan_owners;
 	case ITERATOR_OPEN_SOCKETS:
 		return loader->skeleton->progs.report_open_sockets;
+	case ITERATOR_LISTENERS:
+		return loader->skeleton->progs.report_listeners;
 	}
 	return NULL;
 }

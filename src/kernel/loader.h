@@ -18,7 +18,7 @@
 struct netracker_bpf; /* libbpf's skeleton of bpf/netracker.bpf.c */
 
 /* BPF iterators over sockets: see src/kernel/socket_scan.h. */
-enum loader_iterator { ITERATOR_SOCKETS, ITERATOR_OWNERS, ITERATOR_OPEN_SOCKETS };
+enum loader_iterator { ITERATOR_SOCKETS, ITERATOR_OWNERS, ITERATOR_OPEN_SOCKETS, ITERATOR_LISTENERS };
 
 struct loader {
 	struct netracker_bpf *skeleton;

@@ -242,6 +242,13 @@ void socket_scan_visit_open(struct loader *loader, void (*drain)(void *context),
 	run_program(loader, ITERATOR_OPEN_SOCKETS, run_in_all_namespaces, iteration);
 }
 
+void socket_scan_report_listeners(struct loader *loader, void (*drain)(void *context), void *context)
+{
+	const struct iteration iteration = { .drain = drain, .context = context };
+
+	run_program(loader, ITERATOR_LISTENERS, run_in_all_namespaces, iteration);
+}
+
 __u64 socket_scan_count_open(const struct loader *loader)
 {
 	struct nt_socket value;

@@ -11,6 +11,7 @@ enum context_bit { CONTEXT_SOCKET = 1, CONTEXT_WIRE = 2 };
 struct loader_options {
 	unsigned int contexts; /* bits of enum context_bit; never 0 */
 	bool scans_only;       /* load the iterators only, and no program to attach */
+	bool listeners_only;   /* the start-up scan leaves connections out */
 	bool every_packet;
 	bool reports_open;           /* emit an event when a connection becomes established */
 	const struct filter *filter; /* NULL: every connection */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker list: lists the connections that are open now, in every network namespace. */
+/* netracker list: lists the connections that are open now, or the listeners, in every network namespace. */
 #include "src/list/list.h"
 
 #include <errno.h>
@@ -37,6 +37,7 @@ struct list {
 	struct record_lookups names;
 	struct running_trackers running;
 	struct list_rows rows; /* until they are written, if they are kept */
+	__u64 listeners;       /* found, whatever the filter is */
 	__u64 hidden;          /* rows that a terminal has no room for */
 	__u64 lost;            /* rows without memory */
 };
@@ -62,18 +63,32 @@ static void write_row(struct list *list, struct nt_record *record)
 		delivery_write(&list->delivery, record);
 }
 
-static void write_listed_record(struct list *list, const struct nt_socket_event *event, size_t size)
+static void take_row(struct list *list, struct nt_record *record)
+{
+	record_name_host(record, list->options->delivery.host);
+	if (!filter_accepts(list->options->delivery.filter, record))
+		return;
+	if (!keeps_rows(list))
+		write_row(list, record);
+	else if (!list_rows_add(&list->rows, record))
+		list->lost++;
+}
+
+static void list_connection(struct list *list, const struct nt_socket_event *event, size_t size)
 {
 	struct nt_record record;
 
 	record_fill_from_open_socket(&record, NT_EVENT_LISTED, event, size, &list->names);
-	record_name_host(&record, list->options->delivery.host);
-	if (!filter_accepts(list->options->delivery.filter, &record))
-		return;
-	if (!keeps_rows(list))
-		write_row(list, &record);
-	else if (!list_rows_add(&list->rows, &record))
-		list->lost++;
+	take_row(list, &record);
+}
+
+static void list_listener(struct list *list, const struct nt_listener_event *event)
+{
+	struct nt_record record;
+
+	list->listeners++;
+	record_fill_from_listener(&record, event, &list->names);
+	take_row(list, &record);
 }
 
 static size_t count_shown_rows(const struct list *list)
@@ -113,7 +128,9 @@ static int list_handle_event(void *context, void *data, size_t size)
 	else if (header->type == NT_EVENT_TYPE_LONG_PROCESS)
 		process_table_add_long(list->processes, data);
 	else if (header->type == NT_EVENT_TYPE_SOCKET_STATUS)
-		write_listed_record(list, data, size);
+		list_connection(list, data, size);
+	else if (header->type == NT_EVENT_TYPE_LISTENER)
+		list_listener(list, data);
 	return 0;
 }
 
@@ -165,6 +182,7 @@ static int list_open_kernel(struct list *list)
 	const struct loader_options loader_options = {
 		.contexts = list->options->contexts,
 		.scans_only = true,
+		.listeners_only = list->options->listening,
 		.filter = list->options->delivery.filter,
 	};
 	int status;
@@ -201,7 +219,12 @@ static int list_set_up(struct list *list)
 	return list->processes ? EXIT_STATUS_DONE : report_list_out_of_memory();
 }
 
-/* Returns EXIT_STATUS_LOST after reporting that connections are missing, or EXIT_STATUS_DONE. */
+static const char *listed_objects(const struct list *list)
+{
+	return list->options->listening ? "listeners" : "open connections";
+}
+
+/* Returns EXIT_STATUS_LOST after reporting what is missing, or EXIT_STATUS_DONE. */
 static int report_missing(const struct list *list)
 {
 	__u64 counters[NT_COUNTERS], missing;
@@ -209,17 +232,24 @@ static int report_missing(const struct list *list)
 	loader_counters(&list->loader, counters);
 	missing = loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_OPEN_RING_FAILED];
 	if (list->lost)
-		message_error("%llu open connections are missing: out of memory; leave out --sort, --top and --resolve",
-			      (unsigned long long)list->lost);
+		message_error("%llu %s are missing: out of memory; leave out --sort, --top and --resolve",
+			      (unsigned long long)list->lost, listed_objects(list));
 	if (list->lost && !missing)
 		return EXIT_STATUS_LOST;
 	if (!missing)
 		return EXIT_STATUS_DONE;
-	message_error(
-		"%llu open connections are missing: the kernel side had no room for them; list again when fewer are "
-		"open",
-		(unsigned long long)missing);
+	message_error("%llu %s are missing: the kernel side had no room for them; list again when fewer are open",
+		      (unsigned long long)missing, listed_objects(list));
 	return EXIT_STATUS_LOST;
+}
+
+static void report_no_listener(const struct list *list)
+{
+	if (list->listeners)
+		message_note("%llu sockets are listening, and none matches the filters",
+			     (unsigned long long)list->listeners);
+	else
+		message_note("no socket is listening");
 }
 
 static void report_no_match(const struct list *list)
@@ -230,7 +260,9 @@ static void report_no_match(const struct list *list)
 	preexisting = counters[NT_COUNT_SOCKETS_PREEXISTING];
 	if (list->delivery.records || list->delivery.error)
 		return;
-	if (preexisting)
+	if (list->options->listening)
+		report_no_listener(list);
+	else if (preexisting)
 		message_note("%llu connections are open, and none matches the filters",
 			     (unsigned long long)preexisting);
 	else
@@ -251,12 +283,16 @@ static void write_hidden(struct list *list)
 
 static void scan_and_write(struct list *list)
 {
-	list->delivery.records = list->hidden = list->lost = 0;
+	list->delivery.records = list->hidden = list->lost = list->listeners = 0;
 	if (list_watches(list))
 		sink_begin_page(list->delivery.output.records);
 	socket_scan_existing(&list->loader, list_drain, list);
-	adopt_known_sockets(list);
-	socket_scan_report_open(&list->loader, list_drain, list);
+	if (list->options->listening) {
+		socket_scan_report_listeners(&list->loader, list_drain, list);
+	} else {
+		adopt_known_sockets(list);
+		socket_scan_report_open(&list->loader, list_drain, list);
+	}
 	write_kept_rows(list);
 	write_hidden(list);
 }

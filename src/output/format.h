@@ -17,12 +17,14 @@ struct column_choice {
 	unsigned int index[MOST_CHOSEN_COLUMNS];
 };
 
+enum format_rows { ROWS_ENDED, ROWS_OPEN, ROWS_LISTENERS };
+
 /* Properties of the output that the formats with columns depend on. */
 struct format_view {
 	unsigned int width; /* text: of a line, in characters */
 	bool wraps;         /* text: a line that long addresses make wider than that continues in the next one */
 	bool colour;
-	bool lists;                         /* text: the columns of `netracker list`, for open connections */
+	enum format_rows rows;              /* text: which table of columns */
 	const struct column_choice *chosen; /* NULL: the format's own columns */
 	struct resolver *names;             /* text: of addresses, which it shows instead; NULL: none */
 	unsigned int day;                   /* text: of the record before, as format_day(); 0: none */

@@ -71,7 +71,12 @@ static unsigned int fitting_level(const struct text_table *table, const struct f
 
 static const struct text_table *choose_table(const struct format_view *view)
 {
-	const struct text_table *table = view->lists ? &text_open_table : &text_ended_table;
+	static const struct text_table *const tables[] = {
+		[ROWS_ENDED] = &text_ended_table,
+		[ROWS_OPEN] = &text_open_table,
+		[ROWS_LISTENERS] = &text_listener_table,
+	};
+	const struct text_table *table = tables[view->rows];
 
 	return table_width(table, last_level(table), view) > available_width(view) ? table->when_too_wide : table;
 }

@@ -225,7 +225,7 @@ int sink_open(struct sink **sink, const struct sink_options *options)
 	opened->pages = options->pages && options->format->follows_width;
 	opened->fixed_width = options->width;
 	opened->view.width = options->width;
-	opened->view.lists = options->lists;
+	opened->view.rows = options->rows;
 	opened->view.chosen = options->chosen;
 	opened->view.names = options->names;
 	error = open_output(opened, options);

@@ -22,7 +22,7 @@ struct sink_options {
 	const struct format *format; /* NULL: only sink_write_lines() is used */
 	const char *path;            /* appended to, created with mode 0640 if absent; NULL: standard output */
 	bool waits;                  /* for a slow reader, until a stop (src/util/stop.h); false for live tracking */
-	bool lists;                  /* as in struct format_view */
+	enum format_rows rows;       /* as in struct format_view */
 	bool no_header;              /* neither a heading nor lines between records */
 	bool pages;                  /* text: headings only by sink_begin_page() */
 	__u32 width;                 /* of a line of text; 0: the terminal's, or 132 characters */

@@ -50,7 +50,8 @@ static void text_print_role(struct text_buffer *cell, const struct nt_record *re
 		[NT_ROLE_OBSERVER] = "packets",
 	};
 
-	text_string(cell, record->role <= NT_ROLE_OBSERVER ? words[record->role] : "-");
+	text_string(cell,
+		    !nt_record_is_listener(record) && record->role <= NT_ROLE_OBSERVER ? words[record->role] : "-");
 }
 
 static void print_role_letter(struct text_buffer *cell, const struct nt_record *record)
@@ -88,6 +89,17 @@ static void print_comm_cut(struct text_buffer *cell, const struct nt_record *rec
 	text_char(cell, '~');
 }
 
+static void print_indented_comm(struct text_buffer *cell, const struct nt_record *record)
+{
+	struct text_buffer comm = { 0 };
+
+	print_comm_cut(&comm, record);
+	text_string(cell, "  ");
+	text_append(cell, comm.bytes, comm.used);
+	cell->failed = cell->failed || comm.failed;
+	text_free(&comm);
+}
+
 static void print_endpoint(struct text_buffer *cell, const __u8 *address, __u16 port)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -107,6 +119,8 @@ static void print_named_endpoint(struct text_buffer *cell, const __u8 *address, 
 
 static void print_src(struct text_buffer *cell, const struct nt_record *record)
 {
+	if (nt_record_is_listener(record))
+		return print_absent(cell);
 	print_endpoint(cell, record->src_ip, record->src_port);
 }
 
@@ -137,6 +151,33 @@ static void print_indented_named_dst(struct text_buffer *cell, const struct nt_r
 	print_named_dst(cell, record, names);
 }
 
+/* A listener as ss shows it: `*` takes IPv4 and IPv6; the device behind `%` is the one that it is bound to. */
+static void print_bound_address(struct text_buffer *cell, const struct nt_record *record)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	record_address_text(text, record->dst_ip);
+	if (nt_record_has(record, NT_HAS_DUAL_STACK) && record->dual_stack)
+		text_char(cell, '*');
+	else
+		text_format(cell, nt_address_family(record->dst_ip) == 4 ? "%s" : "[%s]", text);
+	if (nt_record_has(record, NT_HAS_IFNAME)) {
+		text_char(cell, '%');
+		escape_word(cell, record->ifname, sizeof(record->ifname));
+	}
+	text_format(cell, ":%u", record->dst_port);
+}
+
+static void print_local(struct text_buffer *cell, const struct nt_record *record)
+{
+	if (nt_record_is_listener(record))
+		print_bound_address(cell, record);
+	else if (nt_record_local_side(record) == NT_SRC)
+		print_src(cell, record);
+	else
+		print_dst(cell, record);
+}
+
 static void print_outcome(struct text_buffer *cell, const struct nt_record *record)
 {
 	print_name(cell, &record_outcome_names, record->outcome);
@@ -154,10 +195,10 @@ static void print_outcome_and_side(struct text_buffer *cell, const struct nt_rec
 {
 	static const char *const open_words[] = {
 		[NT_EVENT_CLOSE] = "open",      [NT_EVENT_OPEN] = "opened", [NT_EVENT_UPDATE] = "update",
-		[NT_EVENT_EXIT] = "still-open", [NT_EVENT_LISTED] = "open",
+		[NT_EVENT_EXIT] = "still-open", [NT_EVENT_LISTED] = "open", [NT_EVENT_LISTENER] = "-",
 	};
 
-	if (record->outcome == NT_OUTCOME_OPEN && record->event <= NT_EVENT_LISTED)
+	if (record->outcome == NT_OUTCOME_OPEN && record->event <= NT_EVENT_LISTENER)
 		return text_string(cell, open_words[record->event]);
 	print_outcome(cell, record);
 	if (!nt_record_has(record, NT_HAS_ENDED_BY))
@@ -182,6 +223,22 @@ static const char *outcome_colour(const struct nt_record *record)
 	default:
 		return NULL;
 	}
+}
+
+static bool is_backlog_full(const struct nt_record *record)
+{
+	return nt_record_has(record, NT_HAS_BACKLOG) && nt_record_has(record, NT_HAS_BACKLOG_MAX) &&
+	       record->backlog > record->backlog_max;
+}
+
+static const char *backlog_colour(const struct nt_record *record)
+{
+	return is_backlog_full(record) ? COLOUR_RED : NULL;
+}
+
+static const char *drops_colour(const struct nt_record *record)
+{
+	return nt_record_has(record, NT_HAS_DROPS) && record->drops ? COLOUR_YELLOW : NULL;
 }
 
 static const char *gaps_colour(const struct nt_record *record)
@@ -303,6 +360,26 @@ static void print_cwnd(struct text_buffer *cell, const struct nt_record *record)
 	print_optional(cell, record, NT_HAS_CWND, record->cwnd, print_count);
 }
 
+static void print_backlog(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_BACKLOG, record->backlog, print_count);
+}
+
+static void print_backlog_max(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_BACKLOG_MAX, record->backlog_max, print_count);
+}
+
+static void print_drops(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_DROPS, record->drops, print_count);
+}
+
+static void print_uid(struct text_buffer *cell, const struct nt_record *record)
+{
+	print_optional(cell, record, NT_HAS_UID, record->uid, print_count);
+}
+
 static void print_netns(struct text_buffer *cell, const struct nt_record *record)
 {
 	if (nt_record_has(record, NT_HAS_NETNS_NAME) && record->netns_name)
@@ -396,6 +473,7 @@ const struct text_column text_time_column = {
 };
 RIGHT_COLUMN(pid_column, "PID", 7, print_pid);
 LEFT_COLUMN(comm_column, "COMM", COMM_WIDTH, print_comm_cut);
+LEFT_COLUMN(indented_comm_column, "  COMM", 2 + COMM_WIDTH, print_indented_comm); /* of a second line */
 LEFT_COLUMN(short_comm_column, "COMM", 10, print_comm_cut);
 LEFT_COLUMN(role_column, "ROLE", 7, text_print_role);
 LEFT_COLUMN(socket_role_column, "ROLE", 6, text_print_role); /* no record has `packets` */
@@ -405,6 +483,25 @@ ENDPOINT_COLUMN(dst_column, "DST", TEXT_ENDPOINT_WIDTH, TEXT_NAMED_WIDTH, print_
 ENDPOINT_COLUMN(narrow_src_column, "SRC", TEXT_ENDPOINT_WIDTH, 0, print_src, print_named_src);
 ENDPOINT_COLUMN(second_dst_column, "  DST", 23, 0, print_indented_dst,
 		print_indented_named_dst); /* the second line is indented */
+LEFT_COLUMN(local_column, "LOCAL", 21, print_local);
+static const struct text_column backlog_column = {
+	.heading = "BACKLOG",
+	.width = 7,
+	.alignment = RIGHT,
+	.heading_alignment = RIGHT,
+	.print = print_backlog,
+	.colour = backlog_colour,
+};
+RIGHT_COLUMN(backlog_max_column, "MAX", 5, print_backlog_max);
+static const struct text_column drops_column = {
+	.heading = "DROPS",
+	.width = 6,
+	.alignment = RIGHT,
+	.heading_alignment = RIGHT,
+	.print = print_drops,
+	.colour = drops_colour,
+};
+RIGHT_COLUMN(uid_column, "UID", 6, print_uid);
 static const struct text_column outcome_column = {
 	.heading = "OUTCOME",
 	.width = 10,
@@ -469,7 +566,13 @@ static const struct table_column open_columns[] = {
 	{ &gaps_column, 6, 0 },
 };
 
-/* Two lines a record, if SRC and DST do not fit side by side. */
+static const struct table_column listener_columns[] = {
+	{ &pid_column, 0, 0 },     { &comm_column, 3, 0 },        { &short_comm_column, 0, 3 }, { &local_column, 0, 0 },
+	{ &backlog_column, 0, 0 }, { &backlog_max_column, 0, 0 }, { &drops_column, 5, 0 },      { &uid_column, 1, 0 },
+	{ &netns_column, 4, 0 },   { &container_column, 2, 0 },
+};
+
+/* Two lines a record, if SRC and DST, or a listener and its owner, do not fit side by side. */
 static const struct table_column narrow_ended_columns[] = {
 	{ &narrow_src_column, 0, 0 }, { &outcome_column, 0, 0 },  { &handshake_column, 2, 0 }, { &lasted_column, 0, 0 },
 	{ &sent_column, 3, 0 },       { &received_column, 3, 0 }, { &retrans_column, 1, 0 },
@@ -479,6 +582,12 @@ static const struct table_column narrow_open_columns[] = {
 	{ &narrow_src_column, 0, 0 }, { &state_column, 0, 0 },   { &recv_queue_column, 4, 0 },
 	{ &send_queue_column, 0, 0 }, { &rtt_column, 2, 0 },     { &sent_column, 3, 0 },
 	{ &received_column, 3, 0 },   { &retrans_column, 1, 0 },
+};
+
+static const struct table_column narrow_listener_columns[] = {
+	{ &local_column, 0, 0 },
+	{ &backlog_column, 0, 0 },
+	{ &backlog_max_column, 0, 0 },
 };
 
 static const struct table_column second_ended_columns[] = {
@@ -491,6 +600,13 @@ static const struct table_column second_open_columns[] = {
 	{ &socket_role_column, 3, 0 }, { &limited_column, 2, 0 }, { &gaps_column, 1, 0 },
 };
 
+static const struct table_column second_listener_columns[] = {
+	{ &indented_comm_column, 0, 0 },
+	{ &pid_column, 0, 0 },
+	{ &drops_column, 0, 0 },
+	{ &netns_column, 1, 0 },
+};
+
 #define TABLE(name, list, narrow, second) \
 	const struct text_table name = { .columns = list, \
 					 .count = sizeof(list) / sizeof((list)[0]), \
@@ -499,17 +615,22 @@ static const struct table_column second_open_columns[] = {
 
 static TABLE(second_ended_table, second_ended_columns, NULL, NULL);
 static TABLE(second_open_table, second_open_columns, NULL, NULL);
+static TABLE(second_listener_table, second_listener_columns, NULL, NULL);
+static TABLE(narrow_listener_table, narrow_listener_columns, NULL, &second_listener_table);
 static TABLE(narrow_ended_table, narrow_ended_columns, NULL, &second_ended_table);
 static TABLE(narrow_open_table, narrow_open_columns, NULL, &second_open_table);
 TABLE(text_ended_table, ended_columns, &narrow_ended_table, NULL);
 TABLE(text_open_table, open_columns, &narrow_open_table, NULL);
+TABLE(text_listener_table, listener_columns, &narrow_listener_table, NULL);
 
 const struct text_column *const text_named_columns[] = {
-	&text_time_column, &pid_column,       &comm_column,   &role_column,      &src_column,        &dst_column,
-	&outcome_column,   &handshake_column, &lasted_column, &age_column,       &sent_column,       &received_column,
-	&retrans_column,   &state_column,     &rtt_column,    &limited_column,   &wait_column,       &netns_column,
-	&container_column, &reason_column,    &gaps_column,   &state_age_column, &recv_queue_column, &send_queue_column,
-	&unacked_column,   &cwnd_column,
+	&text_time_column, &pid_column,       &comm_column,       &role_column,        &src_column,
+	&dst_column,       &outcome_column,   &handshake_column,  &lasted_column,      &age_column,
+	&sent_column,      &received_column,  &retrans_column,    &state_column,       &rtt_column,
+	&limited_column,   &wait_column,      &netns_column,      &container_column,   &reason_column,
+	&gaps_column,      &state_age_column, &recv_queue_column, &send_queue_column,  &unacked_column,
+	&cwnd_column,      &local_column,     &backlog_column,    &backlog_max_column, &drops_column,
+	&uid_column,
 };
 
 const unsigned int text_named_column_count = sizeof(text_named_columns) / sizeof(text_named_columns[0]);

@@ -40,8 +40,8 @@ struct text_table {
 	const struct text_table *second_line;   /* of each record; or NULL */
 };
 
-/* For live tracking and replay, and for open connections (`netracker list`). */
-extern const struct text_table text_ended_table, text_open_table;
+/* For live tracking and replay; for open connections and for listeners (`netracker list`). */
+extern const struct text_table text_ended_table, text_open_table, text_listener_table;
 
 /* Local time without the date. */
 extern const struct text_column text_time_column;

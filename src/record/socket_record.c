@@ -80,23 +80,27 @@ static void fill_process(struct nt_record *record, const struct process *process
 	}
 }
 
+static void fill_owner_process(struct nt_record *record, const struct nt_owner *owner, struct process_table *processes)
+{
+	const struct process *process = process_table_find(processes, &owner->process);
+
+	set_u32(record, NT_HAS_PID, &record->pid, owner->process.pid);
+	set_u32(record, NT_HAS_UID, &record->uid, owner->uid);
+	memcpy(record->comm, owner->comm, sizeof(record->comm));
+	nt_record_set(record, NT_HAS_COMM);
+	if (process)
+		fill_process(record, process);
+}
+
 static void fill_owner(struct nt_record *record, const struct nt_owner *owner, struct process_table *processes)
 {
-	const struct process *process;
-
 	if (owner->by == NT_OWNER_LISTEN || !owner->process.pid)
 		record->gaps |= NT_GAP_OWNER;
 	if (!owner->process.pid)
 		return;
-	set_u32(record, NT_HAS_PID, &record->pid, owner->process.pid);
-	set_u32(record, NT_HAS_UID, &record->uid, owner->uid);
-	memcpy(record->comm, owner->comm, sizeof(record->comm));
+	fill_owner_process(record, owner, processes);
 	record->owner_by = owner->by;
-	nt_record_set(record, NT_HAS_COMM);
 	nt_record_set(record, NT_HAS_OWNER_BY);
-	process = process_table_find(processes, &owner->process);
-	if (process)
-		fill_process(record, process);
 	if (!record->exe || !record->cgroup)
 		record->gaps |= NT_GAP_OWNER_PARTIAL;
 }
@@ -231,18 +235,21 @@ static void socket_fill_wire(struct nt_record *record, const struct joined_socke
 		record_add_streams(record, wire, joined->streams);
 }
 
-/* A link-local address means nothing without its interface, so the record names that though no packet was seen. */
-static void fill_scope(struct nt_record *record, const struct nt_socket *socket, const struct record_lookups *lookups)
+static void fill_interface(struct nt_record *record, __u32 ifindex, const struct record_lookups *lookups)
 {
-	const char *name = NULL;
+	const char *name = ifindex && lookups->scope_name ? lookups->scope_name(record->netns, ifindex) : NULL;
 
-	if (nt_record_has(record, NT_HAS_IFNAME) || !socket->scope_ifindex || !lookups->scope_name)
-		return;
-	name = lookups->scope_name(socket->netns, socket->scope_ifindex);
 	if (!name)
 		return;
 	snprintf(record->ifname, sizeof(record->ifname), "%s", name);
 	nt_record_set(record, NT_HAS_IFNAME);
+}
+
+/* A link-local address means nothing without its interface, so the record names that though no packet was seen. */
+static void fill_scope(struct nt_record *record, const struct nt_socket *socket, const struct record_lookups *lookups)
+{
+	if (!nt_record_has(record, NT_HAS_IFNAME))
+		fill_interface(record, socket->scope_ifindex, lookups);
 }
 
 /* A server's connection starts with the first SYN, if that was seen. The SYN of a restored connection made another
@@ -680,6 +687,47 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 		record->gaps |= NT_GAP_HIDDEN;
 	if (lookups->events_lost)
 		record->gaps |= NT_GAP_EVENTS;
+}
+
+static bool is_any_ipv6(const __u8 address[16])
+{
+	static const __u8 any[16];
+
+	return !memcmp(address, any, sizeof(any));
+}
+
+static void fill_backlog(struct nt_record *record, const struct nt_listener_event *event)
+{
+	set_u32(record, NT_HAS_BACKLOG, &record->backlog, event->backlog);
+	set_u32(record, NT_HAS_BACKLOG_MAX, &record->backlog_max, event->backlog_max);
+	if (event->has_drops)
+		set_u32(record, NT_HAS_DROPS, &record->drops, event->drops);
+	if (!is_any_ipv6(event->local))
+		return;
+	record->dual_stack = !event->ipv6_only;
+	nt_record_set(record, NT_HAS_DUAL_STACK);
+}
+
+void record_fill_from_listener(struct nt_record *record, const struct nt_listener_event *event,
+			       const struct record_lookups *lookups)
+{
+	const __u64 life[2] = { event->address, 0 };
+	__u64 socket = event->cookie ? event->cookie : record_id_hash(life, sizeof(life));
+
+	memset(record, 0, sizeof(*record));
+	record->event = NT_EVENT_LISTENER;
+	record->role = NT_ROLE_SERVER;
+	record->outcome = NT_OUTCOME_OPEN;
+	record->end_ns = event->header.now + lookups->boot_to_utc_ns;
+	memcpy(record->dst_ip, event->local, sizeof(record->dst_ip));
+	record->dst_port = event->local_port;
+	record_id_socket(record, lookups->boot_hash, socket, 0);
+	set_u32(record, NT_HAS_NETNS, &record->netns, event->netns);
+	fill_netns_name(record, lookups);
+	fill_interface(record, event->ifindex, lookups);
+	if (event->owner.process.pid)
+		fill_owner_process(record, &event->owner, lookups->processes);
+	fill_backlog(record, event);
 }
 
 void record_set_no_socket(struct nt_record *record)

@@ -27,7 +27,7 @@ struct record_lookups {
 	const char *(*interface_name)(void *context, __u32 ifindex);
 	const char *(*reset_reason)(void *context, unsigned int reason);
 	const char *(*netns_name)(void *context, __u32 netns); /* in /run/netns. NULL: none is looked up */
-	/* The name of an interface in any network namespace. NULL: link-local addresses get no scope. */
+	/* The name of an interface in any network namespace. NULL: link-local addresses and listeners get none. */
 	const char *(*scope_name)(__u32 netns, __u32 ifindex);
 	void *context;
 	__u64 boot_hash;      /* record_id_hash() of the boot id */
@@ -53,6 +53,10 @@ void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind k
 /* Fills an observer's record: of a connection without a local socket. */
 void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event *event,
 			   const struct record_lookups *lookups);
+
+/* Fills the record of a listener. */
+void record_fill_from_listener(struct nt_record *record, const struct nt_listener_event *event,
+			       const struct record_lookups *lookups);
 
 /* Says that a listener of this machine completed the handshake, and no socket came of it. */
 void record_set_no_socket(struct nt_record *record);

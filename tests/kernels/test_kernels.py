@@ -19,8 +19,8 @@ KERNELS = os.path.join(ROOT, "build", "kernels")
 NAMES = ("5.10", "6.1", "6.12", "sid")
 # Each program has its own guest, so that a crash affects no other program.
 PROGRAMS = ("test_endings.py", "test_attempts.py", "test_owners.py", "test_before_start.py", "test_paths.py",
-            "test_accounting.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_queues.py",
-            "test_containers.py")
+            "test_accounting.py", "test_badinput.py", "test_bad_days.py", "test_attach.py", "test_list.py", "test_listening.py",
+            "test_queues.py", "test_containers.py")
 FILES = {"tests": "/netracker/tests", "build/netracker": "/netracker/build/netracker",
          "docs/record.schema.json": "/netracker/docs/record.schema.json",
          "docs/summary.schema.json": "/netracker/docs/summary.schema.json"}

@@ -85,6 +85,14 @@ def judge_list(_, outcome):
     return "status %d, %d lines: %s" % (outcome.status, outcome.output.count(b"\n"), outcome.errors)
 
 
+def judge_listening(_, outcome):
+    if outcome.status == 0 and b'"event":"listener"' in outcome.output and not outcome.messages:
+        return None
+    if outcome.status in (1, LOST) and outcome.says_memory():
+        return None
+    return "status %d, %d lines: %s" % (outcome.status, outcome.output.count(b"\n"), outcome.errors)
+
+
 def count_own_lines(outcome):
     """Leaves out the lines of trackers that others run meanwhile."""
     return sum(b'"state":"tracking"' not in line for line in outcome.output.splitlines())
@@ -123,6 +131,7 @@ def commands():
     yield Command("live, packets", ["-f", "json", "--context", "wire", "-t", "0.4"], judge_live), allocation.WORKERS
     yield Command("live, summary", ["--summary", "--interval", "100ms", "-t", "0.4"], judge_tables), allocation.WORKERS
     yield Command("list", ["list", "-f", "json"], judge_list), allocation.WORKERS
+    yield Command("list, listeners", ["list", "-l", "-f", "json", "--sort", "comm"], judge_listening), allocation.WORKERS
     yield AttachCommand("attach", ["attach", "-i", INTERFACE], False), 1
     yield AttachCommand("status", ["status"], True), 1
     yield AttachCommand("status, JSON", ["status", "-f", "json"], True), 1

@@ -176,7 +176,7 @@ static void test_widths(void)
 /* A width below that of the columns that never drop out gives two lines for each record, down to 40 columns. */
 static void test_narrow(void)
 {
-	const struct format_view list = { .width = 40, .lists = true };
+	const struct format_view list = { .width = 40, .rows = ROWS_OPEN };
 	struct nt_record record = widest();
 	unsigned int width;
 
@@ -317,7 +317,8 @@ static void test_dates(void)
 {
 	static const char *const timeless[] = { "pid", NULL }, *const timed[] = { "pid", "time", NULL };
 	const struct column_choice without = choice_of(timeless), with = choice_of(timed);
-	struct format_view view = { .width = 132 }, narrow = { .width = 40 }, list = { .width = 132, .lists = true };
+	struct format_view view = { .width = 132 }, narrow = { .width = 40 },
+			   list = { .width = 132, .rows = ROWS_OPEN };
 	struct format_view chosen = { .width = 132, .chosen = &with }, chosen_without = { .chosen = &without };
 	const __u64 second = 1000000000, midnight = 1700006400 * second;
 
@@ -368,8 +369,8 @@ static void test_durations(void)
 /* The columns that ss shows too: state, round-trip time, retransmits. */
 static void test_list(void)
 {
-	const struct format_view list = { .width = 132, .lists = true }, wide = { .width = 195, .lists = true };
-	struct format_view view = { .lists = true };
+	const struct format_view list = { .width = 132, .rows = ROWS_OPEN }, wide = { .width = 195, .rows = ROWS_OPEN };
+	struct format_view view = { .rows = ROWS_OPEN };
 	struct nt_record record = sample_record();
 
 	record.event = NT_EVENT_LISTED;
@@ -400,6 +401,60 @@ static void test_list(void)
 		CHECK(longest_line(shown(&record, &view)) <= view.width);
 		CHECK(longest_line(shown(NULL, &view)) <= view.width);
 	}
+}
+
+/* The addresses are written as ss writes them. */
+static void test_listeners(void)
+{
+	static const struct column_choice of_connections = { .count = 4, .index = { 3, 4, 6, 12 } };
+	const struct format_view list = { .width = 132, .rows = ROWS_LISTENERS };
+	const struct format_view chosen = { .rows = ROWS_LISTENERS, .chosen = &of_connections };
+	struct format_view view = { .rows = ROWS_LISTENERS, .wraps = true };
+	struct nt_record record = sample_listener();
+
+	CHECK_STRING(shown(NULL, &list), "    PID COMM            LOCAL                 BACKLOG   MAX  DROPS    UID "
+					 "NETNS      CONTAINER\n");
+	CHECK_STRING(shown(&record, &list), "   1234 nginx           *:80                      512   511     70     33 "
+					    "blue       abc\n");
+	CHECK_STRING(shown(NULL, &chosen), "ROLE    SRC                   OUTCOME    RETRANS\n");
+	CHECK_STRING(shown(&record, &chosen), "-       -                     -              -/-\n");
+	record.dual_stack = 0;
+	CHECK(strstr(shown(&record, &list), " [::]:80 ") != NULL);
+	nt_record_set(&record, NT_HAS_IFNAME);
+	CHECK(strstr(shown(&record, &list), " [::]%eth0:80 ") != NULL);
+	nt_record_unset(&record, NT_HAS_DUAL_STACK);
+	memcpy(record.dst_ip, sample_dst_ipv4, sizeof(record.dst_ip));
+	CHECK(strstr(shown(&record, &list), " 198.18.0.2%eth0:80 ") != NULL);
+	memcpy(record.ifname, "a b\033[2J", 8);
+	CHECK(strstr(shown(&record, &list), " 198.18.0.2%a\\x20b\\x1b[2J:80 ") != NULL);
+	record.present = 0;
+	CHECK_STRING(shown(&record, &list), "      - -               198.18.0.2:80               -     -      -      - "
+					    "-          -\n");
+	record = sample_listener();
+	memcpy(record.dst_ip, widest().dst_ip, sizeof(record.dst_ip));
+	memcpy(record.comm, "systemd-resolve", 16);
+	record.dst_port = 65535;
+	record.pid = 4194304;
+	nt_record_unset(&record, NT_HAS_DUAL_STACK);
+	for (view.width = 40; view.width <= 132; view.width++) {
+		CHECK(longest_line(shown(&record, &view)) <= view.width);
+		CHECK(longest_line(shown(NULL, &view)) <= view.width);
+	}
+}
+
+/* `LOCAL` of a connection. */
+static void test_local(void)
+{
+	struct column_choice choice = { .count = 1 };
+	const struct format_view view = { .chosen = &choice };
+	struct nt_record record = sample_record();
+	char name[FIELD_KEY_SIZE];
+
+	while (format_text.column_name(choice.index[0], name) && strcmp(name, "local"))
+		choice.index[0]++;
+	CHECK_STRING(shown(&record, &view), "198.18.0.2:80\n");
+	record.role = NT_ROLE_CLIENT;
+	CHECK_STRING(shown(&record, &view), "198.18.0.1:34855\n");
 }
 
 /* A comm is up to 15 bytes of any value; the line always has 13 printable words. */
@@ -470,6 +525,19 @@ static void test_colour(void)
 	CHECK(!strchr(shown(&record, &view), '\033'));
 }
 
+/* A queue is full if it has more than its limit: sk_acceptq_is_full() of the kernel. */
+static void test_colour_of_listeners(void)
+{
+	const struct format_view view = { .width = 132, .colour = true, .rows = ROWS_LISTENERS };
+	struct nt_record record = sample_listener();
+
+	CHECK(strstr(shown(&record, &view), " \033[31m512\033[0m ") != NULL);
+	CHECK(strstr(shown(&record, &view), " \033[33m70\033[0m ") != NULL);
+	record.backlog = 511;
+	record.drops = 0;
+	CHECK(!strchr(shown(&record, &view), '\033'));
+}
+
 int main(void)
 {
 	setenv("TZ", "UTC", 1);
@@ -488,8 +556,11 @@ int main(void)
 	test_dates();
 	test_durations();
 	test_list();
+	test_listeners();
+	test_local();
 	test_hostile_comm();
 	test_names_of_addresses();
 	test_colour();
+	test_colour_of_listeners();
 	return check_finish();
 }

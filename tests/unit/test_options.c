@@ -105,6 +105,37 @@ static void test_list(void)
 	refused_words(&list, "list capture.pcap", "'capture.pcap' is no field");
 }
 
+static void test_listening(void)
+{
+	struct options options = accepted(&list, "list -l -p 7 -c sshd -L 22 -4 -u root --sort drops --cgroup /");
+
+	CHECK(options.listening && options.sorts && !strcmp(options.sort_key.name, "drops"));
+	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_LISTENER);
+	CHECK_EQUAL(options.delivery.output.sink.rows, ROWS_LISTENERS);
+	options_free(&options);
+	options = accepted(&list, "list --top 3 --listening backlog gt 5 and not comm nginx and interface");
+	CHECK_STRING(options.sort_key.name, "backlog");
+	options_free(&options);
+	options = accepted(&list, "list --top 3");
+	CHECK_STRING(options.sort_key.name, "bytes");
+	CHECK_EQUAL(options.delivery.output.sink.rows, ROWS_OPEN);
+	options_free(&options);
+	refused(&list, "list -l -D 443", "rport is known of connections, not of listeners, which have: local lport");
+	refused(&list, "list -l --role server", "role is known of connections");
+	refused(&list, "list -l --state established", "state is known of connections");
+	refused(&list, "list -l --min-duration 1s", "duration is known of connections");
+	refused(&list, "list -l --sort sent", "sent is known of connections");
+	refused(&list, "list -l port 80 or outcome reset", "outcome is known of connections");
+	refused(&list, "list -l --resolve", "a listener has none");
+	refused(&list, "list -l not rtt", "rtt is known of connections");
+	refused(&list, "list backlog gt 5", "backlog is known of listeners only: netracker list --listening");
+	refused(&list, "list --sort drops", "drops is known of listeners only");
+	refused(&live, "netracker dual_stack", "dual_stack is known of listeners only");
+	refused(&live, "netracker -l", "only list looks at listening sockets");
+	refused(&live, "netracker --events listener", "listed and listener records are those of netracker list");
+	refused(&replay, "replay --events listener a.pcap", "a listener is none");
+}
+
 static void test_updates(void)
 {
 	struct options options = accepted(&live, "netracker --events update,close --interval 2.5");
@@ -530,7 +561,7 @@ static void test_wrong_values(void)
 	refused(&live, "netracker --role clint", "client, server, observer");
 	refused(&live, "netracker --outcome closed,bad", "refused, timeout");
 	refused(&live, "netracker --events ended", "open, update, close, exit");
-	refused(&live, "netracker --events listed", "listed records are those of netracker list");
+	refused(&live, "netracker --events listed", "listed and listener records are those of netracker list");
 	refused(&live, "netracker --interval 5", "add --events update,close or --summary");
 	refused(&live, "netracker --events update --interval 1ms", "at least 0.1s");
 	refused(&live, "netracker --context calls", "socket, wire");
@@ -617,6 +648,7 @@ int main(void)
 {
 	test_defaults();
 	test_list();
+	test_listening();
 	test_updates();
 	test_filters();
 	test_users();

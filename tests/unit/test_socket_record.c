@@ -701,6 +701,61 @@ static void still_open(void)
 	CHECK(!nt_record_has(record_of(&event, NULL, true), NT_HAS_STATE));
 }
 
+static struct nt_listener_event listener_event(void)
+{
+	struct nt_listener_event event = {
+		.header = { .type = NT_EVENT_TYPE_LISTENER, .now = START },
+		.address = 0xffff888000000100,
+		.cookie = 77,
+		.owner = { .process = { .pid = 321, .start_ns = 5 },
+			   .comm = "nginx",
+			   .uid = 33,
+			   .by = NT_OWNER_LISTEN },
+		.local_port = 443,
+		.has_drops = 1,
+		.netns = 4026531840,
+		.backlog = 2,
+		.backlog_max = 128,
+		.drops = 9,
+	};
+
+	return event;
+}
+
+static void listeners(void)
+{
+	struct nt_listener_event event = listener_event();
+	struct nt_record first;
+
+	record_fill_from_listener(&record, &event, &names);
+	first = record;
+	CHECK_EQUAL(record.event, NT_EVENT_LISTENER);
+	CHECK_EQUAL(record.end_ns, START + names.boot_to_utc_ns);
+	CHECK_EQUAL(record.dst_port, 443);
+	CHECK_EQUAL(value(NT_HAS_NETNS, record.netns), 4026531840);
+	CHECK_EQUAL(value(NT_HAS_PID, record.pid), 321);
+	CHECK_EQUAL(value(NT_HAS_UID, record.uid), 33);
+	CHECK(nt_record_has(&record, NT_HAS_COMM) && !strcmp(record.comm, "nginx"));
+	CHECK_EQUAL(value(NT_HAS_BACKLOG, record.backlog), 2);
+	CHECK_EQUAL(value(NT_HAS_BACKLOG_MAX, record.backlog_max), 128);
+	CHECK_EQUAL(value(NT_HAS_DROPS, record.drops), 9);
+	CHECK_EQUAL(value(NT_HAS_DUAL_STACK, record.dual_stack), 1);
+	CHECK(!nt_record_has(&record, NT_HAS_OWNER_BY) && !nt_record_has(&record, NT_HAS_IFNAME));
+	event.ipv6_only = 1;
+	event.has_drops = 0;
+	event.owner.process.pid = 0;
+	record_fill_from_listener(&record, &event, &names);
+	CHECK_EQUAL(value(NT_HAS_DUAL_STACK, record.dual_stack), 0);
+	CHECK(!nt_record_has(&record, NT_HAS_DROPS) && !nt_record_has(&record, NT_HAS_PID));
+	CHECK(!nt_record_has(&record, NT_HAS_COMM) && !nt_record_has(&record, NT_HAS_UID));
+	CHECK_STRING(record.id, first.id);
+	event.cookie = 78;
+	event.local[15] = 1;
+	record_fill_from_listener(&record, &event, &names);
+	CHECK(!nt_record_has(&record, NT_HAS_DUAL_STACK));
+	CHECK(strcmp(record.id, first.id) != 0);
+}
+
 /* A state's age is known if its change was seen: docs/record.md. */
 static void state_ages(void)
 {
@@ -1061,6 +1116,7 @@ int main(void)
 	limited_by();
 	waiting_to_connect();
 	still_open();
+	listeners();
 	state_ages();
 	payload_in_queues();
 	last_payload();
