@@ -146,7 +146,7 @@ static void append_problem_filter(struct text_buffer *text, const struct problem
 		append_condition(text, "outcome timeout,unanswered and host", summary_row_address(problem->row));
 		break;
 	case PROBLEM_LISTEN_OVERFLOW:
-		text_format(text, "role server and netns %u", problem->namespace->now.netns);
+		text_format(text, "netns %u", problem->namespace->now.netns);
 		break;
 	case PROBLEM_CLOSE_WAIT:
 		text_format(text, "state close_wait and pid %u", problem->row->owner.pid);
@@ -183,6 +183,8 @@ void problem_command(struct text_buffer *text, const struct problem *problem, bo
 		text_string(text, "' FILE");
 	} else {
 		text_string(text, is_open_now(problem->kind) ? "netracker list " : "netracker ");
+		if (problem->kind == PROBLEM_LISTEN_OVERFLOW)
+			text_string(text, "--listening --sort drops ");
 		append_problem_filter(text, problem);
 	}
 }
