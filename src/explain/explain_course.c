@@ -116,6 +116,19 @@ static void add_observed_process(struct paragraph *paragraph)
 	paragraph_add(paragraph, ".");
 }
 
+static void add_network_namespace(struct paragraph *paragraph)
+{
+	const char *name = explain_get_word(paragraph->record, "netns_name");
+	__u64 number;
+
+	if (!explain_get_number(paragraph->record, "netns", &number))
+		return;
+	paragraph_add(paragraph, "Network namespace");
+	if (name)
+		paragraph_add_name(paragraph, name);
+	paragraph_add(paragraph, name ? "(%llu)." : "%llu.", (unsigned long long)number);
+}
+
 static void add_interface_and_host(struct paragraph *paragraph)
 {
 	const char *interface = explain_get_word(paragraph->record, "ifname");
@@ -130,8 +143,7 @@ static void add_interface_and_host(struct paragraph *paragraph)
 		paragraph_add(paragraph, ".");
 	} else if (explain_get_number(paragraph->record, "vlan", &number))
 		paragraph_add(paragraph, "VLAN %llu.", (unsigned long long)number);
-	if (explain_get_number(paragraph->record, "netns", &number))
-		paragraph_add(paragraph, "Network namespace %llu.", (unsigned long long)number);
+	add_network_namespace(paragraph);
 	if (host) {
 		paragraph_add(paragraph, "Recorded on host");
 		paragraph_add_name(paragraph, host);

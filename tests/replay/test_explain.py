@@ -75,6 +75,7 @@ def served_here():
     shows(text["Who"], "The client 198.18.0.9 opened it to the server 198.18.0.1.", "The server is on this machine",
           "nginx (process 1234, /usr/sbin/nginx, user 33)", "read from it", "container " + "ab" * 32,
           "/system.slice/nginx.service", "interface eth0, VLAN 7", "namespace 4026531840")
+    shows(entry(netns_name="web")["Who"], "Network namespace web (4026531840).")
     shows(text["Steps"], "2023-11-14T22:13:20.001000000Z", "answered the SYN after 20.0us (this machine's own delay)",
           "ACK came 30.0ms later (the path to the client and back", "whole handshake took 30.0ms",
           "1.40s after the start", "It lasted 1.50s", "round-trip time of 45.0ms, with a minimum of 40.0ms")
