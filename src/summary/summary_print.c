@@ -297,7 +297,7 @@ static void put_words(struct text_buffer *text, const struct text_buffer *words,
 	if (at > indent && at + 1 + words->used > LINE_WIDTH) {
 		text_char(text, '\n');
 		text_spaces(text, indent);
-	} else if (at && at != indent)
+	} else if (at && text->bytes[text->used - 1] != ' ')
 		text_char(text, ' ');
 	text_append(text, words->bytes, words->used);
 	text->failed = text->failed || words->failed;

@@ -181,9 +181,12 @@ def problem_refused():
 
 
 def problem_timeouts():
-    """Three attempts without an answer for 70 s, at different ports of one address."""
-    syns = [(number, packet(("198.18.0.7", 1000 + number), ("198.18.0.2", 443 + number), SYN, 1)) for number in range(3)]
+    """Three attempts without an answer for 70 s, at different ports of one address; ten, a count of another width."""
+    syns = [(number, packet(("198.18.0.7", 1000 + number), ("198.18.0.2", 443 + number), SYN, 1)) for number in range(10)]
     later = connection(at=200)
+    ten = problems(run(capture(syns + later), "--summary").lines)
+    equal([sentence for sentence, _ in ten], ["10 connections with 198.18.0.2 timed out or had no answer for 3 s"], "ten")
+    syns = syns[:3]
     equal(problems(run(capture(syns[:2] + later), "--summary").lines), [], "two")
     found = problems(run(capture(syns + later), "--summary").lines)
     equal(found, [("3 connections with 198.18.0.2 timed out or had no answer for 3 s",
