@@ -51,6 +51,7 @@ ALLOC_PROGRAM := $(BUILD)/tests/netracker_alloc
 SMALL_MACHINE := $(BUILD)/tests/small_machine.so
 ALLOC_WRAPPED := malloc calloc realloc aligned_alloc strdup tsearch fopen fopencookie
 KERNEL_REPLAY := $(BUILD)/tests/replay/kernel_replay
+HISTORY_LINES := $(BUILD)/tests/replay/history_lines
 KERNEL_REPLAY_BPF := $(BUILD)/tests/replay/capture_clock.bpf.o
 
 ifeq ($(V),1)
@@ -174,7 +175,7 @@ $(SMALL_MACHINE): tests/live/small_machine.c
 
 unit-tests: $(UNIT_TESTS)
 
-unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM) $(SMALL_MACHINE)
+unit: unit-tests $(BUILD)/option_docs $(KERNEL_REPLAY) $(HISTORY_LINES) $(BUILD)/sanitized/netracker $(ALLOC_PROGRAM) $(SMALL_MACHINE)
 
 # A program that runs captures through the kernel side, with the capture's clock.
 $(KERNEL_REPLAY_BPF): tests/replay/capture_clock.bpf.c
@@ -195,6 +196,12 @@ $(BUILD)/tests/replay/loader.o: src/kernel/loader.c $(BUILD)/tests/replay/captur
 $(KERNEL_REPLAY): tests/replay/kernel_replay.c $(BUILD)/tests/replay/loader.o $(BUILD)/libnetracker.a
 	$(call say,TEST,$<)
 	$(quiet)$(CC) $(STANDARD) $(CFLAGS) -isystem $(BUILD)/tests/replay -MMD -MP $(filter %.c %.o %.a,$^) $(LIBRARIES) -o $@
+
+# Prints the records of a history, which tests compare with those that were written.
+$(HISTORY_LINES): tests/replay/history_lines.c $(BUILD)/sanitized/libnetracker.a
+	$(call say,TEST,$<)
+	$(quiet)mkdir -p $(@D)
+	$(quiet)$(CC) $(STANDARD) $(SANITIZERS) -MMD -MP $(filter %.c %.a,$^) $(LIBRARIES) -o $@
 
 $(BUILD)/bench/%: bench/%.c $(BUILD)/libnetracker.a
 	$(call say,BENCH,$<)

@@ -251,6 +251,7 @@ static int bind_string(const struct history_column *column, const struct nt_reco
 	if (column->field->type == FIELD_WORD)
 		return sqlite3_bind_text(statement, parameter, string, (int)size, SQLITE_STATIC);
 	scratch->used = 0;
+	scratch->failed = false;
 	escape_text(scratch, string, size);
 	if (scratch->failed)
 		return SQLITE_NOMEM;

@@ -15,51 +15,41 @@
 #include <stdbool.h>
 
 #include "core/record.h"
+#include "src/history/history_store.h"
 #include "src/record/accounting.h"
 
-#define HISTORY_DEFAULT_FOLDER "/var/lib/netracker/history"
 #define HISTORY_DEFAULT_AGE_NS (30ULL * 24 * 3600 * 1000000000)
 #define HISTORY_DEFAULT_BYTES (10ULL << 30)
 
 struct history_writer;
 
-/* Strings are not copied. */
-struct history_options {
-	const char *folder;  /* NULL: no history is written */
-	__u64 most_age_ns;   /* --keep: files of days that ended longer ago are removed; 0: any age */
-	__u64 most_bytes;    /* --keep: the oldest files are removed beyond it; 0: any size */
-	const char *command; /* for the run's row: live, record or replay */
-	bool waits;          /* replay: waits for room in the queue instead of losing records */
-};
-
-/* Opens the folder, which it creates if only its last name is missing (of the default folder also /var/lib/netracker),
- * finishes the files that a crash left, applies the retention, opens a file and starts the thread. Returns 0, or -errno
- * after reporting the error: -EBUSY if another process writes this folder, -EACCES if it is not permitted. Call
+/* Opens the folder, and makes it if only its last name is missing (of the default folder also /var/lib/netracker),
+ * finishes the files that a crash left, removes what --keep does not keep, opens a file and starts the thread. Returns 0, or
+ * -errno after reporting the error: -EBUSY if another process writes this folder, -EACCES if it is not permitted. Call
  * history_writer_close() either way.
  */
 int history_writer_open(struct history_writer **writer, const struct history_options *options);
 
-/* Adds one record; copies all that it points to. Does not wait unless options say so. A record that finds no room is
+/* Adds one record; copies all that it points to. Does not wait, except for a replay. A record that finds no room is
  * counted as lost. */
 void history_writer_add(struct history_writer *writer, const struct nt_record *record);
 
-/* Stores what the tracker lost since the last call, by cause, with the time of the next commit. `lost` holds totals, by
- * enum accounting_loss. */
+/* Passes what the tracker has lost so far, by enum accounting_loss: what is new is stored with the time of the next
+ * commit. */
 void history_writer_set_losses(struct history_writer *writer, const __u64 lost[ACCOUNTING_LOSSES]);
 
-/* Waits until all records are committed, 30 s at most if the disk takes nothing, and switches the file back into one
- * that needs no others beside it. The counts below are exact after it. Returns 0, or -errno if records were lost because
- * the disk failed.
+/* Waits until all records are committed, 30 s at most if the disk takes nothing, and makes the file one that needs no
+ * other beside it. The counts below are exact after it. Returns 0, or -errno if the end of the file could not be written.
  */
 int history_writer_finish(struct history_writer *writer);
 
-/* Return how many records were lost, of one event or of all, for one cause. Causes are those of the accounting:
- * ACCOUNTING_LOST_HISTORY_SLOW (the queue was full), _DISK_FULL, _FAILED, ACCOUNTING_LOST_NO_MEMORY. */
-__u64 history_writer_lost(const struct history_writer *writer, enum nt_event_kind event, enum accounting_loss cause);
-__u64 history_writer_lost_of_all(const struct history_writer *writer, enum accounting_loss cause);
+/* Return how many records of one event, or of all, were lost for one cause: ACCOUNTING_LOST_HISTORY_SLOW (the queue was
+ * full), _DISK_FULL, _FAILED, or ACCOUNTING_LOST_NO_MEMORY. */
+__u64 history_writer_lost(struct history_writer *writer, enum nt_event_kind event, enum accounting_loss cause);
+__u64 history_writer_lost_of_all(struct history_writer *writer, enum accounting_loss cause);
 
-/* Returns how many records of one event are in the queue or being written. */
-__u64 history_writer_waiting(const struct history_writer *writer, enum nt_event_kind event);
+/* Returns how many records of one event are not committed yet and not lost. */
+__u64 history_writer_waiting(struct history_writer *writer, enum nt_event_kind event);
 
 /* Does not wait; records that are not committed are lost. NULL is allowed. */
 void history_writer_close(struct history_writer *writer);

@@ -30,6 +30,9 @@ static const char *const loss_names[ACCOUNTING_LOSSES] = {
 	[ACCOUNTING_LOST_EVICTED] = "evicted",
 	[ACCOUNTING_LOST_SINK_FAILED] = "output failed",
 	[ACCOUNTING_LOST_NO_MEMORY] = "out of memory",
+	[ACCOUNTING_LOST_HISTORY_SLOW] = "history too slow",
+	[ACCOUNTING_LOST_HISTORY_DISK_FULL] = "no room for the history",
+	[ACCOUNTING_LOST_HISTORY_FAILED] = "history failed",
 };
 
 static __u64 sum(const __u64 *counts, unsigned int size)

@@ -30,6 +30,9 @@ static const char *const remedies[ACCOUNTING_LOSSES] = {
 	[ACCOUNTING_LOST_RING_LOCK] = REPORT,
 	[ACCOUNTING_LOST_EVICTED] = "the kernel skipped events: docs/architecture.md, \"Ends that no program saw\"",
 	[ACCOUNTING_LOST_NO_MEMORY] = "netracker has no memory: free some",
+	[ACCOUNTING_LOST_HISTORY_SLOW] = "its disk takes them too slowly: keep it on another one, or filter them",
+	[ACCOUNTING_LOST_HISTORY_DISK_FULL] = "free some room there, or keep less: --keep",
+	[ACCOUNTING_LOST_HISTORY_FAILED] = "the error above says why",
 };
 
 static void announce_begin(enum accounting_loss cause)

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/history/history_cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/history/history_database.h"
+
+int history_cache_init(struct history_cache *cache, sqlite3 *db, enum history_table table,
+		       const struct history_columns *wanted)
+{
+	struct text_buffer sql = { 0 };
+	int error = history_rows_choose(&cache->rows, db, table, wanted);
+
+	cache->places = calloc(HISTORY_CACHE_PLACES, sizeof(*cache->places));
+	cache->rows.before = 1;
+	text_string(&sql, "SELECT id");
+	history_rows_append_names(&sql, &cache->rows);
+	text_format(&sql, " FROM %s WHERE id=?", history_table_names[table]);
+	text_char(&sql, '\0');
+	if (!error)
+		error = sql.failed || !cache->places ? -ENOMEM :
+						       history_database_prepare(db, &cache->rows.statement, sql.bytes);
+	text_free(&sql);
+	return error;
+}
+
+static void free_place(const struct history_cache *cache, struct history_cached *cached)
+{
+	unsigned int count, i;
+	const struct history_column *columns = history_columns_all(&count);
+
+	for (i = 0; i < cache->rows.count; i++)
+		history_column_free(&columns[cache->rows.index[i]], &cached->record);
+	*cached = (struct history_cached){ 0 };
+}
+
+void history_cache_free(struct history_cache *cache)
+{
+	unsigned int i;
+
+	for (i = 0; cache->places && i < HISTORY_CACHE_PLACES; i++)
+		free_place(cache, &cache->places[i]);
+	free(cache->places);
+	sqlite3_finalize(cache->rows.statement);
+	*cache = (struct history_cache){ 0 };
+}
+
+static int load_row(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, struct history_cached *cached)
+{
+	int error, result;
+
+	free_place(cache, cached);
+	sqlite3_bind_int64(cache->rows.statement, 1, id);
+	result = sqlite3_step(cache->rows.statement);
+	error = history_database_errno(db, result);
+	if (!error && (result != SQLITE_ROW || !history_rows_load(&cache->rows, &cached->record)))
+		error = -EUCLEAN;
+	sqlite3_reset(cache->rows.statement);
+	cached->id = error ? 0 : id;
+	return error;
+}
+
+int history_cache_copy(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, struct nt_record *record)
+{
+	struct history_cached *cached = &cache->places[(__u64)id % HISTORY_CACHE_PLACES];
+	unsigned int count, i;
+	const struct history_column *columns = history_columns_all(&count);
+	int error;
+
+	if (!id || !cache->rows.count)
+		return 0;
+	if (cached->id != id) {
+		error = load_row(cache, db, id, cached);
+		if (error)
+			return error;
+	}
+	for (i = 0; i < cache->rows.count; i++)
+		history_column_copy(&columns[cache->rows.index[i]], record, &cached->record);
+	return 0;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/history/history_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/util/message.h"
+
+#define GROUP "netracker"
+#define FOLDER_MODE 0750
+#define FILE_MODE 0640
+#define LOCK_NAME "lock"
+#define NS_PER_DAY (24ULL * 3600 * 1000000000)
+#define SECONDS_PER_DAY 86400
+#define MOST_DAYS 2932896 /* 9999-12-31: the year has four digits */
+
+/* SQLite's files beside a database. */
+static const char *const beside[] = { "-wal", "-shm", "-journal" };
+#define BESIDE_COUNT (sizeof(beside) / sizeof(beside[0]))
+
+static int report_folder(const char *folder, const char *action, int error, const char *remedy)
+{
+	message_error("history: %s: cannot %s: %s; %s", folder, action, strerror(error), remedy);
+	return -error;
+}
+
+bool history_folder_path(char path[HISTORY_PATH_SIZE], const char *folder, const char *name, const char *suffix)
+{
+	return snprintf(path, HISTORY_PATH_SIZE, "%s/%s%s", folder, name, suffix) < HISTORY_PATH_SIZE;
+}
+
+/* ---- names ---- */
+
+static void write_name(struct history_entry *entry)
+{
+	time_t seconds = (time_t)entry->day * SECONDS_PER_DAY;
+	struct tm utc;
+
+	gmtime_r(&seconds, &utc);
+	snprintf(entry->name, sizeof(entry->name), "%04d-%02d-%02d-%04u.db", utc.tm_year + 1900, utc.tm_mon + 1,
+		 utc.tm_mday, entry->number);
+}
+
+/* The name must be the one that its day and number have. */
+static bool parse_name(struct history_entry *entry, const char *name)
+{
+	struct tm utc = { 0 };
+	time_t seconds;
+
+	if (strlen(name) >= HISTORY_NAME_SIZE ||
+	    sscanf(name, "%4d-%2d-%2d-%u", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &entry->number) != 4)
+		return false;
+	utc.tm_year -= 1900;
+	utc.tm_mon--;
+	seconds = timegm(&utc);
+	if (seconds < 0 || seconds / SECONDS_PER_DAY > MOST_DAYS || !entry->number)
+		return false;
+	entry->day = (__u32)(seconds / SECONDS_PER_DAY);
+	write_name(entry);
+	return !strcmp(entry->name, name);
+}
+
+void history_folder_set_next(struct history_entry *next, const struct history_entry *last, __u64 now_ns)
+{
+	__u64 today = now_ns / NS_PER_DAY;
+
+	*next = (struct history_entry){ .day = today < MOST_DAYS ? (__u32)today : MOST_DAYS, .number = 1 };
+	if (last && last->day >= next->day) {
+		next->day = last->day;
+		next->number = last->number + 1;
+	}
+	write_name(next);
+}
+
+static __u64 size_of(const char *folder, const char *name, const char *suffix)
+{
+	char path[HISTORY_PATH_SIZE];
+	struct stat status;
+
+	return history_folder_path(path, folder, name, suffix) && !stat(path, &status) ? (__u64)status.st_size : 0;
+}
+
+static int compare_entries(const void *one, const void *other)
+{
+	const struct history_entry *a = one, *b = other;
+
+	if (a->day != b->day)
+		return a->day < b->day ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+/* Returns false without memory. */
+static bool add_file_entry(struct history_files *files, const struct history_entry *entry)
+{
+	struct history_entry *more = realloc(files->entries, (files->count + 1) * sizeof(*more));
+
+	if (!more)
+		return false;
+	files->entries = more;
+	more[files->count++] = *entry;
+	return true;
+}
+
+static int read_entries(struct history_files *files, const char *folder, DIR *directory)
+{
+	struct history_entry entry;
+	struct dirent *item;
+
+	while ((item = readdir(directory))) {
+		if (!parse_name(&entry, item->d_name))
+			continue;
+		entry.bytes = size_of(folder, entry.name, "") + size_of(folder, entry.name, "-wal");
+		if (!add_file_entry(files, &entry))
+			return -ENOMEM;
+	}
+	if (files->count)
+		qsort(files->entries, files->count, sizeof(entry), compare_entries);
+	return 0;
+}
+
+int history_folder_read(struct history_files *files, const char *folder)
+{
+	DIR *directory = opendir(folder);
+	int error;
+
+	*files = (struct history_files){ 0 };
+	if (!directory)
+		return -errno;
+	error = read_entries(files, folder, directory);
+	closedir(directory);
+	return error;
+}
+
+int history_folder_list(struct history_files *files, const char *folder)
+{
+	int error = history_folder_read(files, folder);
+
+	if (!error)
+		return 0;
+	return report_folder(folder, "list", -error,
+			     error == -EACCES ? "members of the group netracker may read it" :
+			     error == -ENOENT ? "name the folder of a history" :
+						"it cannot be read now");
+}
+
+void history_folder_free(struct history_files *files)
+{
+	free(files->entries);
+	*files = (struct history_files){ 0 };
+}
+
+/* ---- permissions ---- */
+
+/* Not to have the group, or not to be permitted to give the file to it, leaves the file to its owner. */
+static void give_to_group(int fd)
+{
+	const struct group *group = getgrnam(GROUP);
+
+	if (group && fchown(fd, (uid_t)-1, group->gr_gid))
+		return;
+}
+
+static int make_one_folder(const char *folder)
+{
+	int fd;
+
+	if (mkdir(folder, FOLDER_MODE))
+		return -errno;
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	give_to_group(fd);
+	fchmod(fd, FOLDER_MODE); /* whatever the umask */
+	close(fd);
+	return 0;
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISDIR(status.st_mode);
+}
+
+int history_folder_make(const char *folder)
+{
+	int error;
+
+	if (is_folder(folder))
+		return 0;
+	error = make_one_folder(folder);
+	if (error == -ENOENT && !strcmp(folder, HISTORY_DEFAULT_FOLDER)) {
+		char parent[] = HISTORY_DEFAULT_FOLDER;
+
+		*strrchr(parent, '/') = '\0';
+		error = make_one_folder(parent);
+		if (!error)
+			error = make_one_folder(folder);
+	}
+	if (!error)
+		return 0;
+	return report_folder(folder, "make this folder", -error,
+			     error == -EACCES ? "run it as root, or name another folder: --history=FOLDER" :
+			     error == -EEXIST ? "it is no folder; name another one: --history=FOLDER" :
+						"name a folder in one that exists: --history=FOLDER");
+}
+
+int history_folder_make_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+
+	if (fd < 0)
+		return -errno;
+	give_to_group(fd);
+	fchmod(fd, FILE_MODE);
+	return fd;
+}
+
+/* ---- the lock ---- */
+
+/* A lock of the open file: it ends with the process, and a reader can look at it without taking it. */
+static struct flock whole_file(void)
+{
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+}
+
+static int refuse_second_writer(const char *folder, int fd)
+{
+	char pid[16] = "";
+	ssize_t size = pread(fd, pid, sizeof(pid) - 1, 0);
+
+	pid[size > 0 ? strcspn(pid, "\n") : 0] = '\0';
+	message_error("history: %s: process %s writes it already; end that one, or name another folder: "
+		      "--history=FOLDER",
+		      folder, pid);
+	close(fd);
+	return -EBUSY;
+}
+
+int history_folder_lock(const char *folder)
+{
+	struct flock lock = whole_file();
+	char path[HISTORY_PATH_SIZE];
+	int fd;
+
+	if (!history_folder_path(path, folder, LOCK_NAME, ""))
+		return report_folder(folder, "lock it", ENAMETOOLONG, "name another folder: --history=FOLDER");
+	fd = history_folder_make_file(path, O_RDWR);
+	if (fd < 0)
+		return report_folder(folder, "write into it", -fd,
+				     "run it as root, or name another folder: --history=FOLDER");
+	if (fcntl(fd, F_OFD_SETLK, &lock) && (errno == EAGAIN || errno == EACCES))
+		return refuse_second_writer(folder, fd);
+	if (!ftruncate(fd, 0))
+		dprintf(fd, "%d\n", (int)getpid());
+	return fd;
+}
+
+bool history_folder_has_writer(const char *folder)
+{
+	struct flock lock = whole_file();
+	char path[HISTORY_PATH_SIZE];
+	int fd = history_folder_path(path, folder, LOCK_NAME, "") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	bool is_locked;
+
+	if (fd < 0)
+		return false;
+	is_locked = !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+	close(fd);
+	return is_locked;
+}
+
+/* ---- retention ---- */
+
+void history_folder_remove_beside(const char *path)
+{
+	char other[HISTORY_PATH_SIZE + 16];
+	size_t i;
+
+	for (i = 0; i < BESIDE_COUNT; i++) {
+		snprintf(other, sizeof(other), "%s%s", path, beside[i]);
+		unlink(other);
+	}
+}
+
+int history_folder_remove(const char *folder, const char *name)
+{
+	char path[HISTORY_PATH_SIZE];
+
+	if (!history_folder_path(path, folder, name, "") || unlink(path))
+		return -errno;
+	history_folder_remove_beside(path);
+	return 0;
+}
+
+static __u64 total_bytes(const struct history_files *files)
+{
+	__u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < files->count; i++)
+		bytes += files->entries[i].bytes;
+	return bytes;
+}
+
+static bool is_too_old(const struct history_entry *entry, __u64 now_ns, __u64 most_age_ns)
+{
+	__u64 ended_ns = ((__u64)entry->day + 1) * NS_PER_DAY;
+
+	return most_age_ns && now_ns > ended_ns && now_ns - ended_ns > most_age_ns;
+}
+
+void history_folder_retain(const char *folder, __u64 now_ns, __u64 most_age_ns, __u64 most_bytes, unsigned int kept)
+{
+	struct history_files files;
+	__u64 bytes;
+	unsigned int i;
+
+	if (history_folder_read(&files, folder))
+		files.count = 0;
+	bytes = total_bytes(&files);
+	for (i = 0; i + kept < files.count; i++) {
+		const struct history_entry *entry = &files.entries[i];
+		int error = 0;
+
+		if (!is_too_old(entry, now_ns, most_age_ns) && (!most_bytes || bytes <= most_bytes))
+			continue;
+		error = history_folder_remove(folder, entry->name);
+		if (error)
+			message_error("history: %s/%s: cannot remove: %s; it stays", folder, entry->name,
+				      strerror(-error));
+		bytes -= entry->bytes;
+	}
+	history_folder_free(&files);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rows of a history's tables, as a reader takes them out: of one table, the columns that are wanted and that the file
+ * has. */
+#ifndef NETRACKER_HISTORY_ROWS_H
+#define NETRACKER_HISTORY_ROWS_H
+
+#include <sqlite3.h>
+
+#include "src/history/history_columns.h"
+#include "src/util/text_buffer.h"
+
+/* The columns that a statement returns, after its first `before` ones. */
+struct history_rows {
+	enum history_table table;
+	sqlite3_stmt *statement;
+	unsigned int before, count;
+	unsigned int index[HISTORY_MOST_COLUMNS]; /* in history_columns_all() */
+};
+
+/* Sets the columns of a table that are wanted and exist. Returns 0 or -errno. */
+int history_rows_choose(struct history_rows *rows, sqlite3 *db, enum history_table table,
+			const struct history_columns *wanted);
+
+/* Appends the chosen columns' names, each after a comma. */
+void history_rows_append_names(struct text_buffer *sql, const struct history_rows *rows);
+
+/* Takes the values of the statement's row into the record. Returns false if the file is damaged, or without memory. */
+bool history_rows_load(const struct history_rows *rows, struct nt_record *record);
+
+/* Returns the number of the dictionary's row that the record refers to. 0 if it refers to none. */
+sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary);
+
+#endif
