@@ -88,9 +88,10 @@ _netracker_options_of() {
 	status) echo '-f --format --json -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id --resolve -q --quiet -h --help -V --version' ;;
-	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --host --columns --no-header --width --resolve --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
+	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --history --keep --host --columns --no-header --width --resolve --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --state -l --listening --where -f --format --json -o --output --host --columns --no-header --width --resolve --sort -r --reverse --watch --top -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
-	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format --json -o --output --host --columns --no-header --width --resolve --events --summary --top --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
+	record) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded --history --keep --host --resolve --events --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
+	*) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded -f --format --json -o --output --history --keep --host --columns --no-header --width --resolve --events --summary --top --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	esac
 }
 
@@ -112,12 +113,14 @@ _netracker_offer_values() {
 		explain) _netracker_offer_list "$typed" client server observer ;;
 		replay) _netracker_offer_list "$typed" client server observer ;;
 		list) _netracker_offer_list "$typed" client server ;;
+		record) _netracker_offer_list "$typed" client server observer ;;
 		*) _netracker_offer_list "$typed" client server observer ;;
 		esac ;;
 	--outcome)
 		case $command in
 		explain) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		replay) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
+		record) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		*) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		esac ;;
 	--min-duration) ;;
@@ -130,6 +133,7 @@ _netracker_offer_values() {
 	-i | --interface) _netracker_offer_interfaces "$typed" "$command" ;;
 	--context)
 		case $command in
+		record) _netracker_offer_list "$typed" socket wire ;;
 		*) _netracker_offer_list "$typed" socket wire ;;
 		esac ;;
 	--memory) ;;
@@ -145,6 +149,8 @@ _netracker_offer_values() {
 		*) _netracker_offer "$typed" text json csv tsv trace zeek ;;
 		esac ;;
 	-o | --output) _netracker_offer_files ;;
+	--history) _netracker_offer_files ;;
+	--keep) ;;
 	--host) ;;
 	--columns) _netracker_offer_list "$typed" time pid comm role src dst outcome handshake lasted age sent received retrans state rtt limited wait netns container reason gaps state-age recv-q send-q unacked cwnd local backlog max drops uid v id event host family src_ip src_port dst_ip dst_port community_id netns_name wire_src_ip wire_src_port wire_dst_ip wire_dst_port ifname vlan exe owner_by opener_pid cgroup start duration_ns first_fin_ns wire_duration_ns syn_synack_ns synack_ack_ns handshake_ns syn_finack_ns request_ns response_ns accept_wait_ns ended_by state_age_ns recv_queue_bytes send_queue_bytes unacked_bytes last_sent_ns last_received_ns conn_state history src_bytes dst_bytes src_packets dst_packets src_retransmits dst_retransmits rtt_us min_rtt_us limited_by seen complete backlog_max dual_stack ;;
 	--width) ;;
@@ -153,6 +159,7 @@ _netracker_offer_values() {
 	--events)
 		case $command in
 		replay) _netracker_offer_list "$typed" open close exit update listed ;;
+		record) _netracker_offer_list "$typed" open close exit update ;;
 		*) _netracker_offer_list "$typed" open close exit update ;;
 		esac ;;
 	--top) ;;
@@ -190,10 +197,10 @@ _netracker() {
 		read -ra options <<<"$(_netracker_options_of "$command")"
 		_netracker_offer "$typed" "${options[@]}"
 	elif ((COMP_CWORD == 1)); then
-		_netracker_offer "$typed" list replay explain attach status detach help version
+		_netracker_offer "$typed" record list replay explain attach status detach help version
 		[[ ! $typed ]] || _netracker_offer "$typed" "${_netracker_fields[@]}"
 	elif [[ $command == help ]]; then
-		((COMP_CWORD > 2)) || _netracker_offer "$typed" list replay explain attach status detach
+		((COMP_CWORD > 2)) || _netracker_offer "$typed" record list replay explain attach status detach
 	elif [[ $command == replay || $command == explain ]]; then
 		_netracker_offer_files
 	elif [[ $command != attach && $command != status && $command != detach && $command != version ]]; then

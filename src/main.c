@@ -14,6 +14,7 @@
 
 static const struct command commands[] = {
 	{ "", COMMAND_LIVE, live_run, NULL },
+	{ "record", COMMAND_RECORD, live_run, "its only output is the history" },
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
 	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id, filters and -q" },
@@ -34,9 +35,10 @@ static const struct command *find_command(const char *name)
 
 static int refuse_command(const char *name)
 {
-	message_error("%s: no such command, and no field of a filter; commands: list, replay, explain, attach, status, "
-		      "detach, help, version, or none for live tracking; see: netracker --help",
-		      name);
+	message_error(
+		"%s: no such command, and no field of a filter; commands: record, list, replay, explain, attach, status, "
+		"detach, help, version, or none for live tracking; see: netracker --help",
+		name);
 	return EXIT_STATUS_USAGE;
 }
 

@@ -43,6 +43,8 @@ struct help_text {
 static const struct help_text help_texts[] = {
 	{ COMMAND_LIVE,
 "usage: netracker [OPTIONS] [FILTER]     report each TCP connection when it ends\n"
+"       netracker record [OPTIONS] [FILTER]\n"
+"                                        write them into a history, for a service\n"
 "       netracker list [OPTIONS] [FILTER]\n"
 "                                        list the connections that are open now\n"
 "       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
@@ -79,6 +81,24 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                           on this machine\n"
 "  netracker -c nginx -f json -o nginx.json -t 60\n"
 "                                           nginx for a minute, as JSON in a file\n" },
+	{ COMMAND_RECORD,
+"usage: netracker record [OPTIONS] [FILTER]\n"
+"                                        write the records of TCP connections\n"
+"                                        into a history: SQLite files in a\n"
+"                                        folder, one or more a day\n",
+"The view `record` of each file has the keys of the record:\n"
+"  sqlite3 FILE 'select time, comm, dst_ip, dst_port, outcome from record'\n"
+FILTER_LANGUAGE("The words after the options, or the value of --where:")
+"\n"
+"Exit status: 0 done, 1 the history cannot be written, or another process writes\n"
+"it, 2 wrong usage, 3 not permitted, 4 the kernel lacks something, 5 no such\n"
+"interface, 6 a record matched and --fail-if-any was given, 7 records were lost\n"
+"\n"
+"Examples:\n"
+"  netracker record                         until Ctrl-C or SIGTERM\n"
+"  netracker record --history=/srv/history --keep 90d,50G\n"
+"                                           in another folder, for longer\n"
+"  netracker record -x                      only failed connections\n" },
 	{ COMMAND_LIST,
 "usage: netracker list [OPTIONS] [FILTER]\n"
 "                                        list the TCP connections that are open\n"

@@ -2,12 +2,14 @@
 #include "src/cli/option_table.h"
 
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
-#define FILTERED (RECORDS | COMMAND_EXPLAIN)
+#define FILTERED (RECORDS | COMMAND_RECORD | COMMAND_EXPLAIN)
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
-#define ALL (RECORDS | COMMAND_EXPLAIN | KERNEL_TRACE)
+#define ALL (FILTERED | KERNEL_TRACE)
+#define TRACKING COMMANDS_THAT_TRACK
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
-#define HOST_NAME_LIMIT 253 /* RFC 1035 section 2.3.4: 255 octets, as text two less */
+#define MOST_OF_FOLDER (HISTORY_PATH_SIZE - 128) /* names of files follow */
+#define HOST_NAME_LIMIT 253                      /* RFC 1035 section 2.3.4: 255 octets, as text two less */
 #define LEAST_MEMORY (1ULL << 20)
 #define MOST_MEMORY (1ULL << 50)
 #define LEAST_WIDTH 40 /* SRC and OUTCOME side by side */
@@ -85,7 +87,7 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "local-port", .letter = 'L', .commands = FILTERED, .type = OPTION_CONDITION,
 		.field = "lport", .value = "PORT,..", .valid = PORTS,
-		.help = HELP({ COMMAND_LIVE, "local port; for forwarded connections the source port" },
+		.help = HELP({ TRACKING, "local port; for forwarded connections the source port" },
 			     { COMMAND_REPLAY, "source port (of the side that opened the connection); of a socket's record "
 					       "its local port" },
 			     { ALL, "local port" }),
@@ -93,7 +95,7 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "remote-port", .letter = 'D', .commands = FILTERED, .type = OPTION_CONDITION,
 		.field = "rport", .value = "PORT,..", .valid = PORTS,
-		.help = HELP({ COMMAND_LIVE, "remote port; for forwarded connections the destination port" },
+		.help = HELP({ TRACKING, "remote port; for forwarded connections the destination port" },
 			     { COMMAND_REPLAY, "destination port (of the side that answered); of a socket's record its "
 					       "remote port" },
 			     { ALL, "remote port" }),
@@ -116,7 +118,7 @@ const struct option_rule option_rules[] = {
 		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
 	},
 	{
-		.name = "outcome", .commands = ENDED | COMMAND_EXPLAIN, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
+		.name = "outcome", .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
 		.words = &record_outcome_names, .value = "OUTCOME,..",
 		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
 		.help = HELP({ ALL, "how it ended: closed, reset, refused, timeout, unreachable, expired, open" }),
@@ -124,7 +126,7 @@ const struct option_rule option_rules[] = {
 		.offered = { { ALL, "closed reset refused timeout unreachable expired open" } },
 	},
 	{
-		.name = "failed", .letter = 'x', .commands = ENDED | COMMAND_EXPLAIN, .type = OPTION_FLAG, .offset = MEMBER(failed),
+		.name = "failed", .letter = 'x', .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN, .type = OPTION_FLAG, .offset = MEMBER(failed),
 		.help = HELP({ ALL, "every outcome but closed and open" }),
 	},
 	{
@@ -164,16 +166,16 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "only the records with this id" }),
 	},
 	{
-		.name = "interface", .letter = 'i', .commands = COMMAND_LIVE | COMMAND_ATTACH | COMMAND_DETACH,
+		.name = "interface", .letter = 'i', .commands = TRACKING | COMMAND_ATTACH | COMMAND_DETACH,
 		.refusal = "it reads packets from files", .section = SECTION_SOURCES,
 		.type = OPTION_INTERFACE, .value = "NAME", .valid = "an interface's name, or none without any other",
-		.help = HELP({ COMMAND_LIVE, "watch packets on this interface; repeatable; none: no packets; "
+		.help = HELP({ TRACKING, "watch packets on this interface; repeatable; none: no packets; "
 					     "default: every interface that is up or comes up" },
 			     { ALL, "interface to attach to or to detach from; repeatable" }),
 		.completion = COMPLETE_INTERFACES,
 	},
 	{
-		.name = "context", .commands = COMMAND_LIVE, .refusal = "a capture has only the wire context",
+		.name = "context", .commands = TRACKING, .refusal = "a capture has only the wire context",
 		.section = SECTION_SOURCES, .type = OPTION_WORDS, .offset = MEMBER(contexts), .words = &context_names,
 		.replaces = true,
 		.value = "CONTEXT,..", .valid = "socket, wire",
@@ -181,12 +183,12 @@ const struct option_rule option_rules[] = {
 		.completion = COMPLETE_WORD_LIST, .offered = { { ALL, "socket wire" } },
 	},
 	{
-		.name = "packets", .commands = COMMAND_LIVE, .refusal = "it always follows every packet",
+		.name = "packets", .commands = TRACKING, .refusal = "it always follows every packet",
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(every_packet),
 		.help = HELP({ ALL, "follow every packet, not only those that open and close connections" }),
 	},
 	{
-		.name = "forwarded", .commands = COMMAND_LIVE, .refusal = "it always reports every connection",
+		.name = "forwarded", .commands = TRACKING, .refusal = "it always reports every connection",
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(forwarded),
 		.help = HELP({ ALL, "also report connections that this machine forwards" }),
 	},
@@ -242,10 +244,29 @@ const struct option_rule option_rules[] = {
 			     { ALL, "append records to FILE" }),
 	},
 	{
-		.name = "host", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "history", .commands = ENDED | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.refusal = "it lists what is open now; netracker record keeps a history",
+		.type = OPTION_STRING, .offset = MEMBER(delivery.history.folder), .most = MOST_OF_FOLDER,
+		.optional = "FOLDER", .implied = HISTORY_DEFAULT_FOLDER, .completion = COMPLETE_FILES,
+		.valid = "a folder's name: --history=/srv/history",
+		.help = HELP({ COMMAND_RECORD, "keep the history in FOLDER; default: /var/lib/netracker/history" },
+			     { ALL, "also write the records into a history, SQLite files in FOLDER; default: "
+				    "/var/lib/netracker/history" }),
+	},
+	{
+		.name = "keep", .commands = ENDED | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.refusal = "only a history keeps records", .type = OPTION_KEEP,
+		.value = "AGE,SIZE", .valid = "an age of at least 1d, a size of at least 16M, both, or all: 30d,10G",
+		.help = HELP({ COMMAND_REPLAY, "remove whole files from the history that are older than AGE, and the oldest "
+					       "ones if all are larger than SIZE; one of both is enough; default: all" },
+			     { ALL, "remove whole files from the history that are older than AGE, and the oldest ones if "
+				    "all are larger than SIZE; one of both is enough; all keeps all; default: 30d,10G" }),
+	},
+	{
+		.name = "host", .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",
-		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records" }),
+		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records, and in a history" }),
 	},
 	{
 		.name = "columns", .commands = RECORDS, .section = SECTION_OUTPUT,
@@ -300,11 +321,13 @@ const struct option_rule option_rules[] = {
 				    "terminal as many rows as fit" }),
 	},
 	{
-		.name = "events", .commands = ENDED, .section = SECTION_OUTPUT,
+		.name = "events", .commands = ENDED | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_WORDS, .offset = MEMBER(delivery.events), .words = &record_event_names,
 		.replaces = true,
 		.value = "EVENT,..", .valid = "open, update, close, exit",
-		.help = HELP({ COMMAND_LIVE, "which records: open (established), update (totals so far), close (ended), "
+		.help = HELP({ COMMAND_RECORD, "which records: open (established), update (totals so far), close (ended), "
+					       "exit (still open when tracking ends); default: close,update,exit" },
+			     { COMMAND_LIVE, "which records: open (established), update (totals so far), close (ended), "
 					     "exit (still open when tracking ends); default: close" },
 			     { COMMAND_REPLAY, "which records: open (established), close (ended), exit (still open at "
 					       "the end of the file); of records of -f json also update and listed; "
@@ -328,37 +351,38 @@ const struct option_rule option_rules[] = {
 				    "connections and by failures" }),
 	},
 	{
-		.name = "interval", .commands = ENDED, .section = SECTION_OUTPUT,
+		.name = "interval", .commands = ENDED | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
 		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
-		.help = HELP({ COMMAND_LIVE, "time between update records (default: 10s), and between the tables of "
+		.help = HELP({ COMMAND_RECORD, "time between update records; default: 10m" },
+			     { COMMAND_LIVE, "time between update records (default: 10s), and between the tables of "
 					     "--summary (default: one at the end)" },
 			     { ALL, "time between the tables of --summary; default: one at the end" }),
 	},
 	{
-		.name = "count", .letter = 'n', .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "count", .letter = 'n', .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER64, .offset = MEMBER(delivery.max_records), .least = 1, .most = ~0ULL,
 		.value = "COUNT", .valid = "a number of at least 1",
 		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { ALL, "end after COUNT records" }),
 	},
 	{
-		.name = "time", .letter = 't', .commands = COMMAND_LIVE, .refusal = "it ends with the last file",
+		.name = "time", .letter = 't', .commands = TRACKING, .refusal = "it ends with the last file",
 		.section = SECTION_OUTPUT, .type = OPTION_DURATION, .offset = MEMBER(max_time_ns), .least = 1,
 		.value = "SECONDS", .valid = "seconds above 0: 10, 0.5; or 10m, 1h",
 		.help = HELP({ ALL, "end after SECONDS; a unit is possible: 10m, 1h" }),
 	},
 	{
-		.name = "fail-if-any", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "fail-if-any", .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.fails_if_any),
 		.help = HELP({ ALL, "exit status 6 if a record matched" }),
 	},
 	{
 		.name = "quiet", .letter = 'q', .commands = ALL, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.quiet),
-		.help = HELP({ ENDED, "only errors on stderr: no notes, no accounting" }, { ALL, "only errors on stderr" }),
+		.help = HELP({ ENDED | COMMAND_RECORD, "only errors on stderr: no notes, no accounting" }, { ALL, "only errors on stderr" }),
 	},
 	{
-		.name = "verbose", .letter = 'v', .commands = RECORDS | KERNEL_TRACE, .section = SECTION_OUTPUT,
+		.name = "verbose", .letter = 'v', .commands = RECORDS | COMMAND_RECORD | KERNEL_TRACE, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(verbose),
 		.help = HELP({ ALL, "more notes on stderr" }),
 	},

@@ -29,6 +29,7 @@ enum option_type {
 	OPTION_LIKE,
 	OPTION_ID,
 	OPTION_COLUMNS,
+	OPTION_KEEP,
 };
 
 enum option_section {

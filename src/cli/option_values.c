@@ -8,6 +8,9 @@
 #include "src/zeek/conn_log.h"
 
 #define NS_PER_SECOND 1000000000ULL
+#define LEAST_KEPT_NS (24 * 3600 * NS_PER_SECOND) /* a file has a day */
+#define LEAST_KEPT_BYTES (16ULL << 20)
+#define MOST_KEPT_BYTES (1ULL << 60)
 
 /* Calls `add` with each item of a list. Returns false at the first item that is empty or that `add` refuses. */
 static bool for_each_item (const char *text, bool (*add)(const char *item, void *context, const void *valid),
@@ -126,6 +129,26 @@ static bool set_columns(struct options *options, const char *value)
 	return true;
 }
 
+/* An item that is not named is not limited. */
+static bool add_kept(const char *item, void *context, const void *valid)
+{
+	struct history_options *history = context;
+
+	(void)valid;
+	if (quantity_size(item, LEAST_KEPT_BYTES, MOST_KEPT_BYTES, &history->most_bytes))
+		return true;
+	return quantity_duration(item, 0, &history->most_age_ns) && history->most_age_ns >= LEAST_KEPT_NS;
+}
+
+static bool set_keep(struct options *options, const char *value)
+{
+	struct history_options *history = &options->delivery.history;
+
+	options->keep_given = true;
+	history->most_age_ns = history->most_bytes = 0;
+	return !strcmp(value, "all") || for_each_item (value, add_kept, history, NULL);
+}
+
 bool option_value_set(struct options *options, const struct option_rule *rule, const char *value)
 {
 	void *member = member_of(options, rule);
@@ -158,6 +181,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		       has_only(value, "0123456789abcdef");
 	case OPTION_COLUMNS:
 		return set_columns(options, value);
+	case OPTION_KEEP:
+		return set_keep(options, value);
 	case OPTION_CONDITION: /* options.c adds these to the filter */
 	case OPTION_WHERE:
 	case OPTION_HELP:

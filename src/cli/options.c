@@ -20,8 +20,9 @@
 
 #define CONTINUE (-1)
 #define DEFAULT_INTERVAL_NS 10000000000ULL
+#define RECORD_INTERVAL_NS 600000000000ULL /* a record of each open connection; more often makes a history large */
 #define DEFAULT_MEMORY (1ULL << 30)
-#define WORDS_ARE_FILTER (COMMAND_LIVE | COMMAND_LIST)
+#define WORDS_ARE_FILTER (COMMANDS_THAT_TRACK | COMMAND_LIST)
 #define MOST_BEFORE_ERROR 40
 #define MOST_PROTECTED 16
 #define PROTECTED_SIZE 32
@@ -283,7 +284,9 @@ static const char *hint_for_words(const struct command *command, const char *wor
 {
 	if (isdigit((unsigned char)*word))
 		return "; an optional value needs =: --watch=2";
-	return command->bit == COMMAND_LIVE && optind > 1 ? "; a command comes before its options" : "";
+	if (*word == '/')
+		return "; an optional value needs =: --history=/srv/history";
+	return command->bit & COMMANDS_THAT_TRACK && optind > 1 ? "; a command comes before its options" : "";
 }
 
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
@@ -413,6 +416,16 @@ static const char *find_summary_conflict(const struct delivery_options *delivery
 	return NULL;
 }
 
+static const char *find_history_conflict(const struct options *options)
+{
+	if (options->keep_given && !options->delivery.history.folder)
+		return "--keep is for a history; add --history";
+	if (options->delivery.output.nowhere && options->delivery.output.interval_ns &&
+	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
+		return "--interval needs update records; add update to --events";
+	return NULL;
+}
+
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_conflict(const struct options *options)
 {
@@ -422,6 +435,8 @@ static const char *find_conflict(const struct options *options)
 		conflict = find_summary_conflict(&options->delivery);
 	if (!conflict)
 		conflict = find_names_conflict(&options->delivery.output);
+	if (!conflict)
+		conflict = find_history_conflict(options);
 	if (conflict)
 		return conflict;
 	if (options->ipv4_only && options->ipv6_only)
@@ -437,6 +452,7 @@ static const char *find_conflict(const struct options *options)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";
 	switch (options->command) {
 	case COMMAND_LIVE:
+	case COMMAND_RECORD:
 		return find_live_conflict(options);
 	case COMMAND_REPLAY:
 		return find_replay_conflict(options);
@@ -524,9 +540,10 @@ static int check_combination(struct options *options, const struct command *comm
 {
 	const char *conflict;
 
-	if (options->command == COMMAND_LIVE && delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) &&
+	if (options->command & COMMANDS_THAT_TRACK && delivery_wants_event(&options->delivery, NT_EVENT_UPDATE) &&
 	    !options->delivery.output.interval_ns)
-		options->delivery.output.interval_ns = DEFAULT_INTERVAL_NS;
+		options->delivery.output.interval_ns = options->command == COMMAND_RECORD ? RECORD_INTERVAL_NS :
+											    DEFAULT_INTERVAL_NS;
 	if (options->failed)
 		options->outcomes = (options->outcomes ? options->outcomes : ~0U) & FAILED_OUTCOMES;
 	options->delivery.output.sink.pages = options->watch_ns;
@@ -550,8 +567,11 @@ static void set_defaults(struct options *options, const struct command *command,
 		.delivery.events = 1U << NT_EVENT_CLOSE,
 		.delivery.filter = filter_new(),
 		.delivery.sums_up_open = command->bit == COMMAND_LIVE,
+		.delivery.history = { .most_age_ns = HISTORY_DEFAULT_AGE_NS,
+				      .most_bytes = HISTORY_DEFAULT_BYTES,
+				      .command = *command->name ? command->name : "live" },
 		.delivery.output.sink.format = &format_text,
-		.delivery.output.sink.waits = command->bit != COMMAND_LIVE,
+		.delivery.output.sink.waits = !(command->bit & COMMANDS_THAT_TRACK),
 		.delivery.output.is_replay = command->bit == COMMAND_REPLAY,
 		.contexts = CONTEXT_SOCKET | CONTEXT_WIRE,
 		.interfaces.names = interfaces,
@@ -561,7 +581,14 @@ static void set_defaults(struct options *options, const struct command *command,
 		options->contexts = CONTEXT_SOCKET;
 	if (command->bit == COMMAND_REPLAY) {
 		options->delivery.events |= 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED; /* the latter from records */
+		options->delivery.history.most_age_ns = options->delivery.history.most_bytes = 0;
+		options->delivery.history.is_replay = true;
 		options->contexts = CONTEXT_WIRE;
+	}
+	if (command->bit == COMMAND_RECORD) {
+		options->delivery.events |= 1U << NT_EVENT_UPDATE | 1U << NT_EVENT_EXIT;
+		options->delivery.history.folder = HISTORY_DEFAULT_FOLDER;
+		options->delivery.output.nowhere = true;
 	}
 }
 

@@ -20,7 +20,9 @@ enum command_bit {
 	COMMAND_ATTACH = 16,
 	COMMAND_STATUS = 32,
 	COMMAND_DETACH = 64,
+	COMMAND_RECORD = 128,
 };
+#define COMMANDS_THAT_TRACK (COMMAND_LIVE | COMMAND_RECORD)
 #define MOST_COLUMN_LISTS 16
 
 enum tracking_rules { RULES_OWN, RULES_ZEEK };
@@ -60,6 +62,7 @@ struct options {
 	__u64 watch_ns; /* list: time between two lists; 0: one list */
 
 	/* for the checks of options that must not be combined */
+	bool keep_given;
 	bool format_given;
 	bool ipv4_only, ipv6_only; /* never both; the filter has it */
 	unsigned int outcomes;     /* bits 1 << NT_OUTCOME_*; 0: any; the filter has them */

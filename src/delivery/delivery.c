@@ -3,9 +3,32 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "src/record/record_fields.h"
 #include "src/util/message.h"
+
+/* The history's losses. */
+static const enum accounting_loss history_causes[] = {
+	ACCOUNTING_LOST_NO_MEMORY,
+	ACCOUNTING_LOST_HISTORY_SLOW,
+	ACCOUNTING_LOST_HISTORY_DISK_FULL,
+	ACCOUNTING_LOST_HISTORY_FAILED,
+};
+#define HISTORY_CAUSES (sizeof(history_causes) / sizeof(history_causes[0]))
+
+static int open_history(struct delivery *delivery)
+{
+	const struct history_options *options = &delivery->options->history;
+
+	return options->folder ? history_writer_open(&delivery->history, options) : 0;
+}
+
+/* The accounting is that of one output: of the history only if there is no other. */
+static bool accounts_for_history(const struct delivery *delivery)
+{
+	return delivery->history && delivery->options->output.nowhere;
+}
 
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options)
 {
@@ -13,6 +36,8 @@ bool delivery_open(struct delivery *delivery, const struct delivery_options *opt
 		return true;
 	delivery->options = options;
 	delivery->error = output_open(&delivery->output, &options->output);
+	if (!delivery->error)
+		delivery->error = open_history(delivery);
 	delivery->output.host = options->host;
 	delivery->output.accounting = &delivery->accounting;
 	delivery->is_open = !delivery->error;
@@ -22,6 +47,8 @@ bool delivery_open(struct delivery *delivery, const struct delivery_options *opt
 void delivery_close(struct delivery *delivery)
 {
 	output_close(&delivery->output);
+	history_writer_close(delivery->history);
+	delivery->history = NULL;
 	delivery->is_open = false;
 }
 
@@ -103,6 +130,8 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 		delivery->accounting.filtered[ACCOUNTING_FILTERED_OPTION] += closes;
 		return false;
 	}
+	if (delivery->history && !nt_record_is_listener(record))
+		history_writer_add(delivery->history, record);
 	if (delivery->options->output.sink.format->limits_integers)
 		record_limit_integers(record);
 	delivery->has_matched = true;
@@ -120,6 +149,59 @@ void delivery_flush(struct delivery *delivery)
 		delivery->error = -EPIPE;
 }
 
+void delivery_report_losses(struct delivery *delivery, __u64 lost[ACCOUNTING_LOSSES])
+{
+	size_t i;
+
+	memcpy(lost, delivery->accounting.lost, sizeof(delivery->accounting.lost));
+	if (!delivery->history)
+		return;
+	history_writer_set_losses(delivery->history, lost);
+	for (i = 0; i < HISTORY_CAUSES; i++)
+		lost[history_causes[i]] += history_writer_lost_of_all(delivery->history, history_causes[i]);
+}
+
+static __u64 count_history_lost(const struct delivery *delivery)
+{
+	__u64 lost = 0;
+	size_t i;
+
+	for (i = 0; delivery->history && i < HISTORY_CAUSES; i++)
+		lost += history_writer_lost_of_all(delivery->history, history_causes[i]);
+	return lost;
+}
+
+/* Moves the close records that the history lost from written to lost. */
+static void subtract_history_losses(const struct delivery *delivery, struct accounting *accounting)
+{
+	size_t i;
+
+	for (i = 0; i < HISTORY_CAUSES; i++) {
+		__u64 lost = history_writer_lost(delivery->history, NT_EVENT_CLOSE, history_causes[i]);
+
+		accounting->written -= lost;
+		accounting->lost[history_causes[i]] += lost;
+	}
+}
+
+static void finish_history(struct delivery *delivery)
+{
+	__u64 lost;
+	int error;
+
+	if (!delivery->history)
+		return;
+	error = history_writer_finish(delivery->history);
+	lost = count_history_lost(delivery);
+	if (accounts_for_history(delivery))
+		subtract_history_losses(delivery, &delivery->accounting);
+	else if (lost)
+		message_error("history: %s: %llu record%s lost", delivery->options->history.folder,
+			      (unsigned long long)lost, lost == 1 ? " was" : "s were");
+	if (!delivery->error)
+		delivery->error = error;
+}
+
 void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 {
 	int error = output_finish(&delivery->output, now_ns, to_utc_ns);
@@ -133,6 +215,7 @@ void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 	delivery->accounting.lost[ACCOUNTING_LOST_SINK_FAILED] += lost + unwanted - lost_for_memory;
 	if (!delivery->error)
 		delivery->error = error;
+	finish_history(delivery);
 	report_limited_matches(delivery->options->filter);
 }
 
@@ -148,6 +231,11 @@ __u64 delivery_copy_accounting(const struct delivery *delivery, struct accountin
 	for_memory = for_memory < lost ? for_memory : lost;
 	accounting->lost[ACCOUNTING_LOST_NO_MEMORY] += for_memory;
 	accounting->lost[ACCOUNTING_LOST_SINK_FAILED] += lost - for_memory;
+	if (accounts_for_history(delivery)) {
+		waiting = history_writer_waiting(delivery->history, NT_EVENT_CLOSE);
+		accounting->written -= waiting;
+		subtract_history_losses(delivery, accounting);
+	}
 	return waiting;
 }
 
@@ -158,7 +246,8 @@ int delivery_status(const struct delivery *delivery)
 
 	if (!delivery->is_open)
 		return delivery->error ? EXIT_STATUS_BROKEN : EXIT_STATUS_DONE;
-	lost_any = accounting_lost(&delivery->accounting) > delivery->unwanted || output_lost_any(&delivery->output);
+	lost_any = accounting_lost(&delivery->accounting) > delivery->unwanted || output_lost_any(&delivery->output) ||
+		   count_history_lost(delivery);
 	switch (delivery->error) {
 	case 0:
 	case -EPIPE:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Delivers records: sets the host name, filters, counts, and writes them or adds them to the summary. Shared by live
- * tracking, list and replay.
+/* Delivers records: sets the host name, filters, counts, and writes them, adds them to the summary or to the history.
+ * Shared by live tracking, list and replay.
  */
 #ifndef NETRACKER_DELIVERY_H
 #define NETRACKER_DELIVERY_H
@@ -10,6 +10,7 @@
 
 #include "src/delivery/output.h"
 #include "src/filter/filter.h"
+#include "src/history/history_writer.h"
 #include "src/record/accounting.h"
 
 /* Strings are not copied. */
@@ -19,6 +20,7 @@ struct delivery_options {
 	__u64 max_records;     /* 0: any number */
 	const char *host;      /* the key `host` of each record; NULL: absent */
 	struct output_options output;
+	struct history_options history;
 	bool sums_up_open; /* the summary counts open connections even without their records */
 	bool fails_if_any; /* --fail-if-any: a record that matches makes the exit status EXIT_STATUS_MATCHED */
 	bool quiet;        /* no accounting on stderr */
@@ -27,6 +29,7 @@ struct delivery_options {
 struct delivery {
 	const struct delivery_options *options;
 	struct output output;
+	struct history_writer *history; /* NULL: none */
 	struct accounting accounting;
 	__u64 unwanted;   /* lost because the reader had gone, after delivery_finish() */
 	__u64 records;    /* of any event, after filtering */
@@ -72,6 +75,10 @@ void delivery_flush(struct delivery *delivery);
 /* Writes the last tables and the waiting records, and moves close records that were not written from written to lost.
  */
 void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);
+
+/* While tracking goes on, and before delivery_finish(): sets what the tracker and the history have lost so far, by enum
+ * accounting_loss, for announcements, and passes the tracker's losses to the history. */
+void delivery_report_losses(struct delivery *delivery, __u64 lost[ACCOUNTING_LOSSES]);
 
 /* While records are still written: copies the accounting as it is now. Returns how many close records wait to be
  * written; they count as nothing.

@@ -50,7 +50,7 @@ int output_open(struct output *output, const struct output_options *options)
 		error = output_open_names(output);
 	if (!error && options->summary)
 		error = open_tables(output, options);
-	if (!error && (options->sink.path || !options->summary))
+	if (!error && !options->nowhere && (options->sink.path || !options->summary))
 		error = open_records(output, options);
 	return error;
 }
@@ -125,9 +125,11 @@ int output_flush(struct output *output)
 	return choose_error(of_records, of_tables);
 }
 
-/* Only with tables: the connections that are in none that was written. */
+/* The connections that are in no table that was written. */
 static __u64 count_unwritten(const struct output *output)
 {
+	if (!output->tables)
+		return 0;
 	return output->waiting + summary_count_ended(output->summary);
 }
 

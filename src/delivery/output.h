@@ -17,11 +17,12 @@ struct output_options {
 	__u32 top;         /* rows of each table; 0: the default */
 	bool is_replay;    /* the tables' commands are those of replay */
 	bool resolves;     /* text: names of addresses */
+	bool nowhere;      /* neither records nor tables: a history takes the records */
 };
 
 struct output {
-	struct sink *records;                /* NULL: only tables */
-	struct sink *tables;                 /* NULL: only records */
+	struct sink *records;                /* NULL: only tables, or nothing */
+	struct sink *tables;                 /* NULL: no tables */
 	struct summary *summary;             /* of this interval */
 	struct resolver *names;              /* of addresses; NULL: none */
 	bool waits_for_names;                /* before tables: not while live tracking has to go on */

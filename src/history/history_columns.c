@@ -201,9 +201,7 @@ static const char *column_string(const struct history_column *column, const stru
 
 bool history_column_is_present(const struct history_column *column, const struct nt_record *record)
 {
-	int bit = column->field->present;
-
-	return bit == FIELD_ALWAYS || nt_record_has(record, bit);
+	return record_has_field(record, column->field);
 }
 
 /* Returns false unless the id is 16 digits, as netracker writes them: records of other programs may have others. */
@@ -441,7 +439,7 @@ bool history_column_load(const struct history_column *column, struct nt_record *
 	default:
 		done = load_string(column, record, statement, index);
 	}
-	if (done && column->field->present != FIELD_ALWAYS)
+	if (done && column->field->present >= 0)
 		nt_record_set(record, column->field->present);
 	return done;
 }
@@ -462,9 +460,9 @@ void history_column_copy(const struct history_column *column, struct nt_record *
 {
 	int bit = column->field->present;
 
-	if (bit != FIELD_ALWAYS && !nt_record_has(from, bit))
+	if (!record_has_field(from, column->field))
 		return;
-	if (bit != FIELD_ALWAYS)
+	if (bit >= 0)
 		nt_record_set(to, bit);
 	if (column->kind == FIELD_KIND_HISTORY)
 		to->long_history = from->long_history;

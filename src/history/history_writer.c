@@ -19,7 +19,7 @@
 #define RETRY_EVERY_NS NS_PER_SECOND
 #define HEARTBEAT_NS (60 * NS_PER_SECOND) /* without records: a commit that shows that tracking went on */
 #define FINISH_WITHIN_NS (30 * NS_PER_SECOND)
-#define EVENTS (NT_EVENT_LISTED + 1)
+#define EVENTS (NT_EVENT_LISTENER + 1)
 
 struct history_writer {
 	struct history_store store; /* the thread's own, while it runs */

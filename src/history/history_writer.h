@@ -30,7 +30,7 @@ struct history_writer;
  */
 int history_writer_open(struct history_writer **writer, const struct history_options *options);
 
-/* Adds one record; copies all that it points to. Does not wait, except for a replay. A record that finds no room is
+/* Adds one record of a connection; copies all that it points to. Does not wait, except for a replay. A record that finds no room is
  * counted as lost. */
 void history_writer_add(struct history_writer *writer, const struct nt_record *record);
 

@@ -613,7 +613,7 @@ static void handle_signals(struct live *live)
 	while (read(live->signal_fd, &signal, sizeof(signal)) == sizeof(signal)) {
 		enum hangup_meaning meaning = signal.ssi_signo == SIGHUP ? hangup_meaning(&live->hangup) : HANGUP_END;
 
-		if (meaning == HANGUP_REOPEN)
+		if (meaning == HANGUP_REOPEN && live->delivery.output.records)
 			sink_reopen(live->delivery.output.records);
 		else if (meaning == HANGUP_END)
 			stop_tracking(live, EXIT_STATUS_DONE);
@@ -715,7 +715,7 @@ int live_run(const struct options *options)
 	int status;
 
 	live.interfaces.notifications_fd = -1;
-	hangup_init(&live.hangup, options->delivery.output.sink.path);
+	hangup_init(&live.hangup, options->delivery.output.sink.path || options->delivery.output.nowhere);
 	live.signal_fd = block_signals();
 	status = set_up_user_space(&live);
 	if (status == EXIT_STATUS_DONE)

@@ -133,22 +133,24 @@ static void publish(struct live_accounting *live, const __u64 counters[NT_COUNTE
 
 void live_accounting_update(struct live_accounting *live, __u64 now_ns)
 {
-	__u64 counters[NT_COUNTERS];
+	__u64 counters[NT_COUNTERS], lost[ACCOUNTING_LOSSES];
 
 	loader_counters(live->loader, counters);
 	count_losses(live, counters);
-	loss_watch_update(&live->watch, live->delivery->accounting.lost, now_ns);
+	delivery_report_losses(live->delivery, lost);
+	loss_watch_update(&live->watch, lost, now_ns);
 	publish(live, counters);
 }
 
 void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
 {
-	__u64 counters[NT_COUNTERS];
+	__u64 counters[NT_COUNTERS], lost[ACCOUNTING_LOSSES];
 
 	loader_counters(live->loader, counters);
 	live_accounting_begin_sweep(live, counters);
 	count_losses(live, counters);
-	loss_watch_finish(&live->watch, live->delivery->accounting.lost, now_ns);
+	delivery_report_losses(live->delivery, lost);
+	loss_watch_finish(&live->watch, lost, now_ns);
 }
 
 /* The wire context's connections count as opened only if no socket owns them: the socket is counted already. */

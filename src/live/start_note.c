@@ -37,6 +37,12 @@ static void append_output(struct text_buffer *text, const struct delivery_option
 		text_string(text, "; records go to ");
 		text_string(text, delivery->output.sink.path);
 	}
+	if (delivery->history.folder) {
+		text_string(text, "; the history is ");
+		text_string(text, delivery->history.folder);
+	}
+	if (delivery->output.nowhere)
+		return;
 	if (delivery->output.summary)
 		text_string(text, delivery->output.interval_ns ? "; tables follow" : "; tables follow at the end");
 	else if (delivery->events == 1U << NT_EVENT_CLOSE)

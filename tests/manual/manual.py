@@ -13,14 +13,15 @@ import pcap  # noqa: E402
 NETRACKER = os.path.join(ROOT, "build", "netracker")
 PAGE = os.path.join(ROOT, "man", "netracker.8")
 COMPLETION = os.path.join(ROOT, "completion", "netracker.bash")
-COMMANDS = ["", "list", "replay", "explain", "attach", "status", "detach"]
+COMMANDS = ["", "record", "list", "replay", "explain", "attach", "status", "detach"]
 TRACK = "track"  # the page's name of the command without a name
-RULE = re.compile(r'^\t\t\.name = "([a-z0-9-]+)",(?: \.letter = \'(.)\',)?', re.M)
+RULE = re.compile(r'^\t\t\.name = "([a-z0-9-]+)",(?: \.letter = \'(.)\',)?((?:.*\n)*?)\t\},', re.M)
 
 
 class Option:
-    def __init__(self, name, letter):
+    def __init__(self, name, letter, rule):
         self.name, self.letter = "--" + name, "-" + letter if letter else None
+        self.needs_value = ".optional" not in rule
         self.takes_value = "takes no value" not in run("%s=x" % self.name, "--help").stderr
         self.commands = {command for command in COMMANDS if self.belongs_to(command)}
 

@@ -39,7 +39,7 @@ def table_is_read():
     check(len(OPTIONS) > 30, "%d options found" % len(OPTIONS))
     for option in OPTIONS:
         for spelling in option.spellings():
-            rest = [] if option.takes_value else ["--help"]
+            rest = [] if option.takes_value and option.needs_value else ["--help"]
             check("no such option" not in manual.run(spelling, *rest).stderr, spelling)
         check(option.commands, "%s: no command has it" % option.name)
     check("no such option" in manual.run("--bogus", "--help").stderr, "an unknown option is refused")

@@ -19,6 +19,7 @@
 #define USAGE 2
 
 static const struct command live = { "", COMMAND_LIVE, NULL, NULL };
+static const struct command record_command = { "record", COMMAND_RECORD, NULL, "its only output is the history" };
 static const struct command list = { "list", COMMAND_LIST, NULL, "it lists the sockets that are open now" };
 static const struct command replay = { "replay", COMMAND_REPLAY, NULL, NULL };
 static const struct command attach = { "attach", COMMAND_ATTACH, NULL, "it takes -i, -q and -v" };
@@ -146,6 +147,71 @@ static void test_updates(void)
 	options = accepted(&live, "netracker --events update");
 	CHECK_EQUAL(options.delivery.output.interval_ns, 10000000000);
 	options_free(&options);
+}
+
+static void test_history(void)
+{
+	const __u64 day = 24 * 3600 * 1000000000ULL;
+	struct options options = accepted(&live, "netracker");
+
+	CHECK(!options.delivery.history.folder && !options.delivery.output.nowhere);
+	options_free(&options);
+	options = accepted(&live, "netracker --history -x");
+	CHECK_STRING(options.delivery.history.folder, "/var/lib/netracker/history");
+	CHECK_STRING(options.delivery.history.command, "live");
+	CHECK_EQUAL(options.delivery.history.most_age_ns, 30 * day);
+	CHECK_EQUAL(options.delivery.history.most_bytes, 10ULL << 30);
+	CHECK(!options.delivery.output.nowhere);
+	options_free(&options);
+	options = accepted(&live, "netracker --history=/h --keep 2d");
+	CHECK_STRING(options.delivery.history.folder, "/h");
+	CHECK_EQUAL(options.delivery.history.most_age_ns, 2 * day);
+	CHECK_EQUAL(options.delivery.history.most_bytes, 0);
+	options_free(&options);
+	options = accepted(&live, "netracker --history --keep 100M,36.5d");
+	CHECK_EQUAL(options.delivery.history.most_age_ns, 36 * day + day / 2);
+	CHECK_EQUAL(options.delivery.history.most_bytes, 100 << 20);
+	options_free(&options);
+	options = accepted(&live, "netracker --history --keep all");
+	CHECK(!options.delivery.history.most_age_ns && !options.delivery.history.most_bytes);
+	options_free(&options);
+	options = accepted(&replay, "replay --history=/h a.pcap");
+	CHECK(options.delivery.history.is_replay && !options.delivery.history.most_age_ns &&
+	      !options.delivery.history.most_bytes);
+	options_free(&options);
+	refused(&live, "netracker --keep 30d", "--keep is for a history; add --history");
+	refused(&live, "netracker --history --keep 10m", "'10m' is not valid; valid: an age of at least 1d");
+	refused(&live, "netracker --history --keep 1M", "a size of at least 16M");
+	refused(&live, "netracker --history --keep 30d,", "is not valid");
+	refused(&live, "netracker --history --keep=", "is not valid");
+	refused(&live, "netracker --history=", "valid: a folder's name");
+	refused(&list, "list --history", "it lists the sockets that are open now");
+	refused_words(&live, "netracker --history /srv/history", "an optional value needs =: --history=/srv/history");
+}
+
+static void test_record(void)
+{
+	struct options options = accepted(&record_command, "record port 443");
+
+	CHECK_STRING(options.delivery.history.folder, "/var/lib/netracker/history");
+	CHECK_STRING(options.delivery.history.command, "record");
+	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_CLOSE | 1 << NT_EVENT_UPDATE | 1 << NT_EVENT_EXIT);
+	CHECK_EQUAL(options.delivery.output.interval_ns, 600000000000);
+	CHECK(options.delivery.output.nowhere && !options.delivery.output.sink.waits);
+	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET | CONTEXT_WIRE);
+	options_free(&options);
+	options = accepted(&record_command, "record --history=/h --events close -i none --keep 1d,16M");
+	CHECK_STRING(options.delivery.history.folder, "/h");
+	CHECK_EQUAL(options.delivery.events, 1 << NT_EVENT_CLOSE);
+	CHECK_EQUAL(options.delivery.output.interval_ns, 0);
+	CHECK_EQUAL(options.contexts, CONTEXT_SOCKET);
+	options_free(&options);
+	refused(&record_command, "record --json", "--json: not an option of record: its only output is the history");
+	refused(&record_command, "record -o a.json", "not an option of record");
+	refused(&record_command, "record --summary", "not an option of record");
+	refused(&record_command, "record --events close --interval 5", "--interval needs update records");
+	refused(&record_command, "record --events listed", "listed records are those of netracker list");
+	refused(&record_command, "record --context socket --packets", "--packets needs the wire context");
 }
 
 static void test_defaults(void)
@@ -668,5 +734,7 @@ int main(void)
 	test_wrong_options();
 	test_wrong_replay();
 	test_attach_commands();
+	test_history();
+	test_record();
 	return check_finish();
 }
