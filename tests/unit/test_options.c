@@ -210,7 +210,7 @@ static void test_record(void)
 	refused(&record_command, "record -o a.json", "not an option of record");
 	refused(&record_command, "record --summary", "not an option of record");
 	refused(&record_command, "record --events close --interval 5", "--interval needs update records");
-	refused(&record_command, "record --events listed", "listed records are those of netracker list");
+	refused(&record_command, "record --events listed", "those of netracker list");
 	refused(&record_command, "record --context socket --packets", "--packets needs the wire context");
 }
 
