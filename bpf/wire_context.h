@@ -125,10 +125,8 @@ static __always_inline void record_wire_end(struct nt_wire_event *event, const s
 	event->wire = *wire;
 	event->cause = cause;
 	event->has_streams = !!followed;
-	if (followed) {
-		event->streams[0] = followed->of[0];
-		event->streams[1] = followed->of[1];
-	}
+	if (followed)
+		event->streams = *followed;
 }
 
 /* Returns 1 if no record of the connection in workspace->end can pass the filters, and counts it. */
@@ -171,7 +169,7 @@ static __always_inline void release_held_syn(struct workspace *workspace)
 	nt_connection_release_syn(previous);
 	__builtin_memset(&workspace->followed, 0, sizeof(workspace->followed));
 	if (workspace->end.has_streams)
-		nt_stream_move_syn(opener ? &workspace->end.streams[1].core : &workspace->end.streams[0].core,
+		nt_stream_move_syn(opener ? &workspace->end.streams.of[1].core : &workspace->end.streams.of[0].core,
 				   opener ? &workspace->followed.of[1].core : &workspace->followed.of[0].core,
 				   previous->held_isn, previous->held_count);
 }
@@ -205,8 +203,7 @@ __noinline int count_in_stream(struct __sk_buff *skb)
 	followed = bpf_map_lookup_elem(&streams, &sighting->key);
 	if (!followed)
 		return 0;
-	nt_stream_step(sighting->source & 1 ? &followed->of[1] : &followed->of[0],
-		       sighting->source & 1 ? &followed->of[0] : &followed->of[1], &sighting->packet, &place);
+	nt_streams_step(followed, sighting->source & 1, &sighting->packet, &place, sighting->now);
 	return 1;
 }
 

@@ -120,8 +120,7 @@ static __always_inline void emit_wire_of_socket(struct nt_socket_event *event, c
 		struct nt_streams *followed = bpf_map_lookup_elem(&streams, key);
 
 		if (followed) {
-			event->streams[0] = followed->of[0];
-			event->streams[1] = followed->of[1];
+			event->streams = *followed;
 			event->has_streams = 1;
 		}
 	}

@@ -48,10 +48,6 @@ struct {
 } established SEC(".maps");
 
 /* The streams of the connections in the tables above; used only if every packet is followed. */
-struct nt_streams {
-	struct nt_stream of[2];
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 1);

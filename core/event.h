@@ -17,11 +17,11 @@
 #endif
 #include "connection.h"
 #include "key.h"
+#include "last_exchange.h"
 #include "port.h"
 #include "record.h"
 #include "share.h"
 #include "socket.h"
-#include "stream.h"
 
 enum nt_event_type {
 	NT_EVENT_TYPE_PROCESS,       /* struct nt_compact_process_event: a process that was not described before */
@@ -135,8 +135,8 @@ struct nt_socket_event {
 	struct nt_socket_queues queues; /* of NT_EVENT_TYPE_SOCKET_STATUS */
 	__u32 wire_status;              /* enum nt_wire_status */
 	__u32 has_streams;
-	struct nt_wire wire;         /* valid with NT_WIRE_OPEN and NT_WIRE_SETTLED */
-	struct nt_stream streams[2]; /* by the key's side; valid if has_streams */
+	struct nt_wire wire;       /* valid with NT_WIRE_OPEN and NT_WIRE_SETTLED */
+	struct nt_streams streams; /* valid if has_streams */
 };
 
 /* The length of a socket's event without the wire's part. */
@@ -167,7 +167,7 @@ struct nt_wire_event {
 	struct nt_wire wire;
 	__u32 cause; /* enum nt_wire_cause */
 	__u32 has_streams;
-	struct nt_stream streams[2];
+	struct nt_streams streams;
 };
 
 struct nt_listener_event {

@@ -98,6 +98,8 @@ enum nt_present {
 	NT_HAS_SYN_FINACK,
 	NT_HAS_REQUEST,
 	NT_HAS_RESPONSE,
+	NT_HAS_LAST_REQUEST,
+	NT_HAS_LAST_RESPONSE,
 	NT_HAS_ACCEPT_WAIT,
 	NT_HAS_ENDED_BY,
 	NT_HAS_REASON,
@@ -168,7 +170,7 @@ struct nt_record {
 	__u64 duration_ns, first_fin_ns, wire_duration_ns;
 	/* Negative if the packets of a capture are out of order. */
 	long long syn_synack_ns, synack_ack_ns, handshake_ns, syn_finack_ns;
-	__u64 request_ns, response_ns, accept_wait_ns;
+	__u64 request_ns, response_ns, last_request_ns, last_response_ns, accept_wait_ns;
 	__u64 state_age_ns;
 	__u32 recv_queue_bytes, send_queue_bytes, unacked_bytes;
 	__u32 cwnd;                           /* segments */

@@ -23,6 +23,23 @@ static void add_rest(struct paragraph *paragraph, const struct record_wait *wait
 	add_part(paragraph, "The other", wait->rest.ns, meanings[wait->rest_is]);
 }
 
+/* A connection with one exchange has nothing to add. */
+static void add_last_exchange(struct paragraph *paragraph, const struct nt_record *record)
+{
+	if (!nt_record_has(record, NT_HAS_LAST_REQUEST) || !nt_record_has(record, NT_HAS_REQUEST) ||
+	    record->last_request_ns == record->request_ns)
+		return;
+	paragraph_add(paragraph, "The last request came");
+	paragraph_add_duration(paragraph, record->last_request_ns);
+	if (!nt_record_has(record, NT_HAS_LAST_RESPONSE)) {
+		paragraph_add(paragraph, "after the start and had no answer.");
+		return;
+	}
+	paragraph_add(paragraph, "after the start, and its answer");
+	paragraph_add_duration(paragraph, record->last_response_ns - record->last_request_ns);
+	paragraph_add(paragraph, "later.");
+}
+
 void explain_write_wait(struct paragraph *paragraph)
 {
 	struct text_buffer reason = { 0 };
@@ -43,5 +60,6 @@ void explain_write_wait(struct paragraph *paragraph)
 							 "before its first payload (peer).");
 	if (wait.rest.known)
 		add_rest(paragraph, &wait);
+	add_last_exchange(paragraph, &record);
 	paragraph_finish(paragraph, "Whose time");
 }

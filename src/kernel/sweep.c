@@ -228,7 +228,7 @@ static void report_wire(const struct pass *pass, const struct nt_wire *wire)
 		.cause = choose_cause(pass, wire),
 	};
 
-	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, event.streams)) {
+	if (!bpf_map_lookup_elem(pass->sweep->streams_fd, &wire->key, &event.streams)) {
 		event.has_streams = 1;
 		if (!pass->report_only)
 			bpf_map_delete_elem(pass->sweep->streams_fd, &wire->key);

@@ -222,7 +222,7 @@ static void release_socket(struct join *join, struct held_socket *held)
 	struct joined_socket joined = {
 		.event = &held->event,
 		.wire = has_wire ? &held->event.wire : NULL,
-		.streams = has_wire && held->event.has_streams ? held->event.streams : NULL,
+		.streams = has_wire && held->event.has_streams ? &held->event.streams : NULL,
 		.wire_ended = held->wire_ended,
 	};
 
@@ -281,7 +281,7 @@ static void claim_wire(struct join *join, struct held_wire *wire, int side, stru
 	socket->event.wire = wire->event.wire;
 	socket->event.has_streams = wire->event.has_streams;
 	if (wire->event.has_streams)
-		memcpy(socket->event.streams, wire->event.streams, sizeof(socket->event.streams));
+		socket->event.streams = wire->event.streams;
 	socket->wire_ended = wire->event.cause != NT_WIRE_EXIT;
 	if (socket->wire_ended)
 		stop_matching_socket(join, socket);

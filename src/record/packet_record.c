@@ -67,6 +67,20 @@ void record_add_first_payloads(struct nt_record *record, const struct nt_connect
 			nt_first_payload_ns(connection, side_index(connection, NT_DST)));
 }
 
+/* A connection to itself has no exchange. */
+void record_add_last_exchange(struct nt_record *record, const struct nt_connection *connection,
+			      const struct nt_last_exchange *exchange, __u64 start)
+{
+	int dst = side_index(connection, NT_DST);
+
+	if (!connection->syn_ns || connection->marks & NT_MARK_SELF || !nt_last_exchange_is_later(exchange))
+		return;
+	packet_set_span(record, NT_HAS_LAST_REQUEST, &record->last_request_ns, start,
+			exchange->ns[side_index(connection, NT_SRC)]);
+	if (nt_last_exchange_has_response(exchange, dst))
+		packet_set_span(record, NT_HAS_LAST_RESPONSE, &record->last_response_ns, start, exchange->ns[dst]);
+}
+
 void record_add_wire(struct nt_record *record, const struct nt_connection *connection)
 {
 	_Static_assert(NT_CONNECTION_HISTORY < NT_HISTORY_SIZE, "a history and its NUL fit into a record");
@@ -133,11 +147,11 @@ struct packet_traffic traffic_of_stream(const struct nt_stream *stream)
 }
 
 void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
-			const struct nt_stream streams[2])
+			const struct nt_streams *streams)
 {
 	const struct packet_traffic traffic[2] = {
-		traffic_of_stream(&streams[0]),
-		traffic_of_stream(&streams[1]),
+		traffic_of_stream(&streams->of[0]),
+		traffic_of_stream(&streams->of[1]),
 	};
 
 	record_add_traffic(record, connection, traffic);
@@ -284,6 +298,8 @@ static void remove_doubtful_spans(struct nt_record *record, const struct packet_
 	__u16 dst_fin = side_index(connection, NT_DST) ? PACKET_TIME_FIN_1 : PACKET_TIME_FIN_0;
 	__u16 request = side_index(connection, NT_SRC) ? PACKET_TIME_PAYLOAD_1 : PACKET_TIME_PAYLOAD_0;
 	__u16 response = side_index(connection, NT_DST) ? PACKET_TIME_PAYLOAD_1 : PACKET_TIME_PAYLOAD_0;
+	__u16 last_request = side_index(connection, NT_SRC) ? PACKET_TIME_EXCHANGE_1 : PACKET_TIME_EXCHANGE_0;
+	__u16 last_response = side_index(connection, NT_DST) ? PACKET_TIME_EXCHANGE_1 : PACKET_TIME_EXCHANGE_0;
 	__u16 fins = PACKET_TIME_RST | PACKET_TIME_FIN_0 | PACKET_TIME_FIN_1;
 	const struct {
 		int bit;
@@ -295,6 +311,8 @@ static void remove_doubtful_spans(struct nt_record *record, const struct packet_
 		{ NT_HAS_SYN_FINACK, PACKET_TIME_SYN, dst_fin },
 		{ NT_HAS_REQUEST, PACKET_TIME_SYN, request },
 		{ NT_HAS_RESPONSE, PACKET_TIME_SYN, response },
+		{ NT_HAS_LAST_REQUEST, PACKET_TIME_SYN, last_request },
+		{ NT_HAS_LAST_RESPONSE, PACKET_TIME_SYN, last_response },
 		{ NT_HAS_DURATION, start, end },
 		{ NT_HAS_WIRE_DURATION, start, PACKET_TIME_CHANGE },
 		/* Which of them was first is not known if the time of one is not. */
@@ -322,6 +340,9 @@ void record_fill_from_packets(struct nt_record *record, const struct packet_acco
 	packet_fill_times(record, account);
 	record_add_wire(record, account->connection);
 	record_add_first_payloads(record, account->connection, packet_start_ns(account->connection));
+	if (account->exchange)
+		record_add_last_exchange(record, account->connection, account->exchange,
+					 packet_start_ns(account->connection));
 	if (account->traffic)
 		record_add_traffic(record, account->connection, account->traffic);
 	else

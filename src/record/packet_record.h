@@ -26,6 +26,8 @@ enum packet_time_bit {
 	PACKET_TIME_CHANGE = 128,
 	PACKET_TIME_PAYLOAD_0 = 256,
 	PACKET_TIME_PAYLOAD_1 = 512,
+	PACKET_TIME_EXCHANGE_0 = 1024,
+	PACKET_TIME_EXCHANGE_1 = 2048,
 };
 
 /* Times that cannot be compared with the others; enum packet_time_bit. */
@@ -37,11 +39,12 @@ struct packet_doubt {
 struct packet_account {
 	const struct nt_key *key;
 	const struct nt_connection *connection;
-	const struct packet_traffic *traffic; /* two, by index into the key; NULL if not followed */
-	const char *interface;                /* NULL if unknown */
-	__u32 pid;                            /* of the process that a capture names; 0: unknown */
-	const char *comm;                     /* its name; empty: unknown. Read only if pid is known */
-	int error;                            /* errno that an ICMP error meant for the attempt; 0: none */
+	const struct packet_traffic *traffic;    /* two, by index into the key; NULL if not followed */
+	const struct nt_last_exchange *exchange; /* NULL if not followed */
+	const char *interface;                   /* NULL if unknown */
+	__u32 pid;                               /* of the process that a capture names; 0: unknown */
+	const char *comm;                        /* its name; empty: unknown. Read only if pid is known */
+	int error;                               /* errno that an ICMP error meant for the attempt; 0: none */
 	enum nt_wire_cause cause;
 	__u64 now;                        /* the record's time, in the clock of the connection's times */
 	__s64 to_utc_ns;                  /* to add to that clock for the time since the Unix epoch */
@@ -63,6 +66,10 @@ void record_add_wire(struct nt_record *record, const struct nt_connection *conne
 /* Sets request_ns and response_ns. start: the record's, by the connection's clock; 0: unknown. */
 void record_add_first_payloads(struct nt_record *record, const struct nt_connection *connection, __u64 start);
 
+/* Sets last_request_ns and last_response_ns in the same way. */
+void record_add_last_exchange(struct nt_record *record, const struct nt_connection *connection,
+			      const struct nt_last_exchange *exchange, __u64 start);
+
 /* Sets the interface and VLAN of the first packet. `interface` is NULL if its name is unknown. */
 void record_add_place(struct nt_record *record, const struct nt_connection *connection, const char *interface);
 
@@ -73,8 +80,8 @@ void record_add_traffic(struct nt_record *record, const struct nt_connection *co
 struct packet_traffic traffic_of_stream_core(const struct nt_stream_core *stream, bool is_incomplete);
 struct packet_traffic traffic_of_stream(const struct nt_stream *stream);
 
-/* The same from two streams, by index into the key. */
+/* The same from the streams. */
 void record_add_streams(struct nt_record *record, const struct nt_connection *connection,
-			const struct nt_stream streams[2]);
+			const struct nt_streams *streams);
 
 #endif

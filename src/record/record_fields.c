@@ -314,6 +314,8 @@ const struct record_field record_fields[] = {
 	BITS("seen", seen, &seen_names),
 	{ KEY("complete"), FIELD_BOOLEAN, FIELD_OF_CONNECTIONS, get_complete, MEMBER(gaps), NULL },
 	BITS("gaps", gaps, &record_gap_names),
+	INTEGER("last_request_ns", NT_HAS_LAST_REQUEST, last_request_ns),
+	INTEGER("last_response_ns", NT_HAS_LAST_RESPONSE, last_response_ns),
 	INTEGER("backlog", NT_HAS_BACKLOG, backlog),
 	INTEGER("backlog_max", NT_HAS_BACKLOG_MAX, backlog_max),
 	INTEGER("drops", NT_HAS_DROPS, drops),

@@ -284,7 +284,8 @@ static __u64 first_fin_ns_of(const struct nt_record *record, const struct nt_soc
 }
 
 static void socket_fill_times(struct nt_record *record, const struct nt_socket *socket,
-			      const struct nt_connection *wire, const struct record_lookups *lookups, __u64 end_ns)
+			      const struct nt_connection *wire, const struct nt_streams *streams,
+			      const struct record_lookups *lookups, __u64 end_ns)
 {
 	__u64 start = socket_start_ns(socket, wire);
 
@@ -298,6 +299,8 @@ static void socket_fill_times(struct nt_record *record, const struct nt_socket *
 	socket_set_span(record, NT_HAS_FIRST_FIN, &record->first_fin_ns, start, first_fin_ns_of(record, socket, wire));
 	if (wire)
 		record_add_first_payloads(record, wire, start);
+	if (wire && streams)
+		record_add_last_exchange(record, wire, &streams->exchange, start);
 	if (socket->role == NT_ROLE_CLIENT && !wire && start && socket->established_ns >= start) {
 		record->handshake_ns = (long long)(socket->established_ns - start);
 		nt_record_set(record, NT_HAS_HANDSHAKE);
@@ -537,10 +540,10 @@ static bool were_packets_hidden(const struct record_lookups *lookups, __u64 from
 }
 
 /* Returns whether packets went over an interface that may have carried some before it was watched. */
-static bool were_packets_early(const struct record_lookups *lookups, const struct nt_stream streams[2], __u64 first_ns)
+static bool were_packets_early(const struct record_lookups *lookups, const struct nt_streams *streams, __u64 first_ns)
 {
 	return lookups->interface_joined_ns > first_ns &&
-	       (nt_stream_has_moved(&streams[0].core) || nt_stream_has_moved(&streams[1].core));
+	       (nt_stream_has_moved(&streams->of[0].core) || nt_stream_has_moved(&streams->of[1].core));
 }
 
 static void fill_gaps(struct nt_record *record, const struct joined_socket *joined, const struct nt_connection *wire,
@@ -637,7 +640,7 @@ void record_fill_from_socket(struct nt_record *record, enum nt_event_kind event,
 		socket_fill_state(record, joined->event, wire, now);
 	socket_fill_wire(record, joined, wire, lookups);
 	fill_scope(record, socket, lookups);
-	socket_fill_times(record, socket, wire, lookups, closed ? socket->close_ns : now);
+	socket_fill_times(record, socket, wire, joined->streams, lookups, closed ? socket->close_ns : now);
 	socket_fill_counts(record, socket, &joined->event->counts);
 	fill_queues(record, joined->event, lookups->tick_ns);
 	if (socket->in_sockmap || (joined->wire && joined->wire->in_sockmap))
@@ -656,7 +659,7 @@ void record_fill_from_open_socket(struct nt_record *record, enum nt_event_kind k
 	if (whole.wire_status != NT_WIRE_ABSENT)
 		joined.wire = &whole.wire;
 	if (whole.wire_status != NT_WIRE_ABSENT && whole.has_streams)
-		joined.streams = whole.streams;
+		joined.streams = &whole.streams;
 	record_fill_from_socket(record, kind, &joined, lookups, whole.header.now);
 }
 
@@ -664,13 +667,14 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 			   const struct record_lookups *lookups)
 {
 	struct packet_traffic traffic[2] = {
-		traffic_of_stream(&event->streams[0]),
-		traffic_of_stream(&event->streams[1]),
+		traffic_of_stream(&event->streams.of[0]),
+		traffic_of_stream(&event->streams.of[1]),
 	};
 	struct packet_account oriented = {
 		.key = &event->wire.key,
 		.connection = &event->wire.connection,
 		.traffic = event->has_streams ? traffic : NULL,
+		.exchange = event->has_streams ? &event->streams.exchange : NULL,
 		.interface = lookups->interface_name(lookups->context, event->wire.ifindex),
 		.error = event->wire.attempt_error,
 		.cause = event->cause,
@@ -681,7 +685,7 @@ void record_fill_from_wire(struct nt_record *record, const struct nt_wire_event 
 	record_fill_from_packets(record, &oriented);
 	fill_netns_name(record, lookups);
 	if (lookups->every_packet &&
-	    (!event->has_streams || were_packets_early(lookups, event->streams, event->wire.connection.first_ns)))
+	    (!event->has_streams || were_packets_early(lookups, &event->streams, event->wire.connection.first_ns)))
 		record->gaps |= NT_GAP_PACKETS;
 	if (were_packets_hidden(lookups, event->wire.connection.first_ns, event->header.now))
 		record->gaps |= NT_GAP_HIDDEN;

@@ -16,9 +16,9 @@
 /* A socket's event, and what the wire context reported about its connection. */
 struct joined_socket {
 	const struct nt_socket_event *event;
-	const struct nt_wire *wire;      /* NULL if no packet was seen */
-	const struct nt_stream *streams; /* two, by index into the key; NULL if not followed */
-	bool wire_ended;                 /* false: more packets may follow */
+	const struct nt_wire *wire;       /* NULL if no packet was seen */
+	const struct nt_streams *streams; /* NULL if not followed */
+	bool wire_ended;                  /* false: more packets may follow */
 };
 
 /* The functions return NULL if unknown. */

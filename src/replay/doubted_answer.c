@@ -9,6 +9,7 @@
 struct doubted_answer {
 	struct nt_connection connection;
 	struct nt_stream_core streams[2];
+	struct nt_last_exchange exchange;
 	struct replay_located packet[DOUBTED_ANSWER_MOST];
 	int count; /* 0: the place is free */
 };
@@ -57,6 +58,7 @@ void doubted_answers_open(struct doubted_answers *doubted, const struct replay_e
 	opened->connection = entry->connection;
 	opened->streams[0] = entry->streams[0].core;
 	opened->streams[1] = entry->streams[1].core;
+	opened->exchange = entry->exchange;
 	opened->count = 0;
 	add_doubted(opened, answer);
 }
@@ -102,6 +104,7 @@ int doubted_answers_restore(struct doubted_answers *doubted, struct replay_entry
 	entry->connection = answer->connection;
 	restore_stream(&entry->streams[0], &answer->streams[0]);
 	restore_stream(&entry->streams[1], &answer->streams[1]);
+	entry->exchange = answer->exchange;
 	memcpy(taken, answer->packet, (size_t)count * sizeof(*taken));
 	answer->count = 0;
 	return count;

@@ -205,6 +205,7 @@ struct replay_entry *replay_table_add(struct replay_table *table, const struct n
 	entry->key = *key;
 	entry->hash = hash;
 	memset(entry->streams, 0, sizeof(entry->streams));
+	memset(&entry->exchange, 0, sizeof(entry->exchange));
 	put_slot(table, (struct replay_slot){ hash, entry->index });
 	enqueue(table, entry, queue);
 	table->count++;

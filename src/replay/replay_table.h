@@ -45,6 +45,7 @@ struct replay_entry {
 	struct packet_doubt doubt;
 	struct side_sums sums[2];
 	bool is_suspected; /* a segment had a wrong checksum */
+	struct nt_last_exchange exchange;
 	struct growing_stream streams[2] __attribute__((aligned(64)));
 } __attribute__((aligned(64)));
 

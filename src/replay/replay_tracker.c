@@ -51,14 +51,18 @@ static struct packet_traffic traffic_of(const struct growing_stream *stream)
 }
 
 /* Returns enum packet_time_bit: the times that the connection has. */
-static __u16 known_times(const struct nt_connection *connection)
+static __u16 known_times(const struct replay_entry *entry)
 {
+	const struct nt_connection *connection = &entry->connection;
+
 	return PACKET_TIME_FIRST | PACKET_TIME_CHANGE | (connection->syn_ns ? PACKET_TIME_SYN : 0) |
 	       (connection->synack_ns ? PACKET_TIME_SYNACK : 0) | (connection->ack_ns ? PACKET_TIME_ACK : 0) |
 	       (connection->fin_ns[0] ? PACKET_TIME_FIN_0 : 0) | (connection->fin_ns[1] ? PACKET_TIME_FIN_1 : 0) |
 	       (connection->rst_ns[0] | connection->rst_ns[1] ? PACKET_TIME_RST : 0) |
 	       (nt_first_payload_ns(connection, 0) ? PACKET_TIME_PAYLOAD_0 : 0) |
-	       (nt_first_payload_ns(connection, 1) ? PACKET_TIME_PAYLOAD_1 : 0);
+	       (nt_first_payload_ns(connection, 1) ? PACKET_TIME_PAYLOAD_1 : 0) |
+	       (entry->exchange.ns[0] ? PACKET_TIME_EXCHANGE_0 : 0) |
+	       (entry->exchange.ns[1] ? PACKET_TIME_EXCHANGE_1 : 0);
 }
 
 /* Returns whether the packet comes too late or too early for a handshake, and nothing shows yet whose time is wrong. */
@@ -77,13 +81,13 @@ static void follow_clock(struct replay_entry *entry, const struct packet_time *t
 		return;
 	entry->epoch = time->epoch;
 	entry->doubt.unknown |= entry->doubt.former;
-	entry->doubt.former = known_times(&entry->connection);
+	entry->doubt.former = known_times(entry);
 }
 
 /* before: the times before this packet. */
 static void doubt_times(struct replay_entry *entry, const struct packet_time *time, __u16 before, bool changed)
 {
-	__u16 set = known_times(&entry->connection) & ~before;
+	__u16 set = known_times(entry) & ~before;
 
 	if (changed) {
 		set |= PACKET_TIME_CHANGE;
@@ -105,6 +109,7 @@ static void fill_tracker_record(const struct replay_tracker *tracker, struct nt_
 		.key = &entry->key,
 		.connection = &entry->connection,
 		.traffic = traffic,
+		.exchange = &entry->exchange,
 		.interface = entry->ifname,
 		.pid = entry->process.pid,
 		.comm = entry->process.comm,
@@ -148,6 +153,29 @@ static void uncount(struct growing_stream *stream, const struct replay_located *
 		stream->core.packets -= kept->segment.packet.segments;
 }
 
+static void add_to_exchange(struct replay_entry *entry, const struct replay_located *located)
+{
+	__u16 bit = located->source & 1 ? PACKET_TIME_EXCHANGE_1 : PACKET_TIME_EXCHANGE_0;
+
+	if (!nt_last_exchange_add(&entry->exchange, located->source, located->segment.ns))
+		return;
+	entry->doubt.former &= ~bit;
+	entry->doubt.unknown &= ~bit;
+	if (located->time.is_wrong)
+		entry->doubt.unknown |= bit;
+}
+
+/* The segment is counted late: it may lie within the last exchange, which then is unknown. */
+static void add_late_to_exchange(struct replay_entry *entry, const struct replay_located *kept)
+{
+	if (nt_last_exchange_is_after(&entry->exchange, kept->segment.ns))
+		return;
+	if (kept->segment.ns >= entry->exchange.latest_ns)
+		add_to_exchange(entry, kept);
+	else
+		entry->exchange = (struct nt_last_exchange){};
+}
+
 /* Counts the payload of a segment that was refused for its checksum, and not sent again: who sent it is unknown, but its
  * bytes were sent. It counts as a packet already.
  */
@@ -166,6 +194,7 @@ static void settle_withheld(struct replay_entry *entry, struct replay_located *k
 	hole = growing_stream_step(stream, peer_stream(entry, kept->source), &kept->segment.packet, &place);
 	if (hole.start != hole.end)
 		stream->core.flags |= NT_STREAM_INCOMPLETE;
+	add_late_to_exchange(entry, kept);
 }
 
 static bool has_withheld(const struct replay_entry *entry)
@@ -308,7 +337,7 @@ static void doubt_beginning(struct replay_entry *entry, const struct packet_time
 {
 	if (!time->is_wrong)
 		return;
-	entry->doubt.unknown = known_times(&entry->connection);
+	entry->doubt.unknown = known_times(entry);
 	entry->likely_ns = time->ns;
 }
 
@@ -391,7 +420,7 @@ static __u32 step_entry(struct replay_entry *entry, struct replay_located *locat
 	__u32 step;
 
 	if (is_beginning_wrong(entry, located)) {
-		entry->doubt.unknown = known_times(&entry->connection);
+		entry->doubt.unknown = known_times(entry);
 		entry->likely_ns = located->time.ns;
 	}
 	if (entry->likely_ns)
@@ -399,7 +428,7 @@ static __u32 step_entry(struct replay_entry *entry, struct replay_located *locat
 	follow_clock(entry, &located->time);
 	doubtful = located->time.is_wrong || entry->doubt.former || entry->doubt.unknown;
 	if (doubtful)
-		before = known_times(connection);
+		before = known_times(entry);
 	if (located->time.is_wrong || entry->doubt.former)
 		segment->packet.marks |= NT_PACKET_OTHER_CLOCK;
 	step = nt_connection_step(connection, &segment->packet, located->source, segment->ns);
@@ -493,11 +522,13 @@ static void step_stream(struct replay_tracker *tracker, struct replay_entry *ent
 	const struct capture_segment *segment = &located->segment;
 	const struct nt_place place = nt_place_at(segment->interface.number, segment->direction, segment->ns);
 	struct growing_stream *stream = &entry->streams[located->source];
-	__u64 packets = stream->core.packets;
+	__u64 packets = stream->core.packets, bytes = stream->core.bytes;
 	struct nt_range hole = growing_stream_step(stream, peer_stream(entry, located->source), &segment->packet,
 						   &place);
 
 	located->is_counted = stream->core.packets != packets;
+	if (stream->core.bytes != bytes)
+		add_to_exchange(entry, located);
 	if (hole.start != hole.end)
 		add_hole(tracker, entry, stream, hole);
 }
@@ -781,7 +812,7 @@ void replay_tracker_take_error(struct replay_tracker *tracker, const struct repl
 	if (entry->likely_ns)
 		replace_first_time(entry);
 	follow_clock(entry, &located->time);
-	doubt_times(entry, &located->time, known_times(&entry->connection), true);
+	doubt_times(entry, &located->time, known_times(entry), true);
 	entry->connection.last_change_ns = located->segment.ns;
 	entry->connection.last_seen_ns = located->segment.ns;
 	entry->error = (__u16)error;

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """request_ns and response_ns: applications that wait for known times before they send; and those that send too late or
-never, which leave the values out unless every packet is followed."""
+never, which leave the values out unless every packet is followed; and the last exchange, if it is."""
 import socket
 import sys
 import time
@@ -26,10 +26,12 @@ def since(start, span):
     return span.before - start.after, span.after - start.before
 
 
-def expect_times(world, pair, request=None, response=None):
-    """Expects the payload in these spans; None: no value."""
+def expect_times(world, pair, request=None, response=None, last=None):
+    """Expects the payload in these spans; None: no value. last: the spans of the last exchange, if not the first."""
     client, server = pair
     spans = {"request_ns": request, "response_ns": response}
+    if "packets" in world.place.seen:
+        spans["last_request_ns"], spans["last_response_ns"] = last or (None, None)
     if not world.place.wire:
         spans = dict.fromkeys(spans)
     world.expect(client, server, "closed", client, absent=[key for key, span in spans.items() if span is None],
@@ -58,8 +60,14 @@ def client_first(world):
         response = send(server, 5000)
         client.receive(5000)
         exchange(client, server, 10, 20)
+        settle(0.05)
+        last = [send(client, 10)]
+        server.receive(10)
+        settle(0.05)
+        last.append(send(server, 20))
+        client.receive(20)
         close(client, server)
-        expect_times(world, (client, server), requests[number], response)
+        expect_times(world, (client, server), requests[number], response, last)
 
 
 @case("server first, as SMTP", *PLACES)
@@ -149,14 +157,17 @@ def late(world):
     server.receive(100)
     response = send(server, 100)
     client.receive(100)
-    exchange(client, server, 50, 50)
+    last = [send(client, 50)]
+    server.receive(50)
+    last.append(send(server, 50))
+    client.receive(50)
     beside = send(server_beside, 10)
     client_beside.receive(10)
     close(client_beside, server_beside)
     close(client, server)
     expect_times(world, (client_beside, server_beside), response=beside)
     followed = "packets" in world.place.seen
-    expect_times(world, (client, server), request if followed else None, response if followed else None)
+    expect_times(world, (client, server), request if followed else None, response if followed else None, last)
 
 
 def arenas():

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""request_ns and response_ns of captures: the first payload of each side, at times that the capture shows."""
+"""request_ns and response_ns of captures: the first payload of each side, at times that the capture shows; and those of
+the last exchange."""
 import subprocess
 
 import replay_harness
@@ -118,6 +119,48 @@ def without_a_start():
     times([*handshake()[1:], request(0.1), response(0.2, acknowledged=19)], None, None)
 
 
+def last(packets, request_ms, response_ms):
+    """Compares the times of the last exchange; None: absent."""
+    records = replay(capture([*handshake(), *packets])).records
+    equal(len(records), 1, "records")
+    holds(records[0], last_request_ns=None if request_ms is None else round(request_ms * MS),
+          last_response_ns=None if response_ms is None else round(response_ms * MS))
+
+
+def last_exchange():
+    """Three requests on one connection; and what is no new payload."""
+    first = [request(0.1), response(0.2, acknowledged=19), response(0.21, first=20, acknowledged=19)]
+    second = [request(1, first=19, acknowledged=39), response(1.5, first=39, acknowledged=37)]
+    third = [request(2, first=37, acknowledged=58), request(2.1, first=55, acknowledged=58)]
+    last([], None, None)
+    last(first[:1], None, None)
+    last(first, None, None)
+    last(first[1:2] + [request(0.5)], None, None)
+    last(first[1:2] + [request(0.5), response(0.7, first=20, acknowledged=19)], 500, 700)
+    last(first + second, 1000, 1500)
+    last(first + second + third, 2000, None)
+    last(first + second + third + [response(3, first=58, acknowledged=73)], 2000, 3000)
+    last(first + second + [request(1.9)], 1000, 1500)  # a retransmission
+    last(first + second + [request(1.9, b"\n", first=36)], 1000, 1500)  # a keep-alive
+    last(first[1::-1], None, None)
+    last(first + second[::-1], 1000, 1500)  # in the wrong order in the capture
+    last(first + [(0.9, packet(CLIENT, SERVER, RST | ACK, C + 19, S + 39, b"because"))], None, None)
+    itself = replay(capture([(0, packet(CLIENT, CLIENT, SYN, C)), (0.001, packet(CLIENT, CLIENT, SYN | ACK, C, C + 1)),
+                             (0.002, packet(CLIENT, CLIENT, ACK | PSH, C + 1, C + 1, b"me"))])).records
+    holds(itself[0], last_request_ns=None, last_response_ns=None)
+
+
+def explain_last_exchange():
+    packets = [*handshake(), request(0.1), response(0.2, acknowledged=19), request(1, first=19, acknowledged=20)]
+    for more, words in (([], "The last request came 1.00s after the start and had no answer."),
+                        ([response(1.5, first=20, acknowledged=37)],
+                         "The last request came 1.00s after the start, and its answer 500ms later.")):
+        records = replay(capture(packets + more), "-q").output
+        described = subprocess.run([replay_harness.NETRACKER, "explain"], input=records, stdout=subprocess.PIPE,
+                                   check=True).stdout.decode()
+        check(words in " ".join(described.split()), f"{words}: {described}")
+
+
 def whose_time():
     """The server takes 258.5 ms: the request is at 21.5 ms, the answer at 300 ms, the round trip takes 20 ms."""
     captured = capture([*handshake(), request(0.0215), response(0.3, acknowledged=19)])
@@ -150,9 +193,10 @@ def clock_set_back():
     records = replay(capture([*handshake(), *later, *padding])).records
     mine = [record for record in records if record["src_port"] == 40000]
     equal([(record.get("request_ns"), record.get("response_ns")) for record in mine], [(None, None)], "times")
+    equal([key for record in mine for key in record if key.startswith("last_")], [], "the last exchange")
 
 
 if __name__ == "__main__":
     replay_harness.run([client_first, server_first, hours_later, one_side_only, retransmitted, captured_twice,
                         lost_before_the_capture, missing_in_the_capture, out_of_order_in_the_capture, probes, fast_open,
-                        refused, payload_with_fin, without_a_start, whose_time, csv, clock_set_back])
+                        refused, payload_with_fin, without_a_start, last_exchange, explain_last_exchange, whose_time, csv, clock_set_back])

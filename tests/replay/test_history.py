@@ -30,7 +30,8 @@ RECORD = {
     "send_queue_bytes": 13, "unacked_bytes": 14, "cwnd": 15, "last_sent_ns": 4000016, "last_received_ns": 8000017,
     "conn_state": "S1", "history": "ShADad", "src_bytes": 77, "dst_bytes": 4294967297, "src_packets": 6,
     "dst_packets": 5, "src_retransmits": 1, "dst_retransmits": 2, "rtt_us": 45, "min_rtt_us": 40,
-    "limited_by": "sndbuf", "seen": ["wire", "socket"], "complete": False, "gaps": ["start", "events"]}
+    "limited_by": "sndbuf", "seen": ["wire", "socket"], "complete": False, "gaps": ["start", "events"],
+    "last_request_ns": 800000018, "last_response_ns": 900000019}
 
 
 def lines_of(*records):

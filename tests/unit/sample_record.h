@@ -51,6 +51,8 @@ __attribute__((unused)) static struct nt_record sample_record(void)
 		.syn_finack_ns = 1400000001,
 		.request_ns = 60000,
 		.response_ns = 90000000,
+		.last_request_ns = 800000000,
+		.last_response_ns = 900000000,
 		.accept_wait_ns = 7000,
 		.state_age_ns = 9000,
 		.recv_queue_bytes = 11,

@@ -34,7 +34,7 @@ static void test_every_column(void)
 		"/system.slice/nginx.service,abc,2023-11-14T22:13:20.001000000Z,1500000000,1400000000,"
 		"1500000001,20000,30000,50000,1400000001,60000,90000000,7000,reset,dst,tcp_abort_on_close,fin_wait2,9000,"
 		"11,12,13,10,4000000,8000000,RSTR,ShADadr,77,4294967297,6,5,1,2,45,40,sndbuf,wire+socket,"
-		"true,,,,,\n");
+		"true,,800000000,900000000,,,,\n");
 }
 
 /* A listener has the same columns as a connection, most of them empty. */
@@ -67,7 +67,7 @@ static void test_unknown_is_empty(void)
 		     "\"\"\t\t0\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
 		     /* outcome to limited_by */
 		     "reset\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t\t"
-		     "wire+socket\tfalse\tstart+owner\t\t\t\t\n");
+		     "wire+socket\tfalse\tstart+owner\t\t\t\t\t\t\n");
 }
 
 static void test_escapes(void)

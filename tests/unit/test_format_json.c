@@ -40,7 +40,8 @@ static void test_every_key_in_order(void)
 		"\"last_received_ns\":8000000,\"conn_state\":\"RSTR\","
 		"\"history\":\"ShADadr\",\"src_bytes\":77,\"dst_bytes\":4294967297,\"src_packets\":6,"
 		"\"dst_packets\":5,\"src_retransmits\":1,\"dst_retransmits\":2,\"rtt_us\":45,\"min_rtt_us\":40,"
-		"\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[]}\n");
+		"\"limited_by\":\"sndbuf\",\"seen\":[\"wire\",\"socket\"],\"complete\":true,\"gaps\":[],"
+		"\"last_request_ns\":800000000,\"last_response_ns\":900000000}\n");
 }
 
 /* A listener has no keys of connections. */

@@ -37,7 +37,7 @@ static void take_socket(void *context, const struct joined_socket *joined)
 		.wire_ended = joined->wire_ended,
 		.has_streams = joined->streams,
 		.wire_first_ns = joined->wire ? joined->wire->connection.first_ns : 0,
-		.dst_packets = joined->streams ? joined->streams[1].core.packets : 0,
+		.dst_packets = joined->streams ? joined->streams->of[1].core.packets : 0,
 	};
 }
 
@@ -344,8 +344,8 @@ static void streams_come_with_the_wire(void)
 	struct nt_wire_event end = wire_end(clients_wire("ShAFf", START + US), NT_WIRE_ENDED, START + SECOND);
 
 	event.has_streams = end.has_streams = 1;
-	event.streams[1].core.packets = 5;
-	end.streams[1].core.packets = 6;
+	event.streams.of[1].core.packets = 5;
+	end.streams.of[1].core.packets = 6;
 	begin();
 	feed_socket(&event);
 	feed_wire(end);

@@ -33,6 +33,7 @@ SOCKET = {
     "history": "ShADadr", "src_bytes": 75, "dst_bytes": 240, "src_packets": 6, "dst_packets": 3, "src_retransmits": 1,
     "dst_retransmits": 0, "rtt_us": 88, "min_rtt_us": 46, "limited_by": "receiver",
     "seen": ["wire", "packets", "socket"], "complete": False, "gaps": ["packets", "events"],
+    "last_request_ns": 75000, "last_response_ns": 95000,
 }
 LISTENER = {
     "v": 2, "id": "8357c8fabae31427", "time": "2026-11-23T23:47:23.092755750Z", "event": "listener", "host": "db1",
@@ -61,7 +62,8 @@ def open_record():
 def states_only_record():
     """The BCC version's record of a socket whose states do not show how it ended."""
     unknown = ("host", "ifname", "vlan", "exe", "cgroup", "container", "wire_duration_ns", "syn_synack_ns",
-               "handshake_ns", "synack_ack_ns", "syn_finack_ns", "request_ns", "response_ns", "outcome", "ended_by", "reason", "conn_state", "history",
+               "handshake_ns", "synack_ack_ns", "syn_finack_ns", "request_ns", "response_ns", "last_request_ns",
+               "last_response_ns", "outcome", "ended_by", "reason", "conn_state", "history",
                "src_retransmits")
     return with_values(SOCKET, seen=["socket"], **{key: ABSENT for key in unknown})
 

@@ -338,9 +338,13 @@ static void first_payloads(void)
 	for (i = 0; i < 2; i++) {
 		struct nt_socket_event event = socket_close(roles[i], START + 2 * MS, START + SECOND);
 		struct nt_wire wire = sample_wire("ShA", START + MS);
-		struct joined_socket joined = { .event = &event, .wire = &wire };
+		struct nt_streams streams = {};
+		struct joined_socket joined = { .event = &event, .wire = &wire, .streams = &streams };
 		int src = wire.connection.src_index;
 
+		nt_last_exchange_add(&streams.exchange, src, START + 5 * MS);
+		nt_last_exchange_add(&streams.exchange, 1 - src, START + 9 * MS);
+		nt_last_exchange_add(&streams.exchange, src, START + 20 * MS);
 		event.socket.start_ns = roles[i] == CLIENT ? START : START + 2 * MS;
 		wire.connection.payload_ns[src] = START + 5 * MS;
 		wire.connection.payload_ns[1 - src] = START + 9 * MS;
@@ -348,9 +352,12 @@ static void first_payloads(void)
 		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event.header.now);
 		CHECK_EQUAL(value(NT_HAS_REQUEST, record.request_ns), (roles[i] == CLIENT ? 5 : 4) * MS);
 		CHECK_EQUAL(value(NT_HAS_RESPONSE, record.response_ns), (roles[i] == CLIENT ? 9 : 8) * MS);
+		CHECK_EQUAL(value(NT_HAS_LAST_REQUEST, record.last_request_ns), (roles[i] == CLIENT ? 20 : 19) * MS);
+		CHECK(!nt_record_has(&record, NT_HAS_LAST_RESPONSE));
 		event.socket.flags |= PREEXISTING;
 		record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, event.header.now);
 		CHECK(!nt_record_has(&record, NT_HAS_REQUEST) && !nt_record_has(&record, NT_HAS_RESPONSE));
+		CHECK(!nt_record_has(&record, NT_HAS_LAST_REQUEST));
 	}
 }
 
@@ -598,23 +605,23 @@ static void every_packet_followed(void)
 {
 	struct nt_socket_event event = counted(SERVER);
 	struct nt_wire wire = sample_wire("ShAFf", START);
-	struct nt_stream streams[2] = { { .core = { .packets = 41, .bytes = 7, .retransmits = 1 } },
-					{ .core = { .packets = 42, .bytes = 8, .retransmits = 2 } } };
+	struct nt_streams streams = { .of = { { .core = { .packets = 41, .bytes = 7, .retransmits = 1 } },
+					      { .core = { .packets = 42, .bytes = 8, .retransmits = 2 } } } };
 	int client = wire.connection.src_index;
-	struct joined_socket joined = { .event = &event, .wire = &wire, .streams = streams, .wire_ended = true };
+	struct joined_socket joined = { .event = &event, .wire = &wire, .streams = &streams, .wire_ended = true };
 
 	names.every_packet = true;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.seen, NT_SEEN_WIRE | NT_SEEN_PACKETS | NT_SEEN_SOCKET);
 	CHECK_EQUAL(record.gaps, 0);
-	CHECK_EQUAL(record.packets[NT_SRC], streams[client].core.packets);
-	CHECK_EQUAL(record.packets[NT_DST], streams[!client].core.packets);
-	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), streams[client].core.retransmits);
-	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), streams[!client].core.retransmits);
+	CHECK_EQUAL(record.packets[NT_SRC], streams.of[client].core.packets);
+	CHECK_EQUAL(record.packets[NT_DST], streams.of[!client].core.packets);
+	CHECK_EQUAL(value(NT_HAS_SRC_RETRANSMITS, record.retransmits[NT_SRC]), streams.of[client].core.retransmits);
+	CHECK_EQUAL(value(NT_HAS_DST_RETRANSMITS, record.retransmits[NT_DST]), streams.of[!client].core.retransmits);
 	CHECK_EQUAL(record.bytes[NT_SRC], 101);
 	CHECK_EQUAL(record.bytes[NT_DST], 5000000000);
 
-	streams[0].core.flags = NT_STREAM_INCOMPLETE;
+	streams.of[0].core.flags = NT_STREAM_INCOMPLETE;
 	record_fill_from_socket(&record, NT_EVENT_CLOSE, &joined, &names, 0);
 	CHECK_EQUAL(record.gaps, NT_GAP_PACKETS);
 	record_of(&event, "ShAFf", true); /* --packets, and no packet was seen */
