@@ -473,6 +473,11 @@ void history_file_undo(struct history_file *file)
 			history_dictionary_forget(&file->dictionaries[table]);
 }
 
+__u64 history_file_next_seq(const struct history_file *file)
+{
+	return file->next_seq;
+}
+
 __u64 history_file_bytes(const struct history_file *file)
 {
 	return file->bytes;

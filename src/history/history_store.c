@@ -179,6 +179,20 @@ static void finish_current(struct history_store *store, __u64 now_ns)
 	store->file = NULL;
 }
 
+/* After a commit that failed: the file goes on if it can be opened. */
+static void reopen_current(struct history_store *store, __u64 now_ns)
+{
+	__u32 day = store->day;
+
+	if (!store->file && store->doubtful_seq && !open_file(store, true, now_ns))
+		store->day = day;
+}
+
+static bool is_committed(const struct history_store *store)
+{
+	return store->file && store->doubtful_seq && history_file_next_seq(store->file) == store->doubtful_seq;
+}
+
 static int choose_file(struct history_store *store, __u64 now_ns)
 {
 	int error;
@@ -214,22 +228,40 @@ static int write_batch(struct history_store *store, const struct history_block *
 	return error ? error : history_file_commit(store->file, now_ns, lost);
 }
 
+/* A sync that fails may come after the commit is in the log. */
+static void abandon_file(struct history_store *store)
+{
+	store->doubtful_seq = history_file_next_seq(store->file);
+	history_file_undo(store->file);
+	history_file_close(store->file);
+	store->file = NULL;
+}
+
 int history_store_write(struct history_store *store, const struct history_block *batch, __u64 now_ns,
 			const __u64 lost[ACCOUNTING_LOSSES])
 {
-	int error = choose_file(store, now_ns);
+	int error;
 
+	reopen_current(store, now_ns);
+	if (is_committed(store)) {
+		store->doubtful_seq = 0;
+		return 0;
+	}
+	error = choose_file(store, now_ns);
 	if (error)
 		return error;
+	store->doubtful_seq = 0;
 	error = write_batch(store, batch, now_ns, lost);
-	if (!error)
-		return 0;
-	history_file_undo(store->file);
-	if (error == -ENOSPC || error == -ENOMEM)
-		return error;
-	history_file_close(store->file);
-	store->file = NULL;
+	if (error && error != -ENOSPC && error != -ENOMEM)
+		abandon_file(store);
+	else if (error)
+		history_file_undo(store->file);
 	return error;
+}
+
+void history_store_give_up(struct history_store *store)
+{
+	store->doubtful_seq = 0;
 }
 
 int history_store_finish(struct history_store *store, __u64 now_ns)
@@ -238,7 +270,9 @@ int history_store_finish(struct history_store *store, __u64 now_ns)
 
 	history_file_close(store->file);
 	store->file = NULL;
-	return error == -EBUSY ? 0 : error;
+	if (error && error != -EBUSY)
+		report_file(store, store->current.name, "finish", error);
+	return error == -EBUSY || error == -ENOSPC ? 0 : error;
 }
 
 void history_store_close(struct history_store *store)

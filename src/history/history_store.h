@@ -33,6 +33,7 @@ struct history_store {
 	struct history_entry current; /* the file's name */
 	__u32 day;                    /* of the clock when the file was begun or continued */
 	__u64 most_of_file;
+	__u64 doubtful_seq; /* not 0: a commit failed, and yet it is there if the file's next record has this number */
 };
 
 /* Makes and locks the folder, finishes the files that a crash left, removes what is too old or too much, and opens a file.
@@ -40,15 +41,18 @@ struct history_store {
 int history_store_open(struct history_store *store, const struct history_options *options, __u64 now_ns);
 
 /* Commits a batch, which may be empty, in a new file if it is time for one. `lost` is what was lost since the last batch
- * that was committed. Returns 0, or -errno after undoing all of it; nothing is reported. After another error than -ENOSPC
- * and -ENOMEM the next batch begins a new file. */
+ * that was committed. Returns 0, or -errno; nothing is reported. After an error pass the same batch again, which finds out
+ * whether the commit has reached the file after all, or call history_store_give_up(). */
 int history_store_write(struct history_store *store, const struct history_block *batch, __u64 now_ns,
 			const __u64 lost[ACCOUNTING_LOSSES]);
+
+void history_store_give_up(struct history_store *store);
 
 /* Removes the oldest file, to make room, unless it is the current one. Returns whether one was removed; it is reported. */
 bool history_store_drop_oldest(struct history_store *store);
 
-/* Ends the run and completes the file. Returns 0 or -errno. */
+/* Ends the run and completes the file. Returns 0, or -errno after reporting the error: not if a reader has the file, and not
+ * without room, as nothing is lost then, and the next start completes it. */
 int history_store_finish(struct history_store *store, __u64 now_ns);
 
 void history_store_close(struct history_store *store);

@@ -183,6 +183,8 @@ static int write_until_done(struct history_writer *writer, const struct history_
 	do
 		error = try_to_write(writer, batch, lost);
 	while (error && !writer->store.options->is_replay && wait_before_retry(writer));
+	if (error)
+		history_store_give_up(&writer->store);
 	return error;
 }
 
