@@ -8,6 +8,7 @@ import os
 import pty
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -99,23 +100,29 @@ def settings_of_unit():
     return dict(unit["Service"])
 
 
+def arguments_for_json():
+    """Returns the words behind the program of the command line for JSON that docs/service.md has."""
+    with open(os.path.join(ROOT, "docs", "service.md")) as file:
+        line, = (line for line in file if line.startswith("    ExecStart=/") and "-o " in line)
+    return shlex.split(line)[1:]
+
+
 class Service:
-    """The unit's command line as the unit runs it: with its group, umask and capabilities, but in another folder. A
-    verbose one says when it is ready.
+    """A command line as the unit runs it: with its group, umask and capabilities, but in another folder. A verbose one
+    says when it is ready.
     """
 
-    def __init__(self, bench, group=65534):
+    def __init__(self, bench, arguments, name, group=65534):
         settings = settings_of_unit()
-        self.folder = os.path.join(bench.directory, "log")
+        self.folder = os.path.join(bench.directory, name)
         os.mkdir(self.folder)
         os.chown(self.folder, -1, group)
         self.group, self.path = group, os.path.join(self.folder, "records.json")
-        program, *arguments = shlex.split(settings["ExecStart"].replace("/var/log/netracker", self.folder))
-        assert program == "@PREFIX@/sbin/netracker", program
+        arguments = [word.replace("/var/log/netracker", self.folder) for word in arguments]
         bounds = ",".join("+" + word[len("CAP_"):].lower() for word in settings["CapabilityBoundingSet"].split())
         command = ["setpriv", "--regid", str(group), "--clear-groups", "--bounding-set=-all," + bounds,
                    "--inh-caps=-all", "--no-new-privs", PROGRAM, *arguments, "-v"]
-        self.log = os.path.join(bench.directory, "journal")
+        self.log = os.path.join(bench.directory, name + ".journal")
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             umask=int(settings["UMask"], 8),
@@ -179,12 +186,50 @@ def ended(records, ports):
                   record["src_port"] in ports)
 
 
-@check("the unit's command line, with its capabilities: records of all namespaces, modes, rotation, stop")
+def count_in_history(folder, ports):
+    """Returns how many records of these ports a user who is only in the group finds, with SQLite."""
+    script = ("import glob, os, sqlite3, sys; os.setgid(65534); os.setgroups([]); os.setuid(65534); print(sum(sqlite3."
+              "connect('file:%s?mode=ro' % path, uri=True).execute('SELECT count(*) FROM record WHERE event=? AND "
+              "src_port IN (%s)' % sys.argv[2], ['close']).fetchone()[0] for path in glob.glob(sys.argv[1] + '/*.db')))")
+    done = subprocess.run([sys.executable, "-c", script, folder, ",".join(map(str, ports))], capture_output=True,
+                          text=True)
+    return int(done.stdout or -1)
+
+
+@check("the unit's command line, with its capabilities: a history that the group may read, SIGHUP, stop")
 def unit(bench):
     if not shutil.which("setpriv"):
         raise Skip("setpriv is not installed")
+    program, *arguments = shlex.split(settings_of_unit()["ExecStart"])
+    assert program == "@PREFIX@/sbin/netracker", program
     world = bench.world(elsewhere)
-    service = Service(bench)
+    os.chmod(bench.directory, 0o711)
+    service = Service(bench, arguments + ["--history=" + os.path.join(bench.directory, "history")], "history")
+    os.chmod(service.folder, 0o750)
+    try:
+        pairs = world.pairs(2 * EACH)
+        exchange_all(pairs)
+        ports = [client.local[1] for client, _ in pairs]
+        close_all(pairs[:EACH])
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_for(lambda: count_in_history(service.folder, ports) == 2 * EACH, RECORD_SECONDS)
+        problems = service.mode_problems()
+        close_all(pairs[EACH:])
+        problems += service.stop()
+    finally:
+        service.process.kill()
+        service.process.wait()
+    if count_in_history(service.folder, ports) != 4 * EACH:
+        problems.append("%d records at the end" % count_in_history(service.folder, ports))
+    return problems
+
+
+@check("records as JSON by the unit's capabilities: of all namespaces, modes, rotation, stop")
+def json_and_rotation(bench):
+    if not shutil.which("setpriv"):
+        raise Skip("setpriv is not installed")
+    world = bench.world(elsewhere)
+    service = Service(bench, arguments_for_json(), "log")
     try:
         pairs = world.pairs(2 * EACH)
         exchange_all(pairs)
