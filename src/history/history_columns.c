@@ -58,6 +58,8 @@ static const struct {
 	{ HISTORY_CONN, "wire_duration_ns", NULL, 0 },
 	{ HISTORY_CONN, "rtt_us", NULL, 0 },
 	{ HISTORY_CONN, "min_rtt_us", NULL, 0 },
+	{ HISTORY_CONN, "last_request_ns", NULL, 0 },
+	{ HISTORY_CONN, "last_response_ns", NULL, 0 },
 	{ HISTORY_MORE, "opener_pid", NULL, 0 },
 	{ HISTORY_MORE, "wire_src_ip", NULL, 0 },
 	{ HISTORY_MORE, "wire_src_port", NULL, 0 },

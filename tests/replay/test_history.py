@@ -26,7 +26,7 @@ RECORD = {
     "container": "abcdef", "start": "2023-11-14T22:13:20.001000000Z", "duration_ns": 1500000001,
     "first_fin_ns": 1400000002, "wire_duration_ns": 1500000003, "syn_synack_ns": -20004, "synack_ack_ns": 30005,
     "handshake_ns": 50006, "syn_finack_ns": 1400000007, "request_ns": 60008, "response_ns": 90000009,
-    "accept_wait_ns": 7010, "outcome": "open", "state": "fin_wait2", "state_age_ns": 9011, "recv_queue_bytes": 12,
+    "last_request_ns": 160018, "last_response_ns": 190019, "accept_wait_ns": 7010, "outcome": "open", "state": "fin_wait2", "state_age_ns": 9011, "recv_queue_bytes": 12,
     "send_queue_bytes": 13, "unacked_bytes": 14, "cwnd": 15, "last_sent_ns": 4000016, "last_received_ns": 8000017,
     "conn_state": "S1", "history": "ShADad", "src_bytes": 77, "dst_bytes": 4294967297, "src_packets": 6,
     "dst_packets": 5, "src_retransmits": 1, "dst_retransmits": 2, "rtt_us": 45, "min_rtt_us": 40,
