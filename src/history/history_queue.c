@@ -77,16 +77,17 @@ static enum history_room find_room(struct history_queue *queue, size_t size)
 	return HISTORY_ADDED;
 }
 
-static void copy_record(struct entry *entry, const struct nt_record *record, const size_t sizes[POINTER_COUNT])
+static void copy_record(struct entry *entry, const struct nt_record *record, const char *const strings[POINTER_COUNT],
+			const size_t sizes[POINTER_COUNT])
 {
 	char *place = (char *)(entry + 1);
 	size_t i;
 
 	entry->record = *record;
 	for (i = 0; i < POINTER_COUNT; i++) {
-		*pointer_of(&entry->record, i) = sizes[i] ? place : NULL;
-		if (sizes[i])
-			memcpy(place, string_of(record, i), sizes[i]);
+		*pointer_of(&entry->record, i) = strings[i] ? place : NULL;
+		if (strings[i])
+			memcpy(place, strings[i], sizes[i]);
 		place += sizes[i];
 	}
 }
@@ -94,11 +95,13 @@ static void copy_record(struct entry *entry, const struct nt_record *record, con
 enum history_room history_queue_add(struct history_queue *queue, const struct nt_record *record)
 {
 	size_t sizes[POINTER_COUNT], size = sizeof(struct entry), i;
+	const char *strings[POINTER_COUNT];
 	enum history_room room;
 	struct entry *entry;
 
 	for (i = 0; i < POINTER_COUNT; i++) {
-		sizes[i] = string_of(record, i) ? strlen(string_of(record, i)) + 1 : 0;
+		strings[i] = string_of(record, i);
+		sizes[i] = strings[i] ? strlen(strings[i]) + 1 : 0;
 		size += sizes[i];
 	}
 	size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -107,7 +110,7 @@ enum history_room history_queue_add(struct history_queue *queue, const struct nt
 		return room;
 	entry = (struct entry *)(queue->last->bytes + queue->last->used);
 	entry->size = size;
-	copy_record(entry, record, sizes);
+	copy_record(entry, record, strings, sizes);
 	queue->last->used += size;
 	queue->last->records++;
 	queue->records++;

@@ -504,6 +504,15 @@ static int report_start_out_of_memory(void)
 	return EXIT_STATUS_BROKEN;
 }
 
+/* Somebody who may not write the folder of the history may not load the programs either. */
+static int open_output(struct live *live)
+{
+	if (delivery_open(&live->delivery, &live->options->delivery))
+		return EXIT_STATUS_DONE;
+	return live->options->delivery.output.nowhere && live->delivery.error == -EACCES ? EXIT_STATUS_PRIVILEGES :
+											   EXIT_STATUS_BROKEN;
+}
+
 static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options->delivery.filter,
@@ -538,7 +547,7 @@ static int set_up_user_space(struct live *live)
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
 		return report_start_out_of_memory();
-	return delivery_open(&live->delivery, &live->options->delivery) ? EXIT_STATUS_DONE : EXIT_STATUS_BROKEN;
+	return open_output(live);
 }
 
 static int set_up_polling(struct live *live)

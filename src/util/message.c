@@ -2,6 +2,7 @@
 #include "src/util/message.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,7 +16,7 @@
 #define TO_START_AND_ERASE "\r\033[K" /* ECMA-48: CR, EL */
 
 static bool level_quiet, level_verbose;
-static bool shows_transient; /* the terminal shows a transient line */
+static atomic_bool shows_transient; /* the terminal shows a transient line */
 
 void message_set_levels(bool quiet, bool verbose)
 {

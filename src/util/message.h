@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages to the user on stderr: one line each with the prefix "netracker: ", hostile bytes escaped. */
+/* Messages to the user on stderr: one line each with the prefix "netracker: ", hostile bytes escaped. Any thread may write
+ * them. */
 #ifndef NETRACKER_MESSAGE_H
 #define NETRACKER_MESSAGE_H
 

@@ -139,5 +139,28 @@ def killed(bench):
     return problems
 
 
+def become_nobody(bench):
+    prepare(bench.here.name)
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@check("record without permission, or with a folder that cannot be: one line, and its status")
+def refused(bench):
+    problems = []
+    private = os.path.join(bench.directory, "private")
+    os.mkdir(private, 0o700)
+    for folder, status, words, prepared in (
+            (os.path.join(private, "history"), 3, "cannot make this folder: Permission denied", become_nobody),
+            (os.path.join(private, "a", "b"), BUSY, "cannot make this folder: No such file", lambda _: None),
+            ("/proc/version", BUSY, "it is no folder", lambda _: None)):
+        done = subprocess.run([PROGRAM, "record", "--history=" + folder], capture_output=True, text=True, timeout=60,
+                              preexec_fn=lambda prepared=prepared: prepared(bench))
+        if done.returncode != status or done.stderr.count("\n") != 1 or words not in done.stderr:
+            problems.append("%s: status %d: %s" % (folder, done.returncode, done.stderr))
+    return problems
+
+
 if __name__ == "__main__":
     sys.exit(main_of_checks())
