@@ -505,7 +505,7 @@ static int report_start_out_of_memory(void)
 }
 
 /* Somebody who may not write the folder of the history may not load the programs either. */
-static int open_output(struct live *live)
+static int open_delivery(struct live *live)
 {
 	if (delivery_open(&live->delivery, &live->options->delivery))
 		return EXIT_STATUS_DONE;
@@ -547,7 +547,7 @@ static int set_up_user_space(struct live *live)
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
 		return report_start_out_of_memory();
-	return open_output(live);
+	return open_delivery(live);
 }
 
 static int set_up_polling(struct live *live)
