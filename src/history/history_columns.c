@@ -98,6 +98,10 @@ static const struct {
 _Static_assert(COLUMN_COUNT <= HISTORY_MOST_COLUMNS, "a set of columns holds all");
 
 static struct history_column all_columns[COLUMN_COUNT];
+static struct {
+	const struct history_column *first;
+	unsigned int count;
+} tables[HISTORY_TABLES]; /* parts of all_columns */
 static pthread_once_t columns_once = PTHREAD_ONCE_INIT;
 
 static const struct record_field *find_field(const char *key)
@@ -124,6 +128,8 @@ static void fill_columns(void)
 		column->dictionary = column_rules[i].dictionary;
 		column->field = key ? find_field(key) : NULL;
 		column->kind = column->field ? record_field_kind(column->field) : FIELD_KIND_DERIVED;
+		if (!tables[column->table].count++)
+			tables[column->table].first = column;
 	}
 }
 
@@ -132,6 +138,13 @@ const struct history_column *history_columns_all(unsigned int *count)
 	pthread_once(&columns_once, fill_columns);
 	*count = COLUMN_COUNT;
 	return all_columns;
+}
+
+const struct history_column *history_columns_of(enum history_table table, unsigned int *count)
+{
+	pthread_once(&columns_once, fill_columns);
+	*count = tables[table].count;
+	return tables[table].first;
 }
 
 static bool add_column_of_key(struct history_columns *columns, const char *key)

@@ -35,6 +35,9 @@ struct history_column {
 /* Returns all columns; those of one table are in its order. May be called from any thread. */
 const struct history_column *history_columns_all(unsigned int *count);
 
+/* Returns those of one table. */
+const struct history_column *history_columns_of(enum history_table table, unsigned int *count);
+
 /* A set of columns, as indices into history_columns_all(): what a reader needs of each record. All zero is empty. */
 struct history_columns {
 	__u64 bits[HISTORY_MOST_COLUMNS / 64];

@@ -44,14 +44,12 @@ void history_dictionary_free(struct history_dictionary *dictionary)
 static bool set_key(struct history_dictionary *dictionary, const struct nt_record *record)
 {
 	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	const struct history_column *columns = history_columns_of(dictionary->table, &count);
 	bool has_any = false;
 
 	dictionary->key.used = 0;
 	dictionary->key.failed = false;
 	for (i = 0; i < count; i++) {
-		if (columns[i].table != dictionary->table)
-			continue;
 		has_any = has_any || history_column_is_present(&columns[i], record);
 		history_column_append(&columns[i], record, &dictionary->key);
 	}

@@ -15,6 +15,7 @@
 #include "src/history/history_schema.h"
 
 #define RECORDS_PER_MARK 1024
+#define WAIT_FOR_READERS_MS 200
 #define NEW_SUFFIX ".new"
 #define WRITE_VERSION_OFFSET 18
 #define WRITE_VERSION_OF_LOG 2
@@ -260,12 +261,16 @@ int history_file_version(const char *path)
 	return result;
 }
 
+/* Does not wait for long for those who read the file: records come meanwhile. */
 static int remove_log(sqlite3 *db)
 {
-	int error = history_database_run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
-	int switched = history_database_run(db, "PRAGMA journal_mode=DELETE");
+	int error;
 
-	return error ? error : switched;
+	sqlite3_busy_timeout(db, WAIT_FOR_READERS_MS);
+	error = history_database_run(db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	if (error)
+		return error;
+	return history_database_run(db, "PRAGMA journal_mode=DELETE");
 }
 
 /* The database header has the versions that are needed to write and to read it: 2 with a log (SQLite's file format, 1.3).
@@ -301,14 +306,12 @@ static int insert_row(struct history_file *file, enum history_table table, __u64
 {
 	sqlite3_stmt *statement = file->inserts[table];
 	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	const struct history_column *columns = history_columns_of(table, &count);
 	int parameter = 1, result = sqlite3_bind_int64(statement, parameter++, (sqlite3_int64)key);
 
 	for (i = 0; i < count && result == SQLITE_OK; i++) {
 		const struct history_column *column = &columns[i];
 
-		if (column->table != table)
-			continue;
 		if (column->field)
 			result = history_column_bind(column, record, statement, parameter++, &file->scratch);
 		else if (references[column->dictionary])
@@ -334,10 +337,10 @@ static int add_to_dictionary(struct history_file *file, enum history_table table
 static bool has_more(const struct nt_record *record)
 {
 	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	const struct history_column *columns = history_columns_of(HISTORY_MORE, &count);
 
 	for (i = 0; i < count; i++)
-		if (columns[i].table == HISTORY_MORE && history_column_is_present(&columns[i], record))
+		if (history_column_is_present(&columns[i], record))
 			return true;
 	return false;
 }
