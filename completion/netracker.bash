@@ -88,6 +88,7 @@ _netracker_options_of() {
 	status) echo '-f --format --json -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id --resolve -q --quiet -h --help -V --version' ;;
+	query) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id -S --since -U --until --at --from -f --format --json -o --output --columns --no-header --width --resolve -r --reverse -n --count --fail-if-any -q --quiet -h --help -V --version' ;;
 	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --history --keep --host --columns --no-header --width --resolve --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --state -l --listening --where -f --format --json -o --output --host --columns --no-header --width --resolve --sort -r --reverse --watch --top -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	record) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where -i --interface --context --packets --forwarded --history --keep --host --resolve --events --interval -n --count -t --time --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
@@ -111,6 +112,7 @@ _netracker_offer_values() {
 	--role)
 		case $command in
 		explain) _netracker_offer_list "$typed" client server observer ;;
+		query) _netracker_offer_list "$typed" client server observer ;;
 		replay) _netracker_offer_list "$typed" client server observer ;;
 		list) _netracker_offer_list "$typed" client server ;;
 		record) _netracker_offer_list "$typed" client server observer ;;
@@ -119,6 +121,7 @@ _netracker_offer_values() {
 	--outcome)
 		case $command in
 		explain) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
+		query) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		replay) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		record) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
 		*) _netracker_offer_list "$typed" closed reset refused timeout unreachable expired open ;;
@@ -130,6 +133,10 @@ _netracker_offer_values() {
 		esac ;;
 	--where) ;;
 	--id) ;;
+	-S | --since) ;;
+	-U | --until) ;;
+	--at) ;;
+	--from) _netracker_offer_files ;;
 	-i | --interface) _netracker_offer_interfaces "$typed" "$command" ;;
 	--context)
 		case $command in
@@ -144,6 +151,7 @@ _netracker_offer_values() {
 	-f | --format)
 		case $command in
 		status) _netracker_offer "$typed" text json ;;
+		query) _netracker_offer "$typed" text json csv tsv ;;
 		replay) _netracker_offer "$typed" text json csv tsv trace zeek ;;
 		list) _netracker_offer "$typed" text json csv tsv ;;
 		*) _netracker_offer "$typed" text json csv tsv trace zeek ;;
@@ -197,10 +205,10 @@ _netracker() {
 		read -ra options <<<"$(_netracker_options_of "$command")"
 		_netracker_offer "$typed" "${options[@]}"
 	elif ((COMP_CWORD == 1)); then
-		_netracker_offer "$typed" record list replay explain attach status detach help version
+		_netracker_offer "$typed" record list replay query explain attach status detach help version
 		[[ ! $typed ]] || _netracker_offer "$typed" "${_netracker_fields[@]}"
 	elif [[ $command == help ]]; then
-		((COMP_CWORD > 2)) || _netracker_offer "$typed" record list replay explain attach status detach
+		((COMP_CWORD > 2)) || _netracker_offer "$typed" record list replay query explain attach status detach
 	elif [[ $command == replay || $command == explain ]]; then
 		_netracker_offer_files
 	elif [[ $command != attach && $command != status && $command != detach && $command != version ]]; then

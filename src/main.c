@@ -9,6 +9,7 @@
 #include "src/filter/filter.h"
 #include "src/list/list.h"
 #include "src/live/live.h"
+#include "src/query/query.h"
 #include "src/replay/replay.h"
 #include "src/util/message.h"
 
@@ -17,6 +18,7 @@ static const struct command commands[] = {
 	{ "record", COMMAND_RECORD, live_run, "its only output is the history" },
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
+	{ "query", COMMAND_QUERY, query_run, NULL },
 	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id, filters and -q" },
 	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
 	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
@@ -35,10 +37,9 @@ static const struct command *find_command(const char *name)
 
 static int refuse_command(const char *name)
 {
-	message_error(
-		"%s: no such command, and no field of a filter; commands: record, list, replay, explain, attach, status, "
-		"detach, help, version, or none for live tracking; see: netracker --help",
-		name);
+	message_error("%s: no such command, and no field of a filter; commands: record, list, replay, query, explain, "
+		      "attach, status, detach, help, version, or none for live tracking; see: netracker --help",
+		      name);
 	return EXIT_STATUS_USAGE;
 }
 

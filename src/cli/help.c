@@ -48,6 +48,8 @@ static const struct help_text help_texts[] = {
 "       netracker list [OPTIONS] [FILTER]\n"
 "                                        list the connections that are open now\n"
 "       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
+"       netracker query [OPTIONS] [FILTER]\n"
+"                                        answer questions from a history\n"
 "       netracker explain [FILE]         describe records in plain English\n"
 "       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
 "                                        write a line for each connection to the\n"
@@ -164,6 +166,26 @@ FILTER_LANGUAGE("The value of --where:")
 "                                                     Zeek's conn.log\n"
 "  tcpdump -w - tcp | netracker replay -f json - | jq .\n"
 "                                                     packets from tcpdump\n" },
+	{ COMMAND_QUERY,
+"usage: netracker query [OPTIONS] [FILTER]\n"
+"                                        write the records of a history, the\n"
+"                                        newest one of each connection\n",
+"After the answer stderr says which time it covers, when in it nobody tracked,\n"
+"and how many records were lost.\n"
+FILTER_LANGUAGE("The words after the options, or the value of --where:")
+"\n"
+"Exit status: 0 done, 1 the history or a file of it cannot be read, or output\n"
+"failed, 2 wrong usage, 6 a record matched and --fail-if-any was given\n"
+"\n"
+"Examples:\n"
+"  netracker query -S -7d --net 203.0.113.9  who talked to this address\n"
+"  netracker query -S 14:05 -x               what has failed since then\n"
+"  netracker query -S yesterday -U today -c nginx -f json\n"
+"                                            a program's connections of a day\n"
+"  netracker query --at 03:14                what was open at that time\n"
+"  netracker query -n 20                     the newest 20\n"
+"  netracker query --id 8357c8fabae31427 -f json | netracker explain\n"
+"                                            what happened to one connection\n" },
 	{ COMMAND_EXPLAIN,
 "usage: netracker explain [OPTIONS] [FILE]  describe records in plain English;\n"
 "                                           FILE has the output of -f json,\n"

@@ -2,7 +2,8 @@
 #include "src/cli/option_table.h"
 
 #define RECORDS (COMMAND_LIVE | COMMAND_REPLAY | COMMAND_LIST)
-#define FILTERED (RECORDS | COMMAND_RECORD | COMMAND_EXPLAIN)
+#define ANSWERS (RECORDS | COMMAND_QUERY)
+#define FILTERED (ANSWERS | COMMAND_RECORD | COMMAND_EXPLAIN)
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
 #define ALL (FILTERED | KERNEL_TRACE)
 #define TRACKING COMMANDS_THAT_TRACK
@@ -22,6 +23,9 @@
 /* clang-format on */
 
 #define PORTS "ports from 0 to 65535, services or ranges, separated by commas: 443, https, 8000-8080"
+
+#define TIMES "-1h, now, today, yesterday, 14:05, 2026-11-30, '2026-11-30 14:05:09', with Z or +01:00"
+#define QUERY_ALONE "only query looks into the past; narrow it by a filter: start gt -10m"
 
 static const char *const context_words[] = { "socket", "wire" }; /* in the order of enum context_bit */
 static const struct field_names context_names = { context_words, 2 };
@@ -118,7 +122,7 @@ const struct option_rule option_rules[] = {
 		.offered = { { COMMAND_LIST, "client server" }, { ALL, "client server observer" } },
 	},
 	{
-		.name = "outcome", .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
+		.name = "outcome", .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN | COMMAND_QUERY, .type = OPTION_WORDS, .offset = MEMBER(outcomes),
 		.words = &record_outcome_names, .value = "OUTCOME,..",
 		.valid = "closed, reset, refused, timeout, unreachable, expired, open",
 		.help = HELP({ ALL, "how it ended: closed, reset, refused, timeout, unreachable, expired, open" }),
@@ -126,7 +130,7 @@ const struct option_rule option_rules[] = {
 		.offered = { { ALL, "closed reset refused timeout unreachable expired open" } },
 	},
 	{
-		.name = "failed", .letter = 'x', .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN, .type = OPTION_FLAG, .offset = MEMBER(failed),
+		.name = "failed", .letter = 'x', .commands = ENDED | COMMAND_RECORD | COMMAND_EXPLAIN | COMMAND_QUERY, .type = OPTION_FLAG, .offset = MEMBER(failed),
 		.help = HELP({ ALL, "every outcome but closed and open" }),
 	},
 	{
@@ -161,9 +165,31 @@ const struct option_rule option_rules[] = {
 				    "one too" }),
 	},
 	{
-		.name = "id", .commands = COMMAND_EXPLAIN, .refusal = "a record's id is known only when it is written; filter the output with netracker explain --id",
+		.name = "id", .commands = COMMAND_EXPLAIN | COMMAND_QUERY, .refusal = "a record's id is known only when it is written; filter the output with netracker explain --id",
 		.type = OPTION_ID, .offset = MEMBER(id), .most = NT_ID_SIZE - 1, .value = "ID", .valid = "16 hexadecimal digits",
-		.help = HELP({ ALL, "only the records with this id" }),
+		.help = HELP({ COMMAND_QUERY, "only the record with this id" }, { ALL, "only the records with this id" }),
+	},
+	{
+		.name = "since", .letter = 'S', .commands = COMMAND_QUERY, .refusal = QUERY_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_TIME, .offset = MEMBER(since), .value = "TIME", .valid = TIMES,
+		.help = HELP({ ALL, "records since TIME: -1h, 09:00, yesterday, '2026-11-29 03:14'; local time, or with Z "
+				    "UTC; default: all" }),
+	},
+	{
+		.name = "until", .letter = 'U', .commands = COMMAND_QUERY, .refusal = QUERY_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_TIME, .offset = MEMBER(until), .value = "TIME", .valid = TIMES,
+		.help = HELP({ ALL, "records until TIME; default: now" }),
+	},
+	{
+		.name = "at", .commands = COMMAND_QUERY, .refusal = QUERY_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_TIME, .offset = MEMBER(at), .value = "TIME", .valid = TIMES,
+		.help = HELP({ ALL, "connections that were open at TIME; 03:14 is the whole minute" }),
+	},
+	{
+		.name = "from", .commands = COMMAND_QUERY, .refusal = QUERY_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(from), .most = MOST_OF_FOLDER,
+		.value = "FOLDER", .valid = "a folder's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "the folder of the history; default: /var/lib/netracker/history" }),
 	},
 	{
 		.name = "interface", .letter = 'i', .commands = TRACKING | COMMAND_ATTACH | COMMAND_DETACH,
@@ -220,24 +246,24 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "with --like zeek: do not validate checksums" }),
 	},
 	{
-		.name = "format", .letter = 'f', .commands = RECORDS | COMMAND_STATUS, .section = SECTION_OUTPUT,
+		.name = "format", .letter = 'f', .commands = ANSWERS | COMMAND_STATUS, .section = SECTION_OUTPUT,
 		.type = OPTION_FORMAT, .value = "FORMAT", .valid = "text, json, csv, tsv, trace, zeek",
 		.help = HELP({ ENDED, "text (default), json (one object a line), csv, tsv, trace (the [TC] line), zeek "
 				      "(a conn.log)" },
-			     { COMMAND_LIST, "text (default), json (one object a line), csv, tsv" },
+			     { COMMAND_LIST | COMMAND_QUERY, "text (default), json (one object a line), csv, tsv" },
 			     { KERNEL_TRACE, "text (default), json (one object for each interface); status only" }),
 		.completion = COMPLETE_WORD,
 		.offered = { { COMMAND_STATUS, "text json" },
-			     { COMMAND_LIST, "text json csv tsv" },
+			     { COMMAND_LIST | COMMAND_QUERY, "text json csv tsv" },
 			     { ALL, "text json csv tsv trace zeek" } },
 	},
 	{
-		.name = "json", .commands = RECORDS | COMMAND_STATUS, .section = SECTION_OUTPUT,
+		.name = "json", .commands = ANSWERS | COMMAND_STATUS, .section = SECTION_OUTPUT,
 		.type = OPTION_JSON,
 		.help = HELP({ ALL, "the same as -f json" }),
 	},
 	{
-		.name = "output", .letter = 'o', .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "output", .letter = 'o', .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.output.sink.path), .most = ~0ULL,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ENDED, "append records to FILE; SIGHUP reopens it (log rotation)" },
@@ -269,7 +295,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records, and in a history" }),
 	},
 	{
-		.name = "columns", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "columns", .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_COLUMNS, .value = "COLUMN,..",
 		.valid = "names of columns, separated by commas: pid,comm,src_ip,dst_port",
 		.completion = COMPLETE_COLUMNS,
@@ -277,12 +303,12 @@ const struct option_rule option_rules[] = {
 				    "(docs/record.md), and for text also its headings, in lower case; adds up" }),
 	},
 	{
-		.name = "no-header", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "no-header", .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.sink.no_header),
 		.help = HELP({ ALL, "text, csv, tsv: no headings, and in text no lines with a date" }),
 	},
 	{
-		.name = "width", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "width", .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.sink.width),
 		.least = LEAST_WIDTH, .most = MOST_WIDTH,
 		.value = "CHARACTERS", .valid = "a number from 40 to 10000",
@@ -308,9 +334,10 @@ const struct option_rule option_rules[] = {
 				    "words and addresses in ascending order, unknown values last" }),
 	},
 	{
-		.name = "reverse", .letter = 'r', .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
-		.refusal = "only list sorts", .type = OPTION_FLAG, .offset = MEMBER(reverse),
-		.help = HELP({ ALL, "sort the other way round; unknown values stay last" }),
+		.name = "reverse", .letter = 'r', .commands = COMMAND_LIST | COMMAND_QUERY, .section = SECTION_OUTPUT,
+		.refusal = "only list and query sort", .type = OPTION_FLAG, .offset = MEMBER(reverse),
+		.help = HELP({ COMMAND_QUERY, "the newest record first" },
+			     { ALL, "sort the other way round; unknown values stay last" }),
 	},
 	{
 		.name = "watch", .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
@@ -360,10 +387,10 @@ const struct option_rule option_rules[] = {
 			     { ALL, "time between the tables of --summary; default: one at the end" }),
 	},
 	{
-		.name = "count", .letter = 'n', .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.name = "count", .letter = 'n', .commands = ANSWERS | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER64, .offset = MEMBER(delivery.max_records), .least = 1, .most = ~0ULL,
 		.value = "COUNT", .valid = "a number of at least 1",
-		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { ALL, "end after COUNT records" }),
+		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { COMMAND_QUERY, "the newest COUNT records" }, { ALL, "end after COUNT records" }),
 	},
 	{
 		.name = "time", .letter = 't', .commands = TRACKING, .refusal = "it ends with the last file",
@@ -372,7 +399,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "end after SECONDS; a unit is possible: 10m, 1h" }),
 	},
 	{
-		.name = "fail-if-any", .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.name = "fail-if-any", .commands = ANSWERS | COMMAND_RECORD, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.fails_if_any),
 		.help = HELP({ ALL, "exit status 6 if a record matched" }),
 	},

@@ -30,6 +30,7 @@ enum option_type {
 	OPTION_ID,
 	OPTION_COLUMNS,
 	OPTION_KEEP,
+	OPTION_TIME,
 };
 
 enum option_section {

@@ -149,6 +149,11 @@ static bool set_keep(struct options *options, const char *value)
 	return !strcmp(value, "all") || for_each_item (value, add_kept, history, NULL);
 }
 
+static bool set_time_span(struct time_span *span, const char *value)
+{
+	return time_point_parse(value, span);
+}
+
 bool option_value_set(struct options *options, const struct option_rule *rule, const char *value)
 {
 	void *member = member_of(options, rule);
@@ -183,6 +188,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return set_columns(options, value);
 	case OPTION_KEEP:
 		return set_keep(options, value);
+	case OPTION_TIME:
+		return set_time_span(member, value);
 	case OPTION_CONDITION: /* options.c adds these to the filter */
 	case OPTION_WHERE:
 	case OPTION_HELP:

@@ -22,7 +22,7 @@
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define RECORD_INTERVAL_NS 600000000000ULL /* a record of each open connection; more often makes a history large */
 #define DEFAULT_MEMORY (1ULL << 30)
-#define WORDS_ARE_FILTER (COMMANDS_THAT_TRACK | COMMAND_LIST)
+#define WORDS_ARE_FILTER (COMMANDS_THAT_TRACK | COMMAND_LIST | COMMAND_QUERY)
 #define MOST_BEFORE_ERROR 40
 #define MOST_PROTECTED 16
 #define PROTECTED_SIZE 32
@@ -34,7 +34,7 @@
 	(1U << NT_OUTCOME_RESET | 1U << NT_OUTCOME_REFUSED | 1U << NT_OUTCOME_TIMEOUT | 1U << NT_OUTCOME_UNREACHABLE | \
 	 1U << NT_OUTCOME_EXPIRED | 1U << NT_OUTCOME_UNANSWERED)
 #define FIRST_LONG_ONLY 256 /* above every character: options without a letter, for getopt_long() */
-#define MOST_OPTIONS 64
+#define MOST_OPTIONS 80
 
 static int rule_value(unsigned int index)
 {
@@ -339,6 +339,24 @@ static const char *find_list_conflict(const struct options *options)
 	return NULL;
 }
 
+static bool time_is_given(const struct time_span *span)
+{
+	return span->last_ns;
+}
+
+static const char *find_query_conflict(const struct options *options)
+{
+	const struct format *format = options->delivery.output.sink.format;
+
+	if (format == &format_trace || format == &conn_log_format)
+		return "-f trace and -f zeek are for live tracking and replay; query writes text, json, csv, tsv";
+	if (time_is_given(&options->at) && (time_is_given(&options->since) || time_is_given(&options->until)))
+		return "--at is a time of its own; leave out -S and -U";
+	if (time_is_given(&options->until) && options->until.first_ns < options->since.first_ns)
+		return "-U is before -S; name a later end";
+	return NULL;
+}
+
 /* Options that change how the records of a format with columns are written. */
 static const char *find_columns_conflict(const struct options *options)
 {
@@ -458,6 +476,8 @@ static const char *find_conflict(const struct options *options)
 		return find_replay_conflict(options);
 	case COMMAND_LIST:
 		return find_list_conflict(options);
+	case COMMAND_QUERY:
+		return find_query_conflict(options);
 	case COMMAND_EXPLAIN:
 		return NULL;
 	default:
@@ -465,7 +485,7 @@ static const char *find_conflict(const struct options *options)
 	}
 }
 
-/* Adds -4, -6, --outcome and -x to the filter: they are checked for conflicts first. */
+/* Adds -4, -6, --outcome, -x and query's --id to the filter: they are checked for conflicts first. */
 static int add_flags(struct options *options)
 {
 	struct filter *filter = options->delivery.filter;
@@ -479,6 +499,8 @@ static int add_flags(struct options *options)
 		if (options->outcomes & 1U << i)
 			done = filter_add_option(filter, "outcome", FILTER_EQUAL, record_outcome_names.names[i],
 						 &error);
+	if (done && options->command == COMMAND_QUERY && options->id)
+		done = filter_add_option(filter, "id", FILTER_EQUAL, options->id, &error);
 	if (done)
 		return CONTINUE;
 	message_error("options: %s", error.message);
@@ -579,6 +601,10 @@ static void set_defaults(struct options *options, const struct command *command,
 	};
 	if (command->bit == COMMAND_LIST)
 		options->contexts = CONTEXT_SOCKET;
+	if (command->bit == COMMAND_QUERY) {
+		options->delivery.events = ~(1U << NT_EVENT_LISTENER);
+		options->from = HISTORY_DEFAULT_FOLDER;
+	}
 	if (command->bit == COMMAND_REPLAY) {
 		options->delivery.events |= 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED; /* the latter from records */
 		options->delivery.history.most_age_ns = options->delivery.history.most_bytes = 0;

@@ -11,6 +11,7 @@
 #include "src/filter/filter_field.h"
 #include "src/kernel/tracking_options.h"
 #include "src/util/text_buffer.h"
+#include "src/util/time_point.h"
 
 enum command_bit {
 	COMMAND_LIVE = 1,
@@ -21,6 +22,7 @@ enum command_bit {
 	COMMAND_STATUS = 32,
 	COMMAND_DETACH = 64,
 	COMMAND_RECORD = 128,
+	COMMAND_QUERY = 256,
 };
 #define COMMANDS_THAT_TRACK (COMMAND_LIVE | COMMAND_RECORD)
 #define MOST_COLUMN_LISTS 16
@@ -44,7 +46,7 @@ struct options {
 	__u64 most_memory;         /* replay: of connections, bytes */
 	char **files;              /* replay: captures; explain: records; "-" is standard input */
 	unsigned int file_count;   /* replay: never 0; explain: 0 (standard input) or 1 */
-	const char *id;            /* explain: --id; NULL: any */
+	const char *id;            /* explain, query: --id; NULL: any; of query the filter has it too */
 
 	__u64 max_time_ns; /* 0: unlimited */
 	bool verbose;
@@ -58,8 +60,11 @@ struct options {
 	const char *sort; /* list: --sort; NULL: in the order of the scan */
 	bool sorts;       /* list: by sort_key; also for --top */
 	struct filter_field sort_key;
-	bool reverse;
+	bool reverse;   /* list: the other way round; query: the newest record first */
 	__u64 watch_ns; /* list: time between two lists; 0: one list */
+
+	const char *from;                  /* query: the folder of the history */
+	struct time_span since, until, at; /* query; all zero: not given */
 
 	/* for the checks of options that must not be combined */
 	bool keep_given;

@@ -118,7 +118,8 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 {
 	bool closes = record->event == NT_EVENT_CLOSE;
 
-	record_name_host(record, delivery->options->host);
+	if (delivery->options->host) /* else a record of a file keeps its own */
+		record_name_host(record, delivery->options->host);
 	if (is_for_summary_only(delivery, record->event)) {
 		if (matches_filters(delivery->options, record)) {
 			delivery->has_matched = true;

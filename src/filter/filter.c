@@ -247,6 +247,29 @@ const char *filter_find_condition_without(const struct filter *filter, bool (*ha
 	return found;
 }
 
+static void visit_node_fields(const struct filter_node *node,
+			      void (*visit)(void *context, const struct filter_field *field), void *context)
+{
+	if (!node)
+		return;
+	if (node->kind == FILTER_COMPARE || node->kind == FILTER_KNOWN)
+		visit(context, &node->field);
+	visit_node_fields(node->left, visit, context);
+	visit_node_fields(node->right, visit, context);
+}
+
+void filter_visit_fields(const struct filter *filter, void (*visit)(void *context, const struct filter_field *field),
+			 void *context)
+{
+	unsigned int i;
+
+	if (!filter)
+		return;
+	visit_node_fields(filter->expression, visit, context);
+	for (i = 0; i < filter->option_count; i++)
+		visit_node_fields(filter->options[i], visit, context);
+}
+
 bool filter_is_given(const struct filter *filter)
 {
 	return filter && (filter->expression || filter->option_count);

@@ -72,6 +72,10 @@ const char *filter_condition_on(const struct filter *filter, const char *key);
 /* Returns the first field, as it was written, of a condition on a field for which `has` is false. NULL if there is none. */
 const char *filter_find_condition_without(const struct filter *filter, bool (*has)(const struct filter_field *field));
 
+/* Calls `visit` for the field of each condition. */
+void filter_visit_fields(const struct filter *filter, void (*visit)(void *context, const struct filter_field *field),
+			 void *context);
+
 /* Returns whether anything was added. */
 bool filter_is_given(const struct filter *filter);
 

@@ -44,6 +44,7 @@ struct filter_field {
 	__u64 unit_ns; /* FILTER_DURATION: nanoseconds that a number without unit counts */
 	void (*get)(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand);
 	const struct record_field *key; /* NULL: computed from several */
+	const char *computed_from;      /* these keys, separated by spaces, beside `event` */
 	const struct field_names *names;
 	bool is_signed;
 	bool is_absent_at_times; /* so that its name alone asks whether it is known */

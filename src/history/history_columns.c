@@ -168,7 +168,7 @@ bool history_columns_add(struct history_columns *columns, const char *key)
 	if (!strcmp(key, "complete"))
 		return add_column_of_key(columns, "gaps");
 	if (!strcmp(key, "family"))
-		return add_column_of_key(columns, "src_ip");
+		return add_column_of_key(columns, "dst_ip");
 	if (!strcmp(key, "community_id"))
 		return add_column_of_key(columns, "src_ip") && add_column_of_key(columns, "dst_ip") &&
 		       add_column_of_key(columns, "src_port") && add_column_of_key(columns, "dst_port");

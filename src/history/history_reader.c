@@ -277,6 +277,28 @@ int history_reader_next(struct history_reader *reader, struct nt_record *record)
 	return result < 0 ? report_reading(reader, result) : result;
 }
 
+static void bind_span(struct history_reader *reader, __u64 from_ns, __u64 to_ns)
+{
+	sqlite3_bind_int64(reader->conn.statement, 1, bound(from_ns));
+	sqlite3_bind_int64(reader->conn.statement, 2, bound(to_ns));
+}
+
+int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record)
+{
+	int result, error;
+
+	sqlite3_reset(reader->conn.statement);
+	bind_span(reader, 0, ~0ULL);
+	sqlite3_bind_int64(reader->conn.statement, 3, (sqlite3_int64)seq);
+	sqlite3_bind_int64(reader->conn.statement, 4, (sqlite3_int64)seq);
+	result = sqlite3_step(reader->conn.statement);
+	error = history_database_errno(reader->db, result);
+	if (!error && result == SQLITE_ROW)
+		error = load_record(reader, record);
+	sqlite3_reset(reader->conn.statement);
+	return error ? report_reading(reader, error) : result == SQLITE_ROW;
+}
+
 __u64 history_reader_seq(const struct history_reader *reader)
 {
 	return reader->seq;

@@ -61,6 +61,10 @@ int history_reader_select(struct history_reader *reader, const struct history_se
  */
 int history_reader_next(struct history_reader *reader, struct nt_record *record);
 
+/* Fills the record of this number, whatever span of time the selection has; what history_reader_next() would return next
+ * changes. Returns as history_reader_next(): 0 if there is no such record. */
+int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record);
+
 /* Returns the number of the record that was read last in its file: 1 or more, ascending in the order of writing, without
  * gaps. */
 __u64 history_reader_seq(const struct history_reader *reader);

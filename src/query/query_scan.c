@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/query/query_scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "src/query/query_columns.h"
+#include "src/util/message.h"
+#include "src/util/stop.h"
+
+#define FILE_SHIFT 40
+
+/* Without a history: says how to begin one. */
+static bool report_no_history(const struct query_scan *scan)
+{
+	message_error("history: %s: there is no history; netracker record begins one, or name its folder with --from",
+		      scan->folder);
+	return false;
+}
+
+bool query_scan_open(struct query_scan *scan)
+{
+	int error = history_folder_read(&scan->names, scan->folder);
+
+	if (error == -ENOENT)
+		return report_no_history(scan);
+	if (error) {
+		history_folder_free(&scan->names);
+		return !history_folder_list(&scan->names, scan->folder);
+	}
+	if (!scan->names.count)
+		return report_no_history(scan);
+	scan->files = calloc(scan->names.count, sizeof(*scan->files));
+	if (!scan->files)
+		message_error("query: out of memory");
+	return scan->files;
+}
+
+void query_scan_close(struct query_scan *scan)
+{
+	unsigned int i;
+
+	for (i = 0; scan->files && i < scan->names.count; i++) {
+		history_reader_close(scan->files[i].reader);
+		history_reader_close(scan->files[i].whole);
+	}
+	free(scan->files);
+	scan->files = NULL;
+	history_folder_free(&scan->names);
+	newest_records_free(&scan->newest);
+}
+
+/* Opens a file of the folder, unless that failed before. */
+static struct history_reader *open_reader(struct query_scan *scan, unsigned int index, struct history_reader **reader)
+{
+	struct query_file *file = &scan->files[index];
+
+	if (file->is_unreadable || *reader)
+		return *reader;
+	if (!history_reader_open(reader, scan->folder, scan->names.entries[index].name))
+		return *reader;
+	history_reader_close(*reader);
+	*reader = NULL;
+	file->is_unreadable = scan->is_incomplete = true;
+	return NULL;
+}
+
+struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int index)
+{
+	return open_reader(scan, index, &scan->files[index].reader);
+}
+
+static bool must_not_read(const struct query_scan *scan, const struct query_file *file,
+			  const struct history_selection *selection)
+{
+	return file->is_unreadable || (file->is_damaged && (selection->newest_first || !file->last_seq)) ||
+	       (scan->knows_newest && !file->last_seq);
+}
+
+/* Calls `visit` for each record of a file. Returns false if it or a signal ended the scan. */
+static bool scan_file(struct query_scan *scan, unsigned int index, const struct history_selection *selection,
+		      bool (*visit)(struct query_scan *scan, void *context, struct nt_record *record, __u64 position),
+		      void *context)
+{
+	struct query_file *file = &scan->files[index];
+	struct history_reader *reader = query_scan_reader(scan, index);
+	struct nt_record record;
+	bool goes_on = true;
+	int result;
+
+	if (must_not_read(scan, file, selection))
+		return true;
+	result = history_reader_select(reader, selection);
+	while (!result && goes_on && (result = history_reader_next(reader, &record)) == 1) {
+		__u64 seq = history_reader_seq(reader);
+
+		result = 0;
+		goes_on = visit(scan, context, &record, query_position(index, seq)) && !stop_is_requested();
+		if (scan->knows_newest && !selection->newest_first && seq >= file->last_seq)
+			break;
+	}
+	if (result < 0)
+		file->is_damaged = scan->is_incomplete = true;
+	return goes_on;
+}
+
+/* ---- the newest record of each id ---- */
+
+static bool note_record(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
+{
+	(void)context;
+	scan->files[position >> FILE_SHIFT].last_seq = position & ((1ULL << FILE_SHIFT) - 1);
+	newest_records_note(&scan->newest, record->id, position);
+	return true;
+}
+
+static __u64 count_records(const struct query_scan *scan)
+{
+	__u64 bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < scan->names.count; i++)
+		bytes += scan->names.entries[i].bytes;
+	return bytes / 100; /* a record has some 130 bytes */
+}
+
+void query_scan_find_newest(struct query_scan *scan)
+{
+	struct history_columns columns = { { 0 } };
+	struct history_selection selection = scan->selection;
+	unsigned int i;
+
+	query_columns_add_keys(&columns, "id");
+	selection.wanted = &columns;
+	selection.newest_first = false;
+	if (!newest_records_init(&scan->newest, count_records(scan))) {
+		scan->no_memory = true;
+		return;
+	}
+	for (i = 0; i < scan->names.count; i++)
+		if (!scan_file(scan, i, &selection, note_record, NULL))
+			break;
+	scan->knows_newest = true;
+	scan->no_memory = scan->newest.failed;
+}
+
+/* ---- the records ---- */
+
+struct scan_visit {
+	bool (*visit)(void *context, struct nt_record *record, __u64 position);
+	void *context;
+};
+
+static bool is_newest(struct query_scan *scan, const struct nt_record *record, __u64 position)
+{
+	__u64 seq = position & ((1ULL << FILE_SHIFT) - 1);
+
+	if (!scan->knows_newest)
+		return newest_records_add(&scan->newest, record->id);
+	/* A record that came meanwhile is not known to be the newest. */
+	return seq <= scan->files[position >> FILE_SHIFT].last_seq &&
+	       newest_records_has(&scan->newest, record->id, position);
+}
+
+static bool visit_newest(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
+{
+	const struct scan_visit *visit = context;
+
+	if (!is_newest(scan, record, position) || !filter_accepts(scan->filter, record))
+		return true;
+	return visit->visit(visit->context, record, position);
+}
+
+void query_scan_run(struct query_scan *scan, bool (*visit)(void *context, struct nt_record *record, __u64 position),
+		    void *context)
+{
+	struct scan_visit newest = { visit, context };
+	struct history_selection selection = scan->selection;
+	unsigned int count = scan->names.count, i;
+
+	selection.newest_first = scan->newest_first;
+	for (i = 0; i < count; i++)
+		if (!scan_file(scan, scan->newest_first ? count - 1 - i : i, &selection, visit_newest, &newest))
+			break;
+	scan->no_memory = scan->no_memory || scan->newest.failed;
+}
+
+bool query_scan_find(struct query_scan *scan, __u64 position, struct nt_record *record)
+{
+	static const struct history_selection whole = { .match = HISTORY_TIME_IN, .to_ns = ~0ULL };
+	unsigned int index = (unsigned int)(position >> FILE_SHIFT);
+	struct query_file *file = &scan->files[index];
+	bool is_new = !file->whole;
+	struct history_reader *reader = open_reader(scan, index, &file->whole);
+
+	if (!reader)
+		return false;
+	if ((!is_new || !history_reader_select(reader, &whole)) &&
+	    history_reader_find(reader, position & ((1ULL << FILE_SHIFT) - 1), record) == 1)
+		return true;
+	file->is_damaged = scan->is_incomplete = true;
+	return false;
+}

@@ -1,0 +1,381 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netracker query: the answers are those that this program computes from the records that it put into the history."""
+import datetime
+import ipaddress
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
+from replay_harness import NETRACKER, check, equal, run, skip  # noqa: E402
+
+SECOND = 10**9
+HOUR = 3600 * SECOND
+FAILED = ("reset", "refused", "timeout", "unreachable", "expired", "unanswered")
+NOW = int(datetime.datetime.now(datetime.timezone.utc).timestamp()) * SECOND
+# The records end at noon (UTC) of the day before yesterday.
+END = NOW // (24 * HOUR) * 24 * HOUR - 36 * HOUR
+PROGRAMS = [("nginx", "/usr/sbin/nginx", 33), ("curl", "/usr/bin/curl", 1000), ("psql", "/usr/bin/psql", 1000),
+            ("backup", "/opt/backup", 0)]
+PEERS = ["203.0.113.9", "203.0.113.10", "10.3.1.2", "10.3.2.2", "192.0.2.77", "fd00::7", "fd00:0:0:1::7"]
+ENDINGS = [("closed", "src", None)] * 12 + [("reset", "dst", None), ("reset", "src", "tcp_abort_on_close"),
+                                          ("refused", "dst", None), ("timeout", None, "gave_up")]
+
+
+def rfc3339(ns):
+    when = datetime.datetime.fromtimestamp(ns // SECOND, datetime.timezone.utc)
+    return when.strftime("%Y-%m-%dT%H:%M:%S") + ".%09dZ" % (ns % SECOND)
+
+
+def in_ns(text):
+    when = datetime.datetime.strptime(text[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
+    return int(when.timestamp()) * SECOND + int(text[20:29])
+
+
+def record(chance, number, end):
+    """A record of a connection that ended then. Some values are unknown."""
+    comm, exe, uid = chance.choice(PROGRAMS)
+    outcome, ended_by, reason = chance.choice(ENDINGS)
+    role, peer = chance.choice(["client", "client", "server", "observer"]), chance.choice(PEERS)
+    local = "198.18.0.1" if "." in peer else "fd00::1"
+    duration = chance.randrange(10**6, 60 * SECOND)
+    values = {"v": 2, "id": "%016x" % (number << 20 | 7), "time": rfc3339(end), "event": "close", "role": role,
+              "family": "ipv4" if "." in peer else "ipv6", "src_ip": local, "src_port": chance.randrange(1024, 65536),
+              "dst_ip": peer, "dst_port": chance.choice([80, 443, 5432]), "host": chance.choice(["a", "b"]),
+              "pid": 100 + number % 50, "comm": comm, "exe": exe, "uid": uid, "cgroup": "/system.slice/%s.service" % comm,
+              "start": rfc3339(end - duration), "duration_ns": duration, "outcome": outcome}
+    if role != "client":
+        values.update(src_ip=peer, dst_ip=local)
+    if role == "observer":
+        for key in ("pid", "comm", "exe", "uid", "cgroup"):
+            del values[key]
+    if ended_by:
+        values["ended_by"] = ended_by
+    if reason:
+        values["reason"] = reason
+    if chance.random() < 0.9:
+        values["handshake_ns"] = chance.randrange(10**4, 10**8)
+        values.update(src_bytes=chance.randrange(10**6), dst_bytes=chance.randrange(10**7))
+    values.update(src_retransmits=chance.randrange(4), dst_retransmits=chance.randrange(2), seen=["wire"], complete=True,
+                  gaps=[])
+    return values
+
+
+def made_records():
+    """In the order in which they are written, over 26 hours; every ninth connection has earlier records of its id."""
+    chance, records = random.Random(15), []
+    for number in range(1, 3001):
+        end = END - 26 * HOUR + number * 26 * HOUR // 3000 + chance.randrange(SECOND)
+        last = record(chance, number, end)
+        records.append((end, number, last))
+        for before in range(2 if number % 9 == 0 else 0):
+            earlier = dict(last, event=["open", "update", "exit"][number % 3], time=rfc3339(end - (before + 1) * 600 * SECOND),
+                           outcome="open", start=rfc3339(end - 2 * HOUR), duration_ns=2 * HOUR - (before + 1) * 600 * SECOND)
+            for key in ("ended_by", "reason"):
+                earlier.pop(key, None)
+            records.append((in_ns(earlier["time"]), -number, earlier))
+    # Open still, or when the last tracker ended.
+    for number in range(3001, 3021):
+        values = record(chance, number, END - number % 7 * SECOND)
+        values.update(event="update" if number % 2 else "exit", outcome="open")
+        records.append((in_ns(values["time"]), number, {key: value for key, value in values.items()
+                                                        if key not in ("ended_by", "reason")}))
+    return [values for _, _, values in sorted(records, key=lambda item: item[:2])]
+
+
+RECORDS = made_records()
+FOLDER = tempfile.mkdtemp()
+HISTORY = os.path.join(FOLDER, "history")
+
+
+def write_history(folder, records):
+    lines = "".join(json.dumps(values, separators=(",", ":")) + "\n" for values in records)
+    done = subprocess.run([NETRACKER, "replay", "-q", "-o", "/dev/null", "--events", "open,update,close,exit",
+                           "--history=" + folder, "-"], input=lines.encode(), capture_output=True, timeout=60, check=False)
+    equal((done.returncode, done.stderr), (0, b""), "writing the history")
+
+
+class Answer:
+    def __init__(self, *arguments, folder=HISTORY, environment=None):
+        done = subprocess.run([NETRACKER, "query", "--from", folder, *arguments], capture_output=True, timeout=60, text=True,
+                              check=False, stdin=subprocess.DEVNULL, env=dict(os.environ, TZ="UTC", **(environment or {})))
+        self.status, self.output, self.errors = done.returncode, done.stdout, done.stderr
+
+    @property
+    def ids(self):
+        return [json.loads(line)["id"] for line in self.output.splitlines()]
+
+    @property
+    def objects(self):
+        return [json.loads(line) for line in self.output.splitlines()]
+
+
+def newest(since=0, until=NOW, records=None):
+    """The newest record of each id in the span of time, in the order in which they were written."""
+    last = {}
+    for number, values in enumerate(records or RECORDS):
+        if since <= in_ns(values["time"]) <= until:
+            last[values["id"]] = (number, values)
+    return [values for _, values in sorted(last.values(), key=lambda item: item[0])]
+
+
+def local_time(ns):
+    """As a user writes it: the clock of the answers is UTC."""
+    return rfc3339(ns)[:19].replace("T", " ")
+
+
+def peer_of(values):
+    return values["dst_ip"] if values["role"] == "client" else values["src_ip"]
+
+
+def same_records(answer, expected, what):
+    equal((answer.status, answer.ids), (0, [values["id"] for values in expected]), what + ": " + answer.errors[:200])
+
+
+# ---- records ----
+
+def all_records():
+    answer = Answer("-f", "json")
+    same_records(answer, newest(), "all")
+    for shown, written in zip(answer.objects, newest()):
+        known = {key: shown.get(key) for key in written}
+        equal(known, written, "every value that was written, the machine's name too")
+    equal(len(newest()), 3020, "an id counts once")
+
+
+def spans():
+    """Of the records in the span, the newest one of each id: an update, if the connection ended after it."""
+    begin, end = END - 20 * HOUR, END - 19 * HOUR
+    wanted = newest(begin, end)
+    check(any(values["event"] != "close" for values in wanted), "some were still open")
+    for arguments in (["-S", local_time(begin), "-U", local_time(end)],
+                      ["--since", rfc3339(begin), "--until=" + rfc3339(end)],
+                      ["-S", local_time(begin)[:16] + "Z", "-U", local_time(end)[:16] + "+00:00"]):
+        same_records(Answer("-f", "json", *arguments), wanted, " ".join(arguments))
+    hours = (NOW - begin) // HOUR
+    later = Answer("-f", "json", "-S", "-%dh" % hours)
+    check(0 <= len(newest(begin)) - len(later.ids) <= 200 and later.ids == [values["id"] for values in newest(begin)][-len(later.ids):],
+          "hours ago")
+    equal(Answer("-f", "json", "-S", "today").ids, [], "today")
+
+
+def the_newest():
+    wanted = newest()
+    same_records(Answer("-f", "json", "-n", "7"), wanted[-7:], "-n: the newest last")
+    same_records(Answer("-f", "json", "-n", "7", "-r"), wanted[:-8:-1], "-n -r: the newest first")
+    same_records(Answer("-f", "json", "-r"), wanted[::-1], "-r")
+    failed = [values for values in wanted if values["outcome"] in FAILED]
+    same_records(Answer("-f", "json", "-n", "40", "-x"), failed[-40:], "-n with a filter")
+    same_records(Answer("-f", "json", "-n", "99999", "-x"), failed, "-n: more than there are")
+
+
+def filters():
+    """The filters are those of live tracking: options and words. They see the newest record of an id alone."""
+    for arguments, accepts in (
+            (["-x"], lambda values: values["outcome"] in FAILED),
+            (["-c", "nginx,psql"], lambda values: values.get("comm") in ("nginx", "psql")),
+            (["-u", "33"], lambda values: values.get("uid") == 33),
+            (["--cgroup", "/system.slice/curl.service"], lambda values: values.get("comm") == "curl"),
+            (["-p", "101,102"], lambda values: values.get("pid") in (101, 102)),
+            (["--net", "203.0.113.0/24"], lambda values: peer_of(values).startswith("203.0.113.")),
+            (["-6"], lambda values: values["family"] == "ipv6"),
+            (["--role", "observer"], lambda values: values["role"] == "observer"),
+            (["-D", "5432", "--outcome", "refused"],
+             lambda values: values["outcome"] == "refused" and values["role"] != "server" and values["dst_port"] == 5432),
+            (["--min-duration", "30s"], lambda values: values["duration_ns"] >= 30 * SECOND),
+            (["outcome", "open"], lambda values: values["outcome"] == "open"),
+            (["event", "update"], lambda values: values["event"] == "update"),
+            (["machine", "a"], lambda values: values["host"] == "a"),
+            (["handshake", ">", "50ms"], lambda values: values.get("handshake_ns", 0) > 50 * 10**6),
+            (["not", "handshake_ns"], lambda values: "handshake_ns" not in values),
+            (["retrans", ">=", "4"], lambda values: values["src_retransmits"] + values["dst_retransmits"] >= 4),
+            (["sent", ">", "5M"], lambda values: "src_bytes" in values and
+             values["dst_bytes" if values["role"] == "server" else "src_bytes"] > 5 << 20),
+            (["bytes", ">", "9M"], lambda values: "src_bytes" in values and values["src_bytes"] + values["dst_bytes"] > 9 << 20),
+            (["remote", "10.3.0.0/16"],
+             lambda values: (values["src_ip"] if values["role"] == "server" else values["dst_ip"]).startswith("10.3.")),
+            (["local", "198.18.0.1"],
+             lambda values: (values["dst_ip"] if values["role"] == "server" else values["src_ip"]) == "198.18.0.1"),
+            (["port", "443", "and", "not", "comm", "curl"],
+             lambda values: 443 in (values["src_port"], values["dst_port"]) and values.get("comm", "curl") != "curl"),
+            (["reason", "~", "abort"], lambda values: "abort" in values.get("reason", "")),
+            (["by", "src", "and", "outcome", "reset"],
+             lambda values: values.get("ended_by") == "src" and values["outcome"] == "reset"),
+            (["start", "<", rfc3339(END - 20 * HOUR)], lambda values: in_ns(values["start"]) < END - 20 * HOUR)):
+        wanted = [values for values in newest() if accepts(values)]
+        check(wanted, "%s: some match" % arguments)
+        same_records(Answer("-f", "json", *arguments), wanted, " ".join(arguments))
+
+
+def one_id():
+    values = newest()[1000]
+    equal(Answer("-f", "json", "--id", values["id"]).ids, [values["id"]], "--id")
+    line = Answer("-f", "json", "--id", values["id"]).output
+    done = subprocess.run([NETRACKER, "explain"], input=line, capture_output=True, text=True, timeout=20, check=False)
+    equal(done.returncode, 0, done.stderr)
+    check(values["dst_ip"] in done.stdout, "explain: " + done.stdout)
+    nothing = Answer("--id", "0123456789abcdef")
+    equal((nothing.status, nothing.output.count("\n")), (0, 1), "no such id: only the heading")
+
+
+def open_then():
+    """--at: connections that were open at some time of the minute, by their records."""
+    for moment in (END - 20 * HOUR, END - 5 * HOUR):
+        last = moment + 60 * SECOND - 1
+        alive = [values for values in RECORDS if in_ns(values["start"]) <= last and in_ns(values["time"]) >= moment]
+        wanted = newest(records=alive)
+        check(len(wanted) > 1, "%d were open" % len(wanted))
+        same_records(Answer("-f", "json", "--at", local_time(moment)[:16]), wanted, "--at")
+
+
+def formats():
+    wanted = newest()[-5:]
+    rows = Answer("-n", "5", "-f", "csv", "--columns", "id,dst_port").output.splitlines()
+    equal(rows, ["id,dst_port"] + ["%s,%d" % (values["id"], values["dst_port"]) for values in wanted], "csv")
+    rows = Answer("-n", "5", "-f", "tsv", "--no-header", "--columns", "id,outcome").output.splitlines()
+    equal(rows, ["%s\t%s" % (values["id"], values["outcome"]) for values in wanted], "tsv")
+    text = Answer("-n", "5").output.splitlines()
+    check(text[0].startswith("TIME") and len(text) == 7, "text: the heading and a date: %r" % text)
+    path = os.path.join(FOLDER, "out.json")
+    answer = Answer("-n", "5", "-f", "json", "-o", path)
+    with open(path, encoding="utf-8") as file:
+        equal((answer.output, [json.loads(line)["id"] for line in file]), ("", [values["id"] for values in wanted]), "-o")
+    equal(Answer("-x", "--fail-if-any").status, 6, "--fail-if-any")
+
+
+# ---- coverage ----
+
+def coverage():
+    """The resolved range, when nobody tracked, and that nothing was lost. The runs of a replay are those of its records."""
+    first, last = in_ns(RECORDS[0]["time"]), in_ns(RECORDS[-1]["time"])
+    begin, end = first - 2 * HOUR, last + HOUR
+    answer = Answer("-n", "1", "-S", local_time(begin), "-U", local_time(end))
+    line = answer.errors.splitlines()[-1]
+    check(line.startswith("netracker: searched %s to %s; not tracking %s to " % (local_time(begin), local_time(end),
+                                                                                  local_time(begin))), line)
+    check(", %s to %s; nothing lost" % (local_time(last), local_time(end)) in line, line)
+    inside = Answer("-n", "1", "-S", local_time(END - 10 * HOUR), "-U", local_time(END - 9 * HOUR))
+    equal(inside.errors, "netracker: searched %s to %s; tracked all the time; nothing lost\n" % (
+        local_time(END - 10 * HOUR), local_time(END - 9 * HOUR)), "within a run")
+    equal(Answer("-q", "-n", "1").errors, "", "-q")
+
+
+def losses_and_gaps():
+    """Two runs with a gap; losses, as the table has them."""
+    import sqlite3
+    folder = os.path.join(FOLDER, "gap")
+    for offset in (0, 600):
+        write_history(folder, [dict(RECORDS[0], id="%016x" % (offset + second), time=rfc3339(END + (offset + second) * SECOND),
+                                    start=rfc3339(END + offset * SECOND)) for second in range(1, 11)])
+    path = os.path.join(folder, sorted(name for name in os.listdir(folder) if name.endswith(".db"))[0])
+    with sqlite3.connect(path) as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(loss)")]
+        check(set(columns) >= {"time_ns", "records", "cause"}, "the table loss: %s" % columns)
+        for records, cause, after in ((30, "ring buffer full", 605), (1, "history too slow", 606), (50, "other", 9000)):
+            database.execute("INSERT INTO loss(time_ns,records,cause) VALUES(?,?,?)", (END + after * SECOND, records, cause))
+    database.close()
+    answer = Answer("-S", local_time(END + 5 * SECOND), "-U", local_time(END + 608 * SECOND), folder=folder)
+    equal(answer.errors.splitlines()[-1],
+          "netracker: searched %s to %s; not tracking %s to %s; 31 records lost (ring buffer full: 30, history too slow: 1)" % (
+              local_time(END + 5 * SECOND), local_time(END + 608 * SECOND), local_time(END + 10 * SECOND),
+              local_time(END + 600 * SECOND)), "coverage")
+
+
+# ---- bad input ----
+
+def wrong_usage():
+    for arguments, reason in ((["-S", "soon"], "'soon' is not valid"), (["-S", "10:00", "-U", "09:00"], "-U is before -S"),
+                              (["--at", "10:00", "-S", "09:00"], "--at is a time of its own"),
+                              (["-f", "trace"], "query writes text, json, csv, tsv"),
+                              (["nosuchfield", "1"], "nosuchfield"), (["--id", "xyz"], "16 hexadecimal digits"),
+                              (["-i", "lo"], "not an option of query"), (["-n", "0"], "not valid")):
+        answer = Answer(*arguments)
+        equal((answer.status, answer.output), (2, ""), " ".join(arguments))
+        check(reason in answer.errors and len(answer.errors.splitlines()) <= 3, "%s: %s" % (arguments, answer.errors))
+
+
+def no_history():
+    empty = os.path.join(FOLDER, "empty")
+    os.mkdir(empty)
+    for folder in (os.path.join(FOLDER, "nothing"), empty):
+        answer = Answer(folder=folder)
+        equal((answer.status, answer.output, answer.errors),
+              (1, "", "netracker: history: %s: there is no history; netracker record begins one, or name its folder with "
+               "--from\n" % folder), "no history")
+    path = os.path.join(FOLDER, "a file")
+    open(path, "w").close()
+    answer = Answer(folder=path)
+    equal((answer.status, len(answer.errors.splitlines())), (1, 1), answer.errors)
+
+
+def no_permission():
+    if os.geteuid() or not shutil.which("setpriv"):
+        skip("another user: needs root and setpriv")
+        return
+    with tempfile.TemporaryDirectory() as open_folder:
+        closed, program = os.path.join(open_folder, "history"), os.path.join(open_folder, "netracker")
+        shutil.copytree(HISTORY, closed)
+        shutil.copy(NETRACKER, program)
+        os.chmod(open_folder, 0o755)
+        os.chmod(closed, 0o750)
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "query", "--from",
+                               closed], capture_output=True, text=True, timeout=20, check=False)
+        equal((done.returncode, done.stdout), (1, ""), done.stderr)
+        check("ermission denied" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
+
+
+def files_of(folder):
+    return sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".db"))
+
+
+def with_another_file(name, change):
+    """A copy of the history with another file, which `change` makes unreadable. Returns the folder and the file."""
+    folder = os.path.join(FOLDER, name)
+    shutil.copytree(HISTORY, folder)
+    other = os.path.join(folder, "2020-01-01-0001.db")
+    shutil.copy(files_of(HISTORY)[0], other)
+    change(other)
+    return folder, other
+
+
+def unreadable_files():
+    """It is named, the others are read, and the status says that the answer is not whole."""
+    def damage(path):
+        with open(path, "r+b") as file:
+            file.write(b"no database at all, but 100 bytes of text that are as long as the header of a file of SQLite is\n")
+
+    def later(path):
+        import sqlite3
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA user_version=99")
+        database.close()
+
+    def cut(path):
+        os.truncate(path, 8192)
+
+    for name, change, reason in (("damaged", damage, "2020-01-01-0001.db"), ("later", later, "later netracker (schema 99"),
+                                 ("cut", cut, "2020-01-01-0001.db")):
+        folder, other = with_another_file(name, change)
+        answer = Answer("-f", "json", folder=folder)
+        equal(answer.ids, [values["id"] for values in newest()], name)
+        equal(answer.status, 1, name)
+        check(other in answer.errors and reason in answer.errors, "%s: %s" % (name, answer.errors))
+        check("searched" in answer.errors.splitlines()[-1], "%s: %s" % (name, answer.errors))
+        check(len(answer.errors.splitlines()) == 2, "%s: said once: %s" % (name, answer.errors))
+
+
+TESTS = [all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, wrong_usage, no_history,
+         no_permission, unreadable_files]
+
+
+try:
+    write_history(HISTORY, RECORDS)
+    run(TESTS)
+finally:
+    shutil.rmtree(FOLDER)
