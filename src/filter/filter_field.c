@@ -88,6 +88,15 @@ static void get_both_bytes(const struct filter_field *field, const struct nt_rec
 		set_number(operand, (__s64)(record->bytes[NT_SRC] + record->bytes[NT_DST]));
 }
 
+/* As the column SEND-Q and ss: what waits to be sent, and what waits to be acknowledged. */
+static void get_send_queue(const struct filter_field *field, const struct nt_record *record,
+			   struct filter_operand *operand)
+{
+	(void)field;
+	if (nt_record_has(record, NT_HAS_SEND_QUEUE) && nt_record_has(record, NT_HAS_UNACKED))
+		set_number(operand, (__s64)record->send_queue_bytes + record->unacked_bytes);
+}
+
 /* A socket knows only its own side's retransmissions, so those that are known are added. */
 static void get_retransmits(const struct filter_field *field, const struct nt_record *record,
 			    struct filter_operand *operand)
@@ -224,6 +233,8 @@ static const struct filter_field short_fields[] = {
 	  .is_of_connections = true },
 	{ .name = "bytes", .computed_from = "src_bytes dst_bytes", .type = FILTER_SIZE, .get = get_both_bytes, .is_absent_at_times = true,
 	  .is_of_connections = true },
+	{ .name = "send-q", .computed_from = "send_queue_bytes unacked_bytes", .type = FILTER_SIZE, .get = get_send_queue, .is_absent_at_times = true,
+	  .is_of_connections = true },
 	{ .name = "retrans", .computed_from = "src_retransmits dst_retransmits src_packets dst_packets", .type = FILTER_COUNT_OR_RATIO, .get = get_retransmits, .is_absent_at_times = true,
 	  .is_of_connections = true },
 	{ .name = "rtt", .computed_from = "rtt_us", .type = FILTER_DURATION, .get = get_rtt, .unit_ns = NS_PER_SECOND, .is_absent_at_times = true,
@@ -239,6 +250,9 @@ static const struct {
 	{ "src", "src_ip" }, { "dst", "dst_ip" }, { "sport", "src_port" }, { "dport", "dst_port" },
 	{ "user", "uid" }, { "machine", "host" }, { "by", "ended_by" }, { "limited", "limited_by" }, { "gap", "gaps" },
 	{ "duration", "duration_ns" }, { "handshake", "handshake_ns" }, { "interface", "ifname" },
+	/* The headings of columns. */
+	{ "lasted", "duration_ns" }, { "received", "recv" }, { "recv-q", "recv_queue_bytes" },
+	{ "unacked", "unacked_bytes" }, { "state-age", "state_age_ns" }, { "max", "backlog_max" },
 	/* Wireshark's and tcpdump's names. */
 	{ "portrange", "port" }, { "tcp.port", "port" }, { "tcp.srcport", "src_port" }, { "tcp.dstport", "dst_port" },
 	{ "ip.addr", "host" }, { "ip.src", "src_ip" }, { "ip.dst", "dst_ip" },

@@ -16,7 +16,8 @@ static void append_contexts(struct text_buffer *text, const struct options *opti
 	if (options->contexts == (CONTEXT_SOCKET | CONTEXT_WIRE))
 		text_string(text, ", and ");
 	if (options->contexts & CONTEXT_WIRE)
-		text_format(text, "packets on %u interface%s", interfaces, interfaces == 1 ? "" : "s");
+		text_format(text, "packets on %u interface%s of this network namespace", interfaces,
+			    interfaces == 1 ? "" : "s");
 }
 
 static void append_filter(struct text_buffer *text, const struct text_buffer *filter)

@@ -82,8 +82,8 @@ def start_note(bench):
     interfaces = len(bench.here.run("ip", "-o", "link").stdout.splitlines())
     problems = []
     for terminal, arguments, expected in (
-            (True, [], ["netracker: tracking sockets, and packets on %d interfaces; each connection's record follows "
-                        "when it ends; ends after 100ms, or with Ctrl-C" % interfaces]),
+            (True, [], ["netracker: tracking sockets, and packets on %d interfaces of this network namespace; each "
+                        "connection's record follows when it ends; ends after 100ms, or with Ctrl-C" % interfaces]),
             (True, ["-i", "none", "--events", "open", "port", "9"],
              ["netracker: tracking sockets; filter: port 9; ends after 100ms, or with Ctrl-C"]),
             (True, ["-q"], []), (False, [], [])):

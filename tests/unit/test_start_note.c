@@ -31,17 +31,20 @@ static void check_note(const char *line, unsigned int interfaces, const char *ex
 
 static void test_contexts(void)
 {
-	check_note("", 3,
-		   "tracking sockets, and packets on 3 interfaces; each connection's record follows when it ends; "
-		   "Ctrl-C ends it");
-	check_note("--context|wire|-i|lo|--events|open", 1, "tracking packets on 1 interface; Ctrl-C ends it");
+	check_note(
+		"", 3,
+		"tracking sockets, and packets on 3 interfaces of this network namespace; each connection's record follows when it ends; "
+		"Ctrl-C ends it");
+	check_note("--context|wire|-i|lo|--events|open", 1,
+		   "tracking packets on 1 interface of this network namespace; Ctrl-C ends it");
 	check_note("-i|none|-t|60|-n|5|--summary", 0,
 		   "tracking sockets; tables follow at the end; ends after 1m00s, after 5 records, or with Ctrl-C");
 	check_note("-i|none|-n|1|-o|f", 0,
 		   "tracking sockets; records go to f; each connection's record follows when it ends; ends after 1 "
 		   "record, or with Ctrl-C");
-	check_note("--summary|--interval|1|-o|a b", 2,
-		   "tracking sockets, and packets on 2 interfaces; records go to a b; tables follow; Ctrl-C ends it");
+	check_note(
+		"--summary|--interval|1|-o|a b", 2,
+		"tracking sockets, and packets on 2 interfaces of this network namespace; records go to a b; tables follow; Ctrl-C ends it");
 }
 
 static void test_filters(void)
