@@ -3,6 +3,9 @@
 #ifndef NETRACKER_ICMP_LAYER_H
 #define NETRACKER_ICMP_LAYER_H
 
+#include <linux/types.h>
+
+#include "core/buffer.h"
 #include "core/icmp_error.h"
 #include "src/capture/layer_load.h"
 
