@@ -325,18 +325,35 @@ const struct option_rule option_rules[] = {
 				    "them 2 seconds at most in all, and shows addresses without a name" }),
 	},
 	{
-		.name = "sort", .commands = COMMAND_LIST, .section = SECTION_OUTPUT,
+		.name = "by", .commands = COMMAND_QUERY, .refusal = "--summary has tables by process, service and peer",
+		.section = SECTION_OUTPUT, .type = OPTION_STRING, .offset = MEMBER(group_by), .most = ~0ULL,
+		.value = "KEY,..", .valid = "keys of the record, peer, net/24, service, port, user, 10m, 1h",
+		.help = HELP({ ALL, "group the records and add up: by keys of the record (comm, exe, cgroup, outcome, reason), "
+				    "peer, net/24 (of the peer), service (address and port), port (that of the service), user, "
+				    "or in time: 10m, 1h" }),
+	},
+	{
+		.name = "new", .commands = COMMAND_QUERY, .refusal = "only query knows what was before",
+		.section = SECTION_OUTPUT, .type = OPTION_FLAG, .offset = MEMBER(only_new),
+		.help = HELP({ ALL, "with --by and -S: only the groups that the history does not have before" }),
+	},
+	{
+		.name = "sort", .commands = COMMAND_LIST | COMMAND_QUERY, .section = SECTION_OUTPUT,
 		.refusal = "records are written when they come; pipe -f tsv into sort",
 		.type = OPTION_STRING, .offset = MEMBER(sort), .most = ~0ULL,
-		.value = "FIELD", .valid = "a field of filters, or a key of the record",
+		.value = "FIELD", .valid = "a field of filters, or a key of the record; for query conns, failed, sent, received, "
+					   "retrans, p95:handshake_ns",
 		.completion = COMPLETE_FIELDS,
-		.help = HELP({ ALL, "sort by a field of filters or a key of the record: numbers and times largest first, "
+		.help = HELP({ COMMAND_QUERY, "with --by: the most conns, failed, sent, received or retrans first, or the highest "
+					     "percentile of a number: p95:handshake_ns; default: conns, and of times the "
+					     "order of time" },
+			     { ALL, "sort by a field of filters or a key of the record: numbers and times largest first, "
 				    "words and addresses in ascending order, unknown values last" }),
 	},
 	{
 		.name = "reverse", .letter = 'r', .commands = COMMAND_LIST | COMMAND_QUERY, .section = SECTION_OUTPUT,
 		.refusal = "only list and query sort", .type = OPTION_FLAG, .offset = MEMBER(reverse),
-		.help = HELP({ COMMAND_QUERY, "the newest record first" },
+		.help = HELP({ COMMAND_QUERY, "the newest record first; of --by the other way round" },
 			     { ALL, "sort the other way round; unknown values stay last" }),
 	},
 	{
@@ -363,17 +380,18 @@ const struct option_rule option_rules[] = {
 		.offered = { { COMMAND_REPLAY, "open close exit update listed" }, { ALL, "open close exit update" } },
 	},
 	{
-		.name = "summary", .commands = ENDED, .section = SECTION_OUTPUT,
+		.name = "summary", .commands = ENDED | COMMAND_QUERY, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(delivery.output.summary),
 		.help = HELP({ ALL, "print problems, and tables by process, service and peer, instead of records; with -f "
 				    "json, csv or tsv for programs; with -o, records go to FILE" }),
 	},
 	{
-		.name = "top", .commands = RECORDS, .section = SECTION_OUTPUT,
+		.name = "top", .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_NUMBER32, .offset = MEMBER(delivery.output.top), .least = 1, .most = SUMMARY_MOST_TOP,
 		.value = "COUNT", .valid = "a number from 1 to 1000",
 		.help = HELP({ COMMAND_LIST, "the first COUNT of --sort; without it those with the most bytes, of listeners "
 				     "those with the longest queues" },
+			     { COMMAND_QUERY, "the first COUNT groups of --by, or COUNT rows in each table of --summary" },
 			     { ALL, "at most COUNT rows in each table of --summary; default: 6 each by bytes, by "
 				    "connections and by failures" }),
 	},

@@ -344,6 +344,32 @@ static bool time_is_given(const struct time_span *span)
 	return span->last_ns;
 }
 
+static const char *find_grouping_conflict(const struct options *options)
+{
+	const struct delivery_options *delivery = &options->delivery;
+
+	if (delivery->output.summary)
+		return "--by and --summary are two answers; leave one out";
+	if (delivery->max_records)
+		return "-n is for records; --top limits the groups of --by";
+	if (options->column_list_count || delivery->output.sink.width || delivery->output.resolves)
+		return "--columns, --width and --resolve are for records; leave them out with --by";
+	if (options->only_new && !time_is_given(&options->since))
+		return "--new needs -S: groups that were not there before it";
+	return NULL;
+}
+
+static const char *find_ungrouped_conflict(const struct options *options)
+{
+	if (options->sort)
+		return "--sort is for the groups of --by; pipe -f tsv into sort";
+	if (options->only_new)
+		return "--new is for the groups of --by";
+	if (options->delivery.output.top && !options->delivery.output.summary)
+		return "--top is for the groups of --by or the tables of --summary; -n is the number of records";
+	return NULL;
+}
+
 static const char *find_query_conflict(const struct options *options)
 {
 	const struct format *format = options->delivery.output.sink.format;
@@ -354,7 +380,7 @@ static const char *find_query_conflict(const struct options *options)
 		return "--at is a time of its own; leave out -S and -U";
 	if (time_is_given(&options->until) && options->until.first_ns < options->since.first_ns)
 		return "-U is before -S; name a later end";
-	return NULL;
+	return options->group_by ? find_grouping_conflict(options) : find_ungrouped_conflict(options);
 }
 
 /* Options that change how the records of a format with columns are written. */
@@ -464,7 +490,8 @@ static const char *find_conflict(const struct options *options)
 	if (options->delivery.output.interval_ns && !options->delivery.output.summary &&
 	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
 		return "--interval needs update records or tables; add --events update,close or --summary";
-	if (options->delivery.output.top && !options->delivery.output.summary && options->command != COMMAND_LIST)
+	if (options->delivery.output.top && !options->delivery.output.summary &&
+	    !(options->command & (COMMAND_LIST | COMMAND_QUERY)))
 		return "--top is for the tables of --summary; add --summary, or leave out --top";
 	if (options->failed && !options->outcomes)
 		return "-x and --outcome have no outcome in common; add one other than closed and open, or leave out -x";

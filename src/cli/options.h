@@ -57,14 +57,16 @@ struct options {
 	struct column_choice columns;
 
 	bool listening;   /* list: listeners and not connections */
-	const char *sort; /* list: --sort; NULL: in the order of the scan */
+	const char *sort; /* list, query: --sort; NULL: list in the order of the scan */
 	bool sorts;       /* list: by sort_key; also for --top */
 	struct filter_field sort_key;
-	bool reverse;   /* list: the other way round; query: the newest record first */
+	bool reverse;   /* list, query: the other way round; of query's records the newest first */
 	__u64 watch_ns; /* list: time between two lists; 0: one list */
 
 	const char *from;                  /* query: the folder of the history */
 	struct time_span since, until, at; /* query; all zero: not given */
+	const char *group_by;              /* query; NULL: records */
+	bool only_new;                     /* query: groups that were not there before */
 
 	/* for the checks of options that must not be combined */
 	bool keep_given;

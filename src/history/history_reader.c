@@ -198,6 +198,13 @@ int history_reader_select(struct history_reader *reader, const struct history_se
 
 /* ---- records ---- */
 
+static const char *column_text(sqlite3_stmt *statement, int index)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, index);
+
+	return text ? text : "";
+}
+
 /* Returns 1, 0 after the last mark, or -errno. The statement of the marks stays in use until then, which keeps the state
  * of the file. */
 static int begin_mark(struct history_reader *reader)
@@ -277,6 +284,25 @@ int history_reader_next(struct history_reader *reader, struct nt_record *record)
 	return result < 0 ? report_reading(reader, result) : result;
 }
 
+int history_reader_next_id(struct history_reader *reader, __u64 *id, const char **other)
+{
+	int result = step_conn(reader);
+
+	if (result != 1) {
+		sqlite3_reset(reader->conn.statement);
+		sqlite3_reset(reader->marks);
+		return result < 0 ? report_reading(reader, result) : result;
+	}
+	reader->seq = (__u64)sqlite3_column_int64(reader->conn.statement, 0);
+	*id = 0;
+	*other = "";
+	if (sqlite3_column_type(reader->conn.statement, 1) == SQLITE_INTEGER)
+		*id = (__u64)sqlite3_column_int64(reader->conn.statement, 1);
+	else
+		*other = column_text(reader->conn.statement, 1);
+	return 1;
+}
+
 static void bind_span(struct history_reader *reader, __u64 from_ns, __u64 to_ns)
 {
 	sqlite3_bind_int64(reader->conn.statement, 1, bound(from_ns));
@@ -305,13 +331,6 @@ __u64 history_reader_seq(const struct history_reader *reader)
 }
 
 /* ---- coverage ---- */
-
-static const char *column_text(sqlite3_stmt *statement, int index)
-{
-	const char *text = (const char *)sqlite3_column_text(statement, index);
-
-	return text ? text : "";
-}
 
 int history_reader_runs(struct history_reader *reader, void (*visit)(void *context, const struct history_run *run),
 			void *context)

@@ -26,21 +26,40 @@ static int digit_of_id(char digit)
 	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Returns a number for the id, not 0: 16 digits as netracker writes them are the number itself, mixed. */
-static __u64 number_of(const char *id)
+/* Returns false unless the id is 16 digits, as netracker writes them. */
+static bool parse_digits(const char *id, __u64 *number)
 {
-	__u64 number = 0, other = 0;
-	bool is_hex = strlen(id) == NT_ID_SIZE - 1;
-	int digit;
+	int i, digit;
 
-	for (; *id; id++) {
-		digit = digit_of_id(*id);
-		is_hex = is_hex && digit >= 0;
-		number = number << 4 | (__u64)(digit & 0xf);
-		other = mix(other ^ (unsigned char)*id);
+	*number = 0;
+	for (i = 0; i < NT_ID_SIZE - 1; i++) {
+		digit = digit_of_id(id[i]);
+		if (digit < 0)
+			return false;
+		*number = *number << 4 | (__u64)digit;
 	}
-	number = mix(is_hex ? number : other);
-	return number ? number : 1;
+	return !id[i];
+}
+
+static __u64 mix_text(const char *text)
+{
+	__u64 number = 0;
+
+	for (; *text; text++)
+		number = mix(number ^ (unsigned char)*text);
+	return number;
+}
+
+__u64 newest_records_number(const char *id)
+{
+	__u64 number;
+
+	return parse_digits(id, &number) ? newest_records_mix(number, "") : newest_records_mix(0, id);
+}
+
+__u64 newest_records_mix(__u64 id, const char *other)
+{
+	return *other ? mix_text(other) : id ? mix(id) : 0;
 }
 
 bool newest_records_init(struct newest_records *newest, __u64 records)
@@ -111,12 +130,11 @@ static bool test_and_set(struct newest_records *newest, __u64 id)
 	return was_set;
 }
 
-void newest_records_note(struct newest_records *newest, const char id[NT_ID_SIZE], __u64 position)
+void newest_records_note(struct newest_records *newest, __u64 number, __u64 position)
 {
-	__u64 number = number_of(id);
 	struct newest_place *place;
 
-	if (!*id || !test_and_set(newest, number))
+	if (!number || !test_and_set(newest, number))
 		return;
 	place = place_for(newest, number);
 	if (!place)
@@ -125,23 +143,22 @@ void newest_records_note(struct newest_records *newest, const char id[NT_ID_SIZE
 	*place = (struct newest_place){ number, position };
 }
 
-bool newest_records_has(const struct newest_records *newest, const char id[NT_ID_SIZE], __u64 position)
+bool newest_records_has(const struct newest_records *newest, __u64 number, __u64 position)
 {
 	const struct newest_place *place;
 
-	if (!*id || !newest->capacity)
+	if (!number || !newest->capacity)
 		return true;
-	place = find_place(newest, number_of(id));
+	place = find_place(newest, number);
 	return !place->id || place->position == position;
 }
 
-bool newest_records_add(struct newest_records *newest, const char id[NT_ID_SIZE])
+bool newest_records_add(struct newest_records *newest, __u64 number)
 {
-	__u64 number = number_of(id);
-	struct newest_place *place = place_for(newest, number);
+	struct newest_place *place = number ? place_for(newest, number) : NULL;
 
-	if (!*id || !place || place->id)
-		return !*id || !place;
+	if (!place || place->id)
+		return !place;
 	place->id = number;
 	newest->count++;
 	return true;

@@ -27,13 +27,18 @@ struct newest_records {
 bool newest_records_init(struct newest_records *newest, __u64 records);
 void newest_records_free(struct newest_records *newest);
 
+/* Return a number for an id, the same for both forms of it: the record's text; and as history_reader_next_id() sets it. 0
+ * for an empty id, which is no other record's. */
+__u64 newest_records_number(const char *id);
+__u64 newest_records_mix(__u64 id, const char *other);
+
 /* Notes a record. Positions must ascend from call to call. */
-void newest_records_note(struct newest_records *newest, const char id[NT_ID_SIZE], __u64 position);
+void newest_records_note(struct newest_records *newest, __u64 number, __u64 position);
 
 /* After all were noted: returns whether the record at this position is the newest of its id. */
-bool newest_records_has(const struct newest_records *newest, const char id[NT_ID_SIZE], __u64 position);
+bool newest_records_has(const struct newest_records *newest, __u64 number, __u64 position);
 
 /* For records that come the newest first, without newest_records_init(): returns whether this one is the first of its id. */
-bool newest_records_add(struct newest_records *newest, const char id[NT_ID_SIZE]);
+bool newest_records_add(struct newest_records *newest, __u64 number);
 
 #endif

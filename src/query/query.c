@@ -8,6 +8,7 @@
 #include "src/cli/options.h"
 #include "src/delivery/delivery.h"
 #include "src/query/coverage.h"
+#include "src/query/group_answer.h"
 #include "src/query/query_columns.h"
 #include "src/query/query_scan.h"
 #include "src/util/message.h"
@@ -20,6 +21,7 @@ struct query {
 	struct query_scan scan;
 	struct coverage coverage;
 	struct history_columns wanted;
+	struct groups groups; /* with --by */
 	struct delivery delivery;
 	__u64 *positions; /* with -n: of the newest records, the newest first */
 	size_t position_count, position_capacity;
@@ -51,7 +53,7 @@ static void set_span(struct query *query)
 	query->coverage.to_ns = selection->to_ns;
 }
 
-static bool query_set_up(struct query *query)
+static void prepare_scan(struct query *query)
 {
 	const struct options *options = query->options;
 
@@ -61,7 +63,6 @@ static bool query_set_up(struct query *query)
 	set_span(query);
 	query_columns_add_filter(&query->wanted, options->delivery.filter);
 	query->scan.selection.wanted = &query->wanted;
-	return query_scan_open(&query->scan) && delivery_open(&query->delivery, &options->delivery);
 }
 
 /* ---- records ---- */
@@ -127,6 +128,15 @@ static void write_records(struct query *query)
 	delivery_finish(&query->delivery, query->latest_ns, 0);
 }
 
+/* Returns the exit status. */
+static int answer_with_records(struct query *query)
+{
+	if (!delivery_open(&query->delivery, &query->options->delivery))
+		return EXIT_STATUS_BROKEN;
+	write_records(query);
+	return delivery_status(&query->delivery);
+}
+
 /* ---- what the answer covers ---- */
 
 static void report_coverage(struct query *query)
@@ -149,20 +159,26 @@ static void report_coverage(struct query *query)
 	text_free(&text);
 }
 
-static int query_status(const struct query *query)
+/* Returns the exit status. */
+static int answer(struct query *query)
 {
-	int status = delivery_status(&query->delivery);
+	struct query_scan *scan = &query->scan;
+	int status;
 
-	if (query->scan.no_memory)
+	if (query->options->group_by)
+		status = group_answer_write(&query->groups, query->options, scan);
+	else
+		status = answer_with_records(query);
+	report_coverage(query);
+	if (scan->no_memory)
 		message_error("query: out of memory; the answer is not complete: narrow the time with -S and -U");
-	if (query->scan.is_incomplete || query->scan.no_memory)
-		return EXIT_STATUS_BROKEN;
-	return status;
+	return scan->is_incomplete || scan->no_memory ? EXIT_STATUS_BROKEN : status;
 }
 
 static void query_clean_up(struct query *query)
 {
 	delivery_close(&query->delivery);
+	groups_free(&query->groups);
 	query_scan_close(&query->scan);
 	coverage_free(&query->coverage);
 	free(query->positions);
@@ -174,11 +190,11 @@ int query_run(const struct options *options)
 	int status = EXIT_STATUS_BROKEN;
 
 	stop_on_signals();
-	if (query_set_up(&query)) {
-		write_records(&query);
-		report_coverage(&query);
-		status = query_status(&query);
-	}
+	prepare_scan(&query);
+	if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted))
+		status = EXIT_STATUS_USAGE;
+	else if (query_scan_open(&query.scan))
+		status = answer(&query);
 	query_clean_up(&query);
 	return status;
 }

@@ -106,12 +106,27 @@ static bool scan_file(struct query_scan *scan, unsigned int index, const struct 
 
 /* ---- the newest record of each id ---- */
 
-static bool note_record(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
+/* Returns false if a signal asks to stop. */
+static bool note_file(struct query_scan *scan, unsigned int index, const struct history_selection *selection)
 {
-	(void)context;
-	scan->files[position >> FILE_SHIFT].last_seq = position & ((1ULL << FILE_SHIFT) - 1);
-	newest_records_note(&scan->newest, record->id, position);
-	return true;
+	struct query_file *file = &scan->files[index];
+	struct history_reader *reader = query_scan_reader(scan, index);
+	const char *other;
+	int result;
+	__u64 id;
+
+	if (!reader)
+		return true;
+	result = history_reader_select(reader, selection);
+	while (!result && !stop_is_requested() && (result = history_reader_next_id(reader, &id, &other)) == 1) {
+		result = 0;
+		file->last_seq = history_reader_seq(reader);
+		newest_records_note(&scan->newest, newest_records_mix(id, other),
+				    query_position(index, file->last_seq));
+	}
+	if (result < 0)
+		file->is_damaged = scan->is_incomplete = true;
+	return !stop_is_requested();
 }
 
 static __u64 count_records(const struct query_scan *scan)
@@ -138,7 +153,7 @@ void query_scan_find_newest(struct query_scan *scan)
 		return;
 	}
 	for (i = 0; i < scan->names.count; i++)
-		if (!scan_file(scan, i, &selection, note_record, NULL))
+		if (!note_file(scan, i, &selection))
 			break;
 	scan->knows_newest = true;
 	scan->no_memory = scan->newest.failed;
@@ -156,10 +171,10 @@ static bool is_newest(struct query_scan *scan, const struct nt_record *record, _
 	__u64 seq = position & ((1ULL << FILE_SHIFT) - 1);
 
 	if (!scan->knows_newest)
-		return newest_records_add(&scan->newest, record->id);
+		return newest_records_add(&scan->newest, newest_records_number(record->id));
 	/* A record that came meanwhile is not known to be the newest. */
 	return seq <= scan->files[position >> FILE_SHIFT].last_seq &&
-	       newest_records_has(&scan->newest, record->id, position);
+	       newest_records_has(&scan->newest, newest_records_number(record->id), position);
 }
 
 static bool visit_newest(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
@@ -183,6 +198,28 @@ void query_scan_run(struct query_scan *scan, bool (*visit)(void *context, struct
 		if (!scan_file(scan, scan->newest_first ? count - 1 - i : i, &selection, visit_newest, &newest))
 			break;
 	scan->no_memory = scan->no_memory || scan->newest.failed;
+}
+
+static bool visit_accepted(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
+{
+	const struct scan_visit *visit = context;
+
+	return !filter_accepts(scan->filter, record) || visit->visit(visit->context, record, position);
+}
+
+void query_scan_run_before(struct query_scan *scan,
+			   bool (*visit)(void *context, struct nt_record *record, __u64 position), void *context)
+{
+	struct scan_visit before = { visit, context };
+	struct history_selection selection = scan->selection;
+	unsigned int i;
+
+	selection.to_ns = selection.from_ns - 1;
+	selection.from_ns = 0;
+	scan->knows_newest = false; /* which limits a scan to the records in the span */
+	for (i = 0; i < scan->names.count; i++)
+		if (!scan_file(scan, i, &selection, visit_accepted, &before))
+			break;
 }
 
 bool query_scan_find(struct query_scan *scan, __u64 position, struct nt_record *record)

@@ -57,6 +57,10 @@ void query_scan_find_newest(struct query_scan *scan);
 void query_scan_run(struct query_scan *scan, bool (*visit)(void *context, struct nt_record *record, __u64 position),
 		    void *context);
 
+/* After query_scan_run(): calls `visit` for each record before the span that the filter accepts, several of one id too. */
+void query_scan_run_before(struct query_scan *scan,
+			   bool (*visit)(void *context, struct nt_record *record, __u64 position), void *context);
+
 /* Fills the whole record at a position that the scan visited. Returns false if it cannot be read, which is reported. */
 bool query_scan_find(struct query_scan *scan, __u64 position, struct nt_record *record);
 

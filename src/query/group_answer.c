@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/query/group_answer.h"
+
+#include <errno.h>
+
+#include "src/query/group_table.h"
+#include "src/util/message.h"
+
+static bool refuse_grouping(const char *option, const char *reason)
+{
+	message_error("%s: %s; see: netracker query --help", option, reason);
+	return false;
+}
+
+bool group_answer_begin(struct groups *groups, const struct options *options, struct history_columns *wanted)
+{
+	char reason[256];
+
+	if (!group_keys_parse(&groups->keys, options->group_by, reason, sizeof(reason)))
+		return refuse_grouping("--by", reason);
+	if (!group_order_parse(&groups->order, &groups->keys, options->sort, reason, sizeof(reason)))
+		return refuse_grouping("--sort", reason);
+	groups->order.reversed = options->reverse;
+	groups_add_columns(groups, wanted);
+	return true;
+}
+
+static bool visit_to_add(void *context, struct nt_record *record, __u64 position)
+{
+	(void)position;
+	groups_add(context, record);
+	return true;
+}
+
+static bool visit_to_note_before(void *context, struct nt_record *record, __u64 position)
+{
+	(void)position;
+	groups_note_before(context, record);
+	return true;
+}
+
+static void read_groups(struct groups *groups, const struct options *options, struct query_scan *scan)
+{
+	query_scan_find_newest(scan);
+	query_scan_run(scan, visit_to_add, groups);
+	if (options->only_new) {
+		query_scan_run_before(scan, visit_to_note_before, groups);
+		groups_remove_before(groups);
+	}
+	groups_sort(groups);
+}
+
+static size_t count_shown(const struct groups *groups, const struct options *options)
+{
+	size_t top = options->delivery.output.top;
+
+	return top && top < groups->count ? top : groups->count;
+}
+
+/* Returns 0, or -errno after the sink reported it; -EPIPE is not reported. */
+static int write_groups(const struct groups *groups, const struct options *options)
+{
+	struct sink_options of_table = { .waits = true, .path = options->delivery.output.sink.path };
+	struct text_buffer table = { 0 };
+	struct sink *sink = NULL;
+	int error = sink_open(&sink, &of_table);
+
+	group_table_append(&table, groups, count_shown(groups, options), options->delivery.output.sink.format,
+			   options->delivery.output.sink.no_header);
+	if (!error && table.failed) {
+		error = -ENOMEM;
+		message_error("query: out of memory; leave groups out with --top");
+	}
+	if (!error)
+		error = sink_write_lines(sink, &table);
+	if (!error)
+		error = sink_finish(sink);
+	sink_close(sink);
+	text_free(&table);
+	return error;
+}
+
+/* Says what the table does not show. Returns whether it is complete. */
+static bool report_groups(const struct groups *groups, const struct options *options)
+{
+	size_t hidden = groups->count - count_shown(groups, options);
+
+	if (hidden)
+		message_note("%zu more groups; --top shows the first %u", hidden, options->delivery.output.top);
+	if (groups_are_approximate(groups))
+		message_note("%s is approximate, within 0.8 %%, for groups of more than %d values", groups->order.name,
+			     GROUP_VALUES_EXACT);
+	if (groups->failed)
+		message_error("query: out of memory; the groups are not complete: narrow the question");
+	if (groups->left_out)
+		message_error(
+			"query: there are more than %d groups; %llu records are in none of them: narrow the question",
+			MOST_GROUPS, (unsigned long long)groups->left_out);
+	return !groups->failed && !groups->left_out;
+}
+
+int group_answer_write(struct groups *groups, const struct options *options, struct query_scan *scan)
+{
+	int error;
+
+	if (!groups_init(groups)) {
+		message_error("query: out of memory");
+		return EXIT_STATUS_BROKEN;
+	}
+	read_groups(groups, options, scan);
+	error = write_groups(groups, options);
+	if (!report_groups(groups, options) || (error && error != -EPIPE))
+		return EXIT_STATUS_BROKEN;
+	return options->delivery.fails_if_any && groups->count ? EXIT_STATUS_MATCHED : EXIT_STATUS_DONE;
+}
