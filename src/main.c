@@ -18,7 +18,7 @@ static const struct command commands[] = {
 	{ "record", COMMAND_RECORD, live_run, "its only output is the history" },
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
-	{ "query", COMMAND_QUERY, query_run, NULL },
+	{ "query", COMMAND_QUERY, query_run, "it reads the records of a history" },
 	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id, filters and -q" },
 	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
 	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
