@@ -531,6 +531,14 @@ static bool is_regular_file(const char *name, struct stat *status)
 	return !(strcmp(name, "-") ? stat(name, status) : fstat(STDIN_FILENO, status)) && S_ISREG(status->st_mode);
 }
 
+/* Only the file's own name counts: the folder may be called records.json too. */
+static bool is_named_as_records(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strstr(slash ? slash : path, ".json");
+}
+
 /* Log rotation leaves an empty file of records. A capture has a header at least. */
 static void read_no_records(struct replay *replay)
 {
@@ -545,7 +553,7 @@ static void read_capture(struct replay *replay, const char *name)
 
 	replay->name = name;
 	replay->is_pipe = !is_regular_file(name, &status);
-	if (!replay->is_pipe && !status.st_size && strstr(name, ".json")) {
+	if (!replay->is_pipe && !status.st_size && is_named_as_records(name)) {
 		read_no_records(replay);
 		return;
 	}

@@ -129,6 +129,10 @@ def files():
         found = replay(None, "--summary", file=paths[-1])
         equal(found.status, 0, "an empty file of records alone")
         check(b'"connections":0,' in found.output, found.output.decode())
+        os.mkdir(os.path.join(folder, "captures.json"))
+        capture = os.path.join(folder, "captures.json", "a.pcap")
+        open(capture, "wb").close()
+        equal(replay(None, file=capture).status, 1, "an empty capture in a folder that is named as records")
         found = replay(None, file=[paths[1], os.path.join(CAPTURES, NAMES[0])])
         check(len(found.records) > 1, "records, then a capture")
 
