@@ -23,11 +23,17 @@ static void add_rest(struct paragraph *paragraph, const struct record_wait *wait
 	add_part(paragraph, "The other", wait->rest.ns, meanings[wait->rest_is]);
 }
 
+/* Records of other programs may have the answer first. */
+static bool is_answer_first(const struct nt_record *record)
+{
+	return nt_record_has(record, NT_HAS_LAST_RESPONSE) && record->last_response_ns < record->last_request_ns;
+}
+
 /* A connection with one exchange has nothing to add. */
 static void add_last_exchange(struct paragraph *paragraph, const struct nt_record *record)
 {
 	if (!nt_record_has(record, NT_HAS_LAST_REQUEST) || !nt_record_has(record, NT_HAS_REQUEST) ||
-	    record->last_request_ns == record->request_ns)
+	    record->last_request_ns == record->request_ns || is_answer_first(record))
 		return;
 	paragraph_add(paragraph, "The last request came");
 	paragraph_add_duration(paragraph, record->last_request_ns);

@@ -158,6 +158,13 @@ def endings():
     shows(entry(event="open", outcome="open", ended_by=None)["End"], "It was open when this record was written")
 
 
+def last_exchange():
+    times = {"request_ns": 1_000_000, "response_ns": 2_000_000, "last_request_ns": 5_000_000_000}
+    shows(str(entry(**times)), "last request came 5.00s after the start and had no answer")
+    shows(str(entry(**times, last_response_ns=7_000_000_000)), "its answer 2.00s later")
+    check("last request" not in str(entry(**times, last_response_ns=4_000_000_000)), "an answer before its request")
+
+
 def gaps():
     """Each gap of docs/record.md has its own sentence."""
     with open(os.path.join(replay_harness.ROOT, "docs", "record.md")) as page:
@@ -320,6 +327,6 @@ def described_at_once():
 
 
 if __name__ == "__main__":
-    replay_harness.run([served_here, opened_here, attempts_without_times, owners, limits, endings, gaps,
+    replay_harness.run([served_here, opened_here, attempts_without_times, owners, limits, endings, last_exchange, gaps,
                  records_of_replay, one_id, version_1, unknown_names, invalid_lines, huge_lines, last_line_without_newline, hostile_strings, random_bytes, lines_fit,
                  inputs_and_outputs, described_at_once])
