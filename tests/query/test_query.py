@@ -168,7 +168,7 @@ def wrong_usage():
                               (["-f", "trace"], "query writes text, json, csv, tsv"),
                               (["nosuchfield", "1"], "nosuchfield"), (["--id", "xyz"], "16 hexadecimal digits"),
                               (["-i", "lo"], "not an option of query: it reads the records of a history"),
-                              (["--summary"], "not an option of query: it reads the records of a history"), (["-n", "0"], "not valid")):
+                              (["--packets"], "not an option of query: it reads the records of a history"), (["-n", "0"], "not valid")):
         answer = Answer(*arguments)
         equal((answer.status, answer.output), (2, ""), " ".join(arguments))
         check(reason in answer.errors and len(answer.errors.splitlines()) <= 3, "%s: %s" % (arguments, answer.errors))
