@@ -102,6 +102,18 @@ static int order_runs(const void *left, const void *right)
 	return (one->begin_ns > other->begin_ns) - (one->begin_ns < other->begin_ns);
 }
 
+/* Returns whether a run has any of the span. A point in time that lies in a gap makes no gap that is long enough. */
+static bool has_run_within(const struct coverage *coverage)
+{
+	unsigned int i;
+
+	for (i = 0; i < coverage->run_count; i++)
+		if (coverage->runs[i].begin_ns <= coverage->to_ns &&
+		    coverage->runs[i].end_ns + SHORTEST_GAP_NS > coverage->from_ns)
+			return true;
+	return false;
+}
+
 static void append_gaps(struct coverage *coverage, struct text_buffer *text)
 {
 	struct gap_list gaps = { .text = text };
@@ -121,7 +133,7 @@ static void append_gaps(struct coverage *coverage, struct text_buffer *text)
 		readable_duration(text, gaps.not_shown_ns);
 	}
 	if (!gaps.count)
-		text_string(text, "tracked all the time");
+		text_string(text, has_run_within(coverage) ? "tracked all the time" : "not tracking then");
 }
 
 static void append_losses(const struct coverage *coverage, struct text_buffer *text)

@@ -158,6 +158,9 @@ def losses_and_gaps():
           "netracker: searched %s to %s; not tracking %s to %s; 31 records lost (ring buffer full: 30, history too slow: 1)" % (
               local_time(END + 5 * SECOND), local_time(END + 608 * SECOND), local_time(END + 10 * SECOND),
               local_time(END + 600 * SECOND)), "coverage")
+    for second, words in ((5, "tracked all the time"), (300, "not tracking then"), (-300, "not tracking then")):
+        answer = Answer("--at", local_time(END + second * SECOND), folder=folder)
+        check("; %s; " % words in answer.errors, "--at %d s: %s" % (second, answer.errors))
 
 
 # ---- bad input ----
