@@ -92,7 +92,7 @@ static void write_unknown_key(const char *name, char *reason, size_t size)
 {
 	char nearest[FIELD_KEY_SIZE];
 
-	if (nearest_find(name, key_name_at, NULL, nearest, sizeof(nearest)))
+	if (nearest_find(name, key_name_at, NULL, nearest, sizeof(nearest)) && strcmp(nearest, name) != 0)
 		snprintf(reason, size, "'%s' is no key; nearest: %s", name, nearest);
 	else
 		snprintf(reason, size,

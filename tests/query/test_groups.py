@@ -210,7 +210,7 @@ def wrong_usage():
                               (["--by", "comm", "-n", "5"], "--top limits"), (["--by", "comm", "--columns", "pid"], "--columns"),
                               (["--by", "comm", "--new"], "--new needs -S"), (["--new", "-S", "today"], "--new is for"),
                               (["--sort", "sent"], "--sort is for"), (["--top", "3"], "--top is for"),
-                              (["--by", "backlog"], "'backlog' is no key")):
+                              (["--by", "backlog"], "'backlog' is no key; valid: ")):
         answer = Answer(*arguments)
         equal((answer.status, answer.output, len(answer.errors.splitlines())), (2, "", 1), " ".join(arguments))
         check(reason in answer.errors, "%s: %s" % (arguments, answer.errors))
