@@ -325,6 +325,12 @@ const struct option_rule option_rules[] = {
 				    "them 2 seconds at most in all, and shows addresses without a name" }),
 	},
 	{
+		.name = "follow", .commands = COMMAND_QUERY, .section = SECTION_SOURCES,
+		.refusal = "live tracking writes records when they come; list has --watch",
+		.type = OPTION_FLAG, .offset = MEMBER(follows),
+		.help = HELP({ ALL, "go on with each record that comes, until a signal; with -S after those since then" }),
+	},
+	{
 		.name = "by", .commands = COMMAND_QUERY, .refusal = "--summary has tables by process, service and peer",
 		.section = SECTION_OUTPUT, .type = OPTION_STRING, .offset = MEMBER(group_by), .most = ~0ULL,
 		.value = "KEY,..", .valid = "keys of the record, peer, net/24, service, port, user, 10m, 1h",

@@ -380,6 +380,10 @@ static const char *find_query_conflict(const struct options *options)
 		return "--at is a time of its own; leave out -S and -U";
 	if (time_is_given(&options->until) && options->until.first_ns < options->since.first_ns)
 		return "-U is before -S; name a later end";
+	if (options->follows &&
+	    (time_is_given(&options->until) || time_is_given(&options->at) || options->reverse ||
+	     options->delivery.max_records || options->group_by || options->delivery.output.summary))
+		return "--follow goes on with the records that come; leave out -U, --at, -r, -n, --by and --summary";
 	return options->group_by ? find_grouping_conflict(options) : find_ungrouped_conflict(options);
 }
 
@@ -621,7 +625,9 @@ static void set_defaults(struct options *options, const struct command *command,
 				      .command = *command->name ? command->name : "live" },
 		.delivery.output.sink.format = &format_text,
 		.delivery.output.sink.waits = !(command->bit & COMMANDS_THAT_TRACK),
-		.delivery.output.is_replay = command->bit == COMMAND_REPLAY,
+		.delivery.output.source = command->bit == COMMAND_REPLAY ? SUMMARY_OF_REPLAY :
+					  command->bit == COMMAND_QUERY  ? SUMMARY_OF_HISTORY :
+									   SUMMARY_OF_LIVE,
 		.contexts = CONTEXT_SOCKET | CONTEXT_WIRE,
 		.interfaces.names = interfaces,
 		.most_memory = DEFAULT_MEMORY,

@@ -66,6 +66,7 @@ struct options {
 	const char *from;                  /* query: the folder of the history */
 	struct time_span since, until, at; /* query; all zero: not given */
 	const char *group_by;              /* query; NULL: records */
+	bool follows;                      /* query: goes on with the records that come */
 	bool only_new;                     /* query: groups that were not there before */
 
 	/* for the checks of options that must not be combined */

@@ -21,7 +21,7 @@ static int open_tables(struct output *output, const struct output_options *optio
 		message_error("--summary: out of memory");
 		return -ENOMEM;
 	}
-	output->summary->is_replay = options->is_replay;
+	output->summary->source = options->source;
 	output->summary->names = output->names;
 	return sink_open(&output->tables, &of_tables);
 }

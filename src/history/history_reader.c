@@ -269,6 +269,13 @@ static int load_record(struct history_reader *reader, struct nt_record *record)
 	return error ? error : load_more(reader, record);
 }
 
+void history_reader_stop(struct history_reader *reader)
+{
+	sqlite3_reset(reader->conn.statement);
+	sqlite3_reset(reader->marks);
+	reader->in_mark = false;
+}
+
 int history_reader_next(struct history_reader *reader, struct nt_record *record)
 {
 	int result = step_conn(reader), error;
@@ -277,10 +284,8 @@ int history_reader_next(struct history_reader *reader, struct nt_record *record)
 		error = load_record(reader, record);
 		result = error ? error : 1;
 	}
-	if (result != 1) { /* the writer's log may be used again */
-		sqlite3_reset(reader->conn.statement);
-		sqlite3_reset(reader->marks);
-	}
+	if (result != 1)
+		history_reader_stop(reader);
 	return result < 0 ? report_reading(reader, result) : result;
 }
 
@@ -289,8 +294,7 @@ int history_reader_next_id(struct history_reader *reader, __u64 *id, const char 
 	int result = step_conn(reader);
 
 	if (result != 1) {
-		sqlite3_reset(reader->conn.statement);
-		sqlite3_reset(reader->marks);
+		history_reader_stop(reader);
 		return result < 0 ? report_reading(reader, result) : result;
 	}
 	reader->seq = (__u64)sqlite3_column_int64(reader->conn.statement, 0);

@@ -65,6 +65,9 @@ int history_reader_next(struct history_reader *reader, struct nt_record *record)
  * id is not 16 digits has the number 0, and `other` is its id, valid until the next call. */
 int history_reader_next_id(struct history_reader *reader, __u64 *id, const char **other);
 
+/* Ends the selection before its last record, so that the writer's log may be used again. */
+void history_reader_stop(struct history_reader *reader);
+
 /* Fills the record of this number, whatever span of time the selection has; what history_reader_next() would return next
  * changes. Returns as history_reader_next(): 0 if there is no such record. */
 int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record);

@@ -8,6 +8,7 @@
 #include "src/cli/options.h"
 #include "src/delivery/delivery.h"
 #include "src/query/coverage.h"
+#include "src/query/follow.h"
 #include "src/query/group_answer.h"
 #include "src/query/query_columns.h"
 #include "src/query/query_scan.h"
@@ -51,6 +52,8 @@ static void set_span(struct query *query)
 		selection->to_ns = options->until.first_ns;
 	query->coverage.from_ns = selection->from_ns;
 	query->coverage.to_ns = selection->to_ns;
+	if (options->follows) /* no record may come between the scan and what follows */
+		selection->to_ns = ~0ULL;
 }
 
 static void prepare_scan(struct query *query)
@@ -125,7 +128,21 @@ static void write_records(struct query *query)
 		write_newest(query);
 	else
 		query_scan_run(&query->scan, visit_to_write, query);
-	delivery_finish(&query->delivery, query->latest_ns, 0);
+}
+
+static void follow_records(struct query *query)
+{
+	struct follow follow = { 0 };
+
+	if (query->options->since.last_ns)
+		write_records(query);
+	else
+		query->coverage.from_ns = query->coverage.to_ns;
+	follow_begin(&follow, &query->scan);
+	query_scan_close_files(&query->scan);
+	follow_run(&follow, &query->delivery);
+	query->scan.is_incomplete = query->scan.is_incomplete || follow.is_incomplete;
+	query->coverage.to_ns = query_now_ns();
 }
 
 /* Returns the exit status. */
@@ -133,7 +150,11 @@ static int answer_with_records(struct query *query)
 {
 	if (!delivery_open(&query->delivery, &query->options->delivery))
 		return EXIT_STATUS_BROKEN;
-	write_records(query);
+	if (query->options->follows)
+		follow_records(query);
+	else
+		write_records(query);
+	delivery_finish(&query->delivery, query->latest_ns, 0);
 	return delivery_status(&query->delivery);
 }
 

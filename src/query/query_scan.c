@@ -36,14 +36,20 @@ bool query_scan_open(struct query_scan *scan)
 	return scan->files;
 }
 
-void query_scan_close(struct query_scan *scan)
+void query_scan_close_files(struct query_scan *scan)
 {
 	unsigned int i;
 
 	for (i = 0; scan->files && i < scan->names.count; i++) {
 		history_reader_close(scan->files[i].reader);
 		history_reader_close(scan->files[i].whole);
+		scan->files[i].reader = scan->files[i].whole = NULL;
 	}
+}
+
+void query_scan_close(struct query_scan *scan)
+{
+	query_scan_close_files(scan);
 	free(scan->files);
 	scan->files = NULL;
 	history_folder_free(&scan->names);
@@ -99,6 +105,7 @@ static bool scan_file(struct query_scan *scan, unsigned int index, const struct 
 		if (scan->knows_newest && !selection->newest_first && seq >= file->last_seq)
 			break;
 	}
+	history_reader_stop(reader);
 	if (result < 0)
 		file->is_damaged = scan->is_incomplete = true;
 	return goes_on;
@@ -124,6 +131,7 @@ static bool note_file(struct query_scan *scan, unsigned int index, const struct 
 		newest_records_note(&scan->newest, newest_records_mix(id, other),
 				    query_position(index, file->last_seq));
 	}
+	history_reader_stop(reader);
 	if (result < 0)
 		file->is_damaged = scan->is_incomplete = true;
 	return !stop_is_requested();

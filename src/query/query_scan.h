@@ -47,6 +47,9 @@ static inline __u64 query_position(unsigned int file, __u64 seq)
 bool query_scan_open(struct query_scan *scan);
 void query_scan_close(struct query_scan *scan);
 
+/* Closes the files, so that their writer need not wait. They are opened again when they are needed. */
+void query_scan_close_files(struct query_scan *scan);
+
 /* Returns a file's reader. NULL if it cannot be read, which is reported once. */
 struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int file);
 

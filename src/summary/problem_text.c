@@ -171,19 +171,21 @@ static bool is_open_now(enum problem_kind kind)
 	       kind == PROBLEM_PORTS;
 }
 
-void problem_command(struct text_buffer *text, const struct problem *problem, bool is_replay)
+void problem_command(struct text_buffer *text, const struct problem *problem, enum summary_source source)
 {
 	if (problem->kind == PROBLEM_LOST) {
 		text_string(text, "netracker status");
 	} else if (problem->kind == PROBLEM_EVICTED) {
 		text_string(text, "netracker replay --memory SIZE FILE");
-	} else if (is_replay) {
+	} else if (source == SUMMARY_OF_REPLAY) {
 		text_string(text, "netracker replay --where '");
 		append_problem_filter(text, problem);
 		text_string(text, "' FILE");
 	} else {
-		text_string(text, is_open_now(problem->kind) ? "netracker list " : "netracker ");
-		if (problem->kind == PROBLEM_LISTEN_OVERFLOW)
+		text_string(text, source == SUMMARY_OF_HISTORY ? "netracker query " :
+				  is_open_now(problem->kind)   ? "netracker list " :
+								 "netracker ");
+		if (problem->kind == PROBLEM_LISTEN_OVERFLOW && source == SUMMARY_OF_LIVE)
 			text_string(text, "--listening --sort drops ");
 		append_problem_filter(text, problem);
 	}

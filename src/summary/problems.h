@@ -58,9 +58,7 @@ const char *problem_name(enum problem_kind kind);
 /* Appends a sentence without a full stop. Printable ASCII. */
 void problem_describe(struct text_buffer *text, const struct problem *problem);
 
-/* Appends the command that shows more. It has no name that another program chose, so it is safe to paste. is_replay: of
- * a capture.
- */
-void problem_command(struct text_buffer *text, const struct problem *problem, bool is_replay);
+/* Appends the command that shows more. It has no name that another program chose, so it is safe to paste. */
+void problem_command(struct text_buffer *text, const struct problem *problem, enum summary_source source);
 
 #endif

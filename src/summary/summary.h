@@ -48,6 +48,9 @@ struct summary_interval {
 	struct summary_top busiest, slowest;
 };
 
+/* The records' source: the commands that show more depend on it. */
+enum summary_source { SUMMARY_OF_LIVE, SUMMARY_OF_REPLAY, SUMMARY_OF_HISTORY };
+
 struct summary {
 	struct summary_interval current;
 	struct summary_interval *later; /* connections of the next interval; NULL if there was none yet */
@@ -56,9 +59,9 @@ struct summary {
 	struct port_use ports; /* of client sockets */
 	struct summary_namespaces namespaces;
 	__u64 lost[ACCOUNTING_LOSSES], lost_before[ACCOUNTING_LOSSES]; /* now, and at the begin of the interval */
-	__u64 begins_ns;        /* when tracking began, since the Unix epoch; 0: unknown */
-	unsigned int top;       /* rows of each table; 0: the default */
-	bool is_replay;         /* the records are those of a capture */
+	__u64 begins_ns;  /* when tracking began, since the Unix epoch; 0: unknown */
+	unsigned int top; /* rows of each table; 0: the default */
+	enum summary_source source;
 	struct resolver *names; /* text: of the tables' addresses; NULL: none */
 };
 

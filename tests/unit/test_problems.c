@@ -79,20 +79,20 @@ static const char *behind(const char *text, const char *words)
 	return strncmp(text, words, strlen(words)) ? text : text + strlen(words);
 }
 
-static const char *command(const struct problem *problem, bool is_replay)
+static const char *command(const struct problem *problem, enum summary_source source)
 {
 	struct text_buffer text = { 0 };
 	const char *result, *quote;
 	char filter[512];
 
-	problem_command(&text, problem, is_replay);
+	problem_command(&text, problem, source);
 	result = ended(&text);
 	quote = strchr(result, '\'');
 	if (problem->kind == PROBLEM_LOST || problem->kind == PROBLEM_EVICTED)
 		return result;
 	snprintf(filter, sizeof(filter), "%s", quote ? quote + 1 : result + strlen("netracker "));
 	filter[strcspn(filter, "'")] = '\0';
-	check_filter(behind(behind(filter, "list "), "--listening --sort drops "));
+	check_filter(behind(behind(behind(filter, "list "), "query "), "--listening --sort drops "));
 	return result;
 }
 
@@ -113,8 +113,8 @@ static void test_refusals(void)
 	CHECK_EQUAL(found(summary)->count, 1);
 	CHECK(problem->kind == PROBLEM_REFUSED && problem->count == 5);
 	CHECK_STRING(sentence(problem), "app was refused 5 times by 198.18.0.9:5432");
-	CHECK_STRING(command(problem, false), "netracker outcome refused and dst 198.18.0.9 and dport 5432");
-	CHECK_STRING(command(problem, true),
+	CHECK_STRING(command(problem, SUMMARY_OF_LIVE), "netracker outcome refused and dst 198.18.0.9 and dport 5432");
+	CHECK_STRING(command(problem, SUMMARY_OF_REPLAY),
 		     "netracker replay --where 'outcome refused and dst 198.18.0.9 and dport 5432' FILE");
 	summary_begin_next(summary);
 	CHECK_EQUAL(found(summary)->count, 0);
@@ -148,8 +148,9 @@ static void test_hostile_names(void)
 	add(summary, &record, 5);
 	CHECK_STRING(sentence(found(summary)->list), "`x`\\x0a$(y)\\x20\\x1b was refused 5 times by "
 						     "[fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd]:80");
-	CHECK_STRING(command(found(summary)->list, false), "netracker outcome refused and dst "
-							   "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd and dport 80");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE),
+		     "netracker outcome refused and dst "
+		     "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd and dport 80");
 	summary_free(summary);
 }
 
@@ -167,7 +168,8 @@ static void test_timeouts(void)
 	CHECK_EQUAL(found(summary)->count, 1);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "3 connections with 198.18.0.10 timed out or had no answer for 3 s");
-	CHECK_STRING(command(found(summary)->list, false), "netracker outcome timeout,unanswered and host 198.18.0.10");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE),
+		     "netracker outcome timeout,unanswered and host 198.18.0.10");
 	summary_free(summary);
 }
 
@@ -215,7 +217,7 @@ static void test_close_waits(void)
 	CHECK_STRING(sentence(found(summary)->list),
 		     "app (1234) has 20 connections in close_wait for over 60 s: their peers "
 		     "closed them, it did not");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list state close_wait and pid 1234");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE), "netracker list state close_wait and pid 1234");
 	summary_free(summary);
 }
 
@@ -259,7 +261,8 @@ static void test_listen_overflows(void)
 	summary_namespaces_set(&summary->namespaces, &counts, false);
 	CHECK_STRING(sentence(found(summary)->list), "listen queues of network namespace 4026532000 were full 1 time: "
 						     "the application accepts too slowly");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list --listening --sort drops netns 4026532000");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE),
+		     "netracker list --listening --sort drops netns 4026532000");
 	summary_begin_next(summary);
 	summary_namespaces_set(&summary->namespaces, &counts, false);
 	CHECK_EQUAL(found(summary)->count, 0);
@@ -317,9 +320,11 @@ static void test_retransmissions(void)
 	add_peer(summary, 1, 1000, 21);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "2.1% of the packets with 198.18.0.1 were retransmissions: 21 of 1000");
-	CHECK_STRING(command(found(summary)->list, false), "netracker list retrans gt 0 and host 198.18.0.1");
-	CHECK_STRING(command(found(summary)->list, true),
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE), "netracker list retrans gt 0 and host 198.18.0.1");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_REPLAY),
 		     "netracker replay --where 'retrans gt 0 and host 198.18.0.1' FILE");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_HISTORY),
+		     "netracker query retrans gt 0 and host 198.18.0.1");
 	summary_begin_next(summary);
 
 	/* The others have 0, 1 and 5 percent: the median is 1. */
@@ -391,7 +396,7 @@ static void test_ports(void)
 	CHECK_EQUAL(found(summary)->count, 1);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "198.18.0.1 uses 80 of its 100 ephemeral ports for 198.18.0.9:443");
-	CHECK_STRING(command(found(summary)->list, false),
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE),
 		     "netracker list src 198.18.0.1 and dst 198.18.0.9 and dport 443");
 	summary_begin_next(summary);
 	CHECK_EQUAL(found(summary)->count, 0);
@@ -457,14 +462,14 @@ static void test_losses(void)
 	lost[ACCOUNTING_LOST_RING_FULL] = 1;
 	summary_set_losses(summary, lost);
 	CHECK_STRING(sentence(found(summary)->list), "netracker lost 1 record: ring buffer full");
-	CHECK_STRING(command(found(summary)->list, false), "netracker status");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_LIVE), "netracker status");
 	summary_begin_next(summary);
 	CHECK_EQUAL(found(summary)->count, 0);
 	record.gaps = NT_GAP_EVICTED;
 	add(summary, &record, 2);
 	CHECK_STRING(sentence(found(summary)->list),
 		     "netracker had no memory for 2 connections, whose records are incomplete");
-	CHECK_STRING(command(found(summary)->list, true), "netracker replay --memory SIZE FILE");
+	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_REPLAY), "netracker replay --memory SIZE FILE");
 	summary_free(summary);
 }
 
