@@ -47,6 +47,7 @@ static void read_groups(struct groups *groups, const struct options *options, st
 		query_scan_run_before(scan, visit_to_note_before, groups);
 		groups_remove_before(groups);
 	}
+	message_clear();
 	groups_sort(groups);
 }
 

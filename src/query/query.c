@@ -62,6 +62,7 @@ static void prepare_scan(struct query *query)
 
 	query->scan.folder = options->from;
 	query->scan.filter = options->delivery.filter;
+	query->scan.quiet = options->delivery.quiet;
 	query->scan.newest_first = options->reverse || options->delivery.max_records;
 	set_span(query);
 	query_columns_add_filter(&query->wanted, options->delivery.filter);
@@ -212,10 +213,14 @@ int query_run(const struct options *options)
 
 	stop_on_signals();
 	prepare_scan(&query);
-	if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted))
+	if (query.scan.selection.from_ns > query.scan.selection.to_ns) {
+		message_error("-S: the time is yet to come; name an earlier one; see: netracker query --help");
 		status = EXIT_STATUS_USAGE;
-	else if (query_scan_open(&query.scan))
+	} else if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted)) {
+		status = EXIT_STATUS_USAGE;
+	} else if (query_scan_open(&query.scan)) {
 		status = answer(&query);
+	}
 	query_clean_up(&query);
 	return status;
 }

@@ -9,6 +9,7 @@
 #include "src/util/stop.h"
 
 #define FILE_SHIFT 40
+#define RECORDS_BETWEEN_CLOCKS 4096
 
 /* Without a history: says how to begin one. */
 static bool report_no_history(const struct query_scan *scan)
@@ -20,6 +21,8 @@ static bool report_no_history(const struct query_scan *scan)
 
 bool query_scan_open(struct query_scan *scan)
 {
+	progress_begin(&scan->progress, scan->quiet);
+	scan->read.unit = "records";
 	int error = history_folder_read(&scan->names, scan->folder);
 
 	if (error == -ENOENT)
@@ -76,6 +79,27 @@ struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int i
 	return open_reader(scan, index, &scan->files[index].reader);
 }
 
+/* Begins another pass over all files. */
+static void begin_pass(struct query_scan *scan)
+{
+	unsigned int i;
+
+	for (i = 0; i < scan->names.count; i++)
+		scan->read.size += scan->names.entries[i].bytes;
+}
+
+static void count_record(struct query_scan *scan)
+{
+	if (++scan->read.count % RECORDS_BETWEEN_CLOCKS == 0 && progress_is_due(&scan->progress))
+		progress_show(&scan->progress, &scan->read);
+}
+
+static void end_file(struct query_scan *scan, unsigned int file)
+{
+	history_reader_stop(scan->files[file].reader);
+	scan->read.position += scan->names.entries[file].bytes;
+}
+
 static bool must_not_read(const struct query_scan *scan, const struct query_file *file,
 			  const struct history_selection *selection)
 {
@@ -101,11 +125,12 @@ static bool scan_file(struct query_scan *scan, unsigned int index, const struct 
 		__u64 seq = history_reader_seq(reader);
 
 		result = 0;
+		count_record(scan);
 		goes_on = visit(scan, context, &record, query_position(index, seq)) && !stop_is_requested();
 		if (scan->knows_newest && !selection->newest_first && seq >= file->last_seq)
 			break;
 	}
-	history_reader_stop(reader);
+	end_file(scan, index);
 	if (result < 0)
 		file->is_damaged = scan->is_incomplete = true;
 	return goes_on;
@@ -127,11 +152,12 @@ static bool note_file(struct query_scan *scan, unsigned int index, const struct 
 	result = history_reader_select(reader, selection);
 	while (!result && !stop_is_requested() && (result = history_reader_next_id(reader, &id, &other)) == 1) {
 		result = 0;
+		count_record(scan);
 		file->last_seq = history_reader_seq(reader);
 		newest_records_note(&scan->newest, newest_records_mix(id, other),
 				    query_position(index, file->last_seq));
 	}
-	history_reader_stop(reader);
+	end_file(scan, index);
 	if (result < 0)
 		file->is_damaged = scan->is_incomplete = true;
 	return !stop_is_requested();
@@ -156,6 +182,7 @@ void query_scan_find_newest(struct query_scan *scan)
 	query_columns_add_keys(&columns, "id");
 	selection.wanted = &columns;
 	selection.newest_first = false;
+	begin_pass(scan);
 	if (!newest_records_init(&scan->newest, count_records(scan))) {
 		scan->no_memory = true;
 		return;
@@ -202,6 +229,7 @@ void query_scan_run(struct query_scan *scan, bool (*visit)(void *context, struct
 	unsigned int count = scan->names.count, i;
 
 	selection.newest_first = scan->newest_first;
+	begin_pass(scan);
 	for (i = 0; i < count; i++)
 		if (!scan_file(scan, scan->newest_first ? count - 1 - i : i, &selection, visit_newest, &newest))
 			break;
@@ -224,6 +252,7 @@ void query_scan_run_before(struct query_scan *scan,
 
 	selection.to_ns = selection.from_ns - 1;
 	selection.from_ns = 0;
+	begin_pass(scan);
 	scan->knows_newest = false; /* which limits a scan to the records in the span */
 	for (i = 0; i < scan->names.count; i++)
 		if (!scan_file(scan, i, &selection, visit_accepted, &before))

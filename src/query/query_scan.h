@@ -13,6 +13,7 @@
 #include "src/filter/filter.h"
 #include "src/history/history_reader.h"
 #include "src/query/newest_records.h"
+#include "src/util/progress.h"
 
 struct query_file {
 	struct history_reader *reader; /* NULL: not open yet */
@@ -28,6 +29,7 @@ struct query_scan {
 	const struct filter *filter;
 	struct history_selection selection; /* `wanted` has at least what the filter needs */
 	bool newest_first;
+	bool quiet; /* no progress on a terminal */
 
 	struct history_files names;
 	struct query_file *files;
@@ -35,6 +37,8 @@ struct query_scan {
 	bool knows_newest;  /* query_scan_find_newest() was called */
 	bool is_incomplete; /* a file could not be read, or not to its end */
 	bool no_memory;
+	struct progress progress;
+	struct progress_view read; /* so far, of all passes over the files */
 };
 
 /* A place of a record in the history: later ones are greater. */

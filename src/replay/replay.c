@@ -22,9 +22,9 @@
 #include "src/record/record_reader.h"
 #include "src/util/hangup.h"
 #include "src/util/message.h"
+#include "src/util/progress.h"
 #include "src/replay/packet_source.h"
 #include "src/util/stop.h"
-#include "src/replay/progress.h"
 #include "src/zeek/zeek_replay.h"
 
 /* This many packets are read before the first of them is tracked, so that prefetching has loaded the entries of all by
@@ -301,7 +301,7 @@ static void finish_replay(struct replay *replay)
 {
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
-	else if (replay->read.packets)
+	else if (replay->read.count)
 		finish_tracker(replay);
 	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
@@ -325,7 +325,8 @@ static void show_progress(struct replay *replay)
 	if (packets % PACKETS_BETWEEN_CLOCKS || !progress_is_due(&replay->progress))
 		return;
 	view = replay->read;
-	view.packets += packets;
+	view.count += packets;
+	view.unit = "packets";
 	view.position += capture_file_position(replay->file);
 	progress_show(&replay->progress, &view);
 }
@@ -564,7 +565,7 @@ static void read_capture(struct replay *replay, const char *name)
 		return;
 	}
 	read_opened_file(replay);
-	replay->read.packets += capture_file_packets(replay->file);
+	replay->read.count += capture_file_packets(replay->file);
 	replay->read.position += capture_file_position(replay->file);
 	capture_file_close(replay->file);
 	replay->file = NULL;

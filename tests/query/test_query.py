@@ -3,9 +3,11 @@
 """netracker query: the answers are those that this program computes from the records that it put into the history."""
 import json
 import os
+import pty
 import shutil
 import subprocess
 import tempfile
+import time
 
 from made_history import (END, FAILED, FOLDER, HISTORY, HOUR, NETRACKER, NOW, RECORDS, SECOND, Answer, check, equal, in_ns, local_time,
                           newest, peer_of, rfc3339, run_tests, same_records, skip, write_history)
@@ -163,10 +165,31 @@ def losses_and_gaps():
         check("; %s; " % words in answer.errors, "--at %d s: %s" % (second, answer.errors))
 
 
+def progress_line():
+    """On a terminal alone, after a second: a reader that waits keeps the query from ending sooner."""
+    for arguments, shown in (([], True), (["-q"], False)):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([NETRACKER, "query", "--from", HISTORY, "-f", "json", *arguments], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=theirs)
+        os.close(theirs)
+        time.sleep(1.2)
+        equal(process.stdout.read().count(b"\n"), len(newest()), "records")
+        equal(process.wait(timeout=20), 0, "status")
+        errors = b""
+        try:
+            while not errors.endswith(b"lost\r\n"):
+                errors += os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            pass
+        os.close(ours)
+        equal(b" million records" in errors, shown, "%s: %r" % (arguments, errors))
+        check(not shown or b"\r\x1b[Knetracker: searched" in errors, "erased: %r" % errors)
+
+
 # ---- bad input ----
 
 def wrong_usage():
-    for arguments, reason in ((["-S", "soon"], "'soon' is not valid"), (["-S", "10:00", "-U", "09:00"], "-U is before -S"),
+    for arguments, reason in ((["-S", "soon"], "'soon' is not valid"), (["-S", "2199-01-01"], "yet to come"), (["-S", "10:00", "-U", "09:00"], "-U is before -S"),
                               (["--at", "10:00", "-S", "09:00"], "--at is a time of its own"),
                               (["-f", "trace"], "query writes text, json, csv, tsv"),
                               (["nosuchfield", "1"], "nosuchfield"), (["--id", "xyz"], "16 hexadecimal digits"),
@@ -247,5 +270,5 @@ def unreadable_files():
         check(len(answer.errors.splitlines()) == 2, "%s: said once: %s" % (name, answer.errors))
 
 
-run_tests([all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, wrong_usage, no_history,
+run_tests([all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, progress_line, wrong_usage, no_history,
            no_permission, unreadable_files])

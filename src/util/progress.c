@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/replay/progress.h"
+#include "src/util/progress.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -28,14 +28,14 @@ static double read_fraction(const struct progress_view *view)
 
 void progress_text(char text[PROGRESS_TEXT_SIZE], const struct progress_view *view)
 {
-	double millions = (double)view->packets / 1e6, seconds = (double)view->elapsed_ns / (double)NS_PER_SECOND, part;
+	double millions = (double)view->count / 1e6, seconds = (double)view->elapsed_ns / (double)NS_PER_SECOND, part;
 
 	if (!view->size || !view->position) {
-		snprintf(text, PROGRESS_TEXT_SIZE, "%.1f million packets", millions);
+		snprintf(text, PROGRESS_TEXT_SIZE, "%.1f million %s", millions, view->unit);
 		return;
 	}
 	part = read_fraction(view);
-	snprintf(text, PROGRESS_TEXT_SIZE, "%.0f %%, %.1f million packets, %.0f s left", part * 100, millions,
+	snprintf(text, PROGRESS_TEXT_SIZE, "%.0f %%, %.1f million %s, %.0f s left", part * 100, millions, view->unit,
 		 seconds / part - seconds);
 }
 

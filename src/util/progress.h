@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shows the progress of reading captures: one line on the terminal, which is overwritten, and removed at the end. */
+/* Shows the progress of reading files: one line on the terminal, which is overwritten, and removed at the end. */
 #ifndef NETRACKER_PROGRESS_H
 #define NETRACKER_PROGRESS_H
 
@@ -13,9 +13,10 @@ struct progress {
 };
 
 struct progress_view {
-	__u64 packets;
+	__u64 count;
 	__u64 position, size; /* bytes; size 0: unknown */
 	__u64 elapsed_ns;
+	const char *unit; /* of `count`: packets */
 };
 
 #define PROGRESS_TEXT_SIZE 96
