@@ -259,9 +259,10 @@ static int apply_rule(struct options *options, const struct command *command, co
 	if (rule->type == OPTION_VERSION)
 		return options_print_version();
 	if (!(rule->commands & command->bit)) {
-		snprintf(reason, sizeof(reason), "not an option of %s: %s",
-			 *command->name ? command->name : "live tracking",
-			 command->refusal ? command->refusal : rule->refusal);
+		const char *why = command->refusal ? command->refusal : rule->refusal;
+
+		snprintf(reason, sizeof(reason), "not an option of %s%s%s",
+			 *command->name ? command->name : "live tracking", why ? ": " : "", why ? why : "");
 		options_report_error(command, rule_label(rule, label), reason);
 		return EXIT_STATUS_USAGE;
 	}

@@ -44,6 +44,13 @@ bool delivery_open(struct delivery *delivery, const struct delivery_options *opt
 	return delivery->is_open;
 }
 
+void delivery_begin(struct delivery *delivery, __u64 ns)
+{
+	output_set_begin(&delivery->output, ns);
+	if (delivery->history)
+		history_writer_set_begin(delivery->history, ns);
+}
+
 void delivery_close(struct delivery *delivery)
 {
 	output_close(&delivery->output);

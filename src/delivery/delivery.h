@@ -42,6 +42,9 @@ struct delivery {
  * must outlive it. Returns false after reporting the error; call delivery_close() either way.
  */
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options);
+/* Tracking begins at this time, since the Unix epoch: of the first interval's tables, and of the history's run. */
+void delivery_begin(struct delivery *delivery, __u64 ns);
+
 void delivery_close(struct delivery *delivery);
 
 /* For sources of this machine: notes each process and control group that the filter names and that does not exist, and

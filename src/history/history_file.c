@@ -390,6 +390,12 @@ static void add_to_run(struct history_file *file, const struct nt_record *record
 		file->run_end_ns = record->end_ns;
 }
 
+void history_file_set_begin(struct history_file *file, __u64 ns)
+{
+	if (ns > file->run_begin_ns)
+		file->run_begin_ns = ns;
+}
+
 int history_file_begin(struct history_file *file)
 {
 	return step_once(file, file->begin);

@@ -31,6 +31,9 @@ bool history_file_has_log(const char *path);
 /* Puts the log's commits into the file, and makes it one that needs no log. Returns 0 or -errno. */
 int history_file_complete(const char *path);
 
+/* The run begins at this time, if that is later than when the file was opened. */
+void history_file_set_begin(struct history_file *file, __u64 ns);
+
 /* A batch: begin, add any number of records, commit. After any error call history_file_undo(); the batch may then be
  * repeated. Return 0 or -errno. `lost` is what was lost since the last commit, by cause. */
 int history_file_begin(struct history_file *file);

@@ -237,6 +237,12 @@ static void abandon_file(struct history_store *store)
 	store->file = NULL;
 }
 
+void history_store_set_begin(struct history_store *store, __u64 ns)
+{
+	if (store->file)
+		history_file_set_begin(store->file, ns);
+}
+
 int history_store_write(struct history_store *store, const struct history_block *batch, __u64 now_ns,
 			const __u64 lost[ACCOUNTING_LOSSES])
 {

@@ -40,6 +40,9 @@ struct history_store {
  * Returns 0, or -errno after reporting the error. Call history_store_close() either way. */
 int history_store_open(struct history_store *store, const struct history_options *options, __u64 now_ns);
 
+/* Tracking began later than the run of the file: at this time. */
+void history_store_set_begin(struct history_store *store, __u64 ns);
+
 /* Commits a batch, which may be empty, in a new file if it is time for one. `lost` is what was lost since the last batch
  * that was committed. Returns 0, or -errno; nothing is reported. After an error pass the same batch again, which finds out
  * whether the commit has reached the file after all, or call history_store_give_up(). */

@@ -35,7 +35,9 @@ struct history_writer {
 	__u64 tracker_lost[ACCOUNTING_LOSSES]; /* by the tracker, so far */
 	__u64 unstored[ACCOUNTING_LOSSES];     /* of both, not committed */
 	enum accounting_loss cause;            /* of what finds no room now */
-	bool has_losses, stops, is_finished;
+	__u64 begin_ns;                        /* of tracking; 0: not known yet, or stored */
+	bool has_news;                         /* losses, or when tracking began */
+	bool stops, is_finished;
 	int error; /* of the end of the file */
 };
 
@@ -53,7 +55,7 @@ static void count_lost(struct history_writer *writer, enum nt_event_kind event, 
 {
 	writer->lost[event][cause]++;
 	writer->unstored[cause]++;
-	writer->has_losses = true;
+	writer->has_news = true;
 }
 
 static void count_batch_lost(struct history_writer *writer, const struct history_block *batch)
@@ -90,7 +92,7 @@ static void wait_until(struct history_writer *writer, pthread_cond_t *condition,
 
 static bool has_work(const struct history_writer *writer)
 {
-	return writer->queue.records || writer->has_losses;
+	return writer->queue.records || writer->has_news;
 }
 
 /* Waits for records, then for others that are committed with them. */
@@ -206,12 +208,15 @@ static void settle_batch(struct history_writer *writer, struct history_block *ba
 static void write_next_batch(struct history_writer *writer)
 {
 	struct history_block *batch = history_queue_take(&writer->queue);
-	__u64 lost[ACCOUNTING_LOSSES];
+	__u64 lost[ACCOUNTING_LOSSES], begin_ns = writer->begin_ns;
 	int error;
 
 	memcpy(lost, writer->unstored, sizeof(lost));
-	writer->has_losses = false;
+	writer->has_news = false;
+	writer->begin_ns = 0;
 	pthread_mutex_unlock(&writer->mutex);
+	if (begin_ns)
+		history_store_set_begin(&writer->store, begin_ns);
 	error = write_until_done(writer, batch, lost);
 	pthread_mutex_lock(&writer->mutex);
 	settle_batch(writer, batch, error, lost);
@@ -227,7 +232,7 @@ static void *run_writer_thread(void *context)
 		wait_for_batch(writer);
 		write_next_batch(writer);
 	}
-	if (writer->has_losses)
+	if (writer->has_news)
 		write_next_batch(writer);
 	pthread_mutex_unlock(&writer->mutex);
 	error = history_store_finish(&writer->store, read_clock(CLOCK_REALTIME));
@@ -315,6 +320,15 @@ void history_writer_add(struct history_writer *writer, const struct nt_record *r
 	pthread_mutex_unlock(&writer->mutex);
 }
 
+void history_writer_set_begin(struct history_writer *writer, __u64 ns)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->begin_ns = ns;
+	writer->has_news = true;
+	pthread_cond_signal(&writer->work);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
 void history_writer_set_losses(struct history_writer *writer, const __u64 lost[ACCOUNTING_LOSSES])
 {
 	unsigned int cause;
@@ -325,9 +339,9 @@ void history_writer_set_losses(struct history_writer *writer, const __u64 lost[A
 			continue;
 		writer->unstored[cause] += lost[cause] - writer->tracker_lost[cause];
 		writer->tracker_lost[cause] = lost[cause];
-		writer->has_losses = true;
+		writer->has_news = true;
 	}
-	if (writer->has_losses)
+	if (writer->has_news)
 		pthread_cond_signal(&writer->work);
 	pthread_mutex_unlock(&writer->mutex);
 }

@@ -34,6 +34,9 @@ int history_writer_open(struct history_writer **writer, const struct history_opt
  * counted as lost. */
 void history_writer_add(struct history_writer *writer, const struct nt_record *record);
 
+/* Says that tracking began at this time, since the Unix epoch: while the programs were attached before, nobody tracked. */
+void history_writer_set_begin(struct history_writer *writer, __u64 ns);
+
 /* Passes what the tracker has lost so far, by enum accounting_loss: what is new is stored with the time of the next
  * commit. */
 void history_writer_set_losses(struct history_writer *writer, const __u64 lost[ACCOUNTING_LOSSES]);

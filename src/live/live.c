@@ -650,7 +650,7 @@ static void run_loop(struct live *live)
 
 	if (live->options->max_time_ns)
 		live->ends_ns = clock_boot_ns() + live->options->max_time_ns;
-	output_set_begin(&live->delivery.output, clock_boot_ns() + (__u64)live->names.boot_to_utc_ns);
+	delivery_begin(&live->delivery, clock_boot_ns() + (__u64)live->names.boot_to_utc_ns);
 	output_tick(&live->delivery.output, clock_boot_ns(), live->names.boot_to_utc_ns);
 	if (output_has_tables(&live->delivery.output) && live->options->contexts & CONTEXT_SOCKET)
 		scan_open_sockets(live);

@@ -332,10 +332,33 @@ static void test_full_disk(void)
 	remove_test_folder();
 }
 
+/* While the programs were attached nobody tracked. */
+static void test_begin_of_tracking(void)
+{
+	struct history_writer *writer;
+	struct history_files files;
+	__u64 begin_ns;
+
+	make_test_folder();
+	writer = open_writer(test_folder);
+	usleep(20000);
+	begin_ns = (__u64)time(NULL) * 1000000000ULL + 5000000000ULL;
+	history_writer_set_begin(writer, begin_ns);
+	add_records(writer, 0, 1);
+	CHECK_EQUAL(history_writer_finish(writer), 0);
+	history_writer_close(writer);
+	CHECK_EQUAL(history_folder_list(&files, test_folder), 0);
+	CHECK_EQUAL(files.count, 1);
+	CHECK_EQUAL(ask_file(test_folder, files.entries[0].name, "SELECT begin_ns FROM run"), (long long)begin_ns);
+	history_folder_free(&files);
+	remove_test_folder();
+}
+
 int main(void)
 {
 	message_set_levels(true, false);
 	test_commits_in_time();
+	test_begin_of_tracking();
 	test_stalled_disk();
 	test_full_queue();
 	test_failing_disk();
