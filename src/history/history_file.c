@@ -49,6 +49,7 @@ struct history_file {
 	__u64 next_seq, committed_seq; /* the next records' numbers, now and after undoing */
 	__u64 page_size, bytes;
 	__u64 run;
+	bool has_failed_commit;
 	__u64 run_begin_ns, run_end_ns; /* of a replay: as its records say */
 };
 
@@ -459,13 +460,20 @@ int history_file_commit(struct history_file *file, __u64 now_ns, const __u64 los
 		error = write_losses(file, now_ns, lost);
 	if (!error)
 		error = write_run(file, now_ns, false);
-	if (!error)
-		error = step_once(file, file->commit);
+	if (error)
+		return error;
+	error = step_once(file, file->commit);
+	file->has_failed_commit = error;
 	if (error)
 		return error;
 	file->committed_seq = file->next_seq;
 	update_bytes(file); /* an error leaves the size of before; the next commit shows whether the file is broken */
 	return 0;
+}
+
+bool history_file_is_doubtful(const struct history_file *file)
+{
+	return file->has_failed_commit && file->next_seq != file->committed_seq;
 }
 
 /* After some errors SQLite has ended the transaction itself, and there is nothing to roll back. */
@@ -476,6 +484,7 @@ void history_file_undo(struct history_file *file)
 	if (!sqlite3_get_autocommit(file->db))
 		step_once(file, file->undo);
 	file->next_seq = file->committed_seq;
+	file->has_failed_commit = false;
 	file->mark.records = 0;
 	for (table = 0; table < HISTORY_TABLES; table++)
 		if (history_table_is_dictionary(table))

@@ -41,6 +41,9 @@ int history_file_add(struct history_file *file, const struct nt_record *record);
 int history_file_commit(struct history_file *file, __u64 now_ns, const __u64 lost[ACCOUNTING_LOSSES]);
 void history_file_undo(struct history_file *file);
 
+/* Returns whether records were added whose commit failed: they may be there all the same. Call it before the undo. */
+bool history_file_is_doubtful(const struct history_file *file);
+
 /* Returns the number that the next record gets. */
 __u64 history_file_next_seq(const struct history_file *file);
 

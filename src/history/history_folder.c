@@ -18,7 +18,8 @@
 #define FOLDER_MODE 0750
 #define FILE_MODE 0640
 #define LOCK_NAME "lock"
-#define NS_PER_DAY (24ULL * 3600 * 1000000000)
+#define NS_PER_SECOND 1000000000ULL
+#define NS_PER_DAY (24 * 3600 * NS_PER_SECOND)
 #define SECONDS_PER_DAY 86400
 #define MOST_DAYS 2932896 /* 9999-12-31: the year has four digits */
 
@@ -311,11 +312,34 @@ static __u64 total_bytes(const struct history_files *files)
 	return bytes;
 }
 
-static bool is_too_old(const struct history_entry *entry, __u64 now_ns, __u64 most_age_ns)
+/* Returns when the file was last written; 0: unknown. */
+static __u64 modified_ns(const char *folder, const struct history_entry *entry)
 {
-	__u64 ended_ns = ((__u64)entry->day + 1) * NS_PER_DAY;
+	char path[HISTORY_PATH_SIZE];
+	struct stat status;
 
+	if (!history_folder_path(path, folder, entry->name, "") || stat(path, &status) || status.st_mtim.tv_sec < 0)
+		return 0;
+	return (__u64)status.st_mtim.tv_sec * NS_PER_SECOND + (__u64)status.st_mtim.tv_nsec;
+}
+
+/* A name may be of a day that has not come: the clock was ahead then. */
+static bool is_too_old(const char *folder, const struct history_entry *entry, __u64 now_ns, __u64 most_age_ns)
+{
+	__u64 ended_ns = ((__u64)entry->day + 1) * NS_PER_DAY, written_ns = modified_ns(folder, entry);
+
+	if (written_ns && written_ns < ended_ns)
+		ended_ns = written_ns;
 	return most_age_ns && now_ns > ended_ns && now_ns - ended_ns > most_age_ns;
+}
+
+/* A clock that is ahead, as before the network's time is known, makes no file old: the time is at most that at which the
+ * newest file was written, besides those that are kept. */
+static __u64 limit_now(const char *folder, const struct history_files *files, unsigned int kept, __u64 now_ns)
+{
+	__u64 newest_ns = files->count > kept ? modified_ns(folder, &files->entries[files->count - kept - 1]) : 0;
+
+	return newest_ns && newest_ns < now_ns ? newest_ns : now_ns;
 }
 
 void history_folder_retain(const char *folder, __u64 now_ns, __u64 most_age_ns, __u64 most_bytes, unsigned int kept)
@@ -327,11 +351,12 @@ void history_folder_retain(const char *folder, __u64 now_ns, __u64 most_age_ns, 
 	if (history_folder_read(&files, folder))
 		files.count = 0;
 	bytes = total_bytes(&files);
+	now_ns = limit_now(folder, &files, kept, now_ns);
 	for (i = 0; i + kept < files.count; i++) {
 		const struct history_entry *entry = &files.entries[i];
 		int error = 0;
 
-		if (!is_too_old(entry, now_ns, most_age_ns) && (!most_bytes || bytes <= most_bytes))
+		if (!is_too_old(folder, entry, now_ns, most_age_ns) && (!most_bytes || bytes <= most_bytes))
 			continue;
 		error = history_folder_remove(folder, entry->name);
 		if (error)

@@ -122,22 +122,23 @@ static int open_current(struct history_store *store, bool is_start, __u64 now_ns
 	return error;
 }
 
-bool history_store_drop_oldest(struct history_store *store)
+__u64 history_store_drop_oldest(struct history_store *store)
 {
+	const char *folder = store->options->folder;
+	const struct history_entry *oldest;
 	struct history_files files;
-	const char *oldest;
-	bool is_removed = false;
+	__u64 bytes = 0;
 
-	if (!history_folder_read(&files, store->options->folder) && files.count) {
-		oldest = files.entries[0].name;
-		is_removed = (!store->file || strcmp(oldest, store->current.name)) &&
-			     !history_folder_remove(store->options->folder, oldest);
-		if (is_removed)
-			message_error("history: no room: the oldest file, %s/%s, was removed", store->options->folder,
-				      oldest);
+	if (history_folder_read(&files, folder))
+		return 0;
+	oldest = files.entries;
+	if (files.count && (!store->file || strcmp(oldest->name, store->current.name)) &&
+	    !history_folder_remove(folder, oldest->name)) {
+		bytes = oldest->bytes ? oldest->bytes : 1;
+		message_error("history: no room: the oldest file, %s/%s, was removed", folder, oldest->name);
 	}
 	history_folder_free(&files);
-	return is_removed;
+	return bytes;
 }
 
 int history_store_open(struct history_store *store, const struct history_options *options, __u64 now_ns)
@@ -179,13 +180,14 @@ static void finish_current(struct history_store *store, __u64 now_ns)
 	store->file = NULL;
 }
 
-/* After a commit that failed: the file goes on if it can be opened. */
+/* After an error: the file goes on if it can be opened. */
 static void reopen_current(struct history_store *store, __u64 now_ns)
 {
 	__u32 day = store->day;
 
-	if (!store->file && store->doubtful_seq && !open_file(store, true, now_ns))
+	if (!store->file && store->is_abandoned && !open_file(store, true, now_ns))
 		store->day = day;
+	store->is_abandoned = false;
 }
 
 static bool is_committed(const struct history_store *store)
@@ -228,13 +230,15 @@ static int write_batch(struct history_store *store, const struct history_block *
 	return error ? error : history_file_commit(store->file, now_ns, lost);
 }
 
-/* A sync that fails may come after the commit is in the log. */
+/* A sync that fails may come after the commit is in the log. Before the commit nothing of the batch is there. */
 static void abandon_file(struct history_store *store)
 {
-	store->doubtful_seq = history_file_next_seq(store->file);
+	if (history_file_is_doubtful(store->file))
+		store->doubtful_seq = history_file_next_seq(store->file);
 	history_file_undo(store->file);
 	history_file_close(store->file);
 	store->file = NULL;
+	store->is_abandoned = true;
 }
 
 void history_store_set_begin(struct history_store *store, __u64 ns)

@@ -33,6 +33,7 @@ struct history_store {
 	struct history_entry current; /* the file's name */
 	__u32 day;                    /* of the clock when the file was begun or continued */
 	__u64 most_of_file;
+	bool is_abandoned;  /* the file was closed after an error, and may go on */
 	__u64 doubtful_seq; /* not 0: a commit failed, and yet it is there if the file's next record has this number */
 };
 
@@ -51,8 +52,9 @@ int history_store_write(struct history_store *store, const struct history_block 
 
 void history_store_give_up(struct history_store *store);
 
-/* Removes the oldest file, to make room, unless it is the current one. Returns whether one was removed; it is reported. */
-bool history_store_drop_oldest(struct history_store *store);
+/* Removes the oldest file, to make room, unless it is the current one. Returns its size; 0 if none was removed. It is
+ * reported. */
+__u64 history_store_drop_oldest(struct history_store *store);
 
 /* Ends the run and completes the file. Returns 0, or -errno after reporting the error: not if a reader has the file, and not
  * without room, as nothing is lost then, and the next start completes it. */

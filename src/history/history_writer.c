@@ -18,11 +18,13 @@
 	(NS_PER_SECOND / 2) /* a commit itself takes some time, and the last second is all that may be lost */
 #define RETRY_EVERY_NS NS_PER_SECOND
 #define HEARTBEAT_NS (60 * NS_PER_SECOND) /* without records: a commit that shows that tracking went on */
+#define DROPS_WITHIN_NS (60 * NS_PER_SECOND)
 #define FINISH_WITHIN_NS (30 * NS_PER_SECOND)
 #define EVENTS (NT_EVENT_LISTENER + 1)
 
 struct history_writer {
-	struct history_store store; /* the thread's own, while it runs */
+	struct history_store store; /* the thread's own, while it runs, as the next two */
+	__u64 dropping_since_ns, dropped_bytes;
 	pthread_t thread;
 	bool is_running;
 
@@ -149,13 +151,30 @@ static void set_trouble(struct history_writer *writer, int error)
 		report_trouble_over(writer);
 }
 
+/* Removes the oldest file, but no more than the size of one file within a minute: if something else fills the disk, it
+ * would take all room that the history gives. */
+static bool make_room(struct history_writer *writer)
+{
+	__u64 now_ns = read_clock(CLOCK_MONOTONIC), bytes;
+
+	if (now_ns - writer->dropping_since_ns > DROPS_WITHIN_NS) {
+		writer->dropping_since_ns = now_ns;
+		writer->dropped_bytes = 0;
+	}
+	if (writer->dropped_bytes >= writer->store.most_of_file)
+		return false;
+	bytes = history_store_drop_oldest(&writer->store);
+	writer->dropped_bytes += bytes;
+	return bytes;
+}
+
 /* One attempt; on a full disk a second one without the oldest file. A replay removes nothing for what it adds. */
 static int try_to_write(struct history_writer *writer, const struct history_block *batch,
 			const __u64 lost[ACCOUNTING_LOSSES])
 {
 	int error = history_store_write(&writer->store, batch, read_clock(CLOCK_REALTIME), lost);
 
-	if (error == -ENOSPC && !writer->store.options->is_replay && history_store_drop_oldest(&writer->store))
+	if (error == -ENOSPC && !writer->store.options->is_replay && make_room(writer))
 		error = history_store_write(&writer->store, batch, read_clock(CLOCK_REALTIME), lost);
 	set_trouble(writer, error);
 	return error;

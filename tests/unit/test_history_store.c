@@ -174,6 +174,62 @@ static void test_two_writers(void)
 	remove_test_folder();
 }
 
+/* Sets the time at which a file was last changed. */
+static void set_modified(const char *name, __u64 ns)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)(ns / 1000000000) } };
+	char path[HISTORY_PATH_SIZE];
+
+	CHECK(history_folder_path(path, test_folder, name, ""));
+	CHECK_EQUAL(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* A start with a clock that is years ahead removes nothing, and what was written then becomes old as everything does. */
+static void test_clock_ahead(void)
+{
+	begin_test();
+	options.most_age_ns = 30 * DAY_NS;
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 1, NOON_NS), 0);
+	close_store(NOON_NS);
+	set_modified("2024-10-04-0001.db", NOON_NS);
+	open_store(NOON_NS + 4000 * DAY_NS);
+	CHECK_EQUAL(write_records(&store, 1, 1, NOON_NS + 4000 * DAY_NS), 0);
+	close_store(NOON_NS + 4000 * DAY_NS);
+	expect_files(FILES("2024-10-04-0001.db", "2035-09-17-0001.db"));
+	set_modified("2035-09-17-0001.db", NOON_NS);
+	open_store(NOON_NS + 20 * DAY_NS);
+	CHECK_EQUAL(write_records(&store, 2, 1, NOON_NS + 20 * DAY_NS), 0);
+	close_store(NOON_NS + 20 * DAY_NS);
+	set_modified("2035-09-17-0002.db", NOON_NS + 40 * DAY_NS);
+	open_store(NOON_NS + 41 * DAY_NS);
+	close_store(NOON_NS + 41 * DAY_NS);
+	expect_files(FILES("2035-09-17-0002.db", "2035-09-17-0003.db"));
+	remove_test_folder();
+}
+
+/* A batch whose transaction could not begin is written when it can. */
+static void test_locked_by_another(void)
+{
+	char path[HISTORY_PATH_SIZE];
+	sqlite3 *db;
+
+	begin_test();
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 10, NOON_NS), 0);
+	CHECK(history_folder_path(path, test_folder, "2024-10-04-0001.db", ""));
+	CHECK_EQUAL(sqlite3_open(path, &db), SQLITE_OK);
+	CHECK_EQUAL(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	CHECK_EQUAL(write_records(&store, 10, 10, NOON_NS), -EBUSY);
+	sqlite3_close(db);
+	CHECK_EQUAL(write_records(&store, 10, 10, NOON_NS), 0);
+	CHECK_EQUAL(write_records(&store, 20, 10, NOON_NS), 0);
+	close_store(NOON_NS);
+	expect_files(FILES("2024-10-04-0001.db"));
+	CHECK_EQUAL(ask_file(test_folder, "2024-10-04-0001.db", "SELECT count(*) FROM conn"), 30);
+	remove_test_folder();
+}
+
 static void run_sql(const char *name, const char *sql)
 {
 	char path[HISTORY_PATH_SIZE];
@@ -602,6 +658,8 @@ int main(void)
 	test_restart_continues();
 	test_retention_by_age();
 	test_retention_by_size();
+	test_clock_ahead();
+	test_locked_by_another();
 	test_two_writers();
 	test_later_schema();
 	test_earlier_columns();
