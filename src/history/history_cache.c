@@ -35,12 +35,25 @@ static void free_place(const struct history_cache *cache, struct history_cached 
 	*cached = (struct history_cached){ 0 };
 }
 
+/* A file may have a few rows alone: memory is taken for those that are looked up. Returns NULL without memory. */
+static struct history_cached *place_of(const struct history_cache *cache, sqlite3_int64 id)
+{
+	struct history_cached **place = &cache->places[(__u64)id % HISTORY_CACHE_PLACES];
+
+	if (!*place)
+		*place = calloc(1, sizeof(**place));
+	return *place;
+}
+
 void history_cache_free(struct history_cache *cache)
 {
 	unsigned int i;
 
-	for (i = 0; cache->places && i < HISTORY_CACHE_PLACES; i++)
-		free_place(cache, &cache->places[i]);
+	for (i = 0; cache->places && i < HISTORY_CACHE_PLACES; i++) {
+		if (cache->places[i])
+			free_place(cache, cache->places[i]);
+		free(cache->places[i]);
+	}
 	free(cache->places);
 	sqlite3_finalize(cache->rows.statement);
 	*cache = (struct history_cache){ 0 };
@@ -63,13 +76,16 @@ static int load_row(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, 
 
 int history_cache_copy(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, struct nt_record *record)
 {
-	struct history_cached *cached = &cache->places[(__u64)id % HISTORY_CACHE_PLACES];
+	struct history_cached *cached;
 	unsigned int count, i;
 	const struct history_column *columns = history_columns_all(&count);
 	int error;
 
 	if (!id || !cache->rows.count)
 		return 0;
+	cached = place_of(cache, id);
+	if (!cached)
+		return -ENOMEM;
 	if (cached->id != id) {
 		error = load_row(cache, db, id, cached);
 		if (error)

@@ -14,7 +14,7 @@ struct history_cached {
 
 struct history_cache {
 	struct history_rows rows;
-	struct history_cached *places; /* HISTORY_CACHE_PLACES */
+	struct history_cached **places; /* HISTORY_CACHE_PLACES; NULL: the place was not used yet */
 };
 
 /* Prepares the look-up of the wanted columns. Returns 0 or -errno. Call history_cache_free() either way. */

@@ -39,15 +39,16 @@ bool query_scan_open(struct query_scan *scan)
 	return scan->files;
 }
 
+static void close_reader(struct query_reader *reader)
+{
+	history_reader_close(reader->open);
+	reader->open = NULL;
+}
+
 void query_scan_close_files(struct query_scan *scan)
 {
-	unsigned int i;
-
-	for (i = 0; scan->files && i < scan->names.count; i++) {
-		history_reader_close(scan->files[i].reader);
-		history_reader_close(scan->files[i].whole);
-		scan->files[i].reader = scan->files[i].whole = NULL;
-	}
+	close_reader(&scan->deciding);
+	close_reader(&scan->whole);
 }
 
 void query_scan_close(struct query_scan *scan)
@@ -59,24 +60,32 @@ void query_scan_close(struct query_scan *scan)
 	newest_records_free(&scan->newest);
 }
 
-/* Opens a file of the folder, unless that failed before. */
-static struct history_reader *open_reader(struct query_scan *scan, unsigned int index, struct history_reader **reader)
+static bool has_open(const struct query_reader *reader, unsigned int index)
+{
+	return reader->open && reader->file == index;
+}
+
+/* Opens a file of the folder instead of the one before, unless that failed already. */
+static struct history_reader *open_reader(struct query_scan *scan, unsigned int index, struct query_reader *reader)
 {
 	struct query_file *file = &scan->files[index];
 
-	if (file->is_unreadable || *reader)
-		return *reader;
-	if (!history_reader_open(reader, scan->folder, scan->names.entries[index].name))
-		return *reader;
-	history_reader_close(*reader);
-	*reader = NULL;
+	if (has_open(reader, index))
+		return reader->open;
+	close_reader(reader);
+	reader->file = index;
+	if (file->is_unreadable)
+		return NULL;
+	if (!history_reader_open(&reader->open, scan->folder, scan->names.entries[index].name))
+		return reader->open;
+	close_reader(reader);
 	file->is_unreadable = scan->is_incomplete = true;
 	return NULL;
 }
 
 struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int index)
 {
-	return open_reader(scan, index, &scan->files[index].reader);
+	return open_reader(scan, index, &scan->deciding);
 }
 
 /* Begins another pass over all files. */
@@ -96,7 +105,7 @@ static void count_record(struct query_scan *scan)
 
 static void end_file(struct query_scan *scan, unsigned int file)
 {
-	history_reader_stop(scan->files[file].reader);
+	history_reader_stop(scan->deciding.open);
 	scan->read.position += scan->names.entries[file].bytes;
 }
 
@@ -113,12 +122,12 @@ static bool scan_file(struct query_scan *scan, unsigned int index, const struct 
 		      void *context)
 {
 	struct query_file *file = &scan->files[index];
-	struct history_reader *reader = query_scan_reader(scan, index);
+	struct history_reader *reader = must_not_read(scan, file, selection) ? NULL : query_scan_reader(scan, index);
 	struct nt_record record;
 	bool goes_on = true;
 	int result;
 
-	if (must_not_read(scan, file, selection))
+	if (!reader)
 		return true;
 	result = history_reader_select(reader, selection);
 	while (!result && goes_on && (result = history_reader_next(reader, &record)) == 1) {
@@ -263,15 +272,14 @@ bool query_scan_find(struct query_scan *scan, __u64 position, struct nt_record *
 {
 	static const struct history_selection whole = { .match = HISTORY_TIME_IN, .to_ns = ~0ULL };
 	unsigned int index = (unsigned int)(position >> FILE_SHIFT);
-	struct query_file *file = &scan->files[index];
-	bool is_new = !file->whole;
-	struct history_reader *reader = open_reader(scan, index, &file->whole);
+	bool is_new = !has_open(&scan->whole, index);
+	struct history_reader *reader = open_reader(scan, index, &scan->whole);
 
 	if (!reader)
 		return false;
 	if ((!is_new || !history_reader_select(reader, &whole)) &&
 	    history_reader_find(reader, position & ((1ULL << FILE_SHIFT) - 1), record) == 1)
 		return true;
-	file->is_damaged = scan->is_incomplete = true;
+	scan->files[index].is_damaged = scan->is_incomplete = true;
 	return false;
 }

@@ -2,7 +2,8 @@
 /* Reads the records of a history that a question is about: of each id the newest one in the span of time, if the filter
  * accepts it.
  *
- * The scan has two readers of each file: one reads the few columns that decide, the other whole records one by one.
+ * The scan has two readers: one reads the few columns that decide, the other whole records one by one. Each has one file
+ * open at a time, so that a history of many files needs no more memory and descriptors than one of a single file.
  */
 #ifndef NETRACKER_QUERY_SCAN_H
 #define NETRACKER_QUERY_SCAN_H
@@ -16,11 +17,14 @@
 #include "src/util/progress.h"
 
 struct query_file {
-	struct history_reader *reader; /* NULL: not open yet */
-	struct history_reader *whole;  /* for query_scan_find(); NULL: not open yet */
-	bool is_unreadable;            /* reported; it is passed over */
-	bool is_damaged;               /* reported; what was read before is an answer */
-	__u64 last_seq;                /* of the records that query_scan_find_newest() saw */
+	bool is_unreadable; /* reported; it is passed over */
+	bool is_damaged;    /* reported; what was read before is an answer */
+	__u64 last_seq;     /* of the records that query_scan_find_newest() saw */
+};
+
+struct query_reader {
+	struct history_reader *open; /* NULL: no file is open */
+	unsigned int file;           /* the one that is open */
 };
 
 /* Set the first members. */
@@ -33,6 +37,7 @@ struct query_scan {
 
 	struct history_files names;
 	struct query_file *files;
+	struct query_reader deciding, whole; /* `whole` is for query_scan_find() */
 	struct newest_records newest;
 	bool knows_newest;  /* query_scan_find_newest() was called */
 	bool is_incomplete; /* a file could not be read, or not to its end */
@@ -54,7 +59,8 @@ void query_scan_close(struct query_scan *scan);
 /* Closes the files, so that their writer need not wait. They are opened again when they are needed. */
 void query_scan_close_files(struct query_scan *scan);
 
-/* Returns a file's reader. NULL if it cannot be read, which is reported once. */
+/* Returns a file's reader, valid until that of another file is asked for. NULL if it cannot be read, which is reported
+ * once. */
 struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int file);
 
 /* Reads which record of each id is the newest one. Only a scan with `newest_first` knows that without it. */

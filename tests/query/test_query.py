@@ -270,5 +270,23 @@ def unreadable_files():
         check(len(answer.errors.splitlines()) == 2, "%s: said once: %s" % (name, answer.errors))
 
 
+def many_files():
+    """The descriptors and the memory that an answer needs do not grow with the files of the history."""
+    folder = os.path.join(FOLDER, "many")
+    write_history(folder, RECORDS[:3])
+    one = os.path.join(folder, files_of(folder)[0])
+    for number in range(1, 301):
+        shutil.copy(one, os.path.join(folder, "2020-01-01-%04d.db" % number))
+    for arguments in (["-f", "json"], ["-f", "json", "-n", "2"], ["--by", "peer"]):
+        command = ["prlimit", "--nofile=32", "--", NETRACKER, "query", "--from", folder, *arguments]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as program:
+            errors = program.stderr.read()
+            _, status, usage = os.wait4(program.pid, 0)
+            program.returncode = os.waitstatus_to_exitcode(status)
+        equal((program.returncode, len(errors.splitlines())), (0, 1), "%s: %s" % (arguments, errors[:300]))
+        if "sanitize" not in NETRACKER:
+            check(usage.ru_maxrss < 64 * 1024, "%s: %d KiB" % (arguments, usage.ru_maxrss))
+
+
 run_tests([all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, progress_line, wrong_usage, no_history,
-           no_permission, unreadable_files])
+           no_permission, unreadable_files, many_files])
