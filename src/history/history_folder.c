@@ -81,6 +81,16 @@ void history_folder_set_next(struct history_entry *next, const struct history_en
 	write_name(next);
 }
 
+/* A pipe would make its reader wait, and a symbolic link could lead out of the folder. A folder is listed: no file can
+ * have its name. */
+static bool may_be_listed(const char *folder, const char *name)
+{
+	char path[HISTORY_PATH_SIZE];
+	struct stat status;
+
+	return history_folder_path(path, folder, name, "") && !lstat(path, &status) && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+}
+
 static __u64 size_of(const char *folder, const char *name, const char *suffix)
 {
 	char path[HISTORY_PATH_SIZE];
@@ -116,7 +126,7 @@ static int read_entries(struct history_files *files, const char *folder, DIR *di
 	struct dirent *item;
 
 	while ((item = readdir(directory))) {
-		if (!parse_name(&entry, item->d_name))
+		if (!parse_name(&entry, item->d_name) || !may_be_listed(folder, entry.name))
 			continue;
 		entry.bytes = size_of(folder, entry.name, "") + size_of(folder, entry.name, "-wal");
 		if (!add_file_entry(files, &entry))

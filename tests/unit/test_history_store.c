@@ -555,6 +555,23 @@ static void test_file_removed_while_written(void)
 	remove_test_folder();
 }
 
+/* A start that opens a pipe would wait for ever. */
+static void test_names_of_no_files(void)
+{
+	char path[HISTORY_PATH_SIZE];
+
+	begin_test();
+	CHECK(history_folder_path(path, test_folder, "2020-01-01-0001.db", ""));
+	CHECK_EQUAL(mkfifo(path, 0600), 0);
+	CHECK(history_folder_path(path, test_folder, "2020-01-02-0001.db", ""));
+	CHECK_EQUAL(symlink("/dev/zero", path), 0);
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 1, NOON_NS), 0);
+	close_store(NOON_NS);
+	expect_files(FILES("2024-10-04-0001.db"));
+	remove_test_folder();
+}
+
 /* Returns the permissions of a file in the folder, 0 if there is none. */
 static int mode_of(const char *name, const char *suffix)
 {
@@ -673,6 +690,7 @@ int main(void)
 	test_newest_first();
 	test_coverage();
 	test_file_removed_while_written();
+	test_names_of_no_files();
 	test_modes();
 	test_folders_that_cannot_be();
 	test_permissions();
