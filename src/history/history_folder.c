@@ -33,9 +33,12 @@ static int report_folder(const char *folder, const char *action, int error, cons
 	return -error;
 }
 
+/* SQLite takes a name that begins with `file:` as a URI. */
 bool history_folder_path(char path[HISTORY_PATH_SIZE], const char *folder, const char *name, const char *suffix)
 {
-	return snprintf(path, HISTORY_PATH_SIZE, "%s/%s%s", folder, name, suffix) < HISTORY_PATH_SIZE;
+	const char *before = strncmp(folder, "file:", 5) ? "" : "./";
+
+	return snprintf(path, HISTORY_PATH_SIZE, "%s%s/%s%s", before, folder, name, suffix) < HISTORY_PATH_SIZE;
 }
 
 /* ---- names ---- */

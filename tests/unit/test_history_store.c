@@ -572,6 +572,22 @@ static void test_names_of_no_files(void)
 	remove_test_folder();
 }
 
+static void test_folder_like_a_uri(void)
+{
+	char before[HISTORY_PATH_SIZE];
+
+	begin_test();
+	CHECK(getcwd(before, sizeof(before)) != NULL);
+	CHECK_EQUAL(chdir(test_folder), 0);
+	options.folder = "file:x?mode=memory";
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 2, NOON_NS), 0);
+	close_store(NOON_NS);
+	CHECK_EQUAL(count_records(options.folder, "2024-10-04-0001.db", NULL), 2);
+	CHECK_EQUAL(chdir(before), 0);
+	remove_test_folder();
+}
+
 /* Returns the permissions of a file in the folder, 0 if there is none. */
 static int mode_of(const char *name, const char *suffix)
 {
@@ -691,6 +707,7 @@ int main(void)
 	test_coverage();
 	test_file_removed_while_written();
 	test_names_of_no_files();
+	test_folder_like_a_uri();
 	test_modes();
 	test_folders_that_cannot_be();
 	test_permissions();
