@@ -91,7 +91,8 @@ static bool may_be_listed(const char *folder, const char *name)
 	char path[HISTORY_PATH_SIZE];
 	struct stat status;
 
-	return history_folder_path(path, folder, name, "") && !lstat(path, &status) && (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
+	return history_folder_path(path, folder, name, "") && !lstat(path, &status) &&
+	       (S_ISREG(status.st_mode) || S_ISDIR(status.st_mode));
 }
 
 static __u64 size_of(const char *folder, const char *name, const char *suffix)
@@ -309,10 +310,11 @@ int history_folder_remove(const char *folder, const char *name)
 {
 	char path[HISTORY_PATH_SIZE];
 
-	if (!history_folder_path(path, folder, name, "") || unlink(path))
-		return -errno;
-	history_folder_remove_beside(path);
-	return 0;
+	if (!history_folder_path(path, folder, name, ""))
+		return -ENAMETOOLONG;
+	history_folder_remove_beside(
+		path); /* first: nothing would find it without its file, if a crash comes between */
+	return unlink(path) ? -errno : 0;
 }
 
 static __u64 total_bytes(const struct history_files *files)
