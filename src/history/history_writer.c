@@ -153,7 +153,7 @@ static void set_trouble(struct history_writer *writer, int error)
 
 /* Removes the oldest file, but no more than the size of one file within a minute: if something else fills the disk, it
  * would take all room that the history gives. */
-static bool make_room(struct history_writer *writer)
+static bool remove_oldest_for_room(struct history_writer *writer)
 {
 	__u64 now_ns = read_clock(CLOCK_MONOTONIC), bytes;
 
@@ -174,7 +174,7 @@ static int try_to_write(struct history_writer *writer, const struct history_bloc
 {
 	int error = history_store_write(&writer->store, batch, read_clock(CLOCK_REALTIME), lost);
 
-	if (error == -ENOSPC && !writer->store.options->is_replay && make_room(writer))
+	if (error == -ENOSPC && !writer->store.options->is_replay && remove_oldest_for_room(writer))
 		error = history_store_write(&writer->store, batch, read_clock(CLOCK_REALTIME), lost);
 	set_trouble(writer, error);
 	return error;
