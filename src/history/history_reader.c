@@ -115,7 +115,7 @@ static int prepare_marks(struct history_reader *reader, const struct history_sel
 	int error;
 
 	text_format(&sql,
-		    "SELECT first_seq,last_seq FROM mark WHERE max_time_ns>=?1 AND %s<=?2 AND last_seq>?3 "
+		    "SELECT max(first_seq,?3+1),last_seq FROM mark WHERE max_time_ns>=?1 AND %s<=?2 AND last_seq>?3 "
 		    "ORDER BY first_seq %s",
 		    selection->match == HISTORY_ALIVE_IN ? "min_start_ns" : "min_time_ns",
 		    selection->newest_first ? "DESC" : "ASC");

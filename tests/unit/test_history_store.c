@@ -478,6 +478,25 @@ static void test_spans(void)
 	remove_test_folder();
 }
 
+/* A selection may begin within a batch. */
+static void test_after_a_record(void)
+{
+	struct history_selection selection = { .to_ns = ~0ULL };
+	unsigned int i;
+
+	begin_test();
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 4, NOON_NS), 0);
+	CHECK_EQUAL(write_records(&store, 4, 2, NOON_NS), 0);
+	for (i = 0; i <= 6; i++) {
+		selection.after_seq = i;
+		selection.newest_first = i % 2;
+		CHECK_EQUAL(count_records(test_folder, "2024-10-04-0001.db", &selection), 6 - i);
+	}
+	close_store(NOON_NS);
+	remove_test_folder();
+}
+
 static void test_newest_first(void)
 {
 	const struct history_selection selection = { .to_ns = ~0ULL, .newest_first = true };
@@ -703,6 +722,7 @@ int main(void)
 	test_completed_after_kill();
 	test_reader_beside_writer();
 	test_spans();
+	test_after_a_record();
 	test_newest_first();
 	test_coverage();
 	test_file_removed_while_written();
