@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *record = record_reader_parse((const char *)input.data, input.size, &error);
 
 	MUST(record || error.used);
-	if (record && record_reader_has_known_event(record)) {
+	if (record && record_reader_has_connection(record)) {
 		explain_describe(&description, record, width, NULL);
 		MUST(description.used && description.bytes[description.used - 1] == '\n');
 		fuzz_check_text(description.bytes, description.used, "\n");
