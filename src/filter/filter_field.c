@@ -148,22 +148,6 @@ static const void *key_member(const struct record_field *key, const struct nt_re
 	return (const char *)record + key->offset;
 }
 
-static __u64 read_member(const struct record_field *key, const struct nt_record *record)
-{
-	const void *member = key_member(key, record);
-
-	switch (key->size) {
-	case sizeof(__u8):
-		return *(const __u8 *)member;
-	case sizeof(__u16):
-		return *(const __u16 *)member;
-	case sizeof(__u32):
-		return *(const __u32 *)member;
-	default:
-		return *(const __u64 *)member;
-	}
-}
-
 static void get_key(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand)
 {
 	if (!record_field_get(field->key, record, &operand->value))
@@ -187,7 +171,7 @@ static void get_key_address(const struct filter_field *field, const struct nt_re
 static void get_key_time(const struct filter_field *field, const struct nt_record *record,
 			 struct filter_operand *operand)
 {
-	__u64 ns = read_member(field->key, record);
+	__u64 ns = record_field_integer(field->key, record);
 
 	if (record_has_field(record, field->key) && ns) /* `time` of a record of version 1 may be unknown */
 		set_number(operand, (__s64)ns);
@@ -198,7 +182,7 @@ static void get_key_name(const struct filter_field *field, const struct nt_recor
 {
 	if (!record_has_field(record, field->key))
 		return;
-	operand->bits = 1ULL << (read_member(field->key, record) & 63);
+	operand->bits = 1ULL << (record_field_integer(field->key, record) & 63);
 	operand->count = 1;
 }
 
@@ -207,7 +191,7 @@ static void get_key_names(const struct filter_field *field, const struct nt_reco
 {
 	if (!record_has_field(record, field->key))
 		return;
-	operand->bits = read_member(field->key, record);
+	operand->bits = record_field_integer(field->key, record);
 	operand->count = 1;
 }
 

@@ -182,20 +182,6 @@ static const void *column_member(const struct history_column *column, const stru
 	return (const char *)record + column->field->offset;
 }
 
-static __u64 read_integer(const void *member, size_t size)
-{
-	switch (size) {
-	case sizeof(__u8):
-		return *(const __u8 *)member;
-	case sizeof(__u16):
-		return *(const __u16 *)member;
-	case sizeof(__u32):
-		return *(const __u32 *)member;
-	default:
-		return *(const __u64 *)member;
-	}
-}
-
 /* Returns NULL if there is none. */
 static const char *column_string(const struct history_column *column, const struct nt_record *record, size_t *size)
 {
@@ -294,7 +280,7 @@ int history_column_bind(const struct history_column *column, const struct nt_rec
 	case FIELD_KIND_BITS:
 	case FIELD_KIND_TIME:
 		return sqlite3_bind_int64(statement, parameter,
-					  (sqlite3_int64)read_integer(member, column->field->size));
+					  (sqlite3_int64)record_field_integer(column->field, record));
 	case FIELD_KIND_ADDRESS:
 		return bind_address(member, statement, parameter);
 	default:
@@ -331,31 +317,12 @@ void history_column_append(const struct history_column *column, const struct nt_
 
 /* ---- into a record ---- */
 
-/* Returns false if the value does not fit: a signed member may hold any, another none below 0. */
-static bool write_integer(void *member, size_t size, sqlite3_int64 value)
-{
-	switch (size) {
-	case sizeof(__u8):
-		*(__u8 *)member = (__u8)value;
-		return value >= 0 && value <= 0xff;
-	case sizeof(__u16):
-		*(__u16 *)member = (__u16)value;
-		return value >= 0 && value <= 0xffff;
-	case sizeof(__u32):
-		*(__u32 *)member = (__u32)value;
-		return value >= 0 && value <= 0xffffffffLL;
-	default:
-		*(__u64 *)member = (__u64)value;
-		return true;
-	}
-}
-
 static bool load_integer(const struct history_column *column, void *member, sqlite3_stmt *statement, int index)
 {
 	sqlite3_int64 value = sqlite3_column_int64(statement, index);
 
 	if (sqlite3_column_type(statement, index) != SQLITE_INTEGER ||
-	    !write_integer(member, column->field->size, value))
+	    !record_member_set_integer(member, column->field->size, value))
 		return false;
 	if (column->kind == FIELD_KIND_ENUMERATOR)
 		return field_name(column->field->names, (unsigned int)value);

@@ -107,22 +107,6 @@ static const void *member(const struct record_field *field, const struct nt_reco
 	return (const char *)record + field->offset;
 }
 
-static __u64 member_integer(const struct record_field *field, const struct nt_record *record)
-{
-	const void *place = member(field, record);
-
-	switch (field->size) {
-	case sizeof(__u8):
-		return *(const __u8 *)place;
-	case sizeof(__u16):
-		return *(const __u16 *)place;
-	case sizeof(__u32):
-		return *(const __u32 *)place;
-	default:
-		return *(const __u64 *)place;
-	}
-}
-
 static bool set_value_string(struct field_value *value, const char *string, size_t size)
 {
 	value->string = string;
@@ -137,7 +121,7 @@ static bool set_value_storage(struct field_value *value, size_t size)
 
 static bool get_integer(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	value->integer = member_integer(field, record);
+	value->integer = record_field_integer(field, record);
 	return true;
 }
 
@@ -162,14 +146,14 @@ static bool get_pointer(const struct record_field *field, const struct nt_record
 
 static bool get_name(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	const char *name = field_name(field->names, (unsigned int)member_integer(field, record));
+	const char *name = field_name(field->names, (unsigned int)record_field_integer(field, record));
 
 	return set_value_string(value, name, name ? strlen(name) : 0);
 }
 
 static bool get_bits(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	__u64 bits = member_integer(field, record);
+	__u64 bits = record_field_integer(field, record);
 	unsigned int i;
 
 	value->list_count = 0;
@@ -217,21 +201,21 @@ static bool get_history(const struct record_field *field, const struct nt_record
 
 static bool get_time(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	if (!member_integer(field, record))
+	if (!record_field_integer(field, record))
 		return false;
-	record_time_text(value->storage, member_integer(field, record), 9);
+	record_time_text(value->storage, record_field_integer(field, record), 9);
 	return set_value_storage(value, sizeof("2023-11-14T22:13:20.001000000Z") - 1);
 }
 
 static bool get_complete(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	value->integer = member_integer(field, record) == 0;
+	value->integer = record_field_integer(field, record) == 0;
 	return true;
 }
 
 static bool get_flag(const struct record_field *field, const struct nt_record *record, struct field_value *value)
 {
-	value->integer = member_integer(field, record) != 0;
+	value->integer = record_field_integer(field, record) != 0;
 	return true;
 }
 
@@ -382,6 +366,24 @@ enum field_kind record_field_kind(const struct record_field *field)
 	return FIELD_KIND_DERIVED;
 }
 
+bool record_member_set_integer(void *member, size_t size, long long value)
+{
+	switch (size) {
+	case sizeof(__u8):
+		*(__u8 *)member = (__u8)value;
+		return value >= 0 && value <= 0xff;
+	case sizeof(__u16):
+		*(__u16 *)member = (__u16)value;
+		return value >= 0 && value <= 0xffff;
+	case sizeof(__u32):
+		*(__u32 *)member = (__u32)value;
+		return value >= 0 && value <= 0xffffffffLL;
+	default:
+		*(long long *)member = value;
+		return true;
+	}
+}
+
 static bool is_too_large(const struct record_field *field, const struct nt_record *record)
 {
 	__u64 value;
@@ -389,7 +391,7 @@ static bool is_too_large(const struct record_field *field, const struct nt_recor
 	if ((field->type != FIELD_INTEGER && field->type != FIELD_SIGNED) || field->size != sizeof(value) ||
 	    !nt_record_has(record, field->present))
 		return false;
-	value = member_integer(field, record);
+	value = record_field_integer(field, record);
 	if (field->type == FIELD_SIGNED && (__s64)value < 0)
 		value = -value;
 	return value > MOST_EXACT_INTEGER;

@@ -104,6 +104,26 @@ static inline void record_name_host(struct nt_record *record, const char *host)
 		nt_record_set(record, NT_HAS_HOST);
 }
 
+/* Returns the value of an integer's or an enumeration's member. Inline: it runs for each such key of each record. */
+static inline __u64 record_field_integer(const struct record_field *field, const struct nt_record *record)
+{
+	const void *member = (const char *)record + field->offset;
+
+	switch (field->size) {
+	case sizeof(__u8):
+		return *(const __u8 *)member;
+	case sizeof(__u16):
+		return *(const __u16 *)member;
+	case sizeof(__u32):
+		return *(const __u32 *)member;
+	default:
+		return *(const __u64 *)member;
+	}
+}
+
+/* Sets a member of `size` bytes. Returns false if the value does not fit: one of 8 bytes holds any, another none below 0. */
+bool record_member_set_integer(void *member, size_t size, long long value);
+
 /* Leaves out integers of 2^53 and more, which JSON readers do not hold exactly (RFC 8259 section 6), and adds the gap
  * `value_range`. */
 void record_limit_integers(struct nt_record *record);

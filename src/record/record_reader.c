@@ -183,22 +183,10 @@ bool record_reader_has_listener(const json_t *json)
 
 /* ---- the members ---- */
 
+/* JSON holds no other integers exactly. */
 static bool store_integer(void *member, size_t size, long long value)
 {
-	switch (size) {
-	case sizeof(__u8):
-		*(__u8 *)member = (__u8)value;
-		return value >= 0 && value <= 0xff;
-	case sizeof(__u16):
-		*(__u16 *)member = (__u16)value;
-		return value >= 0 && value <= 0xffff;
-	case sizeof(__u32):
-		*(__u32 *)member = (__u32)value;
-		return value >= 0 && value <= 0xffffffffLL;
-	default:
-		*(long long *)member = value;
-		return value <= MOST_EXACT && value >= -MOST_EXACT;
-	}
+	return value <= MOST_EXACT && value >= -MOST_EXACT && record_member_set_integer(member, size, value);
 }
 
 static int hex_digit(char digit)
