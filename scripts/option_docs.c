@@ -17,10 +17,15 @@ struct command_name {
 
 /* Bash gets the commands in reverse order: live tracking is the last pattern, since it matches any word. */
 static const struct command_name commands[] = {
-	{ COMMAND_LIVE, "track", "*" },         { COMMAND_RECORD, "record", "record" },
-	{ COMMAND_LIST, "list", "list" },       { COMMAND_REPLAY, "replay", "replay" },
-	{ COMMAND_QUERY, "query", "query" },    { COMMAND_EXPLAIN, "explain", "explain" },
-	{ COMMAND_ATTACH, "attach", "attach" }, { COMMAND_STATUS, "status", "status" },
+	{ COMMAND_LIVE, "track", "*" },
+	{ COMMAND_RECORD, "record", "record" },
+	{ COMMAND_LIST, "list", "list" },
+	{ COMMAND_REPLAY, "replay", "replay" },
+	{ COMMAND_QUERY, "query", "query" },
+	{ COMMAND_SHIP, "ship", "ship" },
+	{ COMMAND_EXPLAIN, "explain", "explain" },
+	{ COMMAND_ATTACH, "attach", "attach" },
+	{ COMMAND_STATUS, "status", "status" },
 	{ COMMAND_DETACH, "detach", "detach" },
 };
 

@@ -11,6 +11,7 @@
 #include "src/live/live.h"
 #include "src/query/query.h"
 #include "src/replay/replay.h"
+#include "src/ship/ship.h"
 #include "src/util/message.h"
 
 static const struct command commands[] = {
@@ -19,6 +20,7 @@ static const struct command commands[] = {
 	{ "list", COMMAND_LIST, list_run, "it lists the sockets that are open now" },
 	{ "replay", COMMAND_REPLAY, replay_run, NULL },
 	{ "query", COMMAND_QUERY, query_run, "it reads the records of a history" },
+	{ "ship", COMMAND_SHIP, ship_run, "it sends all records of a history" },
 	{ "explain", COMMAND_EXPLAIN, explain_run, "it takes --id, filters and -q" },
 	{ "attach", COMMAND_ATTACH, attach_run, "it takes -i, -q and -v" },
 	{ "status", COMMAND_STATUS, status_run, "it takes -f, -q and -v" },
@@ -37,9 +39,10 @@ static const struct command *find_command(const char *name)
 
 static int refuse_command(const char *name)
 {
-	message_error("%s: no such command, and no field of a filter; commands: record, list, replay, query, explain, "
-		      "attach, status, detach, help, version, or none for live tracking; see: netracker --help",
-		      name);
+	message_error(
+		"%s: no such command, and no field of a filter; commands: record, list, replay, query, ship, "
+		"explain, attach, status, detach, help, version, or none for live tracking; see: netracker --help",
+		name);
 	return EXIT_STATUS_USAGE;
 }
 

@@ -50,6 +50,7 @@ static const struct help_text help_texts[] = {
 "       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
 "       netracker query [OPTIONS] [FILTER]\n"
 "                                        answer questions from a history\n"
+"       netracker ship --to URL          send a history to ClickHouse\n"
 "       netracker explain [FILE]         describe records in plain English\n"
 "       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
 "                                        write a line for each connection to the\n"
@@ -190,6 +191,26 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  netracker query -n 20                     the newest 20\n"
 "  netracker query --id 8357c8fabae31427 -f json | netracker explain\n"
 "                                            what happened to one connection\n" },
+	{ COMMAND_SHIP,
+"usage: netracker ship [OPTIONS] --to URL    send a history to a ClickHouse server\n",
+"URL is clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], with the port of the\n"
+"HTTP interface (8123) and the table conn unless others are named; with\n"
+"clickhouses:// over TLS (8443). What has been sent is kept in a file, so that\n"
+"the next start goes on there. Each record is in the table once, by SELECT ...\n"
+"FINAL, whatever was sent twice.\n"
+"\n"
+"Exit status: 0 done, 1 the server refuses the password, the table or the\n"
+"protocol, the history or the state cannot be read, or with --once something is\n"
+"unsent, 2 wrong usage, 7 records were rejected, or removed before they were sent\n"
+"\n"
+"Examples:\n"
+"  netracker ship --setup --to clickhouse://ch.example/nt\n"
+"                                            make the table, once\n"
+"  netracker ship --to clickhouse://ch.example/nt\n"
+"                                            send what there is and what comes\n"
+"  netracker ship --once -t 10m --password-file /etc/netracker/ch \\\n"
+"      --to clickhouses://tracker@ch.example/nt\n"
+"                                            from cron\n" },
 	{ COMMAND_EXPLAIN,
 "usage: netracker explain [OPTIONS] [FILE]  describe records in plain English;\n"
 "                                           FILE has the output of -f json,\n"

@@ -5,7 +5,7 @@
 #define ANSWERS (RECORDS | COMMAND_QUERY)
 #define FILTERED (ANSWERS | COMMAND_RECORD | COMMAND_EXPLAIN)
 #define KERNEL_TRACE (COMMAND_ATTACH | COMMAND_STATUS | COMMAND_DETACH)
-#define ALL (FILTERED | KERNEL_TRACE)
+#define ALL (FILTERED | COMMAND_SHIP | KERNEL_TRACE)
 #define TRACKING COMMANDS_THAT_TRACK
 #define ENDED (COMMAND_LIVE | COMMAND_REPLAY)
 
@@ -15,6 +15,8 @@
 #define MOST_MEMORY (1ULL << 50)
 #define LEAST_WIDTH 40 /* SRC and OUTCOME side by side */
 #define MOST_WIDTH 10000
+#define MOST_BATCH 100000 /* ship reserves memory for as many */
+#define SHIP_ALONE "only ship sends records to a server"
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
 
 #define MEMBER(member) offsetof(struct options, member)
@@ -186,10 +188,58 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "connections that were open at TIME; 03:14 is the whole minute" }),
 	},
 	{
-		.name = "from", .commands = COMMAND_QUERY, .refusal = QUERY_ALONE,
+		.name = "from", .commands = COMMAND_QUERY | COMMAND_SHIP, .refusal = QUERY_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(from), .most = MOST_OF_FOLDER,
 		.value = "FOLDER", .valid = "a folder's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "the folder of the history; default: /var/lib/netracker/history" }),
+	},
+	{
+		.name = "to", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(to), .most = 1024,
+		.value = "URL", .valid = "clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]",
+		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], or clickhouses:// for TLS" }),
+	},
+	{
+		.name = "setup", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(setup),
+		.help = HELP({ ALL, "make the database and the table unless they are there, and send nothing" }),
+	},
+	{
+		.name = "once", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(once),
+		.help = HELP({ ALL, "end when all records that are there have been sent" }),
+	},
+	{
+		.name = "password-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(password_file), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "the first line of FILE is the user's password" }),
+	},
+	{
+		.name = "ca-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(ca_file), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "certificates (PEM) that the server's one must come from; default: those that the "
+				    "system trusts" }),
+	},
+	{
+		.name = "cursors", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(cursors), .most = MOST_OF_FOLDER,
+		.value = "FOLDER", .valid = "a folder's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "where to keep what has been sent, and records that the server rejects; default: "
+				    "/var/lib/netracker/ship" }),
+	},
+	{
+		.name = "batch", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_NUMBER32, .offset = MEMBER(batch), .least = 1, .most = MOST_BATCH,
+		.value = "COUNT", .valid = "a number from 1 to 100000",
+		.help = HELP({ ALL, "most records of a request; default: 10000" }),
+	},
+	{
+		.name = "timeout", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_DURATION, .offset = MEMBER(timeout_ns), .least = SHORTEST_INTERVAL_NS,
+		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
+		.help = HELP({ ALL, "repeat a request that is not answered after TIME; default: 60" }),
 	},
 	{
 		.name = "interface", .letter = 'i', .commands = TRACKING | COMMAND_ATTACH | COMMAND_DETACH,
@@ -289,10 +339,11 @@ const struct option_rule option_rules[] = {
 				    "all are larger than SIZE; one of both is enough; all keeps all; default: 30d,10G" }),
 	},
 	{
-		.name = "host", .commands = RECORDS | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.name = "host", .commands = RECORDS | COMMAND_RECORD | COMMAND_SHIP, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",
-		.help = HELP({ ALL, "write NAME as the machine's name in JSON, CSV and TSV records, and in a history" }),
+		.help = HELP({ COMMAND_SHIP, "the machine's name in records that have none; default: this machine's" },
+			     { ALL, "write NAME as the machine's name in JSON, CSV and TSV records, and in a history" }),
 	},
 	{
 		.name = "columns", .commands = ANSWERS, .section = SECTION_OUTPUT,
@@ -402,10 +453,11 @@ const struct option_rule option_rules[] = {
 				    "connections and by failures" }),
 	},
 	{
-		.name = "interval", .commands = ENDED | COMMAND_RECORD, .section = SECTION_OUTPUT,
+		.name = "interval", .commands = ENDED | COMMAND_RECORD | COMMAND_SHIP, .section = SECTION_OUTPUT,
 		.type = OPTION_DURATION, .offset = MEMBER(delivery.output.interval_ns), .least = SHORTEST_INTERVAL_NS,
 		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
 		.help = HELP({ COMMAND_RECORD, "time between update records; default: 10m" },
+			     { COMMAND_SHIP, "time between requests unless a whole batch waits; default: 5s" },
 			     { COMMAND_LIVE, "time between update records (default: 10s), and between the tables of "
 					     "--summary (default: one at the end)" },
 			     { ALL, "time between the tables of --summary; default: one at the end" }),
@@ -417,7 +469,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ COMMAND_LIST, "at most COUNT records" }, { COMMAND_QUERY, "the newest COUNT records" }, { ALL, "end after COUNT records" }),
 	},
 	{
-		.name = "time", .letter = 't', .commands = TRACKING, .refusal = "it ends with the last file",
+		.name = "time", .letter = 't', .commands = TRACKING | COMMAND_SHIP, .refusal = "it ends with the last file",
 		.section = SECTION_OUTPUT, .type = OPTION_DURATION, .offset = MEMBER(max_time_ns), .least = 1,
 		.value = "SECONDS", .valid = "seconds above 0: 10, 0.5; or 10m, 1h",
 		.help = HELP({ ALL, "end after SECONDS; a unit is possible: 10m, 1h" }),
@@ -433,7 +485,7 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ENDED | COMMAND_RECORD, "only errors on stderr: no notes, no accounting" }, { ALL, "only errors on stderr" }),
 	},
 	{
-		.name = "verbose", .letter = 'v', .commands = RECORDS | COMMAND_RECORD | KERNEL_TRACE, .section = SECTION_OUTPUT,
+		.name = "verbose", .letter = 'v', .commands = RECORDS | COMMAND_SHIP | COMMAND_RECORD | KERNEL_TRACE, .section = SECTION_OUTPUT,
 		.type = OPTION_FLAG, .offset = MEMBER(verbose),
 		.help = HELP({ ALL, "more notes on stderr" }),
 	},

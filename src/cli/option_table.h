@@ -63,7 +63,7 @@ struct option_text {
 	const char *text;
 };
 
-#define OPTION_TEXTS 3
+#define OPTION_TEXTS 4
 
 struct option_rule {
 	const char *name;

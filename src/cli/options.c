@@ -21,6 +21,10 @@
 #define CONTINUE (-1)
 #define DEFAULT_INTERVAL_NS 10000000000ULL
 #define RECORD_INTERVAL_NS 600000000000ULL /* a record of each open connection; more often makes a history large */
+#define DEFAULT_CURSORS "/var/lib/netracker/ship"
+#define DEFAULT_BATCH 10000
+#define DEFAULT_TIMEOUT_NS 60000000000ULL
+#define SHIP_INTERVAL_NS 5000000000ULL
 #define DEFAULT_MEMORY (1ULL << 30)
 #define WORDS_ARE_FILTER (COMMANDS_THAT_TRACK | COMMAND_LIST | COMMAND_QUERY)
 #define MOST_BEFORE_ERROR 40
@@ -492,8 +496,8 @@ static const char *find_conflict(const struct options *options)
 		return "-4 and -6 exclude each other; leave both out to see both";
 	if (options->delivery.quiet && options->verbose)
 		return "-q and -v exclude each other; leave one out";
-	if (options->delivery.output.interval_ns && !options->delivery.output.summary &&
-	    !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
+	if (options->delivery.output.interval_ns && options->command != COMMAND_SHIP &&
+	    !options->delivery.output.summary && !delivery_wants_event(&options->delivery, NT_EVENT_UPDATE))
 		return "--interval needs update records or tables; add --events update,close or --summary";
 	if (options->delivery.output.top && !options->delivery.output.summary &&
 	    !(options->command & (COMMAND_LIST | COMMAND_QUERY)))
@@ -512,6 +516,8 @@ static const char *find_conflict(const struct options *options)
 		return find_query_conflict(options);
 	case COMMAND_EXPLAIN:
 		return NULL;
+	case COMMAND_SHIP:
+		return options->to ? NULL : "--to URL is missing; it names the server";
 	default:
 		return find_kernel_trace_conflict(options);
 	}
@@ -614,6 +620,15 @@ static int check_combination(struct options *options, const struct command *comm
 	return EXIT_STATUS_USAGE;
 }
 
+static void set_ship_defaults(struct options *options)
+{
+	options->from = HISTORY_DEFAULT_FOLDER;
+	options->cursors = DEFAULT_CURSORS;
+	options->batch = DEFAULT_BATCH;
+	options->timeout_ns = DEFAULT_TIMEOUT_NS;
+	options->delivery.output.interval_ns = SHIP_INTERVAL_NS;
+}
+
 static void set_defaults(struct options *options, const struct command *command, const char **interfaces)
 {
 	*options = (struct options){
@@ -639,6 +654,8 @@ static void set_defaults(struct options *options, const struct command *command,
 		options->delivery.events = ~(1U << NT_EVENT_LISTENER);
 		options->from = HISTORY_DEFAULT_FOLDER;
 	}
+	if (command->bit == COMMAND_SHIP)
+		set_ship_defaults(options);
 	if (command->bit == COMMAND_REPLAY) {
 		options->delivery.events |= 1U << NT_EVENT_EXIT | 1U << NT_EVENT_LISTED; /* the latter from records */
 		options->delivery.history.most_age_ns = options->delivery.history.most_bytes = 0;

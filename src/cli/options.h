@@ -23,6 +23,7 @@ enum command_bit {
 	COMMAND_DETACH = 64,
 	COMMAND_RECORD = 128,
 	COMMAND_QUERY = 256,
+	COMMAND_SHIP = 512,
 };
 #define COMMANDS_THAT_TRACK (COMMAND_LIVE | COMMAND_RECORD)
 #define MOST_COLUMN_LISTS 16
@@ -63,11 +64,19 @@ struct options {
 	bool reverse;   /* list, query: the other way round; of query's records the newest first */
 	__u64 watch_ns; /* list: time between two lists; 0: one list */
 
-	const char *from;                  /* query: the folder of the history */
+	const char *from;                  /* query, ship: the folder of the history */
 	struct time_span since, until, at; /* query; all zero: not given */
 	const char *group_by;              /* query; NULL: records */
 	bool follows;                      /* query: goes on with the records that come */
 	bool only_new;                     /* query: groups that were not there before */
+
+	const char *to;            /* ship: the destination; never NULL */
+	const char *cursors;       /* ship: the folder of its cursors */
+	const char *password_file; /* ship; NULL: no password */
+	const char *ca_file;       /* ship; NULL: what the system trusts */
+	unsigned int batch;        /* ship: most records of a request */
+	__u64 timeout_ns;          /* ship: of a request */
+	bool setup, once;          /* ship */
 
 	/* for the checks of options that must not be combined */
 	bool keep_given;

@@ -13,7 +13,7 @@ import pcap  # noqa: E402
 NETRACKER = os.path.join(ROOT, "build", "netracker")
 PAGE = os.path.join(ROOT, "man", "netracker.8")
 COMPLETION = os.path.join(ROOT, "completion", "netracker.bash")
-COMMANDS = ["", "record", "list", "replay", "query", "explain", "attach", "status", "detach"]
+COMMANDS = ["", "record", "list", "replay", "query", "ship", "explain", "attach", "status", "detach"]
 TRACK = "track"  # the page's name of the command without a name
 RULE = re.compile(r'^\t\t\.name = "([a-z0-9-]+)",(?: \.letter = \'(.)\',)?((?:.*\n)*?)\t\},', re.M)
 

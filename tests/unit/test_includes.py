@@ -21,7 +21,7 @@ LEVELS = [
     ["src/delivery", "src/kernel", "src/capture"],
     ["src/zeek"],
     ["src/cli"],
-    ["src/live", "src/list", "src/attach", "src/replay", "src/query", "src/explain"],
+    ["src/live", "src/list", "src/attach", "src/replay", "src/query", "src/ship", "src/explain"],
     ["src"],
 ]
 # Shared by the kernel side and user space, like core/.

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* netracker ship: sends the records of a history to a ClickHouse server. */
+#include "src/ship/ship.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/cli/options.h"
+#include "src/ship/ship_backlog.h"
+#include "src/ship/ship_batch.h"
+#include "src/ship/ship_cursor.h"
+#include "src/ship/ship_http.h"
+#include "src/ship/ship_send.h"
+#include "src/ship/ship_table.h"
+#include "src/util/message.h"
+#include "src/util/stop.h"
+
+#define NS_PER_SECOND 1000000000ULL
+#define NS_PER_MS 1000000ULL
+#define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
+
+struct ship {
+	const struct options *options;
+	struct ship_url url;
+	struct ship_http *http;
+	struct ship_cursor cursor;
+	struct ship_backlog backlog;
+	struct ship_batch batch;
+	struct ship_sender sender;
+	char machine[SHIP_MACHINE_SIZE];
+	__u64 pause_ns; /* after an error of the history */
+	bool is_broken; /* ended by an error that was reported */
+};
+
+/* ---- set up ---- */
+
+static __u64 ship_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_SECOND + (__u64)now.tv_nsec;
+}
+
+static void name_machine(struct ship *ship)
+{
+	const char *host = ship->options->delivery.host;
+
+	if (host)
+		snprintf(ship->machine, sizeof(ship->machine), "%s", host);
+	else if (gethostname(ship->machine, sizeof(ship->machine) - 1))
+		snprintf(ship->machine, sizeof(ship->machine), "localhost");
+	ship->machine[strcspn(ship->machine, "\n")] = '\0'; /* a line of the cursor's file */
+}
+
+static bool open_http(struct ship *ship)
+{
+	const struct options *options = ship->options;
+	const struct ship_http_options http = { .password_file = options->password_file,
+						.ca_file = options->ca_file,
+						.timeout_ms = (long)(options->timeout_ns / NS_PER_MS) };
+
+	ship->http = ship_http_open(&ship->url, &http);
+	return ship->http;
+}
+
+static bool ship_set_up(struct ship *ship)
+{
+	const struct options *options = ship->options;
+
+	name_machine(ship);
+	ship->backlog.cursor = &ship->cursor;
+	ship->sender.http = ship->http;
+	ship->sender.backlog = &ship->backlog;
+	ship->sender.rejected_path = ship->cursor.rejected_path;
+	if (options->max_time_ns)
+		ship->sender.deadline_ns = ship_now_ns() + options->max_time_ns;
+	return ship_cursor_open(&ship->cursor, options->cursors, options->from, &ship->url) &&
+	       ship_batch_init(&ship->batch) && ship_sender_init(&ship->sender, &ship->url);
+}
+
+static void ship_clean_up(struct ship *ship)
+{
+	ship_sender_free(&ship->sender);
+	ship_batch_free(&ship->batch);
+	ship_cursor_close(&ship->cursor);
+}
+
+/* ---- a batch ---- */
+
+/* Returns 0, also if there are no records, or -errno after reporting it. Closes the file at once: an open transaction
+ * would keep the writer's log from being used again. */
+static int read_batch(struct ship *ship)
+{
+	struct ship_cursor *cursor = &ship->cursor;
+	struct history_reader *reader;
+	int result;
+
+	ship->batch.count = 0;
+	if (!ship_backlog_can_read(&ship->backlog))
+		return 0;
+	if (!cursor->pending_end)
+		memcpy(cursor->machine, ship->machine, sizeof(cursor->machine));
+	result = history_reader_open(&reader, cursor->folder, cursor->segment);
+	if (!result)
+		result = ship_batch_read(&ship->batch, reader, cursor->seq, cursor->pending_end, ship->options->batch,
+					 cursor->machine);
+	history_reader_close(reader);
+	return result;
+}
+
+/* Returns whether the command goes on. The cursor names the batch before anything is sent. */
+static bool send_batch(struct ship *ship)
+{
+	struct ship_cursor *cursor = &ship->cursor;
+	enum ship_result result;
+
+	cursor->pending_end = ship->batch.last_seq;
+	if (!ship_cursor_save(cursor)) {
+		ship->is_broken = true;
+		return false;
+	}
+	result = ship_sender_send(&ship->sender, &ship->batch);
+	if (result == SHIP_RECEIVED) {
+		cursor->seq = cursor->pending_end;
+		cursor->pending_end = 0;
+	}
+	if (result == SHIP_REFUSED || !ship_cursor_save(cursor))
+		ship->is_broken = true;
+	return result == SHIP_RECEIVED && !ship->is_broken;
+}
+
+/* ---- the loop ---- */
+
+enum ship_step { STEP_MORE, STEP_IDLE, STEP_ERROR, STEP_END };
+
+/* The rest of a damaged file is passed over; other errors may pass. */
+static enum ship_step handle_read_error(struct ship *ship, int error)
+{
+	if (error != -EUCLEAN && error != -EINVAL)
+		return STEP_ERROR;
+	ship_backlog_pass_over(&ship->backlog);
+	return ship_backlog_has_next(&ship->backlog) ? STEP_MORE : STEP_IDLE;
+}
+
+static enum ship_step ship_step(struct ship *ship)
+{
+	bool has_next;
+	int error;
+
+	if (!ship_backlog_look(&ship->backlog))
+		return STEP_ERROR;
+	has_next = ship_backlog_has_next(&ship->backlog);
+	error = read_batch(ship);
+	if (ship->batch.count && !send_batch(ship))
+		return STEP_END;
+	if (ship->batch.count)
+		return has_next || ship->batch.is_full ? STEP_MORE : STEP_IDLE;
+	if (error)
+		return handle_read_error(ship, error);
+	ship_backlog_advance(&ship->backlog);
+	return has_next ? STEP_MORE : STEP_IDLE;
+}
+
+static __u64 next_pause_ns(struct ship *ship, enum ship_step step)
+{
+	if (step == STEP_IDLE) {
+		ship->pause_ns = 0;
+		return ship->options->delivery.output.interval_ns;
+	}
+	ship->pause_ns = ship->pause_ns ? 2 * ship->pause_ns : NS_PER_SECOND;
+	if (ship->pause_ns > LONGEST_PAUSE_NS)
+		ship->pause_ns = LONGEST_PAUSE_NS;
+	return ship->pause_ns;
+}
+
+static void ship_all(struct ship *ship)
+{
+	enum ship_step step = STEP_MORE;
+	__u64 pause_ns = 0;
+
+	while (step != STEP_END && ship_sender_wait(&ship->sender, pause_ns)) {
+		step = ship_step(ship);
+		if (ship->options->once && step == STEP_ERROR)
+			ship->is_broken = true;
+		if (ship->options->once && step != STEP_MORE)
+			break;
+		pause_ns = step == STEP_MORE ? 0 : next_pause_ns(ship, step);
+	}
+}
+
+/* ---- the end ---- */
+
+static int ship_finish(struct ship *ship)
+{
+	__u64 unsent;
+
+	if (!ship->is_broken)
+		ship_backlog_look(&ship->backlog);
+	unsent = ship_backlog_count(&ship->backlog);
+	message_note("ship: %llu sent, %llu rejected, %llu unsent, %llu removed unsent",
+		     (unsigned long long)ship->sender.received, (unsigned long long)ship->sender.rejected,
+		     (unsigned long long)unsent, (unsigned long long)ship->backlog.removed);
+	if (ship->is_broken || ship->backlog.has_damage || (ship->options->once && unsent))
+		return EXIT_STATUS_BROKEN;
+	return ship->sender.rejected || ship->backlog.removed ? EXIT_STATUS_LOST : EXIT_STATUS_DONE;
+}
+
+static int ship_records(struct ship *ship)
+{
+	int status = EXIT_STATUS_BROKEN;
+
+	if (ship_set_up(ship)) {
+		ship_all(ship);
+		status = ship_finish(ship);
+	}
+	ship_clean_up(ship);
+	return status;
+}
+
+int ship_run(const struct options *options)
+{
+	struct ship ship = { .options = options };
+	const char *reason = ship_url_parse(&ship.url, options->to);
+	int status = EXIT_STATUS_BROKEN;
+
+	if (reason) {
+		message_error("--to %.200s: %s; valid: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]", options->to,
+			      reason);
+		return EXIT_STATUS_USAGE;
+	}
+	stop_on_signals();
+	signal(SIGPIPE, SIG_IGN); /* a connection that ends is an error of the request */
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (open_http(&ship))
+		status = options->setup ? ship_table_make(ship.http, &ship.url) : ship_records(&ship);
+	ship_http_close(ship.http);
+	curl_global_cleanup();
+	return status;
+}

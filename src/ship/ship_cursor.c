@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/ship/ship_cursor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "src/util/message.h"
+#include "src/util/text_buffer.h"
+
+#define FIRST_LINE "netracker-ship 1\n"
+#define LINE_SIZE (HISTORY_PATH_SIZE + 16)
+#define STATE_MODE 0750
+#define FILE_MODE 0640
+
+static bool report_state(const char *path, const char *action, const char *remedy)
+{
+	message_error("ship: %s: cannot %s: %s; %s", path, action, strerror(errno), remedy);
+	return false;
+}
+
+/* ---- known files ---- */
+
+struct ship_known *ship_cursor_know(struct ship_cursor *cursor, const char *name)
+{
+	struct ship_known *more;
+	unsigned int i;
+
+	for (i = 0; i < cursor->known_count; i++)
+		if (!strcmp(cursor->known[i].name, name))
+			return &cursor->known[i];
+	more = reallocarray(cursor->known, cursor->known_count + 1, sizeof(*more));
+	if (!more) {
+		message_error("ship: out of memory");
+		return NULL;
+	}
+	cursor->known = more;
+	more += cursor->known_count++;
+	*more = (struct ship_known){ 0 };
+	snprintf(more->name, sizeof(more->name), "%s", name);
+	return more;
+}
+
+void ship_cursor_forget(struct ship_cursor *cursor, unsigned int index)
+{
+	struct ship_known *known = &cursor->known[index];
+
+	cursor->known_count--;
+	memmove(known, known + 1, (cursor->known_count - index) * sizeof(*known));
+}
+
+/* ---- read ---- */
+
+static bool parse_line(struct ship_cursor *cursor, char *line)
+{
+	char name[HISTORY_NAME_SIZE];
+	unsigned long long seq, end;
+	struct ship_known *known;
+
+	line[strcspn(line, "\n")] = '\0';
+	if (!strncmp(line, "folder ", 7))
+		return snprintf(cursor->folder, sizeof(cursor->folder), "%s", line + 7) < (int)sizeof(cursor->folder);
+	if (!strncmp(line, "machine ", 8))
+		return snprintf(cursor->machine, sizeof(cursor->machine), "%s", line + 8) < SHIP_MACHINE_SIZE;
+	if (sscanf(line, "at %63s %llu %llu", name, &seq, &end) == 3) {
+		memcpy(cursor->segment, name, sizeof(name));
+		cursor->seq = seq;
+		cursor->pending_end = end;
+		return !end || end > seq;
+	}
+	if (sscanf(line, "known %63s %llu", name, &seq) != 2)
+		return false;
+	known = ship_cursor_know(cursor, name);
+	if (known)
+		known->last_seq = seq;
+	return known;
+}
+
+static bool parse_cursor(struct ship_cursor *cursor, FILE *file)
+{
+	char line[LINE_SIZE];
+
+	if (!fgets(line, sizeof(line), file) || strcmp(line, FIRST_LINE))
+		return false;
+	while (fgets(line, sizeof(line), file))
+		if (!parse_line(cursor, line))
+			return false;
+	return !ferror(file) && *cursor->folder;
+}
+
+static bool read_cursor(struct ship_cursor *cursor, const char *folder)
+{
+	FILE *file = fopen(cursor->path, "re");
+	bool is_read;
+
+	if (!file && errno == ENOENT) {
+		snprintf(cursor->folder, sizeof(cursor->folder), "%s", folder);
+		return true;
+	}
+	if (!file)
+		return report_state(cursor->path, "read it", "name another folder: --cursors FOLDER");
+	is_read = parse_cursor(cursor, file);
+	fclose(file);
+	if (!is_read)
+		message_error("ship: %s: it is no cursor of this version; without it all records are sent again, which "
+			      "leaves each once in the table",
+			      cursor->path);
+	else if (strcmp(cursor->folder, folder))
+		message_error(
+			"ship: %s: it belongs to the history %s; name another folder for this one: --cursors FOLDER",
+			cursor->path, cursor->folder);
+	return is_read && !strcmp(cursor->folder, folder);
+}
+
+/* ---- open ---- */
+
+static bool set_paths(struct ship_cursor *cursor, const char *state, const struct ship_url *url)
+{
+	char name[3 * SHIP_NAME_SIZE + SHIP_HOST_SIZE];
+
+	snprintf(name, sizeof(name), "%s-%u-%s-%s", url->host, url->port, url->database, url->table);
+	if (history_folder_path(cursor->path, state, name, ".cursor") &&
+	    history_folder_path(cursor->rejected_path, state, name, ".rejected"))
+		return true;
+	errno = ENAMETOOLONG;
+	return report_state(state, "use it", "name another folder: --cursors FOLDER");
+}
+
+static bool lock_cursor(struct ship_cursor *cursor)
+{
+	char path[HISTORY_PATH_SIZE + 8];
+
+	snprintf(path, sizeof(path), "%s.lock", cursor->path);
+	cursor->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	if (cursor->lock < 0)
+		return report_state(path, "make it", "it needs a folder that this user may write: --cursors FOLDER");
+	if (!flock(cursor->lock, LOCK_EX | LOCK_NB))
+		return true;
+	message_error("ship: %s: another netracker ship sends to this destination already", cursor->path);
+	return false;
+}
+
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const struct ship_url *url)
+{
+	char whole[HISTORY_PATH_SIZE];
+
+	cursor->lock = -1;
+	if (!realpath(folder, whole))
+		return report_state(folder, "find this history", "netracker record begins one; --from names another");
+	if (mkdir(state, STATE_MODE) && errno != EEXIST)
+		return report_state(state, "make this folder", "name one that this user may write: --cursors FOLDER");
+	return set_paths(cursor, state, url) && lock_cursor(cursor) && read_cursor(cursor, whole);
+}
+
+void ship_cursor_close(struct ship_cursor *cursor)
+{
+	if (cursor->lock >= 0)
+		close(cursor->lock);
+	free(cursor->known);
+	cursor->known = NULL;
+}
+
+/* ---- write ---- */
+
+static void append_cursor(const struct ship_cursor *cursor, struct text_buffer *text)
+{
+	unsigned int i;
+
+	text_string(text, FIRST_LINE "folder ");
+	text_string(text, cursor->folder);
+	text_string(text, "\nmachine ");
+	text_string(text, cursor->machine);
+	text_char(text, '\n');
+	if (*cursor->segment)
+		text_format(text, "at %s %llu %llu\n", cursor->segment, cursor->seq, cursor->pending_end);
+	for (i = 0; i < cursor->known_count; i++)
+		text_format(text, "known %s %llu\n", cursor->known[i].name, cursor->known[i].last_seq);
+}
+
+static bool write_whole(const char *path, const struct text_buffer *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	bool is_written;
+
+	if (fd < 0)
+		return false;
+	is_written = write(fd, text->bytes, text->used) == (ssize_t)text->used && !fsync(fd);
+	close(fd);
+	return is_written;
+}
+
+/* The rename itself is on the disk once the folder is. */
+static bool sync_folder_of(const char *path)
+{
+	char copy[HISTORY_PATH_SIZE];
+	bool is_synced;
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	is_synced = !fsync(fd);
+	close(fd);
+	return is_synced;
+}
+
+bool ship_cursor_save(const struct ship_cursor *cursor)
+{
+	char path[HISTORY_PATH_SIZE + 8];
+	struct text_buffer text = { 0 };
+	bool is_saved;
+
+	snprintf(path, sizeof(path), "%s.new", cursor->path);
+	append_cursor(cursor, &text);
+	errno = ENOMEM;
+	is_saved = !text.failed && write_whole(path, &text) && !rename(path, cursor->path) &&
+		   sync_folder_of(cursor->path);
+	text_free(&text);
+	return is_saved || report_state(cursor->path, "write it", "nothing is sent without it; make room for it");
+}

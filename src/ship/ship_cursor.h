@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The file that says what a destination has received. It is replaced as a whole before each request, so that after a
+ * crash the same records are sent again, in the same batch. */
+#ifndef NETRACKER_SHIP_CURSOR_H
+#define NETRACKER_SHIP_CURSOR_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "src/history/history_folder.h"
+#include "src/ship/ship_url.h"
+
+#define SHIP_MACHINE_SIZE 256
+
+/* A file of the history, and its last record when it was last read: what retention removes can be counted only by what
+ * is known before. */
+struct ship_known {
+	char name[HISTORY_NAME_SIZE];
+	__u64 last_seq;
+	bool is_final;   /* a later file was there, so none is added */
+	bool is_damaged; /* or of a later schema: it is passed over */
+};
+
+struct ship_cursor {
+	char path[HISTORY_PATH_SIZE], rejected_path[HISTORY_PATH_SIZE];
+	char folder[HISTORY_PATH_SIZE];  /* of the history */
+	int lock;                        /* descriptor */
+	char segment[HISTORY_NAME_SIZE]; /* "": before the first file */
+	__u64 seq;                       /* the last record of the segment that was received */
+	__u64 pending_end;               /* the last one of a batch that may have been received; 0: none */
+	char machine[SHIP_MACHINE_SIZE]; /* the name in records of that batch that have none */
+	struct ship_known *known;        /* the segment and later files */
+	unsigned int known_count;
+};
+
+/* Locks and reads the file, or begins without one. Returns false after reporting the error; call ship_cursor_close()
+ * either way. */
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const struct ship_url *url);
+void ship_cursor_close(struct ship_cursor *cursor);
+
+/* Writes, syncs and renames. Returns false after reporting the error. */
+bool ship_cursor_save(const struct ship_cursor *cursor);
+
+/* Returns the known file of this name, which is added unless it is there, or NULL without memory. */
+struct ship_known *ship_cursor_know(struct ship_cursor *cursor, const char *name);
+
+/* Removes the known file at an index. */
+void ship_cursor_forget(struct ship_cursor *cursor, unsigned int index);
+
+#endif

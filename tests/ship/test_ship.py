@@ -1,0 +1,502 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netracker ship: every record of a history is in the table once, whatever fails on the way."""
+import concurrent.futures
+import contextlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests", "replay")]
+from insert_server import InsertServer  # noqa: E402
+from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
+from replay_harness import check, equal, skip  # noqa: E402
+
+ACCOUNTING = re.compile(r"ship: (\d+) sent, (\d+) rejected, (\d+) unsent, (\d+) removed unsent$")
+COUNT = len(RECORDS)
+numbers = iter(range(1000))
+
+
+class Ship:
+    """A run of netracker ship to its end, or with `follow` one that goes on."""
+
+    def __init__(self, port, *arguments, cursors, folder=HISTORY, scheme="clickhouse", user="", once=True, **popen):
+        command = [NETRACKER, "ship", "--from", folder, "--cursors", cursors, "--host", "here",
+                   "--to", "%s://%slocalhost:%d/nt" % (scheme, user, port), *(["--once"] if once else []), *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        text=True, **popen)
+
+    def end(self, timeout=60):
+        self.output, self.errors = self.process.communicate(timeout=timeout)
+        self.status = self.process.returncode
+        found = ACCOUNTING.search(self.errors.strip())
+        self.accounting = tuple(int(number) for number in found.groups()) if found else None
+        return self
+
+
+def ship(port, *arguments, **options):
+    return Ship(port, *arguments, **options).end()
+
+
+@contextlib.contextmanager
+def server(**options):
+    made = InsertServer(**options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def new_cursors():
+    return new_folder("cursors%d" % next(numbers))
+
+
+def with_host(values):
+    return dict(values, host=values.get("host", "here"))
+
+
+def key_of(values):
+    return values["host"], values["id"], values["event"], values["time"]
+
+
+def all_are_there(rows, records, what):
+    expected = {key_of(values): values for values in map(with_host, records)}
+    equal(sorted(set(expected) - set(rows))[:3], [], what + ": missing")
+    equal(sorted(set(rows) - set(expected))[:3], [], what + ": more than there were")
+    for key, values in expected.items():
+        row = rows.get(key, {})
+        if any(row.get(name) != value for name, value in values.items()):
+            check(False, "%s: %s is %s" % (what, values, row))
+            return
+
+
+def distinct(bodies):
+    """Without what was sent again just after."""
+    return [body for index, body in enumerate(bodies) if not index or body != bodies[index - 1]]
+
+
+def batches_are_whole(bodies, what):
+    """What was sent again was the same batch, so without repetitions the batches are the history."""
+    ids = [json.loads(line)["id"] for body in distinct(bodies) for line in body.splitlines()]
+    equal(len(ids), COUNT, what + ": records in different batches")
+    check(ids == [values["id"] for values in RECORDS], what + ": in the order of the history, without gaps")
+
+
+# ---- without failures ----
+
+def everything_arrives():
+    cursors = new_cursors()
+    with server() as taker:
+        done = ship(taker.port, "--batch", "1000", cursors=cursors)
+        equal((done.status, done.accounting, done.output), (0, (COUNT, 0, 0, 0), ""), done.errors)
+        equal(len(taker.bodies), -(-COUNT // 1000), "requests of 1000 records")
+        batches_are_whole(taker.bodies, "one run")
+        all_are_there(taker.rows, RECORDS, "one run")
+        check("INSERT%20INTO%20nt.conn%20FORMAT%20JSONEachRow" in taker.paths[0], taker.paths[0])
+        again = ship(taker.port, cursors=cursors)
+        equal((again.status, again.accounting, len(taker.bodies)), (0, (0, 0, 0, 0), -(-COUNT // 1000)), "nothing new")
+
+
+def what_comes_later():
+    folder, cursors = new_folder("growing"), new_cursors()
+    write_history(folder, RECORDS[:10])
+    with server() as taker:
+        running = Ship(taker.port, "--interval", "0.2", cursors=cursors, folder=folder, once=False)
+        wait_for(lambda: len(taker.rows) == 10, "the first records")
+        second = ship(taker.port, cursors=cursors, folder=folder)
+        equal(second.status, 1, "a second one for the same destination")
+        check("another netracker ship" in second.errors, second.errors)
+        write_history(folder, RECORDS[10:30])
+        wait_for(lambda: len(taker.rows) == 30, "records that came later")
+        running.process.send_signal(signal.SIGTERM)
+        running.end(timeout=10)
+        equal((running.status, running.accounting), (0, (30, 0, 0, 0)), running.errors)
+        all_are_there(taker.rows, RECORDS[:30], "a history that grows")
+
+
+def wait_for(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    check(condition(), what)
+
+
+def without_root():
+    if os.geteuid():
+        return skip("another user: only root can become one")
+    cursors = new_cursors()
+    os.mkdir(cursors, 0o700)
+    os.chown(cursors, 65534, 65534)
+    os.chmod(os.path.dirname(HISTORY), 0o711)
+    with server() as taker:
+        group = os.stat(HISTORY).st_gid
+        done = Ship(taker.port, cursors=cursors, preexec_fn=lambda: (os.setgroups([]), os.setgid(group), os.setuid(65534))).end()
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+
+
+# ---- servers that fail ----
+
+def failing_server():
+    past = "Sun, 06 Nov 1994 08:49:37 GMT"
+    failures = {1: 500, 3: (429, {"Retry-After": "2"}), 5: "drop", 7: "lose", 9: (503, {"Retry-After": past}), 11: "endless"}
+    with server() as taker:
+        taker.answer = lambda number, rows: failures.get(number, 200)
+        done = ship(taker.port, "--batch", "400", cursors=new_cursors())
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+        all_are_there(taker.rows, RECORDS, "a server that fails")
+        batches_are_whole(taker.bodies, "a server that fails")
+        for number in failures:
+            check(taker.bodies[number] == taker.bodies[number + 1], "request %d is repeated as it was" % number)
+            # libcurl itself repeats a request on a connection that the server has closed.
+            check(failures[number] in ("drop", "lose") or taker.times[number + 1] - taker.times[number] >= 0.5, "request %d is not repeated at once" % number)
+        check(taker.times[4] - taker.times[3] >= 2, "Retry-After is respected")
+        for text in ("made by the test; it is tried again", "the server's answer does not end"):
+            check(text in done.errors, done.errors)
+
+
+def longer_and_longer():
+    with server() as taker:
+        taker.answer = lambda number, rows: 503
+        done = ship(taker.port, "-t", "4", cursors=new_cursors())
+        gaps = [later - earlier for earlier, later in zip(taker.times, taker.times[1:])]
+        check(0.5 <= gaps[0] <= 1.5 and 1 <= gaps[1] <= 2.5, "gaps of the first repetitions: %s" % gaps)
+        equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), "after the time limit: " + done.errors)
+
+
+def slow_server():
+    with server() as taker:
+        taker.delay = lambda number: 3 if number == 1 else 0
+        done = ship(taker.port, "--batch", "2000", "--timeout", "0.5", cursors=new_cursors())
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+        check(taker.bodies[1] == taker.bodies[2], "a request that was not answered in time is repeated as it was")
+        batches_are_whole(taker.bodies, "a slow server")
+
+
+def no_server():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        done = ship(unused.getsockname()[1], "-t", "1.5", cursors=new_cursors())
+    equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), done.errors)
+    check("no answer: " in done.errors, done.errors)
+
+
+def bad_records():
+    bad = {RECORDS[index]["id"] for index in (7, 8, 2500)}
+    rejected = [values for values in RECORDS if values["id"] in bad]
+    cursors = new_cursors()
+    with server() as taker:
+        taker.answer = lambda number, rows: 400 if any(row["id"] in bad for row in rows) else 200
+        done = ship(taker.port, "--batch", "1000", cursors=cursors)
+        equal((done.status, done.accounting), (7, (COUNT - len(rejected), len(rejected), 0, 0)), done.errors)
+        all_are_there(taker.rows, [values for values in RECORDS if values["id"] not in bad], "the good ones")
+    names = [name for name in os.listdir(cursors) if name.endswith(".rejected")]
+    with open(os.path.join(cursors, names[0])) as file:
+        equal([json.loads(line)["id"] for line in file], [values["id"] for values in rejected], "the file of bad ones")
+
+
+def refusing_servers():
+    folder = two_files()
+    for status, word in ((403, "password"), (401, "password"), (404, "--setup"), (301, "no ClickHouse server"),
+                         ((200, {"body": b"<html>"}), "no ClickHouse server"), (400, "takes none of the records")):
+        cursors = new_cursors()
+        with server() as taker:
+            taker.answer = lambda number, rows, status=status: status
+            done = ship(taker.port, cursors=cursors, folder=folder)
+            equal((done.status, done.accounting), (1, (0, 0, 300, 0)), "%s: %s" % (status, done.errors))
+            check(word in done.errors, "%s: %s" % (status, done.errors))
+            check(len(taker.bodies) <= (1 if status != 400 else 250), "%s is not repeated" % (status,))
+            taker.answer = lambda number, rows: 200
+            equal(ship(taker.port, cursors=cursors, folder=folder).accounting, (300, 0, 0, 0), "when it takes them again")
+            all_are_there(taker.rows, RECORDS[:300], "after status %s" % (status,))
+
+
+def table_that_changes():
+    """It takes records, then none: the rest is not rejected."""
+    cursors = new_cursors()
+    with server() as taker:
+        taker.answer = lambda number, rows: 200 if number == 0 else 400
+        done = ship(taker.port, "--batch", "1000", cursors=cursors)
+        equal((done.status, done.accounting), (1, (1000, 0, COUNT - 1000, 0)), done.errors)
+        taker.answer = lambda number, rows: 200
+        ship(taker.port, cursors=cursors)
+        all_are_there(taker.rows, RECORDS, "a table that was changed back")
+
+
+def passwords():
+    secret = new_folder("secret")
+    with open(secret, "w") as file:
+        file.write("pass word\nnot this\n")
+    with server() as taker:
+        taker.delay = lambda number: 0.3
+        running = Ship(taker.port, "--password-file", secret, cursors=new_cursors(), user="tracker@")
+        wait_for(lambda: taker.bodies, "a request")
+        with open("/proc/%d/cmdline" % running.process.pid, "rb") as file:
+            check(b"pass word" not in file.read(), "the password is on no command line")
+        equal(running.end().status, 0, running.errors)
+        equal((taker.headers[0]["X-ClickHouse-User"], taker.headers[0]["X-ClickHouse-Key"]), ("tracker", "pass word"),
+              "credentials")
+        wrong = ship(taker.port, cursors=new_cursors(), user="tracker:secret@")
+        equal((wrong.status, "--password-file" in wrong.errors), (2, True), wrong.errors)
+        wrong = ship(taker.port, "--password-file", "/nonexistent", cursors=new_cursors())
+        equal((wrong.status, "cannot read the password" in wrong.errors), (1, True), wrong.errors)
+        with open(secret, "w") as file:
+            file.write("x" * 2000)
+        wrong = ship(taker.port, "--password-file", secret, cursors=new_cursors())
+        equal((wrong.status, "too long" in wrong.errors), (1, True), wrong.errors)
+
+
+def certificates():
+    if not shutil.which("openssl"):
+        return skip("TLS: openssl is not installed")
+    name = new_folder("certificate")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", name + ".key", "-out",
+                    name, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True,
+                   capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(name, name + ".key")
+    with server(tls=context) as taker:
+        done = ship(taker.port, cursors=new_cursors(), scheme="clickhouses")
+        equal((done.status, "certificate" in done.errors), (1, True), "nobody vouches for it: " + done.errors)
+        equal(len(taker.bodies), 0, "nothing was sent")
+        done = ship(taker.port, "--ca-file", name, cursors=new_cursors(), scheme="clickhouses")
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+
+
+# ---- the end at any moment ----
+
+def killed_at_random():
+    chance, cursors, kills = random.Random(3), new_cursors(), 0
+    with server() as taker:
+        taker.delay = lambda number: 0.01
+        taker.answer = lambda number, rows: "lose" if number % 40 == 39 else 200
+        while kills < 25:
+            running = Ship(taker.port, "--batch", "40", cursors=cursors)
+            try:
+                running.process.wait(chance.uniform(0.02, 0.3))
+                running.end()
+                break
+            except subprocess.TimeoutExpired:
+                running.process.kill()
+                running.end()
+                kills += 1
+        done = ship(taker.port, "--batch", "60", cursors=cursors)
+        equal(done.status, 0, done.errors)
+        check(kills >= 5, "killed %d times" % kills)
+        wait_for(lambda: len(taker.rows) == COUNT, "all rows", seconds=5)
+        all_are_there(taker.rows, RECORDS, "killed %d times" % kills)
+        batches_are_whole(taker.bodies, "killed %d times" % kills)
+
+
+def ended_by_signal():
+    for hangs in (False, True):
+        cursors = new_cursors()
+        with server() as taker:
+            taker.delay = lambda number, hangs=hangs: 15 if hangs else 1
+            running = Ship(taker.port, "--batch", "100", cursors=cursors)
+            wait_for(lambda taker=taker: taker.bodies, "a request")
+            began = time.monotonic()
+            running.process.send_signal(signal.SIGTERM)
+            running.end(timeout=20)
+            took = time.monotonic() - began
+            check(took < 7, "ended after %.1f s" % took)
+            sent = 0 if hangs else 100
+            equal((running.status, running.accounting), (1, (sent, 0, COUNT - sent, 0)), running.errors)
+            taker.delay = lambda number: 0
+            ship(taker.port, cursors=cursors)
+            all_are_there(taker.rows, RECORDS, "after a signal")
+            batches_are_whole(taker.bodies, "after a signal")
+
+
+# ---- the history ----
+
+def two_files():
+    """Returns a folder with two files, of the first 100 records and the next 200."""
+    folder = new_folder("files%d" % next(numbers))
+    os.mkdir(folder)
+    for day, records in (("2026-11-01", RECORDS[:100]), ("2026-11-02", RECORDS[100:300])):
+        one = new_folder("one%d" % next(numbers))
+        write_history(one, records)
+        names = [name for name in os.listdir(one) if name.endswith(".db")]
+        os.rename(os.path.join(one, names[0]), os.path.join(folder, day + "-0001.db"))
+    return folder
+
+
+def removed_by_retention():
+    folder, cursors = two_files(), new_cursors()
+    with server() as taker:
+        taker.answer = lambda number, rows: 200 if number == 0 else 503
+        first = ship(taker.port, "--batch", "30", "-t", "2", cursors=cursors, folder=folder)
+        equal((first.status, first.accounting), (1, (30, 0, 270, 0)), first.errors)
+        os.unlink(os.path.join(folder, "2026-11-01-0001.db"))
+        taker.answer = lambda number, rows: 200
+        second = ship(taker.port, cursors=cursors, folder=folder)
+        equal((second.status, second.accounting), (7, (200, 0, 0, 70)), second.errors)
+        check("2026-11-01-0001.db: retention removed it before 70 records" in second.errors, second.errors)
+        all_are_there(taker.rows, RECORDS[:30] + RECORDS[100:300], "what was there")
+
+
+def removed_meanwhile():
+    """The file goes while a batch of it is on its way: only what was behind it is lost."""
+    folder = two_files()
+    first = os.path.join(folder, "2026-11-01-0001.db")
+    with server() as taker:
+        taker.answer = lambda number, rows: 503 if number == 1 and not os.unlink(first) else 200
+        done = ship(taker.port, "--batch", "30", cursors=new_cursors(), folder=folder)
+        equal((done.status, done.accounting), (7, (260, 0, 0, 40)), done.errors)
+        all_are_there(taker.rows, RECORDS[:60] + RECORDS[100:300], "what was there")
+
+
+def damaged_file():
+    folder = two_files()
+    with open(os.path.join(folder, "2026-11-01-0001.db"), "r+b") as file:
+        file.write(b"no database at all" * 300)
+    with server() as taker:
+        done = ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal((done.status, done.accounting), (1, (200, 0, 0, 0)), done.errors)
+        check("2026-11-01-0001.db" in done.errors, done.errors)
+        all_are_there(taker.rows, RECORDS[100:300], "the other file")
+
+
+def wrong_usage():
+    for arguments, word in ((["--to", "http://a/b"], "clickhouse://"), (["--to", "clickhouse://a"], "database"),
+                            (["--to", "clickhouse://a:0/b"], "port"), (["--to", "clickhouse://a/b;c"], "letters"),
+                            ([], "--to"), (["--to", "clickhouse://a/b", "--batch", "0"], "--batch")):
+        done = subprocess.run([NETRACKER, "ship", *arguments], capture_output=True, text=True, timeout=10, check=False)
+        equal((done.returncode, word in done.stderr), (2, True), "%s: %s" % (arguments, done.stderr))
+    done = ship(1, cursors=new_cursors(), folder="/nonexistent")
+    equal(done.status, 1, "no history: " + done.errors)
+
+
+# ---- real servers ----
+
+CONFIG = """<yandex><logger><level>warning</level><log>{0}/log</log><errorlog>{0}/err</errorlog></logger>
+<listen_host>127.0.0.1</listen_host><http_port>{1}</http_port><tcp_port>{2}</tcp_port><path>{0}/data/</path>
+<tmp_path>{0}/tmp/</tmp_path><users_config>{0}/users.xml</users_config><default_profile>default</default_profile>
+<default_database>default</default_database><mark_cache_size>5368709</mark_cache_size></yandex>"""
+USERS = """<yandex><profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles><users><default>
+<password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
+</users><quotas><default></default></quotas></yandex>"""
+
+
+def free_port():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return unused.getsockname()[1]
+
+
+class RealServer:
+    def __init__(self, command, port):
+        self.command, self.port = command, port
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None and self.ask("SELECT 1") != "1":
+            time.sleep(0.1)
+
+    def ask(self, query):
+        request = urllib.request.Request("http://127.0.0.1:%d/" % self.port, query.encode(),
+                                         {"X-ClickHouse-User": "default", "X-ClickHouse-Key": "secret"})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.read().decode().strip()
+        except (OSError, urllib.error.URLError):
+            return None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def compare_real(real, secret, time_text):
+    """Set up, send while the server is killed and comes again, send all again in other batches: each record is there once."""
+    options = {"cursors": new_cursors(), "user": "default@"}
+    for _ in range(2):
+        done = ship(real.port, "--setup", "--password-file", secret, **options)
+        equal((done.status, "nt.conn is there" in done.errors), (0, True), done.errors)
+    running = Ship(real.port, "--batch", "20", "--password-file", secret, **options)
+    wait_for(lambda: int(real.ask("SELECT count() FROM nt.conn") or 0) > 100, "the first records")
+    real.kill()
+    real.start()
+    equal((running.end().status, running.accounting), (0, (COUNT, 0, 0, 0)), running.errors)
+    again = ship(real.port, "--batch", "700", "--password-file", secret, **dict(options, cursors=new_cursors()))
+    equal(again.accounting, (COUNT, 0, 0, 0), again.errors)
+    equal(real.ask("SELECT count() FROM nt.conn FINAL"), str(COUNT), "records")
+    equal(real.ask("SELECT sum(duration_ns), sum(dst_bytes) FROM nt.conn FINAL"),
+          "%d\t%d" % (sum(values["duration_ns"] for values in RECORDS), sum(values.get("dst_bytes", 0) for values in RECORDS)),
+          "sums")
+    some = RECORDS[1234]
+    equal(real.ask("SELECT %s, comm, dst_port FROM nt.conn FINAL WHERE id='%s' AND event='%s'" % (time_text, some["id"],
+                                                                                                some["event"])),
+          "%s\t%s\t%d" % (some["time"], some.get("comm", ""), some["dst_port"]), "one record")
+
+
+def secret_file():
+    secret = new_folder("secret%d" % next(numbers))
+    with open(secret, "w") as file:
+        file.write("secret\n")
+    return secret
+
+
+def clickhouse_18():
+    program = os.environ.get("CLICKHOUSE_SERVER") or shutil.which("clickhouse-server")
+    if not program:
+        return skip("ClickHouse 18.16: clickhouse-server is not installed, and CLICKHOUSE_SERVER names none")
+    folder, port = new_folder("clickhouse"), free_port()
+    os.makedirs(os.path.join(folder, "tmp"))
+    for name, text in (("config.xml", CONFIG.format(folder, port, free_port())), ("users.xml", USERS)):
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+    real = RealServer([program, "--config-file=" + os.path.join(folder, "config.xml")], port)
+    try:
+        wrong = new_folder("wrong")
+        with open(wrong, "w") as file:
+            file.write("wrong\n")
+        done = ship(port, "--password-file", wrong, cursors=new_cursors(), user="default@")
+        equal((done.status, "password" in done.errors), (1, True), "wrong password: " + done.errors)
+        done = ship(port, "--password-file", secret_file(), cursors=new_cursors(), user="default@")
+        equal((done.status, "--setup" in done.errors), (1, True), "no table: " + done.errors)
+        compare_real(real, secret_file(), "time")
+    finally:
+        real.kill()
+
+
+def current_engine():
+    python = os.environ.get("CHDB_PYTHON") or sys.executable
+    if subprocess.run([python, "-c", "import chdb"], capture_output=True, check=False).returncode:
+        return skip("a current ClickHouse: the Python module chdb is not installed, and CHDB_PYTHON names no Python with it")
+    port = free_port()
+    real = RealServer([python, os.path.join(ROOT, "tests", "ship", "chdb_server.py"), new_folder("chdb"), str(port)], port)
+    try:
+        compare_real(real, secret_file(), "concat(replaceOne(toString(time), ' ', 'T'), 'Z')")
+    finally:
+        real.kill()
+
+
+def at_once(*tests):
+    """Runs tests that wait more than they compute."""
+    def tests_at_once():
+        with concurrent.futures.ThreadPoolExecutor(len(tests)) as pool:
+            for running in [pool.submit(test) for test in tests]:
+                running.result()
+    return tests_at_once
+
+
+run_tests([everything_arrives, without_root, bad_records, refusing_servers, table_that_changes, passwords, certificates,
+           killed_at_random, damaged_file, wrong_usage,
+           at_once(what_comes_later, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
+                   removed_by_retention, removed_meanwhile),
+           clickhouse_18, current_engine])
