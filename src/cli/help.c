@@ -192,7 +192,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  netracker query --id 8357c8fabae31427 -f json | netracker explain\n"
 "                                            what happened to one connection\n" },
 	{ COMMAND_SHIP,
-"usage: netracker ship [OPTIONS] --to URL    send a history to a ClickHouse server\n",
+"usage: netracker ship [OPTIONS] --to URL    send a history to a server\n",
 "URL is clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], with the port of the\n"
 "HTTP interface (8123) and the table conn unless others are named; with\n"
 "clickhouses:// over TLS (8443). What has been sent is kept in a file, so that\n"

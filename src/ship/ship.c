@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker ship: sends the records of a history to a ClickHouse server. */
+/* netracker ship: sends the records of a history to a server. */
 #include "src/ship/ship.h"
 
 #include <curl/curl.h>
@@ -13,21 +13,25 @@
 #include "src/cli/options.h"
 #include "src/ship/ship_backlog.h"
 #include "src/ship/ship_batch.h"
+#include "src/ship/ship_clickhouse.h"
 #include "src/ship/ship_cursor.h"
-#include "src/ship/ship_http.h"
+#include "src/ship/ship_destination.h"
 #include "src/ship/ship_send.h"
-#include "src/ship/ship_table.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
+#define CURSOR_NAME_SIZE (SHIP_NAME_SIZE + SHIP_HOST_SIZE + SHIP_PATH_SIZE)
+
+static const struct ship_destination *const destinations[] = { &ship_clickhouse };
 
 struct ship {
 	const struct options *options;
+	const struct ship_destination *destination;
 	struct ship_url url;
-	struct ship_http *http;
+	void *connection;
 	struct ship_cursor cursor;
 	struct ship_backlog backlog;
 	struct ship_batch batch;
@@ -58,30 +62,40 @@ static void name_machine(struct ship *ship)
 	ship->machine[strcspn(ship->machine, "\n")] = '\0'; /* a line of the cursor's file */
 }
 
-static bool open_http(struct ship *ship)
+static bool open_destination(struct ship *ship)
 {
 	const struct options *options = ship->options;
-	const struct ship_http_options http = { .password_file = options->password_file,
+	const struct ship_settings settings = { .password_file = options->password_file,
 						.ca_file = options->ca_file,
 						.timeout_ms = (long)(options->timeout_ns / NS_PER_MS) };
 
-	ship->http = ship_http_open(&ship->url, &http);
-	return ship->http;
+	ship->connection = ship->destination->open(&ship->url, &settings);
+	return ship->connection;
+}
+
+static void name_cursor(const struct ship *ship, char name[CURSOR_NAME_SIZE])
+{
+	const struct ship_url *url = &ship->url;
+
+	snprintf(name, CURSOR_NAME_SIZE, "%s-%s-%u%s%s", ship->destination->name, url->host, url->port,
+		 *url->path ? "-" : "", url->path);
+	while (*(name += strcspn(name, "/")))
+		*name = '-';
 }
 
 static bool ship_set_up(struct ship *ship)
 {
 	const struct options *options = ship->options;
+	char name[CURSOR_NAME_SIZE];
 
 	name_machine(ship);
+	name_cursor(ship, name);
 	ship->backlog.cursor = &ship->cursor;
-	ship->sender.http = ship->http;
 	ship->sender.backlog = &ship->backlog;
-	ship->sender.rejected_path = ship->cursor.rejected_path;
 	if (options->max_time_ns)
 		ship->sender.deadline_ns = ship_now_ns() + options->max_time_ns;
-	return ship_cursor_open(&ship->cursor, options->cursors, options->from, &ship->url) &&
-	       ship_batch_init(&ship->batch) && ship_sender_init(&ship->sender, &ship->url);
+	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name) &&
+	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && ship_sender_init(&ship->sender);
 }
 
 static void ship_clean_up(struct ship *ship)
@@ -130,7 +144,7 @@ static bool send_batch(struct ship *ship)
 		cursor->seq = cursor->pending_end;
 		cursor->pending_end = 0;
 	}
-	if (result == SHIP_REFUSED || !ship_cursor_save(cursor))
+	if (result == SHIP_FAILED || !ship_cursor_save(cursor))
 		ship->is_broken = true;
 	return result == SHIP_RECEIVED && !ship->is_broken;
 }
@@ -223,23 +237,70 @@ static int ship_records(struct ship *ship)
 	return status;
 }
 
+static int set_up_destination(struct ship *ship)
+{
+	if (ship->destination->set_up)
+		return ship->destination->set_up(ship->connection);
+	message_note("ship: --setup: this destination needs nothing");
+	return EXIT_STATUS_DONE;
+}
+
+/* ---- the destination ---- */
+
+static const struct ship_destination *find_destination(const char *scheme)
+{
+	const char *const *known;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(destinations) / sizeof(*destinations); i++)
+		for (known = destinations[i]->schemes; *known; known++)
+			if (!strcmp(*known, scheme))
+				return destinations[i];
+	return NULL;
+}
+
+/* Returns NULL, or why the text is no destination. */
+static const char *parse_destination(struct ship *ship, const char *text)
+{
+	const char *reason = ship_url_parse(&ship->url, text);
+
+	if (reason)
+		return reason;
+	ship->destination = find_destination(ship->url.scheme);
+	return ship->destination ? ship->destination->check(&ship->url) : "it names no protocol that ship speaks";
+}
+
+static void report_url(const struct ship *ship, const char *reason)
+{
+	struct text_buffer forms = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(destinations) / sizeof(*destinations); i++) {
+		if (ship->destination && ship->destination != destinations[i])
+			continue;
+		text_string(&forms, forms.used ? ", " : "");
+		text_string(&forms, destinations[i]->form);
+	}
+	message_error("--to %.200s: %s; valid: %.*s", ship->options->to, reason, (int)forms.used, forms.bytes);
+	text_free(&forms);
+}
+
 int ship_run(const struct options *options)
 {
 	struct ship ship = { .options = options };
-	const char *reason = ship_url_parse(&ship.url, options->to);
+	const char *reason = parse_destination(&ship, options->to);
 	int status = EXIT_STATUS_BROKEN;
 
 	if (reason) {
-		message_error("--to %.200s: %s; valid: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]", options->to,
-			      reason);
+		report_url(&ship, reason);
 		return EXIT_STATUS_USAGE;
 	}
 	stop_on_signals();
 	signal(SIGPIPE, SIG_IGN); /* a connection that ends is an error of the request */
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	if (open_http(&ship))
-		status = options->setup ? ship_table_make(ship.http, &ship.url) : ship_records(&ship);
-	ship_http_close(ship.http);
+	if (open_destination(&ship))
+		status = options->setup ? set_up_destination(&ship) : ship_records(&ship);
+	ship.destination->close(ship.connection);
 	curl_global_cleanup();
 	return status;
 }

@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "src/output/format.h"
+#include "src/record/record_fields.h"
+#include "src/ship/ship_destination.h"
 #include "src/util/message.h"
 
 #define MOST_BYTES (16U << 20)
 
-bool ship_batch_init(struct ship_batch *batch)
+bool ship_batch_init(struct ship_batch *batch, const struct ship_destination *destination, void *connection)
 {
+	*batch = (struct ship_batch){ .destination = destination, .connection = connection };
 	batch->ends = malloc(SHIP_MOST_RECORDS * sizeof(*batch->ends));
 	if (!batch->ends)
 		message_error("ship: out of memory");
@@ -19,20 +21,23 @@ bool ship_batch_init(struct ship_batch *batch)
 
 void ship_batch_free(struct ship_batch *batch)
 {
-	text_free(&batch->text);
+	text_free(&batch->bytes);
 	free(batch->ends);
 	batch->ends = NULL;
 }
 
-static void add_record(struct ship_batch *batch, struct nt_record *record, const char *machine)
+void ship_batch_complete(struct nt_record *record, const char *machine)
 {
-	static const struct format_view view;
-
 	if (!nt_record_has(record, NT_HAS_HOST))
 		record_name_host(record, machine);
 	record_limit_integers(record);
-	format_json.record(&batch->text, record, &view);
-	batch->ends[batch->count++] = batch->text.used;
+}
+
+static void add_record(struct ship_batch *batch, struct nt_record *record, const char *machine)
+{
+	ship_batch_complete(record, machine);
+	batch->destination->encode(batch->connection, &batch->bytes, record);
+	batch->ends[batch->count++] = batch->bytes.used;
 }
 
 /* A batch that may have been sent before ends where it ended, whatever its size. */
@@ -40,7 +45,7 @@ static bool is_full(const struct ship_batch *batch, __u64 end, unsigned int most
 {
 	if (batch->count == SHIP_MOST_RECORDS)
 		return true;
-	return end ? batch->last_seq >= end : batch->count >= most || batch->text.used >= MOST_BYTES;
+	return end ? batch->last_seq >= end : batch->count >= most || batch->bytes.used >= MOST_BYTES;
 }
 
 int ship_batch_read(struct ship_batch *batch, struct history_reader *reader, __u64 seq, __u64 end, unsigned int most,
@@ -51,27 +56,26 @@ int ship_batch_read(struct ship_batch *batch, struct history_reader *reader, __u
 	int result = history_reader_select(reader, &selection);
 
 	batch->count = 0;
-	batch->last_seq = seq;
-	batch->text.used = 0;
+	batch->after_seq = batch->last_seq = seq;
+	batch->bytes.used = 0;
 	while (!result && !is_full(batch, end, most) && (result = history_reader_next(reader, &record)) == 1) {
 		add_record(batch, &record, machine);
 		batch->last_seq = history_reader_seq(reader);
 		result = 0;
 	}
 	batch->is_full = is_full(batch, end, most);
-	if (!batch->text.failed)
+	if (!batch->bytes.failed)
 		return result;
 	message_error("ship: out of memory");
-	text_free(&batch->text);
-	batch->text = (struct text_buffer){ 0 };
+	text_free(&batch->bytes);
 	batch->count = 0;
 	return -ENOMEM;
 }
 
-size_t ship_batch_lines(const struct ship_batch *batch, unsigned int first, unsigned int count, const char **lines)
+size_t ship_batch_bytes(const struct ship_batch *batch, unsigned int first, unsigned int count, const char **bytes)
 {
 	size_t begin = first ? batch->ends[first - 1] : 0;
 
-	*lines = batch->text.bytes + begin;
+	*bytes = batch->bytes.bytes + begin;
 	return batch->ends[first + count - 1] - begin;
 }

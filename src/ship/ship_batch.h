@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The records of one request: one JSON object a line, as -f json writes them. */
+/* The records that are sent at once, in the form that the destination takes. */
 #ifndef NETRACKER_SHIP_BATCH_H
 #define NETRACKER_SHIP_BATCH_H
 
@@ -8,24 +8,31 @@
 
 #define SHIP_MOST_RECORDS 100000
 
+struct ship_destination;
+
 struct ship_batch {
-	struct text_buffer text;
-	size_t *ends; /* of the lines in the text; SHIP_MOST_RECORDS */
+	const struct ship_destination *destination;
+	void *connection;
+	struct text_buffer bytes;
+	size_t *ends; /* of the records in the bytes; SHIP_MOST_RECORDS */
 	unsigned int count;
-	__u64 last_seq;
-	bool is_full; /* more may wait behind it */
+	__u64 after_seq, last_seq; /* the first record is the one after after_seq */
+	bool is_full;              /* more may wait behind it */
 };
 
-/* Return false without memory, after reporting it. */
-bool ship_batch_init(struct ship_batch *batch);
+/* Returns false without memory, after reporting it. Call ship_batch_free() either way. */
+bool ship_batch_init(struct ship_batch *batch, const struct ship_destination *destination, void *connection);
 void ship_batch_free(struct ship_batch *batch);
 
-/* Reads the records after `seq`, at most `most`, or those up to `end` unless it is 0. `machine` is the name in records that
- * have none. Returns 0, also if there are none; or -errno after reporting the error: then those before the damage. */
+/* Makes a record as it is sent: `machine` is its host if it has none. */
+void ship_batch_complete(struct nt_record *record, const char *machine);
+
+/* Reads the records after `seq`, at most `most`, or those up to `end` unless it is 0. Returns 0, also if there are none; or
+ * -errno after reporting the error: then those before the damage. */
 int ship_batch_read(struct ship_batch *batch, struct history_reader *reader, __u64 seq, __u64 end, unsigned int most,
 		    const char *machine);
 
-/* Sets where the lines of the records from `first` on begin, and returns their size. */
-size_t ship_batch_lines(const struct ship_batch *batch, unsigned int first, unsigned int count, const char **lines);
+/* Sets where the bytes of the records from `first` on begin, and returns their size. */
+size_t ship_batch_bytes(const struct ship_batch *batch, unsigned int first, unsigned int count, const char **bytes);
 
 #endif

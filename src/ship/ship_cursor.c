@@ -120,11 +120,8 @@ static bool read_cursor(struct ship_cursor *cursor, const char *folder)
 
 /* ---- open ---- */
 
-static bool set_paths(struct ship_cursor *cursor, const char *state, const struct ship_url *url)
+static bool set_paths(struct ship_cursor *cursor, const char *state, const char *name)
 {
-	char name[3 * SHIP_NAME_SIZE + SHIP_HOST_SIZE];
-
-	snprintf(name, sizeof(name), "%s-%u-%s-%s", url->host, url->port, url->database, url->table);
 	if (history_folder_path(cursor->path, state, name, ".cursor") &&
 	    history_folder_path(cursor->rejected_path, state, name, ".rejected"))
 		return true;
@@ -146,7 +143,7 @@ static bool lock_cursor(struct ship_cursor *cursor)
 	return false;
 }
 
-bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const struct ship_url *url)
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name)
 {
 	char whole[HISTORY_PATH_SIZE];
 
@@ -155,7 +152,7 @@ bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char 
 		return report_state(folder, "find this history", "netracker record begins one; --from names another");
 	if (mkdir(state, STATE_MODE) && errno != EEXIST)
 		return report_state(state, "make this folder", "name one that this user may write: --cursors FOLDER");
-	return set_paths(cursor, state, url) && lock_cursor(cursor) && read_cursor(cursor, whole);
+	return set_paths(cursor, state, name) && lock_cursor(cursor) && read_cursor(cursor, whole);
 }
 
 void ship_cursor_close(struct ship_cursor *cursor)

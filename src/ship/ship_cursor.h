@@ -8,7 +8,6 @@
 #include <stdbool.h>
 
 #include "src/history/history_folder.h"
-#include "src/ship/ship_url.h"
 
 #define SHIP_MACHINE_SIZE 256
 
@@ -33,9 +32,9 @@ struct ship_cursor {
 	unsigned int known_count;
 };
 
-/* Locks and reads the file, or begins without one. Returns false after reporting the error; call ship_cursor_close()
- * either way. */
-bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const struct ship_url *url);
+/* Locks and reads the file, or begins without one. `name`: of the destination, for the file's. Returns false after
+ * reporting the error; call ship_cursor_close() either way. */
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name);
 void ship_cursor_close(struct ship_cursor *cursor);
 
 /* Writes, syncs and renames. Returns false after reporting the error. */

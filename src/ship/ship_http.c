@@ -15,82 +15,73 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define MOST_AFTER_STOP_MS 5000 /* of the request in flight */
 #define MOST_OF_ANSWER (1U << 20)
-#define PASSWORD_SIZE 1024
+#define SECRET_SIZE 1024
 #define GZIP_WINDOW (15 + 16) /* zlib's notation of the gzip format */
 #define GZIP_MEMORY 8
 
-/* The formats of time that records have; keys that the table has no column for. */
-#define SETTINGS "&date_time_input_format=best_effort&input_format_skip_unknown_fields=1"
-
 struct ship_http {
 	CURL *curl;
-	struct curl_slist *headers, *headers_of_rows;
-	char base[SHIP_HOST_SIZE + 32];
+	struct curl_slist *headers;
+	char base[SHIP_HOST_SIZE + 32]; /* of the URLs */
 	char error[CURL_ERROR_SIZE];
 	struct text_buffer packed;
 };
 
 /* ---- open ---- */
 
-static bool add_http_header(struct curl_slist **list, const char *header)
+static bool report_http_memory(void)
 {
-	struct curl_slist *longer = curl_slist_append(*list, header);
+	message_error("ship: out of memory");
+	return false;
+}
 
-	if (longer)
-		*list = longer;
-	return longer;
+bool ship_http_add_header(struct ship_http *http, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(http->headers, header);
+
+	if (!longer)
+		return report_http_memory();
+	http->headers = longer;
+	return true;
 }
 
 /* Returns false after reporting the error. */
-static bool read_password(char password[PASSWORD_SIZE], const char *path)
+static bool read_secret(char secret[SECRET_SIZE], const char *path)
 {
 	FILE *file = fopen(path, "re");
-	bool is_read = file && fgets(password, PASSWORD_SIZE, file);
-	bool is_cut = is_read && strlen(password) == PASSWORD_SIZE - 1;
+	bool is_read = file && fgets(secret, SECRET_SIZE, file);
+	bool is_cut = is_read && strlen(secret) == SECRET_SIZE - 1;
 
 	if (is_read)
-		password[strcspn(password, "\r\n")] = '\0';
+		secret[strcspn(secret, "\r\n")] = '\0';
 	else
-		message_error("ship: %s: cannot read the password: %s", path,
+		message_error("ship: %s: cannot read the secret: %s", path,
 			      file && !ferror(file) ? "the file is empty" : strerror(errno));
 	if (is_cut)
-		message_error("ship: %s: the first line is too long for a password", path);
+		message_error("ship: %s: the first line is too long", path);
 	if (file)
 		fclose(file);
 	return is_read && !is_cut;
 }
 
-static bool add_credentials(struct curl_slist **list, const struct ship_url *url, const char *password_file)
+bool ship_http_add_secret(struct ship_http *http, const char *name, const char *path)
 {
-	char password[PASSWORD_SIZE] = "", header[PASSWORD_SIZE + 32];
-	bool is_added = !password_file || read_password(password, password_file);
+	char secret[SECRET_SIZE] = "", header[SECRET_SIZE + 64];
+	bool is_added = read_secret(secret, path);
 
-	if (is_added && *url->user) {
-		snprintf(header, sizeof(header), "X-ClickHouse-User: %s", url->user);
-		is_added = add_http_header(list, header);
+	if (is_added && *secret) {
+		snprintf(header, sizeof(header), "%s%s", name, secret);
+		is_added = ship_http_add_header(http, header);
 	}
-	if (is_added && *password) {
-		snprintf(header, sizeof(header), "X-ClickHouse-Key: %s", password);
-		is_added = add_http_header(list, header);
-	}
-	explicit_bzero(password, sizeof(password));
+	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(header, sizeof(header));
 	return is_added;
-}
-
-static bool add_headers(struct ship_http *http, const struct ship_url *url, const char *password_file)
-{
-	/* Without "Expect" curl would wait for a permission that not every server gives. */
-	return add_credentials(&http->headers, url, password_file) && add_http_header(&http->headers, "Expect:") &&
-	       add_credentials(&http->headers_of_rows, url, password_file) &&
-	       add_http_header(&http->headers_of_rows, "Expect:") &&
-	       add_http_header(&http->headers_of_rows, "Content-Encoding: gzip");
 }
 
 /* An answer without end would keep the connection until the timeout, for each attempt. */
 static size_t keep_beginning(char *bytes, size_t one, size_t count, void *context)
 {
-	struct ship_answer *answer = context;
+	struct ship_http_answer *answer = context;
 	size_t used = strlen(answer->text), room = sizeof(answer->text) - 1 - used;
 
 	strncat(answer->text, bytes, count < room ? count : room);
@@ -105,34 +96,35 @@ static int end_after_stop(void *context, curl_off_t down, curl_off_t received, c
 	return stop_elapsed_ms() > MOST_AFTER_STOP_MS;
 }
 
-static void set_options(struct ship_http *http, const struct ship_http_options *options)
+static void set_options(struct ship_http *http, const struct ship_settings *settings)
 {
 	curl_easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, options->timeout_ms);
+	curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, settings->timeout_ms);
 	curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
 	curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
 	curl_easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
 	curl_easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
-	if (options->ca_file)
-		curl_easy_setopt(http->curl, CURLOPT_CAINFO, options->ca_file);
+	if (settings->ca_file)
+		curl_easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
 }
 
-struct ship_http *ship_http_open(const struct ship_url *url, const struct ship_http_options *options)
+struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const struct ship_settings *settings)
 {
 	struct ship_http *http = calloc(1, sizeof(*http));
 
 	if (http)
 		http->curl = curl_easy_init();
 	if (!http || !http->curl) {
-		message_error("ship: out of memory");
+		report_http_memory();
 		free(http);
 		return NULL;
 	}
-	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", url->is_tls ? "https" : "http", url->host, url->port);
-	set_options(http, options);
-	if (add_headers(http, url, options->password_file))
+	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
+	set_options(http, settings);
+	/* Without "Expect" curl would wait for a permission that not every server gives. */
+	if (ship_http_add_header(http, "Expect:"))
 		return http;
 	ship_http_close(http);
 	return NULL;
@@ -143,7 +135,6 @@ void ship_http_close(struct ship_http *http)
 	if (!http)
 		return;
 	curl_slist_free_all(http->headers);
-	curl_slist_free_all(http->headers_of_rows);
 	curl_easy_cleanup(http->curl);
 	text_free(&http->packed);
 	free(http);
@@ -152,17 +143,18 @@ void ship_http_close(struct ship_http *http)
 /* ---- post ---- */
 
 /* Returns false without memory. */
-static bool pack_rows(struct ship_http *http, const char *rows, size_t size)
+static bool pack_body(struct ship_http *http, const char *body, size_t size)
 {
 	z_stream stream = { 0 };
 	bool is_packed;
 
 	http->packed.used = 0;
+	http->packed.failed = false;
 	if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
 		return false;
 	is_packed = text_reserve(&http->packed, deflateBound(&stream, size));
 	if (is_packed) {
-		stream.next_in = (Bytef *)(size_t)rows;
+		stream.next_in = (Bytef *)(size_t)body;
 		stream.avail_in = (uInt)size;
 		stream.next_out = (Bytef *)http->packed.bytes;
 		stream.avail_out = (uInt)http->packed.capacity;
@@ -173,27 +165,16 @@ static bool pack_rows(struct ship_http *http, const char *rows, size_t size)
 	return is_packed;
 }
 
-/* With rows the query is in the URL, else it is the body. */
-static bool set_request(struct ship_http *http, const char *query, const char *rows, size_t size)
+static bool set_target(struct ship_http *http, const char *target)
 {
-	char *escaped = rows ? curl_easy_escape(http->curl, query, 0) : NULL;
 	struct text_buffer url = { 0 };
-	bool is_set = !rows || (escaped && pack_rows(http, rows, size));
+	bool is_set;
 
 	text_string(&url, http->base);
-	if (escaped) {
-		text_string(&url, "?query=");
-		text_string(&url, escaped);
-		text_string(&url, SETTINGS);
-	}
+	text_string(&url, target);
 	text_char(&url, '\0');
-	is_set = is_set && !url.failed && curl_easy_setopt(http->curl, CURLOPT_URL, url.bytes) == CURLE_OK;
-	curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, rows ? http->headers_of_rows : http->headers);
-	curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-			 (curl_off_t)(rows ? http->packed.used : strlen(query)));
-	curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, rows ? http->packed.bytes : query);
+	is_set = !url.failed && curl_easy_setopt(http->curl, CURLOPT_URL, url.bytes) == CURLE_OK;
 	text_free(&url);
-	curl_free(escaped);
 	return is_set;
 }
 
@@ -203,26 +184,93 @@ static bool is_certificate_error(CURLcode code)
 	       code == CURLE_SSL_ISSUER_ERROR;
 }
 
-void ship_http_post(struct ship_http *http, const char *query, const char *rows, size_t size,
-		    struct ship_answer *answer)
+static void describe_error(const struct ship_http *http, CURLcode code, struct ship_http_answer *answer)
 {
+	answer->is_not_trusted = is_certificate_error(code);
+	snprintf(answer->text, sizeof(answer->text), "%s",
+		 answer->size > MOST_OF_ANSWER ? "the server's answer does not end" :
+		 http->error[0]                ? http->error :
+						 curl_easy_strerror(code));
+}
+
+void ship_http_post(struct ship_http *http, const char *target, const char *body, size_t size, bool packed,
+		    struct ship_http_answer *answer)
+{
+	struct curl_slist packing = { .data = (char[]){ "Content-Encoding: gzip" }, .next = http->headers };
 	curl_off_t retry_after = 0;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	*answer = (struct ship_answer){ 0 };
+	*answer = (struct ship_http_answer){ 0 };
 	http->error[0] = '\0';
 	curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, answer);
-	if (set_request(http, query, rows, size))
+	if (set_target(http, target) && (!packed || pack_body(http, body, size))) {
+		curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, packed ? &packing : http->headers);
+		curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+				 (curl_off_t)(packed ? http->packed.used : size));
+		curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, packed ? http->packed.bytes : body);
 		code = curl_easy_perform(http->curl);
+		curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+	}
 	if (code != CURLE_OK) {
-		answer->is_not_trusted = is_certificate_error(code);
-		snprintf(answer->text, sizeof(answer->text), "%s",
-			 answer->size > MOST_OF_ANSWER ? "the server's answer does not end" :
-			 http->error[0]                ? http->error :
-							 curl_easy_strerror(code));
+		describe_error(http, code, answer);
 		return;
 	}
 	curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	answer->retry_after_s = retry_after > 0 ? (long)retry_after : 0;
+}
+
+char *ship_http_escape(struct ship_http *http, const char *text)
+{
+	char *escaped = curl_easy_escape(http->curl, text, 0);
+
+	if (!escaped)
+		report_http_memory();
+	return escaped;
+}
+
+/* ---- judge ---- */
+
+static enum ship_verdict verdict_of(const struct ship_http_answer *http)
+{
+	if (http->is_not_trusted)
+		return SHIP_REFUSED;
+	if (!http->status || http->status == 408 || http->status == 429 || http->status >= 500)
+		return SHIP_AGAIN;
+	if (http->status / 100 == 2)
+		return SHIP_TAKEN;
+	return http->status == 400 || http->status == 413 || http->status == 415 ? SHIP_BAD : SHIP_REFUSED;
+}
+
+void ship_http_explain(const struct ship_http_answer *http, const char *reason, struct ship_answer *answer)
+{
+	char status[32] = "";
+
+	if (http->status)
+		snprintf(status, sizeof(status), " (status %ld)", http->status);
+	snprintf(answer->reason, sizeof(answer->reason), "%s%s: %.*s", reason, status, (int)strcspn(http->text, "\r\n"),
+		 http->text);
+}
+
+static const char *reason_of(const struct ship_http_answer *http, enum ship_verdict verdict)
+{
+	if (http->is_not_trusted)
+		return "the server's certificate does not fit; see --ca-file";
+	if (!http->status)
+		return "no answer";
+	if (verdict == SHIP_AGAIN)
+		return "the server does not take records now";
+	if (verdict == SHIP_BAD)
+		return "the server does not take them";
+	if (http->status == 401 || http->status == 403)
+		return "the server refuses this user or password; see --password-file";
+	return "the server does not know this request, so it is another one";
+}
+
+void ship_http_judge(const struct ship_http_answer *http, struct ship_answer *answer)
+{
+	answer->verdict = verdict_of(http);
+	answer->retry_after_s = http->retry_after_s;
+	if (answer->verdict != SHIP_TAKEN)
+		ship_http_explain(http, reason_of(http, answer->verdict), answer);
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/ship/ship_reject.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
@@ -17,10 +18,8 @@
 #define LONGEST_RETRY_AFTER_S 3600
 #define MOST_BAD_FIRST 100 /* of a batch, before one was good: then it is not the records */
 
-bool ship_sender_init(struct ship_sender *sender, const struct ship_url *url)
+bool ship_sender_init(struct ship_sender *sender)
 {
-	snprintf(sender->query, sizeof(sender->query), "INSERT INTO %s.%s FORMAT JSONEachRow", url->database,
-		 url->table);
 	sender->bad = malloc(SHIP_MOST_RECORDS * sizeof(*sender->bad));
 	if (!sender->bad)
 		message_error("ship: out of memory");
@@ -74,64 +73,24 @@ static __u64 back_off_ns(unsigned int failures, long retry_after_s)
 	return seconds * NS_PER_SECOND / 2 + random % (seconds * NS_PER_SECOND / 2);
 }
 
-/* ---- one request ---- */
-
-static void cut_at_line(struct ship_answer *answer)
-{
-	answer->text[strcspn(answer->text, "\r\n")] = '\0';
-}
+/* ---- a part ---- */
 
 static void report_failure(const struct ship_sender *sender, const struct ship_answer *answer)
 {
 	if (sender->failures > 1)
-		message_detail("ship: attempt %u: status %ld: %.300s", sender->failures, answer->status, answer->text);
-	else if (answer->status)
-		message_error("ship: the server does not take records now (status %ld): %.300s; it is tried again",
-			      answer->status, answer->text);
+		message_detail("ship: attempt %u: %s", sender->failures, answer->reason);
 	else
-		message_error("ship: no answer: %.300s; it is tried again", answer->text);
+		message_error("ship: %s; it is tried again", answer->reason);
 }
 
-static void report_refusal(const struct ship_answer *answer)
-{
-	if (!answer->status)
-		message_error("ship: the server's certificate does not fit: %s; see --ca-file", answer->text);
-	else if (answer->status == 401 || answer->status == 403)
-		message_error(
-			"ship: the server refuses this user or password (status %ld): %.300s; see --password-file",
-			answer->status, answer->text);
-	else if (answer->status == 404)
-		message_error(
-			"ship: the server has no such table (status 404): %.300s; netracker ship --setup makes it",
-			answer->text);
-	else
-		message_error("ship: it is no ClickHouse server, or of another protocol (status %ld): %.300s",
-			      answer->status, answer->text);
-}
-
-enum answer_kind { ANSWER_DONE, ANSWER_AGAIN, ANSWER_BAD_RECORD, ANSWER_REFUSED };
-
-static enum answer_kind kind_of(const struct ship_answer *answer)
-{
-	if (answer->is_not_trusted)
-		return ANSWER_REFUSED;
-	if (!answer->status || answer->status == 408 || answer->status == 429 || answer->status >= 500)
-		return ANSWER_AGAIN;
-	if (answer->status / 100 == 2) /* ClickHouse has nothing to say to an INSERT; other servers take any request */
-		return *answer->text ? ANSWER_REFUSED : ANSWER_DONE;
-	return answer->status == 400 || answer->status == 413 || answer->status == 415 ? ANSWER_BAD_RECORD :
-											 ANSWER_REFUSED;
-}
-
-/* Repeats a request until it is answered for good. Returns false if a signal or the time limit ended it. */
-static bool send_until_answered(struct ship_sender *sender, const char *lines, size_t size, enum answer_kind *kind,
-				struct ship_answer *answer)
+/* Sends a part again and again until it is answered for good. Returns false if a signal or the time limit ended it. */
+static bool send_until_answered(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
+				unsigned int count, struct ship_answer *answer)
 {
 	for (;;) {
-		ship_http_post(sender->http, sender->query, lines, size, answer);
-		cut_at_line(answer);
-		*kind = kind_of(answer);
-		if (*kind != ANSWER_AGAIN)
+		*answer = (struct ship_answer){ 0 };
+		batch->destination->send(batch->connection, batch, first, count, answer);
+		if (answer->verdict != SHIP_AGAIN)
 			break;
 		if (stop_is_requested())
 			return false;
@@ -148,74 +107,62 @@ static bool send_until_answered(struct ship_sender *sender, const char *lines, s
 	return true;
 }
 
+static enum ship_result take_part(struct ship_sender *sender, const struct ship_answer *answer, unsigned int count)
+{
+	unsigned int dropped = answer->dropped < count ? answer->dropped : count;
+
+	if (dropped)
+		message_error("ship: the server has dropped %u records: %s", dropped, answer->reason);
+	sender->good_count += count - dropped;
+	sender->rejected += dropped;
+	return SHIP_RECEIVED;
+}
+
 /* ---- a batch ---- */
 
 static enum ship_result report_all_bad(const struct ship_sender *sender)
 {
-	message_error(
-		"ship: the server takes none of the records, so the table is not the one that --setup makes: %.300s",
-		sender->reason);
-	return SHIP_REFUSED;
+	message_error("ship: none of the records is taken, so it is not the records: %s", sender->reason);
+	return SHIP_FAILED;
 }
 
-/* Halves what the server does not take until the bad records are found. */
+static enum ship_result note_bad(struct ship_sender *sender, const struct ship_answer *answer, unsigned int index)
+{
+	memcpy(sender->reason, answer->reason, sizeof(sender->reason));
+	sender->bad[sender->bad_count++] = index;
+	return !sender->good_count && sender->bad_count >= MOST_BAD_FIRST ? report_all_bad(sender) : SHIP_RECEIVED;
+}
+
+/* Halves what the destination does not take until the bad records are found. */
 static enum ship_result send_part(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
 				  unsigned int count)
 {
 	struct ship_answer answer;
-	enum answer_kind kind;
 	enum ship_result result;
-	const char *lines;
-	size_t size = ship_batch_lines(batch, first, count, &lines);
 
-	if (!send_until_answered(sender, lines, size, &kind, &answer))
+	if (!send_until_answered(sender, batch, first, count, &answer))
 		return SHIP_STOPPED;
-	if (kind == ANSWER_REFUSED) {
-		report_refusal(&answer);
-		return SHIP_REFUSED;
+	if (answer.verdict == SHIP_TAKEN)
+		return take_part(sender, &answer, count);
+	if (answer.verdict == SHIP_REFUSED) {
+		message_error("ship: %s", answer.reason);
+		return SHIP_FAILED;
 	}
-	if (kind == ANSWER_DONE) {
-		sender->good_count += count;
-		return SHIP_RECEIVED;
-	}
-	if (count == 1) {
-		memcpy(sender->reason, answer.text, sizeof(sender->reason));
-		sender->bad[sender->bad_count++] = first;
-		return !sender->good_count && sender->bad_count >= MOST_BAD_FIRST ? report_all_bad(sender) :
-										    SHIP_RECEIVED;
-	}
+	if (count == 1)
+		return note_bad(sender, &answer, first);
 	result = send_part(sender, batch, first, count / 2);
 	return result == SHIP_RECEIVED ? send_part(sender, batch, first + count / 2, count - count / 2) : result;
 }
 
-static bool write_rejected(const struct ship_sender *sender, const struct ship_batch *batch)
-{
-	FILE *file = fopen(sender->rejected_path, "ae");
-	const char *line;
-	unsigned int i;
-	bool is_written;
-	size_t size;
-
-	for (i = 0; file && i < sender->bad_count; i++) {
-		size = ship_batch_lines(batch, sender->bad[i], 1, &line);
-		fwrite(line, 1, size, file);
-	}
-	is_written = file && !fflush(file) && !ferror(file) && !fsync(fileno(file));
-	if (!is_written)
-		message_error("ship: %s: cannot write rejected records: %s", sender->rejected_path, strerror(errno));
-	if (file)
-		fclose(file);
-	return is_written;
-}
-
 static enum ship_result set_aside(struct ship_sender *sender, const struct ship_batch *batch)
 {
+	const struct ship_cursor *cursor = sender->backlog->cursor;
+
 	if (batch->count > 1 && !sender->good_count && !sender->received)
 		return report_all_bad(sender);
-	if (!write_rejected(sender, batch))
-		return SHIP_REFUSED;
-	message_error("ship: the server does not take %u records, which are in %s now: %.300s", sender->bad_count,
-		      sender->rejected_path, sender->reason);
+	if (!ship_reject_write(cursor, batch, sender->bad, sender->bad_count))
+		return SHIP_FAILED;
+	message_error("ship: %u records are in %s now: %s", sender->bad_count, cursor->rejected_path, sender->reason);
 	sender->rejected += sender->bad_count;
 	return SHIP_RECEIVED;
 }

@@ -1,33 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sends a batch until the server has it. */
+/* Sends a batch until the destination has it. */
 #ifndef NETRACKER_SHIP_SEND_H
 #define NETRACKER_SHIP_SEND_H
 
 #include "src/ship/ship_backlog.h"
 #include "src/ship/ship_batch.h"
-#include "src/ship/ship_http.h"
+#include "src/ship/ship_destination.h"
 
 enum ship_result {
 	SHIP_RECEIVED, /* or set aside in the file of rejected records */
-	SHIP_STOPPED,  /* by a signal or the time limit; the server may have it */
-	SHIP_REFUSED,  /* no repetition helps; reported */
+	SHIP_STOPPED,  /* by a signal or the time limit; the destination may have it */
+	SHIP_FAILED,   /* no repetition helps; reported */
 };
 
 struct ship_sender {
-	struct ship_http *http;
-	struct ship_backlog *backlog; /* looked at while the server does not answer */
-	const char *rejected_path;
-	char query[SHIP_NAME_SIZE * 2 + 64];
-	__u64 deadline_ns;        /* CLOCK_MONOTONIC; 0: none */
-	__u64 received, rejected; /* records */
-	unsigned int failures;    /* requests without success, since the last success */
-	unsigned int *bad;        /* records of the batch that the server does not take; SHIP_MOST_RECORDS */
+	struct ship_backlog *backlog; /* looked at while the destination does not answer */
+	__u64 deadline_ns;            /* CLOCK_MONOTONIC; 0: none */
+	__u64 received, rejected;     /* records */
+	unsigned int failures;        /* sendings without success, since the last success */
+	unsigned int *bad;            /* records of the batch that the destination does not take; SHIP_MOST_RECORDS */
 	unsigned int bad_count, good_count;
-	char reason[SHIP_ANSWER_SIZE]; /* why it did not take the last one */
+	char reason[SHIP_REASON_SIZE]; /* why it did not take the last one */
 };
 
 /* Returns false without memory, after reporting it. Call ship_sender_free() either way. */
-bool ship_sender_init(struct ship_sender *sender, const struct ship_url *url);
+bool ship_sender_init(struct ship_sender *sender);
 void ship_sender_free(struct ship_sender *sender);
 
 enum ship_result ship_sender_send(struct ship_sender *sender, const struct ship_batch *batch);

@@ -62,11 +62,11 @@ static void append_column(struct text_buffer *sql, unsigned int index, bool redu
 	text_format(sql, has_null ? "`%s` Nullable(%s), " : "`%s` %s, ", name, type);
 }
 
-void ship_table_append(struct text_buffer *sql, const struct ship_url *url, bool reduced)
+void ship_table_append(struct text_buffer *sql, const struct ship_table *table, bool reduced)
 {
 	unsigned int i;
 
-	text_format(sql, "CREATE TABLE IF NOT EXISTS %s.%s (", url->database, url->table);
+	text_format(sql, "CREATE TABLE IF NOT EXISTS %s.%s (", table->database, table->name);
 	for (i = 0; i < record_field_count; i++)
 		append_column(sql, i, reduced);
 	if (reduced)
@@ -80,9 +80,9 @@ void ship_table_append(struct text_buffer *sql, const struct ship_url *url, bool
 /* ---- make ---- */
 
 /* Returns false after reporting why the server did not do it. */
-static bool ask_server(struct ship_http *http, const char *query, struct ship_answer *answer)
+static bool ask_server(struct ship_http *http, const char *query, struct ship_http_answer *answer)
 {
-	ship_http_post(http, query, NULL, 0, answer);
+	ship_http_post(http, "", query, strlen(query), false, answer);
 	answer->text[strcspn(answer->text, "\r\n")] = '\0';
 	if (answer->status == 200)
 		return true;
@@ -94,9 +94,9 @@ static bool ask_server(struct ship_http *http, const char *query, struct ship_an
 }
 
 /* Returns false after reporting that the table is of another version, or not of --setup. */
-static bool check_table(struct ship_http *http, const struct ship_url *url)
+static bool check_table(struct ship_http *http, const struct ship_table *table)
 {
-	struct ship_answer answer;
+	struct ship_http_answer answer;
 	char query[512];
 	const char *digits;
 
@@ -104,50 +104,50 @@ static bool check_table(struct ship_http *http, const struct ship_url *url)
 		query, sizeof(query),
 		"SELECT default_expression FROM system.columns WHERE database='%s' AND table='%s' AND name='" VERSION_COLUMN
 		"'",
-		url->database, url->table);
+		table->database, table->name);
 	if (!ask_server(http, query, &answer))
 		return false;
 	digits = answer.text + strcspn(answer.text, "0123456789"); /* older servers write CAST(1, 'UInt16') */
 	if (atoi(digits) == SHIP_TABLE_VERSION)
 		return true;
 	message_error("ship: %s.%s is there, and is not the table of this version (%d); name another one in the URL",
-		      url->database, url->table, SHIP_TABLE_VERSION);
+		      table->database, table->name, SHIP_TABLE_VERSION);
 	return false;
 }
 
-static bool make_table(struct ship_http *http, const struct ship_url *url, bool reduced)
+static bool make_table(struct ship_http *http, const struct ship_table *table, bool reduced)
 {
-	struct ship_answer answer;
+	struct ship_http_answer answer;
 	struct text_buffer sql = { 0 };
 	bool is_made;
 
-	text_format(&sql, "CREATE DATABASE IF NOT EXISTS %s", url->database);
+	text_format(&sql, "CREATE DATABASE IF NOT EXISTS %s", table->database);
 	text_char(&sql, '\0');
 	is_made = !sql.failed && ask_server(http, sql.bytes, &answer);
 	sql.used = 0;
-	ship_table_append(&sql, url, reduced);
+	ship_table_append(&sql, table, reduced);
 	text_char(&sql, '\0');
-	is_made = is_made && !sql.failed && ask_server(http, sql.bytes, &answer) && check_table(http, url);
+	is_made = is_made && !sql.failed && ask_server(http, sql.bytes, &answer) && check_table(http, table);
 	text_free(&sql);
 	return is_made;
 }
 
-int ship_table_make(struct ship_http *http, const struct ship_url *url)
+int ship_table_make(struct ship_http *http, const struct ship_table *table)
 {
-	struct ship_answer answer;
+	struct ship_http_answer answer;
 	unsigned int major = 0, minor = 0;
 	bool reduced;
 
 	if (!ask_server(http, "SELECT version()", &answer))
 		return EXIT_STATUS_BROKEN;
 	if (sscanf(answer.text, "%u.%u", &major, &minor) != 2) {
-		message_error("ship: %s:%u is no ClickHouse server: it has no version", url->host, url->port);
+		message_error("ship: it is no ClickHouse server: it has no version");
 		return EXIT_STATUS_BROKEN;
 	}
 	reduced = major < FIRST_FULL_MAJOR || (major == FIRST_FULL_MAJOR && minor < FIRST_FULL_MINOR);
-	if (!make_table(http, url, reduced))
+	if (!make_table(http, table, reduced))
 		return EXIT_STATUS_BROKEN;
-	message_note("ship: %s.%s is there, on ClickHouse %s%s", url->database, url->table, answer.text,
+	message_note("ship: %s.%s is there, on ClickHouse %s%s", table->database, table->name, answer.text,
 		     reduced ? ": times and addresses are text" : "");
 	return EXIT_STATUS_DONE;
 }

@@ -9,11 +9,15 @@
 
 #define SHIP_TABLE_VERSION 1 /* of its columns and its key */
 
+struct ship_table {
+	char database[SHIP_NAME_SIZE], name[SHIP_NAME_SIZE];
+};
+
 /* Appends the statement that makes the table: a column for each key of the record. `reduced`: for servers before 20.5,
  * which have no types for addresses and nanoseconds. */
-void ship_table_append(struct text_buffer *sql, const struct ship_url *url, bool reduced);
+void ship_table_append(struct text_buffer *sql, const struct ship_table *table, bool reduced);
 
 /* Makes database and table unless they are there. Returns the exit status, after reporting the result. */
-int ship_table_make(struct ship_http *http, const struct ship_url *url);
+int ship_table_make(struct ship_http *http, const struct ship_table *table);
 
 #endif

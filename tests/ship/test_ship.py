@@ -170,7 +170,8 @@ def longer_and_longer():
         taker.answer = lambda number, rows: 503
         done = ship(taker.port, "-t", "4", cursors=new_cursors())
         gaps = [later - earlier for earlier, later in zip(taker.times, taker.times[1:])]
-        check(0.5 <= gaps[0] <= 1.5 and 1 <= gaps[1] <= 2.5, "gaps of the first repetitions: %s" % gaps)
+        # The machine may add to the waits, never take from them.
+        check(gaps and all(gap >= least for gap, least in zip(gaps, (0.5, 1, 2))), "gaps of the repetitions: %s" % gaps)
         equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), "after the time limit: " + done.errors)
 
 
@@ -202,13 +203,15 @@ def bad_records():
         all_are_there(taker.rows, [values for values in RECORDS if values["id"] not in bad], "the good ones")
     names = [name for name in os.listdir(cursors) if name.endswith(".rejected")]
     with open(os.path.join(cursors, names[0])) as file:
-        equal([json.loads(line)["id"] for line in file], [values["id"] for values in rejected], "the file of bad ones")
+        lines = [json.loads(line) for line in file]
+    equal([line["id"] for line in lines], [values["id"] for values in rejected], "the file of bad ones")
+    equal(lines, [dict(line, **with_host(values)) for line, values in zip(lines, rejected)], "their values")
 
 
 def refusing_servers():
     folder = two_files()
-    for status, word in ((403, "password"), (401, "password"), (404, "--setup"), (301, "no ClickHouse server"),
-                         ((200, {"body": b"<html>"}), "no ClickHouse server"), (400, "takes none of the records")):
+    for status, word in ((403, "password"), (401, "password"), (404, "--setup"), (301, "another one"),
+                         ((200, {"body": b"<html>"}), "no ClickHouse server"), (400, "none of the records is taken")):
         cursors = new_cursors()
         with server() as taker:
             taker.answer = lambda number, rows, status=status: status
@@ -249,7 +252,7 @@ def passwords():
         wrong = ship(taker.port, cursors=new_cursors(), user="tracker:secret@")
         equal((wrong.status, "--password-file" in wrong.errors), (2, True), wrong.errors)
         wrong = ship(taker.port, "--password-file", "/nonexistent", cursors=new_cursors())
-        equal((wrong.status, "cannot read the password" in wrong.errors), (1, True), wrong.errors)
+        equal((wrong.status, "cannot read the secret" in wrong.errors), (1, True), wrong.errors)
         with open(secret, "w") as file:
             file.write("x" * 2000)
         wrong = ship(taker.port, "--password-file", secret, cursors=new_cursors())

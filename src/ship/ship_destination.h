@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A destination of records encodes each record, sends a part of a batch, and judges the answer. The cursor,
+ * repetitions, the search for bad records and the accounting are the same for all (ship.h, ship_send.h). */
+#ifndef NETRACKER_SHIP_DESTINATION_H
+#define NETRACKER_SHIP_DESTINATION_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "core/record.h"
+#include "src/ship/ship_batch.h"
+#include "src/ship/ship_url.h"
+#include "src/util/text_buffer.h"
+
+#define SHIP_REASON_SIZE 512
+
+enum ship_verdict {
+	SHIP_TAKEN,   /* the destination has the records */
+	SHIP_AGAIN,   /* not now: the same part is sent again later, for ever */
+	SHIP_BAD,     /* a record of the part is bad: its halves are sent, until that record is found and set aside */
+	SHIP_REFUSED, /* no repetition helps: the command ends, and nothing is lost */
+};
+
+struct ship_answer {
+	enum ship_verdict verdict;
+	long retry_after_s;   /* SHIP_AGAIN: the shortest wait; 0: not given */
+	unsigned int dropped; /* SHIP_TAKEN: records of the part that it does not keep; it does not say which */
+	char reason[SHIP_REASON_SIZE]; /* a sentence for people, without its end; "" if all were taken */
+};
+
+struct ship_settings {
+	const char *password_file; /* NULL: none; this holds for all files */
+	const char *ca_file;       /* NULL: the certificates that the system trusts */
+	long timeout_ms;           /* of a request */
+};
+
+struct ship_destination {
+	const char *name;       /* the first part of the name of the cursor's file */
+	const char *schemes[4]; /* of its URLs; up to a NULL */
+	const char *form;       /* of its URLs, for people */
+
+	/* Checks the path and the user, and sets what was left out. Returns NULL, or why the URL is no such destination. */
+	const char *(*check)(struct ship_url *url);
+
+	/* Returns a connection, or NULL after reporting the error. The connection may be made by the first send(). NULL may
+	 * be closed too. */
+	void *(*open)(const struct ship_url *url, const struct ship_settings *settings);
+	void (*close)(void *connection);
+
+	/* Makes what the records need at the destination. Returns the exit status after reporting the result. NULL: they need
+	 * nothing. */
+	int (*set_up)(void *connection);
+
+	/* Appends the bytes of one record, in the destination's own form. The record has a host. */
+	void (*encode)(void *connection, struct text_buffer *bytes, const struct nt_record *record);
+
+	/* Sends `count` records of the batch from `first` on, whose bytes ship_batch_bytes() gives, and waits for the answer,
+	 * at most until the timeout of the settings, or 5 s after stop_is_requested(). */
+	void (*send)(void *connection, const struct ship_batch *batch, unsigned int first, unsigned int count,
+		     struct ship_answer *answer);
+};
+
+#endif
