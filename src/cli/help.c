@@ -50,7 +50,7 @@ static const struct help_text help_texts[] = {
 "       netracker replay [OPTIONS] FILE  report the connections in a capture\n"
 "       netracker query [OPTIONS] [FILTER]\n"
 "                                        answer questions from a history\n"
-"       netracker ship --to URL          send a history to ClickHouse\n"
+"       netracker ship --to URL          send a history to a server\n"
 "       netracker explain [FILE]         describe records in plain English\n"
 "       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
 "                                        write a line for each connection to the\n"
@@ -193,11 +193,14 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                            what happened to one connection\n" },
 	{ COMMAND_SHIP,
 "usage: netracker ship [OPTIONS] --to URL    send a history to a server\n",
-"URL is clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], with the port of the\n"
-"HTTP interface (8123) and the table conn unless others are named; with\n"
-"clickhouses:// over TLS (8443). What has been sent is kept in a file, so that\n"
-"the next start goes on there. Each record is in the table once, by SELECT ...\n"
-"FINAL, whatever was sent twice.\n"
+"What has been sent is kept in a file, so that the next start goes on there. URL:\n"
+"  clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]\n"
+"                the HTTP interface of ClickHouse, port 8123, and the table conn;\n"
+"                clickhouses:// over TLS, port 8443. Each record is in the table\n"
+"                once, by SELECT ... FINAL, whatever was sent twice\n"
+"  ipfix://HOST[:PORT][/DOMAIN], ipfix+udp://HOST[:PORT][/DOMAIN]\n"
+"                a collector of flows, port 4739, over TCP or UDP: two flows for\n"
+"                each connection. DOMAIN is the observation domain, default 0\n"
 "\n"
 "Exit status: 0 done, 1 the server refuses the password, the table or the\n"
 "protocol, the history or the state cannot be read, or with --once something is\n"

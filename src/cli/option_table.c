@@ -196,8 +196,9 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "to", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(to), .most = 1024,
-		.value = "URL", .valid = "clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]",
-		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], or clickhouses:// for TLS" }),
+		.value = "URL", .valid = "clickhouse://HOST/DATABASE, ipfix://HOST",
+		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], clickhouses:// for TLS, "
+				    "ipfix://HOST[:PORT][/DOMAIN], or ipfix+udp://" }),
 	},
 	{
 		.name = "setup", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
@@ -221,6 +222,11 @@ const struct option_rule option_rules[] = {
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "certificates (PEM) that the server's one must come from; default: those that the "
 				    "system trusts" }),
+	},
+	{
+		.name = "biflow", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(is_biflow),
+		.help = HELP({ ALL, "IPFIX: one flow for both directions (RFC 5103) instead of one for each" }),
 	},
 	{
 		.name = "cursors", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,

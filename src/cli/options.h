@@ -74,6 +74,7 @@ struct options {
 	const char *cursors;       /* ship: the folder of its cursors */
 	const char *password_file; /* ship; NULL: no password */
 	const char *ca_file;       /* ship; NULL: what the system trusts */
+	bool is_biflow;            /* ship to IPFIX */
 	unsigned int batch;        /* ship: most records of a request */
 	__u64 timeout_ns;          /* ship: of a request */
 	bool setup, once;          /* ship */

@@ -157,7 +157,7 @@ static void encode_flow(struct ipfix_flow *flow, const struct flow_values *value
 	flow->size = (__u16)(end - flow->bytes);
 }
 
-static void set_number(struct flow_values *values, enum element element, __u64 number)
+static void set_element(struct flow_values *values, enum element element, __u64 number)
 {
 	values->numbers[element] = number;
 	values->groups |= elements[element].group & ~(unsigned int)GROUP_ALWAYS;
@@ -205,9 +205,9 @@ static unsigned int flags_of(const struct nt_record *record, enum nt_side side)
 			 record->bytes[side];
 	unsigned int flags = has_bytes || (side == NT_SRC && nt_record_has(record, NT_HAS_SYNACK_ACK)) ? TCP_FLAG_ACK :
 													 0;
-	const char *letter;
+	const char *letter = record->long_history ? record->long_history : record->history;
 
-	for (letter = record->history; *letter; letter++)
+	for (; *letter; letter++)
 		flags |= flags_of_letter(*letter, side);
 	return flags;
 }
@@ -219,11 +219,11 @@ static void set_addresses(struct flow_values *values, const struct nt_record *re
 	values->groups |= is_ipv4 ? GROUP_IPV4 : GROUP_IPV6;
 	values->src = from == NT_SRC ? record->src_ip : record->dst_ip;
 	values->dst = from == NT_SRC ? record->dst_ip : record->src_ip;
-	set_number(values, SRC_PORT, from == NT_SRC ? record->src_port : record->dst_port);
-	set_number(values, DST_PORT, from == NT_SRC ? record->dst_port : record->src_port);
-	set_number(values, PROTOCOL, IPPROTO_TCP);
+	set_element(values, SRC_PORT, from == NT_SRC ? record->src_port : record->dst_port);
+	set_element(values, DST_PORT, from == NT_SRC ? record->dst_port : record->src_port);
+	set_element(values, PROTOCOL, IPPROTO_TCP);
 	if (record->role != NT_ROLE_OBSERVER)
-		set_number(values, DIRECTION, from == nt_record_local_side(record)); /* 1: egress */
+		set_element(values, DIRECTION, from == nt_record_local_side(record)); /* 1: egress */
 }
 
 static void set_times(struct flow_values *values, const struct nt_record *record)
@@ -231,28 +231,28 @@ static void set_times(struct flow_values *values, const struct nt_record *record
 	bool has_start = nt_record_has(record, NT_HAS_START);
 
 	if (has_start)
-		set_number(values, FLOW_START, record->start_ns / NS_PER_MS);
-	set_number(values, FLOW_END,
-		   (has_start && nt_record_has(record, NT_HAS_DURATION) ? record->start_ns + record->duration_ns :
-									  record->end_ns) /
-			   NS_PER_MS);
-	set_number(values, FLOW_END_REASON, end_reason_of(record));
+		set_element(values, FLOW_START, record->start_ns / NS_PER_MS);
+	set_element(values, FLOW_END,
+		    (has_start && nt_record_has(record, NT_HAS_DURATION) ? record->start_ns + record->duration_ns :
+									   record->end_ns) /
+			    NS_PER_MS);
+	set_element(values, FLOW_END_REASON, end_reason_of(record));
 }
 
 static void set_volume(struct flow_values *values, const struct nt_record *record, enum nt_side side, bool is_reverse)
 {
 	if (nt_record_has(record, side == NT_SRC ? NT_HAS_SRC_BYTES : NT_HAS_DST_BYTES))
-		set_number(values, is_reverse ? REVERSE_OCTETS : OCTETS, record->bytes[side]);
+		set_element(values, is_reverse ? REVERSE_OCTETS : OCTETS, record->bytes[side]);
 	if (nt_record_has(record, side == NT_SRC ? NT_HAS_SRC_PACKETS : NT_HAS_DST_PACKETS))
-		set_number(values, is_reverse ? REVERSE_PACKETS : PACKETS, record->packets[side]);
+		set_element(values, is_reverse ? REVERSE_PACKETS : PACKETS, record->packets[side]);
 	if (nt_record_has(record, NT_HAS_HISTORY))
-		set_number(values, is_reverse ? REVERSE_FLAGS : FLAGS, flags_of(record, side));
+		set_element(values, is_reverse ? REVERSE_FLAGS : FLAGS, flags_of(record, side));
 }
 
-static void set_interface(struct flow_values *values, const struct nt_record *record)
+static void set_flow_interface(struct flow_values *values, const struct nt_record *record)
 {
 	if (nt_record_has(record, NT_HAS_VLAN))
-		set_number(values, VLAN, record->vlan);
+		set_element(values, VLAN, record->vlan);
 	if (!nt_record_has(record, NT_HAS_IFNAME))
 		return;
 	values->groups |= GROUP_INTERFACE;
@@ -265,13 +265,21 @@ static void fill_flow(struct ipfix_flow *flow, const struct nt_record *record, e
 
 	set_addresses(&values, record, from);
 	set_times(&values, record);
-	set_interface(&values, record);
+	set_flow_interface(&values, record);
 	set_volume(&values, record, from, false);
 	if (is_biflow) {
-		set_number(&values, BIFLOW_DIRECTION, !(record->gaps & NT_GAP_DIRECTION)); /* 1: src is the initiator */
+		set_element(&values, BIFLOW_DIRECTION,
+			    !(record->gaps & NT_GAP_DIRECTION)); /* 1: src is the initiator */
 		set_volume(&values, record, NT_DST, true);
 	}
 	encode_flow(flow, &values);
+}
+
+/* Collectors add up. A socket's totals are the kernel's: what an exit record has of them, the next tracker reports again
+ * at the end of the connection. Without a socket it begins to count anew. */
+static bool is_last_account(const struct nt_record *record)
+{
+	return record->event == NT_EVENT_CLOSE || (record->event == NT_EVENT_EXIT && !(record->seen & NT_SEEN_SOCKET));
 }
 
 static bool is_attempt_without_answer(const struct nt_record *record)
@@ -294,7 +302,7 @@ unsigned int ipfix_fill_flows(struct ipfix_flow flows[2], const struct nt_record
 	unsigned int count = 0;
 	enum nt_side side;
 
-	if (record->event != NT_EVENT_CLOSE && record->event != NT_EVENT_EXIT)
+	if (!is_last_account(record))
 		return 0;
 	if (is_biflow) {
 		fill_flow(&flows[0], record, NT_SRC, true);

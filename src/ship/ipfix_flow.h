@@ -20,8 +20,7 @@ struct ipfix_flow {
 };
 
 /* Fills the flows of a record and returns their number: one for each direction that had packets, or with `is_biflow` one
- * for both (RFC 5103). 0 if the record is not the last one of its connection: collectors add up, and would count the
- * bytes of update records again. */
+ * for both (RFC 5103). 0 if a later record repeats its bytes. */
 unsigned int ipfix_fill_flows(struct ipfix_flow flows[2], const struct nt_record *record, bool is_biflow);
 
 /* Writes the template record (RFC 7011 section 3.4.1) and returns its size. */

@@ -95,7 +95,7 @@ static bool add_flow(struct ipfix_message *message, struct ipfix_session *sessio
 
 /* ---- the message ---- */
 
-static void write_header(struct ipfix_message *message, const struct ipfix_session *session, __u64 now_ns)
+static void write_message_header(struct ipfix_message *message, const struct ipfix_session *session, __u64 now_ns)
 {
 	__u8 *end = ipfix_put(message->bytes, IPFIX_VERSION, 2);
 
@@ -116,7 +116,7 @@ unsigned int ipfix_make_message(struct ipfix_message *message, struct ipfix_sess
 	while (added < count && add_flow(message, session, &set, &flows[added]))
 		added++;
 	end_set(message, &set);
-	write_header(message, session, now_ns);
+	write_message_header(message, session, now_ns);
 	session->sequence += added;
 	session->messages++;
 	return added;

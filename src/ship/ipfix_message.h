@@ -12,8 +12,8 @@ struct ipfix_message {
 	unsigned int size;
 };
 
-/* What a collector knows from one exporter. All zero but `most_bytes` begins: with each connection of TCP again, with
- * UDP once for all messages. */
+/* The templates and flows that a collector got from one exporter. It begins with zeros, but for the settings: with each
+ * connection of TCP, and with UDP once. */
 struct ipfix_session {
 	unsigned int most_bytes; /* of a message; at least 512, at most IPFIX_MESSAGE_SIZE */
 	bool repeats_templates;  /* UDP: they may be lost, and a collector may begin later */

@@ -32,6 +32,7 @@ struct ship_settings {
 	const char *password_file; /* NULL: none; this holds for all files */
 	const char *ca_file;       /* NULL: the certificates that the system trusts */
 	long timeout_ms;           /* of a request */
+	bool is_biflow;            /* IPFIX: a flow for both directions */
 };
 
 struct ship_destination {

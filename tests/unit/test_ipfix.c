@@ -127,6 +127,10 @@ static void test_records_without_flows(void)
 	CHECK_EQUAL(ipfix_fill_flows(flows, &record, false), 0);
 	record.event = NT_EVENT_OPEN;
 	CHECK_EQUAL(ipfix_fill_flows(flows, &record, true), 0);
+	record.event = NT_EVENT_EXIT;
+	CHECK_EQUAL(ipfix_fill_flows(flows, &record, false), 0);
+	record.seen = NT_SEEN_WIRE;
+	CHECK_EQUAL(ipfix_fill_flows(flows, &record, false), 2);
 	record.event = NT_EVENT_CLOSE;
 	record.packets[NT_DST] = 0;
 	CHECK_EQUAL(ipfix_fill_flows(flows, &record, false), 1);
@@ -159,6 +163,7 @@ static void test_end_reasons(void)
 	record.gaps = NT_GAP_EVICTED;
 	CHECK_EQUAL(end_reason(record), 5);
 	record.event = NT_EVENT_EXIT;
+	record.seen = NT_SEEN_WIRE;
 	CHECK_EQUAL(end_reason(record), 4);
 }
 
