@@ -56,6 +56,9 @@ class Case:
         self.traffic_failed = False
         self.skipped = None
 
+    def namespaces(self):
+        return {self.place.client.namespace, self.place.server.namespace}
+
     def copy(self, label):
         return Case(self.function, self.name + label, self.build, self.sysctls)
 
@@ -269,9 +272,18 @@ class Arena:
             self.extra.append("no JSON: %r" % tracker.bad_lines[0])
         self.stderr = tracker.stderr()
         self.extra += form_problems(tracker.records)
+        self.note_retransmissions()
         for one in self.cases:
             own = [record for record in tracker.records if self.case_of(record) is one]
             one.problems += records.match(one.expectations, own, clock)
+
+    def note_retransmissions(self):
+        """Tells the expected records of cases in whose namespaces the kernel has sent segments again."""
+        counts = {namespace: namespace.retransmitted_segments() for one in self.cases for namespace in one.namespaces()}
+        for one in self.cases:
+            if any(counts[namespace] for namespace in one.namespaces()):
+                for expected in one.expectations:
+                    expected["retransmitted"] = True
 
     def case_of(self, record):
         """Returns the case of a record's addresses; None if the record is from a namespace of another run.

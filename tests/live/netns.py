@@ -60,6 +60,12 @@ class Namespace:
     def sysctl(self, settings):
         self.inside(write_sysctls, settings)
 
+    def retransmitted_segments(self):
+        """Returns how many segments the kernel has sent again from this namespace."""
+        names, values = [line.split() for line in self.run("cat", "/proc/self/net/snmp").stdout.splitlines()
+                         if line.startswith("Tcp:")]
+        return int(values[names.index("RetransSegs")])
+
     def delete(self):
         subprocess.run(["ip", "netns", "del", self.name], capture_output=True)
 

@@ -79,6 +79,12 @@ def second(seconds, longer=0):
     return expected, record
 
 
+def with_retransmits(record, count):
+    """Returns the record with this number of the server's retransmissions, in its place."""
+    return {key: value for one in record.items()
+            for key, value in ((one, ("dst_retransmits", count)) if one[0] == "dst_bytes" else (one,))}
+
+
 def cases():
     """Yields name, whether there must be problems, expected records, records."""
     yield "a right record", False, [EXPECTED], [RECORD]
@@ -92,6 +98,13 @@ def cases():
     yield "the same tuple twice", False, [EXPECTED, later_expected], [again, RECORD]
     yield "one id for two", True, [EXPECTED, later_expected], [dict(again, id=RECORD["id"]), RECORD]
     yield "the second's bytes in the first", True, [EXPECTED, later_expected], [dict(again, src_bytes=1), RECORD]
+    for name, is_problem, counted, sent_again, longer in (
+            ("a FIN that was sent again", False, True, 1, 209_000_000),
+            ("one that the kernel did not count", True, False, 1, 209_000_000),
+            ("one that is not in the record", True, True, 0, 209_000_000),
+            ("one that was sent again, too late", True, True, 1, 400_000_000)):
+        expected, record = second(9, longer)
+        yield name, is_problem, [dict(expected, retransmitted=counted)], [with_retransmits(record, sent_again)]
     for name, is_problem, off in ("one time of many", False, 1), ("a tenth of the times", True, 12):
         many = [second(10 + number, (number < off) * 6_000_000) for number in range(40)]
         yield name + " 6 ms off", is_problem, [expected for expected, _ in many], [record for _, record in many]
