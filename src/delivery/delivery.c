@@ -180,29 +180,29 @@ static __u64 count_history_lost(const struct delivery *delivery)
 }
 
 /* Moves the close records that the history lost from written to lost. */
-static void subtract_history_losses(const struct delivery *delivery, struct accounting *accounting)
+static void subtract_history_losses(const struct history_counts *counts, struct accounting *accounting)
 {
 	size_t i;
 
 	for (i = 0; i < HISTORY_CAUSES; i++) {
-		__u64 lost = history_writer_lost(delivery->history, NT_EVENT_CLOSE, history_causes[i]);
-
-		accounting->written -= lost;
-		accounting->lost[history_causes[i]] += lost;
+		accounting->written -= counts->lost[history_causes[i]];
+		accounting->lost[history_causes[i]] += counts->lost[history_causes[i]];
 	}
 }
 
 static void finish_history(struct delivery *delivery)
 {
+	struct history_counts counts;
 	__u64 lost;
 	int error;
 
 	if (!delivery->history)
 		return;
 	error = history_writer_finish(delivery->history);
+	counts = history_writer_count(delivery->history, NT_EVENT_CLOSE);
 	lost = count_history_lost(delivery);
 	if (accounts_for_history(delivery))
-		subtract_history_losses(delivery, &delivery->accounting);
+		subtract_history_losses(&counts, &delivery->accounting);
 	else if (lost)
 		message_error("history: %s: %llu record%s lost", delivery->options->history.folder,
 			      (unsigned long long)lost, lost == 1 ? " was" : "s were");
@@ -240,9 +240,11 @@ __u64 delivery_copy_accounting(const struct delivery *delivery, struct accountin
 	accounting->lost[ACCOUNTING_LOST_NO_MEMORY] += for_memory;
 	accounting->lost[ACCOUNTING_LOST_SINK_FAILED] += lost - for_memory;
 	if (accounts_for_history(delivery)) {
-		waiting = history_writer_waiting(delivery->history, NT_EVENT_CLOSE);
+		struct history_counts counts = history_writer_count(delivery->history, NT_EVENT_CLOSE);
+
+		waiting = counts.waiting;
 		accounting->written -= waiting;
-		subtract_history_losses(delivery, accounting);
+		subtract_history_losses(&counts, accounting);
 	}
 	return waiting;
 }

@@ -32,15 +32,15 @@ struct history_writer {
 	pthread_cond_t work;   /* there are records, losses, or the end */
 	pthread_cond_t done;   /* there is room, or the thread has ended */
 	struct history_queue queue;
-	__u64 waiting[EVENTS];
-	__u64 lost[EVENTS][ACCOUNTING_LOSSES];
+	struct history_counts counts[EVENTS];
 	__u64 tracker_lost[ACCOUNTING_LOSSES]; /* by the tracker, so far */
 	__u64 unstored[ACCOUNTING_LOSSES];     /* of both, not committed */
 	enum accounting_loss cause;            /* of what finds no room now */
 	__u64 begin_ns;                        /* of tracking; 0: not known yet, or stored */
 	bool has_news;                         /* losses, or when tracking began */
 	bool stops, is_finished;
-	int error; /* of the end of the file */
+	bool has_given_up; /* the counts are final, although the thread has a batch yet */
+	int error;         /* of the end of the file */
 };
 
 static __u64 read_clock(clockid_t clock)
@@ -55,7 +55,7 @@ static __u64 read_clock(clockid_t clock)
 
 static void count_lost(struct history_writer *writer, enum nt_event_kind event, enum accounting_loss cause)
 {
-	writer->lost[event][cause]++;
+	writer->counts[event].lost[cause]++;
 	writer->unstored[cause]++;
 	writer->has_news = true;
 }
@@ -78,7 +78,7 @@ static void count_as_done(struct history_writer *writer, const struct history_bl
 		size_t place = 0;
 
 		while ((record = history_block_next(batch, &place)))
-			writer->waiting[record->event]--;
+			writer->counts[record->event].waiting--;
 	}
 }
 
@@ -214,8 +214,9 @@ static void settle_batch(struct history_writer *writer, struct history_block *ba
 {
 	unsigned int cause;
 
-	count_as_done(writer, batch);
-	if (error)
+	if (!writer->has_given_up)
+		count_as_done(writer, batch);
+	if (error && !writer->has_given_up)
 		count_batch_lost(writer, batch);
 	for (cause = 0; cause < ACCOUNTING_LOSSES && !error; cause++)
 		writer->unstored[cause] -= lost[cause];
@@ -330,7 +331,7 @@ void history_writer_add(struct history_writer *writer, const struct nt_record *r
 	pthread_mutex_lock(&writer->mutex);
 	room = add_to_queue(writer, record);
 	if (room == HISTORY_ADDED)
-		writer->waiting[record->event]++;
+		writer->counts[record->event].waiting++;
 	else
 		count_lost(writer, record->event,
 			   room == HISTORY_QUEUE_FULL ? writer->cause : ACCOUNTING_LOST_NO_MEMORY);
@@ -373,9 +374,10 @@ static void give_up(struct history_writer *writer)
 	message_error("history: %s: its disk has taken nothing for 30 s; what waits is lost",
 		      writer->store.options->folder);
 	for (event = 0; event < EVENTS; event++) {
-		writer->lost[event][writer->cause] += writer->waiting[event];
-		writer->waiting[event] = 0;
+		writer->counts[event].lost[writer->cause] += writer->counts[event].waiting;
+		writer->counts[event].waiting = 0;
 	}
+	writer->has_given_up = true;
 	writer->error = -ETIMEDOUT;
 }
 
@@ -396,14 +398,14 @@ int history_writer_finish(struct history_writer *writer)
 	return error;
 }
 
-__u64 history_writer_lost(struct history_writer *writer, enum nt_event_kind event, enum accounting_loss cause)
+struct history_counts history_writer_count(struct history_writer *writer, enum nt_event_kind event)
 {
-	__u64 lost;
+	struct history_counts counts;
 
 	pthread_mutex_lock(&writer->mutex);
-	lost = writer->lost[event][cause];
+	counts = writer->counts[event];
 	pthread_mutex_unlock(&writer->mutex);
-	return lost;
+	return counts;
 }
 
 __u64 history_writer_lost_of_all(struct history_writer *writer, enum accounting_loss cause)
@@ -411,19 +413,11 @@ __u64 history_writer_lost_of_all(struct history_writer *writer, enum accounting_
 	__u64 lost = 0;
 	unsigned int event;
 
-	for (event = 0; event < EVENTS; event++)
-		lost += history_writer_lost(writer, event, cause);
-	return lost;
-}
-
-__u64 history_writer_waiting(struct history_writer *writer, enum nt_event_kind event)
-{
-	__u64 waiting;
-
 	pthread_mutex_lock(&writer->mutex);
-	waiting = writer->waiting[event];
+	for (event = 0; event < EVENTS; event++)
+		lost += writer->counts[event].lost[cause];
 	pthread_mutex_unlock(&writer->mutex);
-	return waiting;
+	return lost;
 }
 
 /* Memory of a thread that is stuck stays: the process ends now. */
@@ -436,7 +430,7 @@ void history_writer_close(struct history_writer *writer)
 	pthread_mutex_lock(&writer->mutex);
 	writer->stops = true;
 	pthread_cond_signal(&writer->work);
-	is_stuck = writer->is_running && writer->error == -ETIMEDOUT;
+	is_stuck = writer->is_running && writer->has_given_up;
 	pthread_mutex_unlock(&writer->mutex);
 	if (is_stuck)
 		return;

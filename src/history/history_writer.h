@@ -46,13 +46,16 @@ void history_writer_set_losses(struct history_writer *writer, const __u64 lost[A
  */
 int history_writer_finish(struct history_writer *writer);
 
-/* Return how many records of one event, or of all, were lost for one cause: ACCOUNTING_LOST_HISTORY_SLOW (the queue was
- * full), _DISK_FULL, _FAILED, or ACCOUNTING_LOST_NO_MEMORY. */
-__u64 history_writer_lost(struct history_writer *writer, enum nt_event_kind event, enum accounting_loss cause);
-__u64 history_writer_lost_of_all(struct history_writer *writer, enum accounting_loss cause);
+/* What became of the records of one event at one moment. Those of neither count are committed. */
+struct history_counts {
+	__u64 waiting;                 /* not committed yet, and not lost */
+	__u64 lost[ACCOUNTING_LOSSES]; /* ACCOUNTING_LOST_HISTORY_SLOW (the queue was full), _DISK_FULL, _FAILED, or
+					* ACCOUNTING_LOST_NO_MEMORY */
+};
+struct history_counts history_writer_count(struct history_writer *writer, enum nt_event_kind event);
 
-/* Returns how many records of one event are not committed yet and not lost. */
-__u64 history_writer_waiting(struct history_writer *writer, enum nt_event_kind event);
+/* Returns how many records of all events were lost for one cause. */
+__u64 history_writer_lost_of_all(struct history_writer *writer, enum accounting_loss cause);
 
 /* Does not wait; records that are not committed are lost. NULL is allowed. */
 void history_writer_close(struct history_writer *writer);

@@ -65,7 +65,7 @@ static struct history_writer *open_writer(const char *folder)
 
 static __u64 lost_of(struct history_writer *writer, enum accounting_loss cause)
 {
-	return history_writer_lost(writer, NT_EVENT_CLOSE, cause);
+	return history_writer_count(writer, NT_EVENT_CLOSE).lost[cause];
 }
 
 static __u64 lost_any(struct history_writer *writer)
@@ -90,9 +90,9 @@ static bool drains(struct history_writer *writer)
 {
 	double until = seconds_now() + 20;
 
-	while (history_writer_waiting(writer, NT_EVENT_CLOSE) && seconds_now() < until)
+	while (history_writer_count(writer, NT_EVENT_CLOSE).waiting && seconds_now() < until)
 		usleep(10000);
-	return !history_writer_waiting(writer, NT_EVENT_CLOSE);
+	return !history_writer_count(writer, NT_EVENT_CLOSE).waiting;
 }
 
 static long long count_in_folder(const char *folder)
@@ -129,7 +129,7 @@ static void test_stalled_disk(void)
 		if (seconds_now() - before > longest)
 			longest = seconds_now() - before;
 	}
-	CHECK(history_writer_waiting(writer, NT_EVENT_CLOSE) > 0);
+	CHECK(history_writer_count(writer, NT_EVENT_CLOSE).waiting > 0);
 	CHECK(longest < 1); /* adding does not wait for the disk */
 	stalls = false;
 	CHECK(drains(writer));
@@ -159,7 +159,7 @@ static void test_full_queue(void)
 	CHECK(lost > 0 && lost < 2000);
 	CHECK_EQUAL(lost, lost_of(writer, ACCOUNTING_LOST_HISTORY_SLOW));
 	CHECK_EQUAL(lost, history_writer_lost_of_all(writer, ACCOUNTING_LOST_HISTORY_SLOW));
-	CHECK_EQUAL(history_writer_waiting(writer, NT_EVENT_CLOSE), added - lost);
+	CHECK_EQUAL(history_writer_count(writer, NT_EVENT_CLOSE).waiting, added - lost);
 	stalls = false;
 	CHECK_EQUAL(history_writer_finish(writer), 0);
 	CHECK_EQUAL(lost_any(writer), lost);
@@ -199,7 +199,7 @@ static void test_failing_disk(void)
 	add_records(writer, 0, 100);
 	while (syncs < before + 2) /* two attempts failed */
 		usleep(10000);
-	CHECK_EQUAL(history_writer_waiting(writer, NT_EVENT_CLOSE), 100);
+	CHECK_EQUAL(history_writer_count(writer, NT_EVENT_CLOSE).waiting, 100);
 	CHECK_EQUAL(lost_any(writer), 0);
 	refuses = false;
 	CHECK(drains(writer));
@@ -222,7 +222,7 @@ static void test_failing_disk_at_the_end(void)
 	CHECK(history_writer_finish(writer) != 0 || lost_any(writer));
 	CHECK_EQUAL(lost_of(writer, ACCOUNTING_LOST_HISTORY_FAILED), 100);
 	CHECK_EQUAL(lost_any(writer), 100);
-	CHECK_EQUAL(history_writer_waiting(writer, NT_EVENT_CLOSE), 0);
+	CHECK_EQUAL(history_writer_count(writer, NT_EVENT_CLOSE).waiting, 0);
 	refuses = false;
 	history_writer_close(writer);
 	remove_test_folder();
@@ -262,7 +262,7 @@ static void test_full_disk_heals(void)
 	set_ballast(test_folder, BALLAST_BYTES);
 	add_records(writer, 0, 20000); /* 2.5 MB */
 	usleep(1500000);
-	CHECK(history_writer_waiting(writer, NT_EVENT_CLOSE) > 0);
+	CHECK(history_writer_count(writer, NT_EVENT_CLOSE).waiting > 0);
 	CHECK_EQUAL(lost_any(writer), 0);
 	set_ballast(test_folder, 0);
 	CHECK(drains(writer));
