@@ -59,6 +59,16 @@ const char *history_database_reason(int error)
 	return strerror(-error);
 }
 
+/* A file may come from somebody else: it has no views for this program, since one with the name of a table could count
+ * for ever, and its triggers do not run. */
+static void distrust_schema(sqlite3 *db)
+{
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+}
+
 int history_database_open(sqlite3 **db, const char *path, int flags)
 {
 	int result = sqlite3_open_v2(path, db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
@@ -69,6 +79,7 @@ int history_database_open(sqlite3 **db, const char *path, int flags)
 		*db = NULL;
 		return error;
 	}
+	distrust_schema(*db);
 	sqlite3_busy_timeout(*db, WAIT_FOR_LOCK_MS);
 	return 0;
 }
