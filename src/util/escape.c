@@ -174,7 +174,8 @@ void escape_text(struct text_buffer *text, const char *string, size_t size)
 
 static unsigned int hex_value(char digit)
 {
-	return isdigit((unsigned char)digit) ? (unsigned int)(digit - '0') : (unsigned int)(digit - 'a' + 10);
+	return isdigit((unsigned char)digit) ? (unsigned int)(digit - '0') :
+					       (unsigned int)(tolower((unsigned char)digit) - 'a' + 10);
 }
 
 size_t escape_text_undo(char *string, size_t size)
