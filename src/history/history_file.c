@@ -16,7 +16,6 @@
 
 #define RECORDS_PER_MARK 1024
 #define WAIT_FOR_READERS_MS 200
-#define NEW_SUFFIX ".new"
 #define WRITE_VERSION_OFFSET 18
 #define WRITE_VERSION_OF_LOG 2
 
@@ -87,10 +86,10 @@ static int make_tables(const char *path)
 /* Under another name first, so that nobody finds a file without tables. */
 static int make_file(const char *path)
 {
-	char new_path[HISTORY_PATH_SIZE + sizeof(NEW_SUFFIX)];
+	char new_path[HISTORY_PATH_SIZE + sizeof(HISTORY_NEW_SUFFIX)];
 	int fd, error;
 
-	snprintf(new_path, sizeof(new_path), "%s%s", path, NEW_SUFFIX);
+	snprintf(new_path, sizeof(new_path), "%s%s", path, HISTORY_NEW_SUFFIX);
 	unlink(new_path);
 	fd = history_folder_make_file(new_path, O_RDWR | O_EXCL);
 	if (fd < 0)

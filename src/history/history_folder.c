@@ -22,6 +22,7 @@
 #define NS_PER_DAY (24 * 3600 * NS_PER_SECOND)
 #define SECONDS_PER_DAY 86400
 #define MOST_DAYS 2932896 /* 9999-12-31: the year has four digits */
+#define MOST_NUMBER 999999999
 
 /* SQLite's files beside a database. */
 static const char *const beside[] = { "-wal", "-shm", "-journal" };
@@ -65,7 +66,7 @@ static bool parse_name(struct history_entry *entry, const char *name)
 	utc.tm_year -= 1900;
 	utc.tm_mon--;
 	seconds = timegm(&utc);
-	if (seconds < 0 || seconds / SECONDS_PER_DAY > MOST_DAYS || !entry->number)
+	if (seconds < 0 || seconds / SECONDS_PER_DAY >= MOST_DAYS || !entry->number || entry->number > MOST_NUMBER)
 		return false;
 	entry->day = (__u32)(seconds / SECONDS_PER_DAY);
 	write_name(entry);
@@ -76,10 +77,12 @@ void history_folder_set_next(struct history_entry *next, const struct history_en
 {
 	__u64 today = now_ns / NS_PER_DAY;
 
-	*next = (struct history_entry){ .day = today < MOST_DAYS ? (__u32)today : MOST_DAYS, .number = 1 };
+	*next = (struct history_entry){ .day = today < MOST_DAYS ? (__u32)today : MOST_DAYS - 1, .number = 1 };
 	if (last && last->day >= next->day) {
-		next->day = last->day;
-		next->number = last->number + 1;
+		bool is_last_number = last->number == MOST_NUMBER;
+
+		next->day = last->day + is_last_number;
+		next->number = is_last_number ? 1 : last->number + 1;
 	}
 	write_name(next);
 }
@@ -256,24 +259,59 @@ static int refuse_second_writer(const char *folder, int fd)
 	message_error("history: %s: process %s writes it already; end that one, or name another folder: "
 		      "--history=FOLDER",
 		      folder, pid);
-	close(fd);
 	return -EBUSY;
+}
+
+/* Members of the group may read the file, so they can lock it too, but not as a writer does. */
+static int refuse_reader(const char *folder)
+{
+	message_error("history: %s/%s: a process that does not write the history has locked this file; find it by "
+		      "`fuser`, and end it",
+		      folder, LOCK_NAME);
+	return -EBUSY;
+}
+
+/* Its content is replaced, so it must be no other file by another name. */
+static bool is_own_file(int fd)
+{
+	struct stat status;
+
+	return !fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_nlink == 1;
+}
+
+/* Returns 0, or -errno after reporting the error. */
+static int take_lock(const char *folder, int fd)
+{
+	struct flock lock = whole_file();
+
+	if (!is_own_file(fd))
+		return report_folder(folder, "lock it", EINVAL, "the file `lock` in it is none of its own; remove it");
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno != EAGAIN && errno != EACCES)
+		return report_folder(folder, "lock it", errno, "name a folder on a local disk: --history=FOLDER");
+	lock = whole_file();
+	if (!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type == F_RDLCK)
+		return refuse_reader(folder);
+	return refuse_second_writer(folder, fd);
 }
 
 int history_folder_lock(const char *folder)
 {
-	struct flock lock = whole_file();
 	char path[HISTORY_PATH_SIZE];
-	int fd;
+	int fd, error;
 
 	if (!history_folder_path(path, folder, LOCK_NAME, ""))
 		return report_folder(folder, "lock it", ENAMETOOLONG, "name another folder: --history=FOLDER");
-	fd = history_folder_make_file(path, O_RDWR);
+	fd = history_folder_make_file(path, O_RDWR | O_NONBLOCK);
 	if (fd < 0)
 		return report_folder(folder, "write into it", -fd,
 				     "run it as root, or name another folder: --history=FOLDER");
-	if (fcntl(fd, F_OFD_SETLK, &lock) && (errno == EAGAIN || errno == EACCES))
-		return refuse_second_writer(folder, fd);
+	error = take_lock(folder, fd);
+	if (error) {
+		close(fd);
+		return error;
+	}
 	if (!ftruncate(fd, 0))
 		dprintf(fd, "%d\n", (int)getpid());
 	return fd;
@@ -283,14 +321,56 @@ bool history_folder_has_writer(const char *folder)
 {
 	struct flock lock = whole_file();
 	char path[HISTORY_PATH_SIZE];
-	int fd = history_folder_path(path, folder, LOCK_NAME, "") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = history_folder_path(path, folder, LOCK_NAME, "") ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 	bool is_locked;
 
 	if (fd < 0)
 		return false;
-	is_locked = !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+	is_locked = !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type == F_WRLCK;
 	close(fd);
 	return is_locked;
+}
+
+/* ---- what a crash left ---- */
+
+/* Returns whether the name is that of a history's file and this suffix; cuts the suffix off. */
+static bool cut_suffix(char *name, const char *suffix)
+{
+	size_t length = strlen(name), cut = strlen(suffix);
+	struct history_entry entry;
+
+	if (length <= cut || strcmp(name + length - cut, suffix))
+		return false;
+	name[length - cut] = '\0';
+	return parse_name(&entry, name);
+}
+
+static bool is_left_over(const char *folder, const char *name)
+{
+	char base[HISTORY_NAME_SIZE];
+	size_t i;
+
+	for (i = 0; i < BESIDE_COUNT && strlen(name) < sizeof(base); i++) {
+		strcpy(base, name);
+		if (cut_suffix(base, beside[i]))
+			return !may_be_listed(folder, base);
+		if (cut_suffix(base, HISTORY_NEW_SUFFIX))
+			return true;
+	}
+	return false;
+}
+
+void history_folder_sweep(const char *folder)
+{
+	DIR *directory = opendir(folder);
+	char path[HISTORY_PATH_SIZE];
+	struct dirent *item;
+
+	while (directory && (item = readdir(directory)))
+		if (is_left_over(folder, item->d_name) && history_folder_path(path, folder, item->d_name, ""))
+			unlink(path);
+	if (directory)
+		closedir(directory);
 }
 
 /* ---- retention ---- */

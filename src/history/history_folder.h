@@ -9,6 +9,7 @@
 
 #define HISTORY_NAME_SIZE 64
 #define HISTORY_PATH_SIZE 4096
+#define HISTORY_NEW_SUFFIX ".new" /* of a file that is being made */
 #define HISTORY_DEFAULT_FOLDER "/var/lib/netracker/history"
 
 /* A file's name is the day (UTC) on which it was begun, and its number on that day: 2026-11-29-0001.db. A later file's
@@ -56,6 +57,10 @@ int history_folder_lock(const char *folder);
  * same name. Returns 0 or -errno. */
 int history_folder_remove(const char *folder, const char *name);
 void history_folder_remove_beside(const char *path);
+
+/* Removes what a crash has left and nothing else would find: a file that was being made, and SQLite's files without the one
+ * that they belong to. The caller has the lock. */
+void history_folder_sweep(const char *folder);
 
 /* Removes files of days that ended longer ago than `most_age_ns`, then the oldest until all have at most `most_bytes`; 0
  * is no limit. The newest `kept` files stay, and so does one that cannot be removed, which is reported. */

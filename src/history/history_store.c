@@ -158,6 +158,7 @@ int history_store_open(struct history_store *store, const struct history_options
 	store->lock_fd = history_folder_lock(options->folder);
 	if (store->lock_fd < 0)
 		return store->lock_fd;
+	history_folder_sweep(options->folder);
 	remove_old_files(store, now_ns);
 	error = open_current(store, true, now_ns);
 	if (error == -ENOSPC && !options->is_replay && history_store_drop_oldest(store))

@@ -174,6 +174,52 @@ static void test_two_writers(void)
 	remove_test_folder();
 }
 
+/* A member of the group can lock the file as a reader does; that is no writer, and the message says so. */
+static void test_locked_by_reader(void)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	char path[HISTORY_PATH_SIZE];
+	int fd;
+
+	begin_test();
+	open_store(NOON_NS);
+	close_store(NOON_NS);
+	CHECK(history_folder_path(path, test_folder, "lock", ""));
+	fd = open(path, O_RDONLY);
+	CHECK_EQUAL(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	CHECK(!history_folder_has_writer(test_folder));
+	options = test_options(test_folder);
+	CHECK_EQUAL(history_store_open(&store, &options, NOON_NS), -EBUSY);
+	history_store_close(&store);
+	close(fd);
+	open_store(NOON_NS);
+	close_store(NOON_NS);
+	remove_test_folder();
+}
+
+/* What is written into the file `lock` must not reach another file, and a pipe must not make the start wait. */
+static void test_lock_that_is_another_file(void)
+{
+	char lock[HISTORY_PATH_SIZE], other[HISTORY_PATH_SIZE];
+	int fd;
+
+	begin_test();
+	CHECK(history_folder_path(lock, test_folder, "lock", ""));
+	CHECK(history_folder_path(other, test_folder, "other", ""));
+	fd = open(other, O_CREAT | O_WRONLY, 0600);
+	CHECK_EQUAL(write(fd, "text", 4), 4);
+	CHECK_EQUAL(link(other, lock), 0);
+	CHECK_EQUAL(history_store_open(&store, &options, NOON_NS), -EINVAL);
+	history_store_close(&store);
+	CHECK_EQUAL(lseek(fd, 0, SEEK_END), 4);
+	close(fd);
+	unlink(lock);
+	CHECK_EQUAL(mkfifo(lock, 0600), 0);
+	CHECK_EQUAL(history_store_open(&store, &options, NOON_NS), -EINVAL);
+	history_store_close(&store);
+	remove_test_folder();
+}
+
 /* Sets the time at which a file was last changed. */
 static void set_modified(const char *name, __u64 ns)
 {
@@ -256,6 +302,25 @@ static void test_later_schema(void)
 	expect_files(FILES("2024-10-04-0001.db", "2024-10-04-0002.db"));
 	CHECK_EQUAL(ask_file(test_folder, "2024-10-04-0001.db", "SELECT count(*) FROM conn"), 1);
 	CHECK_EQUAL(count_records(test_folder, "2024-10-04-0002.db", NULL), 1);
+	remove_test_folder();
+}
+
+/* Tables of a file that somebody else made may be views that never end, and it may have triggers. */
+static void test_hostile_schema(void)
+{
+	begin_test();
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 3, NOON_NS), 0);
+	close_store(NOON_NS);
+	run_sql("2024-10-04-0001.db", "CREATE TRIGGER t AFTER INSERT ON conn BEGIN DELETE FROM conn; END");
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 3, 3, NOON_NS), 0);
+	close_store(NOON_NS);
+	CHECK_EQUAL(count_records(test_folder, "2024-10-04-0001.db", NULL), 6);
+	run_sql("2024-10-04-0001.db", "ALTER TABLE mark RENAME TO other;CREATE VIEW mark AS WITH RECURSIVE n(first_seq,"
+				      "last_seq,min_start_ns,min_time_ns,max_time_ns) AS (SELECT 1,1,1,1,1 UNION ALL "
+				      "SELECT * FROM n) SELECT * FROM n");
+	CHECK_EQUAL(count_records(test_folder, "2024-10-04-0001.db", NULL), -1);
 	remove_test_folder();
 }
 
@@ -591,6 +656,61 @@ static void test_names_of_no_files(void)
 	remove_test_folder();
 }
 
+static void make_empty(const char *name)
+{
+	char path[HISTORY_PATH_SIZE];
+	int fd;
+
+	CHECK(history_folder_path(path, test_folder, name, ""));
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	CHECK(fd >= 0);
+	close(fd);
+}
+
+static bool exists(const char *name)
+{
+	char path[HISTORY_PATH_SIZE];
+
+	CHECK(history_folder_path(path, test_folder, name, ""));
+	return !access(path, F_OK);
+}
+
+/* A crash can leave these; others' files stay. */
+static void test_left_over_files(void)
+{
+	begin_test();
+	make_empty("2020-01-01-0001.db.new");
+	make_empty("2020-01-02-0001.db-wal");
+	make_empty("2020-01-02-0001.db-shm");
+	make_empty("2020-01-03-0001.db-notes");
+	make_empty("notes.db-wal");
+	make_empty("x.new");
+	open_store(NOON_NS);
+	CHECK(exists("2024-10-04-0001.db-wal"));
+	close_store(NOON_NS);
+	CHECK(!exists("2020-01-01-0001.db.new"));
+	CHECK(!exists("2020-01-02-0001.db-wal"));
+	CHECK(!exists("2020-01-02-0001.db-shm"));
+	CHECK(exists("2020-01-03-0001.db-notes"));
+	CHECK(exists("notes.db-wal"));
+	CHECK(exists("x.new"));
+	remove_test_folder();
+}
+
+/* The name of a file that exists is never given again. */
+static void test_last_number_of_a_day(void)
+{
+	begin_test();
+	make_empty("2024-10-04-999999999.db");
+	make_empty("2024-10-04-4294967295.db");
+	open_store(NOON_NS);
+	CHECK_EQUAL(write_records(&store, 0, 1, NOON_NS), 0);
+	close_store(NOON_NS);
+	CHECK_EQUAL(count_records(test_folder, "2024-10-05-0001.db", NULL), 1);
+	CHECK(exists("2024-10-04-4294967295.db"));
+	remove_test_folder();
+}
+
 static void test_folder_like_a_uri(void)
 {
 	char before[HISTORY_PATH_SIZE];
@@ -713,7 +833,10 @@ int main(void)
 	test_clock_ahead();
 	test_locked_by_another();
 	test_two_writers();
+	test_locked_by_reader();
+	test_lock_that_is_another_file();
 	test_later_schema();
+	test_hostile_schema();
 	test_earlier_columns();
 	test_files_that_are_no_history();
 	test_damaged_file();
@@ -727,6 +850,8 @@ int main(void)
 	test_coverage();
 	test_file_removed_while_written();
 	test_names_of_no_files();
+	test_left_over_files();
+	test_last_number_of_a_day();
 	test_folder_like_a_uri();
 	test_modes();
 	test_folders_that_cannot_be();
