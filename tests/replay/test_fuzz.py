@@ -27,7 +27,7 @@ def main():
     if not has_libfuzzer():
         replay_harness.skip("clang has no libFuzzer: install libclang-rt-dev")
         return
-    built = run("make", "-s", "fuzz-targets")
+    built = run("make", "-s", f"-j{os.cpu_count()}", "fuzz-targets")
     replay_harness.equal(built.returncode, 0, "make fuzz-targets: " + built.stdout.decode()[-2000:])
     for target in TARGETS:
         result = run("tests/fuzz/run", "0", target)
