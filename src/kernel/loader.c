@@ -224,10 +224,21 @@ static bool is_plain(const struct netracker_bpf *skeleton, const struct bpf_prog
 	return program == skeleton->progs.wire_ingress_plain || program == skeleton->progs.wire_egress_plain;
 }
 
-static bool is_program_needed(const struct loader *loader, const struct bpf_program *program)
+/* Those of packets are of the wire context, those that trace of the socket context; iterators are of both. The kernel's check
+ * of programs that are not attached would take most of the time of a start. */
+static bool is_of_context(const struct bpf_program *program, unsigned int contexts)
+{
+	if (bpf_program__type(program) == BPF_PROG_TYPE_SCHED_CLS)
+		return contexts & CONTEXT_WIRE;
+	return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER || contexts & CONTEXT_SOCKET;
+}
+
+static bool is_program_needed(const struct loader *loader, const struct bpf_program *program, unsigned int contexts)
 {
 	const struct netracker_bpf *skeleton = loader->skeleton;
 
+	if (!is_of_context(program, contexts))
+		return false;
 	if (program == skeleton->progs.socket_error)
 		return loader->features.reports_socket_errors;
 	if (program == skeleton->progs.process_moves)
@@ -237,14 +248,16 @@ static bool is_program_needed(const struct loader *loader, const struct bpf_prog
 	return !is_plain(skeleton, program);
 }
 
-static void choose_programs(const struct loader *loader, bool iterators_only)
+static void choose_programs(const struct loader *loader, const struct loader_options *options)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program (program, loader->skeleton->obj) {
 		bool iterates = bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 
-		bpf_program__set_autoload(program, iterators_only ? iterates : is_program_needed(loader, program));
+		bpf_program__set_autoload(program, options->scans_only ?
+							   iterates :
+							   is_program_needed(loader, program, options->contexts));
 	}
 }
 
@@ -290,7 +303,7 @@ int loader_open(struct loader *loader, const struct loader_options *options)
 	if (!loader->skeleton)
 		return loader_explain_failure(-errno, WITH_BTF);
 	configure(loader, options);
-	choose_programs(loader, options->scans_only);
+	choose_programs(loader, options);
 	error = netracker_bpf__load(loader->skeleton);
 	if (!error)
 		error = fill_handles(loader);
