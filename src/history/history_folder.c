@@ -345,7 +345,7 @@ static bool cut_suffix(char *name, const char *suffix)
 	return parse_name(&entry, name);
 }
 
-static bool is_left_over(const char *folder, const char *name)
+static bool is_of_crash(const char *folder, const char *name)
 {
 	char base[HISTORY_NAME_SIZE];
 	size_t i;
@@ -367,7 +367,7 @@ void history_folder_sweep(const char *folder)
 	struct dirent *item;
 
 	while (directory && (item = readdir(directory)))
-		if (is_left_over(folder, item->d_name) && history_folder_path(path, folder, item->d_name, ""))
+		if (is_of_crash(folder, item->d_name) && history_folder_path(path, folder, item->d_name, ""))
 			unlink(path);
 	if (directory)
 		closedir(directory);

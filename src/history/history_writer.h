@@ -46,7 +46,7 @@ void history_writer_set_losses(struct history_writer *writer, const __u64 lost[A
  */
 int history_writer_finish(struct history_writer *writer);
 
-/* What became of the records of one event at one moment. Those of neither count are committed. */
+/* The records of one event at one moment; those of neither count are committed. */
 struct history_counts {
 	__u64 waiting;                 /* not committed yet, and not lost */
 	__u64 lost[ACCOUNTING_LOSSES]; /* ACCOUNTING_LOST_HISTORY_SLOW (the queue was full), _DISK_FULL, _FAILED, or

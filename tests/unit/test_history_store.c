@@ -197,7 +197,7 @@ static void test_locked_by_reader(void)
 	remove_test_folder();
 }
 
-/* What is written into the file `lock` must not reach another file, and a pipe must not make the start wait. */
+/* The process id that is written into `lock` must not reach another file, and a pipe must not make the start wait. */
 static void test_lock_that_is_another_file(void)
 {
 	char lock[HISTORY_PATH_SIZE], other[HISTORY_PATH_SIZE];
