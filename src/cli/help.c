@@ -198,6 +198,9 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                the HTTP interface of ClickHouse, port 8123, and the table conn;\n"
 "                clickhouses:// over TLS, port 8443. Each record is in the table\n"
 "                once, by SELECT ... FINAL, whatever was sent twice\n"
+"  otlp://[USER@]HOST[:PORT][/PATH], or http://HOST[:PORT]/v1/logs\n"
+"                an OpenTelemetry collector, port 4318, path /v1/logs; otlps://\n"
+"                or https:// over TLS\n"
 "  ipfix://HOST[:PORT][/DOMAIN], ipfix+udp://HOST[:PORT][/DOMAIN]\n"
 "                a collector of flows, port 4739, over TCP or UDP: two flows for\n"
 "                each connection. DOMAIN is the observation domain, default 0\n"
@@ -211,6 +214,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                            make the table, once\n"
 "  netracker ship --to clickhouse://ch.example/nt\n"
 "                                            send what there is and what comes\n"
+"  netracker ship --to otlp://localhost      to a collector on this machine\n"
 "  netracker ship --once -t 10m --password-file /etc/netracker/ch \\\n"
 "      --to clickhouses://tracker@ch.example/nt\n"
 "                                            from cron\n" },

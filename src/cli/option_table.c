@@ -196,9 +196,10 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "to", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(to), .most = 1024,
-		.value = "URL", .valid = "clickhouse://HOST/DATABASE, ipfix://HOST",
-		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], clickhouses:// for TLS, "
-				    "ipfix://HOST[:PORT][/DOMAIN], or ipfix+udp://" }),
+		.value = "URL", .valid = "clickhouse://HOST/DATABASE, otlp://HOST, ipfix://HOST",
+		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], "
+				    "otlp://[USER@]HOST[:PORT][/PATH], both with an s before the : over TLS; "
+				    "ipfix://HOST[:PORT][/DOMAIN], ipfix+udp://" }),
 	},
 	{
 		.name = "setup", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
@@ -217,11 +218,29 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "the first line of FILE is the user's password" }),
 	},
 	{
+		.name = "token-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(token_file), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "the first line of FILE is a bearer token, which takes the place of a password" }),
+	},
+	{
 		.name = "ca-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(ca_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "certificates (PEM) that the server's one must come from; default: those that the "
 				    "system trusts" }),
+	},
+	{
+		.name = "cert-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(cert_file), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "this client's certificate (PEM), for servers that want one" }),
+	},
+	{
+		.name = "key-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(key_file), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "its private key (PEM); default: in --cert-file too" }),
 	},
 	{
 		.name = "biflow", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,

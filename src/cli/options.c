@@ -480,6 +480,15 @@ static const char *find_history_conflict(const struct options *options)
 }
 
 /* Returns why options must not be given together. NULL if they may. */
+static const char *find_ship_conflict(const struct options *options)
+{
+	if (!options->to)
+		return "--to URL is missing; it names the server";
+	if (options->password_file && options->token_file)
+		return "--password-file and --token-file exclude each other; leave one out";
+	return options->key_file && !options->cert_file ? "--key-file needs --cert-file" : NULL;
+}
+
 static const char *find_conflict(const struct options *options)
 {
 	const char *conflict = find_columns_conflict(options);
@@ -517,7 +526,7 @@ static const char *find_conflict(const struct options *options)
 	case COMMAND_EXPLAIN:
 		return NULL;
 	case COMMAND_SHIP:
-		return options->to ? NULL : "--to URL is missing; it names the server";
+		return find_ship_conflict(options);
 	default:
 		return find_kernel_trace_conflict(options);
 	}

@@ -73,7 +73,10 @@ struct options {
 	const char *to;            /* ship: the destination; never NULL */
 	const char *cursors;       /* ship: the folder of its cursors */
 	const char *password_file; /* ship; NULL: no password */
+	const char *token_file;    /* ship; NULL: no bearer token */
 	const char *ca_file;       /* ship; NULL: what the system trusts */
+	const char *cert_file;     /* ship: the client's certificate; NULL: none */
+	const char *key_file;      /* ship: its key; NULL: in the same file */
 	bool is_biflow;            /* ship to IPFIX */
 	unsigned int batch;        /* ship: most records of a request */
 	__u64 timeout_ns;          /* ship: of a request */

@@ -17,6 +17,7 @@
 #include "src/ship/ship_cursor.h"
 #include "src/ship/ship_destination.h"
 #include "src/ship/ship_ipfix.h"
+#include "src/ship/ship_otlp.h"
 #include "src/ship/ship_send.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
@@ -26,7 +27,8 @@
 #define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
 #define CURSOR_NAME_SIZE (SHIP_NAME_SIZE + SHIP_HOST_SIZE + SHIP_PATH_SIZE)
 
-static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_ipfix, &ship_ipfix_udp };
+static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_otlp, &ship_ipfix,
+							       &ship_ipfix_udp };
 
 struct ship {
 	const struct options *options;
@@ -67,7 +69,10 @@ static bool open_destination(struct ship *ship)
 {
 	const struct options *options = ship->options;
 	const struct ship_settings settings = { .password_file = options->password_file,
+						.token_file = options->token_file,
 						.ca_file = options->ca_file,
+						.cert_file = options->cert_file,
+						.key_file = options->key_file,
 						.timeout_ms = (long)(options->timeout_ns / NS_PER_MS),
 						.is_biflow = options->is_biflow };
 

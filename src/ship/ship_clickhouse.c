@@ -25,7 +25,7 @@ struct clickhouse {
 	char *insert; /* path and query */
 };
 
-static bool is_tls(const struct ship_url *url)
+static bool is_clickhouse_tls(const struct ship_url *url)
 {
 	return !strcmp(url->scheme, TLS_SCHEME);
 }
@@ -50,7 +50,7 @@ static const char *clickhouse_check(struct ship_url *url)
 		snprintf(url->path + length, sizeof(url->path) - length, "/" DEFAULT_TABLE);
 	}
 	if (!url->port)
-		url->port = is_tls(url) ? HTTPS_PORT : HTTP_PORT;
+		url->port = is_clickhouse_tls(url) ? HTTPS_PORT : HTTP_PORT;
 	return NULL;
 }
 
@@ -91,6 +91,8 @@ static bool add_credentials(struct ship_http *http, const struct ship_url *url, 
 	snprintf(header, sizeof(header), "X-ClickHouse-User: %s", url->user);
 	if (*url->user && !ship_http_add_header(http, header))
 		return false;
+	if (settings->token_file)
+		return ship_http_add_secret(http, "Authorization: Bearer ", settings->token_file);
 	return !settings->password_file || ship_http_add_secret(http, "X-ClickHouse-Key: ", settings->password_file);
 }
 
@@ -106,7 +108,7 @@ static void *clickhouse_open(const struct ship_url *url, const struct ship_setti
 	clickhouse->url = *url;
 	memcpy(clickhouse->table.database, url->path, length);
 	snprintf(clickhouse->table.name, sizeof(clickhouse->table.name), "%s", url->path + length + 1);
-	clickhouse->http = ship_http_open(url, is_tls(url), settings);
+	clickhouse->http = ship_http_open(url, is_clickhouse_tls(url), settings);
 	if (clickhouse->http && add_credentials(clickhouse->http, url, settings) && set_insert(clickhouse))
 		return clickhouse;
 	clickhouse_close(clickhouse);

@@ -29,15 +29,16 @@ struct ship_answer {
 };
 
 struct ship_settings {
-	const char *password_file; /* NULL: none; this holds for all files */
-	const char *ca_file;       /* NULL: the certificates that the system trusts */
-	long timeout_ms;           /* of a request */
-	bool is_biflow;            /* IPFIX: a flow for both directions */
+	const char *password_file, *token_file; /* NULL: none */
+	const char *ca_file;                    /* NULL: the certificates that the system trusts */
+	const char *cert_file, *key_file;       /* of the client; NULL: none */
+	long timeout_ms;                        /* of a request */
+	bool is_biflow;                         /* IPFIX: a flow for both directions */
 };
 
 struct ship_destination {
 	const char *name;       /* the first part of the name of the cursor's file */
-	const char *schemes[4]; /* of its URLs; up to a NULL */
+	const char *schemes[5]; /* of its URLs; up to a NULL */
 	const char *form;       /* of its URLs, for people */
 
 	/* Checks the path and the user, and sets what was left out. Returns NULL, or why the URL is no such destination. */

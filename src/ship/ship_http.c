@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "src/util/message.h"
@@ -78,6 +79,30 @@ bool ship_http_add_secret(struct ship_http *http, const char *name, const char *
 	return is_added;
 }
 
+static bool set_login(struct ship_http *http, const char *user, const char *path)
+{
+	char secret[SECRET_SIZE];
+	bool is_set = read_secret(secret, path);
+
+	if (is_set) /* curl copies both */
+		is_set = curl_easy_setopt(http->curl, CURLOPT_USERNAME, user) == CURLE_OK &&
+			 curl_easy_setopt(http->curl, CURLOPT_PASSWORD, secret) == CURLE_OK;
+	explicit_bzero(secret, sizeof(secret));
+	return is_set;
+}
+
+bool ship_http_add_authorization(struct ship_http *http, const char *user, const struct ship_settings *settings)
+{
+	if (settings->token_file)
+		return ship_http_add_secret(http, "Authorization: Bearer ", settings->token_file);
+	if (!settings->password_file)
+		return true;
+	if (*user)
+		return set_login(http, user, settings->password_file);
+	message_error("ship: --password-file needs a user in the URL: USER@HOST");
+	return false;
+}
+
 /* An answer without end would keep the connection until the timeout, for each attempt. */
 static size_t keep_beginning(char *bytes, size_t one, size_t count, void *context)
 {
@@ -108,6 +133,19 @@ static void set_options(struct ship_http *http, const struct ship_settings *sett
 	curl_easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
 	if (settings->ca_file)
 		curl_easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
+	if (settings->cert_file)
+		curl_easy_setopt(http->curl, CURLOPT_SSLCERT, settings->cert_file);
+	if (settings->key_file)
+		curl_easy_setopt(http->curl, CURLOPT_SSLKEY, settings->key_file);
+}
+
+/* curl itself reports a missing file as a connection that failed, which would be tried again for ever. */
+static bool can_read(const char *path)
+{
+	if (!path || !access(path, R_OK))
+		return true;
+	message_error("ship: %s: cannot read it: %s", path, strerror(errno));
+	return false;
 }
 
 struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const struct ship_settings *settings)
@@ -124,7 +162,8 @@ struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const 
 	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
 	set_options(http, settings);
 	/* Without "Expect" curl would wait for a permission that not every server gives. */
-	if (ship_http_add_header(http, "Expect:"))
+	if (ship_http_add_header(http, "Expect:") && can_read(settings->cert_file) && can_read(settings->key_file) &&
+	    can_read(settings->ca_file))
 		return http;
 	ship_http_close(http);
 	return NULL;
@@ -263,7 +302,7 @@ static const char *reason_of(const struct ship_http_answer *http, enum ship_verd
 	if (verdict == SHIP_BAD)
 		return "the server does not take them";
 	if (http->status == 401 || http->status == 403)
-		return "the server refuses this user or password; see --password-file";
+		return "the server refuses this user or password; see --password-file and --token-file";
 	return "the server does not know this request, so it is another one";
 }
 

@@ -26,6 +26,9 @@ void ship_http_close(struct ship_http *http);
 bool ship_http_add_header(struct ship_http *http, const char *header);
 bool ship_http_add_secret(struct ship_http *http, const char *name, const char *path);
 
+/* Adds the HTTP way to say who asks: a bearer token, or a user and a password. Returns false after reporting the error. */
+bool ship_http_add_authorization(struct ship_http *http, const char *user, const struct ship_settings *settings);
+
 /* Posts to `target`: path and query, without the first "/". `packed`: the body is compressed. */
 void ship_http_post(struct ship_http *http, const char *target, const char *body, size_t size, bool packed,
 		    struct ship_http_answer *answer);

@@ -11,7 +11,7 @@ import time
 
 class InsertServer:
     """`rows` is what SELECT ... FINAL would return, `bodies` each request's data. `answer(number, rows)` is called for
-    each request and returns the status, with headers or without, or one of "drop" (no answer, nothing inserted) and "lose"
+    each request and returns the status, with headers (and "body") or without, or one of "drop" (no answer, nothing inserted) and "lose"
     (inserted, no answer) and "endless" (an answer without end); `delay(number)` is the time until it answers, in seconds."""
 
     def __init__(self, tls=None):
@@ -37,11 +37,18 @@ class InsertServer:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    success = b""
+    failure = b"Code: 1, e.displayText() = DB::Exception: made by the test\nsecond line"
+
+    @staticmethod
+    def parse(data):
+        return [json.loads(line) for line in data.splitlines()]
+
     def handle(self, request):
         data = request.rfile.read(int(request.headers["Content-Length"]))
         if request.headers.get("Content-Encoding") == "gzip":
             data = gzip.decompress(data)
-        rows = [json.loads(line) for line in data.splitlines()]
+        rows = self.parse(data)
         with self.lock:
             number = len(self.bodies)
             self.bodies.append(data)
@@ -66,10 +73,11 @@ class InsertServer:
                     request.wfile.write(b"x" * 65536)
             return
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
-        text = headers.pop("body", b"") if status == 200 else b"Code: 1, e.displayText() = DB::Exception: made by the test\nsecond line"
+        text = headers.get("body", self.success if status == 200 else self.failure)
         request.send_response(status)
         for name, value in headers.items():
-            request.send_header(name, value)
+            if name != "body":
+                request.send_header(name, value)
         request.send_header("Content-Length", str(len(text)))
         request.end_headers()
         request.wfile.write(text)

@@ -1,12 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netracker ship: every record of a history is in the table once, whatever fails on the way."""
-import concurrent.futures
 import contextlib
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import socket
@@ -22,31 +20,9 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests"
 from insert_server import InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
+from ship_run import HttpShip, at_once, distinct, free_port, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
-ACCOUNTING = re.compile(r"ship: (\d+) sent, (\d+) rejected, (\d+) unsent, (\d+) removed unsent$")
 COUNT = len(RECORDS)
-numbers = iter(range(1000))
-
-
-class Ship:
-    """A run of netracker ship to its end, or with `follow` one that goes on."""
-
-    def __init__(self, port, *arguments, cursors, folder=HISTORY, scheme="clickhouse", user="", once=True, **popen):
-        command = [NETRACKER, "ship", "--from", folder, "--cursors", cursors, "--host", "here",
-                   "--to", "%s://%slocalhost:%d/nt" % (scheme, user, port), *(["--once"] if once else []), *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        text=True, **popen)
-
-    def end(self, timeout=60):
-        self.output, self.errors = self.process.communicate(timeout=timeout)
-        self.status = self.process.returncode
-        found = ACCOUNTING.search(self.errors.strip())
-        self.accounting = tuple(int(number) for number in found.groups()) if found else None
-        return self
-
-
-def ship(port, *arguments, **options):
-    return Ship(port, *arguments, **options).end()
 
 
 @contextlib.contextmanager
@@ -56,14 +32,6 @@ def server(**options):
         yield made
     finally:
         made.close()
-
-
-def new_cursors():
-    return new_folder("cursors%d" % next(numbers))
-
-
-def with_host(values):
-    return dict(values, host=values.get("host", "here"))
 
 
 def key_of(values):
@@ -79,11 +47,6 @@ def all_are_there(rows, records, what):
         if any(row.get(name) != value for name, value in values.items()):
             check(False, "%s: %s is %s" % (what, values, row))
             return
-
-
-def distinct(bodies):
-    """Without what was sent again just after."""
-    return [body for index, body in enumerate(bodies) if not index or body != bodies[index - 1]]
 
 
 def batches_are_whole(bodies, what):
@@ -112,7 +75,7 @@ def what_comes_later():
     folder, cursors = new_folder("growing"), new_cursors()
     write_history(folder, RECORDS[:10])
     with server() as taker:
-        running = Ship(taker.port, "--interval", "0.2", cursors=cursors, folder=folder, once=False)
+        running = HttpShip(taker.port, "--interval", "0.2", cursors=cursors, folder=folder, once=False)
         wait_for(lambda: len(taker.rows) == 10, "the first records")
         second = ship(taker.port, cursors=cursors, folder=folder)
         equal(second.status, 1, "a second one for the same destination")
@@ -125,13 +88,6 @@ def what_comes_later():
         all_are_there(taker.rows, RECORDS[:30], "a history that grows")
 
 
-def wait_for(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
-    check(condition(), what)
-
-
 def without_root():
     if os.geteuid():
         return skip("another user: only root can become one")
@@ -141,7 +97,7 @@ def without_root():
     os.chmod(os.path.dirname(HISTORY), 0o711)
     with server() as taker:
         group = os.stat(HISTORY).st_gid
-        done = Ship(taker.port, cursors=cursors, preexec_fn=lambda: (os.setgroups([]), os.setgid(group), os.setuid(65534))).end()
+        done = HttpShip(taker.port, cursors=cursors, preexec_fn=lambda: (os.setgroups([]), os.setgid(group), os.setuid(65534))).end()
         equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
 
 
@@ -242,7 +198,7 @@ def passwords():
         file.write("pass word\nnot this\n")
     with server() as taker:
         taker.delay = lambda number: 0.3
-        running = Ship(taker.port, "--password-file", secret, cursors=new_cursors(), user="tracker@")
+        running = HttpShip(taker.port, "--password-file", secret, cursors=new_cursors(), user="tracker@")
         wait_for(lambda: taker.bodies, "a request")
         with open("/proc/%d/cmdline" % running.process.pid, "rb") as file:
             check(b"pass word" not in file.read(), "the password is on no command line")
@@ -253,27 +209,84 @@ def passwords():
         equal((wrong.status, "--password-file" in wrong.errors), (2, True), wrong.errors)
         wrong = ship(taker.port, "--password-file", "/nonexistent", cursors=new_cursors())
         equal((wrong.status, "cannot read the secret" in wrong.errors), (1, True), wrong.errors)
+        ship(taker.port, "--token-file", secret, cursors=new_cursors())
+        equal(taker.headers[-1]["Authorization"], "Bearer pass word", "a token")
         with open(secret, "w") as file:
             file.write("x" * 2000)
         wrong = ship(taker.port, "--password-file", secret, cursors=new_cursors())
         equal((wrong.status, "too long" in wrong.errors), (1, True), wrong.errors)
 
 
+class Certificates:
+    """A certificate authority of the test's own. Each file has a certificate, and NAME.key its key."""
+
+    def __init__(self):
+        self.folder = new_folder("ca%d" % next(numbers))
+        os.mkdir(self.folder)
+        self.ca = self.make("ca", "/CN=ca")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def make(self, name, subject, *arguments):
+        path = self.path(name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                        "2", "-keyout", path + ".key", "-out", path, "-subj", subject, *arguments], check=True,
+                       capture_output=True)
+        return path
+
+    def sign(self, name, alternative):
+        return self.make(name, "/CN=" + name, "-CA", self.ca, "-CAkey", self.ca + ".key", "-addext",
+                         "subjectAltName=DNS:" + alternative, "-addext", "basicConstraints=CA:FALSE")
+
+    def context(self, path, client_ca=None):
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        made.load_cert_chain(path, path + ".key")
+        if client_ca:
+            made.verify_mode = ssl.CERT_REQUIRED
+            made.load_verify_locations(client_ca)
+        return made
+
+
 def certificates():
     if not shutil.which("openssl"):
         return skip("TLS: openssl is not installed")
-    name = new_folder("certificate")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", name + ".key", "-out",
-                    name, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True,
-                   capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(name, name + ".key")
-    with server(tls=context) as taker:
-        done = ship(taker.port, cursors=new_cursors(), scheme="clickhouses")
-        equal((done.status, "certificate" in done.errors), (1, True), "nobody vouches for it: " + done.errors)
+    ours, other = Certificates(), Certificates()
+    good, elsewhere = ours.sign("server", "localhost"), ours.sign("elsewhere", "example.org")
+    folder = two_files()
+
+    def send(port, *arguments):
+        return ship(port, *arguments, "-t", "1", cursors=new_cursors(), folder=folder, scheme="clickhouses")
+
+    for path, arguments in ((good, []), (good, ["--ca-file", other.ca]), (elsewhere, ["--ca-file", ours.ca])):
+        with server(tls=ours.context(path)) as taker:
+            done = send(taker.port, *arguments)
+            equal((done.status, done.accounting), (1, (0, 0, 300, 0)), done.errors)
+            equal((done.errors.count("certificate does not fit"), done.errors.count("again")), (1, 0), done.errors)
+            equal(len(taker.bodies), 0, "nothing was sent")
+    with server(tls=ours.context(good)) as taker:
+        equal(send(taker.port, "--ca-file", ours.ca).accounting, (300, 0, 0, 0), "a certificate that fits")
+    client, stranger = ours.sign("client", "client"), other.sign("stranger", "stranger")
+    with open(ours.path("both"), "w") as file:
+        file.write(text_of(client) + text_of(client + ".key"))
+    with server(tls=ours.context(good, client_ca=ours.ca)) as taker:
+        for arguments in ([], ["--cert-file", stranger, "--key-file", stranger + ".key"]):
+            done = send(taker.port, "--ca-file", ours.ca, *arguments)
+            equal((done.status, done.accounting), (1, (0, 0, 300, 0)), "a client that is not known: " + done.errors)
+        done = send(taker.port, "--ca-file", ours.ca, "--cert-file", client, "--key-file", stranger + ".key")
+        equal((done.status, "key or certificate" in done.errors), (1, True), "another one's key: " + done.errors)
+        for name in ("--cert-file", "--ca-file"):
+            done = send(taker.port, name, "/nonexistent")
+            equal((done.status, "/nonexistent: cannot read it" in done.errors), (1, True), done.errors)
         equal(len(taker.bodies), 0, "nothing was sent")
-        done = ship(taker.port, "--ca-file", name, cursors=new_cursors(), scheme="clickhouses")
-        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+        for arguments in (["--cert-file", client, "--key-file", client + ".key"], ["--cert-file", ours.path("both")]):
+            done = send(taker.port, "--ca-file", ours.ca, *arguments)
+            equal((done.status, done.accounting), (0, (300, 0, 0, 0)), done.errors)
+
+
+def text_of(path):
+    with open(path) as file:
+        return file.read()
 
 
 # ---- the end at any moment ----
@@ -284,7 +297,7 @@ def killed_at_random():
         taker.delay = lambda number: 0.01
         taker.answer = lambda number, rows: "lose" if number % 40 == 39 else 200
         while kills < 25:
-            running = Ship(taker.port, "--batch", "40", cursors=cursors)
+            running = HttpShip(taker.port, "--batch", "40", cursors=cursors)
             try:
                 running.process.wait(chance.uniform(0.02, 0.3))
                 running.end()
@@ -306,7 +319,7 @@ def ended_by_signal():
         cursors = new_cursors()
         with server() as taker:
             taker.delay = lambda number, hangs=hangs: 15 if hangs else 1
-            running = Ship(taker.port, "--batch", "100", cursors=cursors)
+            running = HttpShip(taker.port, "--batch", "100", cursors=cursors)
             wait_for(lambda taker=taker: taker.bodies, "a request")
             began = time.monotonic()
             running.process.send_signal(signal.SIGTERM)
@@ -372,7 +385,7 @@ def damaged_file():
 
 
 def wrong_usage():
-    for arguments, word in ((["--to", "http://a/b"], "clickhouse://"), (["--to", "clickhouse://a"], "database"),
+    for arguments, word in ((["--to", "ftp://a/b"], "clickhouse://"), (["--to", "clickhouse://a/b", "--key-file", "k"], "--cert-file"), (["--to", "clickhouse://a"], "database"),
                             (["--to", "clickhouse://a:0/b"], "port"), (["--to", "clickhouse://a/b;c"], "letters"),
                             ([], "--to"), (["--to", "clickhouse://a/b", "--batch", "0"], "--batch")):
         done = subprocess.run([NETRACKER, "ship", *arguments], capture_output=True, text=True, timeout=10, check=False)
@@ -390,12 +403,6 @@ CONFIG = """<yandex><logger><level>warning</level><log>{0}/log</log><errorlog>{0
 USERS = """<yandex><profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles><users><default>
 <password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
 </users><quotas><default></default></quotas></yandex>"""
-
-
-def free_port():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return unused.getsockname()[1]
 
 
 class RealServer:
@@ -430,7 +437,7 @@ def compare_real(real, secret, time_text):
     for _ in range(2):
         done = ship(real.port, "--setup", "--password-file", secret, **options)
         equal((done.status, "nt.conn is there" in done.errors), (0, True), done.errors)
-    running = Ship(real.port, "--batch", "20", "--password-file", secret, **options)
+    running = HttpShip(real.port, "--batch", "20", "--password-file", secret, **options)
     wait_for(lambda: int(real.ask("SELECT count() FROM nt.conn") or 0) > 100, "the first records")
     real.kill()
     real.start()
@@ -489,17 +496,8 @@ def current_engine():
         real.kill()
 
 
-def at_once(*tests):
-    """Runs tests that wait more than they compute."""
-    def tests_at_once():
-        with concurrent.futures.ThreadPoolExecutor(len(tests)) as pool:
-            for running in [pool.submit(test) for test in tests]:
-                running.result()
-    return tests_at_once
-
-
-run_tests([everything_arrives, without_root, bad_records, refusing_servers, table_that_changes, passwords, certificates,
+run_tests([everything_arrives, without_root, bad_records, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
-           at_once(what_comes_later, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
+           at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    removed_by_retention, removed_meanwhile),
            clickhouse_18, current_engine])
