@@ -57,6 +57,7 @@ struct filter_value *filter_node_add_value(struct filter_node *node)
 
 bool filter_matching_begin(struct filter_matching *matching)
 {
+	pthread_mutex_init(&matching->lock, NULL);
 	matching->limits = pcre2_match_context_create(NULL);
 	matching->data = pcre2_match_data_create(1, NULL);
 	if (!matching->limits || !matching->data) {
@@ -73,6 +74,7 @@ void filter_matching_end(struct filter_matching *matching)
 {
 	pcre2_match_data_free(matching->data);
 	pcre2_match_context_free(matching->limits);
+	pthread_mutex_destroy(&matching->lock);
 }
 
 struct filter *filter_new(void)

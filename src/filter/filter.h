@@ -79,7 +79,7 @@ void filter_visit_fields(const struct filter *filter, void (*visit)(void *contex
 /* Returns whether anything was added. */
 bool filter_is_given(const struct filter *filter);
 
-/* NULL accepts everything. */
+/* NULL accepts everything. Several threads may call it. */
 enum filter_truth filter_judge(const struct filter *filter, const struct nt_record *record);
 
 static inline bool filter_accepts(const struct filter *filter, const struct nt_record *record)

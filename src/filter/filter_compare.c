@@ -75,15 +75,17 @@ static enum filter_truth compare_addresses(const struct filter_operand *operand,
 static enum filter_truth match_pattern(struct filter *filter, const struct filter_operand *operand,
 				       const struct filter_value *value)
 {
-	int result = pcre2_match(value->pattern, (PCRE2_SPTR)operand->text, operand->size, 0, 0, filter->matching.data,
-				 filter->matching.limits);
+	struct filter_matching *matching = &filter->matching;
+	int result;
 
+	pthread_mutex_lock(&matching->lock);
+	result = pcre2_match(value->pattern, (PCRE2_SPTR)operand->text, operand->size, 0, 0, matching->data,
+			     matching->limits);
+	filter->limited += result < 0 && result != PCRE2_ERROR_NOMATCH;
+	pthread_mutex_unlock(&matching->lock);
 	if (result >= 0)
 		return FILTER_TRUE;
-	if (result == PCRE2_ERROR_NOMATCH)
-		return FILTER_FALSE;
-	filter->limited++;
-	return FILTER_UNKNOWN;
+	return result == PCRE2_ERROR_NOMATCH ? FILTER_FALSE : FILTER_UNKNOWN;
 }
 
 static bool text_equals(const struct filter_operand *operand, const struct filter_value *value)

@@ -5,6 +5,7 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#include <pthread.h>
 
 #include "src/filter/filter.h"
 #include "src/filter/filter_field.h"
@@ -15,6 +16,7 @@
 
 /* The memory and the limits of pattern matching. */
 struct filter_matching {
+	pthread_mutex_t lock; /* of `data`, and of the filter's count of limited matches */
 	pcre2_match_context *limits;
 	pcre2_match_data *data;
 };
