@@ -267,6 +267,12 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "repeat a request that is not answered after TIME; default: 60" }),
 	},
 	{
+		.name = "threads", .commands = COMMAND_QUERY, .refusal = "only query reads with several threads",
+		.section = SECTION_SOURCES, .type = OPTION_NUMBER32, .offset = MEMBER(threads), .least = 1, .most = 256,
+		.value = "COUNT", .valid = "a number from 1 to 256",
+		.help = HELP({ ALL, "read the history with at most COUNT threads; default: one for each CPU" }),
+	},
+	{
 		.name = "interface", .letter = 'i', .commands = TRACKING | COMMAND_ATTACH | COMMAND_DETACH,
 		.refusal = "it reads packets from files", .section = SECTION_SOURCES,
 		.type = OPTION_INTERFACE, .value = "NAME", .valid = "an interface's name, or none without any other",

@@ -69,6 +69,7 @@ struct options {
 	const char *group_by;              /* query; NULL: records */
 	bool follows;                      /* query: goes on with the records that come */
 	bool only_new;                     /* query: groups that were not there before */
+	unsigned int threads;              /* query: at most so many; 0: one for each CPU */
 
 	const char *to;            /* ship: the destination; never NULL */
 	const char *cursors;       /* ship: the folder of its cursors */

@@ -13,7 +13,6 @@ int history_cache_init(struct history_cache *cache, sqlite3 *db, enum history_ta
 	int error = history_rows_choose(&cache->rows, db, table, wanted);
 
 	cache->places = calloc(HISTORY_CACHE_PLACES, sizeof(*cache->places));
-	cache->rows.before = 1;
 	text_string(&sql, "SELECT id");
 	history_rows_append_names(&sql, &cache->rows);
 	text_format(&sql, " FROM %s WHERE id=?", history_table_names[table]);
@@ -27,11 +26,10 @@ int history_cache_init(struct history_cache *cache, sqlite3 *db, enum history_ta
 
 static void free_place(const struct history_cache *cache, struct history_cached *cached)
 {
-	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	unsigned int i;
 
 	for (i = 0; i < cache->rows.count; i++)
-		history_column_free(&columns[cache->rows.index[i]], &cached->record);
+		history_column_free(cache->rows.columns[i], &cached->record);
 	*cached = (struct history_cached){ 0 };
 }
 
@@ -61,13 +59,16 @@ void history_cache_free(struct history_cache *cache)
 
 static int load_row(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, struct history_cached *cached)
 {
+	sqlite3_value *values[HISTORY_MOST_COLUMNS];
 	int error, result;
 
 	free_place(cache, cached);
 	sqlite3_bind_int64(cache->rows.statement, 1, id);
 	result = sqlite3_step(cache->rows.statement);
 	error = history_database_errno(db, result);
-	if (!error && (result != SQLITE_ROW || !history_rows_load(&cache->rows, &cached->record)))
+	if (!error && result == SQLITE_ROW)
+		history_rows_take(&cache->rows, values);
+	if (!error && (result != SQLITE_ROW || !history_rows_load(&cache->rows, &cached->record, values)))
 		error = -EUCLEAN;
 	sqlite3_reset(cache->rows.statement);
 	cached->id = error ? 0 : id;
@@ -77,8 +78,7 @@ static int load_row(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, 
 int history_cache_copy(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, struct nt_record *record)
 {
 	struct history_cached *cached;
-	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	unsigned int i;
 	int error;
 
 	if (!id || !cache->rows.count)
@@ -92,6 +92,6 @@ int history_cache_copy(struct history_cache *cache, sqlite3 *db, sqlite3_int64 i
 			return error;
 	}
 	for (i = 0; i < cache->rows.count; i++)
-		history_column_copy(&columns[cache->rows.index[i]], record, &cached->record);
+		history_column_copy(cache->rows.columns[i], record, &cached->record);
 	return 0;
 }

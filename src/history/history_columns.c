@@ -317,24 +317,23 @@ void history_column_append(const struct history_column *column, const struct nt_
 
 /* ---- into a record ---- */
 
-static bool load_integer(const struct history_column *column, void *member, sqlite3_stmt *statement, int index)
+static bool load_integer(const struct history_column *column, void *member, sqlite3_value *value)
 {
-	sqlite3_int64 value = sqlite3_column_int64(statement, index);
+	sqlite3_int64 number = sqlite3_value_int64(value);
 
-	if (sqlite3_column_type(statement, index) != SQLITE_INTEGER ||
-	    !record_member_set_integer(member, column->field->size, value))
+	if (!record_member_set_integer(member, column->field->size, number))
 		return false;
 	if (column->kind == FIELD_KIND_ENUMERATOR)
-		return field_name(column->field->names, (unsigned int)value);
-	return column->kind != FIELD_KIND_BITS || !((__u64)value >> column->field->names->count);
+		return field_name(column->field->names, (unsigned int)number);
+	return column->kind != FIELD_KIND_BITS || !((__u64)number >> column->field->names->count);
 }
 
-static bool load_address(__u8 *member, sqlite3_stmt *statement, int index)
+static bool load_address(__u8 *member, sqlite3_value *value)
 {
-	const void *bytes = sqlite3_column_blob(statement, index);
-	int size = sqlite3_column_bytes(statement, index);
+	const void *bytes = sqlite3_value_blob(value);
+	int size = sqlite3_value_bytes(value);
 
-	if (sqlite3_column_type(statement, index) != SQLITE_BLOB || (size != IPV4_SIZE && size != IPV6_SIZE))
+	if (size != IPV4_SIZE && size != IPV6_SIZE)
 		return false;
 	memset(member, 0, IPV6_SIZE);
 	memset(member + MAPPED_PREFIX_SIZE - 2, 0xff, 2);
@@ -343,12 +342,12 @@ static bool load_address(__u8 *member, sqlite3_stmt *statement, int index)
 }
 
 /* Allocates the text with a NUL behind it. Words need no escaping in any format, so that only plain ones are taken. */
-static char *copy_text(const struct history_column *column, sqlite3_stmt *statement, int index, size_t *size)
+static char *copy_text(const struct history_column *column, sqlite3_value *value, size_t *size)
 {
-	const char *text = (const char *)sqlite3_column_text(statement, index);
+	const char *text = (const char *)sqlite3_value_text(value);
 	char *copy;
 
-	*size = (size_t)sqlite3_column_bytes(statement, index);
+	*size = (size_t)sqlite3_value_bytes(value);
 	if (!text || memchr(text, '\0', *size))
 		return NULL;
 	if (column->field->type == FIELD_WORD && !record_word_is_plain(text))
@@ -375,18 +374,17 @@ static bool load_characters(const struct history_column *column, char *member, c
 	return true;
 }
 
-static bool load_string(const struct history_column *column, struct nt_record *record, sqlite3_stmt *statement,
-			int index)
+static bool load_string(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
 {
 	char *member = (char *)record + column->field->offset, *text;
 	bool fits;
 	size_t size;
 
-	if (is_id(column) && sqlite3_column_type(statement, index) == SQLITE_INTEGER) {
-		write_id(record->id, (__u64)sqlite3_column_int64(statement, index));
+	if (is_id(column) && sqlite3_value_type(value) == SQLITE_INTEGER) {
+		write_id(record->id, (__u64)sqlite3_value_int64(value));
 		return true;
 	}
-	text = copy_text(column, statement, index, &size);
+	text = copy_text(column, value, &size);
 	if (!text)
 		return false;
 	if (column->kind == FIELD_KIND_POINTER || column->kind == FIELD_KIND_HISTORY) {
@@ -402,26 +400,26 @@ static bool load_string(const struct history_column *column, struct nt_record *r
 	return fits;
 }
 
-bool history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_stmt *statement,
-			 int index)
+bool history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
 {
 	void *member = (char *)record + column->field->offset;
+	int type = sqlite3_value_type(value);
 	bool done;
 
-	if (sqlite3_column_type(statement, index) == SQLITE_NULL)
+	if (type == SQLITE_NULL)
 		return true;
 	switch (column->kind) {
 	case FIELD_KIND_INTEGER:
 	case FIELD_KIND_ENUMERATOR:
 	case FIELD_KIND_BITS:
 	case FIELD_KIND_TIME:
-		done = load_integer(column, member, statement, index);
+		done = type == SQLITE_INTEGER && load_integer(column, member, value);
 		break;
 	case FIELD_KIND_ADDRESS:
-		done = load_address(member, statement, index);
+		done = type == SQLITE_BLOB && load_address(member, value);
 		break;
 	default:
-		done = load_string(column, record, statement, index);
+		done = load_string(column, record, value);
 	}
 	if (done && column->field->present >= 0)
 		nt_record_set(record, column->field->present);

@@ -39,13 +39,15 @@ struct history_selection {
 	enum history_match match;
 	__u64 from_ns, to_ns; /* since the Unix epoch, both included; 0 and ~0ULL: unlimited */
 	__u64 after_seq;      /* only records that were written after this one of the same file; 0: all */
+	__u64 last_seq;       /* and not after this one; 0: all */
 	bool newest_first;    /* else in the order in which they were written */
 	const struct history_columns *wanted; /* the fields that are needed; NULL: all. Others are absent, or zero */
 };
 
 /* Opens one file of a folder. Returns 0, or -errno after reporting the error with the name of the file: it is damaged, of
- * a later schema, not a history at all (-EINVAL), or may not be read (-EACCES). Files of earlier schemas are read; what
- * they have no column for is absent. Call history_reader_close() either way.
+ * a later schema, not a history at all (-EINVAL), or may not be read (-EACCES). -ENOENT is not reported: the retention may
+ * have removed the file since the folder was listed. Files of earlier schemas are read; what they have no column for is
+ * absent. Call history_reader_close() either way.
  */
 int history_reader_open(struct history_reader **reader, const char *folder, const char *name);
 
@@ -61,12 +63,34 @@ int history_reader_select(struct history_reader *reader, const struct history_se
  */
 int history_reader_next(struct history_reader *reader, struct nt_record *record);
 
-/* As history_reader_next(), for a selection that wants `id` alone: sets the id as a number, which is faster. A record whose
- * id is not 16 digits has the number 0, and `other` is its id, valid until the next call. */
-int history_reader_next_id(struct history_reader *reader, __u64 *id, const char **other);
-
 /* Ends the selection before its last record, so that the writer's log may be used again. */
 void history_reader_stop(struct history_reader *reader);
+
+/* Extent of a selection in a file, as the marks say: `last_seq` is the last record of the file; at most `records` are
+ * selected, from `first_seq` on. */
+struct history_extent {
+	__u64 last_seq, first_seq, records; /* 0: none */
+};
+
+/* Returns 0, or -errno after reporting the error. */
+int history_reader_measure(struct history_reader *reader, const struct history_selection *selection,
+			   struct history_extent *extent);
+
+/* The number of a record in its file, and its id: as a number, or if it is not 16 digits as a text and 0. */
+struct history_row {
+	__u64 seq, id;
+	const char *other_id; /* "" if `id` is it */
+};
+
+/* Calls `visit` for each selected record until it returns false; faster than history_reader_next(). Without any wanted
+ * column the record is not set. All is read from one state of the file. Ends what history_reader_select() began. Returns
+ * 0, or -errno; history_reader_report() reports it. */
+int history_reader_scan(struct history_reader *reader, const struct history_selection *selection,
+			bool (*visit)(void *context, const struct history_row *row, struct nt_record *record),
+			void *context);
+
+/* Reports that the file, or its rest, cannot be read. Returns the error. */
+int history_reader_report(const struct history_reader *reader, int error);
 
 /* Fills the record of this number, whatever span of time the selection has; what history_reader_next() would return next
  * changes. Returns as history_reader_next(): 0 if there is no such record. */

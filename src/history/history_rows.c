@@ -29,10 +29,14 @@ static void choose_column(struct history_rows *rows, const char *name, const str
 	unsigned int count, i;
 	const struct history_column *columns = history_columns_all(&count);
 
-	for (i = 0; i < count; i++)
-		if (columns[i].table == rows->table && !strcmp(columns[i].name, name) &&
-		    is_wanted(wanted, &columns[i], i) && rows->count < HISTORY_MOST_COLUMNS)
-			rows->index[rows->count++] = i;
+	for (i = 0; i < count; i++) {
+		if (columns[i].table != rows->table || strcmp(columns[i].name, name) != 0 ||
+		    !is_wanted(wanted, &columns[i], i) || rows->count == HISTORY_MOST_COLUMNS)
+			continue;
+		if (!columns[i].field)
+			rows->reference[columns[i].dictionary] = (int)rows->count;
+		rows->columns[rows->count++] = &columns[i];
+	}
 }
 
 int history_rows_choose(struct history_rows *rows, sqlite3 *db, enum history_table table,
@@ -43,6 +47,7 @@ int history_rows_choose(struct history_rows *rows, sqlite3 *db, enum history_tab
 
 	rows->table = table;
 	rows->count = 0;
+	memset(rows->reference, -1, sizeof(rows->reference));
 	if (error)
 		return error;
 	sqlite3_bind_text(statement, 1, history_table_names[table], -1, SQLITE_STATIC);
@@ -58,37 +63,34 @@ int history_rows_choose(struct history_rows *rows, sqlite3 *db, enum history_tab
 
 void history_rows_append_names(struct text_buffer *sql, const struct history_rows *rows)
 {
-	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	unsigned int i;
 
 	for (i = 0; i < rows->count; i++)
-		text_format(sql, ",%s", columns[rows->index[i]].name);
+		text_format(sql, ",%s", rows->columns[i]->name);
 }
 
-bool history_rows_load(const struct history_rows *rows, struct nt_record *record)
+void history_rows_take(const struct history_rows *rows, sqlite3_value *values[HISTORY_MOST_COLUMNS])
 {
-	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	unsigned int i;
 
-	for (i = 0; i < rows->count; i++) {
-		const struct history_column *column = &columns[rows->index[i]];
+	for (i = 0; i < rows->count; i++)
+		values[i] = sqlite3_column_value(rows->statement, (int)i + 1);
+}
 
-		if (column->field && !history_column_load(column, record, rows->statement, (int)(rows->before + i)))
+bool history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < rows->count; i++)
+		if (rows->columns[i]->field && !history_column_load(rows->columns[i], record, values[i]))
 			return false;
-	}
 	return true;
 }
 
-sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary)
+sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary,
+				     sqlite3_value *const *values)
 {
-	unsigned int count, i;
-	const struct history_column *columns = history_columns_all(&count);
+	int index = rows->reference[dictionary];
 
-	for (i = 0; i < rows->count; i++) {
-		const struct history_column *column = &columns[rows->index[i]];
-
-		if (!column->field && column->dictionary == dictionary)
-			return sqlite3_column_int64(rows->statement, (int)(rows->before + i));
-	}
-	return 0;
+	return index < 0 ? 0 : sqlite3_value_int64(values[index]);
 }

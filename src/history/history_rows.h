@@ -9,12 +9,13 @@
 #include "src/history/history_columns.h"
 #include "src/util/text_buffer.h"
 
-/* The columns that a statement returns, after its first `before` ones. */
+/* The columns that a statement returns, after its first one, which is the row's number. */
 struct history_rows {
 	enum history_table table;
 	sqlite3_stmt *statement;
-	unsigned int before, count;
-	unsigned int index[HISTORY_MOST_COLUMNS]; /* in history_columns_all() */
+	unsigned int count;
+	const struct history_column *columns[HISTORY_MOST_COLUMNS];
+	int reference[HISTORY_TABLES]; /* which of them refers to this dictionary; -1: none */
 };
 
 /* Sets the columns of a table that are wanted and exist. Returns 0 or -errno. */
@@ -24,10 +25,14 @@ int history_rows_choose(struct history_rows *rows, sqlite3 *db, enum history_tab
 /* Appends the chosen columns' names, each after a comma. */
 void history_rows_append_names(struct text_buffer *sql, const struct history_rows *rows);
 
-/* Takes the values of the statement's row into the record. Returns false if the file is damaged, or without memory. */
-bool history_rows_load(const struct history_rows *rows, struct nt_record *record);
+/* Sets `values` to those of the statement's row, without its number. They are valid until the statement's next step. */
+void history_rows_take(const struct history_rows *rows, sqlite3_value *values[HISTORY_MOST_COLUMNS]);
 
-/* Returns the number of the dictionary's row that the record refers to. 0 if it refers to none. */
-sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary);
+/* Takes a row's values into the record. Returns false if the file is damaged, or without memory. */
+bool history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values);
+
+/* Returns the number of the dictionary's row that a row refers to. 0 if it refers to none. */
+sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary,
+				     sqlite3_value *const *values);
 
 #endif

@@ -168,6 +168,9 @@ void coverage_append(struct coverage *coverage, struct text_buffer *text)
 	append_gaps(coverage, text);
 	text_string(text, "; ");
 	append_losses(coverage, text);
+	if (coverage->removed_files)
+		text_format(text, "; the retention removed %u %s meanwhile", coverage->removed_files,
+			    coverage->removed_files == 1 ? "file" : "files");
 }
 
 void coverage_free(struct coverage *coverage)

@@ -26,7 +26,8 @@ struct coverage {
 		__u64 records;
 	} causes[COVERAGE_CAUSES];
 	unsigned int cause_count;
-	bool failed; /* no memory */
+	unsigned int removed_files; /* by the retention, while the question was answered */
+	bool failed;                /* no memory */
 };
 
 /* Adds the runs and the losses of a file. Returns 0, or -errno after reporting the error. */

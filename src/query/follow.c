@@ -1,39 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/query/follow.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "src/query/query_columns.h"
 #include "src/util/stop.h"
 
 #define POLL_NS 250000000L /* the history commits once a second, or more often */
 
-static __u64 find_last_seq(struct query_scan *scan, unsigned int file)
+static __u64 find_last_seq(struct query_files *files, unsigned int file)
 {
-	struct history_columns columns = { { 0 } };
-	const struct history_selection newest = {
-		.match = HISTORY_TIME_IN, .to_ns = ~0ULL, .newest_first = true, .wanted = &columns
-	};
-	struct history_reader *reader = query_scan_reader(scan, file);
-	const char *other;
-	__u64 id;
+	const struct history_selection all = { .match = HISTORY_TIME_IN, .to_ns = ~0ULL };
+	struct query_reader reader = { 0 };
+	struct history_extent extent = { 0 };
 
-	query_columns_add_keys(&columns, "id");
-	if (!reader || history_reader_select(reader, &newest) || history_reader_next_id(reader, &id, &other) != 1)
-		return 0;
-	return history_reader_seq(reader);
+	if (query_files_open(files, file, &reader))
+		history_reader_measure(reader.open, &all, &extent);
+	query_reader_close(&reader);
+	return extent.last_seq;
 }
 
 void follow_begin(struct follow *follow, struct query_scan *scan)
 {
-	unsigned int last = scan->names.count - 1;
+	struct query_files *files = &scan->files;
+	unsigned int last = files->names.count - 1;
+	bool is_measured = scan->threads;
 
-	follow->folder = scan->folder;
-	snprintf(follow->name, sizeof(follow->name), "%s", scan->names.entries[last].name);
-	follow->seq = scan->knows_newest ? scan->files[last].last_seq : find_last_seq(scan, last);
-	follow->is_unreadable = scan->files[last].is_unreadable;
+	follow->folder = files->folder;
+	snprintf(follow->name, sizeof(follow->name), "%s", files->names.entries[last].name);
+	follow->seq = is_measured ? files->files[last].extent.last_seq : find_last_seq(files, last);
+	follow->is_unreadable = files->files[last].is_unreadable;
 }
 
 /* Writes the records of the file that came since. */
@@ -51,8 +49,10 @@ static void follow_file(struct follow *follow, struct delivery *delivery)
 		follow->seq = history_reader_seq(reader);
 		delivery_write(delivery, &record);
 	}
-	if (result < 0)
-		follow->is_unreadable = follow->is_incomplete = true;
+	if (result < 0) {
+		follow->is_unreadable = true;
+		follow->is_incomplete = follow->is_incomplete || result != -ENOENT; /* the retention removed it */
+	}
 	history_reader_close(reader);
 }
 

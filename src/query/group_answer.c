@@ -2,6 +2,7 @@
 #include "src/query/group_answer.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "src/query/group_table.h"
 #include "src/util/message.h"
@@ -25,30 +26,59 @@ bool group_answer_begin(struct groups *groups, const struct options *options, st
 	return true;
 }
 
-static bool visit_to_add(void *context, struct nt_record *record, __u64 position)
+static bool visit_to_add(void *state, struct nt_record *record, __u64 position)
 {
 	(void)position;
-	groups_add(context, record);
+	group_part_add(state, record);
 	return true;
 }
+
+static void read_groups(struct groups *groups, struct query_scan *scan)
+{
+	struct group_parts parts;
+
+	if (group_parts_init(&parts, groups, scan->threads)) {
+		query_scan_run(scan, visit_to_add, parts.parts, sizeof(*parts.parts));
+		group_parts_merge(&parts);
+	} else {
+		groups->failed = true;
+	}
+	group_parts_free(&parts);
+}
+
+/* The state of a thread that reads the records before the span. */
+struct before_state {
+	const struct groups *groups;
+	struct text_buffer key;
+};
 
 static bool visit_to_note_before(void *context, struct nt_record *record, __u64 position)
 {
+	struct before_state *state = context;
+
 	(void)position;
-	groups_note_before(context, record);
-	return true;
+	groups_note_before(state->groups, &state->key, record);
+	return !state->key.failed;
 }
 
-static void read_groups(struct groups *groups, const struct options *options, struct query_scan *scan)
+static void remove_groups_before(struct groups *groups, struct query_scan *scan)
 {
-	query_scan_find_newest(scan);
-	query_scan_run(scan, visit_to_add, groups);
-	if (options->only_new) {
-		query_scan_run_before(scan, visit_to_note_before, groups);
-		groups_remove_before(groups);
+	struct before_state *states = calloc(scan->threads, sizeof(*states));
+	unsigned int i;
+
+	if (!states) {
+		groups->failed = true;
+		return;
 	}
-	message_clear();
-	groups_sort(groups);
+	for (i = 0; i < scan->threads; i++)
+		states[i].groups = groups;
+	query_scan_run_before(scan, visit_to_note_before, states, sizeof(*states));
+	for (i = 0; i < scan->threads; i++) {
+		groups->failed = groups->failed || states[i].key.failed;
+		text_free(&states[i].key);
+	}
+	free(states);
+	groups_remove_before(groups);
 }
 
 static size_t count_shown(const struct groups *groups, const struct options *options)
@@ -104,11 +134,15 @@ int group_answer_write(struct groups *groups, const struct options *options, str
 {
 	int error;
 
-	if (!groups_init(groups)) {
+	if (!groups_init(groups) || !query_scan_measure(scan)) {
 		message_error("query: out of memory");
 		return EXIT_STATUS_BROKEN;
 	}
-	read_groups(groups, options, scan);
+	read_groups(groups, scan);
+	if (options->only_new)
+		remove_groups_before(groups, scan);
+	message_clear();
+	groups_sort(groups);
 	error = write_groups(groups, options);
 	if (!report_groups(groups, options) || (error && error != -EPIPE))
 		return EXIT_STATUS_BROKEN;

@@ -2,15 +2,18 @@
 #include "src/query/group_values.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_CAPACITY 16
 
-static bool reserve_value(struct group_values *values)
+static bool reserve_values(struct group_values *values, __u32 count)
 {
-	__u32 capacity = values->capacity ? 2 * values->capacity : FIRST_CAPACITY;
+	__u32 capacity = values->capacity ? values->capacity : FIRST_CAPACITY;
 	__s64 *larger;
 
-	if (values->count < values->capacity)
+	while (capacity < values->count + count)
+		capacity *= 2;
+	if (capacity == values->capacity)
 		return true;
 	larger = reallocarray(values->values, capacity, sizeof(*larger));
 	if (!larger)
@@ -48,10 +51,38 @@ bool group_values_add(struct group_values *values, __s64 value)
 		add_to_histogram(values, value);
 		return true;
 	}
-	if (!reserve_value(values))
+	if (!reserve_values(values, 1))
 		return false;
 	values->values[values->count++] = value;
 	return true;
+}
+
+static bool merge_histograms(struct group_values *values, struct group_values *other)
+{
+	if ((!values->more && !begin_histogram(values)) || (!other->more && !begin_histogram(other)))
+		return false;
+	percentiles_merge(values->more, other->more);
+	return true;
+}
+
+static bool append_values(struct group_values *values, const struct group_values *other)
+{
+	if (!other->count)
+		return true;
+	if (!reserve_values(values, other->count))
+		return false;
+	memcpy(values->values + values->count, other->values, other->count * sizeof(*other->values));
+	values->count += other->count;
+	return true;
+}
+
+bool group_values_merge(struct group_values *values, struct group_values *other)
+{
+	bool are_many = values->more || other->more || values->count + other->count > GROUP_VALUES_EXACT;
+	bool done = are_many ? merge_histograms(values, other) : append_values(values, other);
+
+	group_values_free(other);
+	return done;
 }
 
 void group_values_free(struct group_values *values)

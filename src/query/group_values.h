@@ -21,6 +21,9 @@ struct group_values {
 bool group_values_add(struct group_values *values, __s64 value);
 void group_values_free(struct group_values *values);
 
+/* Moves the values of another group here. Returns false without memory. */
+bool group_values_merge(struct group_values *values, struct group_values *other);
+
 static inline __u64 group_values_count(const struct group_values *values)
 {
 	return values->more ? values->more->count : values->count;

@@ -96,22 +96,17 @@ void groups_free(struct groups *groups)
 		free_group(groups->list[i]);
 	free(groups->list);
 	hash_map_free(&groups->map);
-	text_free(&groups->key);
 	*groups = (struct groups){ 0 };
 }
 
-/* Sets `key` to the record's. Returns its group, or NULL. */
-static struct group *find_group(struct groups *groups, const struct nt_record *record, __u64 *hash)
+static struct group *find_group(const struct groups *groups, const char *key, size_t size, __u64 hash)
 {
 	struct hash_node *node;
 
-	groups->key.used = 0;
-	group_keys_append(&groups->keys, record, &groups->key);
-	*hash = hash_map_hash(&groups->map, groups->key.bytes, groups->key.used);
-	for (node = hash_map_first(&groups->map, *hash); node; node = hash_map_next(node)) {
+	for (node = hash_map_first(&groups->map, hash); node; node = hash_map_next(node)) {
 		struct group *group = hash_map_entry(node, struct group, node);
 
-		if (group->key_size == groups->key.used && !memcmp(group->key, groups->key.bytes, group->key_size))
+		if (group->key_size == size && !memcmp(group->key, key, size))
 			return group;
 	}
 	return NULL;
@@ -132,25 +127,25 @@ static bool reserve_group(struct groups *groups)
 	return true;
 }
 
-static struct group *add_group(struct groups *groups, __u64 hash)
+static struct group *new_group(struct groups *groups, const struct group_row *row)
 {
-	struct group *group = reserve_group(groups) ? calloc(1, sizeof(*group) + groups->key.used) : NULL;
+	struct group *group = reserve_group(groups) ? calloc(1, sizeof(*group) + row->key.used) : NULL;
 
 	if (!group)
 		return NULL;
-	group->key_size = groups->key.used;
-	memcpy(group->key, groups->key.bytes, group->key_size);
-	hash_map_insert(&groups->map, &group->node, hash);
+	group->key_size = (__u32)row->key.used;
+	memcpy(group->key, row->key.bytes, row->key.used);
+	hash_map_insert(&groups->map, &group->node, row->hash);
 	groups->list[groups->count++] = group;
 	return group;
 }
 
-static void add_known(struct group *group, enum group_column column, bool is_known, __u64 value)
+static void set_sum(struct group_row *row, enum group_column column, bool is_known, __u64 value)
 {
 	if (!is_known)
 		return;
-	group->is_known[column] = true;
-	group->sums[column] += value;
+	row->known |= 1U << column;
+	row->sums[column] += value;
 }
 
 static bool connection_failed(const struct nt_record *record)
@@ -158,55 +153,72 @@ static bool connection_failed(const struct nt_record *record)
 	return record->outcome != NT_OUTCOME_CLOSED && record->outcome != NT_OUTCOME_OPEN;
 }
 
-static void add_sums(struct group *group, const struct nt_record *record)
+static void set_row_sums(struct group_row *row, const struct nt_record *record)
 {
 	enum nt_side local = nt_record_local_side(record);
 	bool has_bytes[2] = { nt_record_has(record, NT_HAS_SRC_BYTES), nt_record_has(record, NT_HAS_DST_BYTES) };
 
-	add_known(group, GROUP_CONNS, true, 1);
-	add_known(group, GROUP_FAILED, true, connection_failed(record));
-	add_known(group, GROUP_SENT, has_bytes[local], record->bytes[local]);
-	add_known(group, GROUP_RECEIVED, has_bytes[!local], record->bytes[!local]);
-	add_known(group, GROUP_RETRANS, nt_record_has(record, NT_HAS_SRC_RETRANSMITS), record->retransmits[NT_SRC]);
-	add_known(group, GROUP_RETRANS, nt_record_has(record, NT_HAS_DST_RETRANSMITS), record->retransmits[NT_DST]);
+	row->known = 0;
+	memset(row->sums, 0, sizeof(row->sums));
+	set_sum(row, GROUP_CONNS, true, 1);
+	set_sum(row, GROUP_FAILED, true, connection_failed(record));
+	set_sum(row, GROUP_SENT, has_bytes[local], record->bytes[local]);
+	set_sum(row, GROUP_RECEIVED, has_bytes[!local], record->bytes[!local]);
+	set_sum(row, GROUP_RETRANS, nt_record_has(record, NT_HAS_SRC_RETRANSMITS), record->retransmits[NT_SRC]);
+	set_sum(row, GROUP_RETRANS, nt_record_has(record, NT_HAS_DST_RETRANSMITS), record->retransmits[NT_DST]);
 }
 
-static void add_value(struct groups *groups, struct group *group, const struct nt_record *record)
+static void set_value(struct group_row *row, const struct groups *groups, const struct nt_record *record)
 {
 	struct filter_operand operand;
 
 	filter_field_get(&groups->order.field, record, &operand);
-	if (operand.count && !group_values_add(&group->values, operand.number[0]))
-		groups->failed = true;
+	row->has_value = operand.count;
+	row->value = operand.number[0];
 }
 
-void groups_add(struct groups *groups, const struct nt_record *record)
+static void fill_group_row(struct group_row *row, const struct groups *groups, const struct nt_record *record)
 {
-	__u64 hash;
-	struct group *group = find_group(groups, record, &hash);
+	row->key.used = 0;
+	group_keys_append(&groups->keys, record, &row->key);
+	row->hash = hash_map_hash(&groups->map, row->key.bytes, row->key.used);
+	set_row_sums(row, record);
+	if (groups->order.percent)
+		set_value(row, groups, record);
+}
 
-	if (!group && groups->count == MOST_GROUPS) {
-		groups->left_out++;
-		return;
-	}
-	if (!group && !groups->key.failed)
-		group = add_group(groups, hash);
+static void add_sums(struct group *group, __u32 known, const __u64 sums[GROUP_COLUMNS])
+{
+	unsigned int i;
+
+	group->known |= known;
+	for (i = 0; i < GROUP_COLUMNS; i++)
+		group->sums[i] += sums[i];
+}
+
+/* `group` is NULL if there is none. */
+static void add_to_group(struct groups *groups, struct group *group, const struct group_row *row)
+{
+	if (!group && !row->key.failed)
+		group = new_group(groups, row);
 	if (!group) {
 		groups->failed = true;
 		return;
 	}
-	add_sums(group, record);
-	if (groups->order.percent)
-		add_value(groups, group, record);
+	add_sums(group, row->known, row->sums);
+	if (row->has_value && !group_values_add(&group->values, row->value))
+		groups->failed = true;
 }
 
-void groups_note_before(struct groups *groups, const struct nt_record *record)
+void groups_note_before(const struct groups *groups, struct text_buffer *key, const struct nt_record *record)
 {
-	__u64 hash;
-	struct group *group = find_group(groups, record, &hash);
+	struct group *group;
 
+	key->used = 0;
+	group_keys_append(&groups->keys, record, key);
+	group = find_group(groups, key->bytes, key->used, hash_map_hash(&groups->map, key->bytes, key->used));
 	if (group)
-		group->was_before = true;
+		__atomic_store_n(&group->was_before, true, __ATOMIC_RELAXED);
 }
 
 void groups_remove_before(struct groups *groups)
@@ -224,6 +236,138 @@ void groups_remove_before(struct groups *groups)
 		free_group(group);
 	}
 	groups->count = kept;
+}
+
+/* ---- parts ---- */
+
+bool group_parts_init(struct group_parts *parts, struct groups *whole, unsigned int count)
+{
+	unsigned int i;
+
+	*parts = (struct group_parts){ .whole = whole, .parts = calloc(count, sizeof(*parts->parts)) };
+	pthread_mutex_init(&parts->lock, NULL);
+	for (i = 0; parts->parts && i < count; i++) {
+		struct groups *groups = &parts->parts[i].groups;
+
+		parts->count = i + 1;
+		parts->parts[i].all = parts;
+		groups->keys = whole->keys;
+		groups->order = whole->order;
+		if (!groups_init(groups))
+			return false;
+		/* So that a hash is the same in all. */
+		memcpy(groups->map.secret, whole->map.secret, sizeof(whole->map.secret));
+	}
+	return parts->parts;
+}
+
+void group_parts_free(struct group_parts *parts)
+{
+	unsigned int i, row;
+
+	for (i = 0; i < parts->count; i++) {
+		groups_free(&parts->parts[i].groups);
+		for (row = 0; row < GROUP_ROWS_WAITING; row++)
+			text_free(&parts->parts[i].rows[row].key);
+	}
+	free(parts->parts);
+	pthread_mutex_destroy(&parts->lock);
+}
+
+static void merge_group(struct groups *groups, struct group *group, struct group *other)
+{
+	add_sums(group, other->known, other->sums);
+	if (!group_values_merge(&group->values, &other->values))
+		groups->failed = true;
+}
+
+/* Moves a group, which is in no map, or adds it to the one with the same key. */
+static void move_group(struct groups *groups, struct group *moved)
+{
+	struct group *group = find_group(groups, moved->key, moved->key_size, moved->node.hash);
+
+	if (group) {
+		merge_group(groups, group, moved);
+	} else if (groups->count == MOST_GROUPS) {
+		groups->left_out += moved->sums[GROUP_CONNS];
+	} else if (!reserve_group(groups)) {
+		groups->failed = true;
+	} else {
+		hash_map_insert(&groups->map, &moved->node, moved->node.hash);
+		groups->list[groups->count++] = moved;
+		return;
+	}
+	free_group(moved);
+}
+
+static void move_part(struct group_part *part)
+{
+	struct groups *groups = &part->groups, *whole = part->all->whole;
+	size_t i;
+
+	pthread_mutex_lock(&part->all->lock);
+	for (i = 0; i < groups->count; i++) {
+		hash_map_remove(&groups->map, &groups->list[i]->node);
+		move_group(whole, groups->list[i]);
+	}
+	whole->failed = whole->failed || groups->failed;
+	pthread_mutex_unlock(&part->all->lock);
+	__atomic_sub_fetch(&part->all->in_parts, groups->count, __ATOMIC_RELAXED);
+	groups->count = 0;
+}
+
+/* Before the part gets another group: all parts together may have only so many. */
+static void reserve_in_parts(struct group_part *part)
+{
+	__u64 *count = &part->all->in_parts;
+
+	if (__atomic_add_fetch(count, 1, __ATOMIC_RELAXED) <= MOST_GROUPS)
+		return;
+	__atomic_sub_fetch(count, 1, __ATOMIC_RELAXED);
+	move_part(part);
+	__atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
+}
+
+static void add_first_row(struct group_part *part)
+{
+	const struct group_row *row = &part->rows[part->first];
+	struct group *group = find_group(&part->groups, row->key.bytes, row->key.used, row->hash);
+
+	if (!group)
+		reserve_in_parts(part);
+	add_to_group(&part->groups, group, row);
+	part->first = (part->first + 1) % GROUP_ROWS_WAITING;
+	part->waiting--;
+}
+
+static struct group_row *waiting_row(struct group_part *part, unsigned int index)
+{
+	return &part->rows[(part->first + index) % GROUP_ROWS_WAITING];
+}
+
+void group_part_add(struct group_part *part, const struct nt_record *record)
+{
+	const struct hash_map *map = &part->groups.map;
+	struct group_row *row;
+
+	if (part->waiting == GROUP_ROWS_WAITING)
+		add_first_row(part);
+	row = waiting_row(part, part->waiting++);
+	fill_group_row(row, &part->groups, record);
+	hash_map_prefetch_bucket(map, row->hash);
+	if (part->waiting > GROUP_ROWS_WAITING / 2)
+		hash_map_prefetch_node(map, waiting_row(part, part->waiting - 1 - GROUP_ROWS_WAITING / 2)->hash);
+}
+
+void group_parts_merge(struct group_parts *parts)
+{
+	unsigned int i;
+
+	for (i = 0; i < parts->count; i++) {
+		while (parts->parts[i].waiting)
+			add_first_row(&parts->parts[i]);
+		move_part(&parts->parts[i]);
+	}
 }
 
 /* ---- the list ---- */
@@ -247,8 +391,8 @@ static int order_groups(const void *left, const void *right, void *context)
 {
 	const struct group *one = *(struct group *const *)left, *other = *(struct group *const *)right;
 	const struct group_order *order = context;
-	bool knows_one = order->percent ? one->has_percentile : one->is_known[order->column];
-	bool knows_other = order->percent ? other->has_percentile : other->is_known[order->column];
+	bool knows_one = order->percent ? one->has_percentile : group_knows(one, order->column);
+	bool knows_other = order->percent ? other->has_percentile : group_knows(other, order->column);
 	int result;
 
 	if (order->by_key)

@@ -5,6 +5,7 @@
 #define NETRACKER_GROUPS_H
 
 #include <linux/types.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,17 +32,23 @@ struct group_order {
 	bool reversed;
 };
 
+/* The members that each record needs stand together, since it waits for memory. */
 struct group {
-	struct hash_node node;
-	__u64 sums[GROUP_COLUMNS];
-	bool is_known[GROUP_COLUMNS]; /* of at least one record */
-	bool was_before;              /* --new: there are earlier records of it */
-	struct group_values values;   /* for the percentile */
-	bool has_percentile;
+	struct group_values values; /* for the percentile */
 	__s64 percentile;
-	size_t key_size;
+	bool has_percentile;
+	bool was_before; /* --new: there are earlier records of it */
+	struct hash_node node;
+	__u32 key_size;
+	__u32 known; /* bits 1 << GROUP_*: of at least one record */
+	__u64 sums[GROUP_COLUMNS];
 	char key[]; /* group_keys_append() */
 };
+
+static inline bool group_knows(const struct group *group, enum group_column column)
+{
+	return group->known >> column & 1;
+}
 
 /* Set the first two members. */
 struct groups {
@@ -52,8 +59,17 @@ struct groups {
 	struct group **list; /* all of them */
 	size_t count, capacity;
 	__u64 left_out; /* records of further groups */
+	bool failed;    /* no memory */
+};
+
+/* The values of a record that its group adds up. */
+struct group_row {
 	struct text_buffer key;
-	bool failed; /* no memory */
+	__u64 hash;
+	__u32 known;
+	bool has_value;
+	__s64 value; /* for the percentile */
+	__u64 sums[GROUP_COLUMNS];
 };
 
 /* Parses the value of --sort; NULL: the default. Returns false after writing the reason. */
@@ -67,16 +83,44 @@ void groups_add_columns(const struct groups *groups, struct history_columns *col
 bool groups_init(struct groups *groups);
 void groups_free(struct groups *groups);
 
-void groups_add(struct groups *groups, const struct nt_record *record);
-
-/* Notes that the record's group, if there is one, was there before. */
-void groups_note_before(struct groups *groups, const struct nt_record *record);
+/* Notes that the record's group, if there is one, was there before. `key` is for its use alone: several threads may note
+ * records at the same time. */
+void groups_note_before(const struct groups *groups, struct text_buffer *key, const struct nt_record *record);
 
 /* Removes the groups that were there before. */
 void groups_remove_before(struct groups *groups);
 
 /* Sorts the list, after the last groups_add(). */
 void groups_sort(struct groups *groups);
+
+/* The groups of several threads. Each thread adds to a part of its own. All parts together have at most MOST_GROUPS groups:
+ * a part that would exceed it is moved to the whole. */
+struct group_parts {
+	struct groups *whole; /* whose keys and order are those of the parts */
+	struct group_part *parts;
+	unsigned int count;
+	pthread_mutex_t lock; /* of `whole` */
+	__u64 in_parts;       /* groups */
+};
+
+/* Rows wait until the memory of their groups was loaded. */
+#define GROUP_ROWS_WAITING 16
+
+struct group_part {
+	struct group_parts *all;
+	struct groups groups;
+	struct group_row rows[GROUP_ROWS_WAITING];
+	unsigned int first, waiting;
+};
+
+/* Returns false without memory. Call group_parts_free() either way. */
+bool group_parts_init(struct group_parts *parts, struct groups *whole, unsigned int count);
+void group_parts_free(struct group_parts *parts);
+
+void group_part_add(struct group_part *part, const struct nt_record *record);
+
+/* Moves all parts to the whole. */
+void group_parts_merge(struct group_parts *parts);
 
 /* Returns whether a percentile is approximate. */
 bool groups_are_approximate(const struct groups *groups);

@@ -3,6 +3,7 @@
 #include "src/query/query.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "src/cli/options.h"
@@ -24,9 +25,14 @@ struct query {
 	struct history_columns wanted;
 	struct groups groups; /* with --by */
 	struct delivery delivery;
-	__u64 *positions; /* with -n: of the newest records, the newest first */
-	size_t position_count, position_capacity;
 	__u64 latest_ns; /* of the records that were written */
+};
+
+/* Positions of records that one thread has found. */
+struct position_list {
+	__u64 *positions;
+	size_t count, capacity, most; /* 0: any number */
+	bool failed;                  /* no memory */
 };
 
 static __u64 query_now_ns(void)
@@ -60,10 +66,9 @@ static void prepare_scan(struct query *query)
 {
 	const struct options *options = query->options;
 
-	query->scan.folder = options->from;
 	query->scan.filter = options->delivery.filter;
+	query->scan.most_threads = options->threads;
 	query->scan.quiet = options->delivery.quiet;
-	query->scan.newest_first = options->reverse || options->delivery.max_records;
 	set_span(query);
 	query_columns_add_filter(&query->wanted, options->delivery.filter);
 	query->scan.selection.wanted = &query->wanted;
@@ -82,53 +87,104 @@ static void write_position(struct query *query, __u64 position)
 	delivery_write(&query->delivery, &record);
 }
 
-static bool visit_to_write(void *context, struct nt_record *record, __u64 position)
+static bool reserve_positions(struct position_list *list, size_t count)
 {
-	struct query *query = context;
-
-	(void)record;
-	write_position(query, position);
-	return !delivery_is_over(&query->delivery);
-}
-
-static bool visit_to_keep(void *context, struct nt_record *record, __u64 position)
-{
-	struct query *query = context;
-	size_t capacity = query->position_capacity ? 2 * query->position_capacity : 128;
+	size_t capacity = list->capacity ? list->capacity : 128;
 	__u64 *larger;
 
-	(void)record;
-	if (query->position_count == query->position_capacity) {
-		larger = reallocarray(query->positions, capacity, sizeof(*larger));
-		if (!larger) {
-			query->scan.no_memory = true;
-			return false;
-		}
-		query->positions = larger;
-		query->position_capacity = capacity;
+	while (capacity < list->count + count)
+		capacity *= 2;
+	if (capacity == list->capacity)
+		return true;
+	larger = reallocarray(list->positions, capacity, sizeof(*larger));
+	if (!larger) {
+		list->failed = true;
+		return false;
 	}
-	query->positions[query->position_count++] = position;
-	return query->position_count < query->options->delivery.max_records;
+	list->positions = larger;
+	list->capacity = capacity;
+	return true;
 }
 
-/* The newest ones are found from the end of the history, and written in the order of time. */
+static bool visit_to_keep(void *state, struct nt_record *record, __u64 position)
+{
+	struct position_list *list = state;
+
+	(void)record;
+	if (!reserve_positions(list, 1))
+		return false;
+	list->positions[list->count++] = position;
+	return list->count != list->most;
+}
+
+/* Moves the positions of all lists to the first one. */
+static void join_positions(struct position_list *lists, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 1; i < count; i++) {
+		if (lists[i].count && reserve_positions(&lists[0], lists[i].count)) {
+			memcpy(lists[0].positions + lists[0].count, lists[i].positions,
+			       lists[i].count * sizeof(*lists[i].positions));
+			lists[0].count += lists[i].count;
+		}
+		lists[0].failed = lists[0].failed || lists[i].failed;
+		free(lists[i].positions);
+	}
+}
+
+static int order_positions(const void *left, const void *right)
+{
+	const __u64 *one = left, *other = right;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* Writes the records in the order in which the history has them, or the last one first. */
+static void write_positions(struct query *query, struct position_list *list)
+{
+	size_t i;
+
+	query->scan.no_memory = query->scan.no_memory || list->failed;
+	query_scan_expect(&query->scan, list->count);
+	if (list->count)
+		qsort(list->positions, list->count, sizeof(*list->positions), order_positions);
+	for (i = 0; i < list->count && !delivery_is_over(&query->delivery) && !stop_is_requested(); i++)
+		write_position(query, list->positions[query->options->reverse ? list->count - 1 - i : i]);
+}
+
+/* -n: the newest records are found from the end of the history. */
 static void write_newest(struct query *query)
 {
-	query_scan_run(&query->scan, visit_to_keep, query);
-	while (query->position_count && !delivery_is_over(&query->delivery))
-		write_position(query, query->positions[--query->position_count]);
+	struct position_list list = { .most = query->options->delivery.max_records };
+
+	query_scan_run_back(&query->scan, visit_to_keep, &list);
+	write_positions(query, &list);
+	free(list.positions);
+}
+
+static void write_all(struct query *query)
+{
+	struct query_scan *scan = &query->scan;
+	struct position_list *lists = query_scan_measure(scan) ? calloc(scan->threads, sizeof(*lists)) : NULL;
+
+	if (!lists) {
+		scan->no_memory = true;
+		return;
+	}
+	query_scan_run(scan, visit_to_keep, lists, sizeof(*lists));
+	join_positions(lists, scan->threads);
+	write_positions(query, &lists[0]);
+	free(lists[0].positions);
+	free(lists);
 }
 
 static void write_records(struct query *query)
 {
-	const struct options *options = query->options;
-
-	if (!options->delivery.max_records)
-		query_scan_find_newest(&query->scan);
-	if (options->delivery.max_records && !options->reverse)
+	if (query->options->delivery.max_records)
 		write_newest(query);
 	else
-		query_scan_run(&query->scan, visit_to_write, query);
+		write_all(query);
 }
 
 static void follow_records(struct query *query)
@@ -140,9 +196,9 @@ static void follow_records(struct query *query)
 	else
 		query->coverage.from_ns = query->coverage.to_ns;
 	follow_begin(&follow, &query->scan);
-	query_scan_close_files(&query->scan);
+	query_reader_close(&query->scan.whole);
 	follow_run(&follow, &query->delivery);
-	query->scan.is_incomplete = query->scan.is_incomplete || follow.is_incomplete;
+	query->scan.files.is_incomplete = query->scan.files.is_incomplete || follow.is_incomplete;
 	query->coverage.to_ns = query_now_ns();
 }
 
@@ -163,17 +219,17 @@ static int answer_with_records(struct query *query)
 
 static void report_coverage(struct query *query)
 {
-	struct query_scan *scan = &query->scan;
+	struct query_files *files = &query->scan.files;
+	struct query_reader reader = { 0 };
 	struct text_buffer text = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < scan->names.count; i++) {
-		struct history_reader *reader = query_scan_reader(scan, i);
-
-		if (reader && coverage_add_file(&query->coverage, reader))
-			scan->is_incomplete = true;
-	}
-	if (history_folder_has_writer(scan->folder))
+	for (i = 0; i < files->names.count; i++)
+		if (query_files_open(files, i, &reader) && coverage_add_file(&query->coverage, reader.open))
+			files->is_incomplete = true;
+	query_reader_close(&reader);
+	query->coverage.removed_files = files->removed;
+	if (history_folder_has_writer(files->folder))
 		coverage_extend(&query->coverage, query_now_ns());
 	coverage_append(&query->coverage, &text);
 	if (!text.failed && !query->coverage.failed)
@@ -194,7 +250,7 @@ static int answer(struct query *query)
 	report_coverage(query);
 	if (scan->no_memory)
 		message_error("query: out of memory; the answer is not complete: narrow the time with -S and -U");
-	return scan->is_incomplete || scan->no_memory ? EXIT_STATUS_BROKEN : status;
+	return scan->files.is_incomplete || scan->no_memory ? EXIT_STATUS_BROKEN : status;
 }
 
 static void query_clean_up(struct query *query)
@@ -203,7 +259,6 @@ static void query_clean_up(struct query *query)
 	groups_free(&query->groups);
 	query_scan_close(&query->scan);
 	coverage_free(&query->coverage);
-	free(query->positions);
 }
 
 int query_run(const struct options *options)
@@ -218,7 +273,7 @@ int query_run(const struct options *options)
 		status = EXIT_STATUS_USAGE;
 	} else if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted)) {
 		status = EXIT_STATUS_USAGE;
-	} else if (query_scan_open(&query.scan)) {
+	} else if (query_scan_open(&query.scan, options->from)) {
 		status = answer(&query);
 	}
 	query_clean_up(&query);

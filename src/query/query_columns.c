@@ -36,6 +36,6 @@ static void add_condition_columns(void *context, const struct filter_field *fiel
 
 void query_columns_add_filter(struct history_columns *columns, const struct filter *filter)
 {
-	query_columns_add_keys(columns, "id event");
+	query_columns_add_keys(columns, "event");
 	filter_visit_fields(filter, add_condition_columns, columns);
 }

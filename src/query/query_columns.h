@@ -7,7 +7,7 @@
 #include "src/filter/filter_field.h"
 #include "src/history/history_columns.h"
 
-/* Adds `id`, `event`, and what the filter tests. */
+/* Adds `event` and what the filter tests. */
 void query_columns_add_filter(struct history_columns *columns, const struct filter *filter);
 
 /* Adds what a field of the filter language is computed from. */

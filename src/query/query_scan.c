@@ -2,284 +2,366 @@
 #include "src/query/query_scan.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "src/query/query_columns.h"
-#include "src/util/message.h"
 #include "src/util/stop.h"
 
-#define FILE_SHIFT 40
-#define RECORDS_BETWEEN_CLOCKS 4096
+#define SEQ_MASK ((1ULL << QUERY_POSITION_FILE_SHIFT) - 1)
+#define RECORDS_PER_PIECE (1ULL << 18)  /* small enough that threads end at the same time */
+#define RECORDS_PER_THREAD (1ULL << 16) /* at least: fewer are not worth one */
+#define WAITING_IDS 16
+#define FOUND_BETWEEN_CLOCKS 256
 
-/* Without a history: says how to begin one. */
-static bool report_no_history(const struct query_scan *scan)
-{
-	message_error("history: %s: there is no history; netracker record begins one, or name its folder with --from",
-		      scan->folder);
-	return false;
-}
-
-bool query_scan_open(struct query_scan *scan)
+bool query_scan_open(struct query_scan *scan, const char *folder)
 {
 	progress_begin(&scan->progress, scan->quiet);
 	scan->read.unit = "records";
-	int error = history_folder_read(&scan->names, scan->folder);
-
-	if (error == -ENOENT)
-		return report_no_history(scan);
-	if (error) {
-		history_folder_free(&scan->names);
-		return !history_folder_list(&scan->names, scan->folder);
-	}
-	if (!scan->names.count)
-		return report_no_history(scan);
-	scan->files = calloc(scan->names.count, sizeof(*scan->files));
-	if (!scan->files)
-		message_error("query: out of memory");
-	return scan->files;
-}
-
-static void close_reader(struct query_reader *reader)
-{
-	history_reader_close(reader->open);
-	reader->open = NULL;
-}
-
-void query_scan_close_files(struct query_scan *scan)
-{
-	close_reader(&scan->deciding);
-	close_reader(&scan->whole);
+	return query_files_list(&scan->files, folder);
 }
 
 void query_scan_close(struct query_scan *scan)
 {
-	query_scan_close_files(scan);
-	free(scan->files);
-	scan->files = NULL;
-	history_folder_free(&scan->names);
-	newest_records_free(&scan->newest);
+	query_reader_close(&scan->whole);
+	query_files_free(&scan->files);
+	id_filter_free(&scan->ids);
+	newest_records_free(&scan->repeated);
+	free(scan->pieces);
+	scan->pieces = NULL;
 }
 
-static bool has_open(const struct query_reader *reader, unsigned int index)
+/* ---- pieces ---- */
+
+static unsigned int count_cpus(void)
 {
-	return reader->open && reader->file == index;
+	cpu_set_t cpus;
+	int count = sched_getaffinity(0, sizeof(cpus), &cpus) ? 0 : CPU_COUNT(&cpus);
+
+	return count > 0 ? (unsigned int)count : 1;
 }
 
-/* Opens a file of the folder instead of the one before, unless that failed already. */
-static struct history_reader *open_reader(struct query_scan *scan, unsigned int index, struct query_reader *reader)
+static __u64 most_records(const struct query_scan *scan)
 {
-	struct query_file *file = &scan->files[index];
-
-	if (has_open(reader, index))
-		return reader->open;
-	close_reader(reader);
-	reader->file = index;
-	if (file->is_unreadable)
-		return NULL;
-	if (!history_reader_open(&reader->open, scan->folder, scan->names.entries[index].name))
-		return reader->open;
-	close_reader(reader);
-	file->is_unreadable = scan->is_incomplete = true;
-	return NULL;
-}
-
-struct history_reader *query_scan_reader(struct query_scan *scan, unsigned int index)
-{
-	return open_reader(scan, index, &scan->deciding);
-}
-
-/* Begins another pass over all files. */
-static void begin_pass(struct query_scan *scan)
-{
+	__u64 records = 0;
 	unsigned int i;
 
-	for (i = 0; i < scan->names.count; i++)
-		scan->read.size += scan->names.entries[i].bytes;
+	for (i = 0; i < scan->files.names.count; i++)
+		records += scan->files.files[i].extent.records;
+	return records;
 }
 
-static void count_record(struct query_scan *scan)
+/* Returns how many pieces a file has that is read from a record on. */
+static unsigned int count_pieces(const struct history_extent *extent, __u64 first_seq)
 {
-	if (++scan->read.count % RECORDS_BETWEEN_CLOCKS == 0 && progress_is_due(&scan->progress))
-		progress_show(&scan->progress, &scan->read);
+	__u64 records = first_seq && extent->last_seq >= first_seq ? extent->last_seq - first_seq + 1 : 0;
+
+	return (unsigned int)((records + RECORDS_PER_PIECE - 1) / RECORDS_PER_PIECE);
 }
 
-static void end_file(struct query_scan *scan, unsigned int file)
+static void add_pieces(struct query_scan *scan, unsigned int file, __u64 first_seq)
 {
-	history_reader_stop(scan->deciding.open);
-	scan->read.position += scan->names.entries[file].bytes;
-}
+	const struct history_extent *extent = &scan->files.files[file].extent;
+	unsigned int count = count_pieces(extent, first_seq), i;
 
-static bool must_not_read(const struct query_scan *scan, const struct query_file *file,
-			  const struct history_selection *selection)
-{
-	return file->is_unreadable || (file->is_damaged && (selection->newest_first || !file->last_seq)) ||
-	       (scan->knows_newest && !file->last_seq);
-}
+	for (i = 0; i < count; i++) {
+		__u64 after_seq = first_seq - 1 + i * RECORDS_PER_PIECE;
+		__u64 last_seq = i + 1 < count ? after_seq + RECORDS_PER_PIECE : extent->last_seq;
 
-/* Calls `visit` for each record of a file. Returns false if it or a signal ended the scan. */
-static bool scan_file(struct query_scan *scan, unsigned int index, const struct history_selection *selection,
-		      bool (*visit)(struct query_scan *scan, void *context, struct nt_record *record, __u64 position),
-		      void *context)
-{
-	struct query_file *file = &scan->files[index];
-	struct history_reader *reader = must_not_read(scan, file, selection) ? NULL : query_scan_reader(scan, index);
-	struct nt_record record;
-	bool goes_on = true;
-	int result;
-
-	if (!reader)
-		return true;
-	result = history_reader_select(reader, selection);
-	while (!result && goes_on && (result = history_reader_next(reader, &record)) == 1) {
-		__u64 seq = history_reader_seq(reader);
-
-		result = 0;
-		count_record(scan);
-		goes_on = visit(scan, context, &record, query_position(index, seq)) && !stop_is_requested();
-		if (scan->knows_newest && !selection->newest_first && seq >= file->last_seq)
-			break;
+		scan->pieces[scan->piece_count++] = (struct query_piece){ file, after_seq, last_seq };
 	}
-	end_file(scan, index);
-	if (result < 0)
-		file->is_damaged = scan->is_incomplete = true;
-	return goes_on;
 }
 
-/* ---- the newest record of each id ---- */
-
-/* Returns false if a signal asks to stop. */
-static bool note_file(struct query_scan *scan, unsigned int index, const struct history_selection *selection)
+static bool measure(struct query_scan *scan, const struct history_selection *selection)
 {
-	struct query_file *file = &scan->files[index];
-	struct history_reader *reader = query_scan_reader(scan, index);
-	const char *other;
-	int result;
-	__u64 id;
+	unsigned int count = 0, i;
 
-	if (!reader)
-		return true;
-	result = history_reader_select(reader, selection);
-	while (!result && !stop_is_requested() && (result = history_reader_next_id(reader, &id, &other)) == 1) {
-		result = 0;
-		count_record(scan);
-		file->last_seq = history_reader_seq(reader);
-		newest_records_note(&scan->newest, newest_records_mix(id, other),
-				    query_position(index, file->last_seq));
-	}
-	end_file(scan, index);
-	if (result < 0)
-		file->is_damaged = scan->is_incomplete = true;
-	return !stop_is_requested();
-}
-
-static __u64 count_records(const struct query_scan *scan)
-{
-	__u64 bytes = 0;
-	unsigned int i;
-
-	for (i = 0; i < scan->names.count; i++)
-		bytes += scan->names.entries[i].bytes;
-	return bytes / 100; /* a record has some 130 bytes */
-}
-
-void query_scan_find_newest(struct query_scan *scan)
-{
-	struct history_columns columns = { { 0 } };
-	struct history_selection selection = scan->selection;
-	unsigned int i;
-
-	query_columns_add_keys(&columns, "id");
-	selection.wanted = &columns;
-	selection.newest_first = false;
-	begin_pass(scan);
-	if (!newest_records_init(&scan->newest, count_records(scan))) {
+	query_files_measure(&scan->files, selection);
+	for (i = 0; i < scan->files.names.count; i++)
+		count += count_pieces(&scan->files.files[i].extent, scan->files.files[i].extent.first_seq);
+	free(scan->pieces);
+	scan->piece_count = 0;
+	scan->pieces = calloc(count ? count : 1, sizeof(*scan->pieces));
+	if (!scan->pieces) {
 		scan->no_memory = true;
-		return;
+		return false;
 	}
-	for (i = 0; i < scan->names.count; i++)
-		if (!note_file(scan, i, &selection))
-			break;
-	scan->knows_newest = true;
-	scan->no_memory = scan->newest.failed;
+	for (i = 0; i < scan->files.names.count; i++)
+		add_pieces(scan, i, scan->files.files[i].extent.first_seq);
+	return true;
 }
 
-/* ---- the records ---- */
+bool query_scan_measure(struct query_scan *scan)
+{
+	unsigned int most = scan->most_threads ? scan->most_threads : count_cpus();
+	__u64 worthy;
 
-struct scan_visit {
-	bool (*visit)(void *context, struct nt_record *record, __u64 position);
-	void *context;
+	if (!measure(scan, &scan->selection))
+		return false;
+	worthy = most_records(scan) / RECORDS_PER_THREAD + 1;
+	scan->threads = worthy < most ? (unsigned int)worthy : most;
+	scan->threads = scan->threads < scan->piece_count ? scan->threads : scan->piece_count ? scan->piece_count : 1;
+	return true;
+}
+
+static struct query_pass new_pass(struct query_scan *scan, const struct history_selection *selection)
+{
+	scan->read.size += most_records(scan);
+	return (struct query_pass){ .files = &scan->files,
+				    .pieces = scan->pieces,
+				    .piece_count = scan->piece_count,
+				    .selection = selection,
+				    .progress = &scan->progress,
+				    .read = &scan->read };
+}
+
+/* Reads a record with the columns of the selection. Returns false if it cannot be read, which is reported. */
+static bool find_record(struct query_scan *scan, struct query_reader *reader, const struct history_selection *selection,
+			__u64 position, struct nt_record *record)
+{
+	unsigned int file = (unsigned int)(position >> QUERY_POSITION_FILE_SHIFT);
+	bool is_new = !reader->open || reader->file != file;
+	int result;
+
+	if (!query_files_open(&scan->files, file, reader))
+		return false;
+	result = is_new ? history_reader_select(reader->open, selection) : 0;
+	if (!result)
+		result = history_reader_find(reader->open, position & SEQ_MASK, record);
+	if (result == 1)
+		return true;
+	if (query_files_note_damage(&scan->files, file) && !result)
+		history_reader_report(reader->open, -EUCLEAN);
+	return false;
+}
+
+/* ---- the first pass ---- */
+
+/* The ids of one thread. Some wait until the filter's memory was loaded for them. */
+struct id_state {
+	struct query_scan *scan;
+	__u64 waiting[WAITING_IDS];
+	unsigned int next;
+	struct newest_records repeated;
 };
 
-static bool is_newest(struct query_scan *scan, const struct nt_record *record, __u64 position)
+/* Exchanges the id that waits the longest for another one; 0: none. */
+static void exchange_id(struct id_state *state, __u64 id)
 {
-	__u64 seq = position & ((1ULL << FILE_SHIFT) - 1);
+	__u64 *place = &state->waiting[state->next++ % WAITING_IDS], waited = *place;
 
-	if (!scan->knows_newest)
-		return newest_records_add(&scan->newest, newest_records_number(record->id));
-	/* A record that came meanwhile is not known to be the newest. */
-	return seq <= scan->files[position >> FILE_SHIFT].last_seq &&
-	       newest_records_has(&scan->newest, newest_records_number(record->id), position);
+	*place = id;
+	if (waited && id_filter_add(&state->scan->ids, waited))
+		newest_records_note(&state->repeated, waited, 0);
 }
 
-static bool visit_newest(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
+static bool visit_id(void *context, const struct history_row *row, struct nt_record *record, __u64 position)
 {
-	const struct scan_visit *visit = context;
+	struct id_state *state = context;
+	__u64 id = id_filter_number(row);
 
-	if (!is_newest(scan, record, position) || !filter_accepts(scan->filter, record))
-		return true;
-	return visit->visit(visit->context, record, position);
+	(void)record;
+	(void)position;
+	if (id) {
+		id_filter_prefetch(&state->scan->ids, id);
+		exchange_id(state, id);
+	}
+	return true;
 }
 
-void query_scan_run(struct query_scan *scan, bool (*visit)(void *context, struct nt_record *record, __u64 position),
-		    void *context)
+static void finish_ids(void *context)
 {
-	struct scan_visit newest = { visit, context };
+	struct id_state *state = context;
+	unsigned int i;
+
+	for (i = 0; i < WAITING_IDS; i++)
+		exchange_id(state, 0);
+}
+
+static void find_repeated(struct query_scan *scan)
+{
+	struct history_columns none = { { 0 } };
 	struct history_selection selection = scan->selection;
-	unsigned int count = scan->names.count, i;
+	struct query_pass pass = new_pass(scan, &selection);
+	struct id_state *states = calloc(scan->threads, sizeof(*states));
+	unsigned int i;
 
-	selection.newest_first = scan->newest_first;
-	begin_pass(scan);
-	for (i = 0; i < count; i++)
-		if (!scan_file(scan, scan->newest_first ? count - 1 - i : i, &selection, visit_newest, &newest))
-			break;
-	scan->no_memory = scan->no_memory || scan->newest.failed;
+	selection.wanted = &none;
+	pass.visit = visit_id;
+	pass.finish = finish_ids;
+	if (!states || !id_filter_init(&scan->ids, most_records(scan))) {
+		scan->no_memory = true;
+		free(states);
+		return;
+	}
+	for (i = 0; i < scan->threads; i++)
+		states[i].scan = scan;
+	query_pass_run(&pass, states, sizeof(*states), scan->threads);
+	for (i = 0; i < scan->threads; i++) {
+		newest_records_merge(&scan->repeated, &states[i].repeated);
+		newest_records_free(&states[i].repeated);
+	}
+	id_filter_free(&scan->ids);
+	free(states);
+	scan->no_memory = scan->repeated.failed;
 }
 
-static bool visit_accepted(struct query_scan *scan, void *context, struct nt_record *record, __u64 position)
-{
-	const struct scan_visit *visit = context;
+/* ---- the second pass ---- */
 
-	return !filter_accepts(scan->filter, record) || visit->visit(visit->context, record, position);
+struct visit_state {
+	const struct query_scan *scan;
+	bool (*visit)(void *state, struct nt_record *record, __u64 position);
+	void *state;
+	struct newest_records newest; /* of the repeated ids */
+};
+
+static bool visit_record(void *context, const struct history_row *row, struct nt_record *record, __u64 position)
+{
+	struct visit_state *state = context;
+	__u64 id = id_filter_number(row);
+
+	if (id && newest_records_has(&state->scan->repeated, id)) {
+		newest_records_note(&state->newest, id, position);
+		return true;
+	}
+	return !filter_accepts(state->scan->filter, record) || state->visit(state->state, record, position);
+}
+
+static struct visit_state *new_visit_states(struct query_scan *scan,
+					    bool (*visit)(void *state, struct nt_record *record, __u64 position),
+					    void *states, size_t size)
+{
+	struct visit_state *visits = calloc(scan->threads, sizeof(*visits));
+	unsigned int i;
+
+	for (i = 0; visits && i < scan->threads; i++)
+		visits[i] = (struct visit_state){ .scan = scan, .visit = visit, .state = (char *)states + i * size };
+	scan->no_memory = scan->no_memory || !visits;
+	return visits;
+}
+
+static int order_places(const void *left, const void *right)
+{
+	const struct newest_place *one = left, *other = right;
+
+	return (one->position > other->position) - (one->position < other->position);
+}
+
+/* Visits the newest records of the repeated ids. */
+static void visit_newest(struct query_scan *scan, struct newest_records *newest, struct visit_state *state)
+{
+	struct query_reader reader = { 0 };
+	struct nt_record record;
+	size_t i;
+
+	if (newest->count)
+		qsort(newest->places, newest->capacity, sizeof(*newest->places), order_places);
+	for (i = 0; i < newest->capacity && !stop_is_requested(); i++) {
+		__u64 position = newest->places[i].position;
+
+		if (newest->places[i].id && find_record(scan, &reader, &scan->selection, position, &record) &&
+		    filter_accepts(scan->filter, &record) && !state->visit(state->state, &record, position))
+			break;
+	}
+	query_reader_close(&reader);
+}
+
+void query_scan_run(struct query_scan *scan, bool (*visit)(void *state, struct nt_record *record, __u64 position),
+		    void *states, size_t size)
+{
+	struct query_pass pass = new_pass(scan, &scan->selection);
+	struct visit_state *visits = new_visit_states(scan, visit, states, size);
+	struct newest_records newest = { 0 };
+	unsigned int i;
+
+	find_repeated(scan);
+	if (visits && !scan->no_memory) {
+		pass.visit = visit_record;
+		query_pass_run(&pass, visits, sizeof(*visits), scan->threads);
+	}
+	for (i = 0; visits && i < scan->threads; i++) {
+		newest_records_merge(&newest, &visits[i].newest);
+		newest_records_free(&visits[i].newest);
+	}
+	scan->no_memory = scan->no_memory || newest.failed;
+	if (visits)
+		visit_newest(scan, &newest, &visits[0]);
+	newest_records_free(&newest);
+	free(visits);
+}
+
+/* ---- other passes ---- */
+
+static bool visit_before(void *context, const struct history_row *row, struct nt_record *record, __u64 position)
+{
+	struct visit_state *state = context;
+
+	(void)row;
+	return !filter_accepts(state->scan->filter, record) || state->visit(state->state, record, position);
 }
 
 void query_scan_run_before(struct query_scan *scan,
-			   bool (*visit)(void *context, struct nt_record *record, __u64 position), void *context)
+			   bool (*visit)(void *state, struct nt_record *record, __u64 position), void *states,
+			   size_t size)
 {
-	struct scan_visit before = { visit, context };
 	struct history_selection selection = scan->selection;
-	unsigned int i;
+	struct visit_state *visits = new_visit_states(scan, visit, states, size);
+	struct query_pass pass;
 
 	selection.to_ns = selection.from_ns - 1;
 	selection.from_ns = 0;
-	begin_pass(scan);
-	scan->knows_newest = false; /* which limits a scan to the records in the span */
-	for (i = 0; i < scan->names.count; i++)
-		if (!scan_file(scan, i, &selection, visit_accepted, &before))
-			break;
+	if (!visits || !measure(scan, &selection)) {
+		free(visits);
+		return;
+	}
+	pass = new_pass(scan, &selection);
+	pass.visit = visit_before;
+	query_pass_run(&pass, visits, sizeof(*visits), scan->threads);
+	free(visits);
+}
+
+static bool visit_back(void *context, const struct history_row *row, struct nt_record *record, __u64 position)
+{
+	struct visit_state *state = context;
+	__u64 id = id_filter_number(row);
+
+	if (id && !newest_records_note(&state->newest, id, position))
+		return true;
+	return !filter_accepts(state->scan->filter, record) || state->visit(state->state, record, position);
+}
+
+void query_scan_run_back(struct query_scan *scan,
+			 bool (*visit)(void *context, struct nt_record *record, __u64 position), void *context)
+{
+	struct history_selection selection = scan->selection;
+	struct visit_state state = { .scan = scan, .visit = visit, .state = context };
+	struct query_pass pass = new_pass(scan, &selection);
+	struct query_piece piece = { 0 };
+	unsigned int i;
+
+	selection.newest_first = true;
+	pass.pieces = &piece;
+	pass.piece_count = 1;
+	pass.visit = visit_back;
+	for (i = scan->files.names.count; i > 0 && !pass.is_ended; i--) {
+		piece.file = i - 1;
+		query_pass_run(&pass, &state, 0, 1);
+	}
+	scan->no_memory = state.newest.failed;
+	newest_records_free(&state.newest);
+}
+
+void query_scan_expect(struct query_scan *scan, __u64 records)
+{
+	scan->read.size += records;
 }
 
 bool query_scan_find(struct query_scan *scan, __u64 position, struct nt_record *record)
 {
 	static const struct history_selection whole = { .match = HISTORY_TIME_IN, .to_ns = ~0ULL };
-	unsigned int index = (unsigned int)(position >> FILE_SHIFT);
-	bool is_new = !has_open(&scan->whole, index);
-	struct history_reader *reader = open_reader(scan, index, &scan->whole);
 
-	if (!reader)
-		return false;
-	if ((!is_new || !history_reader_select(reader, &whole)) &&
-	    history_reader_find(reader, position & ((1ULL << FILE_SHIFT) - 1), record) == 1)
-		return true;
-	scan->files[index].is_damaged = scan->is_incomplete = true;
-	return false;
+	scan->read.position = ++scan->read.count;
+	if (scan->read.count % FOUND_BETWEEN_CLOCKS == 0 && progress_is_due(&scan->progress))
+		progress_show(&scan->progress, &scan->read);
+	return find_record(scan, &scan->whole, &whole, position, record);
 }

@@ -37,6 +37,17 @@ void percentiles_add(struct percentiles *percentiles, __u64 value)
 	percentiles->buckets[bucket_index(value)]++;
 }
 
+void percentiles_merge(struct percentiles *percentiles, const struct percentiles *other)
+{
+	__u64 i;
+
+	for (i = 0; i < other->count && i < PERCENTILES_EXACT && percentiles->count + i < PERCENTILES_EXACT; i++)
+		percentiles->values[percentiles->count + i] = other->values[i];
+	percentiles->count += other->count;
+	for (i = 0; i < PERCENTILES_BUCKETS; i++)
+		percentiles->buckets[i] += other->buckets[i];
+}
+
 static int compare_values(const void *one, const void *other)
 {
 	__u64 first = *(const __u64 *)one, second = *(const __u64 *)other;

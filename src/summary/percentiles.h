@@ -20,6 +20,9 @@ struct percentiles {
 
 void percentiles_add(struct percentiles *percentiles, __u64 value);
 
+/* Adds the values of another one, which is not changed. */
+void percentiles_merge(struct percentiles *percentiles, const struct percentiles *other);
+
 /* Returns the smallest value that at least `percent` of all values do not exceed (nearest rank). `percentiles` is not
  * empty; may change the order of `values`.
  */

@@ -53,6 +53,20 @@ void hash_map_remove(struct hash_map *map, struct hash_node *node);
 struct hash_node *hash_map_first(const struct hash_map *map, __u64 hash);
 struct hash_node *hash_map_next(const struct hash_node *node);
 
+/* Load what hash_map_first() will need of memory: first the one, and a while after it the other. */
+static inline void hash_map_prefetch_bucket(const struct hash_map *map, __u64 hash)
+{
+	__builtin_prefetch(&map->buckets[hash & (map->bucket_count - 1)]);
+}
+
+static inline void hash_map_prefetch_node(const struct hash_map *map, __u64 hash)
+{
+	const char *node = (const char *)map->buckets[hash & (map->bucket_count - 1)];
+
+	__builtin_prefetch(node);
+	__builtin_prefetch(node + 64); /* where the caller's structure goes on */
+}
+
 /* Returns the number of nodes that all look-ups of this thread have visited, for tests. */
 __u64 hash_map_steps(void);
 
