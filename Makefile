@@ -402,6 +402,7 @@ INSTALLED_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/net
 INSTALLED_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/record.schema.json
 INSTALLED_SUMMARY_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/summary.schema.json
 INSTALLED_UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/netracker.service
+INSTALLED_SHIP_UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/netracker-ship.service
 INSTALLED_SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/netracker.conf
 # Configuration, which an administrator may have changed: an existing file stays as it is.
 INSTALLED_LOGROTATE = $(DESTDIR)$(SYSCONFDIR)/logrotate.d/netracker
@@ -410,6 +411,11 @@ INSTALLED_LOGROTATE = $(DESTDIR)$(SYSCONFDIR)/logrotate.d/netracker
 define install_data
 	$(call say,INSTALL,'$(2)')
 	$(quiet)install -D -m 644 $(1) '$(2)'
+endef
+
+define install_unit
+	$(call say,INSTALL,'$(2)')
+	$(quiet)sed 's|@PREFIX@|$(PREFIX)|; s|@SYSCONFDIR@|$(SYSCONFDIR)|' $(1) | install -D -m 644 /dev/stdin '$(2)'
 endef
 
 define remove_installed
@@ -424,8 +430,8 @@ install: all
 	$(call install_data,completion/netracker.bash,$(INSTALLED_COMPLETION))
 	$(call install_data,docs/record.schema.json,$(INSTALLED_SCHEMA))
 	$(call install_data,docs/summary.schema.json,$(INSTALLED_SUMMARY_SCHEMA))
-	$(call say,INSTALL,'$(INSTALLED_UNIT)')
-	$(quiet)sed 's|@PREFIX@|$(PREFIX)|' packaging/netracker.service.in | install -D -m 644 /dev/stdin '$(INSTALLED_UNIT)'
+	$(call install_unit,packaging/netracker.service.in,$(INSTALLED_UNIT))
+	$(call install_unit,packaging/netracker-ship.service.in,$(INSTALLED_SHIP_UNIT))
 	$(call install_data,packaging/netracker.sysusers,$(INSTALLED_SYSUSERS))
 	$(call say,INSTALL,'$(INSTALLED_LOGROTATE)')
 	$(quiet)[ -e '$(INSTALLED_LOGROTATE)' ] || install -D -m 644 packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)'
@@ -437,6 +443,7 @@ uninstall:
 	$(call remove_installed,$(INSTALLED_SCHEMA))
 	$(call remove_installed,$(INSTALLED_SUMMARY_SCHEMA))
 	$(call remove_installed,$(INSTALLED_UNIT))
+	$(call remove_installed,$(INSTALLED_SHIP_UNIT))
 	$(call remove_installed,$(INSTALLED_SYSUSERS))
 	$(call say,REMOVE,'$(INSTALLED_LOGROTATE)')
 	$(quiet)! cmp -s packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)' || rm -f '$(INSTALLED_LOGROTATE)'

@@ -18,8 +18,8 @@ LIST_ITEM = re.compile(r"^     (-.*) \[(.*)\]$", re.M)
 ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
 WORDS = ["help", "version"]
-INSTALLED = ["lib/systemd/system/netracker.service", "lib/sysusers.d/netracker.conf", "sbin/netracker",
-             "share/bash-completion/completions/netracker", "share/doc/netracker/record.schema.json",
+INSTALLED = ["lib/systemd/system/netracker.service", "lib/systemd/system/netracker-ship.service",
+             "lib/sysusers.d/netracker.conf", "sbin/netracker", "share/bash-completion/completions/netracker", "share/doc/netracker/record.schema.json",
              "share/doc/netracker/summary.schema.json", "share/man/man8/netracker.8"]
 PROGRAM = INSTALLED.index("sbin/netracker")
 LOGROTATE = "etc/logrotate.d/netracker"
@@ -223,14 +223,16 @@ def packaging(folder):
     target = os.path.join(folder, "of packages")
     equal(make("install", "DESTDIR=", "PREFIX=" + target, "SYSCONFDIR=" + os.path.join(target, "etc")).returncode, 0,
           "install")
-    unit, sysusers = (os.path.join(target, name) for name in INSTALLED[:2])
-    done = run_system_tool("systemd-analyze", "verify", "--man=no", unit)
+    unit, ship_unit, sysusers = (os.path.join(target, name) for name in INSTALLED[:3])
+    done = run_system_tool("systemd-analyze", "verify", "--man=no", unit, ship_unit)
     check(done is None or (done.returncode, done.stderr) == (0, ""), done and done.stderr)
     os.makedirs(os.path.join(folder, "root", "etc"))
     done = run_system_tool("systemd-sysusers", "--root=" + os.path.join(folder, "root"), sysusers)
     if done is not None:
         with open(os.path.join(folder, "root", "etc", "group")) as file:
-            check(done.returncode == 0 and file.read().startswith("netracker:"), done.stderr)
+            groups = dict(line.rstrip().split(":", 1) for line in file)
+        equal((done.returncode, groups.get("netracker", "").endswith(":netracker-ship"), "netracker-ship" in groups),
+              (0, True, True), "%s: %s" % (groups, done.stderr))
     done = run_system_tool("logrotate", "--debug", "--state", os.path.join(folder, "state"),
                            os.path.join(target, LOGROTATE))
     check(done is None or (done.returncode == 0 and "error:" not in done.stderr), done and done.stderr)
