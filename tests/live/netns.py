@@ -13,12 +13,17 @@ RUN_DIRECTORY = "/run/netns"
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+def enter_file(path):
+    """Moves the calling thread into the network namespace of a file."""
+    fd = os.open(path, os.O_RDONLY)
+    if libc.setns(fd, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns " + path)
+    os.close(fd)
+
+
 def enter(name):
     """Moves the calling thread. `ip netns exec` would also mount another /sys and hide bpffs and tracefs."""
-    fd = os.open(os.path.join(RUN_DIRECTORY, name), os.O_RDONLY)
-    if libc.setns(fd, CLONE_NEWNET):
-        raise OSError(ctypes.get_errno(), "setns " + name)
-    os.close(fd)
+    enter_file(os.path.join(RUN_DIRECTORY, name))
 
 
 def run_ip(*arguments, batch=None):
