@@ -370,6 +370,23 @@ const struct option_rule option_rules[] = {
 				    "all are larger than SIZE; one of both is enough; all keeps all; default: 30d,10G" }),
 	},
 	{
+		.name = "metrics", .commands = TRACKING, .section = SECTION_OUTPUT,
+		.refusal = "only live tracking and record serve metrics",
+		.type = OPTION_METRICS, .offset = MEMBER(metrics), .value = "[ADDRESS:]PORT",
+		.valid = "a port from 1 to 65535, with a numeric address before it or without: 9777, 192.0.2.1:9777, "
+			 "[::1]:9777",
+		.help = HELP({ ALL, "serve metrics for Prometheus at http://ADDRESS:PORT/metrics, without authentication; "
+				    "default ADDRESS: 127.0.0.1; IPv6 in brackets: [::1]:9777" }),
+	},
+	{
+		.name = "metrics-programs", .commands = TRACKING, .section = SECTION_OUTPUT,
+		.refusal = "only live tracking and record serve metrics",
+		.type = OPTION_NUMBER32, .offset = MEMBER(metrics_programs), .least = 1, .most = METRICS_MOST_PROGRAMS,
+		.value = "COUNT", .valid = "a number from 1 to 200",
+		.help = HELP({ ALL, "metrics name the first COUNT programs that had a connection; all others together are "
+				    "other; default: 20" }),
+	},
+	{
 		.name = "host", .commands = RECORDS | COMMAND_RECORD | COMMAND_SHIP, .section = SECTION_OUTPUT,
 		.type = OPTION_STRING, .offset = MEMBER(delivery.host), .most = HOST_NAME_LIMIT,
 		.value = "NAME", .valid = "a name of 1 to 253 bytes",

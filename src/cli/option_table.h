@@ -31,6 +31,7 @@ enum option_type {
 	OPTION_COLUMNS,
 	OPTION_KEEP,
 	OPTION_TIME,
+	OPTION_METRICS,
 };
 
 enum option_section {

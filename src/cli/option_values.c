@@ -190,6 +190,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return set_keep(options, value);
 	case OPTION_TIME:
 		return set_time_span(member, value);
+	case OPTION_METRICS:
+		return metrics_address_parse(member, value);
 	case OPTION_CONDITION: /* options.c adds these to the filter */
 	case OPTION_WHERE:
 	case OPTION_HELP:

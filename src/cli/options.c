@@ -479,6 +479,15 @@ static const char *find_history_conflict(const struct options *options)
 	return NULL;
 }
 
+static const char *find_metrics_conflict(const struct options *options)
+{
+	if (options->metrics_programs && !options->metrics.size)
+		return "--metrics-programs is for metrics; add --metrics";
+	if (options->metrics.size && !delivery_wants_event(&options->delivery, NT_EVENT_CLOSE))
+		return "--metrics counts close records; add close to --events";
+	return NULL;
+}
+
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_ship_conflict(const struct options *options)
 {
@@ -499,6 +508,8 @@ static const char *find_conflict(const struct options *options)
 		conflict = find_names_conflict(&options->delivery.output);
 	if (!conflict)
 		conflict = find_history_conflict(options);
+	if (!conflict)
+		conflict = find_metrics_conflict(options);
 	if (conflict)
 		return conflict;
 	if (options->ipv4_only && options->ipv6_only)

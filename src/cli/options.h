@@ -10,6 +10,7 @@
 #include "src/delivery/delivery.h"
 #include "src/filter/filter_field.h"
 #include "src/kernel/tracking_options.h"
+#include "src/metrics/metrics_address.h"
 #include "src/util/text_buffer.h"
 #include "src/util/time_point.h"
 
@@ -49,7 +50,9 @@ struct options {
 	unsigned int file_count;   /* replay: never 0; explain: 0 (standard input) or 1 */
 	const char *id;            /* explain, query: --id; NULL: any; of query the filter has it too */
 
-	__u64 max_time_ns; /* 0: unlimited */
+	__u64 max_time_ns;              /* 0: unlimited */
+	struct metrics_address metrics; /* size 0: none */
+	__u32 metrics_programs;         /* 0: not given */
 	bool verbose;
 
 	const char

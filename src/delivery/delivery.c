@@ -140,6 +140,8 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 	}
 	if (delivery->history && !nt_record_is_listener(record))
 		history_writer_add(delivery->history, record);
+	if (delivery->metrics)
+		metrics_add(delivery->metrics, record);
 	if (delivery->options->output.sink.format->limits_integers)
 		record_limit_integers(record);
 	delivery->has_matched = true;
@@ -247,6 +249,18 @@ __u64 delivery_copy_accounting(const struct delivery *delivery, struct accountin
 		subtract_history_losses(&counts, accounting);
 	}
 	return waiting;
+}
+
+void delivery_publish_accounting(const struct delivery *delivery, const struct accounting *accounting)
+{
+	struct accounting published = *accounting;
+	size_t i;
+
+	if (!delivery->metrics)
+		return;
+	for (i = 0; delivery->history && !accounts_for_history(delivery) && i < HISTORY_CAUSES; i++)
+		published.lost[history_causes[i]] += history_writer_lost_of_all(delivery->history, history_causes[i]);
+	metrics_set_accounting(delivery->metrics, &published);
 }
 
 /* Records that were lost for lack of memory leave input and output intact. */

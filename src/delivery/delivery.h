@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Delivers records: sets the host name, filters, counts, and writes them, adds them to the summary or to the history.
+/* Delivers records: sets the host name, filters, counts, and writes them, adds them to the summary, history or metrics.
  * Shared by live tracking, list and replay.
  */
 #ifndef NETRACKER_DELIVERY_H
@@ -11,6 +11,7 @@
 #include "src/delivery/output.h"
 #include "src/filter/filter.h"
 #include "src/history/history_writer.h"
+#include "src/metrics/metrics.h"
 #include "src/record/accounting.h"
 
 /* Strings are not copied. */
@@ -30,6 +31,7 @@ struct delivery {
 	const struct delivery_options *options;
 	struct output output;
 	struct history_writer *history; /* NULL: none */
+	struct metrics *metrics;        /* NULL: none; the owner's, who sets it */
 	struct accounting accounting;
 	__u64 unwanted;   /* lost because the reader had gone, after delivery_finish() */
 	__u64 records;    /* of any event, after filtering */
@@ -87,6 +89,9 @@ void delivery_report_losses(struct delivery *delivery, __u64 lost[ACCOUNTING_LOS
  * written; they count as nothing.
  */
 __u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting);
+
+/* Passes the accounting as it is now to the metrics, with the losses of a history beside another output. */
+void delivery_publish_accounting(const struct delivery *delivery, const struct accounting *accounting);
 
 /* After delivery_finish(), and with all losses in the accounting: returns EXIT_STATUS_DONE; EXIT_STATUS_BROKEN if the
  * output failed; else EXIT_STATUS_LOST if records were lost, other than those that a reader which went away did not want;

@@ -33,6 +33,7 @@
 #include "src/live/join.h"
 #include "src/live/live_accounting.h"
 #include "src/live/start_note.h"
+#include "src/metrics/metrics_server.h"
 #include "src/record/packet_record.h"
 #include "src/record/process_table.h"
 #include "src/record/record_fields.h"
@@ -66,6 +67,8 @@ struct live {
 	struct reset_reasons *reset_reasons;
 	struct sweep *sweep;
 	struct delivery delivery;
+	struct metrics *metrics;
+	struct metrics_server *metrics_server;
 	struct hangup hangup;
 	struct namespace_names namespace_names;
 	struct record_lookups names;
@@ -513,6 +516,24 @@ static int open_delivery(struct live *live)
 											   EXIT_STATUS_BROKEN;
 }
 
+static int open_metrics(struct live *live)
+{
+	const struct options *options = live->options;
+	unsigned int programs = options->metrics_programs ? options->metrics_programs : METRICS_DEFAULT_PROGRAMS;
+	int error;
+
+	if (!options->metrics.size)
+		return EXIT_STATUS_DONE;
+	live->metrics = metrics_new(programs);
+	if (!live->metrics)
+		return report_start_out_of_memory();
+	live->delivery.metrics = live->metrics;
+	error = metrics_server_open(&live->metrics_server, &options->metrics, live->metrics);
+	if (error)
+		return error == -EACCES ? EXIT_STATUS_PRIVILEGES : EXIT_STATUS_BROKEN;
+	return EXIT_STATUS_DONE;
+}
+
 static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options->delivery.filter,
@@ -524,6 +545,7 @@ static int set_up_user_space(struct live *live)
 					    count_lost_event,
 					    find_open_wire,
 					    kernel_filters ? is_side_reported : NULL };
+	int status;
 
 	delivery_check_filter(&live->options->delivery);
 	live->accounting.loader = &live->loader;
@@ -547,7 +569,8 @@ static int set_up_user_space(struct live *live)
 	live->names.processes = live->processes;
 	if (!live->processes || !live->join)
 		return report_start_out_of_memory();
-	return open_delivery(live);
+	status = open_metrics(live);
+	return status == EXIT_STATUS_DONE ? open_delivery(live) : status;
 }
 
 static int set_up_polling(struct live *live)
@@ -703,11 +726,13 @@ static void finish_tracking(struct live *live)
 
 static void live_clean_up(struct live *live)
 {
+	metrics_server_close(live->metrics_server);
 	interfaces_close(&live->interfaces);
 	ring_buffer__free(live->ring);
 	sweep_free(live->sweep);
 	loader_close(&live->loader);
 	delivery_close(&live->delivery);
+	metrics_free(live->metrics);
 	join_free(live->join);
 	process_table_free(live->processes);
 	namespace_names_free(&live->namespace_names);

@@ -129,6 +129,7 @@ static void publish(struct live_accounting *live, const __u64 counters[NT_COUNTE
 			      now.preexisting);
 	now.recursion_misses = count_skipped_events(live, counters);
 	publication_update(&live->publication, live->loader, &now);
+	delivery_publish_accounting(live->delivery, &now);
 }
 
 void live_accounting_update(struct live_accounting *live, __u64 now_ns)

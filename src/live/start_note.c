@@ -32,6 +32,15 @@ static void append_filter(struct text_buffer *text, const struct text_buffer *fi
 		text_string(text, "...");
 }
 
+static void append_metrics(struct text_buffer *text, const struct metrics_address *address)
+{
+	if (!address->size)
+		return;
+	text_string(text, "; metrics are at http://");
+	text_string(text, address->text);
+	text_string(text, "/metrics");
+}
+
 static void append_output(struct text_buffer *text, const struct delivery_options *delivery)
 {
 	if (delivery->output.sink.path) {
@@ -73,6 +82,7 @@ void start_note_append(struct text_buffer *text, const struct options *options, 
 {
 	append_contexts(text, options, interfaces);
 	append_filter(text, &options->filter_text);
+	append_metrics(text, &options->metrics);
 	append_output(text, &options->delivery);
 	append_end(text, options);
 }

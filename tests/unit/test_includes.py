@@ -16,7 +16,7 @@ from replay_harness import check, equal, run  # noqa: E402
 LEVELS = [
     ["core", "src/util"],
     ["bpf", "src/record"],
-    ["src/output", "src/filter", "src/history"],
+    ["src/output", "src/filter", "src/history", "src/metrics"],
     ["src/summary"],
     ["src/delivery", "src/kernel", "src/capture"],
     ["src/zeek"],

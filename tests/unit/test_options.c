@@ -189,6 +189,29 @@ static void test_history(void)
 	refused_words(&live, "netracker --history /srv/history", "an optional value needs =: --history=/srv/history");
 }
 
+static void test_metrics(void)
+{
+	struct options options = accepted(&live, "netracker");
+
+	CHECK(!options.metrics.size && !options.metrics_programs);
+	options_free(&options);
+	options = accepted(&live, "netracker --metrics 9777 --metrics-programs 200");
+	CHECK_STRING(options.metrics.text, "127.0.0.1:9777");
+	CHECK_EQUAL(options.metrics_programs, 200);
+	options_free(&options);
+	options = accepted(&record_command, "record --metrics=[::1]:9777");
+	CHECK_STRING(options.metrics.text, "[::1]:9777");
+	options_free(&options);
+	refused(&live, "netracker --metrics 65536", "'65536' is not valid; valid: a port from 1 to 65535");
+	refused(&live, "netracker --metrics ::1:9777", "is not valid");
+	refused(&live, "netracker --metrics db1:9777", "a numeric address");
+	refused(&live, "netracker --metrics 9777 --metrics-programs 201", "a number from 1 to 200");
+	refused(&live, "netracker --metrics-programs 5", "--metrics-programs is for metrics; add --metrics");
+	refused(&live, "netracker --metrics 9777 --events open",
+		"--metrics counts close records; add close to --events");
+	refused(&replay, "replay --metrics 9777 a.pcap", "only live tracking and record serve metrics");
+}
+
 static void test_record(void)
 {
 	struct options options = accepted(&record_command, "record port 443");
@@ -735,6 +758,7 @@ int main(void)
 	test_wrong_replay();
 	test_attach_commands();
 	test_history();
+	test_metrics();
 	test_record();
 	return check_finish();
 }

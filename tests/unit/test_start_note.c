@@ -43,6 +43,10 @@ static void test_contexts(void)
 		   "tracking sockets; records go to f; each connection's record follows when it ends; ends after 1 "
 		   "record, or with Ctrl-C");
 	check_note(
+		"-i|none|--events|close|-q|--metrics|[::1]:9777", 0,
+		"tracking sockets; metrics are at http://[::1]:9777/metrics; each connection's record follows when it "
+		"ends; Ctrl-C ends it");
+	check_note(
 		"--summary|--interval|1|-o|a b", 2,
 		"tracking sockets, and packets on 2 interfaces of this network namespace; records go to a b; tables follow; Ctrl-C ends it");
 }
