@@ -101,7 +101,9 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "  netracker record                         until Ctrl-C or SIGTERM\n"
 "  netracker record --history=/srv/history --keep 90d,50G\n"
 "                                           in another folder, for longer\n"
-"  netracker record -x                      only failed connections\n" },
+"  netracker record -x                      only failed connections\n"
+"  netracker record --metrics 9777          and metrics for Prometheus, at\n"
+"                                           http://127.0.0.1:9777/metrics\n" },
 	{ COMMAND_LIST,
 "usage: netracker list [OPTIONS] [FILTER]\n"
 "                                        list the TCP connections that are open\n"

@@ -218,7 +218,7 @@ static void append_programs(struct text_buffer *text, const struct metrics_snaps
 		      "Segments that the other side retransmitted, as far as known, of connections that ended.",
 		      snapshot, write_retransmits, 1);
 	append_family(text, "netracker_handshake_duration_seconds", "histogram",
-		      "From the first SYN to the last ACK of the handshake (handshake_ns).", snapshot, write_histogram,
+		      "From the SYN to the ACK that completes the handshake (handshake_ns).", snapshot, write_histogram,
 		      METRICS_HANDSHAKE);
 	append_family(text, "netracker_response_duration_seconds", "histogram",
 		      "From the first payload of src to the first payload of dst (response_ns - request_ns).", snapshot,
