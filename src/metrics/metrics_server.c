@@ -112,8 +112,9 @@ static struct MHD_Response *choose_page(const struct metrics_server *server, con
 
 /* The library calls it when it has the headers, for each part of a body, and at the end. An answer to the first call closes
  * the connection, so that the body of a request that is refused need not be read. */
-static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-			      const char *version, const char *body, size_t *body_size, void **request)
+static enum MHD_Result answer_request(void *context, struct MHD_Connection *connection, const char *path,
+				      const char *method, const char *version, const char *body, size_t *body_size,
+				      void **request)
 {
 	static int begun;
 	struct MHD_Response *response;
@@ -185,9 +186,9 @@ static bool start_daemon(struct metrics_server *server, int fd)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	server->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer, server,
-					  MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
-					  MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
+	server->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_request,
+					  server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+					  MOST_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
 					  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!server->daemon)

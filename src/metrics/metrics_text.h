@@ -8,7 +8,7 @@
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* What the tracker itself uses. */
+/* The tracker's own use of the machine. */
 struct metrics_process {
 	__u64 cpu_ns;
 	__u64 resident_bytes; /* 0: unknown */
