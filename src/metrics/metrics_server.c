@@ -179,14 +179,16 @@ static int open_socket(const struct metrics_address *address)
 	return error;
 }
 
-/* The tracker's thread takes all signals. The daemon closes the socket, unless it does not start. */
+/* poll() and not epoll, which the library edge-triggers: it misses the end of a request that came with its first part,
+ * and keeps the connections of clients that have gone until they time out. The tracker's thread takes all signals. The
+ * daemon closes the socket, unless it does not start. */
 static bool start_daemon(struct metrics_server *server, int fd)
 {
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	server->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_request,
+	server->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_request,
 					  server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 					  MOST_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
 					  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);

@@ -23,6 +23,8 @@ from traffic import exchange_all, require
 
 PORT = 9777
 SECONDS = 10
+CROWDS = 5
+SOON = 5  # seconds; less than the time after which the server closes a silent connection
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')
@@ -236,6 +238,13 @@ def clients(bench):
     for connection in (first, second, first, second):
         connection.request("GET", "/metrics")
         parse(connection.getresponse().read().decode())
+    for _ in range(CROWDS):
+        for sock in [raw(bench, b"GET") for _ in range(16)]:
+            sock.close()
+        began = time.monotonic()
+        fetch(bench)
+        if time.monotonic() - began > SOON:
+            problems.append("clients that have gone keep others out")
     crowd = [raw(bench, b"GET") for _ in range(16)]
     pairs = world.pairs(EACH)
     exchange_all(pairs)
