@@ -25,7 +25,9 @@
  * hundredth of a processor's time, and waits for at most a fifth of the time. */
 #define ORDER_PAUSE_PER_USE 100
 #define ORDER_PAUSE_PER_WAIT 4
-#define SPARE_DESCRIPTORS 16 /* for output files, scans of namespaces, and other things that are opened later */
+/* For output files, scans of namespaces, the connections to the metrics (src/metrics/metrics_server.c), and other things
+ * that are opened later. */
+#define SPARE_DESCRIPTORS 32
 
 static int open_notifications(void)
 {
