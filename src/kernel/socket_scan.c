@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,21 +246,4 @@ void socket_scan_report_listeners(struct loader *loader, void (*drain)(void *con
 	const struct iteration iteration = { .drain = drain, .context = context };
 
 	run_program(loader, ITERATOR_LISTENERS, run_in_all_namespaces, iteration);
-}
-
-__u64 socket_scan_count_open(const struct loader *loader)
-{
-	struct nt_socket value;
-	__u64 key, next, open = 0;
-	void *from = NULL;
-
-	while (!bpf_map_get_next_key(loader->sockets_fd, from, &next)) {
-		key = next;
-		from = &key;
-		/* a server's socket is counted once it is established */
-		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, &value) && value.state != TCP_CLOSE &&
-		    (value.role != NT_ROLE_SERVER || value.established_ns || value.flags & NT_SOCKET_PREEXISTING))
-			open++;
-	}
-	return open;
 }

@@ -24,7 +24,4 @@ void socket_scan_visit_open(struct loader *loader, void (*drain)(void *context),
 /* Makes the kernel side emit every listener, with the owner that socket_scan_existing() has found. drain: as above. */
 void socket_scan_report_listeners(struct loader *loader, void (*drain)(void *context), void *context);
 
-/* Returns how many open connections are in the kernel side's table of sockets. */
-__u64 socket_scan_count_open(const struct loader *loader);
-
 #endif

@@ -12,6 +12,7 @@
 #include "core/fast_path.h"
 #include "core/ownership.h"
 #include "core/verdict.h"
+#include "src/kernel/socket_table.h"
 
 #define BATCH 512
 #define WAITING_SIZE (NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE * sizeof(struct nt_fast_path_line))
@@ -494,32 +495,24 @@ __u64 sweep_half_open_seen(const struct sweep *sweep)
 	return sweep->half_open_removed + sweep->half_open_found;
 }
 
-static void remove_if_closed(const struct loader *loader, __u64 address, const struct nt_socket *socket, __u64 now)
+struct closed_sweep {
+	const struct loader *loader;
+	__u64 now;
+};
+
+static void remove_if_closed(void *context, __u64 address, const struct nt_socket *socket)
 {
-	if (socket->state != TCP_CLOSE || socket->close_ns + SWEEP_CLOSED_NS >= now)
+	const struct closed_sweep *closed = context;
+
+	if (socket->state != TCP_CLOSE || socket->close_ns + SWEEP_CLOSED_NS >= closed->now)
 		return;
-	if (!bpf_map_delete_elem(loader->sockets_fd, &address))
-		shares_release(&loader->shares, NT_FAIR_SOCKETS, socket->share);
+	if (!bpf_map_delete_elem(closed->loader->sockets_fd, &address))
+		shares_release(&closed->loader->shares, NT_FAIR_SOCKETS, socket->share);
 }
 
 void sweep_closed_sockets(const struct loader *loader, __u64 now)
 {
-	__u64 *keys = calloc(BATCH, sizeof(*keys));
-	struct nt_socket *sockets = calloc(BATCH, sizeof(*sockets));
-	__u32 position, next, count, i;
-	void *from = NULL;
-	int error = keys && sockets ? 0 : -ENOMEM;
+	struct closed_sweep closed = { loader, now };
 
-	while (!error) {
-		count = BATCH;
-		error = bpf_map_lookup_batch(loader->sockets_fd, from, &next, keys, sockets, &count, NULL);
-		if (error && error != -ENOENT)
-			break;
-		for (i = 0; i < count; i++)
-			remove_if_closed(loader, keys[i], &sockets[i], now);
-		position = next;
-		from = &position;
-	}
-	free(keys);
-	free(sockets);
+	socket_table_visit(loader, remove_if_closed, &closed);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/live/live_accounting.h"
 
-#include "src/kernel/socket_scan.h"
+#include "src/kernel/socket_table.h"
 #include "src/record/record_fields.h"
 #include "src/util/message.h"
 
@@ -167,7 +167,7 @@ void live_accounting_finish(struct live_accounting *live)
 	accounting->opened = counters[NT_COUNT_SOCKETS_OPENED] - counters[NT_COUNT_SOCKETS_NOT_BEGUN] +
 			     loader_failures(counters, NT_COUNT_SOCKETS_FAILED) + counters[NT_COUNT_WIRE_OPENED] -
 			     counters[NT_COUNT_WIRE_SETTLED] - live->wire_claimed;
-	accounting->open += socket_scan_count_open(live->loader);
+	accounting->open += socket_table_count_open(live->loader);
 	accounting->recursion_misses = count_skipped_events(live, counters);
 	print_replaced_sockets(live, counters);
 	if (counters[NT_COUNT_OPEN_RING_FAILED])

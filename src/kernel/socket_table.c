@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/kernel/socket_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <bpf/bpf.h>
+
+#define BATCH 512
+
+struct batch {
+	__u64 keys[BATCH];
+	struct nt_socket sockets[BATCH];
+};
+
+int socket_table_visit(const struct loader *loader, socket_table_visitor visit, void *context)
+{
+	struct batch *batch = malloc(sizeof(*batch));
+	__u32 position, next, count, i;
+	void *from = NULL;
+	int error = batch ? 0 : -ENOMEM;
+
+	while (!error) {
+		count = BATCH;
+		error = bpf_map_lookup_batch(loader->sockets_fd, from, &next, batch->keys, batch->sockets, &count,
+					     NULL);
+		if (error && error != -ENOENT) /* at the end of the table */
+			break;
+		for (i = 0; i < count; i++)
+			visit(context, batch->keys[i], &batch->sockets[i]);
+		position = next;
+		from = &position;
+	}
+	free(batch);
+	return error == -ENOENT ? 0 : error;
+}
+
+/* A server's connection counts once it is established. */
+static bool is_open(const struct nt_socket *socket)
+{
+	return socket->state != NT_TCP_CLOSE &&
+	       (socket->role != NT_ROLE_SERVER || socket->established_ns || socket->flags & NT_SOCKET_PREEXISTING);
+}
+
+static void count_state(void *context, __u64 address, const struct nt_socket *socket)
+{
+	__u64 *counts = context;
+
+	(void)address;
+	if (is_open(socket) && socket->state < NT_TCP_STATES)
+		counts[socket->state]++;
+}
+
+int socket_table_count_states(const struct loader *loader, __u64 counts[NT_TCP_STATES])
+{
+	return socket_table_visit(loader, count_state, counts);
+}
+
+__u64 socket_table_count_open(const struct loader *loader)
+{
+	__u64 counts[NT_TCP_STATES] = { 0 }, open = 0;
+	int state;
+
+	socket_table_count_states(loader, counts);
+	for (state = 0; state < NT_TCP_STATES; state++)
+		open += counts[state];
+	return open;
+}
