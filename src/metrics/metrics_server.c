@@ -12,7 +12,7 @@
 
 #include <microhttpd.h>
 
-#include "src/metrics/metrics_text.h"
+#include "src/metrics/metrics_accept.h"
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -50,23 +50,28 @@ static __u64 read_resident_bytes(void)
 	return pages * (__u64)sysconf(_SC_PAGESIZE);
 }
 
+static enum metrics_format choose_format(struct MHD_Connection *connection)
+{
+	return metrics_accept_format(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+}
+
 /* Returns NULL without memory. */
-static struct MHD_Response *make_metrics_page(struct metrics *metrics)
+static struct MHD_Response *make_metrics_page(struct metrics_server *server, enum metrics_format format)
 {
 	const struct metrics_process process = { read_cpu_ns(), read_resident_bytes() };
 	struct metrics_snapshot snapshot;
 	struct MHD_Response *response;
 	struct text_buffer text = { 0 };
 
-	if (!metrics_take_snapshot(metrics, &snapshot))
+	if (!metrics_take_snapshot(server->metrics, &snapshot))
 		return NULL;
-	metrics_text_append(&text, &snapshot, &process);
+	metrics_text_append(&text, format, &snapshot, &process);
 	metrics_snapshot_free(&snapshot);
 	response = text.failed ? NULL : MHD_create_response_from_buffer(text.used, text.bytes, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		text_free(&text);
 	else
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, METRICS_CONTENT_TYPE);
+		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, metrics_content_type(format));
 	return response;
 }
 
@@ -94,8 +99,8 @@ static bool is_readable(const char *method)
 	return !strcmp(method, MHD_HTTP_METHOD_GET) || !strcmp(method, MHD_HTTP_METHOD_HEAD);
 }
 
-static struct MHD_Response *choose_page(const struct metrics_server *server, const char *path, const char *method,
-					unsigned int *status)
+static struct MHD_Response *choose_page(struct metrics_server *server, struct MHD_Connection *connection,
+					const char *path, const char *method, unsigned int *status)
 {
 	*status = MHD_HTTP_OK;
 	if (!is_readable(method)) {
@@ -103,7 +108,7 @@ static struct MHD_Response *choose_page(const struct metrics_server *server, con
 		return refuse_method();
 	}
 	if (!strcmp(path, "/metrics"))
-		return make_metrics_page(server->metrics);
+		return make_metrics_page(server, choose_format(connection));
 	if (!strcmp(path, "/"))
 		return make_line("NeTracker " NETRACKER_VERSION ": the metrics are at /metrics\n");
 	*status = MHD_HTTP_NOT_FOUND;
@@ -131,7 +136,7 @@ static enum MHD_Result answer_request(void *context, struct MHD_Connection *conn
 		*body_size = 0;
 		return MHD_YES;
 	}
-	response = choose_page(context, path, method, &status);
+	response = choose_page(context, connection, path, method, &status);
 	if (!response)
 		return MHD_NO;
 	result = MHD_queue_response(connection, status, response);
@@ -222,7 +227,9 @@ int metrics_server_open(struct metrics_server **opened, const struct metrics_add
 
 void metrics_server_close(struct metrics_server *server)
 {
-	if (server && server->daemon)
+	if (!server)
+		return;
+	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
 	free(server);
 }

@@ -13,6 +13,7 @@ struct metrics_server;
 
 /* Serves until metrics_server_close(); `metrics` must outlive it. Returns 0, or -errno after reporting the error. */
 int metrics_server_open(struct metrics_server **server, const struct metrics_address *address, struct metrics *metrics);
+
 void metrics_server_close(struct metrics_server *server); /* NULL is allowed */
 
 #endif

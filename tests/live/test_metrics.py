@@ -1,110 +1,25 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tests the metrics of live tracking: the numbers are those of known connections, and hostile clients change nothing."""
-import contextlib
 import http.client
-import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 
 from bench import check, main_of_checks
-from harness import Skip
-from netns import RUN_DIRECTORY, enter_file
+from metrics_page import PORT, SECONDS, close_all, closed, fetch, own_net, parse, scrape, scrape_until, value, within
 from places import elsewhere, outgoing
-from tracker import POLL_SECONDS, PROGRAM, prepare
-from traffic import exchange_all, require
+from tracker import PROGRAM, prepare
+from traffic import exchange_all
 
-PORT = 9777
-SECONDS = 10
 CROWDS = 5
 SOON = 5  # seconds; less than the time after which the server closes a silent connection
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)$')
-LABEL = re.compile(r'([a-z_]+)="((?:[^"\\\n]|\\[\\"n])*)"')
-ESCAPES = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 EACH = 4
-
-
-@contextlib.contextmanager
-def within(namespace):
-    """Sockets that are made within belong to the namespace."""
-    with open("/proc/self/ns/net") as own:
-        enter_file(os.path.join(RUN_DIRECTORY, namespace.name))
-        try:
-            yield
-        finally:
-            enter_file("/proc/self/fd/%d" % own.fileno())
-
-
-def parse(text):
-    """Returns {(name, ((label, value), ...)): value}. The format is that of version 0.0.4."""
-    samples, types = {}, {}
-    require(text.endswith("\n"), "the last line is not whole")
-    for line in text.splitlines():
-        if line.startswith("# "):
-            _, kind, name, rest = line.split(" ", 3)
-            require(kind in ("HELP", "TYPE") and rest, line)
-            if kind == "TYPE":
-                require(name not in types, "%s has two types" % name)
-                types[name] = rest
-            continue
-        match = SAMPLE.match(line)
-        require(match, "no sample: %r" % line)
-        name, labels, value = match.groups()
-        family = re.sub("_(bucket|sum|count)$", "", name)
-        require(types.get(name) in ("counter", "gauge") or types.get(family) == "histogram", "%s has no type" % name)
-        key = name, tuple(sorted((label, re.sub(r"\\.", lambda escape: ESCAPES[escape.group()], text))
-                                 for label, text in LABEL.findall(labels or "")))
-        require(key not in samples, "twice: %r" % line)
-        samples[key] = float(value)
-    return samples
-
-
-def value(samples, name, **labels):
-    return samples.get((name, tuple(sorted(labels.items()))))
-
-
-def fetch(bench, path="/metrics", address="127.0.0.1", method="GET"):
-    request = urllib.request.Request("http://%s:%d%s" % (address, PORT, path), method=method)
-    with within(bench.here), urllib.request.urlopen(request, timeout=SECONDS) as answer:
-        return answer.status, answer.headers, answer.read().decode()
-
-
-def scrape(bench, **options):
-    return parse(fetch(bench, **options)[2])
-
-
-def scrape_until(bench, condition):
-    """The accounting in the metrics is as old as a second, and a connection's record may wait for its packets."""
-    deadline = time.monotonic() + SECONDS
-    samples = scrape(bench)
-    while not condition(samples):
-        require(time.monotonic() < deadline, "after %d s: %s" % (SECONDS, samples))
-        time.sleep(POLL_SECONDS)
-        samples = scrape(bench)
-    return samples
-
-
-def closed(samples):
-    return sum(count for (name, _), count in samples.items() if name == "netracker_connections_closed_total")
-
-
-def own_net(world):
-    return ["--net", "%s,%s" % (world.place.client.address, world.place.server.address)]
-
-
-def close_all(pairs):
-    for client, server in pairs:
-        client.close()
-        server.receive_eof()
-        server.close()
 
 
 def buckets(samples, name, **labels):
@@ -284,50 +199,24 @@ def refused(bench):
     return problems
 
 
-def ask_prometheus(bench, query):
-    url = "http://127.0.0.1:%d/api/v1/query?query=%s" % (PORT + 1, query)
-    try:
-        with within(bench.here), urllib.request.urlopen(url, timeout=SECONDS) as answer:
-            found = json.load(answer)["data"]["result"]
-    except OSError:  # it has not begun to listen
-        return None
-    return float(found[0]["value"][1]) if found else None
-
-
-def lint(text):
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60)
-    return [] if (done.returncode, done.stdout, done.stderr) == (0, "", "") else [str(done)]
-
-
-@check("promtool finds nothing to improve, and a Prometheus server scrapes it")
-def prometheus(bench):
-    if not shutil.which("promtool") or not shutil.which("prometheus"):
-        raise Skip("prometheus: not installed")
-    world = bench.world(outgoing)
-    tracker = bench.tracker("--metrics", str(PORT), *own_net(world))
-    pairs = world.pairs(EACH)
-    exchange_all(pairs)
-    close_all(pairs)
-    tracker.wait(lambda records: len(records) == 2 * EACH, SECONDS)
-    path = os.path.join(bench.directory, "prometheus.yml")
-    with open(path, "w") as file:
-        file.write("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: netracker\n  static_configs:\n"
-                   "  - targets: ['127.0.0.1:%d']\n" % PORT)
-    with open(os.path.join(bench.directory, "prometheus.log"), "wb") as log:
-        server = subprocess.Popen(["prometheus", "--config.file=" + path, "--storage.tsdb.path=" + path + ".d",
-                                   "--web.listen-address=127.0.0.1:%d" % (PORT + 1)], stdout=log, stderr=log,
-                                  preexec_fn=lambda: prepare(bench.here.name))
-    try:
-        deadline = time.monotonic() + 3 * SECONDS
-        while ask_prometheus(bench, "sum(netracker_connections_closed_total)") != 2 * EACH:
-            require(time.monotonic() < deadline, "Prometheus has not got the metrics")
-            time.sleep(0.2)
-        bytes_sent = ask_prometheus(bench, "sum(netracker_sent_bytes_total)")
-    finally:
-        server.kill()
-        server.wait()
-    expected = sum(endpoint.sent for pair in pairs for endpoint in pair)
-    return lint(fetch(bench)[2]) + ([] if bytes_sent == expected else ["%s bytes, expected %s" % (bytes_sent, expected)])
+@check("OpenMetrics for clients that ask for it; the same counts in both formats")
+def openmetrics(bench):
+    bench.tracker("--metrics", str(PORT), "-c", "nobody")
+    scrape(bench)
+    _, headers, text = fetch(bench, accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    problems = []
+    if headers["Content-Type"] != "application/openmetrics-text; version=1.0.0; charset=utf-8":
+        problems.append("type %s" % headers["Content-Type"])
+    if not text.endswith("\n# EOF\n") or text.count("# EOF") != 1:
+        problems.append("its end: %r" % text[-100:])
+    counters = [name for name, kind in re.findall("^# TYPE (\\S+) (\\S+)$", text, re.M) if kind == "counter"]
+    for name in counters:
+        if name.endswith("_total") or not re.search("^# HELP %s " % name, text, re.M):
+            problems.append("family %s" % name)
+    other = re.sub("^# (HELP|TYPE) (%s) " % "|".join(counters), "# \\1 \\2_total ", text, flags=re.M)[:-len("# EOF\n")]
+    if parse(other).keys() != parse(fetch(bench)[2]).keys():
+        problems.append("the metrics are not those of the other format")
+    return problems
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/metrics/metrics_accept.h"
 #include "src/metrics/metrics_address.h"
 #include "tests/unit/check.h"
 
@@ -38,7 +39,7 @@ static void set_ender(struct nt_record *record, enum nt_side side)
 }
 
 /* Returns the text, which the caller frees. */
-static char *expose(struct metrics *metrics)
+static char *expose_as(enum metrics_format format, struct metrics *metrics)
 {
 	const struct metrics_process process = { 1500 * MS, 4096 };
 	struct metrics_snapshot snapshot;
@@ -46,11 +47,16 @@ static char *expose(struct metrics *metrics)
 
 	if (!CHECK(metrics_take_snapshot(metrics, &snapshot)))
 		return NULL;
-	metrics_text_append(&text, &snapshot, &process);
+	metrics_text_append(&text, format, &snapshot, &process);
 	metrics_snapshot_free(&snapshot);
 	text_char(&text, '\0');
 	CHECK(!text.failed);
 	return text.bytes;
+}
+
+static char *expose(struct metrics *metrics)
+{
+	return expose_as(METRICS_TEXT, metrics);
 }
 
 /* `line` has no newline. */
@@ -85,6 +91,7 @@ static void test_nothing(void)
 	check_line(text, "netracker_process_resident_memory_bytes 4096");
 	check_line(text, "netracker_build_info{version=\"" NETRACKER_VERSION "\"} 1");
 	check_no(text, "program=");
+	check_no(text, "# EOF");
 	free(text);
 	metrics_free(metrics);
 }
@@ -271,6 +278,71 @@ static void test_accounting(void)
 	metrics_free(metrics);
 }
 
+/* OpenMetrics 1.0: the family of a counter is without _total, bounds are floats, and the last line ends the page. */
+static void test_openmetrics(void)
+{
+	static const char end[] = "\n# EOF\n";
+	struct metrics *metrics = metrics_new(5);
+	char *text;
+
+	add_times(metrics, 5 * MS, 10 * MS, 10 * MS + 250000, 3600000 * MS);
+	text = expose_as(METRICS_OPENMETRICS, metrics);
+	check_line(text, "# TYPE netracker_connections_opened counter");
+	check_line(text,
+		   "# HELP netracker_connections_opened Connections that began during tracking, before the filter.");
+	check_line(text, "netracker_connections_opened_total 0");
+	check_line(text, "# TYPE netracker_connections_open gauge");
+	check_line(text, "# TYPE netracker_process_cpu_seconds counter");
+	check_line(text, "netracker_process_cpu_seconds_total 1.5");
+	check_line(text, "# TYPE netracker_handshake_duration_seconds histogram");
+	check_line(text, HANDSHAKE "_bucket{" LABELS ",le=\"0.005\"} 1");
+	check_line(text, HANDSHAKE "_bucket{" LABELS ",le=\"10.0\"} 1");
+	check_line(text, HANDSHAKE "_bucket{" LABELS ",le=\"+Inf\"} 1");
+	check_no(text, "_total counter");
+	CHECK_STRING(text + strlen(text) - strlen(end), end);
+	free(text);
+	metrics_free(metrics);
+}
+
+static void check_accept(const char *accept, enum metrics_format expected)
+{
+	if (!CHECK_EQUAL(metrics_accept_format(accept), expected))
+		printf("  %s\n", accept);
+}
+
+/* The first two headers are those of Prometheus 2.42 and 3.0. */
+static void test_accept(void)
+{
+	check_accept("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+		     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		     METRICS_OPENMETRICS);
+	check_accept(
+		"application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+		"application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+		"text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+		METRICS_OPENMETRICS);
+	check_accept("Application/OpenMetrics-Text ; charset=utf-8 ; Version=\"1.0.0\" ; q=1.000", METRICS_OPENMETRICS);
+	check_accept("text/plain, application/openmetrics-text", METRICS_OPENMETRICS);
+	check_accept(",, application/openmetrics-text;x=\"a,b;c\";q=0.5", METRICS_OPENMETRICS);
+	check_accept(NULL, METRICS_TEXT);
+	check_accept("", METRICS_TEXT);
+	check_accept("*/*", METRICS_TEXT);
+	check_accept("application/*", METRICS_TEXT);
+	check_accept("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", METRICS_TEXT);
+	check_accept("text/plain;version=0.0.4;q=1,*/*;q=0.1", METRICS_TEXT);
+	check_accept("application/openmetrics-text;version=0.0.1", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=0.4,text/plain;q=0.5", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=0.4,text/*;q=0.41", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=0", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=2", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=0.1234", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=99999999999999999999", METRICS_TEXT);
+	check_accept("application/openmetrics-text;q=", METRICS_TEXT);
+	check_accept("application/openmetrics-text-2", METRICS_TEXT);
+	check_accept("\"application/openmetrics-text", METRICS_TEXT);
+	check_accept(";;==,=;\"", METRICS_TEXT);
+}
+
 static void check_address(const char *written, const char *expected)
 {
 	struct metrics_address address = { 0 };
@@ -356,6 +428,8 @@ int main(void)
 	test_most_programs();
 	test_hostile_names();
 	test_accounting();
+	test_openmetrics();
+	test_accept();
 	test_addresses();
 	test_two_threads();
 	return check_finish();
