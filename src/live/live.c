@@ -29,6 +29,7 @@
 #include "src/kernel/net_namespace.h"
 #include "src/kernel/reset_reasons.h"
 #include "src/kernel/socket_scan.h"
+#include "src/kernel/socket_table.h"
 #include "src/kernel/sweep.h"
 #include "src/live/join.h"
 #include "src/live/live_accounting.h"
@@ -534,6 +535,27 @@ static int open_metrics(struct live *live)
 	return EXIT_STATUS_DONE;
 }
 
+static bool count_socket_states(void *context, __u64 counts[NT_TCP_STATES])
+{
+	const struct live *live = context;
+
+	return !socket_table_count_states(&live->loader, counts);
+}
+
+/* The start-up scan has filled the table of sockets. */
+static void show_socket_states(struct live *live)
+{
+	if (live->metrics_server && live->options->contexts & CONTEXT_SOCKET)
+		metrics_server_set_states(live->metrics_server, count_socket_states, live);
+}
+
+/* When tracking has ended, the table is not kept up to date. */
+static void hide_socket_states(struct live *live)
+{
+	if (live->metrics_server)
+		metrics_server_set_states(live->metrics_server, NULL, NULL);
+}
+
 static int set_up_user_space(struct live *live)
 {
 	bool kernel_filters = filter_for_kernel(&live->kernel_filter, live->options->delivery.filter,
@@ -679,6 +701,7 @@ static void run_loop(struct live *live)
 		scan_open_sockets(live);
 	publication_begin(&live->accounting.publication);
 	live_accounting_update(&live->accounting, clock_boot_ns());
+	show_socket_states(live);
 	live->is_started = true;
 	live->updated_ns = clock_boot_ns();
 	start_note_print(live->options, interfaces_count(&live->interfaces));
@@ -701,6 +724,7 @@ static void finish_tracking(struct live *live)
 	int status;
 
 	check_program_order(live, clock_boot_ns(), clock_boot_ns());
+	hide_socket_states(live);
 	loader_end(&live->loader);
 	ended_ns = clock_boot_ns(); /* to detach from many interfaces takes seconds */
 	update_ring_losses(live, clock_boot_ns());

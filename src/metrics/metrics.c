@@ -160,6 +160,7 @@ bool metrics_take_snapshot(struct metrics *metrics, struct metrics_snapshot *sna
 	snapshot->programs = malloc(metrics->most_count * sizeof(snapshot->programs[0]));
 	if (!snapshot->programs)
 		return false;
+	snapshot->has_states = false;
 	pthread_mutex_lock(&metrics->mutex);
 	snapshot->accounting = metrics->accounting;
 	snapshot->program_count = metrics->program_count;

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#include "core/event.h"
 #include "core/record.h"
 #include "src/record/accounting.h"
 
@@ -59,6 +60,8 @@ struct metrics_snapshot {
 	struct accounting accounting;
 	unsigned int program_count;
 	struct metrics_program *programs;
+	bool has_states;             /* the owner of the snapshot sets this and the next one */
+	__u64 states[NT_TCP_STATES]; /* of sockets, by the kernel's number of the state */
 };
 
 struct metrics;

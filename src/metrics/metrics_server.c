@@ -24,6 +24,7 @@
 
 struct metrics_server {
 	struct metrics *metrics;
+	struct metrics_states states;
 	struct MHD_Daemon *daemon;
 };
 
@@ -50,6 +51,14 @@ static __u64 read_resident_bytes(void)
 	return pages * (__u64)sysconf(_SC_PAGESIZE);
 }
 
+static __u64 read_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (__u64)now.tv_sec * NS_PER_SECOND + (__u64)now.tv_nsec;
+}
+
 static enum metrics_format choose_format(struct MHD_Connection *connection)
 {
 	return metrics_accept_format(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
@@ -65,6 +74,7 @@ static struct MHD_Response *make_metrics_page(struct metrics_server *server, enu
 
 	if (!metrics_take_snapshot(server->metrics, &snapshot))
 		return NULL;
+	snapshot.has_states = metrics_states_read(&server->states, read_monotonic_ns(), snapshot.states);
 	metrics_text_append(&text, format, &snapshot, &process);
 	metrics_snapshot_free(&snapshot);
 	response = text.failed ? NULL : MHD_create_response_from_buffer(text.used, text.bytes, MHD_RESPMEM_MUST_FREE);
@@ -214,6 +224,7 @@ int metrics_server_open(struct metrics_server **opened, const struct metrics_add
 		return -ENOMEM;
 	}
 	server->metrics = metrics;
+	metrics_states_init(&server->states);
 	fd = open_socket(address);
 	if (fd < 0) {
 		message_error("metrics: cannot listen at %s: %s", address->text, reason_of(fd));
@@ -225,11 +236,17 @@ int metrics_server_open(struct metrics_server **opened, const struct metrics_add
 	return -ENOMEM;
 }
 
+void metrics_server_set_states(struct metrics_server *server, metrics_states_counter count, void *context)
+{
+	metrics_states_set_counter(&server->states, count, context);
+}
+
 void metrics_server_close(struct metrics_server *server)
 {
 	if (!server)
 		return;
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
+	metrics_states_destroy(&server->states);
 	free(server);
 }

@@ -8,11 +8,15 @@
 
 #include "src/metrics/metrics.h"
 #include "src/metrics/metrics_address.h"
+#include "src/metrics/metrics_states.h"
 
 struct metrics_server;
 
 /* Serves until metrics_server_close(); `metrics` must outlive it. Returns 0, or -errno after reporting the error. */
 int metrics_server_open(struct metrics_server **server, const struct metrics_address *address, struct metrics *metrics);
+
+/* From now on the metrics have the counts of sockets by state, which the server's thread reads; NULL: no more. */
+void metrics_server_set_states(struct metrics_server *server, metrics_states_counter count, void *context);
 
 void metrics_server_close(struct metrics_server *server); /* NULL is allowed */
 

@@ -291,6 +291,41 @@ static void append_lost(const struct page *page)
 		append_cause(page->text, name, accounting_loss_name(i), accounting->lost[i]);
 }
 
+/* A half-open connection to a listener has no socket, so a 0 in syn_recv would not show that there are none: only a
+ * simultaneous open is there. */
+static bool is_state_shown(const struct metrics_snapshot *snapshot, unsigned int state)
+{
+	switch (state) {
+	case NT_TCP_ESTABLISHED:
+	case NT_TCP_SYN_SENT:
+	case NT_TCP_FIN_WAIT1:
+	case NT_TCP_FIN_WAIT2:
+	case NT_TCP_CLOSE_WAIT:
+	case NT_TCP_LAST_ACK:
+	case NT_TCP_CLOSING:
+		return true;
+	default:
+		return state && snapshot->states[state];
+	}
+}
+
+static void append_states(const struct page *page)
+{
+	static const char name[] = "netracker_connections";
+	unsigned int state;
+
+	append_head(page, name, "gauge", "Open connections of local sockets, by TCP state, before the filter.");
+	for (state = 0; state < NT_TCP_STATES; state++) {
+		if (!is_state_shown(page->snapshot, state))
+			continue;
+		text_string(page->text, name);
+		text_string(page->text, "{state=\"");
+		text_string(page->text, field_name(&record_state_names, state));
+		text_string(page->text, "\"}");
+		append_count(page->text, page->snapshot->states[state]);
+	}
+}
+
 static void append_accounting(const struct page *page)
 {
 	const struct accounting *accounting = &page->snapshot->accounting;
@@ -303,6 +338,8 @@ static void append_accounting(const struct page *page)
 		      accounting->open);
 	append_filtered(page);
 	append_lost(page);
+	if (page->snapshot->has_states)
+		append_states(page);
 }
 
 static void append_process(const struct page *page, const struct metrics_process *process)

@@ -129,6 +129,7 @@ def status_of(bench, **options):
 def clients(bench):
     world = bench.world(outgoing)
     tracker = bench.tracker("--metrics", str(PORT), *own_net(world))
+    pairs = world.pairs(EACH)  # a process that begins later would get copies of the sockets below, which stay open then
     problems = []
     status, headers, _ = fetch(bench)
     if (status, headers["Content-Type"]) != (200, CONTENT_TYPE):
@@ -161,7 +162,6 @@ def clients(bench):
         if time.monotonic() - began > SOON:
             problems.append("clients that have gone keep others out")
     crowd = [raw(bench, b"GET") for _ in range(16)]
-    pairs = world.pairs(EACH)
     exchange_all(pairs)
     close_all(pairs)
     tracker.wait(lambda records: len(records) == 2 * EACH, SECONDS)
@@ -197,6 +197,34 @@ def refused(bench):
             problems.append("%s: status %d: %s" % (address, done.returncode, done.stderr))
     taken.close()
     return problems
+
+
+def state(samples, name):
+    return value(samples, "netracker_connections", state=name)
+
+
+@check("open connections by state: those of known sockets are added, and no state is there without the sockets")
+def states(bench):
+    world = bench.world(elsewhere)
+    tracker = bench.tracker("--metrics", str(PORT))
+    before = scrape(bench)
+    pairs = world.pairs(3 * EACH)
+    for client, server in pairs[:EACH]:
+        client.shutdown()
+        server.receive_eof()
+    # others on this machine open and close connections, but leave few half closed
+    scrape_until(bench, lambda samples: state(samples, "fin_wait2") >= state(before, "fin_wait2") + EACH and
+                 state(samples, "close_wait") >= state(before, "close_wait") + EACH and
+                 state(samples, "established") >= 2 * 2 * EACH)
+    for client, server in pairs[:EACH]:
+        server.close()
+    scrape_until(bench, lambda samples: state(samples, "close_wait") < state(before, "close_wait") + EACH and
+                 state(samples, "fin_wait2") < state(before, "fin_wait2") + EACH)
+    problems = ["the status is not 0"] if tracker.stop() else []
+    tracker = bench.tracker("--metrics", str(PORT), "--context", "wire")
+    if state(scrape(bench), "established") is not None:
+        problems.append("states without sockets")
+    return problems + (["the status is not 0"] if tracker.stop() else [])
 
 
 @check("OpenMetrics for clients that ask for it; the same counts in both formats")

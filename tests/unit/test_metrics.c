@@ -9,6 +9,7 @@
 
 #include "src/metrics/metrics_accept.h"
 #include "src/metrics/metrics_address.h"
+#include "src/metrics/metrics_states.h"
 #include "tests/unit/check.h"
 
 #define MS 1000000ULL
@@ -38,8 +39,8 @@ static void set_ender(struct nt_record *record, enum nt_side side)
 	record->ended_by = (__u8)side;
 }
 
-/* Returns the text, which the caller frees. */
-static char *expose_as(enum metrics_format format, struct metrics *metrics)
+/* Returns the text, which the caller frees. states: NULL if unknown. */
+static char *expose_as(enum metrics_format format, struct metrics *metrics, const __u64 *states)
 {
 	const struct metrics_process process = { 1500 * MS, 4096 };
 	struct metrics_snapshot snapshot;
@@ -47,6 +48,9 @@ static char *expose_as(enum metrics_format format, struct metrics *metrics)
 
 	if (!CHECK(metrics_take_snapshot(metrics, &snapshot)))
 		return NULL;
+	snapshot.has_states = states;
+	if (states)
+		memcpy(snapshot.states, states, sizeof(snapshot.states));
 	metrics_text_append(&text, format, &snapshot, &process);
 	metrics_snapshot_free(&snapshot);
 	text_char(&text, '\0');
@@ -56,7 +60,7 @@ static char *expose_as(enum metrics_format format, struct metrics *metrics)
 
 static char *expose(struct metrics *metrics)
 {
-	return expose_as(METRICS_TEXT, metrics);
+	return expose_as(METRICS_TEXT, metrics, NULL);
 }
 
 /* `line` has no newline. */
@@ -91,6 +95,7 @@ static void test_nothing(void)
 	check_line(text, "netracker_process_resident_memory_bytes 4096");
 	check_line(text, "netracker_build_info{version=\"" NETRACKER_VERSION "\"} 1");
 	check_no(text, "program=");
+	check_no(text, "netracker_connections{");
 	check_no(text, "# EOF");
 	free(text);
 	metrics_free(metrics);
@@ -278,6 +283,61 @@ static void test_accounting(void)
 	metrics_free(metrics);
 }
 
+/* The words of ss(8), and a zero for each state that a socket may be in. */
+static void test_states(void)
+{
+	struct metrics *metrics = metrics_new(1);
+	__u64 states[NT_TCP_STATES] = { [NT_TCP_ESTABLISHED] = 7, [NT_TCP_CLOSE_WAIT] = 2 };
+	char *text = expose_as(METRICS_TEXT, metrics, states);
+
+	check_line(text, "# TYPE netracker_connections gauge");
+	check_line(text, "netracker_connections{state=\"established\"} 7");
+	check_line(text, "netracker_connections{state=\"close_wait\"} 2");
+	check_line(text, "netracker_connections{state=\"fin_wait2\"} 0");
+	check_no(text, "syn_recv");
+	check_no(text, "listen");
+	free(text);
+	states[0] = 1;
+	states[NT_TCP_SYN_RECV] = 1;
+	text = expose_as(METRICS_TEXT, metrics, states);
+	check_line(text, "netracker_connections{state=\"syn_recv\"} 1");
+	free(text);
+	metrics_free(metrics);
+}
+
+static bool count_calls(void *context, __u64 counts[NT_TCP_STATES])
+{
+	counts[NT_TCP_ESTABLISHED] = ++*(__u64 *)context;
+	return true;
+}
+
+static bool fail_to_count(void *context, __u64 counts[NT_TCP_STATES])
+{
+	counts[NT_TCP_ESTABLISHED] = *(__u64 *)context;
+	return false;
+}
+
+/* However often clients ask, the sockets are counted once in a while. */
+static void test_state_counter(void)
+{
+	__u64 counts[NT_TCP_STATES], calls = 0, now = 1;
+	struct metrics_states states;
+
+	metrics_states_init(&states);
+	CHECK(!metrics_states_read(&states, now, counts));
+	metrics_states_set_counter(&states, count_calls, &calls);
+	CHECK(metrics_states_read(&states, now, counts) && counts[NT_TCP_ESTABLISHED] == 1);
+	CHECK(metrics_states_read(&states, now + METRICS_STATES_KEPT_NS - 1, counts));
+	CHECK(calls == 1 && counts[NT_TCP_ESTABLISHED] == 1);
+	CHECK(metrics_states_read(&states, now + METRICS_STATES_KEPT_NS, counts));
+	CHECK(calls == 2 && counts[NT_TCP_ESTABLISHED] == 2);
+	metrics_states_set_counter(&states, fail_to_count, &calls);
+	CHECK(!metrics_states_read(&states, now, counts));
+	metrics_states_set_counter(&states, NULL, NULL);
+	CHECK(!metrics_states_read(&states, now, counts));
+	metrics_states_destroy(&states);
+}
+
 /* OpenMetrics 1.0: the family of a counter is without _total, bounds are floats, and the last line ends the page. */
 static void test_openmetrics(void)
 {
@@ -286,7 +346,7 @@ static void test_openmetrics(void)
 	char *text;
 
 	add_times(metrics, 5 * MS, 10 * MS, 10 * MS + 250000, 3600000 * MS);
-	text = expose_as(METRICS_OPENMETRICS, metrics);
+	text = expose_as(METRICS_OPENMETRICS, metrics, NULL);
 	check_line(text, "# TYPE netracker_connections_opened counter");
 	check_line(text,
 		   "# HELP netracker_connections_opened Connections that began during tracking, before the filter.");
@@ -428,6 +488,8 @@ int main(void)
 	test_most_programs();
 	test_hostile_names();
 	test_accounting();
+	test_states();
+	test_state_counter();
 	test_openmetrics();
 	test_accept();
 	test_addresses();
