@@ -404,6 +404,8 @@ INSTALLED_SUMMARY_SCHEMA = $(DESTDIR)$(PREFIX)/share/doc/netracker/summary.schem
 INSTALLED_UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/netracker.service
 INSTALLED_SHIP_UNIT = $(DESTDIR)$(PREFIX)/lib/systemd/system/netracker-ship.service
 INSTALLED_SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d/netracker.conf
+INSTALLED_DASHBOARD = $(DESTDIR)$(PREFIX)/share/netracker/netracker-dashboard.json
+INSTALLED_RULES = $(DESTDIR)$(PREFIX)/share/netracker/netracker.rules.yml
 # Configuration, which an administrator may have changed: an existing file stays as it is.
 INSTALLED_LOGROTATE = $(DESTDIR)$(SYSCONFDIR)/logrotate.d/netracker
 
@@ -433,6 +435,8 @@ install: all
 	$(call install_unit,packaging/netracker.service.in,$(INSTALLED_UNIT))
 	$(call install_unit,packaging/netracker-ship.service.in,$(INSTALLED_SHIP_UNIT))
 	$(call install_data,packaging/netracker.sysusers,$(INSTALLED_SYSUSERS))
+	$(call install_data,packaging/netracker-dashboard.json,$(INSTALLED_DASHBOARD))
+	$(call install_data,packaging/netracker.rules.yml,$(INSTALLED_RULES))
 	$(call say,INSTALL,'$(INSTALLED_LOGROTATE)')
 	$(quiet)[ -e '$(INSTALLED_LOGROTATE)' ] || install -D -m 644 packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)'
 
@@ -445,6 +449,8 @@ uninstall:
 	$(call remove_installed,$(INSTALLED_UNIT))
 	$(call remove_installed,$(INSTALLED_SHIP_UNIT))
 	$(call remove_installed,$(INSTALLED_SYSUSERS))
+	$(call remove_installed,$(INSTALLED_DASHBOARD))
+	$(call remove_installed,$(INSTALLED_RULES))
 	$(call say,REMOVE,'$(INSTALLED_LOGROTATE)')
 	$(quiet)! cmp -s packaging/netracker.logrotate '$(INSTALLED_LOGROTATE)' || rm -f '$(INSTALLED_LOGROTATE)'
 

@@ -19,8 +19,10 @@ ATTACH_COMMANDS = {"attach", "status", "detach"}
 OPTIONS = manual.options()
 WORDS = ["help", "version"]
 INSTALLED = ["lib/systemd/system/netracker.service", "lib/systemd/system/netracker-ship.service",
-             "lib/sysusers.d/netracker.conf", "sbin/netracker", "share/bash-completion/completions/netracker", "share/doc/netracker/record.schema.json",
-             "share/doc/netracker/summary.schema.json", "share/man/man8/netracker.8"]
+             "lib/sysusers.d/netracker.conf", "sbin/netracker", "share/bash-completion/completions/netracker",
+             "share/doc/netracker/record.schema.json", "share/doc/netracker/summary.schema.json",
+             "share/man/man8/netracker.8", "share/netracker/netracker-dashboard.json",
+             "share/netracker/netracker.rules.yml"]
 PROGRAM = INSTALLED.index("sbin/netracker")
 LOGROTATE = "etc/logrotate.d/netracker"
 
