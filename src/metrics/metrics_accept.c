@@ -44,7 +44,7 @@ static struct span unquote(struct span span)
 }
 
 /* Takes what is before the next separator that is in no quoted string off `rest`. */
-static struct span take_part(struct span *rest, char separator)
+static struct span take_element(struct span *rest, char separator)
 {
 	struct span part = { rest->bytes, 0 };
 	bool is_quoted = false;
@@ -77,13 +77,13 @@ static unsigned int parse_quality(struct span text)
 	return quality <= MOST_QUALITY ? quality : 0;
 }
 
-static struct media_range parse_range(struct span text)
+static struct media_range parse_media_range(struct span text)
 {
-	struct media_range range = { .type = take_part(&text, ';'), .quality = MOST_QUALITY };
+	struct media_range range = { .type = take_element(&text, ';'), .quality = MOST_QUALITY };
 
 	while (text.size) {
-		struct span value = take_part(&text, ';');
-		struct span name = take_part(&value, '=');
+		struct span value = take_element(&text, ';');
+		struct span name = take_element(&value, '=');
 
 		value = unquote(trim(value));
 		if (equals(name, "version"))
@@ -99,12 +99,12 @@ static bool is_version(const struct media_range *range, const char *version)
 	return !range->version.size || equals(range->version, version);
 }
 
-static bool is_openmetrics(const struct media_range *range)
+static bool is_openmetrics_range(const struct media_range *range)
 {
 	return equals(range->type, METRICS_OPENMETRICS_TYPE) && is_version(range, METRICS_OPENMETRICS_VERSION);
 }
 
-static bool is_text(const struct media_range *range)
+static bool is_text_range(const struct media_range *range)
 {
 	return equals(range->type, "*/*") || equals(range->type, "text/*") ||
 	       (equals(range->type, METRICS_TEXT_TYPE) && is_version(range, METRICS_TEXT_VERSION));
@@ -122,11 +122,11 @@ enum metrics_format metrics_accept_format(const char *accept)
 	unsigned int openmetrics = 0, text = 0;
 
 	while (rest.size) {
-		struct media_range range = parse_range(take_part(&rest, ','));
+		struct media_range range = parse_media_range(take_element(&rest, ','));
 
-		if (is_openmetrics(&range))
+		if (is_openmetrics_range(&range))
 			keep_larger(&openmetrics, range.quality);
-		else if (is_text(&range))
+		else if (is_text_range(&range))
 			keep_larger(&text, range.quality);
 	}
 	return openmetrics && openmetrics >= text ? METRICS_OPENMETRICS : METRICS_TEXT;

@@ -166,7 +166,7 @@ static int listen_at(int fd, const struct metrics_address *address)
 	return 0;
 }
 
-static const char *reason_of(int error)
+static const char *describe_listen_error(int error)
 {
 	switch (error) {
 	case -EADDRINUSE:
@@ -227,7 +227,7 @@ int metrics_server_open(struct metrics_server **opened, const struct metrics_add
 	metrics_states_init(&server->states);
 	fd = open_socket(address);
 	if (fd < 0) {
-		message_error("metrics: cannot listen at %s: %s", address->text, reason_of(fd));
+		message_error("metrics: cannot listen at %s: %s", address->text, describe_listen_error(fd));
 		return fd;
 	}
 	if (start_daemon(server, fd))
