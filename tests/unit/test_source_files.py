@@ -12,7 +12,7 @@ from replay_harness import check, skip  # noqa: E402
 
 LICENCE = b"SPDX-License-Identifier: GPL-2.0-or-later"
 EXTENSIONS = (".c", ".h", ".S", ".py", ".sh", ".bash", ".8", ".mk", ".go", ".java", ".js", ".in", ".logrotate",
-              ".sysusers")
+              ".sysusers", ".yml")
 # Other files: documents, captures, expected output, lists of cases, settings of git.
 OTHERS = (".md", ".json", ".jsonl", ".txt", ".pcap", ".pcapng", "LICENSE", ".gitignore")
 
