@@ -25,7 +25,7 @@ static bool copy_host(char host[METRICS_ADDRESS_TEXT], const char *text, size_t 
 	return has_brackets == !!strchr(host, ':');
 }
 
-static bool resolve(struct metrics_address *address, const char *host, const char *port)
+static bool resolve_host(struct metrics_address *address, const char *host, const char *port)
 {
 	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 					.ai_socktype = SOCK_STREAM };
@@ -47,7 +47,7 @@ bool metrics_address_parse(struct metrics_address *address, const char *text)
 
 	if (!quantity_number(port, 1, 65535, &number))
 		return false;
-	if ((colon && !copy_host(host, text, (size_t)(colon - text))) || !resolve(address, host, port))
+	if ((colon && !copy_host(host, text, (size_t)(colon - text))) || !resolve_host(address, host, port))
 		return false;
 	snprintf(address->text, sizeof(address->text), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
 		 (unsigned int)number);
