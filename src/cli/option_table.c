@@ -196,9 +196,10 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "to", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(to), .most = 1024,
-		.value = "URL", .valid = "clickhouse://HOST/DATABASE, otlp://HOST, ipfix://HOST",
+		.value = "URL", .valid = "clickhouse://HOST/DATABASE, otlp://HOST, kafka://HOST/TOPIC, ipfix://HOST",
 		.help = HELP({ ALL, "the server: clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], "
-				    "otlp://[USER@]HOST[:PORT][/PATH], both with an s before the : over TLS; "
+				    "otlp://[USER@]HOST[:PORT][/PATH], kafka://[USER@]HOST[:PORT]/TOPIC, all with an s "
+				    "before the : over TLS; "
 				    "ipfix://HOST[:PORT][/DOMAIN], ipfix+udp://" }),
 	},
 	{
@@ -246,6 +247,12 @@ const struct option_rule option_rules[] = {
 		.name = "biflow", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_FLAG, .offset = MEMBER(is_biflow),
 		.help = HELP({ ALL, "IPFIX: one flow for both directions (RFC 5103) instead of one for each" }),
+	},
+	{
+		.name = "kafka-config", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(kafka_config), .most = MOST_OF_FOLDER,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "Kafka: properties of librdkafka, a NAME=VALUE a line" }),
 	},
 	{
 		.name = "cursors", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,

@@ -81,6 +81,7 @@ struct options {
 	const char *ca_file;       /* ship; NULL: what the system trusts */
 	const char *cert_file;     /* ship: the client's certificate; NULL: none */
 	const char *key_file;      /* ship: its key; NULL: in the same file */
+	const char *kafka_config;  /* ship to Kafka; NULL: none */
 	bool is_biflow;            /* ship to IPFIX */
 	unsigned int batch;        /* ship: most records of a request */
 	__u64 timeout_ns;          /* ship: of a request */

@@ -17,6 +17,7 @@
 #include "src/ship/ship_cursor.h"
 #include "src/ship/ship_destination.h"
 #include "src/ship/ship_ipfix.h"
+#include "src/ship/ship_kafka.h"
 #include "src/ship/ship_otlp.h"
 #include "src/ship/ship_send.h"
 #include "src/util/message.h"
@@ -27,7 +28,7 @@
 #define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
 #define CURSOR_NAME_SIZE (SHIP_NAME_SIZE + SHIP_HOST_SIZE + SHIP_PATH_SIZE)
 
-static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_otlp, &ship_ipfix,
+static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_otlp, &ship_kafka, &ship_ipfix,
 							       &ship_ipfix_udp };
 
 struct ship {
@@ -74,6 +75,7 @@ static bool open_destination(struct ship *ship)
 						.cert_file = options->cert_file,
 						.key_file = options->key_file,
 						.timeout_ms = (long)(options->timeout_ns / NS_PER_MS),
+						.kafka_config = options->kafka_config,
 						.is_biflow = options->is_biflow };
 
 	ship->connection = ship->destination->open(&ship->url, &settings);

@@ -33,6 +33,7 @@ struct ship_settings {
 	const char *ca_file;                    /* NULL: the certificates that the system trusts */
 	const char *cert_file, *key_file;       /* of the client; NULL: none */
 	long timeout_ms;                        /* of a request */
+	const char *kafka_config;               /* Kafka: properties of librdkafka; NULL: none */
 	bool is_biflow;                         /* IPFIX: a flow for both directions */
 };
 

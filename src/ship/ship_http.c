@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "src/ship/ship_secret.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 #include "src/util/text_buffer.h"
@@ -16,7 +17,6 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define MOST_AFTER_STOP_MS 5000 /* of the request in flight */
 #define MOST_OF_ANSWER (1U << 20)
-#define SECRET_SIZE 1024
 #define GZIP_WINDOW (15 + 16) /* zlib's notation of the gzip format */
 #define GZIP_MEMORY 8
 
@@ -46,29 +46,10 @@ bool ship_http_add_header(struct ship_http *http, const char *header)
 	return true;
 }
 
-/* Returns false after reporting the error. */
-static bool read_secret(char secret[SECRET_SIZE], const char *path)
-{
-	FILE *file = fopen(path, "re");
-	bool is_read = file && fgets(secret, SECRET_SIZE, file);
-	bool is_cut = is_read && strlen(secret) == SECRET_SIZE - 1;
-
-	if (is_read)
-		secret[strcspn(secret, "\r\n")] = '\0';
-	else
-		message_error("ship: %s: cannot read the secret: %s", path,
-			      file && !ferror(file) ? "the file is empty" : strerror(errno));
-	if (is_cut)
-		message_error("ship: %s: the first line is too long", path);
-	if (file)
-		fclose(file);
-	return is_read && !is_cut;
-}
-
 bool ship_http_add_secret(struct ship_http *http, const char *name, const char *path)
 {
-	char secret[SECRET_SIZE] = "", header[SECRET_SIZE + 64];
-	bool is_added = read_secret(secret, path);
+	char secret[SHIP_SECRET_SIZE] = "", header[SHIP_SECRET_SIZE + 64];
+	bool is_added = ship_secret_read(secret, path);
 
 	if (is_added && *secret) {
 		snprintf(header, sizeof(header), "%s%s", name, secret);
@@ -81,8 +62,8 @@ bool ship_http_add_secret(struct ship_http *http, const char *name, const char *
 
 static bool set_login(struct ship_http *http, const char *user, const char *path)
 {
-	char secret[SECRET_SIZE];
-	bool is_set = read_secret(secret, path);
+	char secret[SHIP_SECRET_SIZE];
+	bool is_set = ship_secret_read(secret, path);
 
 	if (is_set) /* curl copies both */
 		is_set = curl_easy_setopt(http->curl, CURLOPT_USERNAME, user) == CURLE_OK &&
