@@ -294,6 +294,31 @@ static void report_url(const struct ship *ship, const char *reason)
 	text_free(&forms);
 }
 
+/* Returns the name of an option that was given, and that the destination has no use for; NULL: none. */
+static const char *find_useless_option(const struct ship *ship)
+{
+	const struct options *options = ship->options;
+	const struct {
+		const char *name;
+		enum ship_option bit;
+		bool is_given;
+	} some[] = {
+		{ "--password-file", SHIP_PASSWORD, options->password_file },
+		{ "--token-file", SHIP_TOKEN, options->token_file },
+		{ "--ca-file", SHIP_CERTIFICATES, options->ca_file },
+		{ "--cert-file", SHIP_CERTIFICATES, options->cert_file },
+		{ "--key-file", SHIP_CERTIFICATES, options->key_file },
+		{ "--biflow", SHIP_BIFLOW, options->is_biflow },
+		{ "--kafka-config", SHIP_KAFKA_CONFIG, options->kafka_config },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(some) / sizeof(*some); i++)
+		if (some[i].is_given && !(ship->destination->options & some[i].bit))
+			return some[i].name;
+	return NULL;
+}
+
 int ship_run(const struct options *options)
 {
 	struct ship ship = { .options = options };
@@ -302,6 +327,11 @@ int ship_run(const struct options *options)
 
 	if (reason) {
 		report_url(&ship, reason);
+		return EXIT_STATUS_USAGE;
+	}
+	reason = find_useless_option(&ship);
+	if (reason) {
+		message_error("%s: a destination %s:// has no use for it", reason, ship.url.scheme);
 		return EXIT_STATUS_USAGE;
 	}
 	stop_on_signals();

@@ -160,6 +160,7 @@ const struct ship_destination ship_clickhouse = {
 	.name = "clickhouse",
 	.schemes = { "clickhouse", TLS_SCHEME },
 	.form = "clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE]",
+	.options = SHIP_PASSWORD | SHIP_TOKEN | SHIP_CERTIFICATES,
 	.check = clickhouse_check,
 	.open = clickhouse_open,
 	.close = clickhouse_close,

@@ -37,10 +37,20 @@ struct ship_settings {
 	bool is_biflow;                         /* IPFIX: a flow for both directions */
 };
 
+/* Options that only some destinations have a use for. */
+enum ship_option {
+	SHIP_PASSWORD = 1,
+	SHIP_TOKEN = 2,
+	SHIP_CERTIFICATES = 4,
+	SHIP_BIFLOW = 8,
+	SHIP_KAFKA_CONFIG = 16,
+};
+
 struct ship_destination {
 	const char *name;       /* the first part of the name of the cursor's file */
 	const char *schemes[5]; /* of its URLs; up to a NULL */
 	const char *form;       /* of its URLs, for people */
+	unsigned int options;   /* enum ship_option bits that it has a use for; others are refused */
 
 	/* Checks the path and the user, and sets what was left out. Returns NULL, or why the URL is no such destination. */
 	const char *(*check)(struct ship_url *url);

@@ -122,6 +122,7 @@ const struct ship_destination ship_kafka = {
 	.name = "kafka",
 	.schemes = { "kafka", "kafkas" },
 	.form = "kafka://[USER@]HOST[:PORT]/TOPIC",
+	.options = SHIP_PASSWORD | SHIP_CERTIFICATES | SHIP_KAFKA_CONFIG,
 	.check = check_kafka_url,
 	.open = open_kafka,
 	.close = close_kafka,

@@ -202,6 +202,7 @@ const struct ship_destination ship_otlp = {
 	.name = "otlp",
 	.schemes = { "otlp", "otlps", "http", "https" },
 	.form = "otlp://[USER@]HOST[:PORT][/PATH]",
+	.options = SHIP_PASSWORD | SHIP_TOKEN | SHIP_CERTIFICATES,
 	.check = otlp_check,
 	.open = otlp_open,
 	.close = otlp_close,

@@ -132,18 +132,31 @@ def wrong_configurations():
              (["--to", "kafka://h/t", "--kafka-config", "/nowhere"], 1, "/nowhere: No such file"),
              (["--to", "kafka://h/t", "--kafka-config", written_file("a.conf", "\nlinger.ms\n")], 1, ":2: 'linger.ms' is not NAME=VALUE"),
              (["--to", "kafka://h/t", "--kafka-config", written_file("b.conf", "no.such=1\n")], 1, ":1: No such configuration property"),
-             (["--to", "kafkas://h/t", "--ca-file", "/nowhere"], 1, "ssl.ca.location")]
+             (["--to", "kafkas://h/t", "--ca-file", "/nowhere"], 1, "ssl.ca.location"),
+             (["--to", "kafka://h/t", "--token-file", "x"], 2, "--token-file: a destination kafka:// has no use for it"),
+             (["--to", "ipfix://h", "--password-file", "x"], 2, "--password-file: a destination ipfix://"),
+             (["--to", "clickhouse://h/d", "--biflow"], 2, "--biflow: a destination clickhouse://")]
     for arguments, status, text in cases:
         done = Ship(*arguments[1:], folder=HISTORY, cursors=new_cursors()).end()
         equal(done.status, status, "%s: %s" % (arguments, done.errors))
         check(text in done.errors and done.errors.count("\n") <= 2, done.errors)
 
 
+def without_library():
+    folder = new_folder("empty")
+    os.mkdir(folder)
+    with open(os.path.join(folder, "librdkafka.so.1"), "wb"):
+        pass
+    done = Ship("kafka://h/t", folder=HISTORY, cursors=new_cursors(), env=dict(os.environ, LD_LIBRARY_PATH=folder)).end()
+    equal(done.status, 1, done.errors)
+    check("Kafka needs librdkafka: apt install librdkafka1" in done.errors and done.errors.count("\n") == 1, done.errors)
+
+
 def main():
     if not LIBRARY:
         return run_tests([lambda: skip("Kafka: librdkafka is not installed")])
     run_tests([everything_arrives, requests_that_fail, records_that_are_too_large, cluster_that_comes_back, killed_at_any_moment,
-               refusals, wrong_configurations])
+               refusals, wrong_configurations, without_library])
 
 
 main()
