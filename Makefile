@@ -85,7 +85,7 @@ help:
 	@echo 'make test-cross        run the unit and replay tests with other compilers and machines; TARGETS="clang s390x": only these'
 	@echo 'make test-kernels      run the live tests on kernels of Debian in QEMU; KERNELS="6.1 6.12": only these'
 	@echo 'make test-servers      compare the records of real servers with their logs and a counting relay (root)'
-	@echo 'make test-fleet        run ship against a real Kafka server, which Maven fetches'
+	@echo 'make test-fleet        twenty trackers to one ClickHouse server (root; CLICKHOUSE_SERVER, CHDB_PYTHON); ship to Kafka, which Maven fetches'
 	@echo 'make test-ecli         run the eunomia-bpf package with ecli-rs, which is built first unless it is installed'
 	@echo 'make test-bcc-kprobes  run the BCC version'"'"'s kprobes; KERNEL=DIR: a kernel of tests/kernels/get-kernels'
 	@echo 'make coverage          measure the line coverage of the unit and replay tests; LIVE=1 (root): also of the live tests'
@@ -299,11 +299,11 @@ test-servers: all
 	$(quiet)scripts/install-packages --servers
 	$(quiet)/usr/bin/python3 tests/servers/test_servers.py
 
-# Not part of `make test`: Maven fetches Kafka.
+# Not part of `make test`: it takes minutes, servers that no package of the tests installs, and Kafka from Maven.
 .PHONY: test-fleet
 
 test-fleet: all
-	$(quiet)for test in tests/fleet/test_*.py; do /usr/bin/python3 $$test || exit 1; done
+	$(quiet)status=0; for test in tests/fleet/test_*.py; do V=$(V) /usr/bin/python3 $$test || status=1; done; exit $$status
 
 # Not part of `make test`: it downloads kernels and takes minutes.
 .PHONY: test-kernels

@@ -12,15 +12,14 @@ import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests", "replay")]
 from insert_server import InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
-from ship_run import HttpShip, at_once, distinct, free_port, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
+from real_servers import secret_file, start_clickhouse, start_current_engine  # noqa: E402
+from ship_run import HttpShip, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
 COUNT = len(RECORDS)
 
@@ -396,44 +395,9 @@ def wrong_usage():
 
 # ---- real servers ----
 
-CONFIG = """<yandex><logger><level>warning</level><log>{0}/log</log><errorlog>{0}/err</errorlog></logger>
-<listen_host>127.0.0.1</listen_host><http_port>{1}</http_port><tcp_port>{2}</tcp_port><path>{0}/data/</path>
-<tmp_path>{0}/tmp/</tmp_path><users_config>{0}/users.xml</users_config><default_profile>default</default_profile>
-<default_database>default</default_database><mark_cache_size>5368709</mark_cache_size></yandex>"""
-USERS = """<yandex><profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles><users><default>
-<password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
-</users><quotas><default></default></quotas></yandex>"""
-
-
-class RealServer:
-    def __init__(self, command, port):
-        self.command, self.port = command, port
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self.process.poll() is None and self.ask("SELECT 1") != "1":
-            time.sleep(0.1)
-
-    def ask(self, query):
-        request = urllib.request.Request("http://127.0.0.1:%d/" % self.port, query.encode(),
-                                         {"X-ClickHouse-User": "default", "X-ClickHouse-Key": "secret"})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.read().decode().strip()
-        except (OSError, urllib.error.URLError):
-            return None
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
-def compare_real(real, secret, time_text):
+def compare_real(real, time_text):
     """Set up, send while the server is killed and comes again, send all again in other batches: each record is there once."""
-    options = {"cursors": new_cursors(), "user": "default@"}
+    options, secret = {"cursors": new_cursors(), "user": "default@"}, secret_file(new_folder("secret%d" % next(numbers)))
     for _ in range(2):
         done = ship(real.port, "--setup", "--password-file", secret, **options)
         equal((done.status, "nt.conn is there" in done.errors), (0, True), done.errors)
@@ -454,44 +418,29 @@ def compare_real(real, secret, time_text):
           "%s\t%s\t%d" % (some["time"], some.get("comm", ""), some["dst_port"]), "one record")
 
 
-def secret_file():
-    secret = new_folder("secret%d" % next(numbers))
-    with open(secret, "w") as file:
-        file.write("secret\n")
-    return secret
-
-
 def clickhouse_18():
-    program = os.environ.get("CLICKHOUSE_SERVER") or shutil.which("clickhouse-server")
-    if not program:
-        return skip("ClickHouse 18.16: clickhouse-server is not installed, and CLICKHOUSE_SERVER names none")
-    folder, port = new_folder("clickhouse"), free_port()
-    os.makedirs(os.path.join(folder, "tmp"))
-    for name, text in (("config.xml", CONFIG.format(folder, port, free_port())), ("users.xml", USERS)):
-        with open(os.path.join(folder, name), "w") as file:
-            file.write(text)
-    real = RealServer([program, "--config-file=" + os.path.join(folder, "config.xml")], port)
+    real = start_clickhouse(new_folder("clickhouse"))
+    if isinstance(real, str):
+        return skip(real)
     try:
         wrong = new_folder("wrong")
         with open(wrong, "w") as file:
             file.write("wrong\n")
-        done = ship(port, "--password-file", wrong, cursors=new_cursors(), user="default@")
+        done = ship(real.port, "--password-file", wrong, cursors=new_cursors(), user="default@")
         equal((done.status, "password" in done.errors), (1, True), "wrong password: " + done.errors)
-        done = ship(port, "--password-file", secret_file(), cursors=new_cursors(), user="default@")
+        done = ship(real.port, "--password-file", secret_file(new_folder("secret18")), cursors=new_cursors(), user="default@")
         equal((done.status, "--setup" in done.errors), (1, True), "no table: " + done.errors)
-        compare_real(real, secret_file(), "time")
+        compare_real(real, "time")
     finally:
         real.kill()
 
 
 def current_engine():
-    python = os.environ.get("CHDB_PYTHON") or sys.executable
-    if subprocess.run([python, "-c", "import chdb"], capture_output=True, check=False).returncode:
-        return skip("a current ClickHouse: the Python module chdb is not installed, and CHDB_PYTHON names no Python with it")
-    port = free_port()
-    real = RealServer([python, os.path.join(ROOT, "tests", "ship", "chdb_server.py"), new_folder("chdb"), str(port)], port)
+    real = start_current_engine(new_folder("chdb"))
+    if isinstance(real, str):
+        return skip(real)
     try:
-        compare_real(real, secret_file(), "concat(replaceOne(toString(time), ' ', 'T'), 'Z')")
+        compare_real(real, "concat(replaceOne(toString(time), ' ', 'T'), 'Z')")
     finally:
         real.kill()
 
