@@ -20,13 +20,13 @@ static void add_to_count(struct query_thread *thread)
 {
 	struct query_pass *pass = thread->pass;
 	__u64 count = __atomic_add_fetch(&pass->read->count, thread->uncounted, __ATOMIC_RELAXED);
-	struct progress_view view = *pass->read;
+	struct progress_view view = {
+		.count = count, .position = count, .size = pass->read->size, .unit = pass->read->unit
+	};
 
 	thread->uncounted = 0;
-	if (!thread->is_first || !progress_is_due(pass->progress))
-		return;
-	view.count = view.position = count;
-	progress_show(pass->progress, &view);
+	if (thread->is_first && progress_is_due(pass->progress))
+		progress_show(pass->progress, &view);
 }
 
 static bool visit_in_piece(void *context, const struct history_row *row, struct nt_record *record)
