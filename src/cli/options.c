@@ -661,9 +661,9 @@ static void set_defaults(struct options *options, const struct command *command,
 				      .command = *command->name ? command->name : "live" },
 		.delivery.output.sink.format = &format_text,
 		.delivery.output.sink.waits = !(command->bit & COMMANDS_THAT_TRACK),
-		.delivery.output.source = command->bit == COMMAND_REPLAY ? SUMMARY_OF_REPLAY :
-					  command->bit == COMMAND_QUERY  ? SUMMARY_OF_HISTORY :
-									   SUMMARY_OF_LIVE,
+		.delivery.output.origin.source = command->bit == COMMAND_REPLAY ? SUMMARY_OF_REPLAY :
+						 command->bit == COMMAND_QUERY  ? SUMMARY_OF_HISTORY :
+										  SUMMARY_OF_LIVE,
 		.contexts = CONTEXT_SOCKET | CONTEXT_WIRE,
 		.interfaces.names = interfaces,
 		.most_memory = DEFAULT_MEMORY,
@@ -752,6 +752,8 @@ int options_parse(struct options *options, const struct command *command, int ar
 	status = parse_flags(options, command, argc, argv);
 	if (status == CONTINUE)
 		status = parse_operands(options, command, argc, argv);
+	if (options->from && strcmp(options->from, HISTORY_DEFAULT_FOLDER) != 0)
+		options->delivery.output.origin.history = options->from;
 	if (status == CONTINUE)
 		status = check_combination(options, command);
 	if (status == CONTINUE && !output_check_inputs(options))

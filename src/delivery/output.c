@@ -21,7 +21,7 @@ static int open_tables(struct output *output, const struct output_options *optio
 		message_error("--summary: out of memory");
 		return -ENOMEM;
 	}
-	output->summary->source = options->source;
+	output->summary->origin = options->origin;
 	output->summary->names = output->names;
 	return sink_open(&output->tables, &of_tables);
 }

@@ -15,7 +15,7 @@ struct output_options {
 	bool summary;      /* tables on standard output; records only if the sink has a path */
 	__u64 interval_ns; /* between tables; 0: only at the end */
 	__u32 top;         /* rows of each table; 0: the default */
-	enum summary_source source;
+	struct summary_origin origin;
 	bool resolves; /* text: names of addresses */
 	bool nowhere;  /* neither records nor tables: a history takes the records */
 };

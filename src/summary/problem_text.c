@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/summary/problems.h"
 
+#include <string.h>
+
 #include "src/record/record_fields.h"
 #include "src/util/escape.h"
+
+#define PLAIN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+=:,@%"
 
 static const char *const problem_names[PROBLEM_KINDS] = {
 	[PROBLEM_REFUSED] = "refused",
@@ -171,21 +175,47 @@ static bool is_open_now(enum problem_kind kind)
 	       kind == PROBLEM_PORTS;
 }
 
-void problem_command(struct text_buffer *text, const struct problem *problem, enum summary_source source)
+/* Quoted for the shell, if it has other characters than names of files mostly have. */
+static void append_shell_word(struct text_buffer *text, const char *word)
+{
+	bool is_plain = *word && !word[strspn(word, PLAIN_CHARACTERS)];
+
+	if (is_plain) {
+		text_string(text, word);
+		return;
+	}
+	text_char(text, '\'');
+	for (; *word; word++)
+		text_format(text, *word == '\'' ? "'\\%c'" : "%c", *word);
+	text_char(text, '\'');
+}
+
+static void append_command(struct text_buffer *text, const struct problem *problem, const struct summary_origin *origin)
+{
+	if (origin->source == SUMMARY_OF_HISTORY)
+		text_string(text, "netracker query ");
+	else
+		text_string(text, is_open_now(problem->kind) ? "netracker list " : "netracker ");
+	if (!origin->history)
+		return;
+	text_string(text, "--from ");
+	append_shell_word(text, origin->history);
+	text_char(text, ' ');
+}
+
+void problem_command(struct text_buffer *text, const struct problem *problem, const struct summary_origin *origin)
 {
 	if (problem->kind == PROBLEM_LOST) {
 		text_string(text, "netracker status");
 	} else if (problem->kind == PROBLEM_EVICTED) {
 		text_string(text, "netracker replay --memory SIZE FILE");
-	} else if (source == SUMMARY_OF_REPLAY) {
+	} else if (origin->source == SUMMARY_OF_REPLAY) {
 		text_string(text, "netracker replay --where '");
 		append_problem_filter(text, problem);
 		text_string(text, "' FILE");
 	} else {
-		text_string(text, source == SUMMARY_OF_HISTORY ? "netracker query " :
-				  is_open_now(problem->kind)   ? "netracker list " :
-								 "netracker ");
-		if (problem->kind == PROBLEM_LISTEN_OVERFLOW && source == SUMMARY_OF_LIVE)
+		append_command(text, problem, origin);
+		if (problem->kind == PROBLEM_LISTEN_OVERFLOW && origin->source == SUMMARY_OF_LIVE)
 			text_string(text, "--listening --sort drops ");
 		append_problem_filter(text, problem);
 	}

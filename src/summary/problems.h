@@ -59,6 +59,6 @@ const char *problem_name(enum problem_kind kind);
 void problem_describe(struct text_buffer *text, const struct problem *problem);
 
 /* Appends the command that shows more. It has no name that another program chose, so it is safe to paste. */
-void problem_command(struct text_buffer *text, const struct problem *problem, enum summary_source source);
+void problem_command(struct text_buffer *text, const struct problem *problem, const struct summary_origin *origin);
 
 #endif

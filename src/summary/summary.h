@@ -51,6 +51,11 @@ struct summary_interval {
 /* The records' source: the commands that show more depend on it. */
 enum summary_source { SUMMARY_OF_LIVE, SUMMARY_OF_REPLAY, SUMMARY_OF_HISTORY };
 
+struct summary_origin {
+	enum summary_source source;
+	const char *history; /* where it is; NULL: where the commands look without an option */
+};
+
 struct summary {
 	struct summary_interval current;
 	struct summary_interval *later; /* connections of the next interval; NULL if there was none yet */
@@ -61,7 +66,7 @@ struct summary {
 	__u64 lost[ACCOUNTING_LOSSES], lost_before[ACCOUNTING_LOSSES]; /* now, and at the begin of the interval */
 	__u64 begins_ns;  /* when tracking began, since the Unix epoch; 0: unknown */
 	unsigned int top; /* rows of each table; 0: the default */
-	enum summary_source source;
+	struct summary_origin origin;
 	struct resolver *names; /* text: of the tables' addresses; NULL: none */
 };
 

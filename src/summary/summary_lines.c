@@ -163,12 +163,13 @@ static void write_totals(struct line_writer *writer, struct summary_interval *in
 	end_summary_line(writer);
 }
 
-static void write_problem(struct line_writer *writer, const struct problem *problem, enum summary_source source)
+static void write_problem(struct line_writer *writer, const struct problem *problem,
+			  const struct summary_origin *origin)
 {
 	struct text_buffer sentence = { 0 }, command = { 0 };
 
 	problem_describe(&sentence, problem);
-	problem_command(&command, problem, source);
+	problem_command(&command, problem, origin);
 	begin_summary_line(writer, SUMMARY_PROBLEM);
 	set_string(&writer->line, SUMMARY_KEY_PROBLEM, problem_name(problem->kind),
 		   strlen(problem_name(problem->kind)));
@@ -189,7 +190,7 @@ static void write_problems(struct line_writer *writer, struct summary *summary)
 
 	problems_find(&problems, summary, writer->span->to_ns);
 	for (i = 0; i < problems.count; i++)
-		write_problem(writer, &problems.list[i], summary->source);
+		write_problem(writer, &problems.list[i], &summary->origin);
 }
 
 static void set_owner(struct summary_line *line, const struct summary_owner *owner)

@@ -454,7 +454,7 @@ static void put_sentence(struct text_buffer *text, const struct text_buffer *sen
 }
 
 /* The command has a line of its own, however long it is: it is there to be copied. */
-static void put_problem(struct text_buffer *text, const struct problem *problem, enum summary_source source)
+static void put_problem(struct text_buffer *text, const struct problem *problem, const struct summary_origin *origin)
 {
 	struct text_buffer sentence = { 0 };
 
@@ -462,7 +462,7 @@ static void put_problem(struct text_buffer *text, const struct problem *problem,
 	text_char(&sentence, ':');
 	put_sentence(text, &sentence);
 	text_spaces(text, COMMAND_INDENT);
-	problem_command(text, problem, source);
+	problem_command(text, problem, origin);
 	text_char(text, '\n');
 	text_free(&sentence);
 }
@@ -475,7 +475,7 @@ static void put_problems(struct text_buffer *text, struct summary *summary, __u6
 	problems_find(&problems, summary, to_ns);
 	text_string(text, problems.count ? "PROBLEMS\n" : "no problems found\n");
 	for (i = 0; i < problems.count; i++)
-		put_problem(text, &problems.list[i], summary->source);
+		put_problem(text, &problems.list[i], &summary->origin);
 	if (problems.omitted)
 		text_format(text, "and %llu more of these kinds, which are smaller\n",
 			    (unsigned long long)problems.omitted);

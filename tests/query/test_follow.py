@@ -4,6 +4,7 @@
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -97,7 +98,11 @@ def summary():
     for problem in expected["problems"]:
         problem.pop("command")
     equal(tables, expected, "--summary")
-    check(commands and all(command.startswith("netracker query ") for command in commands), commands)
+    check(commands and all(command.startswith("netracker query --from %s " % made.HISTORY) for command in commands), commands)
+    done = subprocess.run(shlex.split(commands[0].replace("netracker", NETRACKER, 1)) + ["-f", "json"], capture_output=True, timeout=60,
+                          check=False)
+    equal(done.returncode, 0, "the command runs: %s" % commands[0])
+    check(done.stdout.count(b"\n") > 0, "and shows the records: %s" % commands[0])
 
 
 made.run_tests([since_then, from_now, refused, summary])

@@ -79,13 +79,23 @@ static const char *behind(const char *text, const char *words)
 	return strncmp(text, words, strlen(words)) ? text : text + strlen(words);
 }
 
+static const char *command_in(const struct problem *problem, const char *history)
+{
+	const struct summary_origin origin = { .source = SUMMARY_OF_HISTORY, .history = history };
+	struct text_buffer text = { 0 };
+
+	problem_command(&text, problem, &origin);
+	return ended(&text);
+}
+
 static const char *command(const struct problem *problem, enum summary_source source)
 {
+	const struct summary_origin origin = { .source = source };
 	struct text_buffer text = { 0 };
 	const char *result, *quote;
 	char filter[512];
 
-	problem_command(&text, problem, source);
+	problem_command(&text, problem, &origin);
 	result = ended(&text);
 	quote = strchr(result, '\'');
 	if (problem->kind == PROBLEM_LOST || problem->kind == PROBLEM_EVICTED)
@@ -325,6 +335,10 @@ static void test_retransmissions(void)
 		     "netracker replay --where 'retrans gt 0 and host 198.18.0.1' FILE");
 	CHECK_STRING(command(found(summary)->list, SUMMARY_OF_HISTORY),
 		     "netracker query retrans gt 0 and host 198.18.0.1");
+	CHECK_STRING(command_in(found(summary)->list, "/srv/history"),
+		     "netracker query --from /srv/history retrans gt 0 and host 198.18.0.1");
+	CHECK_STRING(command_in(found(summary)->list, "it's $HOME"),
+		     "netracker query --from 'it'\\''s $HOME' retrans gt 0 and host 198.18.0.1");
 	summary_begin_next(summary);
 
 	/* The others have 0, 1 and 5 percent: the median is 1. */
