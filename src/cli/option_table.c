@@ -445,6 +445,12 @@ const struct option_rule option_rules[] = {
 				    "or in time: 10m, 1h" }),
 	},
 	{
+		.name = "print-sql", .commands = COMMAND_QUERY, .refusal = "only query asks a history",
+		.section = SECTION_OUTPUT, .type = OPTION_FLAG, .offset = MEMBER(prints_sql),
+		.help = HELP({ ALL, "print the question as SQL for the program sqlite3 and a file of the history, and do not "
+				    "ask it" }),
+	},
+	{
 		.name = "new", .commands = COMMAND_QUERY, .refusal = "only query knows what was before",
 		.section = SECTION_OUTPUT, .type = OPTION_FLAG, .offset = MEMBER(only_new),
 		.help = HELP({ ALL, "with --by and -S: only the groups that the history does not have before" }),

@@ -389,6 +389,8 @@ static const char *find_query_conflict(const struct options *options)
 	    (time_is_given(&options->until) || time_is_given(&options->at) || options->reverse ||
 	     options->delivery.max_records || options->group_by || options->delivery.output.summary))
 		return "--follow goes on with the records that come; leave out -U, --at, -r, -n, --by and --summary";
+	if (options->prints_sql && (options->follows || options->delivery.output.summary))
+		return "--print-sql prints one question for one answer; leave out --follow and --summary";
 	return options->group_by ? find_grouping_conflict(options) : find_ungrouped_conflict(options);
 }
 

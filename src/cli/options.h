@@ -73,6 +73,7 @@ struct options {
 	bool follows;                      /* query: goes on with the records that come */
 	bool only_new;                     /* query: groups that were not there before */
 	unsigned int threads;              /* query: at most so many; 0: one for each CPU */
+	bool prints_sql;                   /* query: the question as SQL, and nothing else */
 
 	const char *to;            /* ship: the destination; never NULL */
 	const char *cursors;       /* ship: the folder of its cursors */

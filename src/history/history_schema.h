@@ -23,4 +23,7 @@ void history_schema_append_insert(struct text_buffer *sql, enum history_table ta
 /* Appends the statement that makes the view `record`. */
 void history_view_append(struct text_buffer *sql);
 
+/* Appends an expression for the text of an address, whose 8 or 32 hexadecimal digits `hex` is an expression for. */
+void history_view_append_address(struct text_buffer *sql, const char *hex);
+
 #endif

@@ -9,38 +9,37 @@
 #define GROUPS_OF_IPV6 8
 #define HEX_OF_GROUP 4
 
-/* The value of the octet of a blob: SQLite has no function for it. */
-static void append_octet(struct text_buffer *sql, const char *column, int octet)
+/* The value of an octet in hexadecimal digits: SQLite has no function for it. */
+static void append_octet(struct text_buffer *sql, const char *hex, int octet)
 {
-	text_format(sql,
-		    "(instr('123456789ABCDEF',substr(hex(%s),%d,1))*16+instr('123456789ABCDEF',substr(hex(%s),%d,1)))",
-		    column, 2 * octet + 1, column, 2 * octet + 2);
+	text_format(sql, "(instr('123456789ABCDEF',substr(%s,%d,1))*16+instr('123456789ABCDEF',substr(%s,%d,1)))", hex,
+		    2 * octet + 1, hex, 2 * octet + 2);
 }
 
-static void append_ipv4(struct text_buffer *sql, const char *column)
+static void append_ipv4(struct text_buffer *sql, const char *hex)
 {
 	int octet;
 
 	for (octet = 0; octet < 4; octet++) {
 		if (octet)
 			text_string(sql, "||'.'||");
-		append_octet(sql, column, octet);
+		append_octet(sql, hex, octet);
 	}
 }
 
 /* ":fd00:0:0:0:0:0:0:1:". */
-static void append_groups(struct text_buffer *sql, const char *column)
+static void append_groups(struct text_buffer *sql, const char *hex)
 {
 	int group;
 
 	text_string(sql, "':'");
 	for (group = 0; group < GROUPS_OF_IPV6; group++)
-		text_format(sql, "||ifnull(nullif(ltrim(substr(lower(hex(%s)),%d,%d),'0'),''),'0')||':'", column,
+		text_format(sql, "||ifnull(nullif(ltrim(substr(lower(%s),%d,%d),'0'),''),'0')||':'", hex,
 			    HEX_OF_GROUP * group + 1, HEX_OF_GROUP);
 }
 
 /* RFC 5952 section 4.2: `::` stands for the first of the longest runs of two or more zero groups. */
-static void append_ipv6(struct text_buffer *sql, const char *column)
+static void append_ipv6(struct text_buffer *sql, const char *hex)
 {
 	char run[2 * GROUPS_OF_IPV6 + 2] = ":0:0:0:0:0:0:0:0:";
 	size_t size;
@@ -53,16 +52,16 @@ static void append_ipv6(struct text_buffer *sql, const char *column)
 			    run, run, run, (int)size);
 	}
 	text_string(sql, " ELSE t END,':'),'~','::') FROM (SELECT ");
-	append_groups(sql, column);
+	append_groups(sql, hex);
 	text_string(sql, " AS t))");
 }
 
-static void append_address_text(struct text_buffer *sql, const char *column)
+void history_view_append_address(struct text_buffer *sql, const char *hex)
 {
-	text_format(sql, "CASE length(%s) WHEN 4 THEN ", column);
-	append_ipv4(sql, column);
-	text_string(sql, " WHEN 16 THEN ");
-	append_ipv6(sql, column);
+	text_format(sql, "CASE length(%s) WHEN 8 THEN ", hex);
+	append_ipv4(sql, hex);
+	text_string(sql, " WHEN 32 THEN ");
+	append_ipv6(sql, hex);
 	text_string(sql, " END");
 }
 
@@ -98,9 +97,10 @@ static void append_set(struct text_buffer *sql, const char *column, const struct
 
 static void append_value(struct text_buffer *sql, const struct history_column *column)
 {
-	char name[64];
+	char name[64], hex[80];
 
 	snprintf(name, sizeof(name), "%s.%s", history_table_names[column->table], column->name);
+	snprintf(hex, sizeof(hex), "hex(%s)", name);
 	switch (column->kind) {
 	case FIELD_KIND_ENUMERATOR:
 		append_case(sql, name, column->field->names);
@@ -109,7 +109,7 @@ static void append_value(struct text_buffer *sql, const struct history_column *c
 		append_set(sql, name, column->field->names);
 		return;
 	case FIELD_KIND_ADDRESS:
-		append_address_text(sql, name);
+		history_view_append_address(sql, hex);
 		return;
 	case FIELD_KIND_TIME:
 		append_time_text(sql, name);
@@ -167,7 +167,7 @@ void history_view_append(struct text_buffer *sql)
 	char key[FIELD_KEY_SIZE];
 	unsigned int i;
 
-	text_format(sql, "CREATE VIEW record AS SELECT %d AS v", NT_RECORD_VERSION);
+	text_format(sql, "CREATE VIEW record AS SELECT conn.seq AS seq,\n %d AS v", NT_RECORD_VERSION);
 	for (i = 0; record_field_name(i, key); i++)
 		append_key(sql, &record_fields[i], key);
 	text_string(sql, "\nFROM conn LEFT JOIN more ON more.seq=conn.seq LEFT JOIN prog ON prog.id=conn.prog"

@@ -13,6 +13,7 @@
 #include "src/query/group_answer.h"
 #include "src/query/query_columns.h"
 #include "src/query/query_scan.h"
+#include "src/query/query_sql.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
@@ -273,6 +274,8 @@ int query_run(const struct options *options)
 		status = EXIT_STATUS_USAGE;
 	} else if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted)) {
 		status = EXIT_STATUS_USAGE;
+	} else if (options->prints_sql) {
+		status = query_sql_print(options, &query.scan.selection, options->group_by ? &query.groups : NULL);
 	} else if (query_scan_open(&query.scan, options->from)) {
 		status = answer(&query);
 	}
