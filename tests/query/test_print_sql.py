@@ -95,5 +95,5 @@ def what_sql_cannot_say():
 if shutil.which("sqlite3"):
     made.run_tests([records, filters, groups, what_sql_cannot_say])
 else:
-    made.skip("sqlite3 is not installed")
+    made.skip("--print-sql: sqlite3 is not installed")
     made.run_tests([what_sql_cannot_say])
