@@ -60,8 +60,11 @@ def rows_of(folder, sql="SELECT * FROM record"):
     for path in files_of(folder):
         database = sqlite3.connect("file:%s?mode=ro&immutable=1" % path, uri=True)
         database.row_factory = sqlite3.Row
-        rows += [dict(row) for row in database.execute(sql)]
+        found = [dict(row) for row in database.execute(sql)]
         database.close()
+        if "*" in sql:
+            equal([row.pop("seq") for row in found], list(range(1, len(found) + 1)), "seq: the order of writing")
+        rows += found
     return rows
 
 
