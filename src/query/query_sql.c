@@ -38,14 +38,14 @@ static void append_newest(struct question *question)
 		    (unsigned long long)question->selection->from_ns, begin, (unsigned long long)last_ns(question));
 }
 
-static bool append_filter(struct question *question)
+static bool append_question_filter(struct question *question)
 {
 	text_string(&question->sql, " AND ");
 	return filter_append_sql(question->options->delivery.filter, &question->sql, question->reason,
 				 sizeof(question->reason));
 }
 
-static bool append_records(struct question *question)
+static bool append_record_question(struct question *question)
 {
 	const struct options *options = question->options;
 	bool takes_newest = options->delivery.max_records;
@@ -53,7 +53,7 @@ static bool append_records(struct question *question)
 	text_string(&question->sql,
 		    takes_newest ? "SELECT * FROM (\nSELECT * FROM record\nWHERE " : "SELECT * FROM record\nWHERE ");
 	append_newest(question);
-	if (!append_filter(question))
+	if (!append_question_filter(question))
 		return false;
 	if (takes_newest)
 		text_format(&question->sql, "\nORDER BY seq DESC LIMIT %llu)",
@@ -199,7 +199,7 @@ static bool append_found(struct question *question)
 	text_string(&question->sql, ",\n role, outcome, src_bytes, dst_bytes, src_retransmits, dst_retransmits\n"
 				    " FROM record\n WHERE ");
 	append_newest(question);
-	if (!append_filter(question))
+	if (!append_question_filter(question))
 		return false;
 	text_char(&question->sql, ')');
 	if (order->percent)
@@ -215,7 +215,7 @@ static bool append_before(struct question *question)
 		return false;
 	text_format(&question->sql, "\n FROM record\n WHERE seq IN (SELECT seq FROM conn WHERE time_ns<%llu)",
 		    (unsigned long long)question->selection->from_ns);
-	if (!append_filter(question))
+	if (!append_question_filter(question))
 		return false;
 	text_char(&question->sql, ')');
 	return true;
@@ -272,7 +272,7 @@ static void append_group_order(struct question *question)
 	text_string(&question->sql, ";\n");
 }
 
-static bool append_groups(struct question *question)
+static bool append_group_question(struct question *question)
 {
 	if (!append_found(question) || (question->options->only_new && !append_before(question)))
 		return false;
@@ -288,7 +288,7 @@ int query_sql_print(const struct options *options, const struct history_selectio
 		    const struct groups *groups)
 {
 	struct question question = { .options = options, .selection = selection, .groups = groups };
-	bool is_said = groups ? append_groups(&question) : append_records(&question);
+	bool is_said = groups ? append_group_question(&question) : append_record_question(&question);
 	int status = EXIT_STATUS_DONE;
 
 	if (!is_said) {
