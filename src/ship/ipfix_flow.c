@@ -261,7 +261,7 @@ static void set_flow_interface(struct flow_values *values, const struct nt_recor
 
 static void fill_flow(struct ipfix_flow *flow, const struct nt_record *record, enum nt_side from, bool is_biflow)
 {
-	struct flow_values values = { 0 };
+	struct flow_values values = { .interface = "" };
 
 	set_addresses(&values, record, from);
 	set_times(&values, record);

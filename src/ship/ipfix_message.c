@@ -25,6 +25,11 @@ static bool knows_template(const struct ipfix_session *session, __u16 template_i
 	return session->has_template[bit / 8] >> (bit % 8) & 1;
 }
 
+void ipfix_forget_templates(struct ipfix_session *session)
+{
+	memset(session->has_template, 0, sizeof(session->has_template));
+}
+
 static void renew_templates(struct ipfix_session *session, __u64 now_ns)
 {
 	__u64 age_ns = now_ns - session->templates_ns; /* large if the clock was set back */
@@ -32,7 +37,7 @@ static void renew_templates(struct ipfix_session *session, __u64 now_ns)
 	if (!session->repeats_templates ||
 	    (age_ns < TEMPLATE_SECONDS * NS_PER_SECOND && session->messages < TEMPLATE_MESSAGES))
 		return;
-	memset(session->has_template, 0, sizeof(session->has_template));
+	ipfix_forget_templates(session);
 	session->templates_ns = now_ns;
 	session->messages = 0;
 }

@@ -28,4 +28,7 @@ struct ipfix_session {
 unsigned int ipfix_make_message(struct ipfix_message *message, struct ipfix_session *session,
 				const struct ipfix_flow *flows, unsigned int count, __u64 now_ns);
 
+/* From now on each template is sent once more before it is used: the collector may have begun anew. */
+void ipfix_forget_templates(struct ipfix_session *session);
+
 #endif

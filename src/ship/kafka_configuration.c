@@ -105,28 +105,38 @@ static bool set_line(struct kafka_settings *to, char *line)
 	return set_property(to, trim_blanks(name), trim_blanks(value + 1));
 }
 
-static bool set_from_file(struct kafka_settings *to, const char *path)
+static bool set_lines(struct kafka_settings *to, const char *path, FILE *file)
 {
-	FILE *file = path ? fopen(path, "re") : NULL;
 	char line[4096], reason[SHIP_REASON_SIZE];
 	unsigned int number = 0;
-	bool is_set = true;
 
-	if (path && !file) {
+	while (fgets(line, sizeof(line), file)) {
+		number++;
+		if (set_line(to, line))
+			continue;
+		memcpy(reason, to->reason, sizeof(reason));
+		snprintf(to->reason, sizeof(to->reason), "%.200s:%u: %.250s", path, number, reason);
+		return false;
+	}
+	return true;
+}
+
+/* NULL sets nothing. */
+static bool set_from_file(struct kafka_settings *to, const char *path)
+{
+	FILE *file;
+	bool is_set;
+
+	if (!path)
+		return true;
+	file = fopen(path, "re");
+	if (!file) {
 		snprintf(to->reason, sizeof(to->reason), "%.300s: %s", path, strerror(errno));
 		return false;
 	}
-	while (file && is_set && fgets(line, sizeof(line), file)) {
-		number++;
-		is_set = set_line(to, line);
-	}
-	if (file)
-		fclose(file);
-	if (is_set)
-		return true;
-	memcpy(reason, to->reason, sizeof(reason));
-	snprintf(to->reason, sizeof(to->reason), "%.200s:%u: %.250s", path, number, reason);
-	return false;
+	is_set = set_lines(to, path, file);
+	fclose(file);
+	return is_set;
 }
 
 rd_kafka_conf_t *kafka_configuration_make(const struct kafka_library *library, const struct ship_url *url,

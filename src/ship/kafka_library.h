@@ -15,7 +15,7 @@
 
 /* Its functions, without the prefix rd_kafka_. */
 struct kafka_library {
-#define KAFKA_FUNCTION(name) __typeof__(rd_kafka_##name) *name;
+#define KAFKA_FUNCTION(name) __typeof__(rd_kafka_##name) *name; /* NOLINT(bugprone-macro-parentheses) */
 	KAFKA_FUNCTIONS(KAFKA_FUNCTION)
 #undef KAFKA_FUNCTION
 };

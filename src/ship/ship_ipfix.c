@@ -91,7 +91,8 @@ static __u64 wall_clock_ns(void)
 	return (__u64)now.tv_sec * NS_PER_SECOND + (__u64)now.tv_nsec;
 }
 
-/* A collector forgets templates with the connection of TCP; over UDP it knows no connections. */
+/* With a connection of TCP a session begins. UDP has no connections, and its sequence goes on; but after a refusal the
+ * collector that answers may know no template. */
 static const char *connect_exporter(struct ipfix_exporter *exporter)
 {
 	bool is_new;
@@ -99,6 +100,8 @@ static const char *connect_exporter(struct ipfix_exporter *exporter)
 
 	if (!reason && is_new && !exporter->socket.is_udp)
 		begin_session(exporter);
+	else if (!reason && is_new)
+		ipfix_forget_templates(&exporter->session);
 	return reason;
 }
 

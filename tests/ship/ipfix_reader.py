@@ -15,7 +15,8 @@ NAMES = {1: "octets", 2: "packets", 4: "protocol", 6: "flags", 7: "src_port", 8:
 
 
 class Reader:
-    """One exporter's messages, in the order in which it sent them. `flows` are dictionaries."""
+    """One exporter's messages, in the order in which it sent them. `flows` are dictionaries. `sequence` is the next one, None
+    if the exporter began before."""
 
     def __init__(self):
         self.flows, self.templates, self.sequence, self.sizes, self.domains = [], {}, 0, [], set()
@@ -24,6 +25,8 @@ class Reader:
     def read(self, message):
         version, size, exported, sequence, domain = struct.unpack_from(">HHIII", message)
         assert (version, size) == (VERSION, len(message)), "version %d, %d of %d bytes" % (version, size, len(message))
+        if self.sequence is None:
+            self.sequence = sequence
         assert sequence == self.sequence % 2**32, "sequence %d instead of %d" % (sequence, self.sequence)
         self.exported.append(exported)
         self.domains.add(domain)
@@ -85,7 +88,7 @@ class Collector:
 
     def __init__(self, is_udp=False, family=socket.AF_INET, port=0):
         self.is_udp, self.readers, self.errors, self.messages = is_udp, [], [], []
-        self.connection = None
+        self.connection, self.bytes_until_reset = None, None
         self.socket = socket.socket(family, socket.SOCK_DGRAM if is_udp else socket.SOCK_STREAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if is_udp:
@@ -94,6 +97,8 @@ class Collector:
         self.port = self.socket.getsockname()[1]
         if not is_udp:
             self.socket.listen()
+        if is_udp:
+            self.readers.append(Reader())
         self.thread = threading.Thread(target=self.take_datagrams if is_udp else self.take_connections, daemon=True)
         self.thread.start()
 
@@ -109,7 +114,6 @@ class Collector:
             self.errors.append(repr(error))
 
     def take_datagrams(self):
-        self.readers.append(Reader())
         while True:
             message = self.socket.recv(65536)
             if not message:
@@ -133,6 +137,11 @@ class Collector:
         while True:
             part = connection.recv(65536)
             if not part:
+                return
+            if self.bytes_until_reset is not None and len(waiting) + len(part) > self.bytes_until_reset:
+                self.bytes_until_reset = None
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
                 return
             waiting += part
             while len(waiting) >= 4 and len(waiting) >= int.from_bytes(waiting[2:4], "big"):

@@ -209,6 +209,29 @@ def collector_that_comes_back():
         equal(len(taker.readers), 2, "a connection after the other")
 
 
+def collector_that_is_killed():
+    """What it had not read is lost to it; the batch is sent again as a whole."""
+    with collector() as taker:
+        taker.bytes_until_reset = 1000
+        all_sent(ship("ipfix://127.0.0.1:%d" % taker.port, "--batch", "5000"), "a connection that is reset")
+        taker.wait_for_flows(len(FLOWS))
+        same_flows(taker.readers[1].flows, FLOWS, "after a reset")
+        equal(taker.readers[0].flows, [], "before it")
+
+
+def udp_collector_that_comes_late():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    running = Ship("ipfix+udp://127.0.0.1:%d" % port, "-t", "20", folder=SHORT_HISTORY, cursors=new_cursors())
+    check("Connection refused" in running.process.stderr.readline(), "it is said that nobody listens")
+    with collector(is_udp=True, port=port) as taker:
+        taker.readers[0].sequence = None
+        all_sent(running.end(), "a collector that comes late", len(SHORT))
+        taker.wait_for_flows(len(SHORT_FLOWS))
+        same_flows(taker.flows, SHORT_FLOWS, "UDP after refusals")
+
+
 def collector_that_does_not_read():
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -363,7 +386,8 @@ def by_nfdump():
 def main():
     write_history(HISTORY, MADE)
     write_history(SHORT_HISTORY, SHORT)
-    run_tests([over_tcp, over_udp, as_biflows, nobody_listens, collector_that_comes_back, collector_that_does_not_read,
+    run_tests([over_tcp, over_udp, as_biflows, nobody_listens, collector_that_comes_back, collector_that_is_killed,
+               udp_collector_that_comes_late, collector_that_does_not_read,
                wrong_urls, by_wireshark, by_nfdump])
 
 
