@@ -152,7 +152,8 @@ static void judge_partial_success(const json_t *partial, struct ship_answer *ans
 	snprintf(answer->reason, sizeof(answer->reason), "%s", text ? text : "");
 }
 
-/* By the protocol only these statuses mean that the same request may succeed later. */
+/* By the protocol only these statuses mean that the same request may succeed later; yet others come from servers that are
+ * being restarted, too. */
 static bool is_to_be_repeated(long status)
 {
 	return !status || status == 408 || status == 429 || status == 502 || status == 503 || status == 504;
@@ -167,8 +168,7 @@ static void judge_otlp(struct ship_http_answer *http, struct ship_answer *answer
 		snprintf(http->text, sizeof(http->text), "%s", text);
 	ship_http_judge(http, answer);
 	if (answer->verdict == SHIP_AGAIN && !is_to_be_repeated(http->status)) {
-		answer->verdict = SHIP_BAD;
-		ship_http_explain(http, "the server does not take them", answer);
+		answer->may_be_records = true;
 	} else if (http->status == 404) {
 		ship_http_explain(http, "the server has no such path; a collector has /" PATH_OF_LOGS, answer);
 	} else if (answer->verdict == SHIP_TAKEN && json_is_object(object)) {

@@ -16,7 +16,8 @@
 #define NS_PER_SECOND 1000000000ULL
 #define LONGEST_BACK_OFF_S 60
 #define LONGEST_RETRY_AFTER_S 3600
-#define MOST_BAD_FIRST 100 /* of a batch, before one was good: then it is not the records */
+#define MOST_BAD_IN_A_ROW 100   /* without one that was taken: then it is not the records */
+#define ATTEMPTS_BEFORE_DOUBT 3 /* of a batch whose records may be the cause of the server's error */
 
 bool ship_sender_init(struct ship_sender *sender)
 {
@@ -75,18 +76,30 @@ static __u64 back_off_ns(unsigned int failures, long retry_after_s)
 
 /* ---- a part ---- */
 
-static void report_failure(const struct ship_sender *sender, const struct ship_answer *answer)
+/* Each reason is said when it begins. */
+static void report_failure(struct ship_sender *sender, const struct ship_answer *answer)
 {
-	if (sender->failures > 1)
+	if (sender->failures > 1 && !strcmp(sender->reported, answer->reason)) {
 		message_detail("ship: attempt %u: %s", sender->failures, answer->reason);
-	else
-		message_error("ship: %s; it is tried again", answer->reason);
+		return;
+	}
+	memcpy(sender->reported, answer->reason, sizeof(sender->reported));
+	message_error("ship: %s; it is tried again", answer->reason);
+}
+
+/* A server's own error may come from a record. Parts of a batch are sent to find it, so their answers are final. */
+static bool doubts_records(const struct ship_sender *sender, const struct ship_batch *batch, unsigned int count,
+			   unsigned int attempts)
+{
+	return count < batch->count ? sender->is_doubtful : attempts >= ATTEMPTS_BEFORE_DOUBT;
 }
 
 /* Sends a part again and again until it is answered for good. Returns false if a signal or the time limit ended it. */
 static bool send_until_answered(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
 				unsigned int count, struct ship_answer *answer)
 {
+	unsigned int attempts = 0;
+
 	for (;;) {
 		*answer = (struct ship_answer){ 0 };
 		batch->destination->send(batch->connection, batch, first, count, answer);
@@ -94,6 +107,11 @@ static bool send_until_answered(struct ship_sender *sender, const struct ship_ba
 			break;
 		if (stop_is_requested())
 			return false;
+		if (answer->may_be_records && doubts_records(sender, batch, count, ++attempts)) {
+			sender->is_doubtful = true;
+			answer->verdict = SHIP_BAD;
+			return true;
+		}
 		sender->failures++;
 		report_failure(sender, answer);
 		if (!ship_sender_wait(sender, back_off_ns(sender->failures, answer->retry_after_s)))
@@ -114,6 +132,7 @@ static enum ship_result take_part(struct ship_sender *sender, const struct ship_
 	if (dropped)
 		message_error("ship: the server has dropped %u records: %s", dropped, answer->reason);
 	sender->good_count += count - dropped;
+	sender->bad_in_a_row = 0;
 	sender->rejected += dropped;
 	return SHIP_RECEIVED;
 }
@@ -122,6 +141,8 @@ static enum ship_result take_part(struct ship_sender *sender, const struct ship_
 
 static enum ship_result report_all_bad(const struct ship_sender *sender)
 {
+	if (sender->is_doubtful)
+		return SHIP_FAILED; /* it is the server, as was reported; the batch is sent again */
 	message_error("ship: none of the records is taken, so it is not the records: %s", sender->reason);
 	return SHIP_FAILED;
 }
@@ -130,7 +151,9 @@ static enum ship_result note_bad(struct ship_sender *sender, const struct ship_a
 {
 	memcpy(sender->reason, answer->reason, sizeof(sender->reason));
 	sender->bad[sender->bad_count++] = index;
-	return !sender->good_count && sender->bad_count >= MOST_BAD_FIRST ? report_all_bad(sender) : SHIP_RECEIVED;
+	sender->are_records &= answer->is_record;
+	return ++sender->bad_in_a_row >= MOST_BAD_IN_A_ROW && !sender->good_count ? report_all_bad(sender) :
+										    SHIP_RECEIVED;
 }
 
 /* Halves what the destination does not take until the bad records are found. */
@@ -140,7 +163,7 @@ static enum ship_result send_part(struct ship_sender *sender, const struct ship_
 	struct ship_answer answer;
 	enum ship_result result;
 
-	if (!send_until_answered(sender, batch, first, count, &answer))
+	if (stop_is_requested() || !send_until_answered(sender, batch, first, count, &answer))
 		return SHIP_STOPPED;
 	if (answer.verdict == SHIP_TAKEN)
 		return take_part(sender, &answer, count);
@@ -158,7 +181,7 @@ static enum ship_result set_aside(struct ship_sender *sender, const struct ship_
 {
 	const struct ship_cursor *cursor = sender->backlog->cursor;
 
-	if (batch->count > 1 && !sender->good_count && !sender->received)
+	if (!sender->good_count && !sender->are_records)
 		return report_all_bad(sender);
 	if (!ship_reject_write(cursor, batch, sender->bad, sender->bad_count))
 		return SHIP_FAILED;
@@ -167,14 +190,29 @@ static enum ship_result set_aside(struct ship_sender *sender, const struct ship_
 	return SHIP_RECEIVED;
 }
 
-enum ship_result ship_sender_send(struct ship_sender *sender, const struct ship_batch *batch)
+static enum ship_result try_batch(struct ship_sender *sender, const struct ship_batch *batch)
 {
 	enum ship_result result;
 
 	sender->bad_count = sender->good_count = 0;
+	sender->is_doubtful = false;
+	sender->are_records = true;
 	result = send_part(sender, batch, 0, batch->count);
 	if (result == SHIP_RECEIVED && sender->bad_count)
 		result = set_aside(sender, batch);
+	return result;
+}
+
+enum ship_result ship_sender_send(struct ship_sender *sender, const struct ship_batch *batch)
+{
+	enum ship_result result = try_batch(sender, batch);
+
+	while (result == SHIP_FAILED && sender->is_doubtful && !sender->good_count) {
+		sender->bad_in_a_row = 0;
+		if (!ship_sender_wait(sender, back_off_ns(++sender->failures, 0)))
+			return SHIP_STOPPED;
+		result = try_batch(sender, batch);
+	}
 	if (result == SHIP_RECEIVED)
 		sender->received += sender->good_count;
 	return result;

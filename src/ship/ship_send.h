@@ -18,9 +18,13 @@ struct ship_sender {
 	__u64 deadline_ns;            /* CLOCK_MONOTONIC; 0: none */
 	__u64 received, rejected;     /* records */
 	unsigned int failures;        /* sendings without success, since the last success */
+	unsigned int bad_in_a_row;    /* records that were set aside since the last one that was taken */
+	bool is_doubtful;             /* the search for bad records began without an answer that names them */
 	unsigned int *bad;            /* records of the batch that the destination does not take; SHIP_MOST_RECORDS */
 	unsigned int bad_count, good_count;
-	char reason[SHIP_REASON_SIZE]; /* why it did not take the last one */
+	bool are_records;                /* all answers on these said that the record is the cause */
+	char reason[SHIP_REASON_SIZE];   /* why it did not take the last one */
+	char reported[SHIP_REASON_SIZE]; /* why it did not answer, as last reported */
 };
 
 /* Returns false without memory, after reporting it. Call ship_sender_free() either way. */
