@@ -17,12 +17,15 @@
 #define TLS_SCHEME "clickhouses"
 /* The formats of time that records have; keys that the table has no column for. */
 #define SETTINGS "&date_time_input_format=best_effort&input_format_skip_unknown_fields=1"
+/* If the server collects inserts, it answers when they are written. Servers before 20.12 do not know it. */
+#define WAIT_SETTING "wait_for_async_insert"
 
 struct clickhouse {
 	struct ship_http *http;
 	struct ship_url url;
 	struct ship_table table;
 	char *insert; /* path and query */
+	bool is_old;  /* it does not know WAIT_SETTING */
 };
 
 static bool is_clickhouse_tls(const struct ship_url *url)
@@ -77,7 +80,8 @@ static bool set_insert(struct clickhouse *clickhouse)
 	escaped = ship_http_escape(clickhouse->http, query);
 	if (!escaped)
 		return false;
-	size = asprintf(&clickhouse->insert, "?query=%s" SETTINGS, escaped);
+	size = asprintf(&clickhouse->insert, "?query=%s" SETTINGS "%s", escaped,
+			clickhouse->is_old ? "" : "&" WAIT_SETTING "=1");
 	curl_free(escaped);
 	if (size < 0)
 		clickhouse->insert = NULL;
@@ -132,16 +136,40 @@ static void clickhouse_encode(void *connection, struct text_buffer *bytes, const
 	format_json.record(bytes, record, &view);
 }
 
+static bool is_unknown_setting(const struct ship_http_answer *http)
+{
+	return http->status && http->status != 200 && strstr(http->text, WAIT_SETTING);
+}
+
+/* The answer to a row that cannot be read names its place. */
+static bool names_row(const struct ship_http_answer *http)
+{
+	return !strncmp(http->text, "Code: ", 6) && strstr(http->text, "(at row ");
+}
+
 /* ClickHouse has nothing to say to an INSERT that it did; other servers may take any request. */
 static void judge(const struct ship_http_answer *http, struct ship_answer *answer)
 {
 	ship_http_judge(http, answer);
+	answer->is_record = names_row(http);
 	if (answer->verdict == SHIP_TAKEN && http->size) {
 		answer->verdict = SHIP_REFUSED;
 		ship_http_explain(http, "it is no ClickHouse server", answer);
 	} else if (http->status == 404) {
 		ship_http_explain(http, "the server has no such table; netracker ship --setup makes it", answer);
 	}
+}
+
+/* Returns false after filling in the answer. */
+static bool replace_insert(struct clickhouse *clickhouse, struct ship_answer *answer)
+{
+	free(clickhouse->insert);
+	if (set_insert(clickhouse))
+		return true;
+	clickhouse->insert = NULL;
+	answer->verdict = SHIP_REFUSED;
+	snprintf(answer->reason, sizeof(answer->reason), "out of memory");
+	return false;
 }
 
 static void clickhouse_send(void *connection, const struct ship_batch *batch, unsigned int first, unsigned int count,
@@ -153,6 +181,12 @@ static void clickhouse_send(void *connection, const struct ship_batch *batch, un
 	size_t size = ship_batch_bytes(batch, first, count, &rows);
 
 	ship_http_post(clickhouse->http, clickhouse->insert, rows, size, true, &http);
+	if (!clickhouse->is_old && is_unknown_setting(&http)) {
+		clickhouse->is_old = true;
+		if (!replace_insert(clickhouse, answer))
+			return;
+		ship_http_post(clickhouse->http, clickhouse->insert, rows, size, true, &http);
+	}
 	judge(&http, answer);
 }
 
