@@ -105,6 +105,7 @@ static int end_after_stop(void *context, curl_off_t down, curl_off_t received, c
 static void set_options(struct ship_http *http, const struct ship_settings *settings)
 {
 	curl_easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(http->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server after a signal */
 	curl_easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
 	curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, settings->timeout_ms);
 	curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
@@ -112,8 +113,11 @@ static void set_options(struct ship_http *http, const struct ship_settings *sett
 	curl_easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
 	curl_easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
 	curl_easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
-	if (settings->ca_file)
+	if (settings->ca_file) {
+		/* Without the second the system's certificates would be trusted too. */
 		curl_easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
+		curl_easy_setopt(http->curl, CURLOPT_CAPATH, NULL);
+	}
 	if (settings->cert_file)
 		curl_easy_setopt(http->curl, CURLOPT_SSLCERT, settings->cert_file);
 	if (settings->key_file)
