@@ -7,7 +7,8 @@
 #include "src/history/history_reader.h"
 #include "src/util/message.h"
 
-#define DAY_SIZE 10 /* 2026-11-29 */
+#define LOOKS_TO_REST 12 /* a later file that cannot be read does not keep the others from being sent */
+#define DAY_SIZE 10      /* 2026-11-29 */
 
 /* As history_folder.h orders the files: by the day, then by the number, which may have more than four digits. "" is
  * before all. */
@@ -40,26 +41,38 @@ static int read_last_seq(const struct ship_cursor *cursor, const char *name, __u
 
 static bool is_lasting_error(int error)
 {
-	return error == -EUCLEAN || error == -EINVAL;
+	return error == -EUCLEAN || error == -EINVAL || error == -EISDIR;
 }
 
 static bool look_at_file(struct ship_backlog *backlog, const struct history_entry *entry, bool has_later)
 {
 	struct ship_known *known;
 	__u64 last_seq = 0;
+	int error;
 
 	if (compare_segments(entry->name, backlog->cursor->segment) < 0)
 		return true;
 	known = ship_cursor_know(backlog->cursor, entry->name);
 	if (!known || known->is_final || known->is_damaged)
 		return known;
-	backlog->error = read_last_seq(backlog->cursor, entry->name, &last_seq);
-	if (is_lasting_error(backlog->error)) {
-		known->is_damaged = backlog->has_damage = true;
-		backlog->error = 0;
+	if (known->rest) {
+		known->rest--;
+		backlog->has_unreadable = true;
 		return true;
 	}
-	if (backlog->error)
+	error = read_last_seq(backlog->cursor, entry->name, &last_seq);
+	if (is_lasting_error(error)) {
+		known->is_damaged = backlog->has_damage = true;
+		return true;
+	}
+	if (error == -ENOENT)
+		return true; /* retention removes it now: the next look counts it */
+	if (error && strcmp(entry->name, backlog->cursor->segment)) {
+		known->rest = LOOKS_TO_REST;
+		backlog->has_unreadable = true;
+		return true;
+	}
+	if (error)
 		return false;
 	known->last_seq = last_seq;
 	known->is_final = has_later;
@@ -195,8 +208,8 @@ static bool look_at_files(struct ship_backlog *backlog, const char *kept)
 	bool is_complete;
 	unsigned int i;
 
-	backlog->error = history_folder_list(&files, backlog->cursor->folder);
-	is_complete = !backlog->error;
+	backlog->has_unreadable = false;
+	is_complete = !history_folder_list(&files, backlog->cursor->folder);
 	if (is_complete)
 		count_removed(backlog, &files, kept);
 	for (i = 0; i < files.count && is_complete; i++)

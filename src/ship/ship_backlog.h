@@ -7,9 +7,9 @@
 
 struct ship_backlog {
 	struct ship_cursor *cursor;
-	__u64 removed;   /* records that retention removed unsent */
-	bool has_damage; /* a file was passed over */
-	int error;       /* of the last look at the history; 0: none */
+	__u64 removed;       /* records that retention removed unsent */
+	bool has_damage;     /* a file was passed over */
+	bool has_unreadable; /* a file could not be read, which may pass */
 };
 
 /* Looks at the folder: notes new files and new records, counts what was removed, and moves the cursor to the file that is

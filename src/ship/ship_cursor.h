@@ -16,8 +16,9 @@
 struct ship_known {
 	char name[HISTORY_NAME_SIZE];
 	__u64 last_seq;
-	bool is_final;   /* a later file was there, so none is added */
-	bool is_damaged; /* or of a later schema: it is passed over */
+	unsigned int rest; /* looks until it is read again, after an error that may pass */
+	bool is_final;     /* a later file was there, so none is added */
+	bool is_damaged;   /* or of a later schema: it is passed over */
 };
 
 struct ship_cursor {
