@@ -229,7 +229,8 @@ static int ship_finish(struct ship *ship)
 	message_note("ship: %llu sent, %llu rejected, %llu unsent, %llu removed unsent",
 		     (unsigned long long)ship->sender.received, (unsigned long long)ship->sender.rejected,
 		     (unsigned long long)unsent, (unsigned long long)ship->backlog.removed);
-	if (ship->is_broken || ship->backlog.has_damage || (ship->options->once && unsent))
+	if (ship->is_broken || ship->backlog.has_damage || ship->backlog.has_unreadable ||
+	    (ship->options->once && unsent))
 		return EXIT_STATUS_BROKEN;
 	return ship->sender.rejected || ship->backlog.removed ? EXIT_STATUS_LOST : EXIT_STATUS_DONE;
 }
@@ -290,7 +291,8 @@ static void report_url(const struct ship *ship, const char *reason)
 		text_string(&forms, forms.used ? ", " : "");
 		text_string(&forms, destinations[i]->form);
 	}
-	message_error("--to %.200s: %s; valid: %.*s", ship->options->to, reason, (int)forms.used, forms.bytes);
+	message_error("--to %.200s: %s; valid: %.*s", ship_url_without_user(ship->options->to), reason, (int)forms.used,
+		      forms.bytes);
 	text_free(&forms);
 }
 

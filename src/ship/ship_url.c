@@ -43,6 +43,13 @@ static const char *parse_host(struct ship_url *url, const char *text, size_t len
 	return NULL;
 }
 
+const char *ship_url_without_user(const char *text)
+{
+	const char *separator = strstr(text, "://"), *at = strrchr(text, '@');
+
+	return at && (!separator || at > separator) ? at + 1 : text;
+}
+
 const char *ship_url_parse(struct ship_url *url, const char *text)
 {
 	const char *at, *reason, *separator = strstr(text, "://");

@@ -19,4 +19,7 @@ struct ship_url {
  * which needs quotes in SQL, in a header or in the name of a file. */
 const char *ship_url_parse(struct ship_url *url, const char *text);
 
+/* Returns the text after the user, so that a message does not show a password. */
+const char *ship_url_without_user(const char *text);
+
 #endif
