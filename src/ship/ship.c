@@ -131,6 +131,8 @@ static int read_batch(struct ship *ship)
 		memcpy(cursor->machine, ship->machine, sizeof(cursor->machine));
 	result = history_reader_open(&reader, cursor->folder, cursor->segment);
 	if (!result)
+		result = ship_backlog_check_file(&ship->backlog, reader);
+	if (!result)
 		result = ship_batch_read(&ship->batch, reader, cursor->seq, cursor->pending_end, ship->options->batch,
 					 cursor->machine);
 	history_reader_close(reader);
@@ -151,6 +153,7 @@ static bool send_batch(struct ship *ship)
 	result = ship_sender_send(&ship->sender, &ship->batch);
 	if (result == SHIP_RECEIVED) {
 		cursor->seq = cursor->pending_end;
+		memcpy(cursor->id, ship->batch.last_id, sizeof(cursor->id));
 		cursor->pending_end = 0;
 	}
 	if (result == SHIP_FAILED || !ship_cursor_save(cursor))
@@ -211,6 +214,8 @@ static void ship_all(struct ship *ship)
 		step = ship_step(ship);
 		if (ship->options->once && step == STEP_ERROR)
 			ship->is_broken = true;
+		if (ship->options->once && step == STEP_IDLE && ship->batch.count && ship_backlog_count(&ship->backlog))
+			step = STEP_MORE; /* a look between two attempts found more */
 		if (ship->options->once && step != STEP_MORE)
 			break;
 		pause_ns = step == STEP_MORE ? 0 : next_pause_ns(ship, step);
@@ -223,7 +228,8 @@ static int ship_finish(struct ship *ship)
 {
 	__u64 unsent;
 
-	if (!ship->is_broken)
+	/* With --once, what a tracker has written since the last look is for the next time. */
+	if (!ship->is_broken && !ship->options->once)
 		ship_backlog_look(&ship->backlog);
 	unsent = ship_backlog_count(&ship->backlog);
 	message_note("ship: %llu sent, %llu rejected, %llu unsent, %llu removed unsent",

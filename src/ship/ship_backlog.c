@@ -166,6 +166,7 @@ void ship_backlog_advance(struct ship_backlog *backlog)
 		return;
 	memcpy(cursor->segment, next->name, sizeof(cursor->segment));
 	cursor->seq = cursor->pending_end = 0;
+	*cursor->id = '\0';
 	for (i = cursor->known_count; i > 0; i--)
 		if (compare_segments(cursor->known[i - 1].name, cursor->segment) < 0)
 			ship_cursor_forget(cursor, i - 1);
@@ -180,22 +181,37 @@ void ship_backlog_pass_over(struct ship_backlog *backlog)
 	backlog->has_damage = true;
 }
 
-/* A folder that was emptied begins again with the same names. */
-static void check_restart(struct ship_cursor *cursor, const struct ship_known *current)
+static void begin_anew(struct ship_cursor *cursor)
 {
-	if (current->is_damaged || current->last_seq >= cursor->seq)
-		return;
 	message_note("ship: %s: it is another file than the one that was sent; its records are sent from the first one",
-		     current->name);
+		     cursor->segment);
 	cursor->seq = cursor->pending_end = 0;
+	*cursor->id = '\0';
+}
+
+int ship_backlog_check_file(struct ship_backlog *backlog, struct history_reader *reader)
+{
+	const struct history_selection all = { .to_ns = ~0ULL };
+	struct ship_cursor *cursor = backlog->cursor;
+	struct nt_record record;
+	int result;
+
+	if (!cursor->seq || !*cursor->id)
+		return 0;
+	result = history_reader_select(reader, &all);
+	if (!result)
+		result = history_reader_find(reader, cursor->seq, &record);
+	if (result >= 0 && (!result || strcmp(record.id, cursor->id)))
+		begin_anew(cursor);
+	return result < 0 ? result : 0;
 }
 
 static void find_file(struct ship_backlog *backlog)
 {
 	struct ship_known *current = find_current(backlog->cursor);
 
-	if (current)
-		check_restart(backlog->cursor, current);
+	if (current && !current->is_damaged && current->last_seq < backlog->cursor->seq)
+		begin_anew(backlog->cursor);
 	while ((!current || current->is_damaged) && ship_backlog_has_next(backlog)) {
 		ship_backlog_advance(backlog);
 		current = find_current(backlog->cursor);

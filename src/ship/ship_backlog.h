@@ -3,6 +3,7 @@
 #ifndef NETRACKER_SHIP_BACKLOG_H
 #define NETRACKER_SHIP_BACKLOG_H
 
+#include "src/history/history_reader.h"
 #include "src/ship/ship_cursor.h"
 
 struct ship_backlog {
@@ -22,6 +23,10 @@ void ship_backlog_watch(struct ship_backlog *backlog);
 
 /* Returns whether the cursor is at a file, and that is not known as damaged. */
 bool ship_backlog_can_read(const struct ship_backlog *backlog);
+
+/* Begins the cursor's file anew if it has another record where the last one that was sent was: a folder that was emptied
+ * begins again with the same names. Returns 0, or -errno after reporting it. */
+int ship_backlog_check_file(struct ship_backlog *backlog, struct history_reader *reader);
 
 /* Returns whether a later file than the cursor's is there, so that the cursor's gets no more records. */
 bool ship_backlog_has_next(const struct ship_backlog *backlog);

@@ -61,6 +61,7 @@ int ship_batch_read(struct ship_batch *batch, struct history_reader *reader, __u
 	while (!result && !is_full(batch, end, most) && (result = history_reader_next(reader, &record)) == 1) {
 		add_record(batch, &record, machine);
 		batch->last_seq = history_reader_seq(reader);
+		memcpy(batch->last_id, record.id, sizeof(batch->last_id));
 		result = 0;
 	}
 	batch->is_full = is_full(batch, end, most);

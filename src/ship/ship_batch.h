@@ -17,6 +17,7 @@ struct ship_batch {
 	size_t *ends; /* of the records in the bytes; SHIP_MOST_RECORDS */
 	unsigned int count;
 	__u64 after_seq, last_seq; /* the first record is the one after after_seq */
+	char last_id[NT_ID_SIZE];  /* of the record last_seq */
 	bool is_full;              /* more may wait behind it */
 };
 

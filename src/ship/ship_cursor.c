@@ -59,7 +59,7 @@ void ship_cursor_forget(struct ship_cursor *cursor, unsigned int index)
 
 static bool parse_line(struct ship_cursor *cursor, char *line)
 {
-	char name[HISTORY_NAME_SIZE];
+	char name[HISTORY_NAME_SIZE], id[NT_ID_SIZE] = "";
 	unsigned long long seq, end;
 	struct ship_known *known;
 
@@ -68,10 +68,11 @@ static bool parse_line(struct ship_cursor *cursor, char *line)
 		return snprintf(cursor->folder, sizeof(cursor->folder), "%s", line + 7) < (int)sizeof(cursor->folder);
 	if (!strncmp(line, "machine ", 8))
 		return snprintf(cursor->machine, sizeof(cursor->machine), "%s", line + 8) < SHIP_MACHINE_SIZE;
-	if (sscanf(line, "at %63s %llu %llu", name, &seq, &end) == 3) {
+	if (sscanf(line, "at %63s %llu %llu %16s", name, &seq, &end, id) >= 3) {
 		memcpy(cursor->segment, name, sizeof(name));
 		cursor->seq = seq;
 		cursor->pending_end = end;
+		memcpy(cursor->id, id, sizeof(id));
 		return !end || end > seq;
 	}
 	if (sscanf(line, "known %63s %llu", name, &seq) != 2)
@@ -175,7 +176,8 @@ static void append_cursor(const struct ship_cursor *cursor, struct text_buffer *
 	text_string(text, cursor->machine);
 	text_char(text, '\n');
 	if (*cursor->segment)
-		text_format(text, "at %s %llu %llu\n", cursor->segment, cursor->seq, cursor->pending_end);
+		text_format(text, "at %s %llu %llu %s\n", cursor->segment, cursor->seq, cursor->pending_end,
+			    cursor->id);
 	for (i = 0; i < cursor->known_count; i++)
 		text_format(text, "known %s %llu\n", cursor->known[i].name, cursor->known[i].last_seq);
 }

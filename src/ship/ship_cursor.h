@@ -7,6 +7,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 
+#include "core/record.h"
 #include "src/history/history_folder.h"
 
 #define SHIP_MACHINE_SIZE 256
@@ -27,6 +28,7 @@ struct ship_cursor {
 	int lock;                        /* descriptor */
 	char segment[HISTORY_NAME_SIZE]; /* "": before the first file */
 	__u64 seq;                       /* the last record of the segment that was received */
+	char id[NT_ID_SIZE];             /* its id, by which the file is known again; "": unknown */
 	__u64 pending_end;               /* the last one of a batch that may have been received; 0: none */
 	char machine[SHIP_MACHINE_SIZE]; /* the name in records of that batch that have none */
 	struct ship_known *known;        /* the segment and later files */

@@ -2,6 +2,7 @@
 #include "src/ship/ship_reject.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "src/history/history_reader.h"
 #include "src/output/format.h"
 #include "src/util/message.h"
+
+#define REJECTED_MODE 0640
 
 /* A batch has the records in the form of its destination, so the lines come from the history again. */
 static bool read_lines(struct text_buffer *lines, const struct ship_cursor *cursor, const struct ship_batch *batch,
@@ -36,16 +39,28 @@ static bool read_lines(struct text_buffer *lines, const struct ship_cursor *curs
 	return !result && !lines->failed;
 }
 
+/* A part of a line would spoil the next one, so the file has all lines or none of them. */
+static bool write_lines(int fd, const struct text_buffer *lines)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	errno = ENOSPC; /* of a write that is short */
+	if (end >= 0 && write(fd, lines->bytes, lines->used) == (ssize_t)lines->used && !fsync(fd))
+		return true;
+	if (end >= 0 && ftruncate(fd, end))
+		message_error("ship: the file of rejected records may end with a part of a line");
+	return false;
+}
+
 static bool append_lines(const char *path, const struct text_buffer *lines)
 {
-	FILE *file = fopen(path, "ae");
-	bool is_written = file && fwrite(lines->bytes, 1, lines->used, file) == lines->used && !fflush(file) &&
-			  !fsync(fileno(file));
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, REJECTED_MODE);
+	bool is_written = fd >= 0 && write_lines(fd, lines);
 
 	if (!is_written)
 		message_error("ship: %s: cannot write rejected records: %s", path, strerror(errno));
-	if (file)
-		fclose(file);
+	if (fd >= 0)
+		close(fd);
 	return is_written;
 }
 

@@ -87,6 +87,45 @@ def what_comes_later():
         all_are_there(taker.rows, RECORDS[:30], "a history that grows")
 
 
+def an_emptied_history():
+    """Its first file has the name of the one that was sent, and more records."""
+    folder, cursors = new_folder("emptied"), new_cursors()
+    write_history(folder, RECORDS[:5])
+    with server() as taker:
+        equal(ship(taker.port, cursors=cursors, folder=folder).accounting, (5, 0, 0, 0), "the first five")
+        shutil.rmtree(folder)
+        write_history(folder, RECORDS[10:18])
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (0, (8, 0, 0, 0)), done.errors)
+        check("another file" in done.errors, done.errors)
+        all_are_there(taker.rows, RECORDS[:5] + RECORDS[10:18], "an emptied history")
+
+
+def few_records_and_a_server_that_refuses_all():
+    """A batch of one record says nothing about that record, unless the answer does."""
+    folder, cursors = new_folder("few"), new_cursors()
+    write_history(folder, RECORDS[:1])
+    with server() as taker:
+        taker.answer = lambda number, rows: 400
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (1, (0, 0, 1, 0)), done.errors)
+        check("none of the records is taken" in done.errors, done.errors)
+        taker.answer = lambda number, rows: (400, {"body": b"Code: 27. DB::Exception: Cannot parse: (at row 1)"})
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (7, (0, 1, 0, 0)), done.errors)
+
+
+def an_unreadable_file():
+    """One that is later does not keep the others from being sent."""
+    folder, cursors = new_folder("unreadable"), new_cursors()
+    write_history(folder, RECORDS[:5])
+    os.mkdir(os.path.join(folder, "2099-01-01-0001.db"))
+    with server() as taker:
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (1, (5, 0, 0, 0)), done.errors)
+        all_are_there(taker.rows, RECORDS[:5], "beside a file that cannot be read")
+
+
 def without_root():
     if os.geteuid():
         return skip("another user: only root can become one")
@@ -445,7 +484,8 @@ def current_engine():
         real.kill()
 
 
-run_tests([everything_arrives, without_root, bad_records, refusing_servers, table_that_changes, passwords,
+run_tests([everything_arrives, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
+           an_unreadable_file, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    removed_by_retention, removed_meanwhile),
