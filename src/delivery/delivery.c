@@ -51,6 +51,12 @@ void delivery_begin(struct delivery *delivery, __u64 ns)
 		history_writer_set_begin(delivery->history, ns);
 }
 
+void delivery_set_spans(struct delivery *delivery, const struct history_span *spans, unsigned int count)
+{
+	if (delivery->history)
+		history_writer_set_spans(delivery->history, spans, count);
+}
+
 void delivery_close(struct delivery *delivery)
 {
 	output_close(&delivery->output);

@@ -47,6 +47,10 @@ bool delivery_open(struct delivery *delivery, const struct delivery_options *opt
 /* Tracking begins at this time, since the Unix epoch: of the first interval's tables, and of the history's run. */
 void delivery_begin(struct delivery *delivery, __u64 ns);
 
+/* Sets the times that the captures of a replay cover, for the history. Call it before delivery_finish(); they stay until
+ * delivery_close(). */
+void delivery_set_spans(struct delivery *delivery, const struct history_span *spans, unsigned int count);
+
 void delivery_close(struct delivery *delivery);
 
 /* For sources of this machine: notes each process and control group that the filter names and that does not exist, and

@@ -24,8 +24,9 @@
 static const char settings[] = "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;PRAGMA journal_size_limit=16777216;"
 			       "PRAGMA cache_size=-4096;";
 static const char insert_mark[] = "INSERT INTO mark VALUES(?,?,?,?,?)";
-static const char insert_run[] = "INSERT INTO run VALUES(NULL,?,?,0,?,?,?)";
+static const char insert_run[] = "INSERT INTO run VALUES(NULL,?,?,?,?,?,?)";
 static const char update_run[] = "UPDATE run SET begin_ns=?,end_ns=?,finished=? WHERE id=?";
+static const char delete_run[] = "DELETE FROM run WHERE id=?";
 static const char insert_loss[] = "INSERT INTO loss VALUES(?,?,?)";
 
 /* Consecutive records of one commit. */
@@ -48,7 +49,7 @@ struct history_file {
 	__u64 next_seq, committed_seq; /* the next records' numbers, now and after undoing */
 	__u64 page_size, bytes;
 	__u64 run;
-	bool has_failed_commit;
+	bool has_failed_commit, has_records;
 	__u64 run_begin_ns, run_end_ns; /* of a replay: as its records say */
 };
 
@@ -167,7 +168,7 @@ static int step_once(struct history_file *file, sqlite3_stmt *statement)
 	return error;
 }
 
-static int begin_run(struct history_file *file)
+static int insert_span(struct history_file *file, const struct history_span *span, bool is_finished)
 {
 	const struct history_writing *writing = file->writing;
 	sqlite3_stmt *statement;
@@ -175,15 +176,24 @@ static int begin_run(struct history_file *file)
 
 	if (error)
 		return error;
-	sqlite3_bind_int64(statement, 1, (sqlite3_int64)writing->begin_ns);
-	sqlite3_bind_int64(statement, 2, (sqlite3_int64)writing->begin_ns);
-	sqlite3_bind_text(statement, 3, writing->command, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 4, writing->boot, -1, SQLITE_STATIC);
-	sqlite3_bind_text(statement, 5, NETRACKER_VERSION, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)span->begin_ns);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)span->end_ns);
+	sqlite3_bind_int(statement, 3, is_finished);
+	sqlite3_bind_text(statement, 4, writing->command, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 5, writing->boot, -1, SQLITE_STATIC);
+	sqlite3_bind_text(statement, 6, NETRACKER_VERSION, -1, SQLITE_STATIC);
 	error = step_once(file, statement);
 	sqlite3_finalize(statement);
+	return error;
+}
+
+static int begin_run(struct history_file *file)
+{
+	const struct history_span span = { file->writing->begin_ns, file->writing->begin_ns };
+	int error = insert_span(file, &span, false);
+
 	file->run = (__u64)sqlite3_last_insert_rowid(file->db);
-	file->run_begin_ns = file->run_end_ns = writing->begin_ns;
+	file->run_begin_ns = file->run_end_ns = file->writing->begin_ns;
 	return error;
 }
 
@@ -418,6 +428,7 @@ int history_file_add(struct history_file *file, const struct nt_record *record)
 		error = add_to_mark(file, record, seq);
 	add_to_run(file, record);
 	file->next_seq++;
+	file->has_records = true;
 	return error;
 }
 
@@ -502,10 +513,50 @@ __u64 history_file_bytes(const struct history_file *file)
 
 /* ---- end ---- */
 
+static int remove_run(struct history_file *file)
+{
+	sqlite3_stmt *statement;
+	int error = history_database_prepare(file->db, &statement, delete_run);
+
+	if (error)
+		return error;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)file->run);
+	error = step_once(file, statement);
+	sqlite3_finalize(statement);
+	return error;
+}
+
+/* The captures' own spans replace the run of the records, which goes from the first capture to the last. Without either
+ * there was no run. */
+static int replace_run(struct history_file *file)
+{
+	const struct history_writing *writing = file->writing;
+	int error = step_once(file, file->begin);
+	unsigned int i;
+
+	if (error)
+		return error;
+	error = remove_run(file);
+	for (i = 0; i < writing->span_count && !error; i++)
+		error = insert_span(file, &writing->spans[i], true);
+	if (!error)
+		error = step_once(file, file->commit);
+	if (error && !sqlite3_get_autocommit(file->db))
+		step_once(file, file->undo);
+	return error;
+}
+
+static int finish_run(struct history_file *file, __u64 now_ns)
+{
+	if (file->writing->is_replay && (file->writing->span_count || !file->has_records))
+		return replace_run(file);
+	return write_run(file, now_ns, true);
+}
+
 /* A prepared statement of a connection keeps it from changing the mode of the journal only while it runs. */
 int history_file_finish(struct history_file *file, __u64 now_ns)
 {
-	int error = write_run(file, now_ns, true), left = remove_log(file->db);
+	int error = finish_run(file, now_ns), left = remove_log(file->db);
 
 	return error ? error : left;
 }

@@ -11,11 +11,18 @@
 
 struct history_file;
 
-/* The program that writes. Strings are not copied. */
+/* A time, since the Unix epoch. */
+struct history_span {
+	__u64 begin_ns, end_ns;
+};
+
+/* The program that writes. Strings and spans are not copied. */
 struct history_writing {
 	const char *command, *boot;
 	bool is_replay; /* the run lasts as its records do, not as the program */
 	__u64 begin_ns;
+	const struct history_span *spans; /* of a replay: the runs that replace the one of its records at the end */
+	unsigned int span_count;
 };
 
 /* Makes a file with the tables, or with `exists` continues one of this schema's version, in which a run begins. Returns 0,

@@ -38,6 +38,8 @@ struct history_writer {
 	enum accounting_loss cause;            /* of what finds no room now */
 	__u64 begin_ns;                        /* of tracking; 0: not known yet, or stored */
 	bool has_news;                         /* losses, or when tracking began */
+	const struct history_span *spans;      /* of a replay */
+	unsigned int span_count;
 	bool stops, is_finished;
 	bool has_given_up; /* the counts are final, although the thread has a batch yet */
 	int error;         /* of the end of the file */
@@ -254,6 +256,8 @@ static void *run_writer_thread(void *context)
 	}
 	if (writer->has_news)
 		write_next_batch(writer);
+	writer->store.writing.spans = writer->spans;
+	writer->store.writing.span_count = writer->span_count;
 	pthread_mutex_unlock(&writer->mutex);
 	error = history_store_finish(&writer->store, read_clock(CLOCK_REALTIME));
 	pthread_mutex_lock(&writer->mutex);
@@ -346,6 +350,14 @@ void history_writer_set_begin(struct history_writer *writer, __u64 ns)
 	writer->begin_ns = ns;
 	writer->has_news = true;
 	pthread_cond_signal(&writer->work);
+	pthread_mutex_unlock(&writer->mutex);
+}
+
+void history_writer_set_spans(struct history_writer *writer, const struct history_span *spans, unsigned int count)
+{
+	pthread_mutex_lock(&writer->mutex);
+	writer->spans = spans;
+	writer->span_count = count;
 	pthread_mutex_unlock(&writer->mutex);
 }
 

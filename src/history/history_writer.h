@@ -37,6 +37,10 @@ void history_writer_add(struct history_writer *writer, const struct nt_record *r
 /* Says that tracking began at this time, since the Unix epoch: while the programs were attached before, nobody tracked. */
 void history_writer_set_begin(struct history_writer *writer, __u64 ns);
 
+/* Sets the times that a replay's captures cover, instead of those of its records. They stay until
+ * history_writer_close(). */
+void history_writer_set_spans(struct history_writer *writer, const struct history_span *spans, unsigned int count);
+
 /* Passes what the tracker has lost so far, by enum accounting_loss: what is new is stored with the time of the next
  * commit. */
 void history_writer_set_losses(struct history_writer *writer, const __u64 lost[ACCOUNTING_LOSSES]);

@@ -56,7 +56,10 @@ struct replay {
 	struct replay_tracker *tracker; /* NULL with Zeek's rules */
 	struct zeek_replay *zeek;       /* NULL with NeTracker's rules */
 	struct delivery delivery;
-	__u64 now; /* the capture's clock, nanoseconds since the Unix epoch */
+	__u64 now;                  /* the capture's clock, nanoseconds since the Unix epoch */
+	struct history_span *spans; /* of the captures so far */
+	unsigned int span_count;
+	bool has_lines; /* a file of records was read */
 	struct hangup hangup;
 	__u64 evicted;   /* connections, for lack of memory */
 	bool broken;     /* a file was broken or unreadable */
@@ -106,10 +109,38 @@ static void report_no_memory_for_connections(struct replay *replay)
 	replay->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
 
+/* The capture that is read lasts from its first packet to now. */
+static void extend_span(struct replay *replay)
+{
+	struct history_span *span = replay->span_count ? &replay->spans[replay->span_count - 1] : NULL;
+
+	if (!span)
+		return;
+	if (!span->end_ns)
+		span->begin_ns = replay->now;
+	span->end_ns = replay->now;
+}
+
+/* Returns false without memory. A capture without packets has no span. */
+static bool begin_span(struct replay *replay)
+{
+	struct history_span *larger;
+
+	if (replay->span_count && !replay->spans[replay->span_count - 1].end_ns)
+		return true;
+	larger = reallocarray(replay->spans, replay->span_count + 1, sizeof(*larger));
+	if (!larger)
+		return false;
+	replay->spans = larger;
+	larger[replay->span_count++] = (struct history_span){ 0 };
+	return true;
+}
+
 static void advance_clock(struct replay *replay, const struct packet_time *time)
 {
 	replay_tracker_clock(replay->tracker, time);
 	replay->now = time->now;
+	extend_span(replay);
 	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
@@ -119,6 +150,7 @@ static void advance_zeek_clock(struct replay *replay, __u64 ns)
 	zeek_replay_clock(replay->zeek, ns);
 	if (ns > replay->now)
 		replay->now = ns;
+	extend_span(replay);
 	output_tick(&replay->delivery.output, replay->now, 0);
 }
 
@@ -297,12 +329,22 @@ static void report_evicted(const struct replay *replay)
 			     replay->evicted == 1 ? " was" : "s were");
 }
 
+/* Files of records say nothing of the times that they cover: then a run lasts as the records do. */
+static void set_spans(struct replay *replay)
+{
+	if (replay->span_count && !replay->spans[replay->span_count - 1].end_ns)
+		replay->span_count--;
+	if (!replay->has_lines)
+		delivery_set_spans(&replay->delivery, replay->spans, replay->span_count);
+}
+
 static void finish_replay(struct replay *replay)
 {
 	if (replay->zeek)
 		zeek_replay_finish(replay->zeek);
 	else if (replay->read.count)
 		finish_tracker(replay);
+	set_spans(replay);
 	delivery_finish(&replay->delivery, replay->now, 0);
 	delivery_print_accounting(&replay->delivery);
 	report_evicted(replay);
@@ -518,7 +560,13 @@ static void read_opened_file(struct replay *replay)
 	if (!delivery_open(&replay->delivery, &replay->options->delivery))
 		return;
 	if (capture_file_lines(replay->file)) {
+		replay->has_lines = true;
 		read_records(replay);
+		return;
+	}
+	if (!begin_span(replay)) {
+		message_error("%s: out of memory", replay->name);
+		replay->broken = true;
 		return;
 	}
 	if ((replay->zeek ? read_like_zeek(replay) : read_packets(replay)) < 0)
@@ -677,5 +725,6 @@ int replay_run(const struct options *options)
 	packet_source_free(&replay.source);
 	duplicates_free(replay.duplicates);
 	zeek_replay_free(replay.zeek);
+	free(replay.spans);
 	return status;
 }

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import tempfile
 import time
@@ -155,6 +156,43 @@ def several_replays(folder):
           "runs")
 
 
+def shift_capture(name, path, seconds):
+    """Writes a capture (pcap) whose packets come so much later."""
+    with open(os.path.join(CAPTURES, name), "rb") as file:
+        data = bytearray(file.read())
+    order = "<" if data[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    at = 24
+    while at < len(data):
+        second, _, size = struct.unpack_from(order + "III", data, at)
+        struct.pack_into(order + "I", data, at, second + seconds)
+        at += 16 + size
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+@in_a_folder
+def runs_of_captures(folder):
+    """Each capture is a run from its first packet to the last, although one process reads both; without packets there is none."""
+    first, second = os.path.join(CAPTURES, "tcp_urgent.pcap"), folder + "-later.pcap"
+    shift_capture("tcp_urgent.pcap", second, 300 * 24 * 3600)
+    done = subprocess.run([NETRACKER, "replay", "-q", "-o", "/dev/null", "--history=" + folder, first, second],
+                          capture_output=True, timeout=60, check=False)
+    equal((done.returncode, done.stderr), (0, b""), "two captures")
+    (begin, end), (later_begin, later_end) = [(row["begin_ns"], row["end_ns"]) for row in rows_of(
+        folder, "SELECT begin_ns, end_ns FROM run WHERE finished ORDER BY begin_ns")]
+    equal((later_begin - begin, later_end - end), (300 * 24 * 3600 * 10**9,) * 2, "the same, 300 days later")
+    check(0 < end - begin < 3600 * 10**9, "a run lasts as its capture: %d ns" % (end - begin))
+    done = subprocess.run([NETRACKER, "query", "--from", folder], capture_output=True, timeout=60, check=False, text=True)
+    equal(done.stderr.count("not tracking"), 1, "the time between: " + done.stderr)
+    empty = folder + "-empty"
+    with open(first, "rb") as file:
+        header = file.read(24)
+    done = subprocess.run([NETRACKER, "replay", "-q", "-o", "/dev/null", "--history=" + empty, "-"], input=header,
+                          capture_output=True, timeout=60, check=False)
+    equal(done.returncode, 0, "no packets: %r" % done.stderr)
+    equal(rows_of(empty, "SELECT begin_ns FROM run"), [], "no run")
+
+
 @in_a_folder
 def plain_files(folder):
     """After the end there is a file without a log, which needs no permission to write: immutable=1 has found all."""
@@ -242,5 +280,5 @@ def filters(folder):
     equal([row["dst_port"] for row in rows_of(folder)], [443], "ports")
 
 
-run([captures, every_key, addresses, by_the_program_sqlite3, several_replays, plain_files, wrong_folders, two_writers,
+run([captures, every_key, addresses, by_the_program_sqlite3, several_replays, runs_of_captures, plain_files, wrong_folders, two_writers,
      killed, filters])
