@@ -14,7 +14,7 @@ PASSWORD = "secret"
 CONFIG = """<yandex><logger><level>warning</level><log>{0}/log</log><errorlog>{0}/err</errorlog></logger>
 <listen_host>127.0.0.1</listen_host><http_port>{1}</http_port><tcp_port>{2}</tcp_port><path>{0}/data/</path>
 <tmp_path>{0}/tmp/</tmp_path><users_config>{0}/users.xml</users_config><default_profile>default</default_profile>
-<default_database>default</default_database><mark_cache_size>5368709</mark_cache_size></yandex>"""
+<default_database>default</default_database><mark_cache_size>5368709</mark_cache_size>{3}</yandex>"""
 USERS = """<yandex><profiles><default><max_memory_usage>1000000000</max_memory_usage></default></profiles><users><default>
 <password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default>
 </users><quotas><default></default></quotas></yandex>"""
@@ -52,14 +52,21 @@ def secret_file(path):
     return path
 
 
-def start_clickhouse(folder):
-    """Returns a server of Debian's version, or why there is none."""
+def cluster_of(ports):
+    """Returns the configuration of a cluster of the name fleet, with a shard for each pair of ports."""
+    shard = ("<shard><replica><host>127.0.0.1</host><port>%d</port><user>default</user><password>" + PASSWORD +
+             "</password></replica></shard>")
+    return "<remote_servers><fleet>%s</fleet></remote_servers>" % "".join(shard % tcp for _, tcp in ports)
+
+
+def start_clickhouse(folder, ports=None, cluster=""):
+    """Returns a server of Debian's version, or why there is none. `ports`: of HTTP and of its own protocol."""
     program = os.environ.get("CLICKHOUSE_SERVER") or shutil.which("clickhouse-server")
     if not program:
         return "ClickHouse 18.16: clickhouse-server is not installed, and CLICKHOUSE_SERVER names none"
-    port = free_port()
+    port, tcp = ports or (free_port(), free_port())
     os.makedirs(os.path.join(folder, "tmp"))
-    for name, text in (("config.xml", CONFIG.format(folder, port, free_port())), ("users.xml", USERS)):
+    for name, text in (("config.xml", CONFIG.format(folder, port, tcp, cluster)), ("users.xml", USERS)):
         with open(os.path.join(folder, name), "w") as file:
             file.write(text)
     return RealServer([program, "--config-file=" + os.path.join(folder, "config.xml")], port)
