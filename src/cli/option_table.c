@@ -401,6 +401,13 @@ const struct option_rule option_rules[] = {
 			     { ALL, "write NAME as the machine's name in JSON, CSV and TSV records, and in a history" }),
 	},
 	{
+		.name = "redact", .commands = ANSWERS | COMMAND_RECORD | COMMAND_SHIP, .section = SECTION_OUTPUT,
+		.type = OPTION_STRING, .offset = MEMBER(delivery.redaction), .most = ~0ULL,
+		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
+		.help = HELP({ ALL, "replace addresses and names in records by values that depend on the key in FILE, of at "
+				    "least 16 bytes: the same for the same original (docs/redaction.md)" }),
+	},
+	{
 		.name = "columns", .commands = ANSWERS, .section = SECTION_OUTPUT,
 		.type = OPTION_COLUMNS, .value = "COLUMN,..",
 		.valid = "names of columns, separated by commas: pid,comm,src_ip,dst_port",

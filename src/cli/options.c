@@ -481,6 +481,22 @@ static const char *find_history_conflict(const struct options *options)
 	return NULL;
 }
 
+/* These outputs show values that come from addresses and names outside of the records, or besides them. */
+static const char *find_redaction_conflict(const struct options *options)
+{
+	const struct output_options *output = &options->delivery.output;
+
+	if (!options->delivery.redaction)
+		return NULL;
+	if (output->summary || options->group_by)
+		return "--redact is for records; use it without --summary and --by";
+	if (output->resolves)
+		return "redacted addresses have no names; use --redact without --resolve";
+	if (output->sink.format == &conn_log_format)
+		return "with -f zeek, local_orig and local_resp come from the addresses; use --redact with another format";
+	return NULL;
+}
+
 static const char *find_metrics_conflict(const struct options *options)
 {
 	if (options->metrics_programs && !options->metrics.size)
@@ -512,6 +528,8 @@ static const char *find_conflict(const struct options *options)
 		conflict = find_history_conflict(options);
 	if (!conflict)
 		conflict = find_metrics_conflict(options);
+	if (!conflict)
+		conflict = find_redaction_conflict(options);
 	if (conflict)
 		return conflict;
 	if (options->ipv4_only && options->ipv6_only)

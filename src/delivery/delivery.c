@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "src/delivery/redaction_key.h"
 #include "src/record/record_fields.h"
 #include "src/util/message.h"
 
@@ -30,12 +31,21 @@ static bool accounts_for_history(const struct delivery *delivery)
 	return delivery->history && delivery->options->output.nowhere;
 }
 
+static int open_redaction(struct delivery *delivery)
+{
+	const char *path = delivery->options->redaction;
+
+	return path ? redaction_key_open(&delivery->redaction, path) : 0;
+}
+
 bool delivery_open(struct delivery *delivery, const struct delivery_options *options)
 {
 	if (delivery->is_open)
 		return true;
 	delivery->options = options;
-	delivery->error = output_open(&delivery->output, &options->output);
+	delivery->error = open_redaction(delivery);
+	if (!delivery->error)
+		delivery->error = output_open(&delivery->output, &options->output);
 	if (!delivery->error)
 		delivery->error = open_history(delivery);
 	delivery->output.host = options->host;
@@ -62,6 +72,8 @@ void delivery_close(struct delivery *delivery)
 	output_close(&delivery->output);
 	history_writer_close(delivery->history);
 	delivery->history = NULL;
+	redaction_free(delivery->redaction);
+	delivery->redaction = NULL;
 	delivery->is_open = false;
 }
 
@@ -144,6 +156,8 @@ bool delivery_write(struct delivery *delivery, struct nt_record *record)
 		delivery->accounting.filtered[ACCOUNTING_FILTERED_OPTION] += closes;
 		return false;
 	}
+	if (delivery->redaction)
+		redaction_apply(delivery->redaction, record);
 	if (delivery->history && !nt_record_is_listener(record))
 		history_writer_add(delivery->history, record);
 	if (delivery->metrics)

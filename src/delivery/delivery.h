@@ -20,6 +20,7 @@ struct delivery_options {
 	unsigned int events;   /* bits 1 << NT_EVENT_*; never 0 */
 	__u64 max_records;     /* 0: any number */
 	const char *host;      /* the key `host` of each record; NULL: absent */
+	const char *redaction; /* the file with the key of --redact; NULL: records stay as they are */
 	struct output_options output;
 	struct history_options history;
 	bool sums_up_open; /* the summary counts open connections even without their records */
@@ -31,6 +32,7 @@ struct delivery {
 	const struct delivery_options *options;
 	struct output output;
 	struct history_writer *history; /* NULL: none */
+	struct redaction *redaction;    /* NULL: none */
 	struct metrics *metrics;        /* NULL: none; the owner's, who sets it */
 	struct accounting accounting;
 	__u64 unwanted;   /* lost because the reader had gone, after delivery_finish() */
@@ -62,8 +64,9 @@ static inline bool delivery_wants_event(const struct delivery_options *options, 
 	return options->events & (1U << event);
 }
 
-/* Sets the record's host. Counts a close record in the accounting as written or filtered. Returns whether the record
- * was accepted.
+/* Sets the record's host. Counts a close record in the accounting as written or filtered. With a redaction, all outputs
+ * get the redacted record, which is changed in place; the filter has seen the original. Returns whether the record was
+ * accepted.
  */
 bool delivery_write(struct delivery *delivery, struct nt_record *record);
 

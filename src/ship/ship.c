@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "src/cli/options.h"
+#include "src/delivery/redaction_key.h"
 #include "src/ship/ship_backlog.h"
 #include "src/ship/ship_batch.h"
 #include "src/ship/ship_clickhouse.h"
@@ -66,6 +67,13 @@ static void name_machine(struct ship *ship)
 	ship->machine[strcspn(ship->machine, "\n")] = '\0'; /* a line of the cursor's file */
 }
 
+static bool open_redaction_of_batch(struct ship *ship)
+{
+	const char *path = ship->options->delivery.redaction;
+
+	return !path || !redaction_key_open(&ship->batch.redaction, path);
+}
+
 static bool open_destination(struct ship *ship)
 {
 	const struct options *options = ship->options;
@@ -104,7 +112,8 @@ static bool ship_set_up(struct ship *ship)
 	if (options->max_time_ns)
 		ship->sender.deadline_ns = ship_now_ns() + options->max_time_ns;
 	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name) &&
-	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && ship_sender_init(&ship->sender);
+	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && open_redaction_of_batch(ship) &&
+	       ship_sender_init(&ship->sender);
 }
 
 static void ship_clean_up(struct ship *ship)

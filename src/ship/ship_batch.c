@@ -21,21 +21,25 @@ bool ship_batch_init(struct ship_batch *batch, const struct ship_destination *de
 
 void ship_batch_free(struct ship_batch *batch)
 {
+	redaction_free(batch->redaction);
+	batch->redaction = NULL;
 	text_free(&batch->bytes);
 	free(batch->ends);
 	batch->ends = NULL;
 }
 
-void ship_batch_complete(struct nt_record *record, const char *machine)
+void ship_batch_complete(const struct ship_batch *batch, struct nt_record *record, const char *machine)
 {
 	if (!nt_record_has(record, NT_HAS_HOST))
 		record_name_host(record, machine);
+	if (batch->redaction)
+		redaction_apply(batch->redaction, record);
 	record_limit_integers(record);
 }
 
 static void add_record(struct ship_batch *batch, struct nt_record *record, const char *machine)
 {
-	ship_batch_complete(record, machine);
+	ship_batch_complete(batch, record, machine);
 	batch->destination->encode(batch->connection, &batch->bytes, record);
 	batch->ends[batch->count++] = batch->bytes.used;
 }

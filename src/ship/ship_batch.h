@@ -4,6 +4,7 @@
 #define NETRACKER_SHIP_BATCH_H
 
 #include "src/history/history_reader.h"
+#include "src/record/redaction.h"
 #include "src/util/text_buffer.h"
 
 #define SHIP_MOST_RECORDS 100000
@@ -13,6 +14,7 @@ struct ship_destination;
 struct ship_batch {
 	const struct ship_destination *destination;
 	void *connection;
+	struct redaction *redaction; /* NULL: records are sent as they are */
 	struct text_buffer bytes;
 	size_t *ends; /* of the records in the bytes; SHIP_MOST_RECORDS */
 	unsigned int count;
@@ -25,8 +27,8 @@ struct ship_batch {
 bool ship_batch_init(struct ship_batch *batch, const struct ship_destination *destination, void *connection);
 void ship_batch_free(struct ship_batch *batch);
 
-/* Makes a record as it is sent: `machine` is its host if it has none. */
-void ship_batch_complete(struct nt_record *record, const char *machine);
+/* Makes a record as it is sent: `machine` is its host if it has none; with a redaction, it is redacted. */
+void ship_batch_complete(const struct ship_batch *batch, struct nt_record *record, const char *machine);
 
 /* Reads the records after `seq`, at most `most`, or those up to `end` unless it is 0. Returns 0, also if there are none; or
  * -errno after reporting the error: then those before the damage. */

@@ -30,7 +30,7 @@ static bool read_lines(struct text_buffer *lines, const struct ship_cursor *curs
 		result = history_reader_find(reader, batch->after_seq + 1 + bad[i], &record) == 1 ? 0 : -ENOENT;
 		if (result)
 			break;
-		ship_batch_complete(&record, cursor->machine);
+		ship_batch_complete(batch, &record, cursor->machine);
 		format_json.record(lines, &record, &view);
 	}
 	history_reader_close(reader);

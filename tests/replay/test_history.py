@@ -280,5 +280,6 @@ def filters(folder):
     equal([row["dst_port"] for row in rows_of(folder)], [443], "ports")
 
 
-run([captures, every_key, addresses, by_the_program_sqlite3, several_replays, runs_of_captures, plain_files, wrong_folders, two_writers,
-     killed, filters])
+if __name__ == "__main__":
+    run([captures, every_key, addresses, by_the_program_sqlite3, several_replays, runs_of_captures, plain_files,
+         wrong_folders, two_writers, killed, filters])

@@ -18,6 +18,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests"
 from insert_server import InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
+import test_redact  # noqa: E402
 from real_servers import secret_file, start_clickhouse, start_current_engine  # noqa: E402
 from ship_run import HttpShip, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
@@ -68,6 +69,32 @@ def everything_arrives():
         check("INSERT%20INTO%20nt.conn%20FORMAT%20JSONEachRow" in taker.paths[0], taker.paths[0])
         again = ship(taker.port, cursors=cursors)
         equal((again.status, again.accounting, len(taker.bodies)), (0, (0, 0, 0, 0), -(-COUNT // 1000)), "nothing new")
+
+
+def redacted():
+    """The server and the file of rejected records get no original: the values are those that test_redact computes."""
+    cursors, folder = new_cursors(), new_folder("key")
+    os.mkdir(folder)
+    path = test_redact.key_file(folder)
+    wanted = [test_redact.expected(test_redact.KEY, with_host(values)) for values in RECORDS]
+    bad = wanted[COUNT // 2]["id"]
+    with server() as taker:
+        taker.answer = lambda number, rows: 400 if any(row["id"] == bad for row in rows) else 200
+        done = ship(taker.port, "--redact", path, cursors=cursors)
+        equal((done.status, done.accounting), (7, (COUNT - 1, 1, 0, 0)), done.errors)
+        rows = list(taker.rows.values())
+    for name in os.listdir(cursors):
+        if name.endswith(".rejected"):
+            with open(os.path.join(cursors, name)) as file:
+                rows += map(json.loads, file)
+    found = {key_of(row): row for row in rows}
+    for values in wanted:
+        del values["community_id"]  # is not sent
+        row = found.get(key_of(values), {})
+        if any(row.get(name) != value for name, value in values.items()):
+            check(False, "redacted: %s is %s" % (values, row))
+            return
+    equal(len(found), COUNT, "records")
 
 
 def what_comes_later():
@@ -484,7 +511,7 @@ def current_engine():
         real.kill()
 
 
-run_tests([everything_arrives, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
+run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
            an_unreadable_file, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,

@@ -189,6 +189,17 @@ static void test_history(void)
 	refused_words(&live, "netracker --history /srv/history", "an optional value needs =: --history=/srv/history");
 }
 
+static void test_redaction(void)
+{
+	struct options options = accepted(&live, "netracker --redact key -f json");
+
+	CHECK_STRING(options.delivery.redaction, "key");
+	options_free(&options);
+	refused(&live, "netracker --redact key --summary", "--redact is for records");
+	refused(&live, "netracker --redact key --resolve", "redacted addresses have no names");
+	refused(&live, "netracker --redact key -f zeek", "local_orig and local_resp come from the addresses");
+}
+
 static void test_metrics(void)
 {
 	struct options options = accepted(&live, "netracker");
@@ -758,6 +769,7 @@ int main(void)
 	test_wrong_replay();
 	test_attach_commands();
 	test_history();
+	test_redaction();
 	test_metrics();
 	test_record();
 	return check_finish();
