@@ -13,13 +13,33 @@ struct batch {
 	struct nt_socket sockets[BATCH];
 };
 
+/* Needs no memory, but two system calls an entry. The next key is read before the visit, which may remove the entry. Begins
+ * again if somebody else removes it, so the number of entries is limited. */
+static int visit_one_by_one(const struct loader *loader, socket_table_visitor visit, void *context)
+{
+	__u32 left = loader->socket_capacity;
+	struct nt_socket socket;
+	__u64 key, next;
+	int error = bpf_map_get_next_key(loader->sockets_fd, NULL, &next);
+
+	while (!error && left--) {
+		key = next;
+		error = bpf_map_get_next_key(loader->sockets_fd, &key, &next);
+		if (!bpf_map_lookup_elem(loader->sockets_fd, &key, &socket))
+			visit(context, key, &socket);
+	}
+	return error == -ENOENT ? 0 : error;
+}
+
 int socket_table_visit(const struct loader *loader, socket_table_visitor visit, void *context)
 {
 	struct batch *batch = malloc(sizeof(*batch));
 	__u32 position, next, count, i;
 	void *from = NULL;
-	int error = batch ? 0 : -ENOMEM;
+	int error = 0;
 
+	if (!batch)
+		return visit_one_by_one(loader, visit, context);
 	while (!error) {
 		count = BATCH;
 		error = bpf_map_lookup_batch(loader->sockets_fd, from, &next, batch->keys, batch->sockets, &count,
