@@ -19,7 +19,7 @@ WARNINGS := -Wall -Wextra -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 # With SLP vectorization, gcc loads two words at once that were stored separately just before. The load waits for both
 # stores, which costs 3 % of a replay.
 STANDARD := -std=gnu11 -I. -isystem $(BPF_BUILD) -D_GNU_SOURCE -DNETRACKER_VERSION='"$(VERSION)"' $(WARNINGS) -fno-tree-slp-vectorize
-LIBRARIES := -lbpf -lelf -lz -lzstd -llzma -lbz2 -llz4 -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium -lpcre2-8 -lsqlite3 -lcurl -lmicrohttpd
+LIBRARIES := -lbpf -lelf -lz -lzstd -llzma -lbz2 -llz4 -lpcap -lmd -lmnl -lcap-ng -ljansson -lsodium -lpcre2-8 -lsqlite3
 
 # Hardening of the program. Options that the compiler does not support are omitted; clang on arm64 lacks the last one.
 # -fcf-protection is not used: Linux does not enforce it on indirect jumps in user space, and it costs 2 % of a replay.

@@ -10,9 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
 #include "src/metrics/metrics_accept.h"
+#include "src/metrics/microhttpd_library.h"
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
@@ -21,6 +20,8 @@
 #define MOST_REQUEST_BYTES ((size_t)16384)
 #define TIMEOUT_SECONDS 10U
 #define PAGE_TYPE "text/plain; charset=utf-8"
+
+static const struct microhttpd_library *microhttpd; /* set by metrics_server_open() */
 
 struct metrics_server {
 	struct metrics *metrics;
@@ -61,7 +62,8 @@ static __u64 read_monotonic_ns(void)
 
 static enum metrics_format choose_format(struct MHD_Connection *connection)
 {
-	return metrics_accept_format(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
+	return metrics_accept_format(
+		microhttpd->lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT));
 }
 
 /* Returns NULL without memory. */
@@ -77,21 +79,22 @@ static struct MHD_Response *make_metrics_page(struct metrics_server *server, enu
 	snapshot.has_states = metrics_states_read(&server->states, read_monotonic_ns(), snapshot.states);
 	metrics_text_append(&text, format, &snapshot, &process);
 	metrics_snapshot_free(&snapshot);
-	response = text.failed ? NULL : MHD_create_response_from_buffer(text.used, text.bytes, MHD_RESPMEM_MUST_FREE);
+	response = text.failed ? NULL :
+				 microhttpd->create_response_from_buffer(text.used, text.bytes, MHD_RESPMEM_MUST_FREE);
 	if (!response)
 		text_free(&text);
 	else
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, metrics_content_type(format));
+		microhttpd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, metrics_content_type(format));
 	return response;
 }
 
 static struct MHD_Response *make_line(const char *line)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(line), (void *)line,
-									MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = microhttpd->create_response_from_buffer(strlen(line), (void *)line,
+										MHD_RESPMEM_PERSISTENT);
 
 	if (response)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, PAGE_TYPE);
+		microhttpd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, PAGE_TYPE);
 	return response;
 }
 
@@ -100,7 +103,7 @@ static struct MHD_Response *refuse_method(void)
 	struct MHD_Response *response = make_line("only GET and HEAD\n");
 
 	if (response)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+		microhttpd->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
 	return response;
 }
 
@@ -149,8 +152,8 @@ static enum MHD_Result answer_request(void *context, struct MHD_Connection *conn
 	response = choose_page(context, connection, path, method, &status);
 	if (!response)
 		return MHD_NO;
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+	result = microhttpd->queue_response(connection, status, response);
+	microhttpd->destroy_response(response);
 	return result;
 }
 
@@ -203,10 +206,11 @@ static bool start_daemon(struct metrics_server *server, int fd)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	server->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_request,
-					  server, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-					  MOST_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
-					  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);
+	server->daemon = microhttpd->start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
+						  answer_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+						  MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
+						  MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
+						  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!server->daemon)
 		close(fd);
@@ -225,6 +229,9 @@ int metrics_server_open(struct metrics_server **opened, const struct metrics_add
 	}
 	server->metrics = metrics;
 	metrics_states_init(&server->states);
+	microhttpd = microhttpd_library_load();
+	if (!microhttpd)
+		return -ENOENT;
 	fd = open_socket(address);
 	if (fd < 0) {
 		message_error("metrics: cannot listen at %s: %s", address->text, describe_listen_error(fd));
@@ -246,7 +253,7 @@ void metrics_server_close(struct metrics_server *server)
 	if (!server)
 		return;
 	if (server->daemon)
-		MHD_stop_daemon(server->daemon);
+		microhttpd->stop_daemon(server->daemon);
 	metrics_states_destroy(&server->states);
 	free(server);
 }

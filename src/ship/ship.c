@@ -2,7 +2,6 @@
 /* netracker ship: sends the records of a history to a server. */
 #include "src/ship/ship.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -353,10 +352,8 @@ int ship_run(const struct options *options)
 	}
 	stop_on_signals();
 	signal(SIGPIPE, SIG_IGN); /* a connection that ends is an error of the request */
-	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (open_destination(&ship))
 		status = options->setup ? set_up_destination(&ship) : ship_records(&ship);
 	ship.destination->close(ship.connection);
-	curl_global_cleanup();
 	return status;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/ship/ship_clickhouse.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +81,7 @@ static bool set_insert(struct clickhouse *clickhouse)
 		return false;
 	size = asprintf(&clickhouse->insert, "?query=%s" SETTINGS "%s", escaped,
 			clickhouse->is_old ? "" : "&" WAIT_SETTING "=1");
-	curl_free(escaped);
+	ship_http_free(escaped);
 	if (size < 0)
 		clickhouse->insert = NULL;
 	return clickhouse->insert;

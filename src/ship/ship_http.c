@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/ship/ship_http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "src/ship/curl_library.h"
 #include "src/ship/ship_secret.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
@@ -19,6 +19,8 @@
 #define MOST_OF_ANSWER (1U << 20)
 #define GZIP_WINDOW (15 + 16) /* zlib's notation of the gzip format */
 #define GZIP_MEMORY 8
+
+static const struct curl_library *libcurl; /* set by ship_http_open() */
 
 struct ship_http {
 	CURL *curl;
@@ -38,7 +40,7 @@ static bool report_http_memory(void)
 
 bool ship_http_add_header(struct ship_http *http, const char *header)
 {
-	struct curl_slist *longer = curl_slist_append(http->headers, header);
+	struct curl_slist *longer = libcurl->slist_append(http->headers, header);
 
 	if (!longer)
 		return report_http_memory();
@@ -66,8 +68,8 @@ static bool set_login(struct ship_http *http, const char *user, const char *path
 	bool is_set = ship_secret_read(secret, path);
 
 	if (is_set) /* curl copies both */
-		is_set = curl_easy_setopt(http->curl, CURLOPT_USERNAME, user) == CURLE_OK &&
-			 curl_easy_setopt(http->curl, CURLOPT_PASSWORD, secret) == CURLE_OK;
+		is_set = libcurl->easy_setopt(http->curl, CURLOPT_USERNAME, user) == CURLE_OK &&
+			 libcurl->easy_setopt(http->curl, CURLOPT_PASSWORD, secret) == CURLE_OK;
 	explicit_bzero(secret, sizeof(secret));
 	return is_set;
 }
@@ -104,24 +106,24 @@ static int end_after_stop(void *context, curl_off_t down, curl_off_t received, c
 
 static void set_options(struct ship_http *http, const struct ship_settings *settings)
 {
-	curl_easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(http->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server after a signal */
-	curl_easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	curl_easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, settings->timeout_ms);
-	curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
-	curl_easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
-	curl_easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
-	curl_easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
-	curl_easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
+	libcurl->easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
+	libcurl->easy_setopt(http->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server after a signal */
+	libcurl->easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	libcurl->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, settings->timeout_ms);
+	libcurl->easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
+	libcurl->easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
+	libcurl->easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
+	libcurl->easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
+	libcurl->easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
 	if (settings->ca_file) {
 		/* Without the second the system's certificates would be trusted too. */
-		curl_easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
-		curl_easy_setopt(http->curl, CURLOPT_CAPATH, NULL);
+		libcurl->easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
+		libcurl->easy_setopt(http->curl, CURLOPT_CAPATH, NULL);
 	}
 	if (settings->cert_file)
-		curl_easy_setopt(http->curl, CURLOPT_SSLCERT, settings->cert_file);
+		libcurl->easy_setopt(http->curl, CURLOPT_SSLCERT, settings->cert_file);
 	if (settings->key_file)
-		curl_easy_setopt(http->curl, CURLOPT_SSLKEY, settings->key_file);
+		libcurl->easy_setopt(http->curl, CURLOPT_SSLKEY, settings->key_file);
 }
 
 /* curl itself reports a missing file as a connection that failed, which would be tried again for ever. */
@@ -135,10 +137,14 @@ static bool can_read(const char *path)
 
 struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const struct ship_settings *settings)
 {
-	struct ship_http *http = calloc(1, sizeof(*http));
+	struct ship_http *http;
 
+	libcurl = curl_library_load();
+	if (!libcurl)
+		return NULL;
+	http = calloc(1, sizeof(*http));
 	if (http)
-		http->curl = curl_easy_init();
+		http->curl = libcurl->easy_init();
 	if (!http || !http->curl) {
 		report_http_memory();
 		free(http);
@@ -158,8 +164,8 @@ void ship_http_close(struct ship_http *http)
 {
 	if (!http)
 		return;
-	curl_slist_free_all(http->headers);
-	curl_easy_cleanup(http->curl);
+	libcurl->slist_free_all(http->headers);
+	libcurl->easy_cleanup(http->curl);
 	text_free(&http->packed);
 	free(http);
 }
@@ -197,7 +203,7 @@ static bool set_target(struct ship_http *http, const char *target)
 	text_string(&url, http->base);
 	text_string(&url, target);
 	text_char(&url, '\0');
-	is_set = !url.failed && curl_easy_setopt(http->curl, CURLOPT_URL, url.bytes) == CURLE_OK;
+	is_set = !url.failed && libcurl->easy_setopt(http->curl, CURLOPT_URL, url.bytes) == CURLE_OK;
 	text_free(&url);
 	return is_set;
 }
@@ -214,7 +220,7 @@ static void describe_error(const struct ship_http *http, CURLcode code, struct s
 	snprintf(answer->text, sizeof(answer->text), "%s",
 		 answer->size > MOST_OF_ANSWER ? "the server's answer does not end" :
 		 http->error[0]                ? http->error :
-						 curl_easy_strerror(code));
+						 libcurl->easy_strerror(code));
 }
 
 void ship_http_post(struct ship_http *http, const char *target, const char *body, size_t size, bool packed,
@@ -226,27 +232,32 @@ void ship_http_post(struct ship_http *http, const char *target, const char *body
 
 	*answer = (struct ship_http_answer){ 0 };
 	http->error[0] = '\0';
-	curl_easy_setopt(http->curl, CURLOPT_WRITEDATA, answer);
+	libcurl->easy_setopt(http->curl, CURLOPT_WRITEDATA, answer);
 	if (set_target(http, target) && (!packed || pack_body(http, body, size))) {
-		curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, packed ? &packing : http->headers);
-		curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-				 (curl_off_t)(packed ? http->packed.used : size));
-		curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, packed ? http->packed.bytes : body);
-		code = curl_easy_perform(http->curl);
-		curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, packed ? &packing : http->headers);
+		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+				     (curl_off_t)(packed ? http->packed.used : size));
+		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDS, packed ? http->packed.bytes : body);
+		code = libcurl->easy_perform(http->curl);
+		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
 	}
 	if (code != CURLE_OK) {
 		describe_error(http, code, answer);
 		return;
 	}
-	curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-	curl_easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	libcurl->easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	libcurl->easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	answer->retry_after_s = retry_after > 0 ? (long)retry_after : 0;
+}
+
+void ship_http_free(char *escaped)
+{
+	libcurl->free(escaped);
 }
 
 char *ship_http_escape(struct ship_http *http, const char *text)
 {
-	char *escaped = curl_easy_escape(http->curl, text, 0);
+	char *escaped = libcurl->easy_escape(http->curl, text, 0);
 
 	if (!escaped)
 		report_http_memory();

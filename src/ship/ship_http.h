@@ -39,7 +39,8 @@ void ship_http_explain(const struct ship_http_answer *http, const char *reason, 
 /* Judges the answer by its status as HTTP means it, with a reason. */
 void ship_http_judge(const struct ship_http_answer *http, struct ship_answer *answer);
 
-/* Escapes text for a query. Returns NULL without memory, after reporting it. Caller frees with curl_free(). */
+/* Escapes text for a query. Returns NULL without memory, after reporting it. Caller frees with ship_http_free(). */
 char *ship_http_escape(struct ship_http *http, const char *text);
+void ship_http_free(char *escaped);
 
 #endif

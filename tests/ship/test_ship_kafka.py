@@ -149,7 +149,7 @@ def without_library():
         pass
     done = Ship("kafka://h/t", folder=HISTORY, cursors=new_cursors(), env=dict(os.environ, LD_LIBRARY_PATH=folder)).end()
     equal(done.status, 1, done.errors)
-    check("Kafka needs librdkafka: apt install librdkafka1" in done.errors and done.errors.count("\n") == 1, done.errors)
+    check("Kafka needs librdkafka 2.0 or later: apt install librdkafka1" in done.errors and done.errors.count("\n") == 1, done.errors)
 
 
 def main():
