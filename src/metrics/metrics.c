@@ -69,8 +69,10 @@ static struct metrics_program *find_program(struct metrics *metrics, const struc
 	struct metrics_program *program = metrics->programs + METRICS_FIRST_PROGRAM;
 	struct metrics_program *end = metrics->programs + metrics->program_count;
 
-	if (!nt_record_has(record, NT_HAS_COMM))
+	if (!nt_record_has(record, NT_HAS_COMM) || !*record->comm)
 		return &metrics->programs[METRICS_PROGRAM_UNKNOWN];
+	if (!strncmp(record->comm, METRICS_OTHER, NT_COMM_SIZE))
+		return &metrics->programs[METRICS_PROGRAM_OTHER]; /* two series may not have the same labels */
 	while (program < end && strncmp(program->comm, record->comm, NT_COMM_SIZE))
 		program++;
 	if (program < end)

@@ -24,7 +24,8 @@
 
 enum metrics_histogram_kind { METRICS_HANDSHAKE, METRICS_RESPONSE, METRICS_DURATION, METRICS_HISTOGRAMS };
 
-/* Programs that have no name of their own come first. */
+/* Programs that have no name of their own come first; one that is named so is of the others. */
+#define METRICS_OTHER "other"
 enum { METRICS_PROGRAM_UNKNOWN, METRICS_PROGRAM_OTHER, METRICS_FIRST_PROGRAM };
 
 /* Upper bounds of the buckets, ascending. A last bucket without a bound follows. */

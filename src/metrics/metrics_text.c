@@ -101,7 +101,7 @@ static void append_label_value(struct text_buffer *text, const char *value, size
 static void append_program(const struct page *page, const struct labelled_row *labelled)
 {
 	if (labelled->program == METRICS_PROGRAM_OTHER)
-		text_string(page->text, "other");
+		text_string(page->text, METRICS_OTHER);
 	else if (labelled->program != METRICS_PROGRAM_UNKNOWN)
 		append_label_value(page->text, page->snapshot->programs[labelled->program].comm, NT_COMM_SIZE);
 }

@@ -235,6 +235,28 @@ static void test_most_programs(void)
 	metrics_free(metrics);
 }
 
+/* Two series with the same labels would be one for Prometheus, whose value jumps. */
+static void test_program_named_other(void)
+{
+	static const char *const names[] = { "first", "other", "second", "", "other" };
+	struct metrics *metrics = metrics_new(1);
+	char *text;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct nt_record record = make_record(names[i], NT_ROLE_CLIENT, NT_OUTCOME_CLOSED);
+
+		set_ender(&record, NT_SRC);
+		metrics_add(metrics, &record);
+	}
+	text = expose(metrics);
+	check_line(text, CLOSED "{program=\"first\",role=\"client\",outcome=\"closed\",ended_by=\"src\"} 1");
+	check_line(text, CLOSED "{program=\"other\",role=\"client\",outcome=\"closed\",ended_by=\"src\"} 3");
+	check_line(text, CLOSED "{program=\"\",role=\"client\",outcome=\"closed\",ended_by=\"src\"} 1");
+	free(text);
+	metrics_free(metrics);
+}
+
 static void check_name(const char *comm, const char *label)
 {
 	struct metrics *metrics = metrics_new(1);
@@ -486,6 +508,7 @@ int main(void)
 	test_histograms();
 	test_large_sum();
 	test_most_programs();
+	test_program_named_other();
 	test_hostile_names();
 	test_accounting();
 	test_states();
