@@ -73,8 +73,6 @@ static const struct {
 	{ HISTORY_MORE, "cwnd", NULL, 0 },
 	{ HISTORY_MORE, "last_sent_ns", NULL, 0 },
 	{ HISTORY_MORE, "last_received_ns", NULL, 0 },
-	{ HISTORY_MORE, "last_request_ns", NULL, 0 },
-	{ HISTORY_MORE, "last_response_ns", NULL, 0 },
 	{ HISTORY_PROG, "comm", NULL, 0 },
 	{ HISTORY_PROG, "exe", NULL, 0 },
 	{ HISTORY_PROG, "uid", NULL, 0 },
