@@ -105,7 +105,7 @@ void delivery_check_filter(const struct delivery_options *options)
 	filter_check_objects(options->filter, note_missing);
 }
 
-static void report_limited_matches(const struct filter *filter)
+void delivery_report_limits(const struct filter *filter)
 {
 	unsigned long long limited = filter_limited_matches(filter);
 
@@ -246,7 +246,7 @@ void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns)
 	if (!delivery->error)
 		delivery->error = error;
 	finish_history(delivery);
-	report_limited_matches(delivery->options->filter);
+	delivery_report_limits(delivery->options->filter);
 }
 
 __u64 delivery_copy_accounting(const struct delivery *delivery, struct accounting *accounting)

@@ -84,6 +84,9 @@ static inline bool delivery_is_over(const struct delivery *delivery)
 /* Writes the waiting records, as far as the output takes them. */
 void delivery_flush(struct delivery *delivery);
 
+/* Says how often a regular expression of the filter took too many steps, if it did. NULL is allowed. */
+void delivery_report_limits(const struct filter *filter);
+
 /* Writes the last tables and the waiting records, and moves close records that were not written from written to lost.
  */
 void delivery_finish(struct delivery *delivery, __u64 now_ns, __s64 to_utc_ns);

@@ -479,6 +479,21 @@ static int read_extent(struct history_reader *reader, sqlite3_stmt *statement, s
 	return 0;
 }
 
+/* A record takes more than a byte. What a damaged file says beyond that would be work without end. */
+static int check_extent(struct history_reader *reader, const struct history_extent *extent)
+{
+	sqlite3_int64 pages, page_size;
+	int error = history_database_number(reader->db, "PRAGMA page_count", &pages);
+
+	if (!error)
+		error = history_database_number(reader->db, "PRAGMA page_size", &page_size);
+	if (error)
+		return error;
+	return extent->last_seq > (__u64)pages * (__u64)page_size || extent->first_seq > extent->last_seq + 1 ?
+		       -EUCLEAN :
+		       0;
+}
+
 int history_reader_measure(struct history_reader *reader, const struct history_selection *selection,
 			   struct history_extent *extent)
 {
@@ -494,6 +509,10 @@ int history_reader_measure(struct history_reader *reader, const struct history_s
 		bind_marks(statement, selection);
 		error = read_extent(reader, statement, extent);
 	}
+	if (!error)
+		error = check_extent(reader, extent);
+	if (error)
+		*extent = (struct history_extent){ 0 };
 	sqlite3_finalize(statement);
 	return error ? history_reader_report(reader, error) : 0;
 }

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "src/delivery/delivery.h"
 #include "src/query/group_table.h"
 #include "src/util/message.h"
+#include "src/util/stop.h"
 
 static bool refuse_grouping(const char *option, const char *reason)
 {
@@ -116,6 +118,7 @@ static bool report_groups(const struct groups *groups, const struct options *opt
 {
 	size_t hidden = groups->count - count_shown(groups, options);
 
+	delivery_report_limits(options->delivery.filter);
 	if (hidden)
 		message_note("%zu more groups; --top shows the first %u", hidden, options->delivery.output.top);
 	if (groups_are_approximate(groups))
@@ -142,6 +145,8 @@ int group_answer_write(struct groups *groups, const struct options *options, str
 	if (options->only_new)
 		remove_groups_before(groups, scan);
 	message_clear();
+	if (stop_is_requested())
+		return EXIT_STATUS_BROKEN; /* numbers of a part would look like those of the whole */
 	groups_sort(groups);
 	error = write_groups(groups, options);
 	if (!report_groups(groups, options) || (error && error != -EPIPE))

@@ -248,6 +248,10 @@ static int answer(struct query *query)
 		status = group_answer_write(&query->groups, query->options, scan);
 	else
 		status = answer_with_records(query);
+	if (stop_is_requested() && !query->options->follows) {
+		message_error("query: interrupted; the answer is not complete");
+		return EXIT_STATUS_BROKEN;
+	}
 	report_coverage(query);
 	if (scan->no_memory)
 		message_error("query: out of memory; the answer is not complete: narrow the time with -S and -U");

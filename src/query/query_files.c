@@ -25,7 +25,8 @@ bool query_files_list(struct query_files *files, const char *folder)
 		return report_no_history(folder);
 	if (error) {
 		history_folder_free(&files->names);
-		return !history_folder_list(&files->names, folder);
+		if (history_folder_list(&files->names, folder)) /* it reports the error */
+			return false;
 	}
 	if (!files->names.count)
 		return report_no_history(folder);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/query/query_pass.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "src/util/stop.h"
@@ -29,6 +30,12 @@ static void add_to_count(struct query_thread *thread)
 		progress_show(pass->progress, &view);
 }
 
+static void report_damage(struct query_thread *thread, int error)
+{
+	if (query_files_note_damage(thread->pass->files, thread->reader.file))
+		history_reader_report(thread->reader.open, error);
+}
+
 static bool visit_in_piece(void *context, const struct history_row *row, struct nt_record *record)
 {
 	struct query_thread *thread = context;
@@ -36,6 +43,10 @@ static bool visit_in_piece(void *context, const struct history_row *row, struct 
 
 	if (++thread->uncounted == RECORDS_BETWEEN_CLOCKS)
 		add_to_count(thread);
+	if (row->seq >> QUERY_POSITION_FILE_SHIFT) {
+		report_damage(thread, -EUCLEAN);
+		return true;
+	}
 	if (pass->visit(thread->state, row, record, query_position(thread->reader.file, row->seq)) &&
 	    !stop_is_requested())
 		return true;
@@ -54,8 +65,8 @@ static void read_piece(struct query_thread *thread, const struct query_piece *pi
 	if (!query_files_open(pass->files, piece->file, &thread->reader))
 		return;
 	error = history_reader_scan(thread->reader.open, &selection, visit_in_piece, thread);
-	if (error && query_files_note_damage(pass->files, piece->file))
-		history_reader_report(thread->reader.open, error);
+	if (error)
+		report_damage(thread, error);
 }
 
 static void *read_pieces(void *context)
@@ -64,7 +75,7 @@ static void *read_pieces(void *context)
 	struct query_pass *pass = thread->pass;
 	unsigned int index;
 
-	while (!__atomic_load_n(&pass->is_ended, __ATOMIC_RELAXED)) {
+	while (!__atomic_load_n(&pass->is_ended, __ATOMIC_RELAXED) && !stop_is_requested()) {
 		index = __atomic_fetch_add(&pass->next, 1, __ATOMIC_RELAXED);
 		if (index >= pass->piece_count)
 			break;

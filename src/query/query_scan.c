@@ -203,7 +203,7 @@ static void find_repeated(struct query_scan *scan)
 	}
 	id_filter_free(&scan->ids);
 	free(states);
-	scan->no_memory = scan->repeated.failed;
+	scan->no_memory = scan->no_memory || scan->repeated.failed;
 }
 
 /* ---- the second pass ---- */
@@ -347,7 +347,7 @@ void query_scan_run_back(struct query_scan *scan,
 		piece.file = i - 1;
 		query_pass_run(&pass, &state, 0, 1);
 	}
-	scan->no_memory = state.newest.failed;
+	scan->no_memory = scan->no_memory || state.newest.failed;
 	newest_records_free(&state.newest);
 }
 

@@ -155,6 +155,14 @@ static void append_keys(struct question *question)
 		text_format(&question->sql, "%sk%u", i ? ", " : "", i + 1);
 }
 
+static void append_ordered_keys(struct question *question, bool is_reversed)
+{
+	unsigned int i;
+
+	for (i = 0; i < question->groups->keys.count; i++)
+		text_format(&question->sql, "%sk%u%s", i ? ", " : "", i + 1, is_reversed ? " DESC" : "");
+}
+
 static bool append_key_values(struct question *question)
 {
 	unsigned int i;
@@ -264,9 +272,7 @@ static void append_group_order(struct question *question)
 		text_format(&question->sql, "\"%s\" %s NULLS LAST, ",
 			    order->percent ? order->name : group_column_names[order->column],
 			    order->reversed ? "ASC" : "DESC");
-	append_keys(question);
-	if (order->by_key && order->reversed)
-		text_string(&question->sql, " DESC");
+	append_ordered_keys(question, order->by_key && order->reversed);
 	if (question->options->delivery.output.top)
 		text_format(&question->sql, "\nLIMIT %u", question->options->delivery.output.top);
 	text_string(&question->sql, ";\n");

@@ -256,11 +256,20 @@ def unreadable_files():
         database.execute("PRAGMA user_version=99")
         database.close()
 
+    def far(path):
+        """A number of a record that no file can have would be work without end."""
+        import sqlite3
+        database = sqlite3.connect(path)
+        database.execute("UPDATE conn SET seq=seq+(1<<41) WHERE seq=(SELECT max(seq) FROM conn)")
+        database.execute("UPDATE mark SET last_seq=last_seq+(1<<41) WHERE last_seq=(SELECT max(last_seq) FROM mark)")
+        database.commit()
+        database.close()
+
     def cut(path):
         os.truncate(path, 8192)
 
     for name, change, reason in (("damaged", damage, "2020-01-01-0001.db"), ("later", later, "later netracker (schema 99"),
-                                 ("cut", cut, "2020-01-01-0001.db")):
+                                 ("cut", cut, "2020-01-01-0001.db"), ("far", far, "2020-01-01-0001.db")):
         folder, other = with_another_file(name, change)
         answer = Answer("-f", "json", folder=folder)
         equal(answer.ids, [values["id"] for values in newest()], name)
