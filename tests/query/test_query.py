@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -279,6 +280,25 @@ def unreadable_files():
         check(len(answer.errors.splitlines()) == 2, "%s: said once: %s" % (name, answer.errors))
 
 
+def interrupted():
+    """It says so, and prints no table of what it had read. A lock on the file makes it wait until the signal came."""
+    import sqlite3
+    folder = os.path.join(FOLDER, "interrupted")
+    shutil.copytree(HISTORY, folder)
+    held = sqlite3.connect(files_of(folder)[0], isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    with subprocess.Popen([NETRACKER, "query", "--from", folder, "--by", "comm"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as program:
+        time.sleep(1)
+        program.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        held.execute("ROLLBACK")
+        output, errors = program.communicate(timeout=20)
+    held.close()
+    equal((program.returncode, output), (1, ""), errors)
+    check("interrupted" in errors and "searched" not in errors, errors)
+
+
 def many_files():
     """The descriptors and the memory that an answer needs do not grow with the files of the history."""
     folder = os.path.join(FOLDER, "many")
@@ -298,4 +318,4 @@ def many_files():
 
 
 run_tests([all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, progress_line, wrong_usage, no_history,
-           no_permission, unreadable_files, many_files])
+           no_permission, unreadable_files, interrupted, many_files])
