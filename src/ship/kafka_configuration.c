@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "src/ship/ship_secret.h"
+#include "src/http/secret_file.h"
 #include "src/util/message.h"
 
 #define QUOTE(text) #text
@@ -30,7 +30,7 @@ static bool set_file(struct kafka_settings *to, const char *name, const char *pa
 	return !path || set_property(to, name, path);
 }
 
-static bool set_certificates(struct kafka_settings *to, const struct ship_settings *settings)
+static bool set_certificates(struct kafka_settings *to, const struct http_settings *settings)
 {
 	return set_file(to, "ssl.ca.location", settings->ca_file) &&
 	       set_file(to, "ssl.certificate.location", settings->cert_file) &&
@@ -47,20 +47,20 @@ static bool set_delivery(struct kafka_settings *to)
 	       set_property(to, "queue.buffering.max.messages", NUMBER(SHIP_MOST_RECORDS));
 }
 
-static bool set_cluster(struct kafka_settings *to, const struct ship_url *url)
+static bool set_cluster(struct kafka_settings *to, const struct server_url *url)
 {
-	char server[SHIP_HOST_SIZE + 8];
+	char server[SERVER_HOST_SIZE + 8];
 
 	snprintf(server, sizeof(server), "%s:%u", url->host, url->port);
 	return set_property(to, "bootstrap.servers", server);
 }
 
 /* Without TLS a password is not sent as it is. */
-static bool set_security(struct kafka_settings *to, const struct ship_url *url, const struct ship_settings *settings)
+static bool set_security(struct kafka_settings *to, const struct server_url *url, const struct http_settings *settings)
 {
 	static const char *const protocols[2][2] = { { "plaintext", "ssl" }, { "sasl_plaintext", "sasl_ssl" } };
 	bool is_tls = !strcmp(url->scheme, "kafkas"), has_user = *url->user;
-	char password[SHIP_SECRET_SIZE];
+	char password[SECRET_SIZE];
 	bool is_set;
 
 	if (!set_property(to, "security.protocol", protocols[has_user][is_tls]) ||
@@ -69,7 +69,7 @@ static bool set_security(struct kafka_settings *to, const struct ship_url *url, 
 	if (!has_user)
 		return true;
 	snprintf(to->reason, sizeof(to->reason), "the user in the URL needs a password: --password-file FILE");
-	if (!settings->password_file || !ship_secret_read(password, settings->password_file))
+	if (!settings->password_file || !secret_file_read(password, settings->password_file, settings->command))
 		return false;
 	is_set = set_property(to, "sasl.mechanism", is_tls ? "PLAIN" : "SCRAM-SHA-512") &&
 		 set_property(to, "sasl.username", url->user) && set_property(to, "sasl.password", password);
@@ -139,12 +139,12 @@ static bool set_from_file(struct kafka_settings *to, const char *path)
 	return is_set;
 }
 
-rd_kafka_conf_t *kafka_configuration_make(const struct kafka_library *library, const struct ship_url *url,
+rd_kafka_conf_t *kafka_configuration_make(const struct kafka_library *library, const struct server_url *url,
 					  const struct ship_settings *settings)
 {
 	struct kafka_settings to = { .library = library, .configuration = library->conf_new() };
 
-	if (set_delivery(&to) && set_cluster(&to, url) && set_security(&to, url, settings) &&
+	if (set_delivery(&to) && set_cluster(&to, url) && set_security(&to, url, &settings->http) &&
 	    set_from_file(&to, settings->kafka_config))
 		return to.configuration;
 	message_error("ship: Kafka: %s", to.reason);

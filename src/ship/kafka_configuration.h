@@ -7,7 +7,7 @@
 #include "src/ship/ship_destination.h"
 
 /* Returns NULL after reporting the error. */
-rd_kafka_conf_t *kafka_configuration_make(const struct kafka_library *library, const struct ship_url *url,
+rd_kafka_conf_t *kafka_configuration_make(const struct kafka_library *library, const struct server_url *url,
 					  const struct ship_settings *settings);
 
 #endif

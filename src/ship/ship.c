@@ -26,7 +26,7 @@
 #define NS_PER_SECOND 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
-#define CURSOR_NAME_SIZE (SHIP_NAME_SIZE + SHIP_HOST_SIZE + SHIP_PATH_SIZE)
+#define CURSOR_NAME_SIZE (SERVER_NAME_SIZE + SERVER_HOST_SIZE + SERVER_PATH_SIZE)
 
 static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_otlp, &ship_kafka, &ship_ipfix,
 							       &ship_ipfix_udp };
@@ -34,7 +34,7 @@ static const struct ship_destination *const destinations[] = { &ship_clickhouse,
 struct ship {
 	const struct options *options;
 	const struct ship_destination *destination;
-	struct ship_url url;
+	struct server_url url;
 	void *connection;
 	struct ship_cursor cursor;
 	struct ship_backlog backlog;
@@ -76,12 +76,13 @@ static bool open_redaction_of_batch(struct ship *ship)
 static bool open_destination(struct ship *ship)
 {
 	const struct options *options = ship->options;
-	const struct ship_settings settings = { .password_file = options->password_file,
-						.token_file = options->token_file,
-						.ca_file = options->ca_file,
-						.cert_file = options->cert_file,
-						.key_file = options->key_file,
-						.timeout_ms = (long)(options->timeout_ns / NS_PER_MS),
+	const struct ship_settings settings = { .http = { .command = "ship",
+							  .password_file = options->password_file,
+							  .token_file = options->token_file,
+							  .ca_file = options->ca_file,
+							  .cert_file = options->cert_file,
+							  .key_file = options->key_file,
+							  .timeout_ms = (long)(options->timeout_ns / NS_PER_MS) },
 						.kafka_config = options->kafka_config,
 						.is_biflow = options->is_biflow };
 
@@ -91,7 +92,7 @@ static bool open_destination(struct ship *ship)
 
 static void name_cursor(const struct ship *ship, char name[CURSOR_NAME_SIZE])
 {
-	const struct ship_url *url = &ship->url;
+	const struct server_url *url = &ship->url;
 
 	snprintf(name, CURSOR_NAME_SIZE, "%s-%s-%u%s%s", ship->destination->name, url->host, url->port,
 		 *url->path ? "-" : "", url->path);
@@ -286,7 +287,7 @@ static const struct ship_destination *find_destination(const char *scheme)
 /* Returns NULL, or why the text is no destination. */
 static const char *parse_destination(struct ship *ship, const char *text)
 {
-	const char *reason = ship_url_parse(&ship->url, text);
+	const char *reason = server_url_parse(&ship->url, text);
 
 	if (reason)
 		return reason;
@@ -305,8 +306,8 @@ static void report_url(const struct ship *ship, const char *reason)
 		text_string(&forms, forms.used ? ", " : "");
 		text_string(&forms, destinations[i]->form);
 	}
-	message_error("--to %.200s: %s; valid: %.*s", ship_url_without_user(ship->options->to), reason, (int)forms.used,
-		      forms.bytes);
+	message_error("--to %.200s: %s; valid: %.*s", server_url_without_user(ship->options->to), reason,
+		      (int)forms.used, forms.bytes);
 	text_free(&forms);
 }
 

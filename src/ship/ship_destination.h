@@ -8,8 +8,8 @@
 #include <stdbool.h>
 
 #include "core/record.h"
+#include "src/http/http_client.h"
 #include "src/ship/ship_batch.h"
-#include "src/ship/ship_url.h"
 #include "src/util/text_buffer.h"
 
 #define SHIP_REASON_SIZE 512
@@ -31,12 +31,9 @@ struct ship_answer {
 };
 
 struct ship_settings {
-	const char *password_file, *token_file; /* NULL: none */
-	const char *ca_file;                    /* NULL: the certificates that the system trusts */
-	const char *cert_file, *key_file;       /* of the client; NULL: none */
-	long timeout_ms;                        /* of a request */
-	const char *kafka_config;               /* Kafka: properties of librdkafka; NULL: none */
-	bool is_biflow;                         /* IPFIX: a flow for both directions */
+	struct http_settings http; /* of other protocols too */
+	const char *kafka_config;  /* Kafka: properties of librdkafka; NULL: none */
+	bool is_biflow;            /* IPFIX: a flow for both directions */
 };
 
 /* Options that only some destinations have a use for. */
@@ -55,11 +52,11 @@ struct ship_destination {
 	unsigned int options;   /* enum ship_option bits that it has a use for; others are refused */
 
 	/* Checks the path and the user, and sets what was left out. Returns NULL, or why the URL is no such destination. */
-	const char *(*check)(struct ship_url *url);
+	const char *(*check)(struct server_url *url);
 
 	/* Returns a connection, or NULL after reporting the error. The connection may be made by the first send(). NULL may
 	 * be closed too. */
-	void *(*open)(const struct ship_url *url, const struct ship_settings *settings);
+	void *(*open)(const struct server_url *url, const struct ship_settings *settings);
 	void (*close)(void *connection);
 
 	/* Makes what the records need at the destination. Returns the exit status after reporting the result. NULL: they need

@@ -15,14 +15,14 @@
 #define DATAGRAM_BYTES 1400 /* with headers of IPv6 and UDP it fits into a frame of Ethernet */
 
 struct ipfix_exporter {
-	struct ship_url url;
+	struct server_url url;
 	bool is_biflow;
 	struct ipfix_socket socket;
 	struct ipfix_session session;
 	struct ipfix_message message;
 };
 
-static const char *check_ipfix_url(struct ship_url *url)
+static const char *check_ipfix_url(struct server_url *url)
 {
 	size_t digits = strspn(url->path, "0123456789");
 
@@ -46,7 +46,7 @@ static void begin_session(struct ipfix_exporter *exporter)
 	};
 }
 
-static void *open_ipfix(const struct ship_url *url, const struct ship_settings *settings)
+static void *open_ipfix(const struct server_url *url, const struct ship_settings *settings)
 {
 	struct ipfix_exporter *exporter = calloc(1, sizeof(*exporter));
 
@@ -59,7 +59,7 @@ static void *open_ipfix(const struct ship_url *url, const struct ship_settings *
 	exporter->socket = (struct ipfix_socket){ .host = exporter->url.host,
 						  .port = url->port,
 						  .is_udp = !strcmp(url->scheme, "ipfix+udp"),
-						  .timeout_ms = (int)settings->timeout_ms,
+						  .timeout_ms = (int)settings->http.timeout_ms,
 						  .descriptor = -1 };
 	begin_session(exporter);
 	return exporter;

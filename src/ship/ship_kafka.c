@@ -15,12 +15,12 @@
 #define MOST_TOPIC_CHARACTERS 249 /* Kafka's own limit */
 
 struct kafka_destination {
-	struct ship_url url;
+	struct server_url url;
 	struct ship_settings settings;
 	struct kafka_producer producer;
 };
 
-static const char *check_kafka_url(struct ship_url *url)
+static const char *check_kafka_url(struct server_url *url)
 {
 	size_t size = strspn(url->path, TOPIC_CHARACTERS);
 
@@ -50,7 +50,7 @@ static void close_kafka(void *connection)
 	free(kafka);
 }
 
-static void *open_kafka(const struct ship_url *url, const struct ship_settings *settings)
+static void *open_kafka(const struct server_url *url, const struct ship_settings *settings)
 {
 	struct kafka_destination *kafka = calloc(1, sizeof(*kafka));
 
@@ -110,7 +110,7 @@ static void send_kafka(void *connection, const struct ship_batch *batch, unsigne
 	}
 	producer->answer = answer;
 	add_records(kafka, batch, first, count);
-	kafka_producer_wait(producer, kafka->settings.timeout_ms);
+	kafka_producer_wait(producer, kafka->settings.http.timeout_ms);
 	producer->answer = NULL;
 	if (answer->verdict == SHIP_TAKEN)
 		memset(producer->is_delivered + first, 0, count * sizeof(bool));

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "src/ship/otlp_record.h"
-#include "src/ship/ship_http.h"
+#include "src/ship/ship_judge.h"
 #include "src/util/message.h"
 
 #define PATH_OF_LOGS "v1/logs"
@@ -16,20 +16,20 @@
 #define HTTPS_PORT 443
 
 struct otlp {
-	struct ship_http *http;
-	struct ship_url url;
+	struct http_client *http;
+	struct server_url url;
 	struct otlp_names names;
 	struct text_buffer body;
 };
 
 /* ---- the URL ---- */
 
-static bool is_of_web(const struct ship_url *url)
+static bool is_of_web(const struct server_url *url)
 {
 	return !strncmp(url->scheme, "http", 4);
 }
 
-static bool is_otlp_tls(const struct ship_url *url)
+static bool is_otlp_tls(const struct server_url *url)
 {
 	return url->scheme[strlen(url->scheme) - 1] == 's';
 }
@@ -42,7 +42,7 @@ static bool ends_with_path_of_logs(const char *path)
 	       (length == size || path[length - size - 1] == '/');
 }
 
-static const char *otlp_check(struct ship_url *url)
+static const char *otlp_check(struct server_url *url)
 {
 	size_t length = strlen(url->path);
 
@@ -67,18 +67,19 @@ static void otlp_close(void *connection)
 
 	if (!otlp)
 		return;
-	ship_http_close(otlp->http);
+	http_client_close(otlp->http);
 	text_free(&otlp->body);
 	free(otlp);
 }
 
-static bool add_otlp_headers(struct ship_http *http, const struct ship_url *url, const struct ship_settings *settings)
+static bool add_otlp_headers(struct http_client *http, const struct server_url *url,
+			     const struct ship_settings *settings)
 {
-	return ship_http_add_header(http, "Content-Type: application/json") &&
-	       ship_http_add_authorization(http, url->user, settings);
+	return http_client_add_header(http, "Content-Type: application/json") &&
+	       http_client_add_authorization(http, url->user, &settings->http);
 }
 
-static void *otlp_open(const struct ship_url *url, const struct ship_settings *settings)
+static void *otlp_open(const struct server_url *url, const struct ship_settings *settings)
 {
 	struct otlp *otlp = calloc(1, sizeof(*otlp));
 
@@ -88,7 +89,7 @@ static void *otlp_open(const struct ship_url *url, const struct ship_settings *s
 	}
 	otlp->url = *url;
 	otlp_names_fill(&otlp->names);
-	otlp->http = ship_http_open(url, is_otlp_tls(url), settings);
+	otlp->http = http_client_open(url, is_otlp_tls(url), &settings->http);
 	if (otlp->http && add_otlp_headers(otlp->http, url, settings))
 		return otlp;
 	otlp_close(otlp);
@@ -159,23 +160,23 @@ static bool is_to_be_repeated(long status)
 	return !status || status == 408 || status == 429 || status == 502 || status == 503 || status == 504;
 }
 
-static void judge_otlp(struct ship_http_answer *http, struct ship_answer *answer)
+static void judge_otlp(struct http_answer *http, struct ship_answer *answer)
 {
 	json_t *object = json_loads(http->text, 0, NULL);
 	const char *text = json_string_value(json_object_get(object, "message")); /* of google.rpc.Status */
 
 	if (text)
 		snprintf(http->text, sizeof(http->text), "%s", text);
-	ship_http_judge(http, answer);
+	ship_judge_http(http, answer);
 	if (answer->verdict == SHIP_AGAIN && !is_to_be_repeated(http->status)) {
 		answer->may_be_records = true;
 	} else if (http->status == 404) {
-		ship_http_explain(http, "the server has no such path; a collector has /" PATH_OF_LOGS, answer);
+		ship_judge_explain(http, "the server has no such path; a collector has /" PATH_OF_LOGS, answer);
 	} else if (answer->verdict == SHIP_TAKEN && json_is_object(object)) {
 		judge_partial_success(json_object_get(object, "partialSuccess"), answer);
 	} else if (answer->verdict == SHIP_TAKEN && http->size && *http->text != '{') {
 		answer->verdict = SHIP_REFUSED;
-		ship_http_explain(http, "it is no OTLP server", answer);
+		ship_judge_explain(http, "it is no OTLP server", answer);
 	}
 	json_decref(object);
 }
@@ -184,7 +185,7 @@ static void otlp_send(void *connection, const struct ship_batch *batch, unsigned
 		      struct ship_answer *answer)
 {
 	struct otlp *otlp = connection;
-	struct ship_http_answer http;
+	struct http_answer http;
 
 	otlp->body.used = 0;
 	otlp->body.failed = false;
@@ -194,7 +195,7 @@ static void otlp_send(void *connection, const struct ship_batch *batch, unsigned
 		snprintf(answer->reason, sizeof(answer->reason), "out of memory");
 		return;
 	}
-	ship_http_post(otlp->http, otlp->url.path, otlp->body.bytes, otlp->body.used, true, &http);
+	http_client_post(otlp->http, otlp->url.path, otlp->body.bytes, otlp->body.used, true, &http);
 	judge_otlp(&http, answer);
 }
 

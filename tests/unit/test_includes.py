@@ -15,8 +15,8 @@ from replay_harness import check, equal, run  # noqa: E402
 # From the bottom to the top. Folders of one level do not include each other.
 LEVELS = [
     ["core", "src/util"],
-    ["bpf", "src/record"],
-    ["src/output", "src/filter", "src/history", "src/metrics"],
+    ["bpf", "src/record", "src/http"],
+    ["src/output", "src/filter", "src/history", "src/metrics", "src/clickhouse"],
     ["src/summary"],
     ["src/delivery", "src/kernel", "src/capture"],
     ["src/zeek"],

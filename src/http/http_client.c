@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/ship/ship_http.h"
+#include "src/http/http_client.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "src/ship/curl_library.h"
-#include "src/ship/ship_secret.h"
+#include "src/http/curl_library.h"
+#include "src/http/secret_file.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 #include "src/util/text_buffer.h"
@@ -20,52 +20,54 @@
 #define GZIP_WINDOW (15 + 16) /* zlib's notation of the gzip format */
 #define GZIP_MEMORY 8
 
-static const struct curl_library *libcurl; /* set by ship_http_open() */
+static const struct curl_library *libcurl; /* set by http_client_open() */
 
-struct ship_http {
+struct http_client {
+	const char *command; /* for messages */
 	CURL *curl;
 	struct curl_slist *headers;
-	char base[SHIP_HOST_SIZE + 32]; /* of the URLs */
+	char base[SERVER_HOST_SIZE + 32]; /* of the URLs */
 	char error[CURL_ERROR_SIZE];
 	struct text_buffer packed;
+	long timeout_ms;
 };
 
 /* ---- open ---- */
 
-static bool report_http_memory(void)
+static bool report_http_memory(const char *command)
 {
-	message_error("ship: out of memory");
+	message_error("%s: out of memory", command);
 	return false;
 }
 
-bool ship_http_add_header(struct ship_http *http, const char *header)
+bool http_client_add_header(struct http_client *http, const char *header)
 {
 	struct curl_slist *longer = libcurl->slist_append(http->headers, header);
 
 	if (!longer)
-		return report_http_memory();
+		return report_http_memory(http->command);
 	http->headers = longer;
 	return true;
 }
 
-bool ship_http_add_secret(struct ship_http *http, const char *name, const char *path)
+bool http_client_add_secret(struct http_client *http, const char *name, const char *path)
 {
-	char secret[SHIP_SECRET_SIZE] = "", header[SHIP_SECRET_SIZE + 64];
-	bool is_added = ship_secret_read(secret, path);
+	char secret[SECRET_SIZE] = "", header[SECRET_SIZE + 64];
+	bool is_added = secret_file_read(secret, path, http->command);
 
 	if (is_added && *secret) {
 		snprintf(header, sizeof(header), "%s%s", name, secret);
-		is_added = ship_http_add_header(http, header);
+		is_added = http_client_add_header(http, header);
 	}
 	explicit_bzero(secret, sizeof(secret));
 	explicit_bzero(header, sizeof(header));
 	return is_added;
 }
 
-static bool set_login(struct ship_http *http, const char *user, const char *path)
+static bool set_login(struct http_client *http, const char *user, const char *path)
 {
-	char secret[SHIP_SECRET_SIZE];
-	bool is_set = ship_secret_read(secret, path);
+	char secret[SECRET_SIZE];
+	bool is_set = secret_file_read(secret, path, http->command);
 
 	if (is_set) /* curl copies both */
 		is_set = libcurl->easy_setopt(http->curl, CURLOPT_USERNAME, user) == CURLE_OK &&
@@ -74,22 +76,22 @@ static bool set_login(struct ship_http *http, const char *user, const char *path
 	return is_set;
 }
 
-bool ship_http_add_authorization(struct ship_http *http, const char *user, const struct ship_settings *settings)
+bool http_client_add_authorization(struct http_client *http, const char *user, const struct http_settings *settings)
 {
 	if (settings->token_file)
-		return ship_http_add_secret(http, "Authorization: Bearer ", settings->token_file);
+		return http_client_add_secret(http, "Authorization: Bearer ", settings->token_file);
 	if (!settings->password_file)
 		return true;
 	if (*user)
 		return set_login(http, user, settings->password_file);
-	message_error("ship: --password-file needs a user in the URL: USER@HOST");
+	message_error("%s: --password-file needs a user in the URL: USER@HOST", http->command);
 	return false;
 }
 
 /* An answer without end would keep the connection until the timeout, for each attempt. */
 static size_t keep_beginning(char *bytes, size_t one, size_t count, void *context)
 {
-	struct ship_http_answer *answer = context;
+	struct http_answer *answer = context;
 	size_t used = strlen(answer->text), room = sizeof(answer->text) - 1 - used;
 
 	strncat(answer->text, bytes, count < room ? count : room);
@@ -104,16 +106,13 @@ static int end_after_stop(void *context, curl_off_t down, curl_off_t received, c
 	return stop_elapsed_ms() > MOST_AFTER_STOP_MS;
 }
 
-static void set_options(struct ship_http *http, const struct ship_settings *settings)
+static void set_options(struct http_client *http, const struct http_settings *settings)
 {
 	libcurl->easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
 	libcurl->easy_setopt(http->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server after a signal */
 	libcurl->easy_setopt(http->curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
-	libcurl->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, settings->timeout_ms);
 	libcurl->easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
-	libcurl->easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
 	libcurl->easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
-	libcurl->easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
 	libcurl->easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
 	if (settings->ca_file) {
 		/* Without the second the system's certificates would be trusted too. */
@@ -127,17 +126,17 @@ static void set_options(struct ship_http *http, const struct ship_settings *sett
 }
 
 /* curl itself reports a missing file as a connection that failed, which would be tried again for ever. */
-static bool can_read(const char *path)
+static bool can_read(const struct http_client *http, const char *path)
 {
 	if (!path || !access(path, R_OK))
 		return true;
-	message_error("ship: %s: cannot read it: %s", path, strerror(errno));
+	message_error("%s: %s: cannot read it: %s", http->command, path, strerror(errno));
 	return false;
 }
 
-struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const struct ship_settings *settings)
+struct http_client *http_client_open(const struct server_url *url, bool is_tls, const struct http_settings *settings)
 {
-	struct ship_http *http;
+	struct http_client *http;
 
 	libcurl = curl_library_load();
 	if (!libcurl)
@@ -146,21 +145,23 @@ struct ship_http *ship_http_open(const struct ship_url *url, bool is_tls, const 
 	if (http)
 		http->curl = libcurl->easy_init();
 	if (!http || !http->curl) {
-		report_http_memory();
+		report_http_memory(settings->command);
 		free(http);
 		return NULL;
 	}
+	http->command = settings->command;
+	http->timeout_ms = settings->timeout_ms;
 	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
 	set_options(http, settings);
 	/* Without "Expect" curl would wait for a permission that not every server gives. */
-	if (ship_http_add_header(http, "Expect:") && can_read(settings->cert_file) && can_read(settings->key_file) &&
-	    can_read(settings->ca_file))
+	if (http_client_add_header(http, "Expect:") && can_read(http, settings->cert_file) &&
+	    can_read(http, settings->key_file) && can_read(http, settings->ca_file))
 		return http;
-	ship_http_close(http);
+	http_client_close(http);
 	return NULL;
 }
 
-void ship_http_close(struct ship_http *http)
+void http_client_close(struct http_client *http)
 {
 	if (!http)
 		return;
@@ -173,7 +174,7 @@ void ship_http_close(struct ship_http *http)
 /* ---- post ---- */
 
 /* Returns false without memory. */
-static bool pack_body(struct ship_http *http, const char *body, size_t size)
+static bool pack_body(struct http_client *http, const char *body, size_t size)
 {
 	z_stream stream = { 0 };
 	bool is_packed;
@@ -195,7 +196,7 @@ static bool pack_body(struct ship_http *http, const char *body, size_t size)
 	return is_packed;
 }
 
-static bool set_target(struct ship_http *http, const char *target)
+static bool set_target(struct http_client *http, const char *target)
 {
 	struct text_buffer url = { 0 };
 	bool is_set;
@@ -214,7 +215,7 @@ static bool is_certificate_error(CURLcode code)
 	       code == CURLE_SSL_ISSUER_ERROR;
 }
 
-static void describe_error(const struct ship_http *http, CURLcode code, struct ship_http_answer *answer)
+static void describe_error(const struct http_client *http, CURLcode code, struct http_answer *answer)
 {
 	answer->is_not_trusted = is_certificate_error(code);
 	snprintf(answer->text, sizeof(answer->text), "%s",
@@ -223,16 +224,27 @@ static void describe_error(const struct ship_http *http, CURLcode code, struct s
 						 libcurl->easy_strerror(code));
 }
 
-void ship_http_post(struct ship_http *http, const char *target, const char *body, size_t size, bool packed,
-		    struct ship_http_answer *answer)
+static void keep_status(struct http_client *http, struct http_answer *answer)
+{
+	curl_off_t retry_after = 0;
+
+	libcurl->easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
+	libcurl->easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	answer->retry_after_s = retry_after > 0 ? (long)retry_after : 0;
+}
+
+void http_client_post(struct http_client *http, const char *target, const char *body, size_t size, bool packed,
+		      struct http_answer *answer)
 {
 	struct curl_slist packing = { .data = (char[]){ "Content-Encoding: gzip" }, .next = http->headers };
-	curl_off_t retry_after = 0;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	*answer = (struct ship_http_answer){ 0 };
+	*answer = (struct http_answer){ 0 };
 	http->error[0] = '\0';
+	libcurl->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, http->timeout_ms);
+	libcurl->easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
 	libcurl->easy_setopt(http->curl, CURLOPT_WRITEDATA, answer);
+	libcurl->easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
 	if (set_target(http, target) && (!packed || pack_body(http, body, size))) {
 		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, packed ? &packing : http->headers);
 		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -241,71 +253,22 @@ void ship_http_post(struct ship_http *http, const char *target, const char *body
 		code = libcurl->easy_perform(http->curl);
 		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
 	}
-	if (code != CURLE_OK) {
+	if (code == CURLE_OK)
+		keep_status(http, answer);
+	else
 		describe_error(http, code, answer);
-		return;
-	}
-	libcurl->easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
-	libcurl->easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
-	answer->retry_after_s = retry_after > 0 ? (long)retry_after : 0;
 }
 
-void ship_http_free(char *escaped)
+void http_client_free(char *escaped)
 {
 	libcurl->free(escaped);
 }
 
-char *ship_http_escape(struct ship_http *http, const char *text)
+char *http_client_escape(struct http_client *http, const char *text)
 {
 	char *escaped = libcurl->easy_escape(http->curl, text, 0);
 
 	if (!escaped)
-		report_http_memory();
+		report_http_memory(http->command);
 	return escaped;
-}
-
-/* ---- judge ---- */
-
-static enum ship_verdict verdict_of(const struct ship_http_answer *http)
-{
-	if (http->is_not_trusted)
-		return SHIP_REFUSED;
-	if (!http->status || http->status == 408 || http->status == 429 || http->status >= 500)
-		return SHIP_AGAIN;
-	if (http->status / 100 == 2)
-		return SHIP_TAKEN;
-	return http->status == 400 || http->status == 413 || http->status == 415 ? SHIP_BAD : SHIP_REFUSED;
-}
-
-void ship_http_explain(const struct ship_http_answer *http, const char *reason, struct ship_answer *answer)
-{
-	char status[32] = "";
-
-	if (http->status)
-		snprintf(status, sizeof(status), " (status %ld)", http->status);
-	snprintf(answer->reason, sizeof(answer->reason), "%s%s: %.*s", reason, status, (int)strcspn(http->text, "\r\n"),
-		 http->text);
-}
-
-static const char *reason_of(const struct ship_http_answer *http, enum ship_verdict verdict)
-{
-	if (http->is_not_trusted)
-		return "the server's certificate does not fit; see --ca-file";
-	if (!http->status)
-		return "no answer";
-	if (verdict == SHIP_AGAIN)
-		return "the server does not take records now";
-	if (verdict == SHIP_BAD)
-		return "the server does not take them";
-	if (http->status == 401 || http->status == 403)
-		return "the server refuses this user or password; see --password-file and --token-file";
-	return "the server does not know this request, so it is another one";
-}
-
-void ship_http_judge(const struct ship_http_answer *http, struct ship_answer *answer)
-{
-	answer->verdict = verdict_of(http);
-	answer->retry_after_s = http->retry_after_s;
-	if (answer->verdict != SHIP_TAKEN)
-		ship_http_explain(http, reason_of(http, answer->verdict), answer);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/ship/curl_library.h"
+#include "src/http/curl_library.h"
 
 #include <stddef.h>
 
@@ -8,8 +8,8 @@
 const struct curl_library *curl_library_load(void)
 {
 	static struct shared_library file = {
-		"libcurl-gnutls.so.4",
-		"ship: this destination needs libcurl 7.87 or later: apt install libcurl3-gnutls", NULL
+		"libcurl-gnutls.so.4", "a request to a server needs libcurl 7.87 or later: apt install libcurl3-gnutls",
+		NULL
 	};
 	static struct curl_library library;
 	bool is_complete;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "src/ship/ship_url.h"
+#include "src/http/server_url.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static bool copy_part(char *part, size_t size, const char *text, size_t length, 
 	return true;
 }
 
-static bool parse_url_port(struct ship_url *url, const char *text, size_t length)
+static bool parse_url_port(struct server_url *url, const char *text, size_t length)
 {
 	char digits[6];
 
@@ -31,7 +31,7 @@ static bool parse_url_port(struct ship_url *url, const char *text, size_t length
 	return url->port && url->port <= 65535;
 }
 
-static const char *parse_host(struct ship_url *url, const char *text, size_t length)
+static const char *parse_host(struct server_url *url, const char *text, size_t length)
 {
 	const char *end = memchr(text, *text == '[' ? ']' : ':', length);
 	size_t host = end ? (size_t)(end - text) + (*text == '[') : length;
@@ -43,19 +43,19 @@ static const char *parse_host(struct ship_url *url, const char *text, size_t len
 	return NULL;
 }
 
-const char *ship_url_without_user(const char *text)
+const char *server_url_without_user(const char *text)
 {
 	const char *separator = strstr(text, "://"), *at = strrchr(text, '@');
 
 	return at && (!separator || at > separator) ? at + 1 : text;
 }
 
-const char *ship_url_parse(struct ship_url *url, const char *text)
+const char *server_url_parse(struct server_url *url, const char *text)
 {
 	const char *at, *reason, *separator = strstr(text, "://");
 	size_t length;
 
-	*url = (struct ship_url){ 0 };
+	*url = (struct server_url){ 0 };
 	if (!separator ||
 	    !copy_part(url->scheme, sizeof(url->scheme), text, (size_t)(separator - text), SCHEME_CHARACTERS))
 		return "it must begin with the name of a protocol and ://";
