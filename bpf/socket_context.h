@@ -732,7 +732,7 @@ static __always_inline bool has_not_begun(const struct nt_socket *socket, struct
 	return old_state == TCP_SYN_RECV && socket->role == NT_ROLE_SERVER && !tp->fastopen_rsk;
 }
 
-static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *socket)
+static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *socket, __u64 now)
 {
 	if (socket->role == NT_ROLE_SERVER) {
 		delete_socket(&address, socket);
@@ -740,6 +740,7 @@ static __always_inline void undo_begin_socket(__u64 address, struct nt_socket *s
 	}
 	count(NT_COUNT_SOCKETS_NOT_BEGUN);
 	socket->state = TCP_CLOSE;
+	socket->close_ns = now;
 	socket->nth--;
 }
 
@@ -751,7 +752,7 @@ static __always_inline void socket_handle_close(__u64 address, struct nt_socket 
 
 	/* a blocking connect() disconnects a failed socket: its counts are gone when a missed end is detected */
 	if (!(socket->missed_end && socket->error) && has_not_begun(socket, tp, old_state))
-		return undo_begin_socket(address, socket);
+		return undo_begin_socket(address, socket, now);
 	if (socket->role == NT_ROLE_SERVER && !socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING))
 		count(NT_COUNT_SOCKETS_OPENED);
 	if (!socket->established_ns && !(socket->flags & NT_SOCKET_PREEXISTING) && !socket->error)

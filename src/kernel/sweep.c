@@ -500,14 +500,25 @@ struct closed_sweep {
 	__u64 now;
 };
 
-static void remove_if_closed(void *context, __u64 address, const struct nt_socket *socket)
+/* The kernel side changes an entry while it is copied: the copy may have the state of a connection that has just closed,
+ * and no time of its end yet. */
+static bool has_closed_long_ago(const struct nt_socket *socket, __u64 now)
+{
+	return socket->state == TCP_CLOSE && socket->close_ns && socket->close_ns + SWEEP_CLOSED_NS < now;
+}
+
+/* A batch is old when its entries are visited: the address may be another socket's by now. So the entry is read again. */
+static void remove_if_closed(void *context, __u64 address, const struct nt_socket *visited)
 {
 	const struct closed_sweep *closed = context;
+	struct nt_socket socket;
 
-	if (socket->state != TCP_CLOSE || socket->close_ns + SWEEP_CLOSED_NS >= closed->now)
+	if (!has_closed_long_ago(visited, closed->now) ||
+	    bpf_map_lookup_elem(closed->loader->sockets_fd, &address, &socket) ||
+	    !has_closed_long_ago(&socket, closed->now))
 		return;
 	if (!bpf_map_delete_elem(closed->loader->sockets_fd, &address))
-		shares_release(&closed->loader->shares, NT_FAIR_SOCKETS, socket->share);
+		shares_release(&closed->loader->shares, NT_FAIR_SOCKETS, socket.share);
 }
 
 void sweep_closed_sockets(const struct loader *loader, __u64 now)
