@@ -72,9 +72,7 @@ static void check_batches(int fd, const struct loader *loader)
 int main(void)
 {
 	static struct nt_shares counts[NT_FAIR_TABLES];
-	const struct loader loader = { .sockets_fd = make_table(),
-				       .socket_capacity = ENTRIES,
-				       .shares.table = counts };
+	const struct loader loader = { .sockets_fd = make_table(), .socket_capacity = ENTRIES, .shares.table = counts };
 
 	if (loader.sockets_fd < 0) {
 		check_skip("sweep: the kernel does not let us make a table");
