@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "src/cli/options.h"
@@ -46,14 +45,6 @@ struct ship {
 };
 
 /* ---- set up ---- */
-
-static __u64 ship_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (__u64)now.tv_sec * NS_PER_SECOND + (__u64)now.tv_nsec;
-}
 
 static void name_machine(struct ship *ship)
 {
@@ -109,8 +100,6 @@ static bool ship_set_up(struct ship *ship)
 	name_cursor(ship, name);
 	ship->backlog.cursor = &ship->cursor;
 	ship->sender.backlog = &ship->backlog;
-	if (options->max_time_ns)
-		ship->sender.deadline_ns = ship_now_ns() + options->max_time_ns;
 	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name) &&
 	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && open_redaction_of_batch(ship) &&
 	       ship_sender_init(&ship->sender);
@@ -219,7 +208,7 @@ static void ship_all(struct ship *ship)
 	enum ship_step step = STEP_MORE;
 	__u64 pause_ns = 0;
 
-	while (step != STEP_END && ship_sender_wait(&ship->sender, pause_ns)) {
+	while (step != STEP_END && ship_wait(pause_ns)) {
 		step = ship_step(ship);
 		if (ship->options->once && step == STEP_ERROR)
 			ship->is_broken = true;
@@ -352,6 +341,8 @@ int ship_run(const struct options *options)
 		return EXIT_STATUS_USAGE;
 	}
 	stop_on_signals();
+	if (options->max_time_ns)
+		stop_after(options->max_time_ns);
 	signal(SIGPIPE, SIG_IGN); /* a connection that ends is an error of the request */
 	if (open_destination(&ship))
 		status = options->setup ? set_up_destination(&ship) : ship_records(&ship);

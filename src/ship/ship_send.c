@@ -43,19 +43,17 @@ static __u64 monotonic_ns(void)
 	return (__u64)now.tv_sec * NS_PER_SECOND + (__u64)now.tv_nsec;
 }
 
-bool ship_sender_wait(const struct ship_sender *sender, __u64 ns)
+bool ship_wait(__u64 ns)
 {
 	__u64 end = monotonic_ns() + ns, now;
 	struct timespec rest;
 
-	if (sender->deadline_ns && end > sender->deadline_ns)
-		end = sender->deadline_ns;
 	while (!stop_is_requested() && (now = monotonic_ns()) < end) {
 		rest.tv_sec = (time_t)((end - now) / NS_PER_SECOND);
 		rest.tv_nsec = (long)((end - now) % NS_PER_SECOND);
 		nanosleep(&rest, NULL);
 	}
-	return !stop_is_requested() && (!sender->deadline_ns || monotonic_ns() < sender->deadline_ns);
+	return !stop_is_requested();
 }
 
 /* Doubles from 1 s to 60 s. Half of it is random, so that machines which one server refused do not return at the same
@@ -114,7 +112,7 @@ static bool send_until_answered(struct ship_sender *sender, const struct ship_ba
 		}
 		sender->failures++;
 		report_failure(sender, answer);
-		if (!ship_sender_wait(sender, back_off_ns(sender->failures, answer->retry_after_s)))
+		if (!ship_wait(back_off_ns(sender->failures, answer->retry_after_s)))
 			return false;
 		ship_backlog_watch(sender->backlog);
 		ship_cursor_save(sender->backlog->cursor); /* of files that come and go meanwhile */
@@ -209,7 +207,7 @@ enum ship_result ship_sender_send(struct ship_sender *sender, const struct ship_
 
 	while (result == SHIP_FAILED && sender->is_doubtful && !sender->good_count) {
 		sender->bad_in_a_row = 0;
-		if (!ship_sender_wait(sender, back_off_ns(++sender->failures, 0)))
+		if (!ship_wait(back_off_ns(++sender->failures, 0)))
 			return SHIP_STOPPED;
 		result = try_batch(sender, batch);
 	}

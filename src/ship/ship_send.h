@@ -15,7 +15,6 @@ enum ship_result {
 
 struct ship_sender {
 	struct ship_backlog *backlog; /* looked at while the destination does not answer */
-	__u64 deadline_ns;            /* CLOCK_MONOTONIC; 0: none */
 	__u64 received, rejected;     /* records */
 	unsigned int failures;        /* sendings without success, since the last success */
 	unsigned int bad_in_a_row;    /* records that were set aside since the last one that was taken */
@@ -34,6 +33,6 @@ void ship_sender_free(struct ship_sender *sender);
 enum ship_result ship_sender_send(struct ship_sender *sender, const struct ship_batch *batch);
 
 /* Waits; less long if a signal or the time limit ends the command. Returns whether it goes on. */
-bool ship_sender_wait(const struct ship_sender *sender, __u64 ns);
+bool ship_wait(__u64 ns);
 
 #endif

@@ -8,6 +8,8 @@
 #include <time.h>
 
 #define TICK_US 100000
+#define US_PER_SECOND 1000000
+#define NS_PER_US 1000
 
 static volatile sig_atomic_t is_requested;
 static struct timespec requested_at;
@@ -41,6 +43,17 @@ void stop_on_signals(void)
 	sigaction(SIGALRM, &tick, NULL);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
+}
+
+void stop_after(__u64 ns)
+{
+	const struct sigaction stop = { .sa_handler = handle_stop_signal };
+	const __u64 us = ns / NS_PER_US + 1; /* 0 would be no limit */
+	const struct itimerval limit = { .it_value.tv_sec = (time_t)(us / US_PER_SECOND),
+					 .it_value.tv_usec = (suseconds_t)(us % US_PER_SECOND) };
+
+	sigaction(SIGALRM, &stop, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
 }
 
 bool stop_is_requested(void)

@@ -399,6 +399,25 @@ def ended_by_signal():
             batches_are_whole(taker.bodies, "after a signal")
 
 
+def ended_by_time_limit():
+    """It ends as by a signal: also a request that is not answered, and the search for bad records."""
+    with server() as taker:
+        taker.delay = lambda number: 30
+        began = time.monotonic()
+        done = ship(taker.port, "-t", "1", cursors=new_cursors())
+        took = time.monotonic() - began
+        check(took < 8, "a request that is not answered: ended after %.1f s" % took)
+        equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), done.errors)
+    cursors = new_cursors()
+    with server() as taker:
+        taker.delay, taker.answer = lambda number: 0.1, lambda number, rows: 400 if len(rows) > 4 else 200
+        began = time.monotonic()
+        done = ship(taker.port, "-t", "1", cursors=cursors)
+        took = time.monotonic() - began
+        check(took < 3, "the search for bad records: ended after %.1f s" % took)
+        equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), done.errors)
+
+
 # ---- the history ----
 
 def two_files():
@@ -515,5 +534,5 @@ run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_h
            an_unreadable_file, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
-                   removed_by_retention, removed_meanwhile),
+                   ended_by_time_limit, removed_by_retention, removed_meanwhile),
            clickhouse_18, current_engine])
