@@ -123,6 +123,7 @@ static int read_batch(struct ship *ship)
 	int result;
 
 	ship->batch.count = 0;
+	ship->batch.is_full = false;
 	if (!ship_backlog_can_read(&ship->backlog))
 		return 0;
 	if (!cursor->pending_end)
@@ -137,16 +138,36 @@ static int read_batch(struct ship *ship)
 	return result;
 }
 
-/* Returns whether the command goes on. The cursor names the batch before anything is sent. */
-static bool send_batch(struct ship *ship)
+/* ---- the loop ---- */
+
+enum ship_step { STEP_MORE, STEP_IDLE, STEP_ERROR, STEP_END };
+
+/* A disk that is full now has room later: the tracker goes on too. */
+static enum ship_step save_cursor(struct ship *ship)
+{
+	int error = ship_cursor_save(&ship->cursor);
+
+	if (!error)
+		return STEP_MORE;
+	if (ship_cursor_may_heal(error))
+		return STEP_ERROR;
+	ship->is_broken = true;
+	return STEP_END;
+}
+
+/* The cursor names the batch before anything is sent. */
+static enum ship_step send_batch(struct ship *ship)
 {
 	struct ship_cursor *cursor = &ship->cursor;
+	__u64 pending_end = cursor->pending_end;
 	enum ship_result result;
+	enum ship_step step;
 
 	cursor->pending_end = ship->batch.last_seq;
-	if (!ship_cursor_save(cursor)) {
-		ship->is_broken = true;
-		return false;
+	step = save_cursor(ship);
+	if (step != STEP_MORE) {
+		cursor->pending_end = pending_end;
+		return step;
 	}
 	result = ship_sender_send(&ship->sender, &ship->batch);
 	if (result == SHIP_RECEIVED) {
@@ -154,14 +175,11 @@ static bool send_batch(struct ship *ship)
 		memcpy(cursor->id, ship->batch.last_id, sizeof(cursor->id));
 		cursor->pending_end = 0;
 	}
-	if (result == SHIP_FAILED || !ship_cursor_save(cursor))
+	step = save_cursor(ship);
+	if (result == SHIP_FAILED)
 		ship->is_broken = true;
-	return result == SHIP_RECEIVED && !ship->is_broken;
+	return result == SHIP_RECEIVED ? step : STEP_END;
 }
-
-/* ---- the loop ---- */
-
-enum ship_step { STEP_MORE, STEP_IDLE, STEP_ERROR, STEP_END };
 
 /* The rest of a damaged file is passed over; other errors may pass. */
 static enum ship_step handle_read_error(struct ship *ship, int error)
@@ -172,8 +190,16 @@ static enum ship_step handle_read_error(struct ship *ship, int error)
 	return ship_backlog_has_next(&ship->backlog) ? STEP_MORE : STEP_IDLE;
 }
 
+/* All of the cursor's file is sent. What retention removed was counted, and is to be said only once. */
+static enum ship_step pass_file(struct ship *ship)
+{
+	ship_backlog_advance(&ship->backlog);
+	return save_cursor(ship);
+}
+
 static enum ship_step ship_step(struct ship *ship)
 {
+	enum ship_step step;
 	bool has_next;
 	int error;
 
@@ -181,14 +207,13 @@ static enum ship_step ship_step(struct ship *ship)
 		return STEP_ERROR;
 	has_next = ship_backlog_has_next(&ship->backlog);
 	error = read_batch(ship);
-	if (ship->batch.count && !send_batch(ship))
-		return STEP_END;
-	if (ship->batch.count)
-		return has_next || ship->batch.is_full ? STEP_MORE : STEP_IDLE;
-	if (error)
+	if (!ship->batch.count && error)
 		return handle_read_error(ship, error);
-	ship_backlog_advance(&ship->backlog);
-	return has_next ? STEP_MORE : STEP_IDLE;
+	if (ship->batch.count)
+		step = send_batch(ship);
+	else
+		step = pass_file(ship);
+	return step == STEP_MORE && !has_next && !ship->batch.is_full ? STEP_IDLE : step;
 }
 
 static __u64 next_pause_ns(struct ship *ship, enum ship_step step)
@@ -227,8 +252,8 @@ static int ship_finish(struct ship *ship)
 	__u64 unsent;
 
 	/* With --once, what a tracker has written since the last look is for the next time. */
-	if (!ship->is_broken && !ship->options->once)
-		ship_backlog_look(&ship->backlog);
+	if (!ship->is_broken && !ship->options->once && ship_backlog_look(&ship->backlog))
+		ship_cursor_save(&ship->cursor);
 	unsent = ship_backlog_count(&ship->backlog);
 	message_note("ship: %llu sent, %llu rejected, %llu unsent, %llu removed unsent",
 		     (unsigned long long)ship->sender.received, (unsigned long long)ship->sender.rejected,

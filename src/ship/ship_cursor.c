@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "src/util/message.h"
-#include "src/util/text_buffer.h"
 
 #define FIRST_LINE "netracker-ship 1\n"
 #define LINE_SIZE (HISTORY_PATH_SIZE + 16)
@@ -162,6 +161,7 @@ void ship_cursor_close(struct ship_cursor *cursor)
 		close(cursor->lock);
 	free(cursor->known);
 	cursor->known = NULL;
+	text_free(&cursor->saved);
 }
 
 /* ---- write ---- */
@@ -189,6 +189,7 @@ static bool write_whole(const char *path, const struct text_buffer *text)
 
 	if (fd < 0)
 		return false;
+	errno = ENOSPC; /* of a write that is short */
 	is_written = write(fd, text->bytes, text->used) == (ssize_t)text->used && !fsync(fd);
 	close(fd);
 	return is_written;
@@ -210,17 +211,49 @@ static bool sync_folder_of(const char *path)
 	return is_synced;
 }
 
-bool ship_cursor_save(const struct ship_cursor *cursor)
+static int write_cursor(const struct ship_cursor *cursor, const struct text_buffer *text)
 {
 	char path[HISTORY_PATH_SIZE + 8];
-	struct text_buffer text = { 0 };
-	bool is_saved;
 
+	if (text->failed)
+		return -ENOMEM;
 	snprintf(path, sizeof(path), "%s.new", cursor->path);
+	return write_whole(path, text) && !rename(path, cursor->path) && sync_folder_of(cursor->path) ? 0 : -errno;
+}
+
+static void report_save(struct ship_cursor *cursor, int error)
+{
+	if (error == cursor->save_error)
+		return;
+	cursor->save_error = error;
+	errno = -error;
+	if (error)
+		report_state(cursor->path, "write it", "nothing is sent without it; make room for it");
+	else
+		message_note("ship: %s: it can be written again", cursor->path);
+}
+
+int ship_cursor_save(struct ship_cursor *cursor)
+{
+	struct text_buffer text = { 0 };
+	int error;
+
 	append_cursor(cursor, &text);
-	errno = ENOMEM;
-	is_saved = !text.failed && write_whole(path, &text) && !rename(path, cursor->path) &&
-		   sync_folder_of(cursor->path);
-	text_free(&text);
-	return is_saved || report_state(cursor->path, "write it", "nothing is sent without it; make room for it");
+	if (!text.failed && text.used == cursor->saved.used && !memcmp(text.bytes, cursor->saved.bytes, text.used)) {
+		text_free(&text);
+		return 0;
+	}
+	error = write_cursor(cursor, &text);
+	text_free(&cursor->saved);
+	if (error)
+		text_free(&text);
+	else
+		cursor->saved = text;
+	report_save(cursor, error);
+	return error;
+}
+
+bool ship_cursor_may_heal(int error)
+{
+	return error == -ENOSPC || error == -EDQUOT || error == -EIO || error == -ENOMEM;
 }

@@ -9,6 +9,7 @@
 
 #include "core/record.h"
 #include "src/history/history_folder.h"
+#include "src/util/text_buffer.h"
 
 #define SHIP_MACHINE_SIZE 256
 
@@ -33,6 +34,8 @@ struct ship_cursor {
 	char machine[SHIP_MACHINE_SIZE]; /* the name in records of that batch that have none */
 	struct ship_known *known;        /* the segment and later files */
 	unsigned int known_count;
+	struct text_buffer saved; /* the file */
+	int save_error;           /* -errno of the last attempt to write it; 0: none */
 };
 
 /* Locks and reads the file, or begins without one. `name`: of the destination, for the file's. Returns false after
@@ -40,8 +43,12 @@ struct ship_cursor {
 bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name);
 void ship_cursor_close(struct ship_cursor *cursor);
 
-/* Writes, syncs and renames. Returns false after reporting the error. */
-bool ship_cursor_save(const struct ship_cursor *cursor);
+/* Writes, syncs and renames, unless nothing has changed. Returns 0 or -errno; an error is reported when it begins and when it
+ * ends. */
+int ship_cursor_save(struct ship_cursor *cursor);
+
+/* Returns whether an error of writing is one of the disk, which may pass. */
+bool ship_cursor_may_heal(int error);
 
 /* Returns the known file of this name, which is added unless it is there, or NULL without memory. */
 struct ship_known *ship_cursor_know(struct ship_cursor *cursor, const char *name);

@@ -418,6 +418,51 @@ def ended_by_time_limit():
         equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), done.errors)
 
 
+# ---- the cursor's disk ----
+
+@contextlib.contextmanager
+def small_disk():
+    """Yields the folder of a disk of 64 KiB, and the name of a file there that may fill it."""
+    folder = new_cursors()
+    os.mkdir(folder)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "nt-ship", folder], check=True)
+    try:
+        yield folder, os.path.join(folder, "filler")
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def fill(path):
+    with contextlib.suppress(OSError), open(path, "wb", buffering=0) as file:
+        while file.write(b"x" * 1024):
+            pass
+
+
+def full_disk():
+    """Ship goes on when there is room again, and says once that there was none; with --once it ends."""
+    if os.geteuid():
+        return skip("a full disk under --cursors: only root can mount one")
+    history = new_folder("full")
+    write_history(history, RECORDS[:10])
+    with small_disk() as (folder, filler), server() as taker:
+        running = HttpShip(taker.port, "--interval", "0.2", cursors=folder, folder=history, once=False)
+        wait_for(lambda: len(taker.rows) == 10, "the first records")
+        fill(filler)
+        write_history(history, RECORDS[10:30])
+        done = HttpShip(taker.port, cursors=folder, folder=history, path="/other").end()
+        equal((done.status, "No space left on device" in done.errors), (1, True), "--once: " + done.errors)
+        time.sleep(2.5)
+        equal(len(taker.rows), 10, "rows while the cursor cannot be written")
+        os.unlink(filler)
+        wait_for(lambda: len(taker.rows) == 30, "the rest")
+        running.process.send_signal(signal.SIGTERM)
+        running.end()
+        equal((running.status, running.accounting), (0, (30, 0, 0, 0)), running.errors)
+        equal((running.errors.count("No space left on device"), running.errors.count("can be written again")), (1, 1),
+              running.errors)
+        equal(ship(taker.port, cursors=folder, folder=history).accounting, (0, 0, 0, 0), "the cursor of then")
+
+
 # ---- the history ----
 
 def two_files():
@@ -534,5 +579,5 @@ run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_h
            an_unreadable_file, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
-                   ended_by_time_limit, removed_by_retention, removed_meanwhile),
+                   ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile),
            clickhouse_18, current_engine])
