@@ -100,6 +100,7 @@ static bool ship_set_up(struct ship *ship)
 	name_cursor(ship, name);
 	ship->backlog.cursor = &ship->cursor;
 	ship->sender.backlog = &ship->backlog;
+	ship->sender.is_once = options->once;
 	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name) &&
 	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && open_redaction_of_batch(ship) &&
 	       ship_sender_init(&ship->sender);

@@ -14,9 +14,10 @@ bool ship_batch_init(struct ship_batch *batch, const struct ship_destination *de
 {
 	*batch = (struct ship_batch){ .destination = destination, .connection = connection };
 	batch->ends = malloc(SHIP_MOST_RECORDS * sizeof(*batch->ends));
-	if (!batch->ends)
+	batch->seqs = malloc(SHIP_MOST_RECORDS * sizeof(*batch->seqs));
+	if (!batch->ends || !batch->seqs)
 		message_error("ship: out of memory");
-	return batch->ends;
+	return batch->ends && batch->seqs;
 }
 
 void ship_batch_free(struct ship_batch *batch)
@@ -25,7 +26,9 @@ void ship_batch_free(struct ship_batch *batch)
 	batch->redaction = NULL;
 	text_free(&batch->bytes);
 	free(batch->ends);
+	free(batch->seqs);
 	batch->ends = NULL;
+	batch->seqs = NULL;
 }
 
 void ship_batch_complete(const struct ship_batch *batch, struct nt_record *record, const char *machine)
@@ -37,8 +40,9 @@ void ship_batch_complete(const struct ship_batch *batch, struct nt_record *recor
 	record_limit_integers(record);
 }
 
-static void add_record(struct ship_batch *batch, struct nt_record *record, const char *machine)
+static void add_record(struct ship_batch *batch, struct nt_record *record, __u64 seq, const char *machine)
 {
+	batch->seqs[batch->count] = batch->last_seq = seq;
 	ship_batch_complete(batch, record, machine);
 	batch->destination->encode(batch->connection, &batch->bytes, record);
 	batch->ends[batch->count++] = batch->bytes.used;
@@ -60,11 +64,10 @@ int ship_batch_read(struct ship_batch *batch, struct history_reader *reader, __u
 	int result = history_reader_select(reader, &selection);
 
 	batch->count = 0;
-	batch->after_seq = batch->last_seq = seq;
+	batch->last_seq = seq;
 	batch->bytes.used = 0;
 	while (!result && !is_full(batch, end, most) && (result = history_reader_next(reader, &record)) == 1) {
-		add_record(batch, &record, machine);
-		batch->last_seq = history_reader_seq(reader);
+		add_record(batch, &record, history_reader_seq(reader), machine);
 		memcpy(batch->last_id, record.id, sizeof(batch->last_id));
 		result = 0;
 	}

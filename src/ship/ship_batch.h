@@ -17,10 +17,11 @@ struct ship_batch {
 	struct redaction *redaction; /* NULL: records are sent as they are */
 	struct text_buffer bytes;
 	size_t *ends; /* of the records in the bytes; SHIP_MOST_RECORDS */
+	__u64 *seqs;  /* their numbers in the history, as many */
 	unsigned int count;
-	__u64 after_seq, last_seq; /* the first record is the one after after_seq */
-	char last_id[NT_ID_SIZE];  /* of the record last_seq */
-	bool is_full;              /* more may wait behind it */
+	__u64 last_seq;           /* the last one of them */
+	char last_id[NT_ID_SIZE]; /* its id */
+	bool is_full;             /* more may wait behind it */
 };
 
 /* Returns false without memory, after reporting it. Call ship_batch_free() either way. */

@@ -175,17 +175,60 @@ static enum ship_result send_part(struct ship_sender *sender, const struct ship_
 	return result == SHIP_RECEIVED ? send_part(sender, batch, first + count / 2, count - count / 2) : result;
 }
 
-static enum ship_result set_aside(struct ship_sender *sender, const struct ship_batch *batch)
+/* `found`: how many of them the history still had. */
+static void count_bad(struct ship_sender *sender, unsigned int found)
 {
 	const struct ship_cursor *cursor = sender->backlog->cursor;
 
+	if (found)
+		message_error("ship: %u records are in %s now: %s", found, cursor->rejected_path, sender->reason);
+	if (found < sender->bad_count)
+		message_error("ship: %s: retention removed it before %u bad records could be set aside: %s",
+			      cursor->segment, sender->bad_count - found, sender->reason);
+	sender->rejected += found;
+	sender->backlog->removed += sender->bad_count - found;
+}
+
+static void report_reject(const char *path, int error)
+{
+	message_error("ship: %s: cannot write rejected records: %s", path,
+		      error == -EFBIG ? "it would be larger than 1 GiB; move it to another place" : strerror(-error));
+}
+
+/* A full disk has room later; meanwhile the batch stays as it is. */
+static enum ship_result write_rejected(const struct ship_sender *sender, const struct text_buffer *lines)
+{
+	const char *path = sender->backlog->cursor->rejected_path;
+	unsigned int failures = 0;
+	int error;
+
+	while ((error = ship_reject_append(path, lines))) {
+		if (!failures++)
+			report_reject(path, error);
+		if (sender->is_once || !ship_cursor_may_heal(error))
+			return SHIP_FAILED;
+		if (!ship_wait(back_off_ns(failures, 0)))
+			return SHIP_STOPPED;
+	}
+	return SHIP_RECEIVED;
+}
+
+static enum ship_result set_aside(struct ship_sender *sender, const struct ship_batch *batch)
+{
+	const struct ship_cursor *cursor = sender->backlog->cursor;
+	struct text_buffer lines = { 0 };
+	enum ship_result result = SHIP_FAILED;
+	int found;
+
 	if (!sender->good_count && !sender->are_records)
 		return report_all_bad(sender);
-	if (!ship_reject_write(cursor, batch, sender->bad, sender->bad_count))
-		return SHIP_FAILED;
-	message_error("ship: %u records are in %s now: %s", sender->bad_count, cursor->rejected_path, sender->reason);
-	sender->rejected += sender->bad_count;
-	return SHIP_RECEIVED;
+	found = ship_reject_read(&lines, cursor, batch, sender->bad, sender->bad_count);
+	if (found >= 0)
+		result = found ? write_rejected(sender, &lines) : SHIP_RECEIVED;
+	text_free(&lines);
+	if (result == SHIP_RECEIVED)
+		count_bad(sender, (unsigned int)found);
+	return result;
 }
 
 static enum ship_result try_batch(struct ship_sender *sender, const struct ship_batch *batch)

@@ -15,6 +15,7 @@ enum ship_result {
 
 struct ship_sender {
 	struct ship_backlog *backlog; /* looked at while the destination does not answer */
+	bool is_once;                 /* does not wait for a disk that is full */
 	__u64 received, rejected;     /* records */
 	unsigned int failures;        /* sendings without success, since the last success */
 	unsigned int bad_in_a_row;    /* records that were set aside since the last one that was taken */

@@ -463,6 +463,76 @@ def full_disk():
         equal(ship(taker.port, cursors=folder, folder=history).accounting, (0, 0, 0, 0), "the cursor of then")
 
 
+# ---- the file of rejected records ----
+
+def refuse_one(taker, bad, also=lambda: None):
+    """The server takes all but this record; when it comes first, something else happens too."""
+    happened = []
+
+    def answer(number, rows):
+        if not any(row["id"] == bad["id"] for row in rows):
+            return 200
+        if not happened:
+            happened.append(also())
+        return 400
+    taker.answer = answer
+
+
+def rejected_file(cursors):
+    return os.path.join(cursors, next(name for name in os.listdir(cursors) if name.endswith(".rejected")))
+
+
+def removed_while_halving():
+    """The bad record cannot be set aside any more; the others of its batch have arrived and count as sent."""
+    folder, cursors = two_files(), new_cursors()
+    with server() as taker:
+        refuse_one(taker, RECORDS[7], lambda: os.unlink(os.path.join(folder, "2026-11-01-0001.db")))
+        done = ship(taker.port, "--batch", "30", cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (7, (229, 0, 0, 71)), done.errors)
+        check("before 1 bad records could be set aside" in done.errors, done.errors)
+        all_are_there(taker.rows, RECORDS[:7] + RECORDS[8:30] + RECORDS[100:300], "the others")
+
+
+def rejected_file_that_is_large():
+    folder = two_files()
+    cursors = new_cursors()
+    with server() as taker:
+        refuse_one(taker, RECORDS[7])
+        equal(ship(taker.port, "--batch", "30", cursors=cursors, folder=folder).status, 7, "a bad record")
+        path = rejected_file(cursors)
+        os.truncate(path, 1 << 30)
+        write_history(folder, RECORDS[300:340])
+        refuse_one(taker, RECORDS[310])
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (1, (0, 0, 40, 0)), done.errors)
+        check("larger than 1 GiB" in done.errors, done.errors)
+        with open(path, "w") as file:
+            file.write("a part of a line")
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (7, (39, 1, 0, 0)), done.errors)
+        with open(path) as file:
+            lines = file.read().splitlines()
+        equal((len(lines), lines[0], json.loads(lines[1])["id"]), (2, "a part of a line", RECORDS[310]["id"]), "the lines")
+
+
+def full_disk_while_halving():
+    if os.geteuid():
+        return skip("a full disk under the file of rejected records: only root can mount one")
+    history = new_folder("fullhalving")
+    write_history(history, RECORDS[:40])
+    with small_disk() as (folder, filler), server() as taker:
+        refuse_one(taker, RECORDS[20], lambda: fill(filler))
+        running = HttpShip(taker.port, cursors=folder, folder=history, once=False)
+        wait_for(lambda: len(taker.rows) == 39, "the good ones")
+        time.sleep(1)
+        os.unlink(filler)
+        wait_for(lambda: os.path.getsize(rejected_file(folder)), "the bad one")
+        running.process.send_signal(signal.SIGTERM)
+        running.end()
+        equal((running.status, running.accounting), (7, (39, 1, 0, 0)), running.errors)
+        equal(running.errors.count("cannot write rejected records: No space left"), 1, running.errors)
+
+
 # ---- the history ----
 
 def two_files():
@@ -579,5 +649,6 @@ run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_h
            an_unreadable_file, refusing_servers, table_that_changes, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
-                   ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile),
+                   ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile,
+                   removed_while_halving, rejected_file_that_is_large, full_disk_while_halving),
            clickhouse_18, current_engine])
