@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "src/capture/capture_lines.h"
 #include "src/capture/capture_pcapng.h"
 #include "src/capture/capture_records.h"
 #include "src/capture/capture_stream.h"
@@ -53,37 +54,18 @@ static int report_failed_open(const struct capture_file *file, const char *reaso
 	return -1;
 }
 
-static size_t skip_blanks(const __u8 *head, size_t size, size_t at)
-{
-	while (at < size && strchr(" \t\r\n", head[at]) && head[at])
-		at++;
-	return at;
-}
-
-/* Blank lines, and the byte order mark of UTF-8, may come before. */
-static bool begins_with_object(const __u8 *head, size_t size)
-{
-	size_t at = size > 3 && !memcmp(head, "\xef\xbb\xbf", 3) ? 3 : 0;
-
-	at = skip_blanks(head, size, at);
-	if (at == size || head[at] != '{')
-		return false;
-	at = skip_blanks(head, size, at + 1);
-	return at < size && head[at] == '"';
-}
-
 /* ERF has no magic number, so the others are tried first. */
 static int open_format(struct capture_file *file)
 {
 	char pcap_error[PCAP_ERRBUF_SIZE] = "";
 	const char *reason = pcap_error;
-	__u8 head[CAPTURE_RECORDS_HEAD];
-	size_t size = capture_stream_peek(file->stream, head, sizeof(head));
+	const __u8 *head;
+	size_t size = capture_stream_peek(file->stream, &head, CAPTURE_RECORDS_HEAD);
 	int result = 1;
 
 	if (!size)
 		return report_failed_open(file, "the file is empty");
-	file->has_lines = begins_with_object(head, size);
+	file->has_lines = capture_lines_begin(file->stream);
 	if (file->has_lines)
 		return 0;
 	if (!capture_pcapng_begins(head, size))

@@ -280,7 +280,7 @@ struct capture_stream *capture_stream_open(const char *name)
 	return NULL;
 }
 
-size_t capture_stream_peek(struct capture_stream *stream, __u8 *to, size_t size)
+size_t capture_stream_peek(struct capture_stream *stream, const __u8 **head, size_t size)
 {
 	ssize_t got = 1;
 
@@ -289,10 +289,8 @@ size_t capture_stream_peek(struct capture_stream *stream, __u8 *to, size_t size)
 		if (got > 0)
 			stream->peeked_size += (size_t)got;
 	}
-	if (size > stream->peeked_size)
-		size = stream->peeked_size;
-	memcpy(to, stream->peeked, size);
-	return size;
+	*head = stream->peeked;
+	return size < stream->peeked_size ? size : stream->peeked_size;
 }
 
 FILE *capture_stream_file(struct capture_stream *stream)

@@ -9,17 +9,17 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define CAPTURE_STREAM_MOST_PEEK 64
+#define CAPTURE_STREAM_MOST_PEEK 16384
 
 struct capture_stream;
 
 /* "-" is standard input. Returns NULL with errno set. */
 struct capture_stream *capture_stream_open(const char *name);
 
-/* Copies the stream's first bytes, before anything is read; size: at most CAPTURE_STREAM_MOST_PEEK. Waits for a pipe.
- * Returns their number, which is smaller than `size` if the file ends there, and after an error.
+/* Sets *head to the stream's first bytes, before anything is read; size: at most CAPTURE_STREAM_MOST_PEEK. Waits for a
+ * pipe. The stream owns them. Returns their number, which is smaller than `size` if the file ends there, and after an error.
  */
-size_t capture_stream_peek(struct capture_stream *stream, __u8 *to, size_t size);
+size_t capture_stream_peek(struct capture_stream *stream, const __u8 **head, size_t size);
 
 /* Returns the stream to read from, always the same one. fclose() of it frees the struct capture_stream too. */
 FILE *capture_stream_file(struct capture_stream *stream);

@@ -157,6 +157,30 @@ def damaged_lines():
     check(all(byte == "\n" or byte.isprintable() for byte in found.errors), "stderr is printable")
 
 
+def cut_at_the_begin():
+    """A file that was rotated or cut, or has messages before: all whole records are read, and the rest is named."""
+    whole = lines_of(SERVER, CLIENT)
+    for cut in (1, 2, 5, 15, 16, 17, 63, 64, 65, 100, len(lines_of(SERVER)) - 2):
+        found = replay(whole[cut:])
+        equal((found.status, [record["comm"] for record in found.records]), (1, ["curl"]), "from byte %d" % cut)
+        check("line 1 is not a record" in found.errors, found.errors)
+    found = replay(whole[len(lines_of(SERVER)) - 1:])
+    equal((found.status, len(found.records)), (0, 1), "from the end of a line")
+    for before in (1, 40, 300):
+        found = replay(b"netracker: watching interface lo\r\n" * before + whole)
+        equal((found.status, len(found.records)), (1, 2), "%d messages before" % before)
+    for garbage in (b"x\n" * 9000 + whole, b"12345\n", b"time,src\n1,2\n", b"\0" * 16 + b"\n" + whole, b"[1,2]\n{}\n"):
+        found = replay(garbage)
+        equal((found.status, found.output), (1, b""), "no records")
+        check("unknown file format" in found.errors or "bad dump file format" in found.errors, found.errors)
+    with subprocess.Popen([NETRACKER, "replay", "-f", "json", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:
+        process.stdin.write(b"cut\n" + whole)
+        process.stdin.flush()
+        check(process.stdout.readline(), "a record of a pipe that stays open")
+        process.stdin.close()
+
+
 def names_of_any_bytes():
     """A byte that is not UTF-8 is written as the characters \\xNN, and again so."""
     for comm, exe in (("a b\u00e9\"\\", "/\u20ac\n"), ("\\xff\\xfe\\x80xxxxxxxxxxx", "/\\xff"), ("\u001b[31m", "\t")):
@@ -192,4 +216,4 @@ def like_zeek():
     check("--like zeek needs packets" in found.errors, found.errors)
 
 
-run([formats_and_filters, older_version, owners, events, files, damaged_lines, names_of_any_bytes, explain, like_zeek])
+run([formats_and_filters, older_version, owners, events, files, damaged_lines, cut_at_the_begin, names_of_any_bytes, explain, like_zeek])
