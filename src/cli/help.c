@@ -51,7 +51,7 @@ static const struct help_text help_texts[] = {
 "       netracker query [OPTIONS] [FILTER]\n"
 "                                        answer questions from a history\n"
 "       netracker ship --to URL          send a history to a server\n"
-"       netracker explain [FILE]         describe records in plain English\n"
+"       netracker explain [FILE...]      describe records in plain English\n"
 "       netracker attach -i INTERFACE    leave BPF programs on an interface that\n"
 "                                        write a line for each connection to the\n"
 "                                        kernel's trace\n"
@@ -224,7 +224,7 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "      --to clickhouses://tracker@ch.example/nt\n"
 "                                            from cron\n" },
 	{ COMMAND_EXPLAIN,
-"usage: netracker explain [OPTIONS] [FILE]  describe records in plain English;\n"
+"usage: netracker explain [OPTIONS] [FILE...]  describe records in plain English;\n"
 "                                           FILE has the output of -f json,\n"
 "                                           compressed or not;\n"
 "                                           without FILE, or with -: standard\n"
@@ -241,7 +241,7 @@ FILTER_LANGUAGE("The value of --where:")
 "Examples:\n"
 "  netracker explain --id 8357c8fabae31427 netracker.json\n"
 "                                         one connection of a log\n"
-"  netracker explain -c nginx -x netracker.json\n"
+"  netracker explain -c nginx -x netracker.json.1.gz netracker.json\n"
 "                                         the failures of a program\n"
 "  netracker replay -f json capture.pcap | netracker explain\n"
 "  netracker -f json --outcome reset,timeout | netracker explain\n"

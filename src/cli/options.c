@@ -297,11 +297,9 @@ static const char *hint_for_words(const struct command *command, const char *wor
 static int parse_operands(struct options *options, const struct command *command, int argc, char **argv)
 {
 	const char *unexpected = "unexpected argument";
-	int most = command->bit == COMMAND_REPLAY ? argc : command->bit == COMMAND_EXPLAIN ? 1 : 0;
+	int most = command->bit & (COMMAND_REPLAY | COMMAND_EXPLAIN) ? argc : 0;
 
-	if (command->bit == COMMAND_EXPLAIN)
-		unexpected = "unexpected argument; explain reads one file";
-	else if (command->bit & KERNEL_TRACE)
+	if (command->bit & KERNEL_TRACE)
 		unexpected = "unexpected argument; name an interface with -i";
 	if (command->bit & WORDS_ARE_FILTER)
 		return argc > optind ?

@@ -47,7 +47,7 @@ struct options {
 	bool ignore_checksums;     /* replay, RULES_ZEEK */
 	__u64 most_memory;         /* replay: of connections, bytes */
 	char **files;              /* replay: captures; explain: records; "-" is standard input */
-	unsigned int file_count;   /* replay: never 0; explain: 0 (standard input) or 1 */
+	unsigned int file_count;   /* replay: never 0; explain: 0 is standard input */
 	const char *id;            /* explain, query: --id; NULL: any; of query the filter has it too */
 
 	__u64 max_time_ns;              /* 0: unlimited */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* netracker explain [FILE]: describes records in plain English. */
+/* netracker explain [FILE...]: describes records in plain English. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,15 +24,17 @@
 
 struct explanation {
 	const struct options *options;
-	const char *name; /* of the input, for messages */
+	const char *name; /* of the present input, for messages */
 	bool flushes;     /* the input is no file: the next record may come much later */
 	int output_error; /* errno of the first write that failed */
 	bool no_memory;
+	bool is_incomplete; /* an input could not be read, or a line of it */
 	unsigned int width;
 	struct resolver *names; /* of addresses; NULL: none */
 	struct capture_stream *stream;
 	struct line_reader reader; /* of the stream's file */
-	__u64 rejected, described;
+	__u64 rejected;            /* lines of the present input */
+	__u64 described;
 };
 
 static unsigned int find_output_width(void)
@@ -54,22 +56,22 @@ static void prepare_for_pipe(struct explanation *explanation, const char *file)
 		signal(SIGINT, SIG_IGN);
 }
 
-static bool open_input(struct explanation *explanation)
+/* file: "-" is standard input. */
+static bool open_input(struct explanation *explanation, const char *file)
 {
-	const char *file = explanation->options->file_count ? explanation->options->files[0] : NULL;
+	bool is_standard = !strcmp(file, "-");
 
-	if (file && !strcmp(file, "-"))
-		file = NULL;
-	explanation->name = file ? file : "standard input";
-	if (!file && isatty(STDIN_FILENO))
+	explanation->name = is_standard ? "standard input" : file;
+	if (is_standard && isatty(STDIN_FILENO))
 		message_note("reading records from standard input");
-	explanation->stream = capture_stream_open(file ? file : "-");
+	explanation->stream = capture_stream_open(file);
 	if (!explanation->stream) {
 		message_error("%s: cannot read: %s", explanation->name, strerror(errno));
 		return false;
 	}
-	explanation->reader.input = capture_stream_file(explanation->stream);
-	prepare_for_pipe(explanation, file);
+	explanation->rejected = 0;
+	explanation->reader = (struct line_reader){ .input = capture_stream_file(explanation->stream) };
+	prepare_for_pipe(explanation, is_standard ? NULL : file);
 	return true;
 }
 
@@ -150,33 +152,65 @@ static const char *find_read_error(const struct explanation *explanation)
 	return error ? error : strerror(errno);
 }
 
-/* Reports what went wrong. Returns the exit status. */
-static int report_failures(struct explanation *explanation)
+/* Reports what went wrong with the present input. */
+static void report_input(struct explanation *explanation)
 {
-	int status = EXIT_STATUS_DONE;
-
-	if (explanation->no_memory) {
+	explanation->no_memory = explanation->no_memory || explanation->reader.line.failed;
+	if (explanation->no_memory)
 		message_error("%s: line %llu: out of memory; the rest of the input is not explained", explanation->name,
 			      (unsigned long long)explanation->reader.number);
-		return EXIT_STATUS_BROKEN;
-	}
-	if (ferror(explanation->reader.input)) {
+	else if (ferror(explanation->reader.input))
 		message_error("%s: cannot read: %s", explanation->name, find_read_error(explanation));
-		status = EXIT_STATUS_BROKEN;
-	}
+	else if (!explanation->rejected)
+		return;
+	explanation->is_incomplete = true;
 	if (explanation->rejected > ERRORS_SHOWN_MAX)
 		message_error("%s: %llu more lines are not records; write records with netracker -f json",
 			      explanation->name, (unsigned long long)(explanation->rejected - ERRORS_SHOWN_MAX));
-	if (explanation->rejected)
-		status = EXIT_STATUS_BROKEN;
-	if (explanation->options->id && !explanation->described) {
-		message_error("%s: no record has the id %s", explanation->name, explanation->options->id);
-		status = EXIT_STATUS_BROKEN;
+}
+
+static void explain_input(struct explanation *explanation, const char *file)
+{
+	if (!open_input(explanation, file)) {
+		explanation->is_incomplete = true;
+		return;
 	}
-	if (status == EXIT_STATUS_DONE && !explanation->described &&
-	    filter_is_given(explanation->options->delivery.filter))
-		message_note("%s: no record matches the filter", explanation->name);
-	return status;
+	while (!explanation->output_error && !explanation->no_memory && line_reader_next(&explanation->reader))
+		if (explanation->reader.is_too_long || !line_reader_is_blank(&explanation->reader))
+			explain_line(explanation);
+	flush_output(explanation);
+	if (!explanation->output_error)
+		report_input(explanation);
+	text_free(&explanation->reader.line);
+	fclose(explanation->reader.input);
+}
+
+static void explain_inputs(struct explanation *explanation)
+{
+	const struct options *options = explanation->options;
+	unsigned int i;
+
+	if (!options->file_count)
+		explain_input(explanation, "-");
+	for (i = 0; i < options->file_count && !explanation->output_error && !explanation->no_memory; i++)
+		explain_input(explanation, options->files[i]);
+}
+
+/* Reports that nothing was described. Returns the exit status. */
+static int report_result(const struct explanation *explanation)
+{
+	const char *subject = explanation->options->file_count > 1 ? "all files" : explanation->name;
+	bool is_nothing = !explanation->described && !explanation->no_memory;
+
+	if (is_nothing && explanation->options->id) {
+		message_error("%s: no record has the id %s", subject, explanation->options->id);
+		return EXIT_STATUS_BROKEN;
+	}
+	if (explanation->is_incomplete)
+		return EXIT_STATUS_BROKEN;
+	if (is_nothing && filter_is_given(explanation->options->delivery.filter))
+		message_note("%s: no record matches the filter", subject);
+	return EXIT_STATUS_DONE;
 }
 
 /* Returns the exit status. EPIPE is no error: the reader of the output, such as head, wants no more of it. */
@@ -204,21 +238,13 @@ int explain_run(const struct options *options)
 
 	signal(SIGPIPE, SIG_IGN);
 	record_reader_begin("explain");
-	if (!explain_open_names(&explanation) || !open_input(&explanation)) {
-		resolver_free(explanation.names);
+	if (!explain_open_names(&explanation))
 		return EXIT_STATUS_BROKEN;
-	}
-	while (!explanation.output_error && !explanation.no_memory && line_reader_next(&explanation.reader))
-		if (explanation.reader.is_too_long || !line_reader_is_blank(&explanation.reader))
-			explain_line(&explanation);
-	explanation.no_memory = explanation.no_memory || explanation.reader.line.failed;
-	flush_output(&explanation);
+	explain_inputs(&explanation);
 	if (explanation.output_error)
 		status = report_output_error(explanation.output_error);
 	else
-		status = report_failures(&explanation);
+		status = report_result(&explanation);
 	resolver_free(explanation.names);
-	text_free(&explanation.reader.line);
-	fclose(explanation.reader.input);
 	return status;
 }

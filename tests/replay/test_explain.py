@@ -302,7 +302,6 @@ def inputs_and_outputs():
     shows(process.errors, "/nonexistent", "No such file")
     process = explain(None, "/")
     equal((process.returncode, len(process.errors.splitlines())), (1, 1), "a directory")
-    equal(explain(None, "a", "b").returncode, 2, "two files")
     equal(explain(None, "-t", "1").returncode, 2, "no option of explain")
     equal(explain(lines(made_up()), "-").returncode, 0, "-")
     with open("/dev/full", "w") as full:

@@ -210,10 +210,35 @@ def explain():
     check(b"no record matches the filter" in done.stderr, done.stderr.decode())
 
 
+def explain_files():
+    """Rotated files are described in their order; one that cannot be read is named, and the others are described."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [os.path.join(folder, name) for name in ("records.json.1.gz", "absent", "cut", "records.json")]
+        with gzip.open(paths[0], "wb") as file:
+            file.write(lines_of(SERVER))
+        with open(paths[2], "wb") as file:
+            file.write(lines_of(SERVER)[9:])
+        with open(paths[3], "wb") as file:
+            file.write(lines_of(CLIENT))
+        for given, status, names, errors in (
+                ((paths[0], paths[3]), 0, [b"nginx", b"curl"], []),
+                ((paths[3], "-", paths[0]), 0, [b"curl", b"curl", b"nginx"], []),
+                (paths, 1, [b"nginx", b"curl"], [b"absent: cannot read: No such file", b"cut: line 1 is not a record"]),
+                (("-c", "nginx", paths[0], paths[3]), 0, [b"nginx"], []),
+                (("-c", "nobody", paths[0], paths[3]), 0, [], [b"all files: no record matches the filter"]),
+                (("--id", "0" * 16, paths[0], paths[3]), 1, [], [b"all files: no record has the id 0000000000000000"])):
+            done = subprocess.run([NETRACKER, "explain", *given], input=lines_of(CLIENT), capture_output=True,
+                                  timeout=20, check=False)
+            described = [b"nginx" if b"nginx" in text else b"curl" for text in done.stdout.split(b"\n\n") if text]
+            equal((done.returncode, described), (status, names), given)
+            equal([error for error in errors if error not in done.stderr], [], done.stderr)
+
+
 def like_zeek():
     found = replay(lines_of(SERVER), "--like", "zeek")
     equal((found.status, found.output), (1, b""), "--like zeek")
     check("--like zeek needs packets" in found.errors, found.errors)
 
 
-run([formats_and_filters, older_version, owners, events, files, damaged_lines, cut_at_the_begin, names_of_any_bytes, explain, like_zeek])
+run([formats_and_filters, older_version, owners, events, files, damaged_lines, cut_at_the_begin, names_of_any_bytes, explain, explain_files,
+     like_zeek])
