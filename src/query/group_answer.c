@@ -24,6 +24,8 @@ bool group_answer_begin(struct groups *groups, const struct options *options, st
 	if (!group_order_parse(&groups->order, &groups->keys, options->sort, reason, sizeof(reason)))
 		return refuse_grouping("--sort", reason);
 	groups->order.reversed = options->reverse;
+	groups->whole_budget.most = GROUP_VALUES_BUDGET;
+	groups->budget = &groups->whole_budget;
 	groups_add_columns(groups, wanted);
 	return true;
 }
@@ -65,7 +67,7 @@ static bool visit_to_note_before(void *context, struct nt_record *record, __u64 
 
 static void remove_groups_before(struct groups *groups, struct query_scan *scan)
 {
-	struct before_state *states = calloc(scan->threads, sizeof(*states));
+	struct before_state *states = query_scan_measure_before(scan) ? calloc(scan->threads, sizeof(*states)) : NULL;
 	unsigned int i;
 
 	if (!states) {
@@ -116,21 +118,25 @@ static int write_groups(const struct groups *groups, const struct options *optio
 /* Says what the table does not show. Returns whether it is complete. */
 static bool report_groups(const struct groups *groups, const struct options *options)
 {
-	size_t hidden = groups->count - count_shown(groups, options);
+	size_t hidden = groups->count - count_shown(groups, options), approximate = groups_count_approximate(groups);
+	size_t cut = groups_count_cut(groups);
 
 	delivery_report_limits(options->delivery.filter);
 	if (hidden)
 		message_note("%zu more groups; --top shows the first %u", hidden, options->delivery.output.top);
-	if (groups_are_approximate(groups))
-		message_note("%s is approximate, within 0.8 %%, for groups of more than %d values", groups->order.name,
-			     GROUP_VALUES_EXACT);
+	if (approximate)
+		message_note("%s is approximate, within 0.8 %%, for %zu %s of many values", groups->order.name,
+			     approximate, approximate == 1 ? "group" : "groups");
+	if (cut)
+		message_error("query: there is no memory for all values: %s of %zu %s is unknown: narrow the question",
+			      groups->order.name, cut, cut == 1 ? "group" : "groups");
 	if (groups->failed)
 		message_error("query: out of memory; the groups are not complete: narrow the question");
 	if (groups->left_out)
 		message_error(
 			"query: there are more than %d groups; %llu records are in none of them: narrow the question",
 			MOST_GROUPS, (unsigned long long)groups->left_out);
-	return !groups->failed && !groups->left_out;
+	return !groups->failed && !groups->left_out && !cut;
 }
 
 int group_answer_write(struct groups *groups, const struct options *options, struct query_scan *scan)
@@ -145,7 +151,7 @@ int group_answer_write(struct groups *groups, const struct options *options, str
 	if (options->only_new)
 		remove_groups_before(groups, scan);
 	message_clear();
-	if (stop_is_requested())
+	if (stop_is_requested() || scan->no_memory || scan->too_many_ids)
 		return EXIT_STATUS_BROKEN; /* numbers of a part would look like those of the whole */
 	groups_sort(groups);
 	error = write_groups(groups, options);

@@ -82,9 +82,9 @@ bool groups_init(struct groups *groups)
 	return hash_map_init(&groups->map);
 }
 
-static void free_group(struct group *group)
+static void free_group(const struct groups *groups, struct group *group)
 {
-	group_values_free(&group->values);
+	group_values_free(&group->values, groups->budget);
 	free(group);
 }
 
@@ -93,7 +93,7 @@ void groups_free(struct groups *groups)
 	size_t i;
 
 	for (i = 0; i < groups->count; i++)
-		free_group(groups->list[i]);
+		free_group(groups, groups->list[i]);
 	free(groups->list);
 	hash_map_free(&groups->map);
 	*groups = (struct groups){ 0 };
@@ -206,7 +206,7 @@ static void add_to_group(struct groups *groups, struct group *group, const struc
 		return;
 	}
 	add_sums(group, row->known, row->sums);
-	if (row->has_value && !group_values_add(&group->values, row->value))
+	if (row->has_value && !group_values_add(&group->values, groups->budget, row->value))
 		groups->failed = true;
 }
 
@@ -233,7 +233,7 @@ void groups_remove_before(struct groups *groups)
 			continue;
 		}
 		hash_map_remove(&groups->map, &group->node);
-		free_group(group);
+		free_group(groups, group);
 	}
 	groups->count = kept;
 }
@@ -253,6 +253,7 @@ bool group_parts_init(struct group_parts *parts, struct groups *whole, unsigned 
 		parts->parts[i].all = parts;
 		groups->keys = whole->keys;
 		groups->order = whole->order;
+		groups->budget = whole->budget;
 		if (!groups_init(groups))
 			return false;
 		/* So that a hash is the same in all. */
@@ -277,7 +278,7 @@ void group_parts_free(struct group_parts *parts)
 static void merge_group(struct groups *groups, struct group *group, struct group *other)
 {
 	add_sums(group, other->known, other->sums);
-	if (!group_values_merge(&group->values, &other->values))
+	if (!group_values_merge(&group->values, groups->budget, &other->values))
 		groups->failed = true;
 }
 
@@ -297,7 +298,7 @@ static void move_group(struct groups *groups, struct group *moved)
 		groups->list[groups->count++] = moved;
 		return;
 	}
-	free_group(moved);
+	free_group(groups, moved);
 }
 
 static void move_part(struct group_part *part)
@@ -422,12 +423,20 @@ void groups_sort(struct groups *groups)
 		qsort_r(groups->list, groups->count, sizeof(*groups->list), order_groups, &groups->order);
 }
 
-bool groups_are_approximate(const struct groups *groups)
+size_t groups_count_approximate(const struct groups *groups)
 {
-	size_t i;
+	size_t count = 0, i;
 
 	for (i = 0; i < groups->count; i++)
-		if (group_values_are_approximate(&groups->list[i]->values))
-			return true;
-	return false;
+		count += group_values_are_approximate(&groups->list[i]->values);
+	return count;
+}
+
+size_t groups_count_cut(const struct groups *groups)
+{
+	size_t count = 0, i;
+
+	for (i = 0; i < groups->count; i++)
+		count += groups->list[i]->values.is_cut;
+	return count;
 }

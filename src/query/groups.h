@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Groups of records (--by): sums and percentiles. Bounded: at most MOST_GROUPS groups; records of further ones are counted
- * alone. */
+ * alone; the values for percentiles have a budget. */
 #ifndef NETRACKER_GROUPS_H
 #define NETRACKER_GROUPS_H
 
@@ -50,10 +50,12 @@ static inline bool group_knows(const struct group *group, enum group_column colu
 	return group->known >> column & 1;
 }
 
-/* Set the first two members. */
+/* Set the first four members. */
 struct groups {
 	struct group_keys keys;
 	struct group_order order;
+	struct values_budget whole_budget;
+	struct values_budget *budget; /* of all parts: that of the whole */
 
 	struct hash_map map;
 	struct group **list; /* all of them */
@@ -122,7 +124,8 @@ void group_part_add(struct group_part *part, const struct nt_record *record);
 /* Moves all parts to the whole. */
 void group_parts_merge(struct group_parts *parts);
 
-/* Returns whether a percentile is approximate. */
-bool groups_are_approximate(const struct groups *groups);
+/* Return how many groups have an approximate percentile, or none for want of memory. */
+size_t groups_count_approximate(const struct groups *groups);
+size_t groups_count_cut(const struct groups *groups);
 
 #endif

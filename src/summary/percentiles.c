@@ -55,9 +55,9 @@ static int compare_values(const void *one, const void *other)
 	return first < second ? -1 : first > second;
 }
 
-__u64 percentiles_get(struct percentiles *percentiles, unsigned int percent)
+__u64 percentiles_get_rank(struct percentiles *percentiles, __u64 rank)
 {
-	__u64 rank = (percentiles->count * percent + 99) / 100, seen = 0;
+	__u64 seen = 0;
 	unsigned int i;
 
 	if (percentiles->count <= PERCENTILES_EXACT) {
@@ -70,4 +70,9 @@ __u64 percentiles_get(struct percentiles *percentiles, unsigned int percent)
 			break;
 	}
 	return bucket_middle(i);
+}
+
+__u64 percentiles_get(struct percentiles *percentiles, unsigned int percent)
+{
+	return percentiles_get_rank(percentiles, (percentiles->count * percent + 99) / 100);
 }

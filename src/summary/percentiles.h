@@ -28,4 +28,7 @@ void percentiles_merge(struct percentiles *percentiles, const struct percentiles
  */
 __u64 percentiles_get(struct percentiles *percentiles, unsigned int percent);
 
+/* The same for the value of this rank, from 1 to `count`. */
+__u64 percentiles_get_rank(struct percentiles *percentiles, __u64 rank);
+
 #endif
