@@ -8,7 +8,7 @@
 
 #define RECORDS_PER_WORD 4
 #define FEWEST_WORDS 64ULL
-#define MOST_WORDS (1ULL << 24) /* 128 MiB */
+#define MOST_WORDS (1ULL << 25) /* 256 MiB */
 #define HUGE_PAGE (2UL << 20)
 #define BITS_PER_NUMBER 3
 #define BIT_MASK 63 /* of a word */
@@ -48,6 +48,13 @@ static __u64 *allocate_words(size_t size)
 	if (alignment == HUGE_PAGE)
 		madvise(words, size, MADV_HUGEPAGE);
 	return memset(words, 0, size);
+}
+
+unsigned int id_filter_count_rounds(__u64 records, __u64 most)
+{
+	__u64 rounds = records / (most ? most : MOST_WORDS * RECORDS_PER_WORD) + 1;
+
+	return rounds < ID_FILTER_MOST_ROUNDS ? (unsigned int)rounds : ID_FILTER_MOST_ROUNDS;
 }
 
 bool id_filter_init(struct id_filter *filter, __u64 records)

@@ -8,7 +8,7 @@
 void newest_records_free(struct newest_records *newest)
 {
 	free(newest->places);
-	*newest = (struct newest_records){ 0 };
+	*newest = (struct newest_records){ .most = newest->most };
 }
 
 /* Returns the place of the id, or the empty one where it belongs. There is an empty one. */
@@ -39,38 +39,42 @@ static bool grow_places(struct newest_records *newest)
 }
 
 /* At most two thirds of the places are in use. */
-bool newest_records_note(struct newest_records *newest, __u64 id, __u64 position)
+static bool reserve_place(struct newest_records *newest)
 {
-	struct newest_place *place;
-	bool is_new;
-
-	if (3 * newest->count >= 2 * newest->capacity && !grow_places(newest)) {
+	newest->is_full = newest->is_full || newest->count == newest->most;
+	if (newest->is_full)
+		return false;
+	if (3 * newest->count >= 2 * newest->capacity && !grow_places(newest))
 		newest->failed = true;
-		return true;
+	return !newest->failed;
+}
+
+bool newest_records_add(struct newest_records *newest, __u64 id, __u64 position)
+{
+	if (newest->count && find_place(newest, id)->id)
+		return false;
+	if (reserve_place(newest)) {
+		*find_place(newest, id) = (struct newest_place){ id, position };
+		newest->count++;
 	}
-	place = find_place(newest, id);
-	is_new = !place->id;
-	newest->count += is_new;
-	place->id = id;
-	if (is_new || place->position < position)
-		place->position = position;
-	return is_new;
+	return true;
 }
 
-void newest_records_merge(struct newest_records *newest, const struct newest_records *other)
+bool newest_records_raise(const struct newest_records *newest, __u64 id, __u64 position)
 {
-	size_t i;
+	struct newest_place *place = newest->count ? find_place(newest, id) : NULL;
+	__u64 before;
 
-	/* In the order of their places, ids fill a smaller table from one side, where they would then collide. */
-	while (newest->capacity < other->capacity && grow_places(newest))
+	if (!place || !place->id)
+		return false;
+	before = __atomic_load_n(&place->position, __ATOMIC_RELAXED);
+	while (before < position && !__atomic_compare_exchange_n(&place->position, &before, position, true,
+								 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	for (i = 0; i < other->capacity; i++)
-		if (other->places[i].id)
-			newest_records_note(newest, other->places[i].id, other->places[i].position);
-	newest->failed = newest->failed || other->failed;
+	return true;
 }
 
-bool newest_records_has(const struct newest_records *newest, __u64 id)
+__u64 newest_records_position(const struct newest_records *newest, __u64 id)
 {
-	return newest->count && find_place(newest, id)->id;
+	return newest->count ? find_place(newest, id)->position : 0;
 }

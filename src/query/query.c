@@ -2,8 +2,6 @@
 /* netracker query: questions to a history. */
 #include "src/query/query.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "src/cli/options.h"
@@ -12,6 +10,8 @@
 #include "src/query/follow.h"
 #include "src/query/group_answer.h"
 #include "src/query/query_columns.h"
+#include "src/query/query_list.h"
+#include "src/query/query_newest.h"
 #include "src/query/query_scan.h"
 #include "src/query/query_sql.h"
 #include "src/util/message.h"
@@ -27,13 +27,6 @@ struct query {
 	struct groups groups; /* with --by */
 	struct delivery delivery;
 	__u64 latest_ns; /* of the records that were written */
-};
-
-/* Positions of records that one thread has found. */
-struct position_list {
-	__u64 *positions;
-	size_t count, capacity, most; /* 0: any number */
-	bool failed;                  /* no memory */
 };
 
 static __u64 query_now_ns(void)
@@ -77,107 +70,32 @@ static void prepare_scan(struct query *query)
 
 /* ---- records ---- */
 
-static void write_position(struct query *query, __u64 position)
+/* Returns whether to go on. */
+static bool write_position(void *context, __u64 position)
 {
+	struct query *query = context;
 	struct nt_record record;
 
 	if (!query_scan_find(&query->scan, position, &record))
-		return;
+		return true;
 	if (record.end_ns > query->latest_ns)
 		query->latest_ns = record.end_ns;
 	delivery_write(&query->delivery, &record);
-}
-
-static bool reserve_positions(struct position_list *list, size_t count)
-{
-	size_t capacity = list->capacity ? list->capacity : 128;
-	__u64 *larger;
-
-	while (capacity < list->count + count)
-		capacity *= 2;
-	if (capacity == list->capacity)
-		return true;
-	larger = reallocarray(list->positions, capacity, sizeof(*larger));
-	if (!larger) {
-		list->failed = true;
-		return false;
-	}
-	list->positions = larger;
-	list->capacity = capacity;
-	return true;
-}
-
-static bool visit_to_keep(void *state, struct nt_record *record, __u64 position)
-{
-	struct position_list *list = state;
-
-	(void)record;
-	if (!reserve_positions(list, 1))
-		return false;
-	list->positions[list->count++] = position;
-	return list->count != list->most;
-}
-
-/* Moves the positions of all lists to the first one. */
-static void join_positions(struct position_list *lists, unsigned int count)
-{
-	unsigned int i;
-
-	for (i = 1; i < count; i++) {
-		if (lists[i].count && reserve_positions(&lists[0], lists[i].count)) {
-			memcpy(lists[0].positions + lists[0].count, lists[i].positions,
-			       lists[i].count * sizeof(*lists[i].positions));
-			lists[0].count += lists[i].count;
-		}
-		lists[0].failed = lists[0].failed || lists[i].failed;
-		free(lists[i].positions);
-	}
-}
-
-static int order_positions(const void *left, const void *right)
-{
-	const __u64 *one = left, *other = right;
-
-	return (*one > *other) - (*one < *other);
-}
-
-/* Writes the records in the order in which the history has them, or the last one first. */
-static void write_positions(struct query *query, struct position_list *list)
-{
-	size_t i;
-
-	query->scan.no_memory = query->scan.no_memory || list->failed;
-	query_scan_expect(&query->scan, list->count);
-	if (list->count)
-		qsort(list->positions, list->count, sizeof(*list->positions), order_positions);
-	for (i = 0; i < list->count && !delivery_is_over(&query->delivery) && !stop_is_requested(); i++)
-		write_position(query, list->positions[query->options->reverse ? list->count - 1 - i : i]);
+	return !delivery_is_over(&query->delivery);
 }
 
 /* -n: the newest records are found from the end of the history. */
 static void write_newest(struct query *query)
 {
-	struct position_list list = { .most = query->options->delivery.max_records };
+	struct position_list list = { 0 };
+	size_t i;
 
-	query_scan_run_back(&query->scan, visit_to_keep, &list);
-	write_positions(query, &list);
-	free(list.positions);
-}
-
-static void write_all(struct query *query)
-{
-	struct query_scan *scan = &query->scan;
-	struct position_list *lists = query_scan_measure(scan) ? calloc(scan->threads, sizeof(*lists)) : NULL;
-
-	if (!lists) {
-		scan->no_memory = true;
-		return;
-	}
-	query_scan_run(scan, visit_to_keep, lists, sizeof(*lists));
-	join_positions(lists, scan->threads);
-	write_positions(query, &lists[0]);
-	free(lists[0].positions);
-	free(lists);
+	query_newest_find(&query->scan, query->options->delivery.max_records, 0, &list);
+	query_scan_expect(&query->scan, list.count);
+	for (i = 0; i < list.count && !stop_is_requested(); i++)
+		if (!write_position(query, list.positions[query->options->reverse ? i : list.count - 1 - i]))
+			break;
+	position_list_free(&list);
 }
 
 static void write_records(struct query *query)
@@ -185,7 +103,7 @@ static void write_records(struct query *query)
 	if (query->options->delivery.max_records)
 		write_newest(query);
 	else
-		write_all(query);
+		query_list_run(&query->scan, query->options->reverse, write_position, query);
 }
 
 static void follow_records(struct query *query)
@@ -242,6 +160,7 @@ static void report_coverage(struct query *query)
 static int answer(struct query *query)
 {
 	struct query_scan *scan = &query->scan;
+	bool is_complete;
 	int status;
 
 	if (query->options->group_by)
@@ -253,9 +172,8 @@ static int answer(struct query *query)
 		return EXIT_STATUS_BROKEN;
 	}
 	report_coverage(query);
-	if (scan->no_memory)
-		message_error("query: out of memory; the answer is not complete: narrow the time with -S and -U");
-	return scan->files.is_incomplete || scan->no_memory ? EXIT_STATUS_BROKEN : status;
+	is_complete = query_scan_report(scan) && !scan->files.is_incomplete;
+	return is_complete ? status : EXIT_STATUS_BROKEN;
 }
 
 static void query_clean_up(struct query *query)

@@ -94,18 +94,21 @@ struct history_reader *query_files_open(struct query_files *files, unsigned int 
 	return NULL;
 }
 
+void query_files_measure_one(struct query_files *files, unsigned int file, const struct history_selection *selection,
+			     struct query_reader *reader)
+{
+	if (query_files_open(files, file, reader) &&
+	    history_reader_measure(reader->open, selection, &files->files[file].extent))
+		query_files_note_damage(files, file);
+}
+
 void query_files_measure(struct query_files *files, const struct history_selection *selection)
 {
 	struct query_reader reader = { 0 };
 	unsigned int i;
 
-	for (i = 0; i < files->names.count && !stop_is_requested(); i++) {
-		struct query_file *file = &files->files[i];
-
-		if (query_files_open(files, i, &reader) &&
-		    history_reader_measure(reader.open, selection, &file->extent))
-			query_files_note_damage(files, i);
-	}
+	for (i = 0; i < files->names.count && !stop_is_requested(); i++)
+		query_files_measure_one(files, i, selection, &reader);
 	query_reader_close(&reader);
 }
 

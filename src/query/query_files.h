@@ -44,6 +44,10 @@ void query_reader_close(struct query_reader *reader);
 /* Sets each file's extent: what its marks say of a selection. */
 void query_files_measure(struct query_files *files, const struct history_selection *selection);
 
+/* The same for one file, which the reader opens. */
+void query_files_measure_one(struct query_files *files, unsigned int file, const struct history_selection *selection,
+			     struct query_reader *reader);
+
 /* Notes that the file, or a part of it, could not be read. Returns whether that is new. */
 bool query_files_note_damage(struct query_files *files, unsigned int file);
 
