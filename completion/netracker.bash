@@ -88,7 +88,7 @@ _netracker_options_of() {
 	status) echo '-f --format --json -q --quiet -v --verbose -h --help -V --version' ;;
 	attach) echo '-i --interface -q --quiet -v --verbose -h --help -V --version' ;;
 	explain) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id --resolve -q --quiet -h --help -V --version' ;;
-	ship) echo '--from --to --setup --once --password-file --token-file --ca-file --cert-file --key-file --biflow --kafka-config --cursors --batch --timeout --host --redact --interval -t --time -q --quiet -v --verbose -h --help -V --version' ;;
+	ship) echo '--from --to --setup --once --password-file --token-file --ca-file --cert-file --key-file --biflow --kafka-config --cursors --compress --batch --timeout --host --redact --interval -t --time -q --quiet -v --verbose -h --help -V --version' ;;
 	query) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --id -S --since -U --until --at --from --threads -f --format --json -o --output --redact --columns --no-header --width --resolve --follow --by --print-sql --new --sort -r --reverse --summary --top -n --count --fail-if-any -q --quiet -h --help -V --version' ;;
 	replay) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --outcome -x --failed --min-duration --where --tunnels --memory --like -C --no-checksums -f --format --json -o --output --history --keep --host --redact --columns --no-header --width --resolve --events --summary --top --interval -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
 	list) echo '-p --pid -c --comm -u --user --cgroup --container --netns --net -L --local-port -D --remote-port -4 --ipv4 -6 --ipv6 --role --min-duration --state -l --listening --where -f --format --json -o --output --host --redact --columns --no-header --width --resolve --sort -r --reverse --watch --top -n --count --fail-if-any -q --quiet -v --verbose -h --help -V --version' ;;
@@ -146,6 +146,10 @@ _netracker_offer_values() {
 	--key-file) _netracker_offer_files ;;
 	--kafka-config) _netracker_offer_files ;;
 	--cursors) _netracker_offer_files ;;
+	--compress)
+		case $command in
+		ship) _netracker_offer "$typed" gzip zstd none ;;
+		esac ;;
 	--batch) ;;
 	--timeout) ;;
 	--threads) ;;

@@ -20,6 +20,7 @@ enum option_type {
 	OPTION_NUMBER64,
 	OPTION_DURATION,
 	OPTION_SIZE,
+	OPTION_WORD, /* the member is its number, from 1 on */
 	OPTION_WORDS,
 	OPTION_CONDITION, /* values of a field of the filter language */
 	OPTION_WHERE,     /* an expression of the filter language */

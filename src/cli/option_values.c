@@ -81,6 +81,14 @@ static bool set_words(unsigned int *member, const struct option_rule *rule, cons
 	return parse_words(value, rule->words, member);
 }
 
+static bool set_word(unsigned int *member, const struct field_names *names, const char *value)
+{
+	for (*member = 1; *member <= names->count; ++*member)
+		if (!strcmp(value, names->names[*member - 1]))
+			return true;
+	return false;
+}
+
 static bool set_interface(struct options *options, const char *value)
 {
 	struct interface_names *interfaces = &options->interfaces;
@@ -171,6 +179,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 		return quantity_duration(value, NS_PER_SECOND, member) && *(__u64 *)member >= rule->least;
 	case OPTION_SIZE:
 		return quantity_size(value, rule->least, rule->most, member);
+	case OPTION_WORD:
+		return set_word(member, rule->words, value);
 	case OPTION_WORDS:
 		return set_words(member, rule, value);
 	case OPTION_INTERFACE:

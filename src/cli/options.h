@@ -84,6 +84,7 @@ struct options {
 	const char *key_file;      /* ship: its key; NULL: in the same file */
 	const char *kafka_config;  /* ship to Kafka; NULL: none */
 	bool is_biflow;            /* ship to IPFIX */
+	unsigned int packing;      /* ship: enum http_packing + 1; 0: not given */
 	unsigned int batch;        /* ship: most records of a request */
 	__u64 timeout_ns;          /* ship: of a request */
 	bool setup, once;          /* ship */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "src/http/curl_library.h"
 #include "src/http/secret_file.h"
@@ -17,8 +16,6 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define MOST_AFTER_STOP_MS 5000 /* of the request in flight */
 #define MOST_OF_ANSWER (1U << 20)
-#define GZIP_WINDOW (15 + 16) /* zlib's notation of the gzip format */
-#define GZIP_MEMORY 8
 
 static const struct curl_library *libcurl; /* set by http_client_open() */
 
@@ -28,7 +25,7 @@ struct http_client {
 	struct curl_slist *headers;
 	char base[SERVER_HOST_SIZE + 32]; /* of the URLs */
 	char error[CURL_ERROR_SIZE];
-	struct text_buffer packed;
+	struct http_packer packer;
 	long timeout_ms;
 };
 
@@ -151,6 +148,7 @@ struct http_client *http_client_open(const struct server_url *url, bool is_tls, 
 	}
 	http->command = settings->command;
 	http->timeout_ms = settings->timeout_ms;
+	http->packer.packing = settings->packing;
 	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
 	set_options(http, settings);
 	/* Without "Expect" curl would wait for a permission that not every server gives. */
@@ -167,34 +165,11 @@ void http_client_close(struct http_client *http)
 		return;
 	libcurl->slist_free_all(http->headers);
 	libcurl->easy_cleanup(http->curl);
-	text_free(&http->packed);
+	http_packer_free(&http->packer);
 	free(http);
 }
 
 /* ---- post ---- */
-
-/* Returns false without memory. */
-static bool pack_body(struct http_client *http, const char *body, size_t size)
-{
-	z_stream stream = { 0 };
-	bool is_packed;
-
-	http->packed.used = 0;
-	http->packed.failed = false;
-	if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
-		return false;
-	is_packed = text_reserve(&http->packed, deflateBound(&stream, size));
-	if (is_packed) {
-		stream.next_in = (Bytef *)(size_t)body;
-		stream.avail_in = (uInt)size;
-		stream.next_out = (Bytef *)http->packed.bytes;
-		stream.avail_out = (uInt)http->packed.capacity;
-		is_packed = deflate(&stream, Z_FINISH) == Z_STREAM_END;
-		http->packed.used = stream.total_out;
-	}
-	deflateEnd(&stream);
-	return is_packed;
-}
 
 static bool set_target(struct http_client *http, const char *target)
 {
@@ -236,20 +211,22 @@ static void keep_status(struct http_client *http, struct http_answer *answer)
 void http_client_post(struct http_client *http, const char *target, const char *body, size_t size, bool packed,
 		      struct http_answer *answer)
 {
-	struct curl_slist packing = { .data = (char[]){ "Content-Encoding: gzip" }, .next = http->headers };
+	struct curl_slist packing = { .data = (char *)(size_t)http_packer_header(&http->packer),
+				      .next = http->headers };
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
+	packed = packed && http->packer.packing != HTTP_PLAIN;
 	*answer = (struct http_answer){ 0 };
 	http->error[0] = '\0';
 	libcurl->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, http->timeout_ms);
 	libcurl->easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, keep_beginning);
 	libcurl->easy_setopt(http->curl, CURLOPT_WRITEDATA, answer);
 	libcurl->easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_after_stop);
-	if (set_target(http, target) && (!packed || pack_body(http, body, size))) {
+	if (set_target(http, target) && (!packed || http_packer_pack(&http->packer, body, size))) {
 		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, packed ? &packing : http->headers);
 		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-				     (curl_off_t)(packed ? http->packed.used : size));
-		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDS, packed ? http->packed.bytes : body);
+				     (curl_off_t)(packed ? http->packer.packed.used : size));
+		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDS, packed ? http->packer.packed.bytes : body);
 		code = libcurl->easy_perform(http->curl);
 		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
 	}

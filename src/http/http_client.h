@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "src/http/http_packing.h"
 #include "src/http/server_url.h"
 
 #define HTTP_ANSWER_SIZE 4096
@@ -18,6 +19,7 @@ struct http_settings {
 	const char *ca_file;                    /* NULL: the certificates that the system trusts */
 	const char *cert_file, *key_file;       /* of the client; NULL: none */
 	long timeout_ms;                        /* of a request */
+	enum http_packing packing;
 };
 
 struct http_answer {
@@ -40,7 +42,8 @@ bool http_client_add_secret(struct http_client *http, const char *name, const ch
 /* Adds the HTTP way to say who asks: a bearer token, or a user and a password. Returns false after reporting the error. */
 bool http_client_add_authorization(struct http_client *http, const char *user, const struct http_settings *settings);
 
-/* Posts to `target`: path and query, without the first "/". `packed`: the body is compressed. */
+/* Posts to `target`: path and query, without the first "/". `packed`: the body is compressed as the settings
+ * say. */
 void http_client_post(struct http_client *http, const char *target, const char *body, size_t size, bool packed,
 		      struct http_answer *answer);
 

@@ -73,7 +73,9 @@ static bool open_destination(struct ship *ship)
 							  .ca_file = options->ca_file,
 							  .cert_file = options->cert_file,
 							  .key_file = options->key_file,
-							  .timeout_ms = (long)(options->timeout_ns / NS_PER_MS) },
+							  .timeout_ms = (long)(options->timeout_ns / NS_PER_MS),
+							  .packing = options->packing ? options->packing - 1 :
+											HTTP_GZIP },
 						.kafka_config = options->kafka_config,
 						.is_biflow = options->is_biflow };
 
@@ -341,6 +343,7 @@ static const char *find_useless_option(const struct ship *ship)
 		{ "--cert-file", SHIP_CERTIFICATES, options->cert_file },
 		{ "--key-file", SHIP_CERTIFICATES, options->key_file },
 		{ "--biflow", SHIP_BIFLOW, options->is_biflow },
+		{ "--compress", SHIP_COMPRESSION, options->packing },
 		{ "--kafka-config", SHIP_KAFKA_CONFIG, options->kafka_config },
 	};
 	unsigned int i;

@@ -43,6 +43,7 @@ enum ship_option {
 	SHIP_CERTIFICATES = 4,
 	SHIP_BIFLOW = 8,
 	SHIP_KAFKA_CONFIG = 16,
+	SHIP_COMPRESSION = 32,
 };
 
 struct ship_destination {

@@ -4,9 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ClickHouse's word, and that of OpenTelemetry's collector. */
+static bool is_about_packing(const struct http_answer *http)
+{
+	return http->status >= 400 &&
+	       (strstr(http->text, "Unknown Content-Encoding") || strstr(http->text, "unsupported Content-Encoding"));
+}
+
 static enum ship_verdict verdict_of(const struct http_answer *http)
 {
-	if (http->is_not_trusted)
+	if (http->is_not_trusted || is_about_packing(http))
 		return SHIP_REFUSED;
 	if (!http->status || http->status == 408 || http->status == 429 || http->status >= 500)
 		return SHIP_AGAIN;
@@ -31,6 +38,8 @@ static const char *reason_of(const struct http_answer *http, enum ship_verdict v
 		return "the server's certificate does not fit; see --ca-file";
 	if (!http->status)
 		return "no answer";
+	if (is_about_packing(http))
+		return "the server does not take this compression; see --compress";
 	if (verdict == SHIP_AGAIN)
 		return "the server does not take records now";
 	if (verdict == SHIP_BAD)

@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """ClickHouse's HTTP interface over chdb, the engine as a Python module: chdb_server.py FOLDER PORT."""
-import gzip
 import http.server
 import sys
 import threading
 import urllib.parse
 
 from chdb import session
+
+from insert_server import unpack
 
 SESSION, LOCK = session.Session(sys.argv[1]), threading.Lock()
 
@@ -22,8 +23,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         settings = dict(urllib.parse.parse_qsl(urllib.parse.urlparse(self.path).query))
         query = settings.pop("query", "")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
+        body = unpack(body, self.headers.get("Content-Encoding"))
         text = query + ("\n" if query and body else "") + body.decode()
         try:
             with LOCK:

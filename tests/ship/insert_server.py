@@ -5,8 +5,17 @@ import gzip
 import http.server
 import json
 import socket
+import subprocess
 import threading
 import time
+
+
+def unpack(data, encoding):
+    if encoding == "gzip":
+        return gzip.decompress(data)
+    if encoding == "zstd":
+        return subprocess.run(["zstd", "-dc"], input=data, stdout=subprocess.PIPE, check=True).stdout
+    return data
 
 
 class InsertServer:
@@ -46,8 +55,7 @@ class InsertServer:
 
     def handle(self, request):
         data = request.rfile.read(int(request.headers["Content-Length"]))
-        if request.headers.get("Content-Encoding") == "gzip":
-            data = gzip.decompress(data)
+        data = unpack(data, request.headers.get("Content-Encoding"))
         rows = self.parse(data)
         with self.lock:
             number = len(self.bodies)

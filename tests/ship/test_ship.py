@@ -257,6 +257,31 @@ def table_that_changes():
         all_are_there(taker.rows, RECORDS, "a table that was changed back")
 
 
+def compressions():
+    """Whichever is chosen, the same records arrive. A server that does not know it says so: 18.16 with these words."""
+    folder, sizes = two_files(), {}
+    for name in ("gzip", "zstd", "none"):
+        if name == "zstd" and not shutil.which(name):
+            skip("--compress zstd: the program zstd is not installed")
+            continue
+        with server() as taker:
+            done = ship(taker.port, "--compress", name, cursors=new_cursors(), folder=folder)
+            equal((done.status, done.accounting), (0, (300, 0, 0, 0)), done.errors)
+            all_are_there(taker.rows, RECORDS[:300], name)
+            equal({headers["Content-Encoding"] for headers in taker.headers}, {None if name == "none" else name}, name)
+            sizes[name] = sum(int(headers["Content-Length"]) for headers in taker.headers)
+    check(sizes.get("zstd", 0) < sizes["gzip"] < sizes["none"] / 3, "bytes: %s" % sizes)
+    with server() as taker:
+        words = b"Code: 89, e.displayText() = DB::Exception: Unknown Content-Encoding of HTTP request: zstd"
+        taker.answer = lambda number, rows: (500, {"body": words})
+        done = ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal((done.status, done.accounting), (1, (0, 0, 300, 0)), done.errors)
+        equal((len(taker.bodies), done.errors.count("does not take this compression; see --compress")), (1, 1), done.errors)
+    wrong = subprocess.run([NETRACKER, "ship", "--to", "ipfix://localhost", "--compress", "gzip"], capture_output=True, text=True,
+                           check=False)
+    equal((wrong.returncode, "--compress: a destination ipfix" in wrong.stderr), (2, True), wrong.stderr)
+
+
 def passwords():
     secret = new_folder("secret")
     with open(secret, "w") as file:
@@ -595,7 +620,7 @@ def wrong_usage():
 
 # ---- real servers ----
 
-def compare_real(real, time_text):
+def compare_real(real, time_text, compression):
     """Set up, send while the server is killed and comes again, send all again in other batches: each record is there once."""
     options, secret = {"cursors": new_cursors(), "user": "default@"}, secret_file(new_folder("secret%d" % next(numbers)))
     for _ in range(2):
@@ -606,7 +631,7 @@ def compare_real(real, time_text):
     real.kill()
     real.start()
     equal((running.end().status, running.accounting), (0, (COUNT, 0, 0, 0)), running.errors)
-    again = ship(real.port, "--batch", "700", "--password-file", secret, **dict(options, cursors=new_cursors()))
+    again = ship(real.port, "--batch", "700", "--compress", compression, "--password-file", secret, **dict(options, cursors=new_cursors()))
     equal(again.accounting, (COUNT, 0, 0, 0), again.errors)
     equal(real.ask("SELECT count() FROM nt.conn FINAL"), str(COUNT), "records")
     equal(real.ask("SELECT sum(duration_ns), sum(dst_bytes) FROM nt.conn FINAL"),
@@ -630,7 +655,10 @@ def clickhouse_18():
         equal((done.status, "password" in done.errors), (1, True), "wrong password: " + done.errors)
         done = ship(real.port, "--password-file", secret_file(new_folder("secret18")), cursors=new_cursors(), user="default@")
         equal((done.status, "--setup" in done.errors), (1, True), "no table: " + done.errors)
-        compare_real(real, "time")
+        done = ship(real.port, "--password-file", secret_file(new_folder("secretz")), "--compress", "zstd", cursors=new_cursors(),
+                    user="default@")
+        equal((done.status, "see --compress" in done.errors), (1, True), "zstd: " + done.errors)
+        compare_real(real, "time", "gzip")
     finally:
         real.kill()
 
@@ -640,13 +668,13 @@ def current_engine():
     if isinstance(real, str):
         return skip(real)
     try:
-        compare_real(real, "concat(replaceOne(toString(time), ' ', 'T'), 'Z')")
+        compare_real(real, "concat(replaceOne(toString(time), ' ', 'T'), 'Z')", "zstd" if shutil.which("zstd") else "gzip")
     finally:
         real.kill()
 
 
 run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
-           an_unreadable_file, refusing_servers, table_that_changes, passwords,
+           an_unreadable_file, refusing_servers, table_that_changes, compressions, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile,
