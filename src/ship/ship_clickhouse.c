@@ -12,13 +12,16 @@
 
 /* The formats of time that records have; keys that the table has no column for. */
 #define SETTINGS "&date_time_input_format=best_effort&input_format_skip_unknown_fields=1"
-/* If the server collects inserts, it answers when they are written. Servers before 20.12 do not know it. */
-#define WAIT_SETTING "wait_for_async_insert"
+/* The server collects inserts of few records into one part, and answers when that is written. What it does else depends on its
+ * version and the user's profile. Servers before 20.12 do not know these settings. */
+#define ASYNC_SETTINGS "&wait_for_async_insert=1&async_insert="
+#define UNKNOWN_SETTING "Code: 115"
+#define FEW_RECORDS 1000 /* a tenth of a batch */
 
 struct clickhouse {
 	struct clickhouse_server server;
-	char *insert; /* path and query */
-	bool is_old;  /* it does not know WAIT_SETTING */
+	char *insert; /* path and query, without ASYNC_SETTINGS */
+	bool is_old;  /* it does not know ASYNC_SETTINGS */
 };
 
 /* ---- open ---- */
@@ -44,8 +47,7 @@ static bool set_insert(struct clickhouse *clickhouse)
 	escaped = http_client_escape(clickhouse->server.http, query);
 	if (!escaped)
 		return false;
-	size = asprintf(&clickhouse->insert, "?query=%s" SETTINGS "%s", escaped,
-			clickhouse->is_old ? "" : "&" WAIT_SETTING "=1");
+	size = asprintf(&clickhouse->insert, "?query=%s" SETTINGS, escaped);
 	http_client_free(escaped);
 	if (size < 0)
 		clickhouse->insert = NULL;
@@ -85,7 +87,8 @@ static void clickhouse_encode(void *connection, struct text_buffer *bytes, const
 
 static bool is_unknown_setting(const struct http_answer *http)
 {
-	return http->status && http->status != 200 && strstr(http->text, WAIT_SETTING);
+	return http->status >= 400 && !strncmp(http->text, UNKNOWN_SETTING, sizeof(UNKNOWN_SETTING) - 1) &&
+	       strstr(http->text, "async_insert");
 }
 
 /* The answer to a row that cannot be read names its place. */
@@ -107,16 +110,16 @@ static void judge(const struct http_answer *http, struct ship_answer *answer)
 	}
 }
 
-/* Returns false after filling in the answer. */
-static bool replace_insert(struct clickhouse *clickhouse, struct ship_answer *answer)
+static void insert_rows(const struct clickhouse *clickhouse, const char *rows, size_t size, unsigned int count,
+			struct http_answer *http)
 {
-	free(clickhouse->insert);
-	if (set_insert(clickhouse))
-		return true;
-	clickhouse->insert = NULL;
-	answer->verdict = SHIP_REFUSED;
-	snprintf(answer->reason, sizeof(answer->reason), "out of memory");
-	return false;
+	char target[1024];
+
+	snprintf(target, sizeof(target), "%s%s%s", clickhouse->insert, clickhouse->is_old ? "" : ASYNC_SETTINGS,
+		 clickhouse->is_old  ? "" :
+		 count < FEW_RECORDS ? "1" :
+				       "0");
+	http_client_post(clickhouse->server.http, target, rows, size, true, http);
 }
 
 static void clickhouse_send(void *connection, const struct ship_batch *batch, unsigned int first, unsigned int count,
@@ -127,12 +130,10 @@ static void clickhouse_send(void *connection, const struct ship_batch *batch, un
 	const char *rows;
 	size_t size = ship_batch_bytes(batch, first, count, &rows);
 
-	http_client_post(clickhouse->server.http, clickhouse->insert, rows, size, true, &http);
+	insert_rows(clickhouse, rows, size, count, &http);
 	if (!clickhouse->is_old && is_unknown_setting(&http)) {
 		clickhouse->is_old = true;
-		if (!replace_insert(clickhouse, answer))
-			return;
-		http_client_post(clickhouse->server.http, clickhouse->insert, rows, size, true, &http);
+		insert_rows(clickhouse, rows, size, count, &http);
 	}
 	judge(&http, answer);
 }

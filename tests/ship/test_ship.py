@@ -12,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests", "replay")]
@@ -280,6 +281,32 @@ def compressions():
     wrong = subprocess.run([NETRACKER, "ship", "--to", "ipfix://localhost", "--compress", "gzip"], capture_output=True, text=True,
                            check=False)
     equal((wrong.returncode, "--compress: a destination ipfix" in wrong.stderr), (2, True), wrong.stderr)
+
+
+def collected_inserts():
+    """The server may collect inserts of few records, and always answers when they are written. 18.16 does not know these words."""
+    def settings(path):
+        query = urllib.parse.parse_qs(path.split("?")[1])
+        return query.get("async_insert"), query.get("wait_for_async_insert")
+
+    folder = two_files()
+    with server() as taker:
+        ship(taker.port, "--batch", "2000", cursors=new_cursors())
+        equal([settings(path) for path in taker.paths], [(["0"], ["1"])] * 2, "many records")
+        del taker.paths[:]
+        ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal([settings(path) for path in taker.paths], [(["1"], ["1"])] * 2, "few records")
+    with server() as taker:
+        words = b"Code: 115, e.displayText() = DB::Exception: Unknown setting async_insert, e.what() = DB::Exception"
+        taker.answer = lambda number, rows: (404, {"body": words}) if number == 0 else 200
+        done = ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal((done.status, done.accounting), (0, (300, 0, 0, 0)), done.errors)
+        equal([settings(path) for path in taker.paths], [(["1"], ["1"]), (None, None), (None, None)], "an old server")
+    with server() as taker:
+        words = b"Code: 452. DB::Exception: Setting wait_for_async_insert should not be changed. (SETTING_CONSTRAINT_VIOLATION)"
+        taker.answer = lambda number, rows: (500, {"body": words})
+        done = ship(taker.port, "-t", "1", cursors=new_cursors(), folder=folder)
+        equal([settings(path) for path in taker.paths], [(["1"], ["1"])] * len(taker.paths), "a server that forbids it")
 
 
 def passwords():
@@ -674,7 +701,7 @@ def current_engine():
 
 
 run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
-           an_unreadable_file, refusing_servers, table_that_changes, compressions, passwords,
+           an_unreadable_file, refusing_servers, table_that_changes, compressions, collected_inserts, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile,
