@@ -303,6 +303,11 @@ static void get_key_us(const struct filter_field *field, const struct nt_record 
 	operand->number[0] *= 1000;
 }
 
+__s64 filter_field_unit(const struct filter_field *field)
+{
+	return field->get == get_key_us ? 1000 : 1;
+}
+
 static void fill_key_field(const struct record_field *key, const char *name, struct filter_field *field)
 {
 	bool is_us = ends_with(name, "_us");

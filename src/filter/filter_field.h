@@ -61,6 +61,9 @@ bool filter_field_find_nearest(const char *text, char nearest[FIELD_KEY_SIZE]);
 bool filter_field_is_of_listeners(const struct filter_field *field);
 bool filter_field_is_of_connections(const struct filter_field *field);
 
+/* Returns what the operand's number counts for 1 of the record's key: 1000 of keys that count microseconds, else 1. */
+__s64 filter_field_unit(const struct filter_field *field);
+
 /* Fills the operand: all zero if the value is unknown. */
 void filter_field_get(const struct filter_field *field, const struct nt_record *record, struct filter_operand *operand);
 

@@ -151,7 +151,7 @@ static void print_group_number(const struct text_rows *rows, struct text_buffer 
 	else if (of_sums == GROUP_SENT || of_sums == GROUP_RECEIVED)
 		readable_count(cell, (__u64)number);
 	else if (of_sums == GROUP_COLUMNS && rows->groups->order.field.type == FILTER_DURATION)
-		print_duration(cell, number);
+		print_duration(cell, number * rows->groups->order.unit);
 	else
 		text_signed(cell, number);
 }

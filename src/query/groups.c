@@ -45,6 +45,7 @@ static bool parse_percentile(struct group_order *order, const char *text)
 	if (!quantity_number(number, 1, 100, &percent) || !filter_field_find(colon + 1, &order->field))
 		return false;
 	order->percent = (unsigned int)percent;
+	order->unit = filter_field_unit(&order->field);
 	snprintf(order->name, sizeof(order->name), "%s", text);
 	return is_number(&order->field);
 }
@@ -174,7 +175,7 @@ static void set_value(struct group_row *row, const struct groups *groups, const 
 
 	filter_field_get(&groups->order.field, record, &operand);
 	row->has_value = operand.count;
-	row->value = operand.number[0];
+	row->value = operand.number[0] / groups->order.unit;
 }
 
 static void fill_group_row(struct group_row *row, const struct groups *groups, const struct nt_record *record)

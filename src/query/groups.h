@@ -28,6 +28,7 @@ struct group_order {
 	enum group_column column; /* else by this, or */
 	unsigned int percent;     /* by the percentile of a field; 0: none */
 	struct filter_field field;
+	__s64 unit;                 /* what the field counts for 1 of its key: 1000 ns for rtt_us */
 	char name[GROUP_SORT_SIZE]; /* of the percentile: p95:handshake_ns */
 	bool reversed;
 };

@@ -60,6 +60,7 @@ def record(chance, number, end):
     if chance.random() < 0.9:
         values["handshake_ns"] = chance.randrange(10**4, 10**8)
         values.update(src_bytes=chance.randrange(10**6), dst_bytes=chance.randrange(10**7))
+        values["rtt_us"] = values["handshake_ns"] // 1000
     values.update(src_retransmits=chance.randrange(4), dst_retransmits=chance.randrange(2), seen=["wire"], complete=True,
                   gaps=[])
     return values

@@ -67,6 +67,7 @@ def percentiles():
                              ("p99:sent", "peer", lambda values: values.get(
                                  "dst_bytes" if values["role"] == "server" else "src_bytes")),
                              ("p100:retrans", "comm", lambda values: values["src_retransmits"] + values["dst_retransmits"]),
+                             ("p95:rtt_us", "comm", lambda values: values.get("rtt_us")),
                              ("p1:handshake_ns", "outcome", lambda values: values.get("handshake_ns"))):
         numbers = {}
         for values in records:
@@ -78,6 +79,16 @@ def percentiles():
               {group: percentile(numbers.get(group), percent) for group in groups_of([key], records)}, name)
         shown = [row[name] for _, row in rows]
         equal(shown, sorted(shown, reverse=True), name + ": the highest first")
+
+
+def microseconds():
+    """A number is in the unit of its name; text has a unit."""
+    records = [values for values in newest() if values.get("comm") == "curl" and "rtt_us" in values]
+    wanted = percentile([values["rtt_us"] for values in records], 50)
+    arguments = ["--by", "comm", "-c", "curl", "--sort", "p50:rtt_us"]
+    equal(Answer(*arguments, "-f", "csv").output.splitlines()[1].split(",")[-1], str(wanted), "csv")
+    text = Answer(*arguments).output.splitlines()[1].split()[-1]
+    equal(text.endswith("ms") and float(text[:-2]), float("%.3g" % (wanted / 1000)), "text: %s" % text)
 
 
 def unknown_comes_last():
@@ -202,5 +213,5 @@ def questions():
     compare(["net/24"], hour, "-S", local_time(begin), "--sort", "retrans")
 
 
-made.run_tests([keys_one_by_one, several_keys, orders, percentiles, unknown_comes_last, only_new, formats, hostile_names,
+made.run_tests([keys_one_by_one, several_keys, orders, percentiles, microseconds, unknown_comes_last, only_new, formats, hostile_names,
                 wrong_usage, statuses, questions])
