@@ -9,7 +9,8 @@
 
 #define ADDRESS_SIZE 16
 #define IPV4_SIZE 4
-#define NS_PER_US 1000
+#define FIRST_PRINTABLE 0x20
+#define LAST_PRINTABLE 0x7e
 
 /* The tables have addresses and times as they are, the view as text. */
 #define OF_CONN " FROM conn WHERE conn.seq=record.seq)"
@@ -29,7 +30,7 @@ static bool refuse_sql(const struct sql_writer *writer, const struct filter_node
 
 /* ---- values ---- */
 
-void filter_append_sql_text(struct text_buffer *sql, const char *text, size_t size)
+static void append_sql_text(struct text_buffer *sql, const char *text, size_t size)
 {
 	struct text_buffer escaped = { 0 };
 	size_t i;
@@ -44,6 +45,23 @@ void filter_append_sql_text(struct text_buffer *sql, const char *text, size_t si
 	}
 	text_char(sql, '\'');
 	text_free(&escaped);
+}
+
+/* Appends text as filter_append_sql_bytes() has it. */
+static void append_byte_text(struct text_buffer *sql, const char *text, size_t size)
+{
+	size_t i;
+
+	text_string(sql, "('");
+	for (i = 0; i < size; i++) {
+		if (text[i] == '\'')
+			text_char(sql, '\'');
+		if ((unsigned char)text[i] < FIRST_PRINTABLE || (unsigned char)text[i] > LAST_PRINTABLE)
+			text_format(sql, "'||char(%u)||'", (unsigned char)text[i]);
+		else
+			text_char(sql, text[i]);
+	}
+	text_string(sql, "')");
 }
 
 static void append_blob(struct text_buffer *sql, const __u8 *bytes, size_t size)
@@ -92,7 +110,6 @@ static void append_key_name(struct text_buffer *sql, const struct record_field *
 bool filter_field_append_sql(const struct filter_field *field, struct text_buffer *sql)
 {
 	const char *computed = field->key ? NULL : computed_sql(field);
-	bool is_us = field->type == FILTER_DURATION && field->key && field->unit_ns == NS_PER_US;
 
 	if (!field->key && !computed)
 		return false;
@@ -101,10 +118,34 @@ bool filter_field_append_sql(const struct filter_field *field, struct text_buffe
 		text_string(sql, computed);
 	else
 		append_key_name(sql, field->key);
-	if (is_us)
-		text_string(sql, "*1000");
 	text_char(sql, ')');
 	return true;
+}
+
+/* The digits of a byte, and those of the two characters behind \x, of which each is a byte of two digits. */
+#define DIGIT_SQL(at) "instr('123456789ABCDEF',substr(h," at ",1))"
+#define ESCAPED_DIGIT_SQL(at, high) "(instr('123456789',substr(h," at ",1))+9*(substr(h," high ",1)='6'))"
+
+/* Few texts have anything but printable ASCII without a backslash: of others the hexadecimal digits `h` are taken one byte,
+ * or one escape, after another. */
+void filter_append_sql_bytes(struct text_buffer *sql, const char *column, int size)
+{
+	text_format(sql,
+		    "(CASE WHEN %.*s GLOB '*[^]^-~ -[]*' THEN\n  (WITH RECURSIVE bytes(h,t) AS (SELECT hex(%.*s),''",
+		    size, column, size, column);
+	text_string(
+		sql,
+		" UNION ALL SELECT\n  substr(h,CASE substr(h,1,4) WHEN '5C78' THEN 9 WHEN '5C5C' THEN 5 ELSE 3 END),"
+		"\n  t||char(CASE substr(h,1,4) WHEN '5C78' THEN\n  " ESCAPED_DIGIT_SQL("6", "5") "*16+\n  ");
+	text_string(sql,
+		    ESCAPED_DIGIT_SQL("8", "7") "\n  WHEN '5C5C' THEN 92 ELSE " DIGIT_SQL("1") "*16+" DIGIT_SQL("2"));
+	text_format(sql, " END)\n  FROM bytes WHERE h<>'') SELECT t FROM bytes WHERE h='') ELSE %.*s END)", size,
+		    column);
+}
+
+static void append_key_bytes(struct text_buffer *sql, const struct record_field *key)
+{
+	filter_append_sql_bytes(sql, key->key + 1, (int)(key->key_size - strlen("\"\":")));
 }
 
 /* ---- numbers and times ---- */
@@ -148,6 +189,8 @@ static bool append_number_condition(struct sql_writer *writer, const struct filt
 		text_string(sql, column);
 	else if (!filter_field_append_sql(&node->field, sql))
 		return refuse_sql(writer, node, "the value");
+	if (filter_field_unit(&node->field) > 1)
+		text_format(sql, "*%lld", (long long)filter_field_unit(&node->field));
 	text_string(sql, filter_tests_equality(node) ? " BETWEEN " : relation_sql(node->relation));
 	append_sql_number(sql, node->field.type, value->low);
 	if (filter_tests_equality(node)) {
@@ -219,9 +262,9 @@ static bool append_glob(struct sql_writer *writer, const struct filter_node *nod
 		return refuse_sql(writer, node, "a regular expression");
 	if (strpbrk(value->text, "[\\"))
 		return refuse_sql(writer, node, "a set of characters");
-	append_key_name(writer->sql, node->field.key);
+	append_key_bytes(writer->sql, node->field.key);
 	text_string(writer->sql, " GLOB ");
-	filter_append_sql_text(writer->sql, value->text, value->size);
+	append_byte_text(writer->sql, value->text, value->size);
 	return true;
 }
 
@@ -230,10 +273,10 @@ static void append_cgroup_condition(struct text_buffer *sql, const struct filter
 	bool is_path = !value->size || *value->text == '/';
 
 	text_string(sql, is_path ? "substr(cgroup||'/',1,length(" : "instr(cgroup||'/','/'||");
-	filter_append_sql_text(sql, value->text, value->size);
+	append_sql_text(sql, value->text, value->size);
 	if (is_path) {
 		text_string(sql, ")+1)=");
-		filter_append_sql_text(sql, value->text, value->size);
+		append_sql_text(sql, value->text, value->size);
 		text_string(sql, "||'/'");
 	} else {
 		text_string(sql, "||'/')>0");
@@ -249,20 +292,20 @@ static bool append_text_condition(struct sql_writer *writer, const struct filter
 		return append_glob(writer, node, value);
 	if (node->relation == FILTER_CONTAINS) {
 		text_string(sql, "instr(");
-		append_key_name(sql, node->field.key);
+		append_key_bytes(sql, node->field.key);
 		text_char(sql, ',');
-		filter_append_sql_text(sql, value->text, value->size);
+		append_byte_text(sql, value->text, value->size);
 		text_string(sql, ")>0");
 	} else if (node->field.type == FILTER_CGROUP) {
 		append_cgroup_condition(sql, value);
 	} else if (node->field.type == FILTER_CONTAINER) {
 		text_format(sql, "substr(container,1,%zu)=lower(", value->size);
-		filter_append_sql_text(sql, value->text, value->size);
+		append_sql_text(sql, value->text, value->size);
 		text_char(sql, ')');
 	} else {
 		append_key_name(sql, node->field.key);
 		text_char(sql, '=');
-		filter_append_sql_text(sql, value->text, value->size);
+		append_sql_text(sql, value->text, value->size);
 	}
 	return true;
 }

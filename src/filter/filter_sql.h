@@ -10,10 +10,11 @@
 /* Appends the condition; NULL in SQL is unknown, as in a filter. Returns false if SQL cannot say it, with the reason. */
 bool filter_append_sql(const struct filter *filter, struct text_buffer *sql, char *reason, size_t size);
 
-/* Appends an expression for the field's number. Returns false if there is none. */
+/* Appends an expression for the field's number, as the key counts it. Returns false if there is none. */
 bool filter_field_append_sql(const struct filter_field *field, struct text_buffer *sql);
 
-/* Appends text in quotes, as the view has it. */
-void filter_append_sql_text(struct text_buffer *sql, const char *text, size_t size);
+/* Appends an expression for the bytes of a text: a character for each, U+0000 to U+00FF. The column has escapes
+ * (util/escape.h), in which a part of a text could be found, and which have another order. */
+void filter_append_sql_bytes(struct text_buffer *sql, const char *column, int size);
 
 #endif

@@ -13,7 +13,6 @@
 #define NS_PER_SECOND 1000000000ULL
 #define ADDRESS_SIZE 16
 #define MAPPED_BITS 96
-#define MOST_TEXT 65535
 
 /* ---- the keys ---- */
 
@@ -170,13 +169,12 @@ static void append_number(struct text_buffer *bytes, enum value_tag tag, __u64 n
 	text_append(bytes, (const char *)&ordered, sizeof(ordered));
 }
 
+/* A text has no NUL. With one at its end it comes before those that it begins. */
 static void append_text(struct text_buffer *bytes, const char *text, size_t size)
 {
-	__u16 written = (__u16)(size < MOST_TEXT ? size : MOST_TEXT);
-
 	text_char(bytes, TAG_TEXT);
-	text_append(bytes, (const char *)&written, sizeof(written));
-	text_append(bytes, text, written);
+	text_append(bytes, text, size);
+	text_char(bytes, '\0');
 }
 
 static void append_list(struct text_buffer *bytes, const struct field_value *value)
@@ -230,6 +228,13 @@ static void append_net(const struct group_key *key, const __u8 *address, struct 
 	text_append(bytes, (const char *)net, sizeof(net));
 }
 
+static void append_port(struct text_buffer *bytes, __u16 port)
+{
+	__u16 ordered = __builtin_bswap16(port);
+
+	text_append(bytes, (const char *)&ordered, sizeof(ordered));
+}
+
 static void append_group_value(const struct group_key *key, const struct nt_record *record, struct text_buffer *bytes)
 {
 	switch (key->kind) {
@@ -241,7 +246,7 @@ static void append_group_value(const struct group_key *key, const struct nt_reco
 	case GROUP_BY_SERVICE:
 		text_char(bytes, TAG_SERVICE);
 		text_append(bytes, (const char *)record->dst_ip, ADDRESS_SIZE);
-		return text_append(bytes, (const char *)&record->dst_port, sizeof(record->dst_port));
+		return append_port(bytes, record->dst_port);
 	case GROUP_BY_TIME:
 		return append_number(bytes, TAG_TIME, record->end_ns - record->end_ns % key->bucket_ns);
 	default:
@@ -278,13 +283,10 @@ static void set_text(struct group_value *value)
 
 static const char *take_text(struct group_value *value, const char *bytes)
 {
-	__u16 size;
-
-	memcpy(&size, bytes, sizeof(size));
 	value->type = GROUP_TEXT;
-	value->text = bytes + sizeof(size);
-	value->size = size;
-	return value->text + size;
+	value->text = bytes;
+	value->size = strlen(bytes);
+	return bytes + value->size + 1;
 }
 
 static const char *take_address(struct group_value *value, const char *bytes, enum value_tag tag)
@@ -302,6 +304,7 @@ static const char *take_address(struct group_value *value, const char *bytes, en
 		behind++;
 	} else {
 		memcpy(&port, behind, sizeof(port));
+		port = __builtin_bswap16(port);
 		snprintf(value->storage, sizeof(value->storage), is_ipv4 ? "%s:%u" : "[%s]:%u", text, port);
 		behind += sizeof(port);
 	}

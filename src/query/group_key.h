@@ -42,7 +42,8 @@ bool group_keys_parse(struct group_keys *keys, const char *text, char *reason, s
 void group_keys_add_columns(const struct group_keys *keys, struct history_columns *columns);
 
 /* Appends the record's values: two records append the same bytes if they are of the same group. The order of the bytes is
- * that of numbers and times, and of texts of one length. */
+ * that of numbers and times, of the bytes of texts, and of addresses and ports as they are sent; IPv4 as ::ffff:0:0/96.
+ * Unknown values come first. */
 void group_keys_append(const struct group_keys *keys, const struct nt_record *record, struct text_buffer *bytes);
 
 enum group_value_type { GROUP_UNKNOWN, GROUP_NUMBER, GROUP_TEXT };

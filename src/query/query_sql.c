@@ -34,7 +34,9 @@ static void append_newest(struct question *question)
 {
 	const char *begin = question->selection->match == HISTORY_ALIVE_IN ? "ifnull(start_ns,0)" : "time_ns";
 
-	text_format(&question->sql, "seq IN (SELECT max(seq) FROM conn WHERE time_ns>=%llu AND %s<=%llu GROUP BY id)",
+	text_format(&question->sql,
+		    "seq IN (SELECT max(seq) FROM conn WHERE time_ns>=%llu AND %s<=%llu GROUP BY id,"
+		    "CASE WHEN ifnull(id,'') IN ('',0) THEN seq END)",
 		    (unsigned long long)question->selection->from_ns, begin, (unsigned long long)last_ns(question));
 }
 
@@ -94,6 +96,11 @@ static void append_net_key(struct text_buffer *sql, const struct group_key *key)
 		    NT_ROLE_CLIENT);
 }
 
+/* IPv4 is among IPv6 as ::ffff:0:0/96. */
+#define ADDRESS_ORDER_SQL(address, more) \
+	"(SELECT CASE length(a) WHEN 4 THEN '00000000000000000000FFFF' ELSE '' END||hex(a) FROM (SELECT " address \
+	" AS a FROM conn WHERE conn.seq=record.seq))" more
+
 static bool append_time_key(struct question *question, const struct group_key *key)
 {
 	__u64 seconds = key->bucket_ns / NS_PER_SECOND;
@@ -146,6 +153,30 @@ static bool append_key_value(struct question *question, const struct group_key *
 	}
 }
 
+/* Appends what orders the key's values as group_keys_append() does. Returns false if the values themselves do. */
+static bool append_key_order(struct text_buffer *sql, const struct group_key *key)
+{
+	const struct record_field *field = key->field;
+
+	switch (key->kind) {
+	case GROUP_BY_FIELD:
+		if (field->type != FIELD_STRING)
+			return false;
+		filter_append_sql_bytes(sql, field->key + 1, (int)(field->key_size - strlen("\"\":")));
+		return true;
+	case GROUP_BY_PEER:
+	case GROUP_BY_NET:
+		text_format(sql, ADDRESS_ORDER_SQL("CASE role WHEN %d THEN dst_ip ELSE src_ip END", ""),
+			    NT_ROLE_CLIENT);
+		return true;
+	case GROUP_BY_SERVICE:
+		text_string(sql, ADDRESS_ORDER_SQL("dst_ip", "||printf('%05d',dst_port)"));
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Appends `k1, k2`: the keys in the inner statements. */
 static void append_keys(struct question *question)
 {
@@ -160,7 +191,7 @@ static void append_ordered_keys(struct question *question, bool is_reversed)
 	unsigned int i;
 
 	for (i = 0; i < question->groups->keys.count; i++)
-		text_format(&question->sql, "%sk%u%s", i ? ", " : "", i + 1, is_reversed ? " DESC" : "");
+		text_format(&question->sql, "%smin(o%u)%s", i ? ", " : "", i + 1, is_reversed ? " DESC" : "");
 }
 
 static bool append_key_values(struct question *question)
@@ -172,6 +203,20 @@ static bool append_key_values(struct question *question)
 		if (!append_key_value(question, &question->groups->keys.keys[i]))
 			return false;
 		text_format(&question->sql, " AS k%u", i + 1);
+	}
+	return true;
+}
+
+static bool append_orders(struct question *question)
+{
+	unsigned int i;
+
+	for (i = 0; i < question->groups->keys.count; i++) {
+		text_string(&question->sql, ",\n ");
+		if (!append_key_order(&question->sql, &question->groups->keys.keys[i]) &&
+		    !append_key_value(question, &question->groups->keys.keys[i]))
+			return false;
+		text_format(&question->sql, " AS o%u", i + 1);
 	}
 	return true;
 }
@@ -193,7 +238,7 @@ static bool append_found(struct question *question)
 	const struct group_order *order = &question->groups->order;
 
 	text_string(&question->sql, "WITH found AS (SELECT\n");
-	if (!append_key_values(question))
+	if (!append_key_values(question) || !append_orders(question))
 		return false;
 	if (order->percent) {
 		text_string(&question->sql, ",\n ");
