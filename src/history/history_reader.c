@@ -358,7 +358,7 @@ int history_reader_next(struct history_reader *reader, struct nt_record *record)
 	return result < 0 ? history_reader_report(reader, result) : result;
 }
 
-int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record)
+int history_reader_fetch(struct history_reader *reader, __u64 seq, struct nt_record *record)
 {
 	int result, error;
 
@@ -371,7 +371,14 @@ int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_reco
 	if (!error && result == SQLITE_ROW)
 		error = load_record(reader, record);
 	sqlite3_reset(reader->conn.statement);
-	return error ? history_reader_report(reader, error) : result == SQLITE_ROW;
+	return error ? error : result == SQLITE_ROW;
+}
+
+int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record)
+{
+	int result = history_reader_fetch(reader, seq, record);
+
+	return result < 0 ? history_reader_report(reader, result) : result;
 }
 
 __u64 history_reader_seq(const struct history_reader *reader)
@@ -514,7 +521,7 @@ int history_reader_measure(struct history_reader *reader, const struct history_s
 	if (error)
 		*extent = (struct history_extent){ 0 };
 	sqlite3_finalize(statement);
-	return error ? history_reader_report(reader, error) : 0;
+	return error;
 }
 
 /* ---- coverage ---- */

@@ -72,7 +72,7 @@ struct history_extent {
 	__u64 last_seq, first_seq, records; /* 0: none */
 };
 
-/* Returns 0, or -errno after reporting the error. */
+/* Returns 0, or -errno; history_reader_report() reports it. */
 int history_reader_measure(struct history_reader *reader, const struct history_selection *selection,
 			   struct history_extent *extent);
 
@@ -95,6 +95,9 @@ int history_reader_report(const struct history_reader *reader, int error);
 /* Fills the record of this number, whatever span of time the selection has; what history_reader_next() would return next
  * changes. Returns as history_reader_next(): 0 if there is no such record. */
 int history_reader_find(struct history_reader *reader, __u64 seq, struct nt_record *record);
+
+/* The same without the report: a damaged page may hold many records. */
+int history_reader_fetch(struct history_reader *reader, __u64 seq, struct nt_record *record);
 
 /* Returns the number of the record that was read last in its file: 1 or more, ascending in the order of writing, without
  * gaps. */

@@ -16,8 +16,12 @@ static __u64 find_last_seq(struct query_files *files, unsigned int file)
 	struct query_reader reader = { 0 };
 	struct history_extent extent = { 0 };
 
+	int error = 0;
+
 	if (query_files_open(files, file, &reader))
-		history_reader_measure(reader.open, &all, &extent);
+		error = history_reader_measure(reader.open, &all, &extent);
+	if (error)
+		query_files_report_damage(files, &reader, error);
 	query_reader_close(&reader);
 	return extent.last_seq;
 }

@@ -62,17 +62,18 @@ static bool may_open(struct query_files *files, unsigned int index)
 	return may;
 }
 
-static void note_closed(struct query_files *files, unsigned int index, int error)
+static void note_removed(struct query_files *files, unsigned int index)
 {
-	struct query_file *file = &files->files[index];
-
 	pthread_mutex_lock(&files->lock);
-	if (error == -ENOENT) {
-		files->removed += !file->is_removed;
-		file->is_removed = true;
-	} else {
-		file->is_unreadable = files->is_incomplete = true;
-	}
+	files->removed += !files->files[index].is_removed;
+	files->files[index].is_removed = true;
+	pthread_mutex_unlock(&files->lock);
+}
+
+void query_files_give_up(struct query_files *files, unsigned int file)
+{
+	pthread_mutex_lock(&files->lock);
+	files->files[file].is_unreadable = files->is_incomplete = true;
 	pthread_mutex_unlock(&files->lock);
 }
 
@@ -90,16 +91,22 @@ struct history_reader *query_files_open(struct query_files *files, unsigned int 
 	if (!error)
 		return reader->open;
 	query_reader_close(reader);
-	note_closed(files, index, error);
+	if (error == -ENOENT)
+		note_removed(files, index);
+	else
+		query_files_give_up(files, index);
 	return NULL;
 }
 
 void query_files_measure_one(struct query_files *files, unsigned int file, const struct history_selection *selection,
 			     struct query_reader *reader)
 {
-	if (query_files_open(files, file, reader) &&
-	    history_reader_measure(reader->open, selection, &files->files[file].extent))
-		query_files_note_damage(files, file);
+	int error = 0;
+
+	if (query_files_open(files, file, reader))
+		error = history_reader_measure(reader->open, selection, &files->files[file].extent);
+	if (error)
+		query_files_report_damage(files, reader, error);
 }
 
 void query_files_measure(struct query_files *files, const struct history_selection *selection)
@@ -112,13 +119,15 @@ void query_files_measure(struct query_files *files, const struct history_selecti
 	query_reader_close(&reader);
 }
 
-bool query_files_note_damage(struct query_files *files, unsigned int file)
+void query_files_report_damage(struct query_files *files, const struct query_reader *reader, int error)
 {
+	struct query_file *file = &files->files[reader->file];
 	bool is_new;
 
 	pthread_mutex_lock(&files->lock);
-	is_new = !files->files[file].is_damaged;
-	files->files[file].is_damaged = files->is_incomplete = true;
+	is_new = !file->is_damaged;
+	file->is_damaged = files->is_incomplete = true;
 	pthread_mutex_unlock(&files->lock);
-	return is_new;
+	if (is_new)
+		history_reader_report(reader->open, error);
 }

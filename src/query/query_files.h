@@ -48,7 +48,10 @@ void query_files_measure(struct query_files *files, const struct history_selecti
 void query_files_measure_one(struct query_files *files, unsigned int file, const struct history_selection *selection,
 			     struct query_reader *reader);
 
-/* Notes that the file, or a part of it, could not be read. Returns whether that is new. */
-bool query_files_note_damage(struct query_files *files, unsigned int file);
+/* Notes that the file, or a part of it, could not be read, and reports the first such error of the file. */
+void query_files_report_damage(struct query_files *files, const struct query_reader *reader, int error);
+
+/* Notes that the file cannot be read, which is reported already; it is passed over from now on. */
+void query_files_give_up(struct query_files *files, unsigned int file);
 
 #endif

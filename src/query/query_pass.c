@@ -30,12 +30,6 @@ static void add_to_count(struct query_thread *thread)
 		progress_show(pass->progress, &view);
 }
 
-static void report_damage(struct query_thread *thread, int error)
-{
-	if (query_files_note_damage(thread->pass->files, thread->reader.file))
-		history_reader_report(thread->reader.open, error);
-}
-
 static bool visit_in_piece(void *context, const struct history_row *row, struct nt_record *record)
 {
 	struct query_thread *thread = context;
@@ -44,7 +38,7 @@ static bool visit_in_piece(void *context, const struct history_row *row, struct 
 	if (++thread->uncounted == RECORDS_BETWEEN_CLOCKS)
 		add_to_count(thread);
 	if (row->seq >> QUERY_POSITION_FILE_SHIFT) {
-		report_damage(thread, -EUCLEAN);
+		query_files_report_damage(pass->files, &thread->reader, -EUCLEAN);
 		return true;
 	}
 	if (pass->visit(thread->state, row, record, query_position(thread->reader.file, row->seq)) &&
@@ -66,7 +60,7 @@ static void read_piece(struct query_thread *thread, const struct query_piece *pi
 		return;
 	error = history_reader_scan(thread->reader.open, &selection, visit_in_piece, thread);
 	if (error)
-		report_damage(thread, error);
+		query_files_report_damage(pass->files, &thread->reader, error);
 }
 
 static void *read_pieces(void *context)

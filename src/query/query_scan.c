@@ -178,13 +178,15 @@ static bool find_record(struct query_scan *scan, struct query_reader *reader, co
 	if (!query_files_open(&scan->files, file, reader))
 		return false;
 	result = is_new ? history_reader_select(reader->open, selection) : 0;
-	if (!result)
-		result = history_reader_find(reader->open, position & SEQ_MASK, record);
-	if (result == 1)
-		return true;
-	if (query_files_note_damage(&scan->files, file) && !result)
-		history_reader_report(reader->open, -EUCLEAN);
-	return false;
+	if (result) { /* it reported the error */
+		query_files_give_up(&scan->files, file);
+		query_reader_close(reader);
+		return false;
+	}
+	result = history_reader_fetch(reader->open, position & SEQ_MASK, record);
+	if (result != 1)
+		query_files_report_damage(&scan->files, reader, result ? result : -EUCLEAN);
+	return result == 1;
 }
 
 /* ---- ids that may have several records ---- */

@@ -280,6 +280,24 @@ def unreadable_files():
         check(len(answer.errors.splitlines()) == 2, "%s: said once: %s" % (name, answer.errors))
 
 
+def damage_of_many_records():
+    """One line says it, however many records cannot be read. The others are part of the answer."""
+    import sqlite3
+    folder = os.path.join(FOLDER, "many-damaged")
+    records = [dict(values, wire_src_ip="10.9.9.9") if number % 2 else values for number, values in enumerate(newest()[:200])]
+    write_history(folder, records)
+    database = sqlite3.connect(files_of(folder)[0])
+    database.execute("UPDATE more SET wire_src_ip=x'0102'")
+    equal(database.execute("SELECT count(*) FROM more").fetchone()[0], 100, "rows of `more`")
+    database.commit()
+    database.close()
+    for arguments in ([], ["-r"], ["-n", "150"], ["--by", "wire_src_ip"], ["wire_src_ip", "10.0.0.0/8"], ["--summary"]):
+        answer = Answer(*arguments, folder=folder)
+        equal((answer.status, answer.errors.count("cannot read"), len(answer.errors.splitlines())), (1, 1, 2),
+              "%s: %s" % (arguments, answer.errors))
+    equal(Answer("-f", "json", folder=folder).ids, [values["id"] for values in records[::2]], "the others")
+
+
 def interrupted():
     """It says so, and prints no table of what it had read. A lock on the file makes it wait until the signal came."""
     import sqlite3
@@ -318,4 +336,4 @@ def many_files():
 
 
 run_tests([all_records, spans, the_newest, filters, one_id, open_then, formats, coverage, losses_and_gaps, progress_line, wrong_usage, no_history,
-           no_permission, unreadable_files, interrupted, many_files])
+           no_permission, unreadable_files, damage_of_many_records, interrupted, many_files])
