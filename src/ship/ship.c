@@ -25,7 +25,7 @@
 #define NS_PER_SECOND 1000000000ULL
 #define NS_PER_MS 1000000ULL
 #define LONGEST_PAUSE_NS (60 * NS_PER_SECOND) /* while the history cannot be read */
-#define CURSOR_NAME_SIZE (SERVER_NAME_SIZE + SERVER_HOST_SIZE + SERVER_PATH_SIZE)
+#define CURSOR_NAME_SIZE (2 * SERVER_NAME_SIZE + SERVER_HOST_SIZE + SERVER_PATH_SIZE)
 
 static const struct ship_destination *const destinations[] = { &ship_clickhouse, &ship_otlp, &ship_kafka, &ship_ipfix,
 							       &ship_ipfix_udp };
@@ -83,27 +83,44 @@ static bool open_destination(struct ship *ship)
 	return ship->connection;
 }
 
+static void replace_slashes(char *name, char by)
+{
+	while (*(name += strcspn(name, "/")))
+		*name = by;
+}
+
+/* No part of a URL has a comma, so two destinations never have one name. */
 static void name_cursor(const struct ship *ship, char name[CURSOR_NAME_SIZE])
+{
+	const struct server_url *url = &ship->url;
+
+	snprintf(name, CURSOR_NAME_SIZE, "%s,%s%s%s,%u%s%s", ship->destination->name, url->user, *url->user ? "@" : "",
+		 url->host, url->port, *url->path ? "," : "", url->path);
+	replace_slashes(name, ',');
+}
+
+/* The name that earlier versions gave it: two destinations could share one. */
+static void name_former_cursor(const struct ship *ship, char name[CURSOR_NAME_SIZE])
 {
 	const struct server_url *url = &ship->url;
 
 	snprintf(name, CURSOR_NAME_SIZE, "%s-%s-%u%s%s", ship->destination->name, url->host, url->port,
 		 *url->path ? "-" : "", url->path);
-	while (*(name += strcspn(name, "/")))
-		*name = '-';
+	replace_slashes(name, '-');
 }
 
 static bool ship_set_up(struct ship *ship)
 {
 	const struct options *options = ship->options;
-	char name[CURSOR_NAME_SIZE];
+	char name[CURSOR_NAME_SIZE], former[CURSOR_NAME_SIZE];
 
 	name_machine(ship);
 	name_cursor(ship, name);
+	name_former_cursor(ship, former);
 	ship->backlog.cursor = &ship->cursor;
 	ship->sender.backlog = &ship->backlog;
 	ship->sender.is_once = options->once;
-	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name) &&
+	return ship_cursor_open(&ship->cursor, options->cursors, options->from, name, former) &&
 	       ship_batch_init(&ship->batch, ship->destination, ship->connection) && open_redaction_of_batch(ship) &&
 	       ship_sender_init(&ship->sender);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define LINE_SIZE (HISTORY_PATH_SIZE + 16)
 #define STATE_MODE 0750
 #define FILE_MODE 0640
+#define MOST_OF_NAME (NAME_MAX - (sizeof(".cursor.lock") - 1))
 
 static bool report_state(const char *path, const char *action, const char *remedy)
 {
@@ -122,6 +124,10 @@ static bool read_cursor(struct ship_cursor *cursor, const char *folder)
 
 static bool set_paths(struct ship_cursor *cursor, const char *state, const char *name)
 {
+	if (strlen(name) > MOST_OF_NAME) {
+		message_error("ship: the URL is too long: user, host and path are the name of the cursor's file");
+		return false;
+	}
 	if (history_folder_path(cursor->path, state, name, ".cursor") &&
 	    history_folder_path(cursor->rejected_path, state, name, ".rejected"))
 		return true;
@@ -129,21 +135,75 @@ static bool set_paths(struct ship_cursor *cursor, const char *state, const char 
 	return report_state(state, "use it", "name another folder: --cursors FOLDER");
 }
 
-static bool lock_cursor(struct ship_cursor *cursor)
+/* Returns the locked file, or -1 after reporting the error. */
+static int lock_file(const char *cursor_path)
 {
 	char path[HISTORY_PATH_SIZE + 8];
+	int lock;
 
-	snprintf(path, sizeof(path), "%s.lock", cursor->path);
-	cursor->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-	if (cursor->lock < 0)
-		return report_state(path, "make it", "it needs a folder that this user may write: --cursors FOLDER");
-	if (!flock(cursor->lock, LOCK_EX | LOCK_NB))
-		return true;
-	message_error("ship: %s: another netracker ship sends to this destination already", cursor->path);
-	return false;
+	snprintf(path, sizeof(path), "%s.lock", cursor_path);
+	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+	if (lock < 0) {
+		report_state(path, "make it", "it needs a folder that this user may write: --cursors FOLDER");
+		return -1;
+	}
+	if (!flock(lock, LOCK_EX | LOCK_NB))
+		return lock;
+	message_error("ship: %s: another netracker ship sends to this destination already", cursor_path);
+	close(lock);
+	return -1;
 }
 
-bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name)
+/* The rename itself is on the disk once the folder is. */
+static bool sync_folder_of(const char *path)
+{
+	char copy[HISTORY_PATH_SIZE];
+	bool is_synced;
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	is_synced = !fsync(fd);
+	close(fd);
+	return is_synced;
+}
+
+/* The cursor comes last, so that a crash before it leaves all to be done again. */
+static bool rename_former(const struct ship_cursor *cursor, const char *path, const char *rejected_path)
+{
+	char lock_path[HISTORY_PATH_SIZE + 8];
+
+	if (rename(rejected_path, cursor->rejected_path) && errno != ENOENT)
+		return report_state(rejected_path, "rename it", "nothing is sent without it");
+	if (rename(path, cursor->path) || !sync_folder_of(path))
+		return report_state(path, "rename it", "nothing is sent without it");
+	snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+	unlink(lock_path);
+	message_note("ship: %s: it is %s now", path, cursor->path);
+	return true;
+}
+
+static bool take_over(const struct ship_cursor *cursor, const char *state, const char *former)
+{
+	char path[HISTORY_PATH_SIZE], rejected_path[HISTORY_PATH_SIZE];
+	bool is_done;
+	int lock;
+
+	if (!access(cursor->path, F_OK) || !history_folder_path(path, state, former, ".cursor") ||
+	    !history_folder_path(rejected_path, state, former, ".rejected") || access(path, F_OK))
+		return true;
+	lock = lock_file(path);
+	if (lock < 0)
+		return false;
+	is_done = rename_former(cursor, path, rejected_path);
+	close(lock);
+	return is_done;
+}
+
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name,
+		      const char *former)
 {
 	char whole[HISTORY_PATH_SIZE];
 
@@ -152,7 +212,10 @@ bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char 
 		return report_state(folder, "find this history", "netracker record begins one; --from names another");
 	if (mkdir(state, STATE_MODE) && errno != EEXIST)
 		return report_state(state, "make this folder", "name one that this user may write: --cursors FOLDER");
-	return set_paths(cursor, state, name) && lock_cursor(cursor) && read_cursor(cursor, whole);
+	if (!set_paths(cursor, state, name))
+		return false;
+	cursor->lock = lock_file(cursor->path);
+	return cursor->lock >= 0 && take_over(cursor, state, former) && read_cursor(cursor, whole);
 }
 
 void ship_cursor_close(struct ship_cursor *cursor)
@@ -193,22 +256,6 @@ static bool write_whole(const char *path, const struct text_buffer *text)
 	is_written = write(fd, text->bytes, text->used) == (ssize_t)text->used && !fsync(fd);
 	close(fd);
 	return is_written;
-}
-
-/* The rename itself is on the disk once the folder is. */
-static bool sync_folder_of(const char *path)
-{
-	char copy[HISTORY_PATH_SIZE];
-	bool is_synced;
-	int fd;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	is_synced = !fsync(fd);
-	close(fd);
-	return is_synced;
 }
 
 static int write_cursor(const struct ship_cursor *cursor, const struct text_buffer *text)

@@ -38,9 +38,10 @@ struct ship_cursor {
 	int save_error;           /* -errno of the last attempt to write it; 0: none */
 };
 
-/* Locks and reads the file, or begins without one. `name`: of the destination, for the file's. Returns false after
- * reporting the error; call ship_cursor_close() either way. */
-bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name);
+/* Locks and reads the file, or begins without one. `name`: of the destination, for the file's; if there is only a file of
+ * the `former` name, that one is renamed. Returns false after reporting the error; call ship_cursor_close() either way. */
+bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char *folder, const char *name,
+		      const char *former);
 void ship_cursor_close(struct ship_cursor *cursor);
 
 /* Writes, syncs and renames, unless nothing has changed. Returns 0 or -errno; an error is reported when it begins and when it

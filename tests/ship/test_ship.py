@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netracker ship: every record of a history is in the table once, whatever fails on the way."""
 import contextlib
+import fcntl
 import json
 import os
 import random
@@ -20,6 +21,7 @@ from insert_server import InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
 import test_redact  # noqa: E402
+from otlp_server import OtlpServer  # noqa: E402
 from real_servers import secret_file, start_clickhouse, start_current_engine  # noqa: E402
 from ship_run import HttpShip, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
@@ -515,6 +517,45 @@ def full_disk():
         equal(ship(taker.port, cursors=folder, folder=history).accounting, (0, 0, 0, 0), "the cursor of then")
 
 
+# ---- the cursor's name ----
+
+def cursor_of_each():
+    """Two users of one server, and two paths that differ by a character, are destinations of their own."""
+    folder, cursors = two_files(), new_cursors()
+    with server() as taker:
+        for user in ("", "a@", "b@"):
+            equal(ship(taker.port, cursors=cursors, folder=folder, user=user).accounting, (300, 0, 0, 0), "user " + user)
+            equal(ship(taker.port, cursors=cursors, folder=folder, user=user).accounting, (0, 0, 0, 0), "again " + user)
+    taker = OtlpServer()
+    try:
+        for path in ("/a-b", "/a/b"):
+            equal(ship(taker.port, cursors=cursors, folder=folder, scheme="otlp", path=path).accounting, (300, 0, 0, 0), path)
+        done = ship(taker.port, cursors=cursors, folder=folder, scheme="otlp", path="/" + 240 * "a")
+        equal((done.status, "the URL is too long" in done.errors), (1, True), done.errors)
+    finally:
+        taker.close()
+
+
+def cursor_of_former_name():
+    """It is taken over, unless a process of that version uses it."""
+    folder, cursors = two_files(), new_cursors()
+    with server() as taker:
+        refuse_one(taker, RECORDS[7])
+        equal(ship(taker.port, cursors=cursors, folder=folder).accounting, (299, 1, 0, 0), "the first ones")
+        former = os.path.join(cursors, "clickhouse-localhost-%d-nt-conn" % taker.port)
+        for end in (".cursor", ".rejected"):
+            os.rename(os.path.join(cursors, "clickhouse,localhost,%d,nt,conn%s" % (taker.port, end)), former + end)
+        write_history(folder, RECORDS[300:310])
+        with open(former + ".cursor.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = ship(taker.port, cursors=cursors, folder=folder)
+            equal((done.status, done.accounting, "another netracker ship" in done.errors), (1, None, True), done.errors)
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (0, (10, 0, 0, 0)), done.errors)
+        equal([name for name in os.listdir(cursors) if name.startswith("clickhouse-")], [], "files of the former name")
+        equal(len(text_of(rejected_file(cursors)).splitlines()), 1, "rejected records")
+
+
 # ---- the file of rejected records ----
 
 def refuse_one(taker, bad, also=lambda: None):
@@ -704,6 +745,6 @@ run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_h
            an_unreadable_file, refusing_servers, table_that_changes, compressions, collected_inserts, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
-                   ended_by_time_limit, full_disk, removed_by_retention, removed_meanwhile,
+                   ended_by_time_limit, full_disk, cursor_of_each, cursor_of_former_name, removed_by_retention, removed_meanwhile,
                    removed_while_halving, rejected_file_that_is_large, full_disk_while_halving),
            clickhouse_18, current_engine])
