@@ -27,6 +27,20 @@ static bool is_record_id(const char *name)
 	return !strcmp(name, "id");
 }
 
+/* `list`: names with commas between. */
+static bool has_column(const char *list, const char *name)
+{
+	size_t size = strlen(name);
+
+	while (*list) {
+		if (!strncmp(list, name, size) && (list[size] == ',' || !list[size]))
+			return true;
+		list += strcspn(list, ",");
+		list += *list == ',';
+	}
+	return false;
+}
+
 /* Returns the type of a column, and whether NULL is its unknown value: text and lists have the empty one. Some times are
  * negative (docs/record.md). */
 static const char *type_of(const struct record_field *field, const char *name, bool reduced, bool *has_null)
@@ -50,26 +64,28 @@ static const char *type_of(const struct record_field *field, const char *name, b
 	return reduced || is_record_id(name) || kind == FIELD_KIND_TIME ? "String" : "LowCardinality(String)";
 }
 
-static void append_column(struct text_buffer *sql, unsigned int index, bool reduced)
+/* Appends the columns, but for those that are in the list `there`; `before` stands before each. */
+static void append_columns(struct text_buffer *sql, const char *before, const char *there, bool reduced)
 {
 	char name[FIELD_KEY_SIZE];
 	const char *type;
+	unsigned int i;
 	bool has_null;
 
-	record_field_name(index, name);
-	if (!strcmp(name, "community_id")) /* a quarter of the table's size, and the tuple gives it */
-		return;
-	type = type_of(&record_fields[index], name, reduced, &has_null);
-	text_format(sql, has_null ? "`%s` Nullable(%s), " : "`%s` %s, ", name, type);
+	for (i = 0; i < record_field_count; i++) {
+		record_field_name(i, name);
+		/* A quarter of the table's size, and the tuple gives it. */
+		if (!strcmp(name, "community_id") || has_column(there, name))
+			continue;
+		type = type_of(&record_fields[i], name, reduced, &has_null);
+		text_format(sql, has_null ? "%s`%s` Nullable(%s), " : "%s`%s` %s, ", before, name, type);
+	}
 }
 
 void clickhouse_table_append(struct text_buffer *sql, const struct clickhouse_table *table, bool reduced)
 {
-	unsigned int i;
-
 	text_format(sql, "CREATE TABLE IF NOT EXISTS %s.%s (", table->database, table->name);
-	for (i = 0; i < record_field_count; i++)
-		append_column(sql, i, reduced);
+	append_columns(sql, "", "", reduced);
 	if (reduced)
 		text_string(sql, "day Date MATERIALIZED toDate(substring(time, 1, 10)), ");
 	text_format(sql, VERSION_COLUMN " UInt16 MATERIALIZED %d) ENGINE = ReplacingMergeTree() ",
@@ -106,28 +122,54 @@ static bool ask_server(const struct clickhouse_server *server, const char *query
 	return answer->status == 200 || report_answer(server, answer);
 }
 
-/* Asks what the server knows of a column of the table; nothing if there is no such table. Returns false after reporting
- * the error. */
+/* What the server knows of columns of the table; nothing if there is no such table. */
+#define COLUMNS_QUERY "SELECT %s FROM system.columns WHERE database='%s' AND table='%s'"
+
+/* Returns false after reporting the error. */
 static bool ask_about_column(const struct clickhouse_server *server, const char *what, const char *column,
 			     struct http_answer *answer)
 {
 	char query[512];
 
-	snprintf(query, sizeof(query), "SELECT %s FROM system.columns WHERE database='%s' AND table='%s' AND name='%s'",
-		 what, server->table.database, server->table.name, column);
+	snprintf(query, sizeof(query), COLUMNS_QUERY " AND name='%s'", what, server->table.database, server->table.name,
+		 column);
 	return ask_server(server, query, answer);
+}
+
+static bool ask_for_columns(const struct clickhouse_server *server, struct http_answer *answer)
+{
+	char query[512];
+
+	snprintf(query, sizeof(query), COLUMNS_QUERY, "arrayStringConcat(groupArray(name), ',')",
+		 server->table.database, server->table.name);
+	return ask_server(server, query, answer);
+}
+
+static int read_version(const char *expression)
+{
+	const char *digits = expression + strcspn(expression, "0123456789"); /* older servers write CAST(1, 'UInt16') */
+
+	return *digits ? atoi(digits) : CLICKHOUSE_NO_VERSION;
+}
+
+int clickhouse_table_ask_version(const struct clickhouse_server *server, struct http_answer *answer)
+{
+	char query[512];
+
+	snprintf(query, sizeof(query), COLUMNS_QUERY " AND name='" VERSION_COLUMN "'", "default_expression",
+		 server->table.database, server->table.name);
+	http_client_post(server->http, "", query, strlen(query), false, answer);
+	return answer->status == 200 ? read_version(answer->text) : CLICKHOUSE_NO_VERSION;
 }
 
 /* Returns false after reporting that the table is of another version, or not of --setup. */
 static bool check_table(const struct clickhouse_server *server)
 {
 	struct http_answer answer;
-	const char *digits;
 
 	if (!ask_about_column(server, "default_expression", VERSION_COLUMN, &answer))
 		return false;
-	digits = answer.text + strcspn(answer.text, "0123456789"); /* older servers write CAST(1, 'UInt16') */
-	if (atoi(digits) == CLICKHOUSE_TABLE_VERSION)
+	if (read_version(answer.text) == CLICKHOUSE_TABLE_VERSION)
 		return true;
 	message_error("%s: %s.%s is there, and is not the table of this version (%d); name another one in the URL",
 		      server->command, server->table.database, server->table.name, CLICKHOUSE_TABLE_VERSION);
@@ -135,6 +177,42 @@ static bool check_table(const struct clickhouse_server *server)
 }
 
 /* ---- make ---- */
+
+/* A server that is newer than the table does not change the types of its columns. Servers before 19 have no IF NOT EXISTS
+ * here. */
+static bool append_changes(const struct clickhouse_server *server, struct text_buffer *sql)
+{
+	struct http_answer time, there;
+
+	if (!ask_about_column(server, "type", "time", &time) || !ask_for_columns(server, &there))
+		return false;
+	text_format(sql, "ALTER TABLE %s.%s ", server->table.database, server->table.name);
+	append_columns(sql, "ADD COLUMN ", there.text, !strcmp(time.text, "String"));
+	text_format(sql, "MODIFY COLUMN " VERSION_COLUMN " UInt16 MATERIALIZED %d", CLICKHOUSE_TABLE_VERSION);
+	text_char(sql, '\0');
+	return !sql->failed;
+}
+
+/* Adds the columns that an earlier version of the table lacks. Returns false after reporting the error. */
+static bool renew_table(const struct clickhouse_server *server)
+{
+	struct text_buffer sql = { 0 };
+	struct http_answer answer;
+	bool is_renewed;
+	int version;
+
+	if (!ask_about_column(server, "default_expression", VERSION_COLUMN, &answer))
+		return false;
+	version = read_version(answer.text);
+	if (version == CLICKHOUSE_NO_VERSION || version >= CLICKHOUSE_TABLE_VERSION)
+		return true;
+	is_renewed = append_changes(server, &sql) && ask_server(server, sql.bytes, &answer);
+	text_free(&sql);
+	if (is_renewed)
+		message_note("%s: %s.%s had version %d; it has the columns of version %d now", server->command,
+			     server->table.database, server->table.name, version, CLICKHOUSE_TABLE_VERSION);
+	return is_renewed;
+}
 
 static bool make_table(const struct clickhouse_server *server, bool reduced)
 {
@@ -149,7 +227,8 @@ static bool make_table(const struct clickhouse_server *server, bool reduced)
 	sql.used = 0;
 	clickhouse_table_append(&sql, table, reduced);
 	text_char(&sql, '\0');
-	is_made = is_made && !sql.failed && ask_server(server, sql.bytes, &answer) && check_table(server);
+	is_made = is_made && !sql.failed && ask_server(server, sql.bytes, &answer) && renew_table(server) &&
+		  check_table(server);
 	text_free(&sql);
 	return is_made;
 }

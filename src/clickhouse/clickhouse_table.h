@@ -9,7 +9,10 @@
 
 #define CLICKHOUSE_TABLE_VERSION 1 /* of its columns and its key */
 
+#define CLICKHOUSE_NO_VERSION (-1)
+
 struct clickhouse_server;
+struct http_answer;
 
 struct clickhouse_table {
 	char database[SERVER_NAME_SIZE], name[SERVER_NAME_SIZE];
@@ -19,7 +22,12 @@ struct clickhouse_table {
  * which have no types for addresses and nanoseconds. */
 void clickhouse_table_append(struct text_buffer *sql, const struct clickhouse_table *table, bool reduced);
 
-/* Makes database and table unless they are there. Returns the exit status, after reporting the result. */
+/* Makes database and table unless they are there, and adds the columns that a table of an earlier version lacks. Returns the
+ * exit status, after reporting the result. */
 int clickhouse_table_make(const struct clickhouse_server *server);
+
+/* Returns the version of the table; CLICKHOUSE_NO_VERSION if the server's answer names none, as if there is no table. Reports
+ * nothing. */
+int clickhouse_table_ask_version(const struct clickhouse_server *server, struct http_answer *answer);
 
 #endif

@@ -22,6 +22,8 @@ struct clickhouse {
 	struct clickhouse_server server;
 	char *insert; /* path and query, without ASYNC_SETTINGS */
 	bool is_old;  /* it does not know ASYNC_SETTINGS */
+	bool is_checked;
+	bool is_foreign; /* the table was not made by --setup, which is to be said */
 };
 
 /* ---- open ---- */
@@ -122,6 +124,41 @@ static void insert_rows(const struct clickhouse *clickhouse, const char *rows, s
 	http_client_post(clickhouse->server.http, target, rows, size, true, http);
 }
 
+/* Keys that the table has no column for would be lost, so its version is asked before the first records are sent. What a
+ * server answers that does not say it, as to a user who may only insert, is no reason to send nothing. Returns false after
+ * filling in the answer. */
+static bool check_version(struct clickhouse *clickhouse, struct ship_answer *answer)
+{
+	struct http_answer http;
+	int version;
+
+	if (clickhouse->is_checked)
+		return true;
+	version = clickhouse_table_ask_version(&clickhouse->server, &http);
+	if (!http.status) {
+		judge(&http, answer);
+		return false;
+	}
+	clickhouse->is_foreign = http.status == 200 && version == CLICKHOUSE_NO_VERSION;
+	clickhouse->is_checked = version >= CLICKHOUSE_TABLE_VERSION ||
+				 (version == CLICKHOUSE_NO_VERSION && http.status < 500);
+	if (version == CLICKHOUSE_NO_VERSION || clickhouse->is_checked)
+		return true;
+	answer->verdict = SHIP_REFUSED;
+	snprintf(answer->reason, sizeof(answer->reason),
+		 "the table has version %d and lacks keys of version %d; netracker ship --setup adds them", version,
+		 CLICKHOUSE_TABLE_VERSION);
+	return false;
+}
+
+static void say_foreign(struct clickhouse *clickhouse)
+{
+	if (clickhouse->is_foreign)
+		message_note("ship: %s.%s was not made by --setup; keys that it has no column for are not stored",
+			     clickhouse->server.table.database, clickhouse->server.table.name);
+	clickhouse->is_foreign = false;
+}
+
 static void clickhouse_send(void *connection, const struct ship_batch *batch, unsigned int first, unsigned int count,
 			    struct ship_answer *answer)
 {
@@ -130,12 +167,16 @@ static void clickhouse_send(void *connection, const struct ship_batch *batch, un
 	const char *rows;
 	size_t size = ship_batch_bytes(batch, first, count, &rows);
 
+	if (!check_version(clickhouse, answer))
+		return;
 	insert_rows(clickhouse, rows, size, count, &http);
 	if (!clickhouse->is_old && is_unknown_setting(&http)) {
 		clickhouse->is_old = true;
 		insert_rows(clickhouse, rows, size, count, &http);
 	}
 	judge(&http, answer);
+	if (answer->verdict == SHIP_TAKEN)
+		say_foreign(clickhouse);
 }
 
 const struct ship_destination ship_clickhouse = {

@@ -10,6 +10,9 @@ import threading
 import time
 
 
+TABLE_VERSION = 1
+
+
 def unpack(data, encoding):
     if encoding == "gzip":
         return gzip.decompress(data)
@@ -21,10 +24,12 @@ def unpack(data, encoding):
 class InsertServer:
     """`rows` is what SELECT ... FINAL would return, `bodies` each request's data. `answer(number, rows)` is called for
     each request and returns the status, with headers (and "body") or without, or one of "drop" (no answer, nothing inserted) and "lose"
-    (inserted, no answer) and "endless" (an answer without end); `delay(number)` is the time until it answers, in seconds."""
+    (inserted, no answer) and "endless" (an answer without end); `delay(number)` is the time until it answers, in seconds.
+    `ask(sql)` answers other statements, with a status and a text."""
 
     def __init__(self, tls=None):
         self.rows, self.bodies, self.times, self.headers, self.paths = {}, [], [], [], []
+        self.questions, self.ask = [], lambda sql: (200, b"CAST(%d, \\'UInt16\\')\n" % TABLE_VERSION)
         self.answer, self.delay = lambda number, rows: 200, lambda number: 0
         self.lock = threading.Lock()
         owner = self
@@ -53,8 +58,16 @@ class InsertServer:
     def parse(data):
         return [json.loads(line) for line in data.splitlines()]
 
+    @staticmethod
+    def is_question(request):
+        return "?query=INSERT" not in request.path
+
     def handle(self, request):
         data = request.rfile.read(int(request.headers["Content-Length"]))
+        if self.is_question(request):
+            self.questions.append(data.decode())
+            self.reply(request, *self.ask(data.decode()))
+            return
         data = unpack(data, request.headers.get("Content-Encoding"))
         rows = self.parse(data)
         with self.lock:
@@ -82,10 +95,13 @@ class InsertServer:
             return
         status, headers = answer if isinstance(answer, tuple) else (answer, {})
         text = headers.get("body", self.success if status == 200 else self.failure)
+        self.reply(request, status, text, {name: value for name, value in headers.items() if name != "body"})
+
+    @staticmethod
+    def reply(request, status, text, headers=()):
         request.send_response(status)
-        for name, value in headers.items():
-            if name != "body":
-                request.send_header(name, value)
+        for name, value in dict(headers).items():
+            request.send_header(name, value)
         request.send_header("Content-Length", str(len(text)))
         request.end_headers()
         request.wfile.write(text)

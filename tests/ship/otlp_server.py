@@ -68,6 +68,10 @@ class OtlpServer(InsertServer):
     failure = json.dumps({"code": 13, "message": "made by the test", "details": []}).encode()
 
     @staticmethod
+    def is_question(request):
+        return False
+
+    @staticmethod
     def parse(data):
         request, rows = json.loads(data), []
         check_message("ExportLogsServiceRequest", request)

@@ -17,7 +17,7 @@ import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests", "replay")]
-from insert_server import InsertServer  # noqa: E402
+from insert_server import TABLE_VERSION, InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
 import test_redact  # noqa: E402
@@ -309,6 +309,43 @@ def collected_inserts():
         taker.answer = lambda number, rows: (500, {"body": words})
         done = ship(taker.port, "-t", "1", cursors=new_cursors(), folder=folder)
         equal([settings(path) for path in taker.paths], [(["1"], ["1"])] * len(taker.paths), "a server that forbids it")
+
+
+def versions_of_the_table():
+    """Keys that an older table has no column for are not sent into it; --setup adds what it lacks."""
+    folder, table = two_files(), {"version": b"0", "type": b"DateTime64(9, \\'UTC\\')"}
+
+    def ask(sql):
+        if sql.startswith("ALTER"):
+            table["version"] = b"%d" % TABLE_VERSION
+        for word, answer in (("version()", b"26.9.2.1"), ("SELECT default_expression", table["version"]),
+                             ("SELECT type", table["type"]), ("groupArray", b"v,id,src_port,src_retransmits,time,schema_version")):
+            if word in sql:
+                return 200, answer + b"\n"
+        return 200, b""
+
+    for time_type, column in ((b"DateTime64(9, \\'UTC\\')", "ADD COLUMN `wire_src_ip` Nullable(IPv6), "),
+                              (b"String", "ADD COLUMN `wire_src_ip` String, ")):
+        table.update(version=b"0", type=time_type)
+        cursors = new_cursors()
+        with server() as taker:
+            taker.ask = ask
+            done = ship(taker.port, cursors=cursors, folder=folder)
+            equal((done.status, done.accounting, len(taker.bodies)), (1, (0, 0, 300, 0), 0), done.errors)
+            check("has version 0 and lacks keys of version %d; netracker ship --setup" % TABLE_VERSION in done.errors, done.errors)
+            done = ship(taker.port, "--setup", cursors=cursors, folder=folder)
+            equal((done.status, "had version 0" in done.errors), (0, True), done.errors)
+            change, = [sql for sql in taker.questions if sql.startswith("ALTER")]
+            check(column in change and "`src_port`" not in change and "`v`" not in change and "`dst_retransmits`" in change and
+                  change.endswith("MODIFY COLUMN schema_version UInt16 MATERIALIZED %d" % TABLE_VERSION), change)
+            equal(ship(taker.port, cursors=cursors, folder=folder).accounting, (300, 0, 0, 0), "a table of this version")
+            equal(sum("default_expression" in sql for sql in taker.questions[-1:]), 1, "asked once")
+    for answer, note in (((403, b"Code: 497. DB::Exception: Not enough privileges"), 0), ((200, b""), 1), ((200, b"99"), 0)):
+        with server() as taker:
+            taker.ask = lambda sql, answer=answer: answer
+            done = ship(taker.port, "--batch", "50", cursors=new_cursors(), folder=folder)
+            equal((done.status, done.accounting), (0, (300, 0, 0, 0)), done.errors)
+            equal((done.errors.count("not made by --setup"), len(taker.questions)), (note, 1), "%s: %s" % (answer, done.errors))
 
 
 def passwords():
@@ -694,6 +731,11 @@ def compare_real(real, time_text, compression):
     for _ in range(2):
         done = ship(real.port, "--setup", "--password-file", secret, **options)
         equal((done.status, "nt.conn is there" in done.errors), (0, True), done.errors)
+    real.ask("ALTER TABLE nt.conn DROP COLUMN dst_bytes, MODIFY COLUMN schema_version UInt16 MATERIALIZED 0")
+    done = ship(real.port, "--password-file", secret, **options)
+    equal((done.status, "lacks keys" in done.errors), (1, True), done.errors)
+    done = ship(real.port, "--setup", "--password-file", secret, **options)
+    equal((done.status, "had version 0" in done.errors), (0, True), done.errors)
     running = HttpShip(real.port, "--batch", "20", "--password-file", secret, **options)
     wait_for(lambda: int(real.ask("SELECT count() FROM nt.conn") or 0) > 100, "the first records")
     real.kill()
@@ -742,7 +784,7 @@ def current_engine():
 
 
 run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
-           an_unreadable_file, refusing_servers, table_that_changes, compressions, collected_inserts, passwords,
+           an_unreadable_file, refusing_servers, table_that_changes, compressions, collected_inserts, versions_of_the_table, passwords,
            killed_at_random, damaged_file, wrong_usage,
            at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    ended_by_time_limit, full_disk, cursor_of_each, cursor_of_former_name, removed_by_retention, removed_meanwhile,
