@@ -122,7 +122,7 @@ static bool ask_server(const struct clickhouse_server *server, const char *query
 	return answer->status == 200 || report_answer(server, answer);
 }
 
-/* What the server knows of columns of the table; nothing if there is no such table. */
+/* Its answer is empty if there is no such table. */
 #define COLUMNS_QUERY "SELECT %s FROM system.columns WHERE database='%s' AND table='%s'"
 
 /* Returns false after reporting the error. */

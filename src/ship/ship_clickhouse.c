@@ -127,7 +127,7 @@ static void insert_rows(const struct clickhouse *clickhouse, const char *rows, s
 /* Keys that the table has no column for would be lost, so its version is asked before the first records are sent. What a
  * server answers that does not say it, as to a user who may only insert, is no reason to send nothing. Returns false after
  * filling in the answer. */
-static bool check_version(struct clickhouse *clickhouse, struct ship_answer *answer)
+static bool check_table_version(struct clickhouse *clickhouse, struct ship_answer *answer)
 {
 	struct http_answer http;
 	int version;
@@ -167,7 +167,7 @@ static void clickhouse_send(void *connection, const struct ship_batch *batch, un
 	const char *rows;
 	size_t size = ship_batch_bytes(batch, first, count, &rows);
 
-	if (!check_version(clickhouse, answer))
+	if (!check_table_version(clickhouse, answer))
 		return;
 	insert_rows(clickhouse, rows, size, count, &http);
 	if (!clickhouse->is_old && is_unknown_setting(&http)) {
