@@ -361,22 +361,39 @@ static __noinline int is_socket_filtered(const struct nt_socket *socket, __u32 t
 	return !nt_filter_has_socket(filter(), socket, awaits_owner);
 }
 
-/* Counts the close of a socket that the filters exclude, and passes it on to the wire context. Clears the flags that
- * would cause a later event. Not inlined, to save the caller's stack. */
-static __noinline int discard_socket(struct nt_socket *socket, int error, __u8 old_state)
+/* Tells the wire context of a close that has no event: its entry would wait for the socket for days. Not inlined, to save
+ * the caller's stack. */
+static __noinline int close_wire_of_socket(const struct nt_socket *socket, int error, __u8 old_state)
 {
 	struct wire_found found = {};
 	struct nt_key key;
 	int side;
 
-	count(NT_COUNT_SOCKETS_FILTERED);
-	socket->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
 	if (!config.wire_enabled)
 		return 0;
 	side = find_wire_of_socket(&found, &key, socket);
 	if (!found.wire)
 		return 0;
 	return wire_handle_socket_close(&found, &key, side, socket, old_state, error);
+}
+
+/* Counts the close of a socket that the filters exclude. Clears the flags that would cause a later event. */
+static __always_inline void discard_socket(struct nt_socket *socket, int error, __u8 old_state)
+{
+	count(NT_COUNT_SOCKETS_FILTERED);
+	socket->flags &= ~(NT_SOCKET_AWAITS_OWNER | NT_SOCKET_AWAITS_REASON);
+	close_wire_of_socket(socket, error, old_state);
+}
+
+static __always_inline void count_lost_event(__u32 type, const struct nt_socket *socket, int error, __u8 old_state)
+{
+	if (type != NT_EVENT_TYPE_SOCKET_CLOSE) {
+		count(NT_COUNT_OPEN_RING_FAILED);
+		return;
+	}
+	count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
+	if (socket->repair != NT_REPAIR_DUMPED) /* its packets go on */
+		close_wire_of_socket(socket, error, old_state);
 }
 
 /* Emits an event of a socket, with the wire context's state of the connection unless that was emitted before. error:
@@ -404,10 +421,7 @@ static __always_inline void emit_socket(__u32 type, __u64 address, struct nt_soc
 	else
 		event = bpf_ringbuf_reserve(&events, NT_SOCKET_EVENT_SHORT, 0);
 	if (!event) {
-		if (type == NT_EVENT_TYPE_SOCKET_CLOSE)
-			count_ring_failure(NT_COUNT_SOCKET_RING_FAILED);
-		else
-			count(NT_COUNT_OPEN_RING_FAILED);
+		count_lost_event(type, socket, error, old_state);
 		return;
 	}
 	__builtin_memset(event, 0, NT_SOCKET_EVENT_SHORT);
