@@ -562,14 +562,14 @@ static __always_inline void report_replaced_socket(__u64 address, struct nt_sock
 }
 
 /* Deletes an existing entry: that of an earlier connection of the same socket, or of another socket whose end was missed.
- * Returns false if the entry is that of this very connection. */
+ * Returns false if the entry is that of this very connection: an error would have ended it. */
 static __always_inline bool remove_previous_client(__u64 address, struct nt_socket *socket)
 {
 	struct nt_socket *previous = bpf_map_lookup_elem(&sockets, &address);
 
 	if (!previous)
 		return true;
-	if (is_repeated(previous, TCP_SYN_SENT) && previous->cookie == socket->cookie)
+	if (is_repeated(previous, TCP_SYN_SENT) && previous->cookie == socket->cookie && !previous->error)
 		return false;
 	report_replaced_socket(address, previous);
 	if (previous->cookie == socket->cookie)
