@@ -80,6 +80,15 @@ static __always_inline int store_translation(struct workspace *workspace, const 
 	return 1;
 }
 
+/* The way back may be a later connection's, of another socket with the same tuple. */
+static __always_inline void remove_translation_back(const struct nt_key *socket_key, const struct nt_key *key)
+{
+	struct nt_translation *back = bpf_map_lookup_elem(&translations_back, socket_key);
+
+	if (back && nt_key_equals(&back->key, key))
+		bpf_map_delete_elem(&translations_back, socket_key);
+}
+
 static __always_inline void remove_translation(const struct nt_wire *wire, int side)
 {
 	__u64 cookie = wire->cookie[side];
@@ -90,7 +99,7 @@ static __always_inline void remove_translation(const struct nt_wire *wire, int s
 	translation = bpf_map_lookup_elem(&translations, &cookie);
 	if (!translation || !nt_key_equals(&translation->key, &wire->key))
 		return;
-	bpf_map_delete_elem(&translations_back, &translation->socket_key);
+	remove_translation_back(&translation->socket_key, &wire->key);
 	bpf_map_delete_elem(&translations, &cookie);
 }
 

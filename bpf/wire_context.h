@@ -300,7 +300,8 @@ static __always_inline void wire_begin_connection(struct __sk_buff *skb, struct 
 	} else {
 		wire_init(&workspace->fresh, skb, workspace);
 		workspace->fresh.share = choose_share(skb, sighting);
-		insert_half_open(slot, &sighting->key, &workspace->fresh);
+		if (insert_half_open(slot, &sighting->key, &workspace->fresh))
+			remove_translations(&workspace->fresh);
 	}
 	if (config.follow_packets)
 		begin_stream(skb, workspace);
@@ -322,6 +323,8 @@ static __always_inline void wire_handle_established(const struct wire_found *fou
 	error = insert_fairly(&established, NT_FAIR_ESTABLISHED, &sighting->key, found->wire, share);
 	if (error == -EEXIST) /* another processor does the same */
 		return;
+	if (error)
+		remove_translations(found->wire);
 	if (remove_half_open(&sighting->key, share)) { /* it ended meanwhile, and its end was reported */
 		if (!error)
 			delete_fairly(&established, NT_FAIR_ESTABLISHED, &sighting->key, share);

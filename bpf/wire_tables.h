@@ -110,8 +110,9 @@ static __always_inline void expect_ack(struct nt_wire *wire)
 	waits = find_waiting_slot(nt_fast_path_slot(&wire->key));
 	if (!waits)
 		return;
-	wire->waits_for_ack = 1;
+	/* in this order, so that the count is below 0 only if two CPUs subtracted for one entry */
 	__sync_fetch_and_add(&waits->handshakes, 1);
+	wire->waits_for_ack = 1;
 }
 
 static __always_inline void stop_expecting_ack(struct nt_wire *wire)
@@ -323,7 +324,8 @@ static __always_inline void wire_look_up(struct wire_found *found, const struct 
 		look_up_in_tables(found, key, likely_half_open);
 }
 
-static __always_inline void insert_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
+/* Returns 0, or after counting the loss less than 0. */
+static __always_inline int insert_half_open(struct nt_slot *slot, const struct nt_key *key, const struct nt_wire *wire)
 {
 	int refusal, error;
 
@@ -337,16 +339,18 @@ static __always_inline void insert_half_open(struct nt_slot *slot, const struct 
 			check_details(error);
 		shared.overflow_is_used = 1;
 		error = bpf_map_update_elem(&half_open_overflow, key, wire, BPF_ANY);
+		shared.overflow_is_used = 1; /* again: a sweep between the two found the table empty */
 	}
 	if (!error) {
 		count(NT_COUNT_HALF_OPEN_BEGUN);
-		return;
+		return 0;
 	}
 	/* an LRU table's elements are allocated in advance: -ENOMEM means that it is full */
 	if (error == -ENOMEM)
 		error = refusal == -EDQUOT ? -EDQUOT : -E2BIG;
 	count_failure(NT_COUNT_HALF_OPEN_FAILED, error);
 	__sync_fetch_and_add(&slot->elsewhere, -1);
+	return error;
 }
 
 /* Returns 0 for one of several processors that remove the same entry. The caller copies the entry first, because the

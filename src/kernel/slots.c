@@ -47,7 +47,7 @@ static void add_ordered_count(__s32 *count, __s32 by)
 }
 
 /* bpf/wire_tables.h says which accesses must keep their order, and why. */
-bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
+bool slots_take(struct nt_slot *slot, struct nt_wire *wire)
 {
 	bool taken;
 
@@ -55,10 +55,12 @@ bool slots_take(struct nt_slot *slot, const struct nt_wire *seen)
 		add_ordered_count(&slot->takers, -1);
 		return false;
 	}
-	taken = slots_has(slot, &seen->key) && slot->wire.connection.last_seen_ns == seen->connection.last_seen_ns &&
-		slot->wire.connection.first_ns == seen->connection.first_ns;
-	if (taken)
+	taken = slots_has(slot, &wire->key) && slot->wire.connection.last_seen_ns == wire->connection.last_seen_ns &&
+		slot->wire.connection.first_ns == wire->connection.first_ns;
+	if (taken) {
+		*wire = slot->wire;
 		__atomic_store_n(&slot->live, 0, __ATOMIC_SEQ_CST);
+	}
 	add_ordered_count(&slot->takers, -1);
 	if (taken)
 		add_ordered_count(&slot->claims, -1);

@@ -27,9 +27,9 @@ bool slots_is_live(const struct nt_slot *slot);
 /* Returns whether the slot holds the connection of this key. */
 bool slots_has(const struct nt_slot *slot, const struct nt_key *key);
 
-/* Removes the connection if it has not changed since it was read as *seen. Returns false if a packet came since then,
- * or if the kernel side has removed it or is about to. */
-bool slots_take(struct nt_slot *slot, const struct nt_wire *seen);
+/* Removes the connection that was read as *wire, and sets *wire to what was removed. Returns false if a packet came since it
+ * was read, or if the kernel side has removed it or is about to. */
+bool slots_take(struct nt_slot *slot, struct nt_wire *wire);
 
 /* Counts that a connection of this key was removed from the hash tables. */
 void slots_clear_elsewhere(const struct slots *slots, const struct nt_key *key);

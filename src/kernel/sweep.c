@@ -141,6 +141,15 @@ static void add_to_waiting(struct sweep *sweep, __u32 slot, __s32 by)
 	__atomic_fetch_add(waiting_count_of_slot(sweep, slot), by, __ATOMIC_RELAXED);
 }
 
+/* Two CPUs may subtract for the same entry. Then the ACK of the slot's next handshake would not be read. */
+static void correct_negative_count(int *count)
+{
+	int found = __atomic_load_n(count, __ATOMIC_RELAXED);
+
+	if (found < 0)
+		__atomic_fetch_add(count, -found, __ATOMIC_RELAXED);
+}
+
 /* A mapped element is read without a lock; the kernel side adds to it meanwhile. */
 void sweep_expire_payload_waits(struct sweep *sweep, __u64 now)
 {
@@ -154,6 +163,7 @@ void sweep_expire_payload_waits(struct sweep *sweep, __u64 now)
 
 		if (__atomic_load_n(payloads, __ATOMIC_RELAXED) & field)
 			__atomic_fetch_and(payloads, ~field, __ATOMIC_RELAXED);
+		correct_negative_count(&waiting_slot(sweep, i)->handshakes);
 	}
 }
 
@@ -297,8 +307,9 @@ static void release_share(const struct pass *pass, const struct nt_wire *wire)
 		shares_release(&sweep->shares, NT_FAIR_HALF_OPEN, wire->share);
 }
 
-/* Returns false if the entry changed since it was read, or if the kernel side has removed it. */
-static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire)
+/* Returns false if a packet came since the entry was read, or if the kernel side has removed it. Otherwise *wire is what
+ * was removed: a socket may have closed meanwhile. */
+static bool remove_unchanged(const struct pass *pass, struct nt_wire *wire)
 {
 	struct nt_wire current;
 
@@ -308,11 +319,22 @@ static bool remove_unchanged(const struct pass *pass, const struct nt_wire *wire
 	    current.connection.last_seen_ns != wire->connection.last_seen_ns ||
 	    bpf_map_delete_elem(pass->map_fd, &wire->key))
 		return false;
+	*wire = current;
 	release_share(pass, wire);
 	slots_clear_elsewhere(&pass->sweep->slots, &wire->key);
 	if (pass->map_fd != pass->sweep->established_fd)
 		pass->sweep->half_open_removed++;
 	return true;
+}
+
+/* The way back may be a later connection's, of another socket with the same tuple. */
+static void delete_translation_back(const struct sweep *sweep, const struct nt_key *socket_key,
+				    const struct nt_key *key)
+{
+	struct nt_translation back;
+
+	if (!bpf_map_lookup_elem(sweep->translations_back_fd, socket_key, &back) && nt_key_equals(&back.key, key))
+		bpf_map_delete_elem(sweep->translations_back_fd, socket_key);
 }
 
 static void delete_translations(const struct sweep *sweep, const struct nt_wire *wire)
@@ -325,7 +347,7 @@ static void delete_translations(const struct sweep *sweep, const struct nt_wire 
 		    bpf_map_lookup_elem(sweep->translations_fd, &wire->cookie[side], &translation) ||
 		    !nt_key_equals(&translation.key, &wire->key))
 			continue;
-		bpf_map_delete_elem(sweep->translations_back_fd, &translation.socket_key);
+		delete_translation_back(sweep, &translation.socket_key, &wire->key);
 		bpf_map_delete_elem(sweep->translations_fd, &wire->cookie[side]);
 	}
 }
@@ -336,7 +358,7 @@ static void report_if_open(const struct pass *pass, const struct nt_wire *wire)
 		report_wire(pass, wire);
 }
 
-static void sweep_wire(const struct pass *pass, const struct nt_wire *wire)
+static void sweep_wire(const struct pass *pass, struct nt_wire *wire)
 {
 	struct sweep *sweep = pass->sweep;
 	__u64 limit = idle_limit(pass, wire);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which entries of the table of sockets the sweep removes, in a table of the kernel. An entry that it removes wrongly is a
- * connection without a record.
+/* What the sweep changes in tables of the kernel. A socket that it removes wrongly is a connection without a record, and a
+ * count below 0 hides the ACK of a handshake.
  */
-#include <errno.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -14,7 +14,7 @@
 #define NOW (2 * SWEEP_CLOSED_NS)
 #define ENTRIES 5000 /* several batches */
 
-static int make_table(void)
+static int make_sockets(void)
 {
 	return bpf_map_create(BPF_MAP_TYPE_HASH, "nt_sockets", sizeof(__u64), sizeof(struct nt_socket), ENTRIES, NULL);
 }
@@ -69,10 +69,41 @@ static void check_batches(int fd, const struct loader *loader)
 	CHECK(left == ENTRIES / 4);
 }
 
+static int make_waiting(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_MMAPABLE);
+
+	return bpf_map_create(BPF_MAP_TYPE_ARRAY, "nt_waiting", sizeof(__u32), sizeof(struct nt_fast_path_line),
+			      NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE, &options);
+}
+
+static void check_counts_below_zero(struct loader *loader)
+{
+	size_t size = NT_FAST_PATH_SLOTS / NT_FAST_PATH_IN_LINE * sizeof(struct nt_fast_path_line);
+	struct nt_fast_path_line *lines;
+	struct sweep *sweep;
+
+	loader->waiting_fd = make_waiting();
+	lines = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, loader->waiting_fd, 0);
+	sweep = sweep_new(loader, false, true);
+	if (!CHECK(lines != MAP_FAILED && sweep))
+		return;
+	lines[0].slot[0].handshakes = -1;
+	lines[0].slot[1].handshakes = 2;
+	lines[1].slot[0].handshakes = -3;
+	sweep_expire_payload_waits(sweep, NOW);
+	CHECK_EQUAL(lines[0].slot[0].handshakes, 0);
+	CHECK_EQUAL(lines[0].slot[1].handshakes, 2);
+	CHECK_EQUAL(lines[1].slot[0].handshakes, 0);
+	sweep_free(sweep);
+	munmap(lines, size);
+	close(loader->waiting_fd);
+}
+
 int main(void)
 {
 	static struct nt_shares counts[NT_FAIR_TABLES];
-	const struct loader loader = { .sockets_fd = make_table(), .socket_capacity = ENTRIES, .shares.table = counts };
+	struct loader loader = { .sockets_fd = make_sockets(), .socket_capacity = ENTRIES, .shares.table = counts };
 
 	if (loader.sockets_fd < 0) {
 		check_skip("sweep: the kernel does not let us make a table");
@@ -80,6 +111,7 @@ int main(void)
 	}
 	check_each_kind(loader.sockets_fd, &loader);
 	check_batches(loader.sockets_fd, &loader);
+	check_counts_below_zero(&loader);
 	close(loader.sockets_fd);
 	return check_finish();
 }
