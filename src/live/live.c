@@ -427,7 +427,8 @@ static void housekeep(struct live *live, __u64 now)
 		sweep_expire_payload_waits(live->sweep, now);
 	sweep_if_due(live, now);
 	check_program_order(live, now, 0);
-	join_expire(live->join, now);
+	if (live->events < live->event_limit) /* else what the join waits for may be in the ring buffer */
+		join_expire(live->join, now);
 	if (interfaces_are_gone(&live->interfaces, now))
 		stop_tracking(live, EXIT_STATUS_INTERFACE);
 }
