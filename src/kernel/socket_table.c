@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bpf/bpf.h>
 
@@ -73,12 +74,17 @@ static void count_state(void *context, __u64 address, const struct nt_socket *so
 
 int socket_table_count_states(const struct loader *loader, __u64 counts[NT_TCP_STATES])
 {
-	return socket_table_visit(loader, count_state, counts);
+	memset(counts, 0, NT_TCP_STATES * sizeof(*counts));
+	if (!socket_table_visit(loader, count_state, counts))
+		return 0;
+	/* since 6.15 a bucket whose lock a halted CPU holds ends the batch: -ETIMEDOUT */
+	memset(counts, 0, NT_TCP_STATES * sizeof(*counts));
+	return visit_one_by_one(loader, count_state, counts);
 }
 
 __u64 socket_table_count_open(const struct loader *loader)
 {
-	__u64 counts[NT_TCP_STATES] = { 0 }, open = 0;
+	__u64 counts[NT_TCP_STATES], open = 0;
 	int state;
 
 	socket_table_count_states(loader, counts);

@@ -13,7 +13,7 @@ typedef void (*socket_table_visitor)(void *context, __u64 address, const struct 
 /* Calls `visit`, which may delete the entry, for each socket. Returns 0, or -errno if not all were read. */
 int socket_table_visit(const struct loader *loader, socket_table_visitor visit, void *context);
 
-/* Adds the open connections to the counts, by the state of their socket. Returns 0, or -errno. */
+/* Sets the counts of open connections by the state of their socket. Returns 0, or -errno if not all were read. */
 int socket_table_count_states(const struct loader *loader, __u64 counts[NT_TCP_STATES]);
 
 /* Returns how many connections are open, as far as they can be read. */

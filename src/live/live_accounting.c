@@ -61,14 +61,19 @@ static void count_ring_losses(__u64 *lost, const __u64 *socket, const __u64 *wir
 
 /* The overflow table of half-open connections is an LRU table, which does not report evictions: an entry was evicted if
  * neither the kernel side nor the sweep removed it, and the sweep did not find it. What began after `begun` was read
- * can only make the result too small. */
+ * can only make the result too small.
+ *
+ * An entry that a halted CPU removed and has not counted yet, or that a failed look-up left out, is missing in one sweep
+ * only. So an entry counts as evicted when two sweeps miss it. */
 static void count_evicted_half_open(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
 {
 	__u64 known = counters[NT_COUNT_HALF_OPEN_TAKEN] + (live->sweep ? sweep_half_open_seen(live->sweep) : 0);
 	__u64 evicted = live->half_open_begun > known ? live->half_open_begun - known : 0;
+	__u64 settled = evicted < live->half_open_missing ? evicted : live->half_open_missing;
 
-	if (evicted > live->half_open_evicted)
-		live->half_open_evicted = evicted;
+	live->half_open_missing = evicted;
+	if (settled > live->half_open_evicted)
+		live->half_open_evicted = settled;
 }
 
 static void count_losses(struct live_accounting *live, const __u64 counters[NT_COUNTERS])
@@ -149,6 +154,7 @@ void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
 
 	loader_counters(live->loader, counters);
 	live_accounting_begin_sweep(live, counters);
+	live->half_open_missing = UINT64_MAX; /* nothing changes any more: one sweep tells */
 	count_losses(live, counters);
 	delivery_report_losses(live->delivery, lost);
 	loss_watch_finish(&live->watch, lost, now_ns);

@@ -22,6 +22,7 @@ struct live_accounting {
 	__u64 socket_records;    /* ended sockets, written or filtered */
 	__u64 wire_claimed;      /* wire events that belong to sockets */
 	__u64 half_open_begun;   /* NT_COUNT_HALF_OPEN_BEGUN before the last sweep */
+	__u64 half_open_missing; /* in the last sweep */
 	__u64 half_open_evicted; /* as far as known: never too many */
 };
 
