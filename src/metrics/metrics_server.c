@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "src/metrics/metrics_accept.h"
+#include "src/metrics/metrics_clients.h"
 #include "src/metrics/microhttpd_library.h"
 #include "src/util/message.h"
 
 #define NS_PER_SECOND 1000000000ULL
 #define BACKLOG 16
-#define MOST_CONNECTIONS 16U
 #define MOST_REQUEST_BYTES ((size_t)16384)
 #define TIMEOUT_SECONDS 10U
 #define PAGE_TYPE "text/plain; charset=utf-8"
@@ -26,6 +26,7 @@ static const struct microhttpd_library *microhttpd; /* set by metrics_server_ope
 struct metrics_server {
 	struct metrics *metrics;
 	struct metrics_states states;
+	struct metrics_clients clients; /* of the daemon's thread */
 	struct MHD_Daemon *daemon;
 };
 
@@ -149,12 +150,44 @@ static enum MHD_Result answer_request(void *context, struct MHD_Connection *conn
 		*body_size = 0;
 		return MHD_YES;
 	}
+	metrics_clients_note_answer(&((struct metrics_server *)context)->clients, connection);
 	response = choose_page(context, connection, path, method, &status);
 	if (!response)
 		return MHD_NO;
 	result = microhttpd->queue_response(connection, status, response);
 	microhttpd->destroy_response(response);
 	return result;
+}
+
+/* ---- clients ---- */
+
+static void note_new_client(struct metrics_server *server, struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *fd = microhttpd->get_connection_info(connection,
+									     MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *address = microhttpd->get_connection_info(connection,
+										  MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	if (fd && address)
+		metrics_clients_add(&server->clients, connection, fd->connect_fd, address->client_addr);
+}
+
+/* A client that is to be ended is shut down, which the library takes for the client's end: it closes the connection. */
+static void note_client(void *context, struct MHD_Connection *connection, void **socket_context,
+			enum MHD_ConnectionNotificationCode code)
+{
+	struct metrics_server *server = context;
+	int fd;
+
+	(void)socket_context;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		metrics_clients_remove(&server->clients, connection);
+		return;
+	}
+	note_new_client(server, connection);
+	fd = metrics_clients_choose(&server->clients);
+	if (fd >= 0)
+		shutdown(fd, SHUT_RDWR);
 }
 
 /* ---- the socket and the thread ---- */
@@ -206,11 +239,11 @@ static bool start_daemon(struct metrics_server *server, int fd)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	server->daemon = microhttpd->start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL,
-						  answer_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
-						  MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
-						  MHD_OPTION_CONNECTION_MEMORY_LIMIT, MOST_REQUEST_BYTES,
-						  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);
+	server->daemon = microhttpd->start_daemon(
+		MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, answer_request, server,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)METRICS_CLIENT_SLOTS,
+		MHD_OPTION_NOTIFY_CONNECTION, note_client, server, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		MOST_REQUEST_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS, MHD_OPTION_END);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (!server->daemon)
 		close(fd);

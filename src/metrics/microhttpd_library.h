@@ -8,7 +8,7 @@
 /* clang-format off */
 #define MICROHTTPD_FUNCTIONS(X) \
 	X(start_daemon) X(stop_daemon) X(lookup_connection_value) X(create_response_from_buffer) \
-	X(add_response_header) X(queue_response) X(destroy_response)
+	X(add_response_header) X(queue_response) X(destroy_response) X(get_connection_info)
 /* clang-format on */
 
 /* Its functions, without the prefix MHD_. */

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 
@@ -173,6 +174,41 @@ def clients(bench):
     if tracker.stop():
         problems.append("the status is not 0")
     return problems
+
+
+@check("16 clients that send a byte a second, for ever, do not keep others out")
+def trickling(bench):
+    tracker = bench.tracker("--metrics", str(PORT), "-c", "nobody")
+    fetch(bench)
+    crowd = [raw(bench, b"GET /metrics HTTP/1.1\r\nX: ") for _ in range(16)]
+    ends = threading.Event()
+
+    def trickle():
+        while not ends.wait(1):
+            for place, sock in enumerate(crowd):
+                try:
+                    sock.sendall(b"a")
+                except OSError:
+                    sock.close()
+                    crowd[place] = raw(bench, b"GET /metrics HTTP/1.1\r\nX: ")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    problems = []
+    for _ in range(4):
+        began = time.monotonic()
+        try:
+            parse(fetch(bench)[2])
+        except OSError as error:
+            problems.append("%s" % error)
+        if time.monotonic() - began > SOON / 2:
+            problems.append("a scrape took %.1f s" % (time.monotonic() - began))
+        time.sleep(1)
+    ends.set()
+    thread.join()
+    for sock in crowd:
+        sock.close()
+    return problems + (["the status is not 0"] if tracker.stop() else [])
 
 
 @check("a port in use, an address of another machine, a port that is not permitted: one line, and its status")
