@@ -550,11 +550,11 @@ static void show_socket_states(struct live *live)
 		metrics_server_set_states(live->metrics_server, count_socket_states, live);
 }
 
-/* When tracking has ended, the table is not kept up to date. */
+/* When tracking has ended, the table is not kept up to date. The ring buffer must not wait until a count of it is done. */
 static void hide_socket_states(struct live *live)
 {
 	if (live->metrics_server)
-		metrics_server_set_states(live->metrics_server, NULL, NULL);
+		metrics_server_hide_states(live->metrics_server);
 }
 
 static int set_up_user_space(struct live *live)

@@ -159,9 +159,12 @@ void metrics_set_accounting(struct metrics *metrics, const struct accounting *ac
 
 bool metrics_take_snapshot(struct metrics *metrics, struct metrics_snapshot *snapshot)
 {
-	snapshot->programs = malloc(metrics->most_count * sizeof(snapshot->programs[0]));
+	size_t size = metrics->most_count * sizeof(snapshot->programs[0]);
+
+	snapshot->programs = malloc(size);
 	if (!snapshot->programs)
 		return false;
+	memset(snapshot->programs, 0xff, size); /* so that the kernel maps pages now, not under the lock */
 	snapshot->has_states = false;
 	pthread_mutex_lock(&metrics->mutex);
 	snapshot->accounting = metrics->accounting;

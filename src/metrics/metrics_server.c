@@ -281,6 +281,11 @@ void metrics_server_set_states(struct metrics_server *server, metrics_states_cou
 	metrics_states_set_counter(&server->states, count, context);
 }
 
+void metrics_server_hide_states(struct metrics_server *server)
+{
+	metrics_states_hide(&server->states);
+}
+
 void metrics_server_close(struct metrics_server *server)
 {
 	if (!server)

@@ -15,8 +15,12 @@ struct metrics_server;
 /* Serves until metrics_server_close(); `metrics` must outlive it. Returns 0, or -errno after reporting the error. */
 int metrics_server_open(struct metrics_server **server, const struct metrics_address *address, struct metrics *metrics);
 
-/* From now on the metrics have the counts of sockets by state, which the server's thread reads; NULL: no more. */
+/* From now on the metrics have the counts of sockets by state, which the server's thread reads until
+ * metrics_server_close(). */
 void metrics_server_set_states(struct metrics_server *server, metrics_states_counter count, void *context);
+
+/* From now on they have them no more. Does not wait. */
+void metrics_server_hide_states(struct metrics_server *server);
 
 void metrics_server_close(struct metrics_server *server); /* NULL is allowed */
 

@@ -16,6 +16,7 @@
 typedef bool (*metrics_states_counter)(void *context, __u64 counts[NT_TCP_STATES]);
 
 struct metrics_states {
+	bool are_hidden;       /* atomic */
 	pthread_mutex_t mutex; /* for all below */
 	metrics_states_counter count;
 	void *context;
@@ -27,9 +28,11 @@ struct metrics_states {
 void metrics_states_init(struct metrics_states *states);
 void metrics_states_destroy(struct metrics_states *states);
 
-/* Before the first call, and with a NULL `count`, the counts are unknown. After it returned, the former counter is not called
- * any more. */
+/* Before the first call the counts are unknown. */
 void metrics_states_set_counter(struct metrics_states *states, metrics_states_counter count, void *context);
+
+/* From now on the counts are unknown. Does not wait for a counter that runs. */
+void metrics_states_hide(struct metrics_states *states);
 
 /* For any thread; calls the counter in it. Returns false if the counts are unknown. */
 bool metrics_states_read(struct metrics_states *states, __u64 now_ns, __u64 counts[NT_TCP_STATES]);

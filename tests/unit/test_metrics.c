@@ -340,6 +340,14 @@ static bool fail_to_count(void *context, __u64 counts[NT_TCP_STATES])
 }
 
 /* However often clients ask, the sockets are counted once in a while. */
+/* Hiding does not wait for the counter that runs. */
+static bool count_and_hide(void *context, __u64 counts[NT_TCP_STATES])
+{
+	counts[NT_TCP_ESTABLISHED] = 1;
+	metrics_states_hide(context);
+	return true;
+}
+
 static void test_state_counter(void)
 {
 	__u64 counts[NT_TCP_STATES], calls = 0, now = 1;
@@ -355,8 +363,9 @@ static void test_state_counter(void)
 	CHECK(calls == 2 && counts[NT_TCP_ESTABLISHED] == 2);
 	metrics_states_set_counter(&states, fail_to_count, &calls);
 	CHECK(!metrics_states_read(&states, now, counts));
-	metrics_states_set_counter(&states, NULL, NULL);
+	metrics_states_set_counter(&states, count_and_hide, &states);
 	CHECK(!metrics_states_read(&states, now, counts));
+	CHECK(!metrics_states_read(&states, now + METRICS_STATES_KEPT_NS, counts));
 	metrics_states_destroy(&states);
 }
 
