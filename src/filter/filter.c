@@ -57,10 +57,9 @@ struct filter_value *filter_node_add_value(struct filter_node *node)
 
 bool filter_matching_begin(struct filter_matching *matching)
 {
-	pthread_mutex_init(&matching->lock, NULL);
-	matching->limits = pcre2_match_context_create(NULL);
-	matching->data = pcre2_match_data_create(1, NULL);
-	if (!matching->limits || !matching->data) {
+	*matching = (struct filter_matching){ .limits = pcre2_match_context_create(NULL) };
+	matching->data[0] = pcre2_match_data_create(1, NULL);
+	if (!matching->limits || !matching->data[0]) {
 		filter_matching_end(matching);
 		return false;
 	}
@@ -72,9 +71,48 @@ bool filter_matching_begin(struct filter_matching *matching)
 
 void filter_matching_end(struct filter_matching *matching)
 {
-	pcre2_match_data_free(matching->data);
+	unsigned int i;
+
+	for (i = 0; i < FILTER_MATCH_SLOTS; i++)
+		pcre2_match_data_free(matching->data[i]);
 	pcre2_match_context_free(matching->limits);
-	pthread_mutex_destroy(&matching->lock);
+}
+
+static pcre2_match_data *take_match_data(struct filter_matching *matching)
+{
+	pcre2_match_data *data = NULL;
+	unsigned int i;
+
+	for (i = 0; i < FILTER_MATCH_SLOTS && !data; i++)
+		if (__atomic_load_n(&matching->data[i], __ATOMIC_RELAXED))
+			data = __atomic_exchange_n(&matching->data[i], NULL, __ATOMIC_ACQUIRE);
+	return data ? data : pcre2_match_data_create(1, NULL);
+}
+
+static void give_match_data(struct filter_matching *matching, pcre2_match_data *data)
+{
+	unsigned int i;
+
+	for (i = 0; i < FILTER_MATCH_SLOTS; i++) {
+		pcre2_match_data *none = NULL;
+
+		if (__atomic_compare_exchange_n(&matching->data[i], &none, data, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+			return;
+	}
+	pcre2_match_data_free(data);
+}
+
+int filter_match(struct filter_matching *matching, const pcre2_code *pattern, const char *text, size_t size)
+{
+	pcre2_match_data *data = take_match_data(matching);
+	int result;
+
+	if (!data)
+		return PCRE2_ERROR_NOMEMORY;
+	result = pcre2_match(pattern, (PCRE2_SPTR)text, size, 0, 0, data, matching->limits);
+	give_match_data(matching, data);
+	return result;
 }
 
 struct filter *filter_new(void)
@@ -341,5 +379,5 @@ enum filter_truth filter_judge(const struct filter *filter, const struct nt_reco
 
 unsigned long long filter_limited_matches(const struct filter *filter)
 {
-	return filter ? filter->limited : 0;
+	return filter ? __atomic_load_n(&filter->limited, __ATOMIC_RELAXED) : 0;
 }

@@ -75,14 +75,10 @@ static enum filter_truth compare_addresses(const struct filter_operand *operand,
 static enum filter_truth match_pattern(struct filter *filter, const struct filter_operand *operand,
 				       const struct filter_value *value)
 {
-	struct filter_matching *matching = &filter->matching;
-	int result;
+	int result = filter_match(&filter->matching, value->pattern, operand->text, operand->size);
 
-	pthread_mutex_lock(&matching->lock);
-	result = pcre2_match(value->pattern, (PCRE2_SPTR)operand->text, operand->size, 0, 0, matching->data,
-			     matching->limits);
-	filter->limited += result < 0 && result != PCRE2_ERROR_NOMATCH;
-	pthread_mutex_unlock(&matching->lock);
+	if (result < 0 && result != PCRE2_ERROR_NOMATCH)
+		__atomic_fetch_add(&filter->limited, 1, __ATOMIC_RELAXED);
 	if (result >= 0)
 		return FILTER_TRUE;
 	return result == PCRE2_ERROR_NOMATCH ? FILTER_FALSE : FILTER_UNKNOWN;

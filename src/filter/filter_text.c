@@ -182,8 +182,7 @@ static __u64 find_enumerator_bit(const struct field_names *names, const char *na
 }
 
 /* Returns 0, or PCRE2's error if the limits end it. */
-static int match_names(const struct field_names *names, struct filter_value *value,
-		       const struct filter_matching *matching)
+static int match_names(const struct field_names *names, struct filter_value *value, struct filter_matching *matching)
 {
 	unsigned int i;
 	int result;
@@ -191,8 +190,7 @@ static int match_names(const struct field_names *names, struct filter_value *val
 	for (i = 0; i < names->count; i++) {
 		if (!names->names[i])
 			continue;
-		result = pcre2_match(value->pattern, (PCRE2_SPTR)names->names[i], strlen(names->names[i]), 0, 0,
-				     matching->data, matching->limits);
+		result = filter_match(matching, value->pattern, names->names[i], strlen(names->names[i]));
 		if (result >= 0)
 			value->bits |= 1ULL << i;
 		else if (result != PCRE2_ERROR_NOMATCH)

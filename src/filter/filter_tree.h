@@ -5,7 +5,6 @@
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include <pthread.h>
 
 #include "src/filter/filter.h"
 #include "src/filter/filter_field.h"
@@ -14,16 +13,20 @@
 #define FILTER_MOST_DEPTH 64
 #define FILTER_MOST_VALUES 4096 /* of one comparison */
 
-/* The memory and the limits of pattern matching. */
+#define FILTER_MATCH_SLOTS 32 /* threads that match at the same time; more ones allocate memory each time */
+
+/* The limits and the memory of pattern matching. Each thread takes memory of its own for a match. */
 struct filter_matching {
-	pthread_mutex_t lock; /* of `data`, and of the filter's count of limited matches */
 	pcre2_match_context *limits;
-	pcre2_match_data *data;
+	pcre2_match_data *data[FILTER_MATCH_SLOTS]; /* that no thread uses now; NULL: none */
 };
 
 /* Returns false without memory. */
 bool filter_matching_begin(struct filter_matching *matching);
 void filter_matching_end(struct filter_matching *matching);
+
+/* As pcre2_match() from the begin of the text. Any thread may call it. */
+int filter_match(struct filter_matching *matching, const pcre2_code *pattern, const char *text, size_t size);
 
 struct filter_value {
 	__s64 low, high; /* a number alone: both are equal; of a user, a namespace: its number; 0 if it has none */
@@ -55,7 +58,7 @@ struct filter {
 	const char *option_names[FILTER_MOST_OPTIONS];
 	unsigned int option_count;
 	struct filter_matching matching;
-	unsigned long long limited; /* matches that the limits ended */
+	unsigned long long limited; /* matches that the limits ended; atomic */
 };
 
 struct filter_node *filter_node_new(enum filter_kind kind);
