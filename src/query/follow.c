@@ -53,7 +53,8 @@ static void follow_file(struct follow *follow, struct delivery *delivery)
 		follow->seq = history_reader_seq(reader);
 		delivery_write(delivery, &record);
 	}
-	if (result < 0) {
+	follow->is_busy = result == -EBUSY;
+	if (result < 0 && !follow->is_busy) {
 		follow->is_unreadable = true;
 		follow->is_incomplete = follow->is_incomplete || result != -ENOENT; /* the retention removed it */
 	}
@@ -67,7 +68,8 @@ static void follow_files(struct follow *follow, struct delivery *delivery)
 
 	if (history_folder_read(&files, follow->folder))
 		files.count = 0; /* removed; it may come again */
-	for (i = 0; i < files.count; i++) {
+	follow->is_busy = false;
+	for (i = 0; i < files.count && !follow->is_busy; i++) {
 		int order = strcmp(files.entries[i].name, follow->name);
 
 		if (order < 0)
@@ -93,4 +95,5 @@ void follow_run(struct follow *follow, struct delivery *delivery)
 		follow_files(follow, delivery);
 		delivery_flush(delivery);
 	}
+	follow->is_incomplete = follow->is_incomplete || follow->is_busy;
 }

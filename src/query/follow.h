@@ -11,6 +11,7 @@ struct follow {
 	char name[HISTORY_NAME_SIZE]; /* of the file that is read; later files follow */
 	__u64 seq;                    /* of the last record in it that was read */
 	bool is_unreadable;           /* this file: reported */
+	bool is_busy;                 /* this file: another process held it at the last attempt */
 	bool is_incomplete;           /* some file could not be read */
 };
 

@@ -6,6 +6,7 @@ import os
 import select
 import shlex
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -81,6 +82,25 @@ def from_now():
     equal(follower.end()[0], 0, "status")
 
 
+def held():
+    """A file that another process holds for longer than one attempt waits is read when it is free again."""
+    folder = made.new_folder("held")
+    made.write_history(folder, made.RECORDS[:10])
+    path, = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".db")]
+    follower = Follower(folder, "-S", "-10d")
+    past = newest(records=made.RECORDS[:10])
+    equal(follower.ids(len(past)), ids_of(past), "the past")
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA locking_mode=EXCLUSIVE")
+    database.execute("BEGIN EXCLUSIVE")
+    line = follower.process.stderr.readline().decode()
+    check("another process holds it" in line, line)
+    database.close()
+    made.write_history(folder, [later(1)])
+    equal(follower.ids(1), ["f%015x" % 1], "what came then")
+    equal(follower.end()[0], 0, "status")
+
+
 def refused():
     for arguments in (["-U", "now"], ["--at", "now"], ["-r"], ["-n", "5"], ["--by", "comm"], ["--summary"]):
         answer = Answer("--follow", *arguments)
@@ -105,4 +125,4 @@ def summary():
     check(done.stdout.count(b"\n") > 0, "and shows the records: %s" % commands[0])
 
 
-made.run_tests([since_then, from_now, refused, summary])
+made.run_tests([since_then, from_now, held, refused, summary])
