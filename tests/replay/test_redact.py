@@ -96,6 +96,13 @@ def expected(key, record):
     return new
 
 
+def shipped(record, key=KEY):
+    """What `netracker ship --redact` sends of a record: without the Community ID, which a history has not."""
+    new = expected(key, record)
+    del new["community_id"]
+    return new
+
+
 def key_file(folder, key=KEY, mode=0o600, name="key"):
     path = os.path.join(folder, name)
     with open(path, "wb") as file:

@@ -12,6 +12,7 @@ from otlp_server import OtlpServer
 from ship_run import at_once, free_port, new_cursors, ship, with_host
 from made_history import FAILED, NETRACKER, RECORDS, in_ns, new_folder, run_tests, write_history
 from replay_harness import check, equal, skip
+import test_redact
 
 COUNT, FEW = len(RECORDS), 300
 CONVENTIONS = {"family": "network.type", "src_ip": "client.address", "src_port": "client.port", "dst_ip": "server.address",
@@ -50,7 +51,7 @@ def expected_attributes(values):
                   if key not in ("host", "time", "event")}
     attributes["network.transport"] = "tcp"
     if "exe" in values:
-        attributes["process.executable.name"] = os.path.basename(values["exe"])
+        attributes["process.executable.name"] = os.path.basename(values["exe"]) if "/" in values["exe"] else values["comm"]
     if has_failed(values):
         attributes["error.type"] = values["outcome"]
     return attributes
@@ -93,6 +94,23 @@ def everything_arrives():
         equal(send(taker.port, cursors=cursors).accounting, (0, 0, 0, 0), "nothing new")
         done = send(taker.port, "--setup", cursors=cursors)
         equal((done.status, "needs nothing" in done.errors), (0, True), done.errors)
+
+
+def redacted():
+    """Attributes, body and resource have the values that test_redact computes, and no original is anywhere."""
+    folder = new_folder("key")
+    os.mkdir(folder)
+    records = [with_host(values) for values in RECORDS[:FEW]]
+    with collector() as taker:
+        done = send(taker.port, "--redact", test_redact.key_file(folder), folder=small_history(), cursors=new_cursors())
+        equal((done.status, done.accounting), (0, (FEW, 0, 0, 0)), done.errors)
+        same_logs(taker.rows, list(map(test_redact.shipped, records)), "redacted")
+        sent = json.dumps(taker.bodies, default=repr)
+        for values in records:
+            for key in ("id", "src_ip", "dst_ip", "exe", "cgroup"):
+                if key in values and values[key] in sent:
+                    check(False, "%s %s was sent" % (key, values[key]))
+                    return
 
 
 def other_urls():
@@ -229,5 +247,5 @@ def read_text(path):
         return file.read()
 
 
-run_tests([everything_arrives, other_urls, partial_success, other_servers, logins,
+run_tests([everything_arrives, redacted, other_urls, partial_success, other_servers, logins,
            at_once(bad_records, failing_collector), real_collector])

@@ -19,6 +19,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests"
 from ipfix_reader import Collector  # noqa: E402
 from made_history import RECORDS, in_ns, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
+import test_redact  # noqa: E402
 from ship_run import Ship, new_cursors  # noqa: E402
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
@@ -177,6 +178,19 @@ def as_biflows():
         expected = list(biflows(MADE))
         taker.wait_for_flows(len(expected))
         same_flows(taker.flows, expected, "RFC 5103")
+
+
+def redacted():
+    """The addresses, which are numbers here, are those that test_redact computes; the reverse flow has the same."""
+    folder = new_folder("key")
+    os.mkdir(folder)
+    path, records = test_redact.key_file(folder), list(map(test_redact.shipped, SHORT))
+    for arguments, expected in (([], uniflows(records)), (["--biflow"], biflows(records))):
+        with collector() as taker:
+            all_sent(ship("ipfix://127.0.0.1:%d" % taker.port, "--redact", path, *arguments, folder=SHORT_HISTORY), "redacted", len(SHORT))
+            expected = list(expected)
+            taker.wait_for_flows(len(expected))
+            same_flows(taker.flows, expected, "redacted")
 
 
 # ---- failures ----
@@ -386,7 +400,7 @@ def by_nfdump():
 def main():
     write_history(HISTORY, MADE)
     write_history(SHORT_HISTORY, SHORT)
-    run_tests([over_tcp, over_udp, as_biflows, nobody_listens, collector_that_comes_back, collector_that_is_killed,
+    run_tests([over_tcp, over_udp, as_biflows, redacted, nobody_listens, collector_that_comes_back, collector_that_is_killed,
                udp_collector_that_comes_late, collector_that_does_not_read,
                wrong_urls, by_wireshark, by_nfdump])
 

@@ -15,6 +15,7 @@ sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests"
 from kafka_cluster import LIBRARY, KafkaCluster, holds_all  # noqa: E402
 from made_history import HISTORY, RECORDS, new_folder, run_tests, write_history  # noqa: E402
 from replay_harness import check, equal, skip  # noqa: E402
+import test_redact  # noqa: E402
 from ship_run import Ship, new_cursors  # noqa: E402
 
 COUNT, TOPIC, PARTITIONS = len(RECORDS), "connections", 3
@@ -50,6 +51,17 @@ def everything_arrives():
         holds_all(made.messages(), RECORDS, "one run")
         again = ship(made.port, cursors=cursors).end()
         equal((again.status, again.accounting), (0, (0, 0, 0, 0)), "nothing new")
+
+
+def redacted():
+    """The value, and the key of the message, which is the machine."""
+    folder, key = new_folder("redacted"), new_folder("key")
+    write_history(folder, RECORDS[:100])
+    os.mkdir(key)
+    with cluster() as made:
+        done = ship(made.port, "--redact", test_redact.key_file(key), folder=folder).end()
+        equal((done.status, done.accounting), (0, (100, 0, 0, 0)), done.errors)
+        holds_all(made.messages(), list(map(test_redact.shipped, RECORDS[:100])), "redacted")
 
 
 def requests_that_fail():
@@ -155,7 +167,7 @@ def without_library():
 def main():
     if not LIBRARY:
         return run_tests([lambda: skip("Kafka: librdkafka is not installed")])
-    run_tests([everything_arrives, requests_that_fail, records_that_are_too_large, cluster_that_comes_back, killed_at_any_moment,
+    run_tests([everything_arrives, redacted, requests_that_fail, records_that_are_too_large, cluster_that_comes_back, killed_at_any_moment,
                refusals, wrong_configurations, without_library])
 
 
