@@ -14,6 +14,7 @@
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
 #include "src/cli/output_check.h"
+#include "src/record/redaction.h"
 #include "src/util/escape.h"
 #include "src/util/message.h"
 #include "src/zeek/conn_log.h"
@@ -601,6 +602,19 @@ static int resolve_columns(struct options *options, const struct command *comman
 	return CONTINUE;
 }
 
+/* The order of originals would show which of them comes first. */
+static int check_redacted_sort(const struct options *options, const struct command *command)
+{
+	const struct filter_field *field = &options->sort_key;
+
+	if (!options->delivery.redaction ||
+	    (field->type != FILTER_ADDRESS && !(field->key && redaction_replaces(field->key))))
+		return CONTINUE;
+	options_report_error(command, "--sort",
+			     "the order of originals would show through --redact; sort by a number or a time");
+	return EXIT_STATUS_USAGE;
+}
+
 /* --top without --sort: connections with the most bytes, listeners with the longest queues. */
 static int resolve_sort(struct options *options, const struct command *command)
 {
@@ -611,7 +625,7 @@ static int resolve_sort(struct options *options, const struct command *command)
 		return CONTINUE;
 	options->sorts = filter_field_find(name, &options->sort_key);
 	if (options->sorts)
-		return CONTINUE;
+		return check_redacted_sort(options, command);
 	if (filter_field_find_nearest(name, nearest))
 		snprintf(reason, sizeof(reason), "'%.60s' is no field; nearest: %s", name, nearest);
 	else

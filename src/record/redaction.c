@@ -3,7 +3,6 @@
 
 #include <sodium/crypto_auth_hmacsha256.h>
 #include <sodium/utils.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,4 +232,17 @@ void redaction_apply(struct redaction *redaction, struct nt_record *record)
 		redact_address(redaction, record->wire_dst_ip);
 	redact_owner(redaction, record);
 	redact_places(redaction, record);
+}
+
+bool redaction_replaces(const struct record_field *field)
+{
+	static const char *const replaced[] = { "id",          "src_ip", "dst_ip",    "wire_src_ip",
+						"wire_dst_ip", "comm",   "exe",       "host",
+						"netns_name",  "cgroup", "container", "community_id" };
+	size_t size = field->key_size - strlen("\"\":"), i;
+
+	for (i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++)
+		if (strlen(replaced[i]) == size && !memcmp(field->key + 1, replaced[i], size))
+			return true;
+	return false;
 }

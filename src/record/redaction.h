@@ -8,9 +8,11 @@
 #define NETRACKER_REDACTION_H
 
 #include <linux/types.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/record.h"
+#include "src/record/record_fields.h"
 
 #define REDACTION_LEAST_KEY 16 /* bytes */
 #define REDACTION_MOST_KEY 4096
@@ -23,5 +25,8 @@ void redaction_free(struct redaction *redaction); /* NULL is allowed */
 
 /* Strings of the record may then point into `redaction`, until the next call. Not thread-safe. */
 void redaction_apply(struct redaction *redaction, struct nt_record *record);
+
+/* Returns whether the values of this field are replaced. */
+bool redaction_replaces(const struct record_field *field);
 
 #endif

@@ -227,7 +227,8 @@ def refused(folder):
     """What would show originals, or values that depend on them."""
     path = key_file(folder)
     for arguments in (("replay", "--summary", "-"), ("replay", "--resolve", "-"), ("replay", "-f", "zeek", "-"),
-                      ("query", "--by", "comm"), ("query", "--summary"), ("list", "--resolve"), ("--summary",)):
+                      ("query", "--by", "comm"), ("query", "--summary"), ("list", "--resolve"), ("--summary",),
+                      *(("list", "--sort", key) for key in ("comm", "exe", "src", "local", "cgroup", "id"))):
         done = netracker(*arguments, "--redact", path)
         equal((done.returncode, done.stdout, done.stderr.count(b"\n")), (2, b"", 1), arguments)
         check(b"--redact" in done.stderr, done.stderr)
