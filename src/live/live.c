@@ -155,7 +155,7 @@ static void count_claimed_wire(void *context)
 	((struct live *)context)->accounting.wire_claimed++;
 }
 
-static void count_lost_event(void *context)
+static void count_event_without_memory(void *context)
 {
 	((struct live *)context)->delivery.accounting.lost[ACCOUNTING_LOST_NO_MEMORY]++;
 }
@@ -565,7 +565,7 @@ static int set_up_user_space(struct live *live)
 					    write_socket_record,
 					    write_observer_record,
 					    count_claimed_wire,
-					    count_lost_event,
+					    count_event_without_memory,
 					    find_open_wire,
 					    kernel_filters ? is_side_reported : NULL };
 	int status;

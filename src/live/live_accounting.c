@@ -154,7 +154,7 @@ void live_accounting_finish_losses(struct live_accounting *live, __u64 now_ns)
 
 	loader_counters(live->loader, counters);
 	live_accounting_begin_sweep(live, counters);
-	live->half_open_missing = UINT64_MAX; /* nothing changes any more: one sweep tells */
+	live->half_open_missing = UINT64_MAX; /* nothing changes any more: one sweep is enough */
 	count_losses(live, counters);
 	delivery_report_losses(live->delivery, lost);
 	loss_watch_finish(&live->watch, lost, now_ns);

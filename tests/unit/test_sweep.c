@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the sweep changes in tables of the kernel. A socket that it removes wrongly is a connection without a record, and a
+/* Checks what the sweep changes in tables of the kernel. A socket that it removes wrongly is a connection without a record, and a
  * count below 0 hides the ACK of a handshake.
  */
 #include <sys/mman.h>
