@@ -22,6 +22,7 @@ from test_redact import KEY, key_file, name_digest, redacted_address  # noqa: E4
 
 EACH = 3
 SECONDS = 20
+LEAST_NAME = 6  # shorter ones may be in binary data by chance
 CLIENT, SERVER, MACHINE = "zq-client", "zq-server", "zq-machine"
 
 
@@ -36,8 +37,8 @@ class Known:
         pid = endpoint.owner_peer.pid
         with open("/proc/%d/cgroup" % pid) as file:
             cgroup = file.read().rstrip("\n").rpartition(":")[2]
-        names = [CLIENT, SERVER, os.readlink("/proc/%d/exe" % pid), bench.here.name, platform.node(), MACHINE]
-        self.names = names + ([cgroup] if len(cgroup) > 4 else [])
+        names = [CLIENT, SERVER, os.readlink("/proc/%d/exe" % pid), bench.here.name, platform.node(), MACHINE, cgroup]
+        self.names = [name for name in names if len(name) >= LEAST_NAME]
 
     def all(self):
         return [pair for pairs in self.pairs for pair in pairs]
