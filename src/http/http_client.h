@@ -9,7 +9,7 @@
 #include "src/http/http_packing.h"
 #include "src/http/server_url.h"
 
-#define HTTP_ANSWER_SIZE 4096
+#define HTTP_ANSWER_SIZE 65536
 
 struct http_client;
 

@@ -94,9 +94,19 @@ static bool is_unknown_setting(const struct http_answer *http)
 }
 
 /* The answer to a row that cannot be read names its place. */
+#define PLACE_OF_ROW "(at row "
+
 static bool names_row(const struct http_answer *http)
 {
-	return !strncmp(http->text, "Code: ", 6) && strstr(http->text, "(at row ");
+	return !strncmp(http->text, "Code: ", 6) && strstr(http->text, PLACE_OF_ROW);
+}
+
+static unsigned int row_of(const struct http_answer *http)
+{
+	const char *place = strstr(http->text, PLACE_OF_ROW);
+	unsigned long row = strtoul(place + sizeof(PLACE_OF_ROW) - 1, NULL, 10);
+
+	return row <= SHIP_MOST_RECORDS ? (unsigned int)row : 0;
 }
 
 /* ClickHouse has nothing to say to an INSERT that it did; other servers may take any request. */
@@ -104,6 +114,7 @@ static void judge(const struct http_answer *http, struct ship_answer *answer)
 {
 	ship_judge_http(http, answer);
 	answer->is_record = names_row(http);
+	answer->bad_row = answer->is_record ? row_of(http) : 0;
 	if (answer->verdict == SHIP_TAKEN && http->size) {
 		answer->verdict = SHIP_REFUSED;
 		ship_judge_explain(http, "it is no ClickHouse server", answer);

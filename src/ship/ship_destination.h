@@ -23,9 +23,12 @@ enum ship_verdict {
 
 struct ship_answer {
 	enum ship_verdict verdict;
-	long retry_after_s;   /* SHIP_AGAIN: the shortest wait; 0: not given */
-	bool may_be_records;  /* SHIP_AGAIN: a record of the part may be the cause too, as of a server's own error */
-	bool is_record;       /* SHIP_BAD: the answer itself says that a record is the cause, not all of the request */
+	long retry_after_s;  /* SHIP_AGAIN: the shortest wait; 0: not given */
+	bool may_be_records; /* SHIP_AGAIN: a record of the part may be the cause too, as of a server's own error */
+	bool is_too_large;   /* SHIP_BAD: smaller parts may be taken */
+	unsigned int
+		bad_row; /* SHIP_BAD: the first bad record of the part, as the answer says; 1 on; 0: it does not say */
+	bool is_record;  /* SHIP_BAD: the answer itself says that a record is the cause, not all of the request */
 	unsigned int dropped; /* SHIP_TAKEN: records of the part that it does not keep; it does not say which */
 	char reason[SHIP_REASON_SIZE]; /* a sentence for people, without its end; "" if all were taken */
 };

@@ -53,6 +53,7 @@ void ship_judge_http(const struct http_answer *http, struct ship_answer *answer)
 {
 	answer->verdict = verdict_of(http);
 	answer->retry_after_s = http->retry_after_s;
+	answer->is_too_large = http->status == 413;
 	if (answer->verdict != SHIP_TAKEN)
 		ship_judge_explain(http, reason_of(http, answer->verdict), answer);
 }

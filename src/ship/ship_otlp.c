@@ -177,6 +177,9 @@ static void judge_otlp(struct http_answer *http, struct ship_answer *answer)
 	} else if (answer->verdict == SHIP_TAKEN && http->size && *http->text != '{') {
 		answer->verdict = SHIP_REFUSED;
 		ship_judge_explain(http, "it is no OTLP server", answer);
+	} else if (answer->verdict == SHIP_TAKEN && http->size) {
+		snprintf(answer->reason, sizeof(answer->reason),
+			 "an answer that cannot be read; records that it may have dropped count as sent");
 	}
 	json_decref(object);
 }

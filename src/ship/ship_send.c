@@ -16,7 +16,10 @@
 #define NS_PER_SECOND 1000000000ULL
 #define LONGEST_BACK_OFF_S 60
 #define LONGEST_RETRY_AFTER_S 3600
-#define MOST_BAD_IN_A_ROW 100   /* without one that was taken: then it is not the records */
+#define MOST_BAD_IN_A_ROW 100 /* without one that was taken: then it is not the records */
+#define MOST_BAD 1000         /* and a tenth of a batch: then it is the table, not the records */
+#define MOST_NAMED 1000       /* rows of a batch that answers name */
+#define REPEATED_REPORT_NS (3600 * NS_PER_SECOND)
 #define ATTEMPTS_BEFORE_DOUBT 3 /* of a batch whose records may be the cause of the server's error */
 
 bool ship_sender_init(struct ship_sender *sender)
@@ -74,15 +77,19 @@ static __u64 back_off_ns(unsigned int failures, long retry_after_s)
 
 /* ---- a part ---- */
 
-/* Each reason is said when it begins. */
+/* Each reason is said when it begins, and again each hour: a log of days ago may be gone. */
 static void report_failure(struct ship_sender *sender, const struct ship_answer *answer)
 {
-	if (sender->failures > 1 && !strcmp(sender->reported, answer->reason)) {
+	__u64 now_ns = monotonic_ns();
+
+	if (sender->failures > 1 && !strcmp(sender->reported, answer->reason) &&
+	    now_ns - sender->reported_ns < REPEATED_REPORT_NS) {
 		message_detail("ship: attempt %u: %s", sender->failures, answer->reason);
 		return;
 	}
 	memcpy(sender->reported, answer->reason, sizeof(sender->reported));
-	message_error("ship: %s; it is tried again", answer->reason);
+	sender->reported_ns = now_ns;
+	message_error("ship: %s; it is tried again (attempt %u)", answer->reason, sender->failures);
 }
 
 /* A server's own error may come from a record. Parts of a batch are sent to find it, so their answers are final. */
@@ -129,6 +136,9 @@ static enum ship_result take_part(struct ship_sender *sender, const struct ship_
 
 	if (dropped)
 		message_error("ship: the server has dropped %u records: %s", dropped, answer->reason);
+	else if (*answer->reason && strcmp(sender->warned, answer->reason))
+		message_note("ship: the server has taken records and says: %s", answer->reason);
+	memcpy(sender->warned, answer->reason, sizeof(sender->warned));
 	sender->good_count += count - dropped;
 	sender->bad_in_a_row = 0;
 	sender->rejected += dropped;
@@ -145,22 +155,74 @@ static enum ship_result report_all_bad(const struct ship_sender *sender)
 	return SHIP_FAILED;
 }
 
-static enum ship_result note_bad(struct ship_sender *sender, const struct ship_answer *answer, unsigned int index)
+/* A table that was changed may refuse some records of all hosts; then none of them is set aside. */
+static bool are_too_many_bad(const struct ship_sender *sender, const struct ship_batch *batch)
+{
+	return sender->bad_count > MOST_BAD && sender->bad_count > batch->count / 10;
+}
+
+static enum ship_result note_bad(struct ship_sender *sender, const struct ship_batch *batch,
+				 const struct ship_answer *answer, unsigned int index)
 {
 	memcpy(sender->reason, answer->reason, sizeof(sender->reason));
 	sender->bad[sender->bad_count++] = index;
 	sender->are_records &= answer->is_record;
-	return ++sender->bad_in_a_row >= MOST_BAD_IN_A_ROW && !sender->good_count ? report_all_bad(sender) :
-										    SHIP_RECEIVED;
+	if (++sender->bad_in_a_row >= MOST_BAD_IN_A_ROW && !sender->good_count)
+		return report_all_bad(sender);
+	if (!are_too_many_bad(sender, batch))
+		return SHIP_RECEIVED;
+	message_error("ship: more than %u records of %u are not taken, so it is not the records: %s",
+		      sender->bad_count - 1, batch->count, sender->reason);
+	return SHIP_FAILED;
 }
 
-/* Halves what the destination does not take until the bad records are found. */
+static enum ship_result send_part(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
+				  unsigned int count);
+
+/* Sends the records before a place, and those from it on. */
+static enum ship_result send_parts(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
+				   unsigned int count, unsigned int place)
+{
+	enum ship_result result = place ? send_part(sender, batch, first, place) : SHIP_RECEIVED;
+
+	return result == SHIP_RECEIVED ? send_part(sender, batch, first + place, count - place) : result;
+}
+
+/* A row that the answer names is sent alone, since the name may be wrong; else the part is halved. Calls within calls are
+ * bounded, whatever a server names. */
+static enum ship_result search_part(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
+				    unsigned int count, const struct ship_answer *answer)
+{
+	unsigned int before = answer->bad_row - 1;
+	enum ship_result result;
+
+	if (!answer->bad_row || answer->bad_row > count || sender->named++ >= MOST_NAMED)
+		return send_parts(sender, batch, first, count, count / 2);
+	result = send_part(sender, batch, first + before, 1);
+	if (result == SHIP_RECEIVED && before)
+		result = send_part(sender, batch, first, before);
+	if (result == SHIP_RECEIVED && before + 1 < count)
+		result = send_part(sender, batch, first + before + 1, count - before - 1);
+	return result;
+}
+
+static bool is_over_size(const struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
+			 unsigned int count)
+{
+	const char *bytes;
+
+	return sender->most_bytes && count > 1 && ship_batch_bytes(batch, first, count, &bytes) >= sender->most_bytes;
+}
+
+/* Divides what the destination does not take until the bad records are found. */
 static enum ship_result send_part(struct ship_sender *sender, const struct ship_batch *batch, unsigned int first,
 				  unsigned int count)
 {
 	struct ship_answer answer;
-	enum ship_result result;
+	const char *bytes;
 
+	if (is_over_size(sender, batch, first, count))
+		return send_parts(sender, batch, first, count, count / 2);
 	if (stop_is_requested() || !send_until_answered(sender, batch, first, count, &answer))
 		return SHIP_STOPPED;
 	if (answer.verdict == SHIP_TAKEN)
@@ -170,9 +232,10 @@ static enum ship_result send_part(struct ship_sender *sender, const struct ship_
 		return SHIP_FAILED;
 	}
 	if (count == 1)
-		return note_bad(sender, &answer, first);
-	result = send_part(sender, batch, first, count / 2);
-	return result == SHIP_RECEIVED ? send_part(sender, batch, first + count / 2, count - count / 2) : result;
+		return note_bad(sender, batch, &answer, first);
+	if (answer.is_too_large)
+		sender->most_bytes = ship_batch_bytes(batch, first, count, &bytes);
+	return search_part(sender, batch, first, count, &answer);
 }
 
 /* `found`: how many of them the history still had. */
@@ -235,7 +298,7 @@ static enum ship_result try_batch(struct ship_sender *sender, const struct ship_
 {
 	enum ship_result result;
 
-	sender->bad_count = sender->good_count = 0;
+	sender->bad_count = sender->good_count = sender->named = 0;
 	sender->is_doubtful = false;
 	sender->are_records = true;
 	result = send_part(sender, batch, 0, batch->count);

@@ -22,9 +22,13 @@ struct ship_sender {
 	bool is_doubtful;             /* the search for bad records began without an answer that names them */
 	unsigned int *bad;            /* records of the batch that the destination does not take; SHIP_MOST_RECORDS */
 	unsigned int bad_count, good_count;
+	unsigned int named;              /* rows of the batch that answers named */
 	bool are_records;                /* all answers on these said that the record is the cause */
 	char reason[SHIP_REASON_SIZE];   /* why it did not take the last one */
 	char reported[SHIP_REASON_SIZE]; /* why it did not answer, as last reported */
+	__u64 reported_ns;               /* CLOCK_MONOTONIC, when that was */
+	char warned[SHIP_REASON_SIZE];   /* what it said of records that it took, as last reported */
+	size_t most_bytes;               /* a part of so many was too large for the destination; 0: none was */
 };
 
 /* Returns false without memory, after reporting it. Call ship_sender_free() either way. */

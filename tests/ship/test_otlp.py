@@ -162,9 +162,17 @@ def partial_success():
             equal((done.status, done.accounting), (7, (FEW - 3, 3, 0, 0)), done.errors)
             check("dropped 3 records: too old" in done.errors, done.errors)
             equal(len(taker.bodies), FEW // 100, "nothing is repeated")
-    with collector() as taker:  # a warning
-        taker.answer = lambda number, rows: (200, {"body": b'{"partialSuccess":{"errorMessage":"slow down"}}'})
-        equal(send(taker.port, cursors=new_cursors(), folder=small_history()).status, 0, "a warning")
+    for text, word in (("slow down", "says: slow down"), ("x" * 10000, "says: xxx"), ("x" * 100000, "that cannot be read")):
+        with collector() as taker:
+            body = json.dumps({"partialSuccess": {"errorMessage": text, "rejectedLogRecords": 0}}).encode()
+            taker.answer = lambda number, rows, body=body: (200, {"body": body})
+            done = send(taker.port, "--batch", "100", cursors=new_cursors(), folder=small_history())
+            equal((done.status, done.errors.count(word)), (0, 1), "a warning: " + done.errors)
+    with collector() as taker:
+        body = json.dumps({"partialSuccess": {"errorMessage": "x" * 10000, "rejectedLogRecords": 2}}).encode()
+        taker.answer = lambda number, rows: (200, {"body": body})
+        done = send(taker.port, cursors=new_cursors(), folder=small_history())
+        equal((done.status, done.accounting), (7, (FEW - 2, 2, 0, 0)), "a long answer: " + done.errors)
 
 
 def other_servers():

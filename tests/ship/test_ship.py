@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.parse
 
@@ -26,6 +27,7 @@ from real_servers import secret_file, start_clickhouse, start_current_engine  # 
 from ship_run import HttpShip, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
 COUNT = len(RECORDS)
+TWO_FILES, TWO_FILES_LOCK = new_folder("two"), threading.Lock()
 
 
 @contextlib.contextmanager
@@ -612,6 +614,57 @@ def rejected_file(cursors):
     return os.path.join(cursors, next(name for name in os.listdir(cursors) if name.endswith(".rejected")))
 
 
+def answer_names_the_row():
+    """It needs few requests then, also if the place is wrong."""
+    for shift in (0, 3):
+        bad = {(RECORDS[index]["id"], RECORDS[index]["time"]) for index in (40, 41, 170)}
+        folder = new_folder("named%d" % shift)
+        write_history(folder, RECORDS[:250])
+        with server() as taker:
+            def answer(number, rows, shift=shift, bad=bad):
+                wrong = [place for place, row in enumerate(rows, 1) if (row["id"], row["time"]) in bad]
+                text = "Code: 27. DB::Exception: Cannot parse input: (at row %d)" % (wrong[0] + shift if wrong else 0)
+                return (400, {"body": text.encode()}) if wrong else 200
+            taker.answer = answer
+            done = ship(taker.port, cursors=new_cursors(), folder=folder)
+            equal((done.status, done.accounting), (7, (247, 3, 0, 0)), done.errors)
+            all_are_there(taker.rows, [row for row in RECORDS[:250] if (row["id"], row["time"]) not in bad], "the good ones")
+            check(shift or len(taker.bodies) <= 10, "%d requests" % len(taker.bodies))
+
+
+def too_many_bad_records():
+    """Some records of each machine, as of a table that was changed: they stay in the history."""
+    with server() as taker:
+        taker.answer = lambda number, rows: 400 if any(int(row["id"], 16) >> 20 & 1 for row in rows) else 200
+        cursors = new_cursors()
+        done = ship(taker.port, cursors=cursors)
+        equal((done.status, done.accounting), (1, (0, 0, COUNT, 0)), done.errors)
+        check("more than 1000 records of %d are not taken" % COUNT in done.errors, done.errors)
+        check(not any(name.endswith(".rejected") for name in os.listdir(cursors)), "nothing is rejected")
+
+
+def too_large_requests():
+    """What was too large once is not sent again in that size."""
+    with server() as taker:
+        taker.answer = lambda number, rows: 413 if len(rows) > 300 else 200
+        done = ship(taker.port, "--batch", "1000", cursors=new_cursors())
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+        all_are_there(taker.rows, RECORDS, "smaller requests")
+        check(sum(body.count(b"\n") > 300 for body in taker.bodies) <= 4, "requests that were too large")
+
+
+def reasons_that_change():
+    """Each reason is said, and how often it was tried."""
+    folder = two_files()
+    reasons = [b"one", b"one", b"two"]
+    with server() as taker:
+        taker.answer = lambda number, rows: (503, {"body": reasons[number]}) if number < len(reasons) else 200
+        done = ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal((done.status, done.accounting), (0, (300, 0, 0, 0)), done.errors)
+        equal([done.errors.count(word) for word in (": one; it is tried again", ": two; it is tried again (attempt 3)")], [1, 1],
+              done.errors)
+
+
 def removed_while_halving():
     """The bad record cannot be set aside any more; the others of its batch have arrived and count as sent."""
     folder, cursors = two_files(), new_cursors()
@@ -665,15 +718,22 @@ def full_disk_while_halving():
 
 # ---- the history ----
 
-def two_files():
-    """Returns a folder with two files, of the first 100 records and the next 200."""
-    folder = new_folder("files%d" % next(numbers))
+def write_two_files(folder):
     os.mkdir(folder)
     for day, records in (("2026-11-01", RECORDS[:100]), ("2026-11-02", RECORDS[100:300])):
         one = new_folder("one%d" % next(numbers))
         write_history(one, records)
         names = [name for name in os.listdir(one) if name.endswith(".db")]
         os.rename(os.path.join(one, names[0]), os.path.join(folder, day + "-0001.db"))
+
+
+def two_files():
+    """Returns a folder with two files, of the first 100 records and the next 200."""
+    folder = new_folder("files%d" % next(numbers))
+    with TWO_FILES_LOCK:
+        if not os.path.exists(TWO_FILES):
+            write_two_files(TWO_FILES)
+    shutil.copytree(TWO_FILES, folder)
     return folder
 
 
@@ -783,10 +843,12 @@ def current_engine():
         real.kill()
 
 
-run_tests([everything_arrives, redacted, without_root, bad_records, an_emptied_history, few_records_and_a_server_that_refuses_all,
-           an_unreadable_file, refusing_servers, table_that_changes, compressions, collected_inserts, versions_of_the_table, passwords,
-           killed_at_random, damaged_file, wrong_usage,
-           at_once(what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
-                   ended_by_time_limit, full_disk, cursor_of_each, cursor_of_former_name, removed_by_retention, removed_meanwhile,
-                   removed_while_halving, rejected_file_that_is_large, full_disk_while_halving),
+run_tests([everything_arrives, redacted, without_root, bad_records, table_that_changes, too_many_bad_records, killed_at_random,
+           wrong_usage,
+           at_once(an_emptied_history, few_records_and_a_server_that_refuses_all, an_unreadable_file, refusing_servers,
+                   too_large_requests, compressions, collected_inserts, versions_of_the_table, passwords, damaged_file,
+                   what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
+                   ended_by_time_limit, full_disk, cursor_of_each, cursor_of_former_name, removed_by_retention,
+                   removed_meanwhile, answer_names_the_row, reasons_that_change, removed_while_halving,
+                   rejected_file_that_is_large, full_disk_while_halving),
            clickhouse_18, current_engine])
