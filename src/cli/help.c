@@ -177,8 +177,9 @@ FILTER_LANGUAGE("The value of --where:")
 "and how many records were lost.\n"
 FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "\n"
-"Exit status: 0 done, 1 the history or a file of it cannot be read, or output\n"
-"failed, 2 wrong usage, 6 a record matched and --fail-if-any was given\n"
+"Exit status: 0 done, 1 the history or a file of it cannot be read, the server\n"
+"does not answer, or output failed, 2 wrong usage, 6 a record matched and\n"
+"--fail-if-any was given\n"
 "\n"
 "Examples:\n"
 "  netracker query -S -7d --net 203.0.113.9  who talked to this address\n"
@@ -191,6 +192,9 @@ FILTER_LANGUAGE("The words after the options, or the value of --where:")
 "                                            what fails, for whom\n"
 "  netracker query --at 03:14                what was open at that time\n"
 "  netracker query -n 20                     the newest 20\n"
+"  netracker query --from clickhouse://reader@ch.example/nt -S -7d \\\n"
+"      --password-file ch.pw --net 203.0.113.9 --by host,exe\n"
+"                                            on which machines, which programs\n"
 "  netracker query --id 8357c8fabae31427 -f json | netracker explain\n"
 "                                            what happened to one connection\n" },
 	{ COMMAND_SHIP,

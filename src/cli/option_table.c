@@ -17,6 +17,7 @@
 #define MOST_WIDTH 10000
 #define MOST_BATCH 100000 /* ship reserves memory for as many */
 #define SHIP_ALONE "only ship sends records to a server"
+#define OF_SERVERS "only ship and query speak to a server"
 #define SHORTEST_INTERVAL_NS 100000000ULL /* live tracking reads its clock every 50 ms */
 
 #define MEMBER(member) offsetof(struct options, member)
@@ -193,7 +194,10 @@ const struct option_rule option_rules[] = {
 		.name = "from", .commands = COMMAND_QUERY | COMMAND_SHIP, .refusal = QUERY_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(from), .most = MOST_OF_FOLDER,
 		.value = "FOLDER", .valid = "a folder's name", .completion = COMPLETE_FILES,
-		.help = HELP({ ALL, "the folder of the history; default: /var/lib/netracker/history" }),
+		.help = HELP({ COMMAND_QUERY, "the folder of the history, or a server that ship sends to: "
+					      "clickhouse://[USER@]HOST[:PORT]/DATABASE[/TABLE], over TLS clickhouses://; "
+					      "default: /var/lib/netracker/history" },
+			     { ALL, "the folder of the history; default: /var/lib/netracker/history" }),
 	},
 	{
 		.name = "to", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
@@ -215,32 +219,32 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "end when all records that are there have been sent" }),
 	},
 	{
-		.name = "password-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "password-file", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(password_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "the first line of FILE is the user's password" }),
 	},
 	{
-		.name = "token-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "token-file", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(token_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "the first line of FILE is a bearer token, which takes the place of a password" }),
 	},
 	{
-		.name = "ca-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "ca-file", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(ca_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "certificates (PEM) that the server's one must come from; default: those that the "
 				    "system trusts" }),
 	},
 	{
-		.name = "cert-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "cert-file", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(cert_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "this client's certificate (PEM), for servers that want one" }),
 	},
 	{
-		.name = "key-file", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "key-file", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_STRING, .offset = MEMBER(key_file), .most = MOST_OF_FOLDER,
 		.value = "FILE", .valid = "a file's name", .completion = COMPLETE_FILES,
 		.help = HELP({ ALL, "its private key (PEM); default: in --cert-file too" }),
@@ -278,10 +282,11 @@ const struct option_rule option_rules[] = {
 		.help = HELP({ ALL, "most records of a request; default: 10000" }),
 	},
 	{
-		.name = "timeout", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
+		.name = "timeout", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_DURATION, .offset = MEMBER(timeout_ns), .least = SHORTEST_INTERVAL_NS,
 		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
-		.help = HELP({ ALL, "repeat a request that is not answered after TIME; default: 60" }),
+		.help = HELP({ COMMAND_QUERY, "end if the server sends nothing for TIME; default: 60" },
+			     { ALL, "repeat a request that is not answered after TIME; default: 60" }),
 	},
 	{
 		.name = "threads", .commands = COMMAND_QUERY, .refusal = "only query reads with several threads",

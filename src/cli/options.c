@@ -14,6 +14,7 @@
 #include "src/cli/option_table.h"
 #include "src/cli/option_values.h"
 #include "src/cli/output_check.h"
+#include "src/clickhouse/clickhouse_server.h"
 #include "src/record/redaction.h"
 #include "src/util/escape.h"
 #include "src/util/message.h"
@@ -374,10 +375,37 @@ static const char *find_ungrouped_conflict(const struct options *options)
 	return NULL;
 }
 
+static const char *find_server_conflict(const struct options *options)
+{
+	if (options->password_file && options->token_file)
+		return "--password-file and --token-file exclude each other; leave one out";
+	return options->key_file && !options->cert_file ? "--key-file needs --cert-file" : NULL;
+}
+
+/* Options for files alone, or for servers alone. */
+static const char *find_source_conflict(const struct options *options)
+{
+	bool has_server_options = options->password_file || options->token_file || options->ca_file ||
+				  options->cert_file || options->key_file || options->timeout_ns;
+
+	if (!clickhouse_is_url(options->from))
+		return has_server_options ? "--password-file, --token-file, --ca-file, --cert-file, --key-file and "
+					    "--timeout are for servers; add --from clickhouse://HOST/DATABASE" :
+					    NULL;
+	if (options->follows)
+		return "--follow reads the files of a history; leave it out, or name a folder with --from";
+	if (options->threads)
+		return "--threads is for the files of a history; the server has its own; leave it out";
+	return find_server_conflict(options);
+}
+
 static const char *find_query_conflict(const struct options *options)
 {
 	const struct format *format = options->delivery.output.sink.format;
+	const char *conflict = find_source_conflict(options);
 
+	if (conflict)
+		return conflict;
 	if (format == &format_trace || format == &conn_log_format)
 		return "-f trace and -f zeek are for live tracking and replay; query writes text, json, csv, tsv";
 	if (time_is_given(&options->at) && (time_is_given(&options->since) || time_is_given(&options->until)))
@@ -508,11 +536,7 @@ static const char *find_metrics_conflict(const struct options *options)
 /* Returns why options must not be given together. NULL if they may. */
 static const char *find_ship_conflict(const struct options *options)
 {
-	if (!options->to)
-		return "--to URL is missing; it names the server";
-	if (options->password_file && options->token_file)
-		return "--password-file and --token-file exclude each other; leave one out";
-	return options->key_file && !options->cert_file ? "--key-file needs --cert-file" : NULL;
+	return options->to ? find_server_conflict(options) : "--to URL is missing; it names the server";
 }
 
 static const char *find_conflict(const struct options *options)

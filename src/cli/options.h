@@ -67,7 +67,7 @@ struct options {
 	bool reverse;   /* list, query: the other way round; of query's records the newest first */
 	__u64 watch_ns; /* list: time between two lists; 0: one list */
 
-	const char *from;                  /* query, ship: the folder of the history */
+	const char *from;                  /* query, ship: the folder of the history; query: or a URL */
 	struct time_span since, until, at; /* query; all zero: not given */
 	const char *group_by;              /* query; NULL: records */
 	bool follows;                      /* query: goes on with the records that come */
@@ -77,16 +77,16 @@ struct options {
 
 	const char *to;            /* ship: the destination; never NULL */
 	const char *cursors;       /* ship: the folder of its cursors */
-	const char *password_file; /* ship; NULL: no password */
-	const char *token_file;    /* ship; NULL: no bearer token */
-	const char *ca_file;       /* ship; NULL: what the system trusts */
-	const char *cert_file;     /* ship: the client's certificate; NULL: none */
-	const char *key_file;      /* ship: its key; NULL: in the same file */
+	const char *password_file; /* ship, query; NULL: no password */
+	const char *token_file;    /* ship, query; NULL: no bearer token */
+	const char *ca_file;       /* ship, query; NULL: what the system trusts */
+	const char *cert_file;     /* ship, query: the client's certificate; NULL: none */
+	const char *key_file;      /* ship, query: its key; NULL: in the same file */
 	const char *kafka_config;  /* ship to Kafka; NULL: none */
 	bool is_biflow;            /* ship to IPFIX */
 	unsigned int packing;      /* ship: enum http_packing + 1; 0: not given */
 	unsigned int batch;        /* ship: most records of a request */
-	__u64 timeout_ns;          /* ship: of a request */
+	__u64 timeout_ns;          /* ship, query: of a request; query: 0: not given */
 	bool setup, once;          /* ship */
 
 	/* for the checks of options that must not be combined */

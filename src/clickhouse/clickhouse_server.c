@@ -37,6 +37,15 @@ const char *clickhouse_check_url(struct server_url *url)
 	return NULL;
 }
 
+bool clickhouse_is_url(const char *text)
+{
+	size_t length = strcspn(text, ":");
+
+	return !strncmp(text + length, "://", 3) &&
+	       ((length == strlen(CLICKHOUSE_SCHEME) && !strncmp(text, CLICKHOUSE_SCHEME, length)) ||
+		(length == strlen(CLICKHOUSE_TLS_SCHEME) && !strncmp(text, CLICKHOUSE_TLS_SCHEME, length)));
+}
+
 static bool add_credentials(struct http_client *http, const struct server_url *url,
 			    const struct http_settings *settings)
 {

@@ -19,6 +19,9 @@ struct clickhouse_server {
 	struct clickhouse_table table;
 };
 
+/* Returns whether the text begins as such a URL. */
+bool clickhouse_is_url(const char *text);
+
 /* Checks the path, and sets port and table if they were left out. Returns NULL, or why it is no such URL. */
 const char *clickhouse_check_url(struct server_url *url);
 

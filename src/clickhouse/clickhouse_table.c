@@ -176,6 +176,21 @@ static bool check_table(const struct clickhouse_server *server)
 	return false;
 }
 
+bool clickhouse_table_inspect(const struct clickhouse_server *server, bool *is_reduced)
+{
+	struct http_answer answer;
+
+	if (!ask_about_column(server, "type", "time", &answer))
+		return false;
+	*is_reduced = !strcmp(answer.text, "String");
+	if (*answer.text)
+		return check_table(server);
+	message_error("%s: %s.%s: the server has no such table, or this user may not read it; netracker ship --setup "
+		      "makes it",
+		      server->command, server->table.database, server->table.name);
+	return false;
+}
+
 /* ---- make ---- */
 
 /* A server that is newer than the table does not change the types of its columns. Servers before 19 have no IF NOT EXISTS

@@ -30,4 +30,8 @@ int clickhouse_table_make(const struct clickhouse_server *server);
  * nothing. */
 int clickhouse_table_ask_version(const struct clickhouse_server *server, struct http_answer *answer);
 
+/* Sets whether the table is a reduced one. Returns false after reporting that the server does not answer, or that it has
+ * no such table of this version. */
+bool clickhouse_table_inspect(const struct clickhouse_server *server, bool *is_reduced);
+
 #endif

@@ -16,6 +16,7 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define MOST_AFTER_STOP_MS 5000 /* of the request in flight */
 #define MOST_OF_ANSWER (1U << 20)
+#define MS_PER_SECOND 1000
 
 static const struct curl_library *libcurl; /* set by http_client_open() */
 
@@ -231,6 +232,63 @@ void http_client_post(struct http_client *http, const char *target, const char *
 		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
 	}
 	if (code == CURLE_OK)
+		keep_status(http, answer);
+	else
+		describe_error(http, code, answer);
+}
+
+/* ---- a long answer ---- */
+
+struct http_stream {
+	struct http_client *http;
+	struct http_answer *answer;
+	bool (*take)(void *context, const char *bytes, size_t size);
+	void *context;
+	bool is_ended; /* by take() */
+};
+
+static size_t pass_on(char *bytes, size_t one, size_t count, void *context)
+{
+	struct http_stream *stream = context;
+	long status = 0;
+
+	libcurl->easy_getinfo(stream->http->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return keep_beginning(bytes, one, count, stream->answer);
+	stream->is_ended = stop_is_requested() || !stream->take(stream->context, bytes, count);
+	return stream->is_ended ? 0 : one * count;
+}
+
+static int end_at_stop(void *context, curl_off_t down, curl_off_t received, curl_off_t up, curl_off_t sent)
+{
+	(void)context, (void)down, (void)received, (void)up, (void)sent;
+	return stop_is_requested();
+}
+
+void http_client_stream(struct http_client *http, const char *target, const char *body, struct http_answer *answer,
+			bool (*take)(void *context, const char *bytes, size_t size), void *context)
+{
+	struct http_stream stream = { .http = http, .answer = answer, .take = take, .context = context };
+	long patience_s = (http->timeout_ms + MS_PER_SECOND - 1) / MS_PER_SECOND;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	*answer = (struct http_answer){ 0 };
+	http->error[0] = '\0';
+	libcurl->easy_setopt(http->curl, CURLOPT_TIMEOUT_MS, 0L);
+	libcurl->easy_setopt(http->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	libcurl->easy_setopt(http->curl, CURLOPT_LOW_SPEED_TIME, patience_s);
+	libcurl->easy_setopt(http->curl, CURLOPT_WRITEFUNCTION, pass_on);
+	libcurl->easy_setopt(http->curl, CURLOPT_WRITEDATA, &stream);
+	libcurl->easy_setopt(http->curl, CURLOPT_XFERINFOFUNCTION, end_at_stop);
+	if (set_target(http, target)) {
+		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->headers);
+		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));
+		libcurl->easy_setopt(http->curl, CURLOPT_POSTFIELDS, body);
+		code = libcurl->easy_perform(http->curl);
+		libcurl->easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+		libcurl->easy_setopt(http->curl, CURLOPT_LOW_SPEED_TIME, 0L);
+	}
+	if (code == CURLE_OK || stream.is_ended)
 		keep_status(http, answer);
 	else
 		describe_error(http, code, answer);

@@ -47,6 +47,11 @@ bool http_client_add_authorization(struct http_client *http, const char *user, c
 void http_client_post(struct http_client *http, const char *target, const char *body, size_t size, bool packed,
 		      struct http_answer *answer);
 
+/* Posts as well; `take` gets the bytes of an answer with the status 200 as they come, until it returns false. Ends at a
+ * signal, and if no byte comes for as long as the timeout. */
+void http_client_stream(struct http_client *http, const char *target, const char *body, struct http_answer *answer,
+			bool (*take)(void *context, const char *bytes, size_t size), void *context);
+
 /* Escapes text for a query. Returns NULL without memory, after reporting it. Caller frees with http_client_free(). */
 char *http_client_escape(struct http_client *http, const char *text);
 void http_client_free(char *escaped);

@@ -173,6 +173,18 @@ void coverage_append(struct coverage *coverage, struct text_buffer *text)
 			    coverage->removed_files == 1 ? "file" : "files");
 }
 
+void coverage_append_of_server(const struct coverage *coverage, struct text_buffer *text)
+{
+	text_string(text, "searched ");
+	if (coverage->from_ns)
+		append_time(text, coverage->from_ns);
+	else
+		text_string(text, "all");
+	text_string(text, " to ");
+	append_time(text, coverage->to_ns);
+	text_string(text, "; a server does not know when nobody tracked, nor what was lost");
+}
+
 void coverage_free(struct coverage *coverage)
 {
 	free(coverage->runs);

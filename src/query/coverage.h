@@ -39,6 +39,9 @@ void coverage_extend(struct coverage *coverage, __u64 now_ns);
 /* Appends "searched 2026-11-30 09:00:00 to 2026-11-30 10:00:00; not tracking ...; 31 records lost (...)". */
 void coverage_append(struct coverage *coverage, struct text_buffer *text);
 
+/* The same of a server, which knows the span alone. */
+void coverage_append_of_server(const struct coverage *coverage, struct text_buffer *text);
+
 void coverage_free(struct coverage *coverage);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "src/delivery/delivery.h"
 #include "src/query/group_table.h"
+#include "src/query/server_groups.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
@@ -42,7 +43,10 @@ static void read_groups(struct groups *groups, struct query_scan *scan)
 	struct group_parts parts;
 
 	if (group_parts_init(&parts, groups, scan->threads)) {
-		query_scan_run(scan, visit_to_add, parts.parts, sizeof(*parts.parts));
+		if (scan->server)
+			server_groups_read(scan, &parts.parts[0]);
+		else
+			query_scan_run(scan, visit_to_add, parts.parts, sizeof(*parts.parts));
 		group_parts_merge(&parts);
 	} else {
 		groups->failed = true;
@@ -65,7 +69,7 @@ static bool visit_to_note_before(void *context, struct nt_record *record, __u64 
 	return !state->key.failed;
 }
 
-static void remove_groups_before(struct groups *groups, struct query_scan *scan)
+static void note_groups_before(struct groups *groups, struct query_scan *scan)
 {
 	struct before_state *states = query_scan_measure_before(scan) ? calloc(scan->threads, sizeof(*states)) : NULL;
 	unsigned int i;
@@ -82,6 +86,14 @@ static void remove_groups_before(struct groups *groups, struct query_scan *scan)
 		text_free(&states[i].key);
 	}
 	free(states);
+}
+
+static void remove_groups_before(struct groups *groups, struct query_scan *scan)
+{
+	if (!scan->server)
+		note_groups_before(groups, scan);
+	else if (!server_groups_note_before(scan, groups))
+		groups->failed = true;
 	groups_remove_before(groups);
 }
 
@@ -151,7 +163,7 @@ int group_answer_write(struct groups *groups, const struct options *options, str
 	if (options->only_new)
 		remove_groups_before(groups, scan);
 	message_clear();
-	if (stop_is_requested() || scan->no_memory || scan->too_many_ids)
+	if (stop_is_requested() || scan->no_memory || scan->too_many_ids || (scan->server && scan->files.is_incomplete))
 		return EXIT_STATUS_BROKEN; /* numbers of a part would look like those of the whole */
 	groups_sort(groups);
 	error = write_groups(groups, options);

@@ -45,7 +45,7 @@ static void for_each_cell(const struct groups *groups, const struct group *group
 		visit(context, column, &value);
 	}
 	for (i = 0; i < GROUP_COLUMNS; i++) {
-		set_group_number(&value, group_knows(group, i), (__s64)group->sums[i]);
+		set_group_number(&value, group_knows(group, i), (__s64)group->sums.sums[i]);
 		visit(context, column++, &value);
 	}
 	if (groups->order.percent) {

@@ -141,12 +141,12 @@ static struct group *new_group(struct groups *groups, const struct group_row *ro
 	return group;
 }
 
-static void set_sum(struct group_row *row, enum group_column column, bool is_known, __u64 value)
+static void set_sum(struct group_sums *sums, enum group_column column, bool is_known, __u64 value)
 {
 	if (!is_known)
 		return;
-	row->known |= 1U << column;
-	row->sums[column] += value;
+	sums->known |= 1U << column;
+	sums->sums[column] += value;
 }
 
 static bool connection_failed(const struct nt_record *record)
@@ -154,19 +154,18 @@ static bool connection_failed(const struct nt_record *record)
 	return record->outcome != NT_OUTCOME_CLOSED && record->outcome != NT_OUTCOME_OPEN;
 }
 
-static void set_row_sums(struct group_row *row, const struct nt_record *record)
+static void set_sums_of_record(struct group_sums *sums, const struct nt_record *record)
 {
 	enum nt_side local = nt_record_local_side(record);
 	bool has_bytes[2] = { nt_record_has(record, NT_HAS_SRC_BYTES), nt_record_has(record, NT_HAS_DST_BYTES) };
 
-	row->known = 0;
-	memset(row->sums, 0, sizeof(row->sums));
-	set_sum(row, GROUP_CONNS, true, 1);
-	set_sum(row, GROUP_FAILED, true, connection_failed(record));
-	set_sum(row, GROUP_SENT, has_bytes[local], record->bytes[local]);
-	set_sum(row, GROUP_RECEIVED, has_bytes[!local], record->bytes[!local]);
-	set_sum(row, GROUP_RETRANS, nt_record_has(record, NT_HAS_SRC_RETRANSMITS), record->retransmits[NT_SRC]);
-	set_sum(row, GROUP_RETRANS, nt_record_has(record, NT_HAS_DST_RETRANSMITS), record->retransmits[NT_DST]);
+	*sums = (struct group_sums){ 0 };
+	set_sum(sums, GROUP_CONNS, true, 1);
+	set_sum(sums, GROUP_FAILED, true, connection_failed(record));
+	set_sum(sums, GROUP_SENT, has_bytes[local], record->bytes[local]);
+	set_sum(sums, GROUP_RECEIVED, has_bytes[!local], record->bytes[!local]);
+	set_sum(sums, GROUP_RETRANS, nt_record_has(record, NT_HAS_SRC_RETRANSMITS), record->retransmits[NT_SRC]);
+	set_sum(sums, GROUP_RETRANS, nt_record_has(record, NT_HAS_DST_RETRANSMITS), record->retransmits[NT_DST]);
 }
 
 static void set_value(struct group_row *row, const struct groups *groups, const struct nt_record *record)
@@ -183,32 +182,34 @@ static void fill_group_row(struct group_row *row, const struct groups *groups, c
 	row->key.used = 0;
 	group_keys_append(&groups->keys, record, &row->key);
 	row->hash = hash_map_hash(&groups->map, row->key.bytes, row->key.used);
-	set_row_sums(row, record);
 	if (groups->order.percent)
 		set_value(row, groups, record);
 }
 
-static void add_sums(struct group *group, __u32 known, const __u64 sums[GROUP_COLUMNS])
+static void add_sums(struct group_sums *to, const struct group_sums *from)
 {
 	unsigned int i;
 
-	group->known |= known;
+	to->known |= from->known;
 	for (i = 0; i < GROUP_COLUMNS; i++)
-		group->sums[i] += sums[i];
+		to->sums[i] += from->sums[i];
 }
 
 /* `group` is NULL if there is none. */
 static void add_to_group(struct groups *groups, struct group *group, const struct group_row *row)
 {
+	__u64 i;
+
 	if (!group && !row->key.failed)
 		group = new_group(groups, row);
 	if (!group) {
 		groups->failed = true;
 		return;
 	}
-	add_sums(group, row->known, row->sums);
-	if (row->has_value && !group_values_add(&group->values, groups->budget, row->value))
-		groups->failed = true;
+	add_sums(&group->sums, &row->sums);
+	for (i = 0; row->has_value && i < row->sums.sums[GROUP_CONNS]; i++)
+		if (!group_values_add(&group->values, groups->budget, row->value))
+			groups->failed = true;
 }
 
 void groups_note_before(const struct groups *groups, struct text_buffer *key, const struct nt_record *record)
@@ -278,7 +279,7 @@ void group_parts_free(struct group_parts *parts)
 
 static void merge_group(struct groups *groups, struct group *group, struct group *other)
 {
-	add_sums(group, other->known, other->sums);
+	add_sums(&group->sums, &other->sums);
 	if (!group_values_merge(&group->values, groups->budget, &other->values))
 		groups->failed = true;
 }
@@ -291,7 +292,7 @@ static void move_group(struct groups *groups, struct group *moved)
 	if (group) {
 		merge_group(groups, group, moved);
 	} else if (groups->count == MOST_GROUPS) {
-		groups->left_out += moved->sums[GROUP_CONNS];
+		groups->left_out += moved->sums.sums[GROUP_CONNS];
 	} else if (!reserve_group(groups)) {
 		groups->failed = true;
 	} else {
@@ -349,6 +350,14 @@ static struct group_row *waiting_row(struct group_part *part, unsigned int index
 
 void group_part_add(struct group_part *part, const struct nt_record *record)
 {
+	struct group_sums sums;
+
+	set_sums_of_record(&sums, record);
+	group_part_add_sums(part, record, &sums);
+}
+
+void group_part_add_sums(struct group_part *part, const struct nt_record *record, const struct group_sums *sums)
+{
 	const struct hash_map *map = &part->groups.map;
 	struct group_row *row;
 
@@ -356,6 +365,7 @@ void group_part_add(struct group_part *part, const struct nt_record *record)
 		add_first_row(part);
 	row = waiting_row(part, part->waiting++);
 	fill_group_row(row, &part->groups, record);
+	row->sums = *sums;
 	hash_map_prefetch_bucket(map, row->hash);
 	if (part->waiting > GROUP_ROWS_WAITING / 2)
 		hash_map_prefetch_node(map, waiting_row(part, part->waiting - 1 - GROUP_ROWS_WAITING / 2)->hash);
@@ -404,7 +414,7 @@ static int order_groups(const void *left, const void *right, void *context)
 	if (order->percent)
 		result = order_numbers(one->percentile, other->percentile);
 	else
-		result = order_numbers((__s64)one->sums[order->column], (__s64)other->sums[order->column]);
+		result = order_numbers((__s64)one->sums.sums[order->column], (__s64)other->sums.sums[order->column]);
 	result = order->reversed ? -result : result;
 	return result ? result : order_keys(one, other);
 }

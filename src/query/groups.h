@@ -33,6 +33,12 @@ struct group_order {
 	bool reversed;
 };
 
+/* The sums of some records. */
+struct group_sums {
+	__u64 sums[GROUP_COLUMNS];
+	__u32 known; /* bits 1 << GROUP_*: of at least one record */
+};
+
 /* The members that each record needs stand together, since it waits for memory. */
 struct group {
 	struct group_values values; /* for the percentile */
@@ -40,15 +46,14 @@ struct group {
 	bool has_percentile;
 	bool was_before; /* --new: there are earlier records of it */
 	struct hash_node node;
+	struct group_sums sums;
 	__u32 key_size;
-	__u32 known; /* bits 1 << GROUP_*: of at least one record */
-	__u64 sums[GROUP_COLUMNS];
 	char key[]; /* group_keys_append() */
 };
 
 static inline bool group_knows(const struct group *group, enum group_column column)
 {
-	return group->known >> column & 1;
+	return group->sums.known >> column & 1;
 }
 
 /* Set the first four members. */
@@ -65,14 +70,13 @@ struct groups {
 	bool failed;    /* no memory */
 };
 
-/* The values of a record that its group adds up. */
+/* The values of a record, or of several that are alike, that their group adds up. */
 struct group_row {
 	struct text_buffer key;
 	__u64 hash;
-	__u32 known;
 	bool has_value;
-	__s64 value; /* for the percentile */
-	__u64 sums[GROUP_COLUMNS];
+	__s64 value; /* for the percentile, of each record */
+	struct group_sums sums;
 };
 
 /* Parses the value of --sort; NULL: the default. Returns false after writing the reason. */
@@ -121,6 +125,9 @@ bool group_parts_init(struct group_parts *parts, struct groups *whole, unsigned 
 void group_parts_free(struct group_parts *parts);
 
 void group_part_add(struct group_part *part, const struct nt_record *record);
+
+/* Adds records that are like this one, as far as the keys and the percentile go. */
+void group_part_add_sums(struct group_part *part, const struct nt_record *record, const struct group_sums *sums);
 
 /* Moves all parts to the whole. */
 void group_parts_merge(struct group_parts *parts);

@@ -13,7 +13,9 @@
 #include "src/query/query_list.h"
 #include "src/query/query_newest.h"
 #include "src/query/query_scan.h"
+#include "src/query/query_server.h"
 #include "src/query/query_sql.h"
+#include "src/query/server_answer.h"
 #include "src/util/message.h"
 #include "src/util/stop.h"
 
@@ -121,6 +123,12 @@ static void follow_records(struct query *query)
 	query->coverage.to_ns = query_now_ns();
 }
 
+/* Returns whether a server's answer was cut, so that sums would be those of a part. */
+static bool has_partial_sums(const struct query *query)
+{
+	return query->scan.server && query->scan.files.is_incomplete && query->options->delivery.output.summary;
+}
+
 /* Returns the exit status. */
 static int answer_with_records(struct query *query)
 {
@@ -128,13 +136,32 @@ static int answer_with_records(struct query *query)
 		return EXIT_STATUS_BROKEN;
 	if (query->options->follows)
 		follow_records(query);
+	else if (query->scan.server)
+		query->latest_ns = server_answer_write_records(&query->scan, query->options, &query->delivery);
 	else
 		write_records(query);
+	if (has_partial_sums(query))
+		return EXIT_STATUS_BROKEN;
 	delivery_finish(&query->delivery, query->latest_ns, 0);
 	return delivery_status(&query->delivery);
 }
 
 /* ---- what the answer covers ---- */
+
+static void print_coverage(const struct query *query, struct text_buffer *text)
+{
+	if (!text->failed && !query->coverage.failed)
+		message_note("%.*s", (int)text->used, text->bytes);
+	text_free(text);
+}
+
+static void report_coverage_of_server(struct query *query)
+{
+	struct text_buffer text = { 0 };
+
+	coverage_append_of_server(&query->coverage, &text);
+	print_coverage(query, &text);
+}
 
 static void report_coverage(struct query *query)
 {
@@ -151,9 +178,7 @@ static void report_coverage(struct query *query)
 	if (history_folder_has_writer(files->folder))
 		coverage_extend(&query->coverage, query_now_ns());
 	coverage_append(&query->coverage, &text);
-	if (!text.failed && !query->coverage.failed)
-		message_note("%.*s", (int)text.used, text.bytes);
-	text_free(&text);
+	print_coverage(query, &text);
 }
 
 /* Returns the exit status. */
@@ -171,9 +196,28 @@ static int answer(struct query *query)
 		message_error("query: interrupted; the answer is not complete");
 		return EXIT_STATUS_BROKEN;
 	}
-	report_coverage(query);
+	if (scan->server)
+		report_coverage_of_server(query);
+	else
+		report_coverage(query);
 	is_complete = query_scan_report(scan) && !scan->files.is_incomplete;
 	return is_complete ? status : EXIT_STATUS_BROKEN;
+}
+
+/* Returns the exit status. */
+static int answer_from_server(struct query *query)
+{
+	struct query_server server = { 0 };
+	int status = query_server_open(&server, query->options);
+
+	query_scan_open_server(&query->scan, &server);
+	if (status == EXIT_STATUS_DONE)
+		status = query->options->prints_sql ?
+				 server_answer_print(&query->scan, query->options,
+						     query->options->group_by ? &query->groups : NULL) :
+				 answer(query);
+	query_server_close(&server);
+	return status;
 }
 
 static void query_clean_up(struct query *query)
@@ -196,6 +240,8 @@ int query_run(const struct options *options)
 		status = EXIT_STATUS_USAGE;
 	} else if (options->group_by && !group_answer_begin(&query.groups, options, &query.wanted)) {
 		status = EXIT_STATUS_USAGE;
+	} else if (clickhouse_is_url(options->from)) {
+		status = answer_from_server(&query);
 	} else if (options->prints_sql) {
 		status = query_sql_print(options, &query.scan.selection, options->group_by ? &query.groups : NULL);
 	} else if (query_scan_open(&query.scan, options->from)) {

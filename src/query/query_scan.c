@@ -24,6 +24,22 @@ bool query_scan_open(struct query_scan *scan, const char *folder)
 	return query_files_list(&scan->files, folder);
 }
 
+void query_scan_open_server(struct query_scan *scan, struct query_server *server)
+{
+	progress_begin(&scan->progress, scan->quiet);
+	scan->read.unit = "records";
+	scan->server = server;
+}
+
+struct history_selection query_scan_before(const struct query_scan *scan)
+{
+	struct history_selection selection = scan->selection;
+
+	selection.to_ns = selection.from_ns - 1;
+	selection.from_ns = 0;
+	return selection;
+}
+
 void query_scan_close(struct query_scan *scan)
 {
 	query_reader_close(&scan->whole);
@@ -123,22 +139,17 @@ static bool set_pieces(struct query_scan *scan, unsigned int first, __u64 first_
 
 bool query_scan_measure(struct query_scan *scan)
 {
+	if (scan->server) {
+		scan->threads = 1;
+		return true;
+	}
 	query_files_measure(&scan->files, &scan->selection);
 	return set_pieces(scan, 0, 0);
 }
 
-static struct history_selection select_before(const struct query_scan *scan)
-{
-	struct history_selection selection = scan->selection;
-
-	selection.to_ns = selection.from_ns - 1;
-	selection.from_ns = 0;
-	return selection;
-}
-
 bool query_scan_measure_before(struct query_scan *scan)
 {
-	struct history_selection selection = select_before(scan);
+	struct history_selection selection = query_scan_before(scan);
 
 	query_files_measure(&scan->files, &selection);
 	return set_pieces(scan, 0, 0);
@@ -370,7 +381,7 @@ void query_scan_run_before(struct query_scan *scan,
 			   bool (*visit)(void *state, struct nt_record *record, __u64 position), void *states,
 			   size_t size)
 {
-	struct history_selection selection = select_before(scan);
+	const struct history_selection selection = query_scan_before(scan);
 	struct visit_state *visits = new_visit_states(scan, visit, states, size);
 	struct query_pass pass = whole_pass(scan, &selection);
 

@@ -21,6 +21,8 @@
 #include "src/query/query_files.h"
 #include "src/query/query_pass.h"
 
+struct query_server;
+
 /* Set the first members. */
 struct query_scan {
 	const struct filter *filter;
@@ -30,8 +32,9 @@ struct query_scan {
 	size_t most_ids;                    /* that have several records; 0: NEWEST_RECORDS_MOST */
 	__u64 most_of_round;                /* records of which one round finds the ids; 0: as id_filter.h has it */
 
-	struct query_files files;
-	struct query_reader whole; /* for query_scan_find() */
+	struct query_server *server; /* NULL: the records of files */
+	struct query_files files;    /* of a server none; what is incomplete is noted here */
+	struct query_reader whole;   /* for query_scan_find() */
 	struct query_piece *pieces;
 	unsigned int piece_count;
 	unsigned int threads;
@@ -49,6 +52,13 @@ void query_scan_close(struct query_scan *scan);
 
 /* Says on stderr why records are left out, if any are. Returns whether none are. */
 bool query_scan_report(const struct query_scan *scan);
+
+/* The records come from a server that was opened; of the functions below, query_scan_before() and query_scan_measure() are for
+ * it too. */
+void query_scan_open_server(struct query_scan *scan, struct query_server *server);
+
+/* Returns the selection of the records before the span. */
+struct history_selection query_scan_before(const struct query_scan *scan);
 
 /* Sets which parts of the files are read, and by how many threads: the visitors' states are as many. Returns false without
  * memory. */

@@ -111,7 +111,7 @@ static bool has_valid_ports(const json_t *json, struct text_buffer *reason)
 	return false;
 }
 
-static bool is_record(const json_t *json, struct text_buffer *reason)
+bool record_reader_accepts(const json_t *json, struct text_buffer *reason)
 {
 	static const char *const common_keys[] = { "v", "event" };
 	static const char *const connection_keys[] = { "role", "src_ip", "src_port", "dst_ip", "dst_port", "outcome" };
@@ -145,7 +145,7 @@ json_t *record_reader_parse(const char *line, size_t size, struct text_buffer *r
 		text_format(reason, "invalid JSON at byte %d: %s", error.position, error.text);
 		return NULL;
 	}
-	if (is_record(json, reason))
+	if (record_reader_accepts(json, reason))
 		return json;
 	json_decref(json);
 	return NULL;

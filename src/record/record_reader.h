@@ -21,6 +21,9 @@ void record_reader_begin(const char *command);
  */
 json_t *record_reader_parse(const char *line, size_t size, struct text_buffer *reason);
 
+/* The same for an object of other JSON. Returns false with the reason. */
+bool record_reader_accepts(const json_t *json, struct text_buffer *reason);
+
 /* Returns whether the record is of a connection: not of a listener, nor of an unknown event. */
 bool record_reader_has_connection(const json_t *json);
 
