@@ -4,6 +4,7 @@
 It is a process with a TUN device in each of two namespaces. It moves the packets from one to the other, so it needs no
 netem, and it counts what each side sends before any of it is lost.
 """
+import contextlib
 import fcntl
 import heapq
 import json
@@ -82,8 +83,13 @@ class Forwarder:
                     self.forward(os.read(ready, 65536), self.fds[1 - self.fds.index(ready)])
 
     def answer(self):
+        """Counts what has been sent until now, also what is still to be read."""
         if not self.control.recv(16):
             os._exit(0)
+        for number, fd in enumerate(self.fds):
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self.forward(os.read(fd, 65536), self.fds[1 - number])
         self.control.send(json.dumps([[*key, one.segments, one.retransmits]
                                       for key, one in self.sent.items()]).encode())
 

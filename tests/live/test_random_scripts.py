@@ -9,16 +9,19 @@ what it forges, so neither may change a record. A failing script is repeated by 
 import functools
 import random
 import sys
+import time
 
 import harness
 from lossy_path import lossy
 from places import SOCKET
-from traffic import settle
+from traffic import require, settle
 
 SCRIPTS = 24
 MOST_STEPS = 6
 MOST_BYTES = 40000  # fits into a receive buffer, so that no window closes
 ECONNRESET, EPIPE = 104, 32
+TIME_WAIT = "06"
+END_SECONDS = 20  # a FIN that the path loses is sent again after 0.2 s, 0.4 s, 0.8 s ...
 
 
 def close_in_order(first, second):
@@ -78,6 +81,23 @@ def expect_truth(world, client, server, outcome, first):
     world.expectations[0]["src_retransmits"] = world.place.path.retransmits(client.local, client.remote)
 
 
+def is_over(world, port):
+    """Whether no socket of the client's port can send anything again."""
+    for side in (world.place.client, world.place.server):
+        for line in side.namespace.run("cat", "/proc/self/net/tcp").stdout.splitlines()[1:]:
+            _, local, remote, state = line.split()[:4]
+            if state != TIME_WAIT and "%04X" % port in (local[-4:], remote[-4:]):
+                return False
+    return True
+
+
+def await_end(world, port):
+    deadline = time.monotonic() + END_SECONDS
+    while not is_over(world, port):
+        require(time.monotonic() < deadline, "the sockets have not ended after %d s" % END_SECONDS)
+        settle(0.05)
+
+
 def run_script(number, world):
     generator = random.Random(number)
     client, server = world.pair(world.client(), world.listen(world.server()))
@@ -88,7 +108,7 @@ def run_script(number, world):
     end, outcome = generator.choice(ENDS)
     first, second = generator.choice(((client, server), (server, client)))
     end(first, second)
-    settle(0.5)  # the last FIN may be lost, and is sent again
+    await_end(world, client.local[1])
     expect_truth(world, client, server, outcome, first)
 
 
