@@ -208,9 +208,7 @@ class Arena:
         again.begins_before = self.begins_before
         self.cases = [one for one in self.cases if one not in failed]
         for one in failed:
-            print("again: %s: the tracker counted %d skipped events; %d problems:" %
-                  (one.name, skipped, len(one.problems)))
-            show_problems(one.problems, "again:    ")
+            show_repetition(one.name, skipped, one.problems)
         return again
 
     def run(self, net, options, directory):
@@ -313,6 +311,12 @@ def show_problems(problems, lead):
     left_out = len(counts[SHOWN_RECORDS:] + others[SHOWN_PROBLEMS:])
     if left_out:
         print("%sand %d more" % (lead, left_out))
+
+
+def show_repetition(name, skipped, problems):
+    """Prints why a case or check runs once more."""
+    print("again: %s: the tracker counted %d skipped events; %d problems:" % (name, skipped, len(problems)))
+    show_problems(problems, "again:    ")
 
 
 def show_accounting(stderr):

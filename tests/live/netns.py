@@ -37,6 +37,8 @@ def run_ip(*arguments, batch=None):
 class Namespace:
     def __init__(self, name):
         self.name = name
+        if os.path.exists(os.path.join(RUN_DIRECTORY, name)):  # of a run that was killed and had this process's id
+            self.delete()
         run_ip("netns", "add", name)
         self.inode = os.stat(os.path.join(RUN_DIRECTORY, name)).st_ino
         self.ip("link set lo up")

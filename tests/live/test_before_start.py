@@ -92,7 +92,7 @@ def never_accepted(world):
         server_endpoint = world.unaccepted(client_endpoint, listener)
         expect_preexisting(world, client_endpoint, server_endpoint, "reset", client_endpoint,
                            server_facts={"owner_by": ["listen", "scan"], "gaps": ["start", "owner"]})
-    settle(1.3)
+    settle(2)
 
 
 def expect_reset_unaccepted(world, clients, listener, server_facts):
@@ -101,7 +101,7 @@ def expect_reset_unaccepted(world, clients, listener, server_facts):
         server_endpoint = world.unaccepted(client_endpoint, listener)
         expect_preexisting(world, client_endpoint, server_endpoint, "reset", client_endpoint,
                            server_facts=dict(server_facts, gaps=["start", "owner"]))
-    settle(1.3)
+    settle(2)
 
 
 @case("never accepted, listeners of both families on one port")

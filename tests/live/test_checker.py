@@ -5,7 +5,11 @@ import contextlib
 import copy
 import io
 import sys
+import tempfile
+import types
+from unittest import mock
 
+import bench
 import harness
 import records
 
@@ -105,9 +109,12 @@ def cases():
             ("one that was sent again, too late", True, True, 1, 400_000_000)):
         expected, record = second(9, longer)
         yield name, is_problem, [dict(expected, retransmitted=counted)], [with_retransmits(record, sent_again)]
-    for name, is_problem, off in ("one time of many", False, 1), ("a tenth of the times", True, 12):
-        many = [second(10 + number, (number < off) * 6_000_000) for number in range(40)]
-        yield name + " 6 ms off", is_problem, [expected for expected, _ in many], [record for _, record in many]
+    for name, is_problem, off, count, milliseconds in (
+            ("one time of many", False, 1, 40, 6), ("a tenth of the times", True, 12, 40, 6),
+            ("one record of two", False, 1, 2, 6), ("both records of two", True, 2, 2, 6),
+            ("one record of two", True, 1, 2, 21)):
+        many = [second(10 + number, (number < off) * milliseconds * 1_000_000) for number in range(count)]
+        yield "%s %d ms off" % (name, milliseconds), is_problem, [expected for expected, _ in many], [record for _, record in many]
 
 
 def failed_case(name, problems, traffic_failed=False):
@@ -139,9 +146,45 @@ def try_retries(tally):
                                                             (found, wanted, output.getvalue())])
 
 
+class FakeBench:
+    """A bench whose trackers counted as many skipped events at each try as SKIPPED says."""
+    SKIPPED = ()
+    tries = 0
+
+    def __init__(self, *_):
+        FakeBench.tries += 1
+
+    def stop(self):
+        pass
+
+    def accounts(self):
+        return ["the kernel skipped %d events" % self.SKIPPED[self.tries - 1]]
+
+
+def raise_error(_):
+    raise KeyError("lost")
+
+
+def try_checks(tally, directory):
+    """Runs checks: how often, and what counts in the end."""
+    run = types.SimpleNamespace(net=None, directory=directory, tally=None)
+    for name, function, skipped, failed, tries in (
+            ("no skipped event", lambda _: ["x"], (0,), 1, 1), ("skipped events", lambda _: ["x"], (3, 3), 1, 2),
+            ("an error and skipped events", raise_error, (3,), 1, 1),
+            ("it is right, skipped events", lambda _: [], (3,), 0, 1)):
+        FakeBench.SKIPPED, FakeBench.tries, run.tally = skipped, 0, harness.Tally()
+        with mock.patch.object(bench, "Bench", FakeBench), contextlib.redirect_stdout(io.StringIO()) as output:
+            bench.run_check(run, 0, name, function)
+        found = (run.tally.failed, FakeBench.tries, output.getvalue().count("again: %s: the tracker counted 3" % name) + 1)
+        right = found == (failed, tries, tries)
+        tally.judge("a check: " + name, [] if right else ["%s: %s" % (found, output.getvalue())])
+
+
 def main():
     tally = harness.Tally()
     try_retries(tally)
+    with tempfile.TemporaryDirectory() as directory:
+        try_checks(tally, directory)
     for name, must_fail, expectations, found in cases():
         problems = problems_of(expectations, copy.deepcopy(found))
         if bool(problems) == must_fail:

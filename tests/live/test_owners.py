@@ -377,11 +377,11 @@ def never_accepted_reset(world):
     settle()
     for client_endpoint, server_endpoint in pairs:
         client_endpoint.abort()
-    out_by = now() + SECOND_NS + 150_000_000
+    out_by = now() + 2 * SECOND_NS + SECOND_NS // 2  # long before the listener closes
     for client_endpoint, server_endpoint in pairs:
         world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
                      server_facts=dict(LISTENER_ONLY, out_by=out_by))
-    settle(1.3)
+    settle(3)
 
 
 def expect_reset_by_listener(world, pairs, closed):
@@ -476,7 +476,7 @@ def expect_unowned(world, pairs, listener):
     for client_endpoint, server_endpoint in pairs:
         world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
                      server_facts={"owner": None, "gaps": ["owner"]})
-    settle(1.3)
+    settle(2)
     listener.close()
 
 

@@ -256,7 +256,7 @@ def mptcp_memory_reused(world):
         client_endpoint.abort()
         world.expect(client_endpoint, server_endpoint, "reset", by=client_endpoint,
                      server_facts={"owner_by": ["listen"], "gaps": ["owner"]})
-    settle(1.3)
+    settle(2)
 
 
 def expect_subflow(world, client, server, found):
