@@ -15,7 +15,7 @@ from tracker import POLL_SECONDS, PROGRAM, READY_LINE, READY_TIMEOUT, ROOT, prep
 from traffic import exchange_all, require
 
 EACH = 5
-SECONDS = 10
+SECONDS = 60  # a commit to a slow disk, a machine that stops
 HISTORY_LINES = os.path.join(ROOT, "build", "tests", "replay", "history_lines")
 BUSY = 1  # the exit status of a second writer
 

@@ -15,7 +15,7 @@ from replay_harness import NETRACKER, check, equal
 
 BROKE, USAGE = 1, 2
 END_ASKED_SECONDS = 5
-BLOCKED_SECONDS = 0.5
+BLOCKED_SECONDS, LOOKS = 20, 5
 MANY = 4000  # more than a pipe takes in any format
 
 
@@ -98,15 +98,22 @@ class Blocked:
             os.close(self.reader)
 
 
+def sleeps(process):
+    """Waits until the program sleeps, as replay of a file does only for its output: at each of some looks."""
+    asleep, end = 0, time.monotonic() + BLOCKED_SECONDS
+    while asleep < LOOKS and process.poll() is None and time.monotonic() < end:
+        with open(f"/proc/{process.pid}/stat", encoding="ascii") as file:
+            state = file.read().rpartition(") ")[2][0]
+        asleep = asleep + 1 if state == "S" else 0
+        time.sleep(0.05)
+    return asleep == LOOKS
+
+
 def try_end(kind, options, path, folder):
     label = "%s, %s" % (kind, " ".join(options))
     blocked = Blocked(kind, folder)
     process = blocked.start(*options, path)
-    try:
-        process.wait(BLOCKED_SECONDS)
-        check(False, f"{label}: did not wait for its reader")
-    except subprocess.TimeoutExpired:
-        pass
+    check(sleeps(process), f"{label}: did not wait for its reader")
     asked = time.monotonic()
     process.send_signal(signal.SIGTERM)
     try:
