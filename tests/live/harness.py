@@ -337,7 +337,7 @@ def form_problems(found):
 
 
 def read_clock():
-    return records.Clock(realtime_minus_boottime())
+    return records.Clock(realtime_minus_boottime)
 
 
 class Tally:

@@ -72,12 +72,18 @@ def describe_key(key):
 class Clock:
     """Converts a record's wall-clock start to CLOCK_BOOTTIME."""
 
-    def __init__(self, realtime_minus_boottime_ns):
-        self.offset = realtime_minus_boottime_ns
+    def __init__(self, realtime_minus_boottime):
+        """Takes the function that reads the difference. It is read again when records are compared: the clock may be set."""
+        self.read, self.offsets = realtime_minus_boottime, [realtime_minus_boottime()]
 
-    def boottime(self, start):
+    def read_again(self):
+        self.offsets.append(self.read())
+
+    def boottime(self, start, low=0, high=0):
+        """Returns the time by one of the readings: the time that is nearest to these bounds."""
         seconds = datetime.strptime(start[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc).timestamp()
-        return int(seconds) * 1_000_000_000 + int(start[20:29]) - self.offset
+        utc = int(seconds) * 1_000_000_000 + int(start[20:29])
+        return min((utc - offset for offset in self.offsets), key=lambda time: max(low - time, time - high))
 
 
 class Times:
@@ -113,6 +119,7 @@ def match(expectations, records, clock):
         return malformed
     problems, pairs = pair_up(expectations, records)
     times = Times()
+    clock.read_again()
     for expected, record in pairs:
         found = [problem for check in CHECKS for problem in check(expected, record)]
         problems += ["%s: %s" % (describe_key(expected_key(expected)), problem) for problem in found]
@@ -227,7 +234,7 @@ def compare_times(expected, record, clock, times):
     if "start" not in record:
         times.miss("start")
         return
-    times.compare(record["id"], "start", clock.boottime(record["start"]), *start)
+    times.compare(record["id"], "start", clock.boottime(record["start"], *start), *start)
     durations = dict(expected.get("wire_times", {}))
     for key, span in (("first_fin_ns", expected.get("first_fin")), ("duration_ns", expected.get("close"))):
         if span:

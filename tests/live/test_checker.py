@@ -15,7 +15,7 @@ import records
 
 SECOND = 1_000_000_000
 START = 5 * SECOND
-CLOCK = records.Clock(0)
+CLOCK = records.Clock(lambda: 0)
 
 EXPECTED = {"case": "checker", "role": "server", "netns": 7, "event": "close", "src": ["198.18.0.1", 40000],
         "dst": ["198.18.0.2", 80], "owner": {"pid": 11, "comm": "nt", "uid": 3, "exe": "/bin/nt"},
@@ -117,6 +117,15 @@ def cases():
         yield "%s %d ms off" % (name, milliseconds), is_problem, [expected for expected, _ in many], [record for _, record in many]
 
 
+def try_clock(tally):
+    """The clock is set by an hour while connections begin: a start by either clock is right, another is not."""
+    for name, hours, is_problem in (("before", 0, False), ("after", 1, False), ("neither", 2, True)):
+        readings = iter((0, 3600 * SECOND))
+        record = dict(RECORD, start="1970-01-01T0%d:00:05.000000000Z" % hours, time="1970-01-01T0%d:00:07.000000000Z" % hours)
+        problems = records.match([EXPECTED], [record], records.Clock(lambda readings=readings: next(readings)))
+        tally.judge("a start by the clock: " + name, [] if bool(problems) == is_problem else problems or ["no problem"])
+
+
 def failed_case(name, problems, traffic_failed=False):
     one = harness.Case(None, name, None, {})
     one.problems, one.traffic_failed = problems, traffic_failed
@@ -183,6 +192,7 @@ def try_checks(tally, directory):
 def main():
     tally = harness.Tally()
     try_retries(tally)
+    try_clock(tally)
     with tempfile.TemporaryDirectory() as directory:
         try_checks(tally, directory)
     for name, must_fail, expectations, found in cases():

@@ -100,12 +100,13 @@ def start_problems(own, pairs, clock):
     """Checks gaps and start. list knows a start only from a running tracker, which may be another test's."""
     connected = {(*client.local, *client.remote): client.connect_at for client, _ in pairs}
     problems = []
+    clock.read_again()
     for record in own:
         problems += records.form_problems(record)
         if not set(record["gaps"]) <= {"start", "direction"}:
             problems.append("gaps are %r" % record["gaps"])
         begun = connected[(record["src_ip"], record["src_port"], record["dst_ip"], record["dst_port"])]
-        if "start" in record and not (begun.before - records.TOLERANCE_NS <= clock.boottime(record["start"]) <=
+        if "start" in record and not (begun.before - records.TOLERANCE_NS <= clock.boottime(record["start"], *begun) <=
                                       begun.after + records.TOLERANCE_NS):
             problems.append("start is %s: %r" % (record["start"], record))
     return problems
