@@ -37,18 +37,19 @@ def documented_keys():
     return [key for row in rows for key in re.findall(r"`(\w+)`", row)]
 
 
-def boot_ns(start):
+def boot_ns(start, realtime_minus_boottime):
     """Converts a record's `start` to nanoseconds of CLOCK_BOOTTIME."""
     second = datetime.datetime.strptime(start[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
     utc = int(second.timestamp()) * 10 ** 9 + int(start[20:29])
-    return utc - peer.realtime_minus_boottime()
+    return utc - realtime_minus_boottime
 
 
 def event_of(record, lab):
     """Converts a record to eunomia's event: absent times are -1. It reads the clocks anew: see allow_for_clocks()."""
     times = {key: record.get(key, ABSENT) for key in ("handshake_ns", "syn_finack_ns", "duration_ns")}
     own = [lab.address(1, version) for version in (4, 6)] + ["127.0.0.1", "::1"]
-    return dict(record, **times, start_ns=boot_ns(record["start"]), lost=0,
+    now, before = (boot_ns(record["start"], one) for one in (peer.realtime_minus_boottime(), lab.realtime_minus_boottime))
+    return dict(record, **times, start_ns=now, other_start_ns=before, lost=0,
                 direction="outgoing" if record["src_ip"] in own else "incoming")
 
 

@@ -12,6 +12,7 @@ from tracker import PROGRAM, Tracker
 from eunomia import PACKAGE, Runner, Skip, check, equal, lab, nothing_is_left, run_tests
 
 MOST_APART_NS = 10 ** 6
+STOPPED_NS = 30 * 10 ** 6  # a virtual machine's processor may stop between two programs' readings
 LAST_RECORD_SECONDS = 4
 SAME = "src_ip", "src_port", "dst_ip", "dst_port", "outcome", "ended_by"
 NEAR = "syn_finack_ns", "handshake_ns"
@@ -35,17 +36,29 @@ def native_events(tracker, lab, facts):
     return [event_of(one, lab) for one in own_records(tracker.records).values()]
 
 
+def may_have_stopped(fact, keys, one, two):
+    """Whether these times differ by no more than a stop, and both are right by what the test knows."""
+    return keys and all(abs(one[key] - two[key]) <= STOPPED_NS and key in fact.times and
+                        fact.is_in_time(one, key) and fact.is_in_time(two, key) for key in keys)
+
+
 def compare(name, facts, native, other):
     """Compares two front-ends by the connections that were made."""
     equal((len(native), len(other)), (len(facts), len(facts)), "connections, native and %s" % name)
+    stopped = []
     for fact in facts:
         one, two = ([event for event in events if fact.is_about(event)] for events in (native, other))
         if (len(one), len(two)) != (1, 1):
             check(False, "%s: %d and %d of %s" % (name, len(one), len(two), fact.values))
             continue
         differences = [key for key in SAME if one[0][key] != two[0][key] or one[0][key] != fact.values[key]]
-        differences += [key for key in NEAR if abs(one[0][key] - two[0][key]) > MOST_APART_NS or
-                        (one[0][key] < 0) != (two[0][key] < 0)]
+        differences += [key for key in NEAR if (one[0][key] < 0) != (two[0][key] < 0)]
+        apart = [key for key in NEAR if abs(one[0][key] - two[0][key]) > MOST_APART_NS]
+        if may_have_stopped(fact, apart, one[0], two[0]) and not stopped:
+            stopped = apart
+            print("note: %s: one processor stopped: %s, %s" % (name, one[0], two[0]))
+        else:
+            differences += apart
         check(not differences, "%s: %s differ: %s, %s" % (name, differences, one[0], two[0]))
 
 
