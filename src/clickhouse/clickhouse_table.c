@@ -99,9 +99,8 @@ void clickhouse_table_append(struct text_buffer *sql, const struct clickhouse_ta
 
 static bool report_answer(const struct clickhouse_server *server, const struct http_answer *answer)
 {
-	if (answer->is_not_trusted)
-		message_error("%s: the server's certificate does not fit; see --ca-file: %s", server->command,
-			      answer->text);
+	if (answer->refusal)
+		message_error("%s: %s: %s", server->command, answer->refusal, answer->text);
 	else if (!answer->status)
 		message_error("%s: no answer: %s", server->command, answer->text);
 	else if (answer->status == 401 || answer->status == 403)

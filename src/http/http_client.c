@@ -28,6 +28,7 @@ struct http_client {
 	char error[CURL_ERROR_SIZE];
 	struct http_packer packer;
 	long timeout_ms;
+	bool is_tls, has_certificate;
 };
 
 /* ---- open ---- */
@@ -149,6 +150,8 @@ struct http_client *http_client_open(const struct server_url *url, bool is_tls, 
 	}
 	http->command = settings->command;
 	http->timeout_ms = settings->timeout_ms;
+	http->is_tls = is_tls;
+	http->has_certificate = settings->cert_file;
 	http->packer.packing = settings->packing;
 	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
 	set_options(http, settings);
@@ -185,19 +188,56 @@ static bool set_target(struct http_client *http, const char *target)
 	return is_set;
 }
 
-static bool is_certificate_error(CURLcode code)
+/* The server's alert of TLS, in the words of GnuTLS: before TLS 1.3 it ends the handshake, later the first reading. */
+static bool is_certificate_alert(const struct http_client *http, CURLcode code)
 {
-	return code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
-	       code == CURLE_SSL_ISSUER_ERROR;
+	static const char *const words[] = { "ertificate", "CA is unknown", "Access was denied", "Handshake failed",
+					     "TLS fatal alert" };
+	unsigned int i;
+
+	if (code != CURLE_SSL_CONNECT_ERROR && code != CURLE_RECV_ERROR)
+		return false;
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strstr(http->error, words[i]))
+			return true;
+	return false;
+}
+
+static const char *refusal_of(const struct http_client *http, CURLcode code)
+{
+	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+	    code == CURLE_SSL_ISSUER_ERROR)
+		return "the server's certificate does not fit; see --ca-file";
+	if (code == CURLE_SSL_CERTPROBLEM || strstr(http->error, "reading X.509"))
+		return "the client's certificate and key cannot be used; see --cert-file and --key-file";
+	if (!is_certificate_alert(http, code))
+		return NULL;
+	return http->has_certificate ? "the server does not take the client's certificate; see --cert-file" :
+				       "the server wants a client's certificate; see --cert-file";
+}
+
+/* A server that does not take a client's certificate may have closed the connection before its alert is read. */
+static const char *hint_of(const struct http_client *http, CURLcode code)
+{
+	bool is_cut = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+		      (code == CURLE_SSL_CONNECT_ERROR && strstr(http->error, "Send failure"));
+	long connections = 0;
+
+	libcurl->easy_getinfo(http->curl, CURLINFO_NUM_CONNECTS, &connections);
+	if (!http->is_tls || !is_cut || !connections)
+		return "";
+	return http->has_certificate ? " (does it take the client's certificate? see --cert-file)" :
+				       " (does it want a client's certificate? see --cert-file)";
 }
 
 static void describe_error(const struct http_client *http, CURLcode code, struct http_answer *answer)
 {
-	answer->is_not_trusted = is_certificate_error(code);
-	snprintf(answer->text, sizeof(answer->text), "%s",
+	answer->refusal = refusal_of(http, code);
+	snprintf(answer->text, sizeof(answer->text), "%s%s",
 		 answer->size > MOST_OF_ANSWER ? "the server's answer does not end" :
 		 http->error[0]                ? http->error :
-						 libcurl->easy_strerror(code));
+						 libcurl->easy_strerror(code),
+		 answer->refusal ? "" : hint_of(http, code));
 }
 
 static void keep_status(struct http_client *http, struct http_answer *answer)

@@ -24,7 +24,7 @@ struct http_settings {
 
 struct http_answer {
 	long status;                 /* 0: there was no answer */
-	bool is_not_trusted;         /* no answer, since the server's certificate does not fit */
+	const char *refusal;         /* no answer, and why a repetition does not help; NULL: it may */
 	long retry_after_s;          /* 0: not given, or a time that has passed */
 	size_t size;                 /* of the answer */
 	char text[HTTP_ANSWER_SIZE]; /* the beginning of the answer, or why there is none */

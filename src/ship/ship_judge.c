@@ -13,7 +13,7 @@ static bool is_about_packing(const struct http_answer *http)
 
 static enum ship_verdict verdict_of(const struct http_answer *http)
 {
-	if (http->is_not_trusted || is_about_packing(http))
+	if (http->refusal || is_about_packing(http))
 		return SHIP_REFUSED;
 	if (!http->status || http->status == 408 || http->status == 429 || http->status >= 500)
 		return SHIP_AGAIN;
@@ -34,8 +34,8 @@ void ship_judge_explain(const struct http_answer *http, const char *reason, stru
 
 static const char *reason_of(const struct http_answer *http, enum ship_verdict verdict)
 {
-	if (http->is_not_trusted)
-		return "the server's certificate does not fit; see --ca-file";
+	if (http->refusal)
+		return http->refusal;
 	if (!http->status)
 		return "no answer";
 	if (is_about_packing(http))

@@ -124,7 +124,7 @@ static bool send_until_answered(struct ship_sender *sender, const struct ship_ba
 		ship_backlog_watch(sender->backlog);
 		ship_cursor_save(sender->backlog->cursor); /* of files that come and go meanwhile */
 	}
-	if (sender->failures)
+	if (sender->failures && answer->verdict != SHIP_REFUSED)
 		message_note("ship: the server answers again, after %u failures", sender->failures);
 	sender->failures = 0;
 	return true;
