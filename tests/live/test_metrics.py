@@ -195,7 +195,7 @@ def trickling(bench):
     thread = threading.Thread(target=trickle)
     thread.start()
     problems = []
-    for _ in range(4):
+    for _ in range(3):
         began = time.monotonic()
         try:
             parse(fetch(bench)[2])
