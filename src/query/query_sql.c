@@ -80,25 +80,33 @@ static void append_masked_digits(struct text_buffer *sql, const char *hex, unsig
 		text_format(sql, "||'%.*s'", (int)zeros, "00000000000000000000000000000000");
 }
 
-static void append_net_key(struct text_buffer *sql, const struct group_key *key)
+/* Appends a table of one row: `net`, the digits of the peer's network. */
+static void append_net_table(struct text_buffer *sql, const struct group_key *key)
 {
-	text_string(sql, "(SELECT ");
-	history_view_append_address(sql, "net");
-	text_format(sql,
-		    "||CASE length(net) WHEN %d THEN '/%u' ELSE '/%u' END FROM (SELECT CASE length(h) WHEN %d THEN ",
-		    DIGITS_OF_IPV4, key->bits[0], key->bits[1], DIGITS_OF_IPV4);
+	text_format(sql, "(SELECT CASE length(h) WHEN %d THEN ", DIGITS_OF_IPV4);
 	append_masked_digits(sql, "h", key->bits[0], DIGITS_OF_IPV4);
 	text_string(sql, " ELSE ");
 	append_masked_digits(sql, "h", key->bits[1], DIGITS_OF_IPV6);
 	text_format(sql,
 		    " END AS net FROM (SELECT hex(CASE role WHEN %d THEN dst_ip ELSE src_ip END) AS h FROM conn "
-		    "WHERE conn.seq=record.seq)))",
+		    "WHERE conn.seq=record.seq))",
 		    NT_ROLE_CLIENT);
 }
 
+static void append_net_key(struct text_buffer *sql, const struct group_key *key)
+{
+	text_string(sql, "(SELECT ");
+	history_view_append_address(sql, "net");
+	text_format(sql, "||CASE length(net) WHEN %d THEN '/%u' ELSE '/%u' END FROM ", DIGITS_OF_IPV4, key->bits[0],
+		    key->bits[1]);
+	append_net_table(sql, key);
+	text_char(sql, ')');
+}
+
 /* IPv4 is among IPv6 as ::ffff:0:0/96. */
+#define IPV4_PREFIX "00000000000000000000FFFF"
 #define ADDRESS_ORDER_SQL(address, more) \
-	"(SELECT CASE length(a) WHEN 4 THEN '00000000000000000000FFFF' ELSE '' END||hex(a) FROM (SELECT " address \
+	"(SELECT CASE length(a) WHEN 4 THEN '" IPV4_PREFIX "' ELSE '' END||hex(a) FROM (SELECT " address \
 	" AS a FROM conn WHERE conn.seq=record.seq))" more
 
 static bool append_time_key(struct question *question, const struct group_key *key)
@@ -164,8 +172,13 @@ static bool append_key_order(struct text_buffer *sql, const struct group_key *ke
 			return false;
 		filter_append_sql_bytes(sql, field->key + 1, (int)(field->key_size - strlen("\"\":")));
 		return true;
-	case GROUP_BY_PEER:
 	case GROUP_BY_NET:
+		text_format(sql, "(SELECT CASE length(net) WHEN %d THEN '" IPV4_PREFIX "' ELSE '' END||net FROM ",
+			    DIGITS_OF_IPV4);
+		append_net_table(sql, key);
+		text_char(sql, ')');
+		return true;
+	case GROUP_BY_PEER:
 		text_format(sql, ADDRESS_ORDER_SQL("CASE role WHEN %d THEN dst_ip ELSE src_ip END", ""),
 			    NT_ROLE_CLIENT);
 		return true;
