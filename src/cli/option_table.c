@@ -15,6 +15,7 @@
 #define MOST_MEMORY (1ULL << 50)
 #define LEAST_WIDTH 40 /* SRC and OUTCOME side by side */
 #define MOST_WIDTH 10000
+#define LONGEST_TIMEOUT_NS 3600000000000ULL
 #define MOST_BATCH 100000 /* ship reserves memory for as many */
 #define SHIP_ALONE "only ship sends records to a server"
 #define OF_SERVERS "only ship and query speak to a server"
@@ -284,7 +285,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "timeout", .commands = COMMAND_SHIP | COMMAND_QUERY, .refusal = OF_SERVERS,
 		.section = SECTION_SOURCES, .type = OPTION_DURATION, .offset = MEMBER(timeout_ns), .least = SHORTEST_INTERVAL_NS,
-		.value = "TIME", .valid = "a time of at least 0.1s: 5, 500ms, 1m",
+		.most = LONGEST_TIMEOUT_NS,
+		.value = "TIME", .valid = "a time from 0.1s to 1h: 5, 500ms, 1m",
 		.help = HELP({ COMMAND_QUERY, "end if the server sends nothing for TIME; default: 60" },
 			     { ALL, "repeat a request that is not answered after TIME; default: 60" }),
 	},

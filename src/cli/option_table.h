@@ -73,7 +73,7 @@ struct option_rule {
 	unsigned int commands;
 	enum option_type type;
 	size_t offset;     /* of the member in struct options */
-	__u64 least, most; /* numbers, sizes: bounds; durations: least; strings: most bytes */
+	__u64 least, most; /* numbers, sizes, durations: bounds (0: none); strings: most bytes */
 	const struct field_names *words;
 	const char *field;             /* conditions: the field of the filter language */
 	enum filter_operator relation; /* conditions */

@@ -176,7 +176,8 @@ bool option_value_set(struct options *options, const struct option_rule *rule, c
 	case OPTION_NUMBER64:
 		return quantity_number(value, rule->least, rule->most, member);
 	case OPTION_DURATION:
-		return quantity_duration(value, NS_PER_SECOND, member) && *(__u64 *)member >= rule->least;
+		return quantity_duration(value, NS_PER_SECOND, member) && *(__u64 *)member >= rule->least &&
+		       (!rule->most || *(__u64 *)member <= rule->most);
 	case OPTION_SIZE:
 		return quantity_size(value, rule->least, rule->most, member);
 	case OPTION_WORD:

@@ -2,6 +2,7 @@
 #include "src/http/http_client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ bool http_client_add_secret(struct http_client *http, const char *name, const ch
 	char secret[SECRET_SIZE] = "", header[SECRET_SIZE + 64];
 	bool is_added = secret_file_read(secret, path, http->command);
 
-	if (is_added && *secret) {
+	if (is_added) {
 		snprintf(header, sizeof(header), "%s%s", name, secret);
 		is_added = http_client_add_header(http, header);
 	}
@@ -165,8 +166,12 @@ struct http_client *http_client_open(const struct server_url *url, bool is_tls, 
 
 void http_client_close(struct http_client *http)
 {
+	struct curl_slist *header;
+
 	if (!http)
 		return;
+	for (header = http->headers; header; header = header->next) /* some are secrets */
+		explicit_bzero(header->data, strlen(header->data));
 	libcurl->slist_free_all(http->headers);
 	libcurl->easy_cleanup(http->curl);
 	http_packer_free(&http->packer);
@@ -246,7 +251,7 @@ static void keep_status(struct http_client *http, struct http_answer *answer)
 
 	libcurl->easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &answer->status);
 	libcurl->easy_getinfo(http->curl, CURLINFO_RETRY_AFTER, &retry_after);
-	answer->retry_after_s = retry_after > 0 ? (long)retry_after : 0;
+	answer->retry_after_s = retry_after <= 0 ? 0 : retry_after < INT_MAX ? (long)retry_after : INT_MAX;
 }
 
 void http_client_post(struct http_client *http, const char *target, const char *body, size_t size, bool packed,

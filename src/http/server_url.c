@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/http/server_url.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,12 +32,26 @@ static bool parse_url_port(struct server_url *url, const char *text, size_t leng
 	return url->port && url->port <= 65535;
 }
 
+static bool is_address(const char *host)
+{
+	char address[SERVER_HOST_SIZE];
+	struct in6_addr binary;
+	size_t length = strlen(host);
+
+	if (length < 2 || host[length - 1] != ']')
+		return false;
+	memcpy(address, host + 1, length - 2);
+	address[length - 2] = '\0';
+	return inet_pton(AF_INET6, address, &binary) == 1;
+}
+
 static const char *parse_host(struct server_url *url, const char *text, size_t length)
 {
 	const char *end = memchr(text, *text == '[' ? ']' : ':', length);
 	size_t host = end ? (size_t)(end - text) + (*text == '[') : length;
 
-	if (!copy_part(url->host, sizeof(url->host), text, host, *text == '[' ? ADDRESS_CHARACTERS : HOST_CHARACTERS))
+	if (!copy_part(url->host, sizeof(url->host), text, host, *text == '[' ? ADDRESS_CHARACTERS : HOST_CHARACTERS) ||
+	    (*text == '[' && !is_address(url->host)))
 		return "it needs a host: a name, an IPv4 address, or an IPv6 address in brackets";
 	if (host < length && (text[host] != ':' || !parse_url_port(url, text + host + 1, length - host - 1)))
 		return "the port must be a number from 1 to 65535";

@@ -21,6 +21,7 @@
 #define ICMP_WAIT_MS 20
 #define ACKNOWLEDGED_CHECK_MS 5
 #define STOP_MS 3000
+#define MOST_UNREAD 4096 /* bytes that a collector may have sent */
 
 static const char no_answer[] = "no answer in time (see --timeout)";
 
@@ -128,18 +129,19 @@ static const char *connect_first(struct ipfix_socket *to)
 	return reason;
 }
 
-/* A collector sends nothing; of TCP the end of the connection can be read. */
+/* A collector sends nothing; of TCP the end of the connection can be read. One that does send is not listened to for long. */
 static bool is_connected(const struct ipfix_socket *to)
 {
-	char bytes[256];
-	ssize_t size;
+	char bytes[MOST_UNREAD];
+	ssize_t size, all = 0;
 
 	if (to->descriptor < 0 || to->is_udp)
 		return to->descriptor >= 0;
-	do
+	do {
 		size = recv(to->descriptor, bytes, sizeof(bytes), MSG_DONTWAIT);
-	while (size > 0 || (size < 0 && errno == EINTR));
-	return size < 0 && errno == EAGAIN;
+		all += size > 0 ? size : 0;
+	} while ((size > 0 && all < MOST_UNREAD) || (size < 0 && errno == EINTR));
+	return size > 0 || (size < 0 && errno == EAGAIN);
 }
 
 const char *ipfix_socket_connect(struct ipfix_socket *to, bool *is_new)

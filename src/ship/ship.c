@@ -40,8 +40,9 @@ struct ship {
 	struct ship_batch batch;
 	struct ship_sender sender;
 	char machine[SHIP_MACHINE_SIZE];
-	__u64 pause_ns; /* after an error of the history */
-	bool is_broken; /* ended by an error that was reported */
+	__u64 pause_ns;  /* after an error of the history */
+	bool is_broken;  /* ended by an error that was reported */
+	bool is_missing; /* the cursor's file was listed, and not there */
 };
 
 /* ---- set up ---- */
@@ -201,9 +202,16 @@ static enum ship_step send_batch(struct ship *ship)
 	return result == SHIP_RECEIVED ? step : STEP_END;
 }
 
-/* The rest of a damaged file is passed over; other errors may pass. */
+/* The rest of a damaged file is passed over; other errors may pass. A file that retention has removed since the look is not
+ * there at the next one. */
 static enum ship_step handle_read_error(struct ship *ship, int error)
 {
+	if (error == -ENOENT && !ship->is_missing) {
+		ship->is_missing = true;
+		return STEP_MORE;
+	}
+	if (error == -ENOENT)
+		message_error("ship: %s: it is in the folder, but cannot be opened", ship->cursor.segment);
 	if (error != -EUCLEAN && error != -EINVAL)
 		return STEP_ERROR;
 	ship_backlog_pass_over(&ship->backlog);
@@ -227,6 +235,8 @@ static enum ship_step ship_step(struct ship *ship)
 		return STEP_ERROR;
 	has_next = ship_backlog_has_next(&ship->backlog);
 	error = read_batch(ship);
+	if (error != -ENOENT)
+		ship->is_missing = false;
 	if (!ship->batch.count && error)
 		return handle_read_error(ship, error);
 	if (ship->batch.count)
@@ -371,6 +381,31 @@ static const char *find_useless_option(const struct ship *ship)
 	return NULL;
 }
 
+static bool is_this_machine(const char *host)
+{
+	return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "[::1]");
+}
+
+/* Returns the scheme of the same destination over TLS, or NULL if it has none or the URL has it. */
+static const char *find_tls_scheme(const struct ship *ship)
+{
+	const char *const *known;
+	size_t length = strlen(ship->url.scheme);
+
+	for (known = ship->destination->schemes; *known; known++)
+		if (!strncmp(*known, ship->url.scheme, length) && !strcmp(*known + length, "s"))
+			return *known;
+	return NULL;
+}
+
+static void note_clear_text(const struct ship *ship)
+{
+	const char *scheme = find_tls_scheme(ship);
+
+	if (scheme && !is_this_machine(ship->url.host))
+		message_note("ship: what %s gets can be read on the way; %s:// encrypts it", ship->url.host, scheme);
+}
+
 int ship_run(const struct options *options)
 {
 	struct ship ship = { .options = options };
@@ -390,8 +425,10 @@ int ship_run(const struct options *options)
 	if (options->max_time_ns)
 		stop_after(options->max_time_ns);
 	signal(SIGPIPE, SIG_IGN); /* a connection that ends is an error of the request */
-	if (open_destination(&ship))
+	if (open_destination(&ship)) {
+		note_clear_text(&ship);
 		status = options->setup ? set_up_destination(&ship) : ship_records(&ship);
+	}
 	ship.destination->close(ship.connection);
 	return status;
 }

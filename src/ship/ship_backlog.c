@@ -176,6 +176,9 @@ void ship_backlog_pass_over(struct ship_backlog *backlog)
 {
 	struct ship_known *current = find_current(backlog->cursor);
 
+	if (current && current->last_seq > backlog->cursor->seq)
+		message_error("ship: %s: up to %llu records of it cannot be read, and are not sent", current->name,
+			      (unsigned long long)(current->last_seq - backlog->cursor->seq));
 	if (current)
 		current->is_damaged = true;
 	backlog->has_damage = true;

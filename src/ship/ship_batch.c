@@ -84,6 +84,6 @@ size_t ship_batch_bytes(const struct ship_batch *batch, unsigned int first, unsi
 {
 	size_t begin = first ? batch->ends[first - 1] : 0;
 
-	*bytes = batch->bytes.bytes + begin;
+	*bytes = begin ? batch->bytes.bytes + begin : batch->bytes.bytes; /* NULL if no record has bytes */
 	return batch->ends[first + count - 1] - begin;
 }

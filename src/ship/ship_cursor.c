@@ -210,6 +210,12 @@ bool ship_cursor_open(struct ship_cursor *cursor, const char *state, const char 
 	cursor->lock = -1;
 	if (!realpath(folder, whole))
 		return report_state(folder, "find this history", "netracker record begins one; --from names another");
+	if (strchr(whole, '\n')) {
+		message_error(
+			"ship: %s: a folder with a line break in its name cannot be a line of the cursor; rename it",
+			whole);
+		return false;
+	}
 	if (mkdir(state, STATE_MODE) && errno != EEXIST)
 		return report_state(state, "make this folder", "name one that this user may write: --cursors FOLDER");
 	if (!set_paths(cursor, state, name))

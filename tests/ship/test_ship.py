@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -24,7 +25,7 @@ from replay_harness import check, equal, skip  # noqa: E402
 import test_redact  # noqa: E402
 from otlp_server import OtlpServer  # noqa: E402
 from real_servers import secret_file, start_clickhouse, start_current_engine  # noqa: E402
-from ship_run import HttpShip, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
+from ship_run import HttpShip, Ship, at_once, distinct, new_cursors, numbers, ship, wait_for, with_host  # noqa: E402
 
 COUNT = len(RECORDS)
 TWO_FILES, TWO_FILES_LOCK = new_folder("two"), threading.Lock()
@@ -350,6 +351,12 @@ def versions_of_the_table():
             equal((done.errors.count("not made by --setup"), len(taker.questions)), (note, 1), "%s: %s" % (answer, done.errors))
 
 
+def both_modes(taker, secret):
+    for mode in (0o640, 0o644):
+        os.chmod(secret, mode)
+        yield ship(taker.port, "--token-file", secret, cursors=new_cursors())
+
+
 def passwords():
     secret = new_folder("secret")
     with open(secret, "w") as file:
@@ -369,6 +376,11 @@ def passwords():
         equal((wrong.status, "cannot read the secret" in wrong.errors), (1, True), wrong.errors)
         ship(taker.port, "--token-file", secret, cursors=new_cursors())
         equal(taker.headers[-1]["Authorization"], "Bearer pass word", "a token")
+        equal([done.errors.count("every user of this machine may read it") for done in both_modes(taker, secret)], [0, 1], "its mode")
+        with open(secret, "w") as file:
+            file.write("\nsecond line\n")
+        wrong = ship(taker.port, "--password-file", secret, cursors=new_cursors())
+        equal((wrong.status, "the first line is empty" in wrong.errors), (1, True), wrong.errors)
         with open(secret, "w") as file:
             file.write("x" * 2000)
         wrong = ship(taker.port, "--password-file", secret, cursors=new_cursors())
@@ -784,9 +796,62 @@ def damaged_file():
         all_are_there(taker.rows, RECORDS[100:300], "the other file")
 
 
+def unreadable_rows():
+    """A page within the file is damaged: what was before it is sent, and how many records are behind it is said."""
+    folder = new_folder("page")
+    shutil.copytree(HISTORY, folder)
+    path, = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".db")]
+    with open(path, "r+b") as file:
+        data = file.read()
+        leaves = [place for place in range(0, len(data), 4096) if data[place] == 13]  # of tables, by SQLite's format
+        file.seek(leaves[len(leaves) // 2])
+        file.write(bytes(4096))
+    with server() as taker:
+        done = ship(taker.port, "--batch", "100", cursors=new_cursors(), folder=folder)
+        found = re.search(r"up to (\d+) records of it cannot be read", done.errors)
+        check(found and done.status == 1, done.errors)
+        equal(found and int(found.group(1)) + done.accounting[0], COUNT, done.errors)
+        check(len(taker.rows) > 1000, "%d records were before it" % len(taker.rows))
+
+
+def folder_with_a_line_break():
+    folder = new_folder("line\nbreak")
+    shutil.copytree(two_files(), folder)
+    with server() as taker:
+        done = ship(taker.port, cursors=new_cursors(), folder=folder)
+        equal((done.status, "line break" in done.errors), (1, True), done.errors)
+
+
+def removal_is_said_once():
+    folder, cursors = two_files(), new_cursors()
+    with server() as taker:
+        taker.answer = lambda number, rows: 200 if number == 0 else 503
+        equal(ship(taker.port, "--batch", "30", "-t", "1", cursors=cursors, folder=folder).accounting, (30, 0, 270, 0), "some")
+        for name in os.listdir(folder):
+            if name.endswith(".db"):
+                os.unlink(os.path.join(folder, name))
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (7, (0, 0, 0, 270)), done.errors)
+        done = ship(taker.port, cursors=cursors, folder=folder)
+        equal((done.status, done.accounting), (0, (0, 0, 0, 0)), done.errors)
+
+
+def clear_text():
+    """Only where others can read it, and TLS is possible."""
+    folder = two_files()
+    with server() as taker:
+        for url, is_said in (("clickhouse://0.0.0.0:%d/nt", True), ("clickhouse://127.0.0.1:%d/nt", False)):
+            done = Ship(url % taker.port, cursors=new_cursors(), folder=folder).end()
+            equal((done.accounting, "can be read on the way; clickhouses://" in done.errors), ((300, 0, 0, 0), is_said), done.errors)
+    with server() as taker:
+        done = Ship("ipfix://0.0.0.0:%d" % taker.port, "-t", "1", cursors=new_cursors(), folder=folder).end()
+        check("on the way" not in done.errors, done.errors)
+
+
 def wrong_usage():
     for arguments, word in ((["--to", "ftp://a/b"], "clickhouse://"), (["--to", "clickhouse://a/b", "--key-file", "k"], "--cert-file"), (["--to", "clickhouse://a"], "database"),
-                            (["--to", "clickhouse://a:0/b"], "port"), (["--to", "clickhouse://a/b;c"], "letters"),
+                            (["--to", "clickhouse://a:0/b"], "port"), (["--to", "clickhouse://[::1/b"], "brackets"), (["--to", "clickhouse://[::z]/b"], "brackets"),
+                            (["--to", "clickhouse://[:::1]/b"], "brackets"), (["--to", "clickhouse://a/b", "--timeout", "2h"], "--timeout"), (["--to", "clickhouse://a/b;c"], "letters"),
                             ([], "--to"), (["--to", "clickhouse://a/b", "--batch", "0"], "--batch")):
         done = subprocess.run([NETRACKER, "ship", *arguments], capture_output=True, text=True, timeout=10, check=False)
         equal((done.returncode, word in done.stderr), (2, True), "%s: %s" % (arguments, done.stderr))
@@ -861,5 +926,6 @@ run_tests([everything_arrives, redacted, without_root, bad_records, table_that_c
                    what_comes_later, certificates, failing_server, longer_and_longer, slow_server, no_server, ended_by_signal,
                    ended_by_time_limit, full_disk, cursor_of_each, cursor_of_former_name, removed_by_retention,
                    removed_meanwhile, answer_names_the_row, reasons_that_change, removed_while_halving,
-                   rejected_file_that_is_large, full_disk_while_halving),
+                   rejected_file_that_is_large, full_disk_while_halving, unreadable_rows,
+                   folder_with_a_line_break, removal_is_said_once, clear_text),
            clickhouse_18, current_engine])

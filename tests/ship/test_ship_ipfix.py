@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -257,6 +258,28 @@ def collector_that_does_not_read():
         check("no answer in time" in done.errors and time.monotonic() - began < 8, done.errors)
 
 
+def collector_that_talks():
+    """What it sends without end is not read without end."""
+    def talk(connection):
+        with contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"x" * 65536)
+
+    folder, cursors = new_folder("talk"), new_cursors()
+    write_history(folder, MADE[:50])
+    with collector() as taker:
+        running = Ship("ipfix://127.0.0.1:%d" % taker.port, "--interval", "0.1", folder=folder, cursors=cursors, once=False)
+        taker.wait_for_flows(len(list(uniflows(MADE[:50]))))
+        for _ in range(4):
+            threading.Thread(target=talk, args=(taker.connection,), daemon=True).start()
+        write_history(folder, MADE[50:100])
+        taker.wait_for_flows(len(list(uniflows(MADE[:100]))))
+        running.process.send_signal(signal.SIGTERM)
+        running.end(timeout=10)
+        equal((running.status, running.accounting), (0, (100, 0, 0, 0)), running.errors)
+        same_flows(taker.flows, list(uniflows(MADE[:100])), "beside what it sends")
+
+
 def wrong_urls():
     for url, text in (("ipfix://h/x", "observation domain"), ("ipfix://h/4294967296", "observation domain"),
                       ("ipfix://user@h", "no users"), ("ipfix+tcp://h", "ipfix")):
@@ -401,7 +424,7 @@ def main():
     write_history(HISTORY, MADE)
     write_history(SHORT_HISTORY, SHORT)
     run_tests([over_tcp, over_udp, as_biflows, redacted, nobody_listens, collector_that_comes_back, collector_that_is_killed,
-               udp_collector_that_comes_late, collector_that_does_not_read,
+               udp_collector_that_comes_late, collector_that_does_not_read, collector_that_talks,
                wrong_urls, by_wireshark, by_nfdump])
 
 
