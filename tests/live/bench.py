@@ -4,7 +4,7 @@ import collections
 import tempfile
 import traceback
 
-from harness import Run, Skip, show_repetition, skipped_events
+from harness import Run, Skip, note_retransmissions, show_repetition, skipped_events
 from places import outgoing
 from tracker import Tracker, TrackerError, unavailable
 from traffic import TrafficError, World
@@ -38,6 +38,10 @@ class Bench:
     def accounts(self):
         """Returns each tracker's stderr, with a summary of the records of this check that it wrote."""
         return [tracker.stderr() + self.count_kinds(tracker.records) for tracker in self.trackers]
+
+    def note_retransmissions(self):
+        for world in self.worlds:
+            note_retransmissions(world.place, world.expectations)
 
     def count_kinds(self, records):
         kinds = collections.Counter("%s %s %s" % (record.get("event"), record.get("role"), record.get("outcome"))

@@ -39,6 +39,7 @@ SHOWN_RECORDS = 40
 SHOWN_STDERR_LINES = 12
 YIELDED = b"y"
 COUNT_DIFFERS = re.compile(r": (\d+) records, should be (\d+)$")
+DATE_LINE = re.compile(r"^-- \d{4}-\d\d-\d\d --\n", re.MULTILINE)
 SKIPPED_EVENTS = re.compile(r"the kernel skipped (\d+) events")
 
 
@@ -55,9 +56,6 @@ class Case:
         self.problems = []
         self.traffic_failed = False
         self.skipped = None
-
-    def namespaces(self):
-        return {self.place.client.namespace, self.place.server.namespace}
 
     def copy(self, label):
         return Case(self.function, self.name + label, self.build, self.sysctls)
@@ -270,18 +268,11 @@ class Arena:
             self.extra.append("no JSON: %r" % tracker.bad_lines[0])
         self.stderr = tracker.stderr()
         self.extra += form_problems(tracker.records)
-        self.note_retransmissions()
+        for one in self.cases:
+            note_retransmissions(one.place, one.expectations)
         for one in self.cases:
             own = [record for record in tracker.records if self.case_of(record) is one]
             one.problems += records.match(one.expectations, own, clock)
-
-    def note_retransmissions(self):
-        """Tells the expected records of cases in whose namespaces the kernel has sent segments again."""
-        counts = {namespace: namespace.retransmitted_segments() for one in self.cases for namespace in one.namespaces()}
-        for one in self.cases:
-            if any(counts[namespace] for namespace in one.namespaces()):
-                for expected in one.expectations:
-                    expected["retransmitted"] = True
 
     def case_of(self, record):
         """Returns the case of a record's addresses; None if the record is from a namespace of another run.
@@ -294,6 +285,18 @@ class Arena:
             if one.place.subnet.owns(record.get("src_ip", "")) or one.place.subnet.owns(record.get("dst_ip", "")):
                 return one
         return None
+
+
+def undated(text):
+    """Returns a tracker's text without the date that comes before the first record after midnight."""
+    return DATE_LINE.sub("", text)
+
+
+def note_retransmissions(place, expectations):
+    """Tells the expected records of a place in whose namespaces the kernel has sent segments again."""
+    if any(namespace.retransmitted_segments() for namespace in {place.client.namespace, place.server.namespace}):
+        for expected in expectations:
+            expected["retransmitted"] = True
 
 
 def skipped_events(stderr):

@@ -68,7 +68,9 @@ class Namespace:
         self.inside(write_sysctls, settings)
 
     def retransmitted_segments(self):
-        """Returns how many segments the kernel has sent again from this namespace."""
+        """Returns how many segments the kernel has sent again from this namespace; None if its name is gone."""
+        if not os.path.exists(os.path.join(RUN_DIRECTORY, self.name)):
+            return None
         names, values = [line.split() for line in self.run("cat", "/proc/self/net/snmp").stdout.splitlines()
                          if line.startswith("Tcp:")]
         return int(values[names.index("RetransSegs")])

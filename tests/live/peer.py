@@ -57,6 +57,11 @@ def realtime_minus_boottime():
     return min(readings)[1]
 
 
+def raise_file_limit():
+    hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+
+
 def kernel_receive_time(ancillary):
     """Returns a packet's SO_TIMESTAMPNS in nanoseconds of CLOCK_BOOTTIME."""
     seconds, nanoseconds = struct.unpack("@qq", ancillary[0][2][:16])
@@ -365,8 +370,7 @@ class Peer:
 
     def order_connect_many(self, family, address, port, count, seconds):
         """Starts `count` connections without waiting for them, evenly over `seconds`."""
-        hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
+        raise_file_limit()
         begun = time.monotonic()
         for number in range(count):
             time.sleep(max(0, begun + seconds * number / count - time.monotonic()))
@@ -378,6 +382,7 @@ class Peer:
 
     def order_hold(self, handle, address, port, count):
         """Makes connections to its own listener and keeps both sides. Answers with the clients' ports."""
+        raise_file_limit()
         listener, ports = self.sockets[handle], []
         for _ in range(count):
             client = socket.socket(listener.family, socket.SOCK_STREAM)

@@ -131,7 +131,7 @@ def port_unreachable(world, command, prohibited):
     """A packet filter on the router rejects the SYN, as most do by default."""
     if not shutil.which(command):
         raise Skip("%s: not found" % command)
-    done = world.place.router.run(command, "-A", "FORWARD", "-p", "tcp", "-j", "REJECT", "--reject-with", prohibited)
+    done = world.place.router.run(command, "-w", "-A", "FORWARD", "-p", "tcp", "-j", "REJECT", "--reject-with", prohibited)
     if done.returncode:
         raise Skip("%s: %s" % (command, done.stderr.strip()))
     world.place.router.ip("route add %s dev %s" % (world.place.beyond, world.place.server.interface))
@@ -170,7 +170,7 @@ def reject(namespace, family, chain, port, kind):
     command = "ip6tables" if family == socket.AF_INET6 else "iptables"
     if not shutil.which(command):
         raise Skip("%s: not found" % command)
-    done = namespace.run(command, "-A", chain, "-p", "tcp", "--dport", str(port), "-j", "REJECT", "--reject-with", kind)
+    done = namespace.run(command, "-w", "-A", chain, "-p", "tcp", "--dport", str(port), "-j", "REJECT", "--reject-with", kind)
     if done.returncode:
         raise Skip("%s: %s" % (command, done.stderr.strip()))
 

@@ -20,7 +20,7 @@ import time
 import records
 from account import balances, known_lack
 from bench import check, main_of_checks
-from harness import Skip, read_clock
+from harness import Skip, read_clock, undated
 from netns import add_addresses, link, run_ip
 from places import elsewhere, outgoing
 from tracker import PROGRAM, ROOT, TrackerError, prepare, record_of
@@ -41,6 +41,7 @@ def judge(bench, label, tracker, expectations, clock):
     """Ends a tracker; checks its records of this check, its exit status and its accounting."""
     tracker.wait(lambda got: len(bench.own(got)) >= len(expectations), LAST_RECORD_SECONDS)
     status = tracker.stop()
+    bench.note_retransmissions()
     problems = records.match(expectations, bench.own(tracker.records), clock)
     problems += ["exit status %s: %s" % (status, tracker.stderr()[-300:])] * (status != 0)
     problems += ["no JSON: %r" % line for line in tracker.bad_lines[:1]]
@@ -348,7 +349,7 @@ def hostile_names(bench):
 
 def format_problems(name, data, names, executable):
     problems = ["control bytes: %r" % byte for byte in sorted(set(re.findall(rb"[^\n\t\x20-\x7e]", data)))]
-    lines = data.decode("ascii", "replace").splitlines()
+    lines = undated(data.decode("ascii", "replace")).splitlines()
     heading = name in ("text", "csv", "tsv")
     if len(lines) != len(names) + heading:
         problems.append("%d lines for %d records" % (len(lines), len(names)))
@@ -434,7 +435,7 @@ class Terminal(Run):
                 while data := os.read(self.master, 65536):
                     output += data
             os.close(self.master)
-            self.text = output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+            self.text = undated(output.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
         return COLOUR.sub("", self.text).splitlines()
 
     def problems(self, count):

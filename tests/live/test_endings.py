@@ -280,14 +280,14 @@ def receive_icmp_error(world, pairs):
     if not shutil.which(command):
         raise Skip("%s: not found" % command)
     rule = ("INPUT", "-p", "tcp", "--dport", str(pairs[0][0].remote[1]), "-j", "REJECT")
-    done = world.place.server.namespace.run(command, "-A", *rule)
+    done = world.place.server.namespace.run(command, "-w", "-A", *rule)
     if done.returncode:
         raise Skip("%s: %s" % (command, done.stderr.strip()))
     for client, _ in pairs:
         client.set_option(*RECEIVE_ERRORS[world.place.family], 1)
         client.send(100)
     settle(0.7)
-    world.place.server.namespace.run(command, "-D", *rule)
+    world.place.server.namespace.run(command, "-w", "-D", *rule)
     for _, server in pairs:
         server.receive(100)
     settle(0.1)  # the FIN waits for the ACK of the retransmission

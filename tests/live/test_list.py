@@ -26,7 +26,9 @@ from traffic import NOBODY, Listener, exchange_all, settle, swallow
 EACH = 5
 MANY = 10000
 HOLDER = """
-import socket, sys
+import resource, socket, sys
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 held = []
 if sys.argv[1] == "server":
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)

@@ -20,7 +20,7 @@ import records
 from account import account, balances
 from attached import attached
 from bench import check, main_of_checks
-from harness import COUNT, read_clock
+from harness import COUNT, read_clock, undated
 from peer import now
 from places import SOCKET, incoming, loopback, outgoing, outgoing_ipv6
 from rawhost import RawHost
@@ -217,6 +217,7 @@ def wait_all(bench, trackers, wanted):
 def judge(bench, tracker, expectations, clock):
     """Ends a tracker; checks its records of this check, its exit status and its accounting."""
     status = tracker.stop()
+    bench.note_retransmissions()
     problems = records.match(expectations, bench.own(tracker.records), clock)
     if status:
         problems.append("exit status %d: %s" % (status, tracker.stderr()[-200:]))
@@ -560,7 +561,7 @@ def text_to_file(bench):
 
 
 def text_problems(text, addresses):
-    header, *lines = text.splitlines()
+    header, *lines = undated(text).splitlines()
     problems = [] if len(lines) == len(addresses) else ["%d lines for %d records" % (len(lines), len(addresses))]
     if re.search(r"[^\n\x20-\x7e]", text):
         problems.append("bytes that are not printable ASCII")
@@ -606,7 +607,7 @@ def text_on_terminal(bench):
     headers = {}
     for columns, environment in ((132, {}), (100, {}), (132, {"NO_COLOR": "1"})):
         text = on_terminal(bench, columns, environment)
-        plain = COLOUR.sub("", text).splitlines()
+        plain = undated(COLOUR.sub("", text)).splitlines()
         widest = max(map(len, plain), default=0)
         headers[columns] = plain[0] if plain else ""
         if len(plain) != 1 + EACH or widest > columns:
@@ -637,7 +638,7 @@ def hostile_names(bench):
         for tracker in trackers:
             tracker.stop()
     with open(path) as file:
-        lines = file.read().splitlines()
+        lines = undated(file.read()).splitlines()
     own = bench.own(trackers[0].records)
     problems = [] if len(lines) == 1 + EACH and all(line.isprintable() and line.isascii() for line in lines) else \
         ["text lines: %r" % lines]

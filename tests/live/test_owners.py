@@ -432,7 +432,7 @@ def never_accepted_tproxy(world):
     proxy = world.listen(world.server("nt-proxy"), options=[(socket.IPPROTO_IP, IP_TRANSPARENT, 1)])
     bystander = world.listen(world.server("nt-bystander"))
     done = world.place.server.namespace.run(
-        "iptables", "-t", "mangle", "-A", "PREROUTING", "-d", world.place.server.address, "-p", "tcp", "--dport",
+        "iptables", "-w", "-t", "mangle", "-A", "PREROUTING", "-d", world.place.server.address, "-p", "tcp", "--dport",
         str(bystander.port), "-j", "TPROXY", "--on-port", str(proxy.port))
     if done.returncode:
         raise Skip("no TPROXY: %s" % done.stderr)

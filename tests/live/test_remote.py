@@ -55,7 +55,7 @@ def translated(net, here, suffix, **_):
     """The router's own address stands for the server's (DNAT)."""
     place = forwarding(net, here, suffix)
     place.translated = place.near[place.client].address
-    done = here.run("iptables", "-t", "nat", "-A", "PREROUTING", "-d", place.translated, "-p", "tcp", "-j", "DNAT",
+    done = here.run("iptables", "-w", "-t", "nat", "-A", "PREROUTING", "-d", place.translated, "-p", "tcp", "-j", "DNAT",
                     "--to-destination", place.server.address)
     place.no_translation = done.stderr.strip() if done.returncode else None
     return place
@@ -272,7 +272,7 @@ def rejected_syn(world):
     if not shutil.which("iptables"):
         raise Skip("iptables: not found")
     host, here, port = remote_client(world), world.place.server, 26900
-    done = here.namespace.run("iptables", "-A", "INPUT", "-d", here.address, "-p", "tcp", "--dport", str(port), "-j",
+    done = here.namespace.run("iptables", "-w", "-A", "INPUT", "-d", here.address, "-p", "tcp", "--dport", str(port), "-j",
                               "REJECT", "--reject-with", "icmp-admin-prohibited")
     if done.returncode:
         raise Skip("iptables: %s" % done.stderr.strip())

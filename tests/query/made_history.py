@@ -11,7 +11,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests", "replay"))
-from replay_harness import NETRACKER, check, equal, run, skip  # noqa: E402,F401
+from replay_harness import NETRACKER, check, equal, run, skip, wait_for_midnight  # noqa: E402,F401
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -101,6 +101,7 @@ def new_folder(name):
 
 
 def write_history(folder, records):
+    wait_for_midnight(10)
     lines = "".join(json.dumps(values, separators=(",", ":")) + "\n" for values in records)
     done = subprocess.run([NETRACKER, "replay", "-q", "-o", "/dev/null", "--events", "open,update,close,exit",
                            "--history=" + folder, "-"], input=lines.encode(), capture_output=True, timeout=60, check=False)

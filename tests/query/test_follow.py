@@ -14,6 +14,7 @@ import made_history as made
 from made_history import END, HOUR, NETRACKER, Answer, check, equal, local_time, newest, rfc3339
 
 WAIT_SECONDS = 20
+UTC = dict(os.environ, TZ="UTC")
 
 
 class Follower:
@@ -21,7 +22,7 @@ class Follower:
 
     def __init__(self, folder, *arguments):
         self.process = subprocess.Popen([NETRACKER, "query", "--from", folder, "--follow", "-f", "json", *arguments],
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=UTC)
         self.rest = b""
 
     def ids(self, count):
@@ -120,7 +121,7 @@ def summary():
     equal(tables, expected, "--summary")
     check(commands and all(command.startswith("netracker query --from %s " % made.HISTORY) for command in commands), commands)
     done = subprocess.run(shlex.split(commands[0].replace("netracker", NETRACKER, 1)) + ["-f", "json"], capture_output=True, timeout=60,
-                          check=False)
+                          check=False, env=UTC)
     equal(done.returncode, 0, "the command runs: %s" % commands[0])
     check(done.stdout.count(b"\n") > 0, "and shows the records: %s" % commands[0])
 

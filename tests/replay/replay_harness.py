@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -14,6 +15,13 @@ from accounting_line import balances, parse as accounting_of  # noqa: E402,F401
 from record_schema import record_of  # noqa: E402
 
 passed = failed = skipped = 0
+
+
+def wait_for_midnight(seconds):
+    """Waits if it comes within so many seconds: at midnight (UTC) a history begins another file."""
+    left = 86400 - time.time() % 86400
+    if left <= seconds:
+        time.sleep(left)
 
 
 class Result:

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from replay_harness import NETRACKER, ROOT, check, equal, run, skip
+from replay_harness import NETRACKER, ROOT, check, equal, run, skip, wait_for_midnight
 
 CAPTURES = os.path.join(ROOT, "tests", "replay", "captures")
 NAMES = sorted(name for name in os.listdir(CAPTURES) if name.endswith((".pcap", ".pcapng")))
@@ -146,6 +146,7 @@ def by_the_program_sqlite3(folder):
 @in_a_folder
 def several_replays(folder):
     """Each adds its records and a run with the times of its records."""
+    wait_for_midnight(30)
     for second in (20, 30):
         write_history(folder, lines=lines_of(dict(RECORD, time="2023-11-14T22:13:%d.000000000Z" % second,
                                                   start="2023-11-14T22:13:10.000000000Z")))

@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "tests", "query"), os.path.join(ROOT, "tests", "replay")]
 from insert_server import TABLE_VERSION, InsertServer  # noqa: E402
 from made_history import HISTORY, NETRACKER, RECORDS, new_folder, run_tests, write_history  # noqa: E402
-from replay_harness import check, equal, skip  # noqa: E402
+from replay_harness import check, equal, skip, wait_for_midnight  # noqa: E402
 import test_redact  # noqa: E402
 from otlp_server import OtlpServer  # noqa: E402
 from real_servers import secret_file, start_clickhouse, start_current_engine  # noqa: E402
@@ -122,6 +122,7 @@ def what_comes_later():
 
 def an_emptied_history():
     """Its first file has the name of the one that was sent, and more records."""
+    wait_for_midnight(60)
     folder, cursors = new_folder("emptied"), new_cursors()
     write_history(folder, RECORDS[:5])
     with server() as taker:

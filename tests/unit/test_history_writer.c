@@ -332,6 +332,15 @@ static void test_full_disk(void)
 	remove_test_folder();
 }
 
+/* If it comes within so many seconds: at midnight (UTC) a history begins another file. */
+static void wait_for_midnight(unsigned int seconds)
+{
+	unsigned int left = 86400 - time(NULL) % 86400;
+
+	if (left <= seconds)
+		sleep(left);
+}
+
 /* While the programs were attached nobody tracked. */
 static void test_begin_of_tracking(void)
 {
@@ -340,6 +349,7 @@ static void test_begin_of_tracking(void)
 	__u64 begin_ns;
 
 	make_test_folder();
+	wait_for_midnight(20);
 	writer = open_writer(test_folder);
 	usleep(20000);
 	begin_ns = (__u64)time(NULL) * 1000000000ULL + 5000000000ULL;
