@@ -267,7 +267,8 @@ def collector_that_talks():
 
     folder, cursors = new_folder("talk"), new_cursors()
     write_history(folder, MADE[:50])
-    with collector() as taker:
+    taker = Collector()
+    with contextlib.closing(taker):
         running = Ship("ipfix://127.0.0.1:%d" % taker.port, "--interval", "0.1", folder=folder, cursors=cursors, once=False)
         taker.wait_for_flows(len(list(uniflows(MADE[:50]))))
         for _ in range(4):
@@ -278,6 +279,8 @@ def collector_that_talks():
         running.end(timeout=10)
         equal((running.status, running.accounting), (0, (100, 0, 0, 0)), running.errors)
         same_flows(taker.flows, list(uniflows(MADE[:100])), "beside what it sends")
+    # The end of a connection with bytes that were not read is a reset.
+    equal([error for error in taker.errors if "ConnectionResetError" not in error], [], "messages against RFC 7011")
 
 
 def wrong_urls():
