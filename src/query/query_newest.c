@@ -114,17 +114,14 @@ void query_newest_find(struct query_scan *scan, __u64 most, size_t candidates, s
 
 	search.most = (size_t)least_of(most, limit);
 	while (goes_on && found->count < most && !stop_is_requested()) {
-		if (!reserve_candidates(&search)) {
-			search.newest.failed = true;
-			break;
-		}
-		goes_on = find_candidates(&search);
+		scan->no_memory = !reserve_candidates(&search);
+		goes_on = !scan->no_memory && find_candidates(&search);
 		keep_newest(&search, most, found);
-		goes_on = goes_on && !scan->no_memory && !found->failed;
+		scan->no_memory = scan->no_memory || search.newest.failed || found->failed;
+		goes_on = goes_on && !scan->no_memory;
 		search.most = (size_t)least_of(2 * (__u64)search.most, limit);
 		newest_records_free(&search.newest);
 	}
-	scan->no_memory = scan->no_memory || search.newest.failed || found->failed;
 	query_reader_close(&search.reader);
 	newest_records_free(&search.newest);
 	free(search.candidates);
