@@ -66,10 +66,12 @@ static int load_row(struct history_cache *cache, sqlite3 *db, sqlite3_int64 id, 
 	sqlite3_bind_int64(cache->rows.statement, 1, id);
 	result = sqlite3_step(cache->rows.statement);
 	error = history_database_errno(db, result);
-	if (!error && result == SQLITE_ROW)
-		history_rows_take(&cache->rows, values);
-	if (!error && (result != SQLITE_ROW || !history_rows_load(&cache->rows, &cached->record, values)))
+	if (!error && result != SQLITE_ROW)
 		error = -EUCLEAN;
+	if (!error) {
+		history_rows_take(&cache->rows, values);
+		error = history_rows_load(&cache->rows, &cached->record, values);
+	}
 	sqlite3_reset(cache->rows.statement);
 	cached->id = error ? 0 : id;
 	return error;

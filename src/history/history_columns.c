@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/history/history_columns.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,25 +340,25 @@ static bool load_address(__u8 *member, sqlite3_value *value)
 	return true;
 }
 
-/* Allocates the text with a NUL behind it. Words need no escaping in any format, so that only plain ones are taken. */
-static char *copy_text(const struct history_column *column, sqlite3_value *value, size_t *size)
+/* Allocates the text with a NUL behind it. Words need no escaping in any format, so that only plain ones are taken. Returns 0,
+ * or -errno. */
+static int copy_text(const struct history_column *column, sqlite3_value *value, char **copy, size_t *size)
 {
 	const char *text = (const char *)sqlite3_value_text(value);
-	char *copy;
 
 	*size = (size_t)sqlite3_value_bytes(value);
-	if (!text || memchr(text, '\0', *size))
-		return NULL;
-	if (column->field->type == FIELD_WORD && !record_word_is_plain(text))
-		return NULL;
-	copy = malloc(*size + 1);
-	if (!copy)
-		return NULL;
-	memcpy(copy, text, *size);
+	if (!text)
+		return -ENOMEM;
+	if (memchr(text, '\0', *size) || (column->field->type == FIELD_WORD && !record_word_is_plain(text)))
+		return -EUCLEAN;
+	*copy = malloc(*size + 1);
+	if (!*copy)
+		return -ENOMEM;
+	memcpy(*copy, text, *size);
 	if (column->field->type != FIELD_WORD)
-		*size = escape_text_undo(copy, *size);
-	copy[*size] = '\0';
-	return copy;
+		*size = escape_text_undo(*copy, *size);
+	(*copy)[*size] = '\0';
+	return 0;
 }
 
 /* An array of characters that is full ends with no NUL; one of a word always does. */
@@ -372,56 +373,56 @@ static bool load_characters(const struct history_column *column, char *member, c
 	return true;
 }
 
-static bool load_string(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
+static int load_string(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
 {
 	char *member = (char *)record + column->field->offset, *text;
-	bool fits;
 	size_t size;
+	bool fits;
+	int error;
 
 	if (is_id(column) && sqlite3_value_type(value) == SQLITE_INTEGER) {
 		write_id(record->id, (__u64)sqlite3_value_int64(value));
-		return true;
+		return 0;
 	}
-	text = copy_text(column, value, &size);
-	if (!text)
-		return false;
+	error = copy_text(column, value, &text, &size);
+	if (error)
+		return error;
 	if (column->kind == FIELD_KIND_POINTER || column->kind == FIELD_KIND_HISTORY) {
 		history_column_free(column, record);
 		if (column->kind == FIELD_KIND_HISTORY)
 			record->long_history = text;
 		else
 			*(const char **)member = text;
-		return true;
+		return 0;
 	}
 	fits = load_characters(column, member, text, size);
 	free(text);
-	return fits;
+	return fits ? 0 : -EUCLEAN;
 }
 
-bool history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
+int history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_value *value)
 {
 	void *member = (char *)record + column->field->offset;
-	int type = sqlite3_value_type(value);
-	bool done;
+	int type = sqlite3_value_type(value), error;
 
 	if (type == SQLITE_NULL)
-		return true;
+		return 0;
 	switch (column->kind) {
 	case FIELD_KIND_INTEGER:
 	case FIELD_KIND_ENUMERATOR:
 	case FIELD_KIND_BITS:
 	case FIELD_KIND_TIME:
-		done = type == SQLITE_INTEGER && load_integer(column, member, value);
+		error = type == SQLITE_INTEGER && load_integer(column, member, value) ? 0 : -EUCLEAN;
 		break;
 	case FIELD_KIND_ADDRESS:
-		done = type == SQLITE_BLOB && load_address(member, value);
+		error = type == SQLITE_BLOB && load_address(member, value) ? 0 : -EUCLEAN;
 		break;
 	default:
-		done = load_string(column, record, value);
+		error = load_string(column, record, value);
 	}
-	if (done && column->field->present >= 0)
+	if (!error && column->field->present >= 0)
 		nt_record_set(record, column->field->present);
-	return done;
+	return error;
 }
 
 void history_column_free(const struct history_column *column, struct nt_record *record)

@@ -71,9 +71,9 @@ void history_column_append(const struct history_column *column, const struct nt_
 			   struct text_buffer *bytes);
 
 /* Takes a value out of a row; NULL leaves the field absent. A string that struct nt_record points to is allocated. Returns
- * false if NeTracker writes no such value, that is, if the file is damaged, or without memory. Call
- * history_column_free() either way. */
-bool history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_value *value);
+ * 0, -EUCLEAN if NeTracker writes no such value, that is, if the file is damaged, or -ENOMEM. Call history_column_free()
+ * either way. */
+int history_column_load(const struct history_column *column, struct nt_record *record, sqlite3_value *value);
 void history_column_free(const struct history_column *column, struct nt_record *record);
 
 /* Copies the value of a record that was loaded; a string is shared. */

@@ -308,7 +308,7 @@ static int load_more(struct history_reader *reader, struct nt_record *record)
 	error = history_database_errno(reader->db, result);
 	if (result == SQLITE_ROW) {
 		history_rows_take(&reader->more, values);
-		error = history_rows_load(&reader->more, record, values) ? 0 : -EUCLEAN;
+		error = history_rows_load(&reader->more, record, values);
 	}
 	sqlite3_reset(reader->more.statement);
 	return error;
@@ -318,11 +318,10 @@ static int load_more(struct history_reader *reader, struct nt_record *record)
 static int load_values(struct history_reader *reader, struct nt_record *record, sqlite3_value *const *values)
 {
 	enum history_table table;
-	int error = 0;
+	int error;
 
 	memset(record, 0, sizeof(*record));
-	if (!history_rows_load(&reader->conn, record, values))
-		return -EUCLEAN;
+	error = history_rows_load(&reader->conn, record, values);
 	for (table = HISTORY_PROG; table < HISTORY_TABLES && !error; table++)
 		error = history_cache_copy(&reader->caches[table], reader->db,
 					   history_rows_reference(&reader->conn, table, values), record);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/history/history_rows.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "src/history/history_database.h"
@@ -77,14 +76,15 @@ void history_rows_take(const struct history_rows *rows, sqlite3_value *values[HI
 		values[i] = sqlite3_column_value(rows->statement, (int)i + 1);
 }
 
-bool history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values)
+int history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values)
 {
 	unsigned int i;
+	int error = 0;
 
-	for (i = 0; i < rows->count; i++)
-		if (rows->columns[i]->field && !history_column_load(rows->columns[i], record, values[i]))
-			return false;
-	return true;
+	for (i = 0; i < rows->count && !error; i++)
+		if (rows->columns[i]->field)
+			error = history_column_load(rows->columns[i], record, values[i]);
+	return error;
 }
 
 sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary,

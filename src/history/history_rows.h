@@ -28,8 +28,8 @@ void history_rows_append_names(struct text_buffer *sql, const struct history_row
 /* Sets `values` to those of the statement's row, without its number. They are valid until the statement's next step. */
 void history_rows_take(const struct history_rows *rows, sqlite3_value *values[HISTORY_MOST_COLUMNS]);
 
-/* Takes a row's values into the record. Returns false if the file is damaged, or without memory. */
-bool history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values);
+/* Takes a row's values into the record. Returns 0, -EUCLEAN if the file is damaged, or -ENOMEM. */
+int history_rows_load(const struct history_rows *rows, struct nt_record *record, sqlite3_value *const *values);
 
 /* Returns the number of the dictionary's row that a row refers to. 0 if it refers to none. */
 sqlite3_int64 history_rows_reference(const struct history_rows *rows, enum history_table dictionary,
