@@ -40,10 +40,36 @@ static void append_address_range(struct text_buffer *sql, const struct nt_networ
 	text_format(sql, "%s BETWEEN toIPv6('%s%s') AND toIPv6('%s%s')", column, mapped, first_text, mapped, last_text);
 }
 
-static void append_one_address(struct text_buffer *sql, const struct nt_network *network, const char *column)
+static void append_bytes(struct text_buffer *sql, const __u64 address[2])
+{
+	text_format(sql, "unhex('%016llx%016llx')", (unsigned long long)__builtin_bswap64(address[0]),
+		    (unsigned long long)__builtin_bswap64(address[1]));
+}
+
+/* The address is text. A function has no error for that of the other family. */
+static void append_reduced_range(struct text_buffer *sql, const struct nt_network *network, const char *column)
+{
+	const __u64 last[2] = { network->address[0] | ~network->mask[0], network->address[1] | ~network->mask[1] };
+
+	if (network->family == 4) {
+		text_format(sql, "position(%s, ':') = 0 AND IPv4StringToNum(%s) BETWEEN %u AND %u", column, column,
+			    (__u32)__builtin_bswap64(network->address[1]), (__u32)__builtin_bswap64(last[1]));
+		return;
+	}
+	text_format(sql, "position(%s, ':') > 0 AND IPv6StringToNum(%s) BETWEEN ", column, column);
+	append_bytes(sql, network->address);
+	text_string(sql, " AND ");
+	append_bytes(sql, last);
+}
+
+static void append_reduced_address(struct text_buffer *sql, const struct nt_network *network, const char *column)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
+	if (!is_one_address(network)) {
+		append_reduced_range(sql, network, column);
+		return;
+	}
 	record_address_text(text, (const __u8 *)network->address);
 	text_format(sql, "%s = '%s'", column, text);
 }
@@ -91,10 +117,10 @@ static bool append_implied_address(const struct implied_writer *writer, const st
 				   const struct nt_network *network)
 {
 	void (*append)(struct text_buffer *, const struct nt_network *,
-		       const char *) = writer->is_reduced ? append_one_address : append_address_range;
+		       const char *) = writer->is_reduced ? append_reduced_address : append_address_range;
 	struct implied_columns columns;
 
-	if ((writer->is_reduced && !is_one_address(network)) || !find_implied_columns(writer, field, &columns))
+	if (!find_implied_columns(writer, field, &columns))
 		return false;
 	append(writer->sql, network, columns.columns[0]);
 	if (columns.columns[1]) {

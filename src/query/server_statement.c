@@ -132,6 +132,10 @@ static void append_record_filter(struct text_buffer *sql, const struct query_ser
 	filter_append_implied(server->filter, FILTER_OF_RECORD, server->is_reduced, sql);
 }
 
+/* Rows that FINAL makes one are equal, so that it does not matter which of them are left out before; FINAL alone would read
+ * all columns of all rows. */
+#define FINAL_OF_SPAN " FINAL\nPREWHERE "
+
 static void append_server_table(struct text_buffer *sql, const struct query_server *server)
 {
 	text_format(sql, "%s.%s", server->clickhouse.table.database, server->clickhouse.table.name);
@@ -166,7 +170,7 @@ void server_statement_append_records(struct text_buffer *sql, const struct query
 	append_key_list(sql, NULL);
 	text_string(sql, "\nFROM ");
 	append_server_table(sql, server);
-	text_string(sql, " FINAL\nWHERE ");
+	text_string(sql, FINAL_OF_SPAN);
 	append_server_span(sql, server, selection);
 	append_record_filter(sql, server);
 	text_string(sql, "\nAND (host, id, time, event) IN (SELECT host, id, time, event FROM (\n"
@@ -347,7 +351,7 @@ void server_statement_append_groups(struct text_buffer *sql, const struct query_
 	append_columns_of_groups(sql, server, selection, &keys);
 	text_string(sql, ", " LONE " AS lone\nFROM ");
 	append_server_table(sql, server);
-	text_string(sql, " FINAL\nWHERE ");
+	text_string(sql, FINAL_OF_SPAN);
 	append_server_span(sql, server, selection);
 	append_id_filter(sql, server);
 	append_candidates(sql, server, selection);

@@ -32,7 +32,15 @@ static const struct {
 	  true,
 	  " AND (src_ip BETWEEN toIPv6('::ffff:10.3.0.0') AND toIPv6('::ffff:10.3.255.255') OR "
 	  "dst_ip BETWEEN toIPv6('::ffff:10.3.0.0') AND toIPv6('::ffff:10.3.255.255'))",
-	  "" },
+	  " AND (position(src_ip, ':') = 0 AND IPv4StringToNum(src_ip) BETWEEN 167968768 AND 168034303 OR "
+	  "position(dst_ip, ':') = 0 AND IPv4StringToNum(dst_ip) BETWEEN 167968768 AND 168034303)" },
+	{ "src fd00::/64", " AND (src_ip BETWEEN toIPv6('fd00::') AND toIPv6('fd00::ffff:ffff:ffff:ffff'))", true,
+	  " AND (src_ip BETWEEN toIPv6('fd00::') AND toIPv6('fd00::ffff:ffff:ffff:ffff') OR "
+	  "dst_ip BETWEEN toIPv6('fd00::') AND toIPv6('fd00::ffff:ffff:ffff:ffff'))",
+	  " AND (position(src_ip, ':') > 0 AND IPv6StringToNum(src_ip) BETWEEN unhex('fd000000000000000000000000000000') AND "
+	  "unhex('fd00000000000000ffffffffffffffff') OR "
+	  "position(dst_ip, ':') > 0 AND IPv6StringToNum(dst_ip) BETWEEN unhex('fd000000000000000000000000000000') AND "
+	  "unhex('fd00000000000000ffffffffffffffff'))" },
 	{ "dst fd00::7", " AND (dst_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7'))", true,
 	  " AND (src_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7') OR dst_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7'))",
 	  " AND (src_ip = 'fd00::7' OR dst_ip = 'fd00::7')" },
