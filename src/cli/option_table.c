@@ -471,8 +471,8 @@ const struct option_rule option_rules[] = {
 	{
 		.name = "print-sql", .commands = COMMAND_QUERY, .refusal = "only query asks a history",
 		.section = SECTION_OUTPUT, .type = OPTION_FLAG, .offset = MEMBER(prints_sql),
-		.help = HELP({ ALL, "print the question as SQL for the program sqlite3 and a file of the history, and do not "
-				    "ask it" }),
+		.help = HELP({ ALL, "print the question as SQL for the program sqlite3 and a file of the history, or as what "
+				    "the server is sent, and do not ask it" }),
 	},
 	{
 		.name = "new", .commands = COMMAND_QUERY, .refusal = "only query knows what was before",

@@ -182,11 +182,15 @@ bool clickhouse_table_inspect(const struct clickhouse_server *server, bool *is_r
 	if (!ask_about_column(server, "type", "time", &answer))
 		return false;
 	*is_reduced = !strcmp(answer.text, "String");
-	if (*answer.text)
+	if (*is_reduced || !strncmp(answer.text, "DateTime64", strlen("DateTime64")))
 		return check_table(server);
-	message_error("%s: %s.%s: the server has no such table, or this user may not read it; netracker ship --setup "
-		      "makes it",
-		      server->command, server->table.database, server->table.name);
+	if (*answer.text)
+		message_error("%s: it is no ClickHouse server, or %s.%s is another table", server->command,
+			      server->table.database, server->table.name);
+	else
+		message_error("%s: %s.%s: the server has no such table, or this user may not read it; netracker ship "
+			      "--setup makes it",
+			      server->command, server->table.database, server->table.name);
 	return false;
 }
 

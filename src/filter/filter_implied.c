@@ -40,7 +40,7 @@ static void append_address_range(struct text_buffer *sql, const struct nt_networ
 	text_format(sql, "%s BETWEEN toIPv6('%s%s') AND toIPv6('%s%s')", column, mapped, first_text, mapped, last_text);
 }
 
-static void append_bytes(struct text_buffer *sql, const __u64 address[2])
+static void append_address_bytes(struct text_buffer *sql, const __u64 address[2])
 {
 	text_format(sql, "unhex('%016llx%016llx')", (unsigned long long)__builtin_bswap64(address[0]),
 		    (unsigned long long)__builtin_bswap64(address[1]));
@@ -57,9 +57,9 @@ static void append_reduced_range(struct text_buffer *sql, const struct nt_networ
 		return;
 	}
 	text_format(sql, "position(%s, ':') > 0 AND IPv6StringToNum(%s) BETWEEN ", column, column);
-	append_bytes(sql, network->address);
+	append_address_bytes(sql, network->address);
 	text_string(sql, " AND ");
-	append_bytes(sql, last);
+	append_address_bytes(sql, last);
 }
 
 static void append_reduced_address(struct text_buffer *sql, const struct nt_network *network, const char *column)

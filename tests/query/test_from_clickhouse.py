@@ -100,9 +100,7 @@ def statements(real, secret):
 
 
 def refusals(real, secret):
-    wrong = new_folder("wrong%d" % real.port)
-    with open(wrong, "w") as file:
-        file.write("wrong\n")
+    wrong = secret_file(new_folder("wrong%d" % real.port), "wrong")
     for arguments, url, word in ((["--password-file", secret], "clickhouse://default@localhost:%d/nt/nosuch", "--setup makes it"),
                                  (["--password-file", wrong], "clickhouse://default@localhost:%d/nt", "password")):
         answer = Answer(*arguments, folder=url % real.port)
@@ -226,6 +224,7 @@ def failures():
             ([(403, b"Code: 516. DB::Exception: made by the test\nsecond line")], 1, 0, "password"),
             ([(500, b"Code: 1. DB::Exception: made by the test\nsecond line")], 1, 0, "made by the test"),
             ([(200, b"")], 1, 0, "netracker ship --setup makes it"),
+            ([(200, b"<html>\n")], 1, 0, "no ClickHouse server"),
             ([TABLE[0], (200, b"2\n")], 1, 0, "not the table of this version"),
             ([TABLE[0], (200, b"")], 1, 0, "not the table of this version"),
             ([*TABLE, (500, b"Code: 241. DB::Exception: Memory limit\n")], 1, 0, "Memory limit"),

@@ -46,9 +46,10 @@ class RealServer:
         self.process.wait()
 
 
-def secret_file(path):
+def secret_file(path, secret=PASSWORD):
     with open(path, "w") as file:
-        file.write(PASSWORD + "\n")
+        os.fchmod(file.fileno(), 0o600)
+        file.write(secret + "\n")
     return path
 
 
