@@ -433,18 +433,28 @@ static void test_wrong_values(void)
 	}
 }
 
-/* Ends the writer by kill -9 while it writes. */
+/* Ends the writer by kill -9 while it writes, so long after its first batch. */
 static void kill_writer(unsigned int milliseconds)
 {
-	pid_t child = fork();
+	int written[2];
+	pid_t child;
+	char byte;
 
+	CHECK_EQUAL(pipe(written), 0);
+	child = fork();
 	if (!child) {
 		unsigned int i;
 
 		history_store_open(&store, &options, NOON_NS);
-		for (i = 0;; i++)
+		for (i = 0;; i++) {
 			write_records(&store, i * BATCH, BATCH, NOON_NS + i);
+			if (!i && write(written[1], "", 1) != 1)
+				_exit(1);
+		}
 	}
+	close(written[1]);
+	CHECK_EQUAL(read(written[0], &byte, 1), 1);
+	close(written[0]);
 	usleep(milliseconds * 1000);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
