@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Reads and changes the BPF maps of another process through libbpf, to cause what the kernel does only by chance."""
+import contextlib
 import ctypes
 import glob
 import mmap
@@ -47,7 +48,7 @@ def map_of(pid, name):
     """Returns the map of a process that has this name, or as the only one a name that ends so. The caller closes it."""
     numbers = set()
     for path in glob.glob("/proc/%d/fdinfo/*" % pid):
-        with open(path) as file:
+        with contextlib.suppress(FileNotFoundError), open(path) as file:  # closed meanwhile
             numbers.update(int(number) for number in re.findall(r"^map_id:\t(\d+)", file.read(), re.MULTILINE))
     maps = [Map(number) for number in sorted(numbers)]
     wanted = [one for one in maps if one.name == name] or [one for one in maps if one.name.endswith(name)]

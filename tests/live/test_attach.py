@@ -27,7 +27,7 @@ from tracker import PROGRAM
 
 NOBODY = "65534"
 MALFORMED = 7
-WAIT_SECONDS = 5
+WAIT_SECONDS = 30
 ORDER_SECONDS = 1  # a tracker reads the order of programs twice a second
 FILTER = ("prio", "7", "protocol", "all", "bpf", "bytecode", "1,6 0 0 0")  # matches nothing
 

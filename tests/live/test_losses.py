@@ -9,6 +9,7 @@ import re
 import signal
 import struct
 import sys
+import time
 
 from account import account, announcement_problems, balance_problems
 from bench import check, main_of_checks
@@ -27,7 +28,8 @@ RECORD_SECONDS = 5
 SOCKET = struct.Struct("=QQ32x32x4xI")  # cookie, start and network namespace in struct nt_socket
 GROUP = b"/nt-losses"
 CONNECTION_BYTES = 1024  # the ring buffer holds no more connections than one for each: four events of 256 bytes
-RECOVERY_SECONDS = 1
+RECOVERY_SECONDS, REST_SECONDS = 1, 20
+PATIENT = {"net.ipv4.tcp_syn_retries": 6}  # attempts do not end while a check runs
 
 
 class Unseen:
@@ -59,13 +61,16 @@ def replaced(sockets, before):
             if address in now and SOCKET.unpack_from(now[address]) != life]
 
 
-def end_unseen(tracker, pairs):
+def end_unseen(tracker, pairs, half_closed_are_gone):
     """Ends all pairs unseen. A third are half-closed before: those clients' sockets have ended by then."""
     for number, (client, server) in enumerate(pairs):
         if number % 3 == HALF_CLOSED:
             client.close()
             server.receive_eof()
-    settle(0.2)
+    deadline = time.monotonic() + REST_SECONDS
+    while not half_closed_are_gone():
+        require(time.monotonic() < deadline, "half-closed sockets are left")
+        settle()
     with Unseen(tracker):
         for number, (client, server) in enumerate(pairs):
             if number % 3 == ABORTED:
@@ -122,7 +127,7 @@ def ends_unseen(bench):
     pairs = world.pairs(COUNT, client, server)
     ports = {pair[0].local[1]: number for number, pair in enumerate(pairs)}
     sockets = map_of(tracker.process.pid, "sockets")
-    end_unseen(tracker, pairs)
+    end_unseen(tracker, pairs, lambda: len(lives(bench, sockets)) == 2 * COUNT - COUNT // 3)
     before = lives(bench, sockets)
     require(len(before) == 2 * COUNT - COUNT // 3, "%d sockets are known" % len(before))
     count = reuse_addresses(sockets, before, world, client, server)
@@ -144,6 +149,7 @@ def attempts_unseen(bench):
     world = bench.world(elsewhere)
     nobody = world.address(NOBODY)
     swallow(world.place.client, nobody)
+    world.place.client.namespace.sysctl(PATIENT)
     client, server, trying = world.client(), world.server(), world.client("nt-trying")
     tracker = bench.tracker()
     trying.do("connect_many", family=world.place.family, address=nobody, port=4000, count=COUNT, seconds=0)
@@ -207,6 +213,7 @@ class MemoryGroup:
 def no_memory(bench):
     world = bench.world(elsewhere)
     swallow(world.place.client, world.address(NOBODY))
+    world.place.client.namespace.sysctl(PATIENT)
     client = world.client()
     group = MemoryGroup()
     try:
@@ -245,6 +252,14 @@ def fill_ring_buffer(tracker, world):
     return world.pairs(COUNT)
 
 
+def await_rest(tracker):
+    """Waits until the tracker has written what the ring buffer had for it."""
+    deadline, count = time.monotonic() + REST_SECONDS, -1
+    while count != len(tracker.records) and time.monotonic() < deadline:
+        count = len(tracker.records)
+        tracker.wait(lambda got: False, RECOVERY_SECONDS)
+
+
 @check("the ring buffer takes no open events: a gap in the records, but no lost record")
 def open_events_dropped(bench):
     world = bench.world(loopback)
@@ -254,11 +269,11 @@ def open_events_dropped(bench):
         pairs = fill_ring_buffer(tracker, world)
     finally:
         tracker.process.send_signal(signal.SIGCONT)
-    settle(RECOVERY_SECONDS)
+    await_rest(tracker)
     for client, server in pairs:
         client.close()
         server.close()
-    settle(RECOVERY_SECONDS)
+    await_rest(tracker)
     status = tracker.stop()
     counts = account(tracker)
     problems = balance_problems(counts) + announcement_problems(tracker, status, "ring buffer full", counts["lost"])

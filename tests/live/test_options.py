@@ -39,6 +39,7 @@ RAW_PORT = 45000
 RECORD_SECONDS = 4
 READY_SECONDS = 90
 UNTIL_WRITTEN = 0.5
+MESSAGE_SECONDS = 20
 USER = 12345
 HOSTILE_NAME = 'a"b\\\n\x1b[31m|,'
 
@@ -456,6 +457,13 @@ def append(bench):
     return [] if good else ["status %d, %d lines" % (status, len(lines))]
 
 
+def wait_for_message(tracker, text):
+    deadline = time.monotonic() + MESSAGE_SECONDS
+    while text not in tracker.stderr():
+        require(time.monotonic() < deadline, "no message has %r" % text)
+        settle()
+
+
 @check("SIGHUP and -o: the file is reopened, no record is lost or incomplete")
 def rotation(bench):
     """Renames the file often while connections end, once with its folder. Expects one record for each, in any file."""
@@ -482,7 +490,7 @@ def rotation(bench):
             os.rename(folder, folder + ".gone")
         tracker.process.send_signal(signal.SIGHUP)
         if number == ROTATIONS // 2:
-            settle(UNTIL_WRITTEN)
+            wait_for_message(tracker, "cannot open again")
             os.rename(folder + ".gone", folder)
             tracker.process.send_signal(signal.SIGHUP)
         for _ in range(1000):

@@ -201,7 +201,7 @@ def nobody_listens():
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     for scheme in ("ipfix", "ipfix+udp"):
-        done = ship("%s://127.0.0.1:%d" % (scheme, port), "-t", "0.5")
+        done = ship("%s://127.0.0.1:%d" % (scheme, port), "-t", "2")
         equal((done.status, done.accounting), (1, (0, 0, len(MADE), 0)), scheme + ": nobody listens")
         check("Connection refused" in done.errors, done.errors)
 
@@ -255,7 +255,7 @@ def collector_that_does_not_read():
         began = time.monotonic()
         done = ship("ipfix://127.0.0.1:%d" % listener.getsockname()[1], "-t", "2", "--timeout", "0.5")
         equal((done.status, done.accounting), (1, (0, 0, len(MADE), 0)), done.errors)
-        check("no answer in time" in done.errors and time.monotonic() - began < 8, done.errors)
+        check("no answer in time" in done.errors and time.monotonic() - began < 30, done.errors)
 
 
 def collector_that_talks():
