@@ -230,7 +230,7 @@ def no_fin_wait2(world):
         set_linger2(server, -1)
         server.close()
         server.rst_at = server.fin_at
-    settle(0.2)  # the ACK may be delayed by 40 ms, and the RST with it
+    settle(0.6)  # the ACK may be delayed by 40 ms, and the RST with it
     for client, server in pairs:
         client.close_quietly()
         world.expect(client, server, "reset", by=server, close=None)

@@ -236,7 +236,7 @@ def mptcp_closed(world, client, listener, count):
         client_endpoint.close()
         server_endpoint.receive_eof()
         server_endpoint.close()
-    settle(0.3)
+    settle(0.8)
     found = exchanges(sniffer.stop())
     for client_endpoint, server_endpoint in pairs:
         expect_subflow(world, client_endpoint, server_endpoint, found)
@@ -300,7 +300,7 @@ def volume(world):
 def late_interface(world):
     """A link that is made while the tracker runs is tracked once it is up."""
     world.place.join()
-    settle(0.5)
+    settle(2)
     pairs = world.pairs(COUNT)
     exchange_all(pairs)
     close_by_client(world, pairs)

@@ -21,7 +21,7 @@ SS_VALUES = "pmtu", "cwnd", "notsent", "lastsnd", "lastrcv"
 UNREAD, FILLING, LOST = 5000, 30_000_000, 3000
 TICK_NS = 10_000_000  # the longest that Linux has
 PATIENCE_SECONDS = 0.3
-DELAYED_ACK_NS = 50_000_000
+DELAYED_ACK_NS = 250_000_000  # 40 ms, and what a busy machine adds; the states are held for longer
 UNANSWERED_SECONDS = 10
 
 

@@ -308,6 +308,17 @@ def damage_of_many_records():
     equal(Answer("-f", "json", folder=folder).ids, [values["id"] for values in records[::2]], "the others")
 
 
+def has_open(pid, folder):
+    """Whether the process has a file of the folder open. It handles signals by then."""
+    for number in os.listdir("/proc/%d/fd" % pid):
+        try:
+            if os.readlink("/proc/%d/fd/%s" % (pid, number)).startswith(folder):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return False
+
+
 def interrupted():
     """It says so, and prints no table of what it had read. A lock on the file makes it wait until the signal came."""
     import sqlite3
@@ -317,7 +328,10 @@ def interrupted():
     held.execute("BEGIN EXCLUSIVE")
     with subprocess.Popen([NETRACKER, "query", "--from", folder, "--by", "comm"], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as program:
-        time.sleep(1)
+        end = time.monotonic() + 20
+        while not has_open(program.pid, folder) and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.2)
         program.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         held.execute("ROLLBACK")
