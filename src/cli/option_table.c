@@ -272,8 +272,8 @@ const struct option_rule option_rules[] = {
 		.name = "compress", .commands = COMMAND_SHIP, .refusal = SHIP_ALONE,
 		.section = SECTION_SOURCES, .type = OPTION_WORD, .offset = MEMBER(packing), .words = &packing_names,
 		.value = "WORD", .valid = "gzip, zstd, none",
-		.help = HELP({ ALL, "ClickHouse and OTLP: gzip (default), zstd (a third of gzip's CPU; ClickHouse from "
-				    "20.10 on), none" }),
+		.help = HELP({ ALL, "ClickHouse and OTLP: gzip (default), zstd, none; zstd takes a third of gzip's CPU, "
+				    "and ClickHouse knows it from 20.10 on" }),
 		.completion = COMPLETE_WORD, .offered = { { ALL, "gzip zstd none" } },
 	},
 	{

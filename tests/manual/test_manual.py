@@ -109,9 +109,10 @@ def page_options():
 
 def words_of_values():
     """The page and the help texts have all words of a value that is one of a few words."""
-    text, help_text = manual.page(), manual.run("--help").stdout + manual.run("replay", "--help").stdout
+    text = manual.page()
+    help_text = "".join(manual.run(*command, "--help").stdout for command in ([], ["replay"], ["ship"]))
     found = {option.name: option.words() for option in OPTIONS if option.words()}
-    equal(set(found), {"--role", "--outcome", "--format", "--events", "--context", "--like"}, "such options")
+    equal(set(found), {"--role", "--outcome", "--format", "--events", "--context", "--like", "--compress"}, "such options")
     for name, words in found.items():
         in_help = re.search(r"^ .*%s .*\n(?:        .*\n)*" % name, help_text, re.M)[0]
         in_page = re.search(r"%s .*\[.*\n(.*)" % name, text)[0] if text else in_help
