@@ -245,6 +245,9 @@ def real_collector():
                      "-> process.executable.path: Str(%s)" % some["exe"], "-> error.type: Str(%s)" % some["outcome"],
                      "-> netracker.complete: Bool(true)", '-> netracker.seen: Slice(["wire"])'):
             check(line in log, "%s is not in %s" % (line, log))
+        done = send(port, "-t", "30", "--compress", "zstd", cursors=new_cursors())
+        equal((done.status, done.accounting), (0, (COUNT, 0, 0, 0)), done.errors)
+        equal(read_text(output).count("\nLogRecord #"), 2 * COUNT, "log records, with those compressed by zstd")
     finally:
         running.kill()
         running.wait()
