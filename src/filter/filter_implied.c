@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "src/filter/filter_sql.h"
 #include "src/filter/filter_tree.h"
 
 #define MOST_VALUES 1000 /* of one comparison; a statement has an end */
@@ -177,34 +178,22 @@ static bool append_plain_text(const struct implied_writer *writer, const struct 
 	return true;
 }
 
-static const char *order_operator(enum filter_operator relation)
+static bool is_order_relation(enum filter_operator relation)
 {
-	switch (relation) {
-	case FILTER_LESS:
-		return "<";
-	case FILTER_AT_MOST:
-		return "<=";
-	case FILTER_GREATER:
-		return ">";
-	case FILTER_AT_LEAST:
-		return ">=";
-	default:
-		return NULL;
-	}
+	return relation == FILTER_LESS || relation == FILTER_AT_MOST || relation == FILTER_GREATER ||
+	       relation == FILTER_AT_LEAST;
 }
 
 static bool append_implied_number(const struct implied_writer *writer, const struct filter_node *node,
 				  const struct filter_value *value)
 {
-	const char *relation = order_operator(node->relation);
-
 	if (value->is_percent)
 		return false;
 	append_column_name(writer->sql, node->field.key);
 	if (node->field.type == FILTER_DURATION && node->field.unit_ns == NS_PER_US)
 		text_string(writer->sql, " * 1000");
-	if (relation)
-		text_format(writer->sql, " %s %lld", relation, (long long)value->low);
+	if (is_order_relation(node->relation))
+		text_format(writer->sql, " %s %lld", filter_relation_sql(node->relation), (long long)value->low);
 	else
 		text_format(writer->sql, " BETWEEN %lld AND %lld", (long long)value->low, (long long)value->high);
 	return true;
@@ -244,7 +233,7 @@ static bool append_implied_values(const struct implied_writer *writer, const str
 {
 	unsigned int i;
 
-	if ((node->relation != FILTER_EQUAL && !(is_of_order(node) && order_operator(node->relation))) ||
+	if ((node->relation != FILTER_EQUAL && !(is_of_order(node) && is_order_relation(node->relation))) ||
 	    node->count > MOST_VALUES)
 		return false;
 	for (i = 0; i < node->count; i++) {

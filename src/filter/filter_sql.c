@@ -150,7 +150,7 @@ static void append_key_bytes(struct text_buffer *sql, const struct record_field 
 
 /* ---- numbers and times ---- */
 
-static const char *relation_sql(enum filter_operator relation)
+const char *filter_relation_sql(enum filter_operator relation)
 {
 	switch (relation) {
 	case FILTER_LESS:
@@ -191,7 +191,7 @@ static bool append_number_condition(struct sql_writer *writer, const struct filt
 		return refuse_sql(writer, node, "the value");
 	if (filter_field_unit(&node->field) > 1)
 		text_format(sql, "*%lld", (long long)filter_field_unit(&node->field));
-	text_string(sql, filter_tests_equality(node) ? " BETWEEN " : relation_sql(node->relation));
+	text_string(sql, filter_tests_equality(node) ? " BETWEEN " : filter_relation_sql(node->relation));
 	append_sql_number(sql, node->field.type, value->low);
 	if (filter_tests_equality(node)) {
 		text_string(sql, " AND ");

@@ -13,6 +13,9 @@ bool filter_append_sql(const struct filter *filter, struct text_buffer *sql, cha
 /* Appends an expression for the field's number, as the key counts it. Returns false if there is none. */
 bool filter_field_append_sql(const struct filter_field *field, struct text_buffer *sql);
 
+/* Returns the operator of an order; "=" for any other relation. */
+const char *filter_relation_sql(enum filter_operator relation);
+
 /* Appends an expression for the bytes of a text: a character for each, U+0000 to U+00FF. The column has escapes
  * (util/escape.h), in which a part of a text could be found, and which have another order. */
 void filter_append_sql_bytes(struct text_buffer *sql, const char *column, int size);
