@@ -106,7 +106,30 @@ static int end_after_stop(void *context, curl_off_t down, curl_off_t received, c
 	return stop_elapsed_ms() > MOST_AFTER_STOP_MS;
 }
 
-static void set_options(struct http_client *http, const struct http_settings *settings)
+/* Without --ca-file curl trusts the certificates of the system, and with it those beside the file, unless CAPATH is unset: an
+ * option that could not be set would be a trust that nobody asked for. */
+static bool set_certificate_files(struct http_client *http, const struct http_settings *settings)
+{
+	const struct {
+		CURLoption option;
+		const char *path;
+	} files[] = {
+		{ CURLOPT_CAINFO, settings->ca_file },
+		{ CURLOPT_SSLCERT, settings->cert_file },
+		{ CURLOPT_SSLKEY, settings->key_file },
+	};
+	CURLcode code = settings->ca_file ? libcurl->easy_setopt(http->curl, CURLOPT_CAPATH, NULL) : CURLE_OK;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]) && code == CURLE_OK; i++)
+		if (files[i].path)
+			code = libcurl->easy_setopt(http->curl, files[i].option, files[i].path);
+	if (code != CURLE_OK)
+		message_error("%s: cannot use the certificates: %s", http->command, libcurl->easy_strerror(code));
+	return code == CURLE_OK;
+}
+
+static void set_options(struct http_client *http)
 {
 	libcurl->easy_setopt(http->curl, CURLOPT_NOSIGNAL, 1L);
 	libcurl->easy_setopt(http->curl, CURLOPT_QUICK_EXIT, 1L); /* does not wait for a name server after a signal */
@@ -114,15 +137,6 @@ static void set_options(struct http_client *http, const struct http_settings *se
 	libcurl->easy_setopt(http->curl, CURLOPT_ERRORBUFFER, http->error);
 	libcurl->easy_setopt(http->curl, CURLOPT_NOPROGRESS, 0L);
 	libcurl->easy_setopt(http->curl, CURLOPT_USERAGENT, "netracker/" NETRACKER_VERSION);
-	if (settings->ca_file) {
-		/* Without the second the system's certificates would be trusted too. */
-		libcurl->easy_setopt(http->curl, CURLOPT_CAINFO, settings->ca_file);
-		libcurl->easy_setopt(http->curl, CURLOPT_CAPATH, NULL);
-	}
-	if (settings->cert_file)
-		libcurl->easy_setopt(http->curl, CURLOPT_SSLCERT, settings->cert_file);
-	if (settings->key_file)
-		libcurl->easy_setopt(http->curl, CURLOPT_SSLKEY, settings->key_file);
 }
 
 /* curl itself reports a missing file as a connection that failed, which would be tried again for ever. */
@@ -155,10 +169,11 @@ struct http_client *http_client_open(const struct server_url *url, bool is_tls, 
 	http->has_certificate = settings->cert_file;
 	http->packer.packing = settings->packing;
 	snprintf(http->base, sizeof(http->base), "%s://%s:%u/", is_tls ? "https" : "http", url->host, url->port);
-	set_options(http, settings);
+	set_options(http);
 	/* Without "Expect" curl would wait for a permission that not every server gives. */
-	if (http_client_add_header(http, "Expect:") && can_read(http, settings->cert_file) &&
-	    can_read(http, settings->key_file) && can_read(http, settings->ca_file))
+	if (set_certificate_files(http, settings) && http_client_add_header(http, "Expect:") &&
+	    can_read(http, settings->cert_file) && can_read(http, settings->key_file) &&
+	    can_read(http, settings->ca_file))
 		return http;
 	http_client_close(http);
 	return NULL;
