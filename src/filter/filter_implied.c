@@ -30,6 +30,17 @@ static bool is_one_address(const struct nt_network *network)
 	return !~network->mask[0] && !~network->mask[1];
 }
 
+/* A network of IPv6 holds no IPv4 address, but the table has these within ::ffff:0:0/96. */
+static bool covers_mapped_addresses(const struct nt_network *network)
+{
+	static const __u8 mapped[16] = { [10] = 0xff, [11] = 0xff };
+	__u64 words[2];
+
+	memcpy(words, mapped, sizeof(words));
+	return network->family == 6 && (words[0] & network->mask[0]) == network->address[0] &&
+	       (words[1] & network->mask[1]) == network->address[1];
+}
+
 static void append_address_range(struct text_buffer *sql, const struct nt_network *network, const char *column)
 {
 	const __u64 last[2] = { network->address[0] | ~network->mask[0], network->address[1] | ~network->mask[1] };
@@ -39,6 +50,9 @@ static void append_address_range(struct text_buffer *sql, const struct nt_networ
 	record_address_text(first_text, (const __u8 *)network->address);
 	record_address_text(last_text, (const __u8 *)last);
 	text_format(sql, "%s BETWEEN toIPv6('%s%s') AND toIPv6('%s%s')", column, mapped, first_text, mapped, last_text);
+	if (covers_mapped_addresses(network))
+		text_format(sql, " AND NOT (%s BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255'))",
+			    column);
 }
 
 static void append_address_bytes(struct text_buffer *sql, const __u64 address[2])

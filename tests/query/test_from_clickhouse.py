@@ -58,6 +58,8 @@ def questions():
         ["age > 20s", "--by", "10m"], ["retrans > 2", "--by", "host,seen", "--sort", "retrans"], ["machine a", "--by", "host,complete"],
         ["sent > 5K", "--by", "comm", "--sort", "p90:sent"], ["--by", "comm", "--sort", "p99:age"], ["--by", "community_id", "--top", "5"],
         ["--by", "id", "--sort", "p50:duration", "--top", "50"], ["--summary"], ["-c", "nothing"],
+        # A network of IPv6 has no IPv4 address.
+        ["--net", "::/0", "--by", "peer"], ["--net", "::/0", "-n", "20"],
     ]
 
 

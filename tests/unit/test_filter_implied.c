@@ -41,6 +41,19 @@ static const struct {
 	  "unhex('fd00000000000000ffffffffffffffff') OR "
 	  "position(dst_ip, ':') > 0 AND IPv6StringToNum(dst_ip) BETWEEN unhex('fd000000000000000000000000000000') AND "
 	  "unhex('fd00000000000000ffffffffffffffff'))" },
+	/* The table has IPv4 addresses within ::ffff:0:0/96, and a network of IPv6 has none of them. */
+	{ "dst ::/0",
+	  " AND (dst_ip BETWEEN toIPv6('::') AND toIPv6('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') AND NOT "
+	  "(dst_ip BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255')))",
+	  true,
+	  " AND (src_ip BETWEEN toIPv6('::') AND toIPv6('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') AND NOT "
+	  "(src_ip BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255')) OR "
+	  "dst_ip BETWEEN toIPv6('::') AND toIPv6('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff') AND NOT "
+	  "(dst_ip BETWEEN toIPv6('::ffff:0.0.0.0') AND toIPv6('::ffff:255.255.255.255')))",
+	  " AND (position(src_ip, ':') > 0 AND IPv6StringToNum(src_ip) BETWEEN unhex('00000000000000000000000000000000') AND "
+	  "unhex('ffffffffffffffffffffffffffffffff') OR "
+	  "position(dst_ip, ':') > 0 AND IPv6StringToNum(dst_ip) BETWEEN unhex('00000000000000000000000000000000') AND "
+	  "unhex('ffffffffffffffffffffffffffffffff'))" },
 	{ "dst fd00::7", " AND (dst_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7'))", true,
 	  " AND (src_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7') OR dst_ip BETWEEN toIPv6('fd00::7') AND toIPv6('fd00::7'))",
 	  " AND (src_ip = 'fd00::7' OR dst_ip = 'fd00::7')" },
