@@ -217,7 +217,7 @@ bool clickhouse_rows_read(const struct clickhouse_server *server, const char *sq
 	bool is_complete;
 
 	http_client_stream(server->http, "", sql, &answer, take_bytes, &stream);
-	if (!stream.is_ended && answer.status == 200 && stream.rest.used)
+	if (!stream.is_ended && answer.status == 200 && stream.rest.used && !stop_is_requested())
 		keep_exception(&stream, stream.rest.bytes, stream.rest.used);
 	if (stream.exception.used)
 		report_exception(&stream);

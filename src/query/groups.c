@@ -7,6 +7,7 @@
 
 #include "src/query/query_columns.h"
 #include "src/util/quantity.h"
+#include "src/util/stop.h"
 
 const char *const group_column_names[GROUP_COLUMNS] = { "conns", "failed", "sent", "received", "retrans" };
 
@@ -207,7 +208,8 @@ static void add_to_group(struct groups *groups, struct group *group, const struc
 		return;
 	}
 	add_sums(&group->sums, &row->sums);
-	for (i = 0; row->has_value && i < row->sums.sums[GROUP_CONNS]; i++)
+	/* a server says how many there are, which may be a lie */
+	for (i = 0; row->has_value && i < row->sums.sums[GROUP_CONNS] && !stop_is_requested(); i++)
 		if (!group_values_add(&group->values, groups->budget, row->value))
 			groups->failed = true;
 }
