@@ -105,7 +105,7 @@ static bool take_record(void *context, struct nt_record *record, const json_t *r
 static void report_bad_row(struct query_server *server, const struct text_buffer *reason)
 {
 	if (!server->bad_rows++)
-		message_error("query: a row of the server is not a record: %.*s", (int)reason->used,
+		message_error("query: a row of the server is not a record and is left out: %.*s", (int)reason->used,
 			      reason->bytes ? reason->bytes : "");
 }
 

@@ -49,9 +49,13 @@ void server_answer_read(struct query_scan *scan, struct text_buffer *sql,
 			bool (*visit)(void *context, const char *row, size_t size), void *context)
 {
 	struct row_visit visits = { .scan = scan, .visit = visit, .context = context };
+	__u64 bad_before = scan->server->bad_rows;
 	bool is_complete = query_server_run(scan->server, sql, visit_counted_row, &visits);
 
-	message_clear(); /* the progress */
+	message_clear();                             /* the progress */
+	if (scan->server->bad_rows > bad_before + 1) /* one has been named */
+		message_error("query: %llu rows of the server are no records and are left out",
+			      (unsigned long long)(scan->server->bad_rows - bad_before));
 	if (!is_complete || scan->server->bad_rows)
 		scan->files.is_incomplete = true;
 }

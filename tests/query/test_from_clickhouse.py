@@ -244,6 +244,9 @@ def failures():
             errors = [line for line in answer.errors.splitlines() if UNKNOWN_COVERAGE not in line]
             check(len(errors) == 1 and word in errors[0] and "\x1b" not in errors[0], "%s: %s" % (word, answer.errors))
             equal(len(taker.asked), len(answers), "requests")
+    with server(*TABLE, (200, rows + b"{}\n" * 3)) as taker:
+        errors = from_server(taker.port, "-f", "json").errors
+        check("3 rows of the server are no records and are left out\n" in errors, "bad rows are counted: " + errors)
 
 
 def group_rows():
