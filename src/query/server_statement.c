@@ -11,8 +11,8 @@
 #define NS_PER_MINUTE (60 * NS_PER_SECOND)
 #define LATEST_NS (9223372036ULL * NS_PER_SECOND)     /* DateTime64(9) has no later time */
 #define LATEST_DAY_NS (4102444800ULL * NS_PER_SECOND) /* of Date: the end of 2099; later than any record */
-/* Records that no id joins are distinguished by their tuple. */
-#define LONE "if(id = '', cityHash64(time, src_ip, src_port, dst_ip, dst_port), 0)"
+/* Records that no id joins are distinguished by what the table's key and their tuple are. */
+#define LONE "if(id = '', cityHash64(time, event, comm, src_ip, src_port, dst_ip, dst_port), 0)"
 /* The oldest of the records of one id at one time is `open`; the alphabet has the order of a connection's end. */
 #define NEWEST_OF_IDS "\nORDER BY time DESC, event = 'open', event\nLIMIT 1 BY host, id, lone"
 
