@@ -15,13 +15,14 @@ static __u64 find_last_seq(struct query_files *files, unsigned int file)
 	const struct history_selection all = { .match = HISTORY_TIME_IN, .to_ns = ~0ULL };
 	struct query_reader reader = { 0 };
 	struct history_extent extent = { 0 };
-
 	int error = 0;
 
 	if (query_files_open(files, file, &reader))
 		error = history_reader_measure(reader.open, &all, &extent);
-	if (error)
+	if (error) {
 		query_files_report_damage(files, &reader, error);
+		query_files_give_up(files, file); /* its old records would come as new ones */
+	}
 	query_reader_close(&reader);
 	return extent.last_seq;
 }
